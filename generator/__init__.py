@@ -1,0 +1,1 @@
+"""From lab.yaml to Jenkins jobs."""

@@ -1,0 +1,319 @@
+"""The typed description of a lab: what `lab.yaml` may say, and what it means when it says nothing.
+
+Frozen models; unknown keys are refused.  `lab.loading` reads the file and names the line of what is
+wrong.  Names are the field's: series, pocket, component, track, phase (see docs/lab-yaml.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Trigger = Literal["commit", "proposed", "gerrit"]
+Phase = Literal["build", "deploy", "exercise"]
+
+# The steps of each phase, in their order; a step's place is its number in the run directory.
+PHASES: Mapping[Phase, tuple[str, ...]] = {
+    "build": ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "archive", "upload", "push"),
+    "deploy": (),
+    "exercise": (),
+}
+
+
+def _source_package_name(name: str) -> str:
+    # Debian policy, section 5.6.1.
+    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name):
+        message = "not a source package name: lower-case letters, digits, + - ., two or more, first a letter or digit"
+        raise ValueError(message)
+    return name
+
+
+def _label(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
+        message = "not a name: lower-case letters, digits, - and ., first a letter or digit"
+        raise ValueError(message)
+    return name
+
+
+def _identity(text: str) -> str:
+    if not re.fullmatch(r"[^<>\n]*\S <[^<>@\s]+@[^<>@\s]+>", text):
+        message = "not a maintainer: write it as Name <address@host>"
+        raise ValueError(message)
+    return text
+
+
+Label = Annotated[str, AfterValidator(_label)]
+SourceName = Annotated[str, AfterValidator(_source_package_name)]
+Identity = Annotated[str, AfterValidator(_identity)]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+def _repository(url: str) -> str:
+    # As git takes it: a scheme, the short form of ssh (host:path), or a path; see git-fetch(1), "GIT URLS".
+    if url and ":" not in url and not url.startswith("/"):
+        message = "a relative path means another place to each program: write the whole path, or a URL"
+        raise ValueError(message)
+    return url
+
+
+GitURL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_repository)]
+
+
+class Model(BaseModel):
+    """A part of the description: immutable, and nothing in it unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+
+class Series(Model):
+    """A distribution release that packages are built for."""
+
+    distribution: Literal["debian", "ubuntu"] = "debian"
+    codename: Label | None = Field(None, description="The release's codename; default: the series' own name.")
+    mirror: Text | None = Field(
+        None,
+        description="Where apt finds the release. Default: the variable QALAB_MIRROR_DEBIAN or QALAB_MIRROR_UBUNTU, "
+        "else the mirror that this machine's own apt uses for the same distribution.",
+    )
+    pockets: tuple[Label, ...] = Field((), description="Pockets beside the release itself: updates, security ...")
+    components: tuple[Label, ...] = Field(("main",), description="Archive areas.")
+    architectures: tuple[Label, ...] = Field(("amd64",), description="What packages are built for.")
+    keyring: Text | None = Field(None, description="Path of the keyring that signs the mirror; default: the system's.")
+    refresh_days: int = Field(7, ge=1, description="A chroot older than this is made anew.")
+
+
+class Branch(Model):
+    """A branch of a git repository."""
+
+    git: GitURL
+    branch: Text
+
+
+class Upstream(Model):
+    """The project that is packaged."""
+
+    git: GitURL = Field("", description="URL or path of the upstream repository.")
+    branch: Text | None = Field(None, description="Its branch; default: the track's.")
+
+
+class Push(Model):
+    """Where the tested packaging branch goes."""
+
+    git: GitURL
+    branch: Text
+
+
+class Packaging(Model):
+    """The distribution's packaging of a component."""
+
+    git: GitURL = Field("", description="URL or path of the packaging repository.")
+    branch: Text | None = Field(None, description="Its branch; default: what its debian/gbp.conf says, else its HEAD.")
+    testing: Branch | None = Field(None, description="A branch that is merged into it before the build.")
+    push: Push | None = Field(None, description="Where the tested branch is pushed, never by force; off by default.")
+    drop_merged_patches: bool = Field(
+        False, description="Drop patches that upstream has merged, with a changelog line."
+    )
+
+
+class Orig(Model):
+    """How the orig tarball is made."""
+
+    method: Literal["archive", "sdist"] = Field(
+        "archive", description="git archive, or the project's own sdist (PEP 517)."
+    )
+    submodules: Literal["refuse", "include"] = "refuse"
+    constraints: tuple[Text, ...] = Field((), description="sdist: pinned versions of what builds it (pbr==6.0.0 ...).")
+
+
+class Versioning(Model):
+    """How a snapshot gets its upstream version."""
+
+    next: Text | None = Field(None, description="The release this branch leads to: NEXT~git... instead of LAST+git...")
+    tag_pattern: Text | None = Field(None, description="Regular expression with one group, the version, for odd tags.")
+
+
+class Build(Model):
+    """How packages are built."""
+
+    profiles: tuple[Label, ...] = Field((), description="DEB_BUILD_PROFILES.")
+    options: tuple[Text, ...] = Field((), description="DEB_BUILD_OPTIONS.")
+    timeout_minutes: int = Field(120, ge=1)
+    lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
+        (), description="Severities of lintian tags that make a run unstable."
+    )
+
+
+class Upload(Model):
+    """Where source packages are uploaded, with dput."""
+
+    to: Text = Field(
+        description="ppa:team/name, or ftp://, sftp://, http://, https:// or file:// of an incoming queue."
+    )
+    published: Text | None = Field(
+        None, description="deb-style archive that the queue feeds ('URL SUITE COMPONENT'), asked before an upload."
+    )
+
+
+class ComponentSettings(Model):
+    """What may be said of a component: by the lab's defaults, a track's, itself, and itself in one track.
+
+    ``{component}`` in any text stands for the component's name.
+    """
+
+    upstream: Upstream = Upstream()
+    packaging: Packaging = Packaging()
+    orig: Orig = Orig()
+    version: Versioning = Versioning()
+    build: Build = Build()
+    upload: Upload | None = None
+
+
+class Component(ComponentSettings):
+    """One upstream project with its packaging."""
+
+    tracks: Mapping[Label, ComponentSettings] = Field({}, description="What single tracks change.")
+
+
+class Track(Model):
+    """What is tested on what, and when."""
+
+    series: Label
+    trigger: Trigger = "commit"
+    branch: Text = Field("main", description="The upstream branch that is followed.")
+    phases: tuple[Phase, ...] = ("build",)
+    components: tuple[SourceName, ...] | None = Field(None, description="Which components; default: all.")
+    schedule: Text | None = Field(None, description="Cron line: when upstream, or -proposed, is polled.")
+    defaults: ComponentSettings = ComponentSettings()
+
+    @model_validator(mode="after")
+    def _proposed_is_built_already(self) -> Self:
+        if self.trigger == "proposed" and "build" in self.phases:
+            message = "a track with trigger proposed tests packages that are built already: leave the phase build out"
+            raise ValueError(message)
+        if list(self.phases) != sorted(set(self.phases), key=list(PHASES).index):
+            message = "phases must be in the order build, deploy, exercise, each once"
+            raise ValueError(message)
+        return self
+
+
+class About(Model):
+    """The lab itself."""
+
+    name: Label
+    maintainer: Identity
+    description: str = ""
+
+
+class Archive(Model):
+    """The lab's package archive."""
+
+    signing_key: Text | None = Field(
+        None, description="Fingerprint in the GnuPG home; default: a key made for the lab."
+    )
+    gnupg_home: Text | None = Field(None, description="Where the key lies; default: in the lab's own state.")
+    keep: int = Field(5, ge=1, description="Versions of a source package whose files stay.")
+    keep_days: int = Field(30, ge=1, description="Older versions beyond the newest are removed after so many days.")
+
+
+class Jenkins(Model):
+    """A Jenkins; its credentials are named here and never given."""
+
+    url: Text
+    folder: Text | None = None
+    credentials: Text = Field("env", description="env (QALAB_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE.")
+
+
+class Public(Model):
+    """What the public sees."""
+
+    site_url: Text | None = None
+    jenkins: Jenkins | None = None
+
+
+class Unit(Model):
+    """A service of the deployment: what it is and where it runs."""
+
+    role: Label
+    packages: tuple[SourceName, ...] = ()
+    to: tuple[int, ...] = (0,)
+    options: Mapping[Text, str | int | bool] = {}
+
+
+class Deployment(Model):
+    """What is deployed, shaped as a Juju bundle."""
+
+    target: Literal["nspawn", "juju", "ssh"] = "nspawn"
+    applications: Mapping[Label, Unit]
+    relations: tuple[tuple[Text, Text], ...] = ()
+    exercises: tuple[Label, ...] = ()
+
+
+class Mail(Model):
+    """Mail on transitions."""
+
+    to: tuple[Text, ...]
+    upstream_authors: bool = False
+
+
+class Notifications(Model):
+    """Who is told."""
+
+    mail: Mail | None = None
+    gerrit: Text | None = Field(None, description="URL of the Gerrit that gets votes and comments.")
+
+
+class Lab(Model):
+    """All that `lab.yaml` describes."""
+
+    lab: About
+    archive: Archive = Archive()
+    jenkins: Jenkins | None = None
+    public: Public | None = None
+    series: Mapping[Label, Series] = Field(min_length=1)
+    tracks: Mapping[Label, Track] = Field(min_length=1)
+    defaults: ComponentSettings = ComponentSettings()
+    components: Mapping[SourceName, Component] = Field(min_length=1)
+    deployment: Deployment | None = None
+    notifications: Notifications = Notifications()
+
+    def components_of(self, track: str) -> tuple[str, ...]:
+        """The names of a track's components, in the order of the file."""
+        chosen = self.tracks[track].components
+        return tuple(self.components) if chosen is None else chosen
+
+    def component(self, name: str, track: str) -> ComponentSettings:
+        """A component as one track sees it.
+
+        The component's word on the track goes first, then its own, the track's defaults, the lab's.
+        """
+        own = self.components[name]
+        merged: dict[str, Any] = {"upstream": {"branch": self.tracks[track].branch}}
+        for layer in (self.defaults, self.tracks[track].defaults, own, own.tracks.get(track)):
+            if layer is not None:
+                merged = _overlay(merged, layer.model_dump(exclude_unset=True, exclude={"tracks"}))
+        return ComponentSettings.model_validate(_fill_in(merged, name))
+
+
+def _fill_in(value: Any, component: str) -> Any:
+    """``value`` with ``{component}`` replaced in all its texts."""
+    match value:
+        case str():
+            return value.replace("{component}", component)
+        case Mapping():
+            return {key: _fill_in(item, component) for key, item in value.items()}
+        case tuple():
+            return tuple(_fill_in(item, component) for item in value)
+        case _:
+            return value
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings merged key by key; anything else of ``above`` replaces what is below."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        merged[key] = _overlay(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+    return merged

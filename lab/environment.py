@@ -1,0 +1,74 @@
+"""The one file that reads the environment and the clock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+# What a program run by the lab may see of our own environment: enough to find programs, a home and
+# the network, nothing that changes what a build yields.
+PASSED_ON = (
+    "HOME", "USER", "LOGNAME", "PATH", "TMPDIR", "TERM", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME",
+    "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
+    "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_DEFAULT_TIMEOUT", "PIP_CONFIG_FILE",
+    "SSH_AUTH_SOCK",
+)  # fmt: skip
+ADMIN_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def variable(name: str) -> str | None:
+    """The value of an environment variable, None when unset or empty."""
+    return os.environ.get(name) or None
+
+
+def clean() -> dict[str, str]:
+    """The environment for a child: the allow-list, C.UTF-8, UTC, and never a question."""
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    path = kept.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
+    kept["PATH"] = ":".join([*path, *(entry for entry in ADMIN_PATH if entry not in path)])
+    kept.setdefault("HOME", str(Path.home()))
+    return kept | {
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "DEBIAN_FRONTEND": "noninteractive",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+
+
+def find_program(name: str) -> str | None:
+    """Where a program lies on the path that children get, None when it is missing."""
+    return shutil.which(name, path=clean()["PATH"])
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def on_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def now() -> datetime:
+    """The time, UTC, to the millisecond."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def state_home() -> Path:
+    """Where runs, archives and keys are kept (XDG Base Directory Specification)."""
+    return _base_directory("XDG_STATE_HOME", ".local/state") / "qalab"
+
+
+def cache_home() -> Path:
+    """Where mirrors and chroots are kept: whatever can be made again."""
+    return _base_directory("XDG_CACHE_HOME", ".cache") / "qalab"
+
+
+def _base_directory(name: str, default: str) -> Path:
+    path = Path(variable(name) or "")
+    return path if path.is_absolute() else Path.home() / default  # the specification: a relative one is ignored

@@ -1,0 +1,88 @@
+"""Files: atomic writes, digests, and locks that die with their holder."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
+    """Write all of a file or nothing of it: a reader sees the old content or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode() if isinstance(data, str) else data
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(mode)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, as lower-case hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+# How long somebody who does not wait still tries: `is_locked` of another process holds a lock for an instant.
+PATIENCE_SECONDS = 0.5
+
+
+class Busy(Exception):
+    """Somebody else holds the lock."""
+
+
+@contextmanager
+def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[int]:
+    """Hold a lock on ``path`` (flock(2)); yield its file descriptor.
+
+    A child that is given the descriptor (``pass_fds``) keeps the lock while it lives, so that an
+    orphan of a killed holder is never joined by a second worker.  Raises Busy when not to wait.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        if wait:
+            fcntl.flock(stream, how)
+        elif not _comes_free(stream, how):
+            raise Busy(str(path))
+        yield stream.fileno()
+
+
+def _comes_free(stream: IO[Any], how: int) -> bool:
+    last = time.monotonic() + PATIENCE_SECONDS
+    while not _take(stream, how):
+        if time.monotonic() > last:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _take(stream: IO[Any], how: int) -> bool:
+    try:
+        fcntl.flock(stream, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock on ``path`` for himself alone now.  Changes nothing on the disk."""
+    try:
+        with path.open("rb") as stream:
+            return not _take(stream, fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,228 @@
+"""What every step shares: open the run, write the record, do the one thing, write the record again.
+
+A step module has ``NAME``, an ``action(context) -> Outcome`` that raises `lab.errors`, and a ``main``
+that calls `main` here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+from lab import environment, files
+from lab.description import ComponentSettings, Lab, Series, Track
+from lab.errors import Aborted, ConfigurationError, LabError, Verdict
+from lab.git import readable
+from lab.loading import load
+from lab.records import Artifact, Native, Record, rfc3339
+from lab.run import Result, Word, echo, output, run
+from lab.store import Run, Store, check_known, open_run, run_at
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a step may know: the validated description, the run, and the step's log."""
+
+    lab: Lab
+    run: Run
+    log: IO[str]
+
+    @cached_property
+    def store(self) -> Store:
+        return Store.of(self.lab)
+
+    @cached_property
+    def track_name(self) -> str:
+        return self.run.info.track
+
+    @cached_property
+    def track(self) -> Track:
+        return self.lab.tracks[self.track_name]
+
+    @cached_property
+    def component_name(self) -> str:
+        """Also the name of the source package."""
+        return self.run.info.component
+
+    @cached_property
+    def component(self) -> ComponentSettings:
+        return self.lab.component(self.component_name, self.track_name)
+
+    @cached_property
+    def series_name(self) -> str:
+        return self.track.series
+
+    @cached_property
+    def series(self) -> Series:
+        return self.lab.series[self.series_name]
+
+    def say(self, text: str) -> None:
+        """A line of our own in the step's log."""
+        self.log.write(f"{text}\n")
+        self.log.flush()
+
+    def last_words(self, text: str) -> None:
+        """A line on how the step ends; where the disk is full, the record matters more."""
+        with suppress(OSError):
+            self.say(text)
+
+    def sh(self, argv: Sequence[Word], **options: Any) -> Result:
+        """Run a program with its output in the step's log; see `lab.run.run`."""
+        return run(argv, log=self.log, **options)
+
+    def try_sh(self, argv: Sequence[Word], **options: Any) -> tuple[Result, list[str]]:
+        """Run a program that may fail; also the lines it left in the log, the echoed command aside."""
+        before = self.log.tell() + len(echo(argv).encode("utf-8", "surrogateescape"))
+        result = run(argv, log=self.log, check=False, **options)
+        return result, Path(self.log.name).read_bytes()[before:].decode("utf-8", "replace").splitlines()
+
+    def earlier(self, step: str) -> Record:
+        """The record of a step that must have gone well before this one."""
+        record = self.run.record(step)
+        if record is None or not record.finished_well:
+            stands = record.verdict if record else "not run"
+            hint = f"qalab step {step} --run {self.run.path}"
+            raise ConfigurationError(f"{self.run.path}: the step {step} comes first and is {stands}", hint=hint)
+        return record
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step has to say when it went well (or ``unstable``, or ``skipped``)."""
+
+    message: str = ""
+    version: str = ""
+    commit: str = ""
+    verdict: Verdict = "passed"
+    artifacts: Iterable[tuple[Path, str]] = ()
+    """Paths below the run directory, with their kind (see `lab.records.Artifact`)."""
+    native: Iterable[tuple[Path, str]] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Action = Callable[[Context], Outcome]
+EXIT_CODES: Mapping[Verdict, int] = {"passed": 0, "skipped": 0, "failed": 1, "error": 3, "unstable": 4, "aborted": 130}
+
+
+def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
+    """Run a step in a held run directory.  Never raises what a user can meet: it is in the record.
+
+    An interruption is recorded as ``aborted`` and raised again as Aborted.
+    """
+    info = current.info
+    started = environment.now()
+    last_commit = info.commit
+    record = Record(
+        step=name,
+        component=info.component,
+        track=info.track,
+        series=info.series,
+        architecture=architecture(),
+        commit=last_commit,
+        started=rfc3339(started),
+        log=str(current.log_path(name).relative_to(current.path)),
+    )
+    current.results.mkdir(parents=True, exist_ok=True)
+    record.write(current.record_path(name))
+
+    def finish(verdict: Verdict, code: int, message: str, **more: Any) -> Record:
+        ended = environment.now()
+        done = record.model_copy(
+            update={
+                "verdict": verdict,
+                "exit_code": code,
+                "message": readable(message),
+                "finished": rfc3339(ended),
+                "seconds": max(0.0, round((ended - started).total_seconds(), 3)),
+                **more,
+            }
+        )
+        done.write(current.record_path(name))
+        return done
+
+    log = current.log_path(name).open("w", encoding="utf-8", errors="surrogateescape")
+    context = Context(lab, current, log)
+    try:
+        check_known(lab, info.track, info.component)
+        outcome = action(context)
+        return finish(
+            outcome.verdict,
+            EXIT_CODES[outcome.verdict],
+            outcome.message,
+            version=outcome.version,
+            commit=outcome.commit or last_commit,
+            artifacts=tuple(describe(current, path, kind) for path, kind in outcome.artifacts),
+            native=tuple(
+                Native(path=str(path.relative_to(current.path)), format=kind) for path, kind in outcome.native
+            ),
+            facts=dict(outcome.facts),
+        )
+    except (KeyboardInterrupt, Aborted) as error:
+        context.last_words("aborted")
+        finish("aborted", Aborted.exit_code, str(error) or "interrupted")
+        raise Aborted(str(error) or "interrupted") from None
+    except LabError as error:
+        context.last_words(f"{error.verdict}: {error}")
+        return finish(error.verdict, error.exit_code, str(error))
+    except OSError as error:
+        context.last_words(traceback.format_exc())
+        return finish("error", 3, f"{error.strerror or error}: {error.filename or 'this machine'}")
+    except Exception as error:  # noqa: BLE001 - a bug of ours; the record says so, the log has the traceback
+        context.last_words(traceback.format_exc())
+        return finish("error", 3, f"a bug in qalab: {type(error).__name__}: {error}; see {record.log}")
+    finally:
+        with suppress(OSError):  # what a full disk did not take
+            log.close()
+
+
+def describe(current: Run, path: Path, kind: str) -> Artifact:
+    """A file of the run as a record names it."""
+    relative = str(path.relative_to(current.path))
+    return Artifact(path=relative, sha256=files.sha256(path), size=path.stat().st_size, kind=kind)
+
+
+def architecture() -> str:
+    """This machine's architecture in dpkg's words."""
+    return output(["dpkg", "--print-architecture"])
+
+
+def main(name: str, action: Action, argv: Sequence[str] | None = None) -> int:
+    """``qalab step NAME``: run one step in a plain directory, without Jenkins or with it.
+
+    The directory is made a run directory when it is none yet, or still holds what another Jenkins build
+    left.  Returns the step's exit code.
+    """
+    options = _parser(name).parse_args(argv)
+    lab = load(Path(options.lab))
+    path = Path(options.run).resolve()
+    current = run_at(path)
+    build = environment.variable("BUILD_URL")
+    if current is None or (build and current.info.url != build):
+        if not (options.track and options.component):
+            raise ConfigurationError(
+                f"{path}: no run directory yet", hint="name --track and --component to make it one"
+            )
+        for leftover in ("results", "out", "work"):
+            shutil.rmtree(path / leftover, ignore_errors=True)
+        current = open_run(path, lab, options.track, options.component, revision=options.commit)
+    with current.held():
+        record = execute(name, action, lab, current)
+    print(f"{name}: {record.verdict}{': ' + record.message if record.message else ''}")  # noqa: T201
+    return record.exit_code or 0
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"qalab step {name}", description=f"Run the step {name} in a run directory.")
+    parser.add_argument("--lab", default=environment.variable("QALAB_LAB") or "lab.yaml", help="the lab's description")
+    parser.add_argument("--run", default=".", help="the run directory (default: this directory)")
+    parser.add_argument("--track", help="the track, when the directory is no run directory yet")
+    parser.add_argument("--component", help="the component, likewise")
+    parser.add_argument("--commit", default="", help="the upstream commit or ref, likewise (default: the branch's tip)")
+    return parser

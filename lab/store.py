@@ -1,0 +1,205 @@
+"""The store: where a lab keeps its runs, its archive and its keys on this machine.
+
+::
+
+    STATE/LAB/runs/TRACK/COMPONENT/NUMBER/   run directories, see docs/run-directory.md
+    STATE/LAB/archive/                       the package archive
+    STATE/LAB/gnupg/                         the lab's own signing key
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lab import environment, files
+from lab.description import PHASES, Lab
+from lab.errors import ConfigurationError, InfrastructureError, Verdict
+from lab.records import Record, RunInfo, rfc3339
+
+RunVerdict = Verdict | Literal["running"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory."""
+
+    path: Path
+
+    @property
+    def info(self) -> RunInfo:
+        return RunInfo.read(self.path / "run.json")
+
+    @property
+    def id(self) -> str:
+        """``TRACK/COMPONENT/NUMBER``: how people name a run."""
+        info = self.info
+        return f"{info.track}/{info.component}/{info.number}"
+
+    @property
+    def out(self) -> Path:
+        return self.path / "out"
+
+    @property
+    def work(self) -> Path:
+        """Scratch space that steps hand over and the finished run may lose."""
+        return self.path / "work"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results"
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        return phase_steps(self.info.phase)
+
+    def record_path(self, step: str) -> Path:
+        steps = self.steps
+        if step not in steps:
+            raise ConfigurationError(f"no step {step} in this phase; known: {', '.join(steps)}")
+        return self.results / f"{steps.index(step) + 1:02d}-{step}.json"
+
+    def log_path(self, step: str) -> Path:
+        return self.results / f"{step}.log"
+
+    def record(self, step: str) -> Record | None:
+        """A step's record, None when it has none; one left ``running`` by the dead is ``aborted``."""
+        path = self.record_path(step)
+        if not path.exists():
+            return None
+        record = Record.read(path)
+        if record.verdict == "running" and not self.is_held():
+            record = Record.read(path)  # it may have ended well between the two looks
+            if record.verdict == "running":
+                said = "ended before it could say how it went"
+                return record.model_copy(update={"verdict": "aborted", "message": said})
+        return record
+
+    def records(self) -> list[Record]:
+        """The records there are, in the order of the steps."""
+        return [record for step in self.steps if (record := self.record(step))]
+
+    def write_info(self, info: RunInfo) -> None:
+        info.write(self.path / "run.json")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Work in this directory; raises InfrastructureError when somebody else does."""
+        try:
+            with files.locked(self.path / "run.lock", wait=False):
+                yield
+        except files.Busy:
+            raise InfrastructureError(f"{self.path}: another process works on this run") from None
+
+    def is_held(self) -> bool:
+        return files.is_locked(self.path / "run.lock")
+
+    @property
+    def verdict(self) -> RunVerdict:
+        """How the run stands, from its records alone."""
+        held = self.is_held()  # asked first: once nobody works here, the records are the last word
+        verdicts = [record.verdict for record in self.records()]
+        worst: tuple[Verdict, ...] = ("failed", "error", "aborted")
+        for bad in worst:
+            if bad in verdicts:
+                return bad
+        if "running" in verdicts or len(verdicts) < len(self.steps):
+            return "running" if held else "aborted"
+        return "unstable" if "unstable" in verdicts else "passed"
+
+    @property
+    def version(self) -> str:
+        """The newest version that a step has named."""
+        return next((record.version for record in reversed(self.records()) if record.version), "")
+
+
+def phase_steps(phase: str) -> tuple[str, ...]:
+    return next(steps for name, steps in PHASES.items() if name == phase)
+
+
+@dataclass(frozen=True)
+class Store:
+    """One lab's state on this machine."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, lab: Lab) -> Store:
+        return cls(environment.state_home() / lab.lab.name)
+
+    @property
+    def archive(self) -> Path:
+        return self.root / "archive"
+
+    @property
+    def gnupg(self) -> Path:
+        return self.root / "gnupg"
+
+    def lock_path(self, *names: str) -> Path:
+        return self.root / "locks" / ("+".join(names) + ".lock")
+
+    def runs(self, track: str | None = None, component: str | None = None) -> list[Run]:
+        """Runs by track, component and number, oldest first."""
+        found = (self.root / "runs").glob(f"{track or '*'}/{component or '*'}/*/run.json")
+        paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not somebody's copy of one
+        return [Run(path) for path in sorted(paths, key=lambda path: (path.parts[:-1], int(path.name)))]
+
+    def new_run(self, lab: Lab, track: str, component: str, revision: str = "") -> Run:
+        """Make the next run directory of a track's component.  Raises ConfigurationError for an unknown one."""
+        check_known(lab, track, component)
+        home = self.root / "runs" / track / component
+        home.mkdir(parents=True, exist_ok=True)
+        number = max((int(path.name) for path in home.iterdir() if path.name.isdecimal()), default=0) + 1
+        while True:
+            path = home / str(number)
+            try:
+                path.mkdir()
+                break
+            except FileExistsError:
+                number += 1
+        return open_run(path, lab, track, component, revision=revision, number=number)
+
+
+def run_at(path: Path) -> Run | None:
+    """The run whose directory this is, None when it is none."""
+    return Run(path) if (path / "run.json").is_file() else None
+
+
+def check_known(lab: Lab, track: str, component: str | None = None) -> None:
+    """Raises ConfigurationError for a track that the lab does not have, or a component that the track does not."""
+    if track not in lab.tracks:
+        raise ConfigurationError(f"no track {track}; known: {', '.join(lab.tracks)}")
+    if component is not None and component not in lab.components_of(track):
+        raise ConfigurationError(f"no component {component} in {track}; known: {', '.join(lab.components_of(track))}")
+
+
+def open_run(  # noqa: PLR0913 - what a run is, by name
+    path: Path, lab: Lab, track: str, component: str, *, revision: str = "", number: int | None = None
+) -> Run:
+    """Make ``path`` a run directory: Jenkins' workspace, or a fresh one of the store.
+
+    Its number is what is given, else the Jenkins build's.  Raises ConfigurationError as `check_known`.
+    """
+    check_known(lab, track, component)
+    run = Run(path)
+    url = environment.variable("BUILD_URL")
+    build = environment.variable("BUILD_NUMBER") if url else None
+    run.write_info(
+        RunInfo(
+            lab=lab.lab.name,
+            track=track,
+            component=component,
+            series=lab.tracks[track].series,
+            revision=revision,
+            number=number or int(build or 1),
+            origin="jenkins" if url else "local",
+            url=url or "",
+            started=rfc3339(environment.now()),
+        )
+    )
+    for directory in (run.results / "native", run.out, run.work):
+        directory.mkdir(parents=True, exist_ok=True)
+    return run

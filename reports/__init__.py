@@ -1,0 +1,1 @@
+"""What a run left, as people and machines want to read it."""

@@ -1,0 +1,226 @@
+"""What all tests share: a home of their own, real git repositories, small labs, runs with a step in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import step
+from lab.description import Lab
+from lab.git import git
+from lab.loading import load
+from lab.records import Record
+from lab.store import Run, Store
+
+EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing of the user's is read or written."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in [name for name in os.environ if name.startswith(("GIT_", "QALAB_", "DEB", "BUILD_"))]:
+        if name != "GIT_SSL_CAINFO":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return home
+
+
+@dataclass
+class GitRepository:
+    """A real repository with a work tree; every commit a day after the one before it unless told."""
+
+    path: Path
+    when: int = EPOCH
+    author: str = "Ada Author <ada@upstream.example>"
+    heads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "uploadpack.allowAnySHA1InWant", "true")
+
+    def git(self, *argv: str | Path, env: Mapping[str, str] | None = None) -> str:
+        return git(argv, cwd=self.path, env=env)
+
+    def commit(
+        self,
+        message: str | bytes = "Change it",
+        files: Mapping[str, str | bytes | None] | None = None,
+        *,
+        author: str | None = None,
+        when: int | None = None,
+        encoding: str | None = None,
+    ) -> str:
+        """Write ``files`` (None: remove), commit all, return the full id. ``when``: Unix time."""
+        self.when = when if when is not None else self.when + 86_400
+        for name, content in (files or {}).items():
+            target = self.path / name
+            if content is None:
+                target.unlink()
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.encode() if isinstance(content, str) else content)
+            if name in {"debian/rules", "configure"}:
+                target.chmod(0o755)
+        self.git("add", "--all")
+        name, _, address = (author or self.author).rstrip(">").rpartition(" <")
+        stamp = f"{self.when} +0000"
+        who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
+               for key, value in (("NAME", name), ("EMAIL", address), ("DATE", stamp))}  # fmt: skip
+        text = self.path.parent / f".{self.path.name}.message"
+        text.write_bytes(message.encode() if isinstance(message, str) else message)
+        config = ["-c", f"i18n.commitEncoding={encoding}"] if encoding else []
+        self.git(
+            *config,
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--allow-empty-message",
+            "--cleanup=verbatim",
+            "--file",
+            text,
+            env=who,
+        )
+        self.heads.append(self.git("rev-parse", "HEAD"))
+        return self.heads[-1]
+
+    def tag(self, name: str, commit: str = "HEAD") -> None:
+        self.git("tag", name, commit)
+
+
+@pytest.fixture
+def git_repository(tmp_path: Path) -> Callable[..., GitRepository]:
+    """``git_repository("upstream")``: a new repository below tmp_path."""
+
+    def make(name: str = "upstream", **options: Any) -> GitRepository:
+        return GitRepository(tmp_path / name, **options)
+
+    return make
+
+
+CONTROL = """\
+Source: {name}
+Section: misc
+Priority: optional
+Maintainer: Lab <lab@lab.example>
+Build-Depends: debhelper-compat (= 13)
+Standards-Version: 4.6.2
+
+Package: {name}
+Architecture: all
+Depends: ${{misc:Depends}}
+Description: program of a test
+ It says what it is told.
+"""
+
+
+def packaging_files(name: str = "greet", version: str = "1.0-1") -> dict[str, str]:
+    """A small, valid debian/ directory for an architecture-independent package."""
+    return {
+        "debian/control": CONTROL.format(name=name),
+        "debian/rules": "#!/usr/bin/make -f\n%:\n\tdh $@\n",
+        "debian/source/format": "3.0 (quilt)\n",
+        "debian/install": "greet.txt usr/share/greet\n",
+        "debian/copyright": "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n",
+        "debian/changelog": (
+            f"{name} ({version}) unstable; urgency=medium\n\n  * Initial release.\n\n"
+            " -- Lab <lab@lab.example>  Thu, 01 Jan 2026 00:00:00 +0000\n"
+        ),
+    }
+
+
+def overlay(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in above.items():
+        under = below.get(key)
+        below[key] = overlay(dict(under), value) if isinstance(under, dict) and isinstance(value, Mapping) else value
+    return below
+
+
+@pytest.fixture
+def lab_factory(tmp_path: Path) -> Callable[..., Lab]:
+    """``lab_factory(upstream=URL, packaging=URL, component={...}, track={...}, lab={...})``: a small lab.
+
+    One component (``greet``), one track (``trunk``), one series (``bookworm``); the mappings are laid
+    over the component, the track, and the whole description.  Its file is tmp_path/lab.yaml.
+    """
+
+    def make(
+        *,
+        upstream: Path | str = "/nowhere/upstream",
+        packaging: Path | str = "/nowhere/packaging",
+        name: str = "greet",
+        component: Mapping[str, Any] | None = None,
+        track: Mapping[str, Any] | None = None,
+        lab: Mapping[str, Any] | None = None,
+    ) -> Lab:
+        data: dict[str, Any] = {
+            "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
+            "series": {"bookworm": {}},
+            "tracks": {"trunk": {"series": "bookworm", "branch": "main"}},
+            "components": {name: {"upstream": {"git": str(upstream)}, "packaging": {"git": str(packaging)}}},
+        }
+        overlay(data, {"components": {name: component or {}}, "tracks": {"trunk": track or {}}})
+        overlay(data, lab or {})
+        path = tmp_path / "lab.yaml"
+        path.write_text(yaml.safe_dump(data, sort_keys=False))
+        return load(path)
+
+    return make
+
+
+@dataclass
+class Bench:
+    """A run of a lab, and steps executed in it as the runner does."""
+
+    lab: Lab
+    run: Run
+
+    def execute(self, module: ModuleType) -> Record:
+        """Run one step; its record, whatever the verdict."""
+        with self.run.held():
+            return step.execute(module.NAME, module.action, self.lab, self.run)
+
+    def log(self, name: str) -> str:
+        return self.run.log_path(name).read_text(errors="surrogateescape")
+
+    def pretend(self, name: str, **fields: Any) -> Record:
+        """Leave the record that an earlier step would have left."""
+        info = self.run.info
+        record = Record(
+            step=name,
+            component=info.component,
+            track=info.track,
+            series=info.series,
+            architecture="amd64",
+            started=info.started,
+            log=f"results/{name}.log",
+            verdict="passed",
+            exit_code=0,
+            **fields,
+        )
+        record.write(self.run.record_path(name))
+        if record.commit:
+            self.run.write_info(info.model_copy(update={"commit": record.commit}))
+        return record
+
+
+@pytest.fixture
+def bench() -> Callable[..., Bench]:
+    """``bench(lab, revision="")``: a new run in the lab's store, ready for steps."""
+
+    def make(lab: Lab, revision: str = "", track: str = "trunk", component: str | None = None) -> Bench:
+        name = component or next(iter(lab.components))
+        return Bench(lab, Store.of(lab).new_run(lab, track, name, revision))
+
+    return make

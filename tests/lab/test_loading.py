@@ -1,0 +1,159 @@
+"""lab.yaml, right and wrong: each complaint names its line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab import loading
+from lab.errors import ConfigurationError
+
+GOOD = """\
+lab:
+  name: mine
+  maintainer: Q A <qa@lab.example>
+series:
+  bookworm: {pockets: [updates]}
+tracks:
+  trunk: {series: bookworm, branch: master}
+  stable: {series: bookworm, trigger: gerrit, branch: stable/1.0}
+defaults:
+  build: {options: [nocheck], timeout_minutes: 5}
+components:
+  hello:
+    upstream: {git: /srv/hello}
+    packaging: {git: /srv/hello-packaging}
+    build: {profiles: [nodoc]}
+    tracks:
+      stable: {build: {options: [parallel=1]}, packaging: {git: /srv/stable}}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "lab.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "old, new, line, said",
+    [
+        (
+            "  name: mine",
+            "  nmae: mine",
+            2,
+            "lab.nmae: unknown key; did you mean name? known: description, maintainer, name",
+        ),
+        ("  name: mine", "  name: Mine!", 2, "lab.name: not a name: lower-case letters"),
+        ("Q A <qa@lab.example>", "nobody", 3, "not a maintainer: write it as Name <address@host>; found: 'nobody'"),
+        ("series: bookworm, branch: master", "series: sid, branch: master", 7, "no series sid; known: bookworm"),
+        ("trigger: gerrit", "trigger: email", 8, "Input should be 'commit', 'proposed' or 'gerrit'; found: 'email'"),
+        ("trigger: gerrit", "trigger: proposed", 8, "leave the phase build out"),
+        ("branch: master}", "phases: [exercise, build]}", 7, "phases must be in the order build, deploy, exercise"),
+        ("timeout_minutes: 5", "timeout_minutes: soon", 10, "valid integer; found: 'soon'"),
+        ("timeout_minutes: 5", "timeout_minutes: 0", 10, "greater than or equal to 1; found: 0"),
+        ("  hello:", "  Hello:", 12, "components.Hello: not a source package name"),
+        ("upstream: {git: /srv/hello}", "upstream: {}", 13, "components.hello.upstream.git: missing; URL or path"),
+        (
+            "upstream: {git: /srv/hello}",
+            "upstream: {git: ../hello}",
+            13,
+            "write the whole path, or a URL; found: '../hello'",
+        ),
+        ("upstream: {git: /srv/hello}", "upstream: {git: 3}", 13, "valid string; found: 3"),
+        ("      stable: {build", "      old: {build", 17, "no track old; known: trunk, stable"),
+        ("components:\n", "components: [\n", 13, "not YAML"),
+        ("tracks:\n  trunk", "tracks:\n  stable: {series: bookworm}\n  trunk", 9, "tracks.stable: is there twice"),
+    ],
+)
+def test_complaints(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ConfigurationError) as caught:
+        loading.load(path)
+    assert [one for one in str(caught.value).splitlines() if one.startswith(f"{path}:{line}:") and said in one]
+
+
+def test_every_complaint_is_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("name: mine", "nmae: mine").replace("pockets", "pocket")
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, text))
+    assert len(caught.value.complaints) == 3  # two unknown keys, and the name is missing
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"lab\.yaml: there is no such file; name it with --lab"):
+        loading.load(tmp_path / "lab.yaml")
+
+
+def test_an_empty_file_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="lab"):
+        loading.load(write(tmp_path, ""))
+
+
+def test_a_component_is_seen_through_its_track(tmp_path: Path) -> None:
+    lab = loading.load(write(tmp_path, GOOD))
+    trunk, stable = lab.component("hello", "trunk"), lab.component("hello", "stable")
+    assert (trunk.build.options, trunk.build.profiles, trunk.build.timeout_minutes) == (("nocheck",), ("nodoc",), 5)
+    assert (stable.build.options, stable.build.profiles) == (("parallel=1",), ("nodoc",))
+    assert (trunk.upstream.branch, stable.upstream.branch) == ("master", "stable/1.0")
+    assert (trunk.packaging.git, stable.packaging.git) == ("/srv/hello-packaging", "/srv/stable")
+
+
+def test_the_schema_knows_every_part() -> None:
+    schema = json.loads(loading.schema())
+    assert set(schema["properties"]) >= {"lab", "series", "tracks", "components", "archive", "jenkins", "public"}
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ('lab: "\x00"\n', "not YAML: unacceptable character #x0000"),
+        ("lab: 2026-13-45\n", "not YAML: month must be in 1..12"),
+        ("a: &a [*a]\n", "not YAML: maximum recursion depth exceeded"),
+        ("[a]: b\n", "not YAML: unhashable type: 'list'"),
+        ("2026-01-01: x\n", "keys must be str, int, float, bool or None, not"),
+        ("lab: !!python/name:os.system\n", "1:6: not YAML: could not determine a constructor"),
+        ("lab: *x\n", "1:6: not YAML: found undefined alias"),
+        ("lab: x\n y: z\n", "2:3: not YAML: mapping values are not allowed here"),
+        ("- a\n- b\n", "1: lab.yaml: Input should be an object"),
+        ("3\n", "1: lab.yaml: Input should be an object"),
+    ],
+)
+def test_what_is_no_description_gets_one_line(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(path)
+    (complaint,) = caught.value.complaints
+    assert complaint.removeprefix(f"{path}:").strip().startswith(said)
+    assert "\n" not in complaint
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "latin1"):
+        (tmp_path / "latin1").write_bytes(b"caf\xe9")
+        with pytest.raises(loading.DescriptionError, match=f"^{path}: cannot be read: "):
+            loading.load(path)
+
+
+def test_relations_are_of_what_is_deployed(tmp_path: Path) -> None:
+    deployment = """\
+deployment:
+  applications: {web: {role: web}, db: {role: db}}
+  relations: [["web:store", "db:server"], [web, cache]]
+"""
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, GOOD + deployment))
+    (complaint,) = caught.value.complaints
+    assert complaint.endswith("deployment.relations.cache: no application cache; known: web, db")
+
+
+def test_a_track_names_components_that_are_there(tmp_path: Path) -> None:
+    text = GOOD.replace("branch: master}", "branch: master, components: [hello, goodbye]}")
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, text))
+    (complaint,) = caught.value.complaints
+    assert complaint.endswith(":7: tracks.trunk.components.goodbye: no component goodbye; known: hello")
