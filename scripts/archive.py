@@ -1,0 +1,91 @@
+"""archive: add the source and binary packages to the lab's archive, which apt and sbuild read.
+
+The archive is reprepro's, in the store: one codename per track, signed with the lab's key, whose
+public half is ``archive-key.asc`` (see `scripts.reprepro`).  A version stays in the pool while it is
+one of the newest ``archive.keep`` of its source package and came in within ``archive.keep_days`` (its
+youngest pool file's time says when); the newest stays however old it is.
+
+Facts: ``codename``, ``path`` (the archive's root), ``added`` (False: it had all of it already).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from debian.debian_support import Version
+
+from lab import environment, files, step
+from lab.records import Artifact
+from lab.signing import lab_key
+from lab.step import Context, Outcome
+from scripts.reprepro import Archive, Tracked
+
+NAME = "archive"
+DAY_SECONDS = 86_400
+
+
+def expired(ages: Mapping[Tracked, float], keep: int, keep_days: int) -> list[Tracked]:
+    """The versions to remove, of all with their ages in seconds; the newest of a source package always stays."""
+    ordered = sorted(ages, key=lambda item: (item.source, Version(item.version)), reverse=True)
+    return [
+        item
+        for _, group in groupby(ordered, key=lambda item: item.source)
+        for rank, item in enumerate(group)
+        if rank and (rank >= keep or ages[item] > keep_days * DAY_SECONDS)
+    ]
+
+
+def holds(archive: Archive, version: Tracked, present: Iterable[Tracked], packages: Iterable[Artifact]) -> bool:
+    """Whether a version is there with all these files, their content the same."""
+    there = {Path(path).name: archive.root / path for item in present if item == version for path in item.files}
+    wanted = {Path(item.path).name.replace(".ddeb", ".deb"): item.sha256 for item in packages}
+    return all(name in there and files.sha256(there[name]) == digest for name, digest in wanted.items())
+
+
+def age(archive: Archive, version: Tracked) -> float:
+    """Seconds since the last file of a version came in; 0 for one that is not there yet."""
+    times = [path.stat().st_mtime for name in version.files if (path := archive.root / name).exists()]
+    return environment.now().timestamp() - max(times) if times else 0.0
+
+
+def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes: Path, binaries: Sequence[Path]) -> str:
+    """Add a version and remove what is past its time; returns what was done."""
+    settings = archive.context.lab.archive
+    ages = {item: age(archive, item) for item in (*present, new)}
+    old = expired(ages, settings.keep, settings.keep_days)
+    with archive.change():
+        archive.add(changes, binaries)
+        for item in old:
+            archive.remove(item)
+        archive.export()
+    archive.sweep()
+    removed = ", ".join(f"{item.source} {item.version}" for item in old)
+    return f"added; removed {removed}" if removed else "added"
+
+
+def action(context: Context) -> Outcome:
+    source, built = context.earlier("source"), context.earlier("sbuild")
+    new, codename = Tracked(context.component_name, source.version), context.track_name
+    changes = next(context.run.path / item.path for item in source.artifacts if item.kind == "changes")
+    packages = [item for item in (*source.artifacts, *built.artifacts) if item.kind in {"source", "binary"}]
+    binaries = [context.run.path / item.path for item in packages if item.kind == "binary"]
+    facts = {"codename": codename, "path": str(context.store.archive), "added": False}
+    lock_path = context.store.lock_path("archive")
+    with files.locked(lock_path) as lock, lab_key(context.lab, context.store, context.log) as key:
+        archive = Archive(context, key, lock)
+        archive.open()
+        present = archive.versions()
+        newest = max((item.version for item in present if item.source == new.source), key=Version, default=new.version)
+        if Version(newest) > Version(new.version):
+            message = f"{codename} has {new.source} {newest} and keeps it"
+            return Outcome(message, version=new.version, verdict="skipped", facts=facts)
+        if holds(archive, new, present, packages):
+            return Outcome(f"{codename} has it already", version=new.version, facts=facts)
+        message = publish(archive, present, new, changes, binaries)
+    return Outcome(message, version=new.version, facts=facts | {"added": True})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

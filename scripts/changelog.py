@@ -1,0 +1,222 @@
+"""A changelog entry that names each upstream commit since the last packaged one.
+
+Commits ``debian/changelog`` in ``work/packaging``; the record's version is the Debian version.
+Facts: ``since``, the upstream commit the list starts after ("" the first time); ``commits``, how many
+are named; ``entry``, its text; ``head``, the commit in ``work/packaging``.
+
+The last packaged commit is what our newest entry in the packaging's changelog says (it is there when
+the lab pushes back); else the last run of this track and component that reached the archive; else
+upstream's tag of the version in the changelog.  When that tag is newer than what the first two say,
+the distribution has packaged a release meanwhile, and the tag counts.
+
+Left out are merges and commits that only amend others (fixup!, squash!, amend!).  An author is named
+where it is not the lab's maintainer, who signs the entry.  "Closes: #1" of an upstream subject is no
+Debian bug and "LP: #1" is not fixed by an upload of ours: both are reworded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from lab import debian, files, step
+from lab.debian import Entry
+from lab.errors import Failed
+from lab.git import Mirror, git, identity, readable, reset, try_git
+from lab.records import Record
+from lab.step import Context, Outcome
+from lab.store import Run
+
+NAME = "changelog"
+CAP = 50
+SUBJECT_LENGTH = 300
+MARKER = re.compile(r"New upstream snapshot: commit\s+([0-9a-f]{64}|[0-9a-f]{40})\.")
+AMENDING = ("fixup! ", "squash! ", "amend! ")
+# A subject's own lines, where no blank line keeps them from the trailers; see git-interpret-trailers(1).
+TRAILER = re.compile(r"[A-Za-z]+(-[A-Za-z]+)+: |\(cherry picked from ")
+# What dpkg takes for a fixed bug, and lintian for a misspelt one; see deb-changelog(5).
+CLOSES = re.compile(r"(closes?)(?::\s*(?=bug|#|\d)|[\s;]*(?=(?:bug)?#?\s?\d{6}))", re.IGNORECASE)
+LAUNCHPAD = re.compile(r"(lp):(?=\s+#\d)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """An upstream commit; its texts are safe to show."""
+
+    id: str
+    author: str
+    email: str
+    subject: str
+
+
+def subject_of(message: str) -> str:
+    """The first paragraph of a commit message as one line, without trailers that stick to it."""
+    first, *more = message.replace("\r\n", "\n").strip("\n").split("\n\n")[0].split("\n")
+    subject = readable("\n".join([first, *(line for line in more if not TRAILER.match(line))])) or "(no subject)"
+    return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 3] + "..."
+
+
+def harmless(text: str) -> str:
+    """A text in which nobody finds a bug that an upload closes."""
+    return LAUNCHPAD.sub(r"\1", CLOSES.sub(r"\1 upstream ", text))
+
+
+def commit_bullets(commits: Sequence[Commit], maintainer: str) -> Iterator[str]:
+    """A line for each commit, the newest first, up to the cap; then how many more there are."""
+    for commit in commits[:CAP]:
+        author = "" if maintainer.endswith(f"<{commit.email}>") else f" [{commit.author or commit.email}]"
+        yield harmless(f"{commit.id[:7]} {commit.subject}{author}")
+    if more := len(commits) - CAP if len(commits) > CAP else 0:
+        yield f"... and {more} more commit{'s' if more > 1 else ''}."
+
+
+def tag_names(package: str, upstream_version: str) -> list[str]:
+    """What upstream, or a git-buildpackage import, may call the tag of an upstream version."""
+    plain = re.sub(r"[+~.-](dfsg|ds|repack)[0-9.]*$", "", upstream_version)
+    versions = dict.fromkeys([plain, plain.replace("~", ""), plain.replace("~", "-"), plain.replace("~", "_")])
+    forms = ("{}", "v{}", f"{package}-{{}}", f"{package}_{{}}", "release-{}", "upstream/{}")
+    return [form.format(version) for version in versions for form in forms]
+
+
+def build_number(stem: str, codename: str, taken: Iterable[str]) -> int:
+    """One more than the highest B among versions (or file names) with ``STEM-0qalabB~CODENAME1``."""
+    pattern = re.compile(rf"(?:^|[:_]){re.escape(stem)}-0qalab(\d+)~{re.escape(codename)}1")
+    return 1 + max((int(match[1]) for text in taken if (match := pattern.search(text))), default=0)
+
+
+def archived(context: Context, track: str | None, commit: str = "") -> Iterator[Run]:
+    """Earlier runs of the component (at a commit) that reached the archive; of one track the newest first."""
+    started = context.run.info.started
+    for run in reversed(context.store.runs(track, context.component_name)):
+        info = run.info
+        if run.path != context.run.path and info.started <= started and commit in {"", info.commit}:
+            record = run.record("archive")
+            if record and record.finished_well:
+                yield run
+
+
+def debian_version(context: Context, snapshot: Record, epoch: str) -> str:
+    """[EPOCH:]UPSTREAM-0qalabB~SERIES1, with a B that nobody else has and that this run keeps."""
+    upstream, codename = snapshot.version, codename_of(context)
+    own = [record.version for record in context.run.records() if record.step in {"source", "sbuild", "archive"}]
+    number = build_number(upstream, codename, own) - 1
+    if not number:
+        # The pool is shared by all codenames, and its file names need no lock of reprepro's.
+        pool = [path.name for path in context.store.archive.glob(f"pool/*/*/{context.component_name}/*")]
+        versions = [run.version for run in archived(context, None, snapshot.commit)]
+        number = build_number(upstream, codename, pool + versions)
+    return f"{epoch}{upstream}-0qalab{number}~{codename}1"
+
+
+def last_packaged(context: Context, mirror: Mirror, changelog: str, top: Entry) -> tuple[str, bool]:
+    """The upstream commit that was packaged last, "" when none is known; whether a tag says so."""
+    names = tag_names(top.package, top.upstream_version)
+    tag = next((commit for name in names if (commit := mirror.resolve(f"refs/tags/{name}"))), "")
+    pushed = MARKER.search(changelog)
+    ours = chain([pushed[1]] if pushed else [], (run.info.commit for run in archived(context, context.track_name)))
+    since = next((commit for name in ours if (commit := mirror.resolve(name))), "")
+    if tag and (not since or mirror.is_ancestor(since, tag)):
+        return tag, True
+    return since or (pushed[1] if pushed else ""), False
+
+
+def commits_between(mirror: Mirror, since: str, commit: str) -> list[Commit]:
+    """The commits of ``since..commit`` that an entry names, the newest first."""
+    text = mirror.git(
+        "log", "--no-merges", "--date-order", "-z", "--encoding=UTF-8", "--format=%H%x00%an%x00%ae%x00%B",
+        f"{since}..{commit}",
+    )  # fmt: skip
+    fields = text.split("\0")
+    rows = zip(fields[0::4], fields[1::4], fields[2::4], fields[3::4], strict=False)
+    commits = (Commit(name, readable(author), readable(email), subject_of(body)) for name, author, email, body in rows)
+    return [commit for commit in commits if not commit.subject.startswith(AMENDING)]
+
+
+def what_changed(mirror: Mirror, since: str, commit: str, *, tagged: bool) -> tuple[str, list[Commit]]:
+    """A remark ("" when there is nothing to remark), and the commits to name."""
+    if not since:
+        return "", []
+    if since == commit:
+        return "No upstream change; rebuilt.", []
+    if mirror.is_ancestor(commit, since):
+        return f"An older upstream commit than {since[:7]}, which was packaged last.", []
+    base = try_git(["merge-base", since, commit], cwd=mirror.path).stdout.strip()
+    if not base:
+        return f"The upstream history was replaced; {since[:7]}, packaged last, is not in it.", []
+    commits = commits_between(mirror, base, commit)
+    if base != since and not tagged:
+        return (
+            f"The upstream history was rewritten after {base[:7]}; {since[:7]}, packaged last, is not in it.",
+            commits,
+        )
+    return "" if commits else f"Nothing but merges since {since[:7]}.", commits
+
+
+def upstream_mirror(context: Context, commit: str) -> Mirror:
+    """The mirror that the snapshot was made from; fetched again only when it was lost meanwhile."""
+    mirror = Mirror.of(context.component.upstream.git)
+    if not mirror.path.exists() or not mirror.resolve(commit):
+        revision = context.run.info.revision
+        mirror.fetch(context.log, *([revision] if revision.startswith("refs/") else []))
+    return mirror
+
+
+def codename_of(context: Context) -> str:
+    return context.series.codename or context.series_name
+
+
+def read_changelog(context: Context, path: Path) -> tuple[str, Entry]:
+    """The packaging's changelog and its newest entry.  Raises Failed when it is not the component's."""
+    if not path.is_file():
+        raise Failed("debian/changelog: is not there; the packaging branch needs one")
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    try:
+        top = debian.newest_entry(text)
+    except ValueError as error:
+        raise Failed(f"debian/changelog: {readable(str(error))}") from None
+    if top.package != context.component_name:
+        raise Failed(f"debian/changelog: is of the source package {top.package}, not {context.component_name}")
+    return text, top
+
+
+def action(context: Context) -> Outcome:
+    snapshot = context.earlier("snapshot")
+    tree = context.run.work / "packaging"
+    reset(tree, context.earlier("packaging").facts["merged"])
+    path = tree / "debian/changelog"
+    text, top = read_changelog(context, path)
+    mirror = upstream_mirror(context, snapshot.commit)
+    since, tagged = last_packaged(context, mirror, text, top)
+    remark, commits = what_changed(mirror, since, snapshot.commit, tagged=tagged)
+
+    maintainer, committed = context.lab.lab.maintainer, int(snapshot.facts["committed"])
+    version = debian_version(context, snapshot, f"{top.epoch}:" if top.epoch else "")
+    bullets = [
+        f"Local package of the lab {context.lab.lab.name}.",  # else lintian takes it for a non-maintainer upload
+        f"New upstream snapshot: commit {snapshot.commit}.",
+        *([remark] if remark else []),
+        *commit_bullets(commits, maintainer),
+    ]
+    entry = debian.entry_above(
+        top, version, codename_of(context), bullets=bullets, maintainer=maintainer, date=committed
+    )
+    files.write_atomic(path, (entry + text).encode("utf-8", "surrogateescape"))
+    git(
+        ["commit", "--quiet", "--message", f"Update the changelog for {version}", "debian/changelog"],
+        cwd=tree, env=identity(maintainer, committed), log=context.log,
+    )  # fmt: skip
+    context.say(entry)
+
+    named = min(len(commits), CAP)
+    facts = {"since": since, "commits": named, "entry": entry, "head": git(["rev-parse", "HEAD"], cwd=tree)}
+    message = f"{version}; commits named: {named}"
+    if debian.compare(version, "le", top.version):
+        message += f"; not above the packaging's own {top.version}"
+    return Outcome(message, version=version, facts=facts)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

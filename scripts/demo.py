@@ -1,0 +1,219 @@
+"""The demo: the main job on real input.
+
+The distribution's own source package becomes an upstream and a packaging repository; two commits really
+change the program; each goes through the whole build phase; the newest package is installed from the
+lab's archive in a clean chroot, and run.  Every date is fixed, so that every demo yields the same
+sources.  The demo's lab is its own and starts afresh each time; chroots and mirrors are kept.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import yaml
+
+from lab import apt, environment, git, loading
+from lab.description import Lab, Series
+from lab.errors import InfrastructureError
+from lab.run import ProgramFailed
+from lab.run import run as run_program
+from lab.store import Run, Store
+from scripts import chroots
+
+SERIES = "bookworm"
+TRACK = "trunk"
+MAINTAINER = "Demo Lab <lab@demo.example>"
+FIRST_COMMIT = 1_767_261_600  # 2026-01-01 10:00 UTC
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Commit:
+    """An upstream commit: in each file the one text is replaced by the other."""
+
+    subject: str
+    author: str
+    files: tuple[str, ...]
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A source package of the distribution, what is changed in it, and how it shows."""
+
+    component: str
+    upstream_version: str
+    commits: tuple[Commit, ...]
+    install: str
+    command: tuple[str, ...]
+    prints: str
+    build: Mapping[str, list[str]]
+
+
+GREETING = ("src/hello.c", "tests/hello-1")
+DEMOS: Mapping[str, Demo] = {
+    demo.component: demo
+    for demo in (
+        Demo(
+            component="hello",
+            upstream_version="2.10",
+            commits=(
+                Commit("Greet the packagers", "Ada Author <ada@upstream.example>", GREETING,
+                       "Hello, world!", "Hello, packagers!"),
+                Commit("Greet whoever tests every commit", "Bea Buthor <bea@upstream.example>", GREETING,
+                       "Hello, packagers!", "Hello, every commit!"),
+            ),
+            install="hello",
+            command=("hello",),
+            prints="Hello, every commit!",
+            build={},
+        ),
+        Demo(
+            component="keystone",
+            upstream_version="22.0.2",
+            commits=(
+                Commit("Say that this is a snapshot", "Ada Author <ada@upstream.example>",
+                       ("keystone/version.py",), "v3.14", "v3.14 snapshot"),
+                Commit("Say which lab made the snapshot", "Bea Buthor <bea@upstream.example>",
+                       ("keystone/version.py",), "v3.14 snapshot", "v3.14 snapshot of the lab"),
+            ),
+            install="python3-keystone",
+            command=("python3", "-c", "from keystone.version import release_string; print(release_string())"),
+            prints="v3.14 snapshot of the lab",
+            build={"options": ["nocheck", "nodoc"], "profiles": ["nocheck", "nodoc"]},
+        ),
+    )
+}  # fmt: skip
+
+SMOKE_TEST = {
+    "hello": "Test-Command: hello\nDepends: hello\n",
+    "keystone": "Test-Command: keystone-manage --version\nDepends: keystone\n",
+}
+
+
+def run(
+    demo: Demo,
+    say: Callable[[str], None],
+    run_phase: Callable[[Lab, Run], int],
+    show: Callable[[Sequence[Run]], None],
+) -> int:
+    """Run a demo from the source package to the installed program; the exit code.
+
+    ``run_phase`` runs a phase and returns its exit code; ``show`` shows finished runs.
+    """
+    home = environment.state_home() / f"demo-{demo.component}"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    with (home / "demo.log").open("w", encoding="utf-8") as log:
+        say(f"importing the source package {demo.component} of Debian {SERIES}")
+        tips = make_repositories(demo, home, log)
+        lab = loading.load(write_lab(demo, home))
+        store = Store.of(lab)
+        for tip in tips:
+            code = run_phase(lab, store.new_run(lab, TRACK, demo.component, tip))
+            if code:
+                return code
+        say(f"installing {demo.install} from the lab's archive in a clean chroot, and running it")
+        printed = chroots.run_installed(lab, TRACK, demo.install, demo.command, log).strip()
+    say(f"$ {shlex.join(demo.command)}\n{printed}")
+    if printed != demo.prints:
+        say(f"it should have printed: {demo.prints}")
+        return 1
+    show(store.runs())
+    say(f"the lab's description  {home / 'lab.yaml'}")
+    say(f"the package archive    {store.archive}")
+    say(f"the runs               {store.root / 'runs'}")
+    say("look around with       ./qalab status; ./qalab show RUN; ./qalab log RUN STEP")
+    return 0
+
+
+def write_lab(demo: Demo, home: Path) -> Path:
+    """The description of the demo's lab."""
+    packaging = {
+        "git": str(home / "packaging"),
+        "branch": "master",
+        "testing": {"git": str(home / "packaging"), "branch": "testing"},
+    }
+    component = {"upstream": {"git": str(home / "upstream")}, "packaging": packaging, "build": demo.build}
+    description = {
+        "lab": {"name": home.name, "maintainer": MAINTAINER, "description": "The demo"},
+        "series": {SERIES: {}},
+        "tracks": {TRACK: {"series": SERIES, "branch": "main"}},
+        "components": {demo.component: component},
+    }
+    path = home / "lab.yaml"
+    path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def make_repositories(demo: Demo, home: Path, log: IO[str]) -> list[str]:
+    """Make the upstream and the packaging repository; the ids of the two new upstream commits."""
+    dsc = download_source(demo.component, environment.cache_home() / "sources", log)
+    packaging, upstream = home / "packaging", home / "upstream"
+    env = git.NO_CONFIG | git.identity(MAINTAINER, FIRST_COMMIT)
+    # In a directory that is no repository: gbp would import into the one it stands in.
+    run_program(["gbp", "import-dsc", "--no-pristine-tar", "--debian-branch=master", dsc, packaging.name],
+                log=log, env=env, cwd=home)  # fmt: skip
+    git.git(["clone", "--quiet", "--branch", "upstream", "--single-branch", packaging, upstream])
+    git.git(["branch", "--move", "main"], cwd=upstream)
+    git.git(["tag", f"v{demo.upstream_version}"], cwd=upstream)
+    tips = [
+        _commit(upstream, commit, FIRST_COMMIT + number * DAY) for number, commit in enumerate(demo.commits, start=1)
+    ]
+    git.git(["checkout", "--quiet", "-b", "testing"], cwd=packaging)
+    tests = packaging / "debian/tests/control"
+    tests.parent.mkdir(exist_ok=True)
+    before = tests.read_text() + "\n" if tests.exists() else ""
+    tests.write_text(before + SMOKE_TEST[demo.component])
+    git.git(["add", "--all"], cwd=packaging)
+    git.git(["commit", "--quiet", "--message", "Test that the program starts"], cwd=packaging, env=env)
+    git.git(["checkout", "--quiet", "master"], cwd=packaging)
+    return tips
+
+
+def _commit(repository: Path, commit: Commit, when: int) -> str:
+    for name in commit.files:
+        path = repository / name
+        text = path.read_text(encoding="utf-8")
+        if commit.old not in text:
+            raise InfrastructureError(f"{name} of this source package has no {commit.old!r}: the demo does not fit it")
+        path.write_text(text.replace(commit.old, commit.new), encoding="utf-8")
+    env = git.identity(commit.author, when)
+    git.git(["commit", "--quiet", "--all", "--message", commit.subject], cwd=repository, env=env)
+    return git.git(["rev-parse", "HEAD"], cwd=repository)
+
+
+def download_source(name: str, cache: Path, log: IO[str]) -> Path:
+    """The newest source package of a name, by an apt of its own: the machine's is left alone."""
+    root = cache / "apt"
+    for directory in ("lists/partial", "archives/partial"):
+        (root / directory).mkdir(parents=True, exist_ok=True)
+    (root / "status").touch()
+    (root / "sources.list").write_text("\n".join(apt.sources(SERIES, Series(), kind="deb-src")) + "\n")
+    options = [
+        f"-oDir::Etc::SourceList={root / 'sources.list'}",
+        "-oDir::Etc::SourceParts=-",
+        f"-oDir::State={root}",
+        f"-oDir::State::Status={root / 'status'}",
+        f"-oDir::State::Lists={root / 'lists'}",
+        f"-oDir::Cache={root}",
+        "-oAPT::Sandbox::User=",
+    ]
+    into = cache / name
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        run_program(["apt-get", *options, "update"], log=log)
+        run_program(["apt-get", *options, "source", "--download-only", "--only-source", name], log=log, cwd=into)
+    except ProgramFailed as error:
+        hint = f"see {log.name}"
+        raise InfrastructureError(
+            f"the source package {name} cannot be had from this machine's mirror", hint=hint
+        ) from error
+    # Older versions may lie there from earlier calls: apt has touched the one it just took last.
+    return max(into.glob("*.dsc"), key=lambda path: path.stat().st_mtime)

@@ -1,0 +1,77 @@
+"""lintian: check the source and binary packages against Debian's policy.
+
+The tags go to ``results/native/lintian.txt`` as lintian prints them (``C: PACKAGE [TYPE]: TAG ...``).
+A run is unstable when a tag has a severity that lab.yaml names in ``build.lintian_fail_on``.
+
+Facts: the number of tags by severity (``error``, ``warning``, ``info``, ``pedantic``), and
+``suppressed``: the tags that are not looked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lab import environment, files, step
+from lab.errors import InfrastructureError
+from lab.run import Word
+from lab.step import Context, Outcome
+
+NAME = "lintian"
+SEVERITIES = {"E": "error", "W": "warning", "I": "info", "P": "pedantic"}
+TAG = re.compile(rf"([{''.join(SEVERITIES)}]): \S+(?: \S+)?: (\S+)")
+# What a lab cannot help, whatever it packages.
+SUPPRESSED = (
+    "bad-distribution-in-changes-file",  # the series is the lab's choice; this lintian may be older than it
+    "no-nmu-in-changelog",  # the lab is not the package's maintainer ...
+    "source-nmu-has-incorrect-version-number",  # ... and numbers its builds in its own way
+    "orig-tarball-missing-upstream-signature",  # upstream signs releases, not commits
+)
+
+
+def command(changes: Iterable[Path], distribution: str, *, root: bool) -> list[Word]:
+    """Lintian's words for .changes files, by the policy of ``debian`` or ``ubuntu``."""
+    return [
+        "lintian", "--no-cfg", "--no-user-dirs", *(["--allow-root"] if root else []), "--profile", distribution,
+        "--display-info", "--pedantic", "--suppress-tags", ",".join(SUPPRESSED),
+        "--color", "never", "--tag-display-limit", "0", "--fail-on", "none", *changes,
+    ]  # fmt: skip
+
+
+def tags(report: str) -> list[tuple[str, str]]:
+    """The (severity, tag) of each line of a report that is one."""
+    return [(SEVERITIES[match[1]], match[2]) for line in report.splitlines() if (match := TAG.match(line))]
+
+
+def first(names: Sequence[str], most: int = 3) -> str:
+    """The first few different names, and how many more there are."""
+    different = list(dict.fromkeys(names))
+    more = f" and {len(different) - most} more" if len(different) > most else ""
+    return ", ".join(different[:most]) + more
+
+
+def action(context: Context) -> Outcome:
+    made = (*context.earlier("source").artifacts, *context.earlier("sbuild").artifacts)
+    changes = [context.run.path / item.path for item in made if item.kind == "changes"]
+    argv = command(changes, context.series.distribution, root=environment.is_root())
+    result = context.sh(argv, capture=True, check=False)
+    context.say(result.stdout.rstrip("\n"))
+    if not result:
+        hint = f"it says why in {context.run.log_path(NAME)}"
+        raise InfrastructureError(f"lintian itself broke, with status {result.returncode}", hint=hint)
+    report = context.run.results / "native" / "lintian.txt"
+    files.write_atomic(report, result.stdout)
+    found = tags(result.stdout)
+    refused = [f"{severity} {tag}" for severity, tag in found if severity in context.component.build.lintian_fail_on]
+    counts = {severity: sum(of == severity for of, _ in found) for severity in SEVERITIES.values()}
+    return Outcome(
+        first(refused) or ", ".join(f"{count} {severity}" for severity, count in counts.items() if count),
+        verdict="unstable" if refused else "passed",
+        native=[(report, "lintian")],
+        facts={**counts, "suppressed": list(SUPPRESSED)},
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

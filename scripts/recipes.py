@@ -1,0 +1,154 @@
+"""What goes into a clean chroot: the words for mmdebstrap, and the lines of sh that apt is told with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian.deb822 import Deb822
+
+from lab import environment
+from lab.run import Word, output
+
+BUILD_FIELDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep",
+                "Build-Conflicts", "Build-Conflicts-Arch", "Build-Conflicts-Indep")  # fmt: skip
+HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+NO_DAEMONS = "#!/bin/sh\nexit 101\n"  # policy-rc.d(8)
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+APT_OPTIONS = (
+    # An index that cannot be had is an error: a build on old lists is not the one that was asked for.
+    'APT::Update::Error-Mode "any"',
+    'Acquire::Languages "none"',
+    # The lab's own archive may have an older version, which is to be taken.
+    'APT::Get::allow-downgrades "true"',
+    'Acquire::http::Proxy::127.0.0.1 "DIRECT"',
+)
+APT_GET = (
+    "apt-get --quiet --yes --no-install-recommends"
+    " --option APT::Keep-Downloaded-Packages=false --option Dpkg::Use-Pty=false"
+)
+TRUSTED = "/etc/apt/trusted.gpg.d/qalab.asc"
+SOURCES = "/etc/apt/sources.list.d/qalab.list"
+PREFERENCES = "/etc/apt/preferences.d/qalab"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A package archive for apt in a chroot: where it is, the codename, the key that signs it, and its origin."""
+
+    url: str
+    codename: str
+    key: str
+    origin: str
+
+    @property
+    def line(self) -> str:
+        """A line of sources.list."""
+        return f"deb {self.url} {self.codename} main"
+
+    @property
+    def pin(self) -> str:
+        """A line of sh that takes its packages above all others, newer ones too (apt_preferences(5))."""
+        lines = ("Package: *", f"Pin: release o={self.origin}", "Pin-Priority: 1001")
+        return f"{{ {' '.join(f'echo {shlex.quote(line)};' for line in lines)} }} > {PREFERENCES}"
+
+    @property
+    def identity(self) -> str:
+        """The same for as long as it is the same archive, wherever it is served."""
+        return f"{self.origin} {self.codename} {self.key}"
+
+
+def dependencies(dsc: str) -> str:
+    """The build dependencies that a .dsc names, as the control file of a source package with nothing else."""
+    fields = Deb822(dsc)
+    lines = (f"{name}: {' '.join(fields[name].split())}\n" for name in BUILD_FIELDS if name in fields)
+    return "Source: dependencies\n" + "".join(lines)
+
+
+def proxies() -> list[str]:
+    """How this machine's apt reaches a mirror through a proxy, as lines of an apt.conf; none when it needs none."""
+    lines = []
+    for scheme in ("http", "https"):
+        name = f"Acquire::{scheme}::Proxy"
+        set_up = output(["apt-config", "dump", "--no-empty", "--format", '%f "%v";%n', name]).splitlines()
+        variable = environment.variable(f"{scheme}_proxy")
+        lines += set_up or ([f'{name} "{variable}";'] if variable else [])
+    return lines
+
+
+def base_argv(  # noqa: PLR0913 - what goes into a base, by name
+    codename: str,
+    sources: Sequence[str],
+    *,
+    target: Word,
+    architecture: str,
+    builder: tuple[int, int],
+    keyring: str | None = None,
+    apt_conf: Path | None = None,
+) -> list[Word]:
+    """What to say to mmdebstrap for a base.
+
+    ``builder``: ids of the user sbuild on this machine, because schroot goes by them.
+    ``keyring``: one that is not the distribution's own.
+    """
+    uid, gid = builder
+    account = f"--uid {uid} --gid {gid} --home-dir /var/lib/sbuild --no-create-home --shell /bin/bash"
+    made = {"etc/hosts": HOSTS, "usr/sbin/policy-rc.d": NO_DAEMONS}
+    hooks = [f'printf %s {shlex.quote(text)} > "$1"/{name}' for name, text in made.items()]
+    hooks += [
+        'chmod 0755 "$1"/usr/sbin/policy-rc.d',
+        f'chroot "$1" groupadd --non-unique --gid {gid} sbuild',
+        f'chroot "$1" useradd --system --non-unique {account} sbuild',
+    ]
+    packages = ["fakeroot"]
+    if any("https:" in line for line in sources):
+        packages.append("ca-certificates")
+        hooks.append(f"upload {CERTIFICATES} {CERTIFICATES}")
+    if keyring:
+        there = shlex.quote(keyring)
+        hooks += [f'mkdir -p "$1"/"$(dirname {there})"', f"upload {there} {there}"]
+    return [
+        "mmdebstrap",
+        "--variant=buildd",
+        f"--architectures={architecture}",
+        f"--include={','.join(packages)}",
+        *(f"--aptopt={option}" for option in (*APT_OPTIONS, apt_conf) if option),
+        "--dpkgopt=force-unsafe-io",
+        "--skip=cleanup/apt/lists,output/dev",
+        *(f"--customize-hook={hook}" for hook in hooks),
+        codename,
+        target,
+        *sources,
+    ]
+
+
+def update(repository: Repository | None) -> str:
+    """Lines of sh that have apt read its indices, another archive's with them."""
+    if repository is None:
+        return "apt-get --quiet update\n"
+    return (
+        f"printf %s {shlex.quote(repository.key)} > {TRUSTED}\n"
+        f"echo {shlex.quote(repository.line)} > {SOURCES}\n"
+        f"{repository.pin}\n"
+        "apt-get --quiet update\n"
+    )
+
+
+def layer_script(control: str, profiles: Sequence[str], repository: Repository | None) -> str:
+    """Lines of sh that install build dependencies in a chroot, and leave nothing else."""
+    chosen = f" --build-profiles={','.join(profiles)}" if profiles else ""
+    return (
+        f"{update(repository)}"
+        f"{APT_GET} dist-upgrade\n"
+        "mkdir -p /tmp/source/debian\n"
+        f"printf %s {shlex.quote(control)} > /tmp/source/debian/control\n"
+        f"{APT_GET}{chosen} build-dep /tmp/source\n"
+        f"rm -rf /tmp/source {TRUSTED} {SOURCES} {PREFERENCES}\n"
+    )
+
+
+def install_script(package: str, command: Sequence[str], repository: Repository | None) -> str:
+    """Lines of sh that install a package and run a command, whose output alone is on standard output."""
+    return f"{{\n{update(repository)}{APT_GET} install {shlex.quote(package)}\n}} >&2\nexec {shlex.join(command)}\n"

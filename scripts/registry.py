@@ -1,0 +1,12 @@
+"""The steps there are: add a module, name it here and in `lab.description.PHASES`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from scripts import archive, changelog, lintian, packaging, push, sbuild, snapshot, source, upload
+
+STEPS: Mapping[str, ModuleType] = {
+    module.NAME: module for module in (snapshot, packaging, changelog, source, sbuild, lintian, archive, upload, push)
+}

@@ -1,0 +1,127 @@
+"""The local runner: a phase step by step, exactly as Jenkins runs it, and a watch over upstream.
+
+Killed at any moment it can go on: a record that says ``passed`` is believed, all else is done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from lab import files, step
+from lab.description import Lab
+from lab.errors import ConfigurationError
+from lab.git import Mirror
+from lab.records import Record
+from lab.store import Run, Store
+from scripts.registry import STEPS
+
+
+class Listener(Protocol):
+    """Who wants to know how a run goes on."""
+
+    def waiting(self, current: Run) -> None:
+        """Another run of the same component in the same track is under way; this one waits."""
+
+    def started(self, current: Run, name: str) -> None:
+        """A step begins."""
+
+    def kept(self, current: Run, record: Record) -> None:
+        """A step of an earlier try is believed."""
+
+    def ended(self, current: Run, record: Record) -> None:
+        """A step is over, one way or another."""
+
+
+def run_phase(
+    lab: Lab, current: Run, listener: Listener, *, first: str | None = None, until: str | None = None
+) -> Record | None:
+    """Run what is left of a run's phase; the record that ended it, None when there was nothing to do.
+
+    ``first``: done again from this step on, whatever the records say; ``until``: the last step.
+    Raises ConfigurationError for a step the phase does not have, Aborted when interrupted.
+    """
+    steps = current.steps
+    begin = _place(steps, first) if first else len(steps)
+    end = _place(steps, until) + 1 if until else len(steps)
+    last: Record | None = None
+    with _turn(lab, current, listener), current.held():
+        for name in steps[begin:]:  # what is to be done again must not be believed by anyone meanwhile
+            current.record_path(name).unlink(missing_ok=True)
+        for name in steps[:end]:
+            done = current.record(name)
+            if done and done.finished_well:
+                listener.kept(current, done)
+                continue
+            listener.started(current, name)
+            try:
+                last = step.execute(name, STEPS[name].action, lab, current)
+            finally:
+                if record := current.record(name):
+                    listener.ended(current, record)
+            if not last.finished_well:
+                return last
+    return last
+
+
+def _place(steps: tuple[str, ...], name: str) -> int:
+    if name not in steps:
+        raise ConfigurationError(f"no step {name} in this phase; known: {', '.join(steps)}")
+    return steps.index(name)
+
+
+@contextmanager
+def _turn(lab: Lab, current: Run, listener: Listener) -> Iterator[None]:
+    """One run at a time of a component in a track: versions must rise one after the other."""
+    path = Store.of(lab).lock_path("run", current.info.track, current.info.component)
+    if files.is_locked(path):
+        listener.waiting(current)
+    with files.locked(path):
+        yield
+
+
+def unfinished(store: Store, track: str | None = None, component: str | None = None) -> Run | None:
+    """The newest run that is neither passed nor under way."""
+    runs = sorted(store.runs(track, component), key=lambda run: run.info.started, reverse=True)
+    return next((run for run in runs if run.verdict not in {"passed", "unstable", "running"}), None)
+
+
+def new_commits(lab: Lab, track: str, component: str) -> list[str]:
+    """Upstream commits that no run of the track has tested, oldest first.
+
+    They are the states that the branch itself has had (first parents).  The first time, and when
+    the branch was rewritten, it is the tip alone.
+    """
+    store = Store.of(lab)
+    upstream = lab.component(component, track).upstream
+    mirror = Mirror.of(upstream.git)
+    log_path = store.root / "watch.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("w", encoding="utf-8") as log:
+        mirror.fetch(log)
+    tip = mirror.resolve(f"refs/heads/{upstream.branch}")
+    if tip is None:
+        raise ConfigurationError(f"{upstream.git}: no branch {upstream.branch}")
+    tested = [run.info.commit for run in store.runs(track, component) if run.info.commit]
+    if tip in tested:
+        return []
+    if not tested or not mirror.is_ancestor(tested[-1], tip):
+        return [tip]
+    return mirror.git("rev-list", "--reverse", "--first-parent", f"{tested[-1]}..{tip}").split()
+
+
+def watch(lab: Lab, track: str, seconds: float, *, once: bool) -> Iterator[Run]:
+    """Poll upstream for ever; yield a fresh run for each new commit, in order.
+
+    With ``once``, one round.  Whoever takes a run runs it before asking for the next.
+    """
+    store = Store.of(lab)
+    while True:
+        for component in lab.components_of(track):
+            for commit in new_commits(lab, track, component):
+                yield store.new_run(lab, track, component, commit)
+        if once:
+            return
+        time.sleep(seconds)

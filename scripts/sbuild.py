@@ -1,0 +1,259 @@
+"""sbuild: build the binary packages in a clean chroot, with the lab's own archive as an extra repository.
+
+Where the lab is at fault (see `scripts.buildlogs`) and it may be better in a moment, it is tried three
+times in all; a full disk is not waited for.  A build that does not end in its time (``timeout_minutes``)
+has failed.
+
+Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
+``reused``; None without one), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
+``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from debian.deb822 import Changes, Dsc
+
+from lab import files, step
+from lab.description import Build
+from lab.errors import InfrastructureError
+from lab.run import TimedOut, Word
+from lab.step import Context, Outcome
+from scripts.buildlogs import BUILD_BEGINS, FULL, Judgement, judge
+from scripts.chroots import Chroot, Chroots, served
+from scripts.recipes import Repository, dependencies
+from scripts.sessions import Mode, Session
+
+NAME = "sbuild"
+NATIVE = "sbuild.build"
+ATTEMPTS = 3
+MINUTE_SECONDS = 60
+BACK_OFF_SECONDS = (10.0, 30.0)
+FULL_BYTES = 2**20
+KINDS = {".deb": "binary", ".udeb": "binary", ".ddeb": "binary", ".buildinfo": "buildinfo", ".changes": "changes"}
+
+
+class NoSpace(InfrastructureError):
+    """A disk is full, and it does not help to wait."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(f"{FULL}: the disk of {place}")
+
+
+def configuration(build: Build, mode: Mode, scratch: Path) -> str:
+    """A ~/.sbuildrc: what sbuild takes from no option."""
+    options = f"'DEB_BUILD_OPTIONS' => q({' '.join(build.options)})" if build.options else ""
+    # In schroot mode it would be who calls sbuild: root.  In unshare mode sbuild counts on that one, who is not.
+    builder = "$build_user = 'sbuild';\n" if mode == "schroot" else ""
+    return (
+        f"{builder}"
+        f"$build_environment = {{ {options} }};\n"
+        "$bd_uninstallable_explainer = 'none';\n"  # apt says it; the default installs a solver to say it again
+        f"$stalled_pkg_timeout = {build.timeout_minutes};\n"
+        f"$unshare_tmpdir_template = '{scratch}/XXXXXXXXXX';\n"
+        "1;\n"
+    )
+
+
+def build_argv(  # noqa: PLR0913 - what a build is, by name
+    dsc: Path,
+    *,
+    mode: Mode,
+    chroot: str,
+    codename: str,
+    architecture: str,
+    build_dir: Path,
+    profiles: Sequence[str] = (),
+    repository: Repository | None = None,
+    key: Path = Path(),
+) -> list[Word]:
+    """The command line of sbuild; ``key``: the file with the repository's."""
+    extra = []
+    if repository:
+        extra = [
+            f"--extra-repository={repository.line}",
+            f"--extra-repository-key={key}",
+            f"--chroot-setup-commands={repository.pin}",
+        ]
+    return [
+        "sbuild",
+        f"--dist={codename}",
+        f"--arch={architecture}",
+        "--arch-all",
+        "--no-source",
+        f"--chroot-mode={mode}",
+        f"--chroot={chroot}",
+        f"--build-dir={build_dir}",
+        "--nolog",
+        "--no-run-lintian",
+        "--no-run-piuparts",
+        "--no-run-autopkgtest",
+        *([f"--profiles={','.join(profiles)}"] if profiles else []),
+        *extra,
+        dsc,
+    ]
+
+
+def collect(directory: Path, out: Path) -> list[tuple[Path, str]]:
+    """Copy what was built to the run, the .changes last; with each file its kind.
+
+    Raises InfrastructureError for what is not as the .changes says: sbuild does not see that its disk is full.
+    """
+    found = sorted(directory.glob("*.changes"))
+    if len(found) != 1:
+        raise InfrastructureError(f"sbuild left {len(found)} .changes files instead of one")
+    digests = {item["name"]: item["sha256"] for item in Changes(found[0].read_text()).get("Checksums-Sha256", [])}
+    for name, digest in digests.items():
+        if not (path := directory / name).exists() or files.sha256(path) != digest:
+            raise InfrastructureError(f"{name} is not what {found[0].name} says it is")
+    return [(_copy(directory / name, out / name), _kind(name)) for name in (*digests, found[0].name)]
+
+
+def _copy(path: Path, target: Path) -> Path:
+    temporary = target.with_name(f".{target.name}.new")
+    try:
+        shutil.copyfile(path, temporary)
+        return temporary.replace(target)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise NoSpace(target.parent) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _kind(name: str) -> str:
+    return KINDS.get(Path(name).suffix, "other")
+
+
+def prepare(context: Context, session: Session, dsc: Path, repository: Repository | None) -> list[Word]:
+    """Lay out what sbuild reads in its session, where it may read it; its command line."""
+    source, settings = session.path / "source", context.component.build
+    source.mkdir()
+    for name in (dsc.name, *(item["name"] for item in Dsc(dsc.read_text())["Files"])):
+        shutil.copyfile(dsc.parent / name, source / name)
+    files.write_atomic(session.path / "sbuildrc", configuration(settings, session.way.mode, session.scratch))
+    key = session.path / "archive.asc"
+    if repository:
+        files.write_atomic(key, repository.key)
+    return build_argv(
+        source / dsc.name,
+        mode=session.way.mode,
+        chroot=session.for_sbuild(),
+        codename=context.series.codename or context.series_name,
+        architecture=step.architecture(),
+        build_dir=session.path / "build",
+        profiles=settings.profiles,
+        repository=repository,
+        key=key,
+    )
+
+
+def build(context: Context, session: Session, argv: Sequence[Word]) -> tuple[Judgement, str]:
+    """Run sbuild; how it went, and its log."""
+    minutes, mark = context.component.build.timeout_minutes, session.mark(argv)
+    env = {"SBUILD_CONFIG": str(session.path / "sbuildrc")}
+    try:
+        status = session.run(argv, env=env, timeout=MINUTE_SECONDS * minutes, check=False).returncode
+        return judge(session.said(mark), status), session.said(mark)
+    except TimedOut:
+        message, log = f"the build did not end within {minutes} min", session.said(mark)
+        began = BUILD_BEGINS in log
+        return Judgement("failed" if began else "error", message, again=not began), log
+
+
+def full_disk(context: Context, chroots: Chroots) -> Path | None:
+    """Where no space is left."""
+    places = (context.run.path, chroots.way.home)
+    return next((place for place in places if shutil.disk_usage(place).free < FULL_BYTES), None)
+
+
+def describe(judgement: Judgement, packages: int, base: Chroot, layer: Chroot | None) -> str:
+    if judgement.verdict != "passed":
+        return judgement.message
+    chroot = "reused" if base.reused else "made"
+    kept = (
+        "no layer" if layer is None else f"dependencies {'from' if layer.reused else 'kept as'} layer {layer.key[:6]}"
+    )
+    seconds = judgement.summary.get("Build-Time", "?")
+    return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; chroot {chroot}, {kept}"
+
+
+def facts(judgement: Judgement, chroots: Chroots, base: Chroot, layer: Chroot | None) -> dict[str, Any]:
+    said = judgement.summary
+    return {
+        "mode": chroots.way.mode,
+        "chroot": {"key": base.key, "reused": base.reused, "age_days": base.age_days},
+        "layer": {"key": layer.key, "reused": layer.reused} if layer else None,
+        "status": said.get("Status", ""),
+        "fail_stage": said.get("Fail-Stage", ""),
+        "build_seconds": int(said.get("Build-Time", 0)),
+        "install_seconds": int(said.get("Install-Time", 0)),
+    }
+
+
+def build_once(context: Context, chroots: Chroots, dsc: Path) -> tuple[Outcome, bool]:
+    """One attempt: its outcome, and whether another one may help.
+
+    Raises InfrastructureError when no base can be made, or what was built is not whole.
+    """
+    control, profiles = dependencies(dsc.read_text()), context.component.build.profiles
+    with (
+        served(context.lab, context.track_name) as repository,
+        chroots.base(context.series_name, context.series) as base,
+        chroots.layer(base, control, profiles, repository) as layer,
+        chroots.session(context.run.id, base, layer) as session,
+    ):
+        judgement, log = build(context, session, prepare(context, session, dsc, repository))
+        passed = judgement.verdict == "passed"
+        full = None if passed else full_disk(context, chroots)
+        if full or judgement.message == FULL:
+            message = str(NoSpace(full or chroots.way.home))
+            judgement = replace(judgement, verdict="error", message=message, again=False)
+        native = context.run.results / "native" / NATIVE
+        if not full:
+            files.write_atomic(native, log.encode("utf-8", "surrogateescape"))
+        built = collect(session.path / "build", context.run.out) if passed else []
+    packages = sum(kind == "binary" for _, kind in built)
+    outcome = Outcome(
+        describe(judgement, packages, base, layer),
+        version=str(Dsc(dsc.read_text())["Version"]),
+        verdict=judgement.verdict,
+        artifacts=built,
+        native=[(native, "sbuild")] if native.exists() else [],
+        facts=facts(judgement, chroots, base, layer),
+    )
+    return outcome, judgement.again
+
+
+def action(context: Context) -> Outcome:
+    source = context.earlier("source")
+    dsc = next(context.run.path / item.path for item in source.artifacts if item.path.endswith(".dsc"))
+    chroots = Chroots.here(context.log)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            outcome, again = build_once(context, chroots, dsc)
+        except InfrastructureError as error:
+            if FULL in str(error) and not isinstance(error, NoSpace):
+                error = NoSpace(full_disk(context, chroots) or chroots.way.home)
+            facts = {"mode": chroots.way.mode}
+            outcome, again = Outcome(str(error), verdict="error", facts=facts), not isinstance(error, NoSpace)
+        if not again or attempt == ATTEMPTS:
+            break
+        pause = BACK_OFF_SECONDS[attempt - 1]
+        context.say(f"the lab's fault: {outcome.message}; trying again in {pause:g} seconds")
+        time.sleep(pause)
+    tried = f" (tried {attempt} times)" if attempt > 1 else ""
+    context.last_words(f"{outcome.verdict}: {outcome.message}{tried}")
+    return replace(outcome, message=outcome.message + tried, facts={**outcome.facts, "attempts": attempt})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

@@ -1,0 +1,183 @@
+"""The source package, in the format 3.0 (quilt), from the orig tarball and the packaging's debian/.
+
+Leaves the .dsc, the .debian.tar.xz, and the _source.changes (with the orig) and _source.buildinfo in
+``out/``, signed when lab.yaml names a signing key.  The same inputs make the same .dsc and tarball on
+every machine (a signature is no part of that).  Facts: ``dropped``, the patches that upstream has merged
+and that were dropped, each with a changelog line, in a commit in ``work/packaging``.
+
+dpkg-source judges the patches; only when it refuses are they gone through one by one, the way it
+applies them, to say which one fails where, and which ones upstream has merged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from debian.deb822 import Dsc
+
+from lab import files, step
+from lab.debian import add_bullet
+from lab.errors import Failed, InfrastructureError
+from lab.git import git, identity, readable, reset
+from lab.signing import lab_key
+from lab.step import Context, Outcome
+from scripts import patches
+
+NAME = "source"
+
+
+def refusal(log: str) -> str:
+    """Why dpkg-source refused, by its last run in the log.  Raises InfrastructureError for a full disk."""
+    if "No space left on device" in log:
+        raise InfrastructureError("dpkg-source: no space left on the device")
+    errors = re.findall(r"^dpkg-source: error: (.*)", log.rpartition("\n+ dpkg-source")[2], re.MULTILINE)
+    return readable("; ".join(errors)) or "refused; the step's log has its words"
+
+
+def work(context: Context) -> Path:
+    return context.run.work / NAME
+
+
+def environment(context: Context) -> dict[str, str]:
+    """What makes dpkg's programs yield the same on every machine."""
+    return {
+        "SOURCE_DATE_EPOCH": str(committed(context)),
+        "DEB_VENDOR": context.series.distribution.capitalize(),
+        "TMPDIR": str(work(context)),  # what a killed dpkg-source leaves behind goes with the rest
+    }
+
+
+def committed(context: Context) -> int:
+    return int(context.earlier("snapshot").facts["committed"])
+
+
+def orig_tarball(context: Context) -> Path:
+    artifacts = context.earlier("snapshot").artifacts
+    return context.run.path / next(artifact.path for artifact in artifacts if artifact.kind == "orig")
+
+
+def unpack(context: Context, name: str) -> Path:
+    """A fresh tree with upstream's files and the packaging's debian/, free of this machine's umask and clock."""
+    tree = work(context) / name
+    if tree.exists():
+        shutil.rmtree(tree)
+    tree.mkdir()
+    context.sh(
+        ["tar", "--extract", "--file", orig_tarball(context), "--directory", tree, "--strip-components=1",
+         "--no-same-owner", "--no-same-permissions"]
+    )  # fmt: skip
+    if (tree / "debian").exists():
+        shutil.rmtree(tree / "debian")
+    shutil.copytree(context.run.work / "packaging/debian", tree / "debian", symlinks=True)
+    when = committed(context)
+    for path in [tree / "debian", *(tree / "debian").rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        os.utime(path, (when, when), follow_symlinks=False)
+    return tree
+
+
+def build(context: Context, tree: Path) -> bool:
+    """Make the .dsc and the debian tarball; whether dpkg-source agreed."""
+    argv = ["dpkg-source", "--build", tree.name]
+    return bool(context.sh(argv, cwd=work(context), env=environment(context), check=False))
+
+
+def drop(context: Context, names: Sequence[str]) -> None:
+    """Take patches out of the packaging, say so in the changelog, and commit that."""
+    tree = context.run.work / "packaging"
+    series = patches.series_file(tree / "debian", context.series.distribution)
+    edit(series, lambda text: patches.without(text, names))
+    for name in names:
+        (series.parent / name).unlink()
+        remark = f"Drop {readable(name)}: merged upstream."
+        edit(tree / "debian/changelog", partial(add_bullet, text=remark))
+    what = readable(names[0]) if len(names) == 1 else f"{len(names)} patches"
+    git(["add", "--all", "debian"], cwd=tree)
+    git(
+        ["commit", "--quiet", "--message", f"Drop {what}: merged upstream"],
+        cwd=tree, env=identity(context.lab.lab.maintainer, committed(context)), log=context.log,
+    )  # fmt: skip
+
+
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    files.write_atomic(path, change(text).encode("utf-8", "surrogateescape"))
+
+
+def log_text(context: Context) -> str:
+    return context.run.log_path(NAME).read_text(errors="replace")
+
+
+def build_without_merged(context: Context, tree_name: str) -> list[str]:
+    """Make the source package; the patches that were dropped for it.  Raises Failed."""
+    if build(context, unpack(context, tree_name)):
+        return []
+    why = refusal(log_text(context))
+    tree = unpack(context, "patches")
+    series = patches.series_file(tree / "debian", context.series.distribution)
+    merged = patches.merged(tree, series, context.log)
+    if not merged:
+        raise Failed(f"dpkg-source: {why}")
+    names = ", ".join(map(readable, merged))
+    if not context.component.packaging.drop_merged_patches:
+        hint = "drop it from the packaging, or set packaging.drop_merged_patches in lab.yaml"
+        raise Failed(f"already merged upstream: {names}", hint=hint)
+    drop(context, merged)
+    if not build(context, unpack(context, tree_name)):
+        raise Failed(f"dpkg-source, without {names}: {refusal(log_text(context))}")
+    return merged
+
+
+def control_files(context: Context, tree: Path, stem: str) -> None:
+    """Write the .buildinfo and the .changes, and sign when there is a key to."""
+    options = {"cwd": tree, "env": environment(context)}
+    context.sh(["dpkg-genbuildinfo", "--build=source", f"-O../{stem}_source.buildinfo"], **options)
+    context.sh(["dpkg-genchanges", "--build=source", "-sa", f"-O../{stem}_source.changes"], **options)
+    if context.lab.archive.signing_key:
+        with lab_key(context.lab, context.store, context.log) as key:
+            changes = work(context) / f"{stem}_source.changes"
+            context.sh(["debsign", "--no-conf", f"-k{key.fingerprint}", changes], env=key.env)
+
+
+def hand_over(context: Context, stem: str) -> list[tuple[Path, str]]:
+    """Move what was made into out/, and remove what an earlier try with another version left there."""
+    made = work(context)
+    tarballs = [entry["name"] for entry in Dsc((made / f"{stem}.dsc").read_bytes())["Files"]]
+    kinds = {name: "source" for name in tarballs if ".debian.tar." in name} | {
+        f"{stem}.dsc": "source",
+        f"{stem}_source.buildinfo": "buildinfo",
+        f"{stem}_source.changes": "changes",
+    }
+    for pattern in ("*.dsc", "*.debian.tar.*", "*_source.changes", "*_source.buildinfo"):
+        for path in context.run.out.glob(pattern):
+            path.unlink()
+    return [((made / name).replace(context.run.out / name), kind) for name, kind in kinds.items()]
+
+
+def action(context: Context) -> Outcome:
+    changelog = context.earlier("changelog")
+    reset(context.run.work / "packaging", changelog.facts["head"])
+    made = work(context)
+    if made.exists():
+        shutil.rmtree(made)
+    made.mkdir(parents=True)
+    orig = orig_tarball(context)
+    (made / orig.name).symlink_to(orig)
+    upstream_version = context.earlier("snapshot").version
+    tree_name = f"{context.component_name}-{upstream_version}"
+    dropped = build_without_merged(context, tree_name)
+    stem = f"{context.component_name}_{changelog.version.rpartition(':')[2]}"
+    control_files(context, made / tree_name, stem)
+    message = f"dropped, because merged upstream: {', '.join(map(readable, dropped))}" if dropped else f"{stem}.dsc"
+    return Outcome(message, version=changelog.version, artifacts=hand_over(context, stem),
+                   facts={"dropped": list(map(readable, dropped))})  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

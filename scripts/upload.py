@@ -1,0 +1,115 @@
+"""upload: upload the source package with dput, once.
+
+What is on the other side is asked first: the archive that the queue feeds (``upload.published``; a
+PPA's is known), dput's own log of what it uploaded, the queue itself.  dput sends the .changes last,
+so an upload that was cut short has none there and is made again.  An archive that has a newer version
+is not sent an older one.  `scripts.queues` says which queues there are and how they are used.
+
+Facts: ``to``, ``uploaded`` (False: the other side had it already).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from pathlib import Path
+
+from debian.deb822 import Changes
+
+from lab import files, step
+from lab.debian import compare
+from lab.errors import ConfigurationError, InfrastructureError
+from lab.run import Word
+from lab.step import Context, Outcome
+from scripts import queues
+from scripts.queues import Queue
+
+NAME = "upload"
+TIMEOUT_SECONDS = 3600.0
+SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
+# What dput prints beside the reason of a failure.
+BESIDE = ("Note:", "Please consult dput.cf", "Traceback")
+
+
+def section(to: str, digest: str) -> str:
+    """The name of dput.cf's section.
+
+    dput names its log of an upload after it: so the log is of this queue and of these very bytes.
+    """
+    return f"{re.sub('[^A-Za-z0-9.]+', '-', to).strip('-')[:80]}-{digest[:12]}"
+
+
+def refusal(lines: Iterable[str]) -> str:
+    """Why dput failed: the other side's answer with its number, else the last thing that was said."""
+    said = takewhile(lambda line: not line.startswith("Warning: The execution of"), lines)
+    telling = [line.strip() for line in said if line.strip() and not line.strip().startswith(BESIDE)]
+    answers = [match[1] for line in telling if (match := re.search(r"(?:^|: )([45]\d\d [A-Z].*)", line))]
+    if answers:
+        return f"refused with {answers[-1]}"
+    return telling[-1] if telling else "dput did not say why"
+
+
+def kept(lines: Iterable[str]) -> list[str]:
+    """The files of ours that an FTP server had already and would not have overwritten."""
+    return [match[1] for line in lines if (match := re.match(r"Leaving existing (\S+) on the server", line))]
+
+
+def check_ppa(changes: Path, distribution: str) -> None:
+    """Refuse what Launchpad would drop without an answer.  Raises ConfigurationError."""
+    if distribution != "ubuntu":
+        raise ConfigurationError(f"upload.to: a PPA builds for Ubuntu, the series is one of {distribution}")
+    if not changes.read_bytes().startswith(SIGNED):
+        hint = "name archive.signing_key, a key that Launchpad knows as yours"
+        raise ConfigurationError(f"upload.to: a PPA takes signed uploads only, {changes.name} is not signed", hint=hint)
+
+
+def send(context: Context, queue: Queue, changes: Path, host: str) -> str:
+    """Upload with dput; returns why that failed, empty when it did not."""
+    configuration = context.run.work / "dput.cf"
+    files.write_atomic(configuration, queue.configuration(host))
+    with changes.open() as stream:
+        names = [changes.name, *(item["name"] for item in Changes(stream)["Files"])]
+    for name in names:
+        changes.with_name(name).chmod(0o644)  # else dput wants a shell behind sftp to do it there
+    argv: list[Word] = ["dput", "--config", configuration, host, changes]
+    # Unbuffered, so that what dput says stands in the log at once, and in its order.
+    result, said = context.try_sh(argv, env={"PYTHONUNBUFFERED": "1"}, timeout=TIMEOUT_SECONDS)
+    if not result:
+        return refusal(said)
+    for name in kept(said):
+        if queue.size(name, context.log) != changes.with_name(name).stat().st_size:
+            return f"the queue keeps a part of {name} from another upload: remove it there (dcut)"
+    return ""
+
+
+def action(context: Context) -> Outcome:
+    settings = context.component.upload
+    if settings is None:
+        return Outcome("upload.to is not set", verdict="skipped")
+    if context.earlier("archive").verdict == "skipped":
+        return Outcome("what the archive does not take is not uploaded", verdict="skipped")
+    source, codename = context.earlier("source"), context.series.codename or context.series_name
+    item = next(item for item in source.artifacts if item.kind == "changes")
+    changes, host = context.run.path / item.path, section(settings.to, item.sha256)
+    queue = queues.queue(settings.to)
+    if queue.ppa:
+        check_ppa(changes, context.series.distribution)
+    facts = {"to": settings.to, "uploaded": False}
+    if archive := queues.published(settings.published, settings.to, codename):
+        versions = archive.versions(context.component_name)
+        if source.version in versions:
+            return Outcome(f"{archive.url} has it", facts=facts)
+        if newer := [version for version in versions if compare(version, "gt", source.version)]:
+            return Outcome(f"{archive.url} has {newer[0]}, which is newer", verdict="skipped", facts=facts)
+    log = changes.with_name(f"{changes.stem}.{host}.upload")
+    if log.exists() or queue.size(changes.name, context.log) == changes.stat().st_size:
+        return Outcome(f"{settings.to} has it", facts=facts)
+    if problem := send(context, queue, changes, host):
+        log.unlink(missing_ok=True)
+        raise InfrastructureError(f"{settings.to}: {problem}")
+    return Outcome(f"uploaded to {settings.to}", facts=facts | {"uploaded": True})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

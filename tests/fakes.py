@@ -1,0 +1,119 @@
+"""Programs that stand in for those that make chroots and build in them: quick, and as odd as a test wants them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts import sessions
+from tests.sbuildlogs import log
+
+# Those that only open namespaces: they call what comes behind their options.
+PASS_ON = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
+PROGRAMS = {
+    "setpriv": PASS_ON,
+    "unshare": PASS_ON,
+    "mount": "#!/bin/sh\nmkdir -p etc\n",
+    "chroot": '#!/bin/sh\necho >> "$0.calls"\nexit "$(cat "$0.status")"\n',
+    "tar": "#!/bin/sh\ncat > /dev/null <&0\n",
+    "schroot": "#!/bin/sh\n",
+    "newuidmap": "#!/bin/sh\n",
+    "zstd": "#!/bin/sh\n",
+    # mmdebstrap --unshare-helper PROGRAM..., or the target behind the codename.
+    "mmdebstrap": """\
+#!/bin/sh
+[ "$1" = --unshare-helper ] && { shift; exec "$@"; }
+echo >> "$0.calls"
+for word; do case $word in */chroot) mkdir "$word" ;; */chroot.tar.zst) : > "$word" ;; esac; done
+cat "$0.says"
+sleep "$(cat "$0.seconds")"
+exit "$(cat "$0.status")"
+""",
+    "sbuild": """\
+#!/bin/sh
+echo >> "$0.calls"
+number=$(wc -l < "$0.calls")
+printf '%s\\n' "$@" > "$0.argv"
+cp "$SBUILD_CONFIG" "$0.configuration"
+for word; do case $word in --build-dir=*) directory=${word#*=} ;; esac; done
+say="$0.$number"
+[ -d "$say" ] || say="$0.always"
+for file in "$say"/out/*; do [ -e "$file" ] && cp "$file" "$directory"; done
+cat "$say/log"
+sleep "$(cat "$say/seconds")"
+exit "$(cat "$say/status")"
+""",
+}
+
+
+@dataclass(frozen=True)
+class Fakes:
+    """A directory for PATH; beside each program is what it does and what it was called with."""
+
+    bin: Path
+
+    def write(self, name: str, text: object) -> None:
+        (self.bin / name).write_text(str(text))
+
+    def calls(self, program: str) -> list[str]:
+        path = self.bin / f"{program}.calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def argv(self) -> list[str]:
+        """The words of sbuild's last call."""
+        return (self.bin / "sbuild.argv").read_text().splitlines()
+
+    def sbuild(
+        self,
+        text: str,
+        status: int = 0,
+        *,
+        call: int | str = "always",
+        files: dict[str, str] | None = None,
+        seconds: float = 0,
+    ) -> None:
+        """What sbuild says and leaves, in its n-th call or always."""
+        say = self.bin / f"sbuild.{call}"
+        shutil.rmtree(say, ignore_errors=True)
+        (say / "out").mkdir(parents=True)
+        for name, content in {"log": text, "status": status, "seconds": seconds}.items():
+            (say / name).write_text(str(content))
+        for name, content in (files or {}).items():
+            (say / "out" / name).write_text(content)
+
+
+def built(version: str = "1.0") -> dict[str, str]:
+    """What a build leaves."""
+    files = {f"greet_{version}_all.deb": "a package\n", f"greet_{version}_amd64.buildinfo": "what was installed\n"}
+    digests = "".join(
+        f" {hashlib.sha256(text.encode()).hexdigest()} {len(text)} {name}\n" for name, text in files.items()
+    )
+    return files | {
+        f"greet_{version}_amd64.changes": f"Source: greet\nVersion: {version}\nChecksums-Sha256:\n{digests}"
+    }
+
+
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    """Put the fakes before all else on PATH; a build that goes well is what they do."""
+    fakes = Fakes(tmp_path / "bin")
+    for directory in ("bin", "schroot", "scratch"):
+        (tmp_path / directory).mkdir()
+    for name, text in PROGRAMS.items():
+        fakes.write(name, text)
+        (fakes.bin / name).chmod(0o755)
+    for name, text in {
+        "chroot.status": 0,
+        "mmdebstrap.status": 0,
+        "mmdebstrap.seconds": 0,
+        "mmdebstrap.says": "",
+    }.items():
+        fakes.write(name, text)
+    fakes.sbuild(log(build="dh build\n", status="successful"), files=built())
+    monkeypatch.setenv("PATH", f"{fakes.bin}:/usr/bin:/bin")
+    monkeypatch.setattr(sessions, "SCHROOT_CONFIGURATION", tmp_path / "schroot")
+    monkeypatch.setattr(sessions, "SCRATCH", tmp_path / "scratch")
+    return fakes

@@ -1,0 +1,432 @@
+"""Changelog entries: what they say of upstream's commits, and which version they are for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from debian.changelog import Changelog
+
+from lab import debian
+from lab.git import Mirror, git
+from lab.records import Record
+from lab.run import output
+from lab.store import Store
+from scripts import changelog, packaging
+from scripts.changelog import Commit
+from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
+
+UPSTREAM_VERSION = "2.10+git20260103.2.abc1234"
+FULL = "0123456789abcdef0123456789abcdef01234567"
+
+
+def commit(subject: str = "Change it", *, author: str = "Ada", email: str = "ada@upstream.example") -> Commit:
+    return Commit(FULL, author, email, subject)
+
+
+@pytest.mark.parametrize(
+    "message, subject",
+    [
+        ("Say hello\n", "Say hello"),
+        ("Say hello\n\nAnd more.\n", "Say hello"),
+        ("\n\nSay hello", "Say hello"),
+        ("Say\nhello\n\nmore", "Say hello"),
+        ("Say hello\r\n\r\nmore\r\n", "Say hello"),
+        ("Say hello\nChange-Id: I0123\nSigned-off-by: Ada <a@b>\n", "Say hello"),
+        ("Say hello\nCo-Authored-By: Bea <b@b>\n(cherry picked from commit 0123)", "Say hello"),
+        ("Build-Depends: add make\n", "Build-Depends: add make"),
+        ('Revert "Say hello"\n\nThis reverts commit 01.', 'Revert "Say hello"'),
+        ("  * Say  hello\t", "* Say hello"),
+        ("-- Ada <a@b>  Thu, 01 Jan 2026 00:00:00 +0000", "-- Ada <a@b> Thu, 01 Jan 2026 00:00:00 +0000"),
+        ("Say \x1b[31mred\x07\x00\x85\u2028\u202e", "Say [31mred"),
+        ("Gr\udcfc\udcdf Gott", "Grüß Gott"),  # Latin-1, as lab.run hands it on
+        ("\udc93quoted\udc94 \udc81", "“quoted” \ufffd"),  # Windows-1252, and what is nothing in it
+        ("", "(no subject)"),
+        ("x" * 400, "x" * 297 + "..."),
+    ],
+)
+def test_subjects(message: str, subject: str) -> None:
+    assert changelog.subject_of(message) == subject
+
+
+HARMLESS = {
+    "Say it (Closes: #1)": "Say it (Closes upstream #1)",
+    "Closes: 12, 34": "Closes upstream 12, 34",
+    "closes:bug#123456, #2": "closes upstream bug#123456, #2",
+    "Closes: #12abc": "Closes upstream #12abc",
+    "Close: #12": "Close upstream #12",
+    "Closes #1234567 at last": "Closes upstream #1234567 at last",
+    "closes; 1234567.": "closes upstream 1234567.",
+    "LP: #1234567": "LP #1234567",
+    "Fix it, lp: #12, #13": "Fix it, lp #12, #13",
+    "Closes-Bug: #1234567": "Closes-Bug: #1234567",
+    "It closes 3 files": "It closes 3 files",
+    "Help: do not close: wait": "Help: do not close: wait",
+}
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_upstreams_bugs_are_not_ours(text: str) -> None:
+    assert changelog.harmless(text) == HARMLESS[text]
+
+
+def test_nobody_finds_upstreams_bugs_in_an_entry(tmp_path: Path) -> None:
+    """dpkg-parsechangelog (deb-changelog(5)) and python-debian are the judges."""
+    entry = debian.entry_above(
+        debian.newest_entry(packaging_files()["debian/changelog"]), "1.0-2", "bookworm",
+        bullets=map(changelog.harmless, HARMLESS), maintainer="Lab <lab@lab.example>", date=EPOCH,
+    )  # fmt: skip
+    block = Changelog(entry)[0]
+    assert block.bugs_closed == block.lp_bugs_closed == []
+    (tmp_path / "changelog").write_text(entry)
+    fields = output(["dpkg-parsechangelog", "--file", tmp_path / "changelog"])
+    assert "\nChanges:" in fields
+    assert "\nCloses:" not in fields
+    assert "\nLaunchpad-Bugs-Fixed:" not in fields
+
+
+@pytest.mark.parametrize(
+    "count, last",
+    [
+        (0, None),
+        (1, "0123456 Change it [Ada]"),
+        (50, "0123456 Change it [Ada]"),
+        (51, "... and 1 more commit."),
+        (87, "... and 37 more commits."),
+    ],
+)
+def test_the_cap(count: int, last: str | None) -> None:
+    bullets = list(changelog.commit_bullets([commit()] * count, "Lab <lab@lab.example>"))
+    assert len(bullets) == min(count, 51)
+    assert bullets[-1:] == ([last] if last else [])
+
+
+def test_the_labs_maintainer_is_not_named() -> None:
+    own = commit(author="Lab", email="lab@lab.example")
+    nameless = commit(author="", email="bea@upstream.example")
+    named = list(changelog.commit_bullets([own, nameless], "Lab <lab@lab.example>"))
+    assert named == ["0123456 Change it", "0123456 Change it [bea@upstream.example]"]
+
+
+@pytest.mark.parametrize(
+    "text, lines",
+    [
+        ("abc1234 Say hello", ["  * abc1234 Say hello"]),
+        (
+            "89abcde Fix the spelling of a very long subject that is wrapped to the field's habit [Bea Buthor]",
+            [
+                "  * 89abcde Fix the spelling of a very long subject that is wrapped to the",
+                "    field's habit [Bea Buthor]",
+            ],
+        ),
+        ("See " + "https://" + "x" * 90 + " now", ["  * See", "    https://" + "x" * 90, "    now"]),
+        ("a " + "well-known " * 8, ["  * a" + " well-known" * 6, "    well-known well-known"]),
+    ],
+)
+def test_bullets_are_wrapped_below_80_columns(text: str, lines: list[str]) -> None:
+    assert debian.bullet(text) == lines
+    assert all(len(line) < 80 for line in lines if " " in line.strip())
+
+
+@pytest.mark.parametrize(
+    "below, date",
+    [
+        ("Wed, 31 Dec 2025 23:59:59 +0000", "Thu, 01 Jan 2026 00:00:00 +0000"),
+        ("Thu, 01 Jan 2026 00:00:00 +0000", "Thu, 01 Jan 2026 00:00:01 +0000"),
+        ("Thu, 01 Jan 2026 05:00:00 +0200", "Thu, 01 Jan 2026 03:00:01 +0000"),
+    ],
+)
+def test_an_entry_is_younger_than_the_one_below(below: str, date: str) -> None:
+    old = packaging_files()["debian/changelog"].replace("Thu, 01 Jan 2026 00:00:00 +0000", below)
+    entry = debian.entry_above(
+        debian.newest_entry(old), "1.0-2", "bookworm", bullets=["x"], maintainer="Lab <lab@lab.example>", date=EPOCH
+    )
+    assert entry == (f"greet (1.0-2) bookworm; urgency=medium\n\n  * x\n\n -- Lab <lab@lab.example>  {date}\n\n")
+
+
+def test_an_unfinished_entry_has_no_date_to_be_above() -> None:
+    entry = debian.newest_entry("greet (1:1.0-2) UNRELEASED; urgency=medium\n\n  * x\n\n --\n")
+    assert entry == debian.Entry("greet", "1:1.0-2", "1", "1.0", 0)
+
+
+def test_one_more_bullet_goes_to_the_newest_entry() -> None:
+    old = packaging_files()["debian/changelog"]
+    both = old.replace("1.0-1", "1.0-2") + "\n" + old
+    more = debian.add_bullet(both, "Drop fix.patch: merged upstream.")
+    assert more == both.replace("release.\n", "release.\n  * Drop fix.patch: merged upstream.\n", 1)
+
+
+@pytest.mark.parametrize(
+    "stem, taken, number",
+    [
+        ("2.10", [], 1),
+        ("2.10", ["2.10-0qalab1~bookworm1"], 2),
+        ("2.10", ["greet_2.10-0qalab9~bookworm1.dsc", "1:2.10-0qalab10~bookworm1", "2.10-0qalab2~bookworm1"], 11),
+        ("2.10", ["2.10-0qalab3~trixie1", "12.10-0qalab4~bookworm1", "2.10-5", "2x10-0qalab4~bookworm1"], 1),
+    ],
+)
+def test_build_numbers(stem: str, taken: list[str], number: int) -> None:
+    assert changelog.build_number(stem, "bookworm", taken) == number
+
+
+@pytest.mark.parametrize(
+    "version, tag",
+    [
+        ("2.10", "2.10"),
+        ("2.10", "v2.10"),
+        ("2.10", "greet-2.10"),
+        ("2.10", "upstream/2.10"),
+        ("2.10+dfsg1", "v2.10"),
+        ("2.10~rc1", "2.10rc1"),
+        ("2.10~rc1", "v2.10-rc1"),
+        ("2.10~rc1", "upstream/2.10_rc1"),
+    ],
+)
+def test_tag_names(version: str, tag: str) -> None:
+    assert tag in changelog.tag_names("greet", version)
+
+
+class Bed:
+    """An upstream and a packaging repository, and runs of the step on them."""
+
+    def __init__(self, lab_factory: Any, bench: Any, git_repository: Any, tmp_path: Path) -> None:
+        self.upstream: GitRepository = git_repository("upstream")
+        self.packaging: GitRepository = git_repository("packaging")
+        self.packaging.commit("Package it", packaging_files())
+        self.lab = lab_factory(upstream=self.upstream.path, packaging=self.packaging.path)
+        self.bench = bench
+        self.archive = Store.of(self.lab).archive
+        self.log = tmp_path / "mirror.log"
+
+    def prepare(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> Bench:
+        """A run with its snapshot taken and its packaging at hand."""
+        with self.log.open("w") as log:
+            Mirror.of(str(self.upstream.path)).fetch(log)
+        made: Bench = self.bench(self.lab)
+        full = self.upstream.git("rev-parse", commit)
+        made.pretend("snapshot", commit=full, version=version, facts={"committed": self.upstream.when})
+        assert made.execute(packaging).verdict == "passed"
+        return made
+
+    def run(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> tuple[Record, Bench]:
+        made = self.prepare(commit, version)
+        record = made.execute(changelog)
+        assert record.verdict == "passed", record.message
+        return record, made
+
+    def archived(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> Record:
+        """A run that reached the archive."""
+        record, made = self.run(commit, version)
+        made.pretend("archive", version=record.version)
+        return record
+
+
+@pytest.fixture
+def bed(lab_factory: Any, bench: Any, git_repository: Any, tmp_path: Path) -> Bed:
+    return Bed(lab_factory, bench, git_repository, tmp_path)
+
+
+def bullets(record: Record) -> list[str]:
+    """The items of an entry behind the first two, without their wrapping."""
+    entry = record.facts["entry"].split("\n\n")[1]
+    items = [" ".join(item.split()) for item in re.split(r"^  \* ", entry, flags=re.MULTILINE)[1:]]
+    assert items[0] == "Local package of the lab testlab."
+    assert items[1] == f"New upstream snapshot: commit {record.commit}."
+    return items[2:]
+
+
+def test_the_first_run(bed: Bed) -> None:
+    first = bed.upstream.commit("Begin")
+    record, made = bed.run()
+    assert record.version == f"{UPSTREAM_VERSION}-0qalab1~bookworm1"
+    assert record.message == f"{record.version}; commits named: 0"
+    assert record.facts["entry"] == (
+        f"greet ({record.version}) bookworm; urgency=medium\n\n"
+        "  * Local package of the lab testlab.\n"
+        f"  * New upstream snapshot: commit {first}.\n\n"
+        " -- Test Lab <lab@lab.example>  Fri, 02 Jan 2026 00:00:00 +0000\n\n"
+    )
+    assert (record.facts["since"], record.facts["commits"]) == ("", 0)
+    tree = made.run.work / "packaging"
+    text = (tree / "debian/changelog").read_text()
+    assert text == record.facts["entry"] + packaging_files()["debian/changelog"]
+    made_by = git(["log", "-1", "--format=%H %an <%ae> %ct %s"], cwd=tree)
+    assert made_by == (
+        f"{record.facts['head']} Test Lab <lab@lab.example> {bed.upstream.when} Update the changelog for {record.version}"
+    )
+    assert git(["status", "--porcelain"], cwd=tree) == ""
+    assert output(["dpkg-parsechangelog", "--show-field", "Version"], cwd=tree) == record.version
+
+
+def test_commits_since_the_last_run_that_reached_the_archive(bed: Bed) -> None:
+    one = bed.upstream.commit("One")
+    bed.archived()
+    two = bed.upstream.commit("Two\n\nChange-Id: I0", author="Bea Buthor <bea@upstream.example>")
+    bed.upstream.git("checkout", "--quiet", "-b", "side")
+    side = bed.upstream.commit("Côté".encode("latin-1"), encoding="ISO-8859-1")
+    raw = bed.upstream.commit("Gr\xfc\xdf Gott\x1b".encode("latin-1"), author="Test Lab <lab@lab.example>")
+    bed.upstream.git("checkout", "--quiet", "main")
+    bed.upstream.commit("fixup! Two")
+    revert = bed.upstream.commit('Revert "Two"\n\nThis reverts it. Closes: #1')
+    env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
+           for key, value in (("NAME", "M"), ("EMAIL", "m@m"), ("DATE", f"{bed.upstream.when + 60} +0000"))}  # fmt: skip
+    bed.upstream.git("merge", "--quiet", "--no-ff", "-m", "Merge side", "side", env=env)
+    bed.run()  # one that did not get so far
+    record, _ = bed.run(version="2.10+git20260108.6.def5678")
+    assert bullets(record) == [
+        f'{revert[:7]} Revert "Two" [Ada Author]',
+        f"{raw[:7]} Grüß Gott",
+        f"{side[:7]} Côté [Ada Author]",
+        f"{two[:7]} Two [Bea Buthor]",
+    ]
+    assert (record.facts["since"], record.facts["commits"]) == (one, 4)
+
+
+def test_run_twice_in_one_run_it_says_the_same(bed: Bed) -> None:
+    bed.upstream.commit("Begin")
+    record, made = bed.run()
+    (made.run.work / "packaging/.git/index.lock").touch()  # as a killed git leaves it
+    again = made.execute(changelog)
+    assert again.facts == record.facts
+    made.pretend("archive", version=record.version)
+    assert made.execute(changelog).version == record.version
+
+
+def test_the_same_commit_again(bed: Bed) -> None:
+    bed.upstream.commit("Begin")
+    bed.archived()
+    record, made = bed.run()
+    assert bullets(record) == ["No upstream change; rebuilt."]
+    assert record.version == f"{UPSTREAM_VERSION}-0qalab2~bookworm1"
+    made.pretend("source", version=record.version)
+    later, _ = bed.run()
+    assert later.version == record.version  # nobody has seen the one before: it reached no archive
+    pool = bed.archive / "pool/main/g/greet"
+    pool.mkdir(parents=True)
+    (pool / f"greet_{UPSTREAM_VERSION}-0qalab6~bookworm1.dsc").touch()
+    assert made.execute(changelog).version == record.version  # its own
+    assert bed.run()[0].version == f"{UPSTREAM_VERSION}-0qalab7~bookworm1"
+
+
+def test_what_was_pushed_back_counts_before_the_labs_own_memory(bed: Bed) -> None:
+    one = bed.upstream.commit("One")
+    bed.archived()
+    two = bed.upstream.commit("Two")
+    _, pushed = bed.run()
+    text = (pushed.run.work / "packaging/debian/changelog").read_text()
+    bed.packaging.commit("Pushed back", {"debian/changelog": text})
+    three = bed.upstream.commit("Three")
+    record, _ = bed.run()
+    assert bullets(record) == [f"{three[:7]} Three [Ada Author]"]
+    assert record.facts["since"] == two != one
+
+
+def test_the_packagings_own_version_is_a_tag_of_upstreams(bed: Bed) -> None:
+    """The first run lists from the release that the distribution has; a newer release counts before a run."""
+    released = bed.upstream.commit("Release 1.0")
+    bed.upstream.tag("v1.0")
+    two = bed.upstream.commit("Two")
+    record = bed.archived()
+    assert bullets(record) == [f"{two[:7]} Two [Ada Author]"]
+    assert record.facts["since"] == released
+    again = bed.upstream.commit("Release 1.1")
+    bed.upstream.tag("v1.1")
+    three = bed.upstream.commit("Three")
+    newer = packaging_files(version="1.1-1")["debian/changelog"]
+    bed.packaging.commit("New upstream release", {"debian/changelog": newer})
+    record, _ = bed.run()
+    assert bullets(record) == [f"{three[:7]} Three [Ada Author]"]
+    assert record.facts["since"] == again
+
+
+def test_a_tag_on_another_branch_is_no_rewritten_history(bed: Bed) -> None:
+    base = bed.upstream.commit("Base")
+    bed.upstream.git("checkout", "--quiet", "-b", "stable")
+    bed.upstream.commit("Release 1.0")
+    bed.upstream.tag("1.0")
+    bed.upstream.git("checkout", "--quiet", "main")
+    new = bed.upstream.commit("New")
+    record, _ = bed.run()
+    assert bullets(record) == [f"{new[:7]} New [Ada Author]"]
+    assert base not in record.facts["entry"]
+
+
+def test_histories_that_are_not_a_line(bed: Bed) -> None:
+    base = bed.upstream.commit("Base")
+    lost = bed.upstream.commit("Lost")
+    bed.archived()
+    older, _ = bed.run(base)
+    assert bullets(older) == [f"An older upstream commit than {lost[:7]}, which was packaged last."]
+
+    bed.upstream.git("reset", "--quiet", "--hard", base)
+    new = bed.upstream.commit("New")
+    rewritten, _ = bed.run()
+    assert bullets(rewritten) == [
+        f"The upstream history was rewritten after {base[:7]}; {lost[:7]}, packaged last, is not in it.",
+        f"{new[:7]} New [Ada Author]",
+    ]
+
+    bed.upstream.git("checkout", "--quiet", "--orphan", "again")
+    bed.upstream.commit("Begin again")
+    replaced, _ = bed.run()
+    assert bullets(replaced) == [f"The upstream history was replaced; {lost[:7]}, packaged last, is not in it."]
+
+
+def test_nothing_but_merges(bed: Bed) -> None:
+    base = bed.upstream.commit("Base")
+    bed.archived()
+    bed.upstream.commit("fixup! Base")
+    record, _ = bed.run()
+    assert bullets(record) == [f"Nothing but merges since {base[:7]}."]
+
+
+def test_a_pushed_commit_that_upstream_no_longer_has(bed: Bed) -> None:
+    bed.upstream.commit("Base")
+    text = packaging_files()["debian/changelog"].replace("Initial release", f"New upstream snapshot: commit {FULL}")
+    bed.packaging.commit("Pushed back", {"debian/changelog": text})
+    record, _ = bed.run()
+    assert bullets(record) == ["The upstream history was replaced; 0123456, packaged last, is not in it."]
+
+
+def test_the_epoch_and_a_version_that_does_not_rise(bed: Bed) -> None:
+    bed.upstream.commit("Base")
+    bed.packaging.commit("Epoch", {"debian/changelog": packaging_files(version="2:1.0-1")["debian/changelog"]})
+    record, _ = bed.run(version="0.9+git20260102.1.abc1234")
+    assert record.version == "2:0.9+git20260102.1.abc1234-0qalab1~bookworm1"
+    assert record.message.endswith("; not above the packaging's own 2:1.0-1")
+
+
+def test_old_entries_stay_as_they_are_to_the_byte(bed: Bed) -> None:
+    bed.upstream.commit("Base")
+    old = packaging_files()[
+        "debian/changelog"
+    ].encode() + "\ngreet (0.9-1) old; urgency=low\n\n\t* Gr\xfc\xdfe\x0c\n\n".encode("latin-1")
+    bed.packaging.commit("Old", {"debian/changelog": old})
+    record, made = bed.run()
+    assert (made.run.work / "packaging/debian/changelog").read_bytes() == record.facts["entry"].encode() + old
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (None, "debian/changelog: is not there; the packaging branch needs one"),
+        ("", "debian/changelog: Found eof where expected first heading"),
+        ("nonsense\n", "debian/changelog: Unexpected line while looking for first heading: nonsense"),
+        (packaging_files("hello")["debian/changelog"], "debian/changelog: is of the source package hello, not greet"),
+    ],
+)
+def test_a_changelog_that_cannot_be_added_to(bed: Bed, content: str | None, message: str) -> None:
+    bed.upstream.commit("Base")
+    bed.packaging.commit("Break it", {"debian/changelog": content})
+    record = bed.prepare().execute(changelog)
+    assert (record.exit_code, record.message) == (1, message)
+
+
+def test_the_upstream_mirror_is_fetched_again_when_it_was_lost(bed: Bed) -> None:
+    bed.upstream.commit("Base")
+    made = bed.prepare()
+    mirror = Mirror.of(str(bed.upstream.path))
+    mirror.path.rename(mirror.path.with_name("gone"))
+    assert made.execute(changelog).verdict == "passed"

@@ -1,0 +1,122 @@
+"""lintian's tags, counted; and one run of the real one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scripts import lintian
+from tests.packages import pretend_built
+
+REPORT = """\
+E: greet changes: bad-distribution-in-changes-file noble
+W: greet: wrong-bug-number-in-closes #1 [usr/share/doc/greet/changelog.Debian.gz:1]
+W: greet source: no-nmu-in-changelog [debian/changelog:1]
+W: greet-udeb udeb: some-tag
+I: greet: typo-in-manual-page W: E: [usr/share/man/man1/greet.1.gz:27]
+P: greet source: no-dep5-copyright [debian/copyright]
+N: 0 hints overridden; 1 unused override
+warning: something else
+"""
+
+
+def test_tags():
+    assert lintian.tags(REPORT) == [
+        ("error", "bad-distribution-in-changes-file"),
+        ("warning", "wrong-bug-number-in-closes"),
+        ("warning", "no-nmu-in-changelog"),
+        ("warning", "some-tag"),
+        ("info", "typo-in-manual-page"),
+        ("pedantic", "no-dep5-copyright"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "names, text",
+    [
+        ([], ""),
+        (["error a"], "error a"),
+        (["error a", "error a", "error b"], "error a, error b"),
+        (["error a", "error b", "error c"], "error a, error b, error c"),
+        (
+            ["error a", "error b", "warning c", "error a", "error d", "error e"],
+            "error a, error b, warning c and 2 more",
+        ),
+    ],
+)
+def test_first(names, text):
+    assert lintian.first(names) == text
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_command(root):
+    words = lintian.command([Path("a.changes"), Path("b.changes")], "ubuntu", root=root)
+    assert ("--allow-root" in words) is root
+    assert words[words.index("--profile") + 1] == "ubuntu"
+    assert words[words.index("--suppress-tags") + 1] == ",".join(lintian.SUPPRESSED)
+    assert words[-2:] == [Path("a.changes"), Path("b.changes")]
+
+
+@pytest.fixture
+def checked(lab_factory, bench, tmp_path, monkeypatch):
+    """``checked(report, status, fail_on)``: the record that a lintian leaves which says so; None: the real one."""
+
+    def do(report=None, status=0, fail_on=()):
+        work = bench(lab_factory(component={"build": {"lintian_fail_on": list(fail_on)}}))
+        pretend_built(work)
+        if report is not None:
+            fake = tmp_path / "bin/lintian"
+            fake.parent.mkdir()
+            (tmp_path / "report").write_text(report)
+            fake.write_text(
+                f'#!/bin/sh\necho "$@" > {tmp_path}/argv\ncat {tmp_path}/report\necho oops >&2\nexit {status}\n'
+            )
+            fake.chmod(0o755)
+            monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+        return work.execute(lintian), work
+
+    return do
+
+
+COUNTS = {"error": 1, "warning": 3, "info": 1, "pedantic": 1}
+
+
+@pytest.mark.parametrize(
+    "fail_on, verdict, code, message",
+    [
+        ([], "passed", 0, "1 error, 3 warning, 1 info, 1 pedantic"),
+        (["error"], "unstable", 4, "error bad-distribution-in-changes-file"),
+        (["warning"], "unstable", 4, "warning wrong-bug-number-in-closes, warning no-nmu-in-changelog, warning some-tag"),
+        (["info"], "unstable", 4, "info typo-in-manual-page"),
+    ],
+)  # fmt: skip
+def test_severities_that_make_a_run_unstable(checked, tmp_path, fail_on, verdict, code, message):  # noqa: PLR0917
+    record, work = checked(REPORT, 0, fail_on)
+    assert (record.verdict, record.exit_code, record.message) == (verdict, code, message)
+    assert record.facts == {**COUNTS, "suppressed": list(lintian.SUPPRESSED)}
+    assert [(item.path, item.format) for item in record.native] == [("results/native/lintian.txt", "lintian")]
+    assert (work.run.path / "results/native/lintian.txt").read_text() == REPORT
+    out = work.run.out
+    argv = (tmp_path / "argv").read_text().strip()
+    assert argv.endswith(f" {out}/greet_1.0-1_source.changes {out}/greet_1.0-1_amd64.changes")
+    assert REPORT in work.log("lintian")
+
+
+@pytest.mark.parametrize("status", [1, 2, 25])
+def test_lintian_itself_broken(checked, status):
+    record, work = checked("", status)
+    assert (record.verdict, record.exit_code) == ("error", 3)
+    assert f"lintian itself broke, with status {status}" in record.message
+    assert "oops" in work.log("lintian")
+
+
+def test_the_real_one(checked):
+    record, work = checked(fail_on=["error"])
+    assert record.verdict == "unstable", work.log("lintian")
+    assert record.message == "error no-changelog, error no-copyright-file"
+    assert record.facts["warning"] > 1
+    text = (work.run.path / "results/native/lintian.txt").read_text()
+    assert not any(tag in text for tag in lintian.SUPPRESSED)
+    assert "\x1b" not in text

@@ -1,0 +1,73 @@
+"""What this machine has, what it lacks, and the one command that mends it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.description import Lab
+from lab.errors import InfrastructureError
+from lab.run import PACKAGES
+from scripts import machine
+
+FAKE_QUERY = "#!/bin/sh\nfor name; do case $name in -*|'$'*|git) ;; *) echo \"$name installed\" ;; esac; done\n"
+
+
+def fake(directory: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory.mkdir(exist_ok=True)
+    (directory / name).write_text(script)
+    (directory / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
+
+
+def test_bindep_names_every_program_of_the_door() -> None:
+    assert set(PACKAGES.values()) - {"apt"} <= set(machine.needed_packages())
+
+
+def test_this_machine_is_set_up() -> None:
+    assert machine.missing_packages() == []
+    assert machine.is_set_up()
+
+
+def test_a_missing_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
+    assert machine.missing_packages() == ["git"]
+    assert not machine.is_set_up()
+    lacks = [finding for finding in machine.doctor(None) if not finding.good]
+    assert [(finding.what, finding.mend) for finding in lacks] == [("Debian packages", "./qalab setup")]
+
+
+@pytest.mark.parametrize("status", [0, 100])
+def test_setup_installs_what_is_missing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    called, said = tmp_path / "called", []
+    fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
+    fake(tmp_path / "bin", "apt-get", f'#!/bin/sh\necho "$*" >> {called}\nexit {status}\n', monkeypatch)
+    with (tmp_path / "log").open("w") as log:
+        if status:
+            with pytest.raises(InfrastructureError, match="apt-get could not install git"):
+                machine.setup(said.append, log)
+        else:
+            machine.setup(said.append, log)
+            assert "install -y -qq --no-install-recommends git" in called.read_text()
+    assert said[0].endswith("apt-get, for builds and tests: git")
+
+
+def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "http://mirror.example/debian")
+    lab = lab_factory(lab={"series": {"noble": {"distribution": "ubuntu", "keyring": "/nowhere.gpg"}}})
+    found = {finding.what: finding for finding in machine.doctor(lab)}
+    assert found["mirror of bookworm"].detail == "http://mirror.example/debian"
+    assert not found["keyring of noble"].good
+    assert "name series.noble.keyring" in found["keyring of noble"].mend
+    assert found["disk for state"].good
+
+
+def test_setup_has_nothing_to_do_here() -> None:
+    said: list[str] = []
+    machine.setup(said.append, io.StringIO())
+    assert said == []

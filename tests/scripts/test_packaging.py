@@ -1,0 +1,262 @@
+"""The packaging branch: which one it is, and what comes of merging a testing branch into it."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.debian import newest_entry
+from lab.git import git
+from lab.records import Record
+from scripts import packaging
+from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
+
+Benches = Callable[..., Bench]
+
+
+@pytest.fixture
+def run(lab_factory: Callable[..., Any], bench: Benches, git_repository: Callable[..., GitRepository]) -> Any:
+    """``run(repository, packaging settings...)``: the step's record and its bench."""
+
+    def execute(repository: GitRepository, **settings: Any) -> tuple[Record, Bench]:
+        made = bench(lab_factory(packaging=repository.path, component={"packaging": settings}))
+        made.pretend("snapshot", facts={"committed": EPOCH})
+        return made.execute(packaging), made
+
+    return execute
+
+
+def entry(version: str, text: str) -> str:
+    return (
+        f"greet ({version}) unstable; urgency=medium\n\n  * {text}.\n\n"
+        " -- Lab <lab@lab.example>  Thu, 01 Jan 2026 00:00:00 +0000\n"
+    )
+
+
+def tree(made: Bench) -> Path:
+    return made.run.work / "packaging"
+
+
+@pytest.mark.parametrize(
+    "text, branch",
+    [
+        ("", ""),
+        ("[DEFAULT]\npristine-tar = True\n", ""),
+        ("[DEFAULT]\ndebian-branch = debian/sid\n", "debian/sid"),
+        ("[DEFAULT]\ndebian-branch = 'debian/sid'\n", "debian/sid"),
+        ("[git-buildpackage]\ndebian-branch=old\n", "old"),
+        ("[DEFAULT]\ndebian-branch = general\n[buildpackage]\ndebian-branch = special\n", "special"),
+        ("[buildpackage]\nexport-dir = ../%(x)s\n[DEFAULT]\ndebian-branch = debian/latest\n", "debian/latest"),
+        ("[DEFAULT]\ndebian-branch = one\ndebian-branch = two\n", "two"),
+    ],
+)
+def test_gbp_branch(text: str, branch: str) -> None:
+    assert packaging.gbp_branch(text) == branch
+
+
+def test_a_gbp_conf_that_is_none() -> None:
+    with pytest.raises(configparser.Error):
+        packaging.gbp_branch("debian-branch = x\n")
+
+
+@pytest.mark.parametrize(
+    "distribution, codename, first",
+    [
+        ("debian", "bookworm", ["gbp", "debian/bookworm", "debian/latest", "debian/unstable", "debian/master"]),
+        ("ubuntu", "noble", ["gbp", "ubuntu/noble", "ubuntu/latest", "ubuntu/devel", "debian/latest"]),
+    ],
+)
+def test_candidates(distribution: str, codename: str, first: list[str]) -> None:
+    names = packaging.candidates("gbp", "main", distribution, codename)
+    assert names[: len(first)] == first
+    assert names[-2:] == ["main", "master"]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "branches, bare, gbp, named, chosen",
+    [
+        ([], [], "", None, "main"),
+        (["debian/latest"], [], "", None, "debian/latest"),
+        (["debian/latest", "debian/bookworm"], [], "", None, "debian/bookworm"),
+        (["debian/latest", "debian/trixie"], [], "", None, "debian/latest"),
+        (["debian/latest", "special"], [], "special", None, "special"),
+        (["debian/latest"], [], "no-such-branch", None, "debian/latest"),
+        (["debian/unstable"], ["debian/latest"], "", None, "debian/unstable"),
+        (["debian/unstable"], ["special"], "special", None, "debian/unstable"),
+        (["debian/latest", "mine"], [], "debian/latest", "mine", "mine"),
+    ],
+)
+def test_the_branch(  # noqa: PLR0917 - a table
+    run: Any,
+    git_repository: Callable[..., GitRepository],
+    branches: list[str],
+    bare: list[str],
+    gbp: str,
+    named: str | None,
+    chosen: str,
+) -> None:
+    """``branches`` hold a debian/control, ``bare`` ones do not."""
+    repository = git_repository("packaging")
+    repository.commit("Upstream", {"readme": "hello\n"})
+    for name in bare:
+        repository.git("branch", name)
+    repository.commit("Package it", packaging_files())
+    for name in branches:
+        repository.git("branch", name)
+    if gbp:
+        repository.commit("Configure", {"debian/gbp.conf": f"[DEFAULT]\ndebian-branch = {gbp}\n"})
+    record, made = run(repository, **({"branch": named} if named else {}))
+    assert record.verdict == "passed", record.message
+    assert record.facts["branch"] == chosen
+    assert record.facts["head"] == record.facts["merged"] == repository.git("rev-parse", chosen)
+    assert record.facts["testing"] == ""
+    assert git(["symbolic-ref", "--short", "HEAD"], cwd=tree(made)) == chosen
+    assert git(["rev-parse", "HEAD"], cwd=tree(made)) == record.facts["merged"]
+    assert (tree(made) / "debian/control").is_file()
+
+
+def test_a_head_without_packaging_is_no_packaging_branch(
+    run: Any, git_repository: Callable[..., GitRepository]
+) -> None:
+    """HEAD is upstream's, and the packaging is on git-buildpackage's old default branch."""
+    repository = git_repository("packaging")
+    repository.commit("Upstream", {"readme": "hello\n"})
+    repository.git("checkout", "--quiet", "-b", "master")
+    repository.commit("Package it", packaging_files())
+    repository.git("checkout", "--quiet", "main")
+    record, _ = run(repository)
+    assert record.facts["branch"] == "master"
+
+
+@pytest.mark.parametrize(
+    "files, settings, code, message",
+    [
+        ({"readme": "x\n"}, {}, 2, "no packaging branch found; known: main, other (name it as packaging.branch"),
+        ({"readme": "x\n"}, {"branch": "other"}, 2, "the branch other has no debian/control"),
+        (packaging_files(), {"branch": "gone"}, 2, "no branch gone; known: main, other"),
+        (packaging_files() | {"debian/gbp.conf": "nonsense\n"}, {}, 1, "'debian/gbp.conf', line: 1 'nonsense"),
+        (packaging_files() | {"debian/source/format": "1.0\n"}, {}, 1, "debian/source/format: is 1.0; the lab builds"),
+        (packaging_files() | {"debian/source/format": "3.0 (native)\n"}, {}, 1, "is 3.0 (native); the lab builds"),
+        ({"debian/control": "Source: greet\n"}, {}, 1, "debian/source/format: is 1.0; the lab builds 3.0 (quilt)"),
+        (packaging_files(), {"testing": {"git": "{url}", "branch": "gone"}}, 2, "no branch gone; known: main, other"),
+        (packaging_files(), {"testing": {"git": "{url}", "branch": "other"}}, 2, "other shares no history with main"),
+        (packaging_files(), {"testing": {"git": "/nowhere", "branch": "x"}}, 3, "/nowhere: cannot be fetched"),
+    ],
+)
+def test_what_cannot_be_packaged(  # noqa: PLR0917 - a table
+    run: Any,
+    git_repository: Callable[..., GitRepository],
+    files: dict[str, str],
+    settings: dict[str, Any],
+    code: int,
+    message: str,
+) -> None:
+    repository = git_repository("packaging")
+    repository.git("checkout", "--quiet", "--orphan", "other")
+    repository.commit("Something else", {"other": "x\n"})
+    repository.git("checkout", "--quiet", "--orphan", "main")
+    repository.commit("Start", {"other": None} | files)
+    if "testing" in settings:
+        settings = {"testing": {key: text.format(url=repository.path) for key, text in settings["testing"].items()}}
+    record, _ = run(repository, **settings)
+    assert record.exit_code == code
+    assert message in record.message
+
+
+@pytest.fixture
+def testing(git_repository: Callable[..., GitRepository]) -> tuple[GitRepository, GitRepository]:
+    """A packaging repository, and a testing repository that was cloned from it."""
+    repository = git_repository("packaging")
+    repository.commit("Package it", packaging_files())
+    other = git_repository("testing")
+    other.git("fetch", "--quiet", repository.path, "main")
+    other.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+    other.git("checkout", "--quiet", "-b", "proposed")
+    return repository, other
+
+
+def test_the_testing_branch_is_merged(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
+    repository, other = testing
+    head = repository.commit("Ours", {"debian/rules": "#!/usr/bin/make -f\n# ours\n%:\n\tdh $@\n"})
+    theirs = other.commit("Theirs", {"debian/patches/series": ""})
+    record, made = run(repository, testing={"git": str(other.path), "branch": "proposed"})
+    assert record.verdict == "passed", record.message
+    assert record.message == f"main at {head[:7]}, with proposed at {theirs[:7]} merged"
+    assert {key: record.facts[key] for key in ("branch", "head", "testing")} == {
+        "branch": "main",
+        "head": head,
+        "testing": theirs,
+    }
+    parents = git(["log", "-1", "--format=%P|%an <%ae>|%ct|%ct|%s", record.facts["merged"]], cwd=tree(made))
+    assert parents == (f"{head} {theirs}|Test Lab <lab@lab.example>|{EPOCH}|{EPOCH}|Merge the testing branch proposed")
+    assert "# ours" in (tree(made) / "debian/rules").read_text()
+    assert (tree(made) / "debian/patches/series").exists()
+
+
+def test_the_same_inputs_merge_to_the_same_commit_whatever_lay_there(
+    run: Any, testing: tuple[GitRepository, GitRepository]
+) -> None:
+    repository, other = testing
+    repository.commit("Ours", {"debian/a": "a\n"})
+    other.commit("Theirs", {"debian/b": "b\n"})
+    first, made = run(repository, testing={"git": str(other.path), "branch": "proposed"})
+    (tree(made) / ".git/index.lock").touch()  # as a killed git leaves it
+    (tree(made) / "debian/control").unlink()
+    again = made.execute(packaging)
+    elsewhere, _ = run(repository, testing={"git": str(other.path), "branch": "proposed"})
+    assert first.facts == again.facts == elsewhere.facts
+    assert (tree(made) / "debian/control").exists()
+
+
+def test_a_testing_branch_with_nothing_new(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
+    repository, other = testing
+    head = repository.commit("Ours", {"debian/a": "a\n"})
+    record, _ = run(repository, testing={"git": str(other.path), "branch": "proposed"})
+    assert record.facts["merged"] == head
+
+
+def test_entries_on_top_of_both_changelogs_are_merged_by_version(
+    run: Any, testing: tuple[GitRepository, GitRepository]
+) -> None:
+    repository, other = testing
+    old = packaging_files()["debian/changelog"]
+    repository.commit("Ours", {"debian/changelog": entry("1.0-3", "Ours") + "\n" + old})
+    other.commit("Theirs", {"debian/changelog": entry("1.0-2", "Theirs") + "\n" + old})
+    record, made = run(repository, testing={"git": str(other.path), "branch": "proposed"})
+    assert record.verdict == "passed", record.message
+    text = (tree(made) / "debian/changelog").read_text()
+    assert text == "\n".join([entry("1.0-3", "Ours"), entry("1.0-2", "Theirs"), old])
+    assert newest_entry(text).version == "1.0-3"
+
+
+def test_a_conflict_names_the_files_and_both_sides(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
+    repository, other = testing
+    control = packaging_files()["debian/control"]
+    ours = repository.commit("Say it in our way", {"debian/control": control.replace("of a test", "of ours")})
+    theirs = other.commit(
+        "Say it in Zo\xeb's way".encode("latin-1"), {"debian/control": control.replace("of a test", "of theirs")}
+    )
+    record, made = run(repository, testing={"git": str(other.path), "branch": "proposed"})
+    assert (record.verdict, record.exit_code) == ("failed", 1)
+    assert record.message == (
+        f"debian/control: conflict between main ({ours[:7]} Say it in our way) and "
+        f"proposed ({theirs[:7]} Say it in Zoë's way) (the step's log has the hunks)"
+    )
+    log = made.log("packaging")
+    assert "++<<<<<<< HEAD" in log
+    assert " +Description: program of ours" in log
+    assert "+ Description: program of theirs" in log
+    assert "What proposed did to the files in conflict:" in log
+
+
+def test_a_file_that_one_side_removed(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
+    repository, other = testing
+    repository.commit("Remove it", {"debian/install": None})
+    other.commit("Change it", {"debian/install": "greet.txt usr/share/doc\n"})
+    record, _ = run(repository, testing={"git": str(other.path), "branch": "proposed"})
+    assert record.message.startswith("debian/install: conflict between main (")

@@ -1,0 +1,142 @@
+"""The runner: what is done, kept, done again, and in which order; what a watch finds to do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab import files
+from lab.description import Lab
+from lab.errors import ConfigurationError, InfrastructureError
+from lab.records import Record
+from lab.store import Run, Store
+from scripts import runner
+from tests.conftest import GitRepository, packaging_files
+
+
+class Heard:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.waits = threading.Event()
+
+    def waiting(self, current: Run) -> None:
+        self.waits.set()
+
+    def started(self, current: Run, name: str) -> None:
+        self.events.append(f"start {name}")
+
+    def kept(self, current: Run, record: Record) -> None:
+        self.events.append(f"keep {record.step}")
+
+    def ended(self, current: Run, record: Record) -> None:
+        self.events.append(f"{record.verdict} {record.step}")
+
+
+@pytest.fixture
+def upstream(git_repository: Callable[..., GitRepository]) -> GitRepository:
+    repository = git_repository("upstream")
+    repository.commit("Start", {"greet.txt": "hello\n"})
+    repository.tag("v1.0")
+    return repository
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository], upstream: GitRepository) -> Lab:
+    packaging = git_repository("packaging")
+    packaging.commit("Package it", packaging_files())
+    return lab_factory(upstream=upstream.path, packaging=packaging.path)
+
+
+def test_finished_steps_are_kept_and_the_rest_is_done(lab: Lab) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet")
+    first, second, third = Heard(), Heard(), Heard()
+    runner.run_phase(lab, current, first, until="packaging")
+    assert first.events == ["start snapshot", "passed snapshot", "start packaging", "passed packaging"]
+
+    runner.run_phase(lab, current, second, until="changelog")
+    assert second.events == ["keep snapshot", "keep packaging", "start changelog", "passed changelog"]
+
+    runner.run_phase(lab, current, third, first="packaging", until="packaging")
+    assert third.events == ["keep snapshot", "start packaging", "passed packaging"]
+    assert current.record("changelog") is None  # what came after is to be done again as well
+
+
+def test_a_step_that_fails_ends_the_phase(lab: Lab, upstream: GitRepository) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet", "nosuchcommit")
+    heard = Heard()
+    ended = runner.run_phase(lab, current, heard)
+    assert heard.events == ["start snapshot", "error snapshot"]
+    assert ended is not None
+    assert ended.exit_code == 2
+    assert current.verdict == "error"
+
+
+def test_an_unknown_step_is_refused_before_anything_is_done(lab: Lab) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet")
+    with pytest.raises(ConfigurationError, match="no step lunch in this phase; known: snapshot, packaging"):
+        runner.run_phase(lab, current, Heard(), until="lunch")
+    assert current.records() == []
+
+
+def test_a_run_is_worked_on_by_one(lab: Lab) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet")
+    with current.held(), pytest.raises(InfrastructureError, match="another process works on this run"):
+        runner.run_phase(lab, current, Heard(), until="snapshot")
+
+
+def test_runs_of_one_component_take_turns(lab: Lab) -> None:
+    current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
+    with files.locked(Store.of(lab).lock_path("run", "trunk", "greet")):
+        thread = threading.Thread(target=runner.run_phase, args=(lab, current, heard), kwargs={"until": "snapshot"})
+        thread.start()
+        assert heard.waits.wait(10)
+        assert heard.events == []
+    thread.join(30)
+    assert heard.events == ["start snapshot", "passed snapshot"]
+
+
+def test_the_newest_unfinished_run_is_found(lab: Lab) -> None:
+    store = Store.of(lab)
+    assert runner.unfinished(store) is None
+    runs = [store.new_run(lab, "trunk", "greet") for _ in range(2)]
+    found = runner.unfinished(store, "trunk", "greet")
+    assert found is not None
+    assert found.path == runs[-1].path
+
+
+@pytest.mark.parametrize("case", ["first time", "nothing new", "two new", "merge", "rewritten"])
+def test_new_commits(lab: Lab, upstream: GitRepository, case: str, tmp_path: Path) -> None:
+    tested = upstream.heads[-1]
+    if case != "first time":
+        run = Store.of(lab).new_run(lab, "trunk", "greet")
+        run.write_info(run.info.model_copy(update={"commit": tested}))
+    expected: list[str] = []
+    match case:
+        case "first time":
+            expected = [tested]
+        case "two new":
+            expected = [upstream.commit("One"), upstream.commit("Two")]
+        case "merge":  # the branch itself went from one state to the next: the side's commits were never its tip
+            upstream.git("checkout", "--quiet", "-b", "side")
+            upstream.commit("On the side", {"side.txt": "x\n"})
+            upstream.git("checkout", "--quiet", "main")
+            one = upstream.commit("On main", {"main.txt": "x\n"})
+            upstream.git("-c", "user.name=A", "-c", "user.email=a@b.example", "merge", "--quiet", "--no-edit", "side")
+            expected = [one, upstream.git("rev-parse", "HEAD")]
+        case "rewritten":
+            upstream.git("checkout", "--quiet", "--orphan", "other")
+            upstream.commit("Start over", {"greet.txt": "bye\n"})
+            upstream.commit("Go on", {"greet.txt": "goodbye\n"})
+            upstream.git("branch", "--force", "main", "other")
+            expected = [upstream.heads[-1]]
+    assert runner.new_commits(lab, "trunk", "greet") == expected
+
+
+def test_watch_makes_a_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
+    made = list(runner.watch(lab, "trunk", 0, once=True))
+    assert [(run.id, run.info.revision) for run in made] == [("trunk/greet/1", upstream.heads[-1])]

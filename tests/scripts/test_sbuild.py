@@ -1,0 +1,231 @@
+"""The step sbuild around a pretended sbuild: its words, whose fault a failure is, what is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.description import Build, Lab
+from lab.errors import ConfigurationError, InfrastructureError
+from lab.run import run
+from lab.step import describe
+from scripts import sbuild
+from scripts.recipes import Repository
+from tests import fakes
+from tests.conftest import Bench
+from tests.fakes import Fakes, built
+from tests.sbuildlogs import log
+
+DSC = "Format: 3.0 (native)\nSource: greet\nVersion: 1.0\nBuild-Depends: debhelper-compat (= 13)\nFiles:\n {} greet_1.0.tar\n"
+FAILURE = log(build="make: *** [debian/rules:3: build] Error 2\ndpkg-buildpackage: error: it died\n")
+KILLED = log(build="make: *** [debian/rules:3: build] Killed\ndpkg-buildpackage: error: it died\n")
+SUCCESS = log(build="dh build\n", status="successful", seconds=21)
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    monkeypatch.setattr(sbuild, "BACK_OFF_SECONDS", (0.0, 0.0))
+    return fakes.install(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def place(fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Bench:
+    """A run that is ready for the step; no mirror is asked for anything."""
+    build = {"options": ["nocheck", "parallel=2"], "profiles": ["nocheck", "nodoc"], "timeout_minutes": 1}
+    series = {"bookworm": {"mirror": "http://127.0.0.1:9/debian"}}
+    place = bench(lab_factory(component={"build": build}, lab={"series": series}))
+    (place.run.out / "greet_1.0.tar").write_text("a tarball\n")
+    (place.run.out / "greet_1.0.dsc").write_text(DSC.format("0" * 32 + " 10"))
+    sources = tuple(describe(place.run, path, "source") for path in sorted(place.run.out.iterdir()))
+    place.pretend("source", version="1.0", artifacts=sources)
+    return place
+
+
+def test_build_argv() -> None:
+    repository = Repository("http://127.0.0.1:8", "trunk", "KEY", "mylab")
+    argv = sbuild.build_argv(
+        Path("/s/source/greet_1.0.dsc"),
+        mode="schroot",
+        chroot="qalab-x",
+        codename="bookworm",
+        architecture="amd64",
+        build_dir=Path("/s/build"),
+        profiles=("nocheck", "nodoc"),
+        repository=repository,
+        key=Path("/s/archive.asc"),
+    )
+    assert argv == [
+        "sbuild",
+        "--dist=bookworm",
+        "--arch=amd64",
+        "--arch-all",
+        "--no-source",
+        "--chroot-mode=schroot",
+        "--chroot=qalab-x",
+        "--build-dir=/s/build",
+        "--nolog",
+        "--no-run-lintian",
+        "--no-run-piuparts",
+        "--no-run-autopkgtest",
+        "--profiles=nocheck,nodoc",
+        "--extra-repository=deb http://127.0.0.1:8 trunk main",
+        "--extra-repository-key=/s/archive.asc",
+        f"--chroot-setup-commands={repository.pin}",
+        Path("/s/source/greet_1.0.dsc"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [((), "$build_environment = {  };"), (("nocheck",), "$build_environment = { 'DEB_BUILD_OPTIONS' => q(nocheck) };")],
+)
+def test_configuration_is_perl(options: tuple[str, ...], expected: str, tmp_path: Path) -> None:
+    text = sbuild.configuration(Build(options=options, timeout_minutes=90), "schroot", Path("/var/tmp/x"))
+    assert expected in text
+    path = tmp_path / "sbuildrc"
+    path.write_text(f"use strict; my ($build_user, $build_environment, $bd_uninstallable_explainer, "
+                    f"$stalled_pkg_timeout, $unshare_tmpdir_template);\n{text}")  # fmt: skip
+    assert run(["perl", "-c", path], check=False)
+
+
+def test_passed(place: Bench, fake: Fakes) -> None:
+    fake.sbuild(SUCCESS, files=built())
+    record = place.execute(sbuild)
+    assert (record.verdict, record.exit_code, record.version) == ("passed", 0, "1.0")
+    assert record.message.startswith("built 1 package in 21 s; chroot made, ")
+    assert [(item.path, item.kind) for item in record.artifacts] == [
+        ("out/greet_1.0_all.deb", "binary"),
+        ("out/greet_1.0_amd64.buildinfo", "buildinfo"),
+        ("out/greet_1.0_amd64.changes", "changes"),
+    ]
+    assert (place.run.out / "greet_1.0_all.deb").read_text() == "a package\n"
+    assert [(native.path, native.format) for native in record.native] == [("results/native/sbuild.build", "sbuild")]
+    assert (place.run.path / "results/native/sbuild.build").read_text() == SUCCESS
+    expected = {"attempts": 1, "status": "successful", "fail_stage": "", "build_seconds": 21, "install_seconds": 3}
+    assert {name: record.facts[name] for name in expected} == expected
+    assert record.facts["chroot"]["reused"] is False
+    argv = fake.argv()
+    assert argv[-1].endswith("/source/greet_1.0.dsc")
+    assert "--profiles=nocheck,nodoc" in argv
+    assert not [word for word in argv if "--extra-repository" in word]  # the archive has nothing yet
+    assert "q(nocheck parallel=2)" in (fake.bin / "sbuild.configuration").read_text()
+
+
+def test_again_it_is_the_same(place: Bench, fake: Fakes) -> None:
+    first, second = place.execute(sbuild), place.execute(sbuild)
+    assert first.artifacts == second.artifacts
+    assert second.facts["chroot"]["reused"] is True
+    assert second.message.split("; ")[1].startswith("chroot reused, ")
+    assert len(fake.calls("mmdebstrap")) == 1
+
+
+@pytest.mark.parametrize(
+    "text, status, expected",
+    [
+        (FAILURE, 2, "build failed: make: *** [debian/rules:3: build] Error 2"),
+        (log(before="E: dsc: amd64 not in arch list\n", status="skipped", stage="arch-check"), 0,
+         "dsc: amd64 not in arch list"),
+    ],
+)  # fmt: skip
+def test_the_packages_fault(place: Bench, fake: Fakes, text: str, status: int, expected: str) -> None:
+    fake.sbuild(text, status)
+    record = place.execute(sbuild)
+    assert (record.verdict, record.exit_code, record.message) == ("failed", 1, expected)
+    assert len(fake.calls("sbuild")) == 1
+    assert record.artifacts == ()
+    assert (place.run.path / record.native[0].path).read_text() == text
+    assert place.log("sbuild").endswith(f"failed: {expected}\n")
+
+
+def test_the_labs_fault_is_tried_three_times(place: Bench, fake: Fakes) -> None:
+    fake.sbuild(KILLED, 2)
+    record = place.execute(sbuild)
+    expected = "the build was killed: make: *** [debian/rules:3: build] Killed (tried 3 times)"
+    assert (record.verdict, record.exit_code, record.message) == ("error", 3, expected)
+    assert record.facts["attempts"] == len(fake.calls("sbuild")) == 3
+
+
+def test_the_labs_fault_passes(place: Bench, fake: Fakes) -> None:
+    fake.sbuild("sbuild: no luck\n", 1, call=1)
+    fake.sbuild(SUCCESS, files=built())
+    record = place.execute(sbuild)
+    assert (record.verdict, record.facts["attempts"]) == ("passed", 2)
+    assert "the lab's fault: sbuild ended with status 1 and no summary: sbuild: no luck; trying again" in (
+        place.log("sbuild")
+    )
+    assert (place.run.path / "results/native/sbuild.build").read_text() == SUCCESS
+
+
+def test_a_full_disk_is_not_waited_for(place: Bench, fake: Fakes, tmp_path: Path) -> None:
+    fake.sbuild(log(build="tar: No space left on device\ndpkg-buildpackage: error: x\n"), 2)
+    record = place.execute(sbuild)
+    assert (record.verdict, record.facts["attempts"]) == ("error", 1)
+    assert record.message.startswith("No space left on device: the disk of /")
+
+
+def test_whatever_is_not_whole_is_not_taken(place: Bench, fake: Fakes) -> None:
+    """sbuild does not see that it could not write a package to its end."""
+    fake.sbuild(SUCCESS, files=built() | {"greet_1.0_all.deb": "a pack"})
+    record = place.execute(sbuild)
+    expected = "greet_1.0_all.deb is not what greet_1.0_amd64.changes says it is (tried 3 times)"
+    assert (record.verdict, record.message) == ("error", expected)
+    assert not (place.run.out / "greet_1.0_all.deb").exists()
+
+
+@pytest.mark.parametrize("names", [[], ["one.changes", "two.changes"]])
+def test_collect_takes_one_changes_file(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).write_text("")
+    with pytest.raises(InfrastructureError, match=rf"sbuild left {len(names)} \.changes files instead of one"):
+        sbuild.collect(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [("\nCommand: dpkg-buildpackage -b\nsleep\n", ("failed", 1)), ("Get:1 http://mirror\n", ("error", 3))],
+)
+def test_time_limit(
+    place: Bench, fake: Fakes, monkeypatch: pytest.MonkeyPatch, text: str, expected: tuple[str, int]
+) -> None:
+    """A build that hangs is the package's fault, a mirror that hangs is not."""
+    monkeypatch.setattr(sbuild, "MINUTE_SECONDS", 0.3)
+    fake.sbuild(text, seconds=60)
+    record = place.execute(sbuild)
+    assert (record.verdict, record.facts["attempts"]) == expected
+    assert record.message.startswith("the build did not end within 1 min")
+
+
+def test_no_chroot(place: Bench, fake: Fakes) -> None:
+    fake.write("mmdebstrap.status", 1)
+    fake.write(
+        "mmdebstrap.says", "E: Failed to fetch http://127.0.0.1:9/debian  Could not connect\nE: apt-get failed\n"
+    )
+    record = place.execute(sbuild)
+    expected = "series bookworm: no chroot could be made: Failed to fetch http://127.0.0.1:9/debian  Could not connect"
+    assert (record.verdict, record.exit_code) == ("error", 3)
+    assert record.message == " ".join(f"{expected} (tried 3 times)".split())
+    assert record.facts["attempts"] == len(fake.calls("mmdebstrap")) == 3
+
+
+def test_missing_program(place: Bench, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fake.bin / "sbuild").unlink()
+    for name in ("dpkg", "gpg", "sh"):
+        (fake.bin / name).symlink_to(f"/usr/bin/{name}")
+    monkeypatch.setenv("PATH", str(fake.bin))
+    record = place.execute(sbuild)
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    assert record.message.startswith("the program sbuild is not on this machine (apt-get install sbuild")
+
+
+def test_the_source_comes_first(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
+    record = bench(lab_factory()).execute(sbuild)
+    assert (record.exit_code, "the step source comes first" in record.message) == (2, True)
+
+
+def test_a_step_of_its_own(place: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sbuild.main(["--lab", str(tmp_path / "lab.yaml"), "--run", str(place.run.path)]) == 0
+    assert "sbuild: passed: built 1 package" in capsys.readouterr().out
+    with pytest.raises(ConfigurationError):
+        sbuild.main(["--lab", str(tmp_path / "none.yaml"), "--run", str(place.run.path)])
