@@ -1,0 +1,241 @@
+"""The runs of this machine as tables and as JSON, and how a run is named."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lab.description import Lab
+from lab.errors import ConfigurationError
+from lab.records import Artifact
+from lab.store import Run, Store
+from reports import status
+from tests.conftest import Bench
+
+COMMIT = "c0ffee" * 6 + "c0de"
+LONG = "[bold]debian/patches/0001-fix-all.patch[/]: hunk 2 of nova/virt/libvirt/driver.py, line 1000, does not apply"
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab]) -> Lab:
+    long = {"upstream": {"git": "/u"}, "packaging": {"git": "/p"}}
+    return lab_factory(
+        lab={"components": {"python-openstackclient": long}, "tracks": {"caracal-proposed": {"series": "bookworm"}}}
+    )
+
+
+def new_run(lab: Lab, name: str = "trunk/greet", **verdicts: str) -> Run:
+    """A run with records of these verdicts, each with a message that says so."""
+    run = Store.of(lab).new_run(lab, *name.split("/"))
+    for number, (step, verdict) in enumerate(verdicts.items()):
+        message = LONG if verdict == "failed" else f"{step} is {verdict}"
+        version = "2.10+git20261123.3.c0ffeec-0qalab1~bookworm1" if number else "2.10+git20261123.3.c0ffeec"
+        Bench(lab, run).pretend(step, version=version, commit=COMMIT, message=message, seconds=1.25)
+        path = run.record_path(step)
+        path.write_text(path.read_text().replace('"verdict": "passed"', f'"verdict": "{verdict}"'))
+    return run
+
+
+def whole(lab: Lab, name: str = "trunk/greet", **changed: str) -> Run:
+    run = new_run(lab, name)
+    return new_run(lab, name, **dict.fromkeys(run.steps, "passed") | changed)
+
+
+def shown(what: Any, width: int = 80, **options: Any) -> str:
+    """What the command line's own console makes of it."""
+    console = Console(file=io.StringIO(), highlight=False, markup=False, width=width, **options)
+    what(console) if callable(what) else console.print(what)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "verdicts, verdict, step, message, version",
+    [
+        ({}, "aborted", "", "", ""),
+        ({"snapshot": "passed"}, "aborted", "snapshot", "snapshot is passed", "2.10+git20261123.3.c0ffeec"),
+        ({"snapshot": "passed", "packaging": "failed"}, "failed", "packaging", LONG,
+         "2.10+git20261123.3.c0ffeec-0qalab1~bookworm1"),
+        ({"snapshot": "running"}, "aborted", "snapshot", "ended before it could say how it went",
+         "2.10+git20261123.3.c0ffeec"),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_a_run(
+    lab: Lab, *, verdicts: dict[str, str], verdict: str, step: str, message: str, version: str
+) -> None:
+    run = new_run(lab, **verdicts)
+    assert json.loads(status.runs_json([run])) == [
+        {
+            "id": "trunk/greet/1",
+            "lab": "testlab",
+            "track": "trunk",
+            "component": "greet",
+            "series": "bookworm",
+            "number": 1,
+            "phase": "build",
+            "commit": COMMIT if verdicts else "",
+            "version": version,
+            "verdict": verdict,
+            "step": step,
+            "message": message,
+            "started": run.info.started,
+            "seconds": 1.25 * len(verdicts),
+            "path": str(run.path),
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "changed, verdict, step",
+    [
+        ({}, "passed", "push"),
+        ({"upload": "skipped", "push": "skipped"}, "passed", "push"),
+        ({"lintian": "unstable"}, "unstable", "lintian"),
+        ({"lintian": "unstable", "push": "error"}, "error", "push"),
+    ],
+)
+def test_the_step_that_explains_the_verdict_is_told(lab: Lab, changed: dict[str, str], verdict: str, step: str) -> None:
+    told = status.summary(whole(lab, **changed))
+    assert (told["verdict"], told["step"]) == (verdict, step)
+    assert told["message"].startswith(f"{step} is ")
+
+
+def test_a_run_is_told_with_its_steps(lab: Lab) -> None:
+    run = new_run(lab, snapshot="passed", packaging="failed")
+    told = json.loads(status.run_json(run))
+    steps = told.pop("steps")
+    assert told == status.summary(run)
+    assert [(step["step"], step["verdict"], step["schema"]) for step in steps] == [
+        ("snapshot", "passed", 1),
+        ("packaging", "failed", 1),
+    ]
+
+
+def unwrapped(table: str) -> str:
+    """All words of a table, folded ones joined again."""
+    return re.sub(r"\s", "", table)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("options", [{}, {"soft_wrap": True}, {"force_terminal": True, "no_color": True}])
+def test_tables_fit_the_terminal_and_lose_nothing(lab: Lab, width: int, options: dict[str, bool]) -> None:
+    runs = [new_run(lab, "caracal-proposed/python-openstackclient", snapshot="passed", packaging="failed"), whole(lab)]
+    table = shown(status.runs_table(runs), width, **options)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", table)
+    assert max(map(len, plain.splitlines())) <= width
+    # Column by column, as folded cells are read.
+    lines = plain.splitlines()
+    ends = [match.start() for match in re.finditer(r"(?<=  )\S|^\S", lines[0])]
+    cells = [
+        unwrapped("".join(line[start:end] for line in lines))
+        for start, end in zip(ends, [*ends[1:], None], strict=True)
+    ]
+    assert cells[0] == "runcaracal-proposed/python-openstackclient/1trunk/greet/2"
+    assert cells[1] == "verdict✘failed✔passed"
+    assert cells[2] == "started" + "".join(run.info.started[5:16].replace("T", "") for run in runs)
+    assert cells[3] == "took2.5s11.2s"
+    assert cells[4] == "whathappenedpackaging:" + unwrapped(LONG) + "2.10+git20261123.3.c0ffeec-0qalab1~bookworm1"
+
+    steps = shown(status.steps_table(runs[0].records()), width, **options)
+    assert unwrapped(LONG)[:40] in unwrapped(re.sub(r"\x1b\[[0-9;]*m", "", steps))
+
+
+@pytest.mark.parametrize("verdict", list(status.SIGNS))
+def test_a_verdict_is_told_without_colours(verdict: str) -> None:
+    text = shown(status.verdict_text(verdict))
+    assert text == f"{status.SIGNS[verdict][0]} {verdict}\n"
+
+
+def test_signs_differ() -> None:
+    assert len({sign for sign, _ in status.SIGNS.values()}) == len(status.SIGNS)
+
+
+def test_a_run_is_shown(lab: Lab) -> None:
+    run = new_run(lab, snapshot="passed")
+    record = run.record("snapshot")
+    assert record is not None
+    orig = Artifact(path="out/greet_1.orig.tar.xz", sha256="0123456789abcdef" * 4, size=3, kind="orig")
+    record.model_copy(update={"artifacts": (orig,)}).write(run.record_path("snapshot"))
+    lines = shown(lambda console: status.show(console, run)).splitlines()
+    assert lines[0] == "trunk/greet/1 ■ aborted"
+    assert f"  commit   {COMMIT}" in lines
+    assert f"  path     {run.path}" in lines
+    assert lines[-1] == "  0123456789ab  out/greet_1.orig.tar.xz"
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [
+        (0, "0.0 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (60, "1 min 00 s"),
+        (119.6, "2 min 00 s"),
+        (3725, "62 min 05 s"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert status.duration(seconds) == text
+
+
+def test_runs_are_found_by_name_and_by_path(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = new_run(lab), new_run(lab)
+    assert status.find("trunk/greet/2") == second
+    assert status.find("testlab/trunk/greet/1") == first
+    assert status.find("/trunk/greet/1/") == first
+    assert status.find(str(second.path)) == second
+    elsewhere = second.path.rename(tmp_path / "workspace")
+    monkeypatch.chdir(elsewhere)
+    assert status.find(".").info.number == 2
+
+
+def test_a_name_that_is_none_gets_one_line(lab: Lab) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        status.find("trunk/greet/1")
+    assert str(caught.value) == "no run trunk/greet/1; the last ones: none yet"
+    for _ in range(7):
+        new_run(lab)
+    with pytest.raises(ConfigurationError) as caught:
+        status.find("trunk/greet")
+    ids = ", ".join(f"trunk/greet/{number}" for number in range(3, 8))
+    assert str(caught.value) == f"no run trunk/greet; the last ones: {ids}"
+
+
+def test_a_name_that_two_labs_have_is_asked_back(lab_factory: Callable[..., Lab]) -> None:
+    runs = [new_run(lab_factory(lab={"lab": {"name": name}})) for name in ("beta", "alpha")]
+    with pytest.raises(ConfigurationError) as caught:
+        status.find("trunk/greet/1")
+    said = "trunk/greet/1: there are several; say which: beta/trunk/greet/1, alpha/trunk/greet/1"
+    assert str(caught.value) == said
+    assert status.find("alpha/trunk/greet/1") == runs[1]
+    assert status.all_runs() == runs  # by time, not by lab
+    assert [store.root.name for store in status.stores()] == ["alpha", "beta"]
+
+
+def test_runs_are_listed_by_time_and_chosen(lab: Lab) -> None:
+    names = ["trunk/greet", "caracal-proposed/greet", "trunk/python-openstackclient", "trunk/greet"]
+    runs = [new_run(lab, name) for name in names]
+    for number, run in enumerate(runs):
+        run.write_info(run.info.model_copy(update={"started": f"2026-01-01T00:00:0{number}.000Z"}))
+    assert status.all_runs() == runs
+    assert status.all_runs("trunk") == [runs[0], runs[2], runs[3]]
+    assert status.all_runs(None, "greet") == [runs[0], runs[1], runs[3]]
+    assert status.all_runs("trunk", "greet") == [runs[0], runs[3]]
+    assert status.runs_json([]) == "[]"
+
+
+def test_runs_side_by_side(lab: Lab) -> None:
+    """A step that one run did not come to is an empty cell; the last line is the whole run."""
+    runs = [whole(lab, sbuild="unstable"), new_run(lab, snapshot="passed", packaging="failed")]
+    lines = shown(status.side_by_side(runs)).splitlines()
+    assert lines[0].split() == ["step", "trunk/greet/2", "trunk/greet/3"]
+    assert lines[2].split() == ["packaging", "✔", "passed", "1.2", "s", "✘", "failed", "1.2", "s"]
+    assert lines[5].split() == ["sbuild", "!", "unstable", "1.2", "s"]
+    assert lines[-1].split() == ["!", "unstable", "11.2", "s", "✘", "failed", "2.5", "s"]
