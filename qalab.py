@@ -1,0 +1,277 @@
+"""The command line: every verb hands over to the package that does it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+from rich.console import Console
+
+from lab import environment, loading
+from lab.description import Lab
+from lab.errors import Aborted, ConfigurationError, LabError
+from lab.records import Record
+from lab.step import EXIT_CODES
+from lab.store import Run, Store, check_known
+from reports import junit, status
+from reports.progress import Progress
+from scripts import demo, machine, registry, runner
+
+HERE = Path(__file__).parent
+out = Console(highlight=False, markup=False, soft_wrap=not environment.on_terminal())
+lab_option = click.option(
+    "--lab",
+    "lab_file",
+    envvar="QALAB_LAB",
+    default="lab.yaml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The lab's description.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+track_filter = click.option("--track", help="Only this track.")
+component_filter = click.option("--component", help="Only this component.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """A QA lab as code: every upstream commit packaged, built, tested and published.
+
+    Exit codes: 0 passed; 1 failed, the thing tested is at fault; 2 usage or configuration; 3 the lab is at
+    fault, try again; 4 unstable, some tests failed; 130 interrupted.
+    """
+
+
+@cli.command()
+def setup() -> None:
+    """Install the Debian packages the lab needs, and make its build user."""
+    set_up()
+    out.print("this machine is set up")
+
+
+@cli.command()
+@lab_option
+@json_option
+def doctor(lab_file: Path, as_json: bool) -> None:
+    """Say what this machine can and cannot do, and the one command that mends each lack."""
+    findings = list(machine.doctor(loading.load(lab_file) if lab_file.exists() else None))
+    if as_json:
+        out.print_json(data=[vars(finding) for finding in findings])
+    for finding in () if as_json else findings:
+        out.print(f"{'✔' if finding.good else '✘'} {finding.what}: {finding.detail}")
+        if not finding.good:
+            out.print(f"  mend it: {finding.mend}")
+
+
+@cli.command()
+@lab_option
+def check(lab_file: Path) -> None:
+    """Validate lab.yaml."""
+    lab = loading.load(lab_file)
+    builds = sum(len(lab.components_of(track)) for track in lab.tracks)
+    out.print(f"{lab_file}: good: {len(lab.components)} components, {len(lab.tracks)} tracks, {builds} combinations")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of lab.yaml, for editors."""
+    click.echo(loading.schema(), nl=False)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("name", metavar="NAME", type=click.Choice(list(registry.STEPS)))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def step(name: str, arguments: tuple[str, ...]) -> None:
+    """Run one step in a run directory, as a Jenkins job does (see: qalab step NAME --help)."""
+    sys.exit(registry.STEPS[name].main(arguments))
+
+
+@cli.command()
+@click.argument("track", required=False)
+@click.argument("component", required=False)
+@lab_option
+@click.option("--commit", default="", metavar="REV", help="An upstream commit or ref; default: the branch's tip.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the newest unfinished run (of TRACK and COMPONENT, when named)."
+)
+@click.option("--run", "run_name", metavar="RUN", help="Go on with this run.")
+@click.option("--from", "first", metavar="STEP", help="Do the newest run (or RUN) again from this step on.")
+@click.option("--until", metavar="STEP", help="Stop after this step.")
+def run(
+    track: str | None,
+    component: str | None,
+    lab_file: Path,
+    commit: str,
+    resume: bool,
+    run_name: str | None,
+    first: str | None,
+    until: str | None,
+) -> None:
+    """Run the build phase of COMPONENT in TRACK, step by step, as Jenkins will."""
+    lab = loading.load(lab_file)
+    if track:
+        check_known(lab, track, component)
+    store = Store.of(lab)
+    if run_name:
+        current = status.find(run_name)
+    elif resume:
+        found = runner.unfinished(store, track, component)
+        if found is None:
+            out.print("nothing to resume: every run is finished")
+            return
+        current = found
+    elif not (track and component):
+        raise click.UsageError("name TRACK and COMPONENT, or --resume, or --run RUN")
+    elif first:
+        runs = store.runs(track, component)
+        if not runs:
+            raise ConfigurationError(f"no run of {component} in {track} yet: there is nothing to do again from {first}")
+        current = runs[-1]
+    else:
+        current = store.new_run(lab, track, component, commit)
+    sys.exit(run_and_report(lab, current, first=first, until=until))
+
+
+@cli.command()
+@click.argument("track")
+@lab_option
+@click.option("--interval", default=300.0, show_default=True, metavar="SECONDS", help="How often upstream is asked.")
+@click.option("--once", is_flag=True, help="One round, then end.")
+def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
+    """Poll upstream and test every new commit of TRACK, in order."""
+    lab = loading.load(lab_file)
+    check_known(lab, track)
+    codes = [run_and_report(lab, current) for current in runner.watch(lab, track, interval, once=once)]
+    if not codes:
+        out.print(f"{track}: nothing new upstream")
+    sys.exit(max(codes, default=0))
+
+
+@cli.command("status")
+@track_filter
+@component_filter
+@json_option
+def status_verb(track: str | None, component: str | None, as_json: bool) -> None:
+    """List the runs on this machine, oldest first."""
+    runs = status.all_runs(track, component)
+    if as_json:
+        click.echo(status.runs_json(runs))
+    elif runs:
+        out.print(status.runs_table(runs))
+    else:
+        out.print("no runs yet: try ./qalab demo")
+
+
+@cli.command()
+@click.argument("run_name", metavar="RUN")
+@json_option
+def show(run_name: str, as_json: bool) -> None:
+    """Show a run: its steps, verdicts and files."""
+    found = status.find(run_name)
+    if as_json:
+        click.echo(status.run_json(found))
+    else:
+        status.show(out, found)
+
+
+@cli.command()
+@click.argument("run_name", metavar="RUN")
+@click.argument("step_name", metavar="STEP")
+@json_option
+def log(run_name: str, step_name: str, as_json: bool) -> None:
+    """Print the log of a run's step."""
+    found = status.find(run_name)
+    record = found.record(step_name)
+    path = found.log_path(step_name)
+    if record is None or not path.exists():
+        there = ", ".join(record.step for record in found.records()) or "none"
+        raise ConfigurationError(f"{found.id}: the step {step_name} has no log; steps with one: {there}")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if as_json:
+        out.print_json(data={"run": found.id, "step": step_name, "path": str(path), "log": text})
+    else:
+        click.echo(text, nl=False)
+
+
+@cli.command("demo")
+@click.option("--component", default="hello", show_default=True, type=click.Choice(list(demo.DEMOS)))
+def demo_verb(component: str) -> None:
+    """Run the main job on real input: a Debian source package, two new commits, packages, an archive."""
+    if not machine.is_set_up():
+        set_up()
+    sys.exit(
+        demo.run(demo.DEMOS[component], out.print, run_and_report, lambda runs: out.print(status.side_by_side(runs)))
+    )
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...]) -> NoReturn:
+    """Run the fast tests (arguments go to pytest)."""
+    if not machine.is_set_up():
+        set_up()
+    os.chdir(HERE)
+    fast = arguments or ("-q", "-n", "auto", "-m", "not integration", "tests")
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *fast])  # noqa: S606 - pytest takes our place
+
+
+def set_up() -> None:
+    path = environment.state_home() / "setup.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as stream:
+        machine.setup(out.print, stream)
+
+
+def run_and_report(lab: Lab, current: Run, *, first: str | None = None, until: str | None = None) -> int:
+    """Run a phase with its progress shown and its JUnit XML written; the exit code."""
+    ended: Record | None = None
+    try:
+        ended = runner.run_phase(lab, current, Progress(out), first=first, until=until)
+    finally:
+        junit.write(current)
+    verdict = current.verdict
+    if verdict == "aborted" and ended and ended.finished_well:
+        out.print(f"{current.id}: stopped after {ended.step} as asked; go on with: qalab run --run {current.id}")
+        return 0
+    out.print(f"{current.id}:", status.verdict_text(verdict), current.path)
+    # A step's own code tells usage and configuration from the lab's faults.
+    return ended.exit_code or 0 if ended and not ended.finished_well else EXIT_CODES.get(verdict, 0)  # type: ignore[call-overload]
+
+
+def ended_by(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Aborted(f"ended by {signal.Signals(number).name}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code.  A traceback is a bug of ours."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ended_by)
+    try:
+        cli.main(list(argv) if argv is not None else None, prog_name="qalab", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ConfigurationError.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return complain("aborted", Aborted.exit_code)
+    except LabError as error:
+        return complain(str(error), error.exit_code)
+    except OSError as error:
+        return complain(f"{error.strerror or error}: {error.filename or 'this machine'}", 3)
+    return 0
+
+
+def complain(text: str, code: int) -> int:
+    click.echo("\n".join(f"qalab: {line}" for line in text.splitlines()), err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

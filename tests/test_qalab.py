@@ -1,0 +1,185 @@
+"""The command line as its users meet it: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab import files
+from lab.description import Lab
+from tests.conftest import GitRepository, packaging_files
+
+HOUSE = Path(__file__).parent.parent
+
+
+def qalab(*argv: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, HOUSE / "qalab.py", *argv]
+    env = os.environ | {"COLUMNS": "100"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=env, timeout=120)
+
+
+@pytest.fixture
+def small_lab(
+    lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository], tmp_path: Path
+) -> Callable[..., Path]:
+    """``small_lab(component={...})``: a lab with a real upstream and packaging repository; its file."""
+    upstream, packaging = git_repository("upstream"), git_repository("packaging")
+    upstream.commit("Start", {"greet.txt": "hello\n"})
+    upstream.tag("v1.0")
+    upstream.commit("Greet the world", {"greet.txt": "hello world\n"})
+    packaging.commit("Package it", packaging_files())
+
+    def make(**parts: object) -> Path:
+        lab_factory(upstream=upstream.path, packaging=packaging.path, **parts)
+        return tmp_path / "lab.yaml"
+
+    return make
+
+
+def test_a_run_stops_resumes_and_is_told(small_lab: Callable[..., Path]) -> None:
+    lab = small_lab()
+    first = qalab("run", "trunk", "greet", "--lab", lab, "--until", "changelog")
+    assert first.returncode == 0, first.stderr
+    assert "stopped after changelog as asked; go on with: qalab run --run trunk/greet/1" in first.stdout
+
+    again = qalab("run", "--resume", "--lab", lab, "--until", "source")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("(kept)") == 3
+
+    told = json.loads(qalab("status", "--json").stdout)
+    assert [(run["id"], run["verdict"], run["step"]) for run in told] == [("trunk/greet/1", "aborted", "source")]
+    assert told[0]["version"].startswith("1.0+git20260103.1.")
+    assert told[0]["version"].endswith("-0qalab1~bookworm1")
+
+    shown = json.loads(qalab("show", "trunk/greet/1", "--json").stdout)
+    assert [step["step"] for step in shown["steps"]] == ["snapshot", "packaging", "changelog", "source"]
+    assert all(step["schema"] == 1 for step in shown["steps"])
+    assert "trunk/greet/1" in qalab("show", "trunk/greet/1").stdout
+    assert "dpkg-source" in qalab("log", "trunk/greet/1", "source").stdout
+    assert (Path(told[0]["path"]) / "results/junit.xml").read_bytes().count(b"<testcase") == 4
+
+
+def test_a_step_alone_in_a_plain_directory(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+    lab, workspace = small_lab(), tmp_path / "workspace"
+    workspace.mkdir()
+    done = qalab("step", "snapshot", "--lab", lab, "--track", "trunk", "--component", "greet", cwd=workspace)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("snapshot: passed")
+    assert list((workspace / "out").glob("greet_1.0+git20260103.1.*.orig.tar.xz"))
+
+
+@pytest.mark.parametrize(
+    "argv, code, said",
+    [
+        (["run", "trunk", "nothing"], 2, "qalab: no component nothing in trunk; known: greet"),
+        (["run", "old", "greet"], 2, "qalab: no track old; known: trunk"),
+        (["run"], 2, "name TRACK and COMPONENT, or --resume, or --run RUN"),
+        (
+            ["run", "trunk", "greet", "--until", "lunch"],
+            2,
+            "qalab: no step lunch in this phase; known: snapshot, packaging",
+        ),
+        (["run", "trunk", "greet", "--from", "sbuild"], 2, "no run of greet in trunk yet"),
+        (["run", "--run", "trunk/greet/9"], 2, "qalab: no run trunk/greet/9; the last ones: none yet"),
+        (["show", "nothing"], 2, "qalab: no run nothing; the last ones: none yet"),
+        (["watch", "old"], 2, "qalab: no track old; known: trunk"),
+        (["frobnicate"], 2, "No such command 'frobnicate'"),
+        (["demo", "--component", "glance"], 2, "'glance' is not one of 'hello', 'keystone'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_usage(small_lab: Callable[..., Path], tmp_path: Path, argv: list[str], code: int, said: str) -> None:
+    small_lab()
+    done = qalab(*argv, cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "component, argv, code, said",
+    [
+        ({"upstream": {"git": "/nowhere/upstream"}}, [], 3, "/nowhere/upstream: cannot be fetched"),
+        ({}, ["--commit", "cafecafecafe"], 2, "cafecafecafe"),
+        ({"upstream": {"branch": "old"}}, [], 2, "old"),
+        ({"packaging": {"branch": "old"}}, [], 2, "old"),
+        ({"orig": {"method": "sdist"}}, [], 1, "the project makes no sdist"),
+    ],
+    ids=["upstream", "commit", "branch", "packaging branch", "no sdist"],
+)
+def test_bad_input_gets_one_line(
+    small_lab: Callable[..., Path], component: dict[str, object], argv: list[str], code: int, said: str
+) -> None:
+    done = qalab("run", "trunk", "greet", "--lab", small_lab(component=component), "--until", "packaging", *argv)
+    assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (code, False)
+    assert [line for line in done.stdout.splitlines() if said in line and ("error" in line or "failed" in line)]
+
+
+def test_a_missing_program_is_named_with_its_package(
+    small_lab: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for directory in (Path("/usr/bin"), Path("/usr/sbin")):
+        for path in directory.iterdir():
+            if path.name != "dpkg-source" and not (programs / path.name).exists():
+                (programs / path.name).symlink_to(path)
+    (programs / "dpkg-source").write_text("not for execution")
+    monkeypatch.setenv("PATH", str(programs))
+    done = qalab("run", "trunk", "greet", "--lab", small_lab(), "--until", "source")
+    assert done.returncode == 2
+    assert "the program dpkg-source is not on this machine (apt-get install dpkg-dev, or ./qalab setup" in done.stdout
+
+
+def test_a_state_that_cannot_be_written_is_the_labs_fault(
+    small_lab: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = small_lab()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file/state"))
+    done = qalab("run", "trunk", "greet", "--lab", lab)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert done.stderr.startswith(f"qalab: Not a directory: {tmp_path}/file/state/")
+    monkeypatch.setenv("XDG_STATE_HOME", "/sys/qalab")  # nobody, root included, may make a directory there
+    done = qalab("run", "trunk", "greet", "--lab", lab)
+    assert (done.returncode, done.stderr.count("\n"), "/sys/qalab" in done.stderr) == (3, 1, True)
+
+
+def test_two_machines_make_the_same_sources(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+    """Another home, another time zone, another umask, another name: the same bytes."""
+    lab, made = small_lab(), []
+    for name, umask, zone in (("one", 0o022, "UTC"), ("the other", 0o077, "Asia/Tokyo")):
+        home = tmp_path / name
+        env = os.environ | {"HOME": str(home), "XDG_STATE_HOME": str(home / "s"), "XDG_CACHE_HOME": str(home / "c")}
+        env |= {"TZ": zone, "USER": name, "DEBEMAIL": f"{zone}@b.example", "LANG": "C"}
+        home.mkdir()
+        (home / ".gitconfig").write_text(f"[user]\nname = {name}\n[core]\nautocrlf = {'true' if umask else 'false'}\n")
+        command = [sys.executable, HOUSE / "qalab.py", "run", "trunk", "greet", "--lab", lab, "--until", "source"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, umask=umask)
+        assert done.returncode == 0, done.stdout
+        out = home / "s/qalab/testlab/runs/trunk/greet/1/out"
+        made.append({path.name: files.sha256(path) for path in out.iterdir()})
+    assert len(made[0]) == 5  # orig, debian.tar, dsc, changes, buildinfo
+    same = {name for name in made[0] if made[0][name] == made[1][name]}
+    assert {Path(name).suffix for name in set(made[0]) - same} <= {".buildinfo", ".changes"}, made
+
+
+def test_check_and_schema(small_lab: Callable[..., Path]) -> None:
+    lab = small_lab()
+    assert qalab("check", "--lab", lab).stdout.endswith("good: 1 components, 1 tracks, 1 combinations\n")
+    lab.write_text(lab.read_text().replace("series: bookworm", "serie: bookworm"))
+    wrong = qalab("check", "--lab", lab)
+    assert wrong.returncode == 2
+    assert "unknown key; did you mean series?" in wrong.stderr
+    assert json.loads(qalab("schema").stdout)["title"] == "lab.yaml"
+
+
+def test_the_readme_names_every_verb() -> None:
+    readme = (HOUSE / "README.md").read_text()
+    verbs = [line.split()[0] for line in qalab("--help").stdout.partition("Commands:")[2].splitlines() if line.strip()]
+    assert [verb for verb in verbs if f"qalab {verb}" not in readme + (HOUSE / "docs/lab-yaml.md").read_text()] == []
