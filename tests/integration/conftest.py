@@ -1,0 +1,21 @@
+"""What the tests with real tools share: chroots are made once a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache home for the whole session."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def shared_cache(own_home: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Base chroots and layers of earlier tests are there."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(session_cache))
+    return session_cache

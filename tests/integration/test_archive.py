@@ -1,0 +1,179 @@
+"""The archive as apt sees it, over a path and over HTTP; and kill -9 at any moment of a change."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab.run import Result, output, run
+from lab.store import Store
+from scripts import archive
+from tests.packages import killer, pretend_built, start
+from tests.scripts.test_archive import assert_whole, listed, own_tmp, publish  # noqa: F401 - fixtures of that room
+
+pytestmark = pytest.mark.integration
+
+
+class Apt:
+    """apt with a root of its own: no configuration, sources or packages of this machine's."""
+
+    def __init__(self, root: Path, source: str) -> None:
+        self.root = root
+        for name in ("etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/apt/trusted.gpg.d", "lib/lists/partial",
+                     "cache/archives/partial", "status.d"):  # fmt: skip
+            (root / name).mkdir(parents=True, exist_ok=True)
+        (root / "etc/apt/sources.list").write_text(source + "\n")
+        (root / "status").write_text("")
+        self.options = [
+            "-o", f"Dir={root}", "-o", "Dir::State=lib", "-o", f"Dir::State::status={root}/status",
+            "-o", "Dir::Cache=cache", "-o", "Dir::Bin::methods=/usr/lib/apt/methods",
+            "-o", "APT::Sandbox::User=root", "-o", "APT::Architecture=amd64", "-o", "APT::Architectures=amd64",
+            "-o", "Acquire::Languages=none", "-o", "APT::Update::Error-Mode=any",
+        ]  # fmt: skip
+
+    def get(self, *argv: str, check: bool = True) -> Result:
+        return run(["apt-get", *self.options, "-qq", *argv], cwd=self.root, env={"APT_CONFIG": "/dev/null"},
+                   capture=True, check=check)  # fmt: skip
+
+    def versions(self, package: str = "greet") -> list[str]:
+        """The versions of a package that can be installed, the newest first."""
+        table = output(["apt-cache", *self.options, "madison", package], env={"APT_CONFIG": "/dev/null"})
+        return [line.split("|")[1].strip() for line in table.splitlines() if not line.endswith("Sources")]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(directory))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def apt_for(root: Path, url: str, directory: Path) -> Apt:
+    signed = f"signed-by={root}/archive-key.asc"
+    return Apt(directory, f"deb [{signed}] {url} trunk main\ndeb-src [{signed}] {url} trunk main")
+
+
+@pytest.mark.parametrize("method", ["file", "http"])
+def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa: F811
+    publish("1.0-1", text="Say one")
+    _, work = publish("1.0-2", text="Say two")
+    root = Store.of(work.lab).archive
+    with served(root) as address:
+        apt = apt_for(root, f"file:{root}" if method == "file" else address, tmp_path / "apt")
+        apt.get("update")
+        assert apt.versions() == ["1.0-2"]
+        apt.get("download", "greet")
+        run(["dpkg-deb", "--extract", apt.root / "greet_1.0-2_all.deb", apt.root / "unpacked"])
+        assert (apt.root / "unpacked/usr/share/greet/greet").read_text() == "Say two\n"
+        apt.get("source", "greet")
+        assert (apt.root / "greet-1.0/greet.txt").read_text() == "1.0\n"
+        assert "Inst greet (1.0-2 testlab:trunk [all])" in apt.get("--simulate", "install", "greet").stdout
+        # HTTP tells times in seconds; all of this happens in one.
+        os.utime(root / "dists/trunk/InRelease", (0, 0))
+        apt.get("update")
+        # A newer one follows; an older one tested later is not taken.
+        publish("1.0-3")
+        publish("1.0-2~1", verdict="skipped")
+        apt.get("update")
+        assert apt.versions() == ["1.0-3"]
+
+
+def test_apt_trusts_no_other_key(publish, tmp_path):  # noqa: F811
+    _, work = publish("1.0-1")
+    root = Store.of(work.lab).archive
+    run(["gpg", "--batch", "--passphrase", "", "--quick-generate-key", "Other <o@lab.example>", "ed25519"])
+    (tmp_path / "other.asc").write_text(output(["gpg", "--armor", "--export"]) + "\n")
+    run(["gpgconf", "--kill", "all"])
+    apt = Apt(tmp_path / "apt", f"deb [signed-by={tmp_path}/other.asc] file:{root} trunk main")
+    assert apt.get("update", check=False).returncode != 0
+
+
+DELAYS = (0, 0.005, 0.01, 0.02, 0.04)
+
+
+@pytest.fixture
+def killed(publish, lab_factory, bench):  # noqa: F811
+    """A version in the archive, and another, that will take its place, in a run that is going to be killed."""
+    lab = lab_factory(lab={"archive": {"keep": 1}})
+    publish("1.0-1", lab=lab)
+    work = bench(lab)
+    pretend_built(work, "1.0-2")
+    return work
+
+
+def assert_recovers(work, tmp_path):
+    record = work.execute(archive)
+    assert record.verdict == "passed", work.log("archive")
+    root = Store.of(work.lab).archive
+    assert_whole(root)
+    assert listed(root) == ["greet 1.0-2"]
+    assert [path.name for path in root.glob("pool/*/*/*/*") if "1.0-1" in path.name] == []
+    apt = apt_for(root, f"file:{root}", tmp_path / "apt")
+    apt.get("update")
+    assert apt.versions() == ["1.0-2"]
+
+
+@pytest.mark.parametrize("delay", DELAYS)
+@pytest.mark.parametrize("call", range(1, 9))
+def test_reprepro_and_the_step_killed(killed, tmp_path, monkeypatch, call, delay):
+    """At many moments of each call: what is left is a lockfile, a torn database, half written indices."""
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', call, delay)}:{path}")
+    assert start(archive, killed).wait() == -9
+    monkeypatch.setenv("PATH", path)
+    assert_recovers(killed, tmp_path)
+
+
+@pytest.mark.parametrize("call", [1, 2, 4, 7, 9])
+def test_killed_again_while_recovering(killed, tmp_path, monkeypatch, call):
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', 6, 0.01)}:{path}")
+    assert start(archive, killed).wait() == -9
+    killer(tmp_path / "bin", "reprepro", call, 0.01)
+    assert start(archive, killed).wait() == -9
+    monkeypatch.setenv("PATH", path)
+    assert_recovers(killed, tmp_path)
+
+
+@pytest.mark.parametrize("milliseconds", range(200, 700, 40))
+def test_the_step_alone_killed(killed, tmp_path, milliseconds):
+    """At any moment, between two calls of reprepro too; an orphan of it may still run when we come again."""
+    process = start(archive, killed)
+    try:
+        process.wait(milliseconds / 1000)
+    except Exception:  # noqa: BLE001 - it still runs, as most do
+        process.kill()
+        process.wait()
+    assert_recovers(killed, tmp_path)
+
+
+def test_two_at_once_take_turns(publish, lab_factory, bench):  # noqa: F811
+    publish("1.0-1")
+    lab = lab_factory(lab={"components": {"hail": {"upstream": {"git": "/x"}, "packaging": {"git": "/x"}}}})
+    works = []
+    for name in ("greet", "hail"):
+        work = bench(lab, component=name)
+        pretend_built(work, "2.0-1", name=name, binaries=(f"{name}.deb",))
+        works.append(work)
+    assert [process.wait() for process in [start(archive, work) for work in works]] == [0, 0]
+    root = Store.of(lab).archive
+    assert listed(root) == ["greet 2.0-1", "hail 2.0-1"]
+    assert_whole(root)

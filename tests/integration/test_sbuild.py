@@ -1,0 +1,333 @@
+"""The step sbuild with real chroots: made, reused, invalidated; whose fault a failure is; killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import apt, environment
+from lab.description import Lab, Series
+from lab.records import Record
+from lab.run import run
+from lab.signing import lab_key
+from lab.step import describe
+from lab.store import Store
+from scripts import chroots, reprepro, sbuild, sessions
+from tests.conftest import CONTROL, Bench, packaging_files
+from tests.processes import alive, wait_for
+
+pytestmark = pytest.mark.integration
+HOUSE = Path(__file__).parent.parent.parent
+MAKE = "make[1]: *** [debian/rules:5: override_dh_auto_build]"
+UNSATISFIABLE = "unsatisfiable build dependencies"
+RULES = "#!/usr/bin/make -f\n%:\n\tdh $@\n"
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sbuild, "BACK_OFF_SECONDS", (0.1, 0.1))
+
+
+@pytest.fixture
+def build(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Callable[..., Record]:
+    """``build({"debian/rules": ...}, component=..., lab=...)``: make a source package, run the step on it."""
+
+    def make(content: Mapping[str, str] | None = None, **options: Any) -> Record:
+        place = bench(lab_factory(**options))
+        make_source(place, content or {})
+        return place.execute(sbuild)
+
+    return make
+
+
+def make_source(place: Bench, content: Mapping[str, str]) -> None:
+    """Leave in a run what the step source would have left: a native source package."""
+    tree = place.run.work / "greet-1.0"
+    native = {"debian/source/format": "3.0 (native)\n", "greet.txt": "hello\n"}
+    for name, text in (packaging_files(version="1.0") | native | content).items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tree / "debian/rules").chmod(0o755)
+    run(["dpkg-source", "--build", tree], cwd=place.run.out)
+    sources = [(path, "source") for path in sorted(place.run.out.iterdir())]
+    place.pretend("source", version="1.0", artifacts=tuple(describe(place.run, path, kind) for path, kind in sources))
+
+
+def needs(*packages: str) -> dict[str, str]:
+    """A control file with more build dependencies."""
+    more = "".join(f", {package}" for package in packages)
+    text = CONTROL.format(name="greet").replace("debhelper-compat (= 13)", f"debhelper-compat (= 13){more}")
+    return {"debian/control": text}
+
+
+def does(commands: str) -> dict[str, str]:
+    """A debian/rules that does something more in the build."""
+    return {"debian/rules": f"{RULES}override_dh_auto_build:\n\t@{commands}\n"}
+
+
+def mentioned(home: str, path: Path) -> bool:
+    try:
+        return home in path.read_text(errors="replace")
+    except OSError:  # another run's, and gone
+        return False
+
+
+def assert_nothing_left() -> None:
+    """No mount, no chroot session, no configuration, no scratch of ours."""
+    home = sessions.find_way().home
+    assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line] == []
+    for directory in ("/etc/schroot/chroot.d", "/var/lib/schroot/session"):
+        assert [path for path in Path(directory).glob("qalab-*") if mentioned(str(home), path)] == []
+    assert list((home / "sessions").iterdir()) == []
+
+
+def test_base_and_layer_are_made_and_reused(build: Callable[..., Record]) -> None:
+    first = build()
+    assert first.verdict == "passed", first.message
+    assert sorted((Path(item.path).name, item.kind) for item in first.artifacts) == [
+        ("greet_1.0_all.deb", "binary"),
+        ("greet_1.0_amd64.buildinfo", "buildinfo"),
+        ("greet_1.0_amd64.changes", "changes"),
+    ]
+    assert first.version == "1.0"
+    assert (first.facts["mode"], first.facts["status"], first.facts["attempts"]) == ("schroot", "successful", 1)
+    assert [(native.path, native.format) for native in first.native] == [("results/native/sbuild.build", "sbuild")]
+    second = build()
+    assert (second.facts["chroot"]["reused"], second.facts["layer"]["reused"]) == (True, True)
+    key = second.facts["layer"]["key"]
+    assert second.message.endswith(f" s; chroot reused, dependencies from layer {key[:6]}")
+    third = build(needs("bsdextrautils"))
+    assert third.verdict == "passed"
+    assert third.facts["chroot"]["key"] == second.facts["chroot"]["key"]
+    assert third.facts["layer"]["key"] != key
+    assert third.facts["layer"]["reused"] is False
+    assert_nothing_left()
+
+
+def test_a_build_is_as_clean_as_it_should_be(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ordinary user, the options and profiles of lab.yaml, and nothing of the caller's environment."""
+    monkeypatch.setenv("QALAB_SECRET", "mine")
+    Path(environment.clean()["HOME"], ".sbuildrc").write_text("die 'not mine';\n")
+    checks = (
+        '[ "$$(id -un)" = sbuild ]',
+        '[ "$$DEB_BUILD_OPTIONS" = "nocheck parallel=2" ]',
+        '[ "$$DEB_BUILD_PROFILES" = nocheck ]',
+        '[ -z "$$QALAB_SECRET" ]',
+        "grep -q localhost /etc/hosts",
+        "! ls /etc/apt/sources.list.d/qalab* /tmp/source 2> /dev/null",
+        "touch /tmp/it /dev/shm/it",
+    )
+    options = {"options": ["nocheck", "parallel=2"], "profiles": ["nocheck"]}
+    record = build(does("set -ex; " + "; ".join(checks)), component={"build": options})
+    assert record.verdict == "passed", record.message
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        (
+            does("echo 'greet.c:1:1: error: no such thing'; false"),
+            f"build failed: greet.c:1:1: error: no such thing ({MAKE} Error 1)",
+        ),
+        (
+            needs("nonexistent-package (>= 2)", "libnope-dev"),
+            f"{UNSATISFIABLE}: nonexistent-package (>= 2) but it is not installable; libnope-dev but it is not installable",
+        ),
+        (
+            {"debian/control": CONTROL.format(name="greet").replace("Architecture: all", "Architecture: hurd-i386")},
+            "dsc: amd64 not in arch list or does not match any arch wildcards: hurd-i386 -- skipping",
+        ),
+    ],
+    ids=["rules", "dependencies", "architecture"],
+)
+def test_the_packages_fault(build: Callable[..., Record], content: Mapping[str, str], expected: str) -> None:
+    record = build(content)
+    assert (record.verdict, record.exit_code, record.message) == ("failed", 1, expected)
+    assert record.facts["attempts"] == 1
+    assert_nothing_left()
+
+
+def test_a_killed_build_is_the_labs_fault(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sbuild, "ATTEMPTS", 2)
+    record = build(does("kill -9 $$$$"))
+    assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 2)
+    assert record.message.startswith(
+        "the build was killed: make[1]: *** [debian/rules:5: override_dh_auto_build] Killed"
+    )
+
+
+def test_a_build_that_hangs(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sbuild, "MINUTE_SECONDS", 30)
+    record = build(does("sleep 999"), component={"build": {"timeout_minutes": 1}})
+    assert (record.verdict, record.message) == ("failed", "the build did not end within 1 min")
+    assert_nothing_left()
+
+
+def test_an_unreachable_mirror_is_the_labs_fault(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when there is a chroot, with lists of yesterday; and when there is none."""
+    assert build().verdict == "passed"
+    (base,) = sessions.find_way().home.glob("base-*/")
+    sources = base / "etc/apt/sources.list"
+    before = sources.read_text()
+    try:
+        sources.write_text(before.replace(apt.mirror("bookworm", Series()), "http://127.0.0.1:9/debian"))
+        record = build()
+    finally:
+        sources.write_text(before)
+    expected = "Failed to fetch http://127.0.0.1:9/debian/dists/bookworm/InRelease Could not connect to 127.0.0.1:9 "
+    assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 3)
+    assert record.facts["chroot"]["reused"] is True
+    assert record.message.startswith(f"sbuild failed at apt-get-update: {expected}")
+    monkeypatch.setattr(sbuild, "ATTEMPTS", 1)
+    record = build(lab={"series": {"bookworm": {"mirror": "http://127.0.0.1:9/debian"}}})
+    assert (record.verdict, record.exit_code) == ("error", 3)
+    assert record.message.startswith(f"series bookworm: no chroot could be made: {expected}")
+    assert_nothing_left()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    disk = tmp_path / "small"
+    disk.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=3M", "tmpfs", disk])
+    yield disk
+    run(["umount", disk])
+
+
+def test_a_full_disk(build: Callable[..., Record], small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was built does not fit into the run directory."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(small_disk))
+    greet = "head -c 4000000 /dev/urandom > greet.txt"
+    record = build(does(greet))
+    assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 1)
+    assert (
+        record.message
+        == f"No space left on device: the disk of {next((small_disk / 'qalab').glob('*/runs/*/*/1/out'))}"
+    )
+    assert_nothing_left()
+
+
+def test_no_space_in_the_chroot(build: Callable[..., Record]) -> None:
+    record = build(does("mkdir full; cat /dev/zero > /dev/full"))
+    assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 1)
+    assert record.message == f"No space left on device: the disk of {sessions.find_way().home}"
+
+
+STEP = "import sys; from scripts import sbuild; sys.exit(sbuild.main(sys.argv[1:]))"
+
+
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [each for child in map(int, children) for each in (child, *descendants(child))]
+
+
+@pytest.mark.parametrize("whose", ["ours", "all"])
+def test_killed_in_the_build(
+    whose: str, lab_factory: Callable[..., Lab], bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """SIGKILL, to us alone or to all that we have started: then the step goes well, and nothing is left."""
+    place = bench(lab_factory())
+    flag = tmp_path / "go"
+    make_source(place, does(f"echo waiting; [ -e {flag} ] || sleep 60"))
+    argv = [sys.executable, "-c", STEP, "--lab", tmp_path / "lab.yaml", "--run", place.run.path]
+    process = subprocess.Popen(argv, cwd=HOUSE, stdout=subprocess.DEVNULL)
+    log = place.run.log_path("sbuild")
+    assert wait_for(lambda: log.exists() and "\nwaiting\n" in log.read_text(errors="replace"), 100)
+    started = descendants(process.pid)
+    assert len(started) > 3
+    for pid in (process.pid, *(started if whose == "all" else ())):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    assert wait_for(lambda: not any(alive(pid) for pid in started), 5)
+    # The kernel has unmounted all; the files are swept by the next one.
+    home = sessions.find_way().home
+    assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line] == []
+    assert len(list((home / "sessions").iterdir())) == 1
+    shutil.rmtree(place.run.work)
+    for path in place.run.out.iterdir():
+        path.unlink()
+    make_source(place, {})
+    assert place.execute(sbuild).verdict == "passed"
+    assert_nothing_left()
+
+
+def test_the_archives_own_package_is_taken(build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
+    """Though the distribution has a newer one; for a build dependency, and by whoever installs it."""
+    lab = lab_factory()
+    store = Store.of(lab)
+    make_archive(lab, store, "hello", "0.1")
+    shown = "dpkg-query --show hello; [ \"$$(dpkg-query --show --showformat '$${Version}' hello)\" = 0.1 ]"
+    record = build(needs("hello (<< 1)") | does(shown))
+    assert record.verdict == "passed", record.message
+    # The distribution would do for this one, and so its layer is everybody's; the lab's is taken all the same.
+    other = build(needs("hello") | does(shown))
+    assert other.verdict == "passed", other.message
+    with Path(os.devnull).open("w") as log:
+        assert chroots.run_installed(lab, "trunk", "hello", ["hello"], log) == "the lab's hello\n"
+    assert_nothing_left()
+
+
+def make_archive(lab: Lab, store: Store, name: str, version: str) -> None:
+    """The lab's archive with one binary package, as the step archive would leave it."""
+    root = store.archive
+    package = root.parent / "package"
+    (package / "DEBIAN").mkdir(parents=True)
+    (package / "usr/bin").mkdir(parents=True)
+    (package / f"usr/bin/{name}").write_text(f'#!/bin/sh\necho "the lab\'s {name}"\n')
+    (package / f"usr/bin/{name}").chmod(0o755)
+    control = f"Package: {name}\nVersion: {version}\nArchitecture: all\nSection: misc\nPriority: optional\n"
+    (package / "DEBIAN/control").write_text(f"{control}Maintainer: Lab <lab@lab.example>\nDescription: it\n it\n")
+    deb = root.parent / f"{name}.deb"
+    run(["dpkg-deb", "--root-owner-group", "--build", package, deb])
+    (root / "conf").mkdir(parents=True)
+    with lab_key(lab, store) as key:
+        (root / "conf/distributions").write_text(
+            f"Codename: trunk\nSuite: trunk\nOrigin: {lab.lab.name}\nLabel: {lab.lab.name}\n"
+            f"Architectures: amd64 source\nComponents: main\nSignWith: {key.fingerprint}\n"
+        )
+        run(["reprepro", "--basedir", root, "includedeb", "trunk", deb], env=key.env)
+        key.export(root / reprepro.PUBLIC_KEY)
+
+
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A build user of the test's own, with subordinate ids."""
+    name = f"qalab-test-{os.getpid()}"
+    monkeypatch.setenv("QALAB_BUILD_USER", name)
+    monkeypatch.setenv("QALAB_CHROOT_MODE", "unshare")
+    sessions.make_build_user(None)
+    yield name
+    run(["userdel", "--remove", name])
+
+
+def test_unshare(builder: str, build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
+    """All of it in user namespaces, by a user who is not root."""
+    assert sessions.has_build_user()
+    make_archive(lab_factory(), Store.of(lab_factory()), "hello", "0.1")
+    version = "dpkg-query --show --showformat '$${Version}' hello"
+    first = build(needs("hello") | does(f'[ "$$(id -un)" = {builder} ]; [ "$$({version})" = 0.1 ]'))
+    assert first.verdict == "passed", first.message
+    assert first.facts["mode"] == "unshare"
+    assert first.facts["layer"]["reused"] is False
+    assert pwd.getpwnam(builder).pw_dir in str(sessions.find_way().home)
+    failed = build(needs("hello") | does("echo 'greet.c:1:1: error: no such thing'; false"))
+    assert (failed.verdict, failed.message.partition(" (")[0]) == (
+        "failed",
+        "build failed: greet.c:1:1: error: no such thing",
+    )
+    assert (failed.facts["chroot"]["reused"], failed.facts["layer"]["reused"]) == (True, True)
+    with Path(os.devnull).open("w") as log:
+        assert chroots.run_installed(lab_factory(), "trunk", "hello", ["hello"], log) == "the lab's hello\n"
+    assert_nothing_left()
+    assert [path for path in Path("/var/tmp").glob("qalab-*") if path.owner() == builder] == []
