@@ -72,16 +72,8 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
     build_dir: Path,
     profiles: Sequence[str] = (),
     repository: Repository | None = None,
-    key: Path = Path(),
 ) -> list[Word]:
-    """The command line of sbuild; ``key``: the file with the repository's."""
-    extra = []
-    if repository:
-        extra = [
-            f"--extra-repository={repository.line}",
-            f"--extra-repository-key={key}",
-            f"--chroot-setup-commands={repository.pin}",
-        ]
+    """The command line of sbuild."""
     return [
         "sbuild",
         f"--dist={codename}",
@@ -96,7 +88,8 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
         "--no-run-piuparts",
         "--no-run-autopkgtest",
         *([f"--profiles={','.join(profiles)}"] if profiles else []),
-        *extra,
+        # --extra-repository-key would have sbuild run gpg with sudo, which root need not have.
+        *([f"--chroot-setup-commands={repository.setup}"] if repository else []),
         dsc,
     ]
 
@@ -140,9 +133,6 @@ def prepare(context: Context, session: Session, dsc: Path, repository: Repositor
     for name in (dsc.name, *(item["name"] for item in Dsc(dsc.read_text())["Files"])):
         shutil.copyfile(dsc.parent / name, source / name)
     files.write_atomic(session.path / "sbuildrc", configuration(settings, session.way.mode, session.scratch))
-    key = session.path / "archive.asc"
-    if repository:
-        files.write_atomic(key, repository.key)
     return build_argv(
         source / dsc.name,
         mode=session.way.mode,
@@ -152,7 +142,6 @@ def prepare(context: Context, session: Session, dsc: Path, repository: Repositor
         build_dir=session.path / "build",
         profiles=settings.profiles,
         repository=repository,
-        key=key,
     )
 
 

@@ -43,9 +43,9 @@ def test_another_archive_is_trusted_listed_and_pinned(tmp_path: Path) -> None:
     assert update(None) == "apt-get --quiet update\n"
 
 
-def test_sbuild_finds_no_escape_in_the_pin() -> None:
+def test_sbuild_finds_no_escape_in_the_setup() -> None:
     """It replaces %s and its like in the commands that it is given."""
-    assert "%" not in REPOSITORY.pin
+    assert "%" not in REPOSITORY.setup
 
 
 @pytest.mark.parametrize(

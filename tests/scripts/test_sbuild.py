@@ -54,7 +54,6 @@ def test_build_argv() -> None:
         build_dir=Path("/s/build"),
         profiles=("nocheck", "nodoc"),
         repository=repository,
-        key=Path("/s/archive.asc"),
     )
     assert argv == [
         "sbuild",
@@ -70,9 +69,7 @@ def test_build_argv() -> None:
         "--no-run-piuparts",
         "--no-run-autopkgtest",
         "--profiles=nocheck,nodoc",
-        "--extra-repository=deb http://127.0.0.1:8 trunk main",
-        "--extra-repository-key=/s/archive.asc",
-        f"--chroot-setup-commands={repository.pin}",
+        f"--chroot-setup-commands={repository.setup}",
         Path("/s/source/greet_1.0.dsc"),
     ]
 
@@ -109,7 +106,7 @@ def test_passed(place: Bench, fake: Fakes) -> None:
     argv = fake.argv()
     assert argv[-1].endswith("/source/greet_1.0.dsc")
     assert "--profiles=nocheck,nodoc" in argv
-    assert not [word for word in argv if "--extra-repository" in word]  # the archive has nothing yet
+    assert not [word for word in argv if "--chroot-setup-commands" in word]  # the archive has nothing yet
     assert "q(nocheck parallel=2)" in (fake.bin / "sbuild.configuration").read_text()
 
 
