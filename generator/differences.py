@@ -1,0 +1,183 @@
+"""What differs between two config.xml, in the words of the XML, with Jenkins' own rewriting left out.
+
+A place is a path of fields, such as ``scm/branches/hudson.plugins.git.BranchSpec/name``.  Where a list has several
+members, and their order means something, a member's position stands before its name: ``builders/2 hudson.tasks.Shell``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from generator.canonical import canonical, parts, tag_of, unordered, written
+
+LONGEST = 120
+CONTEXT_LINES = 2
+MOST_PAIRS = 400
+"""How many pairs are looked at to find out which member became which; where more changed at once, none is paired."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place that differs: what it says on either side, None where it is not there.
+
+    An element with children is told in one line when it is there on one side only: ``FIELD=TEXT; FIELD=TEXT``.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+def differences(before: str | bytes, after: str | bytes) -> list[Difference]:
+    """What differs; nothing exactly when the digests are equal.  Raises InfrastructureError."""
+    old, new = canonical(before), canonical(after)
+    if old.tag != new.tag:
+        return [Difference("/", tag_of(old), tag_of(new))]
+    return list(_changes(old, new, ""))
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A member of a list: its path, and its normal form as text."""
+
+    path: str
+    element: etree._Element
+    text: str
+
+
+def _changes(old: etree._Element, new: etree._Element, path: str) -> Iterator[Difference]:
+    """What differs between two elements of a name."""
+    before, after = _attributes(old), _attributes(new)
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            yield Difference(f"{path}@{name}", before.get(name), after.get(name))
+    if old.text != new.text:
+        yield Difference(path or "/", old.text or "", new.text or "")
+    old_fields, new_fields = parts(old)[0], parts(new)[0]
+    for name in sorted({*old_fields, *new_fields}):
+        place = _join(path, name)
+        if name not in new_fields:
+            yield from _lone_field_changes(old_fields[name], place, there=False)
+        elif name not in old_fields:
+            yield from _lone_field_changes(new_fields[name], place, there=True)
+        else:
+            yield from _changes(old_fields[name], new_fields[name], place)
+    yield from _member_changes(_members(old, path), _members(new, path))
+
+
+def _lone_field_changes(field: etree._Element, path: str, *, there: bool) -> Iterator[Difference]:
+    """What a field says that is there only after, or only before."""
+    if len(field) and not field.keys():  # no list is an empty list, and no object one whose fields say nothing
+        nothing = etree.Element(field.tag)
+        yield from _changes(nothing, field, path) if there else _changes(field, nothing, path)
+        return
+    said = _said(field)
+    otherwise = "false" if said == "true" else None
+    yield Difference(path, otherwise, said) if there else Difference(path, said, otherwise)
+
+
+def _member_changes(old: list[_Member], new: list[_Member]) -> Iterator[Difference]:
+    matcher = difflib.SequenceMatcher(None, [one.text for one in old], [one.text for one in new], autojunk=False)
+    for kind, i, i_end, j, j_end in matcher.get_opcodes():
+        if kind == "equal":
+            continue
+        became = _pairs(old[i:i_end], new[j:j_end])
+        for at, member in enumerate(old[i:i_end]):
+            if at not in became.values():
+                yield Difference(member.path, _said(member.element), None)
+        for at, member in enumerate(new[j:j_end]):
+            if at in became:
+                yield from _changes(old[i + became[at]].element, member.element, member.path)
+            else:
+                yield Difference(member.path, None, _said(member.element))
+
+
+def _members(parent: etree._Element, path: str) -> list[_Member]:
+    members = parts(parent)[1]
+    numbered = len(members) > 1 and not unordered(parent, members)
+    names = [f"{number} {tag_of(one)}" if numbered else tag_of(one) for number, one in enumerate(members, start=1)]
+    return [_Member(_join(path, name), one, written(one).decode()) for name, one in zip(names, members, strict=True)]
+
+
+def _pairs(old: list[_Member], new: list[_Member]) -> dict[int, int]:
+    """Which member became which (new: old): the most similar ones of a class, without crossing."""
+    if len(old) * len(new) > MOST_PAIRS:
+        return {}
+    alike = []
+    for j, after in enumerate(new):
+        matcher = difflib.SequenceMatcher(None, "", after.text, autojunk=False)
+        for i, before in enumerate(old):
+            if before.element.tag == after.element.tag:
+                matcher.set_seq1(before.text)
+                alike.append((-matcher.quick_ratio(), i, j))
+    pairs: dict[int, int] = {}
+    for _, i, j in sorted(alike):
+        if all(i != p and j != q and (i < p) == (j < q) for q, p in pairs.items()):
+            pairs[j] = i
+    return pairs
+
+
+def _said(element: etree._Element) -> str:
+    """What an element says, in one line unless it is a mere text."""
+    if not len(element) and not element.keys():
+        return element.text or ""
+    return "; ".join(f"{path}={visible(text)}" if text else path for path, text in _texts(element, ""))
+
+
+def _texts(element: etree._Element, path: str) -> Iterator[tuple[str, str]]:
+    """Each place in an element and its text."""
+    attributes = _attributes(element)
+    yield from ((f"{path}@{name}", value) for name, value in sorted(attributes.items()))
+    if element.text or not (len(element) or attributes):
+        yield path, element.text or ""
+    for name, field in parts(element)[0].items():
+        yield from _texts(field, _join(path, name))
+    for member in _members(element, path):
+        yield from _texts(member.element, member.path)
+
+
+def _attributes(element: etree._Element) -> dict[str, str]:
+    return {str(name): str(value) for name, value in element.attrib.items()}
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def render(found: Iterable[Difference]) -> list[str]:
+    """Lines for a terminal: ``+`` what is there only after, ``-`` only before, ``~`` what has changed."""
+    return [line for difference in found for line in _lines(difference)]
+
+
+def _lines(difference: Difference) -> list[str]:
+    path, before, after = visible(difference.path), difference.before, difference.after
+    if before is None or after is None:
+        sign, said = ("+", after) if before is None else ("-", before)
+        return [f"{sign} {path}: {_cut(visible(said))}" if said else f"{sign} {path}"]
+    if "\n" not in before + after:
+        return [f"~ {path}: {_quoted(visible(before))} -> {_quoted(visible(after))}"]
+    changed = difflib.unified_diff(before.split("\n"), after.split("\n"), n=CONTEXT_LINES, lineterm="")
+    return [f"~ {path}:", *(f"    {_dotted(visible(line))}".rstrip() for line in list(changed)[2:])]
+
+
+def visible(text: str) -> str:
+    """Text in one line in which nothing hides, and nothing moves a terminal's cursor."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _quoted(text: str) -> str:
+    return text if text and text == text.strip() else f'"{text}"'
+
+
+def _dotted(line: str) -> str:
+    """A line whose blanks at the end can be seen."""
+    kept = line[:1] + line[1:].rstrip(" ")
+    return kept + "·" * (len(line) - len(kept))

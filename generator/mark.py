@@ -1,0 +1,114 @@
+"""The mark at the end of an item's description: which lab manages the item, and the digest of what it applied.
+
+``<!-- Managed by qalab: lab=NAME digest=HEX -->``, a comment to a browser.  Only the end of a description is looked
+at, so that one may speak of marks.  A config.xml gets its mark as a change of its text, in its description alone:
+nobody's XML is written anew.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from generator.canonical import MARK, MARKS, decoded, digest, parse
+from lab.errors import InfrastructureError
+
+_OURS = re.compile(rf"{MARK}\s*\Z")
+# The same as MARKS in a config.xml's text, by whomever it was written.
+_MARKS_ESCAPED = re.compile(
+    MARKS.pattern.replace("<", "(?:&lt;|&#60;|&#x3[cC];)").replace(">", "(?:>|&gt;|&#62;|&#x3[eE];)")
+)
+# What well-formed XML without a DOCTYPE consists of, besides texts.
+_TOKEN = re.compile(
+    r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
+    r"|<(?P<end>/?)(?P<name>[^\s/>]+)(?:[^>\"']|\"[^\"]*\"|'[^']*')*>",
+    re.DOTALL,
+)
+# The first fields of what Jenkins saves: a job's run-time actions, a view's name.  A description comes after them.
+_BEFORE_DESCRIPTION = ("actions", "name")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Whose an item is, and the digest (see `generator.canonical`) of what was applied last."""
+
+    lab: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"<!-- Managed by qalab: lab={self.lab} digest={self.digest} -->"
+
+
+def read(text: str | bytes) -> Mark | None:
+    """The mark at the end of a description, be it given as it is or in its item's config.xml."""
+    description = decoded(text)
+    found = _OURS.search(description)
+    if not found and description.lstrip().startswith("<"):
+        found = _OURS.search(_described(description))
+    return Mark(*found.groups()) if found else None
+
+
+def _described(xml: str) -> str:
+    try:
+        return parse(xml).findtext("description") or ""
+    except InfrastructureError:  # a description that starts with a tag
+        return ""
+
+
+def write(xml: str | bytes, mark: Mark) -> str:
+    """The config.xml with the mark in its description, instead of an older one or Jenkins Job Builder's.
+
+    Raises InfrastructureError when it is no XML, or would not say the same with the mark.
+    """
+    text, same = decoded(xml), digest(xml)
+    marked = _ending_with(text, escape(str(mark)))
+    if read(marked) != mark or digest(marked) != same:
+        raise InfrastructureError(f"config.xml: cannot bear the mark {mark}")
+    return marked
+
+
+def without(xml: str | bytes) -> str:
+    """The config.xml without a mark, Jenkins Job Builder's included.  Raises InfrastructureError."""
+    parse(xml)
+    return _ending_with(decoded(xml), "")
+
+
+def _ending_with(xml: str, mark: str) -> str:
+    """Well-formed XML with ``mark``, as XML writes it, for the marks at the end of the root's description."""
+    root, children = _outline(xml)
+    if "description" in children:
+        opening, closing = children["description"]
+        said = "" if opening is closing else _MARKS_ESCAPED.sub("", xml[opening.end() : closing.start()])
+        if not mark and opening is closing:
+            return xml
+        return f"{xml[: opening.start()]}{_start(opening)}{said}{mark}</description>{xml[closing.end() :]}"
+    if not mark:
+        return xml
+    element = f"<description>{mark}</description>"
+    if root[0].endswith("/>"):
+        return f"{xml[: root.start()]}{_start(root)}{element}</{root['name']}>{xml[root.end() :]}"
+    before = next((children[name][1] for name in _BEFORE_DESCRIPTION if name in children), root)
+    rest = xml[before.end() :]
+    layout = rest[: len(rest) - len(rest.lstrip())]
+    return f"{xml[: before.end()]}{layout}{element}{rest}"
+
+
+def _start(tag: re.Match[str]) -> str:
+    """A start tag, also of what is an empty element."""
+    return f"{tag[0][:-2].rstrip()}>" if tag[0].endswith("/>") else tag[0]
+
+
+def _outline(xml: str) -> tuple[re.Match[str], dict[str, tuple[re.Match[str], re.Match[str]]]]:
+    """The root's start tag; its first child of each name: start tag and end tag, one and the same for ``<NAME/>``."""
+    tags = [token for token in _TOKEN.finditer(xml) if token["name"]]
+    children: dict[str, tuple[re.Match[str], re.Match[str]]] = {}
+    within: list[re.Match[str]] = []
+    for tag in tags:
+        if not tag["end"]:
+            within.append(tag)
+        if tag["end"] or tag[0].endswith("/>"):
+            opening = within.pop()
+            if len(within) == 1:
+                children.setdefault(opening["name"], (opening, tag))
+    return tags[0], children
