@@ -59,6 +59,24 @@ def _repository(url: str) -> str:
     return url
 
 
+def _folder(name: str) -> str:
+    # What jenkins.model.Jenkins.checkGoodName() refuses, part by part.
+    if any(not part or part in {".", ".."} or re.search(r"[?*\\%!@#$^&|<>\[\]:;]", part) for part in name.split("/")):
+        message = "not a folder's name: parts joined by /, none of them empty, . or .., and without ?*\\%!@#$^&|<>[]:;"
+        raise ValueError(message)
+    return name
+
+
+def _plain_path(path: str) -> str:
+    # It stands in shell lines as it is.
+    if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+", path):
+        message = "not a plain absolute path: letters, digits, and _ . + - in its parts, with no / at the end"
+        raise ValueError(message)
+    return path
+
+
+Folder = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_folder)]
+PlainPath = Annotated[str, AfterValidator(_plain_path)]
 GitURL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_repository)]
 
 
@@ -222,8 +240,23 @@ class Jenkins(Model):
     """A Jenkins; its credentials are named here and never given."""
 
     url: Text
-    folder: Text | None = None
+    folder: Folder | None = Field(None, description="The folder that everything lies in; default: the top.")
     credentials: Text = Field("env", description="env (QALAB_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE.")
+
+
+class LabJenkins(Jenkins):
+    """The lab's own Jenkins, and how its jobs run there (see docs/jenkins.md)."""
+
+    agent: Text = Field("qalab", description="Label of the agents that run builds, deployments and exercises.")
+    lab_agent: Text | None = Field(
+        None, description="Label of the agent for the lab's own jobs, who may change Jenkins; default: agent."
+    )
+    home: PlainPath = Field("/srv/qalab", description="Where agents keep a checkout of the lab's own repository.")
+    repository: Branch | None = Field(
+        None,
+        description="The lab's own repository; its changes are applied to Jenkins. Default: not by Jenkins itself.",
+    )
+    keep_builds: int = Field(100, ge=1, description="Builds that Jenkins remembers of each job.")
 
 
 class Public(Model):
@@ -270,7 +303,7 @@ class Lab(Model):
 
     lab: About
     archive: Archive = Archive()
-    jenkins: Jenkins | None = None
+    jenkins: LabJenkins | None = None
     public: Public | None = None
     series: Mapping[Label, Series] = Field(min_length=1)
     tracks: Mapping[Label, Track] = Field(min_length=1)

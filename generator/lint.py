@@ -1,0 +1,136 @@
+"""What is wrong with jobs and can be seen without a server: names, jobs that are not there, schedules, secrets.
+
+It looks at each config.xml, whoever made it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from generator import cron, secrets
+from generator.canonical import parse, tag_of
+from generator.items import Item
+from lab.errors import InfrastructureError
+
+REFUSED = "?*/\\%!@#$^&|<>[]:;"  # jenkins.model.Jenkins.checkGoodName()
+# Fields that name other jobs, by the beginning of the class that has them.
+REFERENCES = (
+    ("hudson.tasks.BuildTrigger", "childProjects"),
+    ("jenkins.triggers.ReverseBuildTrigger", "upstreamProjects"),
+    ("hudson.plugins.parameterizedtrigger.", "projects"),
+    ("hudson.plugins.copyartifact.CopyArtifact", "project"),
+    ("hudson.plugins.promoted_builds.conditions.DownstreamPassCondition", "jobs"),
+    ("au.com.centrumsystems.hudson.plugin.buildpipeline.trigger.BuildPipelineTrigger", "downstreamProjectNames"),
+    ("com.sonyericsson.hudson.plugins.gerrit.trigger.hudsontrigger.GerritTrigger", "dependencyJobsNames"),
+    ("com.tikal.jenkins.plugins.multijob.PhaseJobsConfig", "jobName"),
+    ("join.JoinTrigger", "joinProjects"),
+)
+ONE_ALONE = frozenset({"project", "jobName"})  # the others take a list, with commas
+
+
+@dataclass(frozen=True, order=True)
+class Complaint:
+    """One thing that is wrong: in which item, where in it, and what would be right."""
+
+    item: str
+    where: str
+    what: str
+    hint: str
+
+    def __str__(self) -> str:
+        place = f"{self.item}: {self.where}" if self.where else self.item
+        return f"{place}: {self.what} ({self.hint})"
+
+
+def lint(items: Sequence[Item]) -> list[Complaint]:
+    """All that is wrong, by item."""
+    known = frozenset(item.key.name for item in items if item.key.kind == "job")
+    found = {*_alike(items)}
+    for item in items:
+        found |= {*_name(item), *_inside(item, known)}
+    return sorted(found)
+
+
+def _name(item: Item) -> Iterator[Complaint]:
+    for part in item.key.name.split("/"):
+        if problem := _bad(part):
+            hint = f"a name has no {' '.join(REFUSED)}, does not end with a dot, and is not empty"
+            yield Complaint(str(item.key), "", f"Jenkins refuses the name {part!r}: {problem}", hint)
+
+
+def _bad(part: str) -> str:
+    if part != part.strip():
+        return "blanks around it"
+    if not part:
+        return "it is empty"
+    if part.endswith("."):
+        return "it ends with a dot"
+    refused = [character for character in part if character in REFUSED or not character.isprintable()]
+    return f"it has {refused[0]!r}" if refused else ""
+
+
+def _alike(items: Sequence[Item]) -> Iterator[Complaint]:
+    """Items that Jenkins would keep in the same directory: of one name, or of one but for case."""
+    count = Counter(item.key for item in items)
+    first: dict[tuple[str, str], str] = {}
+    for item in items:
+        kind, name = item.key.kind, item.key.name
+        if count[item.key] > 1:
+            yield Complaint(str(item.key), "", f"is there {count[item.key]} times", "give each a name of its own")
+        other = first.setdefault((kind, name.casefold()), name)
+        if other != name:
+            hint = "Jenkins on Windows and macOS takes them for one"
+            yield Complaint(str(item.key), "", f"differs from {other} by case alone", hint)
+
+
+def _inside(item: Item, known: frozenset[str]) -> Iterator[Complaint]:
+    try:
+        root = parse(item.xml)
+    except InfrastructureError as error:
+        yield Complaint(str(item.key), "", str(error), "well-formed XML")
+        return
+    tree = etree.ElementTree(root)
+    for element in root.iter(etree.Element):
+        where = tree.getelementpath(element)
+        found = [*_references(item, element, known), *_schedule(element), *secrets.of_element(element)]
+        for what, hint in found:
+            yield Complaint(str(item.key), where, what, hint)
+
+
+def _references(item: Item, element: etree._Element, known: frozenset[str]) -> Iterator[tuple[str, str]]:
+    parent = element.getparent()
+    if parent is None or not element.text:
+        return
+    owner = tag_of(parent).replace("__", "_")
+    if any(owner.startswith(start) and element.tag == field for start, field in REFERENCES):
+        names = [element.text] if element.tag in ONE_ALONE else element.text.split(",")
+        for name in map(str.strip, names):
+            if name and not _is_known(name, item.key.folder, known):
+                yield f"there is no job {name}", "name a job that is described here, relative to the folder or from /"
+
+
+def _is_known(name: str, folder: str, known: frozenset[str]) -> bool:
+    """Whether Jenkins would find a job by its name, as hudson.model.Jenkins.getItem() does.
+
+    What has a variable in it is known when it runs.  ``JOB/AXIS=VALUE`` is a part of a matrix job.
+    """
+    if "$" in name:
+        return True
+    plain = re.sub(r"/[^/=]+=[^/]*$", "", name)
+    if plain.startswith("/"):
+        return plain.strip("/") in known
+    return posixpath.normpath(f"{folder}/{plain}").strip("/") in known or plain in known
+
+
+def _schedule(element: etree._Element) -> Iterator[tuple[str, str]]:
+    parent = element.getparent()
+    if element.tag == "spec" and element.text and parent is not None and tag_of(parent).endswith("Trigger"):
+        problem = cron.complaint(element.text)
+        if problem:
+            yield f"Jenkins would refuse the schedule {problem}", "for example H/15 * * * *"

@@ -1,0 +1,97 @@
+"""Which Jenkins plugins a config.xml needs, by its ``plugin`` attributes and by the packages of its Java classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from lxml import etree
+
+from generator.canonical import parse, tag_of
+from generator.items import Item
+from lab.description import Lab
+
+PLUGINS: Mapping[str, str] = {
+    "build-timeout": "ends a build that takes too long",
+    "cloudbees-folder": "the folder that everything lies in; only with `jenkins.folder`",
+    "gerrit-trigger": "starts a build for a change under review; only for tracks with trigger gerrit",
+    "git": "sees new commits",
+    "junit": "shows test results",
+    "parameterized-trigger": "hands the commit and the archive's state on to the next phase",
+    "throttle-concurrents": "one deployment at a time on a target; only for the phases deploy and exercise",
+    "timestamper": "the time of each line in the console",
+    "ws-cleanup": "a clean run directory",
+}
+"""The plugins that the jobs of a lab may rely on, and why."""
+
+# The packages of Java classes that do not say by themselves which plugin they are of; the first that fits counts.
+PACKAGES = (
+    ("com.cloudbees.hudson.plugins.folder.", "cloudbees-folder"),
+    ("com.cloudbees.plugins.credentials.", "credentials"),
+    ("com.sonyericsson.hudson.plugins.gerrit.", "gerrit-trigger"),
+    ("com.sonyericsson.rebuild.", "rebuild"),
+    ("hudson.matrix.", "matrix-project"),
+    ("hudson.maven.", "maven-plugin"),
+    ("hudson.plugins.ansicolor.", "ansicolor"),
+    ("hudson.plugins.build_timeout.", "build-timeout"),
+    ("hudson.plugins.copyartifact.", "copyartifact"),
+    ("hudson.plugins.emailext.", "email-ext"),
+    ("hudson.plugins.git.", "git"),
+    ("hudson.plugins.parameterizedtrigger.", "parameterized-trigger"),
+    ("hudson.plugins.promoted_builds.", "promoted-builds"),
+    ("hudson.plugins.throttleconcurrents.", "throttle-concurrents"),
+    ("hudson.plugins.timestamper.", "timestamper"),
+    ("hudson.plugins.ws_cleanup.", "ws-cleanup"),
+    ("hudson.tasks.Mailer", "mailer"),
+    ("hudson.tasks.junit.", "junit"),
+    ("jenkins.plugins.publish_over_ssh.", "publish-over-ssh"),
+    ("org.jenkins.plugins.lockableresources.", "lockable-resources"),
+    ("org.jenkinsci.plugins.credentialsbinding.", "credentials-binding"),
+    ("org.jenkinsci.plugins.multiplescms.", "multiple-scms"),
+    ("org.jenkinsci.plugins.workflow.job.", "workflow-job"),
+    ("org.jenkinsci.plugins.workflow.cps.", "workflow-cps"),
+    ("org.jenkinsci.plugins.workflow.multibranch.", "workflow-multibranch"),
+    ("org.jvnet.hudson.plugins.groovypostbuild.", "groovy-postbuild"),
+    ("org.jvnet.jenkins.plugins.nodelabelparameter.", "nodelabelparameter"),
+)
+# Elements of plugins that have a short name instead of a class.
+TAGS = {
+    "matrix-project": "matrix-project",
+    "maven2-moduleset": "maven-plugin",
+    "flow-definition": "workflow-job",
+}
+
+
+def needed_plugins(lab: Lab) -> dict[str, str]:
+    """The plugins that this lab's jobs rely on, and why."""
+    tracks = lab.tracks.values()
+    unused = {
+        "cloudbees-folder": not (lab.jenkins and lab.jenkins.folder),
+        "gerrit-trigger": all(track.trigger != "gerrit" for track in tracks),
+        "parameterized-trigger": all(len(track.phases) < 2 for track in tracks),  # noqa: PLR2004 - one starts the next
+        "throttle-concurrents": all(set(track.phases) <= {"build"} for track in tracks),
+        "git": all(track.trigger != "commit" for track in tracks) and not (lab.jenkins and lab.jenkins.repository),
+    }
+    return {name: why for name, why in PLUGINS.items() if not unused.get(name)}
+
+
+def plugins_of(items: Iterable[Item]) -> set[str]:
+    """The short names of the plugins that config.xml files use, as far as they can be told."""
+    return {plugin for item in items for plugin in _plugins(parse(item.xml)) if plugin}
+
+
+def _plugins(root: etree._Element) -> Iterator[str]:
+    for element in root.iter(etree.Element):
+        if named := element.get("plugin"):
+            yield named.partition("@")[0]
+            continue
+        for name in (tag_of(element), element.get("class", "")):
+            yield _plugin(name)
+
+
+@cache
+def _plugin(name: str) -> str:
+    """The plugin of an element's name or class; XStream writes ``__`` for ``_`` in names."""
+    java = name.replace("__", "_")
+    by_package = next((plugin for package, plugin in PACKAGES if java.startswith(package)), "")
+    return by_package or TAGS.get(name, "")

@@ -1,0 +1,187 @@
+"""lab.yaml -> jobs/generated/: the names, URLs, schedules and numbers that the templates in jobs/ are filled with.
+
+Jinja2 writes them, as data for Jenkins Job Builder.  The same lab gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from generator import cron
+from generator.filling import fill
+from lab import files
+from lab.description import PHASES, Lab, LabJenkins, Phase, Track, Trigger
+from lab.errors import ConfigurationError
+
+GENERATED = "generated"
+SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would take it for jobs of its own when it looks below jobs/
+SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4 * * *"}
+BESIDE_THE_BUILD_MINUTES = 60
+PHASE_MINUTES = 240
+# Verbs that lab jobs call and that are still to come: those jobs are disabled.
+VERBS_TO_COME = frozenset({"publish"})
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job: the template it is of, its name, and what fills the template."""
+
+    template: str
+    name: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class View:
+    """A view: which jobs it shows, by a regular expression of Java's."""
+
+    name: str
+    about: str
+    regex: str
+
+
+def render(lab: Lab, jobs: Path, phases: Mapping[Phase, Sequence[str]] = PHASES) -> dict[Path, str]:
+    """The files of ``jobs``/generated and their texts.
+
+    Raises ConfigurationError for what cannot become jobs.
+    """
+    jenkins = lab.jenkins
+    if jenkins is None:
+        raise ConfigurationError("lab.yaml: jenkins: missing", hint="give the url of the Jenkins that the jobs are for")
+    made = [*_folder(lab, jenkins), *_track_jobs(lab, phases), *_lab_jobs(jenkins)]
+    views = [*_track_views(lab), View("lab", "The lab's own jobs", "lab-(apply|backup|publish|housekeeping)")]
+    _refuse_twice("jobs", [job.name for job in made])
+    _refuse_twice("views", ["all", *(view.name for view in views)])  # Jenkins has one that shows all
+    texts: dict[str, str] = {phase: fill(f"phase{SUFFIX}", phase=phase, steps=steps) for phase, steps in phases.items()}
+    texts |= {
+        "defaults": fill(f"defaults{SUFFIX}", values=_defaults(lab, jenkins)),
+        "project": fill(f"project{SUFFIX}", lab=lab.lab.name, jobs=made, views=views),
+    }
+    return {jobs / GENERATED / f"{name}{SUFFIX}": text for name, text in sorted(texts.items())}
+
+
+def stale(lab: Lab, jobs: Path) -> list[Path]:
+    """The files below ``jobs``/generated that are not as they should be: missing, different, or too many."""
+    texts = render(lab, jobs)
+    wrong = [path for path, text in texts.items() if not path.is_file() or path.read_bytes() != text.encode()]
+    return sorted([*wrong, *_too_many(jobs, texts)])
+
+
+def write(lab: Lab, jobs: Path) -> list[Path]:
+    """Bring ``jobs``/generated up to date; the files that were written or removed."""
+    texts, wrong = render(lab, jobs), stale(lab, jobs)
+    for path in wrong:
+        if path in texts:
+            files.write_atomic(path, texts[path])
+        else:
+            path.unlink()
+    return wrong
+
+
+def _too_many(jobs: Path, texts: Mapping[Path, str]) -> list[Path]:
+    return [path for path in (jobs / GENERATED).glob(f"*{SUFFIX}") if path not in texts]
+
+
+def _defaults(lab: Lab, jenkins: LabJenkins) -> dict[str, str | int]:
+    return {
+        "inside": f"{jenkins.folder}/" if jenkins.folder else "",
+        "home": jenkins.home,
+        "agent": jenkins.agent,
+        "lab-agent": jenkins.lab_agent or jenkins.agent,
+        "target": f"{lab.lab.name}-{lab.deployment.target if lab.deployment else 'target'}",
+        "keep-builds": jenkins.keep_builds,
+        "keep-artifact-days": lab.archive.keep_days,
+    }
+
+
+def _folder(lab: Lab, jenkins: LabJenkins) -> Iterator[Job]:
+    if jenkins.folder:
+        yield Job("folder", "", {"path": jenkins.folder, "about": lab.lab.description or f"The lab {lab.lab.name}"})
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        hint = "call a track or a component something else"
+        raise ConfigurationError(f"lab.yaml: tracks: two {what} would be called {twice[0]}", hint=hint)
+
+
+def _track_jobs(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[Job]:
+    for name, track in lab.tracks.items():
+        later = _later(track)
+        if "build" in track.phases:
+            for component in lab.components_of(name):
+                yield _build(lab, name, component, _next(name, later))
+        for place, phase in enumerate(later):
+            starts = phase == track.phases[0] and track.trigger != "gerrit"
+            values = {
+                "track": name,
+                "minutes": PHASE_MINUTES,
+                "disabled": not phases[phase],
+                "trigger": {"timer": {"schedule": _schedule(name, track)}} if starts else NOTHING,
+                "next": _next(name, later[place + 1 :]),
+            }
+            yield Job(phase, f"{name}-{phase}", values)
+
+
+def _later(track: Track) -> list[Phase]:
+    """The phases that are of a whole track, not of each component."""
+    return [phase for phase in track.phases if phase != "build"]
+
+
+def _next(track: str, phases: Sequence[Phase]) -> Any:
+    return {"phase": {"job": f"{track}-{phases[0]}"}} if phases else NOTHING
+
+
+def _build(lab: Lab, track_name: str, component: str, then: Any) -> Job:
+    track, seen = lab.tracks[track_name], lab.component(component, track_name)
+    git, branch = seen.upstream.git, seen.upstream.branch or track.branch
+    values: dict[str, Any] = {"track": track_name, "component": component}
+    if track.trigger == "gerrit":
+        silent = lab.notifications.gerrit is None
+        trigger: Any = {"review": {"project": project(git), "branch": branch, "silent": silent}}
+        values |= {"commit": "GERRIT_REFSPEC", "source": NOTHING, "trigger": trigger}
+    else:
+        trigger = {"poll": {"schedule": _schedule(track_name, track)}}
+        values |= {"commit": "GIT_COMMIT", "source": {"upstream": {"git": git, "branch": branch}}, "trigger": trigger}
+    values |= {"minutes": seen.build.timeout_minutes + BESIDE_THE_BUILD_MINUTES, "next": then}
+    return Job("build", f"{track_name}-{component}-build", values)
+
+
+def _lab_jobs(jenkins: LabJenkins) -> Iterator[Job]:
+    if jenkins.repository:
+        where = {"git": jenkins.repository.git, "branch": jenkins.repository.branch}
+        yield Job("lab-apply", "lab-apply", where)
+    yield Job("lab-backup", "lab-backup", {})
+    yield Job("lab-publish", "lab-publish", {"disabled": "publish" in VERBS_TO_COME})
+    yield Job("lab-housekeeping", "lab-housekeeping", {})
+
+
+def _track_views(lab: Lab) -> Iterator[View]:
+    for name, track in lab.tracks.items():
+        own = [f"{name}-{phase}" for phase in _later(track)]
+        if "build" in track.phases:
+            # By name: what begins with trunk- may be of another track, trunk-noble say.
+            own += [f"{name}-({'|'.join(lab.components_of(name))})-build"]
+        about = f"{track.branch} on {track.series}, by {track.trigger}"
+        yield View(name, about, re.sub(r"[.+]", r"\\\g<0>", "|".join(own)))
+
+
+def _schedule(name: str, track: Track) -> str:
+    schedule = track.schedule or SCHEDULES[track.trigger]
+    if problem := cron.complaint(schedule):
+        raise ConfigurationError(f"lab.yaml: tracks.{name}.schedule: Jenkins would refuse {problem}")
+    return schedule
+
+
+def project(git: str) -> str:
+    """What Gerrit calls the project of a repository: the path of its URL."""
+    path = urlsplit(git).path if "://" in git else git.partition(":")[2] or git
+    # Gerrit serves people who log in over HTTP below /a/; see its documentation on access to repositories.
+    return re.sub(r"^a/", "", path.strip("/")).removesuffix(".git")

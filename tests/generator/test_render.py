@@ -1,0 +1,218 @@
+"""lab.yaml -> jobs/generated/: which jobs, with what in them; the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from jenkins_jobs.formatter import CustomFormatter
+
+from generator import render
+from generator.filling import data, fill
+from lab.description import PHASES, Lab
+from lab.errors import ConfigurationError
+
+JENKINS = {"jenkins": {"url": "https://jenkins.lab.example/"}}
+HELLO = {"upstream": {"git": "/srv/hello"}, "packaging": {"git": "/srv/hello-packaging"}}
+
+
+@pytest.fixture
+def jobs_of(lab_factory: Callable[..., Lab], tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """``jobs_of(track={...}, lab={...})``: the generated project as data, jobs by their template and names."""
+
+    def make(lab: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        texts = render.render(lab_factory(lab={**JENKINS, **(lab or {})}, **options), tmp_path)
+        project = yaml.safe_load(texts[tmp_path / "generated/project.yaml.inc"])
+        found = [next(iter(job.items())) for job in project["jobs"]]
+        named = {"/".join(filter(None, (template, values.get("track"), values.get("component")))): values
+                 for template, values in found}  # fmt: skip
+        return {**named, "views": {view["jobs"]["view"]: view["jobs"] for view in project["views"]}}
+
+    return make
+
+
+def test_a_commit_is_polled_for(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of(
+        upstream="https://git.example/greet.git",
+        track={"schedule": "H/5 * * * *"},
+        component={"build": {"timeout_minutes": 7}},
+    )
+    assert jobs["build/trunk/greet"] == {
+        "track": "trunk",
+        "component": "greet",
+        "commit": "GIT_COMMIT",
+        "source": {"upstream": {"git": "https://git.example/greet.git", "branch": "main"}},
+        "trigger": {"poll": {"schedule": "H/5 * * * *"}},
+        "minutes": 67,
+        "next": "nothing",
+    }
+    assert jobs_of()["build/trunk/greet"]["trigger"] == {"poll": {"schedule": "H/15 * * * *"}}
+
+
+def test_the_branch_is_the_components_own(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of(component={"upstream": {"branch": "devel"}})
+    assert jobs["build/trunk/greet"]["source"]["upstream"]["branch"] == "devel"
+
+
+@pytest.mark.parametrize("notifications, silent", [({}, True), ({"gerrit": "https://review.example/"}, False)])
+def test_a_change_under_review_starts_a_build(
+    jobs_of: Callable[..., dict[str, Any]], notifications: dict[str, str], *, silent: bool
+) -> None:
+    jobs = jobs_of(
+        {"notifications": notifications},
+        upstream="https://review.example/team/greet.git",
+        track={"trigger": "gerrit", "branch": "stable/1"},
+    )
+    build = jobs["build/trunk/greet"]
+    assert build["trigger"] == {"review": {"project": "team/greet", "branch": "stable/1", "silent": silent}}
+    assert (build["commit"], build["source"]) == ("GERRIT_REFSPEC", "nothing")
+
+
+def test_proposed_packages_are_deployed_by_the_clock(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of(track={"trigger": "proposed", "phases": ["deploy", "exercise"]})
+    assert "build/trunk/greet" not in jobs
+    assert jobs["deploy/trunk"]["trigger"] == {"timer": {"schedule": "H H/4 * * *"}}
+    assert jobs["exercise/trunk"]["trigger"] == "nothing"
+
+
+def test_each_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of(track={"phases": ["build", "deploy", "exercise"]})
+    assert jobs["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-deploy"}}
+    assert jobs["deploy/trunk"]["next"] == {"phase": {"job": "trunk-exercise"}}
+    assert jobs["exercise/trunk"]["next"] == "nothing"
+    assert jobs["deploy/trunk"]["trigger"] == "nothing"
+    skipping = jobs_of(track={"phases": ["build", "exercise"]})
+    assert skipping["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-exercise"}}
+
+
+def test_a_phase_without_steps_is_disabled(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab=JENKINS)
+    texts = render.render(lab, tmp_path, {**PHASES, "deploy": ("install", "wait"), "exercise": ()})
+    project = yaml.safe_load(texts[tmp_path / "generated/project.yaml.inc"])
+    disabled = {template: values["disabled"] for job in project["jobs"] for template, values in job.items()
+                if "disabled" in values and "track" in values}  # fmt: skip
+    assert disabled == {"deploy": False, "exercise": True}
+    steps = yaml.safe_load(texts[tmp_path / "generated/deploy.yaml.inc"])["builders"]
+    assert [next(iter(step)) for step in steps] == ["first-step", "step"]
+    assert [step.popitem()[1]["step"] for step in steps] == ["install", "wait"]
+
+
+def test_the_labs_own_jobs(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    own = {"git": "https://git.example/lab.git", "branch": "main"}
+    jobs = jobs_of({"jenkins": {**JENKINS["jenkins"], "repository": own, "folder": "qa/mine"}})
+    assert jobs["lab-apply"] == own
+    assert jobs["folder"] == {"path": "qa/mine", "about": "The lab testlab"}
+    plain = jobs_of()
+    assert not {"lab-apply", "folder"} & set(plain)
+    assert {"lab-backup", "lab-publish", "lab-housekeeping"} < set(plain)
+
+
+def test_views_show_their_track_alone(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    more = {
+        "tracks": {"trunk-noble": {"series": "bookworm", "components": ["lib++"]}},
+        "components": {"lib++": HELLO, "v1.2": HELLO},
+    }
+    views = jobs_of(more, track={"phases": ["build", "deploy"]})["views"]
+    assert views["trunk"]["regex"] == r"trunk-deploy|trunk-(greet|lib\+\+|v1\.2)-build"
+    assert views["trunk-noble"]["regex"] == r"trunk-noble-(lib\+\+)-build"
+    assert list(views) == ["trunk", "trunk-noble", "lab"]
+
+
+@pytest.mark.parametrize(
+    "git, project",
+    [
+        ("https://opendev.org/openstack/keystone.git", "openstack/keystone"),
+        ("https://opendev.org/openstack/keystone", "openstack/keystone"),
+        ("https://review.example/a/team/x", "team/x"),
+        ("ssh://me@review.example:29418/team/x.git/", "team/x"),
+        ("git@review.example:team/x.git", "team/x"),
+        ("/srv/git/x.git", "srv/git/x"),
+    ],
+)
+def test_what_gerrit_calls_a_project(git: str, project: str) -> None:
+    assert render.project(git) == project
+
+
+@pytest.mark.parametrize(
+    "lab, options, said",
+    [
+        ({"jenkins": None}, {}, r"^lab\.yaml: jenkins: missing \(give the url"),
+        ({}, {"track": {"schedule": "H H * * MON"}},
+         r"^lab\.yaml: tracks\.trunk\.schedule: Jenkins would refuse 'H H \* \* MON': 'MON' is no day of the week"),
+        ({"tracks": {"trunk-a": {"series": "bookworm", "components": ["bb"]}}, "components": {"a-bb": HELLO, "bb": HELLO}}, {},
+         r"two jobs would be called trunk-a-bb-build"),
+        ({"tracks": {"lab": {"series": "bookworm"}}}, {}, r"^lab\.yaml: tracks: two views would be called lab \(call a track"),
+        ({"tracks": {"all": {"series": "bookworm"}}}, {}, r"two views would be called all"),
+    ],
+)  # fmt: skip
+def test_what_cannot_become_jobs(
+    jobs_of: Callable[..., dict[str, Any]], lab: dict[str, Any], options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        jobs_of(lab, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_generated_files_are_brought_up_to_date(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    lab, jobs = lab_factory(lab=JENKINS), tmp_path / "jobs"
+    assert len(render.stale(lab, jobs)) == len(render.write(lab, jobs)) == 5
+    assert render.stale(lab, jobs) == render.write(lab, jobs) == []
+    edited, old, theirs = (jobs / "generated" / name for name in ("project.yaml.inc", "old.yaml.inc", "notes.txt"))
+    edited.write_text(edited.read_text() + "# by hand\n")
+    old.touch()
+    theirs.touch()
+    (jobs / "generated/deploy.yaml.inc").unlink()
+    wrong = [jobs / "generated" / name for name in ("deploy.yaml.inc", "old.yaml.inc", "project.yaml.inc")]
+    assert render.stale(lab, jobs) == wrong
+    assert render.write(lab, jobs) == wrong
+    assert render.stale(lab, jobs) == []
+    assert theirs.exists()
+    assert not old.exists()
+
+
+def test_the_same_lab_gives_the_same_bytes(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    first, second = (render.render(lab_factory(lab=JENKINS), tmp_path) for _ in range(2))
+    assert first == second
+    assert all(text.endswith("\n") and not text.endswith("\n\n") for text in first.values())
+
+
+def test_a_template_is_given_all_that_it_names() -> None:
+    with pytest.raises(jinja2.UndefinedError, match="'phase' is undefined"):
+        fill("phase.yaml.inc", steps=())
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_any_text_survives_yaml_and_jenkins_job_builder(text: str) -> None:
+    written = data({"key": text})
+    assert "\n" not in written
+    assert CustomFormatter().format(yaml.safe_load(written)["key"]) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "}",
+        "{x}",
+        "{x|y}",
+        "{{x}}",
+        "{obj:x}",
+        "a{b}c",
+        "}{",
+        "!j2: x",
+        "- x",
+        "a: b",
+        "#",
+        "'\"",
+        "é\u2028😀",
+        "yes",
+    ],
+)
+def test_texts_that_mean_something_to_others_are_literal(text: str) -> None:
+    assert CustomFormatter().format(yaml.safe_load(data(text)), x="not this") == text

@@ -1,0 +1,316 @@
+"""jobs/: what stock Jenkins Job Builder makes of a clean checkout, and of other labs' descriptions."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from lxml import etree
+
+import qalab
+from generator import jjb, render
+from generator.canonical import parse
+from generator.items import Item, Key
+from generator.lint import lint
+from generator.plugins import PLUGINS, needed_plugins, plugins_of
+from lab import loading, step
+from lab.description import PHASES, Lab
+
+HOUSE = Path(__file__).parent.parent
+JENKINS_JOBS = Path(sys.executable).parent / "jenkins-jobs"
+FLAGSHIP = loading.load(HOUSE / "lab.yaml")
+JENKINS = {"url": "https://jenkins.lab.example/"}
+
+Items = dict[str, etree._Element]
+
+
+def roots(items: list[Item]) -> Items:
+    return {str(item.key): parse(item.xml) for item in items}
+
+
+def texts(root: etree._Element, path: str) -> list[str]:
+    return [element.text or "" for element in root.findall(path)]
+
+
+def shells(root: etree._Element) -> list[str]:
+    return texts(root, "builders/hudson.tasks.Shell/command")
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
+    """What `jenkins-jobs test` makes of jobs/, called elsewhere by somebody who has configured nothing."""
+    place = tmp_path_factory.mktemp("elsewhere")
+    done = subprocess.run(
+        [JENKINS_JOBS, "test", "--config-xml", "-o", place / "out", HOUSE / "jobs"],
+        cwd=place,
+        env={"HOME": str(place), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    made = {path.parent.relative_to(place / "out"): path.read_text() for path in (place / "out").rglob("config.xml")}
+    return [
+        Item(Key("view" if "<hudson.model.ListView>" in xml else "job", str(name)), xml) for name, xml in made.items()
+    ]
+
+
+@pytest.fixture
+def expanded(lab_factory: Callable[..., Lab], tmp_path: Path) -> Callable[..., Items]:
+    """``expanded(jenkins={...}, ...)``: the jobs and views of a small lab, by kind and name."""
+
+    def make(jenkins: dict[str, Any] | None = None, lab: dict[str, Any] | None = None, **options: Any) -> Items:
+        made = lab_factory(lab={"jenkins": {**JENKINS, **(jenkins or {})}, **(lab or {})}, **options)
+        jobs = tmp_path / "jobs"
+        shutil.copytree(HOUSE / "jobs", jobs, ignore=shutil.ignore_patterns("generated"), dirs_exist_ok=True)
+        render.write(made, jobs)
+        items = jjb.expand(jobs, jjb.configuration(None))
+        assert lint(items) == []
+        assert plugins_of(items) == set(needed_plugins(made))
+        return roots(items)
+
+    return make
+
+
+def test_what_is_generated_is_what_lab_yaml_says() -> None:
+    assert render.stale(FLAGSHIP, HOUSE / "jobs") == []
+
+
+def test_stock_jenkins_job_builder_makes_every_job(stock: list[Item]) -> None:
+    names = {item.key.name for item in stock if item.key.kind == "job"}
+    builds = {f"openstack/{track}-{component}-build" for track, described in FLAGSHIP.tracks.items()
+              for component in FLAGSHIP.components_of(track) if "build" in described.phases}  # fmt: skip
+    phases = {f"openstack/{track}-{phase}" for track, described in FLAGSHIP.tracks.items()
+              for phase in described.phases if phase != "build"}  # fmt: skip
+    own = {f"openstack/lab-{name}" for name in ("apply", "backup", "publish", "housekeeping")}
+    assert names == {"openstack"} | builds | phases | own
+    assert len(FLAGSHIP.components) >= 12
+    assert len({name.split("/")[1].rsplit("-", 2)[0] for name in builds}) >= 3
+    views = {item.key.name for item in stock if item.key.kind == "view"}
+    assert views == {"openstack/lab", *(f"openstack/{track}" for track in FLAGSHIP.tracks)}
+
+
+def test_the_library_makes_the_same(stock: list[Item]) -> None:
+    def plain(items: list[Item]) -> Iterator[tuple[Key, bytes]]:
+        for item in items:
+            root = parse(item.xml)
+            etree.indent(root)
+            yield item.key, etree.tostring(root, method="c14n")
+
+    assert dict(plain(stock)) == dict(plain(jjb.expand(HOUSE / "jobs", jjb.configuration(None))))
+
+
+def test_nothing_is_wrong_with_them(stock: list[Item]) -> None:
+    assert lint(stock) == []
+
+
+def test_a_view_shows_the_jobs_of_its_track(stock: list[Item]) -> None:
+    names = [item.key.name.rpartition("/")[2] for item in stock if item.key.kind == "job" and "/" in item.key.name]
+    shown = {item.key.name.rpartition("/")[2]: re.compile(parse(item.xml).findtext("includeRegex", ""))
+             for item in stock if item.key.kind == "view"}  # fmt: skip
+    for name in names:
+        assert [view for view, regex in shown.items() if regex.fullmatch(name)] == [
+            next(view for view in shown if name.startswith(f"{view}-"))
+        ]
+
+
+def test_a_build_runs_the_steps_of_its_phase(stock: list[Item]) -> None:
+    items = roots(stock)
+    builds = {name: root for name, root in items.items() if name.endswith("-build")}
+    assert len(builds) >= 3 * 6
+    for name, root in builds.items():
+        lines = shells(root)
+        assert [shlex.split(line)[:3] for line in lines] == [
+            ["/srv/qalab/qalab", "step", one] for one in PHASES["build"]
+        ]
+        assert set(texts(root, "builders/hudson.tasks.Shell/unstableReturn")) == {"4"}
+        first = step_options(lines[0])
+        assert name == f"job openstack/{first.track}-{first.component}-build"
+        assert first.commit in {"$GIT_COMMIT", "$GERRIT_REFSPEC"}
+        for line in lines:
+            assert "\n" not in line
+            assert (step_options(line).lab, step_options(line).tries) == ("/srv/qalab/lab.yaml", 3)
+
+
+def step_options(line: str) -> Any:
+    """What a step understands of its shell line."""
+    _, _, name, *options = shlex.split(line)
+    return step._parser(name).parse_args(options)
+
+
+def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
+    lines = [(name, line) for name, root in roots(stock).items() if "/lab-" in name for line in shells(root)]
+    assert len(lines) >= 5
+    called = set()
+    for name, line in lines:
+        assert "\n" not in line
+        program, verb, *options = shlex.split(line)
+        assert program == "/srv/qalab/qalab"
+        if verb in render.VERBS_TO_COME:
+            assert texts(roots(stock)[name], "disabled") == ["true"]
+            continue
+        command = qalab.cli.get_command(click.Context(qalab.cli), verb)
+        assert command is not None, verb
+        command.make_context(verb, options)
+        called.add(verb)
+    assert called == {"generate", "apply", "backup", "doctor", "drift"}
+
+
+def test_phases_hand_on_what_was_built(stock: list[Item]) -> None:
+    items = roots(stock)
+    trigger = "publishers/hudson.plugins.parameterizedtrigger.BuildTrigger/configs/*"
+    for track, described in FLAGSHIP.tracks.items():
+        first = f"{track}-keystone-build" if "build" in described.phases else f"{track}-{described.phases[0]}"
+        chain, name = [], first
+        while name:
+            root = items[f"job openstack/{name}"]
+            chain.append(name)
+            assert len(root.findall(trigger)) < 2
+            name = root.findtext(f"{trigger}/projects", "")
+            if name:
+                assert root.findtext(f"{trigger}/condition") == "UNSTABLE_OR_BETTER"
+                file = f"{trigger}/configs/*/propertiesFile"
+                assert root.findtext(file) == "results/parameters.properties"
+                parameters = texts(items[f"job openstack/{name}"], ".//hudson.model.StringParameterDefinition/name")
+                assert parameters == ["COMPONENT", "COMMIT", "VERSION", "ARCHIVE"]
+        assert [one.rpartition("-")[2] for one in chain] == list(described.phases)
+
+
+def test_phases_without_steps_are_disabled(stock: list[Item]) -> None:
+    for name, root in roots(stock).items():
+        phase = name.rpartition("-")[2]
+        if phase in {"deploy", "exercise"}:
+            assert (texts(root, "disabled") == ["true"]) is (not PHASES[phase])
+            assert (
+                root.findtext(".//hudson.plugins.throttleconcurrents.ThrottleJobProperty/categories/string")
+                == "openstack-nspawn"
+            )
+        elif phase == "build":
+            assert root.find("disabled") is None
+
+
+def test_a_build_leaves_its_results_and_no_more(stock: list[Item]) -> None:
+    for name, root in roots(stock).items():
+        if name.endswith("-build"):
+            assert texts(root, "publishers/hudson.tasks.ArtifactArchiver/artifacts") == ["run.json, results/**"]
+            assert texts(root, "publishers/hudson.tasks.junit.JUnitResultArchiver/testResults") == ["results/*.xml"]
+            assert texts(root, "concurrentBuild") == ["false"]
+            assert texts(root, ".//timeoutMinutes") == ["150"]
+
+
+def test_the_docs_name_the_plugins(stock: list[Item]) -> None:
+    table = dict(re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \|$", (HOUSE / "docs/jenkins.md").read_text(), re.MULTILINE))
+    assert table == PLUGINS
+    assert plugins_of(stock) == set(needed_plugins(FLAGSHIP)) == set(PLUGINS)
+
+
+def test_a_lab_at_the_top_of_jenkins(expanded: Callable[..., Items]) -> None:
+    items = expanded()
+    assert set(items) == {
+        "job trunk-greet-build",
+        "job lab-backup",
+        "job lab-housekeeping",
+        "job lab-publish",
+        "view trunk",
+        "view lab",
+    }
+
+
+def test_a_lab_in_a_folder(expanded: Callable[..., Items]) -> None:
+    items = expanded({"folder": "Große {QA}/mine"})
+    jobs = {name for name in items if name.startswith("job ")}
+    assert "job Große {QA}/mine" in jobs
+    assert all(name.startswith("job Große {QA}/mine") for name in jobs)
+    assert items["job Große {QA}/mine"].tag == "com.cloudbees.hudson.plugins.folder.Folder"
+    assert items["view Große {QA}/mine/trunk"].findtext("includeRegex") == "trunk-(greet)-build"
+
+
+def test_the_labs_repository_is_polled_and_applied(expanded: Callable[..., Items]) -> None:
+    own = {"git": "https://git.example/{lab}.git", "branch": "x{y}"}
+    apply = expanded({"repository": own, "home": "/home/qa/lab"})["job lab-apply"]
+    assert texts(apply, "customWorkspace") == ["/home/qa/lab"]
+    assert texts(apply, "scm/userRemoteConfigs/*/url") == ["https://git.example/{lab}.git"]
+    assert texts(apply, "scm/branches/*/name") == ["refs/heads/x{y}"]
+    assert shells(apply) == [
+        "/home/qa/lab/qalab generate --check --lab /home/qa/lab/lab.yaml",
+        "/home/qa/lab/qalab apply --yes --lab /home/qa/lab/lab.yaml",
+    ]
+    assert apply.find(".//hudson.plugins.ws__cleanup.PreBuildCleanup") is None  # it would take the checkout away
+
+
+def test_upstream_is_polled_without_a_workspace(expanded: Callable[..., Items]) -> None:
+    build = expanded(
+        upstream="https://git.example/{a|b}.git", track={"branch": "stable/{1}", "schedule": "H/7 * * * *"}
+    )["job trunk-greet-build"]
+    assert texts(build, "triggers/hudson.triggers.SCMTrigger/spec") == ["H/7 * * * *"]
+    assert texts(build, "scm/userRemoteConfigs/*/url") == ["https://git.example/{a|b}.git"]
+    assert texts(build, "scm/userRemoteConfigs/*/refspec") == ["+refs/heads/stable/{1}:refs/remotes/origin/stable/{1}"]
+    assert texts(build, "scm/branches/*/name") == ["refs/heads/stable/{1}"]
+    assert texts(build, "scm/extensions/*/shallow") == texts(build, "scm/extensions/*/noTags") == ["true"]
+    # Any of these would have Jenkins poll in a workspace.
+    kinds = {str(extension.tag).rpartition(".")[2] for extension in build.findall("scm/extensions/*")}
+    assert kinds == {"RelativeTargetDirectory", "CloneOption"}
+
+
+@pytest.mark.parametrize("notifications, silent", [({}, "true"), ({"gerrit": "https://review.example/"}, "false")])
+def test_a_track_of_changes_under_review(
+    expanded: Callable[..., Items], notifications: dict[str, str], silent: str
+) -> None:
+    build = expanded(
+        lab={"notifications": notifications},
+        upstream="https://review.example/team/{greet}.git",
+        track={"trigger": "gerrit", "branch": "stable/1"},
+    )["job trunk-greet-build"]
+    trigger = build.find("triggers/*")
+    assert trigger.tag == "com.sonyericsson.hudson.plugins.gerrit.trigger.hudsontrigger.GerritTrigger"
+    assert texts(trigger, "gerritProjects/*/pattern") == ["team/{greet}"]
+    assert texts(trigger, "gerritProjects/*/branches/*/pattern") == ["stable/1"]
+    assert texts(trigger, "silentMode") == [silent]
+    events = [str(event.tag).rpartition(".")[2] for event in trigger.findall("triggerOnEvents/*")]
+    assert events == ["PluginPatchsetCreatedEvent", "PluginCommentAddedContainsEvent"]
+    assert build.find("scm").get("class") == "hudson.scm.NullSCM"
+    assert step_options(shells(build)[0]).commit == "$GERRIT_REFSPEC"
+
+
+@pytest.mark.parametrize(
+    "comment, meant",
+    [("Patch Set 1:\n\nrecheck", True), ("recheck bug 5", True), ("no recheck", False), ("rechecked", False)],
+)
+def test_who_asks_for_a_recheck(expanded: Callable[..., Items], comment: str, *, meant: bool) -> None:
+    build = expanded(track={"trigger": "gerrit"})["job trunk-greet-build"]
+    (pattern,) = texts(build, ".//commentAddedCommentContains")
+    assert bool(re.search(pattern, comment)) is meant
+
+
+def test_a_track_of_proposed_packages(expanded: Callable[..., Items]) -> None:
+    items = expanded(track={"trigger": "proposed", "phases": ["deploy", "exercise"], "schedule": "H 5 * * *"})
+    deploy, exercise = items["job trunk-deploy"], items["job trunk-exercise"]
+    assert texts(deploy, "triggers/hudson.triggers.TimerTrigger/spec") == ["H 5 * * *"]
+    assert len(exercise.find("triggers")) == 0
+    assert texts(exercise, "publishers/hudson.plugins.parameterizedtrigger.BuildTrigger") == []
+
+
+def test_agents_and_what_jenkins_keeps(expanded: Callable[..., Items]) -> None:
+    jenkins = {"agent": "big && amd64", "lab_agent": "trusted", "keep_builds": 7}
+    items = expanded(jenkins, lab={"archive": {"keep_days": 3}})
+    assert texts(items["job trunk-greet-build"], "assignedNode") == ["big && amd64"]
+    assert texts(items["job lab-backup"], "assignedNode") == ["trusted"]
+    kept = items["job trunk-greet-build"].find("properties/jenkins.model.BuildDiscarderProperty/strategy")
+    assert (kept.findtext("numToKeep"), kept.findtext("artifactDaysToKeep")) == ("7", "3")
+
+
+def test_a_home_and_a_folder_that_cannot_be(lab_factory: Callable[..., Lab]) -> None:
+    with pytest.raises(
+        loading.DescriptionError, match=r"jenkins\.home: not a plain absolute path: .*found: '/srv/q a'"
+    ):
+        lab_factory(lab={"jenkins": {**JENKINS, "home": "/srv/q a"}})
+    with pytest.raises(loading.DescriptionError, match=r"jenkins\.folder: not a folder's name: .*found: 'a//b'"):
+        lab_factory(lab={"jenkins": {**JENKINS, "folder": "a//b"}})
