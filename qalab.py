@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -24,6 +25,7 @@ from reports.progress import Progress
 from scripts import demo, machine, registry, runner
 
 HERE = Path(__file__).parent
+JENKINS_VERBS = ("adopt", "apply", "backup", "check", "drift", "generate", "plan", "prune", "restore")
 out = Console(highlight=False, markup=False, soft_wrap=not environment.on_terminal())
 lab_option = click.option(
     "--lab",
@@ -39,7 +41,19 @@ track_filter = click.option("--track", help="Only this track.")
 component_filter = click.option("--component", help="Only this component.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Verbs(click.Group):
+    """Verbs of our own, and those on a Jenkins: what these need takes a while to load, and only they wait."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *JENKINS_VERBS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in JENKINS_VERBS:
+            return next(verb for verb in import_module("generator.verbs").VERBS if verb.name == cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def cli() -> None:
     """A QA lab as code: every upstream commit packaged, built, tested and published.
 
@@ -67,15 +81,6 @@ def doctor(lab_file: Path, as_json: bool) -> None:
         out.print(f"{'✔' if finding.good else '✘'} {finding.what}: {finding.detail}")
         if not finding.good:
             out.print(f"  mend it: {finding.mend}")
-
-
-@cli.command()
-@lab_option
-def check(lab_file: Path) -> None:
-    """Validate lab.yaml."""
-    lab = loading.load(lab_file)
-    builds = sum(len(lab.components_of(track)) for track in lab.tracks)
-    out.print(f"{lab_file}: good: {len(lab.components)} components, {len(lab.tracks)} tracks, {builds} combinations")
 
 
 @cli.command()

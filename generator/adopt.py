@@ -1,0 +1,46 @@
+"""Taking items that are there under management, as they are: the mark is put into the description, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from generator import mark
+from generator.canonical import digest
+from generator.items import Item, Key
+from generator.mark import Mark
+from generator.server import Entry, Server
+from lab.errors import ConfigurationError
+
+
+def adopt(server: Server, owner: str, items: Sequence[Item], names: Sequence[str], previous: str | None) -> list[Key]:
+    """Mark items as the owner's; those that were not yet.
+
+    Raises ConfigurationError, before anything is changed, for a name that is not described (the next prune
+    would delete it), not there, or another lab's and not said to be taken from it (``previous``).
+    """
+    described = [item.key for item in items]
+    entries = server.listing()
+    chosen = [_chosen(name, described, entries) for name in names]
+    whose = {key: found.lab for key in chosen if (found := mark.read(entries[key].description))}
+    for key, lab in whose.items():
+        if lab not in {owner, previous}:
+            raise ConfigurationError(f"{key}: is the lab {lab}'s", hint=f"--from {lab} takes it over")
+    return list(_marked(server, owner, [key for key in chosen if whose.get(key) != owner]))
+
+
+def _chosen(name: str, described: Sequence[Key], entries: dict[Key, Entry]) -> Key:
+    found = [key for key in described if key.name == name]
+    if not found:
+        hint = "an item of the lab's that is not described is deleted by qalab prune: describe it first"
+        raise ConfigurationError(f"{name}: no job or view of that name is described", hint=hint)
+    there = [key for key in found if key in entries]
+    if not there:
+        raise ConfigurationError(f"{found[0]}: is not there: qalab apply creates it")
+    return there[0]
+
+
+def _marked(server: Server, owner: str, keys: Sequence[Key]) -> Iterator[Key]:
+    for key in keys:
+        there = server.config(key)
+        server.update(key, mark.write(there, Mark(owner, digest(there))).encode())
+        yield key

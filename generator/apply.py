@@ -1,0 +1,144 @@
+"""Carrying a plan out: folders first, then jobs and views side by side; what fails is told and holds up nothing else.
+
+Each item is looked at once more before it is changed: what has moved since the plan was made stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+from lxml import etree
+
+from generator.canonical import digest, parse
+from generator.items import Key
+from generator.plan import WORKERS, Plan, Step
+from generator.server import Missing, Server
+from lab.errors import ConfigurationError, InfrastructureError, LabError
+
+FOLDER_ROOT = "<com.cloudbees.hudson.plugins.folder.Folder"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a step; ``error`` is None when it was done."""
+
+    step: Step
+    error: LabError | None = None
+
+
+class Moved(InfrastructureError):
+    """The live side is no longer what the plan was made for."""
+
+
+def stages(steps: Iterable[Step]) -> Iterator[list[Step]]:
+    """Steps that may be done side by side, in the order that is needed: a folder before what is in it, a view last.
+
+    What is deleted goes the other way.
+    """
+
+    def rank(step: Step) -> tuple[int, int]:
+        depth = step.name.count("/")
+        if step.action == "delete":
+            return (4, 0) if step.kind == "view" else (5, -depth)
+        if step.kind == "view":
+            return 3, 0
+        return (0, depth) if FOLDER_ROOT in step.xml else (2 - (step.action == "rename"), 0)
+
+    for _, group in groupby(sorted(steps, key=rank), key=rank):
+        yield list(group)
+
+
+Keep = Callable[[Key, bytes], None]
+Tell = Callable[[Done], None]
+
+
+def carry_out(server: Server, steps: Sequence[Step], keep: Keep, tell: Tell, *, workers: int = WORKERS) -> list[Done]:
+    """Do all that can be done; what became of each step, in the order of ``steps``.
+
+    ``keep`` gets what is there before it is changed or deleted; ``tell`` hears of each step as it ends.
+    An interruption lets those under way end, and begins no other.
+    """
+    results: dict[Key, Done] = {}
+    failed: dict[str, LabError] = {}
+
+    def one(step: Step) -> None:
+        error = failed.get(step.key.folder)
+        # The folder's own failure tells whose fault it is.
+        error = type(error)("its folder could not be made") if error else _attempt(server, step, keep)
+        results[step.key] = done = Done(step, error)
+        if error and step.action == "create":
+            failed[step.name] = error
+        tell(done)
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for stage in stages(steps):
+                list(pool.map(one, stage))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [results[step.key] for step in steps]
+
+
+def _attempt(server: Server, step: Step, keep: Keep) -> LabError | None:
+    try:
+        _do(server, step, keep)
+    except LabError as error:
+        return error
+    return None
+
+
+def _do(server: Server, step: Step, keep: Keep) -> None:
+    if step.action == "taken":
+        hint = f"qalab adopt {step.name} takes it under management as it is"
+        raise ConfigurationError(f"{step.key}: is there and not this lab's", hint=hint)
+    if step.action == "create":
+        server.create(step.key, step.xml.encode())
+        return
+    there = check(server, step)
+    keep(step.there, there)
+    if step.action == "delete":
+        server.delete(step.key)
+        return
+    if step.action == "rename":
+        server.rename(step.there, step.name.rpartition("/")[2])
+    server.update(step.key, with_views(there, step.xml))
+
+
+def with_views(there: bytes, xml: str) -> bytes:
+    """The config.xml for an item that is there: a folder keeps the views in it, which are items of their own."""
+    if FOLDER_ROOT not in xml or (views := parse(there).find("folderViews")) is None:
+        return xml.encode()
+    root = etree.fromstring(xml.encode())
+    for name in ("views", "viewsTabBar", "primaryView", "folderViews"):  # by which older ones and JJB make views
+        for element in root.findall(name):
+            root.remove(element)
+    root.append(views)
+    return etree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def check(server: Server, step: Step) -> bytes:
+    """The config.xml of a step's item.  Raises Moved when it is no longer what the plan was made for."""
+    try:
+        there = server.config(step.there)
+    except Missing:
+        raise Moved(f"{step.there}: is gone since the plan was made", hint="make a new plan") from None
+    if digest(there) != step.before:
+        raise Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")
+    return there
+
+
+def verify(server: Server, plan: Plan, owner: str) -> None:
+    """Raises Moved when a saved plan is stale, ConfigurationError when it is for another server or lab."""
+    if (plan.server, plan.owner) != (server.url, owner):
+        raise ConfigurationError(f"the plan is for {plan.owner} on {plan.server}, not for {owner} on {server.url}")
+    entries = server.listing()
+    for step in plan.of("create"):
+        if step.key in entries:
+            raise Moved(f"{step.key}: is there by now", hint="make a new plan")
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(partial(check, server), plan.of("change", "revert", "rename", "delete")))

@@ -1,0 +1,199 @@
+"""Backups: every item's config.xml, byte for byte, as files of a git repository.
+
+::
+
+    DIR/jobs/NAME/config.xml              a job, or a folder ...
+    DIR/jobs/FOLDER/jobs/NAME/config.xml  ... and what is in it, as in Jenkins' own home
+    DIR/views/NAME.xml                    a view; DIR/jobs/FOLDER/views/NAME.xml in a folder
+    DIR/plugins.txt                       the plugins, NAME:VERSION a line
+
+Builds are no part of it.  What depends on a folder's or a multi-branch project's own making is left out too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+from generator.canonical import digest
+from generator.items import Key
+from generator.plan import WORKERS, fetch
+from generator.server import Forbidden, Missing, Server
+from lab import environment, files
+from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.git import git, identity, try_git
+
+PLUGINS = "plugins.txt"
+PARTS = ("jobs", "views", PLUGINS)
+Fate = Literal["there already", "created", "put back"]
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A directory of a backup, in a git repository of its own or in somebody's; ``author`` signs the commits."""
+
+    directory: Path
+    author: str
+
+    def path(self, key: Key) -> Path:
+        """Where an item's config.xml lies.  Raises InfrastructureError for a name that is no name."""
+        names = key.name.split("/")
+        if any(name in {"", ".", ".."} or "\0" in name for name in names):
+            raise InfrastructureError(f"{key.name!r}: Jenkins has no such names; is this one?")
+        *folders, name = names
+        home = self.directory.joinpath(*(part for folder in folders for part in ("jobs", folder)))
+        return home / "jobs" / name / "config.xml" if key.kind == "job" else home / "views" / f"{name}.xml"
+
+    def contents(self) -> list[Key]:
+        """What is in it, a folder before what it holds."""
+        found = [key for path in self.directory.rglob("*.xml") if (key := self._key(path))]
+        return sorted(found, key=lambda key: (key.kind, key.name.count("/"), key.name))
+
+    def _key(self, path: Path) -> Key | None:
+        parts = path.relative_to(self.directory).parts
+        folders = parts[1:-2:2]
+        if parts[-1] == "config.xml" and set(parts[0:-1:2]) == {"jobs"}:
+            return Key("job", "/".join([*folders, parts[-2]] if len(parts) % 2 else []))
+        if len(parts) % 2 == 0 and parts[-2] == "views" and set(parts[0:-2:2]) <= {"jobs"}:
+            return Key("view", "/".join([*folders, parts[-1].removesuffix(".xml")]))
+        return None
+
+    def read(self, key: Key) -> bytes:
+        return self.path(key).read_bytes()
+
+    def write(self, key: Key, xml: bytes) -> None:
+        """Keep an item; what is there already is not written again."""
+        path = self.path(key)
+        if not path.exists() or path.read_bytes() != xml:
+            files.write_atomic(path, xml)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Work in it.  Raises InfrastructureError when somebody else does."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with files.locked(self.directory / ".lock", wait=False):
+                if not try_git(["rev-parse", "--git-dir"], cwd=self.directory):
+                    git(["init", "--quiet", "--initial-branch=main", self.directory])
+                exclude = Path(git(["rev-parse", "--git-path", "info/exclude"], cwd=self.directory))
+                exclude = self.directory / exclude
+                if not exclude.exists() or "/.lock" not in exclude.read_text().split():
+                    files.write_atomic(exclude, ".lock\n")
+                yield
+        except files.Busy:
+            raise InfrastructureError(f"{self.directory}: another process works on this backup") from None
+
+    def commit(self, message: str) -> str:
+        """Commit what has changed; the commit's id, "" when nothing has."""
+        there = [name for name in PARTS if (self.directory / name).exists() or self._tracks(name)]
+        if there:
+            git(["add", "--all", "--", *there], cwd=self.directory)
+        if try_git(["diff", "--cached", "--quiet", "--", *there], cwd=self.directory):
+            return ""
+        who = identity(self.author, int(environment.now().timestamp()))
+        git(["commit", "--quiet", "--message", message, "--", *there], cwd=self.directory, env=who)
+        return git(["rev-parse", "HEAD"], cwd=self.directory)
+
+    def _tracks(self, name: str) -> bool:
+        return bool(try_git(["ls-files", "--error-unmatch", "--", name], cwd=self.directory))
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a backup has come to."""
+
+    items: int
+    changed: int
+    removed: int
+    commit: str
+
+
+def save(server: Server, backup: Backup) -> Saved:
+    """Make a directory what a Jenkins is now, and commit it when that is something new."""
+    with backup.held():
+        configs = fetch(server, sorted(server.listing()))
+        changed = 0
+        for key, xml in configs.items():
+            path = backup.path(key)
+            changed += not path.exists() or path.read_bytes() != xml
+            backup.write(key, xml)
+        stale = [key for key in backup.contents() if key not in configs]
+        for key in stale:
+            backup.path(key).unlink()
+        plugins = "".join(f"{name}:{version}\n" for name, version in sorted(_plugins(server).items()))
+        if plugins:
+            files.write_atomic(backup.directory / PLUGINS, plugins)
+        said = f"{server.url}: {len(configs)} items, {changed} changed, {len(stale)} removed"
+        return Saved(len(configs), changed, len(stale), backup.commit(said))
+
+
+def _plugins(server: Server) -> Mapping[str, str]:
+    try:
+        return server.plugins()
+    except Forbidden:
+        return {}
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of an item; ``exact``: it is there byte for byte, and not only the same to Jenkins."""
+
+    key: Key
+    fate: Fate | None
+    exact: bool = False
+    error: LabError | None = None
+
+
+def restore(server: Server, backup: Backup, names: Sequence[str] = ()) -> list[Restored]:
+    """Put items back as they are in the backup, all of them or those named; nothing else is touched.
+
+    Raises ConfigurationError for a name that the backup does not have.
+    """
+    keys = backup.contents()
+    if not keys:
+        raise ConfigurationError(f"{backup.directory}: is no backup: it has neither jobs nor views")
+    if unknown := [name for name in names if name not in {key.name for key in keys}]:
+        raise ConfigurationError(f"{backup.directory}: has no {unknown[0]}", hint=f"known: {_few(keys)}")
+    chosen = [key for key in keys if not names or key.name in names]
+
+    def stage(key: Key) -> tuple[str, int]:
+        return key.kind, key.name.count("/") if key.kind == "job" else 0
+
+    results: list[Restored] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for _, group in groupby(chosen, key=stage):
+            results += pool.map(lambda key: _restored(server, key, backup.read(key)), list(group))
+    return results
+
+
+def _restored(server: Server, key: Key, xml: bytes) -> Restored:
+    try:
+        fate = _put_back(server, key, xml)
+        there = server.config(key)
+        if digest(there) != digest(xml):
+            raise InfrastructureError(f"{key}: Jenkins has made something else of it")
+        return Restored(key, fate, there == xml)
+    except LabError as error:
+        return Restored(key, None, error=error)
+
+
+def _put_back(server: Server, key: Key, xml: bytes) -> Fate:
+    try:
+        there = server.config(key)
+    except Missing:
+        server.create(key, xml)
+        return "created"
+    if there == xml:
+        return "there already"
+    server.update(key, xml)
+    return "put back"
+
+
+def _few(keys: Iterable[Key]) -> str:
+    names = [key.name for key in keys]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")  # noqa: PLR2004

@@ -1,0 +1,132 @@
+"""Jenkins Job Builder's own library: a directory of its YAML becomes jobs and views with their config.xml.
+
+What it says wrong becomes one line: ``file:line:column: what``.
+"""
+
+from __future__ import annotations
+
+import configparser
+import logging
+import warnings
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from generator.items import Item, Key, Kind
+from lab.errors import ConfigurationError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of pkg_resources, which it cannot do without
+    from jenkins_jobs.config import JJBConfig
+    from jenkins_jobs.errors import JenkinsJobsException
+    from jenkins_jobs.loader import load_files
+    from jenkins_jobs.registry import ModuleRegistry
+    from jenkins_jobs.roots import Roots
+    from jenkins_jobs.utils import recurse_path
+    from jenkins_jobs.xml_config import XmlGenerator, XmlJobGenerator, XmlViewGenerator
+
+Plugins = Mapping[str, str]
+"""Versions of a Jenkins' plugins by their short names."""
+
+
+def configuration(ini: Path | None, section: str = "jenkins") -> JJBConfig:
+    """What a jenkins_jobs.ini says; its defaults alone when there is none.  Raises ConfigurationError."""
+    if ini is not None and not ini.is_file():
+        raise ConfigurationError(f"{ini}: there is no such file", hint="name a jenkins_jobs.ini")
+    try:
+        if ini:  # first by ourselves: JJB leaves the file open where it is wrong
+            parser = configparser.ConfigParser()
+            parser.read_string(ini.read_text(encoding="utf-8"), ini.name)
+            parser.getfloat(section, "timeout", fallback=0.0)
+        with _quiet():
+            return JJBConfig(str(ini) if ini else "", config_section=section)
+    except (configparser.Error, ValueError, JenkinsJobsException) as error:
+        raise ConfigurationError(f"{ini}: {' '.join(str(error).split())}") from None
+
+
+def wants_plugins(config: JJBConfig) -> bool:
+    """Whether what JJB writes depends on the versions of the server's plugins (``query_plugins_info``)."""
+    return config.builder["plugins_info"] is None
+
+
+def expand(path: Path, config: JJBConfig, plugins: Plugins | None = None) -> list[Item]:
+    """The jobs and views that a file, or a directory, of JJB YAML describes, by name.
+
+    ``plugins``: what the server has, where `wants_plugins`.  Raises ConfigurationError.
+    """
+    if not path.exists():
+        raise ConfigurationError(f"{path}: there is no such file or directory", hint="name a directory of JJB YAML")
+    known = [{"shortName": name, "version": version} for name, version in (plugins or {}).items()]
+    try:
+        with _quiet():
+            return sorted(_expanded(_files(path, config), config, known), key=lambda item: item.key)
+    except JenkinsJobsException as error:
+        raise ConfigurationError(complaint(error)) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{mark.name}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise ConfigurationError(f"{where}: not YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
+    except (IndexError, KeyError, ValueError) as error:  # of str.format, which JJB does not catch
+        hint = "a brace that is meant is written twice: {{ }}"
+        raise ConfigurationError(f"{path}: a text cannot be filled in: {error}", hint=hint) from None
+
+
+def _files(path: Path, config: JJBConfig) -> list[Path]:
+    if config.recursive and path.is_dir():
+        return [Path(found) for found in recurse_path(str(path), config.excludes)]
+    return [path]
+
+
+def _expanded(paths: Sequence[Path], config: JJBConfig, plugins: list[dict[str, str]]) -> Iterator[Item]:
+    # As jenkins_jobs.cli.subcommand.base.JobsSubCommand does, which wants a server to do it.
+    roots = Roots(config)
+    load_files(config, roots, paths)
+    registry = ModuleRegistry(config, plugins)
+    registry.set_macros(roots.macros)
+    jobs, views = roots.generate_jobs(), roots.generate_views()
+    registry.amend_job_dicts(jobs)
+    yield from _items("job", XmlJobGenerator(registry), jobs)
+    yield from _items("view", XmlViewGenerator(registry), views)
+
+
+def _items(kind: Kind, generator: XmlGenerator, described: Sequence[Any]) -> Iterator[Item]:
+    for one in described:
+        try:
+            (made,) = generator.generateXML([one])
+        except JenkinsJobsException:
+            raise
+        except Exception as error:  # what JJB does not foresee: a text where it wants a mapping, say
+            what = f"{kind} {one.name}: Jenkins Job Builder cannot make it: {type(error).__name__}: {error}"
+            raise JenkinsJobsException(what, pos=one.data.pos) from error
+        ET.indent(made.xml)
+        yield Item(Key(kind, made.name), ET.tostring(made.xml, encoding="unicode"))
+
+
+def complaint(error: JenkinsJobsException) -> str:
+    """An error of JJB as one line, at the innermost place that it names."""
+    said = " ".join(str(error.message).split())
+    places = [error.pos, *(context.pos for context in reversed(error.ctx))]
+    pos = next((pos for pos in places if pos), None)
+    within = next((context.message for context in reversed(error.ctx)), "")
+    told = f"{said} ({' '.join(within.split())})" if within and within != said else said
+    return f"{pos.path}:{pos.line + 1}:{pos.column + 1}: {told}" if pos else told
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """JJB logs what it raises besides, and warns of what concerns nobody here."""
+    logger = logging.getLogger("jenkins_jobs")
+    before, logger.disabled = logger.level, False
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

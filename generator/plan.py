@@ -1,0 +1,238 @@
+"""A plan: what would have to be done for a Jenkins to hold what is described, and what has been edited there by hand.
+
+Whose an item is says the mark in its description, and the mark's digest says what the lab applied last
+(see `generator.mark`).  So three digests tell everything, wherever a plan is made: of what is described
+(wanted), of what was applied, of what is there (live).
+
+========================  ==========================================================
+live == wanted            nothing to do
+live == applied           the description has changed: ``change``
+wanted == applied         somebody has edited it there: ``revert``
+all three differ          both: ``change``, ``edited``
+not there                 ``create``; ``rename`` where the lab has the same by another name
+there, not the lab's      ``taken``: nothing is done until somebody adopts it
+not described any more    ``delete``
+========================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from generator import mark
+from generator.canonical import digest
+from generator.differences import Difference, differences
+from generator.items import Item, Key, Kind
+from generator.mark import Mark
+from generator.plugins import plugins_of
+from generator.server import Entry, Forbidden, Missing, Server
+from lab.errors import ConfigurationError, InfrastructureError
+from lab.records import SCHEMA, Stored
+
+WORKERS = 8
+Action = Literal["create", "change", "revert", "rename", "delete", "taken"]
+SIGNS: Mapping[Action, str] = {
+    "create": "+",
+    "change": "~",
+    "revert": "!",
+    "rename": ">",
+    "delete": "-",
+    "taken": "?",
+}
+
+
+class Step(BaseModel):
+    """One thing to do: ``before`` is the digest of what is there ("" when nothing is), ``xml`` what is to be there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    action: Action
+    kind: Kind
+    name: str
+    old: str = ""
+    """rename: the full name that it has now."""
+    before: str = ""
+    xml: str = ""
+    edited: bool = False
+    """Somebody has edited it by hand since the lab applied it."""
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.name)
+
+    @property
+    def there(self) -> Key:
+        """Where it is now."""
+        return Key(self.kind, self.old or self.name)
+
+
+class Plan(Stored):
+    """What is to be done on a server for an owner; a file of its own with ``-o``."""
+
+    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    server: str
+    owner: str
+    steps: tuple[Step, ...]
+    unchanged: int
+    missing_plugins: tuple[str, ...] = ()
+
+    def of(self, *actions: Action) -> list[Step]:
+        return [step for step in self.steps if step.action in actions]
+
+    @property
+    def empty(self) -> bool:
+        return not self.steps and not self.missing_plugins
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a Jenkins has: all its entries, the marks of the owner's, and the config.xml of those looked at."""
+
+    owner: str
+    entries: Mapping[Key, Entry]
+    applied: Mapping[Key, Mark]
+    configs: Mapping[Key, bytes]
+
+
+def compute(
+    server: Server, owner: str, items: Sequence[Item], *, renames: Mapping[str, str] | None = None, quick: bool = False
+) -> Plan:
+    """The plan for what is described.  ``quick``: believe the marks, and see no edits by hand.
+
+    ``renames``: new by old names of jobs, which may have a ``*``; what has the same content but for its name needs none.
+    Raises ConfigurationError for a rename that cannot be.
+    """
+    wanted = {item.key: item for item in items}
+    digests = {key: digest(item.xml) for key, item in wanted.items()}
+    entries = server.listing()
+    applied = {key: found for key, entry in entries.items() if (found := owned(entry, owner))}
+    moved = moves(wanted, Live(owner, entries, applied, {}), digests, renames or {})
+    gone = deletable(set(applied) - set(wanted) - set(moved.values()), entries)
+    look = [key for key in applied if key in wanted and not (quick and applied[key].digest == digests[key])]
+    live = Live(owner, entries, applied, fetch(server, [*look, *moved.values(), *gone]))
+    steps = [step for key in sorted(wanted) if (step := _step(wanted[key], digests[key], live, moved.get(key)))]
+    steps += [_deletion(key, live) for key in gone if key in live.configs]
+    return Plan(
+        server=server.url,
+        owner=owner,
+        steps=tuple(steps),
+        unchanged=len(wanted) - sum(step.action != "delete" for step in steps),
+        missing_plugins=missing_plugins(server, items),
+    )
+
+
+def owned(entry: Entry, owner: str) -> Mark | None:
+    """The mark of an item that is the owner's, None when it is somebody else's or nobody's."""
+    found = mark.read(entry.description)
+    return found if found and found.lab == owner else None
+
+
+def moves(
+    wanted: Mapping[Key, Item], live: Live, digests: Mapping[Key, str], renames: Mapping[str, str]
+) -> dict[Key, Key]:
+    """Jobs that the lab has by another name in the same folder: where each is now, by the new name.
+
+    Raises ConfigurationError for a rename of what is not there or not the lab's.
+    """
+    absent = [key for key in wanted if key.kind == "job" and key not in live.entries]
+    gone = {key for key in live.applied if key.kind == "job" and key not in wanted}
+    found: dict[Key, Key] = {}
+    for old, new in renames.items():
+        pairs = dict(_pairs(old, new, gone, absent))
+        done = any(fnmatch.fnmatchcase(key.name, new) for key in live.applied if key in wanted)
+        if not pairs and not done:
+            hint = "OLD is a job of the lab's that is described no more, NEW one that is described and not there yet"
+            raise ConfigurationError(f"--rename {old}={new}: there is no such pair in one folder", hint=hint)
+        found |= pairs
+        gone -= set(pairs.values())
+    for key in absent:
+        same = [it for it in gone if it.folder == key.folder and live.applied[it].digest == digests[key]]
+        twins = [it for it in absent if it.folder == key.folder and digests[it] == digests[key]]
+        if key not in found and len(same) == len(twins) == 1:
+            found[key] = same[0]
+    return found
+
+
+def _pairs(old: str, new: str, gone: Iterable[Key], absent: Sequence[Key]) -> Iterator[tuple[Key, Key]]:
+    """Jobs by their new and by their old key; a ``*`` in both names stands for the same text."""
+    for key in gone:
+        if fnmatch.fnmatchcase(key.name, old):
+            target = Key("job", new.replace("*", _star(key.name, old)))
+            if target in absent and target.folder == key.folder:
+                yield target, key
+
+
+def _star(name: str, pattern: str) -> str:
+    before, _, after = pattern.partition("*")
+    return name[len(before) : len(name) - len(after)]
+
+
+def deletable(gone: Collection[Key], entries: Mapping[Key, Entry]) -> list[Key]:
+    """What is described no more; a folder only when all that is in it goes too."""
+    stays = [key.name for key in entries if key not in gone]
+    return sorted(key for key in gone if not any(name.startswith(f"{key.name}/") for name in stays))
+
+
+def _step(item: Item, described: str, live: Live, old: Key | None) -> Step | None:
+    """What is to be done for an item; None when it is as it should be."""
+    key, now, ours = item.key, old or item.key, Mark(live.owner, described)
+    if now not in live.entries:
+        return Step(action="create", kind=key.kind, name=key.name, xml=mark.write(item.xml, ours))
+    if now not in live.applied:
+        return Step(action="taken", kind=key.kind, name=key.name)
+    if now not in live.configs:  # its mark says what it should say, and nobody has looked further
+        return None
+    there, applied = live.configs[now], live.applied[now].digest
+    before = _digest(now, there)
+    if before == described and not old:
+        return None
+    return Step(
+        action="rename" if old else "revert" if applied == described else "change",
+        kind=key.kind,
+        name=key.name,
+        old=old.name if old else "",
+        before=before,
+        xml=mark.write(item.xml, ours),
+        edited=before != applied,
+        differences=tuple(differences(there, item.xml)),
+    )
+
+
+def _deletion(key: Key, live: Live) -> Step:
+    before = _digest(key, live.configs[key])
+    return Step(action="delete", kind=key.kind, name=key.name, before=before, edited=before != live.applied[key].digest)
+
+
+def _digest(key: Key, there: bytes) -> str:
+    try:
+        return digest(there)
+    except InfrastructureError as error:
+        raise InfrastructureError(f"{key}: {error}") from None
+
+
+def fetch(server: Server, keys: Iterable[Key]) -> dict[Key, bytes]:
+    """The config.xml of each item; what is gone meanwhile is left out."""
+
+    def one(key: Key) -> tuple[Key, bytes] | None:
+        with suppress(Missing):
+            return key, server.config(key)
+        return None
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return dict(found for found in pool.map(one, keys) if found)
+
+
+def missing_plugins(server: Server, items: Sequence[Item]) -> tuple[str, ...]:
+    """Plugins that what is described needs and the server does not have; none where this account may not ask."""
+    needed = plugins_of(items)
+    try:
+        return tuple(sorted(needed - set(server.plugins()))) if needed else ()
+    except Forbidden:
+        return ()

@@ -1,0 +1,46 @@
+"""A Jenkins on loopback, and the lab's door to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from generator import jjb, server
+from generator.access import Access
+from generator.items import Item
+from generator.server import Server
+from tests.jenkins.double import Double
+
+JOBS = """\
+- job: {name: folder, project-type: folder}
+- job:
+    name: folder/build
+    description: Builds one component.
+    builders: [shell: 'make one', shell: 'make two']
+    publishers: [archive: {artifacts: 'results/**'}]
+- job: {name: 'with a blank', builders: [shell: 'true']}
+- job: {name: 'grün', disabled: true, builders: [shell: 'echo "<&>"']}
+- job: {name: plain, triggers: [timed: 'H 3 * * *']}
+- view: {name: lab, view-type: list, regex: '.*'}
+"""
+
+
+@pytest.fixture
+def jenkins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+    monkeypatch.setattr(server, "PAUSES_SECONDS", (0.0, 0.0))
+    with Double() as double:
+        yield double
+
+
+@pytest.fixture
+def there(jenkins: Double) -> Server:
+    return Server(Access(jenkins.url, "admin", "secret", timeout=10.0))
+
+
+def described(directory: Path, text: str = JOBS) -> list[Item]:
+    """The items of JJB YAML."""
+    path = directory / "described.yaml"
+    path.write_text(text)
+    return jjb.expand(path, jjb.configuration(None))

@@ -1,0 +1,80 @@
+"""Where credentials come from, and that they show nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keyring
+import pytest
+from keyring.credentials import SimpleCredential
+
+from generator import access
+from generator.access import Access
+from lab.description import Jenkins
+from lab.errors import ConfigurationError
+
+URL = "https://jenkins.lab.example/"
+INI = "[jenkins]\nurl=https://other.lab.example/\nuser=bot\npassword=s%%cret\ntimeout=7\n[public]\nurl=http://p/\n"
+
+
+def ring(service: str, _user: str | None) -> SimpleCredential | None:
+    """A keyring with one entry."""
+    return SimpleCredential("bot", "from the ring") if service == "jenkins" else None
+
+
+def of(credentials: str, base: Path = Path("/nowhere")) -> Access:
+    return access.of_lab(Jenkins(url=URL, credentials=credentials), base)
+
+
+def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    anonymous = of("env")
+    assert (anonymous.user, anonymous.password) == (None, None)
+    assert "QALAB_JENKINS_USER is not set" in anonymous.source
+    monkeypatch.setenv("QALAB_JENKINS_USER", "bot")
+    with pytest.raises(ConfigurationError, match="only one of QALAB_JENKINS_USER and QALAB_JENKINS_TOKEN"):
+        of("env")
+    monkeypatch.setenv("QALAB_JENKINS_TOKEN", "t0ken")
+    assert (of("env").url, of("env").user, of("env").password) == (URL, "bot", "t0ken")
+    assert "t0ken" not in repr(of("env"))
+
+
+def test_from_an_ini(tmp_path: Path) -> None:
+    (tmp_path / "j.ini").write_text(INI)
+    found = of("ini:j.ini", tmp_path)  # beside lab.yaml, whose URL counts
+    assert (found.url, found.user, found.password, found.timeout) == (URL, "bot", "s%cret", 7.0)
+    alone = access.of_ini(tmp_path / "j.ini")
+    assert alone.url == "https://other.lab.example/"
+    public = access.of_ini(tmp_path / "j.ini", "public")
+    assert (public.url, public.user, public.timeout) == ("http://p/", None, access.TIMEOUT_SECONDS)
+
+
+def test_from_a_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "get_credential", ring)
+    assert (of("keyring:jenkins").user, of("keyring:jenkins").password) == ("bot", "from the ring")
+    with pytest.raises(ConfigurationError, match="the keyring has nothing for other"):
+        of("keyring:other")
+
+
+def test_no_keyring_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise keyring.errors.NoKeyringError("No recommended backend was available.")
+
+    monkeypatch.setattr(keyring, "get_credential", fail)
+    with pytest.raises(ConfigurationError, match="the keyring cannot be read: No recommended backend"):
+        of("keyring:jenkins")
+
+
+@pytest.mark.parametrize("credentials", ["ini", "keyring:", "env:X", "file:/etc/passwd", "ini:"])
+def test_no_such_place(credentials: str) -> None:
+    with pytest.raises(ConfigurationError, match="no such place"):
+        of(credentials)
+
+
+def test_no_jenkins_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="jenkins: missing"):
+        access.of_lab(None, tmp_path)
+    with pytest.raises(ConfigurationError, match="there is no such file"):
+        access.of_ini(tmp_path / "gone.ini")
+    (tmp_path / "half.ini").write_text("[jenkins]\nurl=http://j/\nuser=bot\n")
+    with pytest.raises(ConfigurationError, match="only one of user and password"):
+        access.of_ini(tmp_path / "half.ini")

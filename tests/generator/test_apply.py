@@ -1,0 +1,165 @@
+"""Carrying plans out while the server fails in every way: nothing is lost, all is told, the next one converges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generator import apply, plan
+from generator.access import Access
+from generator.apply import Done, Moved
+from generator.items import Item, Key
+from generator.plan import Plan
+from generator.server import Server
+from lab.errors import ConfigurationError, LabError
+from tests.generator.conftest import JOBS, described
+from tests.generator.test_plan import do, told
+from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER, Kind
+
+CHANGED = JOBS.replace("make one", "make 1").replace("plain", "plainer").replace("regex: '.*'", "regex: 'b.*'")
+
+
+def attempt(there: Server, items: list[Item], kept: dict[Key, bytes]) -> list[Done] | LabError:
+    """An apply as a user starts it, by one worker, so that the n-th request is always the same one."""
+    try:
+        steps = plan.compute(there, "lab", items).of("create", "change", "revert", "rename")
+        return apply.carry_out(there, steps, kept.__setitem__, lambda _: None, workers=1)
+    except LabError as error:
+        return error
+
+
+def requests_of_an_apply(tmp_path: Path) -> int:
+    with Double() as jenkins:
+        there = Server(Access(jenkins.url, "admin", "secret", timeout=10.0))
+        do(there, plan.compute(there, "lab", described(tmp_path)))
+        before = len(jenkins.requests)
+        attempt(there, described(tmp_path, CHANGED), {})
+        return len(jenkins.requests) - before
+
+
+FAULTS: dict[str, tuple[int | Kind, int]] = {
+    "500 once": (500, 1),
+    "503 for ever": (503, FOREVER),
+    "403": (403, 1),
+    "reset before the work": ("reset", 1),
+    "a lost answer after the work": ("lost", 1),
+    "lost answers for ever": ("lost", FOREVER),
+    "no answer": ("silence", 1),
+    "crumb not taken": ("crumb", 1),
+    "slow": ("slow", 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_at_every_request(jenkins: Double, tmp_path: Path, fault: str) -> None:
+    """Whatever fails where: what is told as done is done, what was there is kept, and the next apply converges."""
+    first, second = described(tmp_path), described(tmp_path, CHANGED)
+    for number in range(1, requests_of_an_apply(tmp_path) + 1):
+        jenkins.wipe()
+        there = Server(Access(jenkins.url, "admin", "secret", timeout=0.4))
+        do(there, plan.compute(there, "lab", first))
+        jenkins.add_build("plain", result="SUCCESS")
+        kind, times = FAULTS[fault]
+        jenkins.fault(kind, at=number, times=times, seconds=0.1)
+        kept: dict[Key, bytes] = {}
+        results = attempt(there, second, kept)
+        jenkins.heal()
+        after = plan.compute(there, "lab", second)
+        if isinstance(results, list):
+            done = {one.step.name for one in results if not one.error}
+            assert not done & {step.name for step in after.steps}, (number, fault)
+            assert all(str(one.error) for one in results if one.error)
+        do(there, after)
+        assert plan.compute(there, "lab", second).steps == (), (number, fault)
+        names = sorted(jenkins.jobs())
+        assert names == ["folder", "folder/build", "grün", "plainer", "with a blank"], (number, fault)
+        assert jenkins.build("plainer", 1).result == "SUCCESS", (number, fault)
+
+
+def test_a_lost_answer_is_no_second_write(jenkins: Double, there: Server, tmp_path: Path) -> None:
+    jenkins.fault("lost", path="createItem")
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}")))
+    assert [request.path for request in jenkins.writes()] == ["/createItem?name=a"]
+
+
+def test_one_that_fails_holds_up_nothing(jenkins: Double, there: Server, tmp_path: Path) -> None:
+    jenkins.fault(500, path="createItem.name=plain", times=FOREVER)
+    steps = plan.compute(there, "lab", described(tmp_path)).of("create")
+    heard: list[Done] = []
+    results = apply.carry_out(there, steps, lambda *_: None, heard.append)
+    assert [one.step.name for one in results if one.error] == ["plain"]
+    assert {one.step.name for one in heard} == {step.name for step in steps}
+    assert "answers 500" in str(next(one.error for one in results if one.error))
+    assert told(plan.compute(there, "lab", described(tmp_path))) == [("create", "plain")]
+
+
+def test_what_is_taken_is_told(jenkins: Double, there: Server, tmp_path: Path) -> None:
+    there.create(Key("job", "plain"), b"<project/>")
+    (result,) = [
+        one
+        for one in apply.carry_out(there, plan.compute(there, "lab", described(tmp_path)).steps,
+                                   lambda *_: None, lambda _: None)
+        if one.error
+    ]  # fmt: skip
+    assert "qalab adopt plain" in str(result.error)
+    assert there.config(Key("job", "plain")).endswith(b"<project/>") or b"Managed" not in there.config(
+        Key("job", "plain")
+    )
+
+
+@pytest.fixture
+def saved(jenkins: Double, there: Server, tmp_path: Path) -> Plan:
+    """A plan to change, to rename and to delete."""
+    do(there, plan.compute(there, "lab", described(tmp_path)))
+    return plan.compute(there, "lab", described(tmp_path, CHANGED + "- job: {name: new}\n"))
+
+
+def test_a_saved_plan_is_good_while_nothing_moves(jenkins: Double, there: Server, saved: Plan) -> None:
+    jenkins.resave_all()
+    apply.verify(there, saved, "lab")
+    do(there, saved)
+
+
+MOVES = {
+    "edited": lambda jenkins, _: jenkins.edit("folder/build", "make one", "make 7"),
+    "deleted": lambda _, there: there.delete(Key("job", "folder/build")),
+    "renamed one edited": lambda jenkins, _: jenkins.edit("plain", "H 3", "H 4"),
+    "created": lambda _, there: there.create(Key("job", "new"), b"<project/>"),
+    "view edited": lambda _, there: there.update(Key("view", "lab"), b"<hudson.model.ListView><name>lab</name>"
+                                                       b"<includeRegex>x</includeRegex></hudson.model.ListView>"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a_stale_plan_is_refused(jenkins: Double, there: Server, saved: Plan, move: str) -> None:
+    MOVES[move](jenkins, there)
+    before = len(jenkins.writes())
+    with pytest.raises(Moved, match=r"since the plan was made|by now"):
+        apply.verify(there, saved, "lab")
+    assert len(jenkins.writes()) == before
+
+
+def test_a_plan_of_somebody_else_is_refused(there: Server, saved: Plan) -> None:
+    with pytest.raises(ConfigurationError, match="the plan is for lab on"):
+        apply.verify(there, saved, "other")
+
+
+def test_what_moves_between_plan_and_write_stays(jenkins: Double, there: Server, saved: Plan) -> None:
+    """Also where nobody saved the plan: there are minutes between a question and a yes."""
+    jenkins.edit("folder/build", "make one", "make 7")
+    kept: dict[Key, bytes] = {}
+    results = apply.carry_out(there, saved.of("change"), kept.__setitem__, lambda _: None)
+    failed = [one for one in results if one.error]
+    assert [one.step.name for one in failed] == ["folder/build"]
+    assert isinstance(failed[0].error, Moved)
+    assert b"make 7" in there.config(Key("job", "folder/build"))
+    assert set(kept) == {Key("view", "lab")}
+
+
+def test_what_is_overwritten_is_kept(jenkins: Double, there: Server, saved: Plan) -> None:
+    before = {step.there: there.config(step.there) for step in saved.of("change", "rename")}
+    kept: dict[Key, bytes] = {}
+    apply.carry_out(there, saved.of("change", "rename"), kept.__setitem__, lambda _: None)
+    assert kept == before

@@ -1,0 +1,211 @@
+"""Plans against a Jenkins that rewrites, and that people edit: what is to be done, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generator import apply, plan
+from generator.items import Item
+from generator.plan import Plan
+from generator.server import Server
+from lab.errors import ConfigurationError
+from tests.generator.conftest import JOBS, described
+from tests.jenkins.double import Double
+
+
+def do(there: Server, made: Plan, *actions: plan.Action) -> None:
+    """Carry a plan out; all of it must be done."""
+    steps = made.of(*(actions or ("create", "change", "revert", "rename")))
+    done = apply.carry_out(there, steps, lambda *_: None, lambda _: None)
+    assert [one for one in done if one.error] == []
+
+
+def told(made: Plan) -> list[tuple[str, str]]:
+    return [(step.action, step.name) for step in made.steps]
+
+
+@pytest.fixture
+def applied(there: Server, jenkins: Double, tmp_path: Path) -> list[Item]:
+    """What is described, and on the server."""
+    items = described(tmp_path)
+    do(there, plan.compute(there, "lab", items))
+    return items
+
+
+def test_all_is_created_and_then_nothing(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    items = described(tmp_path)
+    first = plan.compute(there, "lab", items)
+    assert {step.action for step in first.steps} == {"create"}
+    assert first.unchanged == 0
+    do(there, first)
+    before = len(jenkins.writes())
+    assert before == len(items)
+    for quick in (False, True):
+        second = plan.compute(there, "lab", items, quick=quick)
+        assert (second.steps, second.unchanged) == ((), len(items))
+    jenkins.resave_all()
+    third = plan.compute(there, "lab", items)
+    assert (third.steps, third.unchanged) == ((), len(items))
+    do(there, third)
+    assert len(jenkins.writes()) == before
+
+
+@pytest.mark.usefixtures("applied")
+def test_one_edit_by_hand_is_named_and_only_it(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    jenkins.resave_all()
+    jenkins.edit("folder/build", "make two", "make three")
+    made = plan.compute(there, "lab", described(tmp_path))
+    (step,) = made.steps
+    assert (step.action, step.name, step.edited) == ("revert", "folder/build", True)
+    (difference,) = step.differences
+    assert (difference.before, difference.after) == ("make three", "make two")
+    assert plan.compute(there, "lab", described(tmp_path), quick=True).steps == ()
+    do(there, made)
+    assert plan.compute(there, "lab", described(tmp_path)).steps == ()
+
+
+@pytest.mark.usefixtures("applied")
+def test_what_is_described_changes(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    items = described(tmp_path, JOBS.replace("make one", "make 1").replace("regex: '.*'", "regex: 'b.*'"))
+    for quick in (True, False):
+        made = plan.compute(there, "lab", items, quick=quick)
+        assert told(made) == [("change", "folder/build"), ("change", "lab")]
+        assert [step.edited for step in made.steps] == [False, False]
+    jenkins.edit("folder/build", "make two", "make three")
+    both = plan.compute(there, "lab", items)
+    assert [(step.action, step.edited) for step in both.steps] == [("change", True), ("change", False)]
+    do(there, both)
+    assert plan.compute(there, "lab", items).steps == ()
+
+
+def test_a_folder_that_changes_keeps_its_views(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    text = "- job: {name: f, project-type: folder}\n- view: {name: f/ours, view-type: list, regex: 'a.*'}\n"
+    do(there, plan.compute(there, "lab", described(tmp_path, text)))
+    there.create(plan.Key("view", "f/theirs"), b"<hudson.model.ListView><name>theirs</name></hudson.model.ListView>")
+    items = described(tmp_path, text.replace("folder}", "folder, description: new}"))
+    made = plan.compute(there, "lab", items)
+    assert told(made) == [("change", "f")]
+    do(there, made)
+    assert sorted(jenkins.views()) == ["f/ours", "f/theirs"]
+    assert plan.compute(there, "lab", items).steps == ()
+    jenkins.resave_all()
+    assert plan.compute(there, "lab", items).steps == ()
+
+
+@pytest.mark.usefixtures("applied")
+def test_somebody_did_by_hand_what_is_described_now(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    jenkins.edit("folder/build", "make two", "make three")
+    items = described(tmp_path, JOBS.replace("make two", "make three"))
+    assert plan.compute(there, "lab", items).steps == ()
+
+
+@pytest.mark.usefixtures("applied")
+def test_what_is_described_no_more(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    items = described(tmp_path, "- job: {name: plain, triggers: [timed: 'H 3 * * *']}")
+    made = plan.compute(there, "lab", items)
+    assert told(made) == [("delete", name) for name in ("folder", "folder/build", "grün", "with a blank", "lab")]
+    do(there, made, "delete")
+    assert plan.compute(there, "lab", items).steps == ()
+    assert sorted(jenkins.jobs()) == ["plain"]
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_folder_stays_while_something_is_in_it(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    there.create(plan.Key("job", "folder/somebody's"), b"<project/>")
+    made = plan.compute(there, "lab", described(tmp_path, "- view: {name: lab, view-type: list, regex: '.*'}"))
+    assert "folder" not in [step.name for step in made.of("delete")]
+    assert "folder/build" in [step.name for step in made.of("delete")]
+
+
+@pytest.mark.usefixtures("applied")
+def test_nobody_elses_are_touched(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    """Two labs, somebody with plain jenkins-jobs, and somebody by hand, on one server."""
+    there.create(plan.Key("job", "by-hand"), b"<project/>")
+    jjb_only = b"<project><description>x&lt;!-- Managed by Jenkins Job Builder --&gt;</description></project>"
+    there.create(plan.Key("job", "jjb"), jjb_only)
+    other = described(tmp_path, "- job: {name: theirs}\n- job: {name: theirs-too}")
+    do(there, plan.compute(there, "other", other))
+    ours = described(tmp_path)
+    assert plan.compute(there, "lab", ours).steps == ()
+    assert told(plan.compute(there, "other", other[:1])) == [("delete", "theirs-too")]
+    nothing = plan.compute(there, "lab", described(tmp_path, "- job: {name: plain, triggers: [timed: 'H 3 * * *']}"))
+    assert not {step.name for step in nothing.steps} & {"by-hand", "jjb", "theirs", "theirs-too"}
+    wanted = described(tmp_path, "".join(f"- job: {{name: {name}}}\n" for name in ("by-hand", "jjb", "theirs")))
+    made = plan.compute(there, "lab", wanted)
+    assert told(made)[:3] == [("taken", "by-hand"), ("taken", "jjb"), ("taken", "theirs")]
+    assert made.unchanged == 0
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_rename_keeps_the_builds(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    jenkins.add_build("folder/build", result="SUCCESS")
+    items = described(tmp_path, JOBS.replace("folder/build", "folder/built"))
+    made = plan.compute(there, "lab", items)
+    assert [(step.action, step.old, step.name) for step in made.steps] == [("rename", "folder/build", "folder/built")]
+    do(there, made)
+    assert jenkins.build("folder/built", 1).result == "SUCCESS"
+    assert plan.compute(there, "lab", items).steps == ()
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_rename_that_is_asked_for(there: Server, tmp_path: Path) -> None:
+    """What changes besides its name is not found by itself."""
+    items = described(tmp_path, JOBS.replace("folder/build", "folder/built").replace("make two", "make 2"))
+    assert told(plan.compute(there, "lab", items)) == [("create", "folder/built"), ("delete", "folder/build")]
+    renames = {"folder/build": "folder/built"}
+    made = plan.compute(there, "lab", items, renames=renames)
+    assert told(made) == [("rename", "folder/built")]
+    do(there, made)
+    assert plan.compute(there, "lab", items, renames=renames).steps == ()  # it is done, and may be asked for again
+
+
+def test_many_are_renamed_by_a_pattern(there: Server, tmp_path: Path) -> None:
+    """A track has another name now, which is in the jobs as well."""
+    text = "".join(f"- job: {{name: trunk-{name}-build, builders: [shell: 'on trunk']}}\n" for name in ("a", "b", "c"))
+    do(there, plan.compute(there, "lab", described(tmp_path, text)))
+    items = described(tmp_path, text.replace("trunk", "sid"))
+    made = plan.compute(there, "lab", items, renames={"trunk-*": "sid-*"})
+    assert [(step.old, step.name) for step in made.of("rename")] == [
+        (f"trunk-{name}-build", f"sid-{name}-build") for name in ("a", "b", "c")
+    ]
+    do(there, made)
+    assert plan.compute(there, "lab", items).steps == ()
+
+
+@pytest.mark.parametrize("old, new", [("gone", "folder/built"), ("folder/build", "other"), ("plain", "folder/built")])
+@pytest.mark.usefixtures("applied")
+def test_a_rename_that_cannot_be(there: Server, tmp_path: Path, old: str, new: str) -> None:
+    items = described(tmp_path, JOBS.replace("folder/build", "folder/built"))
+    with pytest.raises(ConfigurationError, match="there is no such pair"):
+        plan.compute(there, "lab", items, renames={old: new})
+
+
+def test_two_of_the_same_content_are_not_guessed(there: Server, tmp_path: Path) -> None:
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}\n- job: {name: b}")))
+    made = plan.compute(there, "lab", described(tmp_path, "- job: {name: c}"))
+    assert told(made) == [("create", "c"), ("delete", "a"), ("delete", "b")]
+
+
+def test_missing_plugins(there: Server, tmp_path: Path) -> None:
+    items = described(tmp_path, "- job: {name: a, wrappers: [timestamps], properties: [promoted-build: {names: [x]}]}")
+    assert plan.compute(there, "lab", items).missing_plugins == ("promoted-builds",)
+
+
+def test_a_plan_is_a_file(there: Server, tmp_path: Path) -> None:
+    made = plan.compute(there, "lab", described(tmp_path))
+    made.write(tmp_path / "plan.json")
+    assert Plan.read(tmp_path / "plan.json") == made
+
+
+def test_many_levels_of_folders(there: Server, tmp_path: Path) -> None:
+    names = ["/".join("abcdefgh"[:depth]) for depth in range(1, 9)]
+    text = "".join(f"- job: {{name: {name}, project-type: folder}}\n" for name in names)
+    items = described(tmp_path, f"{text}- job: {{name: {names[-1]}/leaf}}\n")
+    do(there, plan.compute(there, "lab", items))
+    assert plan.compute(there, "lab", items).steps == ()
+    made = plan.compute(there, "lab", described(tmp_path, "- job: {name: other}"))
+    assert len(made.of("delete")) == 9
+    do(there, made, "delete")
+    assert [key.name for key in there.listing()] == []

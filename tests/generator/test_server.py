@@ -1,0 +1,136 @@
+"""The door to Jenkins: what it says when it is not let in, and names of all kinds."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from generator import server
+from generator.access import Access
+from generator.items import Key
+from generator.server import Forbidden, Missing, Refused, Server
+from lab.errors import ConfigurationError, InfrastructureError, LabError
+from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
+
+EMPTY = b"<project/>"
+
+
+def at(url: str, user: str | None = "admin", password: str | None = "secret", timeout: float = 5.0) -> Server:
+    return Server(Access(url, user, password, timeout, source="a test"))
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "with a blank", "grün", "a+b", "100%?"[:3], "x=y", "日本", "a'b", "~tilde", "a~b(c)"]
+)
+def test_names_of_all_kinds(there: Server, name: str) -> None:
+    key = Key("job", name)
+    there.create(key, EMPTY)
+    assert key in there.listing()
+    there.update(key, b"<project><description>x</description></project>")
+    assert b"<description>x</description>" in there.config(key)
+    there.rename(key, f"{name} too")
+    assert there.listing().keys() == {Key("job", f"{name} too")}
+    there.delete(Key("job", f"{name} too"))
+    assert there.listing() == {}
+
+
+def test_plugins_and_version(there: Server) -> None:
+    assert there.plugins()["git"]
+    assert there.version() == "2.426.2"
+
+
+def test_what_is_not_there(there: Server) -> None:
+    for call in (there.config, there.delete, lambda key: there.update(key, EMPTY), lambda key: there.rename(key, "b")):
+        with pytest.raises(Missing):
+            call(Key("job", "gone"))
+
+
+def test_what_jenkins_does_not_take(there: Server) -> None:
+    there.create(Key("job", "a"), EMPTY)
+    with pytest.raises(Refused, match="already exists"):
+        there.create(
+            Key("job", "a"), EMPTY.replace(b"/", b"><description>y</description></project") if False else EMPTY
+        )
+    with pytest.raises(InfrastructureError, match="answers 500"):
+        there.create(Key("job", "b"), b"<nonsense/>")
+
+
+@pytest.mark.parametrize(
+    "user, password, error, said",
+    [
+        ("admin", "wrong", ConfigurationError, "refuses the credentials of admin (a test)"),
+        ("reader", "secret", Forbidden, "reader may not POST createItem?name=a"),
+        (None, None, Forbidden, "anonymous may not POST createItem?name=a"),
+    ],
+)
+def test_who_may_not(jenkins: Double, user: str | None, password: str | None, error: type[LabError], said: str) -> None:
+    with pytest.raises(error) as raised:
+        at(jenkins.url, user, password).create(Key("job", "a"), EMPTY)
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "wrong" not in str(raised.value)
+    assert jenkins.writes() == [] or jenkins.jobs() == []
+
+
+def closed_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.usefixtures("jenkins")
+def test_nobody_is_there() -> None:
+    for url in (f"http://127.0.0.1:{closed_port()}/", "http://no-such-host.invalid/"):
+        with pytest.raises(InfrastructureError, match="cannot be reached") as raised:
+            at(url, timeout=2.0).listing()
+        assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["no url at all", "ftp://x/", "http://", "http://a b/", "http://[x/", "jenkins:8080"])
+def test_no_url(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no URL of a Jenkins"):
+        at(url)
+
+
+def test_a_url_is_no_place_for_a_password() -> None:
+    with pytest.raises(ConfigurationError, match="its URL has credentials in it") as raised:
+        at("https://bot:s3cret@jenkins.lab.example/")
+    assert "s3cret" not in str(raised.value)
+
+
+def test_it_does_not_answer(jenkins: Double) -> None:
+    jenkins.fault("silence", times=FOREVER)
+    with pytest.raises(InfrastructureError, match=r"did not answer within 0.2 seconds"):
+        at(jenkins.url, timeout=0.2).listing()
+
+
+def test_something_else_answers(jenkins: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Server, "_call", lambda *_: type("Answer", (), {"text": "<html>"})())
+    with pytest.raises(ConfigurationError, match="something else than JSON"):
+        at(jenkins.url).listing()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that nobody has signed but itself, with its key."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", path, "-out", f"{path}.crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+def test_tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PAUSES_SECONDS", ())
+    with Double(certificate=certificate) as jenkins:
+        with pytest.raises(InfrastructureError, match=r"TLS: .*certificate verify failed"):
+            at(jenkins.url).listing()
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", f"{certificate}.crt")
+        assert at(jenkins.url).listing() == {}

@@ -1,0 +1,254 @@
+"""The verbs on a Jenkins as their users meet them: what they print, what they ask, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+import qalab
+from generator.items import Key
+from generator.server import Server
+from lab.git import git
+from tests.generator.conftest import JOBS
+from tests.jenkins.double import Double
+
+LAB = {
+    "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
+    "series": {"bookworm": {}},
+    "tracks": {"trunk": {"series": "bookworm"}},
+    "components": {"greet": {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}}},
+}
+
+
+@pytest.fixture
+def call(
+    jenkins: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """``call("plan")``: qalab in a directory with a lab.yaml and a jobs/; its exit code, and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QALAB_JENKINS_USER", "admin")
+    monkeypatch.setenv("QALAB_JENKINS_TOKEN", "secret")
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(LAB | {"jenkins": {"url": jenkins.url}}))
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs/jobs.yaml").write_text(JOBS)
+
+    def qalab_main(*argv: str) -> tuple[int, str]:
+        try:
+            code = qalab.main(argv)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return qalab_main
+
+
+def write(text: str, name: str = "jobs/jobs.yaml") -> None:
+    Path(name).write_text(text)
+
+
+def test_from_nothing_to_nothing_to_do(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    code, said = call("plan", "--check")
+    assert code == 1
+    assert "+ job folder/build" in said
+    assert f"{jenkins.url}: 6 to create, 0 as described" in said
+    code, said = call("apply", "--yes")
+    assert (code, said.splitlines()[-1]) == (0, "6 created")
+    assert call("plan", "--check")[0] == 0
+    code, said = call("apply")  # nothing to do: nobody is asked
+    assert (code, said) == (0, f"{jenkins.url}: 6 as described\n")
+    jenkins.edit("folder/build", "make two", "make three")
+    code, said = call("drift", "--check")
+    assert code == 1
+    assert said.startswith("! job folder/build: edited by hand\n")
+    assert said.count("edited by hand") == 1
+    assert "make three" in said
+    told = json.loads(call("drift", "--json")[1])
+    assert [step["name"] for step in told] == ["folder/build"]
+    code, said = call("apply", "--yes")
+    assert "! job folder/build (edited by hand)" in said
+    assert "1 put back as described" in said
+    assert "what was there before is kept in" in said
+    assert call("drift") == (0, "nothing was edited by hand\n")
+
+
+def test_nobody_to_ask_is_no_yes(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    code, said = call("apply")
+    assert code == 2
+    assert "--yes" in said.splitlines()[-1]
+    assert jenkins.writes() == []
+
+
+def test_what_is_overwritten_can_be_had_back(
+    call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path
+) -> None:
+    call("apply", "--yes")
+    jenkins.edit("plain", "H 3 * * *", "H 4 * * *")
+    edited = jenkins.config("plain")
+    call("apply", "--yes")
+    kept = tmp_path / "state/qalab/testlab/jenkins"
+    assert (kept / "jobs/plain/config.xml").read_text() == edited
+    assert git(["rev-list", "--count", "HEAD"], cwd=kept) == "1"
+    code, said = call("restore", str(kept), "plain", "--yes")
+    assert (code, "1 put back" in said) == (0, True)
+    assert "H 4 * * *" in jenkins.config("plain")
+
+
+def test_a_saved_plan(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    code, said = call("plan", "-o", "plan.json")
+    assert code == 0
+    jenkins.create("by-hand", "<project/>")
+    assert call("apply", "plan.json", "--yes")[0] == 0  # others may do what they like
+    write(JOBS.replace("make one", "make 1"))
+    call("plan", "-o", "plan.json")
+    jenkins.edit("folder/build", "make one", "make 7")
+    before = len(jenkins.writes())
+    code, said = call("apply", "plan.json", "--yes")
+    assert code == 3
+    assert said == "qalab: job folder/build: was changed since the plan was made (make a new plan)\n"
+    assert len(jenkins.writes()) == before
+    write("{}", "plan.json")
+    code, said = call("apply", "plan.json", "--yes")
+    assert (code, said.count("\n")) == (2, 1)
+
+
+def test_prune_has_a_budget_and_touches_nobody_elses(
+    call: Callable[..., tuple[int, str]], jenkins: Double, there: Server, tmp_path: Path
+) -> None:
+    call("apply", "--yes")
+    write("- job: {name: theirs}\n- job: {name: theirs-too}\n", "theirs.yaml")
+    assert call("apply", "theirs.yaml", "--owner", "other", "--yes")[0] == 0
+    there.create(Key("job", "by-hand"), b"<project/>")
+    write("- job: {name: plain, triggers: [timed: 'H 3 * * *']}\n")
+    before = jenkins.jobs()
+    code, said = call("prune", "--yes", "--max-delete", "4")
+    assert code == 2
+    assert "5 would be deleted, more than 4 (if that is meant: --max-delete 5)" in said
+    assert jenkins.jobs() == before
+    build = jenkins.config("folder/build")
+    code, said = call("prune", "--yes")
+    assert (code, "5 deleted" in said) == (0, True)
+    assert sorted(jenkins.jobs()) == ["by-hand", "plain", "theirs", "theirs-too"]
+    assert (tmp_path / "state/qalab/testlab/jenkins/jobs/folder/jobs/build/config.xml").read_text() == build
+    assert call("prune", "theirs.yaml", "--owner", "other", "--yes") == (0, "")
+
+
+def test_prune_renames(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    call("apply", "--yes")
+    jenkins.add_build("plain", result="SUCCESS")
+    write(JOBS.replace("name: plain", "name: plainer"))
+    code, said = call("prune", "--yes", "--max-delete", "0")
+    assert code == 0
+    assert "> job plain -> plainer; its builds stay with it" in said
+    assert jenkins.build("plainer", 1).result == "SUCCESS"
+
+
+def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    jenkins.create("plain", "<project><description>by hand</description><disabled>true</disabled></project>")
+    jenkins.add_build("plain", result="SUCCESS")
+    before = jenkins.config("plain")
+    code, said = call("apply", "--yes")
+    assert code == 2
+    assert "? job plain: is there and not this lab's; qalab adopt plain takes it as it is" in said
+    assert jenkins.config("plain") == before
+    assert call("drift")[1] == "nothing was edited by hand\n"
+    assert call("adopt", "plain") == (0, "job plain: is testlab's now; qalab plan says what would change\n")
+    after = jenkins.config("plain")
+    assert after.replace(after[after.index("&lt;!--") : after.index("--&gt;") + 6], "") == before
+    assert call("drift")[1] == "nothing was edited by hand\n"
+    code, said = call("plan")
+    assert "~ job plain\n" in said
+    assert "disabled: true" in said or "disabled" in said
+    assert call("adopt", "plain") == (0, "")
+    assert call("apply", "--yes")[0] == 0
+    assert jenkins.build("plain", 1).result == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [
+        (["nothing"], "nothing: no job or view of that name is described"),
+        (["with a blank"], "job with a blank: is not there: qalab apply creates it"),
+        (["plain"], "job plain: is the lab other's (--from other takes it over)"),
+    ],
+)
+def test_what_cannot_be_adopted(
+    call: Callable[..., tuple[int, str]], jenkins: Double, names: list[str], said: str
+) -> None:
+    write("- job: {name: plain}\n", "theirs.yaml")
+    call("apply", "theirs.yaml", "--owner", "other", "--yes")
+    before = len(jenkins.writes())
+    code, printed = call("adopt", *names)
+    assert (code, said in printed, printed.count("\n")) == (2, True, 1)
+    assert len(jenkins.writes()) == before
+    assert call("adopt", "plain", "--from", "other")[0] == 0
+
+
+def test_backup_and_restore(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    call("apply", "--yes")
+    code, said = call("backup", "saved")
+    assert (code, said.startswith("saved: 6 items, 6 changed, 0 removed; commit ")) == (0, True)
+    assert call("backup", "saved")[1].endswith("nothing new\n")
+    before = {name: jenkins.config(name) for name in jenkins.jobs()}
+    jenkins.wipe()
+    assert call("restore", "saved")[0] == 2  # nobody to ask
+    code, said = call("restore", "saved", "--yes")
+    assert (code, "6 created" in said) == (0, True)
+    assert {name: jenkins.config(name) for name in jenkins.jobs()} == before
+
+
+def test_plain_jjb_without_a_lab(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    Path("lab.yaml").unlink()
+    write(f"[jenkins]\nurl={jenkins.url}\nuser=admin\npassword=secret\nquery_plugins_info=True\n", "j.ini")
+    code, said = call("plan", "jobs", "--ini", "j.ini", "--owner", "me")
+    assert (code, "6 to create" in said) == (0, True)
+    code, said = call("plan", "jobs", "--ini", "j.ini")
+    assert (code, said) == (2, "qalab: lab.yaml: there is no such file; name it with --lab or QALAB_LAB\n")
+
+
+@pytest.mark.parametrize(
+    "argv, code, said",
+    [
+        (["plan", "gone"], 2, "gone: there is no such file or directory"),
+        (["plan", "--ini", "gone.ini"], 2, "gone.ini: there is no such file"),
+        (["plan", "--rename", "x"], 2, "--rename x: is not OLD=NEW"),
+        (["plan", "bad.yaml"], 2, "bad.yaml:1:3: Unknown entry point or macro 'nosuch'"),
+        (["plan", "torn.yaml"], 2, "torn.yaml:1:"),
+        (["restore", "jobs", "--yes"], 2, "is no backup"),
+    ],
+)
+def test_bad_input_is_one_line(call: Callable[..., tuple[int, str]], argv: list[str], code: int, said: str) -> None:
+    write("- job: {name: a, builders: [nosuch: 1]}", "bad.yaml")
+    write("- job: [", "torn.yaml")
+    ended, printed = call(*argv)
+    assert (ended, said in printed, printed.count("\n")) == (code, True, 1), printed
+
+
+def test_who_may_only_read(call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QALAB_JENKINS_USER", "reader")
+    assert call("plan")[0] == 0
+    code, said = call("apply", "--yes")
+    assert code == 2
+    assert said.splitlines()[-1] == "6 not done"
+    assert "reader may not POST createItem?name=plain" in said
+    monkeypatch.setenv("QALAB_JENKINS_TOKEN", "wrong")
+    code, said = call("plan")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "refuses the credentials of reader (QALAB_JENKINS_USER and QALAB_JENKINS_TOKEN)" in said
+
+
+@pytest.mark.parametrize("text, said", [
+    ("- job: {name: a, triggers: [timed: '61 * * * *']}", "61 * * * *"),
+    ("- job: {name: a, builders: [shell: 'curl -u bot:s3cret http://x/']}", "in plain text"),
+    ("- job: {name: a, publishers: [trigger: {project: gone}]}", "gone"),
+])  # fmt: skip
+def test_check_looks_at_any_jobs(call: Callable[..., tuple[int, str]], text: str, said: str) -> None:
+    write(text, "other.yaml")
+    code, printed = call("check", "other.yaml")
+    assert (code, said in printed) == (2, True), printed
+    write("- job: {name: a}\n- view: {name: v, view-type: list}\n", "other.yaml")
+    assert call("check", "other.yaml") == (0, "other.yaml: good: 1 jobs, 1 views\n")
