@@ -1,0 +1,182 @@
+"""Jobs as code against Jenkins Job Builder's own command, side by side, in one run, on a Jenkins double.
+
+The lab has a thousand components on one track.  Both make the same jobs from the same YAML; each works on a server
+of its own, as whole processes with as many workers.  The servers are in this process, which does nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import click
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from generator import jjb, render
+from lab import loading
+from tests.jenkins.double import Double
+
+HOUSE = Path(__file__).parent.parent.parent
+COMPONENTS = 1000
+WORKERS = 8
+Cost = tuple[float, int]  # seconds, requests
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that both do: medians of seconds and of each round's ratio; requests."""
+
+    what: str
+    ours: str
+    seconds: float
+    requests: int
+    theirs: str
+    their_seconds: float
+    their_requests: int
+    ratio: float
+    aim: str
+
+
+PAIRS = (
+    ("create the jobs", "apply", "update, empty server", "at most 0.50"),
+    ("nothing changed", "plan", "update, cold cache", "at most 0.10, and of the requests"),
+    ("nothing changed", "plan --quick", "update, cold cache", "at most 0.10, and of the requests"),
+    ("nothing changed", "plan", "update, warm cache", "at most 1.00"),
+    ("nothing changed", "plan --quick", "update, warm cache", "at most 1.00"),
+    ("make the YAML", "generate", "its expansion", "at most 0.10"),
+)
+
+
+def make_lab(home: Path) -> Path:
+    """A lab of a thousand components, its jobs/ beside it."""
+    description = {
+        "lab": {"name": "bench", "maintainer": "Bench <bench@lab.example>"},
+        "jenkins": {"url": "http://127.0.0.1:1/"},
+        "series": {"bookworm": {}},
+        "tracks": {"trunk": {"series": "bookworm", "branch": "main", "phases": ["build", "deploy", "exercise"]}},
+        "defaults": {"upstream": {"git": "https://git.example/{component}.git"},
+                     "packaging": {"git": "https://git.example/{component}-packaging.git"}},
+        "components": {f"component-{number}": {} for number in range(COMPONENTS)},
+    }  # fmt: skip
+    path = home / "lab.yaml"
+    path.write_text(yaml.safe_dump(description, sort_keys=False))
+    shutil.copytree(HOUSE / "jobs", home / "jobs", ignore=shutil.ignore_patterns("generated", "public"))
+    render.write(loading.load(path), home / "jobs")
+    return path
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Both, each with a server; ``ini`` files name them."""
+
+    home: Path
+    lab: Path
+    jenkins: Double
+    theirs: Double
+
+    def ini(self, server: Double) -> Path:
+        path = self.home / ("ours.ini" if server is self.jenkins else "theirs.ini")
+        path.write_text(f"[jenkins]\nurl={server.url}\nuser=admin\npassword=secret\n")
+        return path
+
+    def run(self, server: Double, argv: list[str | Path]) -> Cost:
+        """Run a program against a server: what it costs."""
+        before = len(server.requests)
+        env = os.environ | {"XDG_CACHE_HOME": str(self.home / "cache"), "XDG_STATE_HOME": str(self.home / "state")}
+        begin = time.monotonic()
+        subprocess.run(argv, cwd=self.home, env=env, check=True, capture_output=True)
+        return time.monotonic() - begin, len(server.requests) - before
+
+    def qalab(self, *argv: str) -> Cost:
+        options = ["--lab", self.lab, "--ini", self.ini(self.jenkins)]
+        return self.run(self.jenkins, [sys.executable, HOUSE / "qalab.py", argv[0], *options, *argv[1:]])
+
+    def update(self, *, cold: bool) -> Cost:
+        if cold:
+            shutil.rmtree(self.home / "cache/jenkins_jobs", ignore_errors=True)
+        program = Path(sys.executable).with_name("jenkins-jobs")
+        argv = ["update", "--workers", str(WORKERS), self.home / "jobs"]
+        return self.run(self.theirs, [program, "--conf", self.ini(self.theirs), *argv])
+
+    def generate(self) -> Cost:
+        lab, begin = loading.load(self.lab), time.monotonic()
+        render.render(lab, self.home / "jobs")
+        return time.monotonic() - begin, 0
+
+    def expand(self) -> Cost:
+        begin = time.monotonic()
+        jjb.expand(self.home / "jobs", jjb.configuration(None))
+        return time.monotonic() - begin, 0
+
+    def round(self) -> Iterator[tuple[str, Callable[[], Cost]]]:
+        """All that is measured, in its order; the servers are empty at first."""
+        self.jenkins.wipe()
+        self.theirs.wipe()
+        yield "update, empty server", lambda: self.update(cold=True)
+        yield "apply", lambda: self.qalab("apply", "--yes", "--workers", str(WORKERS))
+        yield "update, cold cache", lambda: self.update(cold=True)
+        yield "plan", lambda: self.qalab("plan", "--check")
+        yield "update, warm cache", lambda: self.update(cold=False)
+        yield "plan --quick", lambda: self.qalab("plan", "--check", "--quick")
+        yield "its expansion", self.expand
+        yield "generate", self.generate
+
+
+def measure(home: Path, rounds: int) -> dict[str, list[Cost]]:
+    costs = defaultdict[str, list[Cost]](list)
+    with ExitStack() as stack:
+        jenkins, theirs = (stack.enter_context(Double()) for _ in range(2))
+        contest = Contest(home, make_lab(home), jenkins, theirs)
+        for number in range(1, rounds + 1):
+            for name, run in contest.round():
+                costs[name].append(run())
+                seconds, requests = costs[name][-1]
+                click.echo(f"round {number} of {rounds}: {name}: {seconds:.2f} s, {requests} requests", err=True)
+    return costs
+
+
+def rows(costs: dict[str, list[Cost]]) -> list[Row]:
+    """Each pair; ratios are taken round by round."""
+    return [
+        Row(what, ours, median(cost[0] for cost in costs[ours]), costs[ours][-1][1],
+            theirs, median(cost[0] for cost in costs[theirs]), costs[theirs][-1][1],
+            median(a[0] / b[0] for a, b in zip(costs[ours], costs[theirs], strict=True)), aim)
+        for what, ours, theirs, aim in PAIRS
+    ]  # fmt: skip
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def main(*, rounds: int, as_json: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="qalab-bench-") as directory:
+        made = rows(measure(Path(directory), rounds))
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in made], indent=2))
+        return
+    table = Table(
+        title=f"jobs of {COMPONENTS} components, {WORKERS} workers; medians of {rounds} rounds", title_justify="left"
+    )
+    for name in ("", "qalab", "s", "requests", "jenkins-jobs", "s", "requests", "ratio", "aim"):
+        table.add_column(name, justify="right" if name in {"s", "requests", "ratio"} else "left", no_wrap=True)
+    for row in made:
+        table.add_row(row.what, row.ours, f"{row.seconds:.2f}", str(row.requests), row.theirs,
+                      f"{row.their_seconds:.2f}", str(row.their_requests), f"{row.ratio:.2f}", row.aim)  # fmt: skip
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    main()
