@@ -1,0 +1,143 @@
+"""What is told of a build, to whomever: cases, steps, commits, logs, artifacts.  Frozen, JSON on disk, schema 1.
+
+A bundle (see `reports.bundle`) holds one `Build` as ``build.json`` beside the files that it names; every output
+(the site, mirrors, mail) reads that and nothing else.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lab.errors import Verdict
+
+SCHEMA: Literal[1] = 1
+Outcome = Literal["passed", "failed", "error", "skipped"]
+Nuance = Literal[
+    "",
+    "superficial",  # passed, and proves little (autopkgtest)
+    "flaky",  # both outcomes, or known to be so
+    "expected-failure",
+    "unexpected-success",
+    "timeout",
+    "bad-package",  # the package tested cannot even be installed
+    "testbed",  # the lab's fault
+    "rerun",  # an earlier try of what was tried again
+    "todo",  # TAP
+]
+
+
+class Told(BaseModel):
+    """A part of what is told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Case(Told):
+    """One test, tag, step or check.
+
+    ``outcome`` is what JUnit knows, ``nuance`` what the native format said besides.  ``evidence`` is why it
+    failed; ``output`` and ``errors`` are what it printed.  Texts are any Unicode: writers make them legal.
+    """
+
+    suite: str
+    classname: str
+    name: str
+    outcome: Outcome
+    nuance: Nuance = ""
+    seconds: float = 0.0
+    message: str = ""
+    evidence: str = ""
+    output: str = ""
+    errors: str = ""
+    started: str = ""
+    """UTC, RFC 3339; "" where the format does not say."""
+
+    @property
+    def id(self) -> str:
+        """The same test in every build: ``SUITE/CLASSNAME/NAME``."""
+        return f"{self.suite}/{self.classname}/{self.name}"
+
+
+class Commit(Told):
+    """An upstream commit that a build is the first to have."""
+
+    id: str
+    subject: str
+    author: str = ""
+
+
+class StepTold(Told):
+    """A step of the phase: its record's verdict, time and message, and the name of its log among `Build.logs`."""
+
+    step: str
+    verdict: Verdict
+    seconds: float = 0.0
+    message: str = ""
+    log: str = ""
+
+
+class Log(Told):
+    """A log file of the bundle: ``lines`` and ``size`` (bytes) of what is published; ``cut`` when that is not all."""
+
+    name: str
+    path: str
+    size: int
+    lines: int
+    cut: bool = False
+
+
+class File(Told):
+    """A file that the build made: its digest and size; ``path`` is "" when only that is published."""
+
+    name: str
+    sha256: str
+    size: int
+    kind: str
+    path: str = ""
+
+
+class Build(Told):
+    """A finished run of a phase for a component at a commit."""
+
+    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    origin: str
+    """Where it ran: ``local``, or the name that lab.yaml gives a Jenkins; never a URL."""
+    job: str
+    """``TRACK/COMPONENT/PHASE`` locally, the job's full name in a Jenkins."""
+    number: int
+    started: str
+    finished: str
+    seconds: float
+    lab: str
+    track: str
+    component: str
+    series: str
+    architecture: str
+    phase: str
+    branch: str = ""
+    commit: str = ""
+    version: str = ""
+    verdict: Verdict
+    step: str = ""
+    """The step that explains the verdict; "" when all went well."""
+    message: str = ""
+    commits: tuple[Commit, ...] = ()
+    steps: tuple[StepTold, ...] = ()
+    cases: tuple[Case, ...] = ()
+    logs: tuple[Log, ...] = ()
+    files: tuple[File, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was left out or replaced on the way here, in words."""
+
+    @property
+    def id(self) -> str:
+        """``ORIGIN/JOB/NUMBER@STARTED_MS``: the identity of a build, the same for ever."""
+        return f"{self.origin}/{self.job}/{self.number}@{started_ms(self.started)}"
+
+
+def started_ms(started: str) -> int:
+    """A moment (RFC 3339) in milliseconds of Unix time."""
+    return round(datetime.fromisoformat(started).timestamp() * 1000)
