@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of pkg_resources, which it cannot do without
     from jenkins_jobs.config import JJBConfig
     from jenkins_jobs.errors import JenkinsJobsException
-    from jenkins_jobs.loader import load_files
+    from jenkins_jobs.loader import enum_expanded_paths, load_files
     from jenkins_jobs.registry import ModuleRegistry
     from jenkins_jobs.roots import Roots
     from jenkins_jobs.utils import recurse_path
@@ -63,7 +63,7 @@ def expand(path: Path, config: JJBConfig, plugins: Plugins | None = None) -> lis
     known = [{"shortName": name, "version": version} for name, version in (plugins or {}).items()]
     try:
         with _quiet():
-            return sorted(_expanded(_files(path, config), config, known), key=lambda item: item.key)
+            return sorted(_expanded(yaml_files(path, config), config, known), key=lambda item: item.key)
     except JenkinsJobsException as error:
         raise ConfigurationError(complaint(error)) from None
     except yaml.MarkedYAMLError as error:
@@ -77,10 +77,10 @@ def expand(path: Path, config: JJBConfig, plugins: Plugins | None = None) -> lis
         raise ConfigurationError(f"{path}: a text cannot be filled in: {error}", hint=hint) from None
 
 
-def _files(path: Path, config: JJBConfig) -> list[Path]:
-    if config.recursive and path.is_dir():
-        return [Path(found) for found in recurse_path(str(path), config.excludes)]
-    return [path]
+def yaml_files(path: Path, config: JJBConfig) -> list[Path]:
+    """The files that are read of a directory, or the one file; what they include is not among them."""
+    directories = recurse_path(str(path), config.excludes) if config.recursive and path.is_dir() else [path]
+    return [Path(found) for found in enum_expanded_paths(map(Path, directories))]
 
 
 def _expanded(paths: Sequence[Path], config: JJBConfig, plugins: list[dict[str, str]]) -> Iterator[Item]:

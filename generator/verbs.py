@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from generator import access, apply, backup, jjb, lint, plan, render, show
+from generator import access, apply, backup, expansion, jjb, lint, plan, render, show
 from generator.adopt import adopt
 from generator.backup import Backup
 from generator.items import Item
@@ -45,8 +45,8 @@ class Place:
 
     @cached_property
     def items(self) -> list[Item]:
-        config = jjb.configuration(self.access.ini, self.section)
-        return jjb.expand(self.jobs, config, self.server.plugins() if jjb.wants_plugins(config) else None)
+        asks = jjb.wants_plugins(jjb.configuration(self.access.ini, self.section))
+        return expansion.expand(self.jobs, self.access.ini, self.section, self.server.plugins() if asks else None)
 
     @property
     def kept(self) -> Backup:
@@ -128,7 +128,7 @@ def check_verb(path: Path | None, lab_file: Path) -> None:
         if not path.exists() or lab.jenkins is None:
             return
         complaints += [f"{name}: not what {lab_file} says; run: qalab generate" for name in render.stale(lab, path)]
-    items = jjb.expand(path, jjb.configuration(None))
+    items = expansion.expand(path, None, "jenkins", None)
     complaints += map(str, lint.lint(items))
     if complaints:
         raise ConfigurationError("\n".join(complaints))

@@ -32,7 +32,9 @@ from tests.jenkins.double import Double
 HOUSE = Path(__file__).parent.parent.parent
 COMPONENTS = 1000
 WORKERS = 8
-Cost = tuple[float, int]  # seconds, requests
+# Where a job does not say whether it is disabled, JJB asks for each and takes each for changed the next time.
+DISABLED = "disabled: false\n"
+Cost = tuple[float, int, int]  # seconds, requests, and those of them that changed something
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,11 @@ class Row:
     ours: str
     seconds: float
     requests: int
+    writes: int
     theirs: str
     their_seconds: float
     their_requests: int
+    their_writes: int
     ratio: float
     aim: str
 
@@ -75,6 +79,8 @@ def make_lab(home: Path) -> Path:
     path.write_text(yaml.safe_dump(description, sort_keys=False))
     shutil.copytree(HOUSE / "jobs", home / "jobs", ignore=shutil.ignore_patterns("generated", "public"))
     render.write(loading.load(path), home / "jobs")
+    with (home / "jobs/generated/defaults.yaml.inc").open("a") as stream:
+        stream.write(DISABLED)
     return path
 
 
@@ -94,11 +100,12 @@ class Contest:
 
     def run(self, server: Double, argv: list[str | Path]) -> Cost:
         """Run a program against a server: what it costs."""
-        before = len(server.requests)
+        before = len(server.requests), len(server.writes())
         env = os.environ | {"XDG_CACHE_HOME": str(self.home / "cache"), "XDG_STATE_HOME": str(self.home / "state")}
         begin = time.monotonic()
         subprocess.run(argv, cwd=self.home, env=env, check=True, capture_output=True)
-        return time.monotonic() - begin, len(server.requests) - before
+        seconds = time.monotonic() - begin
+        return seconds, len(server.requests) - before[0], len(server.writes()) - before[1]
 
     def qalab(self, *argv: str) -> Cost:
         options = ["--lab", self.lab, "--ini", self.ini(self.jenkins)]
@@ -114,12 +121,12 @@ class Contest:
     def generate(self) -> Cost:
         lab, begin = loading.load(self.lab), time.monotonic()
         render.render(lab, self.home / "jobs")
-        return time.monotonic() - begin, 0
+        return time.monotonic() - begin, 0, 0
 
     def expand(self) -> Cost:
         begin = time.monotonic()
         jjb.expand(self.home / "jobs", jjb.configuration(None))
-        return time.monotonic() - begin, 0
+        return time.monotonic() - begin, 0, 0
 
     def round(self) -> Iterator[tuple[str, Callable[[], Cost]]]:
         """All that is measured, in its order; the servers are empty at first."""
@@ -143,16 +150,17 @@ def measure(home: Path, rounds: int) -> dict[str, list[Cost]]:
         for number in range(1, rounds + 1):
             for name, run in contest.round():
                 costs[name].append(run())
-                seconds, requests = costs[name][-1]
-                click.echo(f"round {number} of {rounds}: {name}: {seconds:.2f} s, {requests} requests", err=True)
+                seconds, requests, writes = costs[name][-1]
+                told = f"{seconds:.2f} s, {requests} requests, {writes} of them writes"
+                click.echo(f"round {number} of {rounds}: {name}: {told}", err=True)
     return costs
 
 
 def rows(costs: dict[str, list[Cost]]) -> list[Row]:
     """Each pair; ratios are taken round by round."""
     return [
-        Row(what, ours, median(cost[0] for cost in costs[ours]), costs[ours][-1][1],
-            theirs, median(cost[0] for cost in costs[theirs]), costs[theirs][-1][1],
+        Row(what, ours, median(cost[0] for cost in costs[ours]), *costs[ours][-1][1:],
+            theirs, median(cost[0] for cost in costs[theirs]), *costs[theirs][-1][1:],
             median(a[0] / b[0] for a, b in zip(costs[ours], costs[theirs], strict=True)), aim)
         for what, ours, theirs, aim in PAIRS
     ]  # fmt: skip
@@ -170,12 +178,15 @@ def main(*, rounds: int, as_json: bool) -> None:
     table = Table(
         title=f"jobs of {COMPONENTS} components, {WORKERS} workers; medians of {rounds} rounds", title_justify="left"
     )
-    for name in ("", "qalab", "s", "requests", "jenkins-jobs", "s", "requests", "ratio", "aim"):
-        table.add_column(name, justify="right" if name in {"s", "requests", "ratio"} else "left", no_wrap=True)
+    for name in ("", "qalab", "s", "requests", "writes", "jenkins-jobs", "s", "requests", "writes", "ratio", "aim"):
+        table.add_column(
+            name, justify="right" if name in {"s", "requests", "writes", "ratio"} else "left", no_wrap=True
+        )
     for row in made:
-        table.add_row(row.what, row.ours, f"{row.seconds:.2f}", str(row.requests), row.theirs,
-                      f"{row.their_seconds:.2f}", str(row.their_requests), f"{row.ratio:.2f}", row.aim)  # fmt: skip
-    Console(width=150).print(table)
+        ours = (row.ours, f"{row.seconds:.2f}", str(row.requests), str(row.writes))
+        theirs = (row.theirs, f"{row.their_seconds:.2f}", str(row.their_requests), str(row.their_writes))
+        table.add_row(row.what, *ours, *theirs, f"{row.ratio:.2f}", row.aim)
+    Console(width=170).print(table)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,119 @@
+"""Expansions remembered: what Jenkins Job Builder makes of the same files is not made twice.
+
+An expansion is good for as long as every file that was read for it is what it was, wherever it lies, and no
+file has come to lie where JJB would look before (``include_path`` goes before a file's own directory).
+Which files are read, Python tells (see `sys.addaudithook`): JJB has no list of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from generator import jjb
+from generator.items import Item, Key, Kind
+from lab import environment, files
+from lab.errors import ConfigurationError
+from lab.records import SCHEMA, Stored
+
+KEPT = 20
+# Where code lies: JJB's own, which its version tells, and Python's.
+CODE = tuple(str(Path(prefix).resolve()) + os.sep for prefix in {sys.prefix, sys.base_prefix})
+_reading: list[set[str]] = []
+
+
+class Memo(Stored):
+    """An expansion: the files that were read, with their SHA-256; where nothing was; the items."""
+
+    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    read_files: Mapping[str, str]
+    absent: tuple[str, ...]
+    items: tuple[tuple[Kind, str, str], ...]
+
+    def holds(self) -> bool:
+        """Whether the same would come of it now."""
+        return not any(map(os.path.exists, self.absent)) and all(
+            Path(path).is_file() and files.sha256(Path(path)) == digest for path, digest in self.read_files.items()
+        )
+
+
+def expand(path: Path, ini: Path | None, section: str, plugins: jjb.Plugins | None) -> list[Item]:
+    """As `jjb.expand`, remembered.  Raises as that."""
+    config = jjb.configuration(ini, section)
+    said = [path.resolve(), jjb.yaml_files(path, config), Path.cwd(), ini and ini.read_text(), section,
+            sorted((plugins or {}).items()), version("jenkins-job-builder"), sys.version]  # fmt: skip
+    place = (
+        environment.cache_home() / "jobs" / f"{hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()}.json"
+    )
+    if found := _remembered(place):
+        return [Item(Key(kind, name), xml) for kind, name, xml in found.items]
+    with _noted() as read:
+        items = jjb.expand(path, config, plugins)
+    _remember(place, read, config.yamlparser["include_path"], items)
+    return items
+
+
+def _remembered(place: Path) -> Memo | None:
+    try:
+        found = Memo.read(place)
+    except ConfigurationError:  # not there, or an older release's
+        return None
+    if not found.holds():
+        return None
+    os.utime(place)
+    return found
+
+
+def _remember(place: Path, read: set[str], include_path: Sequence[str], items: Sequence[Item]) -> None:
+    paths = sorted(str(path) for path in map(Path, read) if path.is_file())
+    memo = Memo(
+        read_files={path: files.sha256(Path(path)) for path in paths},
+        absent=tuple(sorted(_before(paths, include_path))),
+        items=tuple((item.key.kind, item.key.name, item.xml) for item in items),
+    )
+    memo.write(place)
+    newest = sorted(place.parent.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in newest[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def _before(paths: Sequence[str], include_path: Sequence[str]) -> Iterator[str]:
+    """Where a file by one of these names would be taken instead, and is not now."""
+    for path in map(Path, paths):
+        for directory in map(Path, include_path):
+            candidates = (directory.resolve().joinpath(*path.parts[-size:]) for size in range(1, len(path.parts)))
+            yield from (str(found) for found in candidates if not found.exists())
+
+
+@contextmanager
+def _noted() -> Iterator[set[str]]:
+    """The files that are opened meanwhile, code aside."""
+    _hook()
+    read: set[str] = set()
+    _reading.append(read)
+    try:
+        yield read
+    finally:
+        _reading.remove(read)
+
+
+@cache
+def _hook() -> None:
+    sys.addaudithook(_note)  # for good: there is no taking it back
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    if _reading and event == "open" and isinstance(arguments[0], str | os.PathLike):
+        path = os.path.realpath(arguments[0])
+        if not path.startswith(CODE):
+            _reading[-1].add(path)
