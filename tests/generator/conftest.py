@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from generator.access import Access
 from generator.items import Item
 from generator.server import Server
 from tests.jenkins.double import Double
+from tests.jenkins.real import Real
 
 JOBS = """\
 - job: {name: folder, project-type: folder}
@@ -27,16 +29,21 @@ JOBS = """\
 """
 
 
+# Taken here, because a test does not see the lab's variables.
+REAL = os.environ.get("QALAB_TEST_JENKINS", "")
+
+
 @pytest.fixture
-def jenkins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+def jenkins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double | Real]:
+    """The double, or the real Jenkins that QALAB_TEST_JENKINS names."""
     monkeypatch.setattr(server, "PAUSES_SECONDS", (0.0, 0.0))
-    with Double() as double:
-        yield double
+    with Real(REAL) if REAL else Double() as one:
+        yield one
 
 
 @pytest.fixture
-def there(jenkins: Double) -> Server:
-    return Server(Access(jenkins.url, "admin", "secret", timeout=10.0))
+def there(jenkins: Double | Real) -> Server:
+    return Server(Access(jenkins.url, *jenkins.credentials, timeout=60.0))
 
 
 def described(directory: Path, text: str = JOBS) -> list[Item]:

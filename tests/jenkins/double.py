@@ -42,6 +42,9 @@ class Logged:
 class Double:
     """The Jenkins, from ``with`` on; what is not about HTTP may be called before it, too."""
 
+    credentials = ("admin", "secret")
+    """Of somebody who may do everything, unless ``users`` are given."""
+
     def __init__(
         self,
         *,

@@ -2,7 +2,7 @@
 
 Recorded (data/exchanges.jsonl): the statuses and headers of creating, changing, disabling, deleting, building, of
 logs, test reports, artifacts, the queue, external results and of all that is missing or refused.  From Jenkins'
-sources and from what python-jenkins expects: renaming and copying; views (a changed one keeps its name, another
+sources and from what python-jenkins expects: renaming, copying and describing; views (a changed one keeps its name, another
 class answers 500); a plain build of what is already queued answers 201 with the queued item; building a disabled job
 409, one without parameters with some 500; a GET of what must be POSTed 405; ``application/xml`` of a config.xml.
 """
@@ -10,6 +10,8 @@ class answers 500); a plain build of what is already queued answers 201 with the
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from lxml import etree
 
 from tests.jenkins.builds import job_route
 from tests.jenkins.calls import Call, broken, failure, missing, page
@@ -153,6 +155,9 @@ def _item(call: Call, item: Item, rest: list[str]) -> Answer:  # noqa: PLR0911 -
             item.write(_read(lambda: stored_item(call.text, item.kind)))
             load_views(item)
             return Answer(200)
+        case ["submitDescription"]:
+            call.writes("Configure")
+            return _describe(call, item)
         case ["doDelete"]:
             call.writes("Delete")
             folder = item.parent or call.state.root
@@ -162,6 +167,17 @@ def _item(call: Call, item: Item, rest: list[str]) -> Answer:  # noqa: PLR0911 -
             call.writes("Configure")
             return _rename(call, item)
     return _container(call, item, rest) if item.kind == FOLDER else job_route(call, item, rest)
+
+
+def _describe(call: Call, item: Item) -> Answer:
+    """Whoever sets the description has Jenkins save the item."""
+    root = parse(item.xml)
+    description = root.find("description")
+    if description is None:
+        description = etree.SubElement(root, "description")
+    description.text = str(call.form.get("description", ""))
+    item.write(resaved(etree.tostring(root, encoding="unicode")))
+    return call.redirect(item.path)
 
 
 def _rename(call: Call, item: Item) -> Answer:
