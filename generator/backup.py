@@ -80,6 +80,8 @@ class Backup:
             with files.locked(self.directory / ".lock", wait=False):
                 if not try_git(["rev-parse", "--git-dir"], cwd=self.directory):
                     git(["init", "--quiet", "--initial-branch=main", self.directory])
+                for stale in (self.directory / ".git").glob("*.lock"):  # of a git that was killed with us
+                    stale.unlink()
                 exclude = Path(git(["rev-parse", "--git-path", "info/exclude"], cwd=self.directory))
                 exclude = self.directory / exclude
                 if not exclude.exists() or "/.lock" not in exclude.read_text().split():

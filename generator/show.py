@@ -40,10 +40,13 @@ def plan(made: Plan) -> Iterator[str]:
 
 
 def steps(these: Sequence[Step]) -> Iterator[str]:
+    """Each step; what differs in the same way in several is told once, below them all."""
+    alike: dict[tuple[object, ...], list[Step]] = {}
     for step in these:
-        yield f"{SIGNS[step.action]} {headline(step)}"
-        for line in render(step.differences):
-            yield f"    {line}"
+        alike.setdefault((step.action, step.differences), []).append(step)
+    for group in alike.values():
+        yield from (f"{SIGNS[step.action]} {headline(step)}" for step in group)
+        yield from (f"    {line}" for line in render(group[0].differences))
 
 
 def headline(step: Step) -> str:

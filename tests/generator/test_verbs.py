@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from generator.server import Server
 from lab.git import git
 from tests.generator.conftest import JOBS
 from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
+from tests.processes import HOUSE, wait_for
 
 LAB = {
     "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
@@ -96,6 +100,32 @@ def test_what_is_overwritten_can_be_had_back(
     code, said = call("restore", str(kept), "plain", "--yes")
     assert (code, "1 put back" in said) == (0, True)
     assert "H 4 * * *" in jenkins.config("plain")
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_killed_half_way_the_next_one_finishes(
+    call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path, writes: int
+) -> None:
+    call("apply", "--yes")
+    write(
+        JOBS.replace("make one", "make 1").replace("'true'", "'false'").replace("'.*'", "'b.*'").replace("H 3", "H 4")
+    )
+    jenkins.fault("slow", method="POST", times=FOREVER, seconds=0.05)
+    before = len(jenkins.writes())
+    argv = [sys.executable, HOUSE / "qalab.py", "apply", "--yes", "--workers", "1"]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert wait_for(lambda: len(jenkins.writes()) >= before + writes)
+    process.kill()
+    process.wait()
+    jenkins.heal()
+    (tmp_path / "state/qalab/testlab/jenkins/.git/index.lock").touch()  # at whatever git was
+    code, said = call("apply", "--yes")
+    assert code == 0, said
+    assert call("plan", "--check")[0] == 0
+    assert len(jenkins.writes()) == before + 4  # each once, and not one more
+    kept = git(["log", "--format=", "--name-only"], cwd=tmp_path / "state/qalab/testlab/jenkins").split("\n")
+    assert sorted(kept) == ["jobs/folder/jobs/build/config.xml", "jobs/plain/config.xml",
+                            "jobs/with a blank/config.xml", "views/lab.xml"]  # fmt: skip
 
 
 def test_a_saved_plan(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
