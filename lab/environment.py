@@ -50,7 +50,7 @@ def is_root() -> bool:
 
 
 def on_terminal() -> bool:
-    return sys.stdout.isatty()
+    return bool(sys.stdout) and sys.stdout.isatty()  # there is none when it was closed before we began
 
 
 def now() -> datetime:

@@ -26,8 +26,10 @@ def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
             os.fsync(stream.fileno())
         temporary.chmod(mode)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # which a full disk does not say by itself
         raise
 
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -40,9 +40,10 @@ def git(
 
     ``log`` gets the command and what it says on standard error.
     """
-    result = run(["git", *SAFE, *argv], cwd=cwd, env=NO_CONFIG | dict(env or {}), log=log, capture=True, check=False)
-    if not result:
-        raise ProgramFailed(Result(("git", *map(str, argv)), result.returncode, result.stdout))
+    try:
+        result = run(["git", *SAFE, *argv], cwd=cwd, env=NO_CONFIG | dict(env or {}), log=log, capture=True)
+    except ProgramFailed as error:
+        raise ProgramFailed(replace(error.result, argv=("git", *map(str, argv)))) from None
     return result.stdout.rstrip("\n")
 
 
@@ -126,7 +127,7 @@ class Mirror:
         with self.held() as lock:
             for stale in self.path.rglob("*.lock"):  # whoever left it is dead, or we would not hold our own lock
                 stale.unlink()
-            git(["init", "--quiet", "--bare", self.path])  # also mends one that was cut short
+            git(["init", "--quiet", "--bare", self.path], log=log)  # also mends one that was cut short
             specs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", *(f"+{ref}:{ref}" for ref in refs)]
             argv: list[Word] = [
                 "git",
@@ -135,15 +136,19 @@ class Mirror:
                 "--prune",
                 "--no-tags",
                 "--no-auto-maintenance",
+                "--",
                 self.url,
                 *specs,
             ]
             try:
                 run(argv, log=log, cwd=self.path, env=NO_CONFIG, keep=(lock,))
             except ProgramFailed as error:
-                hint = "is it there, and may this account read it? the step's log has git's own words"
-                raise InfrastructureError(f"{self.url}: cannot be fetched", hint=hint) from error
-            head = try_git(["ls-remote", "--symref", self.url, "HEAD"], cwd=self.path)
+                full = "No space left on device" in error.result.complaint
+                hint = "" if full else "is it there, and may this account read it?"
+                raise InfrastructureError(
+                    f"{self.url}: cannot be fetched: {error.result.complaint}", hint=hint
+                ) from error
+            head = try_git(["ls-remote", "--symref", "--", self.url, "HEAD"], cwd=self.path)
             if match := re.match(r"ref: (refs/heads/\S+)\tHEAD", head.stdout):
                 git(["symbolic-ref", "HEAD", match[1]], cwd=self.path)
 

@@ -14,12 +14,17 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from yaml.nodes import MappingNode, Node, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from lab.description import Lab
 from lab.errors import ConfigurationError
+from lab.git import readable
 
 Key = tuple[str | int, ...]
+# Far beyond any lab; anchors in anchors come to billions.
+MOST_ENTRIES = 200_000
+KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+LONGEST = 80
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class DescriptionError(ConfigurationError):
     """`lab.yaml` is wrong; each complaint is one line."""
 
     def __init__(self, complaints: Iterable[str]) -> None:
-        self.complaints = tuple(complaints)
+        self.complaints = tuple(map(readable, complaints))
         super().__init__("\n".join(self.complaints))
 
 
@@ -53,11 +58,11 @@ def load(path: Path) -> Lab:
     document = read_yaml(path)
     try:
         # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
-        lab = Lab.model_validate_json(json.dumps(document.data, default=str))
+        lab = Lab.model_validate_json(json.dumps(document.data, default=str, ensure_ascii=False).encode())
     except ValidationError as error:
         raise document.complaints(_complaints(error)) from None
-    except TypeError as error:  # a key that is no text, such as a date
-        raise DescriptionError([f"{path}: {error}"]) from None
+    except UnicodeEncodeError as error:  # half of a character, escaped
+        raise DescriptionError([f"{path}: is no text: {error.object[error.start]!r} stands for no character"]) from None
     if problems := dict.fromkeys(_contradictions(lab)):
         raise document.complaints(problems)
     return lab
@@ -73,29 +78,46 @@ def read_yaml(path: Path) -> Document:
         raise DescriptionError([f"{path}: cannot be read: {error}"]) from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines: dict[Key, int] = {}
-        if node is not None:
-            for key, line in _walk(node, ()):
-                if key in lines:
-                    raise DescriptionError([f"{path}:{line}: {'.'.join(map(str, key))}: is there twice"])
-                lines[key] = line
+        lines = _lines(path, node) if node else {}
         return Document(path, yaml.safe_load(text), lines)
+    except RecursionError:
+        raise DescriptionError([f"{path}: not YAML: nested too deep, or an anchor that is in itself"]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DescriptionError([f"{path}:{line}: not YAML: unacceptable character #x{error.character:04x}"]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise DescriptionError([f"{where}: not YAML: {error.problem or error.context}"]) from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # what PyYAML lets through unmarked
+    except (yaml.YAMLError, ValueError) as error:  # what PyYAML lets through unmarked
         raise DescriptionError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from None
 
 
-def _walk(node: Node, key: Key) -> Iterator[tuple[Key, int]]:
+def _lines(path: Path, root: Node) -> dict[Key, int]:
+    """The line of each key.  Raises DescriptionError for one that is there twice, or is no text."""
+    lines: dict[Key, int] = {}
+    for count, (key, node) in enumerate(_walk(root, ())):
+        line = node.start_mark.line + 1
+        if count == MOST_ENTRIES:
+            raise DescriptionError([f"{path}: has more than {MOST_ENTRIES:,} entries, those behind aliases counted"])
+        if not isinstance(key[-1], int) and node.tag not in KEY_TAGS:
+            shown = node.value if isinstance(node, ScalarNode) else "of several parts"
+            raise DescriptionError([f"{path}:{line}: the key {shown} is no text to YAML: quote it"])
+        if key in lines:
+            raise DescriptionError([f"{path}:{line}: {'.'.join(map(str, key))}: is there twice"])
+        lines[key] = line
+    return lines
+
+
+def _walk(node: Node, key: Key) -> Iterator[tuple[Key, Node]]:
+    """Every key with the node that it stands on: its own, or the item of a list."""
     if isinstance(node, MappingNode):
         for name, value in node.value:
-            yield (*key, name.value), name.start_mark.line + 1
+            yield (*key, name.value), name
             yield from _walk(value, (*key, name.value))
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
-            yield (*key, index), value.start_mark.line + 1
+            yield (*key, index), value
             yield from _walk(value, (*key, index))
 
 
@@ -110,11 +132,18 @@ def _complaints(error: ValidationError) -> Iterator[tuple[Key, str]]:
                 what = f"unknown key; {meant}known: {', '.join(known)}"
             case "missing":
                 what = f"missing; {_describe(key)}"
+            case "model_type":
+                what = f"must have keys of its own; known: {', '.join(sorted(_fields_at(key)))}"
             case _:
                 what = item["msg"].removeprefix("Value error, ")
                 if not isinstance(item["input"], dict | list):
-                    what += f"; found: {item['input']!r}"
+                    what += f"; found: {_shown(item['input'])}"
         yield tuple(part for part in key if part != "[key]"), what
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _model_at(key: Key) -> type[BaseModel] | None:

@@ -8,12 +8,13 @@ group ended when we are.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,8 @@ from lab.errors import ConfigurationError, InfrastructureError, LabError
 GRACE_SECONDS = 20.0
 SETPRIV = "/usr/bin/setpriv"  # of util-linux, which is essential
 Word = str | Path
+COMPLAINT = re.compile(r"\b(error|fatal|cannot|denied|no such|no space)\b", re.IGNORECASE)
+LONGEST = 200
 
 # Where a missing program is to be had.  Checked by `qalab doctor`, installed by `qalab setup`.
 PACKAGES = {
@@ -50,11 +53,15 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a program did: its exit status (negative: the signal that ended it) and what it printed."""
+    """What a program did: its exit status (negative: the signal that ended it) and what it printed.
+
+    ``complaint``: the line it left in the log that tells most, where it failed and was not to.
+    """
 
     argv: tuple[str, ...]
     returncode: int
     stdout: str = ""
+    complaint: str = ""
 
     def __bool__(self) -> bool:
         return self.returncode == 0
@@ -63,11 +70,11 @@ class Result:
 class ProgramFailed(InfrastructureError):
     """A program ended with a status that was not expected."""
 
-    def __init__(self, result: Result, detail: str = "") -> None:
+    def __init__(self, result: Result) -> None:
         ended = f"ended with status {result.returncode}"
         if result.returncode < 0:
             ended = f"was killed by {signal_name(-result.returncode)}"
-        super().__init__(f"{shlex.join(result.argv[:3])} {ended}{': ' + detail if detail else ''}")
+        super().__init__(f"{shlex.join(result.argv[:3])} {ended}{': ' * bool(result.complaint)}{result.complaint}")
         self.result = result
 
 
@@ -126,6 +133,7 @@ def run(  # noqa: PLR0913 - one door, each knob by name
     if log is not None:
         log.write(echo(words))
         log.flush()
+    mark = log.tell() if log is not None else 0
     sink = log.fileno() if log is not None else subprocess.DEVNULL
     process = subprocess.Popen(  # noqa: S603 - a list of words, and no shell
         # Ended with us however we end, SIGKILL included: see prctl(2), PR_SET_PDEATHSIG.
@@ -148,8 +156,18 @@ def run(  # noqa: PLR0913 - one door, each knob by name
         raise
     result = Result(tuple(words), process.returncode, (out or b"").decode("utf-8", "surrogateescape"))
     if check and not result:
-        raise ProgramFailed(result)
+        raise ProgramFailed(replace(result, complaint=_complaint(log, mark)))
     return result
+
+
+def _complaint(log: IO[str] | None, mark: int) -> str:
+    """Why a program failed, from what is in the log since ``mark``: its first complaint, else its last line."""
+    if log is None:
+        return ""
+    with Path(log.name).open("rb") as stream:
+        stream.seek(mark)
+        said = [line for line in map(str.strip, stream.read().decode("utf-8", "replace").splitlines()) if line]
+    return next(filter(COMPLAINT.search, said), said[-1] if said else "")[:LONGEST]
 
 
 def output(argv: Sequence[Word], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,10 +19,10 @@ from typing import IO, Any
 
 from lab import environment, files
 from lab.description import ComponentSettings, Lab, Series, Track
-from lab.errors import Aborted, ConfigurationError, LabError, Verdict
+from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
 from lab.git import readable
 from lab.loading import load
-from lab.records import Artifact, Native, Record, rfc3339
+from lab.records import Artifact, Native, Record, RunInfo, rfc3339
 from lab.run import Result, Word, echo, output, run
 from lab.store import Run, Store, check_known, open_run, run_at
 
@@ -62,6 +63,11 @@ class Context:
     @cached_property
     def series(self) -> Series:
         return self.lab.series[self.series_name]
+
+    @cached_property
+    def codename(self) -> str:
+        """The release's codename, as apt and a changelog entry name it."""
+        return self.series.codename or self.series_name
 
     def say(self, text: str) -> None:
         """A line of our own in the step's log."""
@@ -108,6 +114,8 @@ class Outcome:
 
 
 Action = Callable[[Context], Outcome]
+# Between the tries of a step that the lab failed; the last one is for all further ones.
+PAUSES_SECONDS = (10.0, 30.0, 90.0)
 EXIT_CODES: Mapping[Verdict, int] = {"passed": 0, "skipped": 0, "failed": 1, "error": 3, "unstable": 4, "aborted": 130}
 
 
@@ -150,7 +158,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
     log = current.log_path(name).open("w", encoding="utf-8", errors="surrogateescape")
     context = Context(lab, current, log)
     try:
-        check_known(lab, info.track, info.component)
+        check_ours(lab, info)
         outcome = action(context)
         return finish(
             outcome.verdict,
@@ -180,6 +188,14 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
     finally:
         with suppress(OSError):  # what a full disk did not take
             log.close()
+
+
+def check_ours(lab: Lab, info: RunInfo) -> None:
+    """Raises ConfigurationError for a run that this lab cannot go on with."""
+    if info.lab != lab.lab.name:
+        hint = "name its description with --lab or QALAB_LAB"
+        raise ConfigurationError(f"this is a run of the lab {info.lab}, not of {lab.lab.name}", hint=hint)
+    check_known(lab, info.track, info.component)
 
 
 def describe(current: Run, path: Path, kind: str) -> Artifact:
@@ -213,9 +229,35 @@ def main(name: str, action: Action, argv: Sequence[str] | None = None) -> int:
             shutil.rmtree(path / leftover, ignore_errors=True)
         current = open_run(path, lab, options.track, options.component, revision=options.commit)
     with current.held():
-        record = execute(name, action, lab, current)
+        record = _tried(options.tries, name, action, lab, current)
     print(f"{name}: {record.verdict}{': ' + record.message if record.message else ''}")  # noqa: T201
     return record.exit_code or 0
+
+
+def _tried(most: int, name: str, action: Action, lab: Lab, current: Run) -> Record:
+    """Run a step, and again while the lab is at fault, up to ``most`` times in all.
+
+    Not again where the step itself has tried and counted its attempts (sbuild).  The record tells how often.
+    """
+    record = execute(name, action, lab, current)
+    tries = 1
+    while tries < most and record.exit_code == InfrastructureError.exit_code and "attempts" not in record.facts:
+        pause = PAUSES_SECONDS[min(tries, len(PAUSES_SECONDS)) - 1]
+        print(f"{name}: the lab's fault: {record.message}; trying again in {pause:g} seconds", flush=True)  # noqa: T201
+        time.sleep(pause)
+        record = execute(name, action, lab, current)
+        tries += 1
+    if tries > 1:
+        said = f"{record.message} (tried {tries} times)".lstrip()
+        record = record.model_copy(update={"message": said, "facts": {**record.facts, "attempts": tries}})
+        record.write(current.record_path(name))
+    return record
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tries: 1 or more")
+    return int(text)
 
 
 def _parser(name: str) -> argparse.ArgumentParser:
@@ -224,5 +266,6 @@ def _parser(name: str) -> argparse.ArgumentParser:
     parser.add_argument("--run", default=".", help="the run directory (default: this directory)")
     parser.add_argument("--track", help="the track, when the directory is no run directory yet")
     parser.add_argument("--component", help="the component, likewise")
+    parser.add_argument("--tries", type=_count, default=1, metavar="N", help="how often, while the lab is at fault")
     parser.add_argument("--commit", default="", help="the upstream commit or ref, likewise (default: the branch's tip)")
     return parser

@@ -73,9 +73,7 @@ class Run:
         record = Record.read(path)
         if record.verdict == "running" and not self.is_held():
             record = Record.read(path)  # it may have ended well between the two looks
-            if record.verdict == "running":
-                said = "ended before it could say how it went"
-                return record.model_copy(update={"verdict": "aborted", "message": said})
+            return cut_short(record)
         return record
 
     def records(self) -> list[Record]:
@@ -161,6 +159,13 @@ class Store:
             except FileExistsError:
                 number += 1
         return open_run(path, lab, track, component, revision=revision, number=number)
+
+
+def cut_short(record: Record) -> Record:
+    """A record as it is to be read once nobody works on its step."""
+    if record.verdict != "running":
+        return record
+    return record.model_copy(update={"verdict": "aborted", "message": "ended before it could say how it went"})
 
 
 def run_at(path: Path) -> Run | None:

@@ -5,7 +5,11 @@ public half is ``archive-key.asc`` (see `scripts.reprepro`).  A version stays in
 one of the newest ``archive.keep`` of its source package and came in within ``archive.keep_days`` (its
 youngest pool file's time says when); the newest stays however old it is.
 
-Facts: ``codename``, ``path`` (the archive's root), ``added`` (False: it had all of it already).
+``results/parameters.properties`` hands the archive's state over to the next job (in Jenkins: its
+parameters): COMPONENT, COMMIT, VERSION, and ARCHIVE, the SHA-256 of the codename's InRelease.
+
+Facts: ``codename``, ``path`` (the archive's root), ``added`` (False: it had all of it already),
+``archive`` (as ARCHIVE).
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from pathlib import Path
 from debian.debian_support import Version
 
 from lab import environment, files, step
+from lab.errors import Verdict
 from lab.records import Artifact
 from lab.signing import lab_key
 from lab.step import Context, Outcome
@@ -65,6 +70,17 @@ def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes:
     return f"added; removed {removed}" if removed else "added"
 
 
+def hand_over(context: Context, archive: Archive, version: str) -> str:
+    """Write the parameters of the next job; the archive's state."""
+    state = files.sha256(archive.root / "dists" / archive.codename / "InRelease")
+    commit = context.run.info.commit
+    values = {"COMPONENT": context.component_name, "COMMIT": commit, "VERSION": version, "ARCHIVE": state}
+    # Nothing in a name, an id or a version needs escaping in the value of a Java property.
+    text = "".join(f"{name}={value}\n" for name, value in values.items())
+    files.write_atomic(context.run.results / "parameters.properties", text)
+    return state
+
+
 def action(context: Context) -> Outcome:
     source, built = context.earlier("source"), context.earlier("sbuild")
     new, codename = Tracked(context.component_name, source.version), context.track_name
@@ -78,13 +94,16 @@ def action(context: Context) -> Outcome:
         archive.open()
         present = archive.versions()
         newest = max((item.version for item in present if item.source == new.source), key=Version, default=new.version)
+        verdict: Verdict = "passed"
         if Version(newest) > Version(new.version):
-            message = f"{codename} has {new.source} {newest} and keeps it"
-            return Outcome(message, version=new.version, verdict="skipped", facts=facts)
-        if holds(archive, new, present, packages):
-            return Outcome(f"{codename} has it already", version=new.version, facts=facts)
-        message = publish(archive, present, new, changes, binaries)
-    return Outcome(message, version=new.version, facts=facts | {"added": True})
+            message, verdict = f"{codename} has {new.source} {newest} and keeps it", "skipped"
+        elif holds(archive, new, present, packages):
+            message = f"{codename} has it already"
+        else:
+            message = publish(archive, present, new, changes, binaries)
+            facts["added"] = True
+        facts["archive"] = hand_over(context, archive, new.version)
+    return Outcome(message, version=new.version, verdict=verdict, facts=facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

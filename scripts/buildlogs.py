@@ -30,11 +30,16 @@ KILLED = re.compile(
     r"|.*: internal compiler error: Killed"
     r"|dpkg-buildpackage: error: .* killed by signal "
 )
-COMPLAINT = re.compile(r".*(\b(error|Error|ERROR|FAIL|FAILED|fatal)\b|undefined reference|No such file)")
+COMPLAINT = re.compile(
+    r".*(\b(error|Error|ERROR|FAIL|FAILED|fatal)\b|undefined reference|No such file|Permission denied"
+    r"|: not found$|\*\*\* missing separator)"
+)
 MAKE = re.compile(r"make(\[\d+\])?: \*\*\* ")
 DPKG = "dpkg-buildpackage: error: "
 # Of failures that others have explained.
-SECOND_HAND = re.compile(r"(make(\[\d+\])?|dh_auto_\w+|dpkg-buildpackage): |E: ")
+SECOND_HAND = re.compile(
+    r"make(\[\d+\])?: (?!.*: (No such file|Permission denied))|(dh_auto_\w+|dpkg-buildpackage): |E: "
+)
 
 
 @dataclass(frozen=True)

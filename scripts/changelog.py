@@ -100,7 +100,7 @@ def archived(context: Context, track: str | None, commit: str = "") -> Iterator[
 
 def debian_version(context: Context, snapshot: Record, epoch: str) -> str:
     """[EPOCH:]UPSTREAM-0qalabB~SERIES1, with a B that nobody else has and that this run keeps."""
-    upstream, codename = snapshot.version, codename_of(context)
+    upstream, codename = snapshot.version, context.codename
     own = [record.version for record in context.run.records() if record.step in {"source", "sbuild", "archive"}]
     number = build_number(upstream, codename, own) - 1
     if not number:
@@ -164,10 +164,6 @@ def upstream_mirror(context: Context, commit: str) -> Mirror:
     return mirror
 
 
-def codename_of(context: Context) -> str:
-    return context.series.codename or context.series_name
-
-
 def read_changelog(context: Context, path: Path) -> tuple[str, Entry]:
     """The packaging's changelog and its newest entry.  Raises Failed when it is not the component's."""
     if not path.is_file():
@@ -200,9 +196,7 @@ def action(context: Context) -> Outcome:
         *([remark] if remark else []),
         *commit_bullets(commits, maintainer),
     ]
-    entry = debian.entry_above(
-        top, version, codename_of(context), bullets=bullets, maintainer=maintainer, date=committed
-    )
+    entry = debian.entry_above(top, version, context.codename, bullets=bullets, maintainer=maintainer, date=committed)
     files.write_atomic(path, (entry + text).encode("utf-8", "surrogateescape"))
     git(
         ["commit", "--quiet", "--message", f"Update the changelog for {version}", "debian/changelog"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -99,6 +100,9 @@ def _builds() -> Finding:
 
 def _disk(name: str, path: Path) -> Finding:
     there = next(parent for parent in (path, *path.parents) if parent.exists())
+    variable = f"XDG_{name.upper()}_HOME"
+    if not os.access(there, os.W_OK):
+        return Finding(f"disk for {name}", good=False, detail=f"{path}: may not be written", mend=f"set {variable}")
     free = shutil.disk_usage(there).free
     detail = f"{path}: {free / 2**30:.0f} GiB free"
-    return Finding(f"disk for {name}", free >= ENOUGH_BYTES, detail, f"make room, or set XDG_{name.upper()}_HOME")
+    return Finding(f"disk for {name}", free >= ENOUGH_BYTES, detail, f"make room, or set {variable}")

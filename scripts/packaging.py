@@ -168,8 +168,7 @@ def action(context: Context) -> Outcome:
     packaging = context.component.packaging
     mirror = Mirror.of(packaging.git)
     mirror.fetch(context.log)
-    codename = context.series.codename or context.series_name
-    branch, head = find_branch(mirror, packaging.branch, context.series.distribution, codename)
+    branch, head = find_branch(mirror, packaging.branch, context.series.distribution, context.codename)
     tree = clone(context, mirror, branch, head)
     testing = merge(context, tree, branch, packaging.testing) if packaging.testing else ""
     check_format(tree)

@@ -86,7 +86,10 @@ def complaint(lines: Sequence[str]) -> LabError:
         if re.match(r"No (section|priority) specified", line):
             return Failed(line, hint="debian/control is to name Section and Priority")
     telling = [line for line in lines if line.strip() and line != "There have been errors!"]
-    return InfrastructureError(f"reprepro: {telling[-1] if telling else 'failed and did not say why'}")
+    why = next(
+        (line for line in telling if re.match(r"[Ee]rror\b", line)), (telling or ["failed and did not say why"])[-1]
+    )
+    return InfrastructureError(f"reprepro: {why}")
 
 
 def sync(paths: Iterable[Path]) -> None:

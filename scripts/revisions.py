@@ -48,7 +48,7 @@ def fetch(context: Context, mirror: Mirror, revision: str) -> None:
     """Make the mirror as upstream is now, with the ref that is asked for where upstream has it."""
     refs = []
     if ODD_REF.fullmatch(revision):
-        argv = ["git", *SAFE, "ls-remote", "--exit-code", mirror.url, revision]
+        argv = ["git", *SAFE, "ls-remote", "--exit-code", "--", mirror.url, revision]
         refs = [revision] if context.sh(argv, env=NO_CONFIG, check=False) else []
     mirror.fetch(context.log, *refs)
 

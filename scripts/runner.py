@@ -6,16 +6,17 @@ Killed at any moment it can go on: a record that says ``passed`` is believed, al
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from lab import files, step
 from lab.description import Lab
-from lab.errors import ConfigurationError
+from lab.errors import ConfigurationError, InfrastructureError, LabError
 from lab.git import Mirror
 from lab.records import Record
-from lab.store import Run, Store
+from lab.store import Run, Store, cut_short
+from scripts import revisions
 from scripts.registry import STEPS
 
 
@@ -46,6 +47,8 @@ def run_phase(
     steps = current.steps
     begin = _place(steps, first) if first else len(steps)
     end = _place(steps, until) + 1 if until else len(steps)
+    if first and begin >= end:
+        raise ConfigurationError(f"nothing to do from {first} until {until}: {until} comes before it")
     last: Record | None = None
     with _turn(lab, current, listener), current.held():
         for name in steps[begin:]:  # what is to be done again must not be believed by anyone meanwhile
@@ -60,7 +63,7 @@ def run_phase(
                 last = step.execute(name, STEPS[name].action, lab, current)
             finally:
                 if record := current.record(name):
-                    listener.ended(current, record)
+                    listener.ended(current, cut_short(record))
             if not last.finished_well:
                 return last
     return last
@@ -103,25 +106,40 @@ def new_commits(lab: Lab, track: str, component: str) -> list[str]:
         mirror.fetch(log)
     tip = mirror.resolve(f"refs/heads/{upstream.branch}")
     if tip is None:
-        raise ConfigurationError(f"{upstream.git}: no branch {upstream.branch}")
+        there = revisions.few(revisions.branches(mirror))
+        raise ConfigurationError(f"{upstream.git}: no branch {upstream.branch}; branches: {there}")
     tested = [run.info.commit for run in store.runs(track, component) if run.info.commit]
     if tip in tested:
         return []
     if not tested or not mirror.is_ancestor(tested[-1], tip):
         return [tip]
-    return mirror.git("rev-list", "--reverse", "--first-parent", f"{tested[-1]}..{tip}").split()
+    # All that were tested, not the last one alone: that may have been an older one, on purpose.
+    behind = [f"^{commit}" for commit in set(tested)]
+    return mirror.git("rev-list", "--reverse", "--first-parent", "--ignore-missing", tip, *behind).split()
 
 
-def watch(lab: Lab, track: str, seconds: float, *, once: bool) -> Iterator[Run]:
+def watch(lab: Lab, track: str, seconds: float, *, once: bool, say: Callable[[str], None] = print) -> Iterator[Run]:
     """Poll upstream for ever; yield a fresh run for each new commit, in order.
 
-    With ``once``, one round.  Whoever takes a run runs it before asking for the next.
+    Whoever takes a run runs it before asking for the next.  An upstream that cannot be asked keeps
+    nobody from the others': it is said, and asked again in the next round.  With ``once`` there is one
+    round, and at its end the last such error is raised.
     """
     store = Store.of(lab)
     while True:
+        troubles: list[LabError] = []
         for component in lab.components_of(track):
-            for commit in new_commits(lab, track, component):
+            try:
+                commits = new_commits(lab, track, component)
+            except (ConfigurationError, InfrastructureError) as error:
+                troubles.append(error)
+                continue
+            for commit in commits:
                 yield store.new_run(lab, track, component, commit)
+        for trouble in troubles[: -1 if once else None]:
+            say(str(trouble))
+        if once and troubles:
+            raise troubles[-1]
         if once:
             return
         time.sleep(seconds)

@@ -137,7 +137,7 @@ def prepare(context: Context, session: Session, dsc: Path, repository: Repositor
         source / dsc.name,
         mode=session.way.mode,
         chroot=session.for_sbuild(),
-        codename=context.series.codename or context.series_name,
+        codename=context.codename,
         architecture=step.architecture(),
         build_dir=session.path / "build",
         profiles=settings.profiles,

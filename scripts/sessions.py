@@ -115,7 +115,7 @@ def find_way() -> Way:
         _need("schroot")
         return Way("schroot", "this is root, and overlayfs works", home, prefix=PRIVATE)
     if asked == "schroot":
-        raise ConfigurationError(f"QALAB_CHROOT_MODE=schroot: {lack}")
+        raise ConfigurationError(f"QALAB_CHROOT_MODE=schroot: {lack}", hint="unset it: unshare mode may do")
     return _unshare(home, lack)
 
 

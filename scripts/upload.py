@@ -89,14 +89,14 @@ def action(context: Context) -> Outcome:
         return Outcome("upload.to is not set", verdict="skipped")
     if context.earlier("archive").verdict == "skipped":
         return Outcome("what the archive does not take is not uploaded", verdict="skipped")
-    source, codename = context.earlier("source"), context.series.codename or context.series_name
+    source = context.earlier("source")
     item = next(item for item in source.artifacts if item.kind == "changes")
     changes, host = context.run.path / item.path, section(settings.to, item.sha256)
     queue = queues.queue(settings.to)
     if queue.ppa:
         check_ppa(changes, context.series.distribution)
     facts = {"to": settings.to, "uploaded": False}
-    if archive := queues.published(settings.published, settings.to, codename):
+    if archive := queues.published(settings.published, settings.to, context.codename):
         versions = archive.versions(context.component_name)
         if source.version in versions:
             return Outcome(f"{archive.url} has it", facts=facts)

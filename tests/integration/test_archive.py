@@ -76,6 +76,8 @@ def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa
     publish("1.0-1", text="Say one")
     _, work = publish("1.0-2", text="Say two")
     root = Store.of(work.lab).archive
+    # HTTP tells times in seconds, and all of this may happen in one: apt is to find a new time later.
+    os.utime(root / "dists/trunk/InRelease", (0, 0))
     with served(root) as address:
         apt = apt_for(root, f"file:{root}" if method == "file" else address, tmp_path / "apt")
         apt.get("update")
@@ -86,9 +88,6 @@ def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa
         apt.get("source", "greet")
         assert (apt.root / "greet-1.0/greet.txt").read_text() == "1.0\n"
         assert "Inst greet (1.0-2 testlab:trunk [all])" in apt.get("--simulate", "install", "greet").stdout
-        # HTTP tells times in seconds; all of this happens in one.
-        os.utime(root / "dists/trunk/InRelease", (0, 0))
-        apt.get("update")
         # A newer one follows; an older one tested later is not taken.
         publish("1.0-3")
         publish("1.0-2~1", verdict="skipped")

@@ -101,6 +101,8 @@ def test_a_terminal_is_told_from_a_file(capsys: pytest.CaptureFixture[str]) -> N
     try:
         assert subprocess.run(ask, cwd=HOUSE, stdout=theirs, check=False).returncode == 1
         assert subprocess.run(ask, cwd=HOUSE, stdout=subprocess.DEVNULL, check=False).returncode == 0
+        closed = ["sh", "-c", 'exec "$@" >&-', "sh", *ask]
+        assert subprocess.run(closed, cwd=HOUSE, stderr=subprocess.PIPE, check=True).stderr == b""
     finally:
         os.close(ours)
         os.close(theirs)

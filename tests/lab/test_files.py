@@ -56,6 +56,24 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["taken"]
 
 
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from lab import files
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+try:
+    files.write_atomic(Path(sys.argv[1]), "more than ten bytes")
+except OSError as error:
+    print(error.strerror, error.filename)
+"""
+
+
+def test_where_there_is_no_room_is_said(tmp_path: Path) -> None:
+    with python(LIMITED, tmp_path / "big") as process:
+        assert process.communicate(timeout=15)[0] == f"File too large {tmp_path}/big\n"
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
 def test_a_writer_killed_in_the_middle_leaves_old_or_new_and_never_half(tmp_path: Path) -> None:
     path = tmp_path / "there" / "file"
     files.write_atomic(path, "old")

@@ -81,7 +81,8 @@ def test_a_mirror_is_fetched_incrementally(
     assert sum(path.stat().st_size for path in new) < 10_000
     before = len(said(tmp_path))
     mirror.fetch(log)
-    assert said(tmp_path)[before:].count("\n") == 1  # the command, and nothing to tell
+    told = said(tmp_path)[before:].splitlines()
+    assert [line.split()[0] for line in told] == ["+", "+"]  # the commands (init, fetch), and nothing to tell
 
 
 def test_what_upstream_deletes_is_gone(mirror: Mirror, upstream: GitRepository, log: IO[str]) -> None:
@@ -138,16 +139,24 @@ def test_a_shallow_clone_is_refused(upstream: GitRepository, tmp_path: Path, log
 
 
 @pytest.mark.parametrize(
-    "url", ["{0}/nowhere", "file://{0}/nowhere", "{0}/plain", "http://127.0.0.1:9/x.git", "ssh://"]
+    "url, why",
+    [
+        ("{0}/nowhere", "'{0}/nowhere' does not appear to be a git repository"),
+        ("file://{0}/nowhere", "'{0}/nowhere' does not appear to be a git repository"),
+        ("{0}/plain", "'{0}/plain' does not appear to be a git repository"),
+        ("http://127.0.0.1:9/x.git", "unable to access 'http://127.0.0.1:9/x.git/': Failed to connect to 127.0.0.1"),
+        ("ssh://", "no path specified"),
+        ("--upload-pack=touch {0}/bad:x", "strange pathname '--upload-pack=touch {0}/bad:x' blocked"),
+    ],
 )
-def test_what_cannot_be_reached_gets_one_line(tmp_path: Path, log: IO[str], url: str) -> None:
+def test_what_cannot_be_reached_gets_one_line(tmp_path: Path, log: IO[str], url: str, why: str) -> None:
     (tmp_path / "plain").mkdir()
     url = url.format(tmp_path)
     with pytest.raises(InfrastructureError) as caught:
         Mirror.of(url).fetch(log)
-    hint = "is it there, and may this account read it? the step's log has git's own words"
-    assert str(caught.value) == f"{url}: cannot be fetched ({hint})"
-    assert "fatal: " in said(tmp_path)
+    assert str(caught.value).startswith(f"{url}: cannot be fetched: fatal: {why.format(tmp_path)}")
+    assert str(caught.value).endswith(" (is it there, and may this account read it?)")
+    assert not (tmp_path / "bad").exists()
 
 
 @pytest.fixture
@@ -283,8 +292,7 @@ def test_ancestors(mirror: Mirror, upstream: GitRepository, log: IO[str]) -> Non
 def test_a_failure_names_the_command(tmp_path: Path, log: IO[str]) -> None:
     with pytest.raises(ProgramFailed) as caught:
         git(["cat-file", "-p", "HEAD"], cwd=tmp_path, log=log)
-    assert str(caught.value) == "git cat-file -p ended with status 128"
-    assert "fatal: not a git repository" in said(tmp_path)
+    assert str(caught.value).startswith("git cat-file -p ended with status 128: fatal: not a git repository")
 
 
 def test_a_command_that_may_fail(upstream: GitRepository, tmp_path: Path, log: IO[str]) -> None:

@@ -30,6 +30,9 @@ components:
       stable: {build: {options: [parallel=1]}, packaging: {git: /srv/stable}}
 """
 
+# Each name ten times the one before: 10^9 in all.
+BOMB = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else 'x'] * 10)}]\n" for n in range(9))
+
 
 def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "lab.yaml"
@@ -88,11 +91,6 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         loading.load(tmp_path / "lab.yaml")
 
 
-def test_an_empty_file_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="lab"):
-        loading.load(write(tmp_path, ""))
-
-
 def test_a_component_is_seen_through_its_track(tmp_path: Path) -> None:
     lab = loading.load(write(tmp_path, GOOD))
     trunk, stable = lab.component("hello", "trunk"), lab.component("hello", "stable")
@@ -111,16 +109,22 @@ def test_the_schema_knows_every_part() -> None:
 @pytest.mark.parametrize(
     "text, said",
     [
-        ('lab: "\x00"\n', "not YAML: unacceptable character #x0000"),
+        ('lab:\n- "\x00"\n', "2: not YAML: unacceptable character #x0000"),
         ("lab: 2026-13-45\n", "not YAML: month must be in 1..12"),
-        ("a: &a [*a]\n", "not YAML: maximum recursion depth exceeded"),
-        ("[a]: b\n", "not YAML: unhashable type: 'list'"),
-        ("2026-01-01: x\n", "keys must be str, int, float, bool or None, not"),
+        ("a: &a [*a]\n", "not YAML: nested too deep, or an anchor that is in itself"),
+        (f"a: {'[' * 3000}{']' * 3000}\n", "not YAML: nested too deep"),
+        ("[a]: b\n", "1: the key of several parts is no text to YAML: quote it"),
+        ("2026-01-01: x\n", "1: the key 2026-01-01 is no text to YAML: quote it"),
+        ("tracks:\n  2026.10: x\n", "2: the key 2026.10 is no text to YAML: quote it"),  # or it would be 2026.1
+        ("~: x\n", "1: the key ~ is no text to YAML: quote it"),
+        ('lab: "\\ud800"\n', "is no text: '\\ud800' stands for no character"),
         ("lab: !!python/name:os.system\n", "1:6: not YAML: could not determine a constructor"),
         ("lab: *x\n", "1:6: not YAML: found undefined alias"),
         ("lab: x\n y: z\n", "2:3: not YAML: mapping values are not allowed here"),
-        ("- a\n- b\n", "1: lab.yaml: Input should be an object"),
-        ("3\n", "1: lab.yaml: Input should be an object"),
+        ("", "1: lab.yaml: must have keys of its own; known: archive, components"),
+        ("- a\n- b\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
+        ("3\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
+        (BOMB, "has more than 200,000 entries, those behind aliases counted"),
     ],
 )
 def test_what_is_no_description_gets_one_line(tmp_path: Path, text: str, said: str) -> None:
@@ -130,6 +134,26 @@ def test_what_is_no_description_gets_one_line(tmp_path: Path, text: str, said: s
     (complaint,) = caught.value.complaints
     assert complaint.removeprefix(f"{path}:").strip().startswith(said)
     assert "\n" not in complaint
+
+
+@pytest.mark.parametrize(
+    "old, new, complaint",
+    [
+        (
+            "  trunk: {",
+            '  "tr\\nu\\e[31mnk": {',
+            "tracks.tr u [31mnk: not a name: ",
+        ),  # shown as one line, with no colour
+        ("Q A <qa@lab.example>", "x" * 10_000, f"found: '{'x' * 79}..."),
+        ("    upstream: {git: /srv/hello}", "    upstream:", "must have keys of its own; known: branch, git"),
+    ],
+)
+def test_a_complaint_is_short_and_safe_to_show(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, GOOD.replace(old, new, 1)))
+    (said,) = str(caught.value).splitlines()
+    assert complaint in said
+    assert len(said) < 300 + len(str(tmp_path))
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:

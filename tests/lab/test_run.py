@@ -162,6 +162,22 @@ def test_the_log_has_the_command_then_all_it_said(tmp_path: Path, log: IO[str]) 
     assert logged(tmp_path) == b"+ sh -c 'echo out; echo err >&2; exit 1'\nout\nerr\nafter\n"
 
 
+@pytest.mark.parametrize(
+    "script, said",
+    [
+        ("echo working; echo 'tar: xz: Cannot exec'; echo 'tar: exiting now'; exit 2", "tar: xz: Cannot exec"),
+        ("echo 'E: no luck' >&2; echo; exit 1", "E: no luck"),
+        ("printf 'caf\\351'; exit 1", "caf\ufffd"),
+        (f"echo {'x' * 300}; exit 1", "x" * 200),
+    ],
+)
+def test_why_a_program_failed_is_said(log: IO[str], script: str, said: str) -> None:
+    run(["echo", "fatal: of another program"], log=log)
+    with pytest.raises(ProgramFailed) as caught:
+        run(["sh", "-euc", script], log=log)
+    assert str(caught.value).partition(" ended with status ")[2][3:] == said
+
+
 def test_captured_output_is_not_logged_and_errors_are(tmp_path: Path, log: IO[str]) -> None:
     assert run(["sh", "-c", "echo out; echo err >&2"], log=log, capture=True).stdout == "out\n"
     assert logged(tmp_path).splitlines()[1:] == [b"err"]

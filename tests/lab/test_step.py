@@ -231,6 +231,10 @@ def test_a_full_disk_does_not_hide_the_packages_fault(at: Bench) -> None:
     [
         ({"track": "old"}, "no track old; known: trunk"),
         ({"component": "gone"}, "no component gone in trunk; known: greet"),
+        (
+            {"lab": "other"},
+            "this is a run of the lab other, not of testlab (name its description with --lab or QALAB_LAB)",
+        ),
     ],
 )
 def test_a_run_that_the_lab_no_longer_has_is_refused(at: Bench, change: dict[str, str], said: str) -> None:
@@ -244,6 +248,7 @@ def test_an_action_sees_its_place(lab_factory: Callable[..., Lab], bench: Callab
 
     def action(context: Context) -> Outcome:
         assert (context.track_name, context.component_name, context.series_name) == ("trunk", "greet", "bookworm")
+        assert context.codename == "bookworm"
         assert context.track == context.lab.tracks["trunk"]
         assert context.series == context.lab.series["bookworm"]
         assert (context.component.upstream.git, context.component.upstream.branch) == ("/srv/up", "main")
@@ -354,6 +359,58 @@ def test_alone_where_another_works(at: Bench, tmp_path: Path) -> None:
         code, said = alone("--lab", tmp_path / "lab.yaml", "--run", at.run.path, cwd=tmp_path)
     assert (code, said) == (3, f"{at.run.path}: another process works on this run\n")
     assert at.run.record("snapshot") is None
+
+
+@pytest.mark.parametrize(
+    "faults, asked, tries, code",
+    [
+        ([3, 3, 0], "3", 3, 0),
+        ([3, 0], "1", 1, 3),
+        ([3, 3, 3, 3, 3, 3], "6", 6, 3),  # more than there are pauses
+        ([3, 1], "5", 2, 1),
+        ([2, 0], "5", 1, 2),
+        ([0], "5", 1, 0),
+    ],
+)
+def test_while_the_lab_is_at_fault_it_is_tried_again(
+    at: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *,
+    faults: list[int], asked: str, tries: int, code: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(step, "PAUSES_SECONDS", (0.01, 0.02))
+    errors = {1: Failed("broken"), 2: ConfigurationError("wrong"), 3: InfrastructureError("mirror is gone")}
+    left = iter(faults)
+
+    def action(context: Context) -> Outcome:
+        if fault := next(left):
+            raise errors[fault]
+        return Outcome("done", facts={"count": 3})
+
+    argv = ["--lab", str(tmp_path / "lab.yaml"), "--run", str(at.run.path), "--tries", asked]
+    assert step.main("snapshot", action, argv) == code
+    record = Record.read(at.run.record_path("snapshot"))
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:-1] == [
+        f"snapshot: the lab's fault: mirror is gone; trying again in {0.01 if number == 1 else 0.02:g} seconds"
+        for number in range(1, tries)
+    ]
+    assert printed[-1].endswith(f" (tried {tries} times)") == (tries > 1)
+    assert printed[-1] == f"snapshot: {record.verdict}: {record.message}"
+    assert record.facts == ({"count": 3} if code == 0 else {}) | ({"attempts": tries} if tries > 1 else {})
+
+
+def test_a_step_that_tries_by_itself_is_not_tried_again(at: Bench, tmp_path: Path) -> None:
+    argv = ["--lab", str(tmp_path / "lab.yaml"), "--run", str(at.run.path), "--tries", "9"]
+    tried = Outcome("mirror is gone (tried 3 times)", verdict="error", facts={"attempts": 3})
+    assert step.main("snapshot", lambda _: tried, argv) == 3
+    assert Record.read(at.run.record_path("snapshot")).message == tried.message
+
+
+@pytest.mark.parametrize("tries", ["0", "-1", "many", "1.5"])
+def test_an_odd_number_of_tries_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], tries: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        step.main("snapshot", lambda _: Outcome(), [f"--tries={tries}"])
+    assert caught.value.code == 2
+    assert f"'{tries}' is not a number of tries: 1 or more" in capsys.readouterr().err
 
 
 def test_main_is_its_own_caller(at: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

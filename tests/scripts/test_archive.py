@@ -87,7 +87,10 @@ def assert_whole(root: Path) -> None:
 def test_a_version_is_added_once(publish):
     record, work = publish("1.0-1")
     root = Store.of(work.lab).archive
-    assert record.facts == {"codename": "trunk", "path": str(root), "added": True}
+    state = files.sha256(root / "dists/trunk/InRelease")
+    assert record.facts == {"codename": "trunk", "path": str(root), "added": True, "archive": state}
+    parameters = work.run.results / "parameters.properties"
+    assert parameters.read_text() == f"COMPONENT=greet\nCOMMIT={'0' * 40}\nVERSION=1.0-1\nARCHIVE={state}\n"
     assert record.version == "1.0-1"
     release = Release((root / "dists/trunk/Release").read_text())
     assert (release["Origin"], release["Label"], release["Suite"], release["Codename"]) == (
@@ -121,6 +124,9 @@ def test_an_older_version_is_skipped(publish):
     publish("1.0-2")
     record, work = publish("1.0-1", verdict="skipped")
     assert record.message == "trunk has greet 1.0-2 and keeps it"
+    state = files.sha256(Store.of(work.lab).archive / "dists/trunk/InRelease")
+    assert record.facts["archive"] == state
+    assert f"\nVERSION=1.0-1\nARCHIVE={state}\n" in (work.run.results / "parameters.properties").read_text()
     assert listed(Store.of(work.lab).archive) == ["greet 1.0-2"]
 
 

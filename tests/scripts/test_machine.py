@@ -67,6 +67,16 @@ def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monk
     assert found["disk for state"].good
 
 
+def test_a_place_that_may_not_be_written_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # where not even root may
+    monkeypatch.setattr(machine.os, "access", lambda path, _: not str(path).startswith("/proc"))
+    found = {finding.what: finding for finding in machine.doctor(None)}
+    assert found["disk for state"] == machine.Finding(
+        "disk for state", good=False, detail="/proc/nowhere/qalab: may not be written", mend="set XDG_STATE_HOME"
+    )
+    assert found["disk for cache"].good
+
+
 def test_setup_has_nothing_to_do_here() -> None:
     said: list[str] = []
     machine.setup(said.append, io.StringIO())

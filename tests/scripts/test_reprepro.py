@@ -70,6 +70,9 @@ def test_dumptracks():
         (["No section specified for 'greet_1.dsc' in 'out/x.changes'!", "There have been errors!"], Failed, "greet_1.dsc"),
         (["Error 28 writing to 'pool/x': No space left on device", "There have been errors!"], InfrastructureError,
          "reprepro: Error 28 writing to 'pool/x': No space left on device"),
+        (["Error 28 creating x.deb: No space left on device", "Deleting files just added to the pool but not used.",
+          "(to avoid use --keepunusednewfiles next time)"],
+         InfrastructureError, "reprepro: Error 28 creating x.deb: No space left on device"),
         ([], InfrastructureError, "reprepro: failed and did not say why"),
     ],
 )  # fmt: skip

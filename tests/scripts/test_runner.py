@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -76,11 +78,38 @@ def test_a_step_that_fails_ends_the_phase(lab: Lab, upstream: GitRepository) -> 
     assert current.verdict == "error"
 
 
+def test_where_even_the_record_finds_no_room_the_step_is_told_aborted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current, heard, write = Store.of(lab).new_run(lab, "trunk", "greet"), Heard(), Record.write
+
+    def full(self: Record, path: Path) -> None:
+        if self.verdict != "running":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(self, path)
+
+    monkeypatch.setattr(Record, "write", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        runner.run_phase(lab, current, heard)
+    assert heard.events == ["start snapshot", "aborted snapshot"]
+    monkeypatch.undo()
+    runner.run_phase(lab, current, heard, until="snapshot")
+    assert heard.events[2:] == ["start snapshot", "passed snapshot"]
+
+
 def test_an_unknown_step_is_refused_before_anything_is_done(lab: Lab) -> None:
     current = Store.of(lab).new_run(lab, "trunk", "greet")
     with pytest.raises(ConfigurationError, match="no step lunch in this phase; known: snapshot, packaging"):
         runner.run_phase(lab, current, Heard(), until="lunch")
     assert current.records() == []
+
+
+def test_to_end_before_the_beginning_is_refused(lab: Lab) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet")
+    runner.run_phase(lab, current, Heard(), until="packaging")
+    with pytest.raises(ConfigurationError, match="from packaging until snapshot: snapshot comes before it"):
+        runner.run_phase(lab, current, Heard(), first="packaging", until="snapshot")
+    assert [record.step for record in current.records()] == ["snapshot", "packaging"]
 
 
 def test_a_run_is_worked_on_by_one(lab: Lab) -> None:
@@ -109,7 +138,7 @@ def test_the_newest_unfinished_run_is_found(lab: Lab) -> None:
     assert found.path == runs[-1].path
 
 
-@pytest.mark.parametrize("case", ["first time", "nothing new", "two new", "merge", "rewritten"])
+@pytest.mark.parametrize("case", ["first time", "nothing new", "two new", "merge", "rewritten", "an older one again"])
 def test_new_commits(lab: Lab, upstream: GitRepository, case: str, tmp_path: Path) -> None:
     tested = upstream.heads[-1]
     if case != "first time":
@@ -128,6 +157,12 @@ def test_new_commits(lab: Lab, upstream: GitRepository, case: str, tmp_path: Pat
             one = upstream.commit("On main", {"main.txt": "x\n"})
             upstream.git("-c", "user.name=A", "-c", "user.email=a@b.example", "merge", "--quiet", "--no-edit", "side")
             expected = [one, upstream.git("rev-parse", "HEAD")]
+        case "an older one again":
+            upstream.commit("Tested")
+            for commit in (upstream.heads[-1], tested):
+                run = Store.of(lab).new_run(lab, "trunk", "greet")
+                run.write_info(run.info.model_copy(update={"commit": commit}))
+            expected = [upstream.commit("New")]
         case "rewritten":
             upstream.git("checkout", "--quiet", "--orphan", "other")
             upstream.commit("Start over", {"greet.txt": "bye\n"})
@@ -135,6 +170,32 @@ def test_new_commits(lab: Lab, upstream: GitRepository, case: str, tmp_path: Pat
             upstream.git("branch", "--force", "main", "other")
             expected = [upstream.heads[-1]]
     assert runner.new_commits(lab, "trunk", "greet") == expected
+
+
+def test_a_branch_that_is_gone_is_named_with_those_there_are(lab: Lab, upstream: GitRepository) -> None:
+    upstream.git("branch", "--move", "main", "trunk")
+    with pytest.raises(ConfigurationError, match=r"upstream: no branch main; branches: trunk$"):
+        runner.new_commits(lab, "trunk", "greet")
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_watch_goes_on_past_an_upstream_that_is_not_there(
+    lab_factory: Callable[..., Lab], upstream: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *,
+    once: bool,
+) -> None:  # fmt: skip
+    gone = {"upstream": {"git": str(tmp_path / "gone")}, "packaging": {"git": "/nowhere"}}
+    lab = lab_factory(upstream=upstream.path, lab={"components": {"aa": gone, "zz": gone}})
+    said: list[str] = []
+    monkeypatch.setattr(runner.time, "sleep", lambda _: upstream.commit("Next"))
+    runs = runner.watch(lab, "trunk", 9, once=once, say=said.append)
+    assert next(runs).id == "trunk/greet/1"
+    if once:
+        with pytest.raises(InfrastructureError, match="gone: cannot be fetched"):
+            next(runs)
+    else:
+        run = next(runs)  # of the next round
+        assert (run.id, run.info.revision) == ("trunk/greet/2", upstream.heads[-1])
+    assert [line.partition(": ")[0] for line in said] == [str(tmp_path / "gone")] * (1 if once else 2)
 
 
 def test_watch_makes_a_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
