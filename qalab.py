@@ -15,11 +15,12 @@ import click
 from rich.console import Console
 
 from lab import environment, loading
+from lab import step as steps
 from lab.description import Lab
 from lab.errors import Aborted, ConfigurationError, LabError
 from lab.records import Record
 from lab.step import EXIT_CODES
-from lab.store import Run, Store, check_known
+from lab.store import Run, Store, check_known, phase_steps, run_at
 from reports import junit, status
 from reports.progress import Progress
 from scripts import demo, machine, registry, runner
@@ -33,7 +34,7 @@ lab_option = click.option(
     envvar="QALAB_LAB",
     default="lab.yaml",
     show_default=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),  # what is wrong with it, `loading` says
     help="The lab's description.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -94,7 +95,11 @@ def schema() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def step(name: str, arguments: tuple[str, ...]) -> None:
     """Run one step in a run directory, as a Jenkins job does (see: qalab step NAME --help)."""
-    sys.exit(registry.STEPS[name].main(arguments))
+    code = registry.STEPS[name].main(arguments)
+    # After each, because Jenkins goes on with none behind one that fails.
+    if current := run_at(steps.directory(name, arguments)):
+        junit.write(current)
+    sys.exit(code)
 
 
 @cli.command()
@@ -119,12 +124,19 @@ def run(
     until: str | None,
 ) -> None:
     """Run the build phase of COMPONENT in TRACK, step by step, as Jenkins will."""
+    if run_name and (track or commit or resume):
+        raise click.UsageError(
+            "--run names all there is to name: TRACK, COMPONENT, --commit and --resume do not go with it"
+        )
+    if (resume or first) and commit:
+        raise click.UsageError("--commit starts a run, and neither --resume nor --from does")
     lab = loading.load(lab_file)
+    runner.span(phase_steps("build"), first, until)
     if track:
         check_known(lab, track, component)
     store = Store.of(lab)
     if run_name:
-        current = status.find(run_name)
+        current = status.find(run_name, lab.lab.name)
     elif resume:
         found = runner.unfinished(store, track, component)
         if found is None:
@@ -152,7 +164,7 @@ def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
     """Poll upstream and test every new commit of TRACK, in order."""
     lab = loading.load(lab_file)
     check_known(lab, track)
-    codes = [run_and_report(lab, current) for current in runner.watch(lab, track, interval, once=once)]
+    codes = [run_and_report(lab, current) for current in runner.watch(lab, track, interval, once=once, say=out.print)]
     if not codes:
         out.print(f"{track}: nothing new upstream")
     sys.exit(max(codes, default=0))
@@ -165,10 +177,15 @@ def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
 def status_verb(track: str | None, component: str | None, as_json: bool) -> None:
     """List the runs on this machine, oldest first."""
     runs = status.all_runs(track, component)
+    for complaint in status.unreadable():
+        complain(complaint, 0)
     if as_json:
         click.echo(status.runs_json(runs))
     elif runs:
         out.print(status.runs_table(runs))
+    elif track or component:
+        known = ", ".join(dict.fromkeys(f"{run.info.track}/{run.info.component}" for run in status.all_runs()))
+        raise ConfigurationError(f"no runs of {track or '*'}/{component or '*'}; there are some of: {known or 'none'}")
     else:
         out.print("no runs yet: try ./qalab demo")
 
@@ -241,8 +258,8 @@ def run_and_report(lab: Lab, current: Run, *, first: str | None = None, until: s
     finally:
         junit.write(current)
     verdict = current.verdict
-    if verdict == "aborted" and ended and ended.finished_well:
-        out.print(f"{current.id}: stopped after {ended.step} as asked; go on with: qalab run --run {current.id}")
+    if verdict == "aborted" and (ended is None or ended.finished_well):  # None: all of it was done before
+        out.print(f"{current.id}: stopped after {until} as asked; go on with: qalab run --run {current.id}")
         return 0
     out.print(f"{current.id}:", status.verdict_text(verdict), current.path)
     # A step's own code tells usage and configuration from the lab's faults.

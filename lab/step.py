@@ -234,6 +234,11 @@ def main(name: str, action: Action, argv: Sequence[str] | None = None) -> int:
     return record.exit_code or 0
 
 
+def directory(name: str, argv: Sequence[str]) -> Path:
+    """The run directory that a call of `main` is about."""
+    return Path(_parser(name).parse_args(argv).run).resolve()
+
+
 def _tried(most: int, name: str, action: Action, lab: Lab, current: Run) -> Record:
     """Run a step, and again while the lab is at fault, up to ``most`` times in all.
 

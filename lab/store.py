@@ -70,11 +70,29 @@ class Run:
         path = self.record_path(step)
         if not path.exists():
             return None
-        record = Record.read(path)
+        record = self._read(step, path)
         if record.verdict == "running" and not self.is_held():
-            record = Record.read(path)  # it may have ended well between the two looks
-            return cut_short(record)
+            return cut_short(self._read(step, path))  # it may have ended well between the two looks
         return record
+
+    def _read(self, step: str, path: Path) -> Record:
+        """A record; one that cannot be read (torn by a failing disk, of a newer release) counts as an error."""
+        try:
+            return Record.read(path)
+        except ConfigurationError as error:
+            info = self.info
+            return Record(
+                step=step,
+                component=info.component,
+                track=info.track,
+                series=info.series,
+                architecture="",
+                verdict="error",
+                started=info.started,
+                exit_code=InfrastructureError.exit_code,
+                message=str(error),
+                log=str(self.log_path(step).relative_to(self.path)),
+            )
 
     def records(self) -> list[Record]:
         """The records there are, in the order of the steps."""
@@ -140,8 +158,15 @@ class Store:
         return self.root / "locks" / ("+".join(names) + ".lock")
 
     def runs(self, track: str | None = None, component: str | None = None) -> list[Run]:
-        """Runs by track, component and number, oldest first."""
-        found = (self.root / "runs").glob(f"{track or '*'}/{component or '*'}/*/run.json")
+        """Runs by track, component and number, oldest first; without those that `unreadable` tells of."""
+        return [run for run in self._runs(track or "*", component or "*") if not _complaint(run)]
+
+    def unreadable(self) -> list[str]:
+        """A line for each run whose run.json cannot be read."""
+        return [complaint for run in self._runs("*", "*") if (complaint := _complaint(run))]
+
+    def _runs(self, track: str, component: str) -> list[Run]:
+        found = (self.root / "runs").glob(f"{track}/{component}/*/run.json")
         paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not somebody's copy of one
         return [Run(path) for path in sorted(paths, key=lambda path: (path.parts[:-1], int(path.name)))]
 
@@ -166,6 +191,14 @@ def cut_short(record: Record) -> Record:
     if record.verdict != "running":
         return record
     return record.model_copy(update={"verdict": "aborted", "message": "ended before it could say how it went"})
+
+
+def _complaint(run: Run) -> str:
+    try:
+        run.info  # noqa: B018 - asking is what reads it
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 def run_at(path: Path) -> Run | None:

@@ -45,10 +45,19 @@ def all_runs(track: str | None = None, component: str | None = None) -> list[Run
     return sorted(found, key=lambda run: run.info.started)
 
 
-def find(name: str) -> Run:
-    """A run by TRACK/COMPONENT/NUMBER, LAB/TRACK/COMPONENT/NUMBER, or path.  Raises ConfigurationError."""
+def unreadable() -> list[str]:
+    """A line for each run of this machine that cannot be read."""
+    return [complaint for store in stores() for complaint in store.unreadable()]
+
+
+def find(name: str, lab: str = "") -> Run:
+    """A run by TRACK/COMPONENT/NUMBER, LAB/TRACK/COMPONENT/NUMBER, or path.  Raises ConfigurationError.
+
+    Where several labs have one of that name, it is ``lab``'s.
+    """
     wanted = name.strip("/")
     found = [run for run in all_runs() if wanted in {run.id, f"{run.info.lab}/{run.id}"}]
+    found = [run for run in found if run.info.lab == lab] or found
     if len(found) > 1:
         choice = ", ".join(f"{run.info.lab}/{run.id}" for run in found)
         raise ConfigurationError(f"{name}: there are several; say which: {choice}")

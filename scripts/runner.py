@@ -45,10 +45,7 @@ def run_phase(
     Raises ConfigurationError for a step the phase does not have, Aborted when interrupted.
     """
     steps = current.steps
-    begin = _place(steps, first) if first else len(steps)
-    end = _place(steps, until) + 1 if until else len(steps)
-    if first and begin >= end:
-        raise ConfigurationError(f"nothing to do from {first} until {until}: {until} comes before it")
+    begin, end = span(steps, first, until)
     last: Record | None = None
     with _turn(lab, current, listener), current.held():
         for name in steps[begin:]:  # what is to be done again must not be believed by anyone meanwhile
@@ -67,6 +64,18 @@ def run_phase(
             if not last.finished_well:
                 return last
     return last
+
+
+def span(steps: tuple[str, ...], first: str | None, until: str | None) -> tuple[int, int]:
+    """From which step on all is done again (behind the last one: from none), and behind which it ends.
+
+    Raises ConfigurationError for steps that there are not, or in the wrong order.
+    """
+    begin = _place(steps, first) if first else len(steps)
+    end = _place(steps, until) + 1 if until else len(steps)
+    if first and begin >= end:
+        raise ConfigurationError(f"nothing to do from {first} until {until}: {until} comes before it")
+    return begin, end
 
 
 def _place(steps: tuple[str, ...], name: str) -> int:

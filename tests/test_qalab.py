@@ -72,6 +72,36 @@ def test_a_step_alone_in_a_plain_directory(small_lab: Callable[..., Path], tmp_p
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("snapshot: passed")
     assert list((workspace / "out").glob("greet_1.0+git20260103.1.*.orig.tar.xz"))
+    assert (workspace / "results/junit.xml").read_bytes().count(b"<testcase") == 1
+
+
+def test_a_run_that_cannot_be_read_is_told_and_holds_up_nothing(small_lab: Callable[..., Path]) -> None:
+    lab = small_lab()
+    for _ in range(2):
+        assert qalab("run", "trunk", "greet", "--lab", lab, "--until", "snapshot").returncode == 0
+    first, second = (Path(run["path"]) for run in json.loads(qalab("status", "--json").stdout))
+    (first / "run.json").write_text('{"schema": 2}')
+    (second / "results/01-snapshot.json").write_text('{"schema": 9, "new": "field"}')
+    done = qalab("status", "--json")
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith(f"qalab: {first}/run.json: ")
+    (told,) = json.loads(done.stdout)
+    assert (told["id"], told["verdict"], "expected schema 1" in told["message"]) == ("trunk/greet/2", "error", True)
+    again = qalab("run", "--run", "trunk/greet/2", "--lab", lab, "--until", "snapshot")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "(kept)" not in again.stdout
+    assert qalab("run", "trunk", "greet", "--lab", lab, "--until", "snapshot").returncode == 0
+
+
+def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+    lab = small_lab()
+    other = tmp_path / "other.yaml"
+    other.write_text(lab.read_text().replace("name: testlab", "name: otherlab"))
+    for file in (lab, other):
+        assert qalab("run", "trunk", "greet", "--lab", file, "--until", "snapshot").returncode == 0
+    assert "there are several; say which" in qalab("show", "trunk/greet/1").stderr
+    done = qalab("run", "--run", "trunk/greet/1", "--lab", other, "--until", "snapshot")
+    assert (done.returncode, "snapshot" in done.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +116,10 @@ def test_a_step_alone_in_a_plain_directory(small_lab: Callable[..., Path], tmp_p
             "qalab: no step lunch in this phase; known: snapshot, packaging",
         ),
         (["run", "trunk", "greet", "--from", "sbuild"], 2, "no run of greet in trunk yet"),
+        (["run", "trunk", "greet", "--run", "x"], 2, "--run names all there is to name"),
+        (["run", "--resume", "--commit", "x"], 2, "--commit starts a run"),
+        (["status", "--track", "old"], 2, "qalab: no runs of old/*; there are some of: none"),
+        (["status", "--lab", "x"], 2, "No such option"),
         (["run", "--run", "trunk/greet/9"], 2, "qalab: no run trunk/greet/9; the last ones: none yet"),
         (["show", "nothing"], 2, "qalab: no run nothing; the last ones: none yet"),
         (["watch", "old"], 2, "qalab: no track old; known: trunk"),
@@ -99,6 +133,7 @@ def test_usage(small_lab: Callable[..., Path], tmp_path: Path, argv: list[str], 
     done = qalab(*argv, cwd=tmp_path)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert said in done.stderr
+    assert not (tmp_path / "state/qalab/testlab/runs").exists()  # what cannot be leaves nothing
 
 
 @pytest.mark.parametrize(

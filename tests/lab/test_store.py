@@ -239,13 +239,23 @@ def test_the_version_is_the_newest_named(lab: Lab, store: Store) -> None:
     assert run.info.commit == "a" * 40
 
 
-def test_a_record_of_a_newer_schema_gets_one_clear_line(lab: Lab, store: Store) -> None:
+def test_a_record_of_a_newer_schema_is_an_error_with_one_clear_line(lab: Lab, store: Store) -> None:
     run = left(store.new_run(lab, "trunk", "greet"), FIRST)
     path = run.record_path("packaging")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 2, "novelty": {}}))
-    with pytest.raises(ConfigurationError) as caught:
-        assert run.verdict
-    assert str(caught.value) == f"{path}: schema: Input should be 1; expected schema 1"
+    assert run.verdict == "error"
+    record = run.record("packaging")
+    assert record is not None
+    assert record.message == f"{path}: schema: Input should be 1; expected schema 1"
+    assert not record.finished_well
+
+
+def test_a_run_that_cannot_be_read_is_left_out_and_told(lab: Lab, store: Store) -> None:
+    good, torn = (store.new_run(lab, "trunk", "greet") for _ in range(2))
+    (torn.path / "run.json").write_text("{")
+    assert store.runs() == [good]
+    assert [line.partition(": ")[0] for line in store.unreadable()] == [f"{torn.path}/run.json"]
+    assert store.new_run(lab, "trunk", "greet").info.number == 3
 
 
 def test_where_a_lab_keeps_things(store: Store, tmp_path: Path) -> None:
