@@ -155,9 +155,9 @@ def plan_verb(
     """
     made = place(**options).plan(renames, quick=quick)
     if output:
-        made.write(output)
+        made.save(output)
     if as_json:
-        click.echo(made.model_dump_json(indent=2, by_alias=True))
+        click.echo(made.as_json())
     else:
         tell(show.plan(made))
     sys.exit(1 if check and not made.empty else 0)
