@@ -64,9 +64,9 @@ def generate_verb(lab_file: Path, *, check: bool) -> None:
 @path_argument
 @click.option("--lab", "lab_file", envvar="QALAB_LAB", default="lab.yaml", type=click.Path(path_type=Path))
 def check_verb(path: Path | None, lab_file: Path) -> None:
-    """Validate lab.yaml and the jobs, without a Jenkins.
+    """Validate lab.yaml and the jobs.
 
-    PATH: a directory of any Jenkins Job Builder YAML to look at instead.
+    Without a Jenkins.  PATH: a directory of any Jenkins Job Builder YAML to look at instead.
     """
     complaints: list[str] = []
     if path is None:
@@ -98,7 +98,9 @@ def check_verb(path: Path | None, lab_file: Path) -> None:
 def plan_verb(
     *, renames: Sequence[str], quick: bool, check: bool, output: Path | None, as_json: bool, **options: Any
 ) -> None:
-    """Say what would be created, changed, renamed and deleted on the Jenkins, and what was edited there by hand.
+    """Say what would be done on the Jenkins.
+
+    What would be created, changed, renamed and deleted, and what was edited there by hand.
 
     PATH: a file or directory of Jenkins Job Builder YAML; default: jobs/ beside lab.yaml.
     """
@@ -119,7 +121,9 @@ def plan_verb(
 @yes_option
 @workers_option
 def apply_verb(*, path: Path | None, renames: Sequence[str], yes: bool, workers: int, **options: Any) -> None:
-    """Show the plan, ask, and carry it out; what is described no more stays (see: qalab prune).
+    """Show the plan, ask, and carry it out.
+
+    What is described no more stays (see: qalab prune).
 
     PATH: JJB YAML as for plan, or a plan that was saved, PLAN.json; a stale one is refused.
     """
@@ -142,7 +146,9 @@ def apply_verb(*, path: Path | None, renames: Sequence[str], yes: bool, workers:
 @workers_option
 @click.option("--max-delete", default=MAX_DELETE, show_default=True, help="Refuse to delete more than that.")
 def prune_verb(*, renames: Sequence[str], yes: bool, workers: int, max_delete: int, **options: Any) -> None:
-    """Delete the jobs and views of this lab that are described no more; nobody else's are touched.
+    """Delete what is described no more.
+
+    Jobs and views of this lab; nobody else's are touched.
 
     What is only renamed is renamed.  Each config.xml is kept; builds are not.
     """
@@ -162,7 +168,10 @@ def prune_verb(*, renames: Sequence[str], yes: bool, workers: int, max_delete: i
 @click.option("--check", is_flag=True, help="Fail when there is any.")
 @json_option
 def drift_verb(*, check: bool, as_json: bool, **options: Any) -> None:
-    """Show what was edited by hand on the Jenkins since the lab applied it."""
+    """Show what was edited by hand.
+
+    On the Jenkins, since the lab applied it.
+    """
     edited = [step for step in place(**options).plan().steps if step.edited]
     if as_json:
         click.echo(show.steps_json(edited))
@@ -177,7 +186,10 @@ def drift_verb(*, check: bool, as_json: bool, **options: Any) -> None:
 @click.option("--from", "previous", metavar="LAB", help="Take it over from this lab.")
 @where
 def adopt_verb(*, names: Sequence[str], previous: str | None, **options: Any) -> None:
-    """Take jobs or views that are there under management; but for the mark in the description, nothing changes."""
+    """Take jobs that are there under management.
+
+    But for the mark in the description, nothing of them changes.
+    """
     at = place(**options)
     for key in adopt(at.server, at.owner, at.items, names, previous):
         out.print(f"{key}: is {at.owner}'s now; qalab plan says what would change")
@@ -187,7 +199,10 @@ def adopt_verb(*, names: Sequence[str], previous: str | None, **options: Any) ->
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @where
 def backup_verb(*, directory: Path, **options: Any) -> None:
-    """Save all jobs, folders, views and the list of plugins to a git repository."""
+    """Save the Jenkins to a git repository.
+
+    All jobs, folders and views, byte for byte, and the list of plugins.
+    """
     at = place(path=None, **options)
     saved = backup.save(at.server, Backup(directory.resolve(), at.author))
     what = f"{saved.items} items, {saved.changed} changed, {saved.removed} removed"
@@ -200,7 +215,10 @@ def backup_verb(*, directory: Path, **options: Any) -> None:
 @yes_option
 @where
 def restore_verb(*, directory: Path, names: Sequence[str], yes: bool, **options: Any) -> None:
-    """Put all of a backup, or the items named, back; each is compared after."""
+    """Put a backup, or parts of it, back.
+
+    Each item is compared after.
+    """
     at = place(path=None, **options)
     from_there = Backup(directory.resolve(), at.author)
     confirm(f"put {', '.join(names) or 'everything'} of {directory} back into {at.server.url}", yes=yes)
