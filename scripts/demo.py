@@ -102,10 +102,12 @@ def run(
     say: Callable[[str], None],
     run_phase: Callable[[Lab, Run], int],
     show: Callable[[Sequence[Run]], None],
+    publish: Callable[[Lab, Path], Path],
 ) -> int:
-    """Run a demo from the source package to the installed program; the exit code.
+    """Run a demo from the source package to the installed program and the page of its builds; the exit code.
 
-    ``run_phase`` runs a phase and returns its exit code; ``show`` shows finished runs.
+    ``run_phase`` runs a phase and returns its exit code; ``show`` shows finished runs; ``publish`` puts
+    those of a lab, whose description is a file, on its site, and returns the home page.
     """
     home = environment.state_home() / f"demo-{demo.component}"
     shutil.rmtree(home, ignore_errors=True)
@@ -113,7 +115,8 @@ def run(
     with (home / "demo.log").open("w", encoding="utf-8") as log:
         say(f"importing the source package {demo.component} of Debian {SERIES}")
         tips = make_repositories(demo, home, log)
-        lab = loading.load(write_lab(demo, home))
+        description = write_lab(demo, home)
+        lab = loading.load(description)
         store = Store.of(lab)
         for tip in tips:
             code = run_phase(lab, store.new_run(lab, TRACK, demo.component, tip))
@@ -126,9 +129,12 @@ def run(
         say(f"it should have printed: {demo.prints}")
         return 1
     show(store.runs())
-    say(f"the lab's description  {home / 'lab.yaml'}")
+    page = publish(lab, description)
+    say(f"the lab's description  {description}")
     say(f"the package archive    {store.archive}")
     say(f"the runs               {store.root / 'runs'}")
+    say(f"the site               {page}")
+    say(f"                       ./qalab site serve --lab {description}")
     say("look around with       ./qalab status; ./qalab show RUN; ./qalab log RUN STEP")
     return 0
 
@@ -146,6 +152,7 @@ def write_lab(demo: Demo, home: Path) -> Path:
         "series": {SERIES: {}},
         "tracks": {TRACK: {"series": SERIES, "branch": "main"}},
         "components": {demo.component: component},
+        "publish": {"jobs": ["*"]},
     }
     path = home / "lab.yaml"
     path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
