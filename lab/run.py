@@ -46,6 +46,7 @@ PACKAGES = {
     "sbuild": "sbuild",
     "schroot": "schroot",
     "sftp": "openssh-client",
+    "ssh": "openssh-client",
     "xz": "xz-utils",
     "zstd": "zstd",
 }
