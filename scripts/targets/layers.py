@@ -17,10 +17,10 @@ from typing import IO, Any
 
 from debian.deb822 import Packages
 
-from lab.errors import ConfigurationError
 from lab.run import ProgramFailed, Word
 from scripts.chroots import Chroot, Chroots
 from scripts.recipes import APT_GET, NO_DAEMONS_HOOKS, mmdebstrap_argv, update
+from scripts.sessions import find_way
 from scripts.targets.seams import Pristine
 
 # What a machine has that is installed with the defaults of an installer, less what needs hardware.
@@ -64,12 +64,15 @@ def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
     )  # fmt: skip
 
 
+def lack() -> str:
+    """Why this machine can have no overlays; "" when it can."""
+    way = find_way()
+    return "" if way.mode == "schroot" else f"a target of nspawn needs overlays, and here {way.reason}"
+
+
 def here(home: Path, log: IO[str] | None) -> Chroots:
-    """The layers of this machine.  Raises ConfigurationError where there cannot be any."""
+    """The layers of this machine, where it can have some."""
     chroots = Chroots.here(log)
-    if chroots.way.mode != "schroot":
-        hint = "run it as root where overlayfs works, or choose another deployment.target"
-        raise ConfigurationError(f"a target of nspawn needs overlays, and here {chroots.way.reason}", hint=hint)
     return replace(chroots, way=replace(chroots.way, home=home))
 
 

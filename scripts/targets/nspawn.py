@@ -13,6 +13,7 @@ isolates against accidents, not against hostile code: see systemd-nspawn(1) on `
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from typing import IO, Any
 from lab import environment, files
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
-from lab.run import Result, Word, missing_program, run
+from lab.run import Result, Word, attempt, missing_program, run
 from scripts.targets import layers
+from scripts.targets.deployed import FILE
 from scripts.targets.keeper import BRIDGE, GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
 from scripts.targets.layers import Layers
 from scripts.targets.seams import Node, Pristine, Snapshot
@@ -59,6 +61,14 @@ SETTINGS = (
     "HOME=/root", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 )  # fmt: skip
+
+
+def lack() -> str:
+    """Why this machine can have no such environments; "" when it can."""
+    if not environment.is_root():
+        return "a target of nspawn needs root"
+    missing = next((program for program in PROGRAMS if not environment.find_program(program)), "")
+    return str(missing_program(missing)) if missing else layers.lack()
 
 
 class Made(Stored):
@@ -105,6 +115,13 @@ class Container:
 
     def run(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> Result:
         return run(self.enter(argv, online=online), **{"log": self.log, "cwd": Path("/"), **options})
+
+    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
+        words = self.enter(argv, online=online)
+        if self.log:
+            return attempt(words, self.log, **{"cwd": Path("/"), **options})
+        with tempfile.NamedTemporaryFile("w+") as log:
+            return attempt(words, log, **{"cwd": Path("/"), **options})
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         script = 'umask 077; mkdir -p "$(dirname "$1")"; cat > "$1.new"; chmod "$2" "$1.new"; mv "$1.new" "$1"'
@@ -168,11 +185,8 @@ class Target:
 
     @contextmanager
     def prepare(self, pristine: Pristine) -> Iterator[Layers]:
-        for program in PROGRAMS:
-            if not environment.find_program(program):
-                raise missing_program(program)
-        if not environment.is_root():
-            raise ConfigurationError("a target of nspawn needs root", hint="or choose another deployment.target")
+        if why := lack():
+            raise ConfigurationError(why, hint="or choose another deployment.target")
         with layers.prepared(layers.here(environment.cache_home() / "targets", self.log), pristine) as snapshot:
             yield snapshot
 
@@ -199,7 +213,8 @@ class Target:
         if not self.nodes():
             raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
         made = Made.read(self._note)
-        self._note.unlink()
+        for note in (self._note, self.home / FILE):
+            note.unlink(missing_ok=True)
         for node in self._containers(made):
             node.group.end()
             self._remove(node.path)
@@ -207,12 +222,14 @@ class Target:
         made.write(self._note)
         return nodes
 
-    def destroy(self) -> None:
+    def destroy(self) -> bool:
+        there = self.home.exists()
         self._note.unlink(missing_ok=True)
         self.keeper.end()
         for path in self.keeper_groups():
             Group(path.name).end()
         self._remove(self.home)
+        return there
 
     def keeper_groups(self) -> list[Path]:
         """The control groups of its nodes, whether the nodes are known or not."""

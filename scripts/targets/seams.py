@@ -51,11 +51,17 @@ class Node(Protocol):
     def address(self) -> str:
         """Its IPv4 address, as the other nodes see it."""
 
+    def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
+        """A command on the node, as one of this machine; also for a terminal."""
+
     def run(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> Result:
         """Run a program as root; see `lab.run.run`.
 
         ``online``: where mirrors, and whatever this machine serves on its loopback, can be reached.
         """
+
+    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
+        """Run a program that may fail; also the lines that it printed, which are in the log."""
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file, and the directories that it needs."""
@@ -82,5 +88,5 @@ class Provisioner(Protocol):
     def reset(self) -> list[Node]:
         """Bring all nodes back to what they were made from.  Raises InfrastructureError when there are none."""
 
-    def destroy(self) -> None:
-        """Leave nothing, whatever state the environment is in."""
+    def destroy(self) -> bool:
+        """Leave nothing, whatever state the environment is in; whether there was anything."""
