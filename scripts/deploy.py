@@ -25,7 +25,7 @@ from scripts import environments
 from scripts.chroots import served
 from scripts.targets import installing
 from scripts.targets.deployed import FILE, Deployed, Installed, Service
-from scripts.targets.packages import Packages
+from scripts.targets.packages import Packages, collect_logs
 from scripts.targets.planning import pristine, topology
 
 NAME = "deploy"
@@ -61,11 +61,11 @@ def action(context: Context) -> Outcome:
             prepared = time.monotonic()
             nodes = target.create(snapshot, wanted.nodes)
         took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
-        deployer = Packages(nodes, repository, archive, context.say)
+        deployer = Packages(nodes, target.beside, repository, archive, context.say)
         try:
             services, packages, parts = deployer.deploy(wanted)
         finally:
-            deployer.collect_logs(context.run.results / "nodes")
+            collect_logs(nodes, context.run.results / "nodes")
         deployed = record(context, services, packages, {node.name: node.address for node in nodes})
     hand_over(context, deployed.version)
     ours = [each for each in packages if each.ours]

@@ -1,7 +1,7 @@
 """exercise: try out what the track has deployed, one exercise after the other.
 
 Each exercise is a program of its own, run from where the nodes can be reached, with a time limit: one that
-crashes or hangs keeps nobody from the others.  All cases are in ``results/native/cases.jsonl``.  The verdict:
+crashes or hangs keeps nobody from the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes in ``results/nodes``.  The verdict:
 ``error`` when an exercise could not be carried out, ``failed`` when no case passed, ``unstable`` when some did.
 
 Facts: ``environment``, ``exercises`` (with each, how many cases have which outcome).
@@ -23,6 +23,7 @@ from scripts.exercises import cases
 from scripts.exercises.cases import Case
 from scripts.exercises.registry import ALWAYS, EXERCISES
 from scripts.targets.deployed import Deployed
+from scripts.targets.packages import collect_logs
 from scripts.targets.seams import Provisioner
 
 NAME = "exercise"
@@ -85,7 +86,10 @@ def action(context: Context) -> Outcome:
             return Outcome(message, version=wanted, verdict="skipped")
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)
-        found = {name: carry_out(context, target, name, native) for name in names}
+        try:
+            found = {name: carry_out(context, target, name, native) for name in names}
+        finally:
+            collect_logs(target.nodes(), context.run.results / "nodes")
     every = [case for of_one in found.values() for case in of_one]
     counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
     return Outcome(

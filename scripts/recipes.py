@@ -105,7 +105,6 @@ def base_argv(  # noqa: PLR0913 - what goes into a base, by name
     account = f"--uid {uid} --gid {gid} --home-dir /var/lib/sbuild --no-create-home --shell /bin/bash"
     hooks = [
         *written({"etc/hosts": HOSTS}),
-        *NO_DAEMONS_HOOKS,
         f'chroot "$1" groupadd --non-unique --gid {gid} sbuild',
         f'chroot "$1" useradd --system --non-unique {account} sbuild',
     ]
@@ -142,7 +141,9 @@ def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
         f"--include={','.join(packages)}",
         *(f"--aptopt={option}" for option in (*APT_OPTIONS, apt_conf) if option),
         "--dpkgopt=force-unsafe-io",
-        "--skip=cleanup/apt/lists,output/dev",
+        # Its own policy-rc.d would be gone when it is done, and in its place ours.
+        "--skip=cleanup/apt/lists,output/dev,chroot/policy-rc.d",
+        *(f"--essential-hook={hook}" for hook in NO_DAEMONS_HOOKS),
         *(f"--customize-hook={hook}" for hook in hooks),
         codename,
         target,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from scripts.exercises import command, installed
+from scripts.exercises import command, image_bundle, installed, token
 
-EXERCISES: Mapping[str, ModuleType] = {module.NAME: module for module in (installed, command)}
+EXERCISES: Mapping[str, ModuleType] = {module.NAME: module for module in (installed, command, token, image_bundle)}
 ALWAYS = ("installed", "command")

@@ -9,13 +9,12 @@ from __future__ import annotations
 import shlex
 
 from scripts.targets.deployed import Service
-from scripts.targets.site import Site
+from scripts.targets.site import PATIENCE_SECONDS, Site
 from scripts.targets.topology import Application
 
 NAME = "package"
 PACKAGES: tuple[str, ...] = ()
 SUPPORTING = False
-PATIENCE_SECONDS = 60
 
 
 def set_up(site: Site, application: Application) -> Service:

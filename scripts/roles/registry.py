@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from scripts.roles import package
+from scripts.roles import glance, keystone, mariadb, memcached, package, rabbitmq
 
-ROLES: Mapping[str, ModuleType] = {module.NAME: module for module in (package,)}
+ROLES: Mapping[str, ModuleType] = {
+    module.NAME: module for module in (package, mariadb, rabbitmq, memcached, keystone, glance)
+}

@@ -19,7 +19,7 @@ from debian.deb822 import Packages
 
 from lab.run import ProgramFailed, Word
 from scripts.chroots import Chroot, Chroots
-from scripts.recipes import APT_GET, NO_DAEMONS_HOOKS, mmdebstrap_argv, update
+from scripts.recipes import APT_GET, mmdebstrap_argv, update
 from scripts.sessions import find_way
 from scripts.targets.seams import Pristine
 
@@ -59,7 +59,7 @@ def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
     """What to say to mmdebstrap for a base that boots."""
     masks = [f'ln -s /dev/null "$1"/etc/systemd/system/{unit}' for unit in MASKED]
     return mmdebstrap_argv(
-        VARIANT, codename, sources, PACKAGES, [*NO_DAEMONS_HOOKS, *masks],
+        VARIANT, codename, sources, PACKAGES, masks,
         target=target, architecture=architecture, keyring=keyring, apt_conf=apt_conf,
     )  # fmt: skip
 

@@ -123,9 +123,11 @@ class Container:
         with tempfile.NamedTemporaryFile("w+") as log:
             return attempt(words, log, **{"cwd": Path("/"), **options})
 
-    def write(self, path: str, text: str, mode: int = 0o644) -> None:
-        script = 'umask 077; mkdir -p "$(dirname "$1")"; cat > "$1.new"; chmod "$2" "$1.new"; mv "$1.new" "$1"'
-        self.run(["sh", "-euc", script, "sh", path, f"{mode:o}"], stdin=text.encode("utf-8", "surrogateescape"))
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        # In place: a file that is there keeps its owner.
+        script = 'mkdir -p "$(dirname "$1")"; cat > "$1"; [ -z "$2" ] || chmod "$2" "$1"'
+        words = ["sh", "-euc", script, "sh", path, f"{mode:o}" if mode else ""]
+        self.run(words, stdin=text.encode("utf-8", "surrogateescape"))
 
     def read(self, path: str) -> str:
         return self.run(["cat", path], capture=True).stdout

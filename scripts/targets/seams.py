@@ -63,8 +63,8 @@ class Node(Protocol):
     def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
         """Run a program that may fail; also the lines that it printed, which are in the log."""
 
-    def write(self, path: str, text: str, mode: int = 0o644) -> None:
-        """Write a file, and the directories that it needs."""
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        """Write a file, and the directories that it needs; one that is there keeps its owner and, unless told, mode."""
 
     def read(self, path: str) -> str:
         """A file's text; what is not UTF-8 in it is escaped."""

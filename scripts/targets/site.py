@@ -6,12 +6,18 @@ told with the line of its journal that says most.
 
 from __future__ import annotations
 
+import json
+import secrets
 import shlex
+import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from lab.run import COMPLAINT, LONGEST, TimedOut
+from lab.errors import ConfigurationError
+from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
+from scripts.roles.filling import lay_over
 from scripts.targets.deployed import Service
 from scripts.targets.seams import Node
 from scripts.targets.topology import Application
@@ -19,6 +25,9 @@ from scripts.targets.topology import Application
 UNIT_DIRECTORY = "/lib/systemd/system/"
 # How long a service that has started is looked at before it is believed.
 WATCH_SECONDS = 1.5
+PATIENCE_SECONDS = 60
+HOUSE = Path(__file__).parent.parent.parent
+PROGRAM = (sys.executable, "-m", "scripts.roles")
 LOOK_SECONDS = 0.25
 # What systemd says of a unit, which is not what the unit says.
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
@@ -28,13 +37,69 @@ SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart 
 
 @dataclass(frozen=True)
 class Site:
-    """A deployment while it is made."""
+    """A deployment while it is made; ``beside`` runs a program from where the nodes can be reached."""
 
     nodes: Mapping[str, Node]
+    beside: Callable[..., Result]
     services: dict[str, Service] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
 
     def nodes_of(self, application: Application) -> list[Node]:
         return [self.nodes[name] for name in application.nodes]
+
+    def node_of(self, application: Application) -> Node:
+        """The node of an application that runs on one.  Raises ConfigurationError when lab.yaml names several."""
+        if len(application.nodes) != 1:
+            where = f"lab.yaml: deployment.applications.{application.name}.to"
+            raise ConfigurationError(f"{where}: {application.role.NAME} runs on one node, not on several")
+        return self.nodes[application.nodes[0]]
+
+    def provider(self, role: str) -> Service:
+        """The service of a role that was set up before.  Raises ConfigurationError when there is none."""
+        for service in self.services.values():
+            if service.role == role:
+                return service
+        hint = "deployment.relations say what starts behind what"
+        raise ConfigurationError(f"lab.yaml: deployment: no {role} is set up before what needs it", hint=hint)
+
+    def password(self, of: str) -> str:
+        """A password, the same for the same use."""
+        return self.passwords.setdefault(of, secrets.token_hex(16))
+
+    def lay_over(self, node: Node, path: str, text: str) -> None:
+        """Set options in an INI file that a package has brought."""
+        node.write(path, lay_over(node.read(path), text))
+
+    def must(self, node: Node, application: Application, argv: Sequence[Word]) -> None:
+        """Run a program of an application.  Raises the application's fault when it fails."""
+        result, lines = node.attempt(argv)
+        if not result:
+            telling = [line.strip() for line in lines if COMPLAINT.search(line)] or lines or ["it said nothing"]
+            what = shlex.join(map(str, argv[:2]))
+            raise application.fault(f"{what} ended with status {result.returncode}: {telling[-1][:LONGEST]}")
+
+    def enter_into_catalog(
+        self, application: Application, identity: Service, kind: str, url: str, password: str
+    ) -> None:
+        """Have keystone know a service and its user.  Raises the fault of keystone's."""
+        service = {"name": application.role.NAME, "kind": kind, "url": url, "password": password}
+        told = json.dumps({"settings": dict(identity.settings), "service": service}).encode()
+        result = self.beside([*PROGRAM, "enter"], cwd=HOUSE, stdin=told, capture=True, check=False)
+        if not result:
+            raise application.fault(f"keystone does not enter it into its catalog: {result.stdout.strip()}")
+
+    def wait_for_answer(self, node: Node, application: Application, unit: str, url: str) -> None:
+        """Wait until a service answers.  Raises the application's fault when it dies, or does not in time."""
+        last, before = time.monotonic() + PATIENCE_SECONDS, self.state(node, unit)["NRestarts"]
+        while not (asked := self.beside([*PROGRAM, "answer", url, "3"], cwd=HOUSE, capture=True, check=False)):
+            state = self.state(node, unit)
+            if not _is_well(state) or state["NRestarts"] != before:
+                raise application.fault(
+                    f"{unit} starts and dies on {node.name} ({state['Result']}): {self.journal(node, unit)}"
+                )
+            if time.monotonic() > last:
+                said = asked.stdout.strip()
+                raise application.fault(f"is not well on {node.name} after {PATIENCE_SECONDS} s: {url}: {said}")
 
     def service(
         self, application: Application, units: Iterable[str] = (), settings: Mapping[str, str] | None = None
@@ -60,9 +125,9 @@ class Site:
         return [name for name in names if node.run(["systemctl", "--quiet", "is-enabled", name], check=False)]
 
     def start(self, node: Node, application: Application, *units: str) -> None:
-        """Start services, and see that they stay.  Raises the application's fault."""
+        """Start services, or start them anew, and see that they stay.  Raises the application's fault."""
         for unit in units:
-            node.run(["systemctl", "start", unit], check=False)
+            node.run(["systemctl", "restart", unit], check=False)
         last = time.monotonic() + WATCH_SECONDS
         restarts = {unit: self.state(node, unit)["NRestarts"] for unit in units}
         while units:
@@ -89,7 +154,9 @@ class Site:
         complaints = [line for line in own if COMPLAINT.search(line)]
         return (complaints or own or ["its journal says nothing"])[-1][:LONGEST]
 
-    def wait_until_well(self, node: Node, application: Application, asked: list[str], patience: float) -> None:
+    def wait_until_well(
+        self, node: Node, application: Application, asked: list[str], patience: float = PATIENCE_SECONDS
+    ) -> None:
         """Ask until a command succeeds.  Raises the application's fault when it does not in time."""
         last = time.monotonic() + patience
         while True:

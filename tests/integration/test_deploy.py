@@ -164,7 +164,7 @@ BROKEN = {
 def test_what_is_broken_is_named(place: Place, what: str) -> None:
     package, verdict, message = BROKEN[what]
     at, record = place.deploy(**package)
-    assert record.verdict == verdict
+    assert record.verdict == verdict, record.message
     assert record.message.startswith(message), record.message
     assert (at.run.results / "nodes/node0/journal.log").stat().st_size
     # It is there to be looked at; nobody exercises it.

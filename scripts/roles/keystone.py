@@ -1,0 +1,38 @@
+"""keystone: identity; it is set up first, and the others are entered into its catalog."""
+
+from __future__ import annotations
+
+from scripts.roles import mariadb, memcached
+from scripts.roles.filling import fill
+from scripts.targets.deployed import Service
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+
+NAME = "keystone"
+PACKAGES = ("keystone", "python3-pymemcache")  # which its cache needs, and the package does not depend on
+SUPPORTING = False
+UNIT = "keystone.service"
+REGION = "RegionOne"
+ADMIN = "admin"
+OWNERS = ("--keystone-user", "keystone", "--keystone-group", "keystone")
+
+
+def set_up(site: Site, application: Application) -> Service:
+    node, password = site.node_of(application), site.password("admin")
+    url = f"http://{node.address}:5000/v3"
+    site.lay_over(node, "/etc/keystone/keystone-uwsgi.ini", fill("keystone-uwsgi.ini.j2"))
+    values = {"database": mariadb.database(site, NAME), "memcached": memcached.address(site)}
+    site.lay_over(node, "/etc/keystone/keystone.conf", fill("keystone.conf.j2", **values))
+    for command in (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS], bootstrap(url, password)):
+        site.must(node, application, ["keystone-manage", *command])
+    node.run(["chown", "--recursive", "keystone:keystone", "/var/log/keystone"])
+    site.start(node, application, UNIT)
+    site.wait_for_answer(node, application, UNIT, url)
+    return site.service(
+        application, [UNIT], {"node": node.name, "auth_url": url, "user": ADMIN, "password": password, "region": REGION}
+    )
+
+
+def bootstrap(url: str, password: str) -> list[str]:
+    places = (f"--bootstrap-{each}-url={url}/" for each in ("admin", "internal", "public"))
+    return ["bootstrap", f"--bootstrap-password={password}", f"--bootstrap-region-id={REGION}", *places]
