@@ -65,7 +65,10 @@ def cli() -> None:
 
 @cli.command()
 def setup() -> None:
-    """Install the Debian packages the lab needs, and make its build user."""
+    """Install what the lab needs.
+
+    Debian packages, by apt; and when run by root, a user who builds.
+    """
     set_up()
     out.print("this machine is set up")
 
@@ -74,7 +77,10 @@ def setup() -> None:
 @lab_option
 @json_option
 def doctor(lab_file: Path, as_json: bool) -> None:
-    """Say what this machine can and cannot do, and the one command that mends each lack."""
+    """Say what this machine can do and lacks.
+
+    With each lack, the one command that mends it.
+    """
     findings = list(machine.doctor(loading.load(lab_file) if lab_file.exists() else None))
     if as_json:
         out.print_json(data=[vars(finding) for finding in findings])
@@ -86,7 +92,7 @@ def doctor(lab_file: Path, as_json: bool) -> None:
 
 @cli.command()
 def schema() -> None:
-    """Print the JSON Schema of lab.yaml, for editors."""
+    """Print the JSON Schema of lab.yaml."""
     click.echo(loading.schema(), nl=False)
 
 
@@ -94,7 +100,10 @@ def schema() -> None:
 @click.argument("name", metavar="NAME", type=click.Choice(list(registry.STEPS)))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def step(name: str, arguments: tuple[str, ...]) -> None:
-    """Run one step in a run directory, as a Jenkins job does (see: qalab step NAME --help)."""
+    """Run one step, as a Jenkins job does.
+
+    In a run directory; see: qalab step NAME --help
+    """
     code = registry.STEPS[name].main(arguments)
     # After each, because Jenkins goes on with none behind one that fails.
     if current := run_at(steps.directory(name, arguments)):
@@ -123,7 +132,10 @@ def run(
     first: str | None,
     until: str | None,
 ) -> None:
-    """Run COMPONENT through the phases of TRACK, step by step, as Jenkins will."""
+    """Run a component through a track's phases.
+
+    Step by step, as Jenkins will.
+    """
     if run_name and (track or commit or resume):
         raise click.UsageError(
             "--run names all there is to name: TRACK, COMPONENT, --commit and --resume do not go with it"
@@ -179,7 +191,7 @@ def choose_run(
 @click.option("--interval", default=300.0, show_default=True, metavar="SECONDS", help="How often upstream is asked.")
 @click.option("--once", is_flag=True, help="One round, then end.")
 def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
-    """Poll upstream and test every new commit of TRACK, in order."""
+    """Test every new upstream commit, in order."""
     lab = loading.load(lab_file)
     check_known(lab, track)
     codes = [run_on(lab, current) for current in runner.watch(lab, track, interval, once=once, say=out.print)]
@@ -193,7 +205,7 @@ def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
 @component_filter
 @json_option
 def status_verb(track: str | None, component: str | None, as_json: bool) -> None:
-    """List the runs on this machine, oldest first."""
+    """List the runs on this machine."""
     runs = status.all_runs(track, component)
     for complaint in status.unreadable():
         complain(complaint, 0)
@@ -212,7 +224,7 @@ def status_verb(track: str | None, component: str | None, as_json: bool) -> None
 @click.argument("run_name", metavar="RUN")
 @json_option
 def show(run_name: str, as_json: bool) -> None:
-    """Show a run: its steps, verdicts and files."""
+    """Show a run: steps, verdicts and files."""
     found = status.find(run_name)
     if as_json:
         click.echo(status.run_json(found))
@@ -245,7 +257,10 @@ cli.add_command(verbs.env)
 @cli.command("demo")
 @click.option("--component", default="hello", show_default=True, type=click.Choice(list(demo.DEMOS)))
 def demo_verb(component: str) -> None:
-    """Run the main job on real input: a Debian source package, two new commits, packages, a deployment."""
+    """Run the main job on real input.
+
+    A Debian source package, two new upstream commits, packages, an archive, a deployment; no Jenkins is needed.
+    """
     if not machine.is_set_up():
         set_up()
     sys.exit(demo.run(demo.DEMOS[component], out.print, run_on, lambda runs: out.print(status.side_by_side(runs))))
@@ -254,7 +269,10 @@ def demo_verb(component: str) -> None:
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> NoReturn:
-    """Run the fast tests (arguments go to pytest)."""
+    """Run the fast tests.
+
+    Arguments go to pytest.
+    """
     if not machine.is_set_up():
         set_up()
     os.chdir(HERE)

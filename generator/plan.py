@@ -18,21 +18,24 @@ not described any more    ``delete``
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from generator import mark
+from generator import mark, secrets
 from generator.canonical import digest
 from generator.differences import Difference, differences
 from generator.items import Item, Key, Kind
 from generator.mark import Mark
 from generator.plugins import plugins_of
 from generator.server import Entry, Forbidden, Missing, Server
+from lab import files
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import SCHEMA, Stored
 
@@ -74,7 +77,10 @@ class Step(BaseModel):
 
 
 class Plan(Stored):
-    """What is to be done on a server for an owner; a file of its own with ``-o``."""
+    """What is to be done on a server for an owner; a file of its own with ``-o``.
+
+    Differences have no secrets in them; each step's ``xml`` is what is sent, and may have.
+    """
 
     schema_version: Literal[1] = Field(SCHEMA, alias="schema")
     server: str
@@ -82,6 +88,14 @@ class Plan(Stored):
     steps: tuple[Step, ...]
     unchanged: int
     missing_plugins: tuple[str, ...] = ()
+
+    def save(self, path: Path) -> None:
+        """Write it whole, for nobody else to read."""
+        files.write_atomic(path, self.model_dump_json(indent=2, by_alias=True) + "\n", mode=0o600)
+
+    def as_json(self) -> str:
+        """The plan for programs, without what is sent."""
+        return self.model_dump_json(indent=2, by_alias=True, exclude={"steps": {"__all__": {"xml"}}})
 
     def of(self, *actions: Action) -> list[Step]:
         return [step for step in self.steps if step.action in actions]
@@ -201,8 +215,14 @@ def _step(item: Item, described: str, live: Live, old: Key | None) -> Step | Non
         before=before,
         xml=mark.write(item.xml, ours),
         edited=before != applied,
-        differences=tuple(differences(there, item.xml)),
+        differences=tuple(_fit_to_show(one) for one in differences(there, item.xml)),
     )
+
+
+def _fit_to_show(one: Difference) -> Difference:
+    field = re.sub(r"@.*|.* ", "", one.path.rpartition("/")[2])
+    before, after = (text if text is None else secrets.hidden(field, text) for text in (one.before, one.after))
+    return Difference(one.path, before, after)
 
 
 def _deletion(key: Key, live: Live) -> Step:

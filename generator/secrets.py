@@ -12,6 +12,7 @@ from lxml import etree
 
 from generator.canonical import tag_of
 
+HIDDEN = "(hidden)"
 HINT = "keep it in Jenkins' credentials and name their id"
 # What stands for a secret and is none: a variable, what Jenkins has encrypted, a file that holds it, a mask.
 NO_SECRET = re.compile(
@@ -65,6 +66,22 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
         for what, pattern in PATTERNS:
             if any(_is_secret(match) for match in pattern.finditer(line)):
                 yield f"line {number}: {what} in plain text", HINT
+
+
+def hidden(field: str, text: str) -> str:
+    """A field's text with the secrets in it taken out: fit for the log of a job that everybody may read."""
+    if FIELD_OF_ONE.fullmatch(field.rpartition(".")[2]):
+        return text if NO_SECRET.fullmatch(text.strip()) else HIDDEN
+    for _, pattern in PATTERNS:
+        text = pattern.sub(_without, text)
+    return text
+
+
+def _without(match: re.Match[str]) -> str:
+    if not _is_secret(match):
+        return match[0]
+    begin, end = match.span("value" if "value" in match.re.groupindex else 0)
+    return match.string[match.start() : begin] + HIDDEN + match.string[end : match.end()]
 
 
 def _is_secret(match: re.Match[str]) -> bool:

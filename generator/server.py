@@ -82,9 +82,6 @@ class Server:
         """An item's config.xml, byte for byte.  Raises Missing."""
         return self._call("GET", f"{path(key)}config.xml").content
 
-    def version(self) -> str:
-        return self._call("GET", "api/json?tree=mode").headers.get("X-Jenkins", "")
-
     # Writing
 
     def create(self, key: Key, xml: bytes) -> None:

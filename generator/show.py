@@ -98,4 +98,4 @@ def restored(these: Sequence[Restored]) -> Iterator[str]:
 
 
 def steps_json(these: Sequence[Step]) -> str:
-    return json.dumps([step.model_dump(mode="json") for step in these], indent=2)
+    return json.dumps([step.model_dump(mode="json", exclude={"xml"}) for step in these], indent=2)

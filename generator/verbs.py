@@ -6,8 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,65 +13,16 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from generator import access, apply, backup, expansion, jjb, lint, plan, render, show
+from generator import apply, backup, expansion, lint, plan, render, show
 from generator.adopt import adopt
 from generator.backup import Backup
-from generator.items import Item
+from generator.place import Place, place
 from generator.plan import Plan, Step
-from generator.server import Server
-from lab import environment, loading
-from lab.description import Lab
+from lab import loading
 from lab.errors import ConfigurationError, LabError
 
 MAX_DELETE = 10
 out = Console(highlight=False, markup=False, soft_wrap=True)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Which jobs, on which Jenkins, and whose."""
-
-    owner: str
-    author: str
-    jobs: Path
-    access: access.Access
-    section: str
-
-    @cached_property
-    def server(self) -> Server:
-        return Server(self.access)
-
-    @cached_property
-    def items(self) -> list[Item]:
-        asks = jjb.wants_plugins(jjb.configuration(self.access.ini, self.section))
-        return expansion.expand(self.jobs, self.access.ini, self.section, self.server.plugins() if asks else None)
-
-    @property
-    def kept(self) -> Backup:
-        """What an item was before it was changed or deleted."""
-        return Backup(environment.state_home() / self.owner / "jenkins", self.author)
-
-    def plan(self, renames: Sequence[str] = (), *, quick: bool = False) -> Plan:
-        pairs = dict(_pair(text) for text in renames)
-        return plan.compute(self.server, self.owner, self.items, renames=pairs, quick=quick)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    old, found, new = text.partition("=")
-    if not (old and found and new):
-        raise ConfigurationError(f"--rename {text}: is not OLD=NEW")
-    return old, new
-
-
-def place(lab_file: Path, path: Path | None, ini: Path | None, section: str, owner: str | None) -> Place:
-    """The place that the options name.  Raises ConfigurationError."""
-    lab: Lab | None = None
-    if lab_file.exists() or not (ini and owner):
-        lab = loading.load(lab_file)
-    reached = access.of_ini(ini, section) if ini else access.of_lab(lab.jenkins if lab else None, lab_file.parent)
-    author = lab.lab.maintainer if lab else f"{owner} <{owner}@localhost>"
-    name = owner or (lab.lab.name if lab else "")
-    return Place(name, author, path or lab_file.parent / "jobs", reached, section)
 
 
 def where(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,9 +64,9 @@ def generate_verb(lab_file: Path, *, check: bool) -> None:
 @path_argument
 @click.option("--lab", "lab_file", envvar="QALAB_LAB", default="lab.yaml", type=click.Path(path_type=Path))
 def check_verb(path: Path | None, lab_file: Path) -> None:
-    """Validate lab.yaml and the jobs, without a Jenkins.
+    """Validate lab.yaml and the jobs.
 
-    PATH: a directory of any Jenkins Job Builder YAML to look at instead.
+    Without a Jenkins.  PATH: a directory of any Jenkins Job Builder YAML to look at instead.
     """
     complaints: list[str] = []
     if path is None:
@@ -149,15 +98,17 @@ def check_verb(path: Path | None, lab_file: Path) -> None:
 def plan_verb(
     *, renames: Sequence[str], quick: bool, check: bool, output: Path | None, as_json: bool, **options: Any
 ) -> None:
-    """Say what would be created, changed, renamed and deleted on the Jenkins, and what was edited there by hand.
+    """Say what would be done on the Jenkins.
+
+    What would be created, changed, renamed and deleted, and what was edited there by hand.
 
     PATH: a file or directory of Jenkins Job Builder YAML; default: jobs/ beside lab.yaml.
     """
     made = place(**options).plan(renames, quick=quick)
     if output:
-        made.write(output)
+        made.save(output)
     if as_json:
-        click.echo(made.model_dump_json(indent=2, by_alias=True))
+        click.echo(made.as_json())
     else:
         tell(show.plan(made))
     sys.exit(1 if check and not made.empty else 0)
@@ -170,7 +121,9 @@ def plan_verb(
 @yes_option
 @workers_option
 def apply_verb(*, path: Path | None, renames: Sequence[str], yes: bool, workers: int, **options: Any) -> None:
-    """Show the plan, ask, and carry it out; what is described no more stays (see: qalab prune).
+    """Show the plan, ask, and carry it out.
+
+    What is described no more stays (see: qalab prune).
 
     PATH: JJB YAML as for plan, or a plan that was saved, PLAN.json; a stale one is refused.
     """
@@ -193,7 +146,9 @@ def apply_verb(*, path: Path | None, renames: Sequence[str], yes: bool, workers:
 @workers_option
 @click.option("--max-delete", default=MAX_DELETE, show_default=True, help="Refuse to delete more than that.")
 def prune_verb(*, renames: Sequence[str], yes: bool, workers: int, max_delete: int, **options: Any) -> None:
-    """Delete the jobs and views of this lab that are described no more; nobody else's are touched.
+    """Delete what is described no more.
+
+    Jobs and views of this lab; nobody else's are touched.
 
     What is only renamed is renamed.  Each config.xml is kept; builds are not.
     """
@@ -213,7 +168,10 @@ def prune_verb(*, renames: Sequence[str], yes: bool, workers: int, max_delete: i
 @click.option("--check", is_flag=True, help="Fail when there is any.")
 @json_option
 def drift_verb(*, check: bool, as_json: bool, **options: Any) -> None:
-    """Show what was edited by hand on the Jenkins since the lab applied it."""
+    """Show what was edited by hand.
+
+    On the Jenkins, since the lab applied it.
+    """
     edited = [step for step in place(**options).plan().steps if step.edited]
     if as_json:
         click.echo(show.steps_json(edited))
@@ -228,7 +186,10 @@ def drift_verb(*, check: bool, as_json: bool, **options: Any) -> None:
 @click.option("--from", "previous", metavar="LAB", help="Take it over from this lab.")
 @where
 def adopt_verb(*, names: Sequence[str], previous: str | None, **options: Any) -> None:
-    """Take jobs or views that are there under management; but for the mark in the description, nothing changes."""
+    """Take jobs that are there under management.
+
+    But for the mark in the description, nothing of them changes.
+    """
     at = place(**options)
     for key in adopt(at.server, at.owner, at.items, names, previous):
         out.print(f"{key}: is {at.owner}'s now; qalab plan says what would change")
@@ -238,7 +199,10 @@ def adopt_verb(*, names: Sequence[str], previous: str | None, **options: Any) ->
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @where
 def backup_verb(*, directory: Path, **options: Any) -> None:
-    """Save all jobs, folders, views and the list of plugins to a git repository."""
+    """Save the Jenkins to a git repository.
+
+    All jobs, folders and views, byte for byte, and the list of plugins.
+    """
     at = place(path=None, **options)
     saved = backup.save(at.server, Backup(directory.resolve(), at.author))
     what = f"{saved.items} items, {saved.changed} changed, {saved.removed} removed"
@@ -251,7 +215,10 @@ def backup_verb(*, directory: Path, **options: Any) -> None:
 @yes_option
 @where
 def restore_verb(*, directory: Path, names: Sequence[str], yes: bool, **options: Any) -> None:
-    """Put all of a backup, or the items named, back; each is compared after."""
+    """Put a backup, or parts of it, back.
+
+    Each item is compared after.
+    """
     at = place(path=None, **options)
     from_there = Backup(directory.resolve(), at.author)
     confirm(f"put {', '.join(names) or 'everything'} of {directory} back into {at.server.url}", yes=yes)

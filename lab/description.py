@@ -10,7 +10,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 Trigger = Literal["commit", "proposed", "gerrit"]
 Phase = Literal["build", "deploy", "exercise"]
@@ -75,6 +83,53 @@ def _plain_path(path: str) -> str:
     return path
 
 
+def _pattern(text: str) -> str:
+    try:
+        matches_nothing = re.compile(text).search("")
+    except re.error as error:
+        message = f"not a regular expression: {error}"
+        raise ValueError(message) from None
+    if matches_nothing:
+        message = "matches an empty text: it must ask for one character at least"
+        raise ValueError(message)
+    return text
+
+
+def _host_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])", name):
+        message = "not a host's name: letters, digits, - and ., two or more"
+        raise ValueError(message)
+    return name.lower()
+
+
+def _web_url(url: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s?#\"'<>\\]*)?", url):
+        message = (
+            "not a URL that can be linked to: http(s)://HOST[:PORT][/PATH], without a login, a query or a fragment"
+        )
+        raise ValueError(message)
+    return url
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"[^<>@\s,;\"()]+@[A-Za-z0-9][A-Za-z0-9.-]*", text):
+        message = "not a mail address: write it as name@host"
+        raise ValueError(message)
+    return text
+
+
+def _smtp_server(url: str) -> str:
+    if not re.fullmatch(r"smtps?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?", url):
+        message = "not a mail server: smtp://HOST[:PORT] or smtps://HOST[:PORT], without a login"
+        raise ValueError(message)
+    return url
+
+
+WebURL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_web_url)]
+Address = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_address)]
+SMTPServer = Annotated[str, AfterValidator(_smtp_server)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+HostName = Annotated[str, AfterValidator(_host_name)]
 Folder = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_folder)]
 PlainPath = Annotated[str, AfterValidator(_plain_path)]
 GitURL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_repository)]
@@ -259,11 +314,26 @@ class LabJenkins(Jenkins):
     keep_builds: int = Field(100, ge=1, description="Builds that Jenkins remembers of each job.")
 
 
+class PublicJenkins(Jenkins):
+    """The Jenkins that the public sees, and the jobs there that take builds in (see docs/publishing.md)."""
+
+    credentials: Text = Field(
+        "env", description="env (QALAB_PUBLIC_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE."
+    )
+    agent: Text = Field("built-in", description="Label of the agents that take builds in; they need python3 alone.")
+    keep_builds: int = Field(1000, ge=1, description="Builds that it remembers of each job.")
+    receiver: Literal["freestyle", "external"] = Field(
+        "freestyle",
+        description="freestyle: jobs that check and unpack what they are sent, with tests and files; "
+        "external: the plugin external-monitor-job, which shows result, log and duration.",
+    )
+
+
 class Public(Model):
     """What the public sees."""
 
-    site_url: Text | None = None
-    jenkins: Jenkins | None = None
+    site_url: WebURL | None = Field(None, description="Where the site is published; links lead there.")
+    jenkins: PublicJenkins | None = None
 
 
 class Unit(Model):
@@ -285,17 +355,115 @@ class Deployment(Model):
 
 
 class Mail(Model):
-    """Mail on transitions."""
+    """Mail when something breaks, stays broken, is fixed, or has its first result."""
 
-    to: tuple[Text, ...]
-    upstream_authors: bool = False
+    to: tuple[Address, ...] = Field((), description="Who gets it; default: the lab's maintainer.")
+    upstream_authors: bool = Field(
+        False, description="Also those who wrote the commits that came between the last good build and the first bad."
+    )
+    sender: Identity | None = Field(None, description="Whom it is from; default: the lab's maintainer.")
+    server: SMTPServer = Field(
+        "smtp://localhost",
+        description="smtp://HOST[:PORT], where TLS is begun with STARTTLS: always with a login, else where it is offered; "
+        "or smtps://HOST[:PORT].",
+    )
+    credentials: Text = Field(
+        "env", description="env (QALAB_SMTP_USER, _PASSWORD; none: no login), ini:PATH, or keyring:SERVICE."
+    )
+    remind_days: int = Field(7, ge=1, description="What is still broken is told again after so many days.")
+    most_per_hour: int = Field(20, ge=1, description="Beyond so many mails an hour, one mail tells of all the rest.")
+
+
+class Gerrit(Model):
+    """Votes and comments on changes under review."""
+
+    url: WebURL
+    label: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = Field(
+        "Verified", description="The label that is voted on."
+    )
+    credentials: Text = Field(
+        "env", description="env (QALAB_GERRIT_USER, _PASSWORD: of HTTP), ini:PATH, or keyring:SERVICE."
+    )
+    ssh: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?$")]
+        | None
+    ) = Field(None, description="USER@HOST[:PORT]: by SSH instead, with the keys of the user who publishes.")
+
+
+def _gerrit(said: Any) -> Any:
+    return {"url": said} if isinstance(said, str) else said
+
+
+class Webhook(Model):
+    """A JSON POST for each build, signed."""
+
+    url: WebURL
+    secret: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = Field(
+        "QALAB_WEBHOOK_SECRET", description="The environment variable that holds the key of its HMAC."
+    )
 
 
 class Notifications(Model):
     """Who is told."""
 
     mail: Mail | None = None
-    gerrit: Text | None = Field(None, description="URL of the Gerrit that gets votes and comments.")
+    gerrit: Annotated[Gerrit, BeforeValidator(_gerrit, json_schema_input_type=Gerrit | str)] | None = Field(
+        None, description="The Gerrit that gets votes and comments, or its URL alone."
+    )
+    webhook: Webhook | None = None
+
+
+class KnownSecret(Model):
+    """A secret that must not be published, in whatever form; where it is to be found, never itself."""
+
+    name: Label
+    env: Text | None = Field(None, description="The environment variable that holds it.")
+    file: PlainPath | None = Field(None, description="The file that holds it; each of its lines counts.")
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            message = "say where the secret is: env: NAME OF A VARIABLE, or file: /PATH"
+            raise ValueError(message)
+        return self
+
+
+class HiddenPattern(Model):
+    """What else must not be published."""
+
+    name: Label
+    pattern: Pattern = Field(
+        description="Regular expression, asked line by line; its group named value is hidden, else all of it."
+    )
+    words: tuple[Text, ...] = Field(
+        (), description="Literals; lines with none of them are not looked at, which is fast. Default: every line."
+    )
+
+
+class LogLimits(Model):
+    """How much of a log is published, in bytes."""
+
+    first: int = Field(1_000_000, ge=0)
+    last: int = Field(4_000_000, ge=0)
+    line: int = Field(8_192, ge=80, le=65_536)
+
+
+class Publish(Model):
+    """What may become public.  What is on no list here is not published."""
+
+    jobs: tuple[Text, ...] = Field((), description="Patterns (as of a shell) of TRACK/COMPONENT/PHASE, or of a job.")
+    parameters: tuple[Text, ...] = Field((), description="Names of a build's parameters, or patterns of them.")
+    artifacts: tuple[Text, ...] = Field(
+        ("*.buildinfo", "*.changes", "*.dsc"),
+        description="Patterns of files that are published whole, redacted; of all others only name, size and digest.",
+    )
+    secrets: tuple[KnownSecret, ...] = ()
+    patterns: tuple[HiddenPattern, ...] = ()
+    hosts: tuple[HostName, ...] = Field((), description="Names of private machines.")
+    domains: tuple[HostName, ...] = Field((), description="Domains all of whose names are private.")
+    emails: Literal["hide", "show"] = Field("hide", description="What stands before the @ of an address.")
+    logs: LogLimits = LogLimits()
+    timeout_minutes: int = Field(10, ge=1, description="A build that takes longer to redact is held back.")
 
 
 class Lab(Model):
@@ -311,6 +479,7 @@ class Lab(Model):
     components: Mapping[SourceName, Component] = Field(min_length=1)
     deployment: Deployment | None = None
     notifications: Notifications = Notifications()
+    publish: Publish = Publish()
 
     def components_of(self, track: str) -> tuple[str, ...]:
         """The names of a track's components, in the order of the file."""
@@ -328,6 +497,11 @@ class Lab(Model):
             if layer is not None:
                 merged = _overlay(merged, layer.model_dump(exclude_unset=True, exclude={"tracks"}))
         return ComponentSettings.model_validate(_fill_in(merged, name))
+
+
+def job_name(track: str, component: str, phase: str) -> str:
+    """What the job of a phase is called, in its folder: builds have one each component, all else one a track."""
+    return f"{track}-{component}-build" if phase == "build" else f"{track}-{phase}"
 
 
 def _fill_in(value: Any, component: str) -> Any:

@@ -6,6 +6,7 @@ A bundle (see `reports.bundle`) holds one `Build` as ``build.json`` beside the f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -129,6 +130,8 @@ class Build(Told):
     cases: tuple[Case, ...] = ()
     logs: tuple[Log, ...] = ()
     files: tuple[File, ...] = ()
+    parameters: Mapping[str, str] = {}
+    """What it was started with, as far as lab.yaml allows it to be told."""
     notes: tuple[str, ...] = ()
     """What was left out or replaced on the way here, in words."""
 

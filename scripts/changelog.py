@@ -2,7 +2,8 @@
 
 Commits ``debian/changelog`` in ``work/packaging``; the record's version is the Debian version.
 Facts: ``since``, the upstream commit the list starts after ("" the first time); ``commits``, how many
-are named; ``entry``, its text; ``head``, the commit in ``work/packaging``.
+are named; ``named``, these as id, subject and author; ``entry``, its text; ``head``, the commit in
+``work/packaging``.
 
 The last packaged commit is what our newest entry in the packaging's changelog says (it is there when
 the lab pushes back); else the last run of this track and component that reached the archive; else
@@ -204,9 +205,13 @@ def action(context: Context) -> Outcome:
     )  # fmt: skip
     context.say(entry)
 
-    named = min(len(commits), CAP)
-    facts = {"since": since, "commits": named, "entry": entry, "head": git(["rev-parse", "HEAD"], cwd=tree)}
-    message = f"{version}; commits named: {named}"
+    named = [
+        {"id": commit.id, "subject": commit.subject, "author": f"{commit.author} <{commit.email}>"}
+        for commit in commits[:CAP]
+    ]
+    head = git(["rev-parse", "HEAD"], cwd=tree)
+    facts = {"since": since, "commits": len(named), "named": named, "entry": entry, "head": head}
+    message = f"{version}; commits named: {len(named)}"
     if debian.compare(version, "le", top.version):
         message += f"; not above the packaging's own {top.version}"
     return Outcome(message, version=version, facts=facts)

@@ -41,7 +41,10 @@ name_argument = click.argument("name", metavar="NAME")
 
 @click.group("env")
 def env() -> None:
-    """Make environments, look into them, and be rid of them; a track's deployment is called as the track is."""
+    """Look into what is deployed.
+
+    Make environments, look into them, and be rid of them; a track's deployment is called as the track is.
+    """
 
 
 @env.command()
@@ -49,7 +52,10 @@ def env() -> None:
 @click.argument("track")
 @click.argument("component", required=False)
 def create(lab: Lab, track: str, component: str | None) -> None:
-    """Boot the pristine nodes that TRACK deploys COMPONENT on, with nothing deployed yet."""
+    """Boot the nodes of a track, pristine.
+
+    Those that TRACK deploys COMPONENT on, with what its packages depend on, and nothing of it deployed yet.
+    """
     check_known(lab, track, component or WHOLE, "deploy")
     store = Store.of(lab)
     archive = installing.offered(store.archive, track)
@@ -70,7 +76,7 @@ def create(lab: Lab, track: str, component: str | None) -> None:
 @lab_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_verb(lab: Lab, *, as_json: bool) -> None:
-    """List the lab's environments on this machine."""
+    """List the lab's environments."""
     told = [_summary(lab, name) for name in environments.names(lab)]
     if as_json:
         click.echo(json.dumps(told, indent=2))
@@ -90,7 +96,7 @@ def list_verb(lab: Lab, *, as_json: bool) -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--node", help="Which node; default: the first.")
 def shell(lab: Lab, name: str, command: Sequence[str], node: str | None) -> NoReturn:
-    """A shell on a node of NAME, or COMMAND there."""
+    """Open a shell on a node, or run COMMAND."""
     nodes = {each.name: each for each in environments.target(lab, name).nodes()}
     if not nodes:
         there = ", ".join(environments.names(lab)) or "none"
@@ -107,7 +113,7 @@ def shell(lab: Lab, name: str, command: Sequence[str], node: str | None) -> NoRe
 @lab_option
 @name_argument
 def reset(lab: Lab, name: str) -> None:
-    """Bring the nodes of NAME back to pristine, booted."""
+    """Bring all nodes back to pristine."""
     with environments.turn(lab, name, wait=False), _log(Store.of(lab), name) as log:
         nodes = environments.target(lab, name, log).reset()
     _tell(name, nodes)
@@ -117,7 +123,7 @@ def reset(lab: Lab, name: str) -> None:
 @lab_option
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 def destroy(lab: Lab, names: Sequence[str]) -> None:
-    """Leave nothing of the environments NAME; without one: of all."""
+    """Leave nothing of some, or of all."""
     there = environments.names(lab)
     for name in names or there:
         with environments.turn(lab, name, wait=False), _log(Store.of(lab), name) as log:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator import apply, plan
+from generator import apply, plan, show
 from generator.items import Item
 from generator.plan import Plan
 from generator.server import Server
@@ -195,8 +195,26 @@ def test_missing_plugins(there: Server, tmp_path: Path) -> None:
 
 def test_a_plan_is_a_file(there: Server, tmp_path: Path) -> None:
     made = plan.compute(there, "lab", described(tmp_path))
-    made.write(tmp_path / "plan.json")
+    made.save(tmp_path / "plan.json")
     assert Plan.read(tmp_path / "plan.json") == made
+    assert (tmp_path / "plan.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("before, after", [
+    ("<apiToken>s3cret-one</apiToken>", "<apiToken>s3cret-two</apiToken>"),
+    ("<command>curl -u bot:s3cret-one http://x/</command>", "<command>curl -u bot:s3cret-two http://x/ #</command>"),
+    ("<a><password>s3cret-one</password></a>", "<b/>"),
+    ("<x>\nexport A_TOKEN=s3cret-one\n</x>", "<x>\nexport A_TOKEN=s3cret-two\n</x>"),
+])  # fmt: skip
+def test_no_secret_is_shown(there: Server, before: str, after: str) -> None:
+    key = plan.Key("job", "a")
+    do(there, plan.compute(there, "lab", [Item(key, f"<project>{before}</project>")]))
+    made = plan.compute(there, "lab", [Item(key, f"<project>{after}</project>")])
+    assert len(made.steps) == 1
+    told = "\n".join(show.plan(made)) + made.as_json() + show.steps_json(made.steps)
+    assert "s3cret" not in told
+    assert "(hidden)" in told
+    assert "s3cret" in made.steps[0].xml or "<b/>" in made.steps[0].xml  # it is sent all the same
 
 
 def test_many_levels_of_folders(there: Server, tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
-"""JUnit XML: well-formed whatever the text, true to the strict profile, and no failure ever lost."""
+"""JUnit XML: well-formed whatever the text, true to the strict profile, read back as written, no failure ever lost."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
-from operator import methodcaller
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,114 +17,119 @@ from lab.description import Lab
 from lab.records import Record
 from lab.store import Run, Store
 from reports import junit
+from reports.formats import registry
+from reports.model import Case, Nuance, Outcome
+from tests.reports.formats.fixtures import STRICT, XUNIT_PLUGIN
 
-SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent.parent / "data/junit.xsd"))
 LEGAL = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
-# Any text at all: controls, surrogates, what is no character, and what XML gives a meaning.
+# Any text at all: controls, surrogates, what is no character, what XML gives a meaning, and what our own head has.
 NASTY = st.text(
     st.one_of(st.characters(), st.characters(categories=["Cc", "Cs", "Cn"]), st.sampled_from("<>&'\"]\r\n\t"))
 )
-WITHOUT_SURROGATES = partial(re.sub, "[\ud800-\udfff]", "")  # which a record cannot hold
-BYTES = methodcaller("encode", "utf-8", "surrogatepass")
+TEXT = st.one_of(
+    NASTY, st.sampled_from(["[passed] x", "[flaky] \n\n[flaky] ", "[passed] a\n[passed] b\n", "\n", "\r", " "])
+)
 VERDICTS = ("passed", "failed", "unstable", "error", "aborted", "skipped", "running")
+CASES = st.builds(
+    Case,
+    suite=st.sampled_from(["one", "two"]),
+    classname=st.one_of(st.just("c"), NASTY),
+    name=st.one_of(st.just("n"), NASTY),
+    outcome=st.sampled_from(get_args(Outcome)),
+    nuance=st.sampled_from(get_args(Nuance)),
+    seconds=st.floats(),
+    message=TEXT,
+    evidence=TEXT,
+    output=TEXT,
+    errors=TEXT,
+    started=st.one_of(st.just("2026-01-01T00:00:00.123Z"), NASTY),
+)
 
 
-@pytest.fixture
-def run(lab_factory: Callable[..., Lab]) -> Run:
-    lab = lab_factory()
-    return Store.of(lab).new_run(lab, "trunk", "greet")
+def case(outcome: str = "passed", nuance: str = "", **fields: object) -> Case:
+    told = {"suite": "s", "classname": "c", "name": "n", "outcome": outcome, "nuance": nuance, **fields}
+    return Case.model_validate(told)
 
 
-def record(run: Run, name: str, verdict: str = "passed", message: str = "", seconds: float = 0.0) -> Record:
-    return Record(
-        step=name,
-        component="greet",
-        track="trunk",
-        series="bookworm",
-        architecture="amd64",
-        started=run.info.started,
-        log=f"results/{name}.log",
-        verdict=verdict,  # type: ignore[arg-type]
-        message=message,
-        seconds=seconds,
-    )
+def written(cases: Iterable[Case]) -> etree._Element:
+    """What is written of cases, parsed and found good."""
+    tree = etree.fromstring(junit.render(cases))
+    STRICT.assertValid(tree)
+    XUNIT_PLUGIN.assertValid(tree)
+    return tree
 
 
-def left(run: Run, records: Sequence[Record]) -> etree._Element:
-    """What is written of a run with these records, parsed and found good."""
-    for one in records:
-        one.write(run.record_path(one.step))
-    written = etree.fromstring(junit.write(run).read_bytes())
-    SCHEMA.assertValid(written)
-    assert junit.write(run).read_bytes() == junit.render(run)  # the same bytes each time
-    return written
+def read_back(cases: Iterable[Case], tmp_path: Path) -> list[Case]:
+    path = tmp_path / "junit.xml"
+    path.write_bytes(junit.render(cases))
+    return list(registry.FORMATS["junit"].parse(path))
 
 
-def test_every_step_is_a_case(run: Run) -> None:
-    steps = run.steps
-    records = [
-        record(run, step, verdict, f"it is {verdict}", seconds)
-        for step, verdict, seconds in zip(
-            steps, VERDICTS, (0.0, 0.0004, 1.5, 3600.25, 7.0, 0.123456, 2.0), strict=False
+def test_each_case_is_read_back(tmp_path: Path) -> None:
+    messages = ("", "why\nand why", "[flaky] not said by us")
+    outputs = ("", "words\n", "[superficial] said by the test\n\nmore")
+    cases = [
+        case(
+            *words,
+            name=str(number),
+            message=message,
+            output=output,
+            errors="e",
+            seconds=1.5,
+            evidence="line 1\r\nline 2",
+        )
+        for number, (*words, message, output) in enumerate(
+            product(get_args(Outcome), get_args(Nuance), messages, outputs)
         )
     ]
-    for step in steps[:5]:
-        run.log_path(step).write_text(f"+ {step}\nwords of {step}\n")
-    with run.held():  # else `running` reads as `aborted`
-        suites = left(run, records)
-    (suite,) = suites
-    assert dict(suite.attrib) == {
-        "name": "trunk.greet",
-        "id": "1",
-        "timestamp": re.sub(r"\.\d+Z$", "Z", run.info.started),
-        "time": "3610.874",
-        "tests": "7",
-        "failures": "2",
-        "errors": "3",
-        "skipped": "1",
-    }
-    told = [(case.get("name"), case.get("time"), [child.tag for child in case]) for case in suite]
-    assert told == [
-        ("snapshot", "0.000", ["system-out"]),
-        ("packaging", "0.000", ["failure", "system-out"]),
-        ("changelog", "1.500", ["failure", "system-out"]),
-        ("source", "3600.250", ["error", "system-out"]),
-        ("sbuild", "7.000", ["error", "system-out"]),
-        ("lintian", "0.123", ["skipped", "system-out"]),
-        ("archive", "2.000", ["error", "system-out"]),
+    passed = [one.model_copy(update={"evidence": ""}) if one.outcome == "passed" else one for one in cases]
+    assert read_back(passed, tmp_path) == passed
+
+
+def test_earlier_tries_are_children_and_are_read_back(tmp_path: Path) -> None:
+    cases = [
+        case("passed", "flaky", name="flickers"),
+        case("failed", "rerun", name="flickers", message="lost the race", evidence="trace", output="o", errors="e"),
+        case("error", "rerun", name="flickers", message="broke"),
+        case("passed", name="unsaid"),
+        case("failed", "rerun", name="unsaid"),
+        case("failed", name="fails", message="no"),
+        case("failed", "rerun", name="fails", message="no"),
+        case("error", "rerun", name="fails"),
+        case("failed", "rerun", name="alone", message="of nobody"),
+        case("skipped", name="skips"),
+        case("failed", "rerun", name="skips"),
     ]
-    assert {case.get("classname") for case in suite} == {"trunk.greet"}
-    results = {case.get("name"): case[0] for case in suite if len(case) > 1}
-    for name, verdict in zip(steps, VERDICTS, strict=False):
-        if name in results:
-            kind = "skipped" if verdict == "skipped" else verdict
-            assert (results[name].get("type"), results[name].get("message")) == (kind, f"it is {verdict}")
-    assert results["packaging"].text == "+ packaging\nwords of packaging"
-    assert results["archive"].text == "it is running"  # it has no log
+    (suite,) = written(cases)
+    assert [[child.tag for child in element] for element in suite] == [
+        ["flakyFailure", "flakyError"],
+        ["system-out", "flakyFailure"],
+        ["failure", "rerunFailure", "rerunError"],
+        ["failure"],
+        ["skipped"],
+        ["failure"],
+    ]
+    assert read_back(cases, tmp_path) == cases
 
 
-@pytest.mark.parametrize(
-    "verdict, tag",
-    [("failed", "failure"), ("unstable", "failure"), ("error", "error"), ("aborted", "error"), ("skipped", "skipped")],
-)
-@pytest.mark.parametrize("log", [None, "", "words\n"])
-def test_a_result_without_a_message_is_kept(run: Run, verdict: str, tag: str, log: str | None) -> None:
-    if log is not None:
-        run.log_path("snapshot").write_text(log)
-    ((case,),) = left(run, [record(run, "snapshot", verdict)])
-    assert [(child.tag, child.get("message")) for child in case] == [(tag, verdict)]
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(message=NASTY.map(WITHOUT_SURROGATES), log=st.one_of(st.binary(), NASTY.map(BYTES)))
-def test_any_text_makes_good_xml(run: Run, message: str, log: bytes) -> None:
-    run.log_path("snapshot").write_bytes(log)
-    ((case,),) = left(run, [record(run, "snapshot", "failed", message)])
-    failure = case[0]
-    assert failure.tag == "failure"
-    assert failure.get("message") == (junit.legal(message) or "failed")
-    for text in (failure.get("message"), failure.text):
-        assert LEGAL.fullmatch(text or "")
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cases=st.lists(CASES, max_size=4))
+def test_any_cases_make_good_xml_and_come_back(cases: list[Case], tmp_path: Path) -> None:
+    tree = written(cases)
+    for element in tree.iter():
+        for text in (element.text, *element.attrib.values()):
+            assert LEGAL.fullmatch(str(text or ""))
+    back = read_back(cases, tmp_path)
+    ours = [one for suite in dict.fromkeys(one.suite for one in cases) for one in cases if one.suite == suite]
+    assert [(one.outcome, one.nuance, one.message) for one in back] == [
+        (one.outcome, one.nuance, "" if told == (one.nuance or one.outcome) else told)
+        for one in ours
+        for told in [junit.legal(one.message)]
+    ]
+    for one, other in zip(ours, back, strict=True):
+        assert (junit.legal(one.output), junit.legal(one.errors)) == (other.output, other.errors)
+        if one.outcome != "passed":
+            assert junit.legal(one.evidence) == other.evidence
 
 
 @settings(deadline=None)
@@ -152,20 +157,129 @@ def test_how_it_is_made_visible(text: str, legal: str) -> None:
     assert junit.legal(text) == legal
 
 
+@pytest.mark.parametrize(
+    "outcome, most", [("passed", 1_000), ("skipped", 1_000), ("failed", 100_000), ("error", 100_000)]
+)
+def test_an_output_is_cut_where_jenkins_would_and_the_evidence_is_not(outcome: str, most: int, tmp_path: Path) -> None:
+    output = f"begin {'x' * 300_000} end"
+    evidence = "" if outcome == "passed" else "e" * 900_000
+    one = case(outcome, output=output, errors=output, evidence=evidence)
+    ((element,),) = written([one])
+    for tag in ("system-out", "system-err"):
+        text = element.findtext(tag) or ""
+        assert most - 100 < len(text) <= most
+        assert re.fullmatch(r"begin x+\n\[\.\.\. [\d,]+ characters cut \.\.\.\]\nx+ end", text)
+    (back,) = read_back([one], tmp_path)
+    assert back.evidence == evidence
+    assert read_back([back], tmp_path) == [back]  # cut once, and no more
+
+
+def test_suites_in_their_order_with_their_counts() -> None:
+    cases = [
+        case(suite="b", seconds=0.0004, started="2026-01-01T00:00:02Z"),
+        case("failed", suite="a", seconds=3600.25),
+        case("error", suite="b", seconds=0.123456, started="2026-01-01T01:00:01.5+01:00"),
+        case("skipped", suite="b", started="not a moment"),
+    ]
+    assert [dict(suite.attrib) for suite in written(cases)] == [
+        {"name": "b", "id": "0", "time": "0.124", "tests": "3", "failures": "0", "errors": "1", "skipped": "1",
+         "timestamp": "2026-01-01T00:00:02Z"},
+        {"name": "a", "id": "1", "time": "3600.250", "tests": "1", "failures": "1", "errors": "0", "skipped": "0"},
+    ]  # fmt: skip
+
+
+def test_no_cases_are_no_suite() -> None:
+    assert len(written([])) == 0
+
+
+@pytest.fixture
+def run(lab_factory: Callable[..., Lab]) -> Run:
+    lab = lab_factory()
+    return Store.of(lab).new_run(lab, "trunk", "greet")
+
+
+def record(run: Run, name: str, verdict: str = "passed", message: str = "", seconds: float = 0.0) -> Record:
+    return Record(
+        step=name,
+        component="greet",
+        track="trunk",
+        series="bookworm",
+        architecture="amd64",
+        started=run.info.started,
+        log=f"results/{name}.log",
+        verdict=verdict,  # type: ignore[arg-type]
+        message=message,
+        seconds=seconds,
+    )
+
+
+def left(run: Run, records: Sequence[Record]) -> etree._Element:
+    """What is written of a run with these records, parsed and found good."""
+    for one in records:
+        one.write(run.record_path(one.step))
+    tree = etree.fromstring(junit.write(run).read_bytes())
+    STRICT.assertValid(tree)
+    first = (run.results / "junit.xml").read_bytes()
+    assert junit.write(run).read_bytes() == first
+    return tree
+
+
+def test_every_step_is_a_case(run: Run) -> None:
+    steps = run.steps
+    records = [
+        record(run, step, verdict, f"it is {verdict}", 1.5) for step, verdict in zip(steps, VERDICTS, strict=False)
+    ]
+    for step in steps[:5]:
+        run.log_path(step).write_text(f"+ {step}\nwords of {step}\n")
+    with run.held():  # else `running` reads as `aborted`
+        (suite,) = left(run, records)
+    assert (suite.get("name"), suite.get("timestamp")) == ("trunk.greet", re.sub(r"\.\d+Z$", "Z", run.info.started))
+    assert [(element.get("name"), element[0].tag, element[0].get("type"), element[0].get("message")) for element in suite] == [
+        ("snapshot", "system-out", None, None),
+        ("packaging", "failure", "failed", "it is failed"),
+        ("changelog", "failure", "failed", "it is unstable"),
+        ("source", "error", "testbed", "it is error"),
+        ("sbuild", "error", "error", "it is aborted"),
+        ("lintian", "skipped", "skipped", "it is skipped"),
+        ("archive", "error", "error", "it is running"),
+    ]  # fmt: skip
+    assert {element.get("classname") for element in suite} == {"trunk.greet"}
+    assert suite[0].findtext("system-out") == "[passed] it is passed"
+    assert suite[1][0].text == "+ packaging\nwords of packaging"
+    assert suite[6][0].text == "it is running"  # it has no log
+
+
+@pytest.mark.parametrize(
+    "verdict, tag, message",
+    [
+        ("failed", "failure", "failed"),
+        ("unstable", "failure", "unstable"),
+        ("error", "error", "testbed"),
+        ("aborted", "error", "aborted"),
+        ("skipped", "skipped", "skipped"),
+    ],
+)
+@pytest.mark.parametrize("log", [None, "", "words\n"])
+def test_a_result_without_a_message_is_kept(run: Run, verdict: str, tag: str, message: str, log: str | None) -> None:
+    if log is not None:
+        run.log_path("snapshot").write_text(log)
+    ((element,),) = left(run, [record(run, "snapshot", verdict)])
+    assert [(child.tag, child.get("message")) for child in element] == [(tag, message)]
+
+
 def test_the_evidence_is_the_end_of_the_log(run: Run) -> None:
     lines = [f"line {number} é" for number in range(5000)]
     run.log_path("snapshot").write_text("\n".join(lines) + "\n")
-    ((case,),) = left(run, [record(run, "snapshot", "failed", "no")])
-    assert (case[0].text or "").splitlines() == lines[-60:]
-    # One long line is cut, even in the middle of a character.
+    ((element,),) = left(run, [record(run, "snapshot", "failed", "no")])
+    assert (element[0].text or "").splitlines() == lines[-60:]
+    # One long line is cut, and not in the middle of a character.
     run.log_path("snapshot").write_text("é" * 100_001)
-    ((case,),) = left(run, [])
-    assert 5_000 < len(case[0].text or "") <= 12_000
+    ((element,),) = left(run, [])
+    assert re.fullmatch("é{5999,6000}", element[0].text or "")
 
 
-def test_a_run_without_a_step_is_an_empty_suite(run: Run) -> None:
-    (suite,) = left(run, [])
-    assert (len(suite), suite.get("tests"), suite.get("time")) == (0, "0", "0.000")
+def test_a_run_without_a_step_has_no_suite(run: Run) -> None:
+    assert len(left(run, [])) == 0
 
 
 GOOD = (
@@ -185,9 +299,11 @@ GOOD = (
         ('message="m"', ""),
         ('tests="1"', 'tests="1" disabled="0"'),
         ('classname="b"', ""),
+        ('classname="b"', 'classname="b" file="c"'),
         ("</failure>", '</failure><error type="t" message="m"/>'),
+        ("</failure>", "</failure><properties/>"),
     ],
 )
 def test_the_profile_is_strict(right: str, wrong: str) -> None:
-    assert SCHEMA.validate(etree.fromstring(GOOD))
-    assert not SCHEMA.validate(etree.fromstring(GOOD.replace(right, wrong, 1)))
+    assert STRICT.validate(etree.fromstring(GOOD))
+    assert not STRICT.validate(etree.fromstring(GOOD.replace(right, wrong, 1)))

@@ -282,6 +282,8 @@ def test_commits_since_the_last_run_that_reached_the_archive(bed: Bed) -> None:
         f"{two[:7]} Two [Bea Buthor]",
     ]
     assert (record.facts["since"], record.facts["commits"]) == (one, 4)
+    assert [commit["id"] for commit in record.facts["named"]] == [revert, raw, side, two]
+    assert record.facts["named"][3] == {"id": two, "subject": "Two", "author": "Bea Buthor <bea@upstream.example>"}
 
 
 def test_run_twice_in_one_run_it_says_the_same(bed: Bed) -> None:

@@ -1,0 +1,209 @@
+"""Bundles: a build and its files as one deterministic, compressed tar, named by its SHA-256.
+
+::
+
+    build.json       the `reports.model.Build`, cases included
+    junit.xml        its cases as JUnit XML
+    logs/NAME.log    UTF-8 text; of all controls only line ends, tabs and the colours of `reports.redact.text`
+    files/NAME       published artifacts
+
+The same content is the same bytes: members sorted, and neither owners nor times in them.  A bundle may come
+from elsewhere, so reading trusts nothing: regular members alone, one by one, their names checked, and limits.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Final, Protocol
+
+from pydantic import ValidationError
+
+from lab import files
+from lab.errors import ConfigurationError
+from reports.model import Build
+
+MOST_MEMBERS: Final = 1000
+MOST_BYTES: Final = 100_000_000  # of all members together
+MOST_RATIO: Final = 100  # of what is unpacked to what is packed, once that is more than a little
+LITTLE: Final = 32_000_000
+LEVEL: Final = 6
+IN_MEMORY: Final = 8_000_000
+NAME: Final = re.compile(r"build\.json|junit\.xml|(?:logs|files)(?:/[^/\x00-\x1f\x7f\\]+)+")
+Content = Path | bytes
+
+
+class Readable(Protocol):
+    """Whatever yields bytes, and none at its end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+Scan = Callable[[Readable], None]
+
+
+class BadBundle(ConfigurationError):
+    """This is no bundle, or not the one that its name says."""
+
+
+def write(build: Build, contents: Mapping[str, Content], into: Path, *, scan: Scan | None = None) -> Path:
+    """Write a bundle to ``INTO/SHA256.tar.gz``; the same build yields the same name.
+
+    ``contents``: what lies beside build.json, by its name in the bundle.  ``scan`` reads the finished tar once
+    more and raises when it must not be published: then nothing is left behind.  Raises BadBundle for what
+    could not be read again.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=into, prefix=".bundle.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            _pack({"build.json": _json(build), **contents}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        for _ in _members(temporary):
+            pass
+        if scan:
+            with gzip.open(temporary) as unpacked:
+                scan(unpacked)
+        temporary.chmod(0o644)
+        path = into / f"{files.sha256(temporary)}.tar.gz"
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def shelf(store: Path, digest: str) -> Path:
+    """The directory of a store of bundles that one with this SHA-256 lies in: ``STORE/AA``."""
+    return store / digest[:2]
+
+
+def _json(build: Build) -> bytes:
+    return (build.model_dump_json(indent=1, by_alias=True) + "\n").encode()
+
+
+def _pack(contents: Mapping[str, Content], stream: IO[bytes]) -> None:
+    with (
+        gzip.GzipFile("", "wb", LEVEL, stream, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name in sorted(contents):
+            content = contents[name]
+            member = tarfile.TarInfo(name)
+            member.mode = 0o644
+            with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
+                member.size = source.seek(0, os.SEEK_END)
+                source.seek(0)
+                tar.addfile(member, source)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read and found good."""
+
+    path: Path
+    build: Build
+    sizes: Mapping[str, int]
+    """Its members but build.json, in bytes, by name."""
+
+    @property
+    def digest(self) -> str:
+        return self.path.name.partition(".")[0]
+
+    def open(self, name: str) -> IO[bytes]:
+        """A member's content, the caller's to close.  Raises BadBundle when there is none of this name."""
+        for member, content in _members(self.path):
+            if member == name:
+                copy = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller closes it
+                shutil.copyfileobj(content, copy)
+                copy.seek(0)
+                return copy
+        raise BadBundle(f"{self.path}: has no {name}; it has: {', '.join(self.sizes)}")
+
+
+def read(path: Path) -> Bundle:
+    """Read a bundle whole once.  Raises BadBundle, in one line, for whatever is not one."""
+    build, sizes = None, {}
+    try:
+        digest = files.sha256(path)
+    except OSError as error:
+        raise BadBundle(f"{path}: cannot be read: {error.strerror}") from None
+    if path.name != f"{digest}.tar.gz":
+        raise BadBundle(f"{path}: is not what its name says: its SHA-256 is {digest}")
+    for name, content in _members(path):
+        if name == "build.json":
+            build = _build(path, content.read())
+        else:
+            sizes[name] = content.seek(0, os.SEEK_END)
+    if build is None:
+        raise BadBundle(f"{path}: is no bundle: it has no build.json")
+    return Bundle(path, build, sizes)
+
+
+def _build(path: Path, data: bytes) -> Build:
+    try:
+        return Build.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise BadBundle(f"{path}: build.json: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The members one by one: name and content.  Raises BadBundle at the first thing that has no place here."""
+    seen = set[str]()
+    with _unpacked(path) as unpacked:
+        try:
+            with tarfile.open(fileobj=unpacked, mode="r:") as tar:
+                for member in tar:
+                    problem = _problem(member, seen)
+                    if problem:
+                        raise BadBundle(f"{path}: {ascii(member.name)[:200]}: {problem}")
+                    seen.add(member.name)
+                    content = tar.extractfile(member)
+                    assert content is not None  # noqa: S101 - a regular member has one
+                    yield member.name, content
+        except (tarfile.TarError, UnicodeError, ValueError, OverflowError) as error:
+            raise BadBundle(f"{path}: is no bundle: {error}") from None
+
+
+def _problem(member: tarfile.TarInfo, seen: set[str]) -> str:
+    """Why a member has no place in a bundle, "" when it has."""
+    if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE} or member.issparse():
+        return "is not a plain file"
+    if not NAME.fullmatch(member.name) or {".", ".."} & set(member.name.split("/")):
+        return "is not a name that a bundle may hold"
+    if member.name in seen:
+        return "is there twice"
+    if len(seen) >= MOST_MEMBERS:
+        return f"is one too many: more than {MOST_MEMBERS} files"
+    return ""
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """The tar, unpacked within the limits."""
+    packed, size = path.stat().st_size, 0
+    most = min(MOST_BYTES, max(LITTLE, packed * MOST_RATIO))
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as unpacked:
+        try:
+            with gzip.open(path) as stream:
+                while chunk := stream.read(1 << 18):
+                    size += len(chunk)
+                    if size > most:
+                        raise BadBundle(f"{path}: unpacks to more than {most} bytes")
+                    unpacked.write(chunk)
+        except (OSError, EOFError, zlib.error) as error:
+            raise BadBundle(f"{path}: is no bundle: {error}") from None
+        unpacked.seek(0)
+        yield unpacked

@@ -1,0 +1,87 @@
+"""piuparts' logs: a case for each of its checks, and for the command that failed.
+
+A package that cannot be installed is told as ``bad-package``; a chroot that cannot be made, or a log that does
+not come to its end, is the lab's fault.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from reports.formats import texts
+from reports.formats.texts import Unreadable
+from reports.model import Case, Nuance, Outcome
+
+FORMAT = "piuparts"
+MARK = re.compile(rb"^\d+m[\d.]+s INFO: piuparts version ", re.MULTILINE)
+ENTRY = re.compile(r"^(\d+)m(\d+\.\d+)s ([A-Z]+): (.*)$", re.MULTILINE)
+PACKAGE = re.compile(r"\bCopying (?:\S*/)?([^_/\s]+)_[^/\s]*\.deb to ")
+COMMAND = re.compile(r"Command failed \(status=(-?\d+)\): (\[.*\])")
+STARTS = "piuparts version "
+ENDS = {"PASS: All tests.", "piuparts run ends."}
+CHANGES = ("install", "remove", "--purge", "upgrade", "dist-upgrade")
+Entry = tuple[float, str, str, str]
+
+
+def parse(path: Path) -> Iterator[Case]:
+    entries = list(_entries(texts.text(path)))
+    starts = [number for number, entry in enumerate(entries) if entry[2].startswith(STARTS)]
+    if not starts:
+        raise Unreadable("is no log of piuparts': its first lines are missing")
+    entries = entries[starts[-1] :]  # it appends to a log that is there
+    copied = (PACKAGE.match(entry[2]) for entry in entries)
+    package = next((match[1] for match in copied if match), FORMAT)
+    for seconds, level, message, below in entries:
+        if message.startswith("FAIL: "):
+            name = message.removeprefix("FAIL: ").rstrip(".:")
+            yield _case(package, name, "failed", seconds=seconds, message=message.rstrip(":"), evidence=below)
+        elif message.startswith("PASS: "):
+            yield _case(package, message.removeprefix("PASS: ").rstrip("."), "passed", seconds=seconds)
+        elif level == "ERROR" and (match := COMMAND.fullmatch(message)):
+            yield _failed_command(package, seconds, match, below)
+    if not any(entry[2] in ENDS for entry in entries):
+        message = f"the log does not come to its end; its last line: {entries[-1][2]}"
+        yield _case(package, "All tests", "error", "testbed", message=message, evidence=entries[-1][3])
+
+
+def _entries(log: str) -> Iterator[Entry]:
+    """Seconds since the start, level, message, and the lines below it."""
+    parts = ENTRY.split(log)
+    for index in range(1, len(parts), 5):
+        minutes, seconds, level, message, below = parts[index : index + 5]
+        yield 60 * float(minutes) + float(seconds), level, message, below.strip("\n")
+
+
+def _failed_command(package: str, seconds: float, match: re.Match[str], below: str) -> Case:
+    """Of the package when it was about to be installed or removed, else of the chroot, and the lab's fault."""
+    try:
+        argv = [str(word) for word in ast.literal_eval(match[2])]
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        argv = [match[2]]
+    if argv[0] == "chroot":
+        argv = argv[2:]  # the chroot's name is another one each time
+    change = next((word.lstrip("-") for word in argv if word in CHANGES), "")
+    outcome: Outcome = "failed" if change else "error"
+    nuance: Nuance = "bad-package" if change == "install" else "" if change else "testbed"
+    name = f"Command: {change or ' '.join(argv[:1])}"
+    message = f"{' '.join(argv)} ended with status {match[1]}"
+    return _case(package, name, outcome, nuance, seconds=seconds, message=message, evidence=texts.tail(below))
+
+
+def _case(  # noqa: PLR0913 - what a case is, by name
+    package: str,
+    name: str,
+    outcome: Outcome,
+    nuance: Nuance = "",
+    *,
+    seconds: float = 0.0,
+    message: str = "",
+    evidence: str = "",
+) -> Case:
+    return Case(
+        suite=FORMAT, classname=package, name=name, outcome=outcome, nuance=nuance,
+        seconds=seconds, message=message, evidence=evidence,
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""Our own records: a step is a case; the end of its log is the evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from lab.errors import ConfigurationError
+from lab.records import Record
+from reports.formats import texts
+from reports.formats.texts import Unreadable
+from reports.model import Case, Outcome
+
+FORMAT = "record"
+MARK = re.compile(rb'\A\s*\{\s*"schema": ?\d+,\s*"step": ?"')
+EVIDENCE_BYTES = 12_000
+OUTCOMES: dict[str, Outcome] = {
+    "passed": "passed",
+    "failed": "failed",
+    "unstable": "failed",
+    "skipped": "skipped",
+    "error": "error",
+    "aborted": "error",
+    "running": "error",
+}
+
+
+def parse(path: Path) -> Iterator[Case]:
+    """A record at ``RUN/results/NN-STEP.json``."""
+    try:
+        yield case(Record.read(path), path.parent.parent)
+    except ConfigurationError as error:
+        raise Unreadable(str(error).removeprefix(f"{path}: ")) from None
+
+
+def case(record: Record, run: Path) -> Case:
+    """A step as a case; ``run`` is where its log lies."""
+    outcome = OUTCOMES[record.verdict]
+    told = outcome in {"failed", "error"}
+    return Case(
+        suite=f"{record.track}.{record.component}",
+        classname=f"{record.track}.{record.component}",
+        name=record.step,
+        outcome=outcome,
+        nuance="testbed" if record.verdict == "error" else "",
+        seconds=record.seconds,
+        message=record.message or ("" if outcome == record.verdict else record.verdict),
+        evidence=_end(run, record.log) or record.message if told else "",
+        started=record.started,
+    )
+
+
+def _end(run: Path, name: str) -> str:
+    """The end of a step's log; empty when it has none, or says it is somewhere else than in its run."""
+    path = (run / name).resolve()
+    if not (path.is_relative_to(run.resolve()) and path.is_file()):
+        return ""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - EVIDENCE_BYTES))
+        # The first character may have been cut in two.
+        return texts.tail(texts.decoded(stream.read().lstrip(bytes(range(0x80, 0xC0)))))

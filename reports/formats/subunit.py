@@ -1,0 +1,106 @@
+"""subunit, v1 (lines) or v2 (packets): which of the two is told by the content.
+
+Read by ourselves: python-subunit brings testtools and iso8601 along, yields no test at all, in silence, for the
+version it is not asked for, and drops what a truncated packet leaves.  See python-subunit's README for both.
+A test that began and did not end, or was listed and never began, is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from lab.records import rfc3339
+from reports.formats import subunit_v1, subunit_v2, texts
+from reports.formats.subunit_v1 import Damage, Test
+from reports.formats.texts import Unreadable
+from reports.model import Case, Nuance, Outcome
+
+FORMAT = "subunit"
+MARK = re.compile(
+    rb"\xb3[\x20-\x2f][\x00-\xff]{6}|^(?:test|testing|success|successful|xfail|uxsuccess): \S", re.MULTILINE
+)
+OUTCOMES: dict[str, tuple[Outcome, Nuance]] = {
+    "success": ("passed", ""),
+    "failure": ("failed", ""),
+    "error": ("error", ""),
+    "skip": ("skipped", ""),
+    "xfail": ("skipped", "expected-failure"),
+    "uxsuccess": ("failed", "unexpected-success"),
+}
+OF_FIXTURE = re.compile(r"(\w+) \(([\w.]+)\)")
+TIMEOUT = re.compile(r"\b\w*Time(?:d)?Out\w*(?:Error|Exception)?\b|\bfixtures\._fixtures\.timeout\b", re.IGNORECASE)
+Attachments = dict[str, str]
+
+
+def parse(path: Path) -> Iterator[Case]:
+    data = texts.read(path)
+    first = 0
+    for found in subunit_v2.tests(data) if subunit_v2.is_it(data) else subunit_v1.tests(data):
+        first += 1
+        if isinstance(found, Damage):
+            yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=str(found))
+        else:
+            yield _case(found)
+    if not first and data.strip():
+        raise Unreadable("has not one test of subunit in it, neither of version 1 nor of 2")
+
+
+def _case(test: Test) -> Case:
+    classname, name = _names(test.id)
+    files = {name: _readable(mime, bytes(content)) for name, (mime, content) in test.files.items()}
+    outcome, nuance, message, evidence = _result(test.status, files)
+    if outcome in {"failed", "error"} and TIMEOUT.search(message):
+        nuance = "timeout"
+    errors = files.pop("stderr", "")
+    output = [texts.decoded(bytes(test.noise)), files.pop("stdout", ""), *(f"{name}:\n{files[name]}" for name in files)]
+    return Case(
+        suite=FORMAT,
+        classname=classname,
+        name=name,
+        outcome=outcome,
+        nuance=nuance,
+        seconds=max(0.0, (test.ended - test.began).total_seconds()) if test.began and test.ended else 0.0,
+        message=message,
+        evidence=evidence,
+        output="\n".join(filter(None, (text.strip("\n") for text in output))),
+        errors=errors,
+        started=_moment(test.began),
+    )
+
+
+def _result(status: str, files: Attachments) -> tuple[Outcome, Nuance, str, str]:
+    """Outcome, nuance, message and evidence; what became one of these is no attachment any more."""
+    if status in OUTCOMES:
+        evidence = files.pop("traceback", "") or files.pop(subunit_v1.DETAILS, "")
+        reason = files.pop("reason", "").strip("\n")
+        outcome, nuance = OUTCOMES[status]
+        if outcome == "passed":
+            return outcome, nuance, reason, ""
+        if outcome == "skipped" and evidence and not reason and "\n" not in evidence.strip("\n"):
+            return outcome, nuance, evidence.strip("\n"), ""
+        last = next((line.strip() for line in reversed(evidence.split("\n")) if line.strip()), "")
+        return outcome, nuance, reason or last, evidence
+    message = "it was listed, but did not begin" if status == "exists" else "it began, but did not end"
+    return "error", "", message, files.pop("traceback", "")
+
+
+def _names(test: str) -> tuple[str, str]:
+    """Class and name: ``a.b.C.test(with a.scenario)``, ``setUpClass (a.b.C)``."""
+    if match := OF_FIXTURE.fullmatch(test):
+        return match[2], match[1]
+    plain = re.split(r"[(\[ ]", test, maxsplit=1)[0]
+    classname, _, name = plain.rpartition(".")
+    return (classname, name + test[len(plain) :]) if classname else (FORMAT, test)
+
+
+def _readable(mime: str, content: bytes) -> str:
+    if mime and not mime.startswith("text/"):
+        return f"({len(content)} bytes of {mime})"
+    return texts.decoded(content)
+
+
+def _moment(moment: datetime | None) -> str:
+    return rfc3339(moment) if moment else ""

@@ -1,0 +1,142 @@
+"""subunit v1: lines, with details in brackets, or in chunks of a told length (``[ multipart``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from reports.formats import texts
+
+LINE = re.compile(
+    rb"(test|testing|success|successful|failure|error|skip|xfail|uxsuccess|time|tags|progress): (.*?)( \[(?: multipart)?)?"
+)
+BEGIN = {b"test", b"testing"}
+PLAIN = {"successful": "success"}
+DETAILS = "details"
+Files = dict[str, tuple[str, bytearray]]
+
+
+@dataclass
+class Test:
+    """A test as a stream tells it; ``status`` is v1's word, or ``exists`` or ``inprogress`` where that was the last."""
+
+    id: str
+    status: str = "inprogress"
+    files: Files = field(default_factory=dict)
+    """Attachments by name: their MIME type and content."""
+    noise: bytearray = field(default_factory=bytearray)
+    """What somebody else wrote into the stream meanwhile."""
+    began: datetime | None = None
+    ended: datetime | None = None
+
+
+class Damage(str):
+    """What is wrong with a stream, in words."""
+
+    __slots__ = ()
+
+
+class _Torn(Exception):
+    """The stream ends inside of details."""
+
+
+@dataclass
+class _Reader:
+    """A place in a stream."""
+
+    data: bytes
+    at: int = 0
+
+    def line(self) -> bytes:
+        """The next line without its end."""
+        end = self.data.find(b"\n", self.at)
+        end = len(self.data) if end < 0 else end
+        line, self.at = self.data[self.at : end], end + 1
+        return line.rstrip(b"\r")
+
+    def chunk(self, size: int) -> bytes:
+        chunk, self.at = self.data[self.at : self.at + size], self.at + size
+        return chunk
+
+    def __bool__(self) -> bool:
+        return self.at < len(self.data)
+
+
+def tests(data: bytes) -> Iterator[Test | Damage]:
+    """The tests of a stream in the order in which they ended; those that did not, last."""
+    reader, clock = _Reader(data), None
+    running: dict[str, Test] = {}
+    latest: Test | None = None
+    while reader:
+        line = reader.line()
+        match = LINE.fullmatch(line)
+        if not match:
+            if latest and line.strip():
+                latest.noise += line + b"\n"
+        elif reader.at > len(data):  # a line without an end may be a part of one
+            yield Damage(f"the stream ends inside of a line: {texts.decoded(line)}")
+        elif match[1] == b"time":
+            clock = _moment(match[2])
+        elif match[1] in BEGIN:
+            name = texts.decoded(match[2] + (match[3] or b""))
+            latest = running[name] = Test(name, began=clock)
+        elif match[1] not in {b"tags", b"progress"}:
+            name = texts.decoded(match[2])
+            test, latest = running.pop(name, None) or Test(name), None
+            word = match[1].decode()
+            test.status, test.ended = PLAIN.get(word, word), clock
+            try:
+                _read_details(reader, match[3] or b"", test.files)
+            except _Torn:
+                yield test
+                yield Damage(f"the stream ends inside of the details of {name}")
+                continue
+            yield test
+    yield from running.values()
+
+
+def _read_details(reader: _Reader, kind: bytes, files: Files) -> None:
+    """Read what stands in brackets.  Raises _Torn at the end of the stream."""
+    if not kind:
+        return
+    if kind == b" [":
+        content = bytearray()
+        files[DETAILS] = "", content
+        while reader:
+            if (line := reader.line()) == b"]":
+                return
+            content += line.removeprefix(b" ") if line.startswith(b" ]") else line
+            content += b"\n"
+        if content.endswith(b"]\n"):  # of emitters that forget the last line end
+            del content[-2:]
+            return
+        raise _Torn
+    while reader:
+        if (line := reader.line()) == b"]":
+            return
+        mime = texts.decoded(line).removeprefix("Content-Type: ")
+        name = texts.decoded(reader.line())
+        files[name] = mime, _chunks(reader)
+    raise _Torn
+
+
+def _chunks(reader: _Reader) -> bytearray:
+    content = bytearray()
+    while reader:
+        size = reader.line()
+        if not re.fullmatch(rb"[0-9A-Fa-f]{1,8}", size):
+            raise _Torn
+        if not int(size, 16):
+            return content
+        content += reader.chunk(int(size, 16))
+    raise _Torn
+
+
+def _moment(text: bytes) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text.decode("ascii").strip())
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # an emitter that counts months from 0
+        return None

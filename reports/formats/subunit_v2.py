@@ -1,0 +1,158 @@
+"""subunit v2: packets, each with a checksum, in the midst of whatever else was written to the same place."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from reports.formats import texts
+from reports.formats.subunit_v1 import Damage, Test
+
+SIGNATURE = 0xB3
+VERSION = 0x2000
+TEST_ID, ROUTE, TIMESTAMP, TAGS, FILE, MIME, LAST, STATUS = 0x800, 0x400, 0x200, 0x80, 0x40, 0x20, 0x10, 0x7
+STATUSES = ("", "exists", "inprogress", "success", "uxsuccess", "skip", "failure", "xfail")
+SMALLEST = 8  # signature, flags, length, checksum
+MOST_DAMAGES = 50
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Bad(Exception):
+    """A packet is none, or not whole."""
+
+
+@dataclass(frozen=True)
+class Packet:
+    """What a packet says; "" and None for what it does not."""
+
+    end: int
+    test: str = ""
+    status: str = ""
+    moment: datetime | None = None
+    mime: str = ""
+    file: str | None = None
+    content: bytes = b""
+
+
+@dataclass
+class _Body:
+    """The part of a packet between its length and its checksum."""
+
+    data: bytes
+    at: int = 0
+
+    def take(self, size: int) -> bytes:
+        if size > len(self.data) - self.at:
+            raise _Bad("says more than it holds")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def number(self) -> int:
+        """Of 6, 14, 22 or 30 bits; the first two bits say how many bytes."""
+        first = self.take(1)[0]
+        if not (more := first >> 6):
+            return first
+        return int.from_bytes(bytes([first & 0x3F]) + self.take(more), "big")
+
+    def text(self) -> str:
+        return texts.decoded(self.take(self.number()))
+
+
+def is_it(data: bytes) -> bool:
+    """Whether there is a whole packet anywhere, or at least the beginning of one where the data begins."""
+    if data[:1] == bytes([SIGNATURE]):
+        return True
+    return any(isinstance(item, Packet) for item in _items(data))
+
+
+def tests(data: bytes) -> Iterator[Test | Damage]:
+    """The tests of a stream in the order in which they ended; those that did not, last."""
+    running: dict[str, Test] = {}
+    done: dict[str, Test] = {}
+    ended: list[Test] = []
+    damages: list[Damage] = []
+    latest: Test | None = None
+    for item in _items(data):
+        if isinstance(item, Damage):
+            damages.append(item)
+        elif isinstance(item, bytes):
+            if latest and item.strip():
+                latest.noise += item
+        elif item.test:
+            if not item.status and item.test in done and item.test not in running:
+                _attach(done[item.test], item)  # a file that came late
+                continue
+            if item.test not in running or item.status == "exists":
+                running[item.test] = Test(item.test, "exists" if item.status == "exists" else "inprogress")
+            latest = test = running[item.test]
+            _attach(test, item)
+            test.ended = item.moment or test.ended
+            if item.status != "exists":
+                test.began = test.began or item.moment
+                test.status = item.status or "inprogress"
+            if item.status not in {"", "exists", "inprogress"}:
+                done[item.test] = running.pop(item.test)
+                ended.append(done[item.test])
+                latest = None
+    yield from ended
+    yield from running.values()
+    yield from damages
+
+
+def _attach(test: Test, packet: Packet) -> None:
+    if packet.file is not None:
+        _, content = test.files.setdefault(packet.file, (packet.mime, bytearray()))
+        content += packet.content
+
+
+def _items(data: bytes) -> Iterator[Packet | Damage | bytes]:
+    """Packets, what is damaged of them, and what stands between them."""
+    at, begin, damaged, damages = 0, 0, False, 0
+    while (at := data.find(SIGNATURE, at)) >= 0:
+        try:
+            packet = _packet(data, at)
+        except _Bad as error:
+            if at == begin or data[at + 1 : at + 2].hex().startswith("2"):
+                yield Damage(f"the packet at byte {at} {error}")
+                damaged, damages = True, damages + 1
+                if damages == MOST_DAMAGES:
+                    yield Damage("and so on: the rest is not read")
+                    return
+            at += 1
+            continue
+        if at > begin and not damaged:
+            yield data[begin:at]
+        yield packet
+        at = begin = packet.end
+        damaged = False
+    if begin < len(data) and not damaged:
+        yield data[begin:]
+
+
+def _packet(data: bytes, at: int) -> Packet:
+    head = _Body(data[at + 1 : at + 1 + SMALLEST])
+    flags = int.from_bytes(head.take(2), "big")
+    if flags & 0xF000 != VERSION:
+        raise _Bad("is not of version 2")
+    size = head.number()
+    if size > len(data) - at:
+        raise _Bad("is cut short")
+    checked = data[at : at + size - 4]
+    if size < SMALLEST or zlib.crc32(checked) != int.from_bytes(data[at + size - 4 : at + size], "big"):
+        raise _Bad("has a wrong checksum")
+    body = _Body(checked, 1 + head.at)
+    moment = _moment(body) if flags & TIMESTAMP else None
+    test = body.text() if flags & TEST_ID else ""
+    for _ in range(body.number() if flags & TAGS else 0):
+        body.text()
+    mime = body.text() if flags & MIME else ""
+    file = body.text() if flags & FILE else None
+    content = body.take(body.number()) if flags & FILE else b""
+    return Packet(at + size, test, STATUSES[flags & STATUS], moment, mime, file, content)
+
+
+def _moment(body: _Body) -> datetime:
+    seconds = int.from_bytes(body.take(4), "big")
+    return EPOCH + timedelta(seconds=seconds, microseconds=body.number() // 1000)

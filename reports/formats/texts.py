@@ -1,0 +1,99 @@
+"""What all formats share: files read within bounds, texts cut to a size, and words for what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from reports.model import Case
+
+MOST_BYTES = 64 * 2**20
+HEAD_BYTES = 8 * 2**20
+LONGEST_LINE = 100_000
+# Characters of a case's texts.  What Jenkins cuts, `reports.junit` cuts before; these are bounds for us.
+LONGEST_NAME = 500
+LONGEST_MESSAGE = 4_000
+LONGEST_EVIDENCE = 1_000_000
+LONGEST_OUTPUT = 200_000
+TAIL_LINES = 60
+MARKER = "\n[... {:,} characters cut ...]\n"
+MARKER_ROOM = 60
+
+
+class Unreadable(Exception):
+    """A file is not what it should be; the message ends a sentence that begins with its name."""
+
+
+def read(path: Path) -> bytes:
+    """A file that makes sense only as a whole.  Raises Unreadable for one too large."""
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise Unreadable(f"has {size:,} bytes, more than the {MOST_BYTES:,} that are read")
+    return path.read_bytes()
+
+
+def text(path: Path) -> str:
+    """A file of lines, as UTF-8; a byte that is none shows as a backslash, x and its number.
+
+    A very large file is read without its middle, and so is a very long line.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        data = stream.read(HEAD_BYTES if size > MOST_BYTES else MOST_BYTES)
+        if size > MOST_BYTES:
+            stream.seek(size - (MOST_BYTES - HEAD_BYTES))
+            data += f"\n[... {size - MOST_BYTES:,} bytes left out ...]\n".encode() + stream.read(MOST_BYTES)
+    text = decoded(data)
+    if len(data) <= LONGEST_LINE:
+        return text
+    return "\n".join(line if len(line) <= LONGEST_LINE else cut(line, LONGEST_LINE) for line in text.split("\n"))
+
+
+def decoded(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most ``most`` characters: the beginning and the end of a longer one, with a marker between."""
+    if len(text) <= most:
+        return text
+    half = (most - MARKER_ROOM) // 2
+    return f"{text[:half]}{MARKER.format(len(text) - 2 * half)}{text[-half:]}"
+
+
+def tail(text: str, lines: int = TAIL_LINES) -> str:
+    """The last lines of a text."""
+    return "\n".join(text.rstrip("\n").split("\n")[-lines:])
+
+
+def first_line(text: str) -> str:
+    """The first line that says something."""
+    return next((line for line in map(str.strip, text.split("\n")) if line), "")
+
+
+def cut_short(text: str, most: int) -> str:
+    """The beginning of a longer text."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+BOUNDS: tuple[tuple[str, int, Callable[[str, int], str]], ...] = (
+    ("suite", LONGEST_NAME, cut_short),
+    ("classname", LONGEST_NAME, cut_short),
+    ("name", LONGEST_NAME, cut_short),
+    ("message", LONGEST_MESSAGE, cut),
+    ("evidence", LONGEST_EVIDENCE, cut),
+    ("output", LONGEST_OUTPUT, cut),
+    ("errors", LONGEST_OUTPUT, cut),
+)
+
+
+def bounded(case: Case) -> Case:
+    """A case whose texts are of a size to work with, and text: halves of characters (of JSON, say) are made visible."""
+    changed = {}
+    for name, most, shorten in BOUNDS:
+        value = getattr(case, name)
+        if len(value) > most or not value.isascii():
+            text = shorten(value, most).encode("utf-8", "backslashreplace").decode()
+            if text != value:
+                changed[name] = text
+    return case.model_copy(update=changed) if changed else case

@@ -1,0 +1,1 @@
+"""What must not be public, taken out of what is published."""

@@ -1,0 +1,58 @@
+"""What would be hidden, and by which rule; never the value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lab.errors import ConfigurationError
+from reports.bundle import Readable
+from reports.redact import text
+from reports.redact.redactor import Redactor, State, pieces
+from reports.redact.rules import PRIVATE_KEY
+
+CONTROLS = "controls"  # what `reports.redact.text` takes away
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file, by its number, in which something would be hidden; ``shown``: what is left of it."""
+
+    number: int
+    rules: list[str]
+    shown: str
+
+
+def stream(redactor: Redactor, source: Readable) -> Iterator[Line]:
+    state, number = State(), 0
+    for raw, whole in pieces(source, redactor.line + redactor.overlap):
+        for part in raw.splitlines(keepends=True) if whole else [raw]:
+            number += 1
+            if line := _line(redactor, part, number, state, whole=whole):
+                yield line
+
+
+def _line(redactor: Redactor, raw: bytes, number: int, state: State, *, whole: bool) -> Line | None:
+    plain = text.bare(text.decode(raw)).rstrip("\n")
+    in_key = state.in_key
+    made = redactor.piece(raw, state) if whole else redactor.beginning(raw, state)
+    shown = text.bare(made.decode()).rstrip("\n")
+    rules = dict.fromkeys(hit.rule for part in plain.split("\n") for hit in redactor.hits(part))
+    if in_key and shown != plain and not rules:
+        rules[PRIVATE_KEY.name] = None
+    if text.bare(raw.decode("utf-8", "replace")).rstrip("\r\n") != plain:
+        rules[CONTROLS] = None
+    return Line(number, list(rules), shown) if rules else None
+
+
+def sample(redactor: Redactor, name: str, line: str) -> tuple[str, list[str]]:
+    """A line as one rule alone leaves it, and the names of the rules that hid something.
+
+    Raises ConfigurationError for a rule that there is not.
+    """
+    chosen = tuple(rule for rule in redactor.rules if rule.name == name)
+    if not chosen:
+        known = ", ".join(dict.fromkeys(rule.name for rule in redactor.rules))
+        raise ConfigurationError(f"no rule {name}; known: {known}")
+    alone = replace(redactor, rules=chosen)
+    return alone.text(line), [name] if alone.hits(text.bare(text.clean(line))) else []

@@ -1,0 +1,77 @@
+"""A log as it is published: redacted, its beginning and its end, with a mark where something is left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from lab.description import LogLimits
+from reports.redact.redactor import Redactor, State
+
+# Read, and not shown, before the end that is shown: it may begin in the middle of a key.
+RUN_UP = 1 << 18
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a published log is: bytes, lines, how many of them were changed, and whether some are left out."""
+
+    size: int
+    lines: int
+    changed: int
+    cut: bool
+
+
+@dataclass
+class Window:
+    """Bytes ``[start, end)`` of a file, read like a file of their own."""
+
+    stream: IO[bytes]
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        self.stream.seek(self.start)
+
+    def read(self, size: int, /) -> bytes:
+        return self.stream.read(min(size, self.end - self.stream.tell()))
+
+
+def publish(redactor: Redactor, limits: LogLimits, path: Path, to: Path) -> Written:
+    """Write a log's public form; memory does not grow with its size."""
+    state, size, lines = State(), 0, 0
+    with path.open("rb") as stream, to.open("wb") as out:
+        length = stream.seek(0, os.SEEK_END)
+        cut = length > limits.first + limits.last + 2 * RUN_UP
+        whole = Window(stream, 0, length)
+        for piece in _ends(redactor, limits, whole, state) if cut else redactor.stream(whole, state):
+            out.write(piece)
+            size += len(piece)
+            lines += piece.count(b"\n")
+    return Written(size, lines, state.changed, cut)
+
+
+def _ends(redactor: Redactor, limits: LogLimits, log: Window, state: State) -> Iterator[bytes]:
+    """The first bytes and the last, in whole lines."""
+    stream, length = log.stream, log.end
+    stream.seek(limits.first)
+    first = limits.first + len(stream.readline(RUN_UP))  # of a line that goes on, too much for it to be taken as whole
+    yield from redactor.stream(Window(stream, 0, first), state)
+    run_up, last = (_next_line(stream, length - before) for before in (limits.last + RUN_UP, limits.last))
+    yield f"[... {last - first:,} bytes of this log are left out here ...]\n".encode()
+    end = State()
+    for _ in redactor.stream(Window(stream, run_up, last), end):
+        end.changed = 0
+    yield from redactor.stream(Window(stream, last, length), end)
+    state.changed += end.changed
+
+
+def _next_line(stream: IO[bytes], at: int) -> int:
+    """Where the first line that begins at or after ``at`` does; the file's end when none does."""
+    stream.seek(at - 1)
+    while (part := stream.readline(RUN_UP)) and not part.endswith(b"\n"):
+        pass
+    return stream.tell()

@@ -1,0 +1,39 @@
+"""Names for what is private, the same for the same thing in all bundles of a lab: an HMAC under the lab's own key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from lab import files
+from lab.store import Store
+
+DIGITS = 6
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Pseudonyms:
+    """``node-1c3f0a`` instead of a machine's name or address."""
+
+    key: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, store: Store) -> Pseudonyms:
+        """Under the lab's key, made when there is none.  Who loses it gets other names from then on."""
+        path = store.root / "pseudonyms.key"
+        with files.locked(store.lock_path("pseudonyms")):
+            if not path.exists():
+                files.write_atomic(path, secrets.token_bytes(KEY_BYTES), 0o600)
+            return cls(path.read_bytes())
+
+    def name(self, kind: str, text: str) -> str:
+        return f"{kind}-{_digits(self.key, f'{kind} {text.lower()}')}"
+
+
+@lru_cache(1 << 12)
+def _digits(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:DIGITS]

@@ -1,0 +1,69 @@
+"""The last look, at finished bytes: what a rule that is sure finds there holds everything back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from lab.errors import InfrastructureError
+from reports.bundle import Readable
+from reports.redact.known import Secret, forms
+from reports.redact.rules import Rule
+
+CHUNK = 1 << 20
+OVERLAP = 4096
+WRAPS = re.compile(rb"(?:\\[nr]|&#1[03];|[\r\n])+[ \t]*")
+
+
+class Held(InfrastructureError):
+    """Nothing was published: what a rule is sure of is still there, or the filter itself failed."""
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """Known secrets and sure rules, on bytes that may be text, JSON, XML or anything."""
+
+    secrets: tuple[Secret, ...]
+    rules: tuple[Rule, ...]
+
+    @cached_property
+    def _forms(self) -> list[tuple[bytes, str]]:
+        return [
+            (form.encode("utf-8", "surrogateescape"), secret.name)
+            for secret in self.secrets
+            for form in forms(secret.value)
+        ]
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[bytes], Rule]]:
+        known = {secret.name for secret in self.secrets}
+        return [
+            (re.compile(rule.pattern.pattern.encode()), rule)
+            for rule in self.rules
+            if rule.sure and rule.name not in known
+        ]
+
+    def __call__(self, stream: Readable) -> None:
+        """Raises Held, naming the rule, at the first hit."""
+        for name in self.found(stream):
+            raise Held(f"held back: the rule {name} still finds something", hint="see: qalab redact")
+
+    def found(self, stream: Readable) -> Iterator[str]:
+        """The names of the rules that find something; a text that was wrapped is also looked at unwrapped."""
+        overlap = max([OVERLAP, *(2 * len(form) for form, _ in self._forms)])
+        carry = b""
+        while chunk := stream.read(CHUNK):
+            data = carry + chunk
+            unwrapped = WRAPS.sub(b"", data)
+            yield from _first(name for form, name in self._forms if form in data or form in unwrapped)
+            low = data.lower()
+            yield from _first(rule.name for pattern, rule in self._patterns if rule.wants(low) and pattern.search(data))
+            carry = data[-overlap:]
+
+
+def _first(names: Iterable[str]) -> Iterator[str]:
+    name = next(iter(names), None)
+    if name is not None:
+        yield name

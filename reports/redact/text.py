@@ -1,0 +1,100 @@
+"""Text as anybody may see it: no controls, no tricks of terminals, a few colours.
+
+Of the sequences that steer a terminal (ECMA-48) only ``ESC [ N ; ... m`` with these N stay: 0 (all as usual),
+1 (bold), 30 to 37 and 90 to 97 (colours).  Gone are cursor moves, titles, links, Jenkins' console notes, marks
+that change the direction of writing (UAX #9), characters without width, and NUL; a carriage return ends a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+KEPT = {0, 1, *range(30, 38), *range(90, 98)}
+ENDS = {22, 39}  # no longer bold, no colour: as 0, which is one code less to know
+PALETTE = 16
+CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n") + b"\x7f"
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# A character that has no place, and what belongs to it; one set of characters in front, which is fast to look for.
+TRICKS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    r"(?:(?<=\r)(?P<line>\r*\n?)"
+    # hudson.console.ConsoleNote: PREAMBLE_STR, base64, POSTAMBLE_STR; without an end, all that follows.
+    r"|(?<=\x1b)(?:\[8mha:.*?(?:\x1b\[0m|$)"
+    r"|\[(?P<codes>[0-9;]{0,60})m"
+    r"|\][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links
+    r"|[PX^_][^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"  # DCS, SOS, PM, APC
+    r"|\[[0-?]*[ -/]*[@-~]?"  # CSI, also cut
+    r"|[ -/]*[0-~]?)"
+    r"|(?<=\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?<=[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"
+    r"|(?<=\x9b)[0-?]*[ -/]*[@-~]?)?",
+    re.MULTILINE,
+)
+# The same in UTF-8, each with the byte that is looked for.
+ODD = tuple(
+    map(
+        re.compile,
+        (
+            rb"\xc2[\x80-\x9f]",
+            rb"\xd8\x9c",
+            rb"\xe2(?:\x80[\x8b\x8e\x8f\xa8-\xae]|\x81[\xa0-\xa9])",
+            rb"\xef(?:\xbb\xbf|\xbf[\xb9-\xbb])",
+        ),
+    )
+)
+# A console note that has lost its beginning; the base64 of its length begins with ////.
+CUT_NOTE = re.compile(r"(?:\[?8m)?ha:////[A-Za-z0-9+/=]*(?:\x1b\[0m)?")
+# The attachments plugin of Jenkins copies the file that a test's output names so.
+ATTACHMENT = re.compile(r"\[(?=\[ATTACHMENT\|)", re.IGNORECASE)
+
+
+def clean(text: str) -> str:
+    """Text without tricks; the colours that stay are in their normal form."""
+    made = TRICKS.sub(_instead, text)
+    return ATTACHMENT.sub("[ ", CUT_NOTE.sub("", made) if "ha:////" in made else made)
+
+
+def bare(text: str) -> str:
+    """Clean text without its colours."""
+    return COLOURS.sub("", text) if "\x1b" in text else text
+
+
+def decode(raw: bytes) -> str:
+    """Bytes of a log as clean text; what is not UTF-8 shows as U+FFFD."""
+    text = raw.decode("utf-8", "replace")
+    odd = len(raw.translate(None, CONTROLS)) != len(raw) or (
+        not raw.isascii() and any(pattern.search(raw) for pattern in ODD)
+    )
+    return clean(text) if odd or b"[[" in raw or b"ha:////" in raw else text
+
+
+def _instead(match: re.Match[str]) -> str:
+    if match["line"] is not None:
+        return "\n"
+    if "\ud800" <= match[0] <= "\udfff":
+        return "\ufffd"
+    codes = match["codes"]
+    return "" if codes is None else _colours(codes)
+
+
+@lru_cache(1 << 10)
+def _colours(codes: str) -> str:
+    kept = ";".join(map(str, _known(iter(codes.split(";")))))
+    return f"\x1b[{kept}m" if kept else ""
+
+
+def _known(codes: Iterator[str]) -> Iterator[int]:
+    for text in codes:
+        code = int(text or 0)
+        if code in {38, 48}:  # of the palette (5;N) or any (2;R;G;B), see ISO 8613-6
+            numbers = [next(codes, "") for _ in range(1 if next(codes, "") == "5" else 3)]
+            if code == 38 and len(numbers) == 1 and int(numbers[0] or 0) < PALETTE:  # noqa: PLR2004 - the foreground
+                index = int(numbers[0] or 0)
+                yield index + 30 if index < PALETTE // 2 else index - PALETTE // 2 + 90
+        elif code in KEPT:
+            yield code
+        elif code in ENDS:
+            yield 0

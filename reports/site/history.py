@@ -1,0 +1,114 @@
+"""What a history of results says: the definitions of *since*, *first bad range*, *never passed* and *flaky*.
+
+Pure functions over results, oldest first.  A result that says nothing of the thing tested (the lab's own errors,
+aborts, skips) is ``neither``: it neither breaks nor ends a streak.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from lab.errors import Verdict
+from reports.model import Case
+
+Result = Literal["good", "bad", "neither"]
+State = Literal["passing", "broken", "never passed", "no verdict"]
+Change = Literal["broke", "mended", "never passed"]
+
+WINDOW = 20  # results that flakiness looks back
+FLIPS = 2
+IN_A_ROW = 3
+BAD: frozenset[Verdict] = frozenset({"failed", "unstable"})
+
+
+def of_verdict(verdict: Verdict) -> Result:
+    if verdict in BAD:
+        return "bad"
+    return "good" if verdict == "passed" else "neither"
+
+
+def of_case(case: Case) -> Result:
+    if case.outcome == "skipped" or case.nuance in {"testbed", "expected-failure"}:
+        return "neither"
+    return "good" if case.outcome == "passed" else "bad"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How things stand.
+
+    ``since``: where the streak that lasts began; ``good``: the last good result before a bad streak, so that the
+    first bad range is what came after ``good`` up to ``since``.  Both are places in the history.
+    """
+
+    state: State
+    since: int | None = None
+    good: int | None = None
+
+
+@dataclass(frozen=True)
+class Streak:
+    """Results that agree: the places of the first and the last of them, and how many they are."""
+
+    result: Result
+    first: int
+    last: int
+    runs: int
+
+
+def streaks(results: Sequence[Result]) -> list[Streak]:
+    """The history in streaks, without what says nothing."""
+    found: list[Streak] = []
+    for place, result in enumerate(results):
+        if result == "neither":
+            continue
+        if found and found[-1].result == result:
+            found[-1] = Streak(result, found[-1].first, place, found[-1].runs + 1)
+        else:
+            found.append(Streak(result, place, place, 1))
+    return found
+
+
+def standing(results: Sequence[Result]) -> Standing:
+    found = streaks(results)
+    if not found:
+        return Standing("no verdict")
+    now = found[-1]
+    if now.result == "good":
+        return Standing("passing", now.first)
+    if len(found) == 1:
+        return Standing("never passed", now.first)
+    return Standing("broken", now.first, found[-2].last)
+
+
+def transitions(results: Sequence[Result]) -> list[tuple[int, Change]]:
+    """Where things changed.  To be good from the start is no change; to be bad from the start is."""
+    found = streaks(results)
+    changes: list[tuple[int, Change]] = []
+    if found and found[0].result == "bad":
+        changes.append((found[0].first, "never passed"))
+    changes += [(streak.first, "broke" if streak.result == "bad" else "mended") for streak in found[1:]]
+    return changes
+
+
+def flips(results: Sequence[Result]) -> int:
+    """How often a result differs from the one before it."""
+    return sum(before != after for before, after in pairwise(results))
+
+
+def is_flaky(points: Iterable[tuple[str, Result]]) -> bool:
+    """Whether a test is flaky, from its commits and results: of the last 20, both outcomes at one commit;
+    or two flips or more, and not three failures in a row now.
+    """
+    last = [(commit, result) for commit, result in points if result != "neither"][-WINDOW:]
+    seen: defaultdict[str, set[Result]] = defaultdict(set)
+    for commit, result in last:
+        seen[commit].add(result)
+    if any(commit and len(outcomes) > 1 for commit, outcomes in seen.items()):
+        return True
+    results = [result for _, result in last]
+    return flips(results) >= FLIPS and results[-IN_A_ROW:] != ["bad"] * IN_A_ROW

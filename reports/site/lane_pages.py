@@ -1,0 +1,230 @@
+"""The pages of a component, of a component on a track, of its commits and its tests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from reports.site import names
+from reports.site.api import (
+    CommitBuild,
+    CommitPage,
+    CommitRow,
+    ComponentPage,
+    Flaky,
+    Lane,
+    MatrixRow,
+    MonthPage,
+    Point,
+    StepCell,
+    StreakPart,
+    TestPage,
+    TrackPage,
+)
+from reports.site.history import Result, of_verdict, standing, streaks
+from reports.site.lanes import History, flaky, newest_first, standings, worst
+from reports.site.summary import Summary
+
+COMMITS: Final = 25
+RUNS: Final = 20
+TESTS: Final = 40
+POINTS: Final = 50
+WEEKS: Final = 16
+STREAKS: Final = 50
+LATELY: Final = 10
+
+
+def month_of(build: Summary) -> str:
+    return build.started[:7]
+
+
+def component_page(lanes: Sequence[Lane]) -> ComponentPage:
+    flaky_tests: list[Flaky] = [test for lane in lanes for test in lane.flaky]
+    changes = newest_first([change for lane in lanes for change in lane.transitions])
+    return ComponentPage(
+        component=lanes[0].component,
+        path=names.component_path(lanes[0].component),
+        state=worst([lane.state for lane in lanes]),
+        phases=tuple(phase for lane in lanes for phase in lane.phases),
+        recent=tuple(lane.latest for lane in lanes),
+        tracks=tuple(lane.track for lane in lanes),
+        lately=changes[:LATELY],
+        flaky=tuple(flaky_tests),
+    )
+
+
+def track_page(history: History) -> TrackPage:
+    now = standings(history)
+    columns = list(dict.fromkeys(step for builds in history.phases.values() for step in _columns(builds)))
+    rows, runs = _matrix(history)
+    return TrackPage(
+        component=history.component,
+        track=history.track,
+        series=history.builds[-1].series,
+        path=history.path,
+        state=worst([phase.state for phase in now]),
+        phases=now,
+        steps=tuple(columns),
+        commits=_commit_rows(history, columns),
+        runs=tuple(build.ref for build in runs),
+        tests=rows[:TESTS],
+        more_tests=max(0, len(rows) - TESTS),
+        months=tuple(sorted({month_of(build) for build in history.builds}, reverse=True)),
+        durations=_durations(history),
+        pass_rate=_pass_rate(history),
+        verdict_time=_verdict_time(history),
+    )
+
+
+def _columns(builds: Sequence[Summary]) -> list[str]:
+    """The steps of the newest builds of a phase, in the order of the build that has most of them."""
+    return max(([step for step, _, _ in build.steps] for build in builds[-COMMITS:]), key=len, default=[])
+
+
+def _commit_rows(history: History, columns: Sequence[str]) -> tuple[CommitRow, ...]:
+    by_commit: dict[str, list[Summary]] = {}
+    for build in reversed(history.builds):
+        by_commit.setdefault(build.commit or build.id, []).append(build)
+        if len(by_commit) > COMMITS:
+            by_commit.popitem()
+            break
+    return tuple(_commit_row(builds, columns) for builds in by_commit.values())
+
+
+def _commit_row(builds: Sequence[Summary], columns: Sequence[str]) -> CommitRow:
+    """A commit's builds, newest first, as one row."""
+    newest = builds[0]
+    head = next((build.head for build in builds if build.head), None)
+    cells: dict[str, StepCell] = {}
+    for build in builds:
+        for step, verdict, seconds in build.steps:
+            cells.setdefault(step, StepCell(step=step, verdict=verdict, seconds=seconds, path=build.path))
+    return CommitRow(
+        commit=newest.commit,
+        path=names.commit_path(newest.component, newest.commit) if newest.commit else newest.path,
+        subject=head.subject if head else "",
+        version=next((build.version for build in builds if build.version), ""),
+        started=builds[-1].started,
+        tries=len(builds),
+        cells=tuple(cells.get(step) for step in columns),
+    )
+
+
+def _matrix(history: History) -> tuple[tuple[MatrixRow, ...], list[Summary]]:
+    """Tests that failed in the newest runs: those failing now first, then by how often; and the runs, newest first."""
+    runs = [build for build in reversed(history.builds) if history.roster(build.roster)][:RUNS]
+    tests = sorted({mark.test for build in runs for mark in build.marks})
+    rows = []
+    for test in tests:
+        tries = history.tries(test)
+        results: dict[str, Result] = {one.build.id: one.result for one in tries}
+        row = tuple(results.get(build.id) for build in runs)
+        rows.append(MatrixRow(test=history.test(test), flaky=flaky(tries), results=row))
+    return tuple(sorted(rows, key=_urgency)), runs
+
+
+def _urgency(row: MatrixRow) -> tuple[bool, int, str]:
+    known = [result for result in row.results if result]
+    return known[0] != "bad", -known.count("bad"), row.test.id
+
+
+def _durations(history: History) -> tuple[Point, ...]:
+    """How long the builds of the first phase took."""
+    builds = next(iter(history.phases.values()))
+    done = [build for build in builds if of_verdict(build.verdict) != "neither"][-POINTS:]
+    return tuple(
+        Point(label=build.started, value=build.seconds, path=build.path, result=of_verdict(build.verdict))
+        for build in done
+    )
+
+
+def _pass_rate(history: History) -> tuple[Point, ...]:
+    """Per cent of verdicts that were good, by ISO week."""
+    weeks = defaultdict[str, list[Result]](list)
+    for build in history.builds:
+        if (result := of_verdict(build.verdict)) != "neither":
+            year, week, _ = datetime.fromisoformat(build.started).isocalendar()
+            weeks[f"{year}-W{week:02d}"].append(result)
+    newest = sorted(weeks)[-WEEKS:]
+    return tuple(
+        Point(
+            label=week,
+            value=round(100 * weeks[week].count("good") / len(weeks[week]), 1),
+            path="",
+            result="bad" if weeks[week][-1] == "bad" else "good",
+        )
+        for week in newest
+    )
+
+
+def _verdict_time(history: History) -> tuple[Point, ...]:
+    """From the first start for a commit to the end of its last phase, all tries between."""
+    commits: dict[str, list[Summary]] = {}
+    for build in history.builds:
+        if build.commit:
+            commits.setdefault(build.commit, []).append(build)
+    points = []
+    for commit, builds in list(commits.items())[-POINTS:]:
+        verdict = next(
+            (of_verdict(one.verdict) for one in reversed(builds) if of_verdict(one.verdict) != "neither"), None
+        )
+        if verdict:
+            begun = datetime.fromisoformat(builds[0].started)
+            seconds = (max(datetime.fromisoformat(one.finished) for one in builds) - begun).total_seconds()
+            path = names.commit_path(history.component, commit)
+            points.append(Point(label=builds[0].started, value=round(seconds, 1), path=path, result=verdict))
+    return tuple(points)
+
+
+def month_page(history: History, month: str) -> MonthPage:
+    return MonthPage(
+        component=history.component,
+        track=history.track,
+        path=names.month_path(history.component, history.track, month),
+        month=month,
+        builds=tuple(build.ref for build in reversed(history.builds) if month_of(build) == month),
+    )
+
+
+def test_pages(history: History) -> Iterator[TestPage]:
+    """A page for each test that has ever failed here."""
+    for test in history.marks:
+        tries = history.tries(test)
+        found = streaks([one.result for one in tries])
+        parts = [
+            StreakPart(
+                result=streak.result,
+                first=tries[streak.first].build.ref,
+                last=tries[streak.last].build.ref if streak is not found[-1] else None,
+                runs=streak.runs if streak is not found[-1] else None,
+                message=tries[streak.first].message,
+            )
+            for streak in found
+        ]
+        yield TestPage(
+            id=test,
+            component=history.component,
+            track=history.track,
+            path=names.test_path(history.component, history.track, test),
+            lane_path=history.path,
+            state=standing([one.result for one in tries]).state,
+            flaky=flaky(tries),
+            streaks=tuple(reversed(parts[-STREAKS:])),
+            older=max(0, len(parts) - STREAKS),
+        )
+
+
+def commit_page(builds: Sequence[Summary]) -> CommitPage:
+    """A commit of a component, from all its builds, oldest first."""
+    head = next((build.head for build in builds if build.head), None)
+    newest_last = sorted(builds, key=lambda build: build.track)
+    return CommitPage(
+        component=builds[0].component,
+        commit=builds[0].commit,
+        path=names.commit_path(builds[0].component, builds[0].commit),
+        subject=head.subject if head else "",
+        author=head.author if head else "",
+        builds=tuple(CommitBuild(track=build.track, series=build.series, build=build.ref) for build in newest_last),
+    )

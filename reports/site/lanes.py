@@ -1,0 +1,241 @@
+"""Lanes: a component on a track, its builds oldest first, and what they say together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import Final
+
+from lab.description import PHASES
+from reports.model import Commit
+from reports.site import names
+from reports.site.api import Flaky, Lane, Slow, Standing, TestRef, Transition
+from reports.site.history import WINDOW, Result, State, flips, is_flaky, of_verdict, standing, transitions
+from reports.site.summary import Mark, Summary
+
+SUSPECTS: Final = 5
+TRANSITIONS: Final = 20
+RECENT: Final = 10  # builds that a median is taken of, ten by ten, so that it is another only every tenth time
+SLOWEST: Final = 5
+WORST: Final[tuple[State, ...]] = ("broken", "never passed", "passing", "no verdict")
+ORDER: Final = tuple(PHASES)
+
+
+@dataclass(frozen=True)
+class Try:
+    """A test in a build; tried again, when it failed and then passed in one."""
+
+    build: Summary
+    result: Result
+    again: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class History:
+    """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest."""
+
+    builds: tuple[Summary, ...]
+    roster: Callable[[str], frozenset[str]]
+
+    @property
+    def component(self) -> str:
+        return self.builds[-1].component
+
+    @property
+    def track(self) -> str:
+        return self.builds[-1].track
+
+    @property
+    def path(self) -> str:
+        return names.lane_path(self.component, self.track)
+
+    @cached_property
+    def phases(self) -> dict[str, tuple[Summary, ...]]:
+        """The builds of each phase, the phases in their order."""
+        found = sorted({build.phase for build in self.builds}, key=lambda name: (_place(name), name))
+        return {name: tuple(build for build in self.builds if build.phase == name) for name in found}
+
+    @cached_property
+    def marks(self) -> dict[str, dict[str, Mark]]:
+        """The marks of each test, by build."""
+        found: dict[str, dict[str, Mark]] = {}
+        for build in self.builds:
+            for mark in build.marks:
+                found.setdefault(mark.test, {})[build.id] = mark
+        return dict(sorted(found.items()))
+
+    def tries(self, test: str) -> list[Try]:
+        """How a test went in each build that ran it."""
+        marks = self.marks.get(test, {})
+        found = []
+        for build in self.builds:
+            if mark := marks.get(build.id):
+                found.append(Try(build, mark.result, mark.flaky, mark.message))
+            elif test in self.roster(build.roster):
+                found.append(Try(build, "good"))
+        return found
+
+    def test(self, test: str) -> TestRef:
+        path = names.test_path(self.component, self.track, test)
+        return TestRef(id=test, path=path, component=self.component, track=self.track)
+
+    def first_failing(self, build: Summary) -> TestRef | None:
+        return next((self.test(mark.test) for mark in build.marks if mark.result == "bad"), None)
+
+
+def _place(phase: str) -> int:
+    return next((place for place, name in enumerate(ORDER) if name == phase), len(ORDER))
+
+
+def flaky(tries: Sequence[Try]) -> bool:
+    points: list[tuple[str, Result]] = []
+    for one in tries[-WINDOW:]:
+        points += [(one.build.commit or one.build.id, "bad")] * one.again
+        points.append((one.build.commit, one.result) if not one.again else (one.build.commit or one.build.id, "good"))
+    return is_flaky(points)
+
+
+def worst(states: Sequence[State]) -> State:
+    return min(states, key=WORST.index)
+
+
+def standings(history: History) -> tuple[Standing, ...]:
+    """How each phase stands."""
+    return tuple(_standing(history, phase, builds) for phase, builds in history.phases.items())
+
+
+def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standing:
+    now = standing([of_verdict(build.verdict) for build in builds])
+    is_bad = now.state in {"broken", "never passed"}
+    failing = (
+        next((build for build in reversed(builds) if of_verdict(build.verdict) == "bad"), None) if is_bad else None
+    )
+    suspects, count = _suspects(builds, now.good, now.since) if now.state == "broken" else ((), 0)
+    return Standing(
+        component=history.component,
+        track=history.track,
+        series=builds[-1].series,
+        phase=phase,
+        path=history.path,
+        state=now.state,
+        since=builds[now.since].ref if now.since is not None else None,
+        good=builds[now.good].ref if now.good is not None else None,
+        suspects=suspects,
+        suspect_count=count,
+        failing=failing.ref if failing else None,
+        test=history.first_failing(failing) if failing else None,
+        failed_tests=sum(mark.result == "bad" for mark in failing.marks) if failing else 0,
+        latest=builds[-1].ref,
+    )
+
+
+def _suspects(builds: Sequence[Summary], good: int | None, since: int | None) -> tuple[tuple[Commit, ...], int]:
+    """The commits that may have broken it, newest build first, and how many there are in all."""
+    if good is None or since is None:
+        return (), 0
+    broke = builds[good + 1 : since + 1]
+    commits = {commit.id: commit for build in reversed(broke) for commit in build.commits}
+    # A build may know of more commits than it tells.
+    untold = sum(build.commit_count - len(build.commits) for build in broke)
+    return tuple(commits.values())[:SUSPECTS], len(commits) + untold
+
+
+def _transitions(history: History) -> Iterator[Transition]:
+    for phase, builds in history.phases.items():
+        last_good = None
+        results = [of_verdict(build.verdict) for build in builds]
+        changes = dict(transitions(results))
+        for place, build in enumerate(builds):
+            if change := changes.get(place):
+                yield Transition(
+                    id=uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{build.id}:{change}").urn,
+                    change=change,
+                    component=history.component,
+                    track=history.track,
+                    phase=phase,
+                    build=build.ref,
+                    good=last_good.ref if last_good and change == "broke" else None,
+                    test=history.first_failing(build) if change != "mended" else None,
+                )
+            if results[place] == "good":
+                last_good = build
+
+
+def newest_first(found: Sequence[Transition]) -> tuple[Transition, ...]:
+    return tuple(sorted(found, key=lambda change: (change.build.finished, change.id), reverse=True))
+
+
+def _flaky_tests(history: History) -> Iterator[Flaky]:
+    for test in history.marks:
+        tries = [one for one in history.tries(test)[-WINDOW:] if one.result != "neither"]
+        if flaky(tries):
+            results = tuple(one.result for one in reversed(tries))
+            yield Flaky(test=history.test(test), results=results, flips=flips(results), newest=tries[-1].build.ref)
+
+
+def _slow(history: History, what: str, seconds: Sequence[float], path: str) -> Slow:
+    """The median of the newest, and of as many before them."""
+    before = seconds[-2 * RECENT : -RECENT]
+    return Slow(
+        what=what,
+        component=history.component,
+        track=history.track,
+        path=path,
+        seconds=round(median(seconds[-RECENT:]), 1),
+        before=round(median(before), 1) if before else None,
+    )
+
+
+def _full_tens(builds: Sequence[Summary]) -> Sequence[Summary]:
+    """The newest two full tens of builds; all of them before there is one."""
+    return builds[: len(builds) // RECENT * RECENT or len(builds)][-2 * RECENT :]
+
+
+def _slow_builds(history: History) -> Iterator[Slow]:
+    for phase, builds in history.phases.items():
+        done = _full_tens([build for build in builds if of_verdict(build.verdict) != "neither"])
+        if done:
+            yield _slow(history, phase, [build.seconds for build in done], history.path)
+
+
+def _slow_parts(history: History, of: Callable[[Summary], Sequence[tuple[str, float]]]) -> tuple[Slow, ...]:
+    """The slowest steps, or tests, of the newest builds."""
+    seconds: dict[str, list[float]] = {}
+    newest: dict[str, Summary] = {}
+    for build in _full_tens(history.builds):
+        for name, took in of(build):
+            seconds.setdefault(name, []).append(took)
+            newest[name] = build
+    found = [_slow(history, name, took, newest[name].path) for name, took in seconds.items()]
+    return slowest(found)[:SLOWEST]
+
+
+def slowest(found: Sequence[Slow]) -> tuple[Slow, ...]:
+    return tuple(sorted(found, key=lambda one: (-one.seconds, one.component, one.track, one.what)))
+
+
+def lane(history: History) -> Lane:
+    """What other pages need to know."""
+    now = standings(history)
+    builds = history.builds
+    return Lane(
+        component=history.component,
+        track=history.track,
+        series=builds[-1].series,
+        path=history.path,
+        state=worst([phase.state for phase in now]),
+        phases=now,
+        latest=builds[-1].ref,
+        builds=len(builds),
+        flaky=tuple(_flaky_tests(history)),
+        failed=tuple(history.test(test) for test in history.marks),
+        transitions=newest_first(list(_transitions(history)))[:TRANSITIONS],
+        slow_builds=tuple(_slow_builds(history)),
+        slow_steps=_slow_parts(history, lambda build: [(step, took) for step, _, took in build.steps if took >= 1]),
+        slow_tests=_slow_parts(history, lambda build: build.slowest),
+        first=builds[0].finished,
+    )

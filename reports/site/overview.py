@@ -1,0 +1,149 @@
+"""The pages on the whole lab: home, flaky, slow, stale, search, about; and the feeds and badges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from reports.site import names
+from reports.site.api import (
+    KINDS,
+    AboutPage,
+    Badge,
+    Cell,
+    Feed,
+    FlakyPage,
+    Home,
+    Lane,
+    Row,
+    SearchComponent,
+    SearchPage,
+    SlowPage,
+    StaleLane,
+    StalePage,
+    Standing,
+)
+from reports.site.history import State
+from reports.site.lanes import newest_first, slowest, worst
+
+BROKEN: Final = 40
+LATELY: Final = 10
+SLOW: Final = 30
+FLAKY: Final = 200
+ENTRIES: Final = 30
+STALE_DAYS: Final = 7
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose site it is; ``url`` is where it is published, with a / at its end, "" where nobody knows."""
+
+    lab: str
+    description: str = ""
+    url: str = ""
+
+
+def home(site: Identity, lanes: Sequence[Lane]) -> Home:
+    broken = sorted(_broken(lanes), key=lambda one: (one.since.started if one.since else "", one.path), reverse=True)
+    broken.sort(key=lambda one: one.state)  # what never passed comes after what broke
+    tracks = sorted({lane.track for lane in lanes})
+    by_place = {(lane.component, lane.track): lane for lane in lanes}
+    return Home(
+        lab=site.lab,
+        description=site.description,
+        newest=newest(lanes),
+        lanes=len(lanes),
+        builds=sum(lane.builds for lane in lanes),
+        broken=tuple(broken[:BROKEN]),
+        broken_count=len(broken),
+        tracks=tuple(tracks),
+        rows=tuple(
+            Row(
+                component=component,
+                path=names.component_path(component),
+                cells=tuple(_cell(by_place.get((component, track))) for track in tracks),
+            )
+            for component in components(lanes)
+        ),
+        lately=newest_first([change for lane in lanes for change in lane.transitions])[:LATELY],
+    )
+
+
+def _broken(lanes: Iterable[Lane]) -> list[Standing]:
+    return [phase for lane in lanes for phase in lane.phases if phase.state in {"broken", "never passed"}]
+
+
+def _cell(lane: Lane | None) -> Cell | None:
+    if lane is None:
+        return None
+    telling = next(phase for phase in lane.phases if phase.state == lane.state)
+    since = telling.since.started if telling.since else ""
+    return Cell(track=lane.track, path=lane.path, state=lane.state, since=since)
+
+
+def components(lanes: Iterable[Lane]) -> list[str]:
+    return sorted({lane.component for lane in lanes})
+
+
+def newest(lanes: Iterable[Lane]) -> str:
+    """When the newest build of all ended, "" when there is none."""
+    return max((lane.latest.finished for lane in lanes), default="")
+
+
+def flaky(lanes: Iterable[Lane]) -> FlakyPage:
+    tests = sorted((test for lane in lanes for test in lane.flaky), key=lambda one: (-one.flips, one.test.path))
+    return FlakyPage(tests=tuple(tests[:FLAKY]))
+
+
+def slow(lanes: Sequence[Lane]) -> SlowPage:
+    return SlowPage(
+        builds=slowest([one for lane in lanes for one in lane.slow_builds])[:SLOW],
+        steps=slowest([one for lane in lanes for one in lane.slow_steps])[:SLOW],
+        tests=slowest([one for lane in lanes for one in lane.slow_tests])[:SLOW],
+    )
+
+
+def stale(lanes: Sequence[Lane]) -> StalePage:
+    """Lanes without a build for long: not by the clock, which a page cannot know, but by the newest build."""
+    latest = newest(lanes)
+    limit = datetime.fromisoformat(latest) - timedelta(days=STALE_DAYS) if latest else None
+    old = [lane for lane in lanes if limit and datetime.fromisoformat(lane.latest.finished) < limit]
+    old.sort(key=lambda lane: (lane.latest.finished, lane.path))
+    return StalePage(
+        days=STALE_DAYS,
+        lanes=tuple(
+            StaleLane(component=lane.component, track=lane.track, path=lane.path, last=lane.latest.finished)
+            for lane in old
+        ),
+    )
+
+
+def search(lanes: Sequence[Lane]) -> SearchPage:
+    tracks: dict[str, list[tuple[str, str]]] = {}
+    for lane in lanes:
+        tracks.setdefault(lane.component, []).append((lane.track, lane.path))
+    return SearchPage(
+        components=tuple(
+            SearchComponent(component=component, path=names.component_path(component), tracks=tuple(tracks[component]))
+            for component in sorted(tracks)
+        ),
+        tests=tuple(test for lane in lanes for test in lane.failed),
+    )
+
+
+def about(site: Identity) -> AboutPage:
+    return AboutPage(lab=site.lab, description=site.description, kinds=tuple(KINDS))
+
+
+def feed(title: str, path: str, page: str, lanes: Sequence[Lane]) -> Feed:
+    """What changed in some lanes; as old as its newest entry, so that it changes only when something did."""
+    entries = newest_first([change for lane in lanes for change in lane.transitions])[:ENTRIES]
+    begun = min((lane.first for lane in lanes), default="1970-01-01T00:00:00Z")
+    updated = entries[0].build.finished if entries else begun
+    return Feed(title=title, path=path, home=page, updated=updated, entries=entries)
+
+
+def badge(label: str, states: Sequence[State]) -> Badge:
+    return Badge(label=label, state=worst(states))

@@ -1,0 +1,75 @@
+"""Plots as the numbers of an SVG: where points stand, where the lines of the scale are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log10
+from typing import Final, Literal
+
+from reports.site.api import Point
+
+Unit = Literal["seconds", "per cent"]
+WIDTH: Final = 360
+HEIGHT: Final = 120
+LEFT: Final = 46
+ABOVE: Final = 8
+BELOW: Final = 20
+
+
+@dataclass(frozen=True)
+class Dot:
+    x: float
+    y: float
+    point: Point
+    value: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot, ``width`` by ``height``: its points from left to right, and its scale (height and words)."""
+
+    dots: tuple[Dot, ...]
+    scale: tuple[tuple[float, str], ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+
+    @property
+    def line(self) -> str:
+        return " ".join(f"{dot.x:g},{dot.y:g}" for dot in self.dots)
+
+
+def plot(points: Sequence[Point], unit: Unit = "seconds") -> Plot:
+    """Points from the oldest to the newest, evenly; values from nought up."""
+    top = 100.0 if unit == "per cent" else round_up(max((point.value for point in points), default=0))
+    step = (WIDTH - LEFT - 8) / max(len(points) - 1, 1)
+    floor = HEIGHT - BELOW
+    dots = tuple(
+        Dot(
+            x=round(LEFT + step * place if len(points) > 1 else (LEFT + WIDTH) / 2, 1),
+            y=round(floor - (floor - ABOVE) * point.value / top, 1),
+            point=point,
+            value=words(point.value, unit),
+        )
+        for place, point in enumerate(points)
+    )
+    scale = tuple((round(floor - (floor - ABOVE) * share, 1), words(top * share, unit)) for share in (0, 0.5, 1))
+    return Plot(dots, scale)
+
+
+def words(value: float, unit: Unit) -> str:
+    if unit == "per cent":
+        return f"{value:g} %"
+    for size, unit_name in ((3600, "h"), (60, "min")):
+        if value >= 2 * size:
+            return f"{value / size:.3g} {unit_name}"
+    return f"{value:.3g} s"
+
+
+def round_up(value: float) -> float:
+    """The next of 1, 2, 3, 6 times a power of ten, and 1 at least: the top of a scale."""
+    if value <= 1:
+        return 1
+    power = 10.0 ** (ceil(log10(value)) - 1)
+    return next(times * power for times in (1, 2, 3, 6, 10) if times * power >= value)

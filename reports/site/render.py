@@ -1,0 +1,112 @@
+"""Pages as bytes: Jinja2 templates over the models of `reports.site.api`, and nothing unfit for the web in them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports.site.names import component_path
+from reports.site.overview import Identity
+from reports.site.plots import plot
+from reports.status import duration
+
+HERE: Final = Path(__file__).parent
+# What HTML and XML may not hold, and what turns the order of text round, shows as a replacement character.
+UNFIT: Final = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u200d\u2010-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
+)
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
+)
+# A sign and a word; the colour only repeats them.
+SIGNS: Final = {
+    "passed": "✓", "failed": "✗", "unstable": "≠", "error": "△", "aborted": "■", "skipped": "–",
+    "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·",
+    "good": "✓", "bad": "✗", "neither": "–", "broke": "✗", "mended": "✓",
+}  # fmt: skip
+COLOURS: Final = {
+    "passed": "good", "passing": "good", "good": "good", "mended": "good",
+    "failed": "bad", "broken": "bad", "bad": "bad", "broke": "bad", "never passed": "bad",
+    "unstable": "warn", "error": "lab", "aborted": "lab",
+    "skipped": "mute", "neither": "mute", "no verdict": "mute",
+}  # fmt: skip
+UNITS: Final = ("B", "kB", "MB", "GB")
+KILO: Final = 1000
+
+
+def day(moment: str) -> str:
+    return moment[:10]
+
+
+def minute(moment: str) -> str:
+    return f"{moment[:10]} {moment[11:16]} UTC"
+
+
+def size(count: float) -> str:
+    power = 0
+    while count >= KILO and power < len(UNITS) - 1:
+        count, power = count / KILO, power + 1
+    return f"{count:.3g} {UNITS[power]}" if power else f"{count} B"
+
+
+def short(commit: str) -> str:
+    return commit[:10]
+
+
+def plural(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}".replace(",", "\u202f")
+
+
+def breakable(text: str) -> Sequence[str]:
+    """A long name in pieces, between which a line may break."""
+    return re.split(r"(?<=[._/:-])(?=\w)", text)
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Renders for one site.  Its ``edition`` tells all that decides how a page looks, but the page's data."""
+
+    site: Identity
+
+    @cached_property
+    def edition(self) -> str:
+        digest = hashlib.sha256(repr(self.site).encode())
+        for path in sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js", ".svg"}):
+            digest.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
+        return digest.hexdigest()[:12]
+
+    @cached_property
+    def environment(self) -> Environment:
+        made = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        made.filters |= {
+            "day": day, "minute": minute, "size": size, "short": short, "duration": duration, "breakable": breakable,
+            "plural": plural, "plot": plot, "home": component_path,
+        }  # fmt: skip
+        made.globals |= {
+            "site": self.site, "edition": self.edition, "policy": POLICY, "signs": SIGNS, "colours": COLOURS,
+        }  # fmt: skip
+        return made
+
+    def render(self, template: str, path: str, **data: Any) -> bytes:
+        """A page at ``path``; links in it are relative to where it stands."""
+        text = self.environment.get_template(f"{template}.j2").render(root="../" * path.count("/"), path=path, **data)
+        return UNFIT.sub("\ufffd", text).encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=4)
+def renderer(site: Identity) -> Renderer:
+    """The one renderer of a site: to compile the templates takes longer than an update."""
+    return Renderer(site)

@@ -1,0 +1,61 @@
+"""A preview of the site on this machine alone, with the headers that docs/site.md asks of a real server."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+
+from lab.errors import ConfigurationError
+from reports.site.render import POLICY
+
+LOOPBACK: Final = "127.0.0.1"
+TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".atom": "application/atom+xml; charset=utf-8",
+    ".gz": "application/gzip",
+}
+HEADERS: Final = {
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves what is there, says what it is, and lists nothing.  What is not of the site's own kinds is plain text."""
+
+    def guess_type(self, path: object) -> str:
+        return TYPES.get(Path(str(path)).suffix, "text/plain; charset=utf-8")
+
+    def end_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        if self.path.endswith(".gz"):
+            self.send_header("Content-Disposition", "attachment")
+        super().end_headers()
+
+    def list_directory(self, path: object) -> io.BytesIO | None:  # noqa: ARG002
+        self.send_error(HTTPStatus.NOT_FOUND)
+        return None
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+        """Say nothing: who reads the preview sees it."""
+
+
+def server(out: Path, port: int) -> ThreadingHTTPServer:
+    """A server of the site in ``out``; port 0 takes any.  Raises ConfigurationError when it cannot be."""
+    if not (out / "current").exists():
+        raise ConfigurationError(f"{out}: there is no site here", hint="make one with: qalab site build")
+    try:
+        return ThreadingHTTPServer((LOOPBACK, port), partial(Handler, directory=str(out / "current")))
+    except OSError as error:
+        raise ConfigurationError(f"{LOOPBACK}:{port}: cannot be listened on: {error.strerror}") from None

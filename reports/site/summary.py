@@ -1,0 +1,141 @@
+"""What the site remembers of a build: enough for every page but the build's own, small enough to keep them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from lab.errors import Verdict
+from reports.model import Build, Case, Commit, Nuance, Told
+from reports.site import names
+from reports.site.api import Ref
+from reports.site.history import Result, of_case
+
+MESSAGE: Final = 300
+COMMITS: Final = 20
+SLOWEST: Final = 5
+
+
+class Mark(Told):
+    """A test that failed, or passed only after it was tried again."""
+
+    test: str
+    result: Result
+    flaky: bool = False
+    message: str = ""
+
+
+class Summary(Told):
+    """A build.  ``roster`` names the set of tests that ran; all that have no mark passed."""
+
+    id: str
+    component: str
+    track: str
+    series: str
+    phase: str
+    number: int
+    verdict: Verdict
+    started: str
+    finished: str
+    seconds: float
+    commit: str
+    version: str
+    step: str
+    message: str
+    commits: tuple[Commit, ...]
+    commit_count: int
+    steps: tuple[tuple[str, Verdict, float], ...]
+    roster: str
+    marks: tuple[Mark, ...]
+    slowest: tuple[tuple[str, float], ...]
+
+    @property
+    def path(self) -> str:
+        return names.build_path(self.id)
+
+    @property
+    def head(self) -> Commit | None:
+        """The commit that was built, where the build tells of it."""
+        return next((commit for commit in self.commits if commit.id == self.commit), None)
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(
+            id=self.id,
+            path=self.path,
+            phase=self.phase,
+            number=self.number,
+            verdict=self.verdict,
+            started=self.started,
+            finished=self.finished,
+            seconds=self.seconds,
+            commit=self.commit,
+            commit_path=names.commit_path(self.component, self.commit) if self.commit else "",
+            subject=self.head.subject if self.head else "",
+            version=self.version,
+            step=self.step,
+            message=self.message,
+        )
+
+
+def shortened(text: str, size: int = MESSAGE) -> str:
+    """The first line of a text that says something, no longer than ``size`` characters."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= size else line[: size - 1] + "…"
+
+
+def summarise(build: Build) -> tuple[Summary, list[str]]:
+    """A build's summary, and its roster: the names of the tests that ran."""
+    ran = [case for case in build.cases if of_case(case) != "neither"]
+    roster = sorted({case.id for case in ran})
+    longest = sorted(ran, key=lambda case: (-case.seconds, case.id))[:SLOWEST]
+    summary = Summary(
+        id=names.build_id(build.id),
+        **{name: getattr(build, name) for name in _TAKEN},
+        message=shortened(build.message),
+        commits=tuple(_commit(commit) for commit in _newest(build)),
+        commit_count=len(build.commits),
+        steps=tuple((step.step, step.verdict, step.seconds) for step in build.steps),
+        roster=digest(roster),
+        marks=tuple(sorted(_marks(ran), key=lambda mark: mark.test)),
+        slowest=tuple((case.id, case.seconds) for case in longest if case.seconds >= 1),
+    )
+    return summary, roster
+
+
+_TAKEN = ("component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
+          "commit", "version", "step")  # fmt: skip
+
+
+def digest(roster: Iterable[str]) -> str:
+    return hashlib.sha256(json.dumps(list(roster)).encode()).hexdigest()[:16]
+
+
+def _newest(build: Build) -> list[Commit]:
+    """The commits that are kept: the one that was built before all others."""
+    return sorted(build.commits, key=lambda commit: commit.id != build.commit)[:COMMITS]
+
+
+def _commit(commit: Commit) -> Commit:
+    return Commit(id=commit.id, subject=shortened(commit.subject, 120), author=shortened(commit.author, 80))
+
+
+def _marks(ran: Iterable[Case]) -> Iterator[Mark]:
+    tries: dict[str, list[Case]] = {}
+    for case in ran:
+        tries.setdefault(case.id, []).append(case)
+    again: set[Nuance] = {"flaky", "rerun"}
+    for test, cases in tries.items():
+        # What an earlier try said is not the last word, unless there is no other.
+        final = [case for case in cases if case.nuance != "rerun"] or cases
+        bad = [case for case in final if of_case(case) == "bad"]
+        flaky = not bad and any(case.nuance in again for case in cases)
+        if bad or flaky:
+            yield Mark(
+                test=test,
+                result="bad" if bad else "good",
+                flaky=flaky,
+                message=shortened((bad or cases)[0].message or (bad or cases)[0].evidence, 160),
+            )

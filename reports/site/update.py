@@ -1,0 +1,185 @@
+"""Bringing the site up to date with the bundles there are.
+
+A build that is new costs its own pages, and those of the component, the track, the commit, the tests and the lab that
+say something else now; whatever else there is costs nothing.  A bundle that is gone, a new version of qalab, and
+``rebuild`` make the site anew from all bundles; it comes out the same, byte for byte, either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lab import files
+from lab.errors import LabError
+from reports import bundle as bundles_on_disk
+from reports.model import started_ms
+from reports.site import builds
+from reports.site.builds import Bundle, Made
+from reports.site.logs import file_name
+from reports.site.overview import Identity
+from reports.site.publishing import Changed, Page, pages
+from reports.site.render import HERE, Renderer, renderer
+from reports.site.state import State, opened
+from reports.site.summary import summarise
+from reports.site.tree import SLOTS, Tree
+
+SUFFIX: Final = ".tar.gz"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an update did.  ``refused`` are bundles that could not be read, one line each."""
+
+    added: int = 0
+    rebuilt: bool = False
+    written: tuple[Path, ...] = ()
+    linked: int = 0
+    refused: tuple[str, ...] = ()
+
+
+def build(  # noqa: PLR0913 - one door, each knob by name
+    bundles: Iterable[Path],
+    out: Path,
+    site: Identity,
+    *,
+    rebuild: bool = False,
+    read: Callable[[Path], Bundle] = bundles_on_disk.read,
+    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+) -> Report:
+    """Make the site in ``out`` tell of just these bundles.  Another update of it is waited for."""
+    named = {path.name.removesuffix(SUFFIX): path for path in bundles}
+    out.mkdir(parents=True, exist_ok=True)
+    with files.locked(out / ".lock"), opened(out / "state.sqlite") as state:
+        return Update(Tree(out), state, renderer(site), named, read, progress).run(rebuild=rebuild)
+
+
+@dataclass
+class Update:
+    """One update: what it works on, and what it found."""
+
+    tree: Tree
+    state: State
+    renderer: Renderer
+    bundles: dict[str, Path]
+    read: Callable[[Path], Bundle]
+    progress: Callable[[Iterable[str]], Iterable[str]]
+    changed: Changed = field(default_factory=Changed)
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def permanent(self) -> Path:
+        return self.tree.edition(self.renderer.edition)
+
+    def run(self, *, rebuild: bool) -> Report:
+        self._finish_the_last()
+        known = self.state.bundles()
+        rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
+        new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
+        if not new and not rebuild:
+            return Report()
+        slot = self._begin(rebuild=rebuild)
+        for digest in self.progress(new):
+            self._add(digest)
+        for page in pages(self.state, self.changed, self.renderer.site, everything=rebuild):
+            self._write(page, slot)
+        self._publish(slot, rebuilt=rebuild)
+        added = len(new) - len(self.refused)
+        return Report(added, rebuild, tuple(self.tree.written), self.tree.linked, tuple(self.refused))
+
+    def _finish_the_last(self) -> None:
+        """An update that was killed after its last word is published; what any other left is cleared away."""
+        slot = self.state.fact("slot")
+        if slot and self.tree.current != slot:
+            self.tree.publish(slot)
+        if self.state.fact("under way"):
+            self._tidy(slot)
+
+    def _begin(self, *, rebuild: bool) -> str:
+        """Make the oldest slot what the current one is, or empty; it is written into."""
+        current, slots = self.tree.current, self.state.slots()
+        slot = min((name for name in SLOTS if name != current), key=lambda name: (slots.get(name, 0), name))
+        self.state.set_fact("under way", "yes")
+        self.state.commit()
+        if rebuild:
+            self.state.forget()
+            self.tree.make_slot(slot, self.renderer.edition)
+            for path in sorted((HERE / "static").iterdir()):
+                self.tree.put(self.permanent / "static" / path.name, path.read_bytes())
+        else:
+            self.tree.catch_up(current, slot, self.state.pages_since(slots[slot]))
+        return slot
+
+    def _add(self, digest: str) -> None:
+        """Remember a build, and write its own pages."""
+        try:
+            bundle = self.read(self.bundles[digest])
+            summary, roster = summarise(bundle.build)
+            made = builds.make(bundle, digest, summary, has_bundle=self.bundles[digest].exists())
+        except LabError as error:
+            self.refused.append(str(error))
+            return
+        if self.state.add(digest, started_ms(summary.started), summary, roster):
+            self.changed.add(summary)
+            self._write_build(made, self.bundles[digest])
+
+    def _write_build(self, made: Made, bundle: Path) -> None:
+        page = made.page
+        home = self.permanent / "builds" / page.id[:2] / page.id
+        context = {"page": page, "made": made, "shown": builds.CASES}
+        self._put(home / "index.html", "build.html", page.path, context)
+        self.tree.put(self.permanent / "api" / page.id[:2] / f"{page.id}.json", page.model_dump_json().encode())
+        case_pages = made.case_pages
+        for number, sections in enumerate(made.logs.pages, 1):
+            self._put(
+                home / file_name(number), "log.html", page.path, {**context, "sections": sections, "number": number}
+            )
+        for number, cases in enumerate(case_pages, 1):
+            self._put(
+                home / f"tests-{number}.html",
+                "tests.html",
+                page.path,
+                {**context, "cases": cases, "number": number, "more": number < len(case_pages)},
+            )
+        if made.has_bundle:
+            self.tree.link(bundle, home / builds.DOWNLOAD)
+
+    def _put(self, file: Path, template: str, path: str, context: dict[str, object]) -> None:
+        self.tree.put(file, self.renderer.render(template, path, **context))
+
+    def _write(self, page: Page, slot: str) -> None:
+        """Render a page whose data changed; its digest is kept with each of its files."""
+        if self.state.page_digest(page.files[0]) == page.digest:
+            return
+        for name in page.files:
+            target = self.tree.slot(slot) / name
+            if name.endswith(".json"):
+                self.tree.put(target, page.json)
+            else:
+                self._put(target, page.template, page.path, {"page": page.data})
+            self.state.put_page(name, page.digest, self.state.generation + 1)
+
+    def _publish(self, slot: str, *, rebuilt: bool) -> None:
+        """The last word in the database, then the swap."""
+        self.state.set_fact("edition", self.renderer.edition)
+        self.state.set_fact("slot", slot)
+        self.state.set_fact("generation", str(self.state.generation + 1))
+        self.state.set_fact("under way", "yes" if rebuilt else "")
+        self.state.set_slot(slot, self.state.generation)
+        self.tree.settle()
+        self.state.commit()
+        self.tree.publish(slot)
+        if rebuilt:
+            self._tidy(slot)
+
+    def _tidy(self, current: str) -> None:
+        """Remove what is told no more, from every place; the other slots become the same as the current one."""
+        self.tree.remove_all_but(self.state.fact("edition"), self.state.ids())
+        for slot in SLOTS:
+            if current and slot != current:
+                self.tree.copy_slot(current, slot)
+                self.state.set_slot(slot, self.state.generation)
+        self.state.set_fact("under way", "")
+        self.state.commit()

@@ -1,0 +1,112 @@
+"""A run of this machine's store as a `Build`, and the files that it names: unredacted, for `reports.redact` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lab.description import Lab
+from lab.errors import ConfigurationError, Verdict
+from lab.records import Record
+from lab.store import Run
+from reports.formats.runs import cases_of
+from reports.model import Build, Commit, File, Log, StepTold
+
+# What explains a verdict, the worst first.
+EXPLAINS: tuple[Verdict, ...] = ("failed", "error", "aborted", "unstable")
+
+
+def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
+    """What a finished run has to tell; its logs and artifacts by their names in a bundle.
+
+    Raises ConfigurationError for a run that goes on, has not begun, or is of another lab.
+    """
+    info, verdict, records = run.info, run.verdict, run.records()
+    if verdict == "running" or not records:
+        raise ConfigurationError(f"{run.id}: is not finished: there is nothing to publish of it yet")
+    if info.lab != lab.lab.name:
+        raise ConfigurationError(f"{run.id}: is a run of the lab {info.lab}, not of {lab.lab.name}")
+    cause = next((record for kind in EXPLAINS for record in records if record.verdict == kind), None)
+    finished = max([record.finished for record in records if record.finished], default=info.started)
+    places = {
+        f"logs/{record.step}.log": run.path / record.log for record in records if (run.path / record.log).exists()
+    }
+    made = dict(_files(run, records))
+    told = Build(
+        origin=info.origin,
+        job=f"{info.track}/{info.component}/{info.phase}",
+        number=info.number,
+        started=info.started,
+        finished=finished,
+        seconds=round((_moment(finished) - _moment(info.started)).total_seconds(), 3),
+        lab=info.lab,
+        track=info.track,
+        component=info.component,
+        series=info.series,
+        architecture=records[0].architecture,
+        phase=info.phase,
+        branch=_branch(lab, info.track, info.component),
+        commit=info.commit,
+        version=run.version,
+        verdict=verdict,
+        step=cause.step if cause else "",
+        message=cause.message if cause else "",
+        commits=tuple(Commit(**named) for record in records for named in _named(record)),
+        steps=tuple(_step(record, places) for record in records),
+        cases=tuple(cases_of(run)),
+        logs=tuple(
+            Log(name=Path(path).name, path=path, size=place.stat().st_size, lines=0) for path, place in places.items()
+        ),
+        files=tuple(file for file, _ in made.values()),
+        parameters=_parameters(run.results / "parameters.properties"),
+    )
+    return told, places | {path: place for path, (_, place) in made.items()}
+
+
+def _branch(lab: Lab, track: str, component: str) -> str:
+    """The upstream branch; "" when lab.yaml no longer knows the run's track or component."""
+    if track not in lab.tracks or component not in lab.components:
+        return ""
+    return lab.component(component, track).upstream.branch or ""
+
+
+def _named(record: Record) -> list[dict[str, Any]]:
+    named: list[dict[str, Any]] = record.facts.get("named", []) if record.step == "changelog" else []
+    return named
+
+
+def _step(record: Record, places: Mapping[str, Path]) -> StepTold:
+    log = f"{record.step}.log"
+    return StepTold(
+        step=record.step,
+        verdict="aborted" if record.verdict == "running" else record.verdict,
+        seconds=record.seconds,
+        message=record.message,
+        log=log if f"logs/{log}" in places else "",
+    )
+
+
+def _files(run: Run, records: list[Record]) -> Iterator[tuple[str, tuple[File, Path]]]:
+    """What the steps made, each file once: the last word on it counts."""
+    for record in records:
+        for made in record.artifacts:
+            name = Path(made.path).name
+            path = f"files/{name}"
+            yield (
+                path,
+                (File(name=name, sha256=made.sha256, size=made.size, kind=made.kind, path=path), run.path / made.path),
+            )
+
+
+def _parameters(path: Path) -> dict[str, str]:
+    """What the step archive left for the next job."""
+    if not path.exists():
+        return {}
+    pairs = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
+    return {name: value for name, found, value in pairs if found}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

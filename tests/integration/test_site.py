@@ -1,0 +1,143 @@
+"""The site in a real browser, before a real HTML checker, and killed by SIGKILL at each of its writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from reports.site import Identity, build
+from reports.site.serve import server
+from tests.reports.site.crawl import crawl, tree_of
+from tests.reports.site.test_update import changing
+from tests.reports.site.worlds import World, grown
+
+pytestmark = pytest.mark.integration
+HOUSE = Path(__file__).parent.parent.parent
+NODE = ("playwright-core@1.65.1", "axe-core@4.14.1", "html-validate@10.17.0")
+WORLD = World(360, components=6, tracks=3)
+SITE = Identity("openstack", "Every upstream commit, packaged and tested")
+# What is a matter of taste, or of names that are as long as they are.
+RULES = {"long-title": "off"}
+
+
+def need(**packages: str) -> None:
+    """Install the Debian packages of programs that are missing."""
+    missing = [package for program, package in packages.items() if shutil.which(program) is None]
+    if missing:
+        env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], check=True, env=env)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, env=env)
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """node_modules with a driver of Chromium, axe-core and the HTML checker."""
+    need(chromium="chromium", npm="npm")
+    home = tmp_path_factory.mktemp("node")
+    argv = ["npm", "install", "--prefix", str(home), "--no-audit", "--no-fund", "--ignore-scripts", *NODE]
+    subprocess.run(argv, check=True, capture_output=True, timeout=300)
+    return home / "node_modules"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("site")
+    build(WORLD, out, SITE, read=WORLD.read)
+    return out
+
+
+def pages(out: Path) -> list[str]:
+    """One page of each kind, of something that is broken."""
+    told = json.loads((out / "current/api/v1/index.json").read_text())
+    one = next(one for one in told["broken"] if one["test"] and one["good"])
+    places = [one["path"], one["failing"]["path"], one["failing"]["commit_path"], one["test"]["path"]]
+    component, month = f"p/{one['component']}/", f"{one['path']}{one['failing']['started'][:7]}/"
+    log = f"{one['failing']['path']}log-1.html"
+    return ["", component, *places, month, log, "flaky/", "slow/", "stale/", "search/", "about/"]
+
+
+def test_in_a_browser(site: Path, modules: Path) -> None:
+    with server(site, 0) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            base = f"http://127.0.0.1:{running.server_port}/"
+            argv = ["node", HOUSE / "tests/integration/site.mjs", modules, shutil.which("chromium"), base, *pages(site)]
+            done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=300)
+        finally:
+            running.shutdown()
+            thread.join()
+    assert json.loads(done.stdout) == []
+
+
+def test_is_good_html(site: Path, modules: Path, tmp_path: Path) -> None:
+    config = tmp_path / "rules.json"
+    config.write_text(json.dumps({"root": True, "extends": ["html-validate:recommended"], "rules": RULES}))
+    found = [site / "current" / page / ("" if page.endswith(".html") else "index.html") for page in pages(site)]
+    argv = [modules / ".bin/html-validate", "--config", config, *found]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout
+
+
+WRITES = ("write,pwrite64,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,rmdir,"
+          "ftruncate,fsync,fdatasync")  # fmt: skip
+SMALL = World(12, components=2, tracks=2, tests=20, lines=5)
+UPDATE = """
+import sys
+from pathlib import Path
+from reports.site import build
+from tests.integration.test_site import SITE, SMALL
+from tests.reports.site.worlds import grown
+world = grown(SMALL, int(sys.argv[2]))
+build(world, Path(sys.argv[1]), SITE, read=world.read)
+"""
+
+
+def update(out: Path, count: int, *strace: str) -> subprocess.CompletedProcess[bytes]:
+    argv = [*strace, sys.executable, "-B", "-c", UPDATE, str(out), str(count)]
+    return subprocess.run(argv, cwd=HOUSE, check=False, capture_output=True, timeout=120)
+
+
+def test_killed_at_every_write(tmp_path: Path) -> None:
+    need(strace="strace")
+    start, log = tmp_path / "start", tmp_path / "trace"
+    for count in (9, 10, 11):  # so that all slots hold something else
+        build(grown(SMALL, count), start, SITE, read=SMALL.read)
+    before = changing(tree_of(start / "current"))
+    shutil.copytree(start, whole := tmp_path / "whole", symlinks=True)
+    assert update(whole, 12, "strace", "-o", str(log), "-e", f"trace={WRITES}").returncode == 0
+    after = tree_of(whole / "current")
+    assert before != changing(after)
+    calls = Counter(re.findall(r"^(\w+)\(", log.read_text(), re.MULTILINE))
+    moments = [(call, number) for call, count in sorted(calls.items()) for number in range(1, count + 1)]
+    assert calls["rename"] > 15
+
+    def kill(moment: tuple[str, int]) -> bool:
+        call, number = moment
+        out = tmp_path / f"{call}-{number}"
+        shutil.copytree(start, out, symlinks=True)
+        inject = f"inject={call}:signal=SIGKILL:when={number}"
+        done = update(out, 12, "strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject)
+        assert done.returncode == -9, (moment, done.stderr)
+        seen = changing(tree_of(out / "current"))
+        assert seen in (before, changing(after)), moment
+        assert crawl(out / "current").problems == [], moment
+        build(grown(SMALL, 12), out, SITE, read=SMALL.read)
+        assert tree_of(out / "current") == after, moment
+        assert crawl(out / "current").problems == [], moment
+        shutil.rmtree(out)
+        return seen == before
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        published = Counter(pool.map(kill, moments))
+    assert published[True] > 30

@@ -1,0 +1,192 @@
+"""What the real outputs at hand do not show: rare words, odd values, files that are too large."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+
+import pytest
+
+from reports.formats import registry, texts
+from reports.model import Case
+from tests.reports.formats import fixtures
+
+
+def read(name: str, content: str | bytes, tmp_path: Path) -> list[Case]:
+    path = tmp_path / "output"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return registry.cases(name, path)
+
+
+@pytest.mark.parametrize(
+    "attributes, seconds, started",
+    [
+        ("time='1,234.5'", 1234.5, ""),
+        ("time='soon'", 0.0, ""),
+        ("time='-1'", 0.0, ""),
+        ("time='nan'", 0.0, ""),
+        ("timestamp='2026-01-01T00:00:00'", 0.0, "2026-01-01T00:00:00.000Z"),
+        ("timestamp='2026-01-01T01:00:00+01:00'", 0.0, "2026-01-01T00:00:00.000Z"),
+        ("timestamp='0001-01-01T00:00:00+14:00'", 0.0, ""),
+        ("timestamp='yesterday'", 0.0, ""),
+    ],
+)
+def test_times_of_junit(attributes: str, seconds: float, started: str, tmp_path: Path) -> None:
+    (case,) = read("junit", f"<testsuite name='s'><testcase name='t' {attributes}/></testsuite>", tmp_path)
+    assert (case.seconds, case.started) == (seconds, started)
+
+
+@pytest.mark.parametrize(
+    "inside, outcome, nuance, message",
+    [
+        ("<error message='e'/><failure message='f'/>", "error", "", "e"),
+        ("<failure>first\nsecond</failure>", "failed", "", "first"),
+        ("<failure type='AssertionError'/>", "failed", "", "AssertionError"),
+        ("<failure message='Failed: Timeout &gt;1.0s'/>", "failed", "timeout", "Failed: Timeout >1.0s"),
+        ("<failure/>", "failed", "", ""),
+        ("<skipped/>", "skipped", "", ""),
+        ("<system-out>[flaky] now and then</system-out>", "passed", "flaky", "now and then"),
+        ("<system-out>[PASS] said by the test</system-out>", "passed", "", ""),
+        ("<flakyError type='x' message='once'/>", "passed", "flaky", ""),
+        ("<!-- <failure/> -->", "passed", "", ""),
+    ],
+)
+def test_results_of_junit(inside: str, outcome: str, nuance: str, message: str, tmp_path: Path) -> None:
+    case = read("junit", f"<testsuite name='s'><testcase name='t'>{inside}</testcase></testsuite>", tmp_path)[0]
+    assert (case.suite, case.classname, case.name) == ("s", "s", "t")
+    assert (case.outcome, case.nuance, case.message) == (outcome, nuance, message)
+
+
+@pytest.mark.parametrize(
+    "hint, outcome, message",
+    [
+        ({"visibility": "error"}, "failed", "error: note [a/b]"),
+        ({"visibility": "error", "experimental": True}, "skipped", "experimental: note [a/b]"),
+        ({"visibility": "error", "override": {"justification": "so"}}, "skipped", "overridden: note [a/b]"),
+        ({"visibility": "error", "masks": [{"screen": "s"}]}, "skipped", "masked: note [a/b]"),
+        ({"visibility": "pedantic", "note": "\ud800"}, "skipped", r"pedantic: \ud800 [a/b]"),
+    ],
+)
+def test_hints_of_lintian(hint: dict[str, object], outcome: str, message: str, tmp_path: Path) -> None:
+    (case,) = read("lintian", hints("a_1_all.deb", hint), tmp_path)
+    assert (case.classname, case.name, case.outcome, case.message) == ("a", "t", outcome, message)
+
+
+@pytest.mark.parametrize(
+    "file, package", [("a_1.dsc", "a source"), ("x/a_1_amd64.changes", "a changes"), ("b_1_all.udeb", "b udeb")]
+)
+def test_files_of_lintian(file: str, package: str, tmp_path: Path) -> None:
+    (case,) = read("lintian", hints(file, {"visibility": "info"}), tmp_path)
+    assert case.classname == package
+
+
+def hints(file: str, hint: dict[str, object]) -> str:
+    whole = {"tag": "t", "note": "note", "pointer": {"item": {"name": "a/b"}, "line_position": 0}, **hint}
+    return json.dumps({"groups": [{"input_files": [{"path": file, "hints": [whole]}]}], "lintian_version": "2"})
+
+
+def test_one_case_a_tag_with_all_its_places(tmp_path: Path) -> None:
+    (case,) = read("lintian", "W: a: t x [1]\nW: a: t y [2]\nN: a remark\nW: a: t\n", tmp_path)
+    assert (case.message, case.evidence) == ("warning: x [1] and 1 more", "x [1]\ny [2]")
+
+
+@pytest.mark.parametrize(
+    "summary, told",
+    [
+        ("Status: attempted\n", ("build", "failed", "")),
+        ("Status: attempted\nFail-Stage: unpack\n", ("unpack", "failed", "")),
+        ("Status: given-back\nFail-Stage: install-deps\n", ("install-deps", "error", "testbed")),
+        ("Status: failed\nFail-Stage: chroot-update\n", ("chroot-update", "error", "testbed")),
+        ("Status: skipped\nFail-Stage: arch-check\n", ("arch-check", "skipped", "")),
+        ("Status: successful\nBuild-Time: much\nPiuparts: fail\n", ("piuparts", "failed", "")),
+        ("Status: successful\nAutopkgtest: no tests\n", ("autopkgtest", "passed", "")),
+    ],
+)
+def test_stages_of_sbuild(summary: str, told: tuple[str, str, str], tmp_path: Path) -> None:
+    case = read("sbuild", f"sbuild (Debian sbuild) 0.85\n\n| Summary \n+--\nPackage: a\n{summary}", tmp_path)[-1]
+    assert (case.classname, case.name, case.outcome, case.nuance) == ("a", *told)
+
+
+@pytest.mark.parametrize(
+    "command, told",
+    [
+        ("['chroot', '/tmp/x', 'apt-get', '-y', 'install', 'a']", ("Command: install", "failed", "bad-package")),
+        ("['chroot', '/tmp/x', 'dpkg', '--purge', 'a']", ("Command: purge", "failed", "")),
+        ("['debootstrap', 'bookworm']", ("Command: debootstrap", "error", "testbed")),
+        ("[half, ]", ("Command: [half, ]", "error", "testbed")),
+    ],
+)
+def test_commands_of_piuparts(command: str, told: tuple[str, str, str], tmp_path: Path) -> None:
+    begin = "0m0.0s INFO: piuparts version 1\n0m1.5s DEBUG: Copying ./a_1_all.deb to /tmp/x\n"
+    case = read("piuparts", f"{begin}0m2.0s ERROR: Command failed (status=1): {command}\n  why\n", tmp_path)[0]
+    assert (case.classname, case.name, case.outcome, case.nuance, case.evidence) == ("a", *told, "  why")
+
+
+def test_a_log_of_piuparts_without_end(tmp_path: Path) -> None:
+    case = read("piuparts", "0m0.0s INFO: piuparts version 1\n0m1.5s DEBUG: Unpacking base\n", tmp_path)[-1]
+    assert (case.outcome, case.nuance) == ("error", "testbed")
+    assert case.message == "the log does not come to its end; its last line: Unpacking base"
+
+
+def packet(flags: int, body: bytes) -> bytes:
+    data = bytes([0xB3]) + (0x2000 | flags).to_bytes(2, "big") + bytes([len(body) + 8]) + body
+    return data + zlib.crc32(data).to_bytes(4, "big")
+
+
+def test_attachments_of_subunit(tmp_path: Path) -> None:
+    """Binary ones are told, late ones are not lost, and what is printed meanwhile is the running test's."""
+    stream = (
+        packet(0x802, b"\x03a.b")
+        + b"about to greet\n"
+        + packet(0x860, b"\x03a.b\x0fapplication/zip\x03zip\x02PK")
+        + packet(0x840, b"\x03a.b\x06stderr\x04oops")
+        + packet(0x886, b"\x03a.b\x01\x03tag")
+        + packet(0x840, b"\x03a.b\x04late\x04word")
+        + packet(0x840, b"\x03c.d\x03log\x01x")
+    )
+    failed, never = read("subunit", stream, tmp_path)
+    assert (failed.output, failed.errors) == ("about to greet\nzip:\n(2 bytes of application/zip)\nlate:\nword", "oops")
+    assert (never.name, never.outcome, never.output) == ("d", "error", "log:\nx")
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        "failure: a.b [ multipart\nContent-Type: text/plain\nlog\nZZ\n",
+        "failure: a.b [ multipart\nContent-Type: text/plain\nlog\n5\nab",
+    ],
+)
+def test_torn_chunks_of_subunit(torn: str, tmp_path: Path) -> None:
+    failed, damage = read("subunit", torn, tmp_path)
+    assert (failed.name, failed.outcome) == ("b", "failed")
+    assert damage.message == "the stream ends inside of the details of a.b"
+
+
+def test_an_exercise_that_never_ended(tmp_path: Path) -> None:
+    rule = "=" * 69
+    (case,) = read("exercises", f"{rule}\nRunning euca\n{rule}\nbooting\n", tmp_path)
+    assert (case.name, case.outcome, case.evidence) == ("euca", "error", "booting")
+
+
+@pytest.mark.parametrize("document", ["1..1\nok 1\n  ---\n  duration_ms: 1.2.3\n  ...\n", "1..1\nok 1 - in 9ms"])
+def test_durations_that_are_none(document: str, tmp_path: Path) -> None:
+    assert [case.seconds for case in read("tap", document, tmp_path)] == [0.0]
+
+
+def test_times_of_day_that_are_none(tmp_path: Path) -> None:
+    log = (fixtures.FORMATS / "autopkgtest/slow/log").read_text().replace("[01:", "[99:")
+    assert [case.seconds for case in read("autopkgtest", log, tmp_path)] == [0.0]
+
+
+def test_files_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "MOST_BYTES", 300)
+    monkeypatch.setattr(texts, "HEAD_BYTES", 100)
+    stream = (fixtures.FORMATS / "subunit/stestr.v2").read_bytes()
+    assert (
+        read("subunit", stream, tmp_path)[0].message
+        == f"output has {len(stream):,} bytes, more than the 300 that are read"
+    )
+    lines = "1..100\n" + "".join(f"ok {number}\n" for number in range(1, 101))
+    cases = read("tap", lines, tmp_path)
+    assert [cases[0].name, cases[-2].name, cases[-1].outcome] == ["test 1", "test 100", "failed"]

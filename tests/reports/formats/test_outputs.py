@@ -1,0 +1,61 @@
+"""What real tools wrote is the cases that it is, whoever asks; and as JUnit XML it says the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from reports import junit
+from reports.formats import registry
+from reports.model import Case
+from tests.reports.formats import fixtures
+
+REAL = pytest.mark.parametrize("path", fixtures.outputs(), ids=fixtures.name)
+
+
+@REAL
+def test_cases(path: Path) -> None:
+    assert [fixtures.told(case) for case in registry.cases(fixtures.format_of(path), path)] == fixtures.expected(path)
+
+
+@REAL
+def test_the_format_is_recognised_by_its_content(path: Path, tmp_path: Path) -> None:
+    nameless = tmp_path / "output"
+    nameless.write_bytes(path.read_bytes())
+    assert registry.recognise(nameless) == fixtures.format_of(path)
+
+
+@REAL
+def test_round_trip(path: Path, tmp_path: Path) -> None:
+    cases = registry.cases(fixtures.format_of(path), path)
+    written = tmp_path / "junit.xml"
+    written.write_bytes(junit.render(cases))
+    tree = etree.parse(written)
+    fixtures.STRICT.assertValid(tree)
+    fixtures.XUNIT_PLUGIN.assertValid(tree)
+    assert registry.cases("junit", written) == [as_written(case) for case in by_suite(cases)]
+
+
+def by_suite(cases: list[Case]) -> list[Case]:
+    return [case for suite in dict.fromkeys(case.suite for case in cases) for case in cases if case.suite == suite]
+
+
+def as_written(case: Case) -> Case:
+    """A case without what the profile has no place for: when it began, and more than three decimals."""
+    legal = {name: junit.legal(getattr(case, name)) for name in ("message", "evidence", "output", "errors")}
+    return case.model_copy(update={**legal, "started": "", "seconds": float(f"{case.seconds:.3f}")})
+
+
+def test_every_format_has_five_and_every_word_is_there() -> None:
+    count = Counter(map(fixtures.format_of, fixtures.outputs()))
+    assert set(count) == set(registry.FORMATS)
+    assert min(count.values()) >= 5
+    cases = [case for path in fixtures.outputs() for case in fixtures.expected(path)]
+    assert {case["outcome"] for case in cases} == {"passed", "failed", "error", "skipped"}
+    assert {case.get("nuance", "") for case in cases} == {
+        "", "superficial", "flaky", "expected-failure", "unexpected-success", "timeout", "bad-package", "testbed",
+        "rerun", "todo",
+    }  # fmt: skip

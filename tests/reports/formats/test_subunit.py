@@ -1,0 +1,105 @@
+"""subunit streams that are cut, damaged, mixed, or of the other version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reports.formats import registry, subunit_v1, subunit_v2
+from reports.model import Case
+from tests.reports.formats import fixtures
+
+STREAMS = fixtures.FORMATS / "subunit"
+V2 = (STREAMS / "stestr.v2").read_bytes()
+V1 = (STREAMS / "stestr.v1").read_bytes()
+
+
+def read(data: bytes, tmp_path: Path) -> list[Case]:
+    path = tmp_path / "stream"
+    path.write_bytes(data)
+    return registry.cases("subunit", path)
+
+
+def results(cases: list[Case]) -> list[tuple[str, str, str]]:
+    return [(case.classname, case.name, case.outcome) for case in cases]
+
+
+@pytest.mark.parametrize("stream", [V1, V2], ids=["v1", "v2"])
+def test_a_cut_stream_keeps_what_came_before_and_says_so(stream: bytes, tmp_path: Path) -> None:
+    whole = results(read(stream, tmp_path))
+    kept = []
+    for size in range(9, len(stream), 13):
+        cases = results(read(stream[:size], tmp_path))
+        ended = [case for case in cases if case in whole]
+        kept.append(len(ended))
+        assert ended == whole[: len(ended)]
+        if stream is V2 and size not in ends_of_packets():
+            assert any(case[2] == "error" for case in cases if case not in ended)
+    assert kept == sorted(kept)
+    assert kept[-1] >= len(whole) - 1
+
+
+def ends_of_packets() -> set[int]:
+    return {item.end for item in subunit_v2._items(V2) if isinstance(item, subunit_v2.Packet)}
+
+
+def test_a_flipped_byte_costs_one_packet(tmp_path: Path) -> None:
+    whole = results(read(V2, tmp_path))
+    for at in set(range(1, len(V2), 11)) - ends_of_packets():  # without its signature it is no packet
+        cases = results(read(V2[:at] + bytes([V2[at] ^ 0x20]) + V2[at + 1 :], tmp_path))
+        assert any(case[2] == "error" for case in cases)
+        assert sum(case not in cases for case in whole) <= 1
+
+
+def test_damage_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    cases = read(V2 + b"\xb3\x29" * 1_000_000, tmp_path)
+    assert (len(cases), cases[-1].message) == (8 + 51, "and so on: the rest is not read")
+
+
+@pytest.mark.parametrize("stream", [V1, V2], ids=["v1", "v2"])
+def test_what_others_write_into_the_stream_is_no_matter(stream: bytes, tmp_path: Path) -> None:
+    noisy = b"Running tests ...\n" + stream + b"Ran 8 tests\n"
+    assert results(read(noisy, tmp_path)) == results(read(stream, tmp_path))
+
+
+def test_both_versions_say_the_same(tmp_path: Path) -> None:
+    assert results(read(V1, tmp_path)) == results(read(V2, tmp_path))
+    assert subunit_v2.is_it(V2)
+    assert not subunit_v2.is_it(V1 + "1²³".encode())
+
+
+def test_a_stream_of_the_other_version_would_yield_nothing() -> None:
+    assert not list(subunit_v1.tests(V2))
+    assert not [item for item in subunit_v2.tests(V1) if isinstance(item, subunit_v1.Test)]
+
+
+@pytest.mark.parametrize(
+    "stream, told",
+    [
+        ("test: a.b\nsuccess: a.b\n", [("a", "b", "passed", "")]),
+        ("testing: a.b\nsuccessful: a.b\n", [("a", "b", "passed", "")]),
+        ("success: a.b\n", [("a", "b", "passed", "")]),
+        ("test: a.b\n", [("a", "b", "error", "it began, but did not end")]),
+        ("test: a.b\nfailure: a.b [\nno\n ]\n]\n", [("a", "b", "failed", "]")]),
+        ("test: a.b(x.y)\nskip: a.b(x.y) [\nlater\n]\n", [("a", "b(x.y)", "skipped", "later")]),
+        ("test: setUpClass (a.C)\nerror: setUpClass (a.C)\n", [("a.C", "setUpClass", "error", "")]),
+        ("test: words of a test\nxfail: words of a test\n", [("subunit", "words of a test", "skipped", "")]),
+        ("test: a.b\ntime: 2026-13-01 00:00:00Z\nuxsuccess: a.b\n", [("a", "b", "failed", "")]),
+        ("failure: a.b [\nhalf", [("a", "b", "failed", "half"), ("stream", "[damaged]", "error", "the stream ends inside of the details of a.b")]),
+    ],
+)  # fmt: skip
+def test_lines(stream: str, told: list[tuple[str, str, str, str]], tmp_path: Path) -> None:
+    cases = read(stream.encode(), tmp_path)
+    assert [(case.classname, case.name, case.outcome, case.message) for case in cases] == told
+
+
+def test_a_time_out_is_told_from_a_failure(tmp_path: Path) -> None:
+    (case,) = read(b"failure: a.b [\nfixtures._fixtures.timeout.TimeoutException\n]\n", tmp_path)
+    assert (case.outcome, case.nuance) == ("failed", "timeout")
+
+
+def test_damage_is_words() -> None:
+    assert [str(item) for item in subunit_v2.tests(V2[:-1]) if isinstance(item, subunit_v1.Damage)] == [
+        f"the packet at byte {max(ends_of_packets() - {len(V2)})} is cut short"
+    ]

@@ -1,0 +1,104 @@
+"""Builds for tests of what is published, and the way from a text to the final bytes of a bundle."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.description import Lab
+from reports import bundle
+from reports.bundle import Bundle
+from reports.model import Build, File, Log
+from reports.redact import rules
+from reports.redact.known import Secret
+from reports.redact.pseudonyms import Pseudonyms
+from reports.redact.publication import Publication
+from reports.redact.redactor import Redactor
+
+KEY = Pseudonyms(b"a key of tests")
+SECRET = "s3cr3t/w0rd&x y'z"  # with what URLs, shells, JSON and XML quote
+PLANTED = "Pl4nted-Secret/77"
+COMMIT = "c0ffee" * 6 + "c0de"
+
+
+def a_build(**changed: Any) -> Build:
+    fields: dict[str, Any] = {
+        "origin": "local",
+        "job": "trunk/greet/build",
+        "number": 7,
+        "started": "2026-01-01T00:00:00.000Z",
+        "finished": "2026-01-01T00:01:00.000Z",
+        "seconds": 60.0,
+        "lab": "testlab",
+        "track": "trunk",
+        "component": "greet",
+        "series": "bookworm",
+        "architecture": "amd64",
+        "phase": "build",
+        "commit": COMMIT,
+        "version": "10.0.1.2-1",
+        "verdict": "passed",
+    }
+    return Build(**fields | changed)
+
+
+@dataclass
+class Press:
+    """A lab's publication, and a directory that it writes to."""
+
+    home: Path
+    publication: Publication
+    log: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = self.home / "raw.log"
+
+    def path(self, build: Build, files: Mapping[str, Path] | None = None) -> Path:
+        return self.publication.publish(build, files or {}, self.home / "bundles")
+
+    def publish(self, build: Build, files: Mapping[str, Path] | None = None) -> Bundle:
+        return bundle.read(self.path(build, files))
+
+    def line(self, raw: str | bytes) -> str:
+        """What the log in the final bytes of a bundle has for a log of this content."""
+        self.log.write_bytes(raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass"))
+        log = Log(name="x.log", path="logs/x.log", size=0, lines=0)
+        with self.publish(a_build(logs=(log,)), {"logs/x.log": self.log}).open("logs/x.log") as stream:
+            return stream.read().decode()
+
+    def artifact(self, name: str, content: bytes) -> tuple[Bundle, bytes | None]:
+        """The bundle with an artifact, and what is published of its content."""
+        path = self.home / "artifact"
+        path.write_bytes(content)
+        one = File(name=name, sha256="0" * 64, size=len(content), kind="other", path="files/it")
+        found = self.publish(a_build(files=(one,)), {"files/it": path})
+        names = [name for name in found.sizes if name.startswith("files/")]
+        if not names:
+            return found, None
+        with found.open(names[0]) as stream:
+            return found, stream.read()
+
+
+def press(lab: Lab, home: Path, hosts: tuple[str, ...] = ()) -> Press:
+    return Press(home, Publication.with_key(lab, KEY, hosts))
+
+
+def lab_that_publishes(lab_factory: Callable[..., Lab], **publish: Any) -> Lab:
+    return lab_factory(lab={"publish": {"jobs": ["*"]} | publish})
+
+
+def final_bytes(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes())
+
+
+def a_redactor(line: int = 8192) -> Redactor:
+    secrets = [Secret("cloud", SECRET), Secret("planted", PLANTED)]
+    credentials = [rules._rule(name, re.compile(pattern, rules.I), *more) for name, pattern, *more in rules.CREDENTIALS]
+    tokens = [rules._rule(name, re.compile(pattern), *more, sure=True) for name, pattern, *more in rules.TOKENS]
+    places = rules._of_places(KEY, ["builder7"], ["corp.example"], frozenset())
+    every = (*rules.of_secrets(secrets), rules.PRIVATE_KEY, *tokens, *credentials, *places, rules._emails())
+    return Redactor(every, line)

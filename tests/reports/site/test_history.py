@@ -1,0 +1,122 @@
+"""The definitions, as tables: P passed, F failed, - says nothing; oldest first."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.model import Case
+from reports.site import history
+from reports.site.history import Result, Standing, Streak
+
+LETTERS: dict[str, Result] = {"P": "good", "F": "bad", "-": "neither"}
+
+
+def results(text: str) -> list[Result]:
+    return [LETTERS[letter] for letter in text]
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("", Standing("no verdict")),
+        ("--", Standing("no verdict")),
+        ("P", Standing("passing", 0)),
+        ("-P--", Standing("passing", 1)),
+        ("FPP", Standing("passing", 1)),
+        ("PF", Standing("broken", 1, 0)),
+        ("PPFF", Standing("broken", 2, 1)),
+        ("P-F", Standing("broken", 2, 0)),  # an error of the lab does not break
+        ("PF-F", Standing("broken", 1, 0)),  # nor end a streak
+        ("PF-", Standing("broken", 1, 0)),
+        ("PFPF", Standing("broken", 3, 2)),
+        ("F", Standing("never passed", 0)),
+        ("-F-F", Standing("never passed", 1)),
+        ("FP", Standing("passing", 1)),
+    ],
+)
+def test_standing(text: str, expected: Standing) -> None:
+    assert history.standing(results(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("", []),
+        ("PPP", []),
+        ("F", [(0, "never passed")]),
+        ("-FF", [(1, "never passed")]),
+        ("FP", [(0, "never passed"), (1, "mended")]),
+        ("PF-FPF", [(1, "broke"), (4, "mended"), (5, "broke")]),
+    ],
+)
+def test_transitions(text: str, expected: list[tuple[int, str]]) -> None:
+    assert history.transitions(results(text)) == expected
+
+
+def test_streaks_leave_out_what_says_nothing() -> None:
+    assert history.streaks(results("P-PFF-P")) == [
+        Streak("good", 0, 2, 2),
+        Streak("bad", 3, 4, 2),
+        Streak("good", 6, 6, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "points, expected",
+    [
+        ("aP bP cP", False),
+        ("aF bF cF dF", False),  # what always fails is broken
+        ("aP bF", False),  # one flip is a break
+        ("aP bF cF", False),
+        ("aP bF cP", True),  # two flips
+        ("aF bP cF", True),
+        ("aP bF cP dF eF", True),
+        ("aP bF cP dF eF fF", False),  # three in a row now: broken
+        ("aP aF", True),  # both at one commit
+        ("aP aF bF cF dF", True),
+        ("?P ?F", False),  # nobody knows whether that is one commit
+        ("aP b- bF c- dF", False),
+        ("aP aF" + " bP" * 20, False),  # long ago
+        ("aP aF" + " bP" * 19, False),
+        ("aP aF" + " bP" * 18, True),
+    ],
+)
+def test_flaky(points: str, *, expected: bool) -> None:
+    pairs = [(point[0].strip("?"), LETTERS[point[1]]) for point in points.split()]
+    assert history.is_flaky(pairs) is expected
+
+
+@pytest.mark.parametrize(
+    "outcome, nuance, expected",
+    [
+        ("passed", "", "good"),
+        ("passed", "superficial", "good"),
+        ("passed", "flaky", "good"),
+        ("failed", "", "bad"),
+        ("failed", "timeout", "bad"),
+        ("failed", "unexpected-success", "bad"),
+        ("failed", "expected-failure", "neither"),
+        ("error", "", "bad"),
+        ("error", "testbed", "neither"),  # the lab's fault
+        ("failed", "bad-package", "bad"),
+        ("skipped", "", "neither"),
+    ],
+)
+def test_what_a_case_says(outcome: str, nuance: str, expected: str) -> None:
+    case = Case.model_validate({"suite": "s", "classname": "c", "name": "n", "outcome": outcome, "nuance": nuance})
+    assert history.of_case(case) == expected
+
+
+@given(st.text("PF-", max_size=40))
+def test_standing_and_transitions_agree(text: str) -> None:
+    now, changes = history.standing(results(text)), history.transitions(results(text))
+    if now.state == "broken":
+        assert changes[-1] == (now.since, "broke")
+        assert text[now.since] == "F"
+        assert text[now.good] == "P"
+        assert set(text[now.good + 1 : now.since]) <= {"-"}
+    if now.state == "never passed":
+        assert changes == [(now.since, "never passed")]
+        assert "P" not in text

@@ -1,0 +1,68 @@
+"""Logs as HTML: escaped, numbered, coloured, in pages."""
+
+from __future__ import annotations
+
+import io
+from html import unescape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html
+
+from reports.model import Log
+from reports.site import logs
+
+ESC = "\x1b"
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("plain", "plain"),
+        ("<script>alert('x')</script> & co", "&lt;script&gt;alert('x')&lt;/script&gt; &amp; co"),
+        ("see https://lab.example/x", "see https://lab.example/x"),
+        (f"{ESC}[31mred{ESC}[0m", '<span class="c1">red</span>'),
+        (f"{ESC}[1;92mgreen{ESC}[m on", '<span class="c2 b">green</span> on'),
+        (f"{ESC}[1mbold{ESC}[22m not", '<span class="b">bold</span> not'),
+        (f"{ESC}[34mblue{ESC}[39m none", '<span class="c4">blue</span> none'),
+        (f"{ESC}[41mground", "ground"),
+        (f"{ESC}[31m<b>", '<span class="c1">&lt;b&gt;</span>'),
+        (f"{ESC}[2Jcleared{ESC}[10;1H", "cleared"),
+        (f"{ESC}]8;;javascript:alert(1){ESC}\\click{ESC}]8;;{ESC}\\", "click"),
+        (f"{ESC}]0;title\x07text", "text"),
+        (f"cut {ESC}", "cut "),
+        (f"cut {ESC}[3", "cut 3"),
+    ],
+)
+def test_a_line(line: str, expected: str) -> None:
+    assert logs.Pen().html(line) == expected
+
+
+def test_a_colour_goes_on_in_the_next_line() -> None:
+    pen = logs.Pen()
+    assert [pen.html(f"{ESC}[31mone"), pen.html("two"), pen.html(f"{ESC}[0mthree")] == [
+        '<span class="c1">one</span>',
+        '<span class="c1">two</span>',
+        "three",
+    ]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"])), max_size=5))
+def test_text_comes_back(lines: list[str]) -> None:
+    pen = logs.Pen()
+    assert [unescape(pen.html(line)) for line in lines] == lines
+
+
+def test_pages() -> None:
+    content = {"logs/a.log": b"a1\na2\na3\n", "logs/none.log": b"", "logs/b c.log": b"b1\nb\xff2\r\nb3"}
+    told = [Log(name=name[5:-4], path=name, size=0, lines=0) for name in content]
+    made = logs.paged(told, lambda name: io.BytesIO(content[name]), size=4)
+    shape = [[(section.name, section.first, section.last) for section in page] for page in made.pages]
+    assert shape == [[("a", 1, 3), ("b c", 1, 1)], [("b c", 2, 3)]]
+    anchor = made.pages[1][0].anchor
+    assert made.starts == {"a": "log-1.html#a-1", "b c": f"log-1.html#{anchor}-1"}
+    assert made.ends == {"a": "log-1.html#a-3", "b c": f"log-2.html#{anchor}-3"}
+    assert made.tails["b c"] == ("b1", "b\ufffd2", "b3")
+    line = html.fragment_fromstring(made.pages[0][0].lines[1])
+    assert (line.get("id"), line[0].get("href"), line.text_content()) == ("a-2", "#a-2", "2a2\n")

@@ -1,0 +1,199 @@
+"""The site as its visitors find it: links, data, feeds, badges, weights, and nothing that runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from lxml import etree, html
+
+from reports.model import Build
+from reports.site import Identity, build
+from reports.site.api import KINDS
+from reports.site.render import POLICY
+from tests.reports.site.conftest import SITE, WORLD
+from tests.reports.site.crawl import BASE, crawl, file_of
+from tests.reports.site.worlds import InMemory
+
+ATOM = {"a": "http://www.w3.org/2005/Atom"}
+
+
+def data(out: Path, page: str) -> dict[str, object]:
+    return json.loads((out / "current/api/v1" / f"{page}.json").read_text())
+
+
+def all_json(out: Path) -> list[Path]:
+    places = [out / "current/api/v1", *out.glob("editions/*/api")]
+    return [path for place in places for path in place.rglob("*.json") if "schemas" not in path.parts]
+
+
+def test_every_link_leads_somewhere_and_every_page_is_found(built: Path) -> None:
+    found = crawl(built / "current")
+    feeds = [problem for problem in found.problems if SITE.url not in problem]
+    assert feeds == []
+    there = {path.relative_to(built / "current") for path in (built / "current").rglob("*.html")}
+    seen = {file_of(built / "current", url).relative_to(built / "current") for url in found.seen}
+    assert there <= seen
+    assert sum(url.startswith(f"{BASE}b/") and url.endswith("/") for url in found.seen) == WORLD.count
+
+
+def test_every_page_has_its_data_and_every_datum_is_as_its_schema_says(built: Path) -> None:
+    kinds = set()
+    for path in all_json(built):
+        told = json.loads(path.read_text())
+        model = KINDS[told["kind"]]
+        assert model.model_validate_json(path.read_bytes()).model_dump_json().encode() == path.read_bytes()
+        kinds.add(told["kind"])
+    assert kinds == set(KINDS)
+    for kind, model in KINDS.items():
+        assert data(built, f"schemas/{kind}") == model.model_json_schema()
+    pages = {
+        path.parent.relative_to(built / "current").as_posix() for path in built.glob("current/[pct]/**/index.html")
+    }
+    assert pages
+    assert all((built / "current/api/v1" / f"{page}.json").is_file() for page in pages)
+
+
+def test_home_says_what_is_broken_since_when_by_what(built: Path) -> None:
+    told = data(built, "index")
+    page = html.fromstring((built / "current/index.html").read_bytes())
+    cards = page.xpath("//article")
+    assert len(cards) == len(told["broken"]) == told["broken_count"] > 2
+    states = [one["state"] for one in told["broken"]]
+    assert states == sorted(states)
+    for card, one in zip(cards, told["broken"], strict=True):
+        text = " ".join(card.text_content().split())
+        assert f"{one['component']} on {one['track']}" in text
+        assert one["since"]["started"][:10] in text
+        assert one["failing"]["step"] in text
+        assert one["test"] is None or one["test"]["id"] in text
+        if one["state"] == "broken":
+            assert one["good"]["commit"][:10] in text
+            assert one["since"]["commit"][:10] in text
+            assert one["suspects"][0]["subject"] in text
+    cells = page.xpath("//table[@class='matrix']//td/a")
+    assert len(cells) == len(WORLD.lanes)
+    for cell in cells:  # a sign, a word and a colour
+        sign, word = cell.text_content().split(" ", 1)
+        assert (sign, cell.get("class")) == {
+            "passing": ("✓", "pill good"), "broken": ("✗", "pill bad"), "never passed": ("⊘", "pill bad"),
+        }[word]  # fmt: skip
+
+
+def test_the_range_that_broke_it_is_what_came_after_the_last_good_build(built: Path) -> None:
+    builds = [WORLD.read(path).build for path in WORLD]
+    for one in data(built, "index")["broken"]:
+        line = [
+            one_build
+            for one_build in builds
+            if (one_build.component, one_build.track) == (one["component"], one["track"])
+        ]
+        verdicts = [one_build.verdict for one_build in line]
+        since = next(n for n, one_build in enumerate(line) if one_build.number == one["since"]["number"])
+        assert "passed" not in verdicts[since:]
+        before = [n for n in range(since) if verdicts[n] == "passed"]
+        assert (one["state"] == "broken") == bool(before)
+        if before:
+            assert one["good"]["number"] == line[before[-1]].number
+            commits = {commit.id for one_build in line[before[-1] + 1 : since + 1] for commit in one_build.commits}
+            assert one["suspect_count"] == len(commits)
+            assert {commit["id"] for commit in one["suspects"]} <= commits
+
+
+def test_feeds_are_atom_and_tell_of_changes_alone(built: Path) -> None:
+    feeds = list(built.glob("current/**/feed.atom"))
+    assert len(feeds) == 1 + WORLD.components + len(WORLD.lanes)
+    for path in feeds:
+        feed = etree.fromstring(path.read_bytes())
+        for element in (feed, *feed.findall("a:entry", ATOM)):
+            assert all(len(element.findall(f"a:{name}", ATOM)) == 1 for name in ("id", "title", "updated"))
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", element.findtext("a:updated", None, ATOM))
+        ids = [entry.findtext("a:id", None, ATOM) for entry in feed.findall("a:entry", ATOM)]
+        assert len(ids) == len(set(ids))
+        links = [link.get("href") for link in feed.findall("a:entry/a:link", ATOM)]
+        assert all((built / "current" / link.removeprefix(SITE.url)).is_dir() for link in links)
+    lane = data(built, "p/nova/trunk-trixie")
+    assert [phase["state"] for phase in lane["phases"]] == [lane["state"]]
+    verdicts = [WORLD.read(path).build.verdict for path in WORLD if "nova" in WORLD.read(path).build.job]
+    assert 0 < len(etree.parse(built / "current/p/nova/feed.atom").findall(".//a:entry", ATOM)) < len(verdicts) / 2
+
+
+def test_badges_say_it_in_words(built: Path) -> None:
+    badges = list(built.glob("current/**/badge.svg"))
+    assert len(badges) == WORLD.components + len(WORLD.lanes)
+    for path in badges:
+        title = etree.parse(path).find(".//{http://www.w3.org/2000/svg}title").text
+        state = data(built, path.parent.relative_to(built / "current").as_posix())["state"]
+        assert title.endswith(f": {state}")
+
+
+def test_weights(built: Path) -> None:
+    assert (built / "current/index.html").stat().st_size <= 100_000
+    builds = list(built.glob("editions/*/builds/*/*/index.html"))
+    assert len(builds) == WORLD.count
+    assert max(path.stat().st_size for path in builds) <= 50_000
+    for name in ("site.css", "site.js"):
+        assert (built / "current/static" / name).stat().st_size <= 10_000
+
+
+def test_pages_have_a_policy_and_nothing_inline(built: Path) -> None:
+    for path in [*built.glob("current/**/*.html"), *built.glob("editions/*/builds/*/*/*.html")]:
+        page = html.fromstring(path.read_bytes())
+        assert page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content") == [POLICY]
+        assert not page.xpath("//style | //@style | //script[not(@src)] | //@*[starts-with(name(), 'on')]")
+        assert len(page.xpath("//h1")) == 1
+
+
+NASTY = '<script>alert(1)</script>"><img src=x onerror=alert(1)>javascript:alert(1){{7*7}}{% raw %}</script>]]>&amp;\x00\x1b[31m\u202e'
+
+
+def nasty(plain: Build) -> Build:
+    """A build whose every free text is hostile."""
+    fields = dict.fromkeys(("component", "track", "commit", "version", "branch", "message", "series", "phase", "architecture", "origin", "job", "step", "lab"), NASTY)  # fmt: skip
+    told = plain.model_dump(by_alias=True) | fields
+    told["commits"] = [{"id": NASTY, "subject": NASTY, "author": NASTY}, {"id": "b", "subject": NASTY, "author": NASTY}]
+    told["steps"] = [{"step": NASTY, "verdict": "failed", "message": NASTY, "log": NASTY}]
+    told["cases"] = [
+        dict.fromkeys(("suite", "classname", "message", "evidence", "output", "errors"), NASTY)
+        | {"name": f"{NASTY}{number}", "outcome": outcome}
+        for number, outcome in enumerate(["failed", "error", "passed", "skipped"])
+    ]
+    told["logs"] = [{"name": NASTY, "path": "logs/x.log", "size": 1, "lines": 1}]
+    told["files"] = [{"name": NASTY, "sha256": NASTY, "size": 1, "kind": NASTY, "path": NASTY}]
+    told["notes"] = [NASTY]
+    return Build.model_validate(told | {"verdict": "failed"})
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("hostile")
+    made = nasty(WORLD.read(WORLD.path(0)).build)
+    bundle = InMemory(made, {"logs/x.log": NASTY.encode() * 3})
+    build([WORLD.path(0)], out, Identity(NASTY, NASTY, ""), read=lambda _path: bundle)
+    return out
+
+
+def test_hostile_text_is_shown_as_text(hostile: Path) -> None:
+    pages = list(hostile.glob("current/**/*.html")) + list(hostile.glob("editions/*/builds/*/*/*.html"))
+    assert len(pages) > 12
+    for path in pages:
+        page = html.fromstring(path.read_bytes())
+        assert not page.xpath(
+            "//img | //script[not(contains(@src, 'static/site.js'))] | //@*[starts-with(name(), 'on')]"
+        )
+        assert not [link for link in page.xpath("//@href | //@src") if ":" in link]
+        assert not set("\x00\x1b\u202e") & set(path.read_text())
+        assert "49" not in page.xpath("string(//h1)")
+    assert NASTY[:25] in html.fromstring((hostile / "current/index.html").read_bytes()).text_content()
+    for path in [*hostile.glob("current/**/*.atom"), *hostile.glob("current/**/*.svg")]:
+        tree = etree.fromstring(path.read_bytes())
+        assert not tree.xpath("//*[local-name() = 'script' or local-name() = 'img']")
+        assert NASTY[:25] in "".join(tree.itertext())
+
+
+def test_hostile_names_stay_below_the_site(hostile: Path) -> None:
+    assert crawl(hostile / "current").problems == []
+    for path in hostile.rglob("*"):
+        assert re.fullmatch(r"\.?[A-Za-z0-9~._+-]+", path.name), path.name

@@ -1,0 +1,211 @@
+"""Updates: what they cost, that the way there does not matter, and that a kill does no harm."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from reports import bundle
+from reports.bundle import BadBundle
+from reports.site import Identity, build
+from reports.site.names import build_id
+from reports.site.state import opened
+from reports.site.tree import SLOTS, Tree
+from reports.site.update import Report
+from tests.reports.site.crawl import crawl, tree_of
+from tests.reports.site.worlds import World, grown, write_bundles
+
+SITE = Identity("openstack")
+WORLD = World(24, components=2, tracks=2, tests=20, lines=10)
+
+
+def update(out: Path, world: World = WORLD, paths: list[Path] | None = None, *, rebuild: bool = False) -> Report:
+    return build(world if paths is None else paths, out, SITE, rebuild=rebuild, read=world.read)
+
+
+def changing(tree: dict[str, bytes]) -> dict[str, bytes]:
+    """What belongs to a generation: not the permanent pages, which are there before somebody leads to them."""
+    return {name: data for name, data in tree.items() if not name.startswith(("b/", "api/v1/b/"))}
+
+
+def whole(out: Path) -> dict[str, bytes]:
+    """All that is there but the database."""
+    return {name: data for name, data in tree_of(out).items() if not name.startswith(("state.sqlite", ".lock"))}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the site of the whole world is."""
+    out = tmp_path_factory.mktemp("reference")
+    update(out)
+    return tree_of(out / "current")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_by_one_in_any_order_is_the_same_as_all_at_once(
+    tmp_path: Path, reference: dict[str, bytes], seed: int
+) -> None:
+    paths = list(WORLD)
+    random.Random(seed).shuffle(paths)
+    for count in range(10, len(paths) + 1):
+        assert update(tmp_path, paths=paths[:count]).rebuilt == (count == 10)
+    assert tree_of(tmp_path / "current") == reference
+    assert update(tmp_path, rebuild=True).rebuilt
+    assert tree_of(tmp_path / "current") == reference
+
+
+def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
+    update(tmp_path)
+    before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert update(tmp_path) == Report()
+    assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_a_build_costs_little_whatever_there_is(tmp_path: Path) -> None:
+    costs = []
+    update(tmp_path, grown(WORLD, 80))
+    for count in range(81, 93):
+        report = update(tmp_path, grown(WORLD, count))
+        assert (report.added, report.rebuilt) == (1, False)
+        # The history of a test is a page of its own; how many change is the build's own doing.
+        costs.append(sum(not {"t", "test"} & set(path.parts) for path in report.written))
+        assert report.linked <= 2 * len(report.written) + 60
+    assert sorted(costs)[len(costs) // 2] <= 16
+    assert max(costs) <= 25
+
+
+def test_a_bundle_that_is_gone_is_gone_from_everywhere(tmp_path: Path) -> None:
+    paths = list(WORLD)
+    update(tmp_path)
+    found = WORLD.read(paths[7]).build
+    assert found.version.encode() in b"".join(whole(tmp_path).values())
+    report = update(tmp_path, paths=[path for path in paths if path != paths[7]])
+    assert (report.added, report.rebuilt) == (23, True)
+    assert found.version.encode() not in b"".join(whole(tmp_path).values())
+    assert not [name for name in whole(tmp_path) if build_id(found.id) in name]
+    assert found.version.encode() not in (tmp_path / "state.sqlite").read_bytes()
+    assert crawl(tmp_path / "current").problems == []
+
+
+def test_of_two_bundles_of_one_build_one_is_shown_whatever_came_first(tmp_path: Path) -> None:
+    same = [WORLD.path(0), Path("/nowhere/ff", f"{'f' * 64}.tar.gz")]
+    trees = []
+    for order in (same, same[::-1]):
+        out = tmp_path / order[0].name[:4]
+        for count in (1, 2):
+            build(order[:count], out, SITE, read=lambda _path: WORLD.read(WORLD.path(0)))
+        trees.append(tree_of(out / "current"))
+    assert trees[0] == trees[1]
+    assert sum(name.endswith("index.html") and name.startswith("b/") for name in trees[0]) == 1
+
+
+def test_a_bundle_that_cannot_be_read_is_left_out_and_the_rest_is_there(tmp_path: Path) -> None:
+    def read(path: Path) -> object:
+        if path == WORLD.path(3):
+            raise BadBundle("bundle: is torn")
+        return WORLD.read(path)
+
+    report = build(WORLD, tmp_path, SITE, read=read)
+    assert (report.added, report.refused) == (23, ("bundle: is torn",))
+    assert crawl(tmp_path / "current").problems == []
+
+
+def test_real_bundles(tmp_path: Path) -> None:
+    paths = write_bundles(grown(WORLD, 12), tmp_path / "bundles")
+    report = build(paths, tmp_path / "site", SITE)
+    assert (report.added, report.refused) == (12, ())
+    crawled = crawl(tmp_path / "site/current")
+    assert crawled.problems == []
+    downloads = [url for url in crawled.seen if url.endswith("/bundle.tar.gz")]
+    assert len(downloads) == 12
+    place = tmp_path / "site/current" / downloads[0].removeprefix("http://site.test/")
+    assert place.stat().st_ino in {path.stat().st_ino for path in paths}
+    assert {bundle.read(path).build.component for path in paths} == {"keystone", "glance"}
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL where a test cannot send one: nothing of ours catches it."""
+
+
+@pytest.mark.parametrize(
+    "how, moment, published",
+    [
+        ("incremental", "catch_up", "before"),
+        ("incremental", "settle", "before"),
+        ("incremental", "publish", "before"),
+        ("rebuild", "make_slot", "before"),
+        ("rebuild", "settle", "before"),
+        ("rebuild", "publish", "before"),
+        ("rebuild", "remove_all_but", "after"),
+        ("rebuild", "copy_slot", "after"),
+    ],
+)
+def test_killed_before(  # noqa: PLR0917 - a table's columns
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: dict[str, bytes], how: str, moment: str, published: str
+) -> None:
+    update(tmp_path, paths=list(WORLD)[:-1])
+    before = tree_of(tmp_path / "current")
+
+    def die(*_args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as context:
+        context.setattr(Tree, moment, die)
+        with pytest.raises(Killed):
+            update(tmp_path, rebuild=how == "rebuild")
+    assert changing(tree_of(tmp_path / "current")) == changing({"before": before, "after": reference}[published])
+    assert crawl(tmp_path / "current").problems == []
+    assert update(tmp_path).rebuilt is False
+    assert tree_of(tmp_path / "current") == reference
+    with opened(tmp_path / "state.sqlite") as state:
+        assert state.fact("under way") == ""
+
+
+def test_what_a_killed_update_left_of_a_withdrawn_build_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: dict[str, bytes]
+) -> None:
+    update(tmp_path)
+    clean = whole(tmp_path)
+
+    def die(*_args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as context:
+        context.setattr(Tree, "settle", die)
+        with pytest.raises(Killed):
+            update(tmp_path, grown(WORLD, 25))
+    assert whole(tmp_path) != clean
+    update(tmp_path)
+    assert whole(tmp_path) == clean
+
+
+def test_two_generations_stay(tmp_path: Path) -> None:
+    update(tmp_path)
+    trees = [tree_of(tmp_path / "current")]
+    for count in (25, 26, 27):
+        update(tmp_path, grown(WORLD, count))
+        trees.append(tree_of(tmp_path / "current"))
+    kept = [tree_of(tmp_path / "slots" / slot) for slot in SLOTS]
+    assert all(changing(tree) in list(map(changing, kept)) for tree in trees[1:])
+    assert str((tmp_path / "current").readlink()) in {f"slots/{slot}" for slot in SLOTS}
+
+
+def test_another_version_or_name_makes_everything_anew(tmp_path: Path) -> None:
+    update(tmp_path)
+    editions = [path.name for path in (tmp_path / "editions").iterdir()]
+    report = build(WORLD, tmp_path, Identity("renamed"), read=WORLD.read)
+    assert (report.added, report.rebuilt) == (24, True)
+    assert [path.name for path in (tmp_path / "editions").iterdir()] != editions
+    assert len(list((tmp_path / "editions").iterdir())) == 1
+    assert b"openstack</a>" not in (tmp_path / "current/index.html").read_bytes()
+    assert crawl(tmp_path / "current").problems == []
+
+
+def test_nothing_yet(tmp_path: Path) -> None:
+    report = build([], tmp_path, SITE)
+    assert (report.added, report.rebuilt) == (0, True)
+    assert b"Nothing has been tested yet" in (tmp_path / "current/index.html").read_bytes()
+    assert crawl(tmp_path / "current").problems == []
+    assert build([], tmp_path, SITE) == Report()

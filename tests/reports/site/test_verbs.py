@@ -1,0 +1,54 @@
+"""qalab site build and serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lab.description import Lab
+from lab.errors import ConfigurationError
+from lab.store import Store
+from reports.verbs_site import identity, site
+from tests.reports.site.crawl import crawl
+from tests.reports.site.worlds import World, write_bundles
+
+
+def run(*argv: str | Path) -> str:
+    done = CliRunner().invoke(site, list(map(str, argv)), catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+def test_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    lab = lab_factory(lab={"public": {"site_url": "https://qa.lab.example/site"}})
+    argv = ["build", "--lab", str(tmp_path / "lab.yaml")]
+    store = Store.of(lab).root
+    home = store / "site/current"
+    assert run(*argv).startswith(f"{home}: made anew: builds added: 0, files written: ")
+    paths = write_bundles(World(4, components=2, tracks=1, tests=5), store / "bundles")
+    (paths[0].parent / f"{'0' * 64}.tar.gz").write_bytes(b"no bundle")
+    output = run(*argv)
+    assert "brought up to date: builds added: 4" in output
+    assert f"left out: {paths[0].parent / ('0' * 64)}.tar.gz: is not what its name says" in output
+    assert [problem for problem in crawl(home).problems if "https://qa.lab.example/site/" not in problem] == []
+    elsewhere = tmp_path / "elsewhere"
+    assert "made anew: builds added: 4" in run(*argv, "--out", elsewhere)
+    assert "made anew: builds added: 4" in run(*argv, "--out", elsewhere, "--rebuild")
+    assert (elsewhere / "current/index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "public, url",
+    [({}, ""), ({"public": {"site_url": "https://qa.example"}}, "https://qa.example/")],
+)
+def test_identity(lab_factory: Callable[..., Lab], public: dict[str, object], url: str) -> None:
+    assert identity(lab_factory(lab=public)).url == url
+
+
+def test_serve_says_what_is_missing(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    lab_factory()
+    with pytest.raises(ConfigurationError, match="there is no site here"):
+        run("serve", "--lab", tmp_path / "lab.yaml", "--port", "0")

@@ -1,0 +1,496 @@
+"""What must not be public is not in the final bytes of a bundle; what may be is still there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from lab.description import KnownSecret, Lab
+from lab.errors import Aborted, ConfigurationError
+from reports import bundle
+from reports.model import Build, Case, Commit, File, Log, StepTold
+from reports.redact import known, names, publication
+from reports.redact.publication import Publication
+from reports.redact.redactor import Redactor
+from reports.redact.scan import Held
+from tests.reports.publications import COMMIT, KEY, SECRET, Press, a_build, final_bytes, lab_that_publishes, press
+
+NODE, OTHER = KEY.name("node", "10.0.1.2"), KEY.name("node", "192.168.7.9")
+HOST = KEY.name("node", "builder7.corp.example")
+ALICE = KEY.name("user", "alice")
+BLOB = "QUFBQUJCQkJDQ0NDRERERA=="
+BEGIN, END = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+MARK = "[REDACTED:private-key]"
+PUBLISH = {
+    "secrets": [{"name": "cloud", "env": "CLOUD_SECRET"}],
+    "patterns": [{"name": "ticket", "pattern": r"TICKET-(?P<value>\d+)"}],
+    "hosts": ["builder7", "bastion"],
+    "domains": ["corp.example"],
+    "artifacts": ["*.txt", "*.tar*", "*.zip", "*.gz", "*.html", "*.png"],
+    "parameters": ["COMPONENT", "NOTE"],
+}
+
+
+@pytest.fixture
+def ready(lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Press:
+    monkeypatch.setenv("CLOUD_SECRET", SECRET)
+    lab = lab_that_publishes(lab_factory, **PUBLISH)
+    return press(lab, tmp_path, ("ci-agent-3",))
+
+
+def in_base64(before: str, after: str = "") -> str:
+    return base64.b64encode((before + SECRET + after).encode()).decode()
+
+
+KNOWN = {
+    "as it is": SECRET,
+    "URL": quote(SECRET, safe=""),
+    "URL, its path": quote(SECRET),
+    "form": quote_plus(SECRET),
+    "shell": shlex.quote(SECRET),
+    "shell, with backslashes": re.sub(r"([^\w/])", r"\\\1", SECRET),
+    "JSON": json.dumps(SECRET),
+    "JSON in JSON": json.dumps(json.dumps({"it": SECRET})),
+    "Python": repr(SECRET),
+    "XML": escape(SECRET),
+    "XML, text alone": escape(SECRET, quote=False),
+    "XML in JSON": json.dumps(escape(SECRET)),
+    "base64": in_base64(""),
+    "base64, one on": in_base64("u"),
+    "base64, two on": in_base64("ab", "more"),
+    "base64 for URLs": base64.urlsafe_b64encode(("u:" + SECRET).encode()).decode(),
+    "within a word": f"abc{SECRET}def",
+    "in colours": SECRET[:3] + "\x1b[31m" + SECRET[3:7] + "\x1b[0m" + SECRET[7:],
+    "with NUL": SECRET[:3] + "\0" + SECRET[3:],
+    "with a mark of direction": SECRET[:3] + "\u202e" + SECRET[3:],
+}
+
+
+@pytest.mark.parametrize("form", KNOWN)
+def test_a_known_secret(ready: Press, form: str) -> None:
+    shown = ready.line(f"before {KNOWN[form]} after\n")
+    assert shown.startswith(("before ", "\x1b[0mbefore "))
+    assert shown.endswith(" after\n")
+    assert "[REDACTED:cloud]" in shown
+    # Of base64, the characters of its neighbours may stay.
+    for piece in ("s3cr3t", "w0rd", in_base64("")[2:10], in_base64("u")[3:10], in_base64("ab")[4:10]):
+        assert piece not in shown
+
+
+LINES = [
+    # The value, and only the value.
+    ("export OS_PASSWORD=hunter2 OS_USERNAME=admin", "export OS_PASSWORD=[REDACTED:credential] OS_USERNAME=admin"),
+    ("ADMIN_PASSWORD=nomoresecret", "ADMIN_PASSWORD=[REDACTED:credential]"),  # devstack's localrc
+    ("SERVICE_TOKEN=azertytoken", "SERVICE_TOKEN=[REDACTED:credential]"),
+    ("admin_password = x y;z", "admin_password = [REDACTED:credential]"),
+    ("OS_PASSWORD='it is \"quoted\"' next", "OS_PASSWORD='[REDACTED:credential]' next"),
+    ('{"password": "a\\"b", "user": "u"}', '{"password": "[REDACTED:credential]", "user": "u"}'),
+    (r'"{\"password\": \"ab\", \"user\": 1}"', r'"{\"password\": \"[REDACTED:credential]\", \"user\": 1}"'),
+    ("X-Auth-Token: 0123456789abcdef", "X-Auth-Token: [REDACTED:credential]"),
+    ("<password>hush</password>", "<password>[REDACTED:credential]</password>"),
+    ("openstack --os-password hush token issue", "openstack --os-password [REDACTED:option] token issue"),
+    ("curl -u user:pw https://x.example/", "curl -u user:[REDACTED:curl-user] https://x.example/"),
+    ("curl -s --user 'user:pw' x", "curl -s --user 'user:[REDACTED:curl-user]' x"),
+    (f"Authorization: Basic {BLOB}", "Authorization: Basic [REDACTED:header]"),
+    ("curl -H 'Authorization: Bearer abc.def-1' x", "curl -H 'Authorization: Bearer [REDACTED:header]' x"),
+    ("sent Bearer abcdef0123456789", "sent Bearer [REDACTED:header]"),
+    ("Set-Cookie: JSESSIONID=abc; Path=/", "Set-Cookie: [REDACTED:header]"),
+    ("git clone https://u:p%40ss@git.example/x.git", "git clone https://u:[REDACTED:url-password]@git.example/x.git"),
+    ("https://0123abcd@git.example/x", "https://[REDACTED:url-token]@git.example/x"),
+    ("mysql+pymysql://root:p@ss@db/x", "mysql+pymysql://root:[REDACTED:url-password]@db/x"),
+    ("machine h login me password hush", "machine h login me password [REDACTED:netrc]"),
+    ("root:$6$saltsalt$abcdefghijklmnopqrstuvwxyz:1", "root:[REDACTED:password-hash]:1"),
+    ("sshpass -p hush ssh h", "sshpass -p [REDACTED:option] ssh h"),
+    ("ghp_" + "a1" * 20, "[REDACTED:github-token]"),
+    ("key AKIAABCDEFGHIJKLMNOP", "key [REDACTED:aws-key]"),
+    ("eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSM", "[REDACTED:web-token]"),
+    ("gAAAAA" + "Bk" * 40 + "==", "[REDACTED:fernet-token]"),
+    (f"tls.key: {base64.b64encode(f'{BEGIN} MIIE{BLOB}{BLOB}'.encode()).decode()}", "tls.key: [REDACTED:encoded-key]"),
+    ("see TICKET-4711", "see TICKET-[REDACTED:ticket]"),
+    ("the password:hush", "the password:[REDACTED:credential]"),
+    # What only looks like it.
+    ("passwd_1:4.13+dfsg1-1 base-passwd_3.6.1", None),
+    ("Setting up libsecret-1-0:amd64 (0.20.5-3) ...", None),
+    ("passing: test_password_is_hashed ok", None),
+    ("PASSED tests/test_token.py::test_get", None),
+    ("error: expected ')' before 'else' token", None),
+    ("set OS_PASSWORD=$ADMIN_PASSWORD", None),
+    ("password=None token=***", None),
+    ("http://deb.debian.org/debian bookworm/main", None),
+    ("git@github.com:x/y.git ssh://git@host.example/y", None),
+    ("gcc -DKEY=1 -O2 -c key.c basic configuration", None),
+    ("PWD=/build/greet-1.0", None),
+    # Private places have pseudonyms.
+    ("ping 10.0.1.2, then 10.0.1.2:8080 and 192.168.7.9/24.", f"ping {NODE}, then {NODE}:8080 and {OTHER}/24."),
+    ("range 10.0.1.2-192.168.7.9", f"range {NODE}-{OTHER}"),
+    ("http://10.0.1.2/x?y=(10.0.1.2)", f"http://{NODE}/x?y=({NODE})"),
+    ("greet 10.0.1.2-1 greet_10.0.1.2 v10.0.1.2 10.0.1.2+dfsg 10.0.1.2.3 10.0.1.2~rc1", None),
+    ("8.8.8.8 127.0.0.1 172.32.0.1 10.0.1", None),
+    ("inet6 fe80::1ff:fe23:4567:890a/64", f"inet6 {KEY.name('node', 'fe80::1ff:fe23:4567:890a')}/64"),
+    ("fd12:3456::1 2001:db8::1", f"{KEY.name('node', 'fd12:3456::1')} 2001:db8::1"),
+    ("ether 52:54:00:ab:cd:ef up", f"ether {KEY.name('mac', '52:54:00:ab:cd:ef')} up"),
+    ("SHA1 52:54:00:ab:cd:ef:01 12:34:56", None),
+    ("on Builder7.corp.example", f"on {HOST}"),
+    ("builder7: up; bastion-eth0; rebuilder7x", f"{KEY.name('node', 'builder7')}: up; {KEY.name('node', 'bastion')}-eth0; rebuilder7x"),
+    ("agent ci-agent-3", f"agent {KEY.name('node', 'ci-agent-3')}"),
+    ("corp.example notcorp.example", f"{KEY.name('node', 'corp.example')} notcorp.example"),
+    ("cd /home/alice/src /Users/alice", f"cd /home/{ALICE}/src /Users/{ALICE}"),
+    (r"C:\Users\alice\x", rf"C:\Users\{ALICE}\x"),
+    ("Signed-off-by: Ada <ada.l@upstream.example>", "Signed-off-by: Ada <***@upstream.example>"),
+    ("foo@bar.service en@quot.header pkg@v1.2.3", None),
+    # Tricks of terminals.
+    ("\x1b[01;31m\x1b[Kerror:\x1b[m\x1b[K bad", "\x1b[1;31merror:\x1b[0m bad"),
+    ("\x1b[38;5;9mx\x1b[38;2;1;2;3my\x1b[48;5;1mz\x1b[4;7mu\x1b[39m", "\x1b[91mxyzu\x1b[0m"),
+    ("\x1b[31mpassword=hush\x1b[0m", "\x1b[0mpassword=[REDACTED:credential]"),
+    ("\x1b]8;;https://evil.example\x1b\\here\x1b]8;;\x1b\\", "here"),
+    ("\x1b]0;title\x07text\x1b[2J\x1b[10;10Hmore\x1bcend\x1b[", "texttitle"[:4] + "moreend"),
+    ("a\0b\u202ec\u2066d\u200be\u009b31mf\x7f", "abcdef"),
+    ("a\rb", "a\nb"),
+    ("crlf\r", "crlf"),
+    ("x \x1b[8mha:////4AAAA+abc==\x1b[0mStarted", "x Started"),
+    ("x \x1b[8mha:////4AAAAunterminated", "x "),
+    ("a:////4AAAAcut==\x1b[0mStarted".replace("a:", "8mha:", 1), "Started"),
+    ("[[ATTACHMENT|/etc/passwd]]", "[ [ATTACHMENT|/etc/passwd]]"),
+    ("[[ATTA\0CHMENT|/etc/passwd]]", "[ [ATTACHMENT|/etc/passwd]]"),
+    # Markup is text: the site's to escape.
+    ('<script>alert(1)</script> "><img src=x> {{7*7}} javascript:x', None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("raw, shown", LINES, ids=lambda value: ascii(value)[1:40] if value else "stays")
+def test_a_line(ready: Press, raw: str, shown: str | None) -> None:
+    assert ready.line(f"first\n{raw}\nlast\n") == f"first\n{raw if shown is None else shown}\nlast\n"
+
+
+@pytest.mark.parametrize(
+    "raw, shown",
+    [
+        ([BEGIN, "MIIE", "AAAA", END, "after"], [MARK, MARK, MARK, MARK, "after"]),
+        ([BEGIN, "MIIE", "AAAA", "", "after"], [MARK, MARK, MARK, "", "after"]),
+        (
+            [BEGIN, "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES", "", "MIIE", "", "after"],
+            [MARK, MARK, MARK, "", MARK, "", "after"],
+        ),
+        ([f"key={BEGIN}", "MIIE"], [f"key={MARK}", MARK]),
+        ([f"10:00:00 {BEGIN}", "10:00:01 MIIE", "10:00:02 ", "after"], [f"10:00:00 {MARK}", MARK, "10:00:02 ", "after"]),
+        ([rf"x {BEGIN}\nMIIE\n{END} y"], [f"x {MARK} y"]),
+        (["-----BEGIN CERTIFICATE-----", "MIIE", ""], ["-----BEGIN CERTIFICATE-----", "MIIE", ""]),
+        (["-----BEGIN PGP PRIVATE KEY BLOCK-----", "", "lQ", "-----END PGP PRIVATE KEY BLOCK-----", "x"], [MARK, "", MARK, MARK, "x"]),
+    ],
+)  # fmt: skip
+def test_a_private_key(ready: Press, raw: list[str], shown: list[str]) -> None:
+    assert ready.line("\n".join([*raw, ""])) == "\n".join([*shown, ""])
+
+
+def test_bytes_that_are_no_text_are_shown_as_such(ready: Press) -> None:
+    assert ready.line(b"caf\xe9 \xed\xa0\x80 ok\n") == "caf\ufffd \ufffd\ufffd\ufffd ok\n"
+
+
+def everywhere(text: str) -> tuple[Build, list[str]]:
+    """A build with a text in every field that can hold one."""
+    case = Case(
+        suite=text, classname=text, name=text, outcome="failed", message=text, evidence=f"a\n{text}\n", output=text, errors=text
+    )  # fmt: skip
+    named = {"origin", "job", "lab", "track", "component", "series", "architecture", "phase", "branch", "commit"}
+    named |= {"version", "step", "message"}
+    build = a_build(
+        **dict.fromkeys(named, text),
+        commits=(Commit(id=text, subject=text, author=text),),
+        steps=(StepTold(step=text, verdict="passed", message=text, log=f"{text}.log"),),
+        cases=(case,),
+        logs=(Log(name=f"{text}.log", path="logs/1", size=0, lines=0),),
+        files=(
+            File(name=f"{text}.txt", sha256="0" * 64, size=1, kind="other", path="files/1"),
+            File(name=f"{text}.deb", sha256="0" * 64, size=1, kind="binary", path="files/2"),
+        ),
+        parameters={"COMPONENT": text, "NOTE": text},
+        notes=(text,),
+    )
+    return build, sorted(named)
+
+
+@pytest.mark.parametrize("text", [SECRET, "ghp_" + "a1" * 20], ids=["known", "token"])
+def test_a_secret_in_every_field_is_nowhere(ready: Press, text: str) -> None:
+    build, _ = everywhere(text)
+    fields = json.dumps(build.model_dump(mode="json")).count(json.dumps(text)[1:-1])
+    assert fields >= 30
+    for name in ("raw.log", "raw.txt"):
+        (ready.home / name).write_text(f"x {text} y\n")
+    path = ready.path(build, {"logs/1": ready.home / "raw.log", "files/1": ready.home / "raw.txt", "files/2": ready.home / "raw.txt"})  # fmt: skip
+    raw = final_bytes(path)
+    for form in known.forms(text):
+        assert form.encode() not in raw
+    told = bundle.read(path).build
+    assert len(re.findall(r"REDACTED[:_]", told.model_dump_json())) >= fields
+    assert told.steps[0].log == told.logs[0].name
+    assert set(bundle.read(path).sizes) == {
+        "junit.xml",
+        told.logs[0].path,
+        told.files[0].path,
+    }  # the .deb is on no list
+
+
+def test_what_names_a_build_stays_what_it_is(ready: Press) -> None:
+    """A version, a commit and an identity look like addresses or not: they are told; texts are redacted."""
+    build, fields = everywhere("10.0.1.2")
+    told = ready.publish(a_build(**{field: getattr(build, field) for field in fields})).build
+    kept = {name for name in fields if getattr(told, name) == "10.0.1.2"}
+    assert set(fields) - kept == {"branch", "message"}
+    assert told.branch == told.message == NODE
+    assert ready.publish(a_build()).build == a_build()
+    assert a_build().commit == COMMIT
+
+
+def test_a_pseudonym_is_the_same_in_all_bundles_of_a_lab(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    lab = lab_that_publishes(lab_factory)
+    shown = {Press(tmp_path, Publication.of(lab)).line("10.9.8.7\n") for _ in range(2)}
+    other = Press(tmp_path, Publication.of(lab_that_publishes(lab_factory).model_copy(update={
+        "lab": lab.lab.model_copy(update={"name": "otherlab"})})))  # fmt: skip
+    assert len(shown) == 1
+    assert shown != {other.line("10.9.8.7\n")}
+    (key,) = (tmp_path / "state/qalab/testlab").glob("*.key")
+    assert (key.stat().st_mode & 0o777, key.stat().st_size) == (0o600, 32)
+
+
+def test_a_parameter_that_is_not_allowed_is_not_told(ready: Press) -> None:
+    build = a_build(parameters={"COMPONENT": "greet", "NOTE": "from 10.0.1.2", "OS_CLOUD": "x", "note": "y"})
+    assert ready.publish(build).build.parameters == {"COMPONENT": "greet", "NOTE": f"from {NODE}"}
+
+
+@pytest.mark.parametrize(
+    "jobs, job, published",
+    [
+        ([], "trunk/greet/build", False),
+        (["trunk/*"], "trunk/greet/build", True),
+        (["trunk/*"], "secret/trunk/build", False),
+        (["TRUNK/*"], "trunk/greet/build", False),
+    ],
+)
+def test_a_job_that_is_not_allowed_is_not_published(
+    lab_factory: Callable[..., Lab], tmp_path: Path, jobs: list[str], job: str, *, published: bool
+) -> None:
+    ready = press(lab_that_publishes(lab_factory, jobs=jobs), tmp_path)
+    if published:
+        assert ready.path(a_build(job=job)).exists()
+        return
+    with pytest.raises(ConfigurationError, match=r"this job is not published \(allow it in lab\.yaml: publish\.jobs\)"):
+        ready.path(a_build(job=job))
+    assert not (tmp_path / "bundles").exists()
+
+
+NAMES = [
+    ("greet_1.0+git1-0qalab1~bookworm1_amd64.changes", "greet_1.0+git1-0qalab1~bookworm1_amd64.changes"),
+    (".htaccess", "_htaccess"),
+    ("-rf", "_rf"),
+    ("a b;$(id)\n\u202e.txt", "a_b___id___.txt"),
+    ("con.txt", "_con.txt"),
+    ("é.txt", "é.txt"),
+    ("sub/dir.txt", "sub/dir.txt"),
+    ("./x", "x"),
+    ("x.", "x_"),
+    ("../x", None),
+    ("a/../../x", None),
+    ("/etc/passwd", None),
+    ("C:\\x", None),
+    ("C:x", None),
+    ("\\\\host\\x", None),
+    ("a\\..\\x", None),
+    ("x\0", None),
+    ("", None),
+    ("..", None),
+]
+
+
+@pytest.mark.parametrize("name, made", NAMES, ids=lambda value: ascii(value)[1:20])
+def test_a_name_of_a_file(name: str, made: str | None) -> None:
+    if made is None:
+        with pytest.raises(ValueError, match="leads elsewhere"):
+            names.safe(name)
+    else:
+        assert names.safe(name) == made
+        assert names.safe(made) == made
+
+
+def test_a_long_name_is_cut_and_stays_its_own() -> None:
+    one, two = (names.safe("é" * 300 + end) for end in (".txt", "2.txt"))
+    assert one != two
+    assert one.endswith(".txt")
+    assert len(one.encode()) <= names.LONGEST
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.txt", "/etc/x.txt", "C:\\x.txt", ".htaccess.txt", "a" * 300 + ".txt", "x\0.txt"]
+)
+def test_a_bad_name_of_an_artifact_is_mapped_and_told(ready: Press, name: str) -> None:
+    found, content = ready.artifact(name, b"content\n")
+    assert content == b"content\n"
+    (file,) = found.build.files
+    assert file.path == f"files/{file.name}"
+    assert found.build.notes == (f"{file.path}: had another name",)
+    assert re.fullmatch(r"[\w.-]{1,120}", file.name)
+    assert not file.name.startswith(".")
+
+
+def test_two_artifacts_of_one_name_are_two(ready: Press) -> None:
+    files = []
+    for number in range(2):
+        path = ready.home / str(number)
+        path.write_text(f"{number}\n")
+        files.append(File(name="a?.txt" if number else "a*.txt", sha256="0" * 64, size=2, kind="other", path=f"files/{number}"))  # fmt: skip
+    found = ready.publish(a_build(files=tuple(files)), {f"files/{n}": ready.home / str(n) for n in range(2)})
+    assert [file.name for file in found.build.files] == ["a_.txt", "a_.txt-2"]
+
+
+def test_links_and_devices_are_left_out_and_told(ready: Press) -> None:
+    target = ready.home / "target"
+    target.write_text("x")
+    link = ready.home / "link"
+    link.symlink_to(target)
+    one = File(name="x.txt", sha256="0" * 64, size=1, kind="other", path="files/x.txt")
+    log = Log(name="x.log", path="logs/x.log", size=0, lines=0)
+    for path in (link, Path("/dev/null"), ready.home):
+        found = ready.publish(a_build(files=(one,), logs=(log,)), {"files/x.txt": path, "logs/x.log": link})
+        assert not found.sizes
+        assert found.build.files[0].path == ""
+        assert found.build.logs == ()
+        assert found.build.notes == (
+            "logs/x.log: not published: it is not a plain file",
+            "files/x.txt: not published: it is not a plain file",
+        )
+
+
+def test_an_artifact_is_redacted_and_that_is_told(ready: Press) -> None:
+    found, content = ready.artifact("x.html", f"<p>\n{SECRET} at 10.0.1.2\n".encode())
+    assert content == f"<p>\n[REDACTED:cloud] at {NODE}\n".encode()
+    assert found.build.notes == ("files/x.html: not as it was built: 1 of its lines were redacted",)
+
+
+def boom(*_: object, **__: object) -> None:
+    raise RuntimeError(f"the value was {SECRET}")
+
+
+def forever(*_: object, **__: object) -> None:
+    re.match(r"(?:a+)+b", "a" * 60)  # some thousand years
+
+
+@pytest.mark.parametrize(
+    "fault, said",
+    [(boom, r"held back: the filter failed: RuntimeError in test_redact\.py:\d+"), (forever, "did not end within 1 seconds")],
+)  # fmt: skip
+def test_a_filter_that_fails_publishes_nothing_and_tells_nothing(
+    ready: Press, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None], said: str
+) -> None:
+    monkeypatch.setattr(Redactor, "hits", fault)
+    monkeypatch.setattr(publication, "SECONDS_A_MINUTE", 0.1)
+    with pytest.raises(Held) as caught:
+        ready.line(f"password={SECRET}\n")
+    assert re.search(said, str(caught.value))
+    assert caught.value.exit_code == 3
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert not (ready.home / "bundles").exists()
+
+
+def test_an_interruption_is_none_of_the_filters_faults(ready: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: object) -> None:
+        raise Aborted("ended by SIGTERM")
+
+    monkeypatch.setattr(Redactor, "hits", ended)
+    with pytest.raises(Aborted, match="ended by SIGTERM"):
+        ready.line("password=x\n")
+    monkeypatch.setattr(Redactor, "hits", lambda *_: Path("/nowhere/at/all").read_text())
+    with pytest.raises(Held, match="held back: No such file or directory"):
+        ready.line("password=x\n")
+
+
+@pytest.mark.parametrize("text", [SECRET, in_base64("u:"), "ghp_" + "a1" * 20, BEGIN])
+def test_what_the_filter_lets_through_the_last_look_finds(
+    ready: Press, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(Redactor, "hits", lambda *_: [])
+    with pytest.raises(
+        Held, match=r"held back: the rule (cloud|github-token|private-key) still finds something"
+    ) as caught:
+        ready.line(f"x {text} y\n")
+    assert text not in str(caught.value)
+    assert not list(ready.home.glob("bundles/**/*"))
+
+
+@pytest.mark.parametrize("wrap", ["\n", "\n    ", "\r\n"])
+def test_a_secret_that_was_wrapped_holds_the_bundle_back(ready: Press, wrap: str) -> None:
+    with pytest.raises(Held, match="the rule cloud still finds"):
+        ready.line(f"x {SECRET[:8]}{wrap}{SECRET[8:]} y\n")
+    with pytest.raises(Held):
+        ready.publish(a_build(message=f"x {SECRET[:8]}{wrap}{SECRET[8:]} y"))
+
+
+@pytest.mark.parametrize(
+    "source, said",
+    [
+        ({"env": "NOT_SET"}, "the secret cloud: NOT_SET: is not set"),
+        ({"env": "SHORT"}, "the secret cloud: SHORT: is too short to be looked for: 6 characters at least"),
+        ({"file": "/nowhere/at/all"}, "the secret cloud: /nowhere/at/all: cannot be read"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_publishes_nothing(
+    lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("SHORT", "abcde")
+    lab = lab_that_publishes(lab_factory, secrets=[{"name": "cloud"} | source])
+    with pytest.raises(ConfigurationError, match=said):
+        press(lab, tmp_path)
+
+
+def test_a_secret_in_a_file_is_each_of_its_lines(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("line-one-of-it\n\nline-two-of-it\n")
+    ready = press(lab_that_publishes(lab_factory, secrets=[{"name": "k", "file": str(tmp_path / "key")}]), tmp_path)
+    assert ready.line("line-two-of-it, line-one-of-it\n") == "[REDACTED:k], [REDACTED:k]\n"
+
+
+def test_the_public_sites_own_name_is_public(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    lab = lab_factory(
+        lab={
+            "publish": {"jobs": ["*"], "domains": ["lab.example"], "emails": "show"},
+            "public": {"site_url": "https://qa.lab.example/"},
+            "jenkins": {"url": "https://ci.inner.example/"},
+        }
+    )
+    shown = press(lab, tmp_path).line("qa.lab.example db.lab.example ci.inner.example me@x.example\n")
+    db, ci = KEY.name("node", "db.lab.example"), KEY.name("node", "ci.inner.example")
+    assert shown == f"qa.lab.example {db} {ci} me@x.example\n"
+
+
+@pytest.mark.parametrize("own", known.OUR_OWN, ids=lambda own: own.name)
+def test_what_we_authenticate_with_is_known(
+    lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: KnownSecret
+) -> None:
+    monkeypatch.setenv(own.env or "", SECRET)
+    assert press(lab_that_publishes(lab_factory), tmp_path).line(f"{SECRET}\n") == f"[REDACTED:{own.name}]\n"
+
+
+def test_a_pattern_that_finds_its_own_mark_hides_the_line(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    lab = lab_that_publishes(lab_factory, patterns=[{"name": "odd", "pattern": "d+"}])
+    ready = press(lab, tmp_path)
+    assert ready.line("one\ntwo d\n") == "one\n[REDACTED:line]\n"
+
+
+def test_half_a_character_is_shown_as_such(ready: Press) -> None:
+    assert ready.publication.redactor.text("caf\udce9") == "caf\ufffd"
+
+
+def test_a_log_that_is_cut_is_told(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    ready = press(lab_that_publishes(lab_factory, logs={"first": 0, "last": 0, "line": 80}), tmp_path)
+    shown = ready.line("line\n" * 200_000)
+    assert re.fullmatch(r"line\n\[\.\.\. 999,995 bytes of this log are left out here \.\.\.\]\n", shown)
+    (told,) = ready.home.glob("bundles/*/*")
+    build = bundle.read(told).build
+    assert build.notes == ("logs/x.log: only its beginning and its end are published",)
+    assert (build.logs[0].cut, build.logs[0].lines, build.logs[0].size) == (True, 2, len(shown))

@@ -1,0 +1,150 @@
+"""qalab redact and qalab bundle: what they say, and that they never say a secret."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from lab import loading
+from lab.description import Lab
+from lab.errors import ConfigurationError, Failed
+from lab.store import Store
+from reports import bundle, verbs_redact
+from reports.redact.pseudonyms import Pseudonyms
+from tests.conftest import Bench
+from tests.reports.publications import SECRET, lab_that_publishes
+
+LOG = f"""\
+nothing here
+export OS_PASSWORD=hunter2 on 10.0.1.2
+\x1b]0;title\x07plain
+{SECRET} and {SECRET}
+-----BEGIN RSA PRIVATE KEY-----
+MIIE
+-----END RSA PRIVATE KEY-----
+\x1b[31mred\x1b[0m
+"""
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
+    monkeypatch.setenv("CLOUD_SECRET", SECRET)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(platform, "node", lambda: "agent-7")
+    return lab_that_publishes(lab_factory, secrets=[{"name": "cloud", "env": "CLOUD_SECRET"}])
+
+
+def call(verb: click.Command, *arguments: str, **options: str) -> Result:
+    done = CliRunner().invoke(verb, arguments, catch_exceptions=True, **options)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def test_what_would_be_hidden_line_by_line(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_text(LOG)
+    node = Pseudonyms.of(Store.of(lab)).name("node", "10.0.1.2")
+    key = "private-key: [REDACTED:private-key]"
+    assert call(verbs_redact.redact, "x.log").output.splitlines() == [
+        f"2: credential, private-address: export OS_PASSWORD=[REDACTED:credential] on {node}",
+        "3: controls: plain",
+        "4: cloud: [REDACTED:cloud] and [REDACTED:cloud]",
+        f"5: {key}",
+        f"6: {key}",
+        f"7: {key}",
+        "x.log: hidden: cloud 1, controls 1, credential 1, private-address 1, private-key 3",
+    ]
+
+
+def test_the_same_for_programs_and_from_standard_input(lab: Lab) -> None:
+    done = call(verbs_redact.redact, "-", "--json", input=f"agent-7\n{'x' * 20_000}{SECRET}\n{SECRET}\n")
+    first, second = map(json.loads, done.output.splitlines())
+    assert (first["number"], first["rules"]) == (1, ["private-host"])
+    assert second == {"number": 3, "rules": ["cloud"], "shown": "[REDACTED:cloud]"}
+    assert call(verbs_redact.redact, "-", input="nothing\n").output == "-: hidden: nothing\n"
+
+
+def test_a_rule_is_tried_on_a_sample(lab: Lab) -> None:
+    sample = "curl -u me:hush http://10.0.1.2/"
+    done = call(verbs_redact.redact, "--rule", "curl-user", "--sample", sample)
+    assert done.output == "curl -u me:[REDACTED:curl-user] http://10.0.1.2/\n"
+    done = call(verbs_redact.redact, "--rule", "curl-user", "--sample", sample, "--json")
+    assert json.loads(done.output)["rules"] == ["curl-user"]
+    with pytest.raises(Failed, match="the rule email hides nothing in this sample"):
+        call(verbs_redact.redact, "--rule", "email", "--sample", sample)
+    with pytest.raises(ConfigurationError, match=r"no rule nope; known: cloud, private-key, .*email"):
+        call(verbs_redact.redact, "--rule", "nope", "--sample", sample)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--rule", "email"], ["--sample", "x"], ["lab.yaml", "--rule", "email"]])
+def test_a_call_that_says_too_little(lab: Lab, arguments: list[str]) -> None:
+    done = call(verbs_redact.redact, *arguments)
+    assert done.exit_code == 2
+    assert "name a FILE, or --rule NAME with --sample TEXT" in done.output
+
+
+def test_the_bundle_of_a_run(lab: Lab, bench: Callable[..., Bench]) -> None:
+    made = bench(lab)
+    made.pretend("snapshot", message=f"{SECRET} on agent-7")
+    made.run.log_path("snapshot").write_text(LOG)
+    path = Path(call(verbs_redact.bundle, "trunk/greet/1").output.strip())
+    assert path.parent.parent == Store.of(lab).root / "bundles"
+    assert path.parent.name == path.name[:2]
+    (step,) = bundle.read(path).build.steps
+    assert step.message == f"[REDACTED:cloud] on {Pseudonyms.of(Store.of(lab)).name('node', 'agent-7')}"
+    with bundle.read(path).open("logs/snapshot.log") as stream:
+        assert stream.read().decode().endswith("\x1b[31mred\x1b[0m\n")
+    told = json.loads(call(verbs_redact.bundle, "trunk/greet/1", "--json").output)
+    assert told == {"path": str(path), "sha256": path.name[:64], "notes": []}
+
+
+def test_what_was_left_out_is_told(lab: Lab, bench: Callable[..., Bench]) -> None:
+    made = bench(lab)
+    made.pretend("snapshot")
+    made.run.log_path("snapshot").symlink_to("/etc/passwd")
+    done = call(verbs_redact.bundle, "trunk/greet/1")
+    assert done.stderr == "logs/snapshot.log: not published: it is not a plain file\n"
+
+
+def test_a_lab_that_allows_no_job_publishes_none(
+    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bench(lab_factory()).pretend("snapshot")
+    with pytest.raises(ConfigurationError, match="trunk/greet/build: this job is not published"):
+        call(verbs_redact.bundle, "trunk/greet/1")
+
+
+@pytest.mark.parametrize(
+    "publish, said",
+    [
+        ("jobs: trunk", "publish.jobs: Input should be a valid array; found: 'trunk'"),
+        ("artefacts: []", "publish.artefacts: unknown key; did you mean artifacts? known: artifacts, domains"),
+        ("secrets: [{name: a}]", "publish.secrets.0: say where the secret is: env: NAME OF A VARIABLE, or file: /PATH"),
+        ("secrets: [{name: a, env: X, file: /x}]", "say where the secret is"),
+        ("secrets: [{name: a, file: x}]", "publish.secrets.0.file: not a plain absolute path"),
+        ("patterns: [{name: a, pattern: '('}]", "publish.patterns.0.pattern: not a regular expression: missing )"),
+        ("patterns: [{name: a, pattern: 'x*'}]", "publish.patterns.0.pattern: matches an empty text"),
+        ("hosts: [a b]", "publish.hosts.0: not a host's name: letters, digits, - and ., two or more; found: 'a b'"),
+        ("logs: {line: 10}", "publish.logs.line: Input should be greater than or equal to 80; found: 10"),
+        ("emails: maybe", "publish.emails: Input should be 'hide' or 'show'; found: 'maybe'"),
+    ],
+)
+def test_a_wrong_policy_is_one_line_that_says_where(
+    lab_factory: Callable[..., Lab], tmp_path: Path, publish: str, said: str
+) -> None:
+    lab_factory()
+    path = tmp_path / "lab.yaml"
+    text = path.read_text() + f"publish:\n  {publish}\n"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        loading.load(path)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"{path}:{text.count(chr(10))}: ")
+    assert said in line

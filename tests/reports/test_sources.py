@@ -1,0 +1,141 @@
+"""A run of the local store as a build: what it tells, and that it is told of finished runs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lab.description import Lab
+from lab.errors import ConfigurationError
+from lab.records import Artifact
+from reports import bundle
+from reports.model import Commit
+from reports.redact.publication import Publication
+from reports.sources import local
+from tests.conftest import Bench
+from tests.reports.publications import COMMIT, KEY, lab_that_publishes
+
+VERSION = "2.10+git20261123.3.c0ffeec-0qalab1~bookworm1"
+SHA = "ab" * 32
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab]) -> Lab:
+    return lab_that_publishes(lab_factory, parameters=["VERSION"])
+
+
+@pytest.fixture
+def finished(lab: Lab, bench: Callable[..., Bench]) -> Bench:
+    """A run with a record, a log and a file of every step."""
+    made = bench(lab)
+    for number, step in enumerate(made.run.steps):
+        facts = {"named": [{"id": COMMIT, "subject": "Fix it", "author": "Ada <ada@up.example>"}]}
+        made.pretend(step, version=VERSION if number else "", commit=COMMIT, seconds=1.5, message=f"{step} is done",
+                     finished=f"2099-01-01T00:00:0{number}.000Z",
+                     facts=facts if step == "changelog" else {})  # fmt: skip
+        made.run.log_path(step).write_text(f"+ {step}\nat 10.0.1.2\n")
+    made.run.write_info(made.run.info.model_copy(update={"started": "2098-12-31T23:59:58.500Z"}))
+    (made.run.out / "greet_1.changes").write_text("Maintainer: A <a@b.example>\n")
+    artifacts = tuple(
+        Artifact(path=f"out/{name}", sha256=SHA, size=28, kind=kind)
+        for name, kind in (("greet_1.changes", "changes"), ("greet_1_all.deb", "binary"))
+    )
+    for step in ("source", "sbuild"):  # both name the same files
+        path = made.run.record_path(step)
+        record = made.run.record(step)
+        assert record
+        record.model_copy(update={"artifacts": artifacts}).write(path)
+    (made.run.results / "parameters.properties").write_text(f"COMMIT={COMMIT}\nVERSION={VERSION}\n")
+    return made
+
+
+def test_all_that_a_run_has_to_tell(lab: Lab, finished: Bench) -> None:
+    build, files = local.build(finished.run, lab)
+    steps = finished.run.steps
+    assert build.id == "local/trunk/greet/build/1@4070908798500"
+    assert (build.lab, build.track, build.component, build.series) == ("testlab", "trunk", "greet", "bookworm")
+    assert (build.architecture, build.phase, build.branch) == ("amd64", "build", "main")
+    assert (build.commit, build.version, build.verdict) == (COMMIT, VERSION, "passed")
+    assert (build.step, build.message) == ("", "")
+    assert (build.started, build.finished) == ("2098-12-31T23:59:58.500Z", f"2099-01-01T00:00:0{len(steps) - 1}.000Z")
+    assert build.seconds == len(steps) - 1 + 1.5
+    assert build.commits == (Commit(id=COMMIT, subject="Fix it", author="Ada <ada@up.example>"),)
+    assert [(one.step, one.verdict, one.message, one.log) for one in build.steps] == [
+        (step, "passed", f"{step} is done", f"{step}.log") for step in steps
+    ]
+    assert [(log.name, log.path) for log in build.logs] == [(f"{step}.log", f"logs/{step}.log") for step in steps]
+    assert [(one.name, one.kind, one.sha256) for one in build.files] == [
+        ("greet_1.changes", "changes", SHA),
+        ("greet_1_all.deb", "binary", SHA),
+    ]
+    assert build.parameters == {"COMMIT": COMMIT, "VERSION": VERSION}
+    assert {case.name for case in build.cases} >= set(steps)
+    assert files["logs/sbuild.log"].read_text() == "+ sbuild\nat 10.0.1.2\n"
+    assert files["files/greet_1.changes"] == finished.run.out / "greet_1.changes"
+
+
+def test_its_bundle_has_what_may_be_public(lab: Lab, finished: Bench) -> None:
+    build, files = local.build(finished.run, lab)
+    paths = [Publication.with_key(lab, KEY).publish(build, files, finished.run.path / name) for name in ("a", "b")]
+    assert paths[0].name == paths[1].name
+    found = bundle.read(paths[0])
+    assert set(found.sizes) == {"junit.xml", "files/greet_1.changes", *(log.path for log in build.logs)}
+    with found.open("logs/sbuild.log") as stream:
+        assert stream.read().decode() == f"+ sbuild\nat {KEY.name('node', '10.0.1.2')}\n"
+    with found.open("junit.xml") as stream:
+        assert b'name="sbuild"' in stream.read()
+    assert found.build.commits[0].author == "Ada <***@up.example>"
+    assert found.build.parameters == {"VERSION": VERSION}
+    assert [(one.name, one.path) for one in found.build.files] == [
+        ("greet_1.changes", "files/greet_1.changes"),
+        ("greet_1_all.deb", ""),
+    ]
+    log = next(log for log in found.build.logs if log.name == "sbuild.log")
+    assert (log.lines, log.size, log.cut) == (2, found.sizes["logs/sbuild.log"], False)
+
+
+@pytest.mark.parametrize(
+    "verdicts, step",
+    [
+        ({"sbuild": "unstable", "lintian": "failed"}, "lintian"),
+        ({"lintian": "unstable"}, "lintian"),
+        ({"snapshot": "unstable", "sbuild": "error"}, "sbuild"),
+        ({"sbuild": "aborted"}, "sbuild"),
+    ],
+)
+def test_the_step_that_explains_the_verdict(lab: Lab, finished: Bench, verdicts: dict[str, str], step: str) -> None:
+    for name, verdict in verdicts.items():
+        record = finished.run.record(name)
+        assert record
+        record.model_copy(update={"verdict": verdict}).write(finished.run.record_path(name))
+    build, _ = local.build(finished.run, lab)
+    assert (build.verdict, build.step, build.message) == (verdicts[step], step, f"{step} is done")
+
+
+def test_a_run_that_was_killed_is_told(lab: Lab, bench: Callable[..., Bench]) -> None:
+    made = bench(lab)
+    record = made.pretend("snapshot")
+    record.model_copy(update={"verdict": "running"}).write(made.run.record_path("snapshot"))
+    build, files = local.build(made.run, lab)
+    assert (build.verdict, build.step, build.seconds) == ("aborted", "snapshot", 0.0)
+    assert build.message == "ended before it could say how it went"
+    assert (build.logs, build.steps[0].log, dict(files)) == ((), "", {})
+
+
+def test_a_run_of_what_lab_yaml_no_longer_names(lab: Lab, finished: Bench, lab_factory: Callable[..., Lab]) -> None:
+    other = lab_factory(name="other")
+    build, _ = local.build(finished.run, other)
+    assert (build.component, build.branch) == ("greet", "")
+
+
+def test_what_is_not_finished_is_not_told(lab: Lab, bench: Callable[..., Bench], finished: Bench) -> None:
+    made = bench(lab)
+    with pytest.raises(ConfigurationError, match="trunk/greet/2: is not finished"):
+        local.build(made.run, lab)
+    made.pretend("snapshot")
+    with made.run.held(), pytest.raises(ConfigurationError, match="trunk/greet/2: is not finished"):
+        local.build(made.run, lab)
+    foreign = lab.model_copy(update={"lab": lab.lab.model_copy(update={"name": "theirs"})})
+    with pytest.raises(ConfigurationError, match="trunk/greet/1: is a run of the lab testlab, not of theirs"):
+        local.build(finished.run, foreign)
