@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from debian.debian_support import Version
 
 from lab import environment, files, step
+from lab.errors import ConfigurationError
 from lab.records import rfc3339
 from lab.step import Context, Outcome
 from lab.store import WHOLE
@@ -48,6 +49,9 @@ def version_of(source: str, archive: Offered) -> str:
 
 
 def action(context: Context) -> Outcome:
+    if context.track.trigger == "proposed":
+        hint = "a track of another trigger deploys what the lab has built"
+        raise ConfigurationError("packages of a -proposed pocket cannot be deployed yet", hint=hint)
     archive = installing.offered(context.store.archive, context.track_name)
     if newer := superseded(context, archive):
         message = f"the archive has {context.component_name} {newer} by now: the run that built it deploys it"

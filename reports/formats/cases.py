@@ -25,5 +25,5 @@ def parse(path: Path) -> Iterator[Case]:
             output = told.pop("output", "")
             evidence = {"output" if told["outcome"] == "passed" else "evidence": output}
             yield Case(**{**told, **evidence, "suite": SUITE, "classname": told["suite"]})
-        except (ValueError, ValidationError, TypeError, KeyError, AttributeError):
+        except (ValueError, ValidationError, TypeError, KeyError, AttributeError, RecursionError):
             raise Unreadable(f"has no case on line {number}") from None

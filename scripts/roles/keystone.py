@@ -14,6 +14,8 @@ SUPPORTING = False
 UNIT = "keystone.service"
 REGION = "RegionOne"
 ADMIN = "admin"
+# The password is read: a command line is for everybody to see.
+BOOTSTRAP = 'read -r OS_BOOTSTRAP_PASSWORD; export OS_BOOTSTRAP_PASSWORD; exec keystone-manage bootstrap "$@"'
 OWNERS = ("--keystone-user", "keystone", "--keystone-group", "keystone")
 
 
@@ -23,8 +25,9 @@ def set_up(site: Site, application: Application) -> Service:
     site.lay_over(node, "/etc/keystone/keystone-uwsgi.ini", fill("keystone-uwsgi.ini.j2"))
     values = {"database": mariadb.database(site, NAME), "memcached": memcached.address(site)}
     site.lay_over(node, "/etc/keystone/keystone.conf", fill("keystone.conf.j2", **values))
-    for command in (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS], bootstrap(url, password)):
+    for command in (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS]):
         site.must(node, application, ["keystone-manage", *command])
+    site.must(node, application, ["sh", "-euc", BOOTSTRAP, "sh", *places(url)], stdin=f"{password}\n".encode())
     node.run(["chown", "--recursive", "keystone:keystone", "/var/log/keystone"])
     site.start(node, application, UNIT)
     site.wait_for_answer(node, application, UNIT, url)
@@ -33,6 +36,9 @@ def set_up(site: Site, application: Application) -> Service:
     )
 
 
-def bootstrap(url: str, password: str) -> list[str]:
-    places = (f"--bootstrap-{each}-url={url}/" for each in ("admin", "internal", "public"))
-    return ["bootstrap", f"--bootstrap-password={password}", f"--bootstrap-region-id={REGION}", *places]
+def places(url: str) -> list[str]:
+    """Where keystone enters itself into its catalog."""
+    return [
+        f"--bootstrap-region-id={REGION}",
+        *(f"--bootstrap-{each}-url={url}/" for each in ("admin", "internal", "public")),
+    ]

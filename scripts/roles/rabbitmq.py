@@ -16,7 +16,7 @@ USER = "openstack"
 def set_up(site: Site, application: Application) -> Service:
     node, password = site.node_of(application), site.password("message queue")
     site.wait_until_well(node, application, ["rabbitmqctl", "--quiet", "await_startup", "--timeout", "60"])
-    node.run(["rabbitmqctl", "--quiet", "add_user", USER, password])
+    node.run(["rabbitmqctl", "--quiet", "add_user", USER], stdin=password.encode())
     node.run(["rabbitmqctl", "--quiet", "set_permissions", USER, ".*", ".*", ".*"])
     url = f"rabbit://{USER}:{password}@{node.address}:5672/"
     return site.service(application, [UNIT], {"node": node.name, "url": url})

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.errors import ConfigurationError
 from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
@@ -70,9 +71,9 @@ class Site:
         """Set options in an INI file that a package has brought."""
         node.write(path, lay_over(node.read(path), text))
 
-    def must(self, node: Node, application: Application, argv: Sequence[Word]) -> None:
+    def must(self, node: Node, application: Application, argv: Sequence[Word], **options: Any) -> None:
         """Run a program of an application.  Raises the application's fault when it fails."""
-        result, lines = node.attempt(argv)
+        result, lines = node.attempt(argv, **options)
         if not result:
             telling = [line.strip() for line in lines if COMPLAINT.search(line)] or lines or ["it said nothing"]
             what = shlex.join(map(str, argv[:2]))

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import Failed, InfrastructureError
-from scripts.exercise import describe, verdict_of
-from scripts.exercises.cases import Case, Cases, Over, read
+from scripts.exercises.cases import Cases, Over, read
 
 
 @pytest.mark.parametrize(
@@ -43,18 +42,3 @@ def test_a_bug_of_ours_is_no_case(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), Cases("x", tmp_path / "cases.jsonl").case("y"):
         raise ZeroDivisionError
     assert read(tmp_path / "cases.jsonl") == []
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "verdict", "message"),
-    [
-        ("p", "passed", "1 of 1 passed"),
-        ("pf", "unstable", "1 of 2 passed; x: 1: why"),
-        ("f", "failed", "0 of 1 passed; x: 0: why"),
-        ("pfe", "error", "1 of 3 passed; x: 2: why"),
-    ],
-)
-def test_verdicts(outcomes: str, verdict: str, message: str) -> None:
-    known = {"p": "passed", "f": "failed", "e": "error"}
-    found = [Case("x", str(number), known[each], message="why") for number, each in enumerate(outcomes)]  # type: ignore[arg-type]
-    assert (verdict_of(found), describe(found)) == (verdict, message)
