@@ -16,6 +16,7 @@ from scripts import deploy
 from scripts.deploy import version_of
 from tests.conftest import Bench
 
+SIGNED = hashlib.sha256(b"signed\n").hexdigest()
 ALL = {"phases": ["build", "deploy", "exercise"]}
 TARGET = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}}
 
@@ -43,7 +44,7 @@ def test_what_the_archive_has_a_newer_version_of_is_skipped_and_handed_over(lab_
     assert record.message == "the archive has greet 1.10 by now: the run that built it deploys it"
     assert (at.run.results / "parameters.properties").read_text().splitlines() == [
         "COMPONENT=greet", "COMMIT=", "VERSION=1.9",
-        f"ARCHIVE={hashlib.sha256(b'signed' + b'\n').hexdigest()}",
+        f"ARCHIVE={SIGNED}",
     ]  # fmt: skip
 
 
