@@ -11,9 +11,9 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import yaml
 
@@ -57,6 +57,11 @@ class Demo:
     prints: str
     always_prints: str
     build: Mapping[str, list[str]]
+    role: str = "package"
+    around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is deployed with it, roles by their names, and what each needs."""
+    needs: tuple[str, ...] = ()
+    exercises: tuple[str, ...] = ()
 
 
 GREETING = ("src/hello.c", "tests/hello-1")
@@ -92,6 +97,10 @@ DEMOS: Mapping[str, Demo] = {
             prints="v3.14 snapshot of the lab",
             always_prints="v3.14 snapshot.*",
             build={"options": ["nocheck", "nodoc"], "profiles": ["nocheck", "nodoc"]},
+            role="keystone",
+            around={"mariadb": (), "memcached": (), "glance": ("keystone", "mariadb")},
+            needs=("mariadb", "memcached"),
+            exercises=("token", "image-bundle"),
         ),
     )
 }  # fmt: skip
@@ -162,18 +171,30 @@ def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
         "testing": {"git": str(home / "packaging"), "branch": "testing"},
     }
     component = {"upstream": {"git": str(home / "upstream")}, "packaging": packaging, "build": demo.build}
-    options = {"command": shlex.join(demo.command), "prints": demo.always_prints}
-    application = {"role": "package", "packages": [demo.install], "options": options}
     description = {
         "lab": {"name": home.name, "maintainer": MAINTAINER, "description": "The demo"},
         "series": {SERIES: {}},
         "tracks": {TRACK: {"series": SERIES, "branch": "main", "phases": list(PHASES) if deployed else ["build"]}},
         "components": {demo.component: component},
-        "deployment": {"applications": {demo.component: application}},
+        "deployment": deployment(demo),
     }
     path = home / "lab.yaml"
     path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
     return path
+
+
+def deployment(demo: Demo) -> dict[str, Any]:
+    """What is deployed of a demo, and around it."""
+    application: dict[str, Any] = {"role": demo.role}
+    application["options"] = {"command": shlex.join(demo.command), "prints": demo.always_prints}
+    if demo.role == "package":
+        application["packages"] = [demo.install]
+    needs = {demo.component: demo.needs, **demo.around}
+    return {
+        "applications": {demo.component: application, **{name: {"role": name} for name in demo.around}},
+        "relations": [[name, other] for name, others in needs.items() for other in others],
+        "exercises": list(demo.exercises),
+    }
 
 
 def make_repositories(demo: Demo, home: Path, log: IO[str]) -> list[str]:

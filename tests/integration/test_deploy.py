@@ -14,6 +14,7 @@ import pytest
 
 from lab.description import Lab
 from lab.records import Record
+from lab.run import run
 from lab.store import Store
 from scripts import archive, deploy, environments, exercise, reset
 from scripts.exercises import cases
@@ -199,6 +200,20 @@ def served_nowhere(lab: Lab) -> Any:
             yield replace(repository, url="http://127.0.0.1:9")
 
     return nowhere()
+
+
+def test_a_full_disk_is_the_labs_fault(place: Place) -> None:
+    place.build(files=(("usr/share/greet/ballast", "x" * 80_000_000),))
+    home = Store.of(place.lab).environments
+    home.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=64m", "qalab-test", home])
+    try:
+        _, record = place.deploy()
+        environments.target(place.lab, "trunk").destroy()
+    finally:
+        run(["umount", home])
+    assert record.verdict == "error"
+    assert record.message == "the disk of node0 is full: No space left on device"
 
 
 def test_an_exercise_that_fails_is_told(place: Place) -> None:
