@@ -31,6 +31,6 @@ def set_up(site: Site, application: Application) -> Service:
         site.lay_over(node, path, text)
     site.enter_into_catalog(application, identity, "image", url, password)
     site.must(node, application, ["runuser", "-u", "glance", "--", "glance-manage", "db_sync"])
-    site.start(node, application, UNIT)
+    site.restart(node, application, UNIT)
     site.wait_for_answer(node, application, UNIT, url)
     return site.service(application, [UNIT], {"node": node.name, "url": url})

@@ -29,7 +29,7 @@ def set_up(site: Site, application: Application) -> Service:
         site.must(node, application, ["keystone-manage", *command])
     site.must(node, application, ["sh", "-euc", BOOTSTRAP, "sh", *places(url)], stdin=f"{password}\n".encode())
     node.run(["chown", "--recursive", "keystone:keystone", "/var/log/keystone"])
-    site.start(node, application, UNIT)
+    site.restart(node, application, UNIT)
     site.wait_for_answer(node, application, UNIT, url)
     return site.service(
         application, [UNIT], {"node": node.name, "auth_url": url, "user": ADMIN, "password": password, "region": REGION}

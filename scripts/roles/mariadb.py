@@ -17,7 +17,7 @@ ASK = ["mariadb", "--execute=select 1"]
 def set_up(site: Site, application: Application) -> Service:
     node = site.node_of(application)
     node.write("/etc/mysql/mariadb.conf.d/99-lab.cnf", fill("mariadb.cnf.j2"))
-    site.start(node, application, UNIT)
+    site.restart(node, application, UNIT)
     site.wait_until_well(node, application, ASK)
     return site.service(application, [UNIT], {"node": node.name, "address": node.address})
 

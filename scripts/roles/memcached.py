@@ -17,7 +17,7 @@ ASK = "exec 3<>/dev/tcp/127.0.0.1/11211; echo version >&3; read -r -t 2 answer <
 def set_up(site: Site, application: Application) -> Service:
     node = site.node_of(application)
     node.write("/etc/memcached.conf", CONFIGURATION)
-    site.start(node, application, UNIT)
+    site.restart(node, application, UNIT)
     site.wait_until_well(node, application, ["bash", "-c", ASK])
     return site.service(application, [UNIT], {"node": node.name, "address": f"{node.address}:11211"})
 

@@ -125,10 +125,15 @@ class Site:
         })  # fmt: skip
         return [name for name in names if node.run(["systemctl", "--quiet", "is-enabled", name], check=False)]
 
+    def restart(self, node: Node, application: Application, unit: str) -> None:
+        """Start a service, or start it anew; it is to be asked whether it is well.  Raises the application's fault."""
+        if not node.run(["systemctl", "restart", unit], check=False):
+            raise application.fault(f"{unit} does not start on {node.name}: {self.journal(node, unit)}")
+
     def start(self, node: Node, application: Application, *units: str) -> None:
-        """Start services, or start them anew, and see that they stay.  Raises the application's fault."""
+        """Start services that cannot be asked, and see that they stay.  Raises the application's fault."""
         for unit in units:
-            node.run(["systemctl", "restart", unit], check=False)
+            self.restart(node, application, unit)
         last = time.monotonic() + WATCH_SECONDS
         restarts = {unit: self.state(node, unit)["NRestarts"] for unit in units}
         while units:
