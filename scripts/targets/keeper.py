@@ -118,11 +118,15 @@ class Group:
                 yield from map(int, path.read_text().split())
 
     def first_process(self) -> int:
-        """The process that is the first of a namespace: the init of a node; 0 while there is none."""
+        """The init of a node: the first process of a namespace, once it is systemd; 0 while there is none.
+
+        Before that it is nspawn's, which still makes the namespaces what they will be.
+        """
         for pid in self.processes():
             with suppress(OSError):
-                status = Path(f"/proc/{pid}/status").read_text()
-                if next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[-1] == "1":
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+                if told["NSpid"].split()[-1] == "1" and told["Name"] == "systemd":
                     return pid
         return 0
 

@@ -125,7 +125,7 @@ class Container:
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
         # In place: a file that is there keeps its owner.
-        script = 'mkdir -p "$(dirname "$1")"; cat > "$1"; [ -z "$2" ] || chmod "$2" "$1"'
+        script = 'umask 022; mkdir -p "$(dirname "$1")"; cat > "$1"; [ -z "$2" ] || chmod "$2" "$1"'
         words = ["sh", "-euc", script, "sh", path, f"{mode:o}" if mode else ""]
         self.run(words, stdin=text.encode("utf-8", "surrogateescape"))
 
@@ -149,14 +149,13 @@ class Container:
 
     def come_up(self) -> None:
         """Wait until it has booted.  Raises InfrastructureError when it does not."""
+        if not wait_until(self.group.first_process, BOOT_SECONDS):
+            raise InfrastructureError(f"the node {self.name} does not start: {self._last_words()}")
         network = (
             f"ip address add {self.address}/24 dev host0; ip link set host0 up; ip route add default via {GATEWAY}"
         )
-        # In the node's network alone, by this machine's tools: the node's may not be there yet.
-        join = ["nsenter", "--target", "{}", "--net", "--", "sh", "-euc", network]
-        if not wait_until(self.group.first_process, BOOT_SECONDS):
-            raise InfrastructureError(f"the node {self.name} does not start: {self._last_words()}")
-        run([word.format(self.init) for word in join], log=self.log)
+        # In the node's network alone, by this machine's tools.
+        run(["nsenter", "--target", str(self.init), "--net", "--", "sh", "-euc", network], log=self.log)
         if not wait_until(lambda: self._says("running", "degraded"), BOOT_SECONDS):
             raise InfrastructureError(f"the node {self.name} does not boot: {self._last_words()}")
 
@@ -195,7 +194,7 @@ class Target:
     def create(self, snapshot: Snapshot, names: Sequence[str]) -> list[Node]:
         assert isinstance(snapshot, Layers)  # noqa: S101 - it is one of ours
         self.destroy()
-        self.home.mkdir(parents=True)
+        self.home.mkdir(parents=True, mode=0o700)  # what is deployed has passwords
         self.keeper.start(snapshot.locks)
         addresses = {name: f"{NETWORK}{number}" for number, name in enumerate(names, FIRST_ADDRESS)}
         made = Made(created=rfc3339(environment.now()), stack=tuple(map(str, snapshot.stack)), nodes=addresses)
