@@ -57,6 +57,7 @@ def install(node: Node, names: Sequence[str], repository: Repository | None) -> 
         node.run(["sh", "-euc", repository.setup])
     listed = shlex.join(names)
     if lines := failed(node, "apt-get --quiet update", online=True):
+        _refuse_full(node, lines)
         raise InfrastructureError(f"{node.name}: apt-get update: {_first(lines, ABOUT_APT)}")
     if lines := failed(node, f"{APT_GET} --simulate install {listed}"):
         raise unmet(lines)
