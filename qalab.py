@@ -26,7 +26,16 @@ from reports.progress import Progress
 from scripts import demo, machine, registry, runner, verbs
 
 HERE = Path(__file__).parent
-JENKINS_VERBS = ("adopt", "apply", "backup", "check", "drift", "generate", "plan", "prune", "restore")
+# Each with the module that has it in its VERBS.
+LOADED_LATE = {
+    **dict.fromkeys(
+        ("adopt", "apply", "backup", "check", "drift", "generate", "plan", "prune", "restore"), "generator.verbs"
+    ),
+    **dict.fromkeys(("convert", "junit"), "reports.verbs_convert"),
+    **dict.fromkeys(("bundle", "redact"), "reports.verbs_redact"),
+    **dict.fromkeys(("publish", "retract"), "reports.verbs_publish"),
+    "site": "reports.verbs_site",
+}
 out = Console(highlight=False, markup=False, soft_wrap=not environment.on_terminal())
 lab_option = click.option(
     "--lab",
@@ -43,14 +52,14 @@ component_filter = click.option("--component", help="Only this component.")
 
 
 class Verbs(click.Group):
-    """Verbs of our own, and those on a Jenkins: what these need takes a while to load, and only they wait."""
+    """Verbs of our own, and those that take a while to load: only they wait for it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *JENKINS_VERBS])
+        return sorted([*super().list_commands(ctx), *LOADED_LATE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in JENKINS_VERBS:
-            return next(verb for verb in import_module("generator.verbs").VERBS if verb.name == cmd_name)
+        if module := LOADED_LATE.get(cmd_name):
+            return next(verb for verb in import_module(module).VERBS if verb.name == cmd_name)
         return super().get_command(ctx, cmd_name)
 
 
@@ -263,7 +272,15 @@ def demo_verb(component: str) -> None:
     """
     if not machine.is_set_up():
         set_up()
-    sys.exit(demo.run(demo.DEMOS[component], out.print, run_on, lambda runs: out.print(status.side_by_side(runs))))
+    sys.exit(
+        demo.run(
+            demo.DEMOS[component],
+            out.print,
+            run_on,
+            lambda runs: out.print(status.side_by_side(runs)),
+            publish,
+        )
+    )
 
 
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -278,6 +295,14 @@ def test(arguments: tuple[str, ...]) -> NoReturn:
     os.chdir(HERE)
     fast = arguments or ("-q", "-n", "auto", "-m", "not integration", "tests")
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *fast])  # noqa: S606 - pytest takes our place
+
+
+def publish(lab: Lab, description: Path) -> Path:
+    """Publish what is new of a lab; its site's home page."""
+    verbs = import_module("reports.verbs_publish")
+    with verbs.publisher(lab, description.parent) as (publisher, _):
+        verbs.tell(publisher.run(), as_json=False)
+        return Path(publisher.place.site, "current", "index.html")
 
 
 def set_up() -> None:

@@ -16,8 +16,9 @@ from lxml import etree
 from generator.canonical import digest, parse
 from generator.items import Key
 from generator.plan import WORKERS, Plan, Step
-from generator.server import Missing, Server
+from generator.server import Server
 from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.jenkins import Missing
 
 FOLDER_ROOT = "<com.cloudbees.hudson.plugins.folder.Folder"
 

@@ -23,10 +23,11 @@ from typing import Literal
 from generator.canonical import digest
 from generator.items import Key
 from generator.plan import WORKERS, fetch
-from generator.server import Forbidden, Missing, Server
+from generator.server import Server
 from lab import environment, files
 from lab.errors import ConfigurationError, InfrastructureError, LabError
 from lab.git import git, identity, try_git
+from lab.jenkins import Forbidden, Missing
 
 PLUGINS = "plugins.txt"
 PARTS = ("jobs", "views", PLUGINS)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from generator import access, expansion, jjb, plan
+from generator import expansion, jjb, plan
 from generator.backup import Backup
 from generator.items import Item
 from generator.plan import Plan
 from generator.server import Server
-from lab import environment, loading
+from lab import access, environment, loading
 from lab.description import Lab
 from lab.errors import ConfigurationError
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from generator import cron
 from generator.filling import fill
 from lab import files
-from lab.description import PHASES, Lab, LabJenkins, Phase, Track, Trigger
+from lab.description import PHASES, Lab, LabJenkins, Phase, Track, Trigger, job_name
 from lab.errors import ConfigurationError
 
 GENERATED = "generated"
@@ -24,8 +24,9 @@ SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would take it for jobs of
 SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4 * * *"}
 BESIDE_THE_BUILD_MINUTES = 60
 PHASE_MINUTES = 240
+PUBLIC = Path("public") / GENERATED
 # Verbs that lab jobs call and that are still to come: those jobs are disabled.
-VERBS_TO_COME = frozenset({"publish"})
+VERBS_TO_COME: frozenset[str] = frozenset()
 NOTHING = "nothing"
 
 
@@ -64,7 +65,9 @@ def render(lab: Lab, jobs: Path, phases: Mapping[Phase, Sequence[str]] = PHASES)
         "defaults": fill(f"defaults{SUFFIX}", values=_defaults(lab, jenkins)),
         "project": fill(f"project{SUFFIX}", lab=lab.lab.name, jobs=made, views=views),
     }
-    return {jobs / GENERATED / f"{name}{SUFFIX}": text for name, text in sorted(texts.items())}
+    return {jobs / GENERATED / f"{name}{SUFFIX}": text for name, text in sorted(texts.items())} | public_files(
+        lab, jobs
+    )
 
 
 def stale(lab: Lab, jobs: Path) -> list[Path]:
@@ -86,7 +89,8 @@ def write(lab: Lab, jobs: Path) -> list[Path]:
 
 
 def _too_many(jobs: Path, texts: Mapping[Path, str]) -> list[Path]:
-    return [path for path in (jobs / GENERATED).glob(f"*{SUFFIX}") if path not in texts]
+    found = (path for home in (GENERATED, PUBLIC) for path in (jobs / home).glob(f"*{SUFFIX}"))
+    return [path for path in found if path not in texts]
 
 
 def _defaults(lab: Lab, jenkins: LabJenkins) -> dict[str, str | int]:
@@ -98,6 +102,31 @@ def _defaults(lab: Lab, jenkins: LabJenkins) -> dict[str, str | int]:
         "target": f"{lab.lab.name}-{lab.deployment.target if lab.deployment else 'target'}",
         "keep-builds": jenkins.keep_builds,
         "keep-artifact-days": lab.archive.keep_days,
+    }
+
+
+def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
+    """The files of ``jobs``/public: the public Jenkins has one receiver job for each job that leaves results."""
+    jenkins = lab.public.jenkins if lab.public else None
+    if jenkins is None:
+        return {}
+    values = {
+        "inside": f"{jenkins.folder}/" if jenkins.folder else "",
+        "agent": jenkins.agent,
+        "keep-builds": jenkins.keep_builds,
+    }
+    receivers = {
+        job_name(track, component, phase): f"{component if phase == 'build' else 'Phase'} {phase} on {track}"
+        for track, described in lab.tracks.items()
+        for phase in described.phases
+        for component in lab.components_of(track)
+    }
+    about = lab.lab.description or f"The lab {lab.lab.name}"
+    made = [Job("folder", "", {"path": jenkins.folder, "about": about})] if jenkins.folder else []
+    made += [Job(jenkins.receiver, name, {"receiver": name, "about": what}) for name, what in receivers.items()]
+    return {
+        jobs / PUBLIC / f"defaults{SUFFIX}": fill(f"defaults{SUFFIX}", values=values),
+        jobs / PUBLIC / f"receivers{SUFFIX}": fill(f"receivers{SUFFIX}", lab=lab.lab.name, jobs=made),
     }
 
 
@@ -127,7 +156,7 @@ def _track_jobs(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[Job
                 "trigger": {"timer": {"schedule": _schedule(name, track)}} if starts else NOTHING,
                 "next": _next(name, later[place + 1 :]),
             }
-            yield Job(phase, f"{name}-{phase}", values)
+            yield Job(phase, job_name(name, "", phase), values)
 
 
 def _later(track: Track) -> list[Phase]:
@@ -144,14 +173,14 @@ def _build(lab: Lab, track_name: str, component: str, then: Any) -> Job:
     git, branch = seen.upstream.git, seen.upstream.branch or track.branch
     values: dict[str, Any] = {"track": track_name, "component": component}
     if track.trigger == "gerrit":
-        silent = lab.notifications.gerrit is None
-        trigger: Any = {"review": {"project": project(git), "branch": branch, "silent": silent}}
+        # Votes are the publisher's: it tells of a build once it is public.
+        trigger: Any = {"review": {"project": project(git), "branch": branch, "silent": True}}
         values |= {"commit": "GERRIT_REFSPEC", "source": NOTHING, "trigger": trigger}
     else:
         trigger = {"poll": {"schedule": _schedule(track_name, track)}}
         values |= {"commit": "GIT_COMMIT", "source": {"upstream": {"git": git, "branch": branch}}, "trigger": trigger}
     values |= {"minutes": seen.build.timeout_minutes + BESIDE_THE_BUILD_MINUTES, "next": then}
-    return Job("build", f"{track_name}-{component}-build", values)
+    return Job("build", job_name(track_name, component, "build"), values)
 
 
 def _lab_jobs(jenkins: LabJenkins) -> Iterator[Job]:

@@ -112,7 +112,8 @@ def _web_url(url: str) -> str:
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"[^<>@\s,;\"()]+@[A-Za-z0-9][A-Za-z0-9.-]*", text):
+    # RFC 5322, 3.4.1, without quoted strings and comments.
+    if not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*", text):
         message = "not a mail address: write it as name@host"
         raise ValueError(message)
     return text

@@ -18,7 +18,10 @@ from reports.model import Case
 @click.command("junit")
 @click.argument("run_name", metavar="[RUN]", default=".")
 def junit_verb(run_name: str) -> None:
-    """Write results/junit.xml of RUN (a name, or a directory; default: this one): its steps and their tools' results."""
+    """Write results/junit.xml of a run.
+
+    RUN (a name, or a directory; default: this one): its steps and their tools' results.
+    """
     run = run_at(Path(run_name)) or status.find(run_name)
     click.echo(junit.write(run))
 
@@ -28,9 +31,9 @@ def junit_verb(run_name: str) -> None:
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write; default: standard output.")
 def convert(name: str, path: Path, output: Path | None) -> None:
-    """Write what a tool left in FILE as JUnit XML; what cannot be read becomes a case that says so.
+    """Write what a tool left as JUnit XML.
 
-    FORMAT auto: by the file's content.
+    What cannot be read becomes a case that says so.  FORMAT auto: by the file's content.
     """
     cases = registry.cases(name, path)
     made = junit.render(cases)

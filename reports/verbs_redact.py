@@ -32,7 +32,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For programs
 @click.option("--rule", metavar="NAME", help="Try this rule alone, on SAMPLE.")
 @click.option("--sample", metavar="TEXT", help="A line to try a rule on.")
 def redact(file: IO[bytes] | None, lab_file: Path, rule: str | None, sample: str | None, *, as_json: bool) -> None:
-    """Show what would be hidden in FILE (- for standard input), line by line, and by which rule; never the value.
+    """Show what would be hidden in a file.
+
+    FILE (- for standard input), line by line, and by which rule; never the value.
 
     With --rule and --sample: what one rule makes of one line; exit code 1 when it hides nothing there.
     """
@@ -62,7 +64,10 @@ def redact(file: IO[bytes] | None, lab_file: Path, rule: str | None, sample: str
 @lab_option
 @json_option
 def bundle(run_name: str, lab_file: Path, *, as_json: bool) -> None:
-    """Make the bundle of RUN that may be public, in the lab's store; print its path."""
+    """Make the public bundle of a run.
+
+    In the lab's store; its path is printed.
+    """
     lab = loading.load(lab_file)
     build, files = local.build(status.find(run_name), lab)
     path = Publication.of(lab).publish(build, files, Store.of(lab).root / "bundles")

@@ -54,7 +54,10 @@ def shown(digests: Iterable[str]) -> Iterable[str]:
 
 @click.group("site")
 def site() -> None:
-    """The public site: static pages of what is broken, since when, and by which commit."""
+    """Make the public site, and show it.
+
+    Static pages of what is broken, since when, and by which commit.
+    """
 
 
 @site.command("build")

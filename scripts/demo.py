@@ -116,10 +116,12 @@ def run(
     say: Callable[[str], None],
     run_on: Callable[[Lab, Run], int],
     show: Callable[[Sequence[Run]], None],
+    publish: Callable[[Lab, Path], Path],
 ) -> int:
-    """Run a demo from the source package to the program that was deployed; the exit code.
+    """Run a demo from the source package to the program that was deployed and the page of its builds; the exit code.
 
-    ``run_on`` runs all phases and returns an exit code; ``show`` shows finished runs.
+    ``run_on`` runs all phases and returns an exit code; ``show`` shows finished runs; ``publish`` puts
+    those of a lab, whose description is a file, on its site, and returns the home page.
     """
     home = environment.state_home() / f"demo-{demo.component}"
     nspawn.Target(Store(home).environments / TRACK).destroy()
@@ -129,7 +131,8 @@ def run(
         say(f"importing the source package {demo.component} of Debian {SERIES}")
         tips = make_repositories(demo, home, log)
         lack = nspawn.lack()
-        lab = loading.load(write_lab(demo, home, deployed=not lack))
+        description = write_lab(demo, home, deployed=not lack)
+        lab = loading.load(description)
         store = Store.of(lab)
         for tip in tips:
             code = run_on(lab, store.new_run(lab, TRACK, demo.component, tip))
@@ -147,12 +150,15 @@ def run(
     for phase in PHASES:
         if runs := [each for each in store.runs() if each.info.phase == phase]:
             show(runs)
+    page = publish(lab, description)
     left = leftovers.of(store.environments)
     for line in left or ["nothing: no process, mount, namespace, link, loop device or control group"]:
         say(f"left of containers     {line}")
-    say(f"the lab's description  {home / 'lab.yaml'}")
+    say(f"the lab's description  {description}")
     say(f"the package archive    {store.archive}")
     say(f"the runs               {store.root / 'runs'}")
+    say(f"the site               {page}")
+    say(f"                       ./qalab site serve --lab {description}")
     say("look around with       ./qalab status; ./qalab show RUN; ./qalab log RUN STEP")
     return InfrastructureError.exit_code if left else 0
 
@@ -177,6 +183,7 @@ def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
         "tracks": {TRACK: {"series": SERIES, "branch": "main", "phases": list(PHASES) if deployed else ["build"]}},
         "components": {demo.component: component},
         "deployment": deployment(demo),
+        "publish": {"jobs": ["*"]},
     }
     path = home / "lab.yaml"
     path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")

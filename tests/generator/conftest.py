@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from generator import jjb, server
-from generator.access import Access
+from generator import jjb
 from generator.items import Item
 from generator.server import Server
+from lab import jenkins as lab_jenkins
+from lab.access import Access
 from tests.jenkins.double import Double
 from tests.jenkins.real import Real
 
@@ -36,7 +37,7 @@ REAL = os.environ.get("QALAB_TEST_JENKINS", "")
 @pytest.fixture
 def jenkins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double | Real]:
     """The double, or the real Jenkins that QALAB_TEST_JENKINS names."""
-    monkeypatch.setattr(server, "PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(lab_jenkins, "PAUSES_SECONDS", (0.0, 0.0))
     with Real(REAL) if REAL else Double() as one:
         yield one
 

@@ -8,8 +8,8 @@ import keyring
 import pytest
 from keyring.credentials import SimpleCredential
 
-from generator import access
-from generator.access import Access
+from lab import access
+from lab.access import Access
 from lab.description import Jenkins
 from lab.errors import ConfigurationError
 
@@ -78,3 +78,33 @@ def test_no_jenkins_at_all(tmp_path: Path) -> None:
     (tmp_path / "half.ini").write_text("[jenkins]\nurl=http://j/\nuser=bot\n")
     with pytest.raises(ConfigurationError, match="only one of user and password"):
         access.of_ini(tmp_path / "half.ini")
+
+
+def test_logins_of_other_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "all.ini").write_text("[mail]\nuser=post\npassword=p0st\n[jenkins]\nurl=http://j/\n")
+    found = access.login("ini:all.ini", tmp_path, "notifications.mail")
+    assert (found.user, found.password, found.source) == ("post", "p0st", f"{tmp_path / 'all.ini'} [mail]")
+    assert "p0st" not in repr(found)
+    monkeypatch.setenv("QALAB_GERRIT_USER", "bot")
+    monkeypatch.setenv("QALAB_GERRIT_PASSWORD", "s3cret")
+    assert access.login("env", tmp_path, "notifications.gerrit").user == "bot"
+    monkeypatch.setattr(keyring, "get_credential", ring)
+    assert access.login("keyring:jenkins", tmp_path, "notifications.mail").password == "from the ring"
+    said = r"lab\.yaml: notifications\.mail\.credentials: plain: no such place \(known: env \(QALAB_SMTP_USER and QALAB_SMTP_PASSWORD\)"
+    with pytest.raises(ConfigurationError, match=said):
+        access.login("plain", tmp_path, "notifications.mail")
+
+
+def test_the_public_jenkins_has_variables_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QALAB_JENKINS_USER", "private")
+    monkeypatch.setenv("QALAB_JENKINS_TOKEN", "t0ken")
+    public = access.of_lab(Jenkins(url=URL), tmp_path, "public.jenkins")
+    assert (public.user, public.source) == (None, "anonymous: QALAB_PUBLIC_JENKINS_USER is not set")
+
+
+@pytest.mark.parametrize("text", ["user=x\n", "[jenkins]\ntimeout=soon\n", "[other]\nurl=http://j/\n"])
+def test_an_ini_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "odd.ini").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"odd\.ini: ") as raised:
+        access.of_ini(tmp_path / "odd.ini")
+    assert "\n" not in str(raised.value)

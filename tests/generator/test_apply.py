@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from generator import apply, plan
-from generator.access import Access
 from generator.apply import Done, Moved
 from generator.items import Item, Key
 from generator.plan import Plan
 from generator.server import Server
+from lab.access import Access
 from lab.errors import ConfigurationError, LabError
 from tests.generator.conftest import JOBS, described
 from tests.generator.test_plan import do, told
@@ -52,7 +52,10 @@ FAULTS: dict[str, tuple[int | Kind, int]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+SLOW = {"no answer": [pytest.mark.integration]}
+
+
+@pytest.mark.parametrize("fault", [pytest.param(fault, marks=SLOW.get(fault, [])) for fault in FAULTS])
 def test_a_fault_at_every_request(jenkins: Double, tmp_path: Path, fault: str) -> None:
     """Whatever fails where: what is told as done is done, what was there is kept, and the next apply converges."""
     first, second = described(tmp_path), described(tmp_path, CHANGED)

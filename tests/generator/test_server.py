@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from generator import server
-from generator.access import Access
 from generator.items import Key
-from generator.server import Forbidden, Missing, Refused, Server
+from generator.server import Server
+from lab import jenkins as lab_jenkins
+from lab.access import Access
 from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.jenkins import Connection, Forbidden, Missing, Refused
 from tests.jenkins.double import Double
 from tests.jenkins.faults import FOREVER
 
@@ -108,7 +109,7 @@ def test_it_does_not_answer(jenkins: Double) -> None:
 
 
 def test_something_else_answers(jenkins: Double, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Server, "_call", lambda *_: type("Answer", (), {"text": "<html>"})())
+    monkeypatch.setattr(Connection, "get", lambda *_: type("Answer", (), {"text": "<html>"})())
     with pytest.raises(ConfigurationError, match="something else than JSON"):
         at(jenkins.url).listing()
 
@@ -127,7 +128,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "PAUSES_SECONDS", ())
+    monkeypatch.setattr(lab_jenkins, "PAUSES_SECONDS", ())
     with Double(certificate=certificate) as jenkins:
         with pytest.raises(InfrastructureError, match=r"TLS: .*certificate verify failed"):
             at(jenkins.url).listing()

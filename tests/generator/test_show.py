@@ -6,7 +6,7 @@ from generator import show
 from generator.apply import Done
 from generator.differences import Difference
 from generator.plan import Plan, Step
-from generator.server import Forbidden
+from lab.jenkins import Forbidden
 
 TIMEOUT = (Difference("buildWrappers/timeout", "150", "120"),)
 

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Takes in a build from a private lab: checks the bundle that was sent, unpacks it, prints its log, ends as it ended.
+
+It runs in the workspace of a receiver job, with nothing but Python's own library, and trusts nothing it is given.
+In: ``bundle.tar.gz``, and the variables SOURCE_ID (20 hexadecimal digits), SHA256 and JOB_NAME.  Out: ``received/``.
+Exit codes: 0 passed, 1 failed, 3 the lab was at fault, 4 unstable; 2 for what is refused, with one line that says why.
+"""
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tarfile
+import zlib
+from datetime import datetime
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+FILE = Path("bundle.tar.gz")
+INTO = Path("received")
+MOST_PACKED = 100_000_000
+MOST_BYTES = 100_000_000
+MOST_RATIO, LITTLE = 100, 10_000_000  # of what is unpacked to what is packed, once that is more than a little
+MOST_MEMBERS = 1000
+LONGEST_NAME = 255
+NAME = re.compile(r"build\.json|junit\.xml|(?:logs|files)(?:/[^/\x00-\x1f\x7f\\]+)+")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CODES = {"passed": 0, "skipped": 0, "failed": 1, "error": 3, "aborted": 3, "unstable": 4}
+
+
+class Refused(Exception):
+    """What was sent is not taken; why, in one line."""
+
+
+def main() -> int:
+    shutil.rmtree(INTO, ignore_errors=True)
+    try:
+        source, digest = variable("SOURCE_ID", r"[0-9a-f]{20}"), variable("SHA256", r"[0-9a-f]{64}")
+        check_file(digest)
+        unpack()
+        build = read_build(source)
+        check_junit()
+    except Refused as refusal:
+        shutil.rmtree(INTO, ignore_errors=True)
+        sys.stdout.write(f"refused: {refusal}\n")
+        return 2
+    finally:
+        remove_file()  # the workspace outlives this build
+    show(build)
+    return CODES[build["verdict"]]
+
+
+def variable(name: str, pattern: str) -> str:
+    value = os.environ.get(name, "")
+    if not re.fullmatch(pattern, value):
+        raise Refused(f"{name} is not what it should be: {value[:80]!a}")
+    return value
+
+
+def check_file(digest: str) -> None:
+    if FILE.is_symlink() or not FILE.is_file():
+        raise Refused(f"no file {FILE} was sent")
+    size = FILE.stat().st_size
+    if size > MOST_PACKED:
+        raise Refused(f"{FILE} has {size} bytes, more than {MOST_PACKED}")
+    with FILE.open("rb") as stream:
+        found = hashlib.sha256()
+        while chunk := stream.read(1 << 20):
+            found.update(chunk)
+    if found.hexdigest() != digest:
+        raise Refused(f"{FILE} has the SHA-256 {found.hexdigest()}, not {digest}")
+
+
+def remove_file() -> None:
+    if FILE.is_symlink() or FILE.is_file():
+        FILE.unlink()
+
+
+class Limited:
+    """A gzip stream that is refused once it yields too much."""
+
+    def __init__(self, stream: gzip.GzipFile, most: int) -> None:
+        self.stream, self.left, self.most = stream, most, most
+
+    def read(self, size: int) -> bytes:
+        data = self.stream.read(min(size, self.left + 1))
+        self.left -= len(data)
+        if self.left < 0:
+            raise Refused(f"{FILE} unpacks to more than {self.most} bytes")
+        return data
+
+
+def unpack() -> None:
+    """Regular members, one by one: nothing else may be in the archive."""
+    most = min(MOST_BYTES, max(LITTLE, FILE.stat().st_size * MOST_RATIO))
+    seen = set()
+    try:
+        with gzip.open(FILE) as packed, tarfile.open(fileobj=Limited(packed, most), mode="r|") as tar:
+            for member in tar:
+                check_member(member, seen)
+                seen.add(member.name)
+                target = INTO / member.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as stream:
+                    shutil.copyfileobj(tar.extractfile(member), stream)
+    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+        raise Refused(f"{FILE} cannot be unpacked: {one_line(error)}") from None
+
+
+def check_member(member: tarfile.TarInfo, seen: set) -> None:
+    shown = ascii(member.name)[:120]
+    if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE} or member.issparse():
+        raise Refused(f"{shown} in {FILE} is not a plain file")
+    if not NAME.fullmatch(member.name) or {".", ".."} & set(member.name.split("/")):
+        raise Refused(f"{shown} in {FILE} is not a name that may be there")
+    if len(member.name.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
+        raise Refused(f"{shown} in {FILE} is too long a name")
+    if member.name in seen:
+        raise Refused(f"{shown} is in {FILE} twice")
+    if len(seen) >= MOST_MEMBERS:
+        raise Refused(f"{FILE} has more than {MOST_MEMBERS} files in it")
+
+
+def read_build(source: str) -> dict:
+    """build.json, when it is of the build that SOURCE_ID says, and this job is the one for it."""
+    try:
+        build = json.loads((INTO / "build.json").read_bytes())
+        texts = {name: build[name] for name in ("origin", "job", "started", "track", "component", "phase", "verdict")}
+        number, schema = build["number"], build["schema"]
+        utc = texts["started"].replace("Z", "+00:00")  # an agent may have a Python before 3.11
+        started = round(datetime.fromisoformat(utc).timestamp() * 1000)
+        logs = [log["path"] for log in build["logs"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(f"build.json cannot be read: {one_line(error)}") from None
+    if schema != 1 or not isinstance(number, int) or not all(isinstance(text, str) for text in texts.values()):
+        raise Refused("build.json is not of schema 1")
+    identity = f"{texts['origin']}/{texts['job']}/{number}@{started}"
+    if hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:20] != source:
+        raise Refused("build.json is not of the build that SOURCE_ID names")
+    if texts["verdict"] not in CODES:
+        raise Refused(f"build.json has no known verdict: {texts['verdict'][:80]!a}")
+    track, component, phase = texts["track"], texts["component"], texts["phase"]
+    wanted = f"{track}-{component}-build" if phase == "build" else f"{track}-{phase}"
+    if os.environ.get("JOB_NAME", "").rpartition("/")[2] != wanted:
+        raise Refused(f"this is not the job for it, which is {wanted[:200]!a}")
+    if any(not isinstance(path, str) or not (INTO / path).is_file() or not NAME.fullmatch(path) for path in logs):
+        raise Refused("build.json names a log that is not there")
+    return build
+
+
+def check_junit() -> None:
+    path = INTO / "junit.xml"
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    if b"<!DOCTYPE" in data.upper() or b"<!ENTITY" in data.upper() or b"\x00" in data:
+        raise Refused("junit.xml declares a document type")
+    try:
+        root = ET.fromstring(data)  # noqa: S314 - without a document type there is nothing to expand
+    except ET.ParseError as error:
+        raise Refused(f"junit.xml is not well-formed: {one_line(error)}") from None
+    if root.tag not in {"testsuites", "testsuite"}:
+        raise Refused("junit.xml has no test suites in it")
+
+
+def show(build: dict) -> None:
+    """The logs, without what a terminal or Jenkins would act on."""
+    for log in build["logs"]:
+        sys.stdout.write(f"==> {CONTROLS.sub('', log['path'])}\n")
+        with (INTO / log["path"]).open(encoding="utf-8", errors="replace", newline="\n") as stream:
+            for line in stream:
+                sys.stdout.write(CONTROLS.sub("", line))
+        sys.stdout.write("\n")
+    sys.stdout.write(f"verdict: {build['verdict']}\n")
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split()).encode("ascii", "replace").decode()[:200]
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""What an output is.
+
+It is made by ``open_output(context)``, which gives None where lab.yaml does not want it.  ``deliver`` gets all that
+waits for it, oldest first, and yields how each went as soon as it knows; it looks for a build where it sends it
+before it sends it, so that what was done and not noted is not done twice.  It raises a `lab.errors.LabError` when it
+cannot be used at all: then the rest waits, for it alone.  ``withdraw`` takes back what was retracted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from lab import files, records
+from lab.description import Lab
+from lab.errors import LabError
+from reports import bundle
+from reports.bundle import Bundle
+from reports.model import Build
+from reports.site import names
+from reports.transitions import Point
+
+# delivered; nothing to tell; never will be (note says why); put off.
+How = Literal["delivered", "nothing", "parked", "later"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A build that waits for an output: its short name, its bundle, its component, track and phase."""
+
+    name: str
+    path: Path
+    lane: tuple[str, str, str] = ("", "", "")
+
+    def read(self) -> Bundle:
+        return bundle.read(self.path)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a delivery went."""
+
+    name: str
+    how: How
+    note: str = ""
+    is_trouble: bool = True
+    """Whether somebody should know that it is parked, or put off."""
+
+
+class Tombstone(records.Stored):
+    """A build that was retracted: never published again."""
+
+    name: str
+    track: str
+    component: str
+    phase: str
+    retracted: str
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time (Unix time), and how to let it pass."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an output may know.  ``base``: where lab.yaml is; ``home``: for what it keeps of its own."""
+
+    lab: Lab
+    base: Path
+    home: Path
+    site: Path
+    published: Callable[[], Sequence[Item]]
+    history: Callable[[str, str, str], Sequence[Point]]
+    """The builds of a component, on a track, in a phase, oldest first."""
+    find: Callable[[str], Item | None]
+    authors: Callable[[str], Sequence[str]]
+    """The mail addresses of who wrote what a build is the first to have."""
+    clock: Clock
+
+    def link(self, build: Build) -> str:
+        """The build's page on the public site, "" when nobody knows where that is."""
+        url = self.lab.public.site_url if self.lab.public else None
+        return f"{url.rstrip('/')}/{names.build_path(names.build_id(build.id))}" if url else ""
+
+
+class Output(Protocol):
+    """A place that builds are delivered to."""
+
+    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]: ...
+
+    def withdraw(self, gone: Sequence[Tombstone]) -> None:
+        """Take these back.  Raises LabError where that is not possible."""
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """What was sent and cannot be looked for where it went: kept before it is sent, and after.
+
+    ``waiting/ID`` is written before the first try, with its final bytes; ``sent/NAME`` are hard links to it, one for
+    each build that it tells of, and only then it leaves ``waiting``.
+    """
+
+    home: Path
+
+    def is_sent(self, name: str) -> bool:
+        return (self.home / "sent" / name).exists()
+
+    def put(self, name: str, data: bytes) -> None:
+        files.write_atomic(self.home / "waiting" / name, data, 0o600)
+
+    def waiting(self) -> list[Path]:
+        return sorted(path for path in (self.home / "waiting").glob("[!.]*"))
+
+    def sent(self, path: Path, names: Sequence[str], now: float) -> None:
+        """What waited at ``path`` was taken now."""
+        home = self.home / "sent"
+        home.mkdir(parents=True, exist_ok=True)
+        os.utime(path, (now, now))
+        for name in names:
+            if not (home / name).exists():
+                (home / name).hardlink_to(path)
+        path.unlink()
+
+    def drop(self, path: Path) -> None:
+        """What waited is not sent after all."""
+        path.unlink()
+
+    def since(self, moment: float) -> int:
+        """How many were sent since (Unix time)."""
+        found = (path.stat() for path in (self.home / "sent").glob("*"))
+        return len({one.st_ino for one in found if one.st_mtime >= moment})
+
+
+def one_line(error: LabError) -> str:
+    return " ".join(str(error).split())

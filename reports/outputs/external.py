@@ -1,0 +1,61 @@
+"""A receiver job of the plugin external-monitor-job: result, log, duration, name and description, and no tests.
+
+It answers 200 whatever it gets, so what is sent is written by an XML library, and what came of it is read back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lxml import etree
+
+from lab.jenkins import Connection
+from reports.outputs import freestyle
+from reports.outputs.delivery import Context, Item, Outcome
+from reports.outputs.twin import Twin
+
+TREE: Final = ""
+SOURCE: Final = re.compile(r"\[source ([0-9a-f]{20})\]\Z")
+HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8"}
+
+
+def name(build: Mapping[str, Any]) -> str:
+    found = SOURCE.search(build["description"] or "")
+    return found[1] if found else ""
+
+
+def send(connection: Connection, job: str, item: Item, context: Context) -> None:
+    headers = dict(HEADERS)
+    connection.send("POST", f"{freestyle.path(job)}postBuildResult", data=_xml(item, context), headers=headers)
+
+
+def settle(connection: Connection, job: str, item: Item, twin: Twin, context: Context) -> Outcome:  # noqa: ARG001
+    wanted = _result(item)
+    notes = "" if twin.result == wanted else f"{job} {twin.number}: shows as {twin.result}, not {wanted}"
+    return Outcome(item.name, "delivered", notes)
+
+
+def _result(item: Item) -> str:
+    return "SUCCESS" if item.read().build.verdict in {"passed", "skipped"} else "FAILURE"
+
+
+def _xml(item: Item, context: Context) -> bytes:
+    found = item.read()
+    build = found.build
+    title, text = freestyle.told(build, context.link(build))
+    logs = []
+    for log in build.logs:
+        with found.open(log.path) as stream:
+            logs.append(f"==> {log.name}\n".encode() + stream.read() + b"\n")
+    run = etree.Element("run")
+    etree.SubElement(run, "log", encoding="hexBinary").text = b"".join(logs).hex()
+    for tag, value in (
+        ("result", "0" if _result(item) == "SUCCESS" else "1"),
+        ("duration", str(round(build.seconds * 1000))),
+        ("displayName", title),
+        ("description", f"{text} [source {item.name}]"),
+    ):
+        etree.SubElement(run, tag).text = value
+    return etree.tostring(run, encoding="UTF-8", xml_declaration=True)

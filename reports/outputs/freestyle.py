@@ -1,0 +1,76 @@
+"""A receiver job of core Jenkins: a file parameter for the bundle, and a script that checks and unpacks it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lab.errors import Verdict
+from lab.jenkins import Connection, Forbidden, job_path
+from reports.model import Build
+from reports.outputs.delivery import Context, Item, Outcome
+from reports.outputs.twin import Twin
+
+TREE: Final = ",actions[parameters[name,value]]"
+FILE: Final = "bundle.tar.gz"
+RECEIPT: Final = "received/build.json"
+RESULTS: Final[Mapping[Verdict, str]] = {"passed": "SUCCESS", "skipped": "SUCCESS", "unstable": "UNSTABLE"}
+MOST_OF_A_LOG: Final = 10_000_000
+path = job_path
+
+
+def name(build: Mapping[str, Any]) -> str:
+    found = (
+        one.get("value")
+        for action in build["actions"]
+        for one in action.get("parameters") or ()
+        if one["name"] == "SOURCE_ID"
+    )
+    return str(next(found, "") or "")
+
+
+def send(connection: Connection, job: str, item: Item, context: Context) -> None:  # noqa: ARG001 - one shape for all
+    with item.path.open("rb") as stream:
+        connection.send(
+            "POST",
+            f"{path(job)}buildWithParameters",
+            data={"SOURCE_ID": item.name, "SHA256": item.path.name.partition(".")[0]},
+            files={FILE: (FILE, stream, "application/gzip")},
+        )
+
+
+def settle(connection: Connection, job: str, item: Item, twin: Twin, context: Context) -> Outcome:
+    build = item.read().build
+    wanted = RESULTS.get(build.verdict, "FAILURE")
+    if twin.result not in RESULTS.values() and not _is_received(connection, job, twin):
+        return Outcome(item.name, "parked", f"{job} {twin.number}: {_refusal(connection, job, twin)}")
+    notes = [] if twin.result == wanted else [f"{job} {twin.number}: shows as {twin.result}, not {wanted}"]
+    title, text = told(build, context.link(build))
+    if (twin.title, twin.description) != (title, text):
+        form = json.dumps({"displayName": title, "description": text})
+        try:
+            connection.send("POST", f"{path(job)}{twin.number}/configSubmit", data={"json": form, "Submit": "Save"})
+        except Forbidden:
+            notes.append(f"{job} {twin.number}: has no name and description: the account may not Run/Update")
+    return Outcome(item.name, "delivered", "; ".join(notes))
+
+
+def told(build: Build, link: str) -> tuple[str, str]:
+    """The display name and the description of a twin, for people."""
+    title = f"#{build.number} {build.version}".strip()
+    failed = f" at {build.step}" if build.step else ""
+    minutes, seconds = divmod(round(build.seconds), 60)
+    text = f"{build.component} on {build.track}: {build.verdict}{failed}, after {minutes} min {seconds:02d} s"
+    return title, f"{text}. {link}".rstrip(". ") if link else text
+
+
+def _is_received(connection: Connection, job: str, twin: Twin) -> bool:
+    found = connection.json(f"{path(job)}{twin.number}/api/json?tree=artifacts[relativePath]")
+    return any(one["relativePath"] == RECEIPT for one in found["artifacts"])
+
+
+def _refusal(connection: Connection, job: str, twin: Twin) -> str:
+    """Why a receiver did not take a bundle, as the last lines of its log say."""
+    lines = connection.get(f"{path(job)}{twin.number}/consoleText").text[-MOST_OF_A_LOG:].splitlines()
+    return next((line for line in reversed(lines) if line.startswith("refused: ")), f"ended as {twin.result}")

@@ -1,0 +1,178 @@
+"""Mail when something breaks, stays broken, is fixed, or has its first result; see `reports.transitions`.
+
+What is sent is kept in an outbox first, so that a mail that was begun is sent again as it was, with the same
+Message-ID.  Nothing can tell whether a server took a mail whose answer was lost (RFC 1047): then it comes twice,
+and who compares Message-IDs shows it once.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.utils import getaddresses
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from lab import access
+from lab.access import Login
+from lab.description import Mail
+from lab.errors import ConfigurationError, InfrastructureError
+from reports.outputs import letters
+from reports.outputs.delivery import Context, Item, Outbox, Outcome, Output, Tombstone
+from reports.transitions import Transition, transitions
+
+HOUR_SECONDS: Final = 3600.0
+TIMEOUT_SECONDS: Final = 60.0
+PERMANENT: Final = 500
+PLAIN: Final = policy.SMTP.clone(cte_type="7bit")  # every server takes it
+TELLS: Final = "X-QALab-Builds"
+
+
+@dataclass(frozen=True)
+class Post:
+    """A lab's mail."""
+
+    context: Context
+    mail: Mail
+    login: Login
+
+    @property
+    def outbox(self) -> Outbox:
+        return Outbox(self.context.home / "mail")
+
+    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        found: dict[str, Transition] = {}
+        for lane in dict.fromkeys(item.lane for item in items):
+            told = transitions(self.context.history(*lane), self.mail.remind_days)
+            found |= {transition.point.name: transition for transition in told}
+        news: list[tuple[Item, Transition]] = []
+        for item in items:
+            if item.name not in found:
+                yield Outcome(item.name, "nothing", "nothing changed")
+            elif self.outbox.is_sent(item.name):
+                yield Outcome(item.name, "delivered")
+            else:
+                news.append((item, found[item.name]))
+        wanted = {item.name for item, _ in news}
+        if self.outbox.waiting():  # of a pass that was ended
+            yield from (outcome for outcome in self._send_all() if outcome.name in wanted)
+        yield from self._write([(item, one) for item, one in news if not self.outbox.is_sent(item.name)])
+
+    def _write(self, news: Sequence[tuple[Item, Transition]]) -> Iterator[Outcome]:
+        """As many mails as may go out in this hour, the last of them of all that is left."""
+        left = self.mail.most_per_hour - self.outbox.since(self.context.clock.now() - HOUR_SECONDS)
+        if left <= 0:
+            note = "as many mails as may be went out in this hour"
+            yield from (Outcome(item.name, "later", note, is_trouble=False) for item, _ in news)
+            return
+        alone = news if len(news) <= left else news[: left - 1]
+        together = news[len(alone) :]
+        for item, transition in alone:
+            self._put(letters.letter(self.context, self.mail, item, transition), [item])
+            yield from self._send_all()
+        if together:
+            self._put(letters.digest(self.context, self.mail, together), [item for item, _ in together])
+            yield from self._send_all()
+
+    def _put(self, message: EmailMessage, items: Sequence[Item]) -> None:
+        message[TELLS] = ", ".join(item.name for item in items)
+        self.outbox.put(items[0].name, message.as_bytes(policy=PLAIN))
+
+    def _send_all(self) -> Iterator[Outcome]:
+        waiting = self.outbox.waiting()
+        with self._connected() as server:
+            for path in waiting:
+                yield from self._send(server, path)
+
+    def _send(self, server: smtplib.SMTP, path: Path) -> Iterator[Outcome]:
+        data = path.read_bytes()
+        message = BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True)
+        names = str(message[TELLS]).split(", ")
+        to = [address for _, address in getaddresses([str(message[key]) for key in ("To", "Cc") if message[key]])]
+        sender = getaddresses([str(message["From"])])[0][1]
+        try:
+            refused = server.sendmail(sender, to, data)
+        except smtplib.SMTPRecipientsRefused as error:
+            note = _refusals(error.recipients)
+            lasting = all(code >= PERMANENT for code, _ in error.recipients.values())
+            self.outbox.drop(path)
+            yield from (Outcome(name, "parked" if lasting else "later", note) for name in names)
+            return
+        except smtplib.SMTPDataError as error:
+            self.outbox.drop(path)
+            note = f"{self.mail.server}: {_said(error.smtp_code, error.smtp_error)}"
+            yield from (Outcome(name, "parked" if error.smtp_code >= PERMANENT else "later", note) for name in names)
+            return
+        self.outbox.sent(path, names, self.context.clock.now())
+        yield from (Outcome(name, "delivered", _refusals(refused)) for name in names)
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        """A server that we are known to.  Raises ConfigurationError, InfrastructureError."""
+        server = self.mail.server
+        try:
+            with _opened(server, needs_tls=self.login.user is not None) as connection:
+                if self.login.user is not None:
+                    connection.login(self.login.user, self.login.password or "")
+                yield connection
+        except smtplib.SMTPAuthenticationError:
+            raise ConfigurationError(f"{server}: refuses {self.login.user} ({self.login.source})") from None
+        except smtplib.SMTPSenderRefused as error:
+            said = _said(error.smtp_code, error.smtp_error)
+            raise ConfigurationError(f"{server}: does not take mail from {error.sender}: {said}") from None
+        except ssl.SSLError as error:
+            hint = "SSL_CERT_FILE names the authority to trust"
+            raise InfrastructureError(f"{server}: TLS: {error.reason or error}", hint=hint) from None
+        except (smtplib.SMTPException, OSError) as error:
+            said = " ".join(str(error).split())
+            raise InfrastructureError(f"{server}: cannot be used: {said or type(error).__name__}") from None
+
+    def withdraw(self, gone: Sequence[Tombstone]) -> None:
+        """What was mailed is out of reach; what waits is not sent."""
+        names = {one.name for one in gone}
+        for path in self.outbox.waiting():
+            message = BytesParser(policy=policy.SMTP).parsebytes(path.read_bytes(), headersonly=True)
+            if names & set(str(message[TELLS]).split(", ")):
+                self.outbox.drop(path)
+
+
+@contextmanager
+def _opened(url: str, *, needs_tls: bool) -> Iterator[smtplib.SMTP]:
+    parts = urlsplit(url)
+    context = ssl.create_default_context()
+    host = parts.hostname or ""
+    if parts.scheme == "smtps":
+        with smtplib.SMTP_SSL(host, parts.port or 465, timeout=TIMEOUT_SECONDS, context=context) as server:
+            yield server
+        return
+    with smtplib.SMTP(host, parts.port or 25, timeout=TIMEOUT_SECONDS) as server:
+        server.ehlo()
+        if server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo()
+        elif needs_tls:
+            raise ConfigurationError(f"{url}: offers no TLS, and a password is not sent without", hint="smtps://HOST")
+        yield server
+
+
+def _refusals(refused: dict[str, tuple[int, bytes]]) -> str:
+    return "; ".join(f"{address}: refused: {_said(*said)}" for address, said in sorted(refused.items()))
+
+
+def _said(code: int, text: bytes | str) -> str:
+    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return " ".join(f"{code} {plain}".split())
+
+
+def open_output(context: Context) -> Output | None:
+    mail = context.lab.notifications.mail
+    if mail is None:
+        return None
+    return Post(context, mail, access.login(mail.credentials, context.base, "notifications.mail"))

@@ -1,0 +1,175 @@
+"""The public Jenkins: each build has a twin in the receiver job of its track and component, in the same order.
+
+Before anything is sent the receiver job is asked which builds it has, by their SOURCE_ID, which is a build's short
+name.  One is under way at a time in each job; it is done when its twin has ended, and has its name and description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lab import access
+from lab.description import PublicJenkins, job_name
+from lab.errors import InfrastructureError
+from lab.jenkins import Connection, Forbidden, Missing, Refused, Unsure
+from reports.outputs import external, freestyle
+from reports.outputs.delivery import Context, Item, Outcome, Output, Tombstone
+from reports.outputs.twin import Receiver, Twin
+
+PAGE: Final = 100
+RECENT: Final = 10  # enough to find what was sent a moment ago
+TRIES: Final = 3
+POLL_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+PATIENCE_SECONDS: Final = 120.0  # in which no twin ends; what waits then, waits for the next pass
+
+
+RECEIVERS: Final[Mapping[str, Receiver]] = {"freestyle": freestyle, "external": external}
+
+
+@dataclass
+class Lane:
+    """A receiver job and what it has yet to get, oldest first."""
+
+    job: str
+    items: list[Item]
+    starts: Mapping[str, float]
+    """When the builds that are told there were started, by name."""
+    twins: dict[str, Twin] = field(default_factory=dict)
+    is_busy: bool = False
+    is_known: bool = False
+    tries: int = 0
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The receiver jobs of a lab."""
+
+    context: Context
+    connection: Connection
+    public: PublicJenkins
+
+    @property
+    def receiver(self) -> Receiver:
+        return RECEIVERS[self.public.receiver]
+
+    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        todo, idle, waited = self._lanes(items), 0, 0.0
+        while todo and waited < PATIENCE_SECONDS:
+            outcomes = 0
+            for lane in todo:
+                for outcome in self._go_on(lane):
+                    yield outcome
+                    outcomes += 1
+            todo = [lane for lane in todo if lane.items]
+            idle, waited = (0, 0.0) if outcomes else (idle, waited)
+            if todo and not outcomes and all(lane.is_busy for lane in todo):
+                pause = POLL_SECONDS[min(idle, len(POLL_SECONDS) - 1)]
+                self.context.clock.sleep(pause)
+                idle, waited = idle + 1, waited + pause
+
+    def _lanes(self, items: Sequence[Item]) -> list[Lane]:
+        jobs: dict[str, list[Item]] = {}
+        for item in items:
+            jobs.setdefault(self.job(*item.lane), []).append(item)
+        history = self.context.history
+        return [
+            Lane(
+                job,
+                those,
+                {point.name: point.started for lane in {one.lane for one in those} for point in history(*lane)},
+            )
+            for job, those in jobs.items()
+        ]
+
+    def job(self, component: str, track: str, phase: str) -> str:
+        return f"{self.public.folder or ''}/{job_name(track, component, phase)}".lstrip("/")
+
+    def _go_on(self, lane: Lane) -> Iterator[Outcome]:
+        """Look at a receiver job; settle what has ended there, and send the next."""
+        try:
+            self._look(lane)
+        except Missing:
+            note = f"no job {lane.job} at {self.connection.url}: qalab apply jobs/public makes it"
+            yield from (Outcome(item.name, "later", note) for item in lane.items)
+            lane.items.clear()
+            return
+        yield from self._pass_over(lane)
+        while lane.items and (twin := lane.twins.get(lane.items[0].name)) and twin.result:
+            yield self.receiver.settle(self.connection, lane.job, lane.items.pop(0), twin, self.context)
+        if lane.items and not lane.is_busy and lane.items[0].name not in lane.twins:
+            yield from self._send(lane)
+
+    def _send(self, lane: Lane) -> Iterator[Outcome]:
+        try:
+            lane.tries += 1
+            self.receiver.send(self.connection, lane.job, lane.items[0], self.context)
+            lane.tries, lane.is_busy = 0, True
+        except Refused as error:
+            lane.tries = 0
+            yield Outcome(lane.items.pop(0).name, "parked", str(error))
+        except Unsure:
+            if lane.tries >= TRIES:
+                raise
+            self.context.clock.sleep(POLL_SECONDS[lane.tries])  # then it is looked for again
+
+    def _look(self, lane: Lane) -> None:
+        """What a receiver job has: the first time as much as is needed to know what it has of all that waits."""
+        wanted = {item.name for item in lane.items}
+        for start in range(0, 10**9, PAGE):
+            span = f"{{{start},{start + PAGE}}}" if not lane.is_known else f"{{0,{RECENT}}}"
+            tree = f"inQueue,allBuilds[number,result,building,displayName,description{self.receiver.TREE}]{span}"
+            found = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")
+            page = [self._twin(build) for build in found["allBuilds"]]
+            lane.twins |= {twin.name: twin for twin in page}
+            if start == 0:
+                lane.is_busy = bool(found.get("inQueue")) or any(twin.result is None for twin in page)
+            if lane.is_known or len(page) < PAGE or any(twin.name not in wanted for twin in page):
+                break
+        lane.is_known = True
+
+    def _twin(self, build: Mapping[str, Any]) -> Twin:
+        result = None if build.get("building") else build["result"]
+        name = self.receiver.name(build) or f"#{build['number']}"
+        return Twin(name, build["number"], result, build["displayName"] or "", build["description"] or "")
+
+    def _pass_over(self, lane: Lane) -> Iterator[Outcome]:
+        """What is older than a twin that is there already would come out of order."""
+        newest = max((lane.starts.get(name, 0.0) for name in lane.twins), default=0.0)
+        for item in tuple(lane.items):
+            if item.name not in lane.twins and lane.starts.get(item.name, 0.0) < newest:
+                lane.items.remove(item)
+                yield Outcome(item.name, "nothing", "newer builds of its job are there already")
+
+    def withdraw(self, gone: Sequence[Tombstone]) -> None:
+        for one in gone:
+            if not one.track:
+                continue
+            job = self.job(one.component, one.track, one.phase)
+            lane = Lane(job, [], {})
+            try:
+                self._look_for(lane, one.name)
+                if twin := lane.twins.get(one.name):
+                    self.connection.send("POST", f"{freestyle.path(job)}{twin.number}/doDelete")
+            except Missing:
+                continue
+            except Forbidden as error:
+                where = f"{self.connection.url}{freestyle.path(job)}"
+                hint = f"{where}: delete the build with SOURCE_ID {one.name} there by hand"
+                raise InfrastructureError(error.args[0], hint=hint) from None
+
+    def _look_for(self, lane: Lane, name: str) -> None:
+        for start in range(0, 10**9, PAGE):
+            tree = f"allBuilds[number,result,displayName,description{self.receiver.TREE}]{{{start},{start + PAGE}}}"
+            found = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")["allBuilds"]
+            lane.twins |= {twin.name: twin for twin in map(self._twin, found)}
+            if name in lane.twins or len(found) < PAGE:
+                return
+
+
+def open_output(context: Context) -> Output | None:
+    public = context.lab.public.jenkins if context.lab.public else None
+    if public is None:
+        return None
+    return Mirror(context, Connection(access.of_lab(public, context.base, "public.jenkins")), public)

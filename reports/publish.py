@@ -1,0 +1,228 @@
+"""Publishing: from the sources of builds to bundles, and from there to each output, once.
+
+One pass looks for what is new, makes its bundles, and has each output deliver what waits for it.  It may be killed
+anywhere: the next one goes on.  An output that fails holds up no other.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from typing import Final
+
+from lab import environment
+from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabError
+from lab.records import rfc3339
+from reports import bundle
+from reports.bundle import BadBundle
+from reports.journal import Entry, Journal, Settled
+from reports.model import Build
+from reports.outputs.delivery import Item, Output, Tombstone, one_line
+from reports.place import SUFFIX, Place, clock
+from reports.redact.publication import Files, Publication, allowed
+from reports.site.names import build_id
+from reports.sources.source import Gone, Source
+
+ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # what any mail server takes
+
+
+@dataclass
+class Report:
+    """What a pass did: builds bundled, outcomes for each output; ``errors`` with where they came up."""
+
+    bundled: int = 0
+    outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+    errors: list[tuple[str, LabError]] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[str]:
+        return [f"{where}: {one_line(error)}" for where, error in self.errors]
+
+    @property
+    def exit_code(self) -> int:
+        return max((error.exit_code for _, error in self.errors), default=0)
+
+
+@dataclass
+class Publisher:
+    """A lab's publisher, for as long as its place is held."""
+
+    place: Place
+    journal: Journal
+    publication: Publication
+    sources: Mapping[str, Source]
+    outputs: Mapping[str, Output]
+    now: Callable[[], float]
+    report: Report = field(default_factory=Report)
+
+    def run(self) -> Report:
+        """One pass."""
+        self._begin()
+        self._look()
+        self._make_bundles()
+        for name, output in self.outputs.items():
+            outage = self.journal.outage(name)
+            if outage and outage.due > self.now():
+                self._trouble(name, InfrastructureError(f"put off until {clock(outage.due)}: {outage.note}"))
+            else:
+                self._use(name, output)
+        return self.report
+
+    def _begin(self) -> None:
+        self.report = Report()
+        if self.journal.is_new:
+            self.journal.adopt(self._bundles())
+        self._bury()
+
+    def _bury(self) -> None:
+        """Nothing is left of what was retracted, also where that was cut short."""
+        for stone in self.place.tombstones():
+            entry = self.journal.named(stone.name)
+            if entry and entry.state == "bundled":
+                self.place.bundle(entry.bundle).unlink(missing_ok=True)
+                self.journal.advance(entry.source, "retracted")
+
+    def _trouble(self, where: str, error: LabError) -> None:
+        if isinstance(error, Aborted):
+            raise error
+        self.report.errors.append((where, error))
+
+    # Sources
+
+    def _bundles(self) -> Iterator[tuple[Build, str]]:
+        """What the store has bundles of: with no journal, that was published as they say."""
+        for path in sorted(self.place.bundles.glob(f"??/*{SUFFIX}"), reverse=True):
+            try:
+                found = bundle.read(path)
+            except BadBundle as error:
+                self._trouble("bundles", error)
+            else:
+                yield found.build, found.digest
+
+    def _look(self) -> None:
+        marks = self.journal.marks()
+        for name, source in self.sources.items():
+            try:
+                for found, mark in source.look(marks):
+                    self.journal.see(found, mark)
+            except LabError as error:
+                self._trouble(name, error)
+
+    def _make_bundles(self) -> None:
+        patterns = self.publication.policy.jobs
+        for job in self.journal.private_jobs():
+            if allowed(job, patterns):
+                self.journal.reopen(job)
+        lost = set[str]()
+        for entry in self.journal.unbundled(self.now()):
+            if self._is_retracted(build_id(entry.source)):
+                self.journal.advance(entry.source, "retracted")
+            elif not allowed(entry.job, patterns):
+                self.journal.advance(entry.source, "private", "not on the list publish.jobs of lab.yaml")
+            else:
+                name = next((name for name, source in self.sources.items() if source.has(entry.found)), "")
+                if name and name not in lost:
+                    self._make_bundle(name, entry, lost)
+        if not self.journal.unbundled(float("inf")):
+            shutil.rmtree(self.place.spool(), ignore_errors=True)
+
+    def _make_bundle(self, name: str, entry: Entry, lost: set[str]) -> None:
+        spool = self.place.spool(entry.source)
+        try:
+            build, contents = self.sources[name].fetch(entry.found, spool)
+        except Gone as error:
+            self.journal.advance(entry.source, "gone", str(error))
+        except LabError as error:
+            self._trouble(f"{name}: {entry.source}", error)
+            self.journal.put_off(entry, one_line(error), self.now())
+            if isinstance(error, InfrastructureError):
+                lost.add(name)  # what else there is to fetch from there waits for the next pass
+        else:
+            self.journal.advance(entry.source, "fetched")
+            self._convert(entry, build, contents)
+        if not self.journal.is_under_way(entry.source):
+            shutil.rmtree(spool, ignore_errors=True)
+
+    def _convert(self, entry: Entry, build: Build, contents: Files) -> None:
+        try:
+            path = self.publication.publish(build, contents, self.place.bundles)
+            told = bundle.read(path)
+        except LabError as error:
+            self._trouble("redact", error)
+            self.journal.put_off(entry, one_line(error), self.now())
+            return
+        if self._is_retracted(build_id(told.build.id)):
+            path.unlink()
+            self.journal.advance(entry.source, "retracted")
+            return
+        authors = dict.fromkeys(parseaddr(commit.author)[1] for commit in build.commits)
+        self.journal.bundled(entry.source, told.build, told.digest, list(filter(ADDRESS.fullmatch, authors)))
+        self.report.bundled += 1
+
+    # Outputs
+
+    def _use(self, name: str, output: Output) -> None:
+        counts = self.report.outcomes.setdefault(name, Counter())
+        try:
+            self._withdraw(name, output)
+            items = list(self._items(name))
+            for outcome in output.deliver(items) if items else ():
+                counts[outcome.how] += 1
+                if outcome.how == "later":
+                    self.journal.delay(outcome.name, name, outcome.note, self.now())
+                else:
+                    settled: Settled = outcome.how
+                    self.journal.settle(outcome.name, name, settled, outcome.note)
+                if outcome.how in {"parked", "later"} and outcome.is_trouble:
+                    self._trouble(name, InfrastructureError(f"{outcome.name}: {outcome.how}: {outcome.note}"))
+        except LabError as error:
+            self._trouble(name, error)
+            self.journal.fail(name, one_line(error), self.now())
+        else:
+            self.journal.recover(name)
+
+    def _items(self, output: str) -> Iterator[Item]:
+        for entry in self.journal.waiting(output, self.now()):
+            item = self.place.item(entry)
+            if item.path.exists():
+                yield item
+            else:
+                self.journal.settle(item.name, output, "parked", "its bundle is not in the store any more")
+
+    def _withdraw(self, name: str, output: Output) -> None:
+        gone = [one for one in self.place.tombstones() if not self.journal.is_withdrawn(one.name, name)]
+        if gone:
+            output.withdraw(gone)
+            self.journal.settle_all((one.name for one in gone), name, "withdrawn")
+
+    # Retraction
+
+    def _is_retracted(self, name: str) -> bool:
+        return self.place.tombstone(name).exists()
+
+    def retract(self, wanted: str) -> Report:
+        """Take a build back from everywhere, for ever: by its identity, its short name, or the URL of its page.
+
+        Raises ConfigurationError for a build that nobody knows.
+        """
+        self._begin()
+        entry = self.journal.named(wanted) or self.journal.named(wanted.rstrip("/").rpartition("/")[2])
+        if entry is None or entry.state == "retracted":
+            known = "is retracted already" if entry else "no such build was published"
+            raise ConfigurationError(f"{wanted}: {known}", hint="name its identity, its short name, or its page")
+        component, track, phase = entry.lane
+        name, now = entry.name or build_id(entry.source), rfc3339(environment.now())
+        stone = Tombstone(name=name, component=component, track=track, phase=phase, retracted=now)
+        stone.write(self.place.tombstone(name))
+        self._bury()
+        self.journal.advance(entry.source, "retracted")
+        for output_name, output in self.outputs.items():
+            try:
+                self._withdraw(output_name, output)
+            except LabError as error:
+                self._trouble(output_name, error)
+        return self.report

@@ -1,0 +1,65 @@
+"""The runs of this machine's store, as a source of builds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.description import Lab
+from lab.errors import ConfigurationError
+from lab.store import Run, Store
+from reports.journal import Found
+from reports.model import Build, started_ms
+from reports.sources import local
+from reports.sources.source import Gone, Marks
+
+JOB_SLASHES = "TRACK/COMPONENT/PHASE".count("/")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of a lab.  One that was broken off may be resumed, so it is told of once there is a later one."""
+
+    lab: Lab
+    knows: Callable[[str], bool]
+    """Whether a build is known, by its identity."""
+
+    def look(self, marks: Marks) -> Iterator[tuple[list[Found], Found | None]]:  # noqa: ARG002 - all are at hand
+        lanes: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in Store.of(self.lab).runs():
+            lanes[_job(run)].append(run)
+        for runs in lanes.values():
+            new = [run for run in runs if not self.knows(_found(run).source) and _is_over(run, runs[-1])]
+            yield [_found(run) for run in new], None
+
+    def has(self, found: Found) -> bool:
+        return found.job.count("/") == JOB_SLASHES and found.job.partition("/")[0] in self.lab.tracks
+
+    def fetch(self, found: Found, spool: Path) -> tuple[Build, Mapping[str, Path]]:  # noqa: ARG002 - all is here
+        try:
+            return local.build(Run(self._path(found).parent), self.lab)
+        except ConfigurationError:
+            if not self._path(found).exists():
+                raise Gone("the run was removed") from None
+            raise
+
+    def _path(self, found: Found) -> Path:
+        track, _, component = found.job.rpartition("/")[0].partition("/")
+        return Store.of(self.lab).root / "runs" / track / component / str(found.number) / "run.json"
+
+
+def _is_over(run: Run, last: Run) -> bool:
+    verdict = run.verdict
+    return verdict != "running" and bool(run.records()) and (verdict != "aborted" or run != last)
+
+
+def _job(run: Run) -> str:
+    info = run.info
+    return f"{info.track}/{info.component}/{info.phase}"
+
+
+def _found(run: Run) -> Found:
+    info = run.info
+    return Found(info.origin, _job(run), info.number, started_ms(info.started))

@@ -1,0 +1,33 @@
+"""What a source of builds is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from reports.journal import Found
+from reports.model import Build
+
+Marks = Mapping[str, tuple[int, int]]
+"""By job, the number and the start (milliseconds) of the build up to which all are known."""
+
+
+class Gone(Exception):
+    """The source has lost a build."""
+
+
+class Source(Protocol):
+    """Where builds come from."""
+
+    def look(self, marks: Marks) -> Iterator[tuple[list[Found], Found | None]]:
+        """Finished builds that may be new, job by job, oldest first; and up to which all of that job are known."""
+
+    def has(self, found: Found) -> bool:
+        """Whether a build is one of this source's."""
+
+    def fetch(self, found: Found, spool: Path) -> tuple[Build, Mapping[str, Path]]:
+        """All there is of a build, with its files; what is in ``spool`` already is not fetched again.
+
+        Raises Gone where it is lost, InfrastructureError when nothing can be had from here now.
+        """

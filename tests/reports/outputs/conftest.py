@@ -1,0 +1,98 @@
+"""A context for an output, and bundles to deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.description import Lab
+from reports import bundle
+from reports.model import Build, Case, Commit, Log, started_ms
+from reports.outputs.delivery import Clock, Context, Item, Output
+from reports.site.names import build_id
+from reports.transitions import Point
+from tests.reports.publications import a_build
+from tests.reports.publishing import Time, a_lab
+
+FAILING = Case(
+    suite="s", classname="c", name="boot", outcome="failed", message="it <b>fell</b>", evidence="line 1\nline 2"
+)
+
+
+@dataclass
+class Bench:
+    """A lab, and what was published of it."""
+
+    home: Path
+    lab: Lab
+    time: Time = field(default_factory=Time)
+    builds: dict[str, Build] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
+    addresses: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def context(self) -> Context:
+        return Context(
+            lab=self.lab,
+            base=self.home,
+            home=self.home / "outputs",
+            site=self.home / "site",
+            published=lambda: list(self.items.values()),
+            history=self.history,
+            find=self.items.get,
+            authors=lambda name: self.addresses.get(name, []),
+            clock=Clock(self.time.now, self.time.sleep),
+        )
+
+    def history(self, component: str, track: str, phase: str) -> list[Point]:
+        lane = (component, track, phase)
+        found = [(name, self.builds[name]) for name, item in self.items.items() if item.lane == lane]
+        return sorted(
+            (Point(name, started_ms(one.started) / 1000, one.verdict) for name, one in found),
+            key=lambda one: one.started,
+        )
+
+    def publish(self, number: int, verdict: str = "passed", day: int = 0, **fields: Any) -> Item:
+        """A build of a day each."""
+        bad = verdict in {"failed", "unstable"}
+        made = {
+            "number": number,
+            "verdict": verdict,
+            "started": f"2026-01-{day or number:02}T00:00:00.000Z",
+            "finished": f"2026-01-{day or number:02}T00:01:00.000Z",
+            "step": "sbuild" if bad else "",
+            "commit": f"{number:040x}",
+            "commits": (Commit(id=f"{number:040x}", subject=f"Change {number}"),),
+            "cases": (FAILING,) if bad else (),
+            "logs": (Log(name="sbuild.log", path="logs/sbuild.log", size=4, lines=1),),
+        }
+        build = a_build(**(made | fields))
+        path = bundle.write(build, {log.path: b"log\n" for log in build.logs}, self.home / "bundles")
+        name = build_id(build.id)
+        self.builds[name] = build
+        self.items[name] = Item(name, path, (build.component, build.track, build.phase))
+        return self.items[name]
+
+    def deliver(self, output: Output, items: Iterable[Item] | None = None) -> list[tuple[int, str, str]]:
+        """The number, outcome and note of each."""
+        wanted = list(self.items.values() if items is None else items)
+        return [(self.builds[one.name].number, one.how, one.note) for one in output.deliver(wanted)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Callable[..., Bench]:
+    """``bench(notifications={...}, ...)``: of a lab that says so."""
+
+    def make(**said: Any) -> Bench:
+        return Bench(tmp_path, a_lab(tmp_path, **said))
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.jenkins.PAUSES_SECONDS", (0.0, 0.0))

@@ -1,0 +1,115 @@
+"""HTTP servers on loopback for what is told to others: a Gerrit, and whatever gets a webhook."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+Answer = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Service:
+    """Answers with what ``answer`` gives, None to tear the connection after it; keeps all requests."""
+
+    answer: Callable[[Request], Answer | None]
+    requests: list[Request] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+                service.requests.append(request)
+                answer = service.answer(request)
+                if answer is None:
+                    self.close_connection = True
+                    return
+                data = answer[1].encode()
+                self.send_response(answer[0])
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_POST = do_GET  # noqa: N815 - as http.server calls it
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+
+@dataclass
+class Change:
+    """A change under review: its commit, what was said, and how it was voted."""
+
+    number: int
+    commit: str
+    messages: list[str] = field(default_factory=list)
+    votes: list[dict[str, int]] = field(default_factory=list)
+
+
+@dataclass
+class Gerrit:
+    """As much of a Gerrit as a reviewer sees; see its REST API documentation."""
+
+    changes: list[Change] = field(default_factory=list)
+    trouble: Answer | None = None
+    lose: int = 0
+
+    def __call__(self, request: Request) -> Answer | None:
+        if self.trouble:
+            return self.trouble
+        if request.headers.get("authorization") != f"Basic {base64.b64encode(b'bot:s3cret').decode()}":
+            return 401, "Unauthorized"
+        url = urlsplit(request.path)
+        if request.method == "GET" and url.path == "/a/changes/":
+            commit = parse_qs(url.query)["q"][0].removeprefix("commit:")
+            return 200, self.shown([self.told(one) for one in self.changes if one.commit == commit])
+        return self.review(url.path.split("/"), json.loads(request.body))
+
+    def review(self, parts: list[str], said: dict[str, Any]) -> Answer | None:
+        (change,) = [one for one in self.changes if str(one.number) == parts[3]]
+        assert parts[4:] == ["revisions", change.commit, "review"]
+        if "Verified" not in said["labels"] and said["labels"]:
+            return 400, f'label "{next(iter(said["labels"]))}" is not a configured label\n'
+        change.messages.append(f"Patch Set 1:\n\n{said['message']}")
+        change.votes.append(said["labels"])
+        if self.lose:
+            self.lose -= 1
+            return None
+        return 200, self.shown({"labels": said["labels"]})
+
+    def told(self, change: Change) -> dict[str, Any]:
+        return {"_number": change.number, "messages": [{"message": text} for text in change.messages]}
+
+    def shown(self, data: Any) -> str:
+        return f")]}}'\n{json.dumps(data)}"

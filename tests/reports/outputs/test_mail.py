@@ -1,0 +1,245 @@
+"""Mail, against a real server on loopback."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import ConfigurationError, InfrastructureError, LabError
+from reports.outputs import mail
+from reports.outputs.delivery import Output, Tombstone
+from tests.reports.outputs.conftest import FAILING, Bench
+from tests.reports.smtp import MailServer
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with MailServer() as one:
+        yield one
+
+
+@pytest.fixture
+def post(bench: Callable[..., Bench], server: MailServer) -> Callable[..., tuple[Bench, Output]]:
+    """``post(most_per_hour=3)``: a lab whose mail goes to the server."""
+
+    def make(**said: Any) -> tuple[Bench, Output]:
+        made = bench(notifications={"mail": {"server": server.url, **said}})
+        return made, opened(made)
+
+    return make
+
+
+def opened(made: Bench) -> Output:
+    output = mail.open_output(made.context)
+    assert output is not None
+    return output
+
+
+def test_who_wants_no_mail(bench: Callable[..., Bench]) -> None:
+    assert mail.open_output(bench().context) is None
+
+
+def test_what_broke(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    made, output = post(to=["qa@lab.example"], upstream_authors=True)
+    made.publish(1)
+    made.publish(2, "error")
+    bad = made.publish(3, "failed", message="one test <failed>")
+    made.addresses = {item.name: [f"ada{number}@up.example"] for number, item in enumerate(made.items.values(), 1)}
+    assert made.deliver(output) == [(2, "nothing", "nothing changed"), (1, "delivered", ""), (3, "delivered", "")]
+    first, broken = (one.message for one in server.taken)
+    assert str(first["Subject"]) == "[testlab] greet on trunk: first result: passed"
+    assert str(broken["Subject"]) == "[testlab] greet on trunk: broken: failed at sbuild"
+    assert (str(broken["To"]), str(broken["Cc"])) == ("qa@lab.example", "ada2@up.example, ada3@up.example")
+    assert server.taken[1].to == ("qa@lab.example", "ada2@up.example", "ada3@up.example")
+    assert str(broken["From"]) == "Test Lab <lab@lab.example>"
+    assert first["References"] == broken["References"] == "<greet.trunk.lane@lab.example>"
+    assert first["Message-ID"] != broken["Message-ID"]
+    assert str(broken["Auto-Submitted"]) == "auto-generated"
+    text, page = (part.get_content() for part in broken.iter_parts())
+    for said in ("one test <failed>", "s/c/boot: it <b>fell</b>", "    line 2", "Change 2", "Change 3",
+                 f"https://qa.lab.example/b/{bad.name[:2]}/{bad.name}/"):  # fmt: skip
+        assert said in text
+    assert "Change 1" not in text
+    assert "it &lt;b&gt;fell&lt;/b&gt;" in page
+    assert "<b>fell" not in page
+    assert f'<a href="https://qa.lab.example/b/{bad.name[:2]}/{bad.name}/">' in page
+
+
+def test_any_text_goes_through_any_server(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    made, output = post()
+    said = "grün ✘ " + "x" * 2000
+    made.publish(
+        1,
+        "failed",
+        message="kaputt: ünï\r\nBcc: evil@example.org",
+        cases=(FAILING.model_copy(update={"evidence": said}),),
+    )
+    assert made.deliver(output) == [(1, "delivered", "")]
+    (taken,) = server.taken
+    assert taken.data.isascii()
+    assert max(map(len, taken.data.split(b"\r\n"))) < 998
+    assert taken.message["Bcc"] is None
+    text, page = (part.get_content() for part in taken.message.iter_parts())
+    assert said in text
+    assert said in page
+    assert "kaputt: ünï" in text
+
+
+def test_nothing_is_told_twice(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    made, output = post()
+    made.publish(1)
+    made.publish(2, "failed")
+    assert [how for _, how, _ in made.deliver(output)] == ["delivered"] * 2
+    assert [how for _, how, _ in made.deliver(output)] == ["delivered"] * 2
+    assert len(server.taken) == 2
+    assert server.taken[0].to == ("lab@lab.example",)
+
+
+def test_an_answer_that_was_lost(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    made, output = post()
+    made.publish(1)
+    server.lose = 1
+    with pytest.raises(InfrastructureError, match="Connection unexpectedly closed"):
+        made.deliver(output)
+    made.time.sleep(3600)
+    assert made.deliver(opened(made)) == [(1, "delivered", "")]
+    once, again = server.taken
+    assert once.data == again.data  # the same mail, and the same Message-ID
+
+
+def test_many_at_once_are_one(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    made, output = post(most_per_hour=3)
+    for number in range(1, 11):
+        made.publish(number, "passed" if number % 2 else "failed")
+    assert [how for _, how, _ in made.deliver(output)] == ["delivered"] * 10
+    assert server.subjects[2] == "[testlab] 8 changes"
+    assert len(server.taken) == 3
+    (text, _) = (part.get_content() for part in server.taken[2].message.iter_parts())
+    assert text.count("greet on trunk:") == 8
+    made.publish(11)
+    late = made.publish(12, "failed")
+    assert made.deliver(output, [late]) == [(12, "later", "as many mails as may be went out in this hour")]
+    made.time.sleep(3601)
+    assert made.deliver(output, [late]) == [(12, "delivered", "")]
+    wrote = len(server.taken)
+    assert {how for _, how, _ in made.deliver(output)} == {"delivered"}
+    assert len(server.taken) == wrote + 1  # build 11 fixed something
+
+
+@pytest.mark.parametrize(
+    "command, answer, how",
+    [
+        ("RCPT TO:<gone@", "550 no such user", "parked"),
+        ("RCPT TO:<gone@", "450 greylisted", "later"),
+        ("(data)", "554 looks like spam", "parked"),
+        ("(data)", "451 try later", "later"),
+    ],
+)
+def test_a_mail_that_is_refused(
+    post: Callable[..., tuple[Bench, Output]], server: MailServer, command: str, answer: str, how: str
+) -> None:
+    made, output = post(to=["gone@lab.example"])
+    made.publish(1)
+    server.refuse = lambda said: answer if said.startswith(command) else None
+    ((_, outcome, told),) = made.deliver(output)
+    assert outcome == how
+    assert told.endswith(f": {'refused: ' if 'RCPT' in command else ''}{answer}")
+    assert "\n" not in told
+    server.refuse = lambda _: None
+    assert made.deliver(output) == [(1, "delivered", "")]
+
+
+def test_one_of_two_mailboxes_is_refused(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    made, output = post(to=["gone@lab.example", "qa@lab.example"])
+    made.publish(1)
+    server.refuse = lambda said: "550 no such user" if "gone" in said and said.startswith("RCPT") else None
+    assert made.deliver(output) == [(1, "delivered", "gone@lab.example: refused: 550 no such user")]
+    assert server.taken[0].to == ("qa@lab.example",)
+
+
+@pytest.mark.parametrize(
+    "command, answer, said",
+    [
+        ("MAIL", "550 not from you", "does not take mail from lab@lab.example: 550 not from you"),
+        ("EHLO", "", "cannot be used: Connection unexpectedly closed"),
+        ("MAIL", "421 closing down", "does not take mail from lab@lab.example: 421 closing down"),
+    ],
+)
+def test_a_server_that_cannot_be_used(
+    post: Callable[..., tuple[Bench, Output]], server: MailServer, command: str, answer: str, said: str
+) -> None:
+    made, output = post()
+    made.publish(1)
+    server.refuse = lambda told: answer if told.startswith(command) else None
+    with pytest.raises(LabError, match=said) as raised:
+        made.deliver(output)
+    assert "\n" not in str(raised.value)
+
+
+def test_nobody_is_there(bench: Callable[..., Bench]) -> None:
+    made = bench(notifications={"mail": {"server": "smtp://127.0.0.1:1"}})
+    made.publish(1)
+    with pytest.raises(InfrastructureError, match=r"smtp://127\.0\.0\.1:1: cannot be used: .*refused"):
+        made.deliver(opened(made))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", path, "-out", f"{path}.crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+def test_tls_and_a_login(
+    bench: Callable[..., Bench], certificate: Path, monkeypatch: pytest.MonkeyPatch, *, from_the_start: bool
+) -> None:
+    monkeypatch.setenv("QALAB_SMTP_USER", "bot")
+    monkeypatch.setenv("QALAB_SMTP_PASSWORD", "s3cret")
+    with MailServer(certificate, {"bot": "s3cret"}, is_tls_from_the_start=from_the_start) as server:
+        made = bench(notifications={"mail": {"server": server.url}})
+        made.publish(1)
+        with pytest.raises(InfrastructureError, match=r"TLS: CERTIFICATE_VERIFY_FAILED"):
+            made.deliver(opened(made))
+        monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+        assert made.deliver(opened(made)) == [(1, "delivered", "")]
+        assert (server.taken[0].is_encrypted, server.taken[0].user) == (True, "bot")
+        monkeypatch.setenv("QALAB_SMTP_PASSWORD", "wrong")
+        made.publish(2, "failed")
+        with pytest.raises(ConfigurationError, match="refuses bot") as raised:
+            made.deliver(opened(made))
+        assert "wrong" not in str(raised.value)
+
+
+def test_no_password_in_the_clear(
+    post: Callable[..., tuple[Bench, Output]], server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QALAB_SMTP_USER", "bot")
+    monkeypatch.setenv("QALAB_SMTP_PASSWORD", "s3cret")
+    made, output = post()
+    made.publish(1)
+    with pytest.raises(ConfigurationError, match="offers no TLS, and a password is not sent without"):
+        made.deliver(output)
+    assert not [command for command in server.commands if command.startswith("AUTH")]
+
+
+def test_what_is_retracted_is_not_sent_any_more(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    made, output = post()
+    item = made.publish(1)
+    server.refuse = lambda said: "" if said == "DATA" else None
+    with pytest.raises(InfrastructureError):
+        made.deliver(output)
+    output.withdraw([Tombstone(name=item.name, track="", component="", phase="", retracted="")])
+    server.refuse = lambda _: None
+    made.publish(2)
+    made.deliver(output, [list(made.items.values())[1]])
+    assert server.taken == []

@@ -1,0 +1,210 @@
+"""The public Jenkins: twins in their order, each once, whatever is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.errors import ConfigurationError, InfrastructureError, LabError
+from reports.outputs import mirror
+from reports.outputs.delivery import Output, Tombstone
+from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
+from tests.jenkins.state import Build
+from tests.jenkins.users import User
+from tests.reports.outputs.conftest import Bench
+from tests.reports.publishing import make_receivers, quick
+
+JOB = "lab/trunk-greet-build"
+
+
+@pytest.fixture
+def public() -> Iterator[Double]:
+    with Double(run=quick) as one:
+        yield one
+
+
+@pytest.fixture
+def made(bench: Callable[..., Bench], public: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return at(bench, public, tmp_path, monkeypatch)
+
+
+def at(bench: Callable[..., Bench], public: Double, home: Path, monkeypatch: pytest.MonkeyPatch, **said: str) -> Bench:
+    monkeypatch.setenv("QALAB_PUBLIC_JENKINS_USER", "admin")
+    monkeypatch.setenv("QALAB_PUBLIC_JENKINS_TOKEN", "secret")
+    jenkins = {"url": public.url, "folder": "lab", **said}
+    made = bench(public={"site_url": "https://qa.lab.example/", "jenkins": jenkins})
+    make_receivers(public, made.lab, home)
+    return made
+
+
+def opened(made: Bench) -> Output:
+    output = mirror.open_output(made.context)
+    assert output is not None
+    return output
+
+
+def twins(public: Double) -> list[Build]:
+    return [build for _, build in sorted(public._state.item(JOB).builds.items())]
+
+
+def titles(public: Double) -> list[str]:
+    return [str(build.display_name).partition(" ")[0] for build in twins(public)]
+
+
+def test_who_has_no_public_jenkins(bench: Callable[..., Bench]) -> None:
+    assert mirror.open_output(bench().context) is None
+
+
+def test_twins_in_their_order(made: Bench, public: Double) -> None:
+    for number in (1, 2, 3):
+        made.publish(number)
+    assert made.deliver(opened(made)) == [(1, "delivered", ""), (2, "delivered", ""), (3, "delivered", "")]
+    assert titles(public) == ["#1", "#2", "#3"]
+    wrote = len(public.writes())
+    assert [how for _, how, _ in made.deliver(opened(made))] == ["delivered"] * 3
+    assert len(public.writes()) == wrote
+    assert len(public.requests) <= 4 * 3 + 5
+
+
+FAULTS = [(kind, path, at) for kind in (500, 503, "reset", "lost", "crumb")
+          for path in ("api/json", "crumbIssuer", "buildWithParameters", "configSubmit") for at in (1, 2)]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind, path, place", FAULTS)
+def test_whatever_fails_once(made: Bench, public: Double, kind: int | str, path: str, place: int) -> None:
+    for number in (1, 2, 3):
+        made.publish(number)
+    public.fault(kind, at=place, path=path)
+    for _ in range(3):
+        try:
+            told = made.deliver(opened(made))
+        except LabError:
+            continue
+        assert [how for _, how, _ in told] == ["delivered"] * 3
+        break
+    assert titles(public) == ["#1", "#2", "#3"]
+
+
+def test_a_server_that_does_not_answer(made: Bench, public: Double) -> None:
+    made.publish(1)
+    public.fault(503, times=FOREVER)
+    with pytest.raises(InfrastructureError, match="answers 503"):
+        made.deliver(opened(made))
+    public.heal()
+    public.fault(500, times=FOREVER, path="buildWithParameters")
+    with pytest.raises(InfrastructureError, match=r"answers 500 .* to POST job/lab/job/trunk-greet-build/build"):
+        made.deliver(opened(made))
+    assert twins(public) == []
+
+
+def test_what_waits_in_the_queue_is_not_sent_again(made: Bench, public: Double) -> None:
+    public.run = None
+    for number in (1, 2):
+        made.publish(number)
+    assert made.deliver(opened(made)) == []
+    assert made.deliver(opened(made)) == []
+    (queued,) = public._state.queue
+    public.start(queued, result=None)
+    assert made.deliver(opened(made)) == []
+    (running,) = twins(public)
+    public.run = quick
+    quick(running)
+    assert [how for _, how, _ in made.deliver(opened(made))] == ["delivered"] * 2
+    assert titles(public) == ["#1", "#2"]
+
+
+def test_what_is_older_than_what_is_there(made: Bench, public: Double) -> None:
+    old, new = made.publish(1), made.publish(2)
+    made.deliver(opened(made), [new])
+    assert made.deliver(opened(made), [old]) == [(1, "nothing", "newer builds of its job are there already")]
+    assert titles(public) == ["#2"]
+
+
+def test_a_long_history_is_looked_for(made: Bench, public: Double) -> None:
+    items = [made.publish(number, day=1 + number % 28, started=f"2025-01-01T{number // 60:02}:{number % 60:02}:00Z")
+             for number in range(230)]  # fmt: skip
+    for item in items[:-1]:
+        public.add_build(
+            JOB, parameters={"SOURCE_ID": item.name}, display_name="#0", artifacts={"received/build.json": b""}
+        )
+    assert made.deliver(opened(made), items[-2:])[-1] == (229, "delivered", "")
+    before = len(public.requests)
+    assert {how for _, how, _ in made.deliver(opened(made))} == {"delivered"}
+    looked = [one for one in public.requests[before:] if "allBuilds" in one.path]
+    assert len(looked) == 3
+    assert len(twins(public)) == 230
+
+
+def test_a_receiver_that_is_not_there(made: Bench, public: Double) -> None:
+    made.publish(1)
+    made.publish(2, component="other")
+    ((_, how, note), kept) = sorted(made.deliver(opened(made)), reverse=True)
+    assert (how, note) == ("later", f"no job lab/trunk-other-build at {public.url}: qalab apply jobs/public makes it")
+    assert kept == (1, "delivered", "")
+
+
+def test_a_bundle_that_the_receiver_refuses(made: Bench, public: Double) -> None:
+    def refuse(build: Build) -> None:
+        build.result, build.log = "FAILURE", "Started\nrefused: bundle.tar.gz is odd\nFinished: FAILURE\n"
+
+    public.run = refuse
+    made.publish(1, "failed")
+    assert made.deliver(opened(made)) == [(1, "parked", f"{JOB} 1: refused: bundle.tar.gz is odd")]
+    public.run = quick
+    made.publish(2)
+    assert [told[:2] for told in made.deliver(opened(made))] == [(1, "parked"), (2, "delivered")]
+
+
+def test_an_account_that_may_only_build(
+    bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rights = frozenset({"Read", "Build"})
+    with Double(run=quick, users=[User("admin", rights=rights)]) as public:
+        made = at(bench, public, tmp_path, monkeypatch)
+        made.publish(1)
+        ((_, how, note),) = made.deliver(opened(made))
+        assert (how, note) == ("delivered", f"{JOB} 1: has no name and description: the account may not Run/Update")
+
+
+def test_wrong_credentials(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.publish(1)
+    monkeypatch.setenv("QALAB_PUBLIC_JENKINS_TOKEN", "wr0ng")
+    with pytest.raises(ConfigurationError, match="refuses the credentials of admin") as raised:
+        made.deliver(opened(made))
+    assert "wr0ng" not in str(raised.value)
+
+
+def test_what_is_taken_back(made: Bench, public: Double) -> None:
+    item, _ = made.publish(1), made.publish(2)
+    made.deliver(opened(made))
+    stone = Tombstone(name=item.name, track="trunk", component="greet", phase="build", retracted="")
+    for _ in range(2):
+        opened(made).withdraw([stone])
+        assert titles(public) == ["#2"]
+    nowhere = stone.model_copy(update={"component": "nobody"})
+    opened(made).withdraw([nowhere])
+
+
+def test_external_jobs(
+    bench: Callable[..., Bench], public: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = at(bench, public, tmp_path, monkeypatch, receiver="external")
+    made.publish(1)
+    made.publish(2, "failed", message="odd </run> & <b>")
+    public.fault("lost", path="postBuildResult")
+    assert made.deliver(opened(made)) == [(1, "delivered", ""), (2, "delivered", "")]
+    good, bad = twins(public)
+    assert (good.result, bad.result, good.duration, good.display_name) == (
+        "SUCCESS",
+        "FAILURE",
+        60_000,
+        "#1 10.0.1.2-1",
+    )
+    assert "==> sbuild.log\nlog\n" in good.log
+    assert "https://qa.lab.example/b/" in str(good.description)
+    wrote = len(public.writes())
+    assert [how for _, how, _ in made.deliver(opened(made))] == ["delivered"] * 2
+    assert len(public.writes()) == wrote

@@ -1,0 +1,190 @@
+"""The script of the receiver jobs: what it takes, and all that it refuses, run as an agent runs it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.outputs.delivery import Item
+from tests.reports.outputs.conftest import Bench
+from tests.reports.publishing import HOUSE
+
+SCRIPT = HOUSE / "jobs/public/receive.py"
+Members = list[tuple[str | tarfile.TarInfo, bytes]]
+
+
+@dataclass
+class Workspace:
+    """Where the script runs."""
+
+    path: Path
+    job: str = "lab/trunk-greet-build"
+
+    def send(self, bundle: bytes | None, source: str, digest: str | None = None) -> tuple[int, str]:
+        """The exit code and the log."""
+        if bundle is not None:
+            (self.path / "bundle.tar.gz").write_bytes(bundle)
+        variables = {"SOURCE_ID": source, "SHA256": digest or hashlib.sha256(bundle or b"").hexdigest()}
+        done = subprocess.run(
+            [sys.executable, "-S", "-E", SCRIPT], cwd=self.path, check=False, capture_output=True, text=True,
+            env={"JOB_NAME": self.job, **variables},
+        )  # fmt: skip
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    @property
+    def left(self) -> list[str]:
+        return sorted(str(path.relative_to(self.path)) for path in self.path.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    (tmp_path / "workspace").mkdir()
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def good(bench: Callable[..., Bench]) -> Item:
+    return bench().publish(3, "unstable")
+
+
+def packed(members: Members) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for named, content in members:
+            member = tarfile.TarInfo(named) if isinstance(named, str) else named
+            if member.type == tarfile.REGTYPE:
+                member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return gzip.compress(buffer.getvalue())
+
+
+def unpacked(item: Item) -> Members:
+    with tarfile.open(item.path) as tar:
+        return [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
+
+
+def link(name: str, kind: bytes) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, "/etc/passwd"
+    return member
+
+
+@pytest.mark.parametrize(
+    "verdict, code", [("passed", 0), ("skipped", 0), ("failed", 1), ("error", 3), ("aborted", 3), ("unstable", 4)]
+)
+def test_it_ends_as_the_build_ended(bench: Callable[..., Bench], workspace: Workspace, verdict: str, code: int) -> None:
+    item = bench().publish(3, verdict)
+    found, log = workspace.send(item.path.read_bytes(), item.name)
+    assert (found, log) == (code, f"==> logs/sbuild.log\nlog\n\nverdict: {verdict}\n")
+    assert workspace.left == ["received/build.json", "received/logs/sbuild.log"]
+
+
+def change(item: Item, **changed: Any) -> Members:
+    """The members with something else in build.json."""
+    made = dict(unpacked(item))
+    made["build.json"] = json.dumps(json.loads(made["build.json"]) | changed).encode()
+    return list(made.items())
+
+
+BAD: dict[str, tuple[Callable[[Item], Members], str]] = {
+    "a way out": (lambda item: [*unpacked(item), ("../evil", b"x")], "'../evil' in bundle.tar.gz is not a name that may be there"),
+    "a way out, further in": (lambda item: [*unpacked(item), ("logs/../../evil", b"x")], "is not a name that may be there"),
+    "an absolute name": (lambda item: [*unpacked(item), ("/tmp/evil", b"x")], "is not a name that may be there"),
+    "another name": (lambda item: [*unpacked(item), ("Jenkinsfile", b"x")], "is not a name that may be there"),
+    "a long name": (lambda item: [*unpacked(item), (f"files/{'x' * 300}", b"x")], "is too long a name"),
+    "a symbolic link": (lambda item: [*unpacked(item), (link("files/x", tarfile.SYMTYPE), b"")], "is not a plain file"),
+    "a hard link": (lambda item: [*unpacked(item), (link("files/x", tarfile.LNKTYPE), b"")], "is not a plain file"),
+    "a device": (lambda item: [*unpacked(item), (link("files/x", tarfile.CHRTYPE), b"")], "is not a plain file"),
+    "a directory": (lambda item: [*unpacked(item), (link("files/x", tarfile.DIRTYPE), b"")], "is not a plain file"),
+    "the same twice": (lambda item: [*unpacked(item), ("logs/sbuild.log", b"x")], "is in bundle.tar.gz twice"),
+    "too many": (lambda _: [(f"files/{number}", b"") for number in range(1001)], "has more than 1000 files in it"),
+    "a bomb": (lambda _: [("files/zeros", bytes(11_000_000))], "unpacks to more than 10000000 bytes"),
+    "no build": (lambda _: [("files/x", b"x")], "build.json cannot be read: FileNotFoundError"),
+    "no JSON": (lambda _: [("build.json", b"{")], "build.json cannot be read: JSONDecodeError"),
+    "deep JSON": (lambda _: [("build.json", b"[" * 100_000)], "build.json cannot be read: RecursionError"),
+    "no object": (lambda _: [("build.json", b"[]")], "build.json cannot be read: TypeError"),
+    "another schema": (lambda item: change(item, schema=2), "build.json is not of schema 1"),
+    "another build": (lambda item: change(item, number=4), "build.json is not of the build that SOURCE_ID names"),
+    "no verdict": (lambda item: change(item, verdict="$(id)"), "build.json has no known verdict: '$(id)'"),
+    "another job's": (lambda item: change(item, component="other"), "this is not the job for it, which is 'trunk-other-build'"),
+    "a log elsewhere": (lambda item: change(item, logs=[{"path": "../../../etc/passwd"}]), "names a log that is not there"),
+    "a document type": (lambda item: [*unpacked(item), ("junit.xml", b"<!doctype x []><testsuite/>")], "declares a document type"),
+    "no XML": (lambda item: [*unpacked(item), ("junit.xml", b"<testsuite>")], "junit.xml is not well-formed"),
+    "other XML": (lambda item: [*unpacked(item), ("junit.xml", b"<html/>")], "junit.xml has no test suites in it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_it_refuses(workspace: Workspace, good: Item, what: str) -> None:
+    make, said = BAD[what]
+    code, log = workspace.send(packed(make(good)), good.name)
+    assert code == 2
+    assert log.startswith("refused: ")
+    assert said in log
+    assert log.count("\n") == 1
+    assert workspace.left == []
+    assert not (workspace.path.parent / "evil").exists()
+
+
+def test_the_wrong_hash(workspace: Workspace, good: Item) -> None:
+    code, log = workspace.send(good.path.read_bytes(), good.name, "0" * 64)
+    assert (code, log) == (2, f"refused: bundle.tar.gz has the SHA-256 {good.path.name[:64]}, not {'0' * 64}\n")
+
+
+@pytest.mark.parametrize("data", [b"", b"\x1f\x8b", b"PK\x03\x04", gzip.compress(b"no tar" * 1000)], ids=range(4))
+def test_what_is_no_archive(workspace: Workspace, good: Item, data: bytes) -> None:
+    code, log = workspace.send(data, good.name)
+    assert code == 2
+    assert log.startswith("refused: ")
+    assert workspace.left == []
+
+
+def test_one_that_is_cut_short(workspace: Workspace, good: Item) -> None:
+    data = good.path.read_bytes()
+    code, log = workspace.send(data[:-20], good.name)
+    assert (code, log[:45]) == (2, "refused: bundle.tar.gz cannot be unpacked: EO")
+
+
+@pytest.mark.parametrize(
+    "source", ["$(id)", "`id`", "0123456789abcdef0123\nid", "'; id; '", "", "0123456789ABCDEF0123", "../" * 7]
+)
+def test_a_source_that_is_none(workspace: Workspace, good: Item, source: str) -> None:
+    code, log = workspace.send(good.path.read_bytes(), source)
+    assert (code, log) == (2, f"refused: SOURCE_ID is not what it should be: {source!a}\n")
+
+
+def test_no_file_at_all(workspace: Workspace, good: Item) -> None:
+    assert workspace.send(None, good.name) == (2, "refused: no file bundle.tar.gz was sent\n")
+
+
+def test_nothing_of_an_earlier_build_is_left(workspace: Workspace, good: Item) -> None:
+    workspace.send(good.path.read_bytes(), good.name)
+    assert "bundle.tar.gz" not in workspace.left
+    assert workspace.send(None, good.name)[0] == 2
+    assert workspace.left == []
+
+
+def test_a_file_that_is_a_link(workspace: Workspace, good: Item) -> None:
+    (workspace.path / "bundle.tar.gz").symlink_to(good.path)
+    assert workspace.send(None, good.name, good.path.name[:64])[1] == "refused: no file bundle.tar.gz was sent\n"
+    assert good.path.exists()
+
+
+def test_controls_in_a_log_are_not_shown(workspace: Workspace, good: Item) -> None:
+    note = b"a\x1b[8mha:////4AAAA=\x1b[0mb\x07\xff\xc2\x9bc\td\n"
+    members = [(name, note if name == "logs/sbuild.log" else content) for name, content in unpacked(good)]
+    code, log = workspace.send(packed(members), good.name)
+    assert code == 4
+    assert log == "==> logs/sbuild.log\na[8mha:////4AAAA=[0mb�c\td\n\nverdict: unstable\n"

@@ -1,0 +1,448 @@
+"""Publishing: each build once everywhere, whatever happens on the way."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from lab.errors import ConfigurationError, InfrastructureError
+from lab.loading import load
+from reports import verbs_publish
+from reports.model import Build
+from reports.outputs.delivery import Tombstone
+from reports.redact.publication import Publication
+from reports.redact.scan import Held
+from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
+from tests.reports.publishing import SECRET, Press, a_jenkins_build, a_lab, a_local_run, make_receivers, receive
+from tests.reports.smtp import MailServer
+
+TWINS = {"passed": "SUCCESS", "failed": "FAILURE", "unstable": "UNSTABLE", "error": "FAILURE", "aborted": "FAILURE"}
+VERDICTS = ("passed", "failed", "unstable", "passed", "error", "aborted", "failed", "passed")
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.jenkins.PAUSES_SECONDS", (0.0, 0.0))
+
+
+@pytest.fixture
+def press(tmp_path: Path) -> Press:
+    """Of a lab that publishes what runs on this machine to its site."""
+    return Press(a_lab(tmp_path), tmp_path)
+
+
+class Everything:
+    """A lab with a private Jenkins, a public one, and a mail server."""
+
+    def __init__(
+        self, home: Path, private: Double, public: Double, mail: MailServer, components: Sequence[str] = ("greet",)
+    ) -> None:
+        self.private, self.public, self.mail = private, public, mail
+        self.lab = a_lab(
+            home,
+            tuple(components),
+            jenkins={"url": private.url},
+            public={"site_url": "https://qa.lab.example/", "jenkins": {"url": public.url}},
+            notifications={"mail": {"to": ["qa@lab.example"], "server": mail.url, "most_per_hour": 1000}},
+        )
+        make_receivers(public, self.lab, home)
+        self.press = Press(self.lab, home, private)
+
+    def build(self, component: str = "greet", number: int = 1, verdict: str = "passed", **more: object) -> None:
+        a_jenkins_build(self.private, self.lab, component, number, verdict, **more)
+
+    def twins(self, component: str = "greet") -> list[str]:
+        """What the twins are of, in their order: the numbers of the builds."""
+        builds = [build for number, build in self.numbered(component)]
+        return [str(build.display_name).partition(" ")[0] for build in builds]
+
+    def numbered(self, component: str) -> list[tuple[int, object]]:
+        item = self.public._state.item(f"trunk-{component}-build")
+        return sorted(item.builds.items())
+
+    @property
+    def site(self) -> Path:
+        return self.press.place.site / "current"
+
+    def site_numbers(self, component: str = "greet") -> list[int]:
+        return sorted(
+            told["number"]
+            for path in (self.site / "api/v1/b").glob("*/*.json")
+            if (told := json.loads(path.read_text()))["component"] == component
+        )
+
+
+@pytest.fixture
+def all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Everything]:
+    for name in ("QALAB_PUBLIC_JENKINS_USER", "QALAB_JENKINS_USER"):
+        monkeypatch.setenv(name, "admin")
+    for name in ("QALAB_PUBLIC_JENKINS_TOKEN", "QALAB_JENKINS_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    with Double() as private, Double(run=receive) as public, MailServer() as mail:
+        yield Everything(tmp_path, private, public, mail)
+
+
+def test_a_run_of_this_machine(press: Press) -> None:
+    a_local_run(press.lab, number=1)
+    a_local_run(press.lab, number=2, verdict="failed")
+    report = press.run()
+    assert (report.bundled, report.lines, report.exit_code) == (2, [], 0)
+    assert press.deliveries()["site"] == {"delivered": 2}
+    again = press.run()
+    assert (again.bundled, again.lines, dict(again.outcomes["site"])) == (0, [], {})
+
+
+def test_everything_goes_everywhere_once(all_there: Everything) -> None:
+    for number, verdict in enumerate(VERDICTS, 1):
+        all_there.build(number=number, verdict=verdict)
+    report = all_there.press.run()
+    assert report.lines == []
+    assert all_there.site_numbers() == list(range(1, 9))
+    assert all_there.twins() == [f"#{number}" for number in range(1, 9)]
+    for (_, twin), verdict in zip(all_there.numbered("greet"), VERDICTS, strict=True):
+        assert twin.result == TWINS[verdict], twin.log
+        assert f"verdict: {verdict}" in twin.log
+        assert "==> logs/console.log" in twin.log
+        assert twin.test_report
+        assert re.search(rf"greet on trunk: {verdict}.* https://qa\.lab\.example/b/", twin.description)
+    assert [subject.partition("trunk: ")[2] for subject in all_there.mail.subjects] == [
+        "first result: passed",
+        "broken: failed at sbuild",
+        "fixed after 2 days",
+        "broken: failed at sbuild",
+        "fixed after 1 days",
+    ]
+    wrote = (len(all_there.public.writes()), len(all_there.mail.taken))
+    assert all_there.press.run().bundled == 0
+    assert (len(all_there.public.writes()), len(all_there.mail.taken)) == wrote
+
+
+def test_a_public_jenkins_that_is_down(all_there: Everything) -> None:
+    all_there.public.fault("reset", times=FOREVER)
+    all_there.build(number=1)
+    all_there.build(number=2, verdict="failed")
+    report = all_there.press.run()
+    assert [line for line in report.lines if "cannot be reached" in line] == report.lines
+    assert len(report.lines) == 1
+    assert report.exit_code == 3
+    assert (all_there.site_numbers(), len(all_there.mail.taken), all_there.twins()) == ([1, 2], 2, [])
+    all_there.build(number=3)
+    report = all_there.press.run()
+    assert "put off until" in report.lines[0]
+    assert (all_there.site_numbers(), len(all_there.mail.taken)) == ([1, 2, 3], 3)
+    all_there.public.heal()
+    all_there.press.time.sleep(61)
+    assert all_there.press.run().lines == []
+    assert all_there.twins() == ["#1", "#2", "#3"]
+
+
+def test_a_journal_that_is_lost(all_there: Everything) -> None:
+    for number, verdict in enumerate(VERDICTS[:4], 1):
+        all_there.build(number=number, verdict=verdict)
+    all_there.press.run()
+    wrote, mails, link = len(all_there.public.writes()), len(all_there.mail.taken), all_there.site.readlink()
+    fetched = len([one for one in all_there.private.requests if "/artifact/" in one.path])
+    all_there.press.forget()
+    report = all_there.press.run()
+    assert report.lines == []
+    assert report.outcomes["jenkins"] == {"delivered": 4}
+    assert (len(all_there.public.writes()), len(all_there.mail.taken), all_there.site.readlink()) == (
+        wrote,
+        mails,
+        link,
+    )
+    assert len([one for one in all_there.private.requests if "/artifact/" in one.path]) == fetched
+
+
+def test_nothing_private_arrives(all_there: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_SECRET", SECRET)
+    host = "builder-7.internal.lab.example"
+    secrets = {"secrets": [{"name": "planted", "env": "THE_SECRET"}], "domains": ["internal.lab.example"]}
+    told = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    told["publish"] |= secrets
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(told))
+    press = Press(load(tmp_path / "lab.yaml"), tmp_path, all_there.private)
+    text = f"password {SECRET}\nfrom http://{host}:8080/job/x and 10.20.30.40\n"
+    fields = {"parameters": {"TOKEN": SECRET, "NODE": host}}
+    all_there.build(number=1, verdict="failed", text=text, fields=fields)
+    assert press.run().lines == []
+    ((_, twin),) = all_there.numbered("greet")
+    sent = b"".join(one.value for one in twin.parameters if isinstance(one.value, bytes))
+    everything = gzip.decompress(sent) + twin.log.encode() + twin.description.encode() + bytes(twin.test_report)
+    everything += b"".join(one.data for one in all_there.mail.taken)
+    everything += b"".join(
+        path.read_bytes() for path in press.place.site.rglob("*") if path.suffix in {".html", ".json"}
+    )
+    assert b"[REDACTED:planted]" in everything
+    for private in (SECRET.encode(), host.encode(), b"10.20.30.40"):
+        assert private not in everything
+
+
+def test_what_is_retracted_is_gone_for_ever(all_there: Everything) -> None:
+    for number in (1, 2, 3):
+        all_there.build(number=number)
+    all_there.press.run()
+    name = next(
+        path.parent.name for path in all_there.site.glob("b/*/*/index.html") if "build 2" in path.read_text().lower()
+    )
+    assert all_there.press.retract(f"https://qa.lab.example/b/{name[:2]}/{name}/").lines == []
+    assert all_there.site_numbers() == [1, 3]
+    assert all_there.twins() == ["#1", "#3"]
+    assert name not in (all_there.site / "feed.atom").read_text()
+    assert not list(all_there.press.place.site.rglob(f"*{name}*"))
+    with pytest.raises(ConfigurationError, match=f"{name}: is retracted already"):
+        all_there.press.retract(name)
+    for _ in range(2):
+        all_there.press.run()
+        assert (all_there.site_numbers(), all_there.twins()) == ([1, 3], ["#1", "#3"])
+        all_there.press.forget()
+    with pytest.raises(ConfigurationError, match="nothing: no such build was published"):
+        all_there.press.retract("nothing")
+
+
+def test_a_retraction_that_was_cut_short(all_there: Everything) -> None:
+    for number in (1, 2):
+        all_there.build(number=number)
+    all_there.press.run()
+    with all_there.press.journal() as told:
+        entry = told.published()[0]
+    stone = Tombstone(name=entry.name, component="greet", track="trunk", phase="build", retracted="")
+    stone.write(all_there.press.place.tombstone(entry.name))
+    assert all_there.press.run().lines == []
+    assert (all_there.site_numbers(), all_there.twins()) == ([2], ["#2"])
+    assert not all_there.press.place.bundle(entry.bundle).exists()
+
+
+def test_a_run_that_was_removed(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = a_local_run(press.lab)
+    with monkeypatch.context() as patched:
+        patched.setattr(Publication, "publish", lambda *_: (_ for _ in ()).throw(Held("not now")))
+        press.run()
+    shutil.rmtree(run.path)
+    press.time.sleep(61)
+    assert press.run().lines == []
+    with press.journal() as told:
+        assert told.states() == {"gone": 1}
+
+
+def test_a_bundle_that_was_lost(press: Press) -> None:
+    a_local_run(press.lab)
+    with press.opened() as publisher:
+        publisher.outputs = {}
+        publisher.run()
+    for path in press.place.bundles.glob("*/*"):
+        path.unlink()
+    press.run()
+    assert press.deliveries()["site"] == {"parked": 1}
+
+
+def test_a_bundle_in_the_store_that_is_none(press: Press) -> None:
+    a_local_run(press.lab)
+    press.run()
+    odd = press.place.bundles / "00" / f"{'0' * 64}.tar.gz"
+    odd.parent.mkdir(exist_ok=True)
+    odd.write_bytes(b"odd")
+    press.forget()
+    report = press.run()
+    assert report.lines == [
+        f"bundles: {odd}: is not what its name says: its SHA-256 is {hashlib.sha256(b'odd').hexdigest()}"
+    ]
+    assert press.deliveries()["site"] == {"delivered": 1}
+
+
+def test_a_retraction_that_the_public_jenkins_does_not_allow(all_there: Everything) -> None:
+    all_there.build(number=1)
+    all_there.press.run()
+    all_there.public.fault(403, path="doDelete")
+    (name,) = [path.parent.name for path in all_there.site.glob("b/*/*/index.html")]
+    (line,) = all_there.press.retract(name).lines
+    assert re.fullmatch(
+        rf"jenkins: .*admin may not POST .*delete the build with SOURCE_ID {name} there by hand\)", line
+    )
+    assert all_there.site_numbers() == []
+    assert all_there.press.run().lines == []  # where it is allowed by now
+    assert all_there.twins() == []
+
+
+def test_mail_that_waits_for_its_hour_is_no_trouble(press: Press, tmp_path: Path) -> None:
+    with MailServer() as mail:
+        few = {"server": mail.url, "most_per_hour": 1}
+        press = Press(a_lab(tmp_path, notifications={"mail": few}), tmp_path)
+        for number, verdict in ((1, "passed"), (2, "failed")):
+            a_local_run(press.lab, number=number, verdict=verdict)
+            report = press.run()
+            assert (report.lines, report.exit_code) == ([], 0)
+        assert (report.outcomes["mail"], len(mail.taken)) == ({"later": 1}, 1)
+        press.time.sleep(3601)
+        press.run()
+        assert mail.subjects[1:] == ["[testlab] greet on trunk: broken: failed at sbuild"]
+
+
+def test_a_job_that_is_private(press: Press, tmp_path: Path) -> None:
+    a_local_run(press.lab, number=1)
+    closed = Press(a_lab(tmp_path, publish={"jobs": []}), tmp_path)
+    assert closed.run().bundled == 0
+    with closed.journal() as told:
+        assert told.states() == {"private": 1}
+    assert press.run().bundled == 1
+
+
+def test_a_run_that_was_broken_off_may_go_on(press: Press) -> None:
+    a_local_run(press.lab, number=1)
+    run = a_local_run(press.lab, number=2, verdict="passed")
+    (run.results / "09-push.json").unlink()
+    assert run.verdict == "aborted"
+    assert press.run().bundled == 1
+    a_local_run(press.lab, number=3)
+    assert press.run().bundled == 2
+
+
+def test_two_publishers(press: Press) -> None:
+    with press.opened(), pytest.raises(InfrastructureError, match="another process publishes this lab"):
+        press.run()
+
+
+def test_a_filter_that_fails_holds_back_that_build_alone(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_local_run(press.lab, number=1, verdict="failed", text="the odd one")
+    a_local_run(press.lab, number=2)
+    publish = Publication.publish
+
+    def fail(self: Publication, build: Build, given: dict[str, Path], into: Path) -> Path:
+        if build.number == 1:
+            raise Held(f"{build.id}: held back: the filter failed")
+        return publish(self, build, given, into)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Publication, "publish", fail)
+        report = press.run()
+    assert (report.bundled, report.exit_code) == (1, 3)
+    assert report.lines == ["redact: local/trunk/greet/build/1@1767312535000: held back: the filter failed"]
+    assert press.run().bundled == 0
+    press.time.sleep(61)
+    assert press.run().bundled == 1
+
+
+# The verbs
+
+
+@pytest.fixture
+def at_home(all_there: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Everything:
+    monkeypatch.chdir(tmp_path)
+    return all_there
+
+
+def call(*argv: str) -> Result:
+    """A verb, as the command line calls it."""
+    verbs = click.Group(commands=list(verbs_publish.VERBS))
+    return CliRunner().invoke(verbs, list(argv))
+
+
+def test_publish_says_what_it_did(at_home: Everything) -> None:
+    at_home.build(number=1)
+    told = call("publish")
+    assert told.exit_code == 0, told.output
+    assert told.output == "builds: 1 new\nsite: 1 delivered\njenkins: 1 delivered\nmail: 1 delivered\n"
+    assert json.loads(call("publish", "--json").output) == {
+        "bundled": 0,
+        "outputs": {"site": {}, "jenkins": {}, "mail": {}},
+        "troubles": [],
+    }
+
+
+def test_the_status_says_what_waits_and_why(at_home: Everything) -> None:
+    assert call("publish", "--status").output.startswith("builds: none yet\nsite: nothing yet\n")
+    at_home.build(number=1)
+    at_home.public.fault(503, times=FOREVER)
+    failed = call("publish")
+    assert failed.exit_code == 3
+    assert "qalab: jenkins: " in failed.output
+    told = call("publish", "--status").output
+    assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  is put off until .*Z: http", told)
+    status = json.loads(call("publish", "--status", "--json").output)
+    assert status["outputs"]["jenkins"]["builds"] == {"waiting": 1}
+    assert "answers 503" in status["outputs"]["jenkins"]["outage"]["note"]
+    at_home.public.heal()
+    assert "put off until" in call("publish").output
+    assert "jenkins: 1 delivered" in call("publish", "--retry").output
+
+
+def test_what_is_set_up_wrong_stops_nothing_else(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_home.build(number=1)
+    monkeypatch.delenv("QALAB_PUBLIC_JENKINS_TOKEN")
+    told = call("publish")
+    assert told.exit_code == 2
+    assert "qalab: jenkins: only one of QALAB_PUBLIC_JENKINS_USER and QALAB_PUBLIC_JENKINS_TOKEN is set" in told.output
+    assert "site: 1 delivered\nmail: 1 delivered\n" in told.output
+
+
+def test_it_goes_on_until_it_is_ended(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = []
+
+    def sleep(seconds: float) -> None:
+        if seconds < 7:  # between looks at a twin
+            return
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+        at_home.build(number=2)
+
+    at_home.build(number=1)
+    monkeypatch.setattr("reports.verbs_publish.time.sleep", sleep)
+    assert call("publish", "--watch", "--interval", "7").exit_code == 1
+    assert (pauses, at_home.twins()) == ([7, 7], ["#1", "#2"])
+
+
+def test_retract_says_so(at_home: Everything) -> None:
+    at_home.build(number=1)
+    call("publish")
+    (name,) = [path.parent.name for path in at_home.site.glob("b/*/*/index.html")]
+    assert call("retract", name).output == f"{name}: retracted; it will not be published again\n"
+    assert call("publish", "--status").output.startswith("builds: 1 retracted\n")
+
+
+# The private Jenkins
+
+
+@pytest.mark.parametrize(
+    "kind, path",
+    [
+        (500, "jobs%5B"),
+        ("reset", "allBuilds"),
+        (503, "tree=timestamp"),
+        ("lost", "artifact"),
+        ("lost", "progressiveText"),
+    ],
+)
+def test_a_private_jenkins_that_fails(all_there: Everything, kind: int | str, path: str) -> None:
+    all_there.build(number=1)
+    all_there.build(number=2)
+    all_there.private.fault(kind, path=path, times=3)
+    report = all_there.press.run()
+    assert len(report.lines) == 1
+    assert report.exit_code == 3
+    all_there.press.time.sleep(61)
+    assert all_there.press.run().lines == []
+    assert (all_there.site_numbers(), all_there.twins()) == ([1, 2], ["#1", "#2"])
+
+
+def test_a_private_jenkins_that_is_slow(all_there: Everything) -> None:
+    all_there.press.timeout = 0.2
+    all_there.build(number=1)
+    all_there.private.fault("slow", path="progressiveText", seconds=0.6, times=3)
+    (line,) = all_there.press.run().lines
+    assert "did not answer within 0.2 seconds" in line
+    all_there.press.timeout = 5.0
+    all_there.press.time.sleep(61)
+    assert all_there.press.run().lines == []
+    assert all_there.twins() == ["#1"]

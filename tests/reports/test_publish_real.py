@@ -1,0 +1,80 @@
+"""End to end: a build on a private Jenkins, and its twin with tests on a public one.
+
+On doubles; on real, empty ones where QALAB_TEST_JENKINS and QALAB_TEST_PUBLIC_JENKINS name them.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from generator import jjb
+from lab.store import Run
+from tests.jenkins.double import Double
+from tests.jenkins.real import Real
+from tests.reports.publishing import OWNED, Press, a_lab, a_run, make_receivers, receive
+
+# Taken here, because a test does not see the lab's variables.
+PRIVATE, PUBLIC = (os.environ.get(name, "") for name in ("QALAB_TEST_JENKINS", "QALAB_TEST_PUBLIC_JENKINS"))
+JOB = """\
+- job:
+    name: trunk-greet-build
+    description: '{owned}'
+    builders: [shell: 'echo {data} | base64 -d | tar xz']
+    publishers:
+      - junit: {{results: 'results/*.xml', allow-empty-results: true}}
+      - archive: {{artifacts: 'run.json, results/**', allow-empty: true}}
+"""
+
+
+@pytest.fixture
+def private() -> Iterator[Double | Real]:
+    with Real(PRIVATE) if PRIVATE else Double(run=receive) as one:
+        yield one
+
+
+@pytest.fixture
+def public() -> Iterator[Double | Real]:
+    with Real(PUBLIC) if PUBLIC else Double(run=receive) as one:
+        yield one
+
+
+def packed(directory: Path) -> str:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for path in sorted(directory.iterdir()):
+            tar.add(path, path.name)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_a_build_and_its_twin(
+    tmp_path: Path, private: Double | Real, public: Double | Real, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QALAB_PUBLIC_JENKINS_USER", public.credentials[0])
+    monkeypatch.setenv("QALAB_PUBLIC_JENKINS_TOKEN", public.credentials[1])
+    lab = a_lab(tmp_path, jenkins={"url": private.url}, public={"jenkins": {"url": public.url}})
+    run = a_run(Run(tmp_path / "run"), lab, "greet", 1, "unstable", text="two tags")
+    (tmp_path / "job.yaml").write_text(JOB.format(owned=OWNED, data=packed(run.path)))
+    (item,) = jjb.expand(tmp_path / "job.yaml", jjb.configuration(None))
+    private.create(item.key.name, item.xml.replace("&lt;!-- Managed by Jenkins Job Builder --&gt;", ""))
+    make_receivers(public, lab, tmp_path)
+    start(private)
+    press = Press(lab, tmp_path, private, timeout=60.0)
+    report = press.run()
+    assert report.lines == []
+    assert report.outcomes["jenkins"] == {"delivered": 1}
+    assert public.build("trunk-greet-build", 1).result == "UNSTABLE"
+    assert press.run().bundled == 0
+
+
+def start(private: Double | Real) -> None:
+    if isinstance(private, Double):
+        receive(private.add_build("trunk-greet-build"))
+    else:
+        private.add_build("trunk-greet-build")

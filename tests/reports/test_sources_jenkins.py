@@ -1,0 +1,295 @@
+"""A private Jenkins as a source: what is new there, and what there is of a build, whatever became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.access import Access
+from lab.description import Lab
+from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.jenkins import Connection
+from reports.journal import Found
+from reports.model import Build
+from reports.sources.jenkins import Jenkins
+from reports.sources.source import Gone
+from tests.jenkins.double import Double
+from tests.reports.publishing import EPOCH, OWNED, a_jenkins_build, a_lab
+
+JOB = "trunk-greet-build"
+REPORT = """<testsuite name="s"><testcase classname="c" name="good" time="1.5"/>
+<testcase classname="c" name="bad"><failure message="no">trace</failure></testcase>
+<testcase classname="c" name="left"><skipped message="not today"/></testcase></testsuite>"""
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.jenkins.PAUSES_SECONDS", (0.0, 0.0))
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    with Double() as one:
+        yield one
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return a_lab(tmp_path, ("greet", "other"), jenkins={"url": "http://127.0.0.1:1/"})
+
+
+@pytest.fixture
+def source(double: Double, lab: Lab) -> Jenkins:
+    return Jenkins(lab, Connection(Access(double.url, *double.credentials, timeout=5.0)))
+
+
+def look(source: Jenkins, mark: tuple[int, int] | None = None) -> tuple[list[int], Found | None]:
+    """The numbers of the builds of the job that are new, and the new mark."""
+    found = list(source.look({JOB: mark} if mark else {}))
+    return ([one.number for one in found[0][0]], found[0][1]) if found else ([], None)
+
+
+def fetch(source: Jenkins, spool: Path, number: int = 1) -> tuple[Build, dict[str, bytes]]:
+    ((found, _),) = source.look({})
+    build, files = source.fetch(found[number - 1], spool)
+    return build, {name: path.read_bytes() for name, path in files.items()}
+
+
+def bare(double: Double, **fields: Any) -> None:
+    """A build that left no records."""
+    if JOB not in double.jobs():
+        description = OWNED.replace("<", "&lt;").replace(">", "&gt;")
+        double.create(JOB, f"<project><description>{description}</description></project>")
+    double.add_build(JOB, **({"timestamp": round(EPOCH.timestamp() * 1000), "duration": 1000} | fields))
+
+
+def test_only_what_is_new(double: Double, lab: Lab, source: Jenkins) -> None:
+    assert look(source) == ([], None)
+    for number in (1, 2, 3):
+        a_jenkins_build(double, lab, "greet", number)
+    numbers, mark = look(source)
+    assert numbers == [1, 2, 3]
+    assert mark is not None
+    assert mark.number == 3
+    assert look(source, (mark.number, mark.started)) == ([], None)
+    before = len(double.requests)
+    look(source, (mark.number, mark.started))
+    assert len(double.requests) == before + 1
+    a_jenkins_build(double, lab, "greet", 4)
+    assert look(source, (mark.number, mark.started))[0] == [4]
+
+
+def test_what_still_runs_is_not_passed_by(double: Double, lab: Lab, source: Jenkins) -> None:
+    a_jenkins_build(double, lab, "greet", 1)
+    running = a_jenkins_build(double, lab, "greet", 2, fields={"result": None})
+    a_jenkins_build(double, lab, "greet", 3)
+    numbers, mark = look(source)
+    assert (numbers, mark and mark.number) == ([1, 3], 1)
+    running.result = "SUCCESS"
+    assert mark is not None
+    numbers, mark = look(source, (mark.number, mark.started))
+    assert (numbers, mark and mark.number) == ([2, 3], 3)
+
+
+def test_a_job_that_counts_from_one_again(double: Double, lab: Lab, source: Jenkins) -> None:
+    for number in (1, 2, 3):
+        a_jenkins_build(double, lab, "greet", number)
+    _, mark = look(source)
+    assert mark is not None
+    double.wipe()
+    a_jenkins_build(double, lab, "greet", 1, day=50)
+    numbers, new = look(source, (mark.number, mark.started))
+    assert numbers == [1]
+    assert new is not None
+    assert look(source, (new.number, new.started)) == ([], None)
+
+
+def test_the_newest_build_was_deleted(double: Double, lab: Lab, source: Jenkins) -> None:
+    for number in (1, 2):
+        a_jenkins_build(double, lab, "greet", number)
+    _, mark = look(source)
+    assert mark is not None
+    del double._state.item(JOB).builds[2]
+    assert look(source, (mark.number, mark.started)) == ([], None)
+
+
+def test_a_long_history_comes_in_pages(double: Double, source: Jenkins) -> None:
+    for number in range(1, 251):
+        bare(double, timestamp=number * 1000)
+    numbers, mark = look(source)
+    assert numbers == list(range(1, 251))
+    assert mark is not None
+    assert mark.number == 250
+
+
+def test_jobs_of_others_are_not_looked_at(double: Double, source: Jenkins) -> None:
+    double.create("theirs", "<project><description>not managed</description></project>")
+    double.create(JOB, "<project><description>made by hand</description></project>")
+    other = OWNED.replace("testlab", "otherlab").replace("<", "&lt;").replace(">", "&gt;")
+    double.create("trunk-other-build", f"<project><description>{other}</description></project>")
+    for name in double.jobs():
+        double.add_build(name)
+    assert list(source.look({})) == []
+
+
+def test_five_hundred_jobs_with_nothing_new(double: Double, tmp_path: Path) -> None:
+    names = tuple(f"c{number:03}" for number in range(500))
+    lab = a_lab(tmp_path, names, jenkins={"url": double.url})
+    description = OWNED.replace("<", "&lt;").replace(">", "&gt;")
+    for name in names:
+        double.create(f"trunk-{name}-build", f"<project><description>{description}</description></project>")
+        double.add_build(f"trunk-{name}-build", timestamp=1000)
+    source = Jenkins(lab, Connection(Access(double.url, *double.credentials)))
+    marks = {f"trunk-{name}-build": (1, 1000) for name in names}
+    assert list(source.look(marks)) == []
+    assert len(double.requests) <= 500 // 100 + 1
+
+
+def test_a_build_with_records(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+    a_jenkins_build(double, lab, "greet", 1, "failed", text="it broke", fields={"parameters": {"WHY": "a test"}})
+    build, files = fetch(source, tmp_path / "spool")
+    assert (build.id, build.verdict, build.step) == (
+        f"jenkins/{JOB}/1@{double.build(JOB, 1).timestamp}",
+        "failed",
+        "sbuild",
+    )
+    assert (build.component, build.track, build.phase, build.version) == ("greet", "trunk", "build", "1.1-1")
+    assert build.seconds == 90
+    assert [commit.subject for commit in build.commits] == ["Change greet 1"]
+    assert build.parameters["WHY"] == "a test"
+    assert files["logs/console.log"].replace(b"\r", b"") == b"Started\nit broke\nFinished\n"
+    assert b"it broke" in files["logs/sbuild.log"]
+    assert len(build.cases) == 5
+
+
+def test_what_is_there_is_not_fetched_again(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+    a_jenkins_build(double, lab, "greet", 1)
+    first = fetch(source, tmp_path / "spool")
+    before = len(double.requests)
+    assert fetch(source, tmp_path / "spool") == first
+    assert len(double.requests) == before + 3  # what is new, and whether this is still the same build
+
+
+def test_a_log_goes_on_where_it_broke_off(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+    log = "".join(f"line {number}\n" for number in range(1000))
+    a_jenkins_build(double, lab, "greet", 1, fields={"log": log})
+    double.fault("lost", path="progressiveText", times=3)
+    with pytest.raises(InfrastructureError, match="cannot be reached"):
+        fetch(source, tmp_path / "spool")
+    _, files = fetch(source, tmp_path / "spool")
+    assert files["logs/console.log"].replace(b"\r", b"").decode() == log
+    before = len([one for one in double.requests if "progressiveText" in one.path])
+    assert before == 4
+
+
+@pytest.mark.parametrize(
+    "fields, told",
+    [
+        ({"result": "ABORTED"}, ("aborted", "it left no results")),
+        ({"result": "FAILURE"}, ("error", "it left no results")),
+        ({"result": "FAILURE", "log": "FATAL: agent went offline during the build\n"}, ("error", "its agent was lost")),
+        ({"result": "NOT_BUILT"}, ("skipped", "it left no results")),
+        ({"result": "UNSTABLE", "test_report": REPORT}, ("unstable", "")),
+        ({"result": "FAILURE", "test_report": REPORT}, ("failed", "")),
+        ({"result": "SUCCESS"}, ("passed", "it left no results")),
+    ],
+)
+def test_a_build_without_records(
+    double: Double, source: Jenkins, tmp_path: Path, fields: dict[str, Any], told: tuple[str, str]
+) -> None:
+    bare(double, **fields)
+    build, files = fetch(source, tmp_path / "spool")
+    assert (build.verdict, build.message) == told
+    assert (build.component, list(files)) == ("greet", ["logs/console.log"])
+
+
+def test_tests_where_there_are_no_records(double: Double, source: Jenkins, tmp_path: Path) -> None:
+    bare(double, result="FAILURE", test_report=REPORT)
+    build, _ = fetch(source, tmp_path / "spool")
+    told = [(case.id, case.outcome, case.message, case.evidence, case.seconds) for case in build.cases]
+    assert told == [
+        ("s/c/good", "passed", "", "", 1.5),
+        ("s/c/bad", "failed", "no", "trace", 0.0),
+        ("s/c/left", "skipped", "not today", "", 0.0),
+    ]
+
+
+def test_something_went_wrong_behind_the_records(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+    a_jenkins_build(double, lab, "greet", 1, "passed", fields={"result": "FAILURE"})
+    build, _ = fetch(source, tmp_path / "spool")
+    assert build.verdict == "error"
+
+
+def test_artifacts_with_odd_names_stay_there(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+    build = a_jenkins_build(double, lab, "greet", 1)
+    odd = {"results/../../evil": b"x", "/etc/passwd": b"x", "out/big.deb": b"x", "results/grün 1.txt": b"kept"}
+    build.artifacts = {**build.artifacts, **odd}
+    fetch(source, tmp_path / "spool" / "one")
+    assert (tmp_path / "spool/one/run/results/grün 1.txt").read_bytes() == b"kept"
+    assert not [path for path in (tmp_path / "spool").rglob("*") if path.name in {"evil", "passwd", "big.deb"}]
+
+
+@pytest.mark.parametrize("at", ["api/json\\?tree=timestamp", "artifact/run.json", "progressiveText"])
+def test_a_build_that_is_deleted_meanwhile(double: Double, lab: Lab, source: Jenkins, tmp_path: Path, at: str) -> None:
+    a_jenkins_build(double, lab, "greet", 1)
+    ((found, _),) = source.look({})
+    double.fault(404, path=at, times=10)
+    if "artifact" in at:
+        double.fault(404, path="tree=timestamp", at=2)
+    with pytest.raises(Gone, match="it was deleted"):
+        source.fetch(found[0], tmp_path / "spool")
+
+
+def test_a_build_of_a_job_that_was_made_anew(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+    a_jenkins_build(double, lab, "greet", 1)
+    ((found, _),) = source.look({})
+    double.wipe()
+    a_jenkins_build(double, lab, "greet", 1, day=50)
+    with pytest.raises(Gone, match="made anew"):
+        source.fetch(found[0], tmp_path / "spool")
+
+
+@pytest.mark.parametrize(
+    "password, kind, said",
+    [("wrong", ConfigurationError, "refuses the credentials of admin"), ("secret", InfrastructureError, "answers 500")],
+)
+def test_a_jenkins_that_cannot_be_asked(
+    double: Double, lab: Lab, password: str, kind: type[LabError], said: str
+) -> None:
+    if password == "secret":
+        double.fault(500, times=10)
+    with pytest.raises(kind, match=said) as raised:
+        list(Jenkins(lab, Connection(Access(double.url, "admin", password))).look({}))
+    assert "\n" not in str(raised.value)
+
+
+def test_changes_as_jenkins_has_them(
+    double: Double, source: Jenkins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare(double, result="FAILURE")
+    item = {"commitId": "c0ffee", "msg": "Mend it", "authorEmail": "ada@up.example", "author": {"fullName": "Ada"}}
+    asked = Connection.json
+
+    def with_changes(self: Connection, where: str) -> dict[str, Any]:
+        found = asked(self, where)
+        return found | {"changeSet": None, "changeSets": [{"items": [item]}]} if "changeSets" in where else found
+
+    monkeypatch.setattr(Connection, "json", with_changes)
+    build, _ = fetch(source, tmp_path / "spool")
+    assert [(one.id, one.subject, one.author) for one in build.commits] == [
+        ("c0ffee", "Mend it", "Ada <ada@up.example>")
+    ]
+
+
+def test_an_artifact_that_is_lost_while_its_build_is_not(
+    double: Double, lab: Lab, source: Jenkins, tmp_path: Path
+) -> None:
+    a_jenkins_build(double, lab, "greet", 1)
+    double.fault(404, path="artifact/results/sbuild.log")
+    build, files = fetch(source, tmp_path / "spool")
+    assert build.verdict == "passed"
+    assert "logs/sbuild.log" not in files
+    assert "logs/source.log" in files
