@@ -20,10 +20,10 @@ from lab.description import Lab
 from lab.errors import Aborted, ConfigurationError, LabError
 from lab.records import Record
 from lab.step import EXIT_CODES
-from lab.store import Run, Store, check_known, phase_steps, run_at
+from lab.store import WHOLE, Run, Store, check_known, run_at
 from reports import junit, status
 from reports.progress import Progress
-from scripts import demo, machine, registry, runner
+from scripts import demo, machine, registry, runner, verbs
 
 HERE = Path(__file__).parent
 # Each with the module that has it in its VERBS.
@@ -141,7 +141,7 @@ def run(
     first: str | None,
     until: str | None,
 ) -> None:
-    """Run the build phase of a component.
+    """Run a component through a track's phases.
 
     Step by step, as Jenkins will.
     """
@@ -152,28 +152,46 @@ def run(
     if (resume or first) and commit:
         raise click.UsageError("--commit starts a run, and neither --resume nor --from does")
     lab = loading.load(lab_file)
-    runner.span(phase_steps("build"), first, until)
-    if track:
-        check_known(lab, track, component)
+    sys.exit(run_on(lab, choose_run(lab, track, component, commit, resume, run_name, first, until), first, until))
+
+
+def choose_run(
+    lab: Lab,
+    track: str | None,
+    component: str | None,
+    commit: str,
+    resume: bool,
+    run_name: str | None,
+    first: str | None,
+    until: str | None,
+) -> Run:
+    """The run that a call of `run` is about: one that is there, or a new one."""
     store = Store.of(lab)
+    phase = lab.tracks[track].phases[0] if track in lab.tracks else "build"
+    if track:
+        check_known(lab, track, component, phase)
+    found: Run | None = None
     if run_name:
-        current = status.find(run_name, lab.lab.name)
+        found = status.find(run_name, lab.lab.name)
     elif resume:
-        found = runner.unfinished(store, track, component)
+        found = runner.unfinished(store, track, component) or runner.to_go_on(lab, track, component)
         if found is None:
             out.print("nothing to resume: every run is finished")
-            return
-        current = found
-    elif not (track and component):
+            sys.exit(0)
+    elif not (track and (component or phase != "build")):
         raise click.UsageError("name TRACK and COMPONENT, or --resume, or --run RUN")
     elif first:
-        runs = store.runs(track, component)
+        # Of the newest run whose phase has the step.
+        runs = [run for run in store.runs(track, component) if first in run.steps] or store.runs(track, component)
         if not runs:
             raise ConfigurationError(f"no run of {component} in {track} yet: there is nothing to do again from {first}")
-        current = runs[-1]
-    else:
-        current = store.new_run(lab, track, component, commit)
-    sys.exit(run_and_report(lab, current, first=first, until=until))
+        found = runs[-1]
+    if found:
+        check_known(lab, found.info.track)
+        runner.check_span(lab, found.info.track, found.info.phase, first, until)
+        return found
+    runner.check_span(lab, str(track), phase, first, until)
+    return store.new_run(lab, str(track), component or WHOLE, commit, phase=phase)
 
 
 @cli.command()
@@ -185,7 +203,7 @@ def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
     """Test every new upstream commit, in order."""
     lab = loading.load(lab_file)
     check_known(lab, track)
-    codes = [run_and_report(lab, current) for current in runner.watch(lab, track, interval, once=once, say=out.print)]
+    codes = [run_on(lab, current) for current in runner.watch(lab, track, interval, once=once, say=out.print)]
     if not codes:
         out.print(f"{track}: nothing new upstream")
     sys.exit(max(codes, default=0))
@@ -242,12 +260,15 @@ def log(run_name: str, step_name: str, as_json: bool) -> None:
         click.echo(text, nl=False)
 
 
+cli.add_command(verbs.env)
+
+
 @cli.command("demo")
 @click.option("--component", default="hello", show_default=True, type=click.Choice(list(demo.DEMOS)))
 def demo_verb(component: str) -> None:
     """Run the main job on real input.
 
-    A Debian source package, two new upstream commits, packages, an archive; no Jenkins is needed.
+    A Debian source package, two new upstream commits, packages, an archive, a deployment; no Jenkins is needed.
     """
     if not machine.is_set_up():
         set_up()
@@ -255,7 +276,7 @@ def demo_verb(component: str) -> None:
         demo.run(
             demo.DEMOS[component],
             out.print,
-            run_and_report,
+            run_on,
             lambda runs: out.print(status.side_by_side(runs)),
             publish,
         )
@@ -289,6 +310,19 @@ def set_up() -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as stream:
         machine.setup(out.print, stream)
+
+
+def run_on(lab: Lab, current: Run, first: str | None = None, until: str | None = None) -> int:
+    """Run a phase, and the phases of the track behind it while all goes well; the last exit code."""
+    while True:
+        here = until if until in current.steps else None
+        code = run_and_report(lab, current, first=first, until=here)
+        if here or code not in {0, EXIT_CODES["unstable"]}:
+            return code
+        following = runner.next_run(lab, current)
+        if following is None:
+            return code
+        current, first = following, None
 
 
 def run_and_report(lab: Lab, current: Run, *, first: str | None = None, until: str | None = None) -> int:

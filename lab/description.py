@@ -26,8 +26,8 @@ Phase = Literal["build", "deploy", "exercise"]
 # The steps of each phase, in their order; a step's place is its number in the run directory.
 PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "archive", "upload", "push"),
-    "deploy": (),
-    "exercise": (),
+    "deploy": ("deploy",),
+    "exercise": ("exercise", "reset"),
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab import files
+from lab.description import Phase
 from lab.errors import ConfigurationError, Verdict
 
 SCHEMA: Literal[1] = 1
@@ -70,11 +71,13 @@ class RunInfo(Stored):
     track: str
     component: str
     series: str
-    phase: str = "build"
+    phase: Phase = "build"
     revision: str = ""
     """What was asked for: a commit, a ref; empty for the tip of the branch."""
     commit: str = ""
     """The upstream commit, once the snapshot has found it (40 hexadecimal digits)."""
+    version: str = ""
+    """What an earlier phase has built, for one that goes on with it; empty for whatever the archive has."""
     number: int
     origin: Literal["jenkins", "local"] = "local"
     url: str = ""

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from lab import environment
 from lab.errors import ConfigurationError, InfrastructureError, LabError
@@ -40,13 +40,16 @@ PACKAGES = {
     "gpg": "gnupg",
     "lintian": "lintian",
     "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2",
     "newuidmap": "uidmap",
+    "nsenter": "util-linux",
     "patch": "patch",
     "reprepro": "reprepro",
     "sbuild": "sbuild",
     "schroot": "schroot",
     "sftp": "openssh-client",
     "ssh": "openssh-client",
+    "systemd-nspawn": "systemd-container",
     "xz": "xz-utils",
     "zstd": "zstd",
 }
@@ -159,6 +162,13 @@ def run(  # noqa: PLR0913 - one door, each knob by name
     if check and not result:
         raise ProgramFailed(replace(result, complaint=_complaint(log, mark)))
     return result
+
+
+def attempt(argv: Sequence[Word], log: IO[str], **options: Any) -> tuple[Result, list[str]]:
+    """Run a program that may fail, see `run`; also the lines it left in the log, the echoed command aside."""
+    before = log.tell() + len(echo(argv).encode("utf-8", "surrogateescape"))
+    result = run(argv, log=log, check=False, **options)
+    return result, Path(log.name).read_bytes()[before:].decode("utf-8", "replace").splitlines()
 
 
 def _complaint(log: IO[str] | None, mark: int) -> str:

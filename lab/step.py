@@ -23,8 +23,8 @@ from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabErro
 from lab.git import readable
 from lab.loading import load
 from lab.records import Artifact, Native, Record, RunInfo, rfc3339
-from lab.run import Result, Word, echo, output, run
-from lab.store import Run, Store, check_known, open_run, run_at
+from lab.run import Result, Word, attempt, output, run
+from lab.store import WHOLE, Run, Store, check_known, open_run, phase_of, run_at
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,7 @@ class Context:
 
     def try_sh(self, argv: Sequence[Word], **options: Any) -> tuple[Result, list[str]]:
         """Run a program that may fail; also the lines it left in the log, the echoed command aside."""
-        before = self.log.tell() + len(echo(argv).encode("utf-8", "surrogateescape"))
-        result = run(argv, log=self.log, check=False, **options)
-        return result, Path(self.log.name).read_bytes()[before:].decode("utf-8", "replace").splitlines()
+        return attempt(argv, self.log, **options)
 
     def earlier(self, step: str) -> Record:
         """The record of a step that must have gone well before this one."""
@@ -195,7 +193,7 @@ def check_ours(lab: Lab, info: RunInfo) -> None:
     if info.lab != lab.lab.name:
         hint = "name its description with --lab or QALAB_LAB"
         raise ConfigurationError(f"this is a run of the lab {info.lab}, not of {lab.lab.name}", hint=hint)
-    check_known(lab, info.track, info.component)
+    check_known(lab, info.track, info.component, info.phase)
 
 
 def describe(current: Run, path: Path, kind: str) -> Artifact:
@@ -220,14 +218,16 @@ def main(name: str, action: Action, argv: Sequence[str] | None = None) -> int:
     path = Path(options.run).resolve()
     current = run_at(path)
     build = environment.variable("BUILD_URL")
+    phase = phase_of(name)
     if current is None or (build and current.info.url != build):
-        if not (options.track and options.component):
+        component = options.component or ("" if phase == "build" else WHOLE)
+        if not (options.track and component):
             raise ConfigurationError(
                 f"{path}: no run directory yet", hint="name --track and --component to make it one"
             )
         for leftover in ("results", "out", "work"):
             shutil.rmtree(path / leftover, ignore_errors=True)
-        current = open_run(path, lab, options.track, options.component, revision=options.commit)
+        current = open_run(path, lab, options.track, component, revision=options.commit, phase=phase)
     with current.held():
         record = _tried(options.tries, name, action, lab, current)
     print(f"{name}: {record.verdict}{': ' + record.message if record.message else ''}")  # noqa: T201
@@ -270,7 +270,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     parser.add_argument("--lab", default=environment.variable("QALAB_LAB") or "lab.yaml", help="the lab's description")
     parser.add_argument("--run", default=".", help="the run directory (default: this directory)")
     parser.add_argument("--track", help="the track, when the directory is no run directory yet")
-    parser.add_argument("--component", help="the component, likewise")
+    parser.add_argument("--component", help="the component, likewise (not for a build: default all)")
     parser.add_argument("--tries", type=_count, default=1, metavar="N", help="how often, while the lab is at fault")
     parser.add_argument("--commit", default="", help="the upstream commit or ref, likewise (default: the branch's tip)")
     return parser

@@ -5,10 +5,12 @@
     STATE/LAB/runs/TRACK/COMPONENT/NUMBER/   run directories, see docs/run-directory.md
     STATE/LAB/archive/                       the package archive
     STATE/LAB/gnupg/                         the lab's own signing key
+    STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.targets`
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +18,13 @@ from pathlib import Path
 from typing import Literal
 
 from lab import environment, files
-from lab.description import PHASES, Lab
+from lab.description import PHASES, Lab, Phase
 from lab.errors import ConfigurationError, InfrastructureError, Verdict
 from lab.records import Record, RunInfo, rfc3339
 
+COMMIT = re.compile("[0-9a-f]{40}")
+# The component of a run that is about all of a track.
+WHOLE = "all"
 RunVerdict = Verdict | Literal["running"]
 
 
@@ -136,6 +141,11 @@ def phase_steps(phase: str) -> tuple[str, ...]:
     return next(steps for name, steps in PHASES.items() if name == phase)
 
 
+def phase_of(step: str) -> Phase:
+    """The phase that a step is of."""
+    return next(phase for phase, steps in PHASES.items() if step in steps)
+
+
 @dataclass(frozen=True)
 class Store:
     """One lab's state on this machine."""
@@ -151,15 +161,21 @@ class Store:
         return self.root / "archive"
 
     @property
+    def environments(self) -> Path:
+        """What is deployed on this machine: a directory for each track."""
+        return self.root / "environments"
+
+    @property
     def gnupg(self) -> Path:
         return self.root / "gnupg"
 
     def lock_path(self, *names: str) -> Path:
         return self.root / "locks" / ("+".join(names) + ".lock")
 
-    def runs(self, track: str | None = None, component: str | None = None) -> list[Run]:
+    def runs(self, track: str | None = None, component: str | None = None, phase: Phase | None = None) -> list[Run]:
         """Runs by track, component and number, oldest first; without those that `unreadable` tells of."""
-        return [run for run in self._runs(track or "*", component or "*") if not _complaint(run)]
+        readable = (run for run in self._runs(track or "*", component or "*") if not _complaint(run))
+        return [run for run in readable if phase in {None, run.info.phase}]
 
     def unreadable(self) -> list[str]:
         """A line for each run whose run.json cannot be read."""
@@ -170,9 +186,11 @@ class Store:
         paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not somebody's copy of one
         return [Run(path) for path in sorted(paths, key=lambda path: (path.parts[:-1], int(path.name)))]
 
-    def new_run(self, lab: Lab, track: str, component: str, revision: str = "") -> Run:
+    def new_run(  # noqa: PLR0913 - what a run is, by name
+        self, lab: Lab, track: str, component: str, revision: str = "", *, phase: Phase = "build", version: str = ""
+    ) -> Run:
         """Make the next run directory of a track's component.  Raises ConfigurationError for an unknown one."""
-        check_known(lab, track, component)
+        check_known(lab, track, component, phase)
         home = self.root / "runs" / track / component
         home.mkdir(parents=True, exist_ok=True)
         number = max((int(path.name) for path in home.iterdir() if path.name.isdecimal()), default=0) + 1
@@ -183,7 +201,7 @@ class Store:
                 break
             except FileExistsError:
                 number += 1
-        return open_run(path, lab, track, component, revision=revision, number=number)
+        return open_run(path, lab, track, component, revision=revision, phase=phase, version=version, number=number)
 
 
 def cut_short(record: Record) -> Record:
@@ -206,24 +224,36 @@ def run_at(path: Path) -> Run | None:
     return Run(path) if (path / "run.json").is_file() else None
 
 
-def check_known(lab: Lab, track: str, component: str | None = None) -> None:
+def check_known(lab: Lab, track: str, component: str | None = None, phase: str = "build") -> None:
     """Raises ConfigurationError for a track that the lab does not have, or a component that the track does not."""
     if track not in lab.tracks:
         raise ConfigurationError(f"no track {track}; known: {', '.join(lab.tracks)}")
-    if component is not None and component not in lab.components_of(track):
+    whole = component == WHOLE and phase != "build"
+    if component is not None and not whole and component not in lab.components_of(track):
         raise ConfigurationError(f"no component {component} in {track}; known: {', '.join(lab.components_of(track))}")
 
 
 def open_run(  # noqa: PLR0913 - what a run is, by name
-    path: Path, lab: Lab, track: str, component: str, *, revision: str = "", number: int | None = None
+    path: Path,
+    lab: Lab,
+    track: str,
+    component: str,
+    *,
+    revision: str = "",
+    phase: Phase = "build",
+    version: str = "",
+    number: int | None = None,
 ) -> Run:
     """Make ``path`` a run directory: Jenkins' workspace, or a fresh one of the store.
 
-    Its number is what is given, else the Jenkins build's.  Raises ConfigurationError as `check_known`.
+    Its number and version are what is given, else the Jenkins build's (the version is a parameter of the
+    phases behind the build).  Raises ConfigurationError as `check_known`.
     """
-    check_known(lab, track, component)
+    check_known(lab, track, component, phase)
     run = Run(path)
     url = environment.variable("BUILD_URL")
+    if url and phase != "build":
+        version = version or environment.variable("VERSION") or ""
     build = environment.variable("BUILD_NUMBER") if url else None
     run.write_info(
         RunInfo(
@@ -231,7 +261,10 @@ def open_run(  # noqa: PLR0913 - what a run is, by name
             track=track,
             component=component,
             series=lab.tracks[track].series,
+            phase=phase,
             revision=revision,
+            commit=revision if phase != "build" and COMMIT.fullmatch(revision) else "",
+            version=version,
             number=number or int(build or 1),
             origin="jenkins" if url else "local",
             url=url or "",

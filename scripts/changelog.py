@@ -91,7 +91,7 @@ def build_number(stem: str, codename: str, taken: Iterable[str]) -> int:
 def archived(context: Context, track: str | None, commit: str = "") -> Iterator[Run]:
     """Earlier runs of the component (at a commit) that reached the archive; of one track the newest first."""
     started = context.run.info.started
-    for run in reversed(context.store.runs(track, context.component_name)):
+    for run in reversed(context.store.runs(track, context.component_name, "build")):
         info = run.info
         if run.path != context.run.path and info.started <= started and commit in {"", info.commit}:
             record = run.record("archive")

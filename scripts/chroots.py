@@ -34,7 +34,7 @@ from lab import apt, environment, files
 from lab.description import Lab, Series
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
-from lab.run import ProgramFailed, run
+from lab.run import ProgramFailed, Word, run
 from lab.step import architecture
 from lab.store import Store
 from scripts.buildlogs import complaint
@@ -44,6 +44,7 @@ from scripts.sessions import BUILD_USER, Mode, Session, Way, find_way, has_build
 
 __all__ = ["BUILD_USER", "Chroot", "Chroots", "has_build_user", "make_build_user", "mode", "proxies", "run_installed"]
 
+Recipe = Callable[..., list[Word]]  # as `recipes.base_argv` is, but for its builder
 LAYERS_KEPT = 20
 UNUSED_DAYS = 30  # a base that no lab asks for any more
 
@@ -52,6 +53,12 @@ def mode() -> tuple[Mode, str]:
     """The mode, schroot or unshare, and why.  Raises ConfigurationError when this machine can do neither."""
     way = find_way()
     return way.mode, way.reason
+
+
+def builds() -> Recipe:
+    """How the base for builds is made: for the user sbuild of this machine."""
+    account = pwd.getpwnam("sbuild")
+    return partial(base_argv, builder=(account.pw_uid, account.pw_gid))
 
 
 class Made(Stored):
@@ -107,18 +114,17 @@ class Chroots:
         return "" if self.way.mode == "schroot" else ".tar.zst"
 
     @contextmanager
-    def base(self, name: str, series: Series) -> Iterator[Chroot]:
-        """The base of a series, made when there is none that is young enough.
+    def base(self, name: str, series: Series, recipe: Recipe | None = None) -> Iterator[Chroot]:
+        """The base of a series, made when there is none that is young enough; builds have a recipe of their own.
 
         Raises InfrastructureError when it cannot be made.
         """
-        account, proxy = pwd.getpwnam("sbuild"), proxies()
+        proxy = proxies()
         words = partial(
-            base_argv,
+            recipe or builds(),
             series.codename or name,
             apt.sources(name, series),
             architecture=architecture(),
-            builder=(account.pw_uid, account.pw_gid),
             keyring=series.keyring,
         )
 
@@ -149,18 +155,29 @@ class Chroots:
         plain = f"{base.path.name}\n{' '.join(sorted(profiles))}\n{control}"
         origins = {plain: None} | ({f"{plain}{repository.identity}": repository} if repository else {})
 
-        def make(of: str, into: Path) -> None:
-            with opened(self.way, "layer", [base.path], log=self.log, keep=[base.lock]) as session:
-                target = session.path / f"layer{self.suffix}" if self.suffix else session.upper
-                session.shell(layer_script(control, profiles, origins[of]), save_as=target)
-                target.rename(into)
-
         with ExitStack() as held:
             layer = None
             for of in sorted(origins, key=lambda of: not self.kept(f"layer-{digest(of)}-")):
                 with suppress(ProgramFailed):
-                    layer = held.enter_context(self._provided("layer", of, timedelta.max, partial(make, of)))
+                    script = layer_script(control, profiles, origins[of])
+                    layer = held.enter_context(self.layered(base, of, script))
                     break
+            yield layer
+
+    @contextmanager
+    def layered(self, base: Chroot, of: str, script: str) -> Iterator[Chroot]:
+        """A base with what a script of sh has done in it.
+
+        ``of``: what it is made of; its first line is the name of the base.  Raises ProgramFailed.
+        """
+
+        def make(into: Path) -> None:
+            with opened(self.way, "layer", [base.path], log=self.log, keep=[base.lock]) as session:
+                target = session.path / f"layer{self.suffix}" if self.suffix else session.upper
+                session.shell(script, save_as=target)
+                target.rename(into)
+
+        with self._provided("layer", of, timedelta.max, make) as layer:
             yield layer
 
     @contextmanager

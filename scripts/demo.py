@@ -1,8 +1,8 @@
 """The demo: the main job on real input.
 
 The distribution's own source package becomes an upstream and a packaging repository; two commits really
-change the program; each goes through the whole build phase; the newest package is installed from the
-lab's archive in a clean chroot, and run.  Every date is fixed, so that every demo yields the same
+change the program; each is built, deployed on a pristine container from the lab's archive, and exercised
+there; nothing is left of the containers.  Every date is fixed, so that every demo yields the same
 sources.  The demo's lab is its own and starts afresh each time; chroots and mirrors are kept.
 """
 
@@ -11,19 +11,21 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import yaml
 
 from lab import apt, environment, git, loading
-from lab.description import Lab, Series
+from lab.description import PHASES, Lab, Series
 from lab.errors import InfrastructureError
 from lab.run import ProgramFailed
 from lab.run import run as run_program
 from lab.store import Run, Store
 from scripts import chroots
+from scripts.exercises import cases, command
+from scripts.targets import leftovers, nspawn
 
 SERIES = "bookworm"
 TRACK = "trunk"
@@ -45,7 +47,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Demo:
-    """A source package of the distribution, what is changed in it, and how it shows."""
+    """A source package of the distribution, what is changed in it, and how it shows: of every commit, and of the last one."""
 
     component: str
     upstream_version: str
@@ -53,7 +55,13 @@ class Demo:
     install: str
     command: tuple[str, ...]
     prints: str
+    always_prints: str
     build: Mapping[str, list[str]]
+    role: str = "package"
+    around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is deployed with it, roles by their names, and what each needs."""
+    needs: tuple[str, ...] = ()
+    exercises: tuple[str, ...] = ()
 
 
 GREETING = ("src/hello.c", "tests/hello-1")
@@ -72,6 +80,7 @@ DEMOS: Mapping[str, Demo] = {
             install="hello",
             command=("hello",),
             prints="Hello, every commit!",
+            always_prints="Hello, .*!",
             build={},
         ),
         Demo(
@@ -86,7 +95,12 @@ DEMOS: Mapping[str, Demo] = {
             install="python3-keystone",
             command=("python3", "-c", "from keystone.version import release_string; print(release_string())"),
             prints="v3.14 snapshot of the lab",
+            always_prints="v3.14 snapshot.*",
             build={"options": ["nocheck", "nodoc"], "profiles": ["nocheck", "nodoc"]},
+            role="keystone",
+            around={"mariadb": (), "memcached": (), "glance": ("keystone", "mariadb")},
+            needs=("mariadb", "memcached"),
+            exercises=("token", "image-bundle"),
         ),
     )
 }  # fmt: skip
@@ -100,47 +114,63 @@ SMOKE_TEST = {
 def run(
     demo: Demo,
     say: Callable[[str], None],
-    run_phase: Callable[[Lab, Run], int],
+    run_on: Callable[[Lab, Run], int],
     show: Callable[[Sequence[Run]], None],
     publish: Callable[[Lab, Path], Path],
 ) -> int:
-    """Run a demo from the source package to the installed program and the page of its builds; the exit code.
+    """Run a demo from the source package to the program that was deployed and the page of its builds; the exit code.
 
-    ``run_phase`` runs a phase and returns its exit code; ``show`` shows finished runs; ``publish`` puts
+    ``run_on`` runs all phases and returns an exit code; ``show`` shows finished runs; ``publish`` puts
     those of a lab, whose description is a file, on its site, and returns the home page.
     """
     home = environment.state_home() / f"demo-{demo.component}"
+    nspawn.Target(Store(home).environments / TRACK).destroy()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     with (home / "demo.log").open("w", encoding="utf-8") as log:
         say(f"importing the source package {demo.component} of Debian {SERIES}")
         tips = make_repositories(demo, home, log)
-        description = write_lab(demo, home)
+        lack = nspawn.lack()
+        description = write_lab(demo, home, deployed=not lack)
         lab = loading.load(description)
         store = Store.of(lab)
         for tip in tips:
-            code = run_phase(lab, store.new_run(lab, TRACK, demo.component, tip))
+            code = run_on(lab, store.new_run(lab, TRACK, demo.component, tip))
             if code:
                 return code
-        say(f"installing {demo.install} from the lab's archive in a clean chroot, and running it")
-        printed = chroots.run_installed(lab, TRACK, demo.install, demo.command, log).strip()
+        if lack:
+            say(f"{lack}: {demo.install} is installed from the lab's archive in a clean chroot instead")
+            printed = chroots.run_installed(lab, TRACK, demo.install, demo.command, log).strip()
+        else:
+            printed = last_printed(store)
     say(f"$ {shlex.join(demo.command)}\n{printed}")
     if printed != demo.prints:
         say(f"it should have printed: {demo.prints}")
         return 1
-    show(store.runs())
+    for phase in PHASES:
+        if runs := [each for each in store.runs() if each.info.phase == phase]:
+            show(runs)
     page = publish(lab, description)
+    left = leftovers.of(store.environments)
+    for line in left or ["nothing: no process, mount, namespace, link, loop device or control group"]:
+        say(f"left of containers     {line}")
     say(f"the lab's description  {description}")
     say(f"the package archive    {store.archive}")
     say(f"the runs               {store.root / 'runs'}")
     say(f"the site               {page}")
     say(f"                       ./qalab site serve --lab {description}")
     say("look around with       ./qalab status; ./qalab show RUN; ./qalab log RUN STEP")
-    return 0
+    return InfrastructureError.exit_code if left else 0
 
 
-def write_lab(demo: Demo, home: Path) -> Path:
-    """The description of the demo's lab."""
+def last_printed(store: Store) -> str:
+    """What the program printed when it was last exercised."""
+    found = cases.read(store.runs()[-1].results / "native" / cases.FILE)
+    return next(case.output for case in found if case.suite == command.NAME)
+
+
+def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
+    """The description of the demo's lab; ``deployed``: whether this machine can deploy what is built."""
     packaging = {
         "git": str(home / "packaging"),
         "branch": "master",
@@ -150,13 +180,28 @@ def write_lab(demo: Demo, home: Path) -> Path:
     description = {
         "lab": {"name": home.name, "maintainer": MAINTAINER, "description": "The demo"},
         "series": {SERIES: {}},
-        "tracks": {TRACK: {"series": SERIES, "branch": "main"}},
+        "tracks": {TRACK: {"series": SERIES, "branch": "main", "phases": list(PHASES) if deployed else ["build"]}},
         "components": {demo.component: component},
+        "deployment": deployment(demo),
         "publish": {"jobs": ["*"]},
     }
     path = home / "lab.yaml"
     path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
     return path
+
+
+def deployment(demo: Demo) -> dict[str, Any]:
+    """What is deployed of a demo, and around it."""
+    application: dict[str, Any] = {"role": demo.role}
+    application["options"] = {"command": shlex.join(demo.command), "prints": demo.always_prints}
+    if demo.role == "package":
+        application["packages"] = [demo.install]
+    needs = {demo.component: demo.needs, **demo.around}
+    return {
+        "applications": {demo.component: application, **{name: {"role": name} for name in demo.around}},
+        "relations": [[name, other] for name, others in needs.items() for other in others],
+        "exercises": list(demo.exercises),
+    }
 
 
 def make_repositories(demo: Demo, home: Path, log: IO[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,10 @@ BUILD_FIELDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep",
                 "Build-Conflicts", "Build-Conflicts-Arch", "Build-Conflicts-Indep")  # fmt: skip
 HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 NO_DAEMONS = "#!/bin/sh\nexit 101\n"  # policy-rc.d(8)
+NO_DAEMONS_HOOKS = (
+    f'printf %s {shlex.quote(NO_DAEMONS)} > "$1"/usr/sbin/policy-rc.d',
+    'chmod 0755 "$1"/usr/sbin/policy-rc.d',
+)
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 APT_OPTIONS = (
     # An index that cannot be had is an error: a build on old lists is not the one that was asked for.
@@ -92,21 +96,38 @@ def base_argv(  # noqa: PLR0913 - what goes into a base, by name
     keyring: str | None = None,
     apt_conf: Path | None = None,
 ) -> list[Word]:
-    """What to say to mmdebstrap for a base.
+    """What to say to mmdebstrap for a base to build in.
 
     ``builder``: ids of the user sbuild on this machine, because schroot goes by them.
     ``keyring``: one that is not the distribution's own.
     """
     uid, gid = builder
     account = f"--uid {uid} --gid {gid} --home-dir /var/lib/sbuild --no-create-home --shell /bin/bash"
-    made = {"etc/hosts": HOSTS, "usr/sbin/policy-rc.d": NO_DAEMONS}
-    hooks = [f'printf %s {shlex.quote(text)} > "$1"/{name}' for name, text in made.items()]
-    hooks += [
-        'chmod 0755 "$1"/usr/sbin/policy-rc.d',
+    hooks = [
+        *written({"etc/hosts": HOSTS}),
         f'chroot "$1" groupadd --non-unique --gid {gid} sbuild',
         f'chroot "$1" useradd --system --non-unique {account} sbuild',
     ]
-    packages = ["fakeroot"]
+    return mmdebstrap_argv(
+        "buildd", codename, sources, ["fakeroot"], hooks,
+        target=target, architecture=architecture, keyring=keyring, apt_conf=apt_conf,
+    )  # fmt: skip
+
+
+def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
+    variant: str,
+    codename: str,
+    sources: Sequence[str],
+    packages: Sequence[str],
+    hooks: Sequence[str],
+    *,
+    target: Word,
+    architecture: str,
+    keyring: str | None,
+    apt_conf: Path | None,
+) -> list[Word]:
+    """What all bases have in common: apt as the lab wants it, the indices kept, authorities and keyrings copied in."""
+    packages, hooks = [*packages], [*hooks]
     if any("https:" in line for line in sources):
         packages.append("ca-certificates")
         hooks.append(f"upload {CERTIFICATES} {CERTIFICATES}")
@@ -115,17 +136,24 @@ def base_argv(  # noqa: PLR0913 - what goes into a base, by name
         hooks += [f'mkdir -p "$1"/"$(dirname {there})"', f"upload {there} {there}"]
     return [
         "mmdebstrap",
-        "--variant=buildd",
+        f"--variant={variant}",
         f"--architectures={architecture}",
         f"--include={','.join(packages)}",
         *(f"--aptopt={option}" for option in (*APT_OPTIONS, apt_conf) if option),
         "--dpkgopt=force-unsafe-io",
-        "--skip=cleanup/apt/lists,output/dev",
+        # Its own policy-rc.d would be gone when it is done, and in its place ours.
+        "--skip=cleanup/apt/lists,output/dev,chroot/policy-rc.d",
+        *(f"--essential-hook={hook}" for hook in NO_DAEMONS_HOOKS),
         *(f"--customize-hook={hook}" for hook in hooks),
         codename,
         target,
         *sources,
     ]
+
+
+def written(contents: Mapping[str, str]) -> list[str]:
+    """Hooks of mmdebstrap that write files."""
+    return [f'printf %s {shlex.quote(text)} > "$1"/{name}' for name, text in contents.items()]
 
 
 def update(repository: Repository | None) -> str:

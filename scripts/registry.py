@@ -5,8 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from scripts import archive, changelog, lintian, packaging, push, sbuild, snapshot, source, upload
+from scripts import (
+    archive,
+    changelog,
+    deploy,
+    exercise,
+    lintian,
+    packaging,
+    push,
+    reset,
+    sbuild,
+    snapshot,
+    source,
+    upload,
+)
 
 STEPS: Mapping[str, ModuleType] = {
-    module.NAME: module for module in (snapshot, packaging, changelog, source, sbuild, lintian, archive, upload, push)
+    module.NAME: module
+    for module in (
+        *(snapshot, packaging, changelog, source, sbuild, lintian, archive, upload, push),
+        deploy,
+        *(exercise, reset),
+    )
 }

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from lab import files, step
-from lab.description import Lab
+from lab.description import PHASES, Lab, Phase
 from lab.errors import ConfigurationError, InfrastructureError, LabError
 from lab.git import Mirror
 from lab.records import Record
-from lab.store import Run, Store, cut_short
+from lab.store import Run, Store, cut_short, phase_steps
 from scripts import revisions
 from scripts.registry import STEPS
 
@@ -66,6 +66,37 @@ def run_phase(
     return last
 
 
+def next_run(lab: Lab, finished: Run) -> Run | None:
+    """The run of the phase behind that of a run which went well; None when the track has no other.
+
+    It is about the same commit and the version that was built.
+    """
+    info = finished.info
+    later = later_phases(lab, info.track, info.phase)
+    if not later:
+        return None
+    return Store.of(lab).new_run(
+        lab, info.track, info.component, info.commit or info.revision, phase=later[0], version=finished.version
+    )
+
+
+def later_phases(lab: Lab, track: str, phase: Phase) -> list[Phase]:
+    """The phases of a track behind one."""
+    order = list(PHASES)
+    return [each for each in lab.tracks[track].phases if order.index(each) > order.index(phase)]
+
+
+def check_span(lab: Lab, track: str, phase: Phase, first: str | None, until: str | None) -> None:
+    """Raises ConfigurationError for steps that there are not, or in the wrong order.
+
+    ``first`` is of the phase that is done (again), ``until`` of that or a later one of the track.
+    """
+    steps = phase_steps(phase)
+    later = [step for each in later_phases(lab, track, phase) for step in phase_steps(each)]
+    span((*steps, *later), first, until)
+    span(steps, first, None)
+
+
 def span(steps: tuple[str, ...], first: str | None, until: str | None) -> tuple[int, int]:
     """From which step on all is done again (behind the last one: from none), and behind which it ends.
 
@@ -100,6 +131,14 @@ def unfinished(store: Store, track: str | None = None, component: str | None = N
     return next((run for run in runs if run.verdict not in {"passed", "unstable", "running"}), None)
 
 
+def to_go_on(lab: Lab, track: str | None = None, component: str | None = None) -> Run | None:
+    """The newest run that went well and that nothing has followed, though its track has a phase behind it."""
+    newest = {(run.info.track, run.info.component): run for run in Store.of(lab).runs(track, component)}
+    well = [run for run in newest.values() if run.info.track in lab.tracks and run.verdict in {"passed", "unstable"}]
+    waiting = [run for run in well if later_phases(lab, run.info.track, run.info.phase)]
+    return max(waiting, key=lambda run: run.info.started, default=None)
+
+
 def new_commits(lab: Lab, track: str, component: str) -> list[str]:
     """Upstream commits that no run of the track has tested, oldest first.
 
@@ -117,7 +156,7 @@ def new_commits(lab: Lab, track: str, component: str) -> list[str]:
     if tip is None:
         there = revisions.few(revisions.branches(mirror))
         raise ConfigurationError(f"{upstream.git}: no branch {upstream.branch}; branches: {there}")
-    tested = [run.info.commit for run in store.runs(track, component) if run.info.commit]
+    tested = [run.info.commit for run in store.runs(track, component, "build") if run.info.commit]
     if tip in tested:
         return []
     if not tested or not mirror.is_ancestor(tested[-1], tip):

@@ -146,7 +146,7 @@ def stretch(mirror: Mirror, commit: str, tag: str) -> versions.Stretch:
 
 def earlier_runs(context: Context) -> list[tuple[Run, Record]]:
     """The runs of this track and component whose snapshot rose, newest first (our own is not done yet)."""
-    runs = context.store.runs(context.track_name, context.component_name)
+    runs = context.store.runs(context.track_name, context.component_name, "build")
     found = [(run, run.record(NAME)) for run in reversed(runs)]
     return [(run, done) for run, done in found if done and done.finished_well and done.facts.get("rises")]
 

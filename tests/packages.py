@@ -65,11 +65,14 @@ def build(
     binaries: tuple[str, ...] = ("greet.deb",),
     drop: str = "",
     ballast: int = 0,
+    control: str = "",
+    files: tuple[tuple[str, str], ...] = (),
 ) -> Path:
     """A directory with a source package, ``binaries`` (PACKAGE.SUFFIX) and a .changes of either; not to be changed.
 
     ``text`` is told by the changelog and by the binary packages; lines of a control file that begin
-    with ``drop`` are left out; the orig tarball has so many bytes of ``ballast``.
+    with ``drop`` are left out; the orig tarball has so many bytes of ``ballast``.  The binary packages have
+    more lines of ``control`` and more ``files`` (paths, contents).
     """
     home = Path(tempfile.mkdtemp(prefix="qalab-test-"))
     atexit.register(shutil.rmtree, home)
@@ -91,20 +94,21 @@ def build(
     run(["dpkg-source", "--build", tree], cwd=out, env=ENVIRONMENT)
     run(["dpkg-genbuildinfo", "--build=source", f"-u{out}", f"-O{out}/{name}_{plain}_source.buildinfo"], cwd=tree)
     _changes(tree, out / f"{name}_{plain}_source.changes", "--build=source", "-sa")
-    files = []
+    named = []
     for package, _, suffix in (binary.rpartition(".") for binary in binaries):
-        files.append(f"{package}_{plain}_all.{suffix}")
-        control = BINARY.format(package=package, name=name, version=version)
-        _binary(home / package, out / files[-1], _without(drop, control), text)
-    (tree / "debian/files").write_text("".join(f"{file} {'-' if drop else 'misc'} optional\n" for file in files))
+        named.append(f"{package}_{plain}_all.{suffix}")
+        fields = BINARY.format(package=package, name=name, version=version).replace("Section:", f"{control}Section:")
+        _binary(home / package, out / named[-1], _without(drop, fields), text, files)
+    (tree / "debian/files").write_text("".join(f"{file} {'-' if drop else 'misc'} optional\n" for file in named))
     _changes(tree, out / f"{name}_{plain}_amd64.changes", "--build=binary")
     return out
 
 
-def _binary(root: Path, path: Path, control: str, text: str) -> None:
-    for name, content in (("DEBIAN/control", control), (f"usr/share/greet/{root.name}", f"{text}\n")):
-        (root / name).parent.mkdir(parents=True)
+def _binary(root: Path, path: Path, control: str, text: str, files: tuple[tuple[str, str], ...]) -> None:
+    for name, content in (("DEBIAN/control", control), (f"usr/share/greet/{root.name}", f"{text}\n"), *files):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content)
+        (root / name).chmod(0o755 if content.startswith("#!") else 0o644)
     run(["dpkg-deb", "--root-owner-group", "--build", root, path], env=ENVIRONMENT)
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from lab.errors import ConfigurationError
 from reports.formats import autopkgtest, exercises, junit, lintian, piuparts, record, sbuild, subunit, tap
+from reports.formats import cases as own
 from reports.formats.garbage import uncollected
 from reports.formats.texts import Unreadable, bounded
 from reports.model import Case
@@ -28,7 +29,7 @@ class Format(Protocol):
 
 
 # In the order in which a file of an unknown format is tried: what could be part of a log of another comes late.
-MODULES: tuple[Format, ...] = (record, junit, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap)
+MODULES: tuple[Format, ...] = (record, own, junit, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap)
 FORMATS: Mapping[str, Format] = {module.FORMAT: module for module in MODULES}
 
 

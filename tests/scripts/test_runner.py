@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lab import files
-from lab.description import Lab
+from lab.description import Lab, Phase
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Record
 from lab.store import Run, Store
 from scripts import runner
-from tests.conftest import GitRepository, packaging_files
+from tests.conftest import Bench, GitRepository, packaging_files
 
 
 class Heard:
@@ -201,3 +201,53 @@ def test_watch_goes_on_past_an_upstream_that_is_not_there(
 def test_watch_makes_a_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
     made = list(runner.watch(lab, "trunk", 0, once=True))
     assert [(run.id, run.info.revision) for run in made] == [("trunk/greet/1", upstream.heads[-1])]
+
+
+@pytest.fixture
+def three(lab_factory: Callable[..., Lab], upstream: GitRepository) -> Lab:
+    """A lab whose track has all phases."""
+    return lab_factory(upstream=upstream.path, track={"phases": ["build", "deploy", "exercise"]})
+
+
+def test_a_phase_is_followed_by_the_next_about_the_same(three: Lab) -> None:
+    store = Store.of(three)
+    run = store.new_run(three, "trunk", "greet")
+    run.write_info(run.info.model_copy(update={"commit": "a" * 40}))
+    following = runner.next_run(three, run)
+    assert following is not None
+    info = following.info
+    assert (following.id, info.phase, info.commit, info.revision) == ("trunk/greet/2", "deploy", "a" * 40, "a" * 40)
+    assert following.steps == ("deploy",)
+    last = runner.next_run(three, following)
+    assert last is not None
+    assert last.info.phase == "exercise"
+    assert runner.next_run(three, last) is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "first", "until", "message"),
+    [
+        ("build", None, "exercise", ""),
+        ("build", "sbuild", "deploy", ""),
+        ("deploy", None, "sbuild", "no step sbuild in this phase; known: deploy, exercise, reset"),
+        ("build", "deploy", None, "no step deploy in this phase; known: snapshot, "),
+        ("exercise", "reset", "exercise", "from reset until exercise: exercise comes before it"),
+    ],
+)
+def test_steps_of_later_phases(three: Lab, phase: Phase, first: str | None, until: str | None, message: str) -> None:
+    if not message:
+        runner.check_span(three, "trunk", phase, first, until)
+        return
+    with pytest.raises(ConfigurationError, match=message):
+        runner.check_span(three, "trunk", phase, first, until)
+
+
+def test_what_nothing_has_followed_is_gone_on_with(three: Lab) -> None:
+    run = Store.of(three).new_run(three, "trunk", "greet", phase="deploy")
+    assert runner.to_go_on(three) is None  # it is not finished
+    Bench(three, run).pretend("deploy")
+    found = runner.to_go_on(three, "trunk", "greet")
+    assert found is not None
+    assert found.id == "trunk/greet/1"
+    Bench(three, Store.of(three).new_run(three, "trunk", "greet", phase="exercise")).pretend("exercise")
+    assert runner.to_go_on(three) is None

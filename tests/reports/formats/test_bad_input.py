@@ -55,6 +55,7 @@ def read(name: str, content: bytes, tmp_path: Path, file: str = "output") -> lis
         ("piuparts", b"Lorem ipsum\n", "output is no log of piuparts': its first lines are missing"),
         ("autopkgtest", b"Lorem ipsum\n", "output is neither a summary nor a log of autopkgtest"),
         ("exercises", b"Lorem ipsum\n", "output has no summary of devstack's exercise.sh"),
+        ("cases", b'{"suite": "x", "name": "y", "outcome": "lost"}\n', "output has no case on line 1"),
         ("record", b'{"schema": 2, "step": "sbuild"}', "output schema: Input should be 1; expected schema 1"),
         ("record", b"", "output Invalid JSON: EOF while parsing a value at line 1 column 0; expected schema 1"),
     ],

@@ -1,0 +1,106 @@
+"""exercise: try out what the track has deployed, one exercise after the other.
+
+Each exercise is a program of its own, run from where the nodes can be reached, with a time limit: one that
+crashes or hangs keeps nobody from the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes in ``results/nodes``.  The verdict:
+``error`` when an exercise could not be carried out, ``failed`` when no case passed, ``unstable`` when some did.
+
+Facts: ``environment``, ``exercises`` (with each, how many cases have which outcome).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import step
+from lab.errors import ConfigurationError, Verdict
+from lab.run import TimedOut, Word
+from lab.step import Context, Outcome
+from scripts import environments
+from scripts.exercises import cases
+from scripts.exercises.cases import Case
+from scripts.exercises.registry import ALWAYS, EXERCISES
+from scripts.targets.deployed import Deployed
+from scripts.targets.packages import collect_logs
+from scripts.targets.seams import Provisioner
+
+NAME = "exercise"
+HOUSE = Path(__file__).parent.parent
+LONGEST_SECONDS = 900.0
+
+
+def chosen(context: Context) -> list[str]:
+    """The names of the exercises: those of every deployment, then those of lab.yaml."""
+    named = context.lab.deployment.exercises if context.lab.deployment else ()
+    for name in named:
+        if name not in EXERCISES:
+            known = ", ".join(EXERCISES)
+            raise ConfigurationError(f"lab.yaml: deployment.exercises: no exercise {name}; known: {known}")
+    return list(dict.fromkeys([*ALWAYS, *named]))
+
+
+def carry_out(context: Context, target: Provisioner, name: str, native: Path) -> list[Case]:
+    """One exercise: its cases, the last of them an error when it did not go to its end."""
+    before = len(cases.read(native))
+    driver = context.lab.deployment.target if context.lab.deployment else "nspawn"
+    home = context.store.environments / context.track_name
+    argv: list[Word] = [sys.executable, "-m", "scripts.exercises", name, driver, home, native]
+    try:
+        result = target.beside(argv, cwd=HOUSE, timeout=LONGEST_SECONDS, check=False)
+        why = "" if result else f"it ended with status {result.returncode}; see the log"
+    except TimedOut as error:
+        why = str(error)
+    made = cases.read(native)[before:]
+    return [*made, Case(name, "goes to its end", "error", message=why)] if why else made
+
+
+def verdict_of(found: Sequence[Case]) -> Verdict:
+    outcomes = Counter(case.outcome for case in found)
+    if outcomes["error"]:
+        return "error"
+    if outcomes["failed"]:
+        return "unstable" if outcomes["passed"] else "failed"
+    return "passed"
+
+
+def describe(found: Sequence[Case]) -> str:
+    """How many passed; the first that did not, with why."""
+    passed = sum(case.outcome == "passed" for case in found)
+    bad = next((case for case in found if case.outcome == "error"), None)
+    bad = bad or next((case for case in found if case.outcome == "failed"), None)
+    return f"{passed} of {len(found)} passed" + (f"; {bad.suite}: {bad.name}: {bad.message}" if bad else "")
+
+
+def action(context: Context) -> Outcome:
+    names, target = chosen(context), environments.target(context.lab, context.track_name, context.log)
+    with environments.turn(context.lab, context.track_name):
+        deployed = Deployed.of(context.store.environments / context.track_name)
+        if deployed is None or not target.nodes():
+            hint = f"qalab run {context.track_name} {context.component_name}, or the job {context.track_name}-deploy"
+            raise ConfigurationError(f"{context.track_name}: nothing is deployed", hint=hint)
+        wanted = context.run.info.version
+        if wanted and wanted != deployed.version:
+            message = f"what is deployed is {deployed.component} {deployed.version}: its own run exercises it"
+            return Outcome(message, version=wanted, verdict="skipped")
+        native = context.run.results / "native" / cases.FILE
+        native.unlink(missing_ok=True)
+        try:
+            found = {name: carry_out(context, target, name, native) for name in names}
+        finally:
+            collect_logs(target.nodes(), context.run.results / "nodes")
+    every = [case for of_one in found.values() for case in of_one]
+    counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
+    return Outcome(
+        describe(every),
+        version=deployed.version,
+        commit=deployed.commit,
+        verdict=verdict_of(every),
+        native=[(native, cases.FORMAT)] if native.exists() else [],
+        facts={"environment": context.track_name, "exercises": counts},
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

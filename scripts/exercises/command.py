@@ -1,0 +1,28 @@
+"""command: the command that an application names in its options runs, and prints what it says there.
+
+Options: ``command``; ``prints``, a regular expression of all that it prints, the last line end aside.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from lab.errors import Failed
+from scripts.exercises.cases import Cases
+from scripts.exercises.scene import Scene
+
+NAME = "command"
+LONGEST_SECONDS = 60
+
+
+def exercise(scene: Scene, cases: Cases) -> None:
+    for name, service, node in scene.places():
+        if command := service.options.get("command"):
+            with cases.case(f"{name}: $ {command}") as case:
+                result = node.run(shlex.split(str(command)), capture=True, check=False, timeout=LONGEST_SECONDS)
+                case.output = result.stdout.rstrip("\n")
+                if not result:
+                    raise Failed(f"it ended with status {result.returncode}")
+                if not re.fullmatch(prints := str(service.options.get("prints", ".*")), case.output, re.DOTALL):
+                    raise Failed(f"it should have printed: {prints}")

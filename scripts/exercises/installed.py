@@ -1,0 +1,38 @@
+"""installed: what was deployed is still there as it was packaged, and its services run."""
+
+from __future__ import annotations
+
+from scripts.exercises.cases import Cases
+from scripts.exercises.scene import Scene
+
+NAME = "installed"
+
+
+def exercise(scene: Scene, cases: Cases) -> None:
+    for name, node in scene.nodes.items():
+        ours = [each for each in scene.deployed.packages if each.node == name and each.ours]
+        with cases.case(f"{name}: dpkg has nothing half done") as case:
+            case.output = node.run(["dpkg", "--audit"], capture=True).stdout
+            assert not case.output, case.output.splitlines()[0]  # noqa: S101 - a case is an assertion
+        if ours:
+            with cases.case(f"{name}: {len(ours)} packages of the lab are as they were packaged") as case:
+                query = [
+                    "dpkg-query",
+                    "--show",
+                    "--showformat",
+                    "${Package}=${Version}\n",
+                    *(each.name for each in ours),
+                ]
+                case.output = node.run(query, capture=True).stdout
+                assert set(case.output.split()) == {f"{each.name}={each.version}" for each in ours}, "other versions"  # noqa: S101
+                # The second word of a line says that it is a configuration file, which may be changed.
+                changed = node.run(
+                    ["dpkg", "--verify", *(each.name for each in ours)], capture=True, check=False
+                ).stdout
+                wrong = [line for line in changed.splitlines() if line.split()[1] != "c"]
+                assert not wrong, wrong[0]  # noqa: S101
+    for name, service, node in scene.places():
+        for unit in service.units:
+            with cases.case(f"{name}: {unit} runs on {node.name}") as case:
+                case.output = node.run(["systemctl", "is-active", unit], capture=True, check=False).stdout.strip()
+                assert case.output == "active", f"it is {case.output}"  # noqa: S101

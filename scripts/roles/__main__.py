@@ -1,0 +1,53 @@
+"""What roles ask of services, as a program to be run from where these can be reached.
+
+``answer URL SECONDS``: wait until something answers there; ``enter`` with JSON on standard input: enter a
+service into the catalog.  What is wrong is printed; the exit code is that of the error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import requests
+
+from lab.errors import LabError
+from scripts.cloud import Cloud
+
+
+def answer(url: str, seconds: float) -> str:
+    """Wait for an answer that is no complaint of the server's; "" when it came, else what came instead."""
+    last = time.monotonic() + seconds
+    while True:
+        try:
+            status = requests.get(url, timeout=max(1.0, seconds)).status_code
+            said = "" if status < requests.codes.server_error else f"status {status}"
+        except requests.RequestException as error:
+            said = type(error).__name__
+        if not said or time.monotonic() > last:
+            return said
+        time.sleep(0.1)
+
+
+def enter(settings: dict[str, str], service: dict[str, str]) -> None:
+    cloud = Cloud.of(settings)
+    cloud.authenticate()
+    cloud.enter(region=settings["region"], **service)
+
+
+def main(argv: list[str]) -> int:
+    if argv[0] == "answer":
+        said = answer(argv[1], float(argv[2]))
+        print(said)  # noqa: T201
+        return 1 if said else 0
+    enter(**json.load(sys.stdin))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except LabError as error:
+        print(error)  # noqa: T201
+        sys.exit(error.exit_code)

@@ -1,0 +1,33 @@
+"""mariadb: the database of the others, each with a user of its own."""
+
+from __future__ import annotations
+
+from scripts.roles.filling import fill
+from scripts.targets.deployed import Service
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+
+NAME = "mariadb"
+PACKAGES = ("mariadb-server",)
+SUPPORTING = True
+UNIT = "mariadb.service"
+ASK = ["mariadb", "--execute=select 1"]
+
+
+def set_up(site: Site, application: Application) -> Service:
+    node = site.node_of(application)
+    node.write("/etc/mysql/mariadb.conf.d/99-lab.cnf", fill("mariadb.cnf.j2"))
+    site.restart(node, application, UNIT)
+    site.wait_until_well(node, application, ASK)
+    return site.service(application, [UNIT], {"node": node.name, "address": node.address})
+
+
+def database(site: Site, name: str) -> str:
+    """The URL of a database made for somebody, empty."""
+    server, password = site.provider(NAME), site.password(f"database {name}")
+    statements = (
+        f"create database {name} character set utf8mb4; create user '{name}'@'%' identified by '{password}';"
+        f" grant all on {name}.* to '{name}'@'%';"
+    )
+    site.nodes[server.settings["node"]].run(["mariadb"], stdin=statements.encode())
+    return f"mysql+pymysql://{name}:{password}@{server.settings['address']}/{name}?charset=utf8mb4"

@@ -1,0 +1,27 @@
+"""memcached: a cache for tokens; those who find one use it."""
+
+from __future__ import annotations
+
+from scripts.targets.deployed import Service
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+
+NAME = "memcached"
+PACKAGES = ("memcached",)
+SUPPORTING = True
+UNIT = "memcached.service"
+CONFIGURATION = "-d\nlogfile /var/log/memcached.log\n-m 64\n-p 11211\n-u memcache\n-l 0.0.0.0\n"
+ASK = "exec 3<>/dev/tcp/127.0.0.1/11211; echo version >&3; read -r -t 2 answer <&3; [[ $answer == VERSION* ]]"
+
+
+def set_up(site: Site, application: Application) -> Service:
+    node = site.node_of(application)
+    node.write("/etc/memcached.conf", CONFIGURATION)
+    site.restart(node, application, UNIT)
+    site.wait_until_well(node, application, ["bash", "-c", ASK])
+    return site.service(application, [UNIT], {"node": node.name, "address": f"{node.address}:11211"})
+
+
+def address(site: Site) -> str:
+    """Where it is; "" when there is none."""
+    return next((each.settings["address"] for each in site.services.values() if each.role == NAME), "")

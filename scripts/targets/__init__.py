@@ -1,0 +1,1 @@
+"""Where deployments land: the seams, and a module for each driver."""

@@ -1,0 +1,72 @@
+"""From lab.yaml's deployment to a topology.
+
+An application that relates to another one starts behind it.  A component that no application is of gets
+one of its own, of the role ``package``: so any component of any lab can be deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from lab.description import Deployment, Lab, Unit
+from lab.errors import ConfigurationError
+from lab.store import WHOLE
+from scripts.recipes import Repository
+from scripts.roles.registry import ROLES
+from scripts.targets.seams import Pristine
+from scripts.targets.topology import Application, Topology
+
+DEFAULT_ROLE = "package"
+
+
+def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[str]]) -> Topology:
+    """What a track deploys for a component, or for all (`WHOLE`).
+
+    ``built``: the binary packages that the lab's archive has of each source package.
+    Raises ConfigurationError for roles that are not known, relations in a circle, and nothing to deploy.
+    """
+    deployment = lab.deployment or Deployment(applications={})
+    units = dict(deployment.applications)
+    tested = lab.components_of(track) if component == WHOLE else (component,)
+    covered = {name for application, unit in units.items() for name in (application, unit.role)}
+    if component != WHOLE or not units:
+        units |= {name: Unit(role=DEFAULT_ROLE) for name in tested if name not in covered}
+    made = [_application(name, units[name], built.get(name, ())) for name in _ordered(units, deployment)]
+    return Topology(tuple(made))
+
+
+def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:
+    """What the nodes of a topology are made from."""
+    series = lab.tracks[track].series
+    return Pristine(
+        series,
+        lab.series[series],
+        packages=wanted.packages,
+        supporting=wanted.supporting,
+        sources=lab.components_of(track),
+        repository=repository,
+    )
+
+
+def _ordered(units: Mapping[str, Unit], deployment: Deployment) -> list[str]:
+    """Behind what they relate to, else in the order of the file."""
+    ends = [tuple(end.partition(":")[0] for end in pair) for pair in deployment.relations]
+    graph = {name: [provider for requirer, provider in ends if requirer == name] for name in units}
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise ConfigurationError(f"lab.yaml: deployment.relations: a circle: {circle}") from None
+
+
+def _application(name: str, unit: Unit, built: Iterable[str]) -> Application:
+    if unit.role not in ROLES:
+        known = ", ".join(ROLES)
+        raise ConfigurationError(f"lab.yaml: deployment.applications.{name}.role: no {unit.role}; known: {known}")
+    role = ROLES[unit.role]
+    packages = unit.packages or role.PACKAGES or tuple(built)
+    if not packages:
+        hint = f"build it first, or name deployment.applications.{name}.packages"
+        raise ConfigurationError(f"{name}: the lab's archive has no packages of it", hint=hint)
+    return Application(name, role, tuple(packages), tuple(f"node{number}" for number in unit.to), unit.options)

@@ -1,0 +1,92 @@
+"""The seams of a deployment: what a driver of machines must offer, and what everybody else may expect.
+
+A `Provisioner` makes the nodes of one environment from something pristine, brings them back to it, and
+destroys them.  A `Deployer` (see `scripts.targets.packages`) puts the lab's packages on nodes.  Exercises see
+what was deployed and nodes, and nothing of how either was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lab.description import Series
+from lab.run import Result, Word
+from scripts.recipes import Repository
+
+
+@dataclass(frozen=True)
+class Pristine:
+    """What nodes are made from: a series, with all that some packages depend on.
+
+    ``packages`` are going to be installed; ``supporting`` are those of them that may be there already
+    (a database).  All others, whatever is of the same source packages as they are, and ``sources`` are not.
+    """
+
+    series_name: str
+    series: Series
+    packages: tuple[str, ...] = ()
+    supporting: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    repository: Repository | None = None
+
+
+class Snapshot(Protocol):
+    """A pristine state that nodes are made from in no time."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is to be recorded of it."""
+
+
+class Node(Protocol):
+    """A machine with a system on it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def address(self) -> str:
+        """Its IPv4 address, as the other nodes see it."""
+
+    def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
+        """A command on the node, as one of this machine; also for a terminal."""
+
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> Result:
+        """Run a program as root; see `lab.run.run`.
+
+        ``online``: where mirrors, and whatever this machine serves on its loopback, can be reached.
+        """
+
+    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
+        """Run a program that may fail; also the lines that it printed, which are in the log."""
+
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        """Write a file, and the directories that it needs; one that is there keeps its owner and, unless told, mode."""
+
+    def read(self, path: str) -> str:
+        """A file's text; what is not UTF-8 in it is escaped."""
+
+
+class Provisioner(Protocol):
+    """The machines of one environment."""
+
+    def prepare(self, pristine: Pristine) -> AbstractContextManager[Snapshot]:
+        """Have a pristine state at hand.  Raises InfrastructureError when it cannot be made."""
+
+    def create(self, snapshot: Snapshot, names: Sequence[str]) -> list[Node]:
+        """Make the environment, its nodes booted.  What there is of it from before is destroyed first."""
+
+    def nodes(self) -> list[Node]:
+        """The nodes there are; none when the environment is not there or not whole."""
+
+    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
+        """Run a program of this machine from where the nodes can be reached, but on none of them."""
+
+    def reset(self) -> list[Node]:
+        """Bring all nodes back to what they were made from.  Raises InfrastructureError when there are none."""
+
+    def destroy(self) -> bool:
+        """Leave nothing, whatever state the environment is in; whether there was anything."""

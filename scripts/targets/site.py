@@ -1,0 +1,190 @@
+"""What a role works with: the nodes, what was set up before it, and how services are started and asked after.
+
+A service is well when it says so.  One that starts and dies is found by its state while it is looked at, and
+told with the line of its journal that says most.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.errors import ConfigurationError
+from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
+from scripts.roles.filling import lay_over
+from scripts.targets.deployed import Service
+from scripts.targets.seams import Node
+from scripts.targets.topology import Application
+
+UNIT_DIRECTORY = "/lib/systemd/system/"
+# How long a service that has started is looked at before it is believed.
+WATCH_SECONDS = 1.5
+PATIENCE_SECONDS = 60
+HOUSE = Path(__file__).parent.parent.parent
+PROGRAM = (sys.executable, "-m", "scripts.roles")
+LOOK_SECONDS = 0.25
+# What systemd says of a unit, which is not what the unit says.
+SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
+                "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
+                "Deactivated successfully")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Site:
+    """A deployment while it is made; ``beside`` runs a program from where the nodes can be reached."""
+
+    nodes: Mapping[str, Node]
+    beside: Callable[..., Result]
+    services: dict[str, Service] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    def nodes_of(self, application: Application) -> list[Node]:
+        return [self.nodes[name] for name in application.nodes]
+
+    def node_of(self, application: Application) -> Node:
+        """The node of an application that runs on one.  Raises ConfigurationError when lab.yaml names several."""
+        if len(application.nodes) != 1:
+            where = f"lab.yaml: deployment.applications.{application.name}.to"
+            raise ConfigurationError(f"{where}: {application.role.NAME} runs on one node, not on several")
+        return self.nodes[application.nodes[0]]
+
+    def provider(self, role: str) -> Service:
+        """The service of a role that was set up before.  Raises ConfigurationError when there is none."""
+        for service in self.services.values():
+            if service.role == role:
+                return service
+        hint = "deployment.relations say what starts behind what"
+        raise ConfigurationError(f"lab.yaml: deployment: no {role} is set up before what needs it", hint=hint)
+
+    def password(self, of: str) -> str:
+        """A password, the same for the same use."""
+        return self.passwords.setdefault(of, secrets.token_hex(16))
+
+    def lay_over(self, node: Node, path: str, text: str) -> None:
+        """Set options in an INI file that a package has brought."""
+        node.write(path, lay_over(node.read(path), text))
+
+    def must(self, node: Node, application: Application, argv: Sequence[Word], **options: Any) -> None:
+        """Run a program of an application.  Raises the application's fault when it fails."""
+        result, lines = node.attempt(argv, **options)
+        if not result:
+            telling = [line.strip() for line in lines if COMPLAINT.search(line)] or lines or ["it said nothing"]
+            what = shlex.join(map(str, argv[:2]))
+            raise application.fault(f"{what} ended with status {result.returncode}: {telling[-1][:LONGEST]}")
+
+    def enter_into_catalog(
+        self, application: Application, identity: Service, kind: str, url: str, password: str
+    ) -> None:
+        """Have keystone know a service and its user.  Raises the fault of keystone's."""
+        service = {"name": application.role.NAME, "kind": kind, "url": url, "password": password}
+        told = json.dumps({"settings": dict(identity.settings), "service": service}).encode()
+        result = self.beside([*PROGRAM, "enter"], cwd=HOUSE, stdin=told, capture=True, check=False)
+        if not result:
+            raise application.fault(f"keystone does not enter it into its catalog: {result.stdout.strip()}")
+
+    def wait_for_answer(self, node: Node, application: Application, unit: str, url: str) -> None:
+        """Wait until a service answers.  Raises the application's fault when it dies, or does not in time."""
+        last, before = time.monotonic() + PATIENCE_SECONDS, self.state(node, unit)["NRestarts"]
+        while not (asked := self.beside([*PROGRAM, "answer", url, "3"], cwd=HOUSE, capture=True, check=False)):
+            state = self.state(node, unit)
+            if not _is_well(state) or state["NRestarts"] != before:
+                raise application.fault(
+                    f"{unit} starts and dies on {node.name} ({state['Result']}): {self.journal(node, unit)}"
+                )
+            if time.monotonic() > last:
+                said = asked.stdout.strip()
+                raise application.fault(f"is not well on {node.name} after {PATIENCE_SECONDS} s: {url}: {said}")
+
+    def service(
+        self, application: Application, units: Iterable[str] = (), settings: Mapping[str, str] | None = None
+    ) -> Service:
+        """An application as others will see it."""
+        return Service(
+            role=application.role.NAME,
+            nodes=application.nodes,
+            packages=application.packages,
+            units=tuple(units),
+            options=dict(application.options),
+            settings=dict(settings or {}),
+        )
+
+    def enabled_units(self, node: Node, application: Application) -> list[str]:
+        """The services that an application's packages bring and enable."""
+        shown = node.run(["dpkg-query", "--listfiles", *application.packages], capture=True).stdout
+        names = sorted({
+            line.rpartition("/")[2]
+            for line in shown.splitlines()
+            if UNIT_DIRECTORY in line and line.endswith(".service") and "@" not in line
+        })  # fmt: skip
+        return [name for name in names if node.run(["systemctl", "--quiet", "is-enabled", name], check=False)]
+
+    def restart(self, node: Node, application: Application, unit: str) -> None:
+        """Start a service, or start it anew; it is to be asked whether it is well.  Raises the application's fault."""
+        if not node.run(["systemctl", "restart", unit], check=False):
+            raise application.fault(f"{unit} does not start on {node.name}: {self.journal(node, unit)}")
+
+    def start(self, node: Node, application: Application, *units: str) -> None:
+        """Start services that cannot be asked, and see that they stay.  Raises the application's fault."""
+        for unit in units:
+            self.restart(node, application, unit)
+        last = time.monotonic() + WATCH_SECONDS
+        restarts = {unit: self.state(node, unit)["NRestarts"] for unit in units}
+        while units:
+            for unit in units:
+                state = self.state(node, unit)
+                if not _is_well(state) or state["NRestarts"] != restarts[unit]:
+                    ended = f"{unit} starts and dies" if state["ExecMainStartTimestamp"] else f"{unit} does not start"
+                    raise application.fault(f"{ended} on {node.name} ({state['Result']}): {self.journal(node, unit)}")
+            if time.monotonic() > last:
+                return
+            time.sleep(LOOK_SECONDS)
+
+    def state(self, node: Node, unit: str) -> dict[str, str]:
+        """Some properties of a unit: see systemctl(1), show."""
+        names = "ActiveState,ExecMainStartTimestamp,NRestarts,Result,Type"
+        shown = node.run(["systemctl", "show", f"--property={names}", unit], capture=True).stdout
+        return dict(line.split("=", 1) for line in shown.splitlines())
+
+    def journal(self, node: Node, unit: str) -> str:
+        """The line of a unit's journal that says most of why it is not well."""
+        shown = node.run(["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=50", f"--unit={unit}"],
+                         capture=True, check=False).stdout  # fmt: skip
+        own = [line.strip() for line in shown.splitlines() if line.strip() and not _is_of_systemd(line, unit)]
+        complaints = [line for line in own if COMPLAINT.search(line)]
+        return (complaints or own or ["its journal says nothing"])[-1][:LONGEST]
+
+    def wait_until_well(
+        self, node: Node, application: Application, asked: list[str], patience: float = PATIENCE_SECONDS
+    ) -> None:
+        """Ask until a command succeeds.  Raises the application's fault when it does not in time."""
+        last = time.monotonic() + patience
+        while True:
+            try:
+                result, lines = node.attempt(asked, timeout=max(1.0, last - time.monotonic()))
+            except TimedOut:
+                lines = ["no answer"]
+            else:
+                if result:
+                    return
+            if time.monotonic() > last:
+                said = lines[-1].strip()[:LONGEST] if lines else f"status {result.returncode}"
+                what = shlex.join(asked)
+                raise application.fault(f"is not well on {node.name} after {patience:g} s: {what}: {said}")
+            time.sleep(LOOK_SECONDS)
+
+
+def _is_well(state: Mapping[str, str]) -> bool:
+    done = state["Type"] == "oneshot" and state["ActiveState"] == "inactive" and state["Result"] == "success"
+    return state["ActiveState"] == "active" or done
+
+
+def _is_of_systemd(line: str, unit: str) -> bool:
+    said = line.removeprefix(f"{unit}: ")
+    return said != line or said.startswith(SYSTEMD_SAYS)

@@ -1,0 +1,123 @@
+"""What targets cost, in seconds: made, booted, reset, destroyed; keystone deployed from a bare base and from layers.
+
+As root, with the network; some five minutes the first time.  Layers are kept where deployments keep theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lab.description import Lab
+from scripts.targets import leftovers
+from scripts.targets.nspawn import Target
+from scripts.targets.packages import Packages
+from scripts.targets.planning import pristine, topology
+from scripts.targets.seams import Pristine
+
+NAMES = ("mariadb", "memcached", "keystone")
+LAB = Lab.model_validate({
+    "lab": {"name": "bench", "maintainer": "Bench <bench@lab.example>"},
+    "series": {"bookworm": {}},
+    "tracks": {"trunk": {"series": "bookworm", "phases": ("deploy",)}},
+    "components": {"keystone": {}},
+    "deployment": {
+        "applications": {name: {"role": name} for name in NAMES},
+        "relations": (("keystone", "mariadb"), ("keystone", "memcached")),
+    },
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """Something that is done: the median, and what is aimed at."""
+
+    what: str
+    seconds: float
+    rounds: tuple[float, ...]
+    aim: str = ""
+
+
+def timed(what: Callable[[], object]) -> float:
+    began = time.monotonic()
+    what()
+    return round(time.monotonic() - began, 2)
+
+
+def bare(home: Path, rounds: int) -> list[Row]:
+    """A node with nothing on it."""
+    target, found = Target(home / "bare"), {"create and boot": [], "reset": [], "destroy": []}  # type: ignore[var-annotated]
+    with target.prepare(Pristine("bookworm", LAB.series["bookworm"])) as snapshot:
+        for _ in range(rounds):
+            found["create and boot"].append(timed(lambda: target.create(snapshot, ["node0"])))
+            found["reset"].append(timed(target.reset))
+            found["destroy"].append(timed(target.destroy))
+    return [Row(f"a bare node: {what}", median(took), tuple(took)) for what, took in found.items()]
+
+
+def keystone(home: Path, rounds: int, *, layers: bool) -> list[Row]:
+    """Keystone with a database and a cache, until it answers; and back."""
+    wanted = topology(LAB, "trunk", "keystone", {})
+    whole = pristine(LAB, "trunk", wanted, None)
+    target, took, resets = Target(home / "keystone"), [], []
+    with target.prepare(whole if layers else replace(whole, packages=())) as snapshot:
+        for _ in range(rounds):
+
+            def deploy() -> None:
+                nodes = target.create(snapshot, wanted.nodes)
+                Packages(nodes, target.beside, None, {}, lambda _: None).deploy(wanted)
+
+            took.append(timed(deploy))
+            resets.append(timed(target.reset))
+            target.destroy()
+    where = "layers" if layers else "a bare base"
+    return [
+        Row(
+            f"keystone: deploy from {where}",
+            median(took),
+            tuple(took),
+            "a fifth of that from a bare base" if layers else "",
+        ),
+        *([Row("keystone: reset", median(resets), tuple(resets), "below 3")] if layers else []),
+    ]
+
+
+def show(rows: Sequence[Row]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("what", "seconds", "rounds", "aim"):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(row.what, f"{row.seconds:.2f}", " ".join(f"{each:.2f}" for each in row.rounds), row.aim)
+    return table
+
+
+@click.command()
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def main(rounds: int, *, as_json: bool) -> None:
+    """Measure, and see that nothing is left."""
+    with tempfile.TemporaryDirectory(prefix="qalab-bench-") as directory:
+        home = Path(directory, "environments")
+        rows = [*bare(home, rounds), *keystone(home, 1, layers=False), *keystone(home, rounds, layers=True)]
+        left = leftovers.of(home)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        Console().print(show(rows))
+    if left:
+        click.echo("\n".join(left), err=True)
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""Deployments with real packages on real containers: what is proven, each way to fail, and nothing left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.description import Lab
+from lab.records import Record
+from lab.run import run
+from lab.store import Store
+from scripts import archive, deploy, environments, exercise, reset
+from scripts.exercises import cases
+from scripts.targets import leftovers
+from tests.conftest import Bench
+from tests.packages import pretend_built, start
+
+pytestmark = pytest.mark.integration
+GREET = "#!/bin/sh\necho hello\n"
+UNIT = """\
+[Unit]
+Description=Greeter
+[Service]
+ExecStart=/usr/bin/greetd
+[Install]
+WantedBy=multi-user.target
+"""
+ENABLE = "#!/bin/sh\nset -e\nln -sf /lib/systemd/system/greet.service /etc/systemd/system/multi-user.target.wants/\n"
+
+
+def service(program: str) -> tuple[tuple[str, str], ...]:
+    """The files of a package with a daemon."""
+    files = {
+        "usr/bin/greet": GREET,
+        "usr/bin/greetd": f"#!/bin/sh\n{program}\n",
+        "lib/systemd/system/greet.service": UNIT,
+    }
+    return (*files.items(), ("DEBIAN/postinst", f"{ENABLE}systemctl daemon-reload\n"))
+
+
+@dataclass
+class Place:
+    """A lab whose archive has what a test puts there, and its only track's environment."""
+
+    lab: Lab
+    bench: Callable[..., Bench]
+
+    def build(self, version: str = "1.0-1", **package: Any) -> None:
+        at = self.bench(self.lab)
+        pretend_built(at, version, **package)
+        assert at.execute(archive).verdict == "passed"
+
+    def begin(self, phase: str, version: str = "") -> Bench:
+        run = Store.of(self.lab).new_run(self.lab, "trunk", "greet", "0" * 40, phase=phase, version=version)  # type: ignore[arg-type]
+        return Bench(self.lab, run)
+
+    def deploy(self, version: str = "", **package: Any) -> tuple[Bench, Record]:
+        if package:
+            self.build(**package)
+        at = self.begin("deploy", version)
+        return at, at.execute(deploy)
+
+    def exercise(self, version: str = "") -> tuple[Bench, Record]:
+        at = self.begin("exercise", version)
+        return at, at.execute(exercise)
+
+    @property
+    def left(self) -> list[str]:
+        return leftovers.of(Store.of(self.lab).environments)
+
+
+@pytest.fixture
+def place(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path) -> Iterator[Place]:
+    made = Place(lab_factory(track={"phases": ["build", "deploy", "exercise"]}), bench)
+    yield made
+    for name in environments.names(made.lab):
+        environments.target(made.lab, name).destroy()
+    assert made.left == []
+
+
+def options(place: Place, **values: Any) -> None:
+    """Describe the application, with options."""
+    deployment = {"applications": {"greet": {"role": "package", "options": values}}}
+    place.lab = place.lab.model_validate(
+        place.lab.model_dump(mode="json", exclude_unset=True) | {"deployment": deployment}, strict=False
+    )
+
+
+def test_a_package_is_deployed_exercised_and_gone(place: Place) -> None:
+    options(place, command="greet", prints="hello")
+    at, record = place.deploy(files=service("exec sleep infinity"))
+    assert record.verdict == "passed", record.message
+    assert record.message.startswith("greet 1.0-1 on 1 node, 1 package from the lab's archive; booted in ")
+    assert (record.version, record.commit) == ("1.0-1", "0" * 40)
+    assert record.facts["packages"] == ["greet=1.0-1"]
+    assert record.facts["services"] == {"greet": ["greet.service"]}
+    assert "Started" in (at.run.results / "nodes/node0/journal.log").read_text()
+    assert "install greet" in (at.run.results / "nodes/node0/dpkg.log").read_text()
+    handed = (at.run.results / "parameters.properties").read_text()
+    assert f"COMPONENT=greet\nCOMMIT={'0' * 40}\nVERSION=1.0-1\nARCHIVE=" in handed
+
+    at, record = place.exercise("1.0-1")
+    assert (record.verdict, record.message) == ("passed", "4 of 4 passed")
+    found = cases.read(at.run.path / record.native[0].path)
+    assert [case.name for case in found if case.suite == "command"] == ["greet: $ greet"]
+    assert found[-1].output == "hello"
+    assert at.execute(reset).message == "pristine again"
+    assert place.left == []
+
+
+def test_the_labs_older_version_is_taken_over_the_distributions(
+    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path
+) -> None:
+    lab = lab_factory(name="hello", track={"phases": ["build", "deploy"]})
+    place = Place(lab, bench)
+    at = bench(lab)
+    pretend_built(at, "1.0-1", name="hello", binaries=("hello.deb",))
+    assert at.execute(archive).verdict == "passed"
+    at = Bench(lab, Store.of(lab).new_run(lab, "trunk", "hello", phase="deploy"))
+    record = at.execute(deploy)
+    assert (record.verdict, record.facts["packages"]) == ("passed", ["hello=1.0-1"]), record.message
+    assert "Pin-Priority" in at.log("deploy")
+    environments.target(lab, "trunk").destroy()
+    assert place.left == []
+
+
+SUBPROCESS = "installed greet package post-installation script subprocess returned error exit status"
+BROKEN = {
+    "a postinst that fails": (
+        {"files": (("DEBIAN/postinst", "#!/bin/sh\necho the schema is wrong >&2\nexit 7\n"),)},
+        "failed",
+        f"the package greet cannot be installed: {SUBPROCESS} 7 (the schema is wrong)",
+    ),
+    "a service that starts and dies": (
+        {"files": service("sleep 0.3; echo fatal: no configuration; exit 3")},
+        "failed",
+        "greet: greet.service starts and dies on node0 (exit-code): fatal: no configuration",
+    ),
+    "a program that is not there": (
+        {"files": (("lib/systemd/system/greet.service", UNIT), ("DEBIAN/postinst", ENABLE))},
+        "failed",
+        "greet: greet.service starts and dies on node0 (exit-code): ",
+    ),
+    "a dependency that is not there": (
+        {"control": "Depends: no-such-package\n"},
+        "failed",
+        "cannot be installed: greet: Depends: no-such-package but it is not installable",
+    ),
+    "a dependency that is too old": (
+        {"control": "Depends: hello (>= 99)\n"},
+        "failed",
+        "cannot be installed: greet: Depends: hello (>= 99)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_is_broken_is_named(place: Place, what: str) -> None:
+    package, verdict, message = BROKEN[what]
+    at, record = place.deploy(**package)
+    assert record.verdict == verdict, record.message
+    assert record.message.startswith(message), record.message
+    assert (at.run.results / "nodes/node0/journal.log").stat().st_size
+    # It is there to be looked at; nobody exercises it.
+    _, record = place.exercise()
+    assert record.message.startswith("trunk: nothing is deployed (qalab run trunk greet")
+
+
+def test_a_service_that_never_is_well(place: Place) -> None:
+    options(place, health="sh -c 'echo not yet; false'", patience=2)
+    _, record = place.deploy(files=service("exec sleep infinity"))
+    assert record.verdict == "failed"
+    assert record.message == "greet: is not well on node0 after 2 s: sh -c 'echo not yet; false': not yet"
+
+
+def test_without_a_mirror_it_is_the_labs_fault(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.build(control="Depends: mtr-tiny\n")
+    monkeypatch.setattr(deploy, "served", lambda *_: served_nowhere(place.lab))
+    _, record = place.deploy()
+    assert record.verdict == "error"
+    assert "apt-get update: " in record.message
+
+
+def served_nowhere(lab: Lab) -> Any:
+    """The lab's archive, on a port that nobody listens on."""
+    import contextlib  # noqa: PLC0415
+
+    from scripts.chroots import served  # noqa: PLC0415
+
+    @contextlib.contextmanager
+    def nowhere() -> Iterator[Any]:
+        with served(lab, "trunk") as repository:
+            yield replace(repository, url="http://127.0.0.1:9")
+
+    return nowhere()
+
+
+def test_a_full_disk_is_the_labs_fault(place: Place) -> None:
+    place.build(files=(("usr/share/greet/ballast", "x" * 80_000_000),))
+    home = Store.of(place.lab).environments
+    home.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=64m", "qalab-test", home])
+    try:
+        _, record = place.deploy()
+        environments.target(place.lab, "trunk").destroy()
+    finally:
+        run(["umount", home])
+    assert record.verdict == "error"
+    assert record.message == "the disk of node0 is full: No space left on device"
+
+
+def test_an_exercise_that_fails_is_told(place: Place) -> None:
+    options(place, command="greet", prints="goodbye")
+    place.deploy(files=service("exec sleep infinity"))
+    environment = environments.target(place.lab, "trunk")
+    _, record = place.exercise()
+    assert record.verdict == "unstable"
+    assert record.message == "3 of 4 passed; command: greet: $ greet: it should have printed: goodbye"
+    (node,) = environment.nodes()
+    node.run(["rm", "/usr/share/greet/greet"])
+    node.run(["systemctl", "stop", "greet.service"])
+    _, record = place.exercise()
+    assert "installed: node0: 1 packages of the lab are as they were packaged: missing" in record.message
+
+
+def test_what_was_superseded_meanwhile_is_left_to_its_own_run(place: Place) -> None:
+    place.build("1.0-1", text="One")
+    place.build("1.0-2", text="Two")
+    _, record = place.deploy("1.0-1")
+    assert record.verdict == "skipped"
+    assert record.message == "the archive has greet 1.0-2 by now: the run that built it deploys it"
+    _, record = place.deploy("1.0-2")
+    assert (record.verdict, record.version) == ("passed", "1.0-2"), record.message
+    _, record = place.exercise("1.0-1")
+    assert (record.verdict, record.message) == (
+        "skipped",
+        "what is deployed is greet 1.0-2: its own run exercises it",
+    )
+
+
+@pytest.mark.parametrize("delay", [0.3, 1.0, 2.0, 3.5, 5.0])
+def test_killed_at_any_moment_the_next_one_passes(place: Place, delay: float) -> None:
+    place.build(files=service("exec sleep infinity"))
+    at = place.begin("deploy")
+    process = start(deploy, at)
+    time.sleep(delay)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    _, record = place.deploy()
+    assert record.verdict == "passed", record.message
+    _, record = place.exercise()
+    assert record.verdict == "passed", record.message
+    environments.target(place.lab, "trunk").destroy()
+    assert place.left == []

@@ -1,0 +1,126 @@
+"""What roles work with, on a node that answers as it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from lab.errors import ConfigurationError, Failed, InfrastructureError
+from lab.run import Result
+from scripts.roles import keystone, mariadb, package
+from scripts.targets import site as sites
+from scripts.targets.deployed import Service
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+
+RUNS = "ActiveState=active\nExecMainStartTimestamp=now\nNRestarts=0\nResult=success\nType=simple\n"
+FAILED = RUNS.replace("=active", "=failed").replace("success", "exit-code")
+JOURNAL = """\
+greet.service: Main process exited, code=exited, status=3
+Started greet.service - Greeter.
+reading /etc/greet.conf
+error: cannot open /etc/greet.conf
+giving up
+greet.service: Failed with result 'exit-code'.
+"""
+
+
+@dataclass
+class Node:
+    """Answers by the first word that fits: statuses and texts in turn, the last for ever."""
+
+    answers: dict[str, list[tuple[int, str]]]
+    name: str = "node0"
+    address: str = "10.20.0.11"
+    asked: list[str] = field(default_factory=list)
+
+    def run(self, argv: Any, *, check: bool = True, **options: Any) -> Result:
+        words = " ".join(map(str, argv))
+        self.asked.append(words)
+        key = next((key for key in self.answers if key in words), "")
+        queue = self.answers.get(key, [(0, "")])
+        status, text = queue.pop(0) if len(queue) > 1 else queue[0]
+        return Result(tuple(argv), status, text)
+
+    def attempt(self, argv: Any, **options: Any) -> tuple[Result, list[str]]:
+        result = self.run(argv)
+        return result, result.stdout.splitlines()
+
+
+def place(role: Any = package, asked: int = 0, **answers: Any) -> tuple[Site, Node, Application]:
+    node = Node({key.replace("_", " "): value for key, value in answers.items()})
+    application = Application("greet", role, ("greet",), ("node0",), {})
+    made = Site({"node0": node}, lambda *_, **__: Result((), asked, "ConnectionError\n"))  # type: ignore[dict-item]
+    return made, node, application
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sites, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(sites, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(sites, "PATIENCE_SECONDS", 0.05)
+
+
+def test_a_service_that_stays() -> None:
+    site, node, application = place(systemctl_show=[(0, RUNS)])
+    site.start(node, application, "greet.service")  # type: ignore[arg-type]
+    assert node.asked[0] == "systemctl restart greet.service"
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        (
+            [(0, RUNS), (0, FAILED)],
+            "greet.service starts and dies on node0 (exit-code): error: cannot open /etc/greet.conf",
+        ),
+        (
+            [(0, RUNS), (0, RUNS.replace("NRestarts=0", "NRestarts=1"))],
+            "greet.service starts and dies on node0 (success)",
+        ),
+        ([(0, RUNS.replace("=active", "=inactive"))], "greet.service starts and dies"),
+        ([(0, FAILED.replace("=now", "="))], "greet.service does not start on node0 (exit-code)"),
+    ],
+)
+@pytest.mark.parametrize(("role", "fault"), [(package, Failed), (mariadb, InfrastructureError)])
+def test_a_service_that_dies_is_told_with_what_it_said(shown: Any, message: str, role: Any, fault: Any) -> None:
+    site, node, application = place(role, systemctl_show=shown.copy(), journalctl=[(0, JOURNAL)])
+    with pytest.raises(fault) as caught:
+        site.start(node, application, "greet.service")  # type: ignore[arg-type]
+    assert str(caught.value).startswith(f"greet: {message}")
+
+
+def test_one_that_is_done_at_once_may_be() -> None:
+    site, node, application = place(
+        systemctl_show=[(0, RUNS.replace("simple", "oneshot").replace("=active", "=inactive"))]
+    )
+    site.start(node, application, "greet.service")  # type: ignore[arg-type]
+
+
+def test_who_never_answers_is_told_with_what_came_instead() -> None:
+    site, node, application = place(asked=1, systemctl_show=[(0, RUNS)])
+    with pytest.raises(Failed, match=r"^greet: is not well on node0 after 0.05 s: http://x: ConnectionError$"):
+        site.wait_for_answer(node, application, "greet.service", "http://x")  # type: ignore[arg-type]
+    site, node, application = place(asked=1, systemctl_show=[(0, RUNS), (0, FAILED)], journalctl=[(0, "fatal: no\n")])
+    with pytest.raises(Failed, match=r"^greet: greet.service starts and dies on node0 \(exit-code\): fatal: no$"):
+        site.wait_for_answer(node, application, "greet.service", "http://x")  # type: ignore[arg-type]
+
+
+def test_a_program_that_must_do_it_and_does_not() -> None:
+    site, node, application = place(greet_sync=[(1, "Traceback\nOperationalError: access denied\nsee the manual\n")])
+    with pytest.raises(Failed, match=r"^greet: greet sync ended with status 1: OperationalError: access denied$"):
+        site.must(node, application, ["greet", "sync"])  # type: ignore[arg-type]
+
+
+def test_what_lab_yaml_cannot_mean() -> None:
+    site, *_ = place()
+    with pytest.raises(ConfigurationError, match=r"no mariadb is set up before what needs it \(deployment.relations"):
+        site.provider("mariadb")
+    several = Application("id", keystone, (), ("node0", "node1"), {})
+    with pytest.raises(ConfigurationError, match=r"deployment.applications.id.to: keystone runs on one node"):
+        site.node_of(several)
+    site.services["db"] = Service(role="mariadb", nodes=("node0",), packages=())
+    assert site.provider("mariadb").nodes == ("node0",)
+    assert site.password("x") == site.password("x") != site.password("y")

@@ -1,0 +1,47 @@
+"""exercise, short of containers: what is refused, and what cases come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.description import Lab
+from lab.store import Store
+from scripts import exercise
+from scripts.exercise import describe, verdict_of
+from scripts.exercises.cases import Case
+from tests.conftest import Bench
+
+ALL = {"phases": ["build", "deploy", "exercise"]}
+TARGET = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}}
+
+
+@pytest.mark.parametrize(
+    ("deployment", "message"),
+    [
+        (TARGET, "trunk: nothing is deployed (qalab run trunk greet, or the job trunk-deploy)"),
+        (TARGET | {"exercises": ["lunch"]}, "lab.yaml: deployment.exercises: no exercise lunch; known: installed, "),
+    ],
+)
+def test_what_cannot_be_exercised(lab_factory: Callable[..., Lab], deployment: dict[str, Any], message: str) -> None:
+    lab = lab_factory(track=ALL, lab={"deployment": deployment})
+    record = Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise")).execute(exercise)
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    assert record.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict", "message"),
+    [
+        ("p", "passed", "1 of 1 passed"),
+        ("pf", "unstable", "1 of 2 passed; x: 1: why"),
+        ("f", "failed", "0 of 1 passed; x: 0: why"),
+        ("pfe", "error", "1 of 3 passed; x: 2: why"),
+    ],
+)
+def test_verdicts(outcomes: str, verdict: str, message: str) -> None:
+    known = {"p": "passed", "f": "failed", "e": "error"}
+    found = [Case("x", str(number), known[each], message="why") for number, each in enumerate(outcomes)]  # type: ignore[arg-type]
+    assert (verdict_of(found), describe(found)) == (verdict, message)

@@ -1,0 +1,16 @@
+"""reset where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.description import Lab
+from lab.store import WHOLE, Store
+from scripts import reset
+from tests.conftest import Bench
+
+
+def test_to_reset_nothing_is_no_harm(lab_factory: Callable[..., Lab]) -> None:
+    lab = lab_factory(track={"phases": ["deploy", "exercise"]})
+    record = Bench(lab, Store.of(lab).new_run(lab, "trunk", WHOLE, phase="exercise")).execute(reset)
+    assert (record.verdict, record.message) == ("passed", "there was nothing")

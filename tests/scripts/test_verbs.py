@@ -1,0 +1,61 @@
+"""The verbs on environments, where there are none: what is told, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lab.description import Lab
+from lab.errors import ConfigurationError, InfrastructureError
+from lab.store import Store
+from scripts import environments
+from scripts.verbs import env
+
+
+def call(tmp_path: Path, *argv: str) -> str:
+    result = CliRunner().invoke(env, [*argv, "--lab", str(tmp_path / "lab.yaml")], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab]) -> Lab:
+    return lab_factory(track={"phases": ["build", "deploy"]})
+
+
+def test_there_are_none(lab: Lab, tmp_path: Path) -> None:
+    assert call(tmp_path, "list") == "no environments\n"
+    assert call(tmp_path, "list", "--json") == "[]\n"
+    assert call(tmp_path, "destroy") == "no environments\n"
+    assert call(tmp_path, "destroy", "trunk") == "trunk: there was nothing\n"
+
+
+def test_what_a_killed_process_has_left_is_told_and_removed(lab: Lab, tmp_path: Path) -> None:
+    left = Store.of(lab).environments / "trunk/nodes/node0/upper"
+    left.mkdir(parents=True)
+    assert call(tmp_path, "list") == "trunk: not whole: qalab env destroy removes it; bare\n"
+    assert call(tmp_path, "destroy") == "trunk: gone\n"
+    assert environments.names(lab) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "error", "message"),
+    [
+        (["shell", "trunk"], ConfigurationError, "no environment trunk; there is: none"),
+        (["reset", "trunk"], InfrastructureError, "trunk: there is no such environment"),
+        (["create", "nosuch"], ConfigurationError, "no track nosuch; known: trunk"),
+        (["create", "trunk", "nosuch"], ConfigurationError, "no component nosuch in trunk; known: greet"),
+    ],
+)
+def test_what_is_refused(lab: Lab, tmp_path: Path, argv: list[str], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call(tmp_path, *argv)
+
+
+def test_an_environment_that_somebody_works_on_is_left_alone(lab: Lab, tmp_path: Path) -> None:
+    (Store.of(lab).environments / "trunk").mkdir(parents=True)
+    with environments.turn(lab, "trunk"), pytest.raises(InfrastructureError, match="trunk: somebody else works on"):
+        call(tmp_path, "destroy", "trunk")
