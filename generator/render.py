@@ -152,7 +152,8 @@ def _track_jobs(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[Job
             values = {
                 "track": name,
                 "minutes": PHASE_MINUTES,
-                "disabled": not phases[phase],
+                # What waits in a -proposed pocket, no step can take from there yet.
+                "disabled": not phases[phase] or track.trigger == "proposed",
                 "trigger": {"timer": {"schedule": _schedule(name, track)}} if starts else NOTHING,
                 "next": _next(name, later[place + 1 :]),
             }
