@@ -52,10 +52,12 @@ FAULTS: dict[str, tuple[int | Kind, int]] = {
 }
 
 
-SLOW = {"no answer": [pytest.mark.integration]}
+QUICK = {"reset before the work", "a lost answer after the work"}  # the rest takes a while
 
 
-@pytest.mark.parametrize("fault", [pytest.param(fault, marks=SLOW.get(fault, [])) for fault in FAULTS])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[] if fault in QUICK else pytest.mark.integration) for fault in FAULTS]
+)
 def test_a_fault_at_every_request(jenkins: Double, tmp_path: Path, fault: str) -> None:
     """Whatever fails where: what is told as done is done, what was there is kept, and the next apply converges."""
     first, second = described(tmp_path), described(tmp_path, CHANGED)
