@@ -42,7 +42,7 @@ class Plot:
 
 def plot(points: Sequence[Point], unit: Unit = "seconds") -> Plot:
     """Points from the oldest to the newest, evenly; values from nought up."""
-    top = 100.0 if unit == "per cent" else round_up(max((point.value for point in points), default=0))
+    top = 100.0 if unit == "per cent" else scale_top(max((point.value for point in points), default=0))
     step = (WIDTH - LEFT - 8) / max(len(points) - 1, 1)
     floor = HEIGHT - BELOW
     dots = tuple(
@@ -67,8 +67,14 @@ def words(value: float, unit: Unit) -> str:
     return f"{value:.3g} s"
 
 
+def scale_top(seconds: float) -> float:
+    """The top of a scale of seconds: a round number of the hours, minutes or seconds that it is told in."""
+    size = next((size for size in (3600, 60) if seconds > size), 1)
+    return round_up(seconds / size) * size
+
+
 def round_up(value: float) -> float:
-    """The next of 1, 2, 3, 6 times a power of ten, and 1 at least: the top of a scale."""
+    """The next of 1, 2, 3, 6 times a power of ten, and 1 at least."""
     if value <= 1:
         return 1
     power = 10.0 ** (ceil(log10(value)) - 1)
