@@ -18,6 +18,7 @@ from lab import environment, loading
 from lab import step as steps
 from lab.description import Lab
 from lab.errors import Aborted, ConfigurationError, LabError
+from lab.options import json_option, lab_option
 from lab.records import Record
 from lab.step import EXIT_CODES
 from lab.store import WHOLE, Run, Store, check_known, run_at
@@ -37,16 +38,6 @@ LOADED_LATE = {
     "site": "reports.verbs_site",
 }
 out = Console(highlight=False, markup=False, soft_wrap=not environment.on_terminal())
-lab_option = click.option(
-    "--lab",
-    "lab_file",
-    envvar="QALAB_LAB",
-    default="lab.yaml",
-    show_default=True,
-    type=click.Path(path_type=Path, readable=False),  # what is wrong with it, `loading` says
-    help="The lab's description.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 track_filter = click.option("--track", help="Only this track.")
 component_filter = click.option("--component", help="Only this component.")
 

@@ -20,6 +20,7 @@ from generator.place import Place, place
 from generator.plan import Plan, Step
 from lab import loading
 from lab.errors import ConfigurationError, LabError
+from lab.options import json_option, lab_option
 
 MAX_DELETE = 10
 out = Console(highlight=False, markup=False, soft_wrap=True)
@@ -31,15 +32,13 @@ def where(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--owner", help="Whose jobs; default: the lab's name."),
         click.option("--section", default="jenkins", show_default=True, help="Section of the jenkins_jobs.ini."),
         click.option("--ini", type=click.Path(path_type=Path), help="A jenkins_jobs.ini: which Jenkins, who we are."),
-        click.option("--lab", "lab_file", envvar="QALAB_LAB", default="lab.yaml", show_default=True,
-                     type=click.Path(path_type=Path), help="The lab's description."),
+        lab_option,
     ):  # fmt: skip
         function = option(function)
     return function
 
 
 path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
-json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 rename_option = click.option("--rename", "renames", multiple=True, metavar="OLD=NEW",
                              help="A job that has another name now; a * stands for the same in both.")  # fmt: skip
@@ -47,7 +46,7 @@ workers_option = click.option("--workers", default=plan.WORKERS, show_default=Tr
 
 
 @click.command("generate")
-@click.option("--lab", "lab_file", envvar="QALAB_LAB", default="lab.yaml", type=click.Path(path_type=Path))
+@lab_option
 @click.option("--check", is_flag=True, help="Write nothing; fail when something would be.")
 def generate_verb(lab_file: Path, *, check: bool) -> None:
     """Write jobs/generated/ from lab.yaml."""
@@ -62,7 +61,7 @@ def generate_verb(lab_file: Path, *, check: bool) -> None:
 
 @click.command("check")
 @path_argument
-@click.option("--lab", "lab_file", envvar="QALAB_LAB", default="lab.yaml", type=click.Path(path_type=Path))
+@lab_option
 def check_verb(path: Path | None, lab_file: Path) -> None:
     """Validate lab.yaml and the jobs.
 

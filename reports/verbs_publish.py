@@ -17,6 +17,7 @@ from lab import access, loading
 from lab.description import Lab
 from lab.errors import Aborted, LabError
 from lab.jenkins import Connection
+from lab.options import json_option, lab_option
 from lab.store import Store
 from reports import journal, place
 from reports.journal import Delivery, Journal
@@ -31,9 +32,6 @@ from reports.sources.source import Source
 
 INTERVAL_SECONDS: Final = 60.0
 out = Console(highlight=False, markup=False, soft_wrap=True)
-lab_option = click.option("--lab", "lab_file", envvar="QALAB_LAB", default="lab.yaml", show_default=True,
-                          type=click.Path(path_type=Path), help="The lab's description.")  # fmt: skip
-json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
 @click.command("publish")

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from lab import loading
 from lab.errors import Failed
+from lab.options import json_option, lab_option
 from lab.store import Store
 from reports import bundle as bundles
 from reports import status
@@ -20,9 +21,6 @@ from reports.redact.publication import Publication
 from reports.sources import local
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
-lab_option = click.option("--lab", "lab_file", envvar="QALAB_LAB", default="lab.yaml", show_default=True,
-                          type=click.Path(path_type=Path), help="The lab's description.")  # fmt: skip
-json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
 @click.command("redact")

@@ -13,20 +13,12 @@ from rich.progress import track
 
 from lab import environment, loading
 from lab.description import Lab
+from lab.options import lab_option
 from lab.store import Store
 from reports.site import Identity, build
 from reports.site.serve import server
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
-lab_option = click.option(
-    "--lab",
-    "lab_file",
-    envvar="QALAB_LAB",
-    default="lab.yaml",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The lab's description.",
-)
 out_option = click.option(
     "--out", "directory", type=click.Path(path_type=Path), help="Where the site is; default: in the lab's own state."
 )

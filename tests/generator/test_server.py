@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -112,19 +111,6 @@ def test_something_else_answers(jenkins: Double, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Connection, "get", lambda *_: type("Answer", (), {"text": "<html>"})())
     with pytest.raises(ConfigurationError, match="something else than JSON"):
         at(jenkins.url).listing()
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate that nobody has signed but itself, with its key."""
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", path, "-out", f"{path}.crt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
-    return path
 
 
 def test_tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ LINES = [
     ("error: expected ')' before 'else' token", None),
     ("set OS_PASSWORD=$ADMIN_PASSWORD", None),
     ("password=None token=***", None),
-    ("http://deb.debian.org/debian bookworm/main", None),
+    ("http://mirror.example/debian bookworm/main", None),
     ("git@github.com:x/y.git ssh://git@host.example/y", None),
     ("gcc -DKEY=1 -O2 -c key.c basic configuration", None),
     ("PWD=/build/greet-1.0", None),
