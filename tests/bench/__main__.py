@@ -61,7 +61,7 @@ def measure(home: Path, rounds: int, log: IO[str]) -> comparison.Seconds:
     (home / "repositories").mkdir()
     tips = demo.make_repositories(HELLO, home / "repositories", log)
     mirror = apt.mirror(demo.SERIES, Series())
-    ours = Ours(demo.write_lab(HELLO, home / "repositories"), HELLO.component, log)
+    ours = Ours(demo.write_lab(HELLO, home / "repositories", deployed=False), HELLO.component, log)
     bare = Bare(home / "sbuild", demo.SERIES, mirror, log)
     glue = Glue(home / "glue", home / "repositories", demo.SERIES, mirror, log)
     ours.build(tips[0])

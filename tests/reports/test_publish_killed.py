@@ -82,6 +82,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield Scene(home, private, public, mail, killer)
 
 
+@pytest.mark.integration
 def test_killed_here_and_there(scene: Scene) -> None:
     count = scene.publish("whole", 0)
     assert count > 100

@@ -220,6 +220,7 @@ print(done.size, done.cut, peak)
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ["5 GB of lines", "a line of 50 MB"])
 def test_memory_does_not_grow_with_a_log(tmp_path: Path, kind: str) -> None:
     """Less than 100 MB in all, the interpreter included; address space beyond the start is limited to as much."""
