@@ -72,7 +72,7 @@ def test_who_may_not(jenkins: Double, user: str | None, password: str | None, er
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "wrong" not in str(raised.value)
-    assert jenkins.writes() == [] or jenkins.jobs() == []
+    assert (jenkins.writes(), jenkins.jobs()) == ([], [])
 
 
 def closed_port() -> int:
