@@ -25,8 +25,6 @@ SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4
 BESIDE_THE_BUILD_MINUTES = 60
 PHASE_MINUTES = 240
 PUBLIC = Path("public") / GENERATED
-# Verbs that lab jobs call and that are still to come: those jobs are disabled.
-VERBS_TO_COME: frozenset[str] = frozenset()
 NOTHING = "nothing"
 
 
@@ -189,7 +187,7 @@ def _lab_jobs(jenkins: LabJenkins) -> Iterator[Job]:
         where = {"git": jenkins.repository.git, "branch": jenkins.repository.branch}
         yield Job("lab-apply", "lab-apply", where)
     yield Job("lab-backup", "lab-backup", {})
-    yield Job("lab-publish", "lab-publish", {"disabled": "publish" in VERBS_TO_COME})
+    yield Job("lab-publish", "lab-publish", {})
     yield Job("lab-housekeeping", "lab-housekeeping", {})
 
 

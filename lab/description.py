@@ -6,19 +6,14 @@ wrong.  Names are the field's: series, pocket, component, track, phase (see docs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import Field, model_validator
+
+from lab.deployment import Deployment, Tempest
+from lab.publication import Notifications, Publish
+from lab.words import Folder, GitURL, Identity, Label, Model, PlainPath, SourceName, Text, WebURL
 
 Trigger = Literal["commit", "proposed", "gerrit"]
 Phase = Literal["build", "deploy", "exercise"]
@@ -29,117 +24,6 @@ PHASES: Mapping[Phase, tuple[str, ...]] = {
     "deploy": ("deploy",),
     "exercise": ("exercise", "reset"),
 }
-
-
-def _source_package_name(name: str) -> str:
-    # Debian policy, section 5.6.1.
-    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name):
-        message = "not a source package name: lower-case letters, digits, + - ., two or more, first a letter or digit"
-        raise ValueError(message)
-    return name
-
-
-def _label(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        message = "not a name: lower-case letters, digits, - and ., first a letter or digit"
-        raise ValueError(message)
-    return name
-
-
-def _identity(text: str) -> str:
-    if not re.fullmatch(r"[^<>\n]*\S <[^<>@\s]+@[^<>@\s]+>", text):
-        message = "not a maintainer: write it as Name <address@host>"
-        raise ValueError(message)
-    return text
-
-
-Label = Annotated[str, AfterValidator(_label)]
-SourceName = Annotated[str, AfterValidator(_source_package_name)]
-Identity = Annotated[str, AfterValidator(_identity)]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-
-
-def _repository(url: str) -> str:
-    # As git takes it: a scheme, the short form of ssh (host:path), or a path; see git-fetch(1), "GIT URLS".
-    if url and ":" not in url and not url.startswith("/"):
-        message = "a relative path means another place to each program: write the whole path, or a URL"
-        raise ValueError(message)
-    return url
-
-
-def _folder(name: str) -> str:
-    # What jenkins.model.Jenkins.checkGoodName() refuses, part by part.
-    if any(not part or part in {".", ".."} or re.search(r"[?*\\%!@#$^&|<>\[\]:;]", part) for part in name.split("/")):
-        message = "not a folder's name: parts joined by /, none of them empty, . or .., and without ?*\\%!@#$^&|<>[]:;"
-        raise ValueError(message)
-    return name
-
-
-def _plain_path(path: str) -> str:
-    # It stands in shell lines as it is.
-    if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+", path):
-        message = "not a plain absolute path: letters, digits, and _ . + - in its parts, with no / at the end"
-        raise ValueError(message)
-    return path
-
-
-def _pattern(text: str) -> str:
-    try:
-        matches_nothing = re.compile(text).search("")
-    except re.error as error:
-        message = f"not a regular expression: {error}"
-        raise ValueError(message) from None
-    if matches_nothing:
-        message = "matches an empty text: it must ask for one character at least"
-        raise ValueError(message)
-    return text
-
-
-def _host_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])", name):
-        message = "not a host's name: letters, digits, - and ., two or more"
-        raise ValueError(message)
-    return name.lower()
-
-
-def _web_url(url: str) -> str:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s?#\"'<>\\]*)?", url):
-        message = (
-            "not a URL that can be linked to: http(s)://HOST[:PORT][/PATH], without a login, a query or a fragment"
-        )
-        raise ValueError(message)
-    return url
-
-
-def _address(text: str) -> str:
-    # RFC 5322, 3.4.1, without quoted strings and comments.
-    if not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*", text):
-        message = "not a mail address: write it as name@host"
-        raise ValueError(message)
-    return text
-
-
-def _smtp_server(url: str) -> str:
-    if not re.fullmatch(r"smtps?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?", url):
-        message = "not a mail server: smtp://HOST[:PORT] or smtps://HOST[:PORT], without a login"
-        raise ValueError(message)
-    return url
-
-
-WebURL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_web_url)]
-Address = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_address)]
-SMTPServer = Annotated[str, AfterValidator(_smtp_server)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-HostName = Annotated[str, AfterValidator(_host_name)]
-Folder = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_folder)]
-PlainPath = Annotated[str, AfterValidator(_plain_path)]
-GitURL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_repository)]
-
-
-class Model(BaseModel):
-    """A part of the description: immutable, and nothing in it unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
 
 class Series(Model):
@@ -261,6 +145,8 @@ class Track(Model):
     components: tuple[SourceName, ...] | None = Field(None, description="Which components; default: all.")
     schedule: Text | None = Field(None, description="Cron line: when upstream, or -proposed, is polled.")
     defaults: ComponentSettings = ComponentSettings()
+    exercises: tuple[Label, ...] | None = Field(None, description="What is exercised; default: as the deployment says.")
+    tempest: Tempest | None = Field(None, description="Which of Tempest's tests; default: as the deployment says.")
 
     @model_validator(mode="after")
     def _proposed_is_built_already(self) -> Self:
@@ -288,6 +174,9 @@ class Archive(Model):
         None, description="Fingerprint in the GnuPG home; default: a key made for the lab."
     )
     gnupg_home: Text | None = Field(None, description="Where the key lies; default: in the lab's own state.")
+    url: WebURL | None = Field(
+        None, description="Where other machines find it, when a web server serves it; nspawn and ssh need none."
+    )
     keep: int = Field(5, ge=1, description="Versions of a source package whose files stay.")
     keep_days: int = Field(30, ge=1, description="Older versions beyond the newest are removed after so many days.")
 
@@ -337,136 +226,6 @@ class Public(Model):
     jenkins: PublicJenkins | None = None
 
 
-class Unit(Model):
-    """A service of the deployment: what it is and where it runs."""
-
-    role: Label
-    packages: tuple[SourceName, ...] = ()
-    to: tuple[int, ...] = (0,)
-    options: Mapping[Text, str | int | bool] = {}
-
-
-class Deployment(Model):
-    """What is deployed, shaped as a Juju bundle."""
-
-    target: Literal["nspawn", "juju", "ssh"] = "nspawn"
-    applications: Mapping[Label, Unit]
-    relations: tuple[tuple[Text, Text], ...] = ()
-    exercises: tuple[Label, ...] = ()
-
-
-class Mail(Model):
-    """Mail when something breaks, stays broken, is fixed, or has its first result."""
-
-    to: tuple[Address, ...] = Field((), description="Who gets it; default: the lab's maintainer.")
-    upstream_authors: bool = Field(
-        False, description="Also those who wrote the commits that came between the last good build and the first bad."
-    )
-    sender: Identity | None = Field(None, description="Whom it is from; default: the lab's maintainer.")
-    server: SMTPServer = Field(
-        "smtp://localhost",
-        description="smtp://HOST[:PORT], where TLS is begun with STARTTLS: always with a login, else where it is offered; "
-        "or smtps://HOST[:PORT].",
-    )
-    credentials: Text = Field(
-        "env", description="env (QALAB_SMTP_USER, _PASSWORD; none: no login), ini:PATH, or keyring:SERVICE."
-    )
-    remind_days: int = Field(7, ge=1, description="What is still broken is told again after so many days.")
-    most_per_hour: int = Field(20, ge=1, description="Beyond so many mails an hour, one mail tells of all the rest.")
-
-
-class Gerrit(Model):
-    """Votes and comments on changes under review."""
-
-    url: WebURL
-    label: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = Field(
-        "Verified", description="The label that is voted on."
-    )
-    credentials: Text = Field(
-        "env", description="env (QALAB_GERRIT_USER, _PASSWORD: of HTTP), ini:PATH, or keyring:SERVICE."
-    )
-    ssh: (
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?$")]
-        | None
-    ) = Field(None, description="USER@HOST[:PORT]: by SSH instead, with the keys of the user who publishes.")
-
-
-def _gerrit(said: Any) -> Any:
-    return {"url": said} if isinstance(said, str) else said
-
-
-class Webhook(Model):
-    """A JSON POST for each build, signed."""
-
-    url: WebURL
-    secret: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = Field(
-        "QALAB_WEBHOOK_SECRET", description="The environment variable that holds the key of its HMAC."
-    )
-
-
-class Notifications(Model):
-    """Who is told."""
-
-    mail: Mail | None = None
-    gerrit: Annotated[Gerrit, BeforeValidator(_gerrit, json_schema_input_type=Gerrit | str)] | None = Field(
-        None, description="The Gerrit that gets votes and comments, or its URL alone."
-    )
-    webhook: Webhook | None = None
-
-
-class KnownSecret(Model):
-    """A secret that must not be published, in whatever form; where it is to be found, never itself."""
-
-    name: Label
-    env: Text | None = Field(None, description="The environment variable that holds it.")
-    file: PlainPath | None = Field(None, description="The file that holds it; each of its lines counts.")
-
-    @model_validator(mode="after")
-    def _from_one_place(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            message = "say where the secret is: env: NAME OF A VARIABLE, or file: /PATH"
-            raise ValueError(message)
-        return self
-
-
-class HiddenPattern(Model):
-    """What else must not be published."""
-
-    name: Label
-    pattern: Pattern = Field(
-        description="Regular expression, asked line by line; its group named value is hidden, else all of it."
-    )
-    words: tuple[Text, ...] = Field(
-        (), description="Literals; lines with none of them are not looked at, which is fast. Default: every line."
-    )
-
-
-class LogLimits(Model):
-    """How much of a log is published, in bytes."""
-
-    first: int = Field(1_000_000, ge=0)
-    last: int = Field(4_000_000, ge=0)
-    line: int = Field(8_192, ge=80, le=65_536)
-
-
-class Publish(Model):
-    """What may become public.  What is on no list here is not published."""
-
-    jobs: tuple[Text, ...] = Field((), description="Patterns (as of a shell) of TRACK/COMPONENT/PHASE, or of a job.")
-    parameters: tuple[Text, ...] = Field((), description="Names of a build's parameters, or patterns of them.")
-    artifacts: tuple[Text, ...] = Field(
-        ("*.buildinfo", "*.changes", "*.dsc"),
-        description="Patterns of files that are published whole, redacted; of all others only name, size and digest.",
-    )
-    secrets: tuple[KnownSecret, ...] = ()
-    patterns: tuple[HiddenPattern, ...] = ()
-    hosts: tuple[HostName, ...] = Field((), description="Names of private machines.")
-    domains: tuple[HostName, ...] = Field((), description="Domains all of whose names are private.")
-    emails: Literal["hide", "show"] = Field("hide", description="What stands before the @ of an address.")
-    logs: LogLimits = LogLimits()
-    timeout_minutes: int = Field(10, ge=1, description="A build that takes longer to redact is held back.")
-
-
 class Lab(Model):
     """All that `lab.yaml` describes."""
 
@@ -486,6 +245,15 @@ class Lab(Model):
         """The names of a track's components, in the order of the file."""
         chosen = self.tracks[track].components
         return tuple(self.components) if chosen is None else chosen
+
+    def exercises_of(self, track: str) -> tuple[str, ...]:
+        """What is exercised on a track, by name."""
+        own = self.tracks[track].exercises
+        return own if own is not None else self.deployment.exercises if self.deployment else ()
+
+    def tempest_of(self, track: str) -> Tempest | None:
+        """What Tempest tests on a track; None: nothing."""
+        return self.tracks[track].tempest or (self.deployment.tempest if self.deployment else None)
 
     def component(self, name: str, track: str) -> ComponentSettings:
         """A component as one track sees it.

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from lab.deployment import Deployment
 from lab.description import Lab
 from lab.errors import ConfigurationError
 from lab.git import readable
@@ -188,8 +189,23 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
         yield from _unknown(("components", name, "tracks"), "track", own.tracks, lab.tracks)
     yield from _repositories_missing(lab)
     if lab.deployment:
-        ends = [end.split(":")[0] for pair in lab.deployment.relations for end in pair]
-        yield from _unknown(("deployment", "relations"), "application", ends, lab.deployment.applications)
+        yield from _deployment_contradictions(lab.deployment)
+
+
+def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    ends = [end.split(":")[0] for pair in deployment.relations for end in pair]
+    yield from _unknown(("deployment", "relations"), "application", ends, deployment.applications)
+    if deployment.target == "ssh" and not deployment.ssh:
+        yield ("deployment", "ssh"), "missing; the hosts, and the command that restores them"
+    if deployment.ssh and deployment.target == "ssh":
+        most = len(deployment.ssh.hosts)
+        for name, unit in deployment.applications.items():
+            if max(unit.to, default=0) >= most:
+                last = "0" if most == 1 else f"0 to {most - 1}"
+                yield (
+                    ("deployment", "applications", name, "to"),
+                    f"no host {max(unit.to)} in deployment.ssh.hosts; known: {last}",
+                )
 
 
 def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:

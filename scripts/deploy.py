@@ -23,11 +23,10 @@ from lab.records import rfc3339
 from lab.step import Context, Outcome
 from lab.store import WHOLE
 from scripts import environments
-from scripts.chroots import served
 from scripts.targets import installing
-from scripts.targets.deployed import FILE, Deployed, Installed, Service
-from scripts.targets.packages import Packages, collect_logs
+from scripts.targets.deployed import FILE, Deployed
 from scripts.targets.planning import pristine, topology
+from scripts.targets.seams import Made
 
 NAME = "deploy"
 Offered = Mapping[str, tuple[str, str]]
@@ -59,35 +58,35 @@ def action(context: Context) -> Outcome:
         return Outcome(message, version=context.run.info.version, verdict="skipped")
     wanted = topology(context.lab, context.track_name, context.component_name, installing.built(archive))
     target = environments.target(context.lab, context.track_name, context.log)
-    with environments.turn(context.lab, context.track_name), served(context.lab, context.track_name) as repository:
+    with (
+        environments.turn(context.lab, context.track_name),
+        target.archive(context.lab, context.track_name) as repository,
+    ):
         began = time.monotonic()
         with target.prepare(pristine(context.lab, context.track_name, wanted, repository)) as snapshot:
             prepared = time.monotonic()
             nodes = target.create(snapshot, wanted.nodes)
         took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
-        deployer = Packages(nodes, target.beside, repository, archive, context.say)
         try:
-            services, packages, parts = deployer.deploy(wanted)
+            made = target.deployer(nodes, repository, archive, context.say).deploy(wanted)
         finally:
-            collect_logs(nodes, context.run.results / "nodes")
-        deployed = record(context, services, packages, {node.name: node.address for node in nodes})
+            target.collect_logs(context.run.results / "nodes")
+        deployed = record(context, made, {node.name: node.address for node in target.nodes()})
     hand_over(context, deployed.version)
-    ours = [each for each in packages if each.ours]
+    ours = [each for each in made.packages if each.ours]
     facts = {
         "environment": context.track_name,
         "snapshot": dict(snapshot.facts),
-        "seconds": took | parts,
+        "seconds": took | dict(made.seconds),
         "packages": sorted({f"{each.name}={each.version}" for each in ours}),
-        "services": {name: list(service.units) for name, service in services.items()},
+        "services": {name: list(service.units) for name, service in made.services.items()},
     }
-    return Outcome(describe(deployed, took | parts), version=deployed.version, facts=facts)
+    return Outcome(describe(deployed, took | dict(made.seconds)), version=deployed.version, facts=facts)
 
 
-def record(
-    context: Context, services: Mapping[str, Service], packages: Sequence[Installed], nodes: Mapping[str, str]
-) -> Deployed:
+def record(context: Context, made: Made, nodes: Mapping[str, str]) -> Deployed:
     """Note in the environment what was deployed, for those who exercise it."""
-    found = [each.version for each in packages if each.source == context.component_name]
+    found = [each.version for each in made.packages if each.source == context.component_name]
     deployed = Deployed(
         track=context.track_name,
         component=context.component_name,
@@ -95,8 +94,8 @@ def record(
         commit=context.run.info.commit,
         finished=rfc3339(environment.now()),
         nodes=nodes,
-        services=services,
-        packages=tuple(packages),
+        services=made.services,
+        packages=tuple(made.packages),
     )
     deployed.write(context.store.environments / context.track_name / FILE)
     return deployed

@@ -20,7 +20,7 @@ def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
     if driver not in TARGETS:
         known = ", ".join(TARGETS)
         raise ConfigurationError(f"lab.yaml: deployment.target: there is no driver {driver} yet; known: {known}")
-    made: Provisioner = TARGETS[driver].Target(Store.of(lab).environments / name, log)
+    made: Provisioner = TARGETS[driver].Target(Store.of(lab).environments / name, log, lab.deployment)
     return made
 
 

@@ -23,7 +23,6 @@ from scripts.exercises import cases
 from scripts.exercises.cases import Case
 from scripts.exercises.registry import ALWAYS, EXERCISES
 from scripts.targets.deployed import Deployed
-from scripts.targets.packages import collect_logs
 from scripts.targets.seams import Provisioner
 
 NAME = "exercise"
@@ -33,11 +32,11 @@ LONGEST_SECONDS = 900.0
 
 def chosen(context: Context) -> list[str]:
     """The names of the exercises: those of every deployment, then those of lab.yaml."""
-    named = context.lab.deployment.exercises if context.lab.deployment else ()
+    named = context.lab.exercises_of(context.track_name)
     for name in named:
         if name not in EXERCISES:
             known = ", ".join(EXERCISES)
-            raise ConfigurationError(f"lab.yaml: deployment.exercises: no exercise {name}; known: {known}")
+            raise ConfigurationError(f"lab.yaml: exercises: no exercise {name}; known: {known}")
     return list(dict.fromkeys([*ALWAYS, *named]))
 
 
@@ -89,7 +88,7 @@ def action(context: Context) -> Outcome:
         try:
             found = {name: carry_out(context, target, name, native) for name in names}
         finally:
-            collect_logs(target.nodes(), context.run.results / "nodes")
+            target.collect_logs(context.run.results / "nodes")
     every = [case for of_one in found.values() for case in of_one]
     counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
     return Outcome(

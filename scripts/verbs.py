@@ -15,7 +15,6 @@ from lab.description import Lab
 from lab.errors import ConfigurationError
 from lab.store import WHOLE, Store, check_known
 from scripts import environments
-from scripts.chroots import served
 from scripts.targets import installing, planning
 from scripts.targets.deployed import Deployed
 from scripts.targets.seams import Node
@@ -65,7 +64,7 @@ def create(lab: Lab, track: str, component: str | None) -> None:
         if target.nodes():
             raise ConfigurationError(f"{track}: is there already", hint=f"qalab env reset {track}, or env destroy")
         with (
-            served(lab, track) as repository,
+            target.archive(lab, track) as repository,
             target.prepare(planning.pristine(lab, track, wanted, repository)) as snapshot,
         ):
             nodes = target.create(snapshot, wanted.nodes)

@@ -18,9 +18,9 @@ import requests
 
 from lab import access
 from lab.access import Login
-from lab.description import Gerrit
 from lab.errors import ConfigurationError, InfrastructureError, Verdict
 from lab.jenkins import innermost
+from lab.publication import Gerrit
 from lab.run import ProgramFailed, TimedOut, run
 from reports.model import Build
 from reports.outputs.delivery import Context, Item, Outcome, Output, Tombstone

@@ -11,7 +11,7 @@ from email.utils import format_datetime, formataddr, parseaddr
 from html import escape
 from typing import Final
 
-from lab.description import Mail
+from lab.publication import Mail
 from reports.model import Build, Case, Commit
 from reports.outputs.delivery import Context, Item
 from reports.site import names

@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from lab import access
 from lab.access import Login
-from lab.description import Mail
 from lab.errors import ConfigurationError, InfrastructureError
+from lab.publication import Mail
 from reports.outputs import letters
 from reports.outputs.delivery import Context, Item, Outbox, Outcome, Output, Tombstone
 from reports.transitions import Transition, transitions

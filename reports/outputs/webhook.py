@@ -18,9 +18,9 @@ from typing import Final
 import requests
 
 from lab import environment
-from lab.description import Webhook
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.jenkins import innermost
+from lab.publication import Webhook
 from reports.outputs.delivery import Context, Item, Outbox, Outcome, Output, Tombstone
 
 TIMEOUT_SECONDS: Final = 60.0

@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from lab import environment
-from lab.description import KnownSecret
 from lab.errors import ConfigurationError
+from lab.publication import KnownSecret
 
 SHORTEST = 6
 # What we ourselves authenticate with, where it is in the environment; see docs/lab-yaml.md.

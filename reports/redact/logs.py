@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.description import LogLimits
+from lab.publication import LogLimits
 from reports.redact.redactor import Redactor, State
 
 # Read, and not shown, before the end that is shown: it may begin in the middle of a key.

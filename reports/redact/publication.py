@@ -25,8 +25,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from lab import files
-from lab.description import Lab, Publish
+from lab.description import Lab
 from lab.errors import Aborted, ConfigurationError
+from lab.publication import Publish
 from lab.store import Store
 from reports import bundle, junit
 from reports.model import Build, File, Log

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from lab.description import HiddenPattern, Lab
+from lab.description import Lab
+from lab.publication import HiddenPattern
 from reports.redact.known import Secret, core, forms
 from reports.redact.pseudonyms import Pseudonyms
 

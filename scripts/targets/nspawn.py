@@ -14,22 +14,27 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 from lab import environment, files
+from lab.deployment import Deployment
+from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
 from lab.run import Result, Word, attempt, missing_program, run
-from scripts.targets import layers
+from scripts.chroots import served
+from scripts.recipes import Repository
+from scripts.targets import layers, logs
 from scripts.targets.deployed import FILE
 from scripts.targets.keeper import BRIDGE, GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
 from scripts.targets.layers import Layers
-from scripts.targets.seams import Node, Pristine, Snapshot
+from scripts.targets.packages import Packages
+from scripts.targets.seams import Deployer, Node, Pristine, Snapshot
 
 NAME = "nspawn"
 PROGRAMS = ("ip", "nsenter", "systemd-nspawn")
@@ -175,6 +180,7 @@ class Target:
 
     home: Path
     log: IO[str] | None = None
+    settings: Deployment | None = None
 
     @property
     def keeper(self) -> Keeper:
@@ -183,6 +189,9 @@ class Target:
     @property
     def _note(self) -> Path:
         return self.home / "environment.json"
+
+    def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:
+        return served(lab, track)
 
     @contextmanager
     def prepare(self, pristine: Pristine) -> Iterator[Layers]:
@@ -206,6 +215,18 @@ class Target:
         if not (self.keeper.pid and self._note.exists()):
             return []
         return [*self._containers(Made.read(self._note))]
+
+    def deployer(
+        self,
+        nodes: Sequence[Node],
+        repository: Repository | None,
+        offered: Mapping[str, tuple[str, str]],
+        say: Callable[[str], None],
+    ) -> Deployer:
+        return Packages(nodes, self.beside, repository, offered, say)
+
+    def collect_logs(self, into: Path) -> None:
+        logs.collect(self.nodes(), into)
 
     def beside(self, argv: Sequence[Word], **options: Any) -> Result:
         return run(self.keeper.inside(argv, "net"), **{"log": self.log, **options})

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from lab.description import Deployment, Lab, Unit
+from lab.deployment import Deployment, Unit
+from lab.description import Lab
 from lab.errors import ConfigurationError
 from lab.store import WHOLE
 from scripts.recipes import Repository

@@ -21,7 +21,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lab.description import Lab, LogLimits
+from lab.description import Lab
+from lab.publication import LogLimits
 from reports import bundle
 from reports.model import Build, Case, Log
 from reports.redact import logs, redactor, rules, text

@@ -21,7 +21,6 @@ from rich.table import Table
 from lab.description import Lab
 from scripts.targets import leftovers
 from scripts.targets.nspawn import Target
-from scripts.targets.packages import Packages
 from scripts.targets.planning import pristine, topology
 from scripts.targets.seams import Pristine
 
@@ -75,7 +74,7 @@ def keystone(home: Path, rounds: int, *, layers: bool) -> list[Row]:
 
             def deploy() -> None:
                 nodes = target.create(snapshot, wanted.nodes)
-                Packages(nodes, target.beside, None, {}, lambda _: None).deploy(wanted)
+                target.deployer(nodes, None, {}, lambda _: None).deploy(wanted)
 
             took.append(timed(deploy))
             resets.append(timed(target.reset))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import loading
+from lab.deployment import Tempest
 from lab.errors import ConfigurationError
 
 GOOD = """\
@@ -173,6 +174,39 @@ deployment:
         loading.load(write(tmp_path, GOOD + deployment))
     (complaint,) = caught.value.complaints
     assert complaint.endswith("deployment.relations.cache: no application cache; known: web, db")
+
+
+@pytest.mark.parametrize(
+    "deployment, complaint",
+    [
+        ("{target: ssh, applications: {web: {role: web}}}", "deployment.ssh: missing; the hosts"),
+        (
+            (
+                "{target: ssh, applications: {web: {role: web, to: [0, 2]}},"
+                " ssh: {hosts: [root@one.example, root@two.example:2222], restore: [restore, '{host}']}}"
+            ),
+            "deployment.applications.web.to: no host 2 in deployment.ssh.hosts; known: 0 to 1",
+        ),
+        (
+            "{target: ssh, applications: {web: {role: web}}, ssh: {hosts: [one.example], restore: [restore]}}",
+            "deployment.ssh.hosts.0: not a login: write it as USER@HOST[:PORT]; found: 'one.example'",
+        ),
+    ],
+)
+def test_machines_are_told_and_as_many_as_are_used(tmp_path: Path, deployment: str, complaint: str) -> None:
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, f"{GOOD}deployment: {deployment}\n"))
+    assert complaint in str(caught.value)
+
+
+def test_a_track_may_exercise_something_else(tmp_path: Path) -> None:
+    deployment = "deployment: {applications: {web: {role: web}}, exercises: [token], tempest: {concurrency: 4}}\n"
+    lab = loading.load(write(tmp_path, GOOD + deployment))
+    own = {"exercises": (), "tempest": Tempest(tests=("identity",))}
+    track = lab.tracks["trunk"].model_copy(update=own)
+    other = lab.model_copy(update={"tracks": {**lab.tracks, "other": track}})
+    assert (other.exercises_of("trunk"), other.exercises_of("other")) == (("token",), ())
+    assert [other.tempest_of(name).concurrency for name in ("trunk", "other")] == [4, 2]  # type: ignore[union-attr]
 
 
 def test_a_track_names_components_that_are_there(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from lab.description import KnownSecret, Lab
+from lab.description import Lab
 from lab.errors import Aborted, ConfigurationError
+from lab.publication import KnownSecret
 from reports import bundle
 from reports.model import Build, Case, Commit, File, Log, StepTold
 from reports.redact import known, names, publication

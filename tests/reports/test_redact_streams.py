@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.description import LogLimits
+from lab.publication import LogLimits
 from reports.redact import logs, redactor, text
 from reports.redact.known import forms
 from reports.redact.redactor import LINE_CUT, Redactor, State, pieces
@@ -208,7 +208,7 @@ def test_a_log_of_one_line(published, tail: str) -> None:
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from lab.description import LogLimits
+from lab.publication import LogLimits
 from reports.redact import logs
 from tests.reports.publications import a_redactor
 ours, raw, shown = a_redactor(), Path(sys.argv[1]), Path(sys.argv[2])
