@@ -26,15 +26,15 @@ from lab import apt, environment
 from lab.description import Series
 from lab.errors import ConfigurationError, LabError
 from lab.run import run
-from scripts import chroots, demo, machine
+from scripts import chroots, demo, demos, machine
 from tests.bench import comparison
 from tests.bench.bare import Bare
 from tests.bench.glue import PACKAGES, Glue
 from tests.bench.ours import Ours
 
-THIRD = demo.Commit("Greet the third time", "Ada Author <ada@upstream.example>", demo.GREETING,
+THIRD = demos.Commit("Greet the third time", "Ada Author <ada@upstream.example>", demos.GREETING,
                     "Hello, every commit!", "Hello, third commit!")  # fmt: skip
-HELLO = replace(demo.DEMOS["hello"], commits=(*demo.DEMOS["hello"].commits, THIRD))
+HELLO = replace(demos.HELLO, commits=(*demos.HELLO.commits, THIRD))
 
 
 def say(text: str) -> None:
