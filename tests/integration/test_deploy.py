@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from lab.run import run
 from lab.store import Store
 from scripts import archive, deploy, environments, exercise, reset
 from scripts.exercises import cases
-from scripts.targets import leftovers
+from scripts.targets import leftovers, nspawn
 from tests.conftest import Bench
 from tests.packages import pretend_built, start
 
@@ -57,8 +58,8 @@ class Place:
         pretend_built(at, version, **package)
         assert at.execute(archive).verdict == "passed"
 
-    def begin(self, phase: str, version: str = "") -> Bench:
-        run = Store.of(self.lab).new_run(self.lab, "trunk", "greet", "0" * 40, phase=phase, version=version)  # type: ignore[arg-type]
+    def begin(self, phase: str, version: str = "", track: str = "trunk") -> Bench:
+        run = Store.of(self.lab).new_run(self.lab, track, "greet", "0" * 40, phase=phase, version=version)  # type: ignore[arg-type]
         return Bench(self.lab, run)
 
     def deploy(self, version: str = "", **package: Any) -> tuple[Bench, Record]:
@@ -182,7 +183,7 @@ def test_a_service_that_never_is_well(place: Place) -> None:
 
 def test_without_a_mirror_it_is_the_labs_fault(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.build(control="Depends: mtr-tiny\n")
-    monkeypatch.setattr(deploy, "served", lambda *_: served_nowhere(place.lab))
+    monkeypatch.setattr(nspawn, "served", lambda *_: served_nowhere(place.lab))
     _, record = place.deploy()
     assert record.verdict == "error"
     assert "apt-get update: " in record.message
@@ -258,4 +259,54 @@ def test_killed_at_any_moment_the_next_one_passes(place: Place, delay: float) ->
     _, record = place.exercise()
     assert record.verdict == "passed", record.message
     environments.target(place.lab, "trunk").destroy()
+    assert place.left == []
+
+
+SLOW = {"applications": {"greet": {"role": "package", "options": {"command": "sleep 1"}}}}
+
+
+@pytest.mark.parametrize("module, delay", [(exercise, 0.9), (reset, 0.5), (reset, 0.6), (reset, 0.7)])
+def test_killed_when_it_is_exercised_or_reset(
+    lab_factory: Callable[..., Lab],
+    bench: Callable[..., Bench],
+    shared_cache: Path,
+    module: ModuleType,
+    delay: float,
+) -> None:
+    lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": SLOW})
+    place = Place(lab, bench)
+    assert place.deploy(files=service("exec sleep infinity"))[1].verdict == "passed"
+    process = start(module, place.begin("exercise"))
+    time.sleep(delay)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    if module is exercise:
+        _, record = place.exercise()
+        assert (record.verdict, record.message) == ("passed", "4 of 4 passed")
+    assert place.begin("exercise").execute(reset).verdict == "passed"
+    assert place.left == []
+
+
+def test_two_deployments_side_by_side_do_not_see_each_other(
+    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path
+) -> None:
+    phases = {"phases": ["build", "deploy", "exercise"]}
+    other = {"tracks": {"other": {"series": "bookworm", "branch": "main", **phases}}}
+    lab = lab_factory(track=phases, lab={**other, "deployment": SLOW})
+    place = Place(lab, bench)
+    for track, version in (("trunk", "1.0-1"), ("other", "2.0-1")):
+        at = bench(lab, track=track)
+        pretend_built(at, version, files=service("exec sleep infinity"))
+        assert at.execute(archive).verdict == "passed"
+    for module, phase in ((deploy, "deploy"), (exercise, "exercise")):
+        runs = [place.begin(phase, track=track) for track in ("trunk", "other")]
+        both = [start(module, at) for at in runs]
+        assert [process.wait(120) for process in both] == [0, 0]
+        records = [at.run.record(phase) for at in runs]
+        assert [record.version for record in records if record] == ["1.0-1", "2.0-1"]
+    (one,), (two,) = (environments.target(lab, track).nodes() for track in ("trunk", "other"))
+    assert one.address == two.address
+    assert environments.target(lab, "trunk").destroy()
+    assert two.run(["systemctl", "is-active", "greet.service"])
+    assert environments.target(lab, "other").destroy()
     assert place.left == []
