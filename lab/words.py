@@ -8,32 +8,16 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 
-def _source_package_name(name: str) -> str:
-    # Debian policy, section 5.6.1.
-    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name):
-        message = "not a source package name: lower-case letters, digits, + - ., two or more, first a letter or digit"
-        raise ValueError(message)
-    return name
+def _like(pattern: str, complaint: str) -> AfterValidator:
+    """What matches a pattern from its beginning to its end."""
+    compiled = re.compile(pattern)
 
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(complaint)
+        return text
 
-def _label(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        message = "not a name: lower-case letters, digits, - and ., first a letter or digit"
-        raise ValueError(message)
-    return name
-
-
-def _identity(text: str) -> str:
-    if not re.fullmatch(r"[^<>\n]*\S <[^<>@\s]+@[^<>@\s]+>", text):
-        message = "not a maintainer: write it as Name <address@host>"
-        raise ValueError(message)
-    return text
-
-
-Label = Annotated[str, AfterValidator(_label)]
-SourceName = Annotated[str, AfterValidator(_source_package_name)]
-Identity = Annotated[str, AfterValidator(_identity)]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+    return AfterValidator(check)
 
 
 def _repository(url: str) -> str:
@@ -52,14 +36,6 @@ def _folder(name: str) -> str:
     return name
 
 
-def _plain_path(path: str) -> str:
-    # It stands in shell lines as it is.
-    if not re.fullmatch(r"(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+", path):
-        message = "not a plain absolute path: letters, digits, and _ . + - in its parts, with no / at the end"
-        raise ValueError(message)
-    return path
-
-
 def _pattern(text: str) -> str:
     try:
         matches_nothing = re.compile(text).search("")
@@ -72,53 +48,66 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _host_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])", name):
-        message = "not a host's name: letters, digits, - and ., two or more"
-        raise ValueError(message)
-    return name.lower()
-
-
-def _web_url(url: str) -> str:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s?#\"'<>\\]*)?", url):
-        message = (
-            "not a URL that can be linked to: http(s)://HOST[:PORT][/PATH], without a login, a query or a fragment"
-        )
-        raise ValueError(message)
-    return url
-
-
-def _address(text: str) -> str:
-    # RFC 5322, 3.4.1, without quoted strings and comments.
-    if not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*", text):
-        message = "not a mail address: write it as name@host"
-        raise ValueError(message)
-    return text
-
-
-def _smtp_server(url: str) -> str:
-    if not re.fullmatch(r"smtps?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?", url):
-        message = "not a mail server: smtp://HOST[:PORT] or smtps://HOST[:PORT], without a login"
-        raise ValueError(message)
-    return url
-
-
-def _login(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?", text):
-        message = "not a login: write it as USER@HOST[:PORT]"
-        raise ValueError(message)
-    return text
-
-
-WebURL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_web_url)]
-Address = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_address)]
-SMTPServer = Annotated[str, AfterValidator(_smtp_server)]
-Login = Annotated[str, AfterValidator(_login)]
+Stripped = StringConstraints(strip_whitespace=True)
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Label = Annotated[
+    str,
+    _like(r"[a-z0-9][a-z0-9.-]*", "not a name: lower-case letters, digits, - and ., first a letter or digit"),
+]
+SourceName = Annotated[  # Debian policy, section 5.6.1
+    str,
+    _like(
+        r"[a-z0-9][a-z0-9+.-]+",
+        "not a source package name: lower-case letters, digits, + - ., two or more, first a letter or digit",
+    ),
+]
+Identity = Annotated[
+    str, _like(r"[^<>\n]*\S <[^<>@\s]+@[^<>@\s]+>", "not a maintainer: write it as Name <address@host>")
+]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-HostName = Annotated[str, AfterValidator(_host_name)]
-Folder = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_folder)]
-PlainPath = Annotated[str, AfterValidator(_plain_path)]
-GitURL = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_repository)]
+GitURL = Annotated[str, Stripped, AfterValidator(_repository)]
+Folder = Annotated[str, Stripped, AfterValidator(_folder)]
+PlainPath = Annotated[  # it stands in shell lines as it is
+    str,
+    _like(
+        r"(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+",
+        "not a plain absolute path: letters, digits, and _ . + - in its parts, with no / at the end",
+    ),
+]
+HostName = Annotated[
+    str,
+    _like(
+        r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])", "not a host's name: letters, digits, - and ., two or more"
+    ),
+    StringConstraints(to_lower=True),
+]
+WebURL = Annotated[
+    str,
+    Stripped,
+    _like(
+        r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s?#\"'<>\\]*)?",
+        "not a URL that can be linked to: http(s)://HOST[:PORT][/PATH], without a login, a query or a fragment",
+    ),
+]
+Address = Annotated[  # RFC 5322, 3.4.1, without quoted strings and comments
+    str,
+    Stripped,
+    _like(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*", "not a mail address: write it as name@host"),
+]
+SMTPServer = Annotated[
+    str,
+    _like(
+        r"smtps?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?",
+        "not a mail server: smtp://HOST[:PORT] or smtps://HOST[:PORT], without a login",
+    ),
+]
+Login = Annotated[
+    str,
+    _like(
+        r"[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?",
+        "not a login: write it as USER@HOST[:PORT]",
+    ),
+]
 
 
 class Model(BaseModel):
