@@ -1,132 +1,132 @@
-"""A cloud's REST APIs, by plain requests: what roles and exercises ask for, and its complaints as errors.
+"""A cloud's APIs, by OpenStack's own SDK: a connection, and its complaints as errors of ours.
 
-It is used where the nodes can be reached (see `Provisioner.beside`).
+It is used where the nodes can be reached (see `Provisioner.beside`).  The SDK takes a third of a second to be
+imported, which is for those to wait who connect.
 """
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-import requests
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from lab.errors import Failed
+
+if TYPE_CHECKING:
+    from keystoneauth1.session import Session
+    from openstack.block_storage.v3._proxy import Proxy as BlockStorage
+    from openstack.compute.v2._proxy import Proxy as Compute
+    from openstack.identity.v3._proxy import Proxy as Identity
+    from openstack.image.v2._proxy import Proxy as Image
+    from openstack.network.v2._proxy import Proxy as Network
 
 # Connections are reset now and then by servers that have just started; what is idempotent is asked again.
 TRIES = 3
 TIMEOUT_SECONDS = 60
-AGAIN = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+UNAVAILABLE = 503
 LONGEST = 200
+T = TypeVar("T")
+DOMAIN = "default"  # its id; keystone-manage makes it
+
+
+class Cloud(Protocol):
+    """A connection of the SDK's, with the versions of the APIs that there still are."""
+
+    session: Session
+    identity: Identity
+    image: Image
+    compute: Compute
+    network: Network
+    block_storage: BlockStorage
 
 
 class Refused(Failed):
     """A server answered, and not as was wanted."""
 
     def __init__(self, method: str, url: str, status: int, said: str) -> None:
-        super().__init__(f"{method} {url}: {status}: {said[:LONGEST]}")
+        super().__init__(f"{method} {url}: {status}: {' '.join(said.split())[:LONGEST]}")
         self.status = status
 
 
-@dataclass
-class Cloud:
-    """A cloud as one user sees it in one project."""
+def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", project: str = "") -> Cloud:
+    """A connection of a user in a project; of the administrator whom keystone's ``settings`` name, when not said.
 
-    auth_url: str
-    user: str
-    password: str
-    project: str = "admin"
-    domain: str = "Default"
-    token: str = field(default="", init=False)
-    catalog: list[dict[str, Any]] = field(default_factory=list, init=False)
-    me: Mapping[str, Any] = field(default_factory=dict, init=False)
+    All that the SDK knows is said here: no clouds.yaml, no variables, no proxy.
+    """
+    import requests  # noqa: PLC0415
+    from keystoneauth1.identity.v3 import Password  # noqa: PLC0415
+    from keystoneauth1.session import Session  # noqa: PLC0415
+    from openstack.connection import Connection  # noqa: PLC0415
+    from urllib3.util import Retry  # noqa: PLC0415
 
-    @classmethod
-    def of(cls, settings: Mapping[str, str], *, password: str = "") -> Cloud:
-        """As the administrator that keystone was set up with."""
-        return cls(settings["auth_url"], settings["user"], password or settings["password"])
-
-    def authenticate(self) -> Mapping[str, Any]:
-        """Have a token issued; what it says."""
-        user = {"name": self.user, "domain": {"name": self.domain}, "password": self.password}
-        scope = {"project": {"name": self.project, "domain": {"name": self.domain}}}
-        auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
-        answer = self.ask("POST", f"{self.auth_url}/auth/tokens", json={"auth": auth})
-        self.token = answer.headers["X-Subject-Token"]
-        self.me = answer.json()["token"]
-        self.catalog = self.me.get("catalog", [])
-        return self.me
-
-    def url(self, kind: str) -> str:
-        """The public endpoint of a kind of service.  Raises Failed when the catalog has none."""
-        for service in self.catalog:
-            if service["type"] == kind:
-                return str(next(each["url"] for each in service["endpoints"] if each["interface"] == "public")).rstrip(
-                    "/"
-                )
-        raise Failed(f"the catalog has no service of the type {kind}")
-
-    def ask(self, method: str, url: str, **options: Any) -> requests.Response:
-        """A request with our token.  Raises Refused, and Failed when there is no answer."""
-        headers = (
-            {"X-Auth-Token": self.token, **options.pop("headers", {})} if self.token else options.pop("headers", {})
-        )
-        tries = TRIES if method in AGAIN else 1
-        for left in reversed(range(tries)):
-            try:
-                answer = requests.request(method, url, headers=headers, timeout=TIMEOUT_SECONDS, **options)
-            except requests.RequestException as error:
-                if not left:
-                    raise Failed(f"{method} {url}: no answer: {_cause(error)}") from None
-                time.sleep(1)
-            else:
-                break
-        if answer.status_code >= requests.codes.bad_request:
-            raise Refused(method, url, answer.status_code, _complaint(answer))
-        return answer
-
-    def get(self, url: str, **options: Any) -> Any:
-        return self.ask("GET", url, **options).json()
-
-    def make(self, at: str, kind: str, **values: Any) -> dict[str, Any]:
-        """Make something of a kind; what it is now."""
-        made: dict[str, Any] = self.ask("POST", at, json={kind: values}).json()[kind]
-        return made
-
-    def find_or_make(self, at: str, kind: str, *, key: tuple[str, ...] = ("name",), **values: Any) -> dict[str, Any]:
-        """What there is with the same ``key`` already, else something new."""
-        there: list[dict[str, Any]] = self.get(at, params={name: values[name] for name in key})[f"{kind}s"]
-        return there[0] if there else self.make(at, kind, **values)
-
-    def enter(self, name: str, kind: str, url: str, password: str, region: str) -> None:
-        """Enter a service into the catalog, with a user who may validate tokens and act for others."""
-        admin, domain = self.auth_url, self.me["user"]["domain"]["id"]
-        project = self.find_or_make(f"{admin}/projects", "project", name="service", domain_id=domain)
-        user = self.find_or_make(
-            f"{admin}/users", "user", name=name, password=password, domain_id=domain, default_project_id=project["id"]
-        )
-        for each in ("admin", "service"):
-            role = self.find_or_make(f"{admin}/roles", "role", name=each)
-            self.ask("PUT", f"{admin}/projects/{project['id']}/users/{user['id']}/roles/{role['id']}")
-        service = self.find_or_make(f"{admin}/services", "service", name=name, type=kind)
-        for interface in ("public", "internal", "admin"):
-            values = {"service_id": service["id"], "interface": interface, "region_id": region}
-            self.find_or_make(f"{admin}/endpoints", "endpoint", key=("service_id", "interface"), url=url, **values)
+    http = requests.Session()
+    http.trust_env = False
+    # Not the SDK's own connect_retries, which ask again what is not idempotent too: one server would become two.
+    again = Retry(TRIES - 1, status_forcelist=[UNAVAILABLE], raise_on_status=False, backoff_factor=0.5)
+    http.mount("http://", requests.adapters.HTTPAdapter(max_retries=again))
+    who = Password(
+        auth_url=settings["auth_url"],
+        username=user or settings["user"],
+        password=password or settings["password"],
+        project_name=project or "admin",
+        user_domain_id=DOMAIN,
+        project_domain_id=DOMAIN,
+    )
+    session = Session(auth=who, session=http, timeout=TIMEOUT_SECONDS)
+    return cast("Cloud", Connection(session=session, region_name=settings["region"]))
 
 
-def _cause(error: BaseException) -> str:
-    """The innermost reason, which says what the outer ones do not."""
-    while error.__context__:
-        error = error.__context__
-    return str(error)
-
-
-def _complaint(answer: requests.Response) -> str:
-    """What the server says is wrong: in JSON as OpenStack writes it, else its first words."""
+@contextmanager
+def told() -> Iterator[None]:
+    """Raise what the SDK complains of as Failed, in one line; as Refused where a server has answered."""
     try:
-        said = answer.json()
-        return str(next(each["message"] for each in said.values() if "message" in each))
-    except (json.JSONDecodeError, AttributeError, TypeError, StopIteration):
-        return " ".join(answer.text.split()) or answer.reason
+        yield
+    except Exception as error:
+        if complaint := _complaint(error):
+            raise complaint from None
+        raise
+
+
+def _complaint(error: Exception) -> Failed | None:
+    """An error of the SDK's as one of ours; None when it is none."""
+    from keystoneauth1.exceptions import ClientException, HttpError  # noqa: PLC0415
+    from openstack.exceptions import HttpException, SDKException  # noqa: PLC0415
+    from requests import RequestException  # noqa: PLC0415
+
+    match error:
+        case HttpException():
+            return Refused(str(error.method), str(error.url), error.status_code or 0, str(error.details))
+        case HttpError():
+            return Refused(str(error.method), str(error.url), error.http_status, str(error.details or error.message))
+        case ClientException() | SDKException() | RequestException():
+            chain = _chain(error)
+            asked = next((each.request for each in chain if isinstance(each, RequestException) and each.request), None)
+            where = f"{asked.method} {asked.url}: no answer: " if asked else ""
+            return Failed(f"{where}{' '.join(str(chain[-1]).split())[:LONGEST]}")
+    return None
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and its causes; the innermost, which says what the outer ones do not, is the last."""
+    return [error, *(_chain(error.__context__) if error.__context__ else [])]
+
+
+def first(found: Iterable[T]) -> T | None:
+    """The first of what there is; None when there is nothing."""
+    return next(iter(found), None)
+
+
+def enter(cloud: Cloud, service: Mapping[str, str], region: str) -> None:
+    """Enter a service (name, kind, url, password) into the catalog, with a user who may act for others."""
+    identity, name = cloud.identity, service["name"]
+    project = first(identity.projects(name="service")) or identity.create_project(name="service", domain_id=DOMAIN)
+    user = first(identity.users(name=name)) or identity.create_user(
+        name=name, password=service["password"], domain_id=DOMAIN, default_project_id=project.id
+    )
+    for each in ("admin", "service"):
+        role = first(identity.roles(name=each)) or identity.create_role(name=each)
+        identity.assign_project_role_to_user(project, user, role)
+    entered = first(identity.services(name=name)) or identity.create_service(name=name, type=service["kind"])
+    for interface in ("public", "internal", "admin"):
+        if not first(identity.endpoints(service_id=entered.id, interface=interface)):
+            identity.create_endpoint(service_id=entered.id, interface=interface, url=service["url"], region_id=region)

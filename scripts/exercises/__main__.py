@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab.errors import ConfigurationError, LabError
+from scripts.cloud import told
 from scripts.exercises.cases import Cases, Over
 from scripts.exercises.registry import EXERCISES
 from scripts.exercises.scene import Scene
@@ -22,7 +23,7 @@ def main(name: str, driver: str, home: Path, cases: Path) -> int:
     deployed = Deployed.of(home)
     if not nodes or deployed is None:
         raise ConfigurationError(f"{home}: nothing is deployed there")
-    with suppress(Over):
+    with suppress(Over), told():
         EXERCISES[name].exercise(Scene(deployed, {node.name: node for node in nodes}), Cases(name, cases))
     return 0
 

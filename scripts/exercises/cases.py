@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from lab.errors import Failed, LabError
+from scripts.cloud import Refused, told
 
 FORMAT = "cases"
 FILE = "cases.jsonl"
@@ -49,7 +50,8 @@ class Cases:
         """Try something; Failed, and an assertion, say that the thing tested is at fault.  Raises Over."""
         case, began = Case(self.suite, name), time.monotonic()
         try:
-            yield case
+            with told():
+                yield case
         except (Failed, AssertionError) as error:
             case.outcome, case.message = "failed", str(error) or "it is not so"
         except (LabError, OSError) as error:
@@ -62,6 +64,19 @@ class Cases:
         print(said[:LONGEST], flush=True)  # noqa: T201 - into the step's log
         if case.outcome != "passed":
             raise Over
+
+
+@contextmanager
+def refused(status: int) -> Iterator[None]:
+    """Something that a server must refuse with a status.  Raises Failed when it does not."""
+    try:
+        with told():
+            yield
+    except Refused as error:
+        if error.status != status:
+            raise
+    else:
+        raise Failed("it is taken")
 
 
 def read(path: Path) -> list[Case]:
