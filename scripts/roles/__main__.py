@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import requests
 
@@ -37,12 +38,39 @@ def enter(settings: dict[str, str], service: dict[str, str]) -> None:
         cloud.enter(cloud.connect(settings), service, settings["region"])
 
 
+def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], seconds: float = 3) -> str:
+    """Wait until an API lists daemons (hosts by name) as alive; "" when it does, else the first that is not."""
+    last = time.monotonic() + seconds
+    with cloud.told():
+        connection = cloud.connect(settings)
+        while True:
+            there = LISTED[kind](connection)
+            lacking = [f"{name} on {host}" for name in wanted for host in wanted[name] if (name, host) not in there]
+            if not lacking or time.monotonic() > last:
+                return f"{lacking[0]} is not alive" if lacking else ""
+            time.sleep(0.2)
+
+
+LISTED: dict[str, Callable[[cloud.Cloud], set[tuple[str, str]]]] = {
+    "compute": lambda at: {(each.binary, each.host) for each in at.compute.services() if each.state == "up"},
+    "network": lambda at: {(each.binary, each.host) for each in at.network.agents() if each.is_alive},
+    "block-storage": lambda at: {
+        (each.binary, each.host.partition("@")[0]) for each in at.block_storage.services() if each.state == "up"
+    },
+}
+
+
 def main(argv: list[str]) -> int:
     if argv[0] == "answer":
         said = answer(argv[1], float(argv[2]))
         print(said)  # noqa: T201
         return 1 if said else 0
-    enter(**json.load(sys.stdin))
+    told = json.load(sys.stdin)
+    if argv[0] == "alive":
+        said = alive(**told)
+        print(said)  # noqa: T201
+        return 1 if said else 0
+    enter(**told)
     return 0
 
 

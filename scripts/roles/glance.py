@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.roles import keystone, mariadb, memcached
+from scripts.roles import keystone, mariadb
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
@@ -17,19 +17,11 @@ FILES = ("/etc/glance/glance-api.conf", "/etc/glance/glance-manage.conf")
 
 
 def set_up(site: Site, application: Application) -> Service:
-    node, password = site.node_of(application), site.password(NAME)
-    identity, url = site.provider(keystone.NAME), f"http://{node.address}:9292"
-    text = fill(
-        "glance-api.conf.j2",
-        database=mariadb.database(site, NAME),
-        auth_url=identity.settings["auth_url"],
-        region=identity.settings["region"],
-        password=password,
-        memcached=memcached.address(site),
-    )
+    node, url = site.node_of(application), f"http://{site.node_of(application).address}:9292"
+    text = fill("glance-api.conf.j2", database=mariadb.database(site, NAME), **keystone.client(site, NAME))
     for path in FILES:
         site.lay_over(node, path, text)
-    site.enter_into_catalog(application, identity, "image", url, password)
+    site.enter_into_catalog(application, "image", url)
     site.must(node, application, ["runuser", "-u", "glance", "--", "glance-manage", "db_sync"])
     site.restart(node, application, UNIT)
     site.wait_for_answer(node, application, UNIT, url)

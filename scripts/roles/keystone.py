@@ -22,7 +22,7 @@ OWNERS = ("--keystone-user", "keystone", "--keystone-group", "keystone")
 def set_up(site: Site, application: Application) -> Service:
     node, password = site.node_of(application), site.password("admin")
     url = f"http://{node.address}:5000/v3"
-    site.lay_over(node, "/etc/keystone/keystone-uwsgi.ini", fill("keystone-uwsgi.ini.j2"))
+    site.lay_over(node, "/etc/keystone/keystone-uwsgi.ini", fill("uwsgi.ini.j2", threads=4))
     values = {"database": mariadb.database(site, NAME), "memcached": memcached.address(site)}
     site.lay_over(node, "/etc/keystone/keystone.conf", fill("keystone.conf.j2", **values))
     for command in (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS]):
@@ -34,6 +34,18 @@ def set_up(site: Site, application: Application) -> Service:
     return site.service(
         application, [UNIT], {"node": node.name, "auth_url": url, "user": ADMIN, "password": password, "region": REGION}
     )
+
+
+def client(site: Site, name: str) -> dict[str, str]:
+    """What the templates of a service need, so that it can ask keystone who somebody is, and say who it is itself."""
+    settings = site.provider(NAME).settings
+    return {
+        "auth_url": settings["auth_url"],
+        "region": settings["region"],
+        "user": name,
+        "password": site.password(name),
+        "memcached": memcached.address(site),
+    }
 
 
 def places(url: str) -> list[str]:

@@ -22,12 +22,13 @@ def set_up(site: Site, application: Application) -> Service:
     return site.service(application, [UNIT], {"node": node.name, "address": node.address})
 
 
-def database(site: Site, name: str) -> str:
-    """The URL of a database made for somebody, empty."""
+def database(site: Site, name: str, *more: str) -> str:
+    """The URL of a database made for somebody, empty; ``more``: others that the same may use."""
     server, password = site.provider(NAME), site.password(f"database {name}")
-    statements = (
-        f"create database {name} character set utf8mb4; create user '{name}'@'%' identified by '{password}';"
-        f" grant all on {name}.* to '{name}'@'%';"
+    made = "".join(
+        f"create database {each} character set utf8mb4; grant all on {each}.* to '{name}'@'%';"
+        for each in (name, *more)
     )
+    statements = f"create user '{name}'@'%' identified by '{password}'; {made}"
     site.nodes[server.settings["node"]].run(["mariadb"], stdin=statements.encode())
     return f"mysql+pymysql://{name}:{password}@{server.settings['address']}/{name}?charset=utf8mb4"

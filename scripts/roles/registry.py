@@ -10,8 +10,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from scripts.roles import glance, keystone, mariadb, memcached, package, rabbitmq
+from scripts.roles import (
+    cinder,
+    glance,
+    keystone,
+    mariadb,
+    memcached,
+    neutron,
+    nova,
+    nova_compute,
+    package,
+    placement,
+    rabbitmq,
+)  # fmt: skip
 
 ROLES: Mapping[str, ModuleType] = {
-    module.NAME: module for module in (package, mariadb, rabbitmq, memcached, keystone, glance)
+    module.NAME: module
+    for module in (
+        package,
+        mariadb,
+        rabbitmq,
+        memcached,
+        keystone,
+        glance,
+        placement,
+        nova,
+        neutron,
+        nova_compute,
+        cinder,
+    )
 }

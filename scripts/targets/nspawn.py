@@ -223,13 +223,16 @@ class Target:
         offered: Mapping[str, tuple[str, str]],
         say: Callable[[str], None],
     ) -> Deployer:
-        return Packages(nodes, self.beside, repository, offered, say)
+        return Packages(nodes, self, repository, offered, say)
 
     def collect_logs(self, into: Path) -> None:
         logs.collect(self.nodes(), into)
 
     def beside(self, argv: Sequence[Word], **options: Any) -> Result:
         return run(self.keeper.inside(argv, "net"), **{"log": self.log, **options})
+
+    def route(self, network: str, via: str) -> None:
+        self.beside(["ip", "route", "replace", network, "via", via])
 
     def reset(self) -> list[Node]:
         if not self.nodes():

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.run import Result
 from scripts.recipes import Repository
 from scripts.targets import installing
-from scripts.targets.seams import Made, Node
+from scripts.targets.seams import Made, Node, Provisioner
 from scripts.targets.site import Site
 from scripts.targets.topology import Topology
 
@@ -19,14 +18,14 @@ class Packages:
     """Deploys a topology from the lab's archive, and the distribution's where that has nothing."""
 
     nodes: Sequence[Node]
-    beside: Callable[..., Result]
+    target: Provisioner
     repository: Repository | None
     archive: Mapping[str, tuple[str, str]]
     say: Callable[[str], None]
 
     def deploy(self, topology: Topology) -> Made:
         """Install, set up, record.  Raises Failed and InfrastructureError, which name the application or the package."""
-        site, took = Site({node.name: node for node in self.nodes}, self.beside), {}
+        site, took = Site({node.name: node for node in self.nodes}, self.target.beside, self.target.route), {}
         began = time.monotonic()
         for node in self.nodes:
             names = sorted({name for application in topology.on(node.name) for name in application.packages})

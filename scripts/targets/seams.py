@@ -122,6 +122,9 @@ class Provisioner(Protocol):
     def beside(self, argv: Sequence[Word], **options: Any) -> Result:
         """Run a program of this machine from where the nodes can be reached, but on none of them."""
 
+    def route(self, network: str, via: str) -> None:
+        """Have whoever reaches the nodes reach a network behind one of them, whose address is ``via``."""
+
     def reset(self) -> list[Node]:
         """Bring all nodes back to what they were made from.  Raises InfrastructureError when there are none."""
 

@@ -42,6 +42,7 @@ class Site:
 
     nodes: Mapping[str, Node]
     beside: Callable[..., Result]
+    route: Callable[[str, str], None]
     services: dict[str, Service] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
 
@@ -79,28 +80,51 @@ class Site:
             what = shlex.join(map(str, argv[:2]))
             raise application.fault(f"{what} ended with status {result.returncode}: {telling[-1][:LONGEST]}")
 
-    def enter_into_catalog(
-        self, application: Application, identity: Service, kind: str, url: str, password: str
-    ) -> None:
-        """Have keystone know a service and its user.  Raises the fault of keystone's."""
-        service = {"name": application.role.NAME, "kind": kind, "url": url, "password": password}
-        told = json.dumps({"settings": dict(identity.settings), "service": service}).encode()
-        result = self.beside([*PROGRAM, "enter"], cwd=HOUSE, stdin=told, capture=True, check=False)
-        if not result:
-            raise application.fault(f"keystone does not enter it into its catalog: {result.stdout.strip()}")
+    def enter_into_catalog(self, application: Application, kind: str, url: str) -> None:
+        """Have keystone know a service and its user.  Raises the application's fault when it does not want to."""
+        name = application.role.NAME
+        service = {"name": name, "kind": kind, "url": url, "password": self.password(name)}
+        if why := self._asked("enter", service=service):
+            raise application.fault(f"keystone does not enter it into its catalog: {why}")
+
+    def wait_until_alive(self, application: Application, kind: str, daemons: Mapping[str, Sequence[Node]]) -> None:
+        """Wait until an API (of a ``kind``) lists daemons as alive on nodes.
+
+        Raises the application's fault when one dies, or is not in time.
+        """
+        units = [(node, f"{daemon}.service") for daemon, nodes in daemons.items() for node in nodes]
+        wanted = {daemon: [node.name for node in nodes] for daemon, nodes in daemons.items()}
+        self._wait(application, units, lambda: self._asked("alive", kind=kind, wanted=wanted))
+
+    def _asked(self, verb: str, **what: Any) -> str:
+        """Ask something of the cloud; "" when all is well, else why not."""
+        settings = dict(self.provider("keystone").settings)
+        told = json.dumps({"settings": settings, **what}).encode()
+        result = self.beside([*PROGRAM, verb], cwd=HOUSE, stdin=told, capture=True, check=False)
+        return "" if result else result.stdout.strip() or f"status {result.returncode}"
 
     def wait_for_answer(self, node: Node, application: Application, unit: str, url: str) -> None:
         """Wait until a service answers.  Raises the application's fault when it dies, or does not in time."""
-        last, before = time.monotonic() + PATIENCE_SECONDS, self.state(node, unit)["NRestarts"]
-        while not (asked := self.beside([*PROGRAM, "answer", url, "3"], cwd=HOUSE, capture=True, check=False)):
-            state = self.state(node, unit)
-            if not _is_well(state) or state["NRestarts"] != before:
-                raise application.fault(
-                    f"{unit} starts and dies on {node.name} ({state['Result']}): {self.journal(node, unit)}"
-                )
+
+        def ask() -> str:
+            result = self.beside([*PROGRAM, "answer", url, "3"], cwd=HOUSE, capture=True, check=False)
+            return "" if result else f"{url}: {result.stdout.strip()}"
+
+        self._wait(application, [(node, unit)], ask)
+
+    def _wait(self, application: Application, units: Sequence[tuple[Node, str]], ask: Callable[[], str]) -> None:
+        """Ask until there is nothing to complain of, and see that units stay meanwhile."""
+        last = time.monotonic() + PATIENCE_SECONDS
+        before = [self.state(node, unit)["NRestarts"] for node, unit in units]
+        while why := ask():
+            for (node, unit), restarts in zip(units, before, strict=True):
+                state = self.state(node, unit)
+                if not _is_well(state) or state["NRestarts"] != restarts:
+                    raise application.fault(
+                        f"{unit} starts and dies on {node.name} ({state['Result']}): {self.journal(node, unit)}"
+                    )
             if time.monotonic() > last:
-                said = asked.stdout.strip()
-                raise application.fault(f"is not well on {node.name} after {PATIENCE_SECONDS} s: {url}: {said}")
+                raise application.fault(f"is not well on {units[0][0].name} after {PATIENCE_SECONDS} s: {why}")
 
     def service(
         self, application: Application, units: Iterable[str] = (), settings: Mapping[str, str] | None = None
@@ -128,6 +152,11 @@ class Site:
     def restart(self, node: Node, application: Application, unit: str) -> None:
         """Start a service, or start it anew; it is to be asked whether it is well.  Raises the application's fault."""
         if not node.run(["systemctl", "restart", unit], check=False):
+            raise application.fault(f"{unit} does not start on {node.name}: {self.journal(node, unit)}")
+
+    def ensure(self, node: Node, application: Application, unit: str) -> None:
+        """Start a service that need not be started anew.  Raises the application's fault."""
+        if not node.run(["systemctl", "start", unit], check=False):
             raise application.fault(f"{unit} does not start on {node.name}: {self.journal(node, unit)}")
 
     def start(self, node: Node, application: Application, *units: str) -> None:

@@ -1,0 +1,51 @@
+"""cinder: volumes; its API, scheduler and volume service.
+
+Volumes are files, of cinder's NFS driver, and the share is a directory of its node: there is no NFS in a
+container, so that mount.nfs binds the directory instead.  All that cinder, nova and libvirt do is as with any
+other share; that servers of another node than cinder's see a volume is what this cannot do, and nova says so.
+"""
+
+from __future__ import annotations
+
+from scripts.roles import glance, keystone, mariadb, rabbitmq
+from scripts.roles.filling import fill
+from scripts.targets.deployed import Service
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+
+NAME = "cinder"
+PACKAGES = ("cinder-api", "cinder-scheduler", "cinder-volume")
+SUPPORTING = False
+API = "cinder-api.service"
+DAEMONS = ("cinder-scheduler", "cinder-volume")
+UNITS = (API, *(f"{daemon}.service" for daemon in DAEMONS))
+SHARE = "/srv/volumes"
+SHARES = "/etc/cinder/nfs_shares"
+# See mount(8) on what a helper is told: source, directory, options.
+MOUNT = '#!/bin/sh\nexec mount --bind "${1#*:}" "$2"\n'
+
+
+def set_up(site: Site, application: Application) -> Service:
+    node = site.node_of(application)
+    url = f"http://{node.address}:8776"
+    text = fill(
+        "cinder.conf.j2",
+        address=node.address,
+        database=mariadb.database(site, NAME),
+        queue=rabbitmq.url(site),
+        glance=site.provider(glance.NAME).settings["url"],
+        shares=SHARES,
+        **keystone.client(site, NAME),
+    )
+    site.lay_over(node, "/etc/cinder/cinder.conf", text)
+    site.lay_over(node, "/etc/cinder/cinder-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
+    node.write(SHARES, f"{node.name}:{SHARE}\n")
+    node.write("/sbin/mount.nfs", MOUNT, 0o755)
+    node.run(["install", "--directory", "--owner=cinder", "--group=cinder", SHARE])
+    site.enter_into_catalog(application, "volumev3", f"{url}/v3/%(project_id)s")
+    site.must(node, application, ["runuser", "-u", NAME, "--", "cinder-manage", "db", "sync"])
+    for unit in UNITS:
+        site.restart(node, application, unit)
+    site.wait_for_answer(node, application, API, url)
+    site.wait_until_alive(application, "block-storage", {daemon: [node] for daemon in DAEMONS})
+    return site.service(application, UNITS, {"node": node.name, "url": url})
