@@ -25,6 +25,7 @@ from lab.step import EXIT_CODES
 from lab.store import Run, Store
 from scripts import chroots
 from scripts.demos import DEMOS, Commit, Demo
+from scripts.downloads import own_apt
 from scripts.exercises import cases, command
 from scripts.targets import leftovers, nspawn
 
@@ -173,20 +174,7 @@ def _commit(repository: Path, commit: Commit, when: int) -> str:
 
 def download_source(name: str, cache: Path, log: IO[str]) -> Path:
     """The newest source package of a name, by an apt of its own: the machine's is left alone."""
-    root = cache / "apt"
-    for directory in ("lists/partial", "archives/partial"):
-        (root / directory).mkdir(parents=True, exist_ok=True)
-    (root / "status").touch()
-    (root / "sources.list").write_text("\n".join(apt.sources(SERIES, Series(), kind="deb-src")) + "\n")
-    options = [
-        f"-oDir::Etc::SourceList={root / 'sources.list'}",
-        "-oDir::Etc::SourceParts=-",
-        f"-oDir::State={root}",
-        f"-oDir::State::Status={root / 'status'}",
-        f"-oDir::State::Lists={root / 'lists'}",
-        f"-oDir::Cache={root}",
-        "-oAPT::Sandbox::User=",
-    ]
+    options = own_apt(cache / "apt", apt.sources(SERIES, Series(), kind="deb-src"))
     into = cache / name
     into.mkdir(parents=True, exist_ok=True)
     try:

@@ -21,7 +21,7 @@ BIN = Path(sys.executable).parent
         ["ruff", "format", "--no-cache", "--check", "."],
         ["mypy"],
         ["lint-imports", "--no-cache"],
-        ["shellcheck", "-s", "sh", "qalab"],
+        ["shellcheck", "-s", "sh", "qalab", *(str(path) for path in (HOUSE / "scripts").glob("*.sh"))],
     ],
     ids=lambda argv: " ".join(argv[:2]),
 )

@@ -1,0 +1,23 @@
+"""Packages from a series' mirror, by an apt of its own: the machine's is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def own_apt(root: Path, sources: Sequence[str]) -> list[str]:
+    """The options of an apt that knows these sources alone, and has nothing installed; ``root`` is where it lies."""
+    for directory in ("lists/partial", "archives/partial"):
+        (root / directory).mkdir(parents=True, exist_ok=True)
+    (root / "status").touch()
+    (root / "sources.list").write_text("\n".join(sources) + "\n")
+    return [
+        f"-oDir::Etc::SourceList={root / 'sources.list'}",
+        "-oDir::Etc::SourceParts=-",
+        f"-oDir::State={root}",
+        f"-oDir::State::Status={root / 'status'}",
+        f"-oDir::State::Lists={root / 'lists'}",
+        f"-oDir::Cache={root}",
+        "-oAPT::Sandbox::User=",
+    ]
