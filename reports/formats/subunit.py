@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from lab import subunit as packets
 from lab.records import rfc3339
-from reports.formats import subunit_v1, subunit_v2, texts
-from reports.formats.subunit_v1 import Damage, Test
+from lab.subunit import Damage, Test
+from reports.formats import subunit_v1, texts
 from reports.formats.texts import Unreadable
 from reports.model import Case, Nuance, Outcome
 
@@ -38,7 +39,7 @@ Attachments = dict[str, str]
 def parse(path: Path) -> Iterator[Case]:
     data = texts.read(path)
     first = 0
-    for found in subunit_v2.tests(data) if subunit_v2.is_it(data) else subunit_v1.tests(data):
+    for found in packets.tests(data) if packets.is_it(data) else subunit_v1.tests(data):
         first += 1
         if isinstance(found, Damage):
             yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=str(found))

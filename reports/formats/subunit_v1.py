@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from lab.subunit import Damage, Files, Test
 from reports.formats import texts
 
 LINE = re.compile(
@@ -15,27 +16,6 @@ LINE = re.compile(
 BEGIN = {b"test", b"testing"}
 PLAIN = {"successful": "success"}
 DETAILS = "details"
-Files = dict[str, tuple[str, bytearray]]
-
-
-@dataclass
-class Test:
-    """A test as a stream tells it; ``status`` is v1's word, or ``exists`` or ``inprogress`` where that was the last."""
-
-    id: str
-    status: str = "inprogress"
-    files: Files = field(default_factory=dict)
-    """Attachments by name: their MIME type and content."""
-    noise: bytearray = field(default_factory=bytearray)
-    """What somebody else wrote into the stream meanwhile."""
-    began: datetime | None = None
-    ended: datetime | None = None
-
-
-class Damage(str):
-    """What is wrong with a stream, in words."""
-
-    __slots__ = ()
 
 
 class _Torn(Exception):

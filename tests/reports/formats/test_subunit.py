@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.formats import registry, subunit_v1, subunit_v2
+from lab import subunit
+from reports.formats import registry, subunit_v1
 from reports.model import Case
 from tests.reports.formats import fixtures
 
@@ -41,7 +42,7 @@ def test_a_cut_stream_keeps_what_came_before_and_says_so(stream: bytes, tmp_path
 
 
 def ends_of_packets() -> set[int]:
-    return {item.end for item in subunit_v2._items(V2) if isinstance(item, subunit_v2.Packet)}
+    return {item.end for item in subunit._items(V2) if isinstance(item, subunit.Packet)}
 
 
 def test_a_flipped_byte_costs_one_packet(tmp_path: Path) -> None:
@@ -65,13 +66,13 @@ def test_what_others_write_into_the_stream_is_no_matter(stream: bytes, tmp_path:
 
 def test_both_versions_say_the_same(tmp_path: Path) -> None:
     assert results(read(V1, tmp_path)) == results(read(V2, tmp_path))
-    assert subunit_v2.is_it(V2)
-    assert not subunit_v2.is_it(V1 + "1²³".encode())
+    assert subunit.is_it(V2)
+    assert not subunit.is_it(V1 + "1²³".encode())
 
 
 def test_a_stream_of_the_other_version_would_yield_nothing() -> None:
     assert not list(subunit_v1.tests(V2))
-    assert not [item for item in subunit_v2.tests(V1) if isinstance(item, subunit_v1.Test)]
+    assert not [item for item in subunit.tests(V1) if isinstance(item, subunit.Test)]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,6 @@ def test_a_time_out_is_told_from_a_failure(tmp_path: Path) -> None:
 
 
 def test_damage_is_words() -> None:
-    assert [str(item) for item in subunit_v2.tests(V2[:-1]) if isinstance(item, subunit_v1.Damage)] == [
+    assert [str(item) for item in subunit.tests(V2[:-1]) if isinstance(item, subunit.Damage)] == [
         f"the packet at byte {max(ends_of_packets() - {len(V2)})} is cut short"
     ]

@@ -1,14 +1,15 @@
-"""subunit v2: packets, each with a checksum, in the midst of whatever else was written to the same place."""
+"""subunit, version 2: what Tempest and many others tell of their tests while they run.
+
+Packets, each with a checksum, in the midst of whatever else was written to the same place; see python-subunit's
+README.  Steps count by it, and reports make cases of it (with version 1, see `reports.formats.subunit`).
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-
-from reports.formats import texts
-from reports.formats.subunit_v1 import Damage, Test
 
 SIGNATURE = 0xB3
 VERSION = 0x2000
@@ -17,6 +18,27 @@ STATUSES = ("", "exists", "inprogress", "success", "uxsuccess", "skip", "failure
 SMALLEST = 8  # signature, flags, length, checksum
 MOST_DAMAGES = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Files = dict[str, tuple[str, bytearray]]
+
+
+@dataclass
+class Test:
+    """A test as a stream tells it; ``status`` is ``exists`` or ``inprogress`` where that was the last word."""
+
+    id: str
+    status: str = "inprogress"
+    files: Files = field(default_factory=dict)
+    """Attachments by name: their MIME type and content."""
+    noise: bytearray = field(default_factory=bytearray)
+    """What somebody else wrote into the stream meanwhile."""
+    began: datetime | None = None
+    ended: datetime | None = None
+
+
+class Damage(str):
+    """What is wrong with a stream, in words."""
+
+    __slots__ = ()
 
 
 class _Bad(Exception):
@@ -57,7 +79,7 @@ class _Body:
         return int.from_bytes(bytes([first & 0x3F]) + self.take(more), "big")
 
     def text(self) -> str:
-        return texts.decoded(self.take(self.number()))
+        return self.take(self.number()).decode("utf-8", "backslashreplace")
 
 
 def is_it(data: bytes) -> bool:
