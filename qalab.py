@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 from rich.console import Console
+from rich.filesize import decimal
 
 from lab import environment, loading
 from lab import step as steps
@@ -24,7 +25,7 @@ from lab.step import EXIT_CODES
 from lab.store import WHOLE, Run, Store, check_known, run_at
 from reports import junit, status
 from reports.progress import Progress
-from scripts import demo, machine, registry, runner, verbs
+from scripts import demo, machine, registry, runner, tidy, verbs
 
 HERE = Path(__file__).parent
 # Each with the module that has it in its VERBS.
@@ -218,6 +219,21 @@ def status_verb(track: str | None, component: str | None, as_json: bool) -> None
         raise ConfigurationError(f"no runs of {track or '*'}/{component or '*'}; there are some of: {known or 'none'}")
     else:
         out.print("no runs yet: try ./qalab demo")
+
+
+@cli.command("tidy")
+@lab_option
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def tidy_verb(lab_file: Path, *, dry_run: bool) -> None:
+    """Rid old runs of what they no longer need.
+
+    Of those beyond archive.keep that are older than archive.keep_days: scratch, built files, logs of nodes.
+    """
+    lost = 0
+    for old, size in tidy.tidy(loading.load(lab_file), environment.now(), dry_run=dry_run):
+        out.print(f"{old.id}: {decimal(size)}")
+        lost += size
+    out.print(f"{decimal(lost)} {'would go' if dry_run else 'gone'}")
 
 
 @cli.command()

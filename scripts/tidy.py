@@ -1,0 +1,52 @@
+"""Housekeeping: old runs lose what is only of use while they are new, and keep what is told of them.
+
+By the archive's own rule: of each component on each track the newest ``archive.keep`` runs of a phase stay
+whole, and older ones once they are older than ``archive.keep_days``.  Records, logs of steps, and native results
+stay; scratch, what was built (the archive has it), and logs of nodes go.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+from lab.description import Lab
+from lab.errors import InfrastructureError
+from lab.store import Run, Store
+
+
+def old_runs(lab: Lab, now: datetime) -> Iterator[Run]:
+    """The runs that the rule is about, oldest first."""
+    oldest = now - timedelta(days=lab.archive.keep_days)
+
+    def kind(run: Run) -> tuple[str, str, str]:
+        return run.info.track, run.info.component, run.info.phase
+
+    # Sorting keeps the order of those that are alike: by number.
+    for _, runs in groupby(sorted(Store.of(lab).runs(), key=kind), key=kind):
+        yield from (run for run in [*runs][: -lab.archive.keep] if datetime.fromisoformat(run.info.started) < oldest)
+
+
+def superfluous(run: Run) -> list[Path]:
+    """What a run loses, as far as it is there."""
+    return [path for path in (run.work, run.out, run.results / "nodes") if path.exists() and any(path.iterdir())]
+
+
+def size(path: Path) -> int:
+    """Bytes of all files below a directory."""
+    return sum(each.lstat().st_size for each in path.rglob("*") if not each.is_dir())
+
+
+def tidy(lab: Lab, now: datetime, *, dry_run: bool = False) -> Iterator[tuple[Run, int]]:
+    """Rid old runs of what they no longer need; each with the bytes it lost.  One that somebody works on stays."""
+    for run in old_runs(lab, now):
+        with suppress(InfrastructureError), run.held():
+            if paths := superfluous(run):
+                lost = sum(map(size, paths))
+                for path in () if dry_run else paths:
+                    shutil.rmtree(path)
+                yield run, lost
