@@ -9,7 +9,9 @@ from typing import IO
 from lab import files
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
+from lab.step import Context
 from lab.store import Store
+from scripts.targets.deployed import Deployed
 from scripts.targets.registry import TARGETS
 from scripts.targets.seams import Provisioner
 
@@ -32,6 +34,15 @@ def turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
             yield
     except files.Busy:
         raise InfrastructureError(f"{name}: somebody else works on this environment") from None
+
+
+def deployed(context: Context, target: Provisioner) -> Deployed:
+    """What is deployed for a run's track.  Raises ConfigurationError when nothing is."""
+    found = Deployed.of(context.store.environments / context.track_name)
+    if found is None or not target.nodes():
+        hint = f"qalab run {context.track_name} {context.component_name}, or the job {context.track_name}-deploy"
+        raise ConfigurationError(f"{context.track_name}: nothing is deployed", hint=hint)
+    return found
 
 
 def names(lab: Lab) -> list[str]:

@@ -22,7 +22,6 @@ from scripts import environments
 from scripts.exercises import cases
 from scripts.exercises.cases import Case
 from scripts.exercises.registry import ALWAYS, EXERCISES
-from scripts.targets.deployed import Deployed
 from scripts.targets.seams import Provisioner
 
 NAME = "exercise"
@@ -75,10 +74,7 @@ def describe(found: Sequence[Case]) -> str:
 def action(context: Context) -> Outcome:
     names, target = chosen(context), environments.target(context.lab, context.track_name, context.log)
     with environments.turn(context.lab, context.track_name):
-        deployed = Deployed.of(context.store.environments / context.track_name)
-        if deployed is None or not target.nodes():
-            hint = f"qalab run {context.track_name} {context.component_name}, or the job {context.track_name}-deploy"
-            raise ConfigurationError(f"{context.track_name}: nothing is deployed", hint=hint)
+        deployed = environments.deployed(context, target)
         wanted = context.run.info.version
         if wanted and wanted != deployed.version:
             message = f"what is deployed is {deployed.component} {deployed.version}: its own run exercises it"

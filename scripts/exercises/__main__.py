@@ -14,6 +14,7 @@ from scripts.cloud import told
 from scripts.exercises.cases import Cases, Over
 from scripts.exercises.registry import EXERCISES
 from scripts.exercises.scene import Scene
+from scripts.targets.configured import Configured
 from scripts.targets.deployed import Deployed
 from scripts.targets.registry import TARGETS
 
@@ -24,7 +25,8 @@ def main(name: str, driver: str, home: Path, cases: Path) -> int:
     if not nodes or deployed is None:
         raise ConfigurationError(f"{home}: nothing is deployed there")
     with suppress(Over), told():
-        EXERCISES[name].exercise(Scene(deployed, {node.name: node for node in nodes}), Cases(name, cases))
+        scene = Scene(deployed, {node.name: node for node in nodes}, Configured.of(home))
+        EXERCISES[name].exercise(scene, Cases(name, cases))
     return 0
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from scripts.exercises import command, image_bundle, installed, token
+from scripts.exercises import command, ec2, floating_ip, image_bundle, installed, instance, token, volume
 
-EXERCISES: Mapping[str, ModuleType] = {module.NAME: module for module in (installed, command, token, image_bundle)}
+EXERCISES: Mapping[str, ModuleType] = {
+    module.NAME: module for module in (installed, command, token, image_bundle, instance, floating_ip, volume, ec2)
+}
 ALWAYS = ("installed", "command")

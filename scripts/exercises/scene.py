@@ -1,4 +1,4 @@
-"""What an exercise is given: what is deployed, and the nodes."""
+"""What an exercise is given: what is deployed and configured, and the nodes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lab.errors import ConfigurationError
+from scripts.cloud import Cloud, connect
+from scripts.targets.configured import Configured
 from scripts.targets.deployed import Deployed, Service
 from scripts.targets.seams import Node
 
@@ -14,6 +16,7 @@ from scripts.targets.seams import Node
 class Scene:
     deployed: Deployed
     nodes: Mapping[str, Node]
+    configured: Configured | None = None
 
     def role(self, name: str) -> Service:
         """The service of a role.  Raises ConfigurationError when the deployment has none."""
@@ -22,8 +25,30 @@ class Scene:
                 return service
         raise ConfigurationError(f"this exercise needs a {name}, and the deployment has none")
 
+    @property
+    def given(self) -> Configured:
+        """What the cloud was configured with.  Raises ConfigurationError when it was not."""
+        if self.configured is None:
+            raise ConfigurationError("this exercise needs what the step configure makes", hint="qalab step configure")
+        return self.configured
+
+    def cloud(self) -> Cloud:
+        """The cloud, as it is to the user that exercises act as."""
+        given, settings = self.given, self.role("keystone").settings
+        return connect(settings, user=given.user, password=given.password, project=given.project)
+
     def places(self) -> Iterator[tuple[str, Service, Node]]:
         """Each application on each of its nodes."""
         for name, service in self.deployed.services.items():
             for node in service.nodes:
                 yield name, service, self.nodes[node]
+
+    def ailing(self, *roles: str) -> str:
+        """The first unit of some roles that does not run, with where; "" when all do."""
+        for _, service, node in self.places():
+            if service.role in roles and service.units:
+                asked = node.run(["systemctl", "is-active", *service.units], capture=True, check=False)
+                for unit, state in zip(service.units, asked.stdout.split(), strict=False):
+                    if state != "active":
+                        return f"{unit} on {node.name} is {state}"
+        return ""

@@ -1,0 +1,73 @@
+"""configure: what exercises need of the cloud that was deployed, each thing where its service is.
+
+A user with a project and credentials in the style of EC2; a network of floating addresses, and one of the project's
+with a router between them; a security group, a key pair, a flavour; the guest (see `scripts.guest`) as a machine
+image.  Run again, it makes what is missing and nothing twice.  Where no cloud is deployed it is ``skipped``.
+
+Facts: ``environment``, ``guest`` (what names its content), ``made`` (ids and names).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab import apt, step
+from lab.errors import Failed, InfrastructureError
+from lab.run import Word
+from lab.step import Context, Outcome
+from scripts import environments, guest
+from scripts.guest import Guest
+from scripts.targets.configured import FILE, Configured
+
+NAME = "configure"
+HOUSE = Path(__file__).parent.parent
+LONGEST_SECONDS = 300.0
+SECRETS = {"password", "access", "secret", "key"}
+
+
+def described(made: Configured) -> str:
+    """What there is now."""
+    parts = {
+        f"the user {made.user}": made.user,
+        "networks, a router and a security group": made.network,
+        "a flavour and a key pair": made.flavor,
+        "the guest's image": made.image,
+    }
+    return ", ".join(part for part, there in parts.items() if there)
+
+
+def action(context: Context) -> Outcome:
+    record = context.run.record("deploy")
+    if record and record.verdict == "skipped":
+        return Outcome(record.message, version=record.version, verdict="skipped")
+    target = environments.target(context.lab, context.track_name, context.log)
+    home = context.store.environments / context.track_name
+    with environments.turn(context.lab, context.track_name):
+        deployed = environments.deployed(context, target)
+        roles = {service.role for service in deployed.services.values()}
+        if "keystone" not in roles:
+            return Outcome("no keystone is deployed, and so no cloud to configure", verdict="skipped")
+        (home / FILE).unlink(missing_ok=True)
+        argv: list[Word] = [sys.executable, "-m", "scripts.resources", home]
+        machine: Guest | None = None
+        if {"glance", "nova"} <= roles:
+            sources = apt.sources(context.series_name, context.series)
+            machine = guest.made(context.series_name, sources, context.log)
+            argv.append(machine.path)
+        result = target.beside(argv, cwd=HOUSE, timeout=LONGEST_SECONDS, capture=True, check=False)
+        if not result:
+            why = result.stdout.strip() or f"it ended with status {result.returncode}; see the log"
+            raise (Failed if result.returncode == Failed.exit_code else InfrastructureError)(why)
+        made = Configured.read(home / FILE)
+    facts = {
+        "environment": context.track_name,
+        "guest": machine.key if machine else "",
+        "made": made.model_dump(exclude=SECRETS),
+    }
+    return Outcome(described(made), version=deployed.version, commit=deployed.commit, facts=facts)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

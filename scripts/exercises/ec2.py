@@ -1,0 +1,81 @@
+"""ec2: credentials in the style of EC2: a signed request gives a token, with which a server is started and listed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from lab import environment
+from lab.records import rfc3339
+from scripts.cloud import Cloud, connect
+from scripts.exercises.cases import Cases, refused
+from scripts.exercises.scene import Scene
+from scripts.exercises.servers import GONE, project
+
+NAME = "ec2"
+TOKEN = "X-Subject-Token"  # noqa: S105 - the name of a header
+
+
+def signed(access: str, secret: str, when: str) -> dict[str, Any]:
+    """A request as EC2's clients sign it, in version 2: see keystone's API, OS-EC2."""
+    params = {
+        "Action": "DescribeInstances",
+        "AWSAccessKeyId": access,
+        "SignatureMethod": "HmacSHA256",
+        "SignatureVersion": "2",
+        "Timestamp": when,
+    }
+    host, path = "ec2.example", "/services/Cloud"
+    text = "\n".join(
+        ("GET", host, path, "&".join(f"{name}={quote(params[name], safe='-_~')}" for name in sorted(params)))
+    )
+    digest = hmac.digest(secret.encode(), text.encode(), hashlib.sha256)
+    return {"access": access, "signature": base64.b64encode(digest).decode(), "host": host, "verb": "GET", "path": path,
+            "params": params}  # fmt: skip
+
+
+def exchanged(cloud: Cloud, settings: Mapping[str, str], access: str, secret: str) -> Any:
+    """The answer of keystone's to a signed request."""
+    request = signed(access, secret, rfc3339(environment.now()))
+    return cloud.session.post(f"{settings['auth_url']}/ec2tokens", json={"credentials": request})
+
+
+def exercise(scene: Scene, cases: Cases) -> None:
+    given, settings = scene.given, scene.role("keystone").settings
+    admin = connect(settings)
+    with project(scene, cases, "glance", "nova", "neutron") as at:
+        with cases.case("a signed request gives a token") as case:
+            answer = exchanged(admin, settings, given.access, given.secret)
+            said = answer.json()["token"]
+            case.output = f"{said['user']['name']} in {said['project']['name']} until {said['expires_at']}"
+            assert said["user"]["name"] == given.user, f"it is {said['user']['name']}'s"  # noqa: S101 - a case is an assertion
+        with cases.case("a wrong secret is refused"), refused(HTTPStatus.UNAUTHORIZED):
+            exchanged(admin, settings, given.access, given.secret[::-1])
+        # None of the SDK's own tokens: these requests have the one that was signed for.
+        session, compute = at.cloud.session, at.cloud.compute.get_endpoint()
+        header = {"headers": {"X-Auth-Token": answer.headers[TOKEN]}, "authenticated": False}
+        with cases.case("with it a server is started") as case:
+            body = {
+                "name": NAME,
+                "imageRef": given.image,
+                "flavorRef": given.flavor,
+                "networks": [{"uuid": given.network}],
+            }
+            server = session.post(f"{compute}/servers", json={"server": body}, **header).json()["server"]["id"]
+            case.output = server
+        with cases.case("with it servers are listed") as case:
+
+            def state() -> str:
+                listed = session.get(f"{compute}/servers/detail", **header).json()["servers"]
+                return next((str(each["status"]) for each in listed if each["id"] == server), GONE)
+
+            at.wait("the server", state, "ACTIVE")
+            case.output = f"{server} {state()}"
+        with cases.case("with it the server is terminated"):
+            session.delete(f"{compute}/servers/{server}", **header)
+            at.wait("the server", state, GONE)

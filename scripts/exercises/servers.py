@@ -1,0 +1,156 @@
+"""What exercises of a cloud share: a project left as empty as it was found, servers started, states waited for, ssh.
+
+The project is for exercises alone, so that whatever is in it is of an exercise that was killed.
+"""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lab.errors import Failed
+from lab.run import attempt
+from scripts.cloud import Cloud, connect
+from scripts.exercises.cases import Cases
+from scripts.exercises.scene import Scene
+
+if TYPE_CHECKING:
+    from openstack.compute.v2.server import Server
+    from openstack.network.v2.floating_ip import FloatingIP
+
+PATIENCE_SECONDS = 120.0
+LOOK_SECONDS = 0.5
+# Between two looks at whether the services run at all.
+AILING_SECONDS = 5.0
+GONE = "gone"
+SSH = (
+    "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes",
+    # A guest is somebody else each time that it starts.
+    "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Project:
+    """The cloud as it is to the user that exercises act as; ``roles`` are those whose services take part."""
+
+    scene: Scene
+    cloud: Cloud
+    roles: tuple[str, ...]
+
+    def wait(self, what: str, look: Callable[[], str], *wanted: str, seconds: float = PATIENCE_SECONDS) -> None:
+        """Look until a state is one that is wanted.
+
+        Raises Failed when it is an error, when it is not in time, and when a service that takes part does not run.
+        """
+        began = asked = time.monotonic()
+        while (state := look()) not in wanted:
+            now, why = time.monotonic(), ""
+            if state.lower().startswith("error"):
+                why = self.scene.ailing(*self.roles) or "see the logs of its services"
+            elif now > asked + AILING_SECONDS:
+                asked, why = now, self.scene.ailing(*self.roles)
+            if not why and now > began + seconds:
+                why = f"after {seconds:g} s"
+            if why:
+                raise Failed(f"{what} is {state} and not {wanted[0]}: {why}")
+            time.sleep(LOOK_SECONDS)
+
+    def launch(self, name: str, user_data: str = "") -> Server:
+        """A server that is ACTIVE."""
+        given = self.scene.given
+        server = self.cloud.compute.create_server(
+            name=name,
+            image_id=given.image,
+            flavor_id=given.flavor,
+            key_name=given.key_pair,
+            networks=[{"uuid": given.network}],
+            security_groups=[{"name": given.security_group}],
+            **({"user_data": base64.b64encode(user_data.encode()).decode()} if user_data else {}),
+        )
+        self.reach(server, "ACTIVE")
+        return server
+
+    def reach(self, server: Server, *states: str) -> None:
+        """Wait until a server is in a state."""
+        self.wait(f"the server {server.name}", lambda: self.state(server), *states)
+
+    def state(self, server: Server) -> str:
+        """A server's state; where it is an error, with nova's reason."""
+        for each in self.cloud.compute.servers():
+            if each.id == server.id:
+                return f"{each.status} ({(each.fault or {}).get('message')})" if each.fault else str(each.status)
+        return GONE
+
+    def address(self, server: Server) -> FloatingIP:
+        """A floating address, associated with a server."""
+        given, network = self.scene.given, self.cloud.network
+        (port,) = network.ports(device_id=server.id)
+        return network.create_ip(floating_network_id=given.external_network, port_id=port.id)
+
+    def ssh(self, address: str, command: str, seconds: float = 30.0) -> str:
+        """What a command prints on a guest.  Raises Failed, with what ssh or the command says."""
+        argv = [*SSH, "-i", self.scene.given.key, f"root@{address}", command]
+        last = time.monotonic() + seconds
+        while True:
+            with tempfile.NamedTemporaryFile("w+") as log:
+                result, lines = attempt(argv, log, timeout=2 * seconds)
+            if result:
+                return "\n".join(lines)
+            if time.monotonic() > last:
+                raise Failed(f"ssh root@{address} {command}: {lines[-1] if lines else f'status {result.returncode}'}")
+            time.sleep(LOOK_SECONDS)
+
+    def sweep(self) -> str:
+        """Delete all that there is in the project; what it was."""
+        compute, network = self.cloud.compute, self.cloud.network
+        found = []
+        for server in compute.servers():
+            compute.delete_server(server)
+            found.append(f"server {server.name}")
+        for address in network.ips():
+            network.delete_ip(address)
+            found.append(f"address {address.floating_ip_address}")
+        self.wait("what is left of servers", lambda: _named(compute.servers()), "", seconds=60)
+        if "cinder" in self.roles:
+            found += self._sweep_volumes()
+        return ", ".join(found)
+
+    def _sweep_volumes(self) -> list[str]:
+        mine = self.cloud.block_storage
+        found = [*mine.volumes()]
+        if found:
+            # One that waits for a service that was stopped may be deleted by nobody else.
+            admin = connect(self.scene.role("keystone").settings).block_storage
+            for volume in found:
+                admin.reset_volume_status(volume, status="error", attach_status="detached", migration_status=None)
+                mine.delete_volume(volume)
+            self.wait("what is left of volumes", lambda: _named(mine.volumes()), "", seconds=60)
+        return [f"volume {volume.name}" for volume in found]
+
+
+def _named(found: Any) -> str:
+    return ", ".join(sorted(f"{each.name} ({each.status})" for each in found))
+
+
+@contextmanager
+def project(scene: Scene, cases: Cases, *roles: str) -> Iterator[Project]:
+    """The project of exercises, emptied before and after, each as a case.
+
+    Raises ConfigurationError when the deployment does not have all roles.
+    """
+    for role in roles:
+        scene.role(role)
+    found = Project(scene, scene.cloud(), roles)
+    with cases.case("nothing is left of others") as case:
+        case.output = found.sweep()
+    try:
+        yield found
+    finally:
+        with cases.case("all is cleaned up") as case:
+            case.output = found.sweep()
