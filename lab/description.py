@@ -21,7 +21,7 @@ Phase = Literal["build", "deploy", "exercise"]
 # The steps of each phase, in their order; a step's place is its number in the run directory.
 PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "archive", "upload", "push"),
-    "deploy": ("deploy",),
+    "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "reset"),
 }
 

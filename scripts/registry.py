@@ -8,6 +8,7 @@ from types import ModuleType
 from scripts import (
     archive,
     changelog,
+    configure,
     deploy,
     exercise,
     lintian,
@@ -24,7 +25,7 @@ STEPS: Mapping[str, ModuleType] = {
     module.NAME: module
     for module in (
         *(snapshot, packaging, changelog, source, sbuild, lintian, archive, upload, push),
-        deploy,
+        *(deploy, configure),
         *(exercise, reset),
     )
 }
