@@ -6,9 +6,10 @@ README.  Steps count by it, and reports make cases of it (with version 1, see `r
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 SIGNATURE = 0xB3
@@ -18,6 +19,9 @@ STATUSES = ("", "exists", "inprogress", "success", "uxsuccess", "skip", "failure
 SMALLEST = 8  # signature, flags, length, checksum
 MOST_DAMAGES = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OF_FIXTURE = re.compile(r"(?P<name>\w+) \((?P<of>[\w.]+)\)")
+# What Tempest puts behind a name, for which it stays the same test: its id for ever, and what kind of test it is.
+IDEMPOTENT = re.compile(r"\[id-[0-9a-f-]{36}(?:,[\w-]+)*\]")
 Files = dict[str, tuple[str, bytearray]]
 
 
@@ -82,6 +86,18 @@ class _Body:
         return self.take(self.number()).decode("utf-8", "backslashreplace")
 
 
+def names(test: str) -> tuple[str, str]:
+    """Class and name of a test by its id; the class is "" when it has none.
+
+    ``a.b.C.test(with a.scenario)``, ``setUpClass (a.b.C)``, ``a.b.C.test[id-4e6f...,smoke]``.
+    """
+    if match := OF_FIXTURE.fullmatch(test):
+        return match["of"], match["name"]
+    plain = re.split(r"[(\[ ]", test, maxsplit=1)[0]
+    classname, _, name = plain.rpartition(".")
+    return classname, IDEMPOTENT.sub("", name + test[len(plain) :], count=1)
+
+
 def is_it(data: bytes) -> bool:
     """Whether there is a whole packet anywhere, or at least the beginning of one where the data begins."""
     if data[:1] == bytes([SIGNATURE]):
@@ -90,7 +106,10 @@ def is_it(data: bytes) -> bool:
 
 
 def tests(data: bytes) -> Iterator[Test | Damage]:
-    """The tests of a stream in the order in which they ended; those that did not, last."""
+    """The tests of a stream in the order in which they ended; those that did not, last.
+
+    Tests that were listed, and whose class could not be set up, have the outcome of that, in its place.
+    """
     running: dict[str, Test] = {}
     done: dict[str, Test] = {}
     ended: list[Test] = []
@@ -118,9 +137,23 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
                 done[item.test] = running.pop(item.test)
                 ended.append(done[item.test])
                 latest = None
-    yield from ended
+    yield from _inherited(ended, running)
     yield from running.values()
     yield from damages
+
+
+def _inherited(ended: Iterable[Test], running: dict[str, Test]) -> Iterator[Test]:
+    """The tests that ended; in place of a class that could not be set up, those of it that were to run."""
+    heirs: dict[str, list[str]] = {}
+    for test in running.values():
+        if test.status == "exists":
+            heirs.setdefault(names(test.id)[0], []).append(test.id)
+    for test in ended:
+        classname, name = names(test.id)
+        ids = heirs.pop(classname, []) if name == "setUpClass" and test.status != "success" else []
+        yield from (replace(test, id=each) for each in ids or [test.id])
+        for each in ids:
+            del running[each]
 
 
 def _attach(test: Test, packet: Packet) -> None:

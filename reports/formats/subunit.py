@@ -31,7 +31,6 @@ OUTCOMES: dict[str, tuple[Outcome, Nuance]] = {
     "xfail": ("skipped", "expected-failure"),
     "uxsuccess": ("failed", "unexpected-success"),
 }
-OF_FIXTURE = re.compile(r"(\w+) \(([\w.]+)\)")
 TIMEOUT = re.compile(r"\b\w*Time(?:d)?Out\w*(?:Error|Exception)?\b|\bfixtures\._fixtures\.timeout\b", re.IGNORECASE)
 Attachments = dict[str, str]
 
@@ -50,16 +49,20 @@ def parse(path: Path) -> Iterator[Case]:
 
 
 def _case(test: Test) -> Case:
-    classname, name = _names(test.id)
+    classname, name = packets.names(test.id)
     files = {name: _readable(mime, bytes(content)) for name, (mime, content) in test.files.items()}
     outcome, nuance, message, evidence = _result(test.status, files)
     if outcome in {"failed", "error"} and TIMEOUT.search(message):
         nuance = "timeout"
     errors = files.pop("stderr", "")
-    output = [texts.decoded(bytes(test.noise)), files.pop("stdout", ""), *(f"{name}:\n{files[name]}" for name in files)]
+    output = [
+        texts.decoded(bytes(test.noise)),
+        files.pop("stdout", ""),
+        *(f"{name}:\n{text}" for name, text in files.items() if text.strip()),
+    ]
     return Case(
         suite=FORMAT,
-        classname=classname,
+        classname=classname or FORMAT,
         name=name,
         outcome=outcome,
         nuance=nuance,
@@ -86,15 +89,6 @@ def _result(status: str, files: Attachments) -> tuple[Outcome, Nuance, str, str]
         return outcome, nuance, reason or last, evidence
     message = "it was listed, but did not begin" if status == "exists" else "it began, but did not end"
     return "error", "", message, files.pop("traceback", "")
-
-
-def _names(test: str) -> tuple[str, str]:
-    """Class and name: ``a.b.C.test(with a.scenario)``, ``setUpClass (a.b.C)``."""
-    if match := OF_FIXTURE.fullmatch(test):
-        return match[2], match[1]
-    plain = re.split(r"[(\[ ]", test, maxsplit=1)[0]
-    classname, _, name = plain.rpartition(".")
-    return (classname, name + test[len(plain) :]) if classname else (FORMAT, test)
 
 
 def _readable(mime: str, content: bytes) -> str:
