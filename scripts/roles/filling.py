@@ -30,7 +30,7 @@ def fill(name: str, **values: Any) -> str:
 
 def lay_over(below: str, above: str) -> str:
     """An INI file with the options of another one set: in their sections, each once, the rest as it was."""
-    wanted = _sections(above)
+    wanted, told = _sections(above), _sections(above)
     lines: list[str] = []
     section = ""
     for line in [*below.splitlines(), "[]"]:
@@ -39,9 +39,10 @@ def lay_over(below: str, above: str) -> str:
             lines += _left(wanted, section)
             section = header
         name = _name(OPTION, line)
-        if name and name in wanted.get(section, {}):
-            line = wanted[section].pop(name)  # noqa: PLW2901 - what stands there from now on
-        lines.append(line)
+        if name in wanted.get(section, {}):
+            lines.append(wanted[section].pop(name))
+        elif name not in told.get(section, {}):  # what was set stands there once
+            lines.append(line)
     del lines[-1]
     for name in list(wanted):
         lines += ["", f"[{name}]", *_left(wanted, name)]

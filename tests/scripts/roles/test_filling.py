@@ -19,6 +19,10 @@ connection = sqlite:///x
 [cache]
 enabled = false
 [cache]
+[uwsgi]
+processes = 1
+master = true
+processes = 8
 """
 
 
@@ -30,8 +34,9 @@ enabled = false
         ("[DEFAULT]\nnew = 1\n", BELOW.replace("/var/log/x\n", "/var/log/x\nnew = 1\n")),
         ("[placement]\na = 1\nb = 2\n", f"{BELOW}\n[placement]\na = 1\nb = 2\n"),
         ("[cache]\nenabled = true\nservers = s\n", BELOW.replace("false", "true\nservers = s")),
+        ("[uwsgi]\nprocesses = 2\n", BELOW.replace("processes = 1", "processes = 2").replace("processes = 8\n", "")),
     ],
-    ids=["nothing", "replaced", "added", "a new section", "a section that is there twice"],
+    ids=["nothing", "replaced", "added", "a new section", "a section that is there twice", "an option that is"],
 )
 def test_lay_over(above: str, expected: str) -> None:
     assert filling.lay_over(BELOW, above) == expected
@@ -51,7 +56,8 @@ def test_a_missing_value_is_an_error() -> None:
         filling.fill("keystone.conf.j2", database="x")
 
 
-def test_every_template_is_used_by_a_role() -> None:
+def test_every_template_is_used() -> None:
     home = Path(filling.__file__).parent
-    roles = "".join(path.read_text() for path in home.glob("*.py"))
-    assert [path.name for path in (home / "templates").iterdir() if f'"{path.name}"' not in roles] == []
+    templates = [*(home / "templates").iterdir()]
+    texts = "".join(path.read_text() for path in (*home.glob("*.py"), *home.parent.glob("*.py"), *templates))
+    assert [path.name for path in templates if f'"{path.name}"' not in texts] == []
