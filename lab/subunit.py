@@ -21,7 +21,7 @@ MOST_DAMAGES = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OF_FIXTURE = re.compile(r"(?P<name>\w+) \((?P<of>[\w.]+)\)")
 # What Tempest puts behind a name, for which it stays the same test: its id for ever, and what kind of test it is.
-IDEMPOTENT = re.compile(r"\[id-[0-9a-f-]{36}(?:,[\w-]+)*\]")
+IDEMPOTENT = re.compile(r"\[(?:[\w-]+,)*id-[0-9a-f-]{36}(?:,[\w-]+)*\]")
 Files = dict[str, tuple[str, bytearray]]
 
 

@@ -3,6 +3,9 @@
 Read by ourselves: python-subunit brings testtools and iso8601 along, yields no test at all, in silence, for the
 version it is not asked for, and drops what a truncated packet leaves.  See python-subunit's README for both.
 A test that began and did not end, or was listed and never began, is an error.
+
+Beside a stream there may be a file that says which of its tests are known to fail: a JSON object of reasons by test
+id, called as the stream is with ``.known.json`` behind it.  One of them that fails is skipped, as expected.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from lab import subunit as packets
 from lab.records import rfc3339
@@ -36,16 +41,36 @@ Attachments = dict[str, str]
 
 
 def parse(path: Path) -> Iterator[Case]:
-    data = texts.read(path)
+    data, known = texts.read(path), _known(path.with_name(f"{path.name}.known.json"))
     first = 0
     for found in packets.tests(data) if packets.is_it(data) else subunit_v1.tests(data):
         first += 1
         if isinstance(found, Damage):
             yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=str(found))
         else:
-            yield _case(found)
+            yield _marked(_case(found), known.get(found.id, ""))
     if not first and data.strip():
         raise Unreadable("has not one test of subunit in it, neither of version 1 nor of 2")
+
+
+def _known(path: Path) -> dict[str, str]:
+    """Reasons of known failures by test; none when there is no such file."""
+    if not path.exists():
+        return {}
+    try:
+        return TypeAdapter(dict[str, str]).validate_json(texts.read(path))
+    except ValidationError:
+        raise Unreadable(f"has a {path.name} beside it that is no object of reasons by test") from None
+
+
+def _marked(case: Case, reason: str) -> Case:
+    """A case as it counts when it is known to fail; ``reason`` is "" when it is not."""
+    if reason and case.outcome in {"failed", "error"}:
+        message = f"known failure: {reason}"
+        return case.model_copy(update={"outcome": "skipped", "nuance": "expected-failure", "message": message})
+    if reason and case.outcome == "passed":
+        return case.model_copy(update={"nuance": "unexpected-success", "message": f"known to fail: {reason}"})
+    return case
 
 
 def _case(test: Test) -> Case:

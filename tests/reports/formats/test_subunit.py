@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,51 @@ def test_damage_is_words() -> None:
     assert [str(item) for item in subunit.tests(V2[:-1]) if isinstance(item, subunit.Damage)] == [
         f"the packet at byte {max(ends_of_packets() - {len(V2)})} is cut short"
     ]
+
+
+ID = "id-a9512ac3-3909-48a4-b395-11f438e16260"
+
+
+@pytest.mark.parametrize(
+    ("test", "names"),
+    [
+        ("a.b.C.test", ("a.b.C", "test")),
+        ("a.b.C.test(with x.y)", ("a.b.C", "test(with x.y)")),
+        (f"a.b.C.test[{ID}]", ("a.b.C", "test")),
+        (f"a.b.C.test[compute,{ID},network,smoke]", ("a.b.C", "test")),
+        (f"a.b.C.test[{ID},smoke](with x.y)", ("a.b.C", "test(with x.y)")),
+        ("a.b.C.test[1.2-x]", ("a.b.C", "test[1.2-x]")),
+        ("setUpClass (a.b.C)", ("a.b.C", "setUpClass")),
+        ("test", ("", "test")),
+    ],
+)
+def test_names(test: str, names: tuple[str, str]) -> None:
+    assert subunit.names(test) == names
+
+
+TEMPEST = (STREAMS / "tempest.v2").read_bytes()
+VALIDATE = (
+    "tempest.api.identity.v3.test_tokens.TokensV3Test.test_validate_token[id-a9512ac3-3909-48a4-b395-11f438e16260]"
+)
+DELETE = (
+    "tempest.api.image.v2.test_images.BasicOperationsImagesTest.test_delete_image"
+    "[id-f848bb94-1c6e-45a4-8726-39e3a5b23535,smoke]"
+)
+
+
+def test_known_failures_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "stream.known.json").write_text(json.dumps({VALIDATE: "no luck", DELETE: "it rains", "gone": "away"}))
+    cases = {case.name: case for case in read(TEMPEST, tmp_path)}
+    failed, passed = cases["test_delete_image"], cases["test_validate_token"]
+    assert (failed.outcome, failed.nuance, failed.message) == ("skipped", "expected-failure", "known failure: it rains")
+    assert failed.evidence.startswith("Traceback (most recent call last):")
+    assert (passed.outcome, passed.nuance, passed.message) == ("passed", "unexpected-success", "known to fail: no luck")
+    assert [case.nuance for case in read(TEMPEST, tmp_path) if case.name == "test_create_token"] == ["", ""]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"a": 1}', '{"a": {}}', "\udcff"])
+def test_known_failures_that_cannot_be_read_are_an_error(content: str, tmp_path: Path) -> None:
+    (tmp_path / "stream.known.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    (case,) = read(TEMPEST, tmp_path)
+    assert (case.outcome, case.name) == ("error", "[unreadable]")
+    assert case.message == "stream has a stream.known.json beside it that is no object of reasons by test"
