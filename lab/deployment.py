@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from lab.words import Label, Login, Model, Pattern, PlainPath, SourceName, Text
 
@@ -21,12 +22,17 @@ class Unit(Model):
     channel: Text | None = Field(None, description="juju: the channel of its charm.")
 
 
+def _beside(path: str, info: ValidationInfo) -> str:
+    # Whoever reads a file says where it is.
+    return str(Path(info.context["home"], path)) if info.context else path
+
+
 class Tempest(Model):
     """Which of Tempest's tests are run, and what is known of them."""
 
     tests: tuple[Pattern, ...] = Field((r"\bsmoke\b",), description="Regular expressions of test ids.")
     concurrency: int = Field(2, ge=1, description="How many tests run side by side.")
-    known_failures: Text | None = Field(
+    known_failures: Annotated[Text, AfterValidator(_beside)] | None = Field(
         None, description="File of tests that are known to fail, each with its reason; beside lab.yaml when relative."
     )
 

@@ -22,7 +22,7 @@ Phase = Literal["build", "deploy", "exercise"]
 PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "archive", "upload", "push"),
     "deploy": ("deploy", "configure"),
-    "exercise": ("exercise", "reset"),
+    "exercise": ("exercise", "tempest", "reset"),
 }
 
 

@@ -59,7 +59,8 @@ def load(path: Path) -> Lab:
     document = read_yaml(path)
     try:
         # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
-        lab = Lab.model_validate_json(json.dumps(document.data, default=str, ensure_ascii=False).encode())
+        data = json.dumps(document.data, default=str, ensure_ascii=False).encode()
+        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent})
     except ValidationError as error:
         raise document.complaints(_complaints(error)) from None
     except UnicodeEncodeError as error:  # half of a character, escaped

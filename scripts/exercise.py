@@ -75,10 +75,8 @@ def action(context: Context) -> Outcome:
     names, target = chosen(context), environments.target(context.lab, context.track_name, context.log)
     with environments.turn(context.lab, context.track_name):
         deployed = environments.deployed(context, target)
-        wanted = context.run.info.version
-        if wanted and wanted != deployed.version:
-            message = f"what is deployed is {deployed.component} {deployed.version}: its own run exercises it"
-            return Outcome(message, version=wanted, verdict="skipped")
+        if skipped := environments.another(context, deployed):
+            return skipped
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)
         try:

@@ -18,6 +18,7 @@ from scripts import (
     sbuild,
     snapshot,
     source,
+    tempest,
     upload,
 )
 
@@ -26,6 +27,6 @@ STEPS: Mapping[str, ModuleType] = {
     for module in (
         *(snapshot, packaging, changelog, source, sbuild, lintian, archive, upload, push),
         *(deploy, configure),
-        *(exercise, reset),
+        *(exercise, tempest, reset),
     )
 }

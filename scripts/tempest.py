@@ -1,0 +1,144 @@
+"""tempest: OpenStack's own tests, run against what the track has deployed.
+
+Tempest is the series' own, in a throw-away system beside the nodes: nothing of it is installed on what is tested, and
+the tests see the cloud as its users do.  lab.yaml says which tests, and where those that are known to fail are listed.
+
+``results/native/tempest.subunit`` is what the tests have told, ``tempest.subunit.known.json`` beside it the reasons of
+known failures among them; ``results/tempest/tempest.log`` is Tempest's own log; logs of all nodes are in
+``results/nodes``.  The verdict: ``error`` when Tempest did not get to its end, ``failed`` when tests failed and none
+passed, ``unstable`` when some passed; ``skipped`` when lab.yaml names no tests, or all have skipped themselves.
+
+Facts: ``environment``, ``tests`` (how many have which outcome), ``known_failures`` and ``mended`` (tests that failed,
+or passed, against which something is known: the reasons).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import environment, files, step
+from lab.deployment import Tempest
+from lab.errors import ConfigurationError, Failed, InfrastructureError
+from lab.run import TimedOut, Word
+from lab.step import Context, Outcome
+from scripts import environments, known_failures
+from scripts.sessions import Session, opened
+from scripts.targets import layers
+from scripts.targets.seams import Pristine, Provisioner
+from scripts.tempestconf import LOG, PLACE
+from scripts.testresults import Results, told
+
+NAME = "tempest"
+FORMAT = "subunit"
+HOUSE = Path(__file__).parent.parent
+PACKAGES = ("python3-tempest",)
+STREAM = "tempest.subunit"
+LONGEST_SECONDS = 4 * 3600.0
+LONGEST_TEST_SECONDS = 900
+NOTHING = b"doesn't match with anything"
+
+
+def script(concurrency: int) -> str:
+    """Lines of sh that run the tests, a line of the log each; the status is not about how they went."""
+    run = f"tempest run --config-file tempest.conf --include-list tests --concurrency {concurrency} --subunit"
+    pipe = f"{run} | tee {STREAM} | subunit-trace --no-failure-debug; exit ${{PIPESTATUS[0]}}"
+    return f"cd {PLACE}\nexport OS_TEST_TIMEOUT={LONGEST_TEST_SECONDS}\nexec bash -c {shlex.quote(pipe)}\n"
+
+
+@contextmanager
+def system(context: Context) -> Iterator[Session]:
+    """A throw-away system with Tempest in it.
+
+    Raises ConfigurationError where there are no overlays, InfrastructureError when the series does not have Tempest.
+    """
+    chroots = layers.here(environment.cache_home() / "targets", context.log)
+    if chroots.way.mode != "schroot":
+        raise ConfigurationError(f"Tempest's own system is made of overlays, and here {chroots.way.reason}")
+    wanted = Pristine(context.series_name, context.series, packages=PACKAGES, supporting=PACKAGES)
+    with layers.prepared(chroots, wanted) as made:
+        if made.facts["layer"] is None:
+            raise InfrastructureError(f"Tempest cannot be installed from series {context.series_name}: see the log")
+        with opened(chroots.way, NAME, made.stack, log=context.log, keep=made.locks) as session:
+            yield session
+
+
+def configuration(context: Context, target: Provisioner) -> str:
+    """tempest.conf.  Raises the error that `scripts.tempestconf` ended with."""
+    argv: list[Word] = [sys.executable, "-m", "scripts.tempestconf", context.store.environments / context.track_name]
+    result = target.beside(argv, cwd=HOUSE, capture=True, check=False)
+    if not result:
+        kinds = {kind.exit_code: kind for kind in (Failed, ConfigurationError)}
+        why = result.stdout.strip() or "no tempest.conf could be made: see the log"
+        raise kinds.get(result.returncode, InfrastructureError)(why)
+    return result.stdout
+
+
+def carry_out(context: Context, target: Provisioner, chosen: Tempest, settings: str) -> str:
+    """Run tests; what they tell is in the run's results.  Why that is not all; "" when it is."""
+    with system(context) as session:
+        place = session.upper / PLACE.removeprefix("/")
+        place.mkdir(parents=True, mode=0o700)  # it has passwords
+        files.write_atomic(place / "tempest.conf", settings)
+        files.write_atomic(place / "tests", "".join(f"{pattern}\n" for pattern in chosen.tests))
+        try:
+            result = session.shell(script(chosen.concurrency), by=target.beside, check=False, timeout=LONGEST_SECONDS)
+            return "" if result else f"Tempest ended with status {result.returncode}"
+        except TimedOut:
+            return f"Tempest did not end within {LONGEST_SECONDS / 3600:g} hours"
+        finally:
+            for name, into in ((STREAM, "native"), (LOG, NAME)):
+                data = (place / name).read_bytes() if (place / name).exists() else b""
+                files.write_atomic(context.run.results / into / name, data)
+
+
+def results(context: Context, chosen: Tempest, known: Sequence[known_failures.KnownFailure], broken: str) -> Results:
+    """What the tests have told.  Raises ConfigurationError when there were none to run."""
+    path = context.run.results / "native" / STREAM
+    stream = path.read_bytes()
+    tests = tuple(told(stream))
+    if not tests and NOTHING in stream:
+        raise ConfigurationError(f"lab.yaml: tempest.tests: Tempest has no test like {' or '.join(chosen.tests)}")
+    reasons = {test.id: reason for test in tests if (reason := known_failures.reason(known, test.name))}
+    files.write_atomic(path.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")
+    return Results(tests, reasons, broken or ("" if tests else "Tempest has run no test: see the log"))
+
+
+def action(context: Context) -> Outcome:
+    chosen = context.lab.tempest_of(context.track_name)
+    if chosen is None:
+        return Outcome("lab.yaml names no tests of Tempest", verdict="skipped")
+    known = known_failures.read(Path(chosen.known_failures)) if chosen.known_failures else ()
+    target = environments.target(context.lab, context.track_name, context.log)
+    with environments.turn(context.lab, context.track_name):
+        deployed = environments.deployed(context, target)
+        if skipped := environments.another(context, deployed):
+            return skipped
+        settings = configuration(context, target)
+        try:
+            broken = carry_out(context, target, chosen, settings)
+        finally:
+            target.collect_logs(context.run.results / "nodes")
+    found = results(context, chosen, known, broken)
+    return Outcome(
+        str(found),
+        version=deployed.version,
+        commit=deployed.commit,
+        verdict=found.verdict,
+        native=[(context.run.results / "native" / STREAM, FORMAT)],
+        facts={
+            "environment": context.track_name,
+            "tests": dict(Counter(test.outcome for test in found.tests)),
+            "known_failures": {test.name: found.known[test.id] for test in found.of("failed", "error", known=True)},
+            "mended": {test.name: found.known[test.id] for test in found.of("passed", known=True)},
+        },
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

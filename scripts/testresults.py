@@ -1,0 +1,103 @@
+"""What tests have told in a stream of subunit, and what it comes to: a verdict, and a line for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab import subunit
+from lab.errors import Verdict
+from lab.run import LONGEST
+
+Outcome = Literal["passed", "failed", "skipped", "error"]
+OUTCOMES: Mapping[str, Outcome] = {
+    "success": "passed",
+    "failure": "failed",
+    "uxsuccess": "failed",
+    "skip": "skipped",
+    "xfail": "skipped",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a test has told: its id in the stream, and why it did not pass."""
+
+    id: str
+    outcome: Outcome
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``package.module.Class.test``."""
+        return ".".join(filter(None, subunit.names(self.id)))
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was told; ``known`` are the reasons of known failures among it, by id.
+
+    ``broken``: why it is not all that there was to tell; "" when it is.
+    """
+
+    tests: Sequence[Told]
+    known: Mapping[str, str]
+    broken: str = ""
+
+    def of(self, *outcomes: Outcome, known: bool = False) -> list[Told]:
+        """Those of some outcomes that are, or are not, known to fail."""
+        return [test for test in self.tests if test.outcome in outcomes and (test.id in self.known) is known]
+
+    @property
+    def passed(self) -> int:
+        return sum(test.outcome == "passed" for test in self.tests)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Known failures do not count; where nothing is left to go by, it is ``skipped``."""
+        if self.broken or self.of("error"):
+            return "error"
+        if self.of("failed"):
+            return "unstable" if self.passed else "failed"
+        return "passed" if self.passed or self.of("failed", "error", known=True) else "skipped"
+
+    def __str__(self) -> str:
+        """How many passed, failed as is known, were skipped; the first that is not well, with why."""
+        skipped = sum(test.outcome == "skipped" for test in self.tests)
+        known, mended = self.of("failed", "error", known=True), self.of("passed", known=True)
+        parts = [f"{self.passed} of {len(self.tests)} passed"]
+        parts += [f"{skipped} skipped"] if skipped else []
+        parts += [f"{len(known)} failed as is known ({_reasons(known, self.known)})"] if known else []
+        parts += [f"{len(mended)} passed against what is known ({mended[0].name})"] if mended else []
+        bad = next(iter(self.of("error") or self.of("failed")), None)
+        return "; ".join([", ".join(parts), *filter(None, [self.broken, f"{bad.name}: {bad.why}" if bad else ""])])
+
+
+def _reasons(tests: Sequence[Told], known: Mapping[str, str]) -> str:
+    return "; ".join(dict.fromkeys(known[test.id] for test in tests))[:LONGEST]
+
+
+def told(stream: bytes) -> Iterator[Told]:
+    """What a stream says of each test; what is wrong with the stream itself is an error."""
+    for test in subunit.tests(stream):
+        if isinstance(test, subunit.Damage):
+            yield Told("the stream", "error", str(test))
+        elif outcome := OUTCOMES.get(test.status):
+            yield Told(test.id, outcome, _why(test))
+        else:
+            yield Told(test.id, "error", f"it {'was listed' if test.status == 'exists' else 'began'}, but did not end")
+
+
+def _why(test: subunit.Test) -> str:
+    """A reason to skip, else the last line of a traceback."""
+    for name in ("reason", "traceback"):
+        _, content = test.files.get(name, ("", bytearray()))
+        if lines := [line.strip() for line in content.decode("utf-8", "replace").splitlines() if line.strip()]:
+            return _short(lines[-1])
+    return ""
+
+
+def _short(line: str) -> str:
+    """A line without its middle when it is long: what happened is at its beginning, and why at its end."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 5]} ... {line[-LONGEST // 2 :]}"

@@ -1,0 +1,90 @@
+"""A real Tempest against a real keystone: passed, known to fail, stopped, and nothing to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.deployment import Tempest
+from lab.description import Lab
+from lab.records import Record
+from lab.store import Store
+from reports.formats import registry
+from scripts import deploy, environments, tempest
+from scripts.targets import leftovers
+from tests.conftest import Bench
+from tests.integration.test_openstack import DEPLOYMENT
+
+pytestmark = pytest.mark.integration
+CLASS = "tempest.api.identity.v3.test_tokens.TokensV3Test"
+TESTS = (r"identity\.v3\.test_tokens", r"identity\.v2\.test_tokens\.TokensTest")
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
+    made = lab_factory(
+        name="keystone", track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": DEPLOYMENT}
+    )
+    yield made
+    environments.target(made, "trunk").destroy()
+    assert leftovers.of(Store.of(made).environments) == []
+    assert not [*(shared_cache / "qalab/targets/sessions").glob("*")]
+
+
+def run(lab: Lab, **said: object) -> tuple[Bench, Record]:
+    """Tests of a track that says which."""
+    track = lab.tracks["trunk"].model_copy(update={"tempest": Tempest.model_validate(said)})
+    told = lab.model_copy(update={"tracks": {"trunk": track}})
+    at = Bench(told, Store.of(lab).new_run(told, "trunk", "keystone", phase="exercise"))
+    return at, at.execute(tempest)
+
+
+def outcomes(at: Bench, record: Record) -> dict[str, tuple[str, str]]:
+    """Of each test what reports make of it."""
+    (native,) = record.native
+    cases = registry.cases(native.format, at.run.path / native.path)
+    assert {case.classname for case in cases} == {CLASS, "tempest.api.identity.v2.test_tokens.TokensTest"}
+    return {f"{case.classname.split('.')[3]}.{case.name}": (case.outcome, case.nuance) for case in cases}
+
+
+def test_tempest_and_keystone(lab: Lab, tmp_path: Path) -> None:
+    assert (
+        Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="deploy")).execute(deploy).verdict == "passed"
+    )
+    known = tmp_path / "known"
+    known.write_text(f"{CLASS}.test_validate_token # keystone forgets\n")
+
+    at, record = run(lab, tests=TESTS, known_failures=str(known))
+    assert record.verdict == "passed", record.message
+    mended = f"{CLASS}.test_validate_token"
+    assert record.message == f"3 of 4 passed, 1 skipped, 1 passed against what is known ({mended})"
+    assert record.facts["mended"] == {mended: "keystone forgets"}
+    assert "test_create_token [" in at.log("tempest")
+    assert "POST http://" in (at.run.results / "tempest/tempest.log").read_text()
+    assert outcomes(at, record) == {
+        "v2.test_create_token": ("skipped", ""),
+        "v3.test_create_token": ("passed", ""),
+        "v3.test_token_auth_creation_existence_deletion": ("passed", ""),
+        "v3.test_validate_token": ("passed", "unexpected-success"),
+    }
+
+    (node,) = environments.target(lab, "trunk").nodes()
+    node.run(["systemctl", "stop", "keystone.service"])
+    at, record = run(lab, tests=TESTS, known_failures=str(known))
+    assert record.verdict == "failed", record.message
+    counted = f"0 of 4 passed, 1 skipped, 1 failed as is known (keystone forgets); {CLASS}.test_create_token: "
+    assert record.message.startswith(counted)
+    assert record.message.endswith("Connection refused'))")
+    assert "\n" not in record.message
+    assert outcomes(at, record) == {
+        "v2.test_create_token": ("skipped", ""),
+        "v3.test_create_token": ("failed", ""),
+        "v3.test_token_auth_creation_existence_deletion": ("failed", ""),
+        "v3.test_validate_token": ("skipped", "expected-failure"),
+    }
+
+    _, record = run(lab, tests=("no such test",))
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    assert record.message == "lab.yaml: tempest.tests: Tempest has no test like no such test"

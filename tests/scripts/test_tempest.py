@@ -1,0 +1,94 @@
+"""tempest, short of a cloud: its configuration, what is not carried out, and what is refused."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.description import Lab
+from lab.errors import ConfigurationError
+from lab.store import Store
+from scripts import tempest
+from scripts.targets.configured import Configured
+from scripts.targets.deployed import Deployed, Service
+from scripts.tempestconf import configuration
+from tests.conftest import Bench
+
+KEYSTONE = {"auth_url": "http://10.20.0.11:5000/v3", "user": "admin", "password": "secret", "region": "RegionOne"}
+HINT = "the step configure makes them: qalab run trunk keystone"
+CLOUD = ("keystone", "glance", "placement", "nova", "neutron", "cinder")
+MADE = Configured(
+    user="qalab", password="secret", project="qalab", access="a", secret="s",
+    external_network="net-1", flavor="flavor-1", image="image-1",
+)  # fmt: skip
+
+
+def deployed(*roles: str) -> Deployed:
+    services = {
+        role: Service(
+            role=role, nodes=("node0",), packages=(), settings=KEYSTONE if role == "keystone" else {"url": "http://x"}
+        )
+        for role in roles
+    }
+    return Deployed(
+        track="trunk", component="keystone", version="1.0-1", commit="", finished="", nodes={}, services=services,
+        packages=(),
+    )  # fmt: skip
+
+
+def read(text: str) -> dict[str, dict[str, str]]:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(text)
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def test_of_what_is_not_deployed_nothing_is_configured() -> None:
+    found = read(configuration(deployed("mariadb", "keystone", "glance"), None))
+    assert found["identity"]["uri_v3"] == "http://10.20.0.11:5000/v3"
+    assert (found["auth"]["admin_username"], found["auth"]["admin_password"]) == ("admin", "secret")
+    assert {name for name, there in found["service_available"].items() if there == "true"} == {"glance"}
+    assert not found.keys() & {"compute", "network", "validation", "volume"}
+
+
+def test_a_whole_cloud() -> None:
+    found = read(configuration(deployed(*CLOUD), MADE, ["router", "security-group"]))
+    there = {name: value for name, value in found["service_available"].items() if value == "true"}
+    assert there.keys() == {"glance", "nova", "neutron", "cinder"}
+    assert (found["compute"]["image_ref"], found["compute"]["flavor_ref"]) == ("image-1", "flavor-1")
+    assert found["network"]["public_network_id"] == "net-1"
+    assert found["network-feature-enabled"]["api_extensions"] == "router,security-group"
+    assert found["validation"]["image_ssh_user"] == "root"
+
+
+@pytest.mark.parametrize(
+    ("roles", "message"),
+    [
+        (("mariadb", "glance"), "Tempest needs a keystone, and the deployment has none"),
+        (CLOUD, f"Tempest needs an image, a flavour and a network, and there are none ({HINT})"),
+    ],
+)
+def test_what_cannot_be_tested(roles: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        configuration(deployed(*roles), None)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "message"),
+    [
+        ({}, "skipped", "lab.yaml names no tests of Tempest"),
+        ({"tempest": {}}, "error", "trunk: nothing is deployed (qalab run trunk greet, or the job trunk-deploy)"),
+        ({"tempest": {"known_failures": "known"}}, "error", "HOME/known:1: a.B.c: no reason; write TEST # REASON"),
+    ],
+)
+def test_what_is_not_carried_out(
+    lab_factory: Callable[..., Lab], tmp_path: Any, said: dict[str, Any], verdict: str, message: str
+) -> None:
+    (tmp_path / "known").write_text("a.B.c\n")
+    deployment = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}, **said}
+    lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": deployment})
+    record = Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise")).execute(tempest)
+    assert (record.verdict, record.message) == (verdict, message.replace("HOME", str(tmp_path)))
