@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import dropwhile
 
 SIGNATURE = 0xB3
 VERSION = 0x2000
@@ -96,6 +97,16 @@ def names(test: str) -> tuple[str, str]:
     plain = re.split(r"[(\[ ]", test, maxsplit=1)[0]
     classname, _, name = plain.rpartition(".")
     return classname, IDEMPOTENT.sub("", name + test[len(plain) :], count=1)
+
+
+def complaint(traceback: str) -> str:
+    """What a traceback ends with: an exception with all that it says, in one line; else its last line."""
+    _, found, last = traceback.rpartition("Traceback (most recent call last):\n")
+    lines = last.splitlines()
+    if found:
+        lines = [*dropwhile(lambda line: not line or line[0].isspace(), lines)]
+    said = [line.strip() for line in lines if line.strip()]
+    return " ".join(said if found else said[-1:])
 
 
 def is_it(data: bytes) -> bool:

@@ -22,12 +22,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import environment, files, step
+from lab import environment, files, step, subunit
 from lab.deployment import Tempest
-from lab.errors import ConfigurationError, Failed, InfrastructureError
-from lab.run import TimedOut, Word
+from lab.errors import ConfigurationError, Failed, InfrastructureError, LabError
+from lab.run import ProgramFailed, TimedOut, Word
 from lab.step import Context, Outcome
 from scripts import environments, known_failures
+from scripts.known_failures import KnownFailure
 from scripts.sessions import Session, opened
 from scripts.targets import layers
 from scripts.targets.seams import Pristine, Provisioner
@@ -80,33 +81,44 @@ def configuration(context: Context, target: Provisioner) -> str:
 
 
 def carry_out(context: Context, target: Provisioner, chosen: Tempest, settings: str) -> str:
-    """Run tests; what they tell is in the run's results.  Why that is not all; "" when it is."""
+    """Run tests; what they tell is in the run's results.  Why they were broken off; "" when they were not."""
     with system(context) as session:
         place = session.upper / PLACE.removeprefix("/")
         place.mkdir(parents=True, mode=0o700)  # it has passwords
         files.write_atomic(place / "tempest.conf", settings)
         files.write_atomic(place / "tests", "".join(f"{pattern}\n" for pattern in chosen.tests))
         try:
-            result = session.shell(script(chosen.concurrency), by=target.beside, check=False, timeout=LONGEST_SECONDS)
-            return "" if result else f"Tempest ended with status {result.returncode}"
+            session.shell(script(chosen.concurrency), by=target.beside, timeout=LONGEST_SECONDS)
         except TimedOut:
             return f"Tempest did not end within {LONGEST_SECONDS / 3600:g} hours"
+        except ProgramFailed as error:
+            # That tests failed, or did not end, is in what they tell; with newer ones of stestr it is no success.
+            if not subunit.is_it(stream := content(place / STREAM)):
+                raise without_tests(chosen, stream, error.result.complaint) from None
         finally:
             for name, into in ((STREAM, "native"), (LOG, NAME)):
-                data = (place / name).read_bytes() if (place / name).exists() else b""
-                files.write_atomic(context.run.results / into / name, data)
+                files.write_atomic(context.run.results / into / name, content(place / name))
+    return ""
 
 
-def results(context: Context, chosen: Tempest, known: Sequence[known_failures.KnownFailure], broken: str) -> Results:
-    """What the tests have told.  Raises ConfigurationError when there were none to run."""
-    path = context.run.results / "native" / STREAM
-    stream = path.read_bytes()
-    tests = tuple(told(stream))
-    if not tests and NOTHING in stream:
-        raise ConfigurationError(f"lab.yaml: tempest.tests: Tempest has no test like {' or '.join(chosen.tests)}")
+def content(path: Path) -> bytes:
+    """What is in a file; nothing when it is not there."""
+    return path.read_bytes() if path.exists() else b""
+
+
+def without_tests(chosen: Tempest, said: bytes, complaint: str) -> LabError:
+    """Why no test was run: lab.yaml is at fault when there is none like those that it names."""
+    if NOTHING in said:
+        return ConfigurationError(f"lab.yaml: tempest.tests: Tempest has no test like {' or '.join(chosen.tests)}")
+    return InfrastructureError(f"Tempest has run no test: {complaint or 'it did not say why'}")
+
+
+def results(native: Path, known: Sequence[KnownFailure], broken: str) -> Results:
+    """What the tests have told; what of it is known to fail is written beside it."""
+    tests = tuple(told(native.read_bytes()))
     reasons = {test.id: reason for test in tests if (reason := known_failures.reason(known, test.name))}
-    files.write_atomic(path.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")
-    return Results(tests, reasons, broken or ("" if tests else "Tempest has run no test: see the log"))
+    files.write_atomic(native.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")
+    return Results(tests, reasons, broken)
 
 
 def action(context: Context) -> Outcome:
@@ -124,13 +136,14 @@ def action(context: Context) -> Outcome:
             broken = carry_out(context, target, chosen, settings)
         finally:
             target.collect_logs(context.run.results / "nodes")
-    found = results(context, chosen, known, broken)
+    native = context.run.results / "native" / STREAM
+    found = results(native, known, broken)
     return Outcome(
         str(found),
         version=deployed.version,
         commit=deployed.commit,
         verdict=found.verdict,
-        native=[(context.run.results / "native" / STREAM, FORMAT)],
+        native=[(native, FORMAT)],
         facts={
             "environment": context.track_name,
             "tests": dict(Counter(test.outcome for test in found.tests)),

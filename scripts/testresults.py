@@ -90,12 +90,14 @@ def told(stream: bytes) -> Iterator[Told]:
 
 
 def _why(test: subunit.Test) -> str:
-    """A reason to skip, else the last line of a traceback."""
-    for name in ("reason", "traceback"):
-        _, content = test.files.get(name, ("", bytearray()))
-        if lines := [line.strip() for line in content.decode("utf-8", "replace").splitlines() if line.strip()]:
-            return _short(lines[-1])
-    return ""
+    """A reason to skip, else what a traceback ends with."""
+    _, reason = test.files.get("reason", ("", b""))
+    _, traceback = test.files.get("traceback", ("", b""))
+    return _short(" ".join(_text(reason).split()) or subunit.complaint(_text(traceback)))
+
+
+def _text(content: bytes | bytearray) -> str:
+    return content.decode("utf-8", "backslashreplace")
 
 
 def _short(line: str) -> str:

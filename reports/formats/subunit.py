@@ -110,8 +110,7 @@ def _result(status: str, files: Attachments) -> tuple[Outcome, Nuance, str, str]
             return outcome, nuance, reason, ""
         if outcome == "skipped" and evidence and not reason and "\n" not in evidence.strip("\n"):
             return outcome, nuance, evidence.strip("\n"), ""
-        last = next((line.strip() for line in reversed(evidence.split("\n")) if line.strip()), "")
-        return outcome, nuance, reason or last, evidence
+        return outcome, nuance, reason or packets.complaint(evidence), evidence
     message = "it was listed, but did not begin" if status == "exists" else "it began, but did not end"
     return "error", "", message, files.pop("traceback", "")
 

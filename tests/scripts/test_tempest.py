@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lab.deployment import Tempest
 from lab.description import Lab
 from lab.errors import ConfigurationError
 from lab.store import Store
@@ -74,6 +75,19 @@ def test_what_cannot_be_tested(roles: tuple[str, ...], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         configuration(deployed(*roles), None)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint", "code", "message"),
+    [
+        ("The specified regex doesn't match with anything", "", 2, "lab.yaml: tempest.tests: Tempest has no test like a or b"),
+        ("", "ImportError: no x", 3, "Tempest has run no test: ImportError: no x"),
+        ("", "", 3, "Tempest has run no test: it did not say why"),
+    ],
+)  # fmt: skip
+def test_why_no_test_was_run(said: str, complaint: str, code: int, message: str) -> None:
+    error = tempest.without_tests(Tempest(tests=("a", "b")), said.encode(), complaint)
+    assert (str(error), error.exit_code) == (message, code)
 
 
 @pytest.mark.parametrize(

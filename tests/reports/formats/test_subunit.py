@@ -153,3 +153,21 @@ def test_known_failures_that_cannot_be_read_are_an_error(content: str, tmp_path:
     (case,) = read(TEMPEST, tmp_path)
     assert (case.outcome, case.name) == ("error", "[unreadable]")
     assert case.message == "stream has a stream.known.json beside it that is no object of reasons by test"
+
+
+TRACEBACK = "Traceback (most recent call last):\n  File x, line 1\n    do()\n    ^^^^\n"
+
+
+@pytest.mark.parametrize(
+    ("traceback", "complaint"),
+    [
+        (f"{TRACEBACK}a.B: no\n", "a.B: no"),
+        (f"{TRACEBACK}a.B: !=:\nreference = 1\n  actual = 2\n\n", "a.B: !=: reference = 1 actual = 2"),
+        (f"{TRACEBACK}a.B: no\n\nDuring handling of it another one occurred:\n\n{TRACEBACK}c.D\n", "c.D"),
+        ("not so\nbut so\n\n", "but so"),
+        (TRACEBACK, ""),
+        ("", ""),
+    ],
+)
+def test_what_a_traceback_ends_with(traceback: str, complaint: str) -> None:
+    assert subunit.complaint(traceback) == complaint
