@@ -12,6 +12,7 @@ import re
 import shlex
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -165,10 +166,18 @@ def run(  # noqa: PLR0913 - one door, each knob by name
 
 
 def attempt(argv: Sequence[Word], log: IO[str], **options: Any) -> tuple[Result, list[str]]:
-    """Run a program that may fail, see `run`; also the lines it left in the log, the echoed command aside."""
-    before = log.tell() + len(echo(argv).encode("utf-8", "surrogateescape"))
-    result = run(argv, log=log, check=False, **options)
-    return result, Path(log.name).read_bytes()[before:].decode("utf-8", "replace").splitlines()
+    """Run a program that may fail, see `run`; also the lines it printed.
+
+    They are in the log once it has ended, together, whoever else writes there at the same time.
+    """
+    with tempfile.NamedTemporaryFile("w+") as own:
+        try:
+            result = run(argv, log=own, check=False, **options)
+        finally:
+            said = Path(own.name).read_bytes().decode("utf-8", "replace")
+            log.write(said)
+            log.flush()
+    return result, said.removeprefix(echo(argv)).splitlines()
 
 
 def _complaint(log: IO[str] | None, mark: int) -> str:

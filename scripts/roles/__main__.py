@@ -1,7 +1,8 @@
 """What roles ask of services, as a program to be run from where these can be reached.
 
-``answer URL SECONDS``: wait until something answers there; ``enter`` with JSON on standard input: enter a
-service into the catalog.  What is wrong is printed; the exit code is that of the error.
+``answer URL SECONDS``: wait until something answers there.  With JSON on standard input, ``enter``: enter services
+into the catalog; ``alive``: wait until an API lists daemons as alive.  What is wrong is printed; the exit code is
+that of the error.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ def answer(url: str, seconds: float) -> str:
         time.sleep(0.1)
 
 
-def enter(settings: dict[str, str], service: dict[str, str]) -> None:
+def enter(settings: dict[str, str], services: list[dict[str, str]]) -> None:
     with cloud.told():
-        cloud.enter(cloud.connect(settings), service, settings["region"])
+        connection = cloud.connect(settings)
+        for service in services:
+            cloud.enter(connection, service, settings["region"])
 
 
-def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], seconds: float = 3) -> str:
+def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], seconds: float = 10) -> str:
     """Wait until an API lists daemons (hosts by name) as alive; "" when it does, else the first that is not."""
     last = time.monotonic() + seconds
     with cloud.told():
@@ -48,13 +51,15 @@ def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], sec
             lacking = [f"{name} on {host}" for name in wanted for host in wanted[name] if (name, host) not in there]
             if not lacking or time.monotonic() > last:
                 return f"{lacking[0]} is not alive" if lacking else ""
-            time.sleep(0.2)
+            time.sleep(0.5)
 
 
 LISTED: dict[str, Callable[[cloud.Cloud], set[tuple[str, str]]]] = {
     "compute": lambda at: {(each.binary, each.host) for each in at.compute.services() if each.state == "up"},
+    # Those only that servers can be put on: they are mapped to the cell.
+    "hypervisor": lambda at: {("nova-compute", each.name) for each in at.compute.hypervisors() if each.state == "up"},
     "network": lambda at: {(each.binary, each.host) for each in at.network.agents() if each.is_alive},
-    "block-storage": lambda at: {
+    "volumev3": lambda at: {
         (each.binary, each.host.partition("@")[0]) for each in at.block_storage.services() if each.state == "up"
     },
 }

@@ -11,11 +11,12 @@ from scripts.roles import glance, keystone, mariadb, rabbitmq
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.targets.topology import Application, Endpoint
 
 NAME = "cinder"
 PACKAGES = ("cinder-api", "cinder-scheduler", "cinder-volume")
 SUPPORTING = False
+ENDPOINT = Endpoint("volumev3", 8776, "/v3/%(project_id)s")
 API = "cinder-api.service"
 DAEMONS = ("cinder-scheduler", "cinder-volume")
 UNITS = (API, *(f"{daemon}.service" for daemon in DAEMONS))
@@ -25,9 +26,13 @@ SHARES = "/etc/cinder/nfs_shares"
 MOUNT = '#!/bin/sh\nexec mount --bind "${1#*:}" "$2"\n'
 
 
-def set_up(site: Site, application: Application) -> Service:
+def describe(site: Site, application: Application) -> Service:
+    settings = {"node": site.node_of(application).name, "url": site.url(application)}
+    return site.service(application, UNITS, settings)
+
+
+def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    url = f"http://{node.address}:8776"
     text = fill(
         "cinder.conf.j2",
         address=node.address,
@@ -41,11 +46,13 @@ def set_up(site: Site, application: Application) -> Service:
     site.lay_over(node, "/etc/cinder/cinder-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
     node.write(SHARES, f"{node.name}:{SHARE}\n")
     node.write("/sbin/mount.nfs", MOUNT, 0o755)
-    node.run(["install", "--directory", "--owner=cinder", "--group=cinder", SHARE])
-    site.enter_into_catalog(application, "volumev3", f"{url}/v3/%(project_id)s")
+    site.must(node, application, ["install", "--directory", "--owner=cinder", "--group=cinder", SHARE])
     site.must(node, application, ["runuser", "-u", NAME, "--", "cinder-manage", "db", "sync"])
+
+
+def start(site: Site, application: Application) -> None:
+    node = site.node_of(application)
     for unit in UNITS:
         site.restart(node, application, unit)
-    site.wait_for_answer(node, application, API, url)
-    site.wait_until_alive(application, "block-storage", {daemon: [node] for daemon in DAEMONS})
-    return site.service(application, UNITS, {"node": node.name, "url": url})
+    site.wait_for_answer(node, application, API, site.url(application))
+    site.wait_until_alive(application, ENDPOINT.kind, {daemon: [node] for daemon in DAEMONS})

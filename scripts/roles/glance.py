@@ -6,23 +6,31 @@ from scripts.roles import keystone, mariadb
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.targets.topology import Application, Endpoint
 
 NAME = "glance"
 PACKAGES = ("glance",)
 SUPPORTING = False
+ENDPOINT = Endpoint("image", 9292)
 UNIT = "glance-api.service"
 # glance-manage reads one of its own.
 FILES = ("/etc/glance/glance-api.conf", "/etc/glance/glance-manage.conf")
 
 
-def set_up(site: Site, application: Application) -> Service:
-    node, url = site.node_of(application), f"http://{site.node_of(application).address}:9292"
+def describe(site: Site, application: Application) -> Service:
+    settings = {"node": site.node_of(application).name, "url": site.url(application)}
+    return site.service(application, [UNIT], settings)
+
+
+def configure(site: Site, application: Application) -> None:
+    node = site.node_of(application)
     text = fill("glance-api.conf.j2", database=mariadb.database(site, NAME), **keystone.client(site, NAME))
     for path in FILES:
         site.lay_over(node, path, text)
-    site.enter_into_catalog(application, "image", url)
-    site.must(node, application, ["runuser", "-u", "glance", "--", "glance-manage", "db_sync"])
+    site.must(node, application, ["runuser", "-u", NAME, "--", "glance-manage", "db_sync"])
+
+
+def start(site: Site, application: Application) -> None:
+    node = site.node_of(application)
     site.restart(node, application, UNIT)
-    site.wait_for_answer(node, application, UNIT, url)
-    return site.service(application, [UNIT], {"node": node.name, "url": url})
+    site.wait_for_answer(node, application, UNIT, site.url(application))

@@ -1,6 +1,8 @@
-"""keystone: identity; it is set up first, and the others are entered into its catalog."""
+"""keystone: identity; when it runs, all services of the deployment are entered into its catalog."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from scripts.roles import mariadb, memcached
 from scripts.roles.filling import fill
@@ -12,28 +14,37 @@ NAME = "keystone"
 PACKAGES = ("keystone", "python3-pymemcache")  # which its cache needs, and the package does not depend on
 SUPPORTING = False
 UNIT = "keystone.service"
+PORT = 5000
 REGION = "RegionOne"
 ADMIN = "admin"
 # The password is read: a command line is for everybody to see.
 BOOTSTRAP = 'read -r OS_BOOTSTRAP_PASSWORD; export OS_BOOTSTRAP_PASSWORD; exec keystone-manage bootstrap "$@"'
 OWNERS = ("--keystone-user", "keystone", "--keystone-group", "keystone")
+PREPARE = (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS])
 
 
-def set_up(site: Site, application: Application) -> Service:
-    node, password = site.node_of(application), site.password("admin")
-    url = f"http://{node.address}:5000/v3"
+def describe(site: Site, application: Application) -> Service:
+    node = site.node_of(application)
+    settings = {"node": node.name, "auth_url": f"http://{node.address}:{PORT}/v3", "region": REGION}
+    return site.service(application, [UNIT], settings | {"user": ADMIN, "password": site.password(ADMIN)})
+
+
+def configure(site: Site, application: Application) -> None:
+    node = site.node_of(application)
     site.lay_over(node, "/etc/keystone/keystone-uwsgi.ini", fill("uwsgi.ini.j2", threads=4))
     values = {"database": mariadb.database(site, NAME), "memcached": memcached.address(site)}
     site.lay_over(node, "/etc/keystone/keystone.conf", fill("keystone.conf.j2", **values))
-    for command in (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS]):
-        site.must(node, application, ["keystone-manage", *command])
-    site.must(node, application, ["sh", "-euc", BOOTSTRAP, "sh", *places(url)], stdin=f"{password}\n".encode())
+    site.side_by_side(*(partial(site.must, node, application, ["keystone-manage", *each]) for each in PREPARE))
     node.run(["chown", "--recursive", "keystone:keystone", "/var/log/keystone"])
-    site.restart(node, application, UNIT)
-    site.wait_for_answer(node, application, UNIT, url)
-    return site.service(
-        application, [UNIT], {"node": node.name, "auth_url": url, "user": ADMIN, "password": password, "region": REGION}
-    )
+
+
+def start(site: Site, application: Application) -> None:
+    node, settings = site.node_of(application), site.provider(NAME).settings
+    site.restart(node, application, UNIT)  # it takes as long to begin as this:
+    bootstrap = ["sh", "-euc", BOOTSTRAP, "sh", *places(settings["auth_url"])]
+    site.must(node, application, bootstrap, stdin=f"{settings['password']}\n".encode())
+    site.wait_for_answer(node, application, UNIT, settings["auth_url"])
+    site.enter_into_catalog(application)
 
 
 def client(site: Site, name: str) -> dict[str, str]:

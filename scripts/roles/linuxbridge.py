@@ -25,7 +25,7 @@ exit $status
 """
 
 
-def configure(site: Site, node: Node, *, mappings: str = "", database: str = "") -> None:
+def write(site: Site, node: Node, *, mappings: str = "", database: str = "") -> None:
     """Lay over what neutron's services and agents read; ``mappings``: a physical network and its bridge here."""
     values = {"queue": rabbitmq.url(site), "database": database, **keystone.client(site, NEUTRON)}
     site.lay_over(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", **values))

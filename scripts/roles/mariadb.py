@@ -14,12 +14,19 @@ UNIT = "mariadb.service"
 ASK = ["mariadb", "--execute=select 1"]
 
 
-def set_up(site: Site, application: Application) -> Service:
+def describe(site: Site, application: Application) -> Service:
     node = site.node_of(application)
-    node.write("/etc/mysql/mariadb.conf.d/99-lab.cnf", fill("mariadb.cnf.j2"))
+    return site.service(application, [UNIT], {"node": node.name, "address": node.address})
+
+
+def configure(site: Site, application: Application) -> None:
+    site.node_of(application).write("/etc/mysql/mariadb.conf.d/99-lab.cnf", fill("mariadb.cnf.j2"))
+
+
+def start(site: Site, application: Application) -> None:
+    node = site.node_of(application)
     site.restart(node, application, UNIT)
     site.wait_until_well(node, application, ASK)
-    return site.service(application, [UNIT], {"node": node.name, "address": node.address})
 
 
 def database(site: Site, name: str, *more: str) -> str:

@@ -14,12 +14,19 @@ CONFIGURATION = "-d\nlogfile /var/log/memcached.log\n-m 64\n-p 11211\n-u memcach
 ASK = "exec 3<>/dev/tcp/127.0.0.1/11211; echo version >&3; read -r -t 2 answer <&3; [[ $answer == VERSION* ]]"
 
 
-def set_up(site: Site, application: Application) -> Service:
+def describe(site: Site, application: Application) -> Service:
     node = site.node_of(application)
-    node.write("/etc/memcached.conf", CONFIGURATION)
+    return site.service(application, [UNIT], {"node": node.name, "address": f"{node.address}:11211"})
+
+
+def configure(site: Site, application: Application) -> None:
+    site.node_of(application).write("/etc/memcached.conf", CONFIGURATION)
+
+
+def start(site: Site, application: Application) -> None:
+    node = site.node_of(application)
     site.restart(node, application, UNIT)
     site.wait_until_well(node, application, ["bash", "-c", ASK])
-    return site.service(application, [UNIT], {"node": node.name, "address": f"{node.address}:11211"})
 
 
 def address(site: Site) -> str:

@@ -6,18 +6,20 @@ the node's own, on the bridge ``br-ex``.  Whoever reaches the nodes reaches them
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 
+from lab.errors import ConfigurationError
 from scripts.roles import linuxbridge, mariadb, nova
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.targets.topology import Application, Endpoint
 
 NAME = linuxbridge.NEUTRON
-AGENTS = ("neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent")
-PACKAGES = ("neutron-api", "neutron-rpc-server", *AGENTS, *linuxbridge.PACKAGES)
+AGENTS = (linuxbridge.DAEMON, "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent")
+PACKAGES = ("neutron-api", "neutron-rpc-server", *AGENTS)
 SUPPORTING = False
+ENDPOINT = Endpoint("network", 9696)
 API, RPC = "neutron-api.service", "neutron-rpc-server.service"
 PHYSICAL = "external"
 BRIDGE = "br-ex"
@@ -33,36 +35,47 @@ MIGRATE = ["neutron-db-manage", "--config-file=/etc/neutron/neutron.conf",
            "--config-file=/etc/neutron/plugins/ml2/ml2_conf.ini", "upgrade", "head"]  # fmt: skip
 
 
-def set_up(site: Site, application: Application) -> Service:
+def describe(site: Site, application: Application) -> Service:
+    node, (network, gateway) = site.node_of(application), external(application)
+    settings = {
+        "node": node.name,
+        "url": site.url(application),
+        "physical_network": PHYSICAL,
+        "external_cidr": str(network),
+        "external_gateway": gateway,
+    }
+    return site.service(application, [API, RPC, *(f"{agent}.service" for agent in AGENTS)], settings)
+
+
+def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    url = f"http://{node.address}:9696"
-    external = ip_network(str(application.options.get("external_cidr", CIDR)))
-    gateway = str(next(external.hosts()))
-    linuxbridge.configure(site, node, mappings=f"{PHYSICAL}:{BRIDGE}", database=mariadb.database(site, NAME))
+    linuxbridge.write(site, node, mappings=f"{PHYSICAL}:{BRIDGE}", database=mariadb.database(site, NAME))
     for name in ("dhcp_agent", "l3_agent"):
         site.lay_over(node, f"/etc/neutron/{name}.ini", fill("neutron-agent.ini.j2"))
     metadata = {"nova": site.provider(nova.NAME).settings["address"], "metadata_secret": site.password("metadata")}
     site.lay_over(node, "/etc/neutron/metadata_agent.ini", fill("metadata_agent.ini.j2", **metadata))
     site.lay_over(node, "/etc/neutron/neutron-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
-    site.enter_into_catalog(application, "network", url)
     site.must(node, application, ["runuser", "-u", NAME, "--", *MIGRATE])
-    node.run(["sh", "-euc", EXTERNAL, "sh", BRIDGE, f"{gateway}/{external.prefixlen}"])
-    site.route(str(external), node.address)
+
+
+def start(site: Site, application: Application) -> None:
+    node, (network, gateway) = site.node_of(application), external(application)
+    site.must(node, application, ["sh", "-euc", EXTERNAL, "sh", BRIDGE, f"{gateway}/{network.prefixlen}"])
+    site.route(str(network), node.address)
     for unit in (API, RPC):
         site.restart(node, application, unit)
-    site.wait_for_answer(node, application, API, url)
-    agents = [linuxbridge.DAEMON, *AGENTS]
-    for agent in agents:
+    site.wait_for_answer(node, application, API, site.url(application))
+    for agent in AGENTS:
         site.restart(node, application, f"{agent}.service")
-    site.wait_until_alive(application, "network", {agent: [node] for agent in agents})
-    return site.service(
-        application,
-        [API, RPC, *(f"{agent}.service" for agent in agents)],
-        {
-            "node": node.name,
-            "url": url,
-            "physical_network": PHYSICAL,
-            "external_cidr": str(external),
-            "external_gateway": gateway,
-        },
-    )
+    site.wait_until_alive(application, ENDPOINT.kind, {agent: [node] for agent in AGENTS})
+
+
+def external(application: Application) -> tuple[IPv4Network, str]:
+    """The network of floating addresses, and the node's own in it.  Raises ConfigurationError when it is none."""
+    said = str(application.options.get("external_cidr", CIDR))
+    try:
+        network = IPv4Network(said)
+    except ValueError as error:
+        where = f"lab.yaml: deployment.applications.{application.name}.options.external_cidr"
+        raise ConfigurationError(f"{where}: {error}", hint=f"such as {CIDR}") from None
+    return network, str(next(network.hosts()))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from scripts.roles import keystone, mariadb, rabbitmq
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
 from scripts.targets.seams import Node
 from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.targets.topology import Application, Endpoint
 
 NAME = "nova"
 PACKAGES = ("nova-api", "nova-conductor", "nova-scheduler")
 SUPPORTING = False
+ENDPOINT = Endpoint("compute", 8774, "/v2.1")
+METADATA_PORT = 8775
 API, METADATA = "nova-api.service", "nova-api-metadata.service"
 DAEMONS = ("nova-conductor", "nova-scheduler")
 UNITS = (API, METADATA, *(f"{daemon}.service" for daemon in DAEMONS))
@@ -24,28 +28,33 @@ MANAGE = (
 )  # fmt: skip
 
 
-def set_up(site: Site, application: Application) -> Service:
+def describe(site: Site, application: Application) -> Service:
     node = site.node_of(application)
-    url = f"http://{node.address}:8774"
+    return site.service(application, UNITS, {"node": node.name, "url": site.url(application), "address": node.address})
+
+
+def configure(site: Site, application: Application) -> None:
+    node = site.node_of(application)
     databases = {
         "database": mariadb.database(site, NAME, "nova_cell0"),
         "api_database": mariadb.database(site, "nova_api"),
     }
-    configure(site, node, **databases)
+    write(site, node, **databases)
     for name in ("nova-api", "nova-api-metadata"):
         site.lay_over(node, f"/etc/nova/{name}-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
-    site.enter_into_catalog(application, "compute", f"{url}/v2.1")
     for command in MANAGE:
         site.must(node, application, ["runuser", "-u", NAME, "--", "nova-manage", *command])
-    for unit in UNITS:
-        site.restart(node, application, unit)
-    for unit, where in ((API, url), (METADATA, f"http://{node.address}:8775")):
-        site.wait_for_answer(node, application, unit, where)
-    site.wait_until_alive(application, "compute", {daemon: [node] for daemon in DAEMONS})
-    return site.service(application, UNITS, {"node": node.name, "url": url, "address": node.address})
 
 
-def configure(site: Site, node: Node, database: str = "", api_database: str = "") -> None:
+def start(site: Site, application: Application) -> None:
+    node = site.node_of(application)
+    site.side_by_side(*(partial(site.restart, node, application, unit) for unit in UNITS))
+    for unit, port in ((API, ENDPOINT.port), (METADATA, METADATA_PORT)):
+        site.wait_for_answer(node, application, unit, f"http://{node.address}:{port}")
+    site.wait_until_alive(application, ENDPOINT.kind, {daemon: [node] for daemon in DAEMONS})
+
+
+def write(site: Site, node: Node, database: str = "", api_database: str = "") -> None:
     """Lay over nova.conf, on a node of the role ``nova-compute`` without databases."""
     text = fill(
         "nova.conf.j2",

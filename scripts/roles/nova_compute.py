@@ -5,6 +5,7 @@ from __future__ import annotations
 from scripts.roles import linuxbridge, neutron, nova
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
+from scripts.targets.seams import Node
 from scripts.targets.site import Site
 from scripts.targets.topology import Application
 
@@ -12,24 +13,34 @@ NAME = "nova-compute"
 # genisoimage makes the disk with metadata, which nova-compute does not depend on.
 PACKAGES = ("genisoimage", *linuxbridge.PACKAGES, "nova-compute", "nova-compute-kvm")
 SUPPORTING = False
-UNIT = "nova-compute.service"
+UNIT, LIBVIRT = "nova-compute.service", "libvirtd.service"
 
 
-def set_up(site: Site, application: Application) -> Service:
-    nodes = site.nodes_of(application)
-    network = site.provider(neutron.NAME)
-    bare = [node for node in nodes if node.name not in network.nodes]
-    for node in nodes:
-        nova.configure(site, node)
+def describe(site: Site, application: Application) -> Service:
+    return site.service(application, [UNIT, LIBVIRT])
+
+
+def configure(site: Site, application: Application) -> None:
+    for node in site.nodes_of(application):
+        nova.write(site, node)
         site.lay_over(node, "/etc/nova/nova-compute.conf", fill("nova-compute.conf.j2"))
         site.lay_over(node, "/etc/libvirt/qemu.conf", fill("qemu.conf.j2"))
-        site.restart(node, application, "libvirtd.service")
-    for node in bare:
-        linuxbridge.configure(site, node)
+    for node in bare(site, application):
+        linuxbridge.write(site, node)
+
+
+def start(site: Site, application: Application) -> None:
+    agents = {linuxbridge.DAEMON: bare(site, application)}
+    for node in agents[linuxbridge.DAEMON]:
         site.restart(node, application, linuxbridge.UNIT)
-    for node in nodes:
+    for node in site.nodes_of(application):
+        site.restart(node, application, LIBVIRT)
         site.restart(node, application, UNIT)
-    site.wait_until_alive(application, "compute", {NAME: nodes})
-    if bare:
-        site.wait_until_alive(application, "network", {linuxbridge.DAEMON: bare})
-    return site.service(application, [UNIT, "libvirtd.service"])
+    site.wait_until_alive(application, "hypervisor", {NAME: site.nodes_of(application)})
+    site.wait_until_alive(application, "network", agents)
+
+
+def bare(site: Site, application: Application) -> list[Node]:
+    """The nodes on which the role neutron is not, which has the agent already."""
+    network = site.provider(neutron.NAME)
+    return [node for node in site.nodes_of(application) if node.name not in network.nodes]

@@ -17,13 +17,18 @@ PACKAGES: tuple[str, ...] = ()
 SUPPORTING = False
 
 
-def set_up(site: Site, application: Application) -> Service:
-    units: dict[str, None] = {}
+def describe(site: Site, application: Application) -> Service:
+    units = dict.fromkeys(unit for node in site.nodes_of(application) for unit in site.enabled_units(node, application))
+    return site.service(application, units)
+
+
+def configure(site: Site, application: Application) -> None:
+    """It is as its packages have configured it."""
+
+
+def start(site: Site, application: Application) -> None:
     for node in site.nodes_of(application):
-        found = site.enabled_units(node, application)
-        site.start(node, application, *found)
+        site.start(node, application, *site.enabled_units(node, application))
         if health := application.options.get("health"):
             patience = int(application.options.get("patience", PATIENCE_SECONDS))
             site.wait_until_well(node, application, shlex.split(str(health)), patience)
-        units |= dict.fromkeys(found)
-    return site.service(application, units)

@@ -6,22 +6,29 @@ from scripts.roles import keystone, mariadb
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.targets.topology import Application, Endpoint
 
 NAME = "placement"
 PACKAGES = ("placement-api",)
 SUPPORTING = False
+ENDPOINT = Endpoint("placement", 8778)
 UNIT = "placement-api.service"
 
 
-def set_up(site: Site, application: Application) -> Service:
+def describe(site: Site, application: Application) -> Service:
+    settings = {"node": site.node_of(application).name, "url": site.url(application)}
+    return site.service(application, [UNIT], settings)
+
+
+def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    url = f"http://{node.address}:8778"
     values = {"database": mariadb.database(site, NAME), **keystone.client(site, NAME)}
     site.lay_over(node, "/etc/placement/placement.conf", fill("placement.conf.j2", **values))
     site.lay_over(node, "/etc/placement/placement-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=4))
-    site.enter_into_catalog(application, "placement", url)
     site.must(node, application, ["runuser", "-u", NAME, "--", "placement-manage", "db", "sync"])
+
+
+def start(site: Site, application: Application) -> None:
+    node = site.node_of(application)
     site.restart(node, application, UNIT)
-    site.wait_for_answer(node, application, UNIT, url)
-    return site.service(application, [UNIT], {"node": node.name, "url": url})
+    site.wait_for_answer(node, application, UNIT, site.url(application))

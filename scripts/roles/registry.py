@@ -1,8 +1,14 @@
 """The roles there are: add a module and name it here.
 
 A role has a ``NAME``; ``PACKAGES``, where lab.yaml names none; ``SUPPORTING``, whether it is there for others
-(its packages may be in the pristine state, its faults are the lab's); and a ``set_up(site, application)`` that
-configures, starts and waits until the application says that it is well, and returns what others need to know.
+(its packages may be in the pristine state, its faults are the lab's); an ``ENDPOINT``, if it is to be found in the
+catalog; and, called in this order,
+
+- ``describe(site, application)`` says what others need to know of it, which nothing needs to run for;
+- ``configure(site, application)`` has it ready to start: files, and what there is to be in databases;
+- ``start(site, application)`` starts it, and waits until it says that it is well.
+
+See `scripts.targets.setting_up` on what is there when.
 """
 
 from __future__ import annotations

@@ -59,8 +59,11 @@ def install(node: Node, names: Sequence[str], repository: Repository | None) -> 
     if lines := failed(node, "apt-get --quiet update", online=True):
         _refuse_full(node, lines)
         raise InfrastructureError(f"{node.name}: apt-get update: {_first(lines, ABOUT_APT)}")
-    if lines := failed(node, f"{APT_GET} --simulate install {listed}"):
+    simulated, lines = node.attempt(["sh", "-euc", f"{APT_GET} --simulate install {listed}"])
+    if not simulated:
         raise unmet(lines)
+    if not any(line.startswith("Inst ") for line in lines):
+        return  # all is in the pristine state
     if lines := failed(node, f"{APT_GET} --download-only install {listed}", online=True):
         _refuse_full(node, lines)
         raise InfrastructureError(f"{node.name}: packages cannot be fetched: {_first(lines, ABOUT_APT)}")

@@ -112,9 +112,9 @@ def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
     found = (match for line in simulated.splitlines() if (match := SIMULATED.match(line)))
     versions = {match["name"]: match["version"] for match in found}
     sources = {item["Package"]: item.source for item in Packages.iter_paragraphs(described.lstrip(), use_apt_pkg=False)}
-    tested = set(pristine.packages) - set(pristine.supporting)
-    left_out = {*pristine.sources, *(sources[name] for name in tested if name in sources)}
-    return sorted(f"{name}={version}" for name, version in versions.items() if sources.get(name) not in left_out)
+    return sorted(
+        f"{name}={version}" for name, version in versions.items() if sources.get(name) not in pristine.sources
+    )
 
 
 def closure_script(pristine: Pristine) -> str:
@@ -131,5 +131,13 @@ def closure_script(pristine: Pristine) -> str:
 
 
 def install_script(wanted: Sequence[str]) -> str:
-    """Lines of sh that install exactly these packages, and leave nothing else."""
-    return f"apt-get --quiet update\n{APT_GET} install {shlex.join(wanted)}\nrm -rf /etc/resolv.conf /tmp/*\n"
+    """Lines of sh that install exactly these packages, and leave nothing else.
+
+    None of their services begins when a node boots: roles start what is configured.
+    """
+    return (
+        "touch /tmp/before\n"
+        f"apt-get --quiet update\n{APT_GET} install {shlex.join(wanted)}\n"
+        "find /etc/systemd/system -path '*.wants/*' -type l -newer /tmp/before -delete\n"
+        "rm -rf /etc/resolv.conf /tmp/*\n"
+    )

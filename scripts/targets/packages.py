@@ -1,13 +1,14 @@
-"""The deployer of packages: onto each node what its applications need, then the applications one by one."""
+"""The deployer of packages: onto each node what its applications need, then the applications, side by side."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from scripts.recipes import Repository
-from scripts.targets import installing
+from scripts.targets import installing, setting_up
 from scripts.targets.seams import Made, Node, Provisioner
 from scripts.targets.site import Site
 from scripts.targets.topology import Topology
@@ -25,16 +26,16 @@ class Packages:
 
     def deploy(self, topology: Topology) -> Made:
         """Install, set up, record.  Raises Failed and InfrastructureError, which name the application or the package."""
-        site, took = Site({node.name: node for node in self.nodes}, self.target.beside, self.target.route), {}
         began = time.monotonic()
-        for node in self.nodes:
-            names = sorted({name for application in topology.on(node.name) for name in application.packages})
-            installing.install(node, names, self.repository)
+        with ThreadPoolExecutor(len(self.nodes) or 1) as pool:
+            list(pool.map(lambda node: self._install(node, topology), self.nodes))
         there = [each for node in self.nodes for each in installing.installed(node, self.repository, self.archive)]
-        took["install"] = round(time.monotonic() - began, 2)
-        for application in topology.applications:
-            began = time.monotonic()
-            self.say(f"setting up {application.name}")
-            site.services[application.name] = application.role.set_up(site, application)
-            took[application.name] = round(time.monotonic() - began, 2)
-        return Made(site.services, there, took)
+        installed = round(time.monotonic() - began, 2)
+        nodes = {node.name: node for node in self.nodes}
+        site = Site(nodes, self.target.beside, self.target.route, topology.applications)
+        took = setting_up.set_up(site, topology, self.say)
+        return Made(site.services, there, {"install": installed, **took})
+
+    def _install(self, node: Node, topology: Topology) -> None:
+        names = sorted({name for application in topology.on(node.name) for name in application.packages})
+        installing.install(node, names, self.repository)

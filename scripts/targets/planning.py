@@ -34,7 +34,7 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
     if component != WHOLE or not units:
         units |= {name: Unit(role=DEFAULT_ROLE) for name in tested if name not in covered}
     made = [_application(name, units[name], built.get(name, ())) for name in _ordered(units, deployment)]
-    return Topology(tuple(made))
+    return Topology(tuple(made), deployment.relations)
 
 
 def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:
@@ -44,7 +44,6 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
         series,
         lab.series[series],
         packages=wanted.packages,
-        supporting=wanted.supporting,
         sources=lab.components_of(track),
         repository=repository,
     )

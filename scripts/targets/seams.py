@@ -24,14 +24,13 @@ from scripts.targets.topology import Topology
 class Pristine:
     """What nodes are made from: a series, with all that some packages depend on.
 
-    ``packages`` are going to be installed; ``supporting`` are those of them that may be there already
-    (a database).  All others, whatever is of the same source packages as they are, and ``sources`` are not.
+    ``packages`` are going to be installed, and may be there already, but for those of the source packages ``sources``,
+    which are what is tested.
     """
 
     series_name: str
     series: Series
     packages: tuple[str, ...] = ()
-    supporting: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     repository: Repository | None = None
 

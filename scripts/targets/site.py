@@ -12,11 +12,13 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
-from lab.errors import ConfigurationError
+from lab.errors import Aborted, ConfigurationError
 from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
 from scripts.roles.filling import lay_over
 from scripts.targets.deployed import Service
@@ -27,6 +29,8 @@ UNIT_DIRECTORY = "/lib/systemd/system/"
 # How long a service that has started is looked at before it is believed.
 WATCH_SECONDS = 1.5
 PATIENCE_SECONDS = 60
+# That of those who start side by side with all of a cloud, on a machine with other work.
+CROWDED_SECONDS = 180
 HOUSE = Path(__file__).parent.parent.parent
 PROGRAM = (sys.executable, "-m", "scripts.roles")
 LOOK_SECONDS = 0.25
@@ -43,8 +47,11 @@ class Site:
     nodes: Mapping[str, Node]
     beside: Callable[..., Result]
     route: Callable[[str, str], None]
+    applications: tuple[Application, ...] = ()
     services: dict[str, Service] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
+    stopping: Event = field(default_factory=Event)
+    """Set when somebody else has failed: nothing more is to be begun, and nobody to be waited for."""
 
     def nodes_of(self, application: Application) -> list[Node]:
         return [self.nodes[name] for name in application.nodes]
@@ -74,21 +81,45 @@ class Site:
 
     def must(self, node: Node, application: Application, argv: Sequence[Word], **options: Any) -> None:
         """Run a program of an application.  Raises the application's fault when it fails."""
+        self.go_on()
         result, lines = node.attempt(argv, **options)
         if not result:
             telling = [line.strip() for line in lines if COMPLAINT.search(line)] or lines or ["it said nothing"]
             what = shlex.join(map(str, argv[:2]))
             raise application.fault(f"{what} ended with status {result.returncode}: {telling[-1][:LONGEST]}")
 
-    def enter_into_catalog(self, application: Application, kind: str, url: str) -> None:
-        """Have keystone know a service and its user.  Raises the application's fault when it does not want to."""
-        name = application.role.NAME
-        service = {"name": name, "kind": kind, "url": url, "password": self.password(name)}
-        if why := self._asked("enter", service=service):
-            raise application.fault(f"keystone does not enter it into its catalog: {why}")
+    def side_by_side(self, *parts: Callable[[], object]) -> None:
+        """Do what does not depend on each other.  Raises what the first of them raises that fails."""
+        with ThreadPoolExecutor(len(parts)) as pool:
+            for future in [pool.submit(part) for part in parts]:
+                future.result()
+
+    def go_on(self) -> None:
+        """Raise Aborted when somebody else has failed."""
+        if self.stopping.is_set():
+            raise Aborted("somebody else has failed")
+
+    def enter_into_catalog(self, application: Application) -> None:
+        """Have keystone know all services of the deployment.  Raises keystone's fault when it does not want to."""
+        services = [
+            {
+                "name": each.role.NAME,
+                "kind": endpoint.kind,
+                "url": f"{self.url(each)}{endpoint.path}",
+                "password": self.password(each.role.NAME),
+            }
+            for each in self.applications
+            if (endpoint := getattr(each.role, "ENDPOINT", None))
+        ]
+        if why := self._asked("enter", services=services):
+            raise application.fault(f"does not enter services into its catalog: {why}")
+
+    def url(self, application: Application) -> str:
+        """Where an application with an endpoint is."""
+        return f"http://{self.node_of(application).address}:{application.role.ENDPOINT.port}"
 
     def wait_until_alive(self, application: Application, kind: str, daemons: Mapping[str, Sequence[Node]]) -> None:
-        """Wait until an API (of a ``kind``) lists daemons as alive on nodes.
+        """Wait until an API (of a ``kind``, see `scripts.roles.__main__.LISTED`) lists daemons as alive on nodes.
 
         Raises the application's fault when one dies, or is not in time.
         """
@@ -107,16 +138,17 @@ class Site:
         """Wait until a service answers.  Raises the application's fault when it dies, or does not in time."""
 
         def ask() -> str:
-            result = self.beside([*PROGRAM, "answer", url, "3"], cwd=HOUSE, capture=True, check=False)
+            result = self.beside([*PROGRAM, "answer", url, "5"], cwd=HOUSE, capture=True, check=False)
             return "" if result else f"{url}: {result.stdout.strip()}"
 
         self._wait(application, [(node, unit)], ask)
 
     def _wait(self, application: Application, units: Sequence[tuple[Node, str]], ask: Callable[[], str]) -> None:
         """Ask until there is nothing to complain of, and see that units stay meanwhile."""
-        last = time.monotonic() + PATIENCE_SECONDS
+        last = time.monotonic() + CROWDED_SECONDS
         before = [self.state(node, unit)["NRestarts"] for node, unit in units]
         while why := ask():
+            self.go_on()
             for (node, unit), restarts in zip(units, before, strict=True):
                 state = self.state(node, unit)
                 if not _is_well(state) or state["NRestarts"] != restarts:
@@ -124,7 +156,7 @@ class Site:
                         f"{unit} starts and dies on {node.name} ({state['Result']}): {self.journal(node, unit)}"
                     )
             if time.monotonic() > last:
-                raise application.fault(f"is not well on {units[0][0].name} after {PATIENCE_SECONDS} s: {why}")
+                raise application.fault(f"is not well on {units[0][0].name} after {CROWDED_SECONDS} s: {why}")
 
     def service(
         self, application: Application, units: Iterable[str] = (), settings: Mapping[str, str] | None = None
@@ -154,11 +186,6 @@ class Site:
         if not node.run(["systemctl", "restart", unit], check=False):
             raise application.fault(f"{unit} does not start on {node.name}: {self.journal(node, unit)}")
 
-    def ensure(self, node: Node, application: Application, unit: str) -> None:
-        """Start a service that need not be started anew.  Raises the application's fault."""
-        if not node.run(["systemctl", "start", unit], check=False):
-            raise application.fault(f"{unit} does not start on {node.name}: {self.journal(node, unit)}")
-
     def start(self, node: Node, application: Application, *units: str) -> None:
         """Start services that cannot be asked, and see that they stay.  Raises the application's fault."""
         for unit in units:
@@ -166,6 +193,7 @@ class Site:
         last = time.monotonic() + WATCH_SECONDS
         restarts = {unit: self.state(node, unit)["NRestarts"] for unit in units}
         while units:
+            self.go_on()
             for unit in units:
                 state = self.state(node, unit)
                 if not _is_well(state) or state["NRestarts"] != restarts[unit]:
@@ -195,6 +223,7 @@ class Site:
         """Ask until a command succeeds.  Raises the application's fault when it does not in time."""
         last = time.monotonic() + patience
         while True:
+            self.go_on()
             try:
                 result, lines = node.attempt(asked, timeout=max(1.0, last - time.monotonic()))
             except TimedOut:

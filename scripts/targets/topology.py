@@ -10,6 +10,15 @@ from lab.errors import Failed, InfrastructureError, LabError
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where the catalog says that a service is: its kind, and behind the address of its node, the port and a path."""
+
+    kind: str
+    port: int
+    path: str = ""
+
+
+@dataclass(frozen=True)
 class Application:
     """A service: its role, the packages that it is, the nodes that it runs on."""
 
@@ -34,6 +43,7 @@ class Topology:
     """Applications in the order that they start, and all nodes."""
 
     applications: tuple[Application, ...]
+    relations: tuple[tuple[str, str], ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -43,9 +53,26 @@ class Topology:
     def packages(self) -> tuple[str, ...]:
         return tuple(sorted({name for application in self.applications for name in application.packages}))
 
-    @property
-    def supporting(self) -> tuple[str, ...]:
-        return tuple(sorted({name for each in self.applications if each.supporting for name in each.packages}))
+    def before(self, application: Application) -> tuple[Application, ...]:
+        """What is set up first: what it relates to, what that relates to, and all that is there for others."""
+        names = self._reached(application.name)
+        if not application.supporting:
+            for each in self.applications:
+                reached = self._reached(each.name)
+                if each.supporting and application.name not in reached:
+                    names |= {each.name, *reached}
+        return tuple(each for each in self.applications if each.name in names)
+
+    def _reached(self, name: str) -> set[str]:
+        found: set[str] = set()
+        wanted = [name]
+        while wanted:
+            at = wanted.pop()
+            ends = [tuple(end.partition(":")[0] for end in pair) for pair in self.relations]
+            new = {provider for requirer, provider in ends if requirer == at} - found
+            found |= new
+            wanted += new
+        return found
 
     def on(self, node: str) -> tuple[Application, ...]:
         return tuple(application for application in self.applications if node in application.nodes)

@@ -87,8 +87,8 @@ def test_two_environments_do_not_see_each_other(home: Path) -> None:
     assert Target(home / "a").nodes() == []
 
 
-def test_a_layer_has_what_packages_depend_on_and_not_them(home: Path) -> None:
-    wanted = Pristine("bookworm", Series(), packages=("python3-yaml", "mtr-tiny"), supporting=("mtr-tiny",))
+def test_a_layer_has_all_but_what_is_tested(home: Path) -> None:
+    wanted = Pristine("bookworm", Series(), packages=("python3-yaml", "mtr-tiny"), sources=("pyyaml",))
     target = Target(home / "a")
     with target.prepare(wanted) as snapshot:
         (node,) = target.create(snapshot, ["one"])

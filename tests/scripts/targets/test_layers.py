@@ -12,7 +12,7 @@ import pytest
 
 from lab.description import Series
 from lab.run import ProgramFailed, Result
-from scripts.targets.layers import MASKED, closure, closure_script, target_argv
+from scripts.targets.layers import MASKED, closure, closure_script, install_script, target_argv
 from scripts.targets.seams import Pristine
 
 PRINTED = """\
@@ -65,11 +65,11 @@ class Chroots:
     ("pristine", "expected"),
     [
         (
-            Pristine("x", Series(), ("keystone", "mariadb-server"), ("mariadb-server",), ("glance",)),
+            Pristine("x", Series(), ("keystone", "mariadb-server"), ("keystone", "glance")),
             ["libc6=2.36-9+deb12u1", "mariadb-server=1:10.11"],
         ),
         (
-            Pristine("x", Series(), ("glance-api",)),
+            Pristine("x", Series(), ("glance-api",), ("glance",)),
             ["keystone=2:22.0.2-0", "libc6=2.36-9+deb12u1", "mariadb-server=1:10.11", "python3-keystone=2:22.0.2-0"],
         ),
     ],
@@ -80,6 +80,10 @@ def test_what_is_tested_is_left_out_with_all_of_its_source(pristine: Pristine, e
 
 def test_where_apt_finds_no_way_there_is_no_layer() -> None:
     assert closure(Chroots(None), None, Pristine("x", Series(), ("x",))) == []  # type: ignore[arg-type]
+
+
+def test_of_what_is_installed_nothing_begins_when_a_node_boots() -> None:
+    assert "-path '*.wants/*' -type l -newer /tmp/before -delete" in install_script(["a=1"])
 
 
 def test_names_are_quoted() -> None:

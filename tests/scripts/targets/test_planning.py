@@ -77,4 +77,4 @@ def test_what_cannot_be(
 
 def test_pristine_leaves_out_what_the_track_builds(lab_factory: Callable[..., Lab]) -> None:
     wanted = pristine(lab_factory(), "trunk", planned(lab_factory), None)
-    assert (wanted.packages, wanted.supporting, wanted.sources) == (("greet", "greet-doc"), (), ("greet",))
+    assert (wanted.packages, wanted.sources) == (("greet", "greet-doc"), ("greet",))

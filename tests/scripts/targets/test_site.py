@@ -52,7 +52,8 @@ class Node:
 def place(role: Any = package, asked: int = 0, **answers: Any) -> tuple[Site, Node, Application]:
     node = Node({key.replace("_", " "): value for key, value in answers.items()})
     application = Application("greet", role, ("greet",), ("node0",), {})
-    made = Site({"node0": node}, lambda *_, **__: Result((), asked, "ConnectionError\n"))  # type: ignore[dict-item]
+    nodes: dict[str, Any] = {"node0": node}
+    made = Site(nodes, lambda *_, **__: Result((), asked, "ConnectionError\n"), lambda *_: None)
     return made, node, application
 
 
@@ -61,6 +62,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sites, "WATCH_SECONDS", 0.05)
     monkeypatch.setattr(sites, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(sites, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(sites, "CROWDED_SECONDS", 0.05)
 
 
 def test_a_service_that_stays() -> None:

@@ -1,0 +1,134 @@
+"""What roles do with a node: what they write, and what is never to be seen."""
+
+from __future__ import annotations
+
+import configparser
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from lab.errors import ConfigurationError
+from lab.run import Result
+from scripts.roles import neutron, rabbitmq
+from scripts.roles.registry import ROLES
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+
+CLOUD = tuple(name for name in ROLES if name != "package")
+
+
+@dataclass
+class Node:
+    """Has the files that are written to it, and no others; all programs succeed."""
+
+    name: str
+    address: str
+    files: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def read(self, path: str) -> str:
+        return self.files.get(path, "")
+
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        self.files[path] = text
+
+    def run(self, argv: Any, **options: Any) -> Result:
+        self.asked.append(" ".join(map(str, argv)))
+        return Result(tuple(argv), 0)
+
+    def attempt(self, argv: Any, **options: Any) -> tuple[Result, list[str]]:
+        return self.run(argv), []
+
+
+@pytest.fixture
+def cloud() -> Site:
+    """A whole cloud configured on a node, and nova-compute on another one as well."""
+    nodes: dict[str, Any] = {f"node{number}": Node(f"node{number}", f"10.20.0.1{number}") for number in range(2)}
+    applications = {
+        name: Application(name, ROLES[name], (), ("node0", "node1")[: 1 + (name == "nova-compute")], {})
+        for name in CLOUD
+    }
+    site = Site(nodes, lambda *_, **__: Result((), 0), lambda *_: None, tuple(applications.values()))
+    for part in ("describe", "configure"):
+        for name, application in applications.items():
+            found = getattr(ROLES[name], part)(site, application)
+            if found:
+                site.services[name] = found
+    return site
+
+
+def test_no_password_is_on_a_command_line(cloud: Site) -> None:
+    asked = "\n".join(line for node in cloud.nodes.values() for line in node.asked)  # type: ignore[attr-defined]
+    assert "nova-manage" in asked
+    assert len(cloud.passwords) > len(CLOUD)
+    assert [use for use, password in cloud.passwords.items() if password in asked] == []
+
+
+@pytest.mark.parametrize(
+    ("node", "path", "option", "expected"),
+    [
+        ("node0", "/etc/nova/nova.conf", "placement/username", "nova"),
+        ("node0", "/etc/nova/nova.conf", "DEFAULT/my_ip", "10.20.0.10"),
+        ("node1", "/etc/nova/nova.conf", "DEFAULT/my_ip", "10.20.0.11"),
+        ("node1", "/etc/nova/nova.conf", "service_user/send_service_user_token", "true"),
+        (
+            "node0",
+            "/etc/neutron/plugins/ml2/linuxbridge_agent.ini",
+            "linux_bridge/bridge_mappings",
+            "external:br-ex",
+        ),
+        ("node1", "/etc/neutron/plugins/ml2/linuxbridge_agent.ini", "linux_bridge/bridge_mappings", ""),
+        ("node1", "/etc/neutron/plugins/ml2/linuxbridge_agent.ini", "vxlan/local_ip", "10.20.0.11"),
+        ("node0", "/etc/neutron/metadata_agent.ini", "DEFAULT/nova_metadata_host", "10.20.0.10"),
+        ("node0", "/etc/cinder/cinder.conf", "DEFAULT/glance_api_servers", "http://10.20.0.10:9292"),
+        ("node0", "/etc/glance/glance-manage.conf", "keystone_authtoken/auth_url", "http://10.20.0.10:5000/v3"),
+    ],
+)
+def test_what_is_configured(cloud: Site, node: str, path: str, option: str, expected: str) -> None:
+    section, _, name = option.partition("/")
+    assert parsed(cloud, node, path)[section][name] == expected
+
+
+def test_a_node_that_only_computes_knows_no_database(cloud: Site) -> None:
+    for path in ("/etc/nova/nova.conf", "/etc/neutron/neutron.conf"):
+        assert {"database", "api_database"} & {*parsed(cloud, "node0", path)}
+        assert not {"database", "api_database"} & {*parsed(cloud, "node1", path)}
+
+
+def test_both_ends_of_metadata_have_the_same_secret(cloud: Site) -> None:
+    agent = parsed(cloud, "node0", "/etc/neutron/metadata_agent.ini")["DEFAULT"]
+    assert agent["metadata_proxy_shared_secret"] == cloud.password("metadata")
+    nova = parsed(cloud, "node0", "/etc/nova/nova.conf")["neutron"]
+    assert nova["metadata_proxy_shared_secret"] == cloud.password("metadata")
+
+
+def parsed(cloud: Site, node: str, path: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(cloud.nodes[node].read(path))
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ("172.24.4.0/24", "172.24.4.1")),
+        ({"external_cidr": "192.0.2.128/25"}, ("192.0.2.128/25", "192.0.2.129")),
+    ],
+)
+def test_external(options: dict[str, str], expected: tuple[str, str]) -> None:
+    network, gateway = neutron.external(Application("net", neutron, (), ("node0",), options))
+    assert (str(network), gateway) == expected
+
+
+@pytest.mark.parametrize("said", ["172.24.4.1/24", "floating", "2001:db8::/64"])
+def test_an_external_network_that_is_none(said: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^lab.yaml: deployment.applications.net.options.external_cidr: "):
+        neutron.external(Application("net", neutron, (), ("node0",), {"external_cidr": said}))
+
+
+def test_the_queue_has_one_user_who_may_do_everything() -> None:
+    made = json.loads(rabbitmq.definitions("secret"))
+    assert made["users"] == [{"name": "openstack", "password": "secret", "tags": ""}]
+    assert made["permissions"] == [{"user": "openstack", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}]
