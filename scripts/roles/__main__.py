@@ -41,7 +41,7 @@ def enter(settings: dict[str, str], services: list[dict[str, str]]) -> None:
             cloud.enter(connection, service, settings["region"])
 
 
-def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], seconds: float = 10) -> str:
+def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], seconds: float = 5) -> str:
     """Wait until an API lists daemons (hosts by name) as alive; "" when it does, else the first that is not."""
     last = time.monotonic() + seconds
     with cloud.told():
