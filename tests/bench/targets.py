@@ -1,6 +1,8 @@
-"""What targets cost, in seconds: made, booted, reset, destroyed; keystone deployed from a bare base and from layers.
+"""What targets cost, in seconds: made, booted, reset, destroyed; what it takes to deploy on them.
 
-As root, with the network; some five minutes the first time.  Layers are kept where deployments keep theirs.
+That is keystone, and a whole cloud, each from a bare base and from layers.
+
+As root, with the network; some ten minutes the first time.  Layers are kept where deployments keep theirs.
 """
 
 from __future__ import annotations
@@ -18,23 +20,40 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lab.description import Lab
+from lab.description import Lab, Series
 from scripts.targets import leftovers
 from scripts.targets.nspawn import Target
 from scripts.targets.planning import pristine, topology
 from scripts.targets.seams import Pristine
 
-NAMES = ("mariadb", "memcached", "keystone")
-LAB = Lab.model_validate({
-    "lab": {"name": "bench", "maintainer": "Bench <bench@lab.example>"},
-    "series": {"bookworm": {}},
-    "tracks": {"trunk": {"series": "bookworm", "phases": ("deploy",)}},
-    "components": {"keystone": {}},
-    "deployment": {
-        "applications": {name: {"role": name} for name in NAMES},
-        "relations": (("keystone", "mariadb"), ("keystone", "memcached")),
-    },
-})  # fmt: skip
+RELATIONS = {
+    "mariadb": (),
+    "memcached": (),
+    "keystone": ("mariadb", "memcached"),
+    "rabbitmq": (),
+    "glance": ("keystone",),
+    "placement": ("keystone",),
+    "nova": ("keystone", "placement", "glance"),
+    "neutron": ("nova",),
+    "nova-compute": ("neutron",),
+    "cinder": ("glance",),
+}
+DEPLOYMENTS = {"keystone": tuple(RELATIONS)[:3], "a whole cloud": tuple(RELATIONS)}
+AIMS = {"keystone": "a fifth of that from a bare base", "a whole cloud": "a third of that from a bare base"}
+
+
+def described(names: Sequence[str]) -> Lab:
+    """A lab that tests keystone, with applications around it."""
+    return Lab.model_validate({
+        "lab": {"name": "bench", "maintainer": "Bench <bench@lab.example>"},
+        "series": {"bookworm": {}},
+        "tracks": {"trunk": {"series": "bookworm", "phases": ("deploy",)}},
+        "components": {"keystone": {}},
+        "deployment": {
+            "applications": {name: {"role": name} for name in names},
+            "relations": tuple((name, other) for name in names for other in RELATIONS[name]),
+        },
+    })  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,7 +75,7 @@ def timed(what: Callable[[], object]) -> float:
 def bare(home: Path, rounds: int) -> list[Row]:
     """A node with nothing on it."""
     target, found = Target(home / "bare"), {"create and boot": [], "reset": [], "destroy": []}  # type: ignore[var-annotated]
-    with target.prepare(Pristine("bookworm", LAB.series["bookworm"])) as snapshot:
+    with target.prepare(Pristine("bookworm", Series())) as snapshot:
         for _ in range(rounds):
             found["create and boot"].append(timed(lambda: target.create(snapshot, ["node0"])))
             found["reset"].append(timed(target.reset))
@@ -64,11 +83,12 @@ def bare(home: Path, rounds: int) -> list[Row]:
     return [Row(f"a bare node: {what}", median(took), tuple(took)) for what, took in found.items()]
 
 
-def keystone(home: Path, rounds: int, *, layers: bool) -> list[Row]:
-    """Keystone with a database and a cache, until it answers; and back."""
-    wanted = topology(LAB, "trunk", "keystone", {})
-    whole = pristine(LAB, "trunk", wanted, None)
-    target, took, resets = Target(home / "keystone"), [], []
+def deployed(home: Path, what: str, rounds: int, *, layers: bool) -> list[Row]:
+    """A deployment until it is well; and back."""
+    lab = described(DEPLOYMENTS[what])
+    wanted = topology(lab, "trunk", "keystone", {})
+    whole = pristine(lab, "trunk", wanted, None)
+    target, took, resets = Target(home / "deployed"), [], []
     with target.prepare(whole if layers else replace(whole, packages=())) as snapshot:
         for _ in range(rounds):
 
@@ -79,15 +99,11 @@ def keystone(home: Path, rounds: int, *, layers: bool) -> list[Row]:
             took.append(timed(deploy))
             resets.append(timed(target.reset))
             target.destroy()
-    where = "layers" if layers else "a bare base"
+    if not layers:
+        return [Row(f"{what}: deploy from a bare base", median(took), tuple(took))]
     return [
-        Row(
-            f"keystone: deploy from {where}",
-            median(took),
-            tuple(took),
-            "a fifth of that from a bare base" if layers else "",
-        ),
-        *([Row("keystone: reset", median(resets), tuple(resets), "below 3")] if layers else []),
+        Row(f"{what}: deploy from layers", median(took), tuple(took), AIMS[what]),
+        Row(f"{what}: reset", median(resets), tuple(resets), "below 3"),
     ]
 
 
@@ -107,7 +123,9 @@ def main(rounds: int, *, as_json: bool) -> None:
     """Measure, and see that nothing is left."""
     with tempfile.TemporaryDirectory(prefix="qalab-bench-") as directory:
         home = Path(directory, "environments")
-        rows = [*bare(home, rounds), *keystone(home, 1, layers=False), *keystone(home, rounds, layers=True)]
+        rows = bare(home, rounds)
+        for what in DEPLOYMENTS:
+            rows += [*deployed(home, what, 1, layers=False), *deployed(home, what, rounds, layers=True)]
         left = leftovers.of(home)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
