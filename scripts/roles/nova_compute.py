@@ -34,6 +34,8 @@ def start(site: Site, application: Application) -> None:
     for node in agents[linuxbridge.DAEMON]:
         site.restart(node, application, linuxbridge.UNIT)
     for node in site.nodes_of(application):
+        # It has read what polkit may do, which libvirt asks, before there was the user polkitd.
+        site.must(node, application, ["systemctl", "reload", "dbus.service"])
         site.restart(node, application, LIBVIRT)
         site.restart(node, application, UNIT)
     site.wait_until_alive(application, "hypervisor", {NAME: site.nodes_of(application)})

@@ -7,6 +7,7 @@ told with the line of its journal that says most.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shlex
 import sys
@@ -38,6 +39,13 @@ LOOK_SECONDS = 0.25
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip
+
+# $1: a unit, $2: a log called as it is.
+LOGS = (
+    'journalctl --quiet --no-pager --output=cat --lines=50 --unit="$1"; find /var/log -name "$2" -exec tail -n 50 {} +'
+)
+# What oslo.log puts before a message: when, the process, how bad, who, on whose behalf.
+PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
 
 
 @dataclass(frozen=True)
@@ -210,10 +218,11 @@ class Site:
         return dict(line.split("=", 1) for line in shown.splitlines())
 
     def journal(self, node: Node, unit: str) -> str:
-        """The line of a unit's journal that says most of why it is not well."""
-        shown = node.run(["journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=50", f"--unit={unit}"],
-                         capture=True, check=False).stdout  # fmt: skip
-        own = [line.strip() for line in shown.splitlines() if line.strip() and not _is_of_systemd(line, unit)]
+        """The line of a unit's journal, or of a log that is called as it is, that says most of why it is not well."""
+        stem = unit.removesuffix(".service")
+        shown = node.run(["sh", "-c", LOGS, "sh", unit, f"{stem}.log"], capture=True, check=False).stdout
+        lines = [PREFIX.sub("", line).strip() for line in shown.splitlines() if not _is_of_systemd(line, unit)]
+        own = [line for line in lines if line]
         complaints = [line for line in own if COMPLAINT.search(line)]
         return (complaints or own or ["its journal says nothing"])[-1][:LONGEST]
 

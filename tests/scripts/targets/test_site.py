@@ -126,3 +126,23 @@ def test_what_lab_yaml_cannot_mean() -> None:
     site.services["db"] = Service(role="mariadb", nodes=("node0",), packages=())
     assert site.provider("mariadb").nodes == ("node0",)
     assert site.password("x") == site.password("x") != site.password("y")
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("", "its journal says nothing"),
+        ("Started greet.service - Greeter.\nreading\n", "reading"),
+        (
+            (
+                "starting\n2026-01-01 00:00:00.904 155 ERROR oslo_service.service [None req-1 - - -] Failed: no such host\n"
+                "2026-01-01 00:00:00.905 155 ERROR oslo_service.service \n2026-01-01 00:00:00.906 155 INFO greet bye\n"
+            ),
+            "Failed: no such host",
+        ),
+    ],
+)
+def test_what_its_journal_and_its_log_say(shown: str, expected: str) -> None:
+    site, node, _ = place(journalctl=[(0, shown)])
+    assert site.journal(node, "greet.service") == expected  # type: ignore[arg-type]
+    assert node.asked[0].endswith(" sh greet.service greet.log")
