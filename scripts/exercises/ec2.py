@@ -15,7 +15,7 @@ from lab.records import rfc3339
 from scripts.cloud import Cloud, connect
 from scripts.exercises.cases import Cases, refused
 from scripts.exercises.scene import Scene
-from scripts.exercises.servers import GONE, project
+from scripts.exercises.servers import GONE, ROLES, project
 
 NAME = "ec2"
 TOKEN = "X-Subject-Token"  # noqa: S105 - the name of a header
@@ -48,7 +48,7 @@ def exchanged(cloud: Cloud, settings: Mapping[str, str], access: str, secret: st
 def exercise(scene: Scene, cases: Cases) -> None:
     given, settings = scene.given, scene.role("keystone").settings
     admin = connect(settings)
-    with project(scene, cases, "glance", "nova", "neutron") as at:
+    with project(scene, cases, *ROLES) as at:
         with cases.case("a signed request gives a token") as case:
             answer = exchanged(admin, settings, given.access, given.secret)
             said = answer.json()["token"]

@@ -6,7 +6,7 @@ import re
 
 from scripts.exercises.cases import Cases
 from scripts.exercises.scene import Scene
-from scripts.exercises.servers import GONE, Project, project
+from scripts.exercises.servers import GONE, ROLES, Project, project
 
 NAME = "instance"
 # Of a guest's console: each boot shows one.
@@ -15,7 +15,7 @@ USER_DATA = "a word to the guest\nand another one"
 
 
 def exercise(scene: Scene, cases: Cases) -> None:
-    with project(scene, cases, "glance", "nova", "neutron") as at:
+    with project(scene, cases, *ROLES) as at:
         with cases.case("it is launched from kernel, ramdisk and machine image") as case:
             image = at.cloud.image.get_image(scene.given.image)
             assert image.kernel_id, "the image names no kernel"  # noqa: S101 - a case is an assertion

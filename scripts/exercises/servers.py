@@ -1,4 +1,4 @@
-"""What exercises of a cloud share: a project left as empty as it was found, servers started, states waited for, ssh.
+"""What exercises of a cloud share: a project left as empty as it was found, servers started, states waited for.
 
 The project is for exercises alone, so that whatever is in it is of an exercise that was killed.
 """
@@ -6,7 +6,6 @@ The project is for exercises alone, so that whatever is in it is of an exercise 
 from __future__ import annotations
 
 import base64
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import Failed
-from lab.run import attempt
 from scripts.cloud import Cloud, connect
 from scripts.exercises.cases import Cases
 from scripts.exercises.scene import Scene
@@ -26,13 +24,10 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.5
 # Between two looks at whether the services run at all.
-AILING_SECONDS = 5.0
+AILING_SECONDS = 10.0
+# Whose services take part when a server is started.
+ROLES = ("glance", "placement", "nova", "nova-compute", "neutron")
 GONE = "gone"
-SSH = (
-    "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes",
-    # A guest is somebody else each time that it starts.
-    "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,19 +87,6 @@ class Project:
         given, network = self.scene.given, self.cloud.network
         (port,) = network.ports(device_id=server.id)
         return network.create_ip(floating_network_id=given.external_network, port_id=port.id)
-
-    def ssh(self, address: str, command: str, seconds: float = 30.0) -> str:
-        """What a command prints on a guest.  Raises Failed, with what ssh or the command says."""
-        argv = [*SSH, "-i", self.scene.given.key, f"root@{address}", command]
-        last = time.monotonic() + seconds
-        while True:
-            with tempfile.NamedTemporaryFile("w+") as log:
-                result, lines = attempt(argv, log, timeout=2 * seconds)
-            if result:
-                return "\n".join(lines)
-            if time.monotonic() > last:
-                raise Failed(f"ssh root@{address} {command}: {lines[-1] if lines else f'status {result.returncode}'}")
-            time.sleep(LOOK_SECONDS)
 
     def sweep(self) -> str:
         """Delete all that there is in the project; what it was."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from scripts.exercises.cases import Cases
+from scripts.exercises.reaching import answers, ssh
 from scripts.exercises.scene import Scene
-from scripts.exercises.servers import GONE, project
+from scripts.exercises.servers import GONE, ROLES, project
 
 NAME = "volume"
 GIB = 1
@@ -15,7 +16,7 @@ ABSENT = "for i in $(seq 50); do [ -e /sys/block/vdb ] || exit 0; sleep 0.2; don
 
 
 def exercise(scene: Scene, cases: Cases) -> None:
-    with project(scene, cases, "glance", "nova", "neutron", "cinder") as at:
+    with project(scene, cases, *ROLES, "cinder") as at:
         volumes = at.cloud.block_storage
         with cases.case("a volume is created") as case:
             volume = volumes.create_volume(name=NAME, size=GIB)
@@ -28,20 +29,21 @@ def exercise(scene: Scene, cases: Cases) -> None:
         with cases.case("a guest runs") as case:
             server = at.launch(NAME)
             address = str(at.address(server).floating_ip_address)
-            case.output = at.ssh(address, "cat /proc/partitions", seconds=60)
+            answers(at, address)
+            case.output = ssh(at, address, "cat /proc/partitions")
         with cases.case("it is attached"):
             at.cloud.compute.create_volume_attachment(server, volume_id=volume.id)
             at.wait("the volume", state, "in-use")
         with cases.case("the guest sees it, with its size") as case:
-            case.output = at.ssh(address, SIZE, seconds=0)
+            case.output = ssh(at, address, SIZE)
             assert int(case.output) * 512 == GIB << 30, f"it has {case.output} sectors"  # noqa: S101 - a case is an assertion
         with cases.case("what the guest writes can be read") as case:
-            case.output = at.ssh(address, WRITE, seconds=0)
+            case.output = ssh(at, address, WRITE)
             assert case.output == "a volume for exercises", "it is something else"  # noqa: S101
         with cases.case("it is detached, and the guest no longer has it"):
             at.cloud.compute.delete_volume_attachment(server, volume.id)
             at.wait("the volume", state, "available")
-            at.ssh(address, ABSENT, seconds=0)
+            ssh(at, address, ABSENT)
         with cases.case("it is deleted, and gone"):
             volumes.delete_volume(volume)
             at.wait("the volume", state, GONE)
