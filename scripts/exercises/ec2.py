@@ -22,7 +22,7 @@ TOKEN = "X-Subject-Token"  # noqa: S105 - the name of a header
 
 
 def signed(access: str, secret: str, when: str) -> dict[str, Any]:
-    """A request as EC2's clients sign it, in version 2: see keystone's API, OS-EC2."""
+    """A request as EC2's clients sign it, as keystone is told of it: see its API, OS-EC2."""
     params = {
         "Action": "DescribeInstances",
         "AWSAccessKeyId": access,
@@ -30,17 +30,19 @@ def signed(access: str, secret: str, when: str) -> dict[str, Any]:
         "SignatureVersion": "2",
         "Timestamp": when,
     }
-    host, path = "ec2.example", "/services/Cloud"
-    text = "\n".join(
-        ("GET", host, path, "&".join(f"{name}={quote(params[name], safe='-_~')}" for name in sorted(params)))
-    )
-    digest = hmac.digest(secret.encode(), text.encode(), hashlib.sha256)
-    return {"access": access, "signature": base64.b64encode(digest).decode(), "host": host, "verb": "GET", "path": path,
-            "params": params}  # fmt: skip
+    of: dict[str, Any] = {"verb": "GET", "host": "ec2.example", "path": "/services/Cloud", "params": params}
+    return {"access": access, "signature": signature(secret, **of), **of}
+
+
+def signature(secret: str, verb: str, host: str, path: str, params: Mapping[str, str]) -> str:
+    """The signature of a request, in Amazon's version 2."""
+    query = "&".join(f"{name}={quote(params[name], safe='-_.~')}" for name in sorted(params))
+    text = f"{verb}\n{host}\n{path}\n{query}"
+    return base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256)).decode()
 
 
 def exchanged(cloud: Cloud, settings: Mapping[str, str], access: str, secret: str) -> Any:
-    """The answer of keystone's to a signed request."""
+    """The answer of keystone's to a signed request; whoever asks must be a service, or an administrator."""
     request = signed(access, secret, rfc3339(environment.now()))
     return cloud.session.post(f"{settings['auth_url']}/ec2tokens", json={"credentials": request})
 

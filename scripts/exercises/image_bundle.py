@@ -5,30 +5,35 @@ from __future__ import annotations
 import hashlib
 import random
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.errors import Failed
 from scripts.cloud import connect
 from scripts.exercises.cases import Cases
 from scripts.exercises.scene import Scene
 
+if TYPE_CHECKING:
+    from openstack.image.v2._proxy import Proxy as Image
+
 NAME = "image-bundle"
 SIZE = 1 << 20
+PREFIX = "exercise-"
 PARTS = ("aki", "ari", "ami")
 
 
 def exercise(scene: Scene, cases: Cases) -> None:
     images = connect(scene.role("keystone").settings).image
-    ids: dict[str, str] = {}
     with ExitStack() as cleaning:
+        sweep(images)  # what is left of an exercise that was killed
+        cleaning.callback(sweep, images)
+        ids: dict[str, str] = {}
         for seed, kind in enumerate(PARTS):
             content = random.Random(seed).randbytes(SIZE)  # noqa: S311 - the same in every run, and no secret
             with cases.case(f"the {kind} is uploaded") as case:
                 of = {"kernel_id": ids["aki"], "ramdisk_id": ids["ari"]} if kind == "ami" else {}
                 values: dict[str, Any] = {"disk_format": kind, "container_format": kind, **of}
-                made = images.create_image(f"exercise-{kind}", data=content, allow_duplicates=True, **values)
+                made = images.create_image(f"{PREFIX}{kind}", data=content, allow_duplicates=True, **values)
                 ids[kind] = made.id
-                cleaning.callback(images.delete_image, made.id)
                 image = images.get_image(made.id)
                 case.output = f"{image.status} {image.size} {image.hash_value[:16]}"
                 _same("status", image.status, "active")
@@ -44,6 +49,12 @@ def exercise(scene: Scene, cases: Cases) -> None:
             for kind in PARTS:
                 images.delete_image(ids[kind], ignore_missing=False)
             _same("what is left", [image.name for image in images.images() if image.id in ids.values()], [])
+
+
+def sweep(images: Image) -> None:
+    for kind in PARTS:
+        for image in images.images(name=f"{PREFIX}{kind}"):
+            images.delete_image(image)
 
 
 def _same(what: str, found: object, wanted: object) -> None:

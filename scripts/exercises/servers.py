@@ -98,7 +98,7 @@ class Project:
         for address in network.ips():
             network.delete_ip(address)
             found.append(f"address {address.floating_ip_address}")
-        self.wait("what is left of servers", lambda: _named(compute.servers()), "", seconds=60)
+        self.wait("what is left of servers", lambda: _named(compute.servers()), GONE, seconds=60)
         if "cinder" in self.roles:
             found += self._sweep_volumes()
         return ", ".join(found)
@@ -112,12 +112,12 @@ class Project:
             for volume in found:
                 admin.reset_volume_status(volume, status="error", attach_status="detached", migration_status=None)
                 mine.delete_volume(volume)
-            self.wait("what is left of volumes", lambda: _named(mine.volumes()), "", seconds=60)
+            self.wait("what is left of volumes", lambda: _named(mine.volumes()), GONE, seconds=60)
         return [f"volume {volume.name}" for volume in found]
 
 
 def _named(found: Any) -> str:
-    return ", ".join(sorted(f"{each.name} ({each.status})" for each in found))
+    return ", ".join(sorted(f"{each.name} ({each.status})" for each in found)) or GONE
 
 
 @contextmanager

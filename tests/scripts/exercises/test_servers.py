@@ -1,0 +1,194 @@
+"""What exercises of a cloud share: how states are waited for, and how servers are reached, with programs that pretend."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab.errors import ConfigurationError, Failed
+from lab.run import Result
+from scripts.exercises import reaching, servers
+from scripts.exercises.reaching import answers, no_route, ssh
+from scripts.exercises.scene import Scene
+from scripts.exercises.servers import Project
+from scripts.targets.configured import Configured
+from scripts.targets.deployed import Deployed, Service
+
+GIVEN = Configured(user="u", password="p", project="q", access="a", secret="s", router="r", network="n", key="/key")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A node whose units are in states."""
+
+    states: dict[str, str]
+    name: str = "node0"
+    asked: list[str] = field(default_factory=list)
+
+    def run(self, argv: list[str], **_: Any) -> Result:
+        units = argv[2:]
+        self.asked.extend(units)
+        return Result(tuple(argv), 3, "".join(f"{self.states[unit]}\n" for unit in units))
+
+
+def scene(**states: str) -> Scene:
+    """A deployment with the roles ``nova`` and ``cinder``, each with two units."""
+    services = {
+        role: Service(role=role, nodes=("node0",), packages=(), units=(f"{role}-api", f"{role}-other"))
+        for role in ("nova", "cinder")
+    }
+    deployed = Deployed(
+        track="t", component="c", version="1", commit="", finished="", nodes={}, services=services, packages=()
+    )
+    units = {unit: states.get(unit.replace("-", "_"), "active") for each in services.values() for unit in each.units}
+    return Scene(deployed, {"node0": Machine(units)}, GIVEN)  # type: ignore[dict-item]
+
+
+def project(of: Scene, network: Any = None) -> Project:
+    return Project(of, SimpleNamespace(network=network), ("nova",))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("roles", "states", "found"),
+    [
+        (("nova", "cinder"), {}, ""),
+        (("nova",), {"cinder_api": "failed"}, ""),
+        (("nova", "cinder"), {"cinder_api": "failed"}, "cinder-api on node0 is failed"),
+        (("nova",), {"nova_other": "inactive"}, "nova-other on node0 is inactive"),
+    ],
+)
+def test_services_that_do_not_run(roles: tuple[str, ...], states: dict[str, str], found: str) -> None:
+    assert scene(**states).ailing(*roles) == found
+
+
+def test_what_was_not_configured_is_told() -> None:
+    there = scene()
+    assert there.given is GIVEN
+    with pytest.raises(ConfigurationError, match="needs what the step configure makes"):
+        _ = Scene(there.deployed, there.nodes).given
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time flies: two seconds a look."""
+    clock = itertools.count(step=2)
+    for module in (servers, reaching):
+        monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+        monkeypatch.setattr(module.time, "sleep", lambda _: None)
+
+
+@pytest.mark.usefixtures("hours")
+@pytest.mark.parametrize(
+    ("looks", "states", "message"),
+    [
+        (["BUILD", "ACTIVE"], {}, ""),
+        (["ACTIVE"], {"nova_api": "failed"}, ""),
+        (
+            ["BUILD", "ERROR (no host)"],
+            {},
+            "the server is ERROR (no host) and not ACTIVE: see the logs of its services",
+        ),
+        (["BUILD", "error"], {"nova_api": "failed"}, "the server is error and not ACTIVE: nova-api on node0 is failed"),
+        (["BUILD"], {"nova_api": "failed"}, "the server is BUILD and not ACTIVE: nova-api on node0 is failed"),
+        (["BUILD"], {}, "the server is BUILD and not ACTIVE: after 120 s"),
+    ],
+)
+def test_waiting_for_a_state(looks: list[str], states: dict[str, str], message: str) -> None:
+    left = iter(looks)
+    at, last = project(scene(**states)), looks[-1]
+    if not message:
+        at.wait("the server", lambda: next(left, last), "ACTIVE")
+        return
+    with pytest.raises(Failed) as raised:
+        at.wait("the server", lambda: next(left, last), "ACTIVE")
+    assert str(raised.value) == message
+
+
+def programs(monkeypatch: pytest.MonkeyPatch, at: Path, **scripts: str) -> None:
+    """Programs of this machine's, as they are wanted."""
+    for name, script in scripts.items():
+        (at / name).write_text(f"#!/bin/sh\n{script}\n")
+        (at / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{at}:/usr/bin:/bin")
+
+
+UNREACHABLE = "From 10.0.0.1 icmp_seq=1 Destination Host Unreachable"
+SILENT = "1 packets transmitted, 0 received, 100% packet loss, time 0ms"
+
+
+@pytest.mark.usefixtures("hours")
+@pytest.mark.parametrize(
+    ("said", "states", "why"),
+    [
+        (UNREACHABLE, {}, UNREACHABLE),
+        (SILENT, {}, SILENT),
+        (SILENT, {"nova_api": "failed"}, "nova-api on node0 is failed"),
+    ],
+)
+def test_no_answer_to_ping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, states: dict[str, str], why: str
+) -> None:
+    programs(monkeypatch, tmp_path, ping=f"echo '{said}'; exit 1")
+    monkeypatch.setattr(reaching, "ANSWER_SECONDS", 8)
+    network = routers()
+    with pytest.raises(Failed) as raised:
+        answers(project(scene(**states), network), "1.2.3.4")
+    assert str(raised.value) == f"no answer to ping at 1.2.3.4 in 8 s: {why}"
+
+
+@pytest.mark.usefixtures("hours")
+def test_an_answer_that_takes_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reply = "64 bytes from 1.2.3.4: icmp_seq=1 ttl=62 time=1 ms"
+    programs(monkeypatch, tmp_path, ping=f'echo >> "$0.calls"; [ "$(wc -l < "$0.calls")" = 3 ] && echo "{reply}"')
+    assert answers(project(scene()), "1.2.3.4") == reply
+
+
+SSH = 'echo >> "$0.calls"; printf "%s\\n" "$@" > "$0.argv"; echo Linux; echo no such disk >&2'
+
+
+def test_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs(monkeypatch, tmp_path, ssh=SSH)
+    assert ssh(project(scene()), "1.2.3.4", "uname") == "Linux\nno such disk"
+    assert (tmp_path / "ssh.argv").read_text().splitlines()[-4:] == ["-i", "/key", "root@1.2.3.4", "uname"]
+
+
+@pytest.mark.usefixtures("hours")
+@pytest.mark.parametrize(("status", "calls"), [(1, 1), (255, 5)])
+def test_ssh_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, calls: int) -> None:
+    """What cannot be connected is tried again; what the command says is final."""
+    programs(monkeypatch, tmp_path, ssh=f"{SSH}; exit {status}")
+    monkeypatch.setattr(reaching, "SSH_SECONDS", 8)
+    with pytest.raises(Failed, match=r"^ssh root@1\.2\.3\.4: no such disk$"):
+        ssh(project(scene()), "1.2.3.4", "cat disk")
+    assert len((tmp_path / "ssh.calls").read_text().splitlines()) == calls
+
+
+def routers(**values: Any) -> Any:
+    """A network with a router that is as it should be, but for some values."""
+    router = {
+        "id": "r",
+        "name": "lab",
+        "external_gateway_info": {"network_id": "e"},
+        "is_admin_state_up": True,
+    } | values
+    ports = [object()] if values.get("ports", True) else []
+    return SimpleNamespace(routers=lambda: [SimpleNamespace(**router)], ports=lambda **_: ports)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({}, ""),
+        ({"id": "another"}, "the router is gone"),
+        ({"external_gateway_info": None}, "the router lab has no gateway"),
+        ({"is_admin_state_up": False}, "the router lab is down"),
+        ({"ports": False}, "the router lab is not on the network"),
+    ],
+)
+def test_what_a_router_lacks(values: dict[str, Any], why: str) -> None:
+    assert no_route(project(scene(), routers(**values))) == why
