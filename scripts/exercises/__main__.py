@@ -1,6 +1,7 @@
 """An exercise as a program, to be run from where the nodes can be reached: EXERCISE DRIVER ENVIRONMENT CASES.
 
-ENVIRONMENT is a directory, CASES a file.  The exit code says whether it went to its end, not how the cases went.
+ENVIRONMENT is a directory, CASES a file.  The exit code is 0 however the cases went; what keeps an exercise from
+its end is a case too.
 """
 
 from __future__ import annotations
@@ -19,20 +20,26 @@ from scripts.targets.deployed import Deployed
 from scripts.targets.registry import TARGETS
 
 
-def main(name: str, driver: str, home: Path, cases: Path) -> int:
+def exercise(driver: str, home: Path, cases: Cases) -> None:
     nodes = TARGETS[driver].Target(home).nodes()
     deployed = Deployed.of(home)
     if not nodes or deployed is None:
         raise ConfigurationError(f"{home}: nothing is deployed there")
-    with suppress(Over), told():
-        scene = Scene(deployed, {node.name: node for node in nodes}, Configured.of(home))
-        EXERCISES[name].exercise(scene, Cases(name, cases))
+    scene = Scene(deployed, {node.name: node for node in nodes}, Configured.of(home))
+    with told():
+        EXERCISES[cases.suite].exercise(scene, cases)
+
+
+def main(name: str, driver: str, home: Path, path: Path) -> int:
+    cases = Cases(name, path)
+    with suppress(Over):
+        try:
+            exercise(driver, home, cases)
+        except LabError:
+            with cases.case("goes to its end"):
+                raise
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])))
-    except LabError as error:
-        print(error)  # noqa: T201 - into the step's log
-        sys.exit(error.exit_code)
+    sys.exit(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])))

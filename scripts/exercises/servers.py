@@ -8,13 +8,13 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import Failed
 from scripts.cloud import Cloud, connect
-from scripts.exercises.cases import Cases
+from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
 
 if TYPE_CHECKING:
@@ -134,5 +134,5 @@ def project(scene: Scene, cases: Cases, *roles: str) -> Iterator[Project]:
     try:
         yield found
     finally:
-        with cases.case("all is cleaned up") as case:
+        with suppress(Over), cases.case("all is cleaned up") as case:
             case.output = found.sweep()

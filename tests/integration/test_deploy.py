@@ -17,7 +17,7 @@ from lab.description import Lab
 from lab.records import Record
 from lab.run import run
 from lab.store import Store
-from scripts import archive, deploy, environments, exercise, reset
+from scripts import archive, configure, deploy, environments, exercise, reset
 from scripts.exercises import cases
 from scripts.targets import leftovers, nspawn
 from tests.conftest import Bench
@@ -106,6 +106,9 @@ def test_a_package_is_deployed_exercised_and_gone(place: Place) -> None:
     assert "install greet" in (at.run.results / "nodes/node0/dpkg.log").read_text()
     handed = (at.run.results / "parameters.properties").read_text()
     assert f"COMPONENT=greet\nCOMMIT={'0' * 40}\nVERSION=1.0-1\nARCHIVE=" in handed
+
+    record = at.execute(configure)
+    assert (record.verdict, record.message) == ("skipped", "no keystone is deployed, and so no cloud to configure")
 
     at, record = place.exercise("1.0-1")
     assert (record.verdict, record.message) == ("passed", "4 of 4 passed")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lab.description import Lab
+from lab.step import Context
 from lab.store import Store
-from scripts import deploy, environments, exercise, reset
+from scripts import configure, deploy, environments, exercise, reset
+from scripts.demos import OPENSTACK
 from scripts.exercises import cases
+from scripts.exercises.cases import Case
 from scripts.targets import leftovers
+from scripts.targets.configured import FILE, Configured
 from tests.conftest import Bench
+from tests.packages import wait_for
 
 pytestmark = pytest.mark.integration
+HOUSE = Path(exercise.__file__).parent.parent
 ROLES = ("mariadb", "memcached", "keystone", "glance")
 DEPLOYMENT = {
     "applications": {role: {"role": role} for role in ROLES},
@@ -23,10 +33,45 @@ DEPLOYMENT = {
 }
 
 
+NEEDED = {"keystone": OPENSTACK.needs, **OPENSTACK.around}
+WHOLE = {
+    "applications": {role: {"role": role} for role in NEEDED},
+    "relations": [[role, other] for role, others in NEEDED.items() for other in others],
+    "exercises": list(OPENSTACK.exercises),
+}
+# Says how many there are of each thing that configure makes.
+COUNT = """
+import sys
+from pathlib import Path
+from scripts.cloud import connect
+from scripts.targets.deployed import Deployed
+deployed = Deployed.of(Path(sys.argv[1]))
+admin = connect(next(each.settings for each in deployed.services.values() if each.role == "keystone"))
+network = admin.network
+lists = [network.networks, network.subnets, network.routers, network.security_group_rules, network.ports,
+         admin.compute.flavors, admin.image.images, admin.identity.users, admin.identity.projects]
+print([len(list(each())) for each in lists])
+"""
+REMOVE_ROUTER = """
+import sys
+from pathlib import Path
+from scripts.cloud import connect
+from scripts.targets.configured import Configured
+from scripts.targets.deployed import Deployed
+home = Path(sys.argv[1])
+made = Configured.of(home)
+settings = next(each.settings for each in Deployed.of(home).services.values() if each.role == "keystone")
+network = connect(settings).network
+network.remove_interface_from_router(made.router, subnet=made.subnet)
+network.delete_router(made.router)
+"""
+
+
 @pytest.fixture
-def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
+def lab(request: pytest.FixtureRequest, lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
+    deployment = getattr(request, "param", DEPLOYMENT)
     made = lab_factory(
-        name="keystone", track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": DEPLOYMENT}
+        name="keystone", track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": deployment}
     )
     yield made
     environments.target(made, "trunk").destroy()
@@ -43,6 +88,8 @@ def test_keystone_and_glance(lab: Lab) -> None:
     assert record.verdict == "passed", record.message
     assert record.facts["services"]["keystone"] == ["keystone.service"]
     assert (at.run.results / "nodes/node0/keystone/keystone.log").exists()
+    record = at.execute(configure)
+    assert (record.verdict, record.message) == ("passed", "the user qalab")
 
     at = phase(lab, "exercise")
     record = at.execute(exercise)
@@ -59,3 +106,85 @@ def test_keystone_and_glance(lab: Lab) -> None:
     assert record.verdict == "unstable"
     assert "installed: mariadb: mariadb.service runs on node0: it is inactive" in record.message
     assert at.execute(reset).message == "pristine again"
+
+
+def beside(lab: Lab, script: str) -> str:
+    """What a program of Python's prints from where the cloud can be reached."""
+    argv = [sys.executable, "-c", script, str(Store.of(lab).environments / "trunk")]
+    return environments.target(lab, "trunk").beside(argv, cwd=HOUSE, capture=True).stdout
+
+
+def one(lab: Lab, name: str) -> dict[str, Case]:
+    """The cases of one exercise, by name."""
+    at = phase(lab, "exercise")
+    at.run.results.mkdir(parents=True)
+    with (at.run.results / "log").open("w") as log:
+        target = environments.target(lab, "trunk", log)
+        found = exercise.carry_out(Context(lab, at.run, log), target, name, at.run.results / cases.FILE)
+    return {case.name: case for case in found}
+
+
+def kill_while(lab: Lab, name: str, after: str, at: Path) -> None:
+    """Kill an exercise when it has come so far."""
+    argv = [sys.executable, "-m", "scripts.exercises", name, "nspawn", Store.of(lab).environments / "trunk", at]
+    process = subprocess.Popen(
+        environments.target(lab, "trunk").keeper.inside(argv, "net"), cwd=HOUSE, start_new_session=True
+    )
+    wait_for(lambda: at.exists() and after in at.read_text(), 300)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize("lab", [WHOLE], ids=["whole"], indirect=True)
+def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
+    at = phase(lab, "deploy")
+    record = at.execute(deploy)
+    assert record.verdict == "passed", record.message
+
+    # Configured twice, nothing is there twice.
+    first = at.execute(configure)
+    assert first.verdict == "passed", first.message
+    counted = beside(lab, COUNT)
+    second = at.execute(configure)
+    assert (second.verdict, second.facts, beside(lab, COUNT)) == ("passed", first.facts, counted)
+    made = Configured.read(Store.of(lab).environments / "trunk" / FILE)
+    assert Path(made.key).stat().st_mode & 0o777 == 0o600
+    assert made.secret not in (at.run.results / "configure.log").read_text()
+
+    # Exercised twice, without harm.
+    for _ in range(2):
+        at = phase(lab, "exercise")
+        record = at.execute(exercise)
+        assert record.verdict == "passed", record.message
+        found = cases.read(at.run.path / record.native[0].path)
+        assert {case.suite for case in found} == {"installed", *OPENSTACK.exercises}
+        assert [case.output for case in found if case.name == "nothing is left of others"] == [""] * 4
+
+    # Killed with a volume attached: the next one cleans up, and passes.
+    kill_while(lab, "volume", "it is attached", tmp_path / "killed")
+    found = one(lab, "volume")
+    assert {case.outcome for case in found.values()} == {"passed"}, found
+    assert "server volume" in found["nothing is left of others"].output
+
+    # Broken on purpose.
+    (node,) = environments.target(lab, "trunk").nodes()
+    node.run(["systemctl", "stop", "cinder-volume.service"])
+    case = one(lab, "volume")["a volume is created"]
+    assert (case.outcome, case.message) == (
+        "failed",
+        "the volume is creating and not available: cinder-volume.service on node0 is inactive",
+    )
+    node.run(["systemctl", "start", "cinder-volume.service"])
+    node.run(["ip", "netns", "delete", f"qrouter-{made.router}"])
+    case = one(lab, "floating-ip")["it answers to ping"]
+    assert case.outcome == "failed"
+    assert case.message.startswith("no answer to ping at 172.24.4.")
+    beside(lab, REMOVE_ROUTER)
+    case = one(lab, "floating-ip")["an address is allocated and associated"]
+    assert case.outcome == "failed"
+    assert f"External network {made.external_network} is not reachable from subnet {made.subnet}." in case.message
+
+    # What is missing is made again.
+    assert phase(lab, "deploy").execute(configure).verdict == "passed"
+    found = one(lab, "floating-ip")
+    assert {case.outcome for case in found.values()} == {"passed"}, found

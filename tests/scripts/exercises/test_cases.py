@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import Failed, InfrastructureError
+from scripts.exercises.__main__ import main
 from scripts.exercises.cases import Cases, Over, read
 
 
@@ -42,3 +43,10 @@ def test_a_bug_of_ours_is_no_case(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), Cases("x", tmp_path / "cases.jsonl").case("y"):
         raise ZeroDivisionError
     assert read(tmp_path / "cases.jsonl") == []
+
+
+def test_what_keeps_an_exercise_from_its_end_is_a_case(tmp_path: Path) -> None:
+    assert main("token", "nspawn", tmp_path / "trunk", tmp_path / "cases.jsonl") == 0
+    (found,) = read(tmp_path / "cases.jsonl")
+    assert (found.name, found.outcome) == ("goes to its end", "error")
+    assert found.message == f"{tmp_path / 'trunk'}: nothing is deployed there"

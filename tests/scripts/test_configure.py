@@ -1,0 +1,44 @@
+"""configure, short of a cloud: what is skipped and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.description import Lab
+from lab.store import Store
+from scripts import configure, deploy
+from scripts.configure import described
+from scripts.targets.configured import Configured
+from tests.conftest import Bench
+from tests.scripts.test_deploy import offer
+
+ALL = {"phases": ["build", "deploy", "exercise"]}
+TARGET = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}}
+
+
+def begin(lab_factory: Callable[..., Lab], version: str = "") -> Bench:
+    lab = lab_factory(track=ALL, lab={"deployment": TARGET})
+    return Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="deploy", version=version))
+
+
+def test_without_a_deployment_there_is_nothing_to_configure(lab_factory: Callable[..., Lab]) -> None:
+    record = begin(lab_factory).execute(configure)
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    assert record.message.startswith("trunk: nothing is deployed (qalab run trunk greet")
+
+
+def test_what_was_not_deployed_is_not_configured(lab_factory: Callable[..., Lab]) -> None:
+    at = begin(lab_factory, "1.9")
+    offer(at.lab, "1.10")
+    skipped = at.execute(deploy)
+    record = at.execute(configure)
+    assert (skipped.verdict, record.verdict, record.version) == ("skipped", "skipped", "1.9")
+    assert record.message == skipped.message
+
+
+def test_what_there_is_is_told() -> None:
+    who = Configured(user="lab", password="p", project="lab", access="a", secret="s")
+    assert described(who) == "the user lab"
+    most = who.model_copy(update={"network": "n", "flavor": "f", "image": "i"})
+    told = "the user lab, networks, a router and a security group, a flavour and a key pair, the guest's image"
+    assert described(most) == told
