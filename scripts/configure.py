@@ -45,6 +45,8 @@ def action(context: Context) -> Outcome:
     target = environments.target(context.lab, context.track_name, context.log)
     home = context.store.environments / context.track_name
     with environments.turn(context.lab, context.track_name):
+        if why := environments.taken(context):
+            return Outcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
         roles = {service.role for service in deployed.services.values()}
         if "keystone" not in roles:

@@ -12,13 +12,17 @@ from lab.errors import ConfigurationError, InfrastructureError
 from lab.step import Context, Outcome
 from lab.store import Store
 from scripts.targets.deployed import Deployed
-from scripts.targets.registry import TARGETS
+from scripts.targets.registry import SHARED, TARGETS
 from scripts.targets.seams import Provisioner
+
+
+def driver_of(lab: Lab) -> str:
+    return lab.deployment.target if lab.deployment else "nspawn"
 
 
 def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
     """The environment of a name, whether it is there or not.  Raises ConfigurationError for an unknown driver."""
-    driver = lab.deployment.target if lab.deployment else "nspawn"
+    driver = driver_of(lab)
     if driver not in TARGETS:
         known = ", ".join(TARGETS)
         raise ConfigurationError(f"lab.yaml: deployment.target: there is no driver {driver} yet; known: {known}")
@@ -28,12 +32,29 @@ def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
 
 @contextmanager
 def turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
-    """One at a time works on an environment.  Raises InfrastructureError when not to wait."""
+    """One at a time works on an environment, or on all that share its machines.
+
+    Raises InfrastructureError when not to wait.
+    """
+    driver = driver_of(lab)
+    whose = ("machines", driver) if driver in SHARED else ("environment", name)
     try:
-        with files.locked(Store.of(lab).lock_path("environment", name), wait=wait):
+        with files.locked(Store.of(lab).lock_path(*whose), wait=wait):
             yield
     except files.Busy:
         raise InfrastructureError(f"{name}: somebody else works on this environment") from None
+
+
+def holder(lab: Lab, name: str) -> str:
+    """The other environment that has the machines which both share; "" where none has."""
+    others = [other for other in names(lab) if other != name] if driver_of(lab) in SHARED else []
+    return next((other for other in others if target(lab, other).nodes()), "")
+
+
+def taken(context: Context) -> str:
+    """Why there is nothing to do for a run whose track has lost its machines to another; "" when it has not."""
+    other = holder(context.lab, context.track_name)
+    return f"its machines have what {other} has deployed by now: the next deployment is exercised" if other else ""
 
 
 def deployed(context: Context, target: Provisioner) -> Deployed:

@@ -74,6 +74,8 @@ def describe(found: Sequence[Case]) -> str:
 def action(context: Context) -> Outcome:
     names, target = chosen(context), environments.target(context.lab, context.track_name, context.log)
     with environments.turn(context.lab, context.track_name):
+        if why := environments.taken(context):
+            return Outcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
         if skipped := environments.another(context, deployed):
             return skipped

@@ -63,6 +63,8 @@ def create(lab: Lab, track: str, component: str | None) -> None:
         target = environments.target(lab, track, log)
         if target.nodes():
             raise ConfigurationError(f"{track}: is there already", hint=f"qalab env reset {track}, or env destroy")
+        if other := environments.holder(lab, track):
+            raise ConfigurationError(f"{track}: its machines are in use by {other}", hint=f"qalab env destroy {other}")
         with (
             target.archive(lab, track) as repository,
             target.prepare(planning.pristine(lab, track, wanted, repository)) as snapshot,

@@ -13,7 +13,6 @@ isolates against accidents, not against hostile code: see systemd-nspawn(1) on `
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -26,10 +25,11 @@ from lab.deployment import Deployment
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
-from lab.run import Result, Word, attempt, missing_program, run
+from lab.run import Result, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
 from scripts.targets import layers, logs
+from scripts.targets.commands import SETTINGS, attempted, writing
 from scripts.targets.deployed import FILE
 from scripts.targets.keeper import BRIDGE, GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
 from scripts.targets.layers import Layers
@@ -62,10 +62,6 @@ mount --bind /run/qalab.resolv.conf /etc/resolv.conf
 shift
 exec "$@"
 """
-SETTINGS = (
-    "HOME=/root", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-)  # fmt: skip
 
 
 def lack() -> str:
@@ -122,17 +118,10 @@ class Container:
         return run(self.enter(argv, online=online), **{"log": self.log, "cwd": Path("/"), **options})
 
     def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
-        words = self.enter(argv, online=online)
-        if self.log:
-            return attempt(words, self.log, **{"cwd": Path("/"), **options})
-        with tempfile.NamedTemporaryFile("w+") as log:
-            return attempt(words, log, **{"cwd": Path("/"), **options})
+        return attempted(self.enter(argv, online=online), self.log, **options)
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
-        # In place: a file that is there keeps its owner.
-        script = 'umask 022; mkdir -p "$(dirname "$1")"; cat > "$1"; [ -z "$2" ] || chmod "$2" "$1"'
-        words = ["sh", "-euc", script, "sh", path, f"{mode:o}" if mode else ""]
-        self.run(words, stdin=text.encode("utf-8", "surrogateescape"))
+        self.run(writing(path, mode), stdin=text.encode("utf-8", "surrogateescape"))
 
     def read(self, path: str) -> str:
         return self.run(["cat", path], capture=True).stdout

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from scripts.targets import nspawn
+from scripts.targets import nspawn, ssh
 
-TARGETS: Mapping[str, ModuleType] = {module.NAME: module for module in (nspawn,)}
+TARGETS: Mapping[str, ModuleType] = {module.NAME: module for module in (nspawn, ssh)}
+# Those whose machines all tracks share: one environment at a time has them.
+SHARED = frozenset({ssh.NAME})

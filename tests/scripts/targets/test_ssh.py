@@ -1,0 +1,216 @@
+"""Machines behind ssh, short of machines: words, complaints, whose turn it is, what is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from lab.description import Lab
+from lab.errors import ConfigurationError, InfrastructureError
+from lab.run import run
+from lab.store import Store
+from scripts import configure, deploy, environments, exercise
+from scripts.targets import restoring
+from scripts.targets.machines import OWN, Machine, said
+from scripts.targets.ssh import NOTE, Noted, Target, address_of, served_at
+from scripts.verbs import env
+from tests.conftest import Bench
+
+NOBODY = "root@127.0.0.1:9"  # discard(9): nobody listens there
+REFUSED = f"node0 ({NOBODY}): connect to host 127.0.0.1 port 9: Connection refused"
+HOSTILE = ["a b", "", "$HOME", "it's", '"', "\\", "a\nb", "-n", "*", "`id`", "ü", "#x", "!", "~", "a;b|c&d<e>f"]
+CHANGED = """\
+@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
+@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
+Offending ED25519 key in /lab/known_hosts:3
+Host key for machine has changed and you have requested strict checking.
+Host key verification failed.
+"""
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Machine:
+    return Machine(tmp_path, "node0", NOBODY)
+
+
+@pytest.mark.parametrize(("login", "root"), [("root@m", []), ("qa@m", ["sudo", "--non-interactive"])])
+def test_a_shell_there_takes_apart_what_was_put_together(node: Machine, login: str, root: list[str]) -> None:
+    argv = replace(node, login=login).enter(["printf", r"%s\0", *HOSTILE])
+    assert argv[-2] == f"ssh://{login}"
+    words = str(argv[-1]).removeprefix(" ".join([*root, ""]))
+    assert words.startswith("env -i HOME=/root ")
+    assert run(["sh", "-c", words], capture=True).stdout.split("\0")[:-1] == HOSTILE
+
+
+def test_a_command_may_end_with_what_ssh_ends_with(node: Machine, tmp_path: Path) -> None:
+    words = str(node.enter(["sh", "-c", "exit 255"])[-1])
+    with (tmp_path / "log").open("w") as log:
+        assert run(["sh", "-c", words], log=log, check=False).returncode == 255
+    assert (tmp_path / "log").read_text().endswith(f"{OWN}\n")
+
+
+def test_options(node: Machine) -> None:
+    given = replace(node, identity="/k", known_hosts="/h", port=4711)
+    shared, alone = given.enter(["true"]), given.enter(["true"], online=True)
+    for each in (shared, alone):
+        assert {"BatchMode=yes", "IdentityFile=/k", "IdentitiesOnly=yes", "UserKnownHostsFile=/h"} < set(each)
+    assert "ControlPath=node0.socket" in shared
+    assert "-R" not in shared
+    assert alone[alone.index("-R") + 1] == "4711:127.0.0.1:4711"
+    assert "ControlPath=none" in alone
+    assert "-R" not in node.enter(["true"], online=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (CHANGED, "its host key has changed: /lab/known_hosts:3 has another ED25519 key"),
+        ("Host key verification failed.", "its host key is not known"),
+        ("qa@m: Permission denied (publickey).", "Permission denied (publickey)"),
+        ("ssh: connect to host m port 22: No route to host", "connect to host m port 22: No route to host"),
+        ("ssh: Could not resolve hostname m: Name or service not known", "Could not resolve hostname m: Name or service not known"),
+        ("Error: remote port forwarding failed for listen port 1\n", "remote port forwarding failed for listen port 1"),
+        ("half a line\nclient_loop: send disconnect: Broken pipe\n\n", "client_loop: send disconnect: Broken pipe"),
+        ("", "ssh ended without a word"),
+    ],
+)  # fmt: skip
+def test_what_ssh_says(text: str, told: str) -> None:
+    assert said(text.splitlines()) == told
+
+
+def test_a_machine_that_is_away_is_the_labs_fault(node: Machine) -> None:
+    with pytest.raises(InfrastructureError) as error:
+        node.run(["true"], check=False)
+    assert str(error.value) == REFUSED
+    assert address_of(node.real_host) == "127.0.0.1"
+    node.hang_up()
+    assert not node.socket.exists()
+
+
+def test_addresses() -> None:
+    with pytest.raises(InfrastructureError, match=r"no-such-host\.invalid: no address of it is known: "):
+        address_of("no-such-host.invalid")
+    assert served_at("http://127.0.0.1:4711") == 4711
+    assert served_at("http://deb.example:80/debian") == 0
+
+
+@pytest.fixture
+def described(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
+    """A lab of two tracks and of machines that do not answer; what restores them is told."""
+
+    def make(*restore: str, **more: Any) -> Lab:
+        phases = ["build", "deploy", "exercise"]
+        deployment = {
+            "target": "ssh",
+            "applications": {"greet": {"role": "package", "packages": ["greet"]}},
+            "ssh": {"hosts": [NOBODY, NOBODY], "restore": list(restore), **more},
+        }
+        tracks = {"other": {"series": "bookworm", "branch": "main", "phases": phases}}
+        return lab_factory(track={"phases": phases}, lab={"tracks": tracks, "deployment": deployment})
+
+    return make
+
+
+def step(lab: Lab, module: Any, track: str = "trunk") -> Any:
+    phase = "exercise" if module is exercise else "deploy"
+    return Bench(lab, Store.of(lab).new_run(lab, track, "greet", phase=phase)).execute(module)  # type: ignore[arg-type]
+
+
+def hold(lab: Lab, track: str, **more: Any) -> Target:
+    """Say that a track's environment has the machines."""
+    target = environments.target(lab, track)
+    assert isinstance(target, Target)
+    target.home.mkdir(parents=True)
+    Noted(created="", machines={"node1": NOBODY}, **({"addresses": {"node1": "127.0.0.1"}} | more)).write(
+        target.home / NOTE
+    )
+    return target
+
+
+def test_a_command_that_does_not_restore(described: Callable[..., Lab]) -> None:
+    lab = described("sh", "-c", "echo cannot power on $0 $1; exit 3", "{host}", "{node}")
+    record = step(lab, deploy)
+    assert (record.verdict, record.exit_code) == ("error", 3)
+    assert record.message.startswith(f"node0 ({NOBODY}): sh -c ")
+    assert record.message.endswith(" 127.0.0.1 node0 ended with status 3: cannot power on 127.0.0.1 node0")
+    # What was begun can be ended once the command is mended, and not before.
+    target = environments.target(lab, "trunk")
+    assert target.nodes() == []
+    with pytest.raises(InfrastructureError, match="ended with status 3"):
+        target.destroy()
+    assert environments.names(lab) == ["trunk"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "why"),
+    [(3600.0, "connect to host 127.0.0.1 port 9: Connection refused"), (0.0, "Permission denied (publickey)")],
+)
+def test_a_machine_that_does_not_come_back(
+    node: Machine, monkeypatch: pytest.MonkeyPatch, refused: float, why: str
+) -> None:
+    monkeypatch.setattr(restoring, "REFUSED_SECONDS", refused)
+    monkeypatch.setattr(restoring, "LOOK_SECONDS", 0.05)
+    if not refused:
+        monkeypatch.setattr(restoring, "_missing", lambda *_: why)
+    patience = 0.3 if refused else 60.0
+    with pytest.raises(InfrastructureError) as error:
+        restoring._come_back(node, time.monotonic() + patience, 7)
+    assert str(error.value) == f"node0 ({NOBODY}): does not come back{' within 7 min' * bool(refused)}: {why}"
+
+
+def test_one_track_at_a_time_has_the_machines(described: Callable[..., Lab], tmp_path: Path) -> None:
+    lab = described("false")
+    with (
+        environments.turn(lab, "trunk"),
+        pytest.raises(InfrastructureError, match="other: somebody else works on"),
+        environments.turn(lab, "other", wait=False),
+    ):
+        pass
+    hold(lab, "other")
+    for module in (configure, exercise):
+        record = step(lab, module)
+        assert (record.verdict, record.message) == (
+            "skipped",
+            "its machines have what other has deployed by now: the next deployment is exercised",
+        )
+    with pytest.raises(ConfigurationError, match=r"trunk: its machines are in use by other \(qalab env destroy other"):
+        CliRunner().invoke(env, ["create", "trunk", "--lab", str(tmp_path / "lab.yaml")], catch_exceptions=False)
+    # Whoever deploys takes them over, and all that is to be restored with them.
+    assert step(lab, deploy).verdict == "error"
+    assert environments.names(lab) == ["trunk"]
+    noted = Noted.read(Store.of(lab).environments / "trunk" / NOTE)
+    assert (noted.machines, noted.addresses) == ({"node0": NOBODY, "node1": NOBODY}, {})
+
+
+def test_routes_of_this_machine_are_taken_back(
+    described: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "bin/ip"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\necho "$@" >> "$0.calls"\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
+    target = hold(described("true"), "trunk")
+    target.route("192.0.2.0/24", "10.1.2.3")
+    (target.home / "sub").mkdir()
+    target.forget()
+    assert (tmp_path / "bin/ip.calls").read_text().splitlines() == [
+        "route replace 192.0.2.0/24 via 10.1.2.3",
+        "route delete 192.0.2.0/24",
+    ]
+    assert not target.home.exists()
+
+
+def test_nothing_is_reset_or_reached_without_an_environment(described: Callable[..., Lab]) -> None:
+    target = environments.target(described("true"), "trunk")
+    assert target.destroy() is False
+    with pytest.raises(InfrastructureError, match="trunk: there is no such environment"):
+        target.reset()
+    with pytest.raises(ConfigurationError, match=r"deployment\.ssh: missing"):
+        _ = Target(Path("/nowhere")).machines
