@@ -56,11 +56,16 @@ class Repository:
         """
         key = base64.b64encode(self.key.encode()).decode()
         source = shlex.quote(f"deb {self.url} {self.codename} main")
-        pin = (shlex.quote(line) for line in ("Package: *", f"Pin: release o={self.origin}", "Pin-Priority: 1001"))
+        pin = map(shlex.quote, self.pin)
         return (
             f"set -e; echo {key} | base64 --decode > {TRUSTED}; echo {source} > {SOURCES};"
             f" {{ {' '.join(f'echo {line};' for line in pin)} }} > {PREFERENCES}"
         )
+
+    @property
+    def pin(self) -> tuple[str, ...]:
+        """The lines of apt_preferences(5) that put it above all others."""
+        return "Package: *", f"Pin: release o={self.origin}", "Pin-Priority: 1001"
 
     @property
     def identity(self) -> str:
