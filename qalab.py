@@ -192,12 +192,15 @@ def choose_run(
 @click.option("--interval", default=300.0, show_default=True, metavar="SECONDS", help="How often upstream is asked.")
 @click.option("--once", is_flag=True, help="One round, then end.")
 def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
-    """Test every new upstream commit, in order."""
+    """Test every new upstream commit, in order.
+
+    Or, on a track of proposed packages, all that waits, whenever there is a version that was not tested.
+    """
     lab = loading.load(lab_file)
     check_known(lab, track)
     codes = [run_on(lab, current) for current in runner.watch(lab, track, interval, once=once, say=out.print)]
     if not codes:
-        out.print(f"{track}: nothing new upstream")
+        out.print(f"{track}: nothing new {'waits' if lab.tracks[track].trigger == 'proposed' else 'upstream'}")
     sys.exit(max(codes, default=0))
 
 

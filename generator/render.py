@@ -150,8 +150,7 @@ def _track_jobs(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[Job
             values = {
                 "track": name,
                 "minutes": PHASE_MINUTES,
-                # What waits in a -proposed pocket, no step can take from there yet.
-                "disabled": not phases[phase] or track.trigger == "proposed",
+                "disabled": not phases[phase],
                 "trigger": {"timer": {"schedule": _schedule(name, track)}} if starts else NOTHING,
                 "next": _next(name, later[place + 1 :]),
             }

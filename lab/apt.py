@@ -15,6 +15,8 @@ KEYRINGS = {
 }
 # A pocket's suite, where it is not CODENAME-POCKET on the release's own mirror.
 DEBIAN_SECURITY = "security"
+# The pocket where packages wait, and the field of its Release file that has its suite's name: see apt_preferences(5).
+PROPOSED = {"debian": ("proposed-updates", "n"), "ubuntu": ("proposed", "a")}
 
 
 def machine_mirror(distribution: str, *, security: bool = False) -> str | None:

@@ -191,6 +191,9 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
     yield from _repositories_missing(lab)
     if lab.deployment:
         yield from _deployment_contradictions(lab.deployment)
+        for name, track in lab.tracks.items():
+            if track.trigger == "proposed" and lab.deployment.target == "juju":
+                yield ("tracks", name, "trigger"), "charms take no packages of a -proposed pocket; nspawn and ssh do"
 
 
 def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:

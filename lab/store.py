@@ -5,6 +5,7 @@
     STATE/LAB/runs/TRACK/COMPONENT/NUMBER/   run directories, see docs/run-directory.md
     STATE/LAB/archive/                       the package archive
     STATE/LAB/gnupg/                         the lab's own signing key
+    STATE/LAB/proposed/TRACK.json            versions of a -proposed pocket that were tested
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.targets`
 """
 
@@ -25,6 +26,8 @@ from lab.records import Record, RunInfo, rfc3339
 COMMIT = re.compile("[0-9a-f]{40}")
 # The component of a run that is about all of a track.
 WHOLE = "all"
+# What a phase leaves in ``results`` for the next one, as Java properties: where there is none, nothing follows.
+HANDED_OVER = "parameters.properties"
 RunVerdict = Verdict | Literal["running"]
 
 

@@ -25,6 +25,7 @@ from lab.errors import Verdict
 from lab.records import Artifact
 from lab.signing import lab_key
 from lab.step import Context, Outcome
+from lab.store import HANDED_OVER
 from scripts.reprepro import Archive, Tracked
 
 NAME = "archive"
@@ -77,7 +78,7 @@ def hand_over(context: Context, archive: Archive, version: str) -> str:
     values = {"COMPONENT": context.component_name, "COMMIT": commit, "VERSION": version, "ARCHIVE": state}
     # Nothing in a name, an id or a version needs escaping in the value of a Java property.
     text = "".join(f"{name}={value}\n" for name, value in values.items())
-    files.write_atomic(context.run.results / "parameters.properties", text)
+    files.write_atomic(context.run.results / HANDED_OVER, text)
     return state
 
 

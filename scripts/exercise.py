@@ -18,7 +18,7 @@ from lab import step
 from lab.errors import ConfigurationError, Verdict
 from lab.run import TimedOut, Word
 from lab.step import Context, Outcome
-from scripts import environments
+from scripts import environments, proposed
 from scripts.exercises import cases
 from scripts.exercises.cases import Case
 from scripts.exercises.registry import ALWAYS, EXERCISES
@@ -86,12 +86,15 @@ def action(context: Context) -> Outcome:
         finally:
             target.collect_logs(context.run.results / "nodes")
     every = [case for of_one in found.values() for case in of_one]
+    verdict = verdict_of(every)
+    if deployed.waiting and verdict != "error":
+        proposed.remember(context.lab, context.track_name, deployed.waiting)
     counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
     return Outcome(
         describe(every),
         version=deployed.version,
         commit=deployed.commit,
-        verdict=verdict_of(every),
+        verdict=verdict,
         native=[(native, cases.FORMAT)] if native.exists() else [],
         facts={"environment": context.track_name, "exercises": counts},
     )

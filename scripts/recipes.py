@@ -41,31 +41,52 @@ PREFERENCES = "/etc/apt/preferences.d/qalab"
 
 @dataclass(frozen=True)
 class Repository:
-    """A package archive for apt in a chroot: where it is, the codename, the key that signs it, and its origin."""
+    """A package archive for apt in a chroot: where it is, its suite, and what is taken from it.
+
+    It is signed by ``key``, or else by one of the file ``keyring``, which is there.  apt_preferences(5) knows it by
+    ``release``, which by default is its origin.  ``only``: source packages that are taken from it, and no others
+    unless nobody else has them; none: all that it has.
+    """
 
     url: str
     codename: str
-    key: str
-    origin: str
+    key: str = ""
+    origin: str = ""
+    keyring: str = ""
+    release: str = ""
+    areas: tuple[str, ...] = ("main",)
+    only: tuple[str, ...] = ()
 
     @property
     def setup(self) -> str:
         """A line of sh that has apt trust it, and take its packages above all others, newer ones too.
 
-        See apt_preferences(5).  Without ``%``, in which sbuild finds escapes.
+        Without ``%``, in which sbuild finds escapes.
         """
         key = base64.b64encode(self.key.encode()).decode()
-        source = shlex.quote(f"deb {self.url} {self.codename} main")
+        trust = f"echo {key} | base64 --decode > {TRUSTED};" if key else ""
+        signed = f"[signed-by={self.keyring}] " if self.keyring else ""
+        source = shlex.quote(f"deb {signed}{self.url} {self.codename} {' '.join(self.areas)}")
         pin = map(shlex.quote, self.pin)
         return (
-            f"set -e; echo {key} | base64 --decode > {TRUSTED}; echo {source} > {SOURCES};"
+            f"set -e; {trust} echo {source} > {SOURCES};"
             f" {{ {' '.join(f'echo {line};' for line in pin)} }} > {PREFERENCES}"
         )
 
     @property
     def pin(self) -> tuple[str, ...]:
-        """The lines of apt_preferences(5) that put it above all others."""
-        return "Package: *", f"Pin: release o={self.origin}", "Pin-Priority: 1001"
+        """The lines of apt_preferences(5) that put it, or what is taken from it, above all others."""
+        release = f"Pin: release {self.release or f'o={self.origin}'}"
+        if not self.only:
+            return "Package: *", release, "Pin-Priority: 1001"
+        named = " ".join(f"src:{name}" for name in self.only)
+        # 100: what is there already stays, and what anybody else has goes first.
+        return "Package: *", release, "Pin-Priority: 100", "", f"Package: {named}", release, "Pin-Priority: 1001"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """How apt-cache policy names it."""
+        return tuple(f" {self.url} {self.codename}/{area} " for area in self.areas)
 
     @property
     def identity(self) -> str:

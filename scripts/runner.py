@@ -8,15 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import IO, Protocol
 
 from lab import files, step
 from lab.description import PHASES, Lab, Phase
 from lab.errors import ConfigurationError, InfrastructureError, LabError
 from lab.git import Mirror
 from lab.records import Record
-from lab.store import Run, Store, cut_short, phase_steps
-from scripts import revisions
+from lab.store import HANDED_OVER, WHOLE, Run, Store, cut_short, phase_steps
+from scripts import proposed, revisions
 from scripts.registry import STEPS
 
 
@@ -67,17 +67,25 @@ def run_phase(
 
 
 def next_run(lab: Lab, finished: Run) -> Run | None:
-    """The run of the phase behind that of a run which went well; None when the track has no other.
+    """The run of the phase behind that of a run which went well.
 
-    It is about the same commit and the version that was built.
+    It is about the same commit and the version that was built.  None when the track has no other, and behind a
+    deployment that hands nothing over.
     """
     info = finished.info
-    later = later_phases(lab, info.track, info.phase)
+    later = following_phases(lab, finished)
     if not later:
         return None
     return Store.of(lab).new_run(
         lab, info.track, info.component, info.commit or info.revision, phase=later[0], version=finished.version
     )
+
+
+def following_phases(lab: Lab, finished: Run) -> list[Phase]:
+    """The phases that are to follow a run which went well: a deployment must have handed something over."""
+    info = finished.info
+    nothing = info.phase == "deploy" and not (finished.results / HANDED_OVER).exists()
+    return [] if nothing else later_phases(lab, info.track, info.phase)
 
 
 def later_phases(lab: Lab, track: str, phase: Phase) -> list[Phase]:
@@ -135,7 +143,7 @@ def to_go_on(lab: Lab, track: str | None = None, component: str | None = None) -
     """The newest run that went well and that nothing has followed, though its track has a phase behind it."""
     newest = {(run.info.track, run.info.component): run for run in Store.of(lab).runs(track, component)}
     well = [run for run in newest.values() if run.info.track in lab.tracks and run.verdict in {"passed", "unstable"}]
-    waiting = [run for run in well if later_phases(lab, run.info.track, run.info.phase)]
+    waiting = [run for run in well if following_phases(lab, run)]
     return max(waiting, key=lambda run: run.info.started, default=None)
 
 
@@ -148,9 +156,7 @@ def new_commits(lab: Lab, track: str, component: str) -> list[str]:
     store = Store.of(lab)
     upstream = lab.component(component, track).upstream
     mirror = Mirror.of(upstream.git)
-    log_path = store.root / "watch.log"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("w", encoding="utf-8") as log:
+    with _watch_log(lab) as log:
         mirror.fetch(log)
     tip = mirror.resolve(f"refs/heads/{upstream.branch}")
     if tip is None:
@@ -166,24 +172,25 @@ def new_commits(lab: Lab, track: str, component: str) -> list[str]:
     return mirror.git("rev-list", "--reverse", "--first-parent", "--ignore-missing", tip, *behind).split()
 
 
+@contextmanager
+def _watch_log(lab: Lab) -> Iterator[IO[str]]:
+    path = Store.of(lab).root / "watch.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as log:
+        yield log
+
+
 def watch(lab: Lab, track: str, seconds: float, *, once: bool, say: Callable[[str], None] = print) -> Iterator[Run]:
-    """Poll upstream for ever; yield a fresh run for each new commit, in order.
+    """Poll upstream, or the -proposed pocket, for ever; yield a fresh run for each new commit, in order, or what waits.
 
     Whoever takes a run runs it before asking for the next.  An upstream that cannot be asked keeps
     nobody from the others': it is said, and asked again in the next round.  With ``once`` there is one
     round, and at its end the last such error is raised.
     """
-    store = Store.of(lab)
+    ask = _new_proposed if lab.tracks[track].trigger == "proposed" else _new_upstream
     while True:
         troubles: list[LabError] = []
-        for component in lab.components_of(track):
-            try:
-                commits = new_commits(lab, track, component)
-            except (ConfigurationError, InfrastructureError) as error:
-                troubles.append(error)
-                continue
-            for commit in commits:
-                yield store.new_run(lab, track, component, commit)
+        yield from ask(lab, track, troubles)
         for trouble in troubles[: -1 if once else None]:
             say(str(trouble))
         if once and troubles:
@@ -191,3 +198,26 @@ def watch(lab: Lab, track: str, seconds: float, *, once: bool, say: Callable[[st
         if once:
             return
         time.sleep(seconds)
+
+
+def _new_upstream(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
+    for component in lab.components_of(track):
+        try:
+            commits = new_commits(lab, track, component)
+        except (ConfigurationError, InfrastructureError) as error:
+            troubles.append(error)
+            continue
+        for commit in commits:
+            yield Store.of(lab).new_run(lab, track, component, commit)
+
+
+def _new_proposed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
+    """All that waits is deployed together."""
+    try:
+        with _watch_log(lab) as log:
+            versions = proposed.waiting(lab, track, WHOLE, log).versions
+    except (ConfigurationError, InfrastructureError) as error:
+        troubles.append(error)
+        return
+    if proposed.is_new(lab, track, versions):
+        yield Store.of(lab).new_run(lab, track, WHOLE, phase=lab.tracks[track].phases[0])

@@ -14,7 +14,7 @@ from lab import environment, loading
 from lab.description import Lab
 from lab.errors import ConfigurationError
 from lab.store import WHOLE, Store, check_known
-from scripts import environments
+from scripts import environments, offers
 from scripts.targets import installing, planning
 from scripts.targets.deployed import Deployed
 from scripts.targets.seams import Node
@@ -57,16 +57,16 @@ def create(lab: Lab, track: str, component: str | None) -> None:
     """
     check_known(lab, track, component or WHOLE, "deploy")
     store = Store.of(lab)
-    archive = installing.offered(store.archive, track)
-    wanted = planning.topology(lab, track, component or WHOLE, installing.built(archive))
     with environments.turn(lab, track, wait=False), _log(store, track) as log:
+        offer = offers.of(lab, track, component or WHOLE, log)
+        wanted = planning.topology(lab, track, component or WHOLE, installing.built(offer.archive))
         target = environments.target(lab, track, log)
         if target.nodes():
             raise ConfigurationError(f"{track}: is there already", hint=f"qalab env reset {track}, or env destroy")
         if other := environments.holder(lab, track):
             raise ConfigurationError(f"{track}: its machines are in use by {other}", hint=f"qalab env destroy {other}")
         with (
-            target.archive(lab, track) as repository,
+            offer.reached(target) as repository,
             target.prepare(planning.pristine(lab, track, wanted, repository)) as snapshot,
         ):
             nodes = target.create(snapshot, wanted.nodes)

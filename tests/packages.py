@@ -98,13 +98,14 @@ def build(
     for package, _, suffix in (binary.rpartition(".") for binary in binaries):
         named.append(f"{package}_{plain}_all.{suffix}")
         fields = BINARY.format(package=package, name=name, version=version).replace("Section:", f"{control}Section:")
-        _binary(home / package, out / named[-1], _without(drop, fields), text, files)
+        binary(home / package, out / named[-1], _without(drop, fields), text, files)
     (tree / "debian/files").write_text("".join(f"{file} {'-' if drop else 'misc'} optional\n" for file in named))
     _changes(tree, out / f"{name}_{plain}_amd64.changes", "--build=binary")
     return out
 
 
-def _binary(root: Path, path: Path, control: str, text: str, files: tuple[tuple[str, str], ...]) -> None:
+def binary(root: Path, path: Path, control: str, text: str, files: tuple[tuple[str, str], ...] = ()) -> None:
+    """A binary package at ``path``, made of what lies at ``root`` then."""
     for name, content in (("DEBIAN/control", control), (f"usr/share/greet/{root.name}", f"{text}\n"), *files):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content)

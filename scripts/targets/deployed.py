@@ -52,6 +52,8 @@ class Deployed(Stored):
     nodes: Mapping[str, str]
     services: Mapping[str, Service]
     packages: tuple[Installed, ...]
+    waiting: Mapping[str, str] = {}
+    """The versions by source package of what waits in a -proposed pocket, where that is what is tested."""
 
     @classmethod
     def of(cls, home: Path) -> Deployed | None:

@@ -24,9 +24,8 @@ UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts
 UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+) \(--\w+\):$")
 ABOUT_APT = re.compile(r"^E: (?P<why>.*)$")
 QUERY = "${Package}\t${Version}\t${source:Package}\t${db:Status-Status}\n"
-# What apt-cache policy says of the version that is installed, and where it can be had.
-POLICY = re.compile(r"^ \*\*\* (?P<version>\S+) \d+$")
-PIN = 1001
+# What apt-cache policy says of a version that is installed, and pinned above all else.
+POLICY = re.compile(r"^ \*\*\* \S+ 1001$")
 
 
 def offered(archive: Path, codename: str) -> dict[str, tuple[str, str]]:
@@ -118,7 +117,9 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
     )
     for name in names:
         if name not in proven or there[name][0] != archive[name][0]:
-            raise InfrastructureError(f"{name} {there[name][0]} is installed, and the lab has {archive[name][0]}")
+            raise InfrastructureError(
+                f"{name} {there[name][0]} is installed, and not the {archive[name][0]} to be tested"
+            )
     return [
         Installed(node=node.name, name=name, version=version, source=source, ours=name in proven)
         for name, (version, source) in sorted(there.items())
@@ -128,12 +129,12 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
 def from_archive(policy: str, repository: Repository | None) -> set[str]:
     """The packages whose installed version an archive has, pinned above all else; of what apt-cache policy prints."""
     found, name, current = set(), "", False
-    wanted = f" {PIN} {repository.url} {repository.codename}/main " if repository else "-"
+    places = repository.places if repository else ()
     for line in policy.splitlines():
         if not line.startswith(" "):
             name = line.rstrip(":")
         elif not line.startswith(" " * 6):  # a version; behind it are the places that have it
             current = bool(POLICY.match(line))
-        elif current and wanted in line:
+        elif current and any(place in line for place in places):
             found.add(name)
     return found

@@ -24,7 +24,8 @@ DEFAULT_ROLE = "package"
 def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[str]]) -> Topology:
     """What a track deploys for a component, or for all (`WHOLE`).
 
-    ``built``: the binary packages that the lab's archive has of each source package.
+    ``built``: the binary packages of each source package that the lab's archive has, or that wait; what does not
+    wait is not deployed for its own sake.
     Raises ConfigurationError for roles that are not known, relations in a circle, and nothing to deploy.
     """
     deployment = lab.deployment or Deployment(applications={})
@@ -33,7 +34,9 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
     covered = {name for application, unit in units.items() for name in (application, unit.role)}
     if component != WHOLE or not units:
         units |= {name: Unit(role=DEFAULT_ROLE) for name in tested if name not in covered}
-    made = [_application(name, units[name], built.get(name, ())) for name in _ordered(units, deployment)]
+    if lab.tracks[track].trigger == "proposed":
+        units = {name: unit for name, unit in units.items() if unit.role not in ROLES or _packages(name, unit, built)}
+    made = [_application(name, units[name], built) for name in _ordered(units, deployment)]
     return Topology(tuple(made), deployment.relations)
 
 
@@ -44,7 +47,7 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
         series,
         lab.series[series],
         packages=wanted.packages,
-        sources=lab.components_of(track),
+        sources=(*lab.components_of(track), *(repository.only if repository else ())),
         repository=repository,
     )
 
@@ -52,7 +55,7 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
 def _ordered(units: Mapping[str, Unit], deployment: Deployment) -> list[str]:
     """Behind what they relate to, else in the order of the file."""
     ends = [tuple(end.partition(":")[0] for end in pair) for pair in deployment.relations]
-    graph = {name: [provider for requirer, provider in ends if requirer == name] for name in units}
+    graph = {name: [to for requirer, to in ends if requirer == name and to in units] for name in units}
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -60,13 +63,18 @@ def _ordered(units: Mapping[str, Unit], deployment: Deployment) -> list[str]:
         raise ConfigurationError(f"lab.yaml: deployment.relations: a circle: {circle}") from None
 
 
-def _application(name: str, unit: Unit, built: Iterable[str]) -> Application:
+def _packages(name: str, unit: Unit, built: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    role = ROLES.get(unit.role)
+    return tuple(unit.packages or (role.PACKAGES if role else ()) or built.get(name, ()))
+
+
+def _application(name: str, unit: Unit, built: Mapping[str, Iterable[str]]) -> Application:
     if unit.role not in ROLES:
         known = ", ".join(ROLES)
         raise ConfigurationError(f"lab.yaml: deployment.applications.{name}.role: no {unit.role}; known: {known}")
     role = ROLES[unit.role]
-    packages = unit.packages or role.PACKAGES or tuple(built)
+    packages = _packages(name, unit, built)
     if not packages:
         hint = f"build it first, or name deployment.applications.{name}.packages"
         raise ConfigurationError(f"{name}: the lab's archive has no packages of it", hint=hint)
-    return Application(name, role, tuple(packages), tuple(f"node{number}" for number in unit.to), unit.options)
+    return Application(name, role, packages, tuple(f"node{number}" for number in unit.to), unit.options)

@@ -79,6 +79,8 @@ def test_proposed_packages_are_deployed_by_the_clock(jobs_of: Callable[..., dict
     assert "build/trunk/greet" not in jobs
     assert jobs["deploy/trunk"]["trigger"] == {"timer": {"schedule": "H H/4 * * *"}}
     assert jobs["exercise/trunk"]["trigger"] == "nothing"
+    assert not jobs["deploy/trunk"]["disabled"]
+    assert not jobs["exercise/trunk"]["disabled"]
 
 
 def test_each_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:

@@ -199,6 +199,15 @@ def test_machines_are_told_and_as_many_as_are_used(tmp_path: Path, deployment: s
     assert complaint in str(caught.value)
 
 
+def test_charms_take_nothing_of_a_pocket(tmp_path: Path) -> None:
+    proposed = GOOD.replace("trigger: gerrit", "trigger: proposed, phases: [deploy]")
+    deployment = "deployment: {target: juju, applications: {web: {role: web}}}\n"
+    with pytest.raises(
+        loading.DescriptionError, match=r"tracks.stable.trigger: charms take no packages of a -proposed"
+    ):
+        loading.load(write(tmp_path, proposed + deployment))
+
+
 def test_a_track_may_exercise_something_else(tmp_path: Path) -> None:
     deployment = "deployment: {applications: {web: {role: web}}, exercises: [token], tempest: {concurrency: 4}}\n"
     lab = loading.load(write(tmp_path, GOOD + deployment))

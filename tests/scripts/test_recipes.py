@@ -43,6 +43,22 @@ def test_another_archive_is_trusted_listed_and_pinned(tmp_path: Path) -> None:
     assert update(None) == "apt-get --quiet update\n"
 
 
+def test_of_a_pocket_only_what_is_named_is_taken(tmp_path: Path) -> None:
+    keyring = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+    pocket = Repository(
+        "http://m.example", "noble-proposed", keyring=keyring, release="a=noble-proposed",
+        areas=("main", "universe"), only=("greet", "libgreet"),
+    )  # fmt: skip
+    assert written(pocket.setup, tmp_path) == {
+        "apt/sources.list.d/qalab.list": f"deb [signed-by={keyring}] http://m.example noble-proposed main universe\n",
+        "apt/preferences.d/qalab": (
+            "Package: *\nPin: release a=noble-proposed\nPin-Priority: 100\n\n"
+            "Package: src:greet src:libgreet\nPin: release a=noble-proposed\nPin-Priority: 1001\n"
+        ),
+    }
+    assert pocket.places == (" http://m.example noble-proposed/main ", " http://m.example noble-proposed/universe ")
+
+
 def test_sbuild_finds_no_escape_in_the_setup() -> None:
     """It replaces %s and its like in the commands that it is given."""
     assert "%" not in REPOSITORY.setup

@@ -14,7 +14,7 @@ from lab import files
 from lab.description import PHASES, Lab, Phase
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Record
-from lab.store import Run, Store
+from lab.store import HANDED_OVER, Run, Store
 from scripts import runner
 from tests.conftest import Bench, GitRepository, packaging_files
 
@@ -218,6 +218,8 @@ def test_a_phase_is_followed_by_the_next_about_the_same(three: Lab) -> None:
     info = following.info
     assert (following.id, info.phase, info.commit, info.revision) == ("trunk/greet/2", "deploy", "a" * 40, "a" * 40)
     assert following.steps == PHASES["deploy"]
+    assert runner.next_run(three, following) is None  # nothing was deployed
+    (following.results / HANDED_OVER).write_text("VERSION=1.0\n")
     last = runner.next_run(three, following)
     assert last is not None
     assert last.info.phase == "exercise"
@@ -247,6 +249,8 @@ def test_what_nothing_has_followed_is_gone_on_with(three: Lab) -> None:
     assert runner.to_go_on(three) is None  # it is not finished
     for step in PHASES["deploy"]:
         Bench(three, run).pretend(step)
+    assert runner.to_go_on(three) is None  # it was skipped, say: nothing is handed over
+    (run.results / HANDED_OVER).write_text("VERSION=1.0\n")
     found = runner.to_go_on(three, "trunk", "greet")
     assert found is not None
     assert found.id == "trunk/greet/1"

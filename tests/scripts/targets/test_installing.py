@@ -72,11 +72,30 @@ theirs:
      2.0 1001
        1001 http://127.0.0.1:4711 trunk/main amd64 Packages
 """
+OF_A_POCKET = """\
+greet:
+  Installed: 1.0-2
+  Version table:
+ *** 1.0-2 1001
+        100 http://m.example noble-proposed/universe amd64 Packages
+        100 /var/lib/dpkg/status
+     1.0-1 500
+        500 http://m.example noble/universe amd64 Packages
+around:
+  Installed: 2
+  Version table:
+ *** 2 100
+        100 http://m.example noble-proposed/universe amd64 Packages
+        100 /var/lib/dpkg/status
+"""
 
 
 def test_where_the_installed_version_comes_from() -> None:
     assert from_archive(POLICY, LAB) == {"greet"}
     assert from_archive(POLICY, None) == set()
+    pocket = Repository("http://m.example", "noble-proposed", areas=("main", "universe"), only=("greet",))
+    assert from_archive(OF_A_POCKET, pocket) == {"greet"}
+    assert from_archive(OF_A_POCKET, LAB) == set()
 
 
 def test_what_an_archive_has(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lab.description import Lab
 from lab.errors import ConfigurationError, Failed
 from lab.store import WHOLE
+from scripts.recipes import Repository
 from scripts.targets.planning import pristine, topology
 from scripts.targets.topology import Topology
 
@@ -73,6 +74,21 @@ def test_what_cannot_be(
     applications = {name: {"role": role, "packages": ["x1"]} for name, role in units.items()}
     with pytest.raises(ConfigurationError, match=message):
         planned(lab_factory, applications=applications, relations=relations)
+
+
+def test_of_proposed_packages_those_that_wait_are_deployed(lab_factory: Callable[..., Lab]) -> None:
+    other = {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}}
+    units = {"other": {"role": "package"}, "bus": {"role": "package", "packages": ["bus"]}}
+    for applications, expected in (({}, ["greet"]), (units, ["bus"])):
+        deployment = {"applications": applications, "relations": [["bus", "other"]] if applications else []}
+        lab = lab_factory(
+            track={"trigger": "proposed", "phases": ["deploy"]},
+            lab={"components": {"other": other}, "deployment": deployment},
+        )
+        plan = topology(lab, "trunk", WHOLE, {"greet": ["greet"]})
+        assert names(plan) == expected
+    pocket = Repository("http://m.example", "bookworm-proposed-updates", only=("greet", "libgreet"))
+    assert set(pristine(lab, "trunk", plan, pocket).sources) == {"greet", "libgreet", "other"}
 
 
 def test_pristine_leaves_out_what_the_track_builds(lab_factory: Callable[..., Lab]) -> None:

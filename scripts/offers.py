@@ -1,0 +1,59 @@
+"""What a track deploys: the packages that the lab has built for it, or those that wait in a -proposed pocket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from lab import files
+from lab.description import Lab
+from lab.store import Store
+from scripts import proposed
+from scripts.proposed import Waiting
+from scripts.recipes import Repository
+from scripts.targets import installing
+from scripts.targets.seams import Provisioner
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Versions and source packages by binary package; ``waiting`` where they are of a pocket."""
+
+    lab: Lab
+    track: str
+    archive: Mapping[str, tuple[str, str]]
+    waiting: Waiting | None = None
+
+    @property
+    def place(self) -> str:
+        return self.waiting.repository.codename if self.waiting else "the lab's archive"
+
+    @property
+    def state(self) -> str:
+        """What names its content: of the lab's archive, the SHA-256 of its InRelease; of a pocket, its versions."""
+        release = Store.of(self.lab).archive / "dists" / self.track / "InRelease"
+        return str(self.waiting) if self.waiting else files.sha256(release) if release.exists() else ""
+
+    @contextmanager
+    def reached(self, target: Provisioner) -> Iterator[Repository | None]:
+        """Where the nodes of a target get it; None where there is nothing yet."""
+        if self.waiting:
+            yield self.waiting.repository
+        else:
+            with target.archive(self.lab, self.track) as repository:
+                yield repository
+
+    def remember(self) -> None:
+        """Note that what waits was tested, whatever came out."""
+        if self.waiting:
+            proposed.remember(self.lab, self.track, self.waiting.versions)
+
+
+def of(lab: Lab, track: str, component: str, log: IO[str]) -> Offer:
+    """What a track deploys for a component, or for all.  Raises InfrastructureError when a mirror cannot be asked."""
+    if lab.tracks[track].trigger == "proposed":
+        waiting = proposed.waiting(lab, track, component, log)
+        return Offer(lab, track, waiting.archive, waiting)
+    return Offer(lab, track, installing.offered(Store.of(lab).archive, track))

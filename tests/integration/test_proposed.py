@@ -1,0 +1,134 @@
+"""A pocket of a real mirror, asked by a real apt: what waits there is deployed on containers, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.description import Lab
+from lab.errors import InfrastructureError
+from lab.store import WHOLE, Store
+from scripts import deploy, environments, exercise, proposed, runner
+from scripts.proposed import waiting
+from scripts.targets import leftovers
+from tests.conftest import Bench
+from tests.pockets import Mirror, mirrored
+
+pytestmark = pytest.mark.integration
+POCKET = "bookworm-proposed-updates"
+PROPOSED = {"trigger": "proposed", "phases": ["deploy", "exercise"]}
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[Mirror]:
+    with mirrored(tmp_path / "mirror") as made:
+        made.empty("bookworm-updates", POCKET)
+        yield made
+
+
+@pytest.fixture
+def lab(mirror: Mirror, lab_factory: Callable[..., Lab]) -> Lab:
+    other = {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}}
+    return lab_factory(track=PROPOSED, lab={"series": {"bookworm": mirror.series}, "components": {"other": other}})
+
+
+def run_of(lab: Lab, component: str = "greet", version: str = "", **more: Any) -> Bench:
+    run = Store.of(lab).new_run(lab, "trunk", component, phase="deploy", version=version)
+    run.write_info(run.info.model_copy(update=more))
+    return Bench(lab, run)
+
+
+def test_a_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path: Path) -> None:
+    at = run_of(lab)
+    record = at.execute(deploy)
+    assert (record.verdict, record.message) == ("skipped", f"nothing of greet waits in {POCKET}")
+    assert runner.next_run(lab, at.run) is None
+    assert run_of(lab, WHOLE).execute(deploy).message == f"nothing of the track waits in {POCKET}"
+    assert list(runner.watch(lab, "trunk", 0, once=True)) == []
+
+    newer_one = {"control": "Depends: libgreet (>= 2)\n"}
+    mirror.add("bookworm-updates", "greet", "1.0-1")
+    mirror.add("bookworm-updates", "libgreet", "1.0-1", source="greetlib")
+    mirror.add(POCKET, "greet", "1.0-2", **newer_one)
+    mirror.add(POCKET, "libgreet", "2.0-1", source="greetlib")
+    mirror.add(POCKET, "unrelated", "3.0-1")
+    with (tmp_path / "log").open("w") as log:
+        found = waiting(lab, "trunk", "greet", log)
+    assert found.versions == {"greet": "1.0-2"}
+    assert found.archive == {"greet": ("1.0-2", "greet")}
+    assert found.repository.only == ("greet", "greetlib")
+    assert (found.repository.url, found.repository.release) == (mirror.url, f"n={POCKET}")
+
+    (run,) = runner.watch(lab, "trunk", 0, once=True)
+    assert (run.info.component, run.info.phase) == (WHOLE, "deploy")
+    proposed.remember(lab, "trunk", {"greet": "1.0-2"})
+    assert list(runner.watch(lab, "trunk", 0, once=True)) == []
+    record = run_of(lab, origin="jenkins").execute(deploy)
+    assert (record.verdict, record.message) == (
+        "skipped",
+        f"greet 1.0-2 of {POCKET} was tested already: name COMPONENT and VERSION to have it tested again",
+    )
+    record = run_of(lab, version="1.0-1").execute(deploy)
+    assert (record.verdict, record.message) == ("skipped", f"greet 1.0-1 does not wait in {POCKET}: 1.0-2 does")
+
+    mirror.add("bookworm-updates", "greet", "1.0-2", **newer_one)
+    assert run_of(lab).execute(deploy).message == f"nothing of greet waits in {POCKET}"
+
+
+def test_a_mirror_without_the_pocket(mirror: Mirror, lab: Lab) -> None:
+    for path in (mirror.root / f"dists/{POCKET}").glob("*Release*"):
+        path.unlink()
+    (mirror.root / "dists" / POCKET / "InRelease").write_text("torn\n")
+    with pytest.raises(InfrastructureError) as error:
+        list(runner.watch(lab, "trunk", 0, once=True))
+    assert str(error.value).startswith(f"series bookworm: {POCKET} cannot be asked: ")
+
+
+def greeting(text: str) -> tuple[tuple[str, str], ...]:
+    return (("usr/bin/greet", f"#!/bin/sh\necho {text}; cat /usr/share/greet/libgreet /usr/share/greet/tool\n"),)
+
+
+def test_what_waits_is_deployed_with_what_it_needs_and_nothing_else(
+    mirror: Mirror, lab: Lab, shared_cache: Path
+) -> None:
+    deployment = {
+        "applications": {"greet": {"role": "package", "options": {"command": "greet", "prints": "two.2.0-1.1.0-1"}}}
+    }
+    lab = lab.model_validate(lab.model_dump(mode="json", exclude_unset=True) | {"deployment": deployment}, strict=False)
+    mirror.add("bookworm-updates", "greet", "1.0-1", files=greeting("one"))
+    for suite, version in {"bookworm-updates": "1.0-1", POCKET: "2.0-1"}.items():
+        mirror.add(suite, "libgreet", version)
+        mirror.add(suite, "tool", version)
+    mirror.add(POCKET, "greet", "1.0-2", control="Depends: libgreet (>= 2), tool\n", files=greeting("two"))
+
+    at = run_of(lab, WHOLE, origin="jenkins")
+    record = at.execute(deploy)
+    assert record.verdict == "passed", record.message
+    assert record.message.startswith(f"greet 1.0-2 on 1 node, 1 package from {POCKET}; booted in ")
+    assert (record.version, record.facts["packages"]) == ("1.0-2", ["greet=1.0-2"])
+    assert (record.facts["pocket"], record.facts["taken"]) == (POCKET, ["greet", "libgreet"])
+    assert record.facts["snapshot"]["layer"]["packages"] == 1  # the tool; what waits is not in it
+    handed = (at.run.results / "parameters.properties").read_text()
+    assert handed == "COMPONENT=\nCOMMIT=\nVERSION=1.0-2\nARCHIVE=greet 1.0-2\n"
+    (node,) = environments.target(lab, "trunk").nodes()
+    shown = node.run(["dpkg-query", "--show", "greet", "libgreet", "tool"], capture=True).stdout
+    assert shown.split() == ["greet", "1.0-2", "libgreet", "2.0-1", "tool", "1.0-1"]
+
+    assert proposed.is_new(lab, "trunk", {"greet": "1.0-2"})
+    following = runner.next_run(lab, at.run)
+    assert following is not None
+    record = Bench(lab, following).execute(exercise)
+    assert (record.verdict, record.version) == ("passed", "1.0-2"), record.message
+    assert not proposed.is_new(lab, "trunk", {"greet": "1.0-2"})
+    record = run_of(lab, WHOLE, origin="jenkins").execute(deploy)
+    assert (record.verdict, "was tested already" in record.message) == ("skipped", True)
+
+    mirror.add(POCKET, "greet", "1.0-3", files=(("DEBIAN/postinst", "#!/bin/sh\necho no >&2; exit 1\n"),))
+    record = run_of(lab, WHOLE, origin="jenkins").execute(deploy)
+    assert (record.verdict, record.message.split(":")[0]) == ("failed", "the package greet cannot be installed")
+    assert not proposed.is_new(lab, "trunk", {"greet": "1.0-3"})
+    environments.target(lab, "trunk").destroy()
+    assert leftovers.of(Store.of(lab).environments) == []
