@@ -30,6 +30,8 @@ OPTIONS = (
 SHARED = ("ControlMaster=auto", "ControlPersist=30")
 HANGS_UP_SECONDS = 2.0
 ALONE = ("ControlPath=none", "ExitOnForwardFailure=yes")
+# Many commands at once, or two that are first: some go by connections of their own, and are told so.
+ASIDE = re.compile(r"ControlSocket \S+ already exists|mux_client_request_session: ")
 # What ssh says, as one line that needs no other: the first pattern that fits.
 SAID = (
     (re.compile(r"^Offending (?P<kind>\S+) key in (?P<where>.*)$", re.MULTILINE),
@@ -90,7 +92,7 @@ class Machine:
             raise TimedOut(f"{argv[0]} did not end within {options['timeout']:g} seconds on {self.name}") from None
         if result.returncode == LOST and not any(line.endswith(OWN) for line in lines):
             raise InfrastructureError(f"{self}: {said(lines)}")
-        lines = [line.removesuffix(OWN) for line in lines if line != OWN]
+        lines = [line.removesuffix(OWN) for line in lines if line != OWN and not ASIDE.match(line)]
         return replace(result, argv=tuple(map(str, argv))), lines
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,15 @@ def test_a_hundred_commands_take_one_connection_which_ends(machine: Machine) -> 
     assert printed(machine, "pgrep", "--count", "--full", "^sshd: root@notty") == "1\n"
     machine.hang_up()
     assert not list(machine.home.iterdir())
+
+
+def test_more_commands_at_once_than_a_connection_takes(machine: Machine) -> None:
+    def ask(number: int) -> tuple[int, list[str]]:
+        result, lines = replace(machine, log=None).attempt(["sh", "-c", f"sleep 0.5; echo {number}; exit {number}"])
+        return result.returncode, lines
+
+    with ThreadPoolExecutor(15) as pool:  # sshd_config(5): MaxSessions is 10
+        assert list(pool.map(ask, range(15))) == [(number, [str(number)]) for number in range(15)]
 
 
 def test_nobody_waits_for_a_command_that_goes_on_for_ever(machine: Machine) -> None:
