@@ -61,7 +61,7 @@ def system(context: Context) -> Iterator[Session]:
     chroots = layers.here(environment.cache_home() / "targets", context.log)
     if chroots.way.mode != "schroot":
         raise ConfigurationError(f"Tempest's own system is made of overlays, and here {chroots.way.reason}")
-    wanted = Pristine(context.series_name, context.series, packages=PACKAGES, supporting=PACKAGES)
+    wanted = Pristine(context.series_name, context.series, packages=PACKAGES)
     with layers.prepared(chroots, wanted) as made:
         if made.facts["layer"] is None:
             raise InfrastructureError(f"Tempest cannot be installed from series {context.series_name}: see the log")

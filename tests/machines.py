@@ -23,7 +23,7 @@ from scripts.targets.seams import Node, Pristine
 
 HOUSE = Path(__file__).parent.parent
 PACKAGES = ("openssh-server", "procps", "sudo")
-PRISTINE = Pristine("bookworm", Series(), packages=PACKAGES, supporting=PACKAGES)
+PRISTINE = Pristine("bookworm", Series(), packages=PACKAGES)
 RESTORE = f"import sys; sys.path.insert(0, {str(HOUSE)!r}); from tests.machines import main; main(sys.argv[1])"
 USER = "qa"
 SSHD = ("/usr/sbin/sshd", "-i", "-o", "UsePAM=no", "-o", "HostKey=/etc/ssh/key")
