@@ -64,13 +64,17 @@ def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", 
     # Not the SDK's own connect_retries, which ask again what is not idempotent too: one server would become two.
     again = Retry(TRIES - 1, status_forcelist=[UNAVAILABLE], raise_on_status=False, backoff_factor=0.5)
     http.mount("http://", requests.adapters.HTTPAdapter(max_retries=again))
+    # The administrator that somebody else has made may be elsewhere.
+    domain = None if user else settings.get("domain")
     who = Password(
         auth_url=settings["auth_url"],
         username=user or settings["user"],
         password=password or settings["password"],
         project_name=project or "admin",
-        user_domain_id=DOMAIN,
-        project_domain_id=DOMAIN,
+        user_domain_id=None if domain else DOMAIN,
+        user_domain_name=domain,
+        project_domain_id=None if domain else DOMAIN,
+        project_domain_name=domain,
     )
     session = Session(auth=who, session=http, timeout=TIMEOUT_SECONDS)
     return cast("Cloud", Connection(session=session, region_name=settings["region"]))

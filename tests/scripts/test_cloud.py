@@ -94,6 +94,16 @@ def test_who_connects(server: Server, admin: Cloud) -> None:
     assert asked["auth"]["scope"]["project"] == {"domain": {"id": "default"}, "name": "admin"}
 
 
+def test_an_administrator_of_another_domain(server: Server, admin: Cloud) -> None:
+    """Those who act for themselves are in the default one."""
+    settings = {"auth_url": f"{server.url}/v3", "user": "admin", "password": "p", "region": "here", "domain": "theirs"}
+    for user in ("", "somebody"):
+        connect(settings, user=user).session.get_token()
+    asked = [body["auth"] for asked, body in server.asked if asked == "POST /v3/auth/tokens"]
+    domains = [each["identity"]["password"]["user"]["domain"] for each in asked]
+    assert domains == [each["scope"]["project"]["domain"] for each in asked] == [{"name": "theirs"}, {"id": "default"}]
+
+
 @pytest.mark.parametrize(
     ("status", "said", "message"),
     [
