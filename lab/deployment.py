@@ -20,6 +20,9 @@ class Unit(Model):
     options: Mapping[Text, str | int | bool] = {}
     charm: Text | None = Field(None, description="juju: its charm; default: called as the role is.")
     channel: Text | None = Field(None, description="juju: the channel of its charm.")
+    origin: Text | None = Field(
+        None, description="juju: the option of its charm that takes the lab's archive; default: it takes nothing of it."
+    )
 
 
 def _beside(path: str, info: ValidationInfo) -> str:
@@ -58,10 +61,9 @@ class Juju(Model):
     controller: Text | None = Field(None, description="Default: the client's current one.")
     cloud: Text | None = Field(None, description="CLOUD[/REGION]; default: the controller's.")
     base: Text | None = Field(None, description="ubuntu@24.04, say; default: of the track's series.")
-    origin_option: Text = Field(
-        "openstack-origin", description="Option of charms that takes the lab's archive; charms without it get none."
+    timeout_minutes: int = Field(
+        60, ge=1, description="How long machines may take to come up, and then all units to become active."
     )
-    timeout_minutes: int = Field(60, ge=1, description="How long a deployment may take to become active.")
 
 
 class Deployment(Model):

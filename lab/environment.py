@@ -15,7 +15,7 @@ PASSED_ON = (
     "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
     "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_DEFAULT_TIMEOUT", "PIP_CONFIG_FILE",
-    "SSH_AUTH_SOCK",
+    "SSH_AUTH_SOCK", "JUJU_DATA",
 )  # fmt: skip
 ADMIN_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 

@@ -194,6 +194,8 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
         for name, track in lab.tracks.items():
             if track.trigger == "proposed" and lab.deployment.target == "juju":
                 yield ("tracks", name, "trigger"), "charms take no packages of a -proposed pocket; nspawn and ssh do"
+        if lab.deployment.target == "juju" and not lab.archive.url:
+            yield ("archive", "url"), "missing; where Juju's machines find the lab's archive, on a web server"
 
 
 def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:

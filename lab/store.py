@@ -7,6 +7,7 @@
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK.json            versions of a -proposed pocket that were tested
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.targets`
+    STATE/LAB/juju.mark                      what Juju's models of the lab are known by, see `scripts.targets.juju`
 """
 
 from __future__ import annotations

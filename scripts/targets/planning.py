@@ -15,6 +15,7 @@ from lab.errors import ConfigurationError
 from lab.store import WHOLE
 from scripts.recipes import Repository
 from scripts.roles.registry import ROLES
+from scripts.targets.charms import charmed
 from scripts.targets.seams import Pristine
 from scripts.targets.topology import Application, Topology
 
@@ -26,10 +27,15 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
 
     ``built``: the binary packages of each source package that the lab's archive has, or that wait; what does not
     wait is not deployed for its own sake.
-    Raises ConfigurationError for roles that are not known, relations in a circle, and nothing to deploy.
+    Raises ConfigurationError for roles that are not known, relations in a circle, and nothing to deploy;
+    for Juju, which knows more roles than we do: see `scripts.targets.charms.charmed`.
     """
     deployment = lab.deployment or Deployment(applications={})
     units = dict(deployment.applications)
+    if deployment.target == "juju":
+        charmed.check(units, component)
+        charms = [charmed.application(name, units[name], built.get(name, ())) for name in _ordered(units, deployment)]
+        return Topology(tuple(charms), deployment.relations)
     tested = lab.components_of(track) if component == WHOLE else (component,)
     covered = {name for application, unit in units.items() for name in (application, unit.role)}
     if component != WHOLE or not units:
@@ -59,6 +65,8 @@ def _ordered(units: Mapping[str, Unit], deployment: Deployment) -> list[str]:
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
+        if deployment.target == "juju":  # whose relations have no direction: this only says who is blamed first
+            return list(units)
         circle = " -> ".join(error.args[1])
         raise ConfigurationError(f"lab.yaml: deployment.relations: a circle: {circle}") from None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from scripts.targets import nspawn, ssh
+from scripts.targets import juju, nspawn, ssh
 
-TARGETS: Mapping[str, ModuleType] = {module.NAME: module for module in (nspawn, ssh)}
+TARGETS: Mapping[str, ModuleType] = {module.NAME: module for module in (nspawn, ssh, juju)}
 # Those whose machines all tracks share: one environment at a time has them.
 SHARED = frozenset({ssh.NAME})

@@ -24,7 +24,7 @@ from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
 from scripts.roles.filling import lay_over
 from scripts.targets.deployed import Service
 from scripts.targets.seams import Node
-from scripts.targets.topology import Application
+from scripts.targets.topology import Application, Endpoint
 
 UNIT_DIRECTORY = "/lib/systemd/system/"
 # How long a service that has started is looked at before it is believed.
@@ -124,7 +124,8 @@ class Site:
 
     def url(self, application: Application) -> str:
         """Where an application with an endpoint is."""
-        return f"http://{self.node_of(application).address}:{application.role.ENDPOINT.port}"
+        endpoint: Endpoint = vars(application.role)["ENDPOINT"]
+        return f"http://{self.node_of(application).address}:{endpoint.port}"
 
     def wait_until_alive(self, application: Application, kind: str, daemons: Mapping[str, Sequence[Node]]) -> None:
         """Wait until an API (of a ``kind``, see `scripts.roles.__main__.LISTED`) lists daemons as alive on nodes.

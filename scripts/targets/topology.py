@@ -19,14 +19,33 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class Played:
+    """A role of which the lab knows no more than this: a charm plays it."""
+
+    NAME: str
+    SUPPORTING: bool
+    PACKAGES: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Charm:
+    """What Juju deploys as an application; ``origin``: its option that takes the lab's archive."""
+
+    name: str
+    channel: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
 class Application:
     """A service: its role, the packages that it is, the nodes that it runs on."""
 
     name: str
-    role: ModuleType
+    role: ModuleType | Played
     packages: tuple[str, ...]
     nodes: tuple[str, ...]
     options: Mapping[str, str | int | bool]
+    charm: Charm | None = None
 
     @property
     def supporting(self) -> bool:

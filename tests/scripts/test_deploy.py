@@ -51,7 +51,6 @@ def test_what_the_archive_has_a_newer_version_of_is_skipped_and_handed_over(lab_
 @pytest.mark.parametrize(
     ("described", "message"),
     [
-        ({"lab": {"deployment": TARGET | {"target": "juju"}}}, "deployment.target: there is no driver juju yet; known: nspawn"),
         ({}, "greet: the lab's archive has no packages of it (build it first"),
     ],
 )  # fmt: skip

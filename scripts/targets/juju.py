@@ -1,0 +1,220 @@
+"""juju: nodes are machines of a model that Juju makes, and what is deployed on them are charms.
+
+An environment is a model, called after the lab and the track and marked as the lab's own from the moment that it
+is there; one of that name that somebody else has made is left alone.  It is noted before it is made: whoever is
+killed leaves what the next destroy ends.
+
+::
+
+    ENVIRONMENT/model.json      where the model is, and its machines, once they are up
+    ENVIRONMENT/bundle.yaml     what was deployed, and
+    ENVIRONMENT/overlay.yaml    what takes the lab's archive
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from lab import environment, files
+from lab.deployment import Deployment, Juju
+from lab.description import Lab
+from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.records import Stored, rfc3339
+from lab.run import Result, Word, run
+from lab.store import Store
+from scripts.recipes import Repository
+from scripts.reprepro import PUBLIC_KEY
+from scripts.targets.charms import bundle, client, logs
+from scripts.targets.charms.client import Model
+from scripts.targets.charms.deployer import Charms
+from scripts.targets.charms.machine import Machine
+from scripts.targets.charms.watching import Watch
+from scripts.targets.seams import Deployer, Node, Pristine, Snapshot
+from scripts.targets.topology import Topology
+
+NAME = "juju"
+
+
+class Noted(Stored):
+    """What an environment is: a model, made or about to be; its machines, once they are up."""
+
+    created: str
+    controller: str
+    user: str
+    model: str
+    base: str
+    machines: Mapping[str, str] = {}
+    """Ids by node."""
+    addresses: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Juju's machines come from images of the cloud's own; what is pristine is their base."""
+
+    base: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"base": self.base}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One environment: ``home`` is its directory, in that of the lab."""
+
+    home: Path
+    log: IO[str] | None = None
+    settings: Deployment | None = None
+
+    @property
+    def juju(self) -> Juju:
+        return (self.settings.juju if self.settings else None) or Juju()
+
+    @property
+    def minutes(self) -> float:
+        return self.juju.timeout_minutes
+
+    @property
+    def _note(self) -> Path:
+        return self.home / "model.json"
+
+    @contextmanager
+    def archive(self, lab: Lab, track: str) -> Iterator[Repository | None]:
+        root = Store.of(lab).archive
+        if lab.archive.url and (root / "dists" / track).is_dir():
+            key = (root / PUBLIC_KEY).read_text()
+            yield Repository(lab.archive.url.rstrip("/"), track, key, lab.lab.name)
+        else:
+            yield None
+
+    @contextmanager
+    def prepare(self, pristine: Pristine) -> Iterator[Plan]:
+        if why := client.lack():
+            raise ConfigurationError(why, hint="snap install juju, or choose another deployment.target")
+        yield Plan(bundle.base(pristine.series_name, pristine.series, self.juju.base))
+
+    def create(self, snapshot: Snapshot, names: Sequence[str]) -> list[Node]:
+        assert isinstance(snapshot, Plan)  # noqa: S101 - it is one of ours
+        self.destroy()
+        return self._make(snapshot.base, names)
+
+    def nodes(self) -> list[Node]:
+        noted = self._noted()
+        if noted is None or not noted.addresses:
+            return []
+        model = self._model(noted)
+        return self._machines(noted) if model.life().startswith("alive") and self._is_ours(model) else []
+
+    def deployer(
+        self,
+        nodes: Sequence[Node],
+        repository: Repository | None,
+        offered: Mapping[str, tuple[str, str]],
+        say: Callable[[str], None],
+    ) -> Deployer:
+        noted = Noted.read(self._note)
+        return Charms(
+            self._model(noted), self.home, noted.base, noted.machines, nodes, repository, offered, say, self.minutes
+        )
+
+    def collect_logs(self, into: Path) -> None:
+        with suppress(LabError):
+            if noted := self._noted():
+                logs.collect(self._model(noted), self.nodes(), into)
+
+    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
+        return run(argv, **{"log": self.log, **options})
+
+    def route(self, network: str, via: str) -> None:
+        """This machine's routes are not ours to change: it reaches what the cloud's network lets it reach."""
+
+    def reset(self) -> list[Node]:
+        noted = self._noted()
+        if noted is None or not noted.machines:
+            raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
+        self.destroy()
+        return self._make(noted.base, list(noted.machines))
+
+    def destroy(self) -> bool:
+        there = self.home.exists()
+        if noted := self._noted():
+            model = self._model(noted)
+            # One that is going already may have forgotten its mark.
+            if (life := model.life()) and (not life.startswith("alive") or self._is_ours(model)):
+                model.destroy()
+        if there:
+            shutil.rmtree(self.home)
+        return there
+
+    def _make(self, base: str, names: Sequence[str]) -> list[Node]:
+        controller, user = client.whoami(self.juju.controller, self.log)
+        now = rfc3339(environment.now())
+        noted = Noted(created=now, controller=controller, user=user, model=self._name, base=base)
+        model = self._model(noted)
+        if model.life():
+            if not self._is_ours(model):
+                hint = f"juju destroy-model {model}, or another lab.name"
+                raise ConfigurationError(f"the model {model} is not this lab's", hint=hint)
+            model.destroy()  # what was noted of it is lost
+        self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # what is deployed has passwords
+        noted.write(self._note)
+        model.add(self._mark(), self.juju.cloud)
+        if names:
+            model.call("add-machine", "-n", str(len(names)), "--base", base)
+            noted = self._up(noted, model, names)
+            noted.write(self._note)
+        return self._machines(noted)
+
+    def _up(self, noted: Noted, model: Model, names: Sequence[str]) -> Noted:
+        """Wait until the machines are up: what they are called, and where."""
+        watch = Watch(model.status, self._say, Topology(()))
+        status, blame = watch.until_machines(len(names), self.minutes)
+        if blame:
+            raise blame.error(Topology(()))
+        ids = dict(zip(names, sorted(status.machines, key=int), strict=True))
+        addresses = {name: status.machines[machine].address for name, machine in ids.items()}
+        return noted.model_copy(update={"machines": ids, "addresses": addresses})
+
+    def _is_ours(self, model: Model) -> bool:
+        return model.mark() == self._mark()
+
+    def _mark(self) -> str:
+        """What the lab marks its models with: its own for ever, as long as its state is."""
+        path = self._lab / "juju.mark"
+        with files.locked(path):
+            if not (text := path.read_text()):
+                text = f"qalab {self._lab.name} {secrets.token_hex(8)}"
+                path.write_text(text)
+        return text
+
+    @property
+    def _lab(self) -> Path:
+        return self.home.parent.parent
+
+    @property
+    def _name(self) -> str:
+        """Lower-case letters, digits and hyphens: see `juju add-model`."""
+        return re.sub(r"[^a-z0-9]+", "-", f"qalab-{self._lab.name}-{self.home.name}")
+
+    def _noted(self) -> Noted | None:
+        return Noted.read(self._note) if self._note.exists() else None
+
+    def _model(self, noted: Noted) -> Model:
+        return Model(noted.controller, noted.user, noted.model, self.log)
+
+    def _machines(self, noted: Noted) -> list[Node]:
+        model = self._model(noted)
+        return [Machine(model, noted.machines[name], name, address) for name, address in noted.addresses.items()]
+
+    def _say(self, line: str) -> None:
+        if self.log:
+            self.log.write(f"{line}\n")
+            self.log.flush()
