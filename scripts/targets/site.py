@@ -1,4 +1,4 @@
-"""What a role works with: the nodes, what was set up before it, and how services are started and asked after.
+"""What a role works with: the nodes, what there is beside it, and how services are started and asked after.
 
 A service is well when it says so.  One that starts and dies is found by its state while it is looked at, and
 told with the line of its journal that says most.
@@ -7,7 +7,6 @@ told with the line of its journal that says most.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import shlex
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 from lab.errors import Aborted, ConfigurationError
 from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
 from scripts.roles.filling import lay_over
+from scripts.targets import journals
 from scripts.targets.deployed import Service
 from scripts.targets.seams import Node
 from scripts.targets.topology import Application, Endpoint
@@ -35,17 +35,6 @@ CROWDED_SECONDS = 180
 HOUSE = Path(__file__).parent.parent.parent
 PROGRAM = (sys.executable, "-m", "scripts.roles")
 LOOK_SECONDS = 0.25
-# What systemd says of a unit, which is not what the unit says.
-SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
-                "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
-                "Deactivated successfully")  # fmt: skip
-
-# $1: a unit, $2: a log called as it is.
-LOGS = (
-    'journalctl --quiet --no-pager --output=cat --lines=50 --unit="$1"; find /var/log -name "$2" -exec tail -n 50 {} +'
-)
-# What oslo.log puts before a message: when, the process, how bad, who, on whose behalf.
-PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
 
 
 @dataclass(frozen=True)
@@ -72,12 +61,12 @@ class Site:
         return self.nodes[application.nodes[0]]
 
     def provider(self, role: str) -> Service:
-        """The service of a role that was set up before.  Raises ConfigurationError when there is none."""
+        """The service of a role.  Raises ConfigurationError when the deployment has none."""
         for service in self.services.values():
             if service.role == role:
                 return service
-        hint = "deployment.relations say what starts behind what"
-        raise ConfigurationError(f"lab.yaml: deployment: no {role} is set up before what needs it", hint=hint)
+        hint = f"such as {role}: {{role: {role}}}"
+        raise ConfigurationError(f"lab.yaml: deployment.applications: no {role}, which others need", hint=hint)
 
     def password(self, of: str) -> str:
         """A password, the same for the same use."""
@@ -159,11 +148,7 @@ class Site:
         while why := ask():
             self.go_on()
             for (node, unit), restarts in zip(units, before, strict=True):
-                state = self.state(node, unit)
-                if not _is_well(state) or state["NRestarts"] != restarts:
-                    raise application.fault(
-                        f"{unit} starts and dies on {node.name} ({state['Result']}): {self.journal(node, unit)}"
-                    )
+                self._see(node, application, unit, restarts)
             if time.monotonic() > last:
                 raise application.fault(f"is not well on {units[0][0].name} after {CROWDED_SECONDS} s: {why}")
 
@@ -204,13 +189,17 @@ class Site:
         while units:
             self.go_on()
             for unit in units:
-                state = self.state(node, unit)
-                if not _is_well(state) or state["NRestarts"] != restarts[unit]:
-                    ended = f"{unit} starts and dies" if state["ExecMainStartTimestamp"] else f"{unit} does not start"
-                    raise application.fault(f"{ended} on {node.name} ({state['Result']}): {self.journal(node, unit)}")
+                self._see(node, application, unit, restarts[unit])
             if time.monotonic() > last:
                 return
             time.sleep(LOOK_SECONDS)
+
+    def _see(self, node: Node, application: Application, unit: str, restarts: str) -> None:
+        """See that a service that was started runs, and still does.  Raises the application's fault."""
+        state = self.state(node, unit)
+        if not _is_well(state) or state["NRestarts"] != restarts:
+            ended = "starts and dies" if state["ExecMainStartTimestamp"] else "does not start"
+            raise application.fault(f"{unit} {ended} on {node.name} ({state['Result']}): {self.journal(node, unit)}")
 
     def state(self, node: Node, unit: str) -> dict[str, str]:
         """Some properties of a unit: see systemctl(1), show."""
@@ -220,12 +209,8 @@ class Site:
 
     def journal(self, node: Node, unit: str) -> str:
         """The line of a unit's journal, or of a log that is called as it is, that says most of why it is not well."""
-        stem = unit.removesuffix(".service")
-        shown = node.run(["sh", "-c", LOGS, "sh", unit, f"{stem}.log"], capture=True, check=False).stdout
-        lines = [PREFIX.sub("", line).strip() for line in shown.splitlines() if not _is_of_systemd(line, unit)]
-        own = [line for line in lines if line]
-        complaints = [line for line in own if COMPLAINT.search(line)]
-        return (complaints or own or ["its journal says nothing"])[-1][:LONGEST]
+        words = ["sh", "-c", journals.SHOW, "sh", unit, f"{unit.removesuffix('.service')}.log"]
+        return journals.telling(node.run(words, capture=True, check=False).stdout, unit)
 
     def wait_until_well(
         self, node: Node, application: Application, asked: list[str], patience: float = PATIENCE_SECONDS
@@ -251,8 +236,3 @@ class Site:
 def _is_well(state: Mapping[str, str]) -> bool:
     done = state["Type"] == "oneshot" and state["ActiveState"] == "inactive" and state["Result"] == "success"
     return state["ActiveState"] == "active" or done
-
-
-def _is_of_systemd(line: str, unit: str) -> bool:
-    said = line.removeprefix(f"{unit}: ")
-    return said != line or said.startswith(SYSTEMD_SAYS)

@@ -118,7 +118,7 @@ def test_a_program_that_must_do_it_and_does_not() -> None:
 
 def test_what_lab_yaml_cannot_mean() -> None:
     site, *_ = place()
-    with pytest.raises(ConfigurationError, match=r"no mariadb is set up before what needs it \(deployment.relations"):
+    with pytest.raises(ConfigurationError, match=r"deployment.applications: no mariadb, which others need \(such"):
         site.provider("mariadb")
     several = Application("id", keystone, (), ("node0", "node1"), {})
     with pytest.raises(ConfigurationError, match=r"deployment.applications.id.to: keystone runs on one node"):
