@@ -185,6 +185,7 @@ def test_a_state_that_cannot_be_written_is_the_labs_fault(
     assert (done.returncode, done.stderr.count("\n"), "/sys/qalab" in done.stderr) == (3, 1, True)
 
 
+@pytest.mark.integration
 def test_two_machines_make_the_same_sources(small_lab: Callable[..., Path], tmp_path: Path) -> None:
     """Another home, another time zone, another umask, another name: the same bytes."""
     lab, made = small_lab(), []

@@ -52,7 +52,7 @@ FAULTS: dict[str, tuple[int | Kind, int]] = {
 }
 
 
-QUICK = {"reset before the work", "a lost answer after the work"}  # the rest takes a while
+QUICK = {"a lost answer after the work"}  # the rest takes a while
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,6 @@ def beside(lab: Lab, script: str) -> str:
 def one(lab: Lab, name: str) -> dict[str, Case]:
     """The cases of one exercise, by name."""
     at = phase(lab, "exercise")
-    at.run.results.mkdir(parents=True)
     with (at.run.results / "log").open("w") as log:
         target = environments.target(lab, "trunk", log)
         found = exercise.carry_out(Context(lab, at.run, log), target, name, at.run.results / cases.FILE)
