@@ -172,7 +172,7 @@ def attempt(argv: Sequence[Word], log: IO[str], **options: Any) -> tuple[Result,
 
     They are in the log once it has ended, together, whoever else writes there at the same time.
     """
-    with tempfile.NamedTemporaryFile("w+") as own:
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as own:
         try:
             result = run(argv, log=own, check=False, **options)
         finally:

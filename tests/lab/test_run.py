@@ -15,7 +15,7 @@ import pytest
 from lab import files
 from lab import run as door
 from lab.errors import ConfigurationError
-from lab.run import PACKAGES, ProgramFailed, TimedOut, echo, output, run
+from lab.run import PACKAGES, ProgramFailed, TimedOut, attempt, echo, output, run
 from tests.processes import HOUSE, alive, pid_in, python, wait_for
 
 PARENT = """
@@ -268,3 +268,10 @@ def test_an_orphan_keeps_the_lock_it_was_given(tmp_path: Path, keep: list[str]) 
     finally:
         os.kill(orphan, signal.SIGKILL)
     assert wait_for(lambda: not files.is_locked(lock))
+
+
+def test_words_that_are_no_text_are_echoed_too(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w", encoding="utf-8", errors="surrogateescape") as log:
+        result, lines = attempt(["printf", "%s", "a\udcff"], log)
+    assert result
+    assert lines == ["a\ufffd"]
