@@ -176,10 +176,11 @@ def attempt(argv: Sequence[Word], log: IO[str], **options: Any) -> tuple[Result,
         try:
             result = run(argv, log=own, check=False, **options)
         finally:
-            said = Path(own.name).read_bytes().decode("utf-8", "replace")
+            said = Path(own.name).read_text(encoding="utf-8", errors="surrogateescape")
             log.write(said)
             log.flush()
-    return result, said.removeprefix(echo(argv)).splitlines()
+    shown = said.removeprefix(echo(argv)).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return result, shown.splitlines()
 
 
 def _complaint(log: IO[str] | None, mark: int) -> str:

@@ -45,7 +45,7 @@ def ssh(at: Project, address: str, command: str) -> str:
     argv = [*SSH, "-i", at.scene.given.key, f"root@{address}", command]
     last = time.monotonic() + SSH_SECONDS
     while True:
-        with tempfile.NamedTemporaryFile("w+") as log:
+        with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as log:
             result, lines = attempt(argv, log)
         if result:
             return "\n".join(lines)

@@ -20,7 +20,7 @@ def attempted(argv: Sequence[Word], log: IO[str] | None, **options: Any) -> tupl
     options = {"cwd": Path("/"), **options}
     if log:
         return attempt(argv, log, **options)
-    with tempfile.NamedTemporaryFile("w+") as passing:
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as passing:
         return attempt(argv, passing, **options)
 
 

@@ -73,7 +73,7 @@ def prepare(nodes: Sequence[Machine], whose: str) -> None:
 
 def _command(node: Machine, how: Machines, log: IO[str] | None) -> None:
     argv = [word.replace("{host}", node.host).replace("{node}", node.name) for word in how.restore]
-    with tempfile.NamedTemporaryFile("w+") as passing:
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as passing:
         try:
             result, lines = attempt(argv, log or passing, timeout=how.boot_minutes * 60)
         except TimedOut as error:

@@ -161,7 +161,7 @@ def _logged(log: IO[str] | None) -> Iterator[IO[str]]:
     if log:
         yield log
         return
-    with tempfile.NamedTemporaryFile("w+") as scratch:
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as scratch:
         yield scratch
 
 

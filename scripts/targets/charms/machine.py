@@ -39,7 +39,7 @@ class Machine:
         words = self.enter(argv, online=online)
         if self.model.log:
             return attempt(words, self.model.log, **{"cwd": Path("/"), **options})
-        with tempfile.NamedTemporaryFile("w+") as log:
+        with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as log:
             return attempt(words, log, **{"cwd": Path("/"), **options})
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
