@@ -6,9 +6,9 @@ import re
 
 from lab.run import COMPLAINT, LONGEST
 
-# $1: a unit, $2: a log called as it is.
+# $1: a unit, $2: a log called as it is, which is older than what is in the journal of one that does not get as far.
 SHOW = (
-    'journalctl --quiet --no-pager --output=cat --lines=50 --unit="$1"; find /var/log -name "$2" -exec tail -n 50 {} +'
+    'find /var/log -name "$2" -exec tail -n 50 {} +; journalctl --quiet --no-pager --output=cat --lines=50 --unit="$1"'
 )
 # What oslo.log puts before a message: when, the process, how bad, who, on whose behalf.
 PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
@@ -19,7 +19,7 @@ SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart 
 
 
 def telling(shown: str, unit: str) -> str:
-    """The last complaint in a journal and a log, else the last line that the unit itself has said."""
+    """The last complaint in a log and a journal, else the last line that the unit itself has said."""
     lines = [PREFIX.sub("", line).strip() for line in shown.splitlines() if not _is_of_systemd(line, unit)]
     own = [line for line in lines if line]
     complaints = [line for line in own if COMPLAINT.search(line)]
