@@ -1,8 +1,9 @@
 """exercise: try out what the track has deployed, one exercise after the other.
 
 Each exercise is a program of its own, run from where the nodes can be reached, with a time limit: one that
-crashes or hangs keeps nobody from the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes in ``results/nodes``.  The verdict:
-``error`` when an exercise could not be carried out, ``failed`` when no case passed, ``unstable`` when some did.
+crashes or hangs keeps nobody from the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes
+in ``results/nodes``.  The verdict: ``error`` when an exercise could not be carried out, ``failed`` when no case
+passed, ``unstable`` when some did.
 
 Facts: ``environment``, ``exercises`` (with each, how many cases have which outcome).
 """
@@ -42,7 +43,7 @@ def chosen(context: Context) -> list[str]:
 def carry_out(context: Context, target: Provisioner, name: str, native: Path) -> list[Case]:
     """One exercise: its cases, the last of them an error when it did not go to its end."""
     before = len(cases.read(native))
-    driver = context.lab.deployment.target if context.lab.deployment else "nspawn"
+    driver = environments.driver_of(context.lab)
     home = context.store.environments / context.track_name
     argv: list[Word] = [sys.executable, "-m", "scripts.exercises", name, driver, home, native]
     try:

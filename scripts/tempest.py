@@ -128,6 +128,8 @@ def action(context: Context) -> Outcome:
     known = known_failures.read(Path(chosen.known_failures)) if chosen.known_failures else ()
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.turn(context.lab, context.track_name):
+        if why := environments.taken(context):
+            return Outcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
         if skipped := environments.another(context, deployed):
             return skipped

@@ -28,9 +28,8 @@ from lab.records import Stored, rfc3339
 from lab.run import Result, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
-from scripts.targets import layers, logs
+from scripts.targets import configured, deployed, layers, logs
 from scripts.targets.commands import SETTINGS, attempted, writing
-from scripts.targets.deployed import FILE
 from scripts.targets.keeper import BRIDGE, GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
 from scripts.targets.layers import Layers
 from scripts.targets.packages import Packages
@@ -227,7 +226,7 @@ class Target:
         if not self.nodes():
             raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
         made = Made.read(self._note)
-        for note in (self._note, self.home / FILE):
+        for note in (self._note, self.home / deployed.FILE, self.home / configured.FILE):
             note.unlink(missing_ok=True)
         for node in self._containers(made):
             node.group.end()

@@ -28,8 +28,7 @@ from lab.records import Stored, rfc3339
 from lab.run import Result, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
-from scripts.targets import logs, restoring
-from scripts.targets.deployed import FILE
+from scripts.targets import configured, deployed, logs, restoring
 from scripts.targets.machines import Machine
 from scripts.targets.packages import Packages
 from scripts.targets.seams import Deployer, Node, Pristine, Snapshot
@@ -136,7 +135,8 @@ class Target:
         if noted is None or not noted.addresses:
             raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
         self._note(noted.model_copy(update={"addresses": {}}))
-        (self.home / FILE).unlink(missing_ok=True)
+        for name in (deployed.FILE, configured.FILE):
+            (self.home / name).unlink(missing_ok=True)
         return self._made(noted, [*noted.addresses])
 
     def destroy(self) -> bool:

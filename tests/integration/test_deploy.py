@@ -282,8 +282,9 @@ def test_killed_when_it_is_exercised_or_reset(
     process = start(module, place.begin("exercise"))
     time.sleep(delay)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    status = process.wait()
     if module is exercise:
+        assert status == -signal.SIGKILL
         _, record = place.exercise()
         assert (record.verdict, record.message) == ("passed", "4 of 4 passed")
     assert place.begin("exercise").execute(reset).verdict == "passed"
