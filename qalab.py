@@ -12,7 +12,6 @@ from types import FrameType
 from typing import NoReturn
 
 import click
-from rich.console import Console
 from rich.filesize import decimal
 
 from lab import environment, loading
@@ -23,6 +22,7 @@ from lab.options import json_option, lab_option
 from lab.records import Record
 from lab.step import EXIT_CODES
 from lab.store import WHOLE, Run, Store, check_known, run_at
+from lab.terminal import Terminal
 from reports import junit, status
 from reports.progress import Progress
 from scripts import demo, machine, registry, runner, tidy, verbs
@@ -38,7 +38,7 @@ LOADED_LATE = {
     **dict.fromkeys(("publish", "retract"), "reports.verbs_publish"),
     "site": "reports.verbs_site",
 }
-out = Console(highlight=False, markup=False, soft_wrap=not environment.on_terminal())
+out = Terminal(soft_wrap=not environment.on_terminal())
 track_filter = click.option("--track", help="Only this track.")
 component_filter = click.option("--component", help="Only this component.")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.progress import Progress
 
 from generator import apply, backup, expansion, lint, plan, render, show
@@ -21,9 +20,10 @@ from generator.plan import Plan, Step
 from lab import loading
 from lab.errors import ConfigurationError, LabError
 from lab.options import json_option, lab_option
+from lab.terminal import Terminal
 
 MAX_DELETE = 10
-out = Console(highlight=False, markup=False, soft_wrap=True)
+out = Terminal()
 
 
 def where(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 
 from lab import access, loading
 from lab.description import Lab
@@ -19,6 +18,7 @@ from lab.errors import Aborted, LabError
 from lab.jenkins import Connection
 from lab.options import json_option, lab_option
 from lab.store import Store
+from lab.terminal import Terminal
 from reports import journal, place
 from reports.journal import Delivery, Journal
 from reports.outputs.delivery import Clock, Context, Output
@@ -31,7 +31,7 @@ from reports.sources.runs import Runs
 from reports.sources.source import Source
 
 INTERVAL_SECONDS: Final = 60.0
-out = Console(highlight=False, markup=False, soft_wrap=True)
+out = Terminal()
 
 
 @click.command("publish")

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import IO
 
 import click
-from rich.console import Console
 
 from lab import loading
 from lab.errors import Failed
 from lab.options import json_option, lab_option
 from lab.store import Store
+from lab.terminal import Terminal
 from reports import bundle as bundles
 from reports import status
 from reports.redact import explain
 from reports.redact.publication import Publication
 from reports.sources import local
 
-out = Console(highlight=False, markup=False, soft_wrap=True)
+out = Terminal()
 
 
 @click.command("redact")

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 from rich.progress import track
 
 from lab import environment, loading
 from lab.description import Lab
 from lab.options import lab_option
 from lab.store import Store
+from lab.terminal import Terminal
 from reports.site import Identity, build
 from reports.site.serve import server
 
-out = Console(highlight=False, markup=False, soft_wrap=True)
+out = Terminal()
 out_option = click.option(
     "--out", "directory", type=click.Path(path_type=Path), help="Where the site is; default: in the lab's own state."
 )

@@ -42,6 +42,23 @@ def small_lab(
     return make
 
 
+def unread(*argv: str | Path) -> tuple[int, str]:
+    """The exit code of a verb of which nobody reads what it prints, and what it complains of."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, HOUSE / "qalab.py", *argv]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    os.close(writer)
+    return done.returncode, done.stderr
+
+
+def test_a_run_of_which_nobody_reads_goes_on(small_lab: Callable[..., Path]) -> None:
+    lab = small_lab()
+    assert unread("run", "trunk", "greet", "--lab", lab, "--until", "changelog") == (0, "")
+    shown = json.loads(qalab("show", "trunk/greet/1", "--json").stdout)
+    assert [step["step"] for step in shown["steps"]] == ["snapshot", "packaging", "changelog"]
+
+
 def test_a_run_stops_resumes_and_is_told(small_lab: Callable[..., Path]) -> None:
     lab = small_lab()
     first = qalab("run", "trunk", "greet", "--lab", lab, "--until", "changelog")
