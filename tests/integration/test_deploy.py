@@ -231,7 +231,7 @@ def test_an_exercise_that_fails_is_told(place: Place) -> None:
     node.run(["rm", "/usr/share/greet/greet"])
     node.run(["systemctl", "stop", "greet.service"])
     _, record = place.exercise()
-    assert "installed: node0: 1 packages of the lab are as they were packaged: missing" in record.message
+    assert "installed: node0: the lab's packages are as they were packaged: missing" in record.message
 
 
 def test_what_was_superseded_meanwhile_is_left_to_its_own_run(place: Place) -> None:
