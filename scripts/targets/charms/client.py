@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from lab import environment
 from lab.errors import ConfigurationError, InfrastructureError
-from lab.run import LONGEST, TimedOut, Word, attempt
+from lab.run import LONGEST, TimedOut, Word
 from scripts.targets.charms.status import Status
+from scripts.targets.commands import attempted
 
 PROGRAM = "juju"
 PATIENCE_SECONDS = 120.0
@@ -136,12 +136,11 @@ def _juju(
     """Run juju: what it prints.  Raises Refused when it fails or does not come back."""
     if why := lack():
         raise ConfigurationError(why, hint="snap install juju")
-    with _logged(log) as sink:
-        try:
-            env = {"JUJU_CONTROLLER": controller} if controller else {}
-            result, lines = attempt([PROGRAM, *words], sink, timeout=timeout, capture=True, env=env)
-        except TimedOut:
-            raise Refused(where, f"no answer within {timeout:g} seconds") from None
+    env = {"JUJU_CONTROLLER": controller} if controller else {}
+    try:
+        result, lines = attempted([PROGRAM, *words], log, timeout=timeout, capture=True, env=env)
+    except TimedOut:
+        raise Refused(where, f"no answer within {timeout:g} seconds") from None
     if not result:
         raise Refused(where, complaint(lines))
     return result.stdout
@@ -153,16 +152,6 @@ def complaint(lines: Sequence[str]) -> str:
         if match := COMPLAINT.match(line):
             return " ".join([match["why"], *(lines[number + 1 :] if match["why"].endswith(":") else [])])
     return lines[-1] if lines else "it ended without a word"
-
-
-@contextmanager
-def _logged(log: IO[str] | None) -> Iterator[IO[str]]:
-    """A log to read complaints from, where there is none to keep."""
-    if log:
-        yield log
-        return
-    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as scratch:
-        yield scratch
 
 
 def _json(text: str, what: str) -> Any:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.run import Result, Word, attempt, run
+from lab.run import Result, Word, run
 from scripts.targets.charms.client import PROGRAM, Model
-
-SETTINGS = (
-    "HOME=/root", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-)  # fmt: skip
+from scripts.targets.commands import SETTINGS, attempted, writing
 
 
 @dataclass(frozen=True)
@@ -36,16 +31,10 @@ class Machine:
         return run(self.enter(argv, online=online), **{"log": self.model.log, "cwd": Path("/"), **options})
 
     def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
-        words = self.enter(argv, online=online)
-        if self.model.log:
-            return attempt(words, self.model.log, **{"cwd": Path("/"), **options})
-        with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as log:
-            return attempt(words, log, **{"cwd": Path("/"), **options})
+        return attempted(self.enter(argv, online=online), self.model.log, **options)
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
-        script = 'umask 022; mkdir -p "$(dirname "$1")"; cat > "$1"; [ -z "$2" ] || chmod "$2" "$1"'
-        words = ["sh", "-euc", script, "sh", path, f"{mode:o}" if mode else ""]
-        self.run(words, stdin=text.encode("utf-8", "surrogateescape"))
+        self.run(writing(path, mode), stdin=text.encode("utf-8", "surrogateescape"))
 
     def read(self, path: str) -> str:
         return self.run(["cat", path], capture=True).stdout
