@@ -34,7 +34,6 @@ TRACK = "trunk"
 MAINTAINER = "Demo Lab <lab@demo.example>"
 FIRST_COMMIT = 1_767_261_600  # 2026-01-01 10:00 UTC
 DAY = 86_400
-KNOWN_FAILURES = Path(__file__).parent.parent / "known-failures"
 
 
 def run(
@@ -132,7 +131,7 @@ def deployment(demo: Demo) -> dict[str, Any]:
         "applications": {demo.component: application, **{name: {"role": name} for name in demo.around}},
         "relations": [[name, other] for name, others in needs.items() for other in others],
         "exercises": list(demo.exercises),
-        **({"tempest": {"known_failures": str(KNOWN_FAILURES)}} if demo.tempest else {}),
+        **({"tempest": {}} if demo.tempest else {}),
     }
 
 

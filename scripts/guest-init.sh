@@ -11,21 +11,26 @@ fetch() { # busybox' own time limit crashes on errors
 }
 
 /bin/busybox --install -s /bin
-mkdir -p /proc /sys /dev /tmp
+mkdir -p /proc /sys /dev /tmp /mnt
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mkdir -p /dev/pts
 mount -t devpts devpts /dev/pts
 
-for module in /modules/*; do insmod "$module"; done
+for module in /modules/*; do
+    case $module in # a switch that has no kernel's help completes no checksums
+        *virtio_net.ko) insmod "$module" csum=0 gso=0 ;;
+        *) insmod "$module" ;;
+    esac
+done
 for event in /dev/input/event*; do # the power button; there is no other
     { head -c 1 "$event" > /dev/null && say "the power button" && poweroff -f; } &
 done
 
 ip link set lo up
 until ip link set eth0 up 2> /dev/null; do sleep 0.1; done
-until udhcpc -i eth0 -n -q -t 5 -T 1 -O staticroutes -s /lease > /dev/null 2>&1; do say "no lease"; done
+until udhcpc -i eth0 -n -q -t 5 -T 1 -O staticroutes -s /bin/lease > /dev/null 2>&1; do say "no lease"; done
 say "address $(ip -o -4 address show eth0 | awk '{ print $4 }')"
 
 tries=30

@@ -1,7 +1,8 @@
 """A guest: the smallest machine that a cloud can start, of a series' own kernel, busybox and dropbear.
 
 It lives in its ramdisk: it takes its address, shows its metadata's user data on the console, lets in the key that
-its metadata has, sees disks that are plugged in, and heeds its power button.  See ``guest-init.sh``.
+its metadata has, sees disks that are plugged in, mounts its config drive for whoever wants to, and heeds its power
+button.  See ``guest-init.sh``; what Tempest runs in a guest is there as well.
 
 It is made of packages that are downloaded, and kept for as long as they are the same.  The same packages make the
 same bytes.
@@ -36,9 +37,10 @@ SIMULATED = re.compile(r"^Inst (\S+) \((\S+) ", re.MULTILINE)
 COMPLAINT = re.compile(r"^E: (.*)$", re.MULTILINE)
 # Each behind what it needs; one that a kernel has built in is not there.
 MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover",
-           "net_failover", "virtio_net", "virtio_blk", "evdev", "button")  # fmt: skip
+           "net_failover", "virtio_net", "virtio_blk", "evdev", "button",
+           "scsi_common", "scsi_mod", "libata", "ata_piix", "cdrom", "sr_mod", "isofs")  # fmt: skip
 HERE = Path(__file__).parent
-INIT, LEASE = HERE / "guest-init.sh", HERE / "guest-lease.sh"
+SCRIPTS = {name: HERE / f"guest-{name}.sh" for name in ("init", "lease", "blkid", "curl", "sudo")}
 DIRECTORY, PROGRAM, FILE = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755, stat.S_IFREG | 0o644
 PRIVATE = stat.S_IFDIR | 0o700
 NEEDED = re.compile(r"^\t(?P<name>\S+) => (?P<path>/\S+) ", re.MULTILINE)
@@ -102,7 +104,7 @@ def prune(home: Path, name: str) -> None:
 
 def key(packages: Sequence[str]) -> str:
     """What names the guest that is made of these packages (NAME=VERSION) by these scripts."""
-    made_of = [*packages, *(path.read_text() for path in (INIT, LEASE, Path(__file__)))]
+    made_of = [*packages, *(path.read_text() for path in (*SCRIPTS.values(), Path(__file__)))]
     return hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:16]
 
 
@@ -135,8 +137,6 @@ def content(root: Path, log: IO[str]) -> dict[str, tuple[int, bytes]]:
     """What is in the ramdisk: mode and bytes by path."""
     dropbear = root / "usr/sbin/dropbear"
     found: dict[str, tuple[int, bytes]] = {
-        "init": (PROGRAM, INIT.read_bytes()),
-        "lease": (PROGRAM, LEASE.read_bytes()),
         "bin/busybox": (PROGRAM, next(root.glob("**/bin/busybox")).read_bytes()),
         "bin/dropbear": (PROGRAM, dropbear.read_bytes()),
         "etc/passwd": (FILE, PASSWD),
@@ -144,6 +144,8 @@ def content(root: Path, log: IO[str]) -> dict[str, tuple[int, bytes]]:
         "root": (PRIVATE, b""),
         "root/.ssh": (PRIVATE, b""),
     }
+    for name, path in SCRIPTS.items():
+        found[name if name == "init" else f"bin/{name}"] = PROGRAM, path.read_bytes()
     for number, module in enumerate(MODULES):
         for path in root.glob(f"**/lib/modules/*/kernel/**/{module}.ko*"):
             raw = path.read_bytes()

@@ -136,7 +136,8 @@ def _upload(admin: Cloud, name: str, content: bytes, **values: Any) -> str:
     """The image of this name and content; others of the name, and what was not uploaded whole, are deleted."""
     digest, found = hashlib.sha512(content).hexdigest(), ""
     for each in admin.image.images(name=name):
-        same = each.status == "active" and each.hash_value == digest and each.kernel_id == values.get("kernel_id")
+        booted = (each.kernel_id, each.ramdisk_id) == (values.get("kernel_id"), values.get("ramdisk_id"))
+        same = each.status == "active" and each.hash_value == digest and booted
         if same and not found:
             found = each.id
         else:

@@ -86,7 +86,7 @@ def test_what_a_guest_is_made_of(repository: Path, tmp_path: Path) -> None:
     found = members(made.ramdisk.read_bytes())
     assert made.kernel.read_bytes() == b"kernel"
     assert found["bin/busybox"] == (0o100755, b"busybox")
-    assert found["init"] == (0o100755, guest.INIT.read_bytes())
+    assert found["init"] == (0o100755, guest.SCRIPTS["init"].read_bytes())
     assert found["root/.ssh"] == (0o40700, b"")
     assert [(name, content) for name, (_, content) in sorted(found.items()) if name.startswith("modules/")] == [
         ("modules/00-virtio_ring.ko", b"ring"),
@@ -111,7 +111,7 @@ def test_the_same_packages_make_the_same_bytes_and_are_kept(repository: Path, tm
 def test_others_make_others_and_old_ones_go(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(repository, tmp_path)
     (tmp_path / "lease").write_text("another script")
-    monkeypatch.setattr(guest, "LEASE", tmp_path / "lease")
+    monkeypatch.setitem(guest.SCRIPTS, "lease", tmp_path / "lease")
     old = time.time() - 40 * 86_400
     os.utime(made.path, (old, old))
     (half := made.path.parent / ".new.x").mkdir()
