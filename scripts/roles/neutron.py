@@ -1,4 +1,4 @@
-"""neutron: networks; its API and RPC server, and the agents that bridge, route, lease and tell metadata.
+"""neutron: networks; its API and RPC server, and the agents that switch, route, lease and tell metadata.
 
 Options: ``external_cidr``, the network of floating addresses (172.24.4.0/24 when not said); its first address is
 the node's own, on the bridge ``br-ex``.  Whoever reaches the nodes reaches them too: they are routed to this node.
@@ -9,25 +9,24 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from lab.errors import ConfigurationError
-from scripts.roles import linuxbridge, mariadb, nova
+from scripts.roles import mariadb, nova, openvswitch
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application, Endpoint
 
-NAME = linuxbridge.NEUTRON
-AGENTS = (linuxbridge.DAEMON, "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent")
-PACKAGES = ("neutron-api", "neutron-rpc-server", *AGENTS)
+NAME = openvswitch.NEUTRON
+AGENTS = (openvswitch.DAEMON, "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent")
+PACKAGES = ("neutron-api", "neutron-rpc-server", *openvswitch.PACKAGES, *AGENTS[1:])
 SUPPORTING = False
 ENDPOINT = Endpoint("network", 9696)
 API, RPC = "neutron-api.service", "neutron-rpc-server.service"
-PHYSICAL = "external"
-BRIDGE = "br-ex"
+PHYSICAL, _, BRIDGE = openvswitch.EXTERNAL.partition(":")
 CIDR = "172.24.4.0/24"
 # $1: the bridge, $2: its address.
 EXTERNAL = """
-ip link show "$1" > /dev/null 2>&1 || ip link add "$1" type bridge
-ip address replace "$2" dev "$1"
+ovs-vsctl add-br "$1" -- set bridge "$1" datapath_type=netdev
+ip address add "$2" dev "$1"
 ip link set "$1" up
 echo 1 > /proc/sys/net/ipv4/ip_forward
 """
@@ -44,12 +43,13 @@ def describe(site: Site, application: Application) -> Service:
         "external_cidr": str(network),
         "external_gateway": gateway,
     }
-    return site.service(application, [API, RPC, *(f"{agent}.service" for agent in AGENTS)], settings)
+    units = [API, RPC, openvswitch.SWITCH, *(f"{agent}.service" for agent in AGENTS)]
+    return site.service(application, units, settings)
 
 
 def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    linuxbridge.write(site, node, mappings=f"{PHYSICAL}:{BRIDGE}", database=mariadb.database(site, NAME))
+    openvswitch.write(site, node, database=mariadb.database(site, NAME))
     for name in ("dhcp_agent", "l3_agent"):
         site.lay_over(node, f"/etc/neutron/{name}.ini", fill("neutron-agent.ini.j2"))
     metadata = {"nova": site.provider(nova.NAME).settings["address"], "metadata_secret": site.password("metadata")}
@@ -60,6 +60,7 @@ def configure(site: Site, application: Application) -> None:
 
 def start(site: Site, application: Application) -> None:
     node, (network, gateway) = site.node_of(application), external(application)
+    openvswitch.start(site, node, application)
     site.must(node, application, ["sh", "-euc", EXTERNAL, "sh", BRIDGE, f"{gateway}/{network.prefixlen}"])
     site.route(str(network), node.address)
     for unit in (API, RPC):

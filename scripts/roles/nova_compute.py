@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.roles import linuxbridge, neutron, nova
+from scripts.roles import neutron, nova, openvswitch
 from scripts.roles.filling import fill
 from scripts.targets.deployed import Service
 from scripts.targets.seams import Node
@@ -11,13 +11,13 @@ from scripts.targets.topology import Application
 
 NAME = "nova-compute"
 # genisoimage makes the disk with metadata, which nova-compute does not depend on.
-PACKAGES = ("genisoimage", *linuxbridge.PACKAGES, "nova-compute", "nova-compute-kvm")
+PACKAGES = ("genisoimage", "nova-compute", "nova-compute-kvm", *openvswitch.PACKAGES)
 SUPPORTING = False
 UNIT, LIBVIRT = "nova-compute.service", "libvirtd.service"
 
 
 def describe(site: Site, application: Application) -> Service:
-    return site.service(application, [UNIT, LIBVIRT])
+    return site.service(application, [UNIT, LIBVIRT, *openvswitch.UNITS])
 
 
 def configure(site: Site, application: Application) -> None:
@@ -26,13 +26,14 @@ def configure(site: Site, application: Application) -> None:
         site.lay_over(node, "/etc/nova/nova-compute.conf", fill("nova-compute.conf.j2"))
         site.lay_over(node, "/etc/libvirt/qemu.conf", fill("qemu.conf.j2"))
     for node in bare(site, application):
-        linuxbridge.write(site, node)
+        openvswitch.write(site, node)
 
 
 def start(site: Site, application: Application) -> None:
-    agents = {linuxbridge.DAEMON: bare(site, application)}
-    for node in agents[linuxbridge.DAEMON]:
-        site.restart(node, application, linuxbridge.UNIT)
+    agents = {openvswitch.DAEMON: bare(site, application)}
+    for node in agents[openvswitch.DAEMON]:
+        openvswitch.start(site, node, application)
+        site.restart(node, application, openvswitch.UNIT)
     for node in site.nodes_of(application):
         # It has read what polkit may do, which libvirt asks, before there was the user polkitd.
         site.must(node, application, ["systemctl", "reload", "dbus.service"])

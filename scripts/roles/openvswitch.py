@@ -1,0 +1,50 @@
+"""What neutron has on every node with servers, routers or DHCP: Open vSwitch, and the agent that plugs them into it.
+
+It is no role: the roles neutron and nova-compute have it on their nodes.  Its datapath is its own (``netdev``) and
+needs no module of the kernel.  Networks of projects are VLANs, on a physical network that is one VXLAN of the kernel's
+between the nodes: so they are the same on one node and on several.
+"""
+
+from __future__ import annotations
+
+from scripts.roles import keystone, rabbitmq
+from scripts.roles.filling import fill
+from scripts.targets.seams import Node
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+
+PACKAGES = ("neutron-openvswitch-agent", "openvswitch-switch")
+DAEMON = "neutron-openvswitch-agent"
+SWITCH, UNIT = "ovs-vswitchd.service", f"{DAEMON}.service"
+UNITS = (SWITCH, UNIT)
+NEUTRON = "neutron"
+PROJECTS, EXTERNAL = "projects:br-projects", "external:br-ex"
+"""Physical networks, and the bridges that are these on a node."""
+# Its start script wants the kernel's datapath, used or not: see modprobe.d(5).
+NO_MODULE = "install openvswitch /bin/true\n"
+# $1: this node's address, the rest: those of the others.
+BRIDGE = """
+ip link add overlay type vxlan id 1 dstport 4789 local "$1"
+shift
+for other; do bridge fdb append 00:00:00:00:00:00 dev overlay dst "$other"; done
+ip link set overlay up
+ovs-vsctl add-br br-projects -- set bridge br-projects datapath_type=netdev -- add-port br-projects overlay
+"""
+
+
+def write(site: Site, node: Node, *, database: str = "") -> None:
+    """Lay over what neutron's services and agents read; with ``database`` where its API is, and what is external."""
+    values = {"queue": rabbitmq.url(site), "database": database, **keystone.client(site, NEUTRON)}
+    site.lay_over(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", **values))
+    site.lay_over(node, "/etc/neutron/plugins/ml2/ml2_conf.ini", fill("ml2_conf.ini.j2"))
+    agent = fill("openvswitch_agent.ini.j2", mappings=[PROJECTS, *([EXTERNAL] if database else [])])
+    site.lay_over(node, "/etc/neutron/plugins/ml2/openvswitch_agent.ini", agent)
+    node.write("/etc/modprobe.d/openvswitch.conf", NO_MODULE)
+
+
+def start(site: Site, node: Node, application: Application) -> None:
+    """Start the switch, with a bridge to the other nodes that have one."""
+    having = {name for each in site.applications if UNIT in site.services[each.name].units for name in each.nodes}
+    others = [site.nodes[name].address for name in sorted(having - {node.name})]
+    site.restart(node, application, SWITCH)
+    site.must(node, application, ["sh", "-euc", BRIDGE, "sh", node.address, *others])
