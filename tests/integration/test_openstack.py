@@ -1,44 +1,41 @@
-"""A real OpenStack from the distribution's packages: deployed, exercised, broken on purpose, gone."""
+"""A real OpenStack around a keystone that the lab has built: deployed, exercised, broken on purpose, gone."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.description import Lab
+from lab.loading import load
+from lab.records import Record
 from lab.step import Context
 from lab.store import Store
-from scripts import configure, deploy, environments, exercise, reset
-from scripts.demos import OPENSTACK
+from scripts import configure, demo, deploy, environments, exercise, reset
+from scripts.demos import KEYSTONE, OPENSTACK
 from scripts.exercises import cases
 from scripts.exercises.cases import Case
+from scripts.registry import STEPS
 from scripts.targets import leftovers
 from scripts.targets.configured import FILE, Configured
 from tests.conftest import Bench
 from tests.packages import wait_for
 
 pytestmark = pytest.mark.integration
+NAME = OPENSTACK.component
 HOUSE = Path(exercise.__file__).parent.parent
-ROLES = ("mariadb", "memcached", "keystone", "glance")
-DEPLOYMENT = {
-    "applications": {role: {"role": role} for role in ROLES},
-    "relations": [["keystone", "mariadb"], ["keystone", "memcached"], ["glance", "keystone"]],
-    "exercises": ["token", "image-bundle"],
-}
-
-
-NEEDED = {"keystone": OPENSTACK.needs, **OPENSTACK.around}
-WHOLE = {
-    "applications": {role: {"role": role} for role in NEEDED},
-    "relations": [[role, other] for role, others in NEEDED.items() for other in others],
-    "exercises": list(OPENSTACK.exercises),
-}
+# What the demo has built, and little around it.
+SMALL = replace(OPENSTACK, around=KEYSTONE.around, exercises=KEYSTONE.exercises)
+# Servers on a node of their own: whatever they are reached by crosses from one node to the other.
+SPREAD = replace(OPENSTACK, around={name: needs for name, needs in OPENSTACK.around.items() if name != "cinder"})
 # Says how many there are of each thing that configure makes.
 COUNT = """
 import sys
@@ -67,25 +64,54 @@ network.delete_router(made.router)
 """
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
+    """The state of a lab that has built keystone from a commit of upstream's."""
+    state = tmp_path_factory.mktemp("built")
+    with pytest.MonkeyPatch.context() as patch, (state / "log").open("w") as log:
+        for name, path in {"HOME": state, "XDG_STATE_HOME": state, "XDG_CACHE_HOME": session_cache}.items():
+            patch.setenv(name, str(path))
+        (home := state / NAME).mkdir()
+        (tip,) = demo.make_repositories(OPENSTACK, home, log)
+        lab = load(demo.write_lab(OPENSTACK, home, deployed=True))
+        run = Store.of(lab).new_run(lab, "trunk", NAME, tip)
+        for step in run.steps:
+            record = Bench(lab, run).execute(STEPS[step])
+            assert record.finished_well, f"{step}: {record.message}"
+    return home
+
+
 @pytest.fixture
-def lab(request: pytest.FixtureRequest, lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
-    deployment = getattr(request, "param", DEPLOYMENT)
-    made = lab_factory(
-        name="keystone", track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": deployment}
-    )
+def lab(request: pytest.FixtureRequest, built: Path, shared_cache: Path, tmp_path: Path) -> Iterator[Lab]:
+    shutil.copytree(built, home := tmp_path / "state" / NAME, symlinks=True)
+    path = demo.write_lab(request.param, home, deployed=True)
+    if request.param is SPREAD:
+        described = yaml.safe_load(path.read_text())
+        described["deployment"]["applications"]["nova-compute"]["to"] = [1]
+        path.write_text(yaml.safe_dump(described))
+    made = load(path)
     yield made
     environments.target(made, "trunk").destroy()
     assert leftovers.of(Store.of(made).environments) == []
 
 
 def phase(lab: Lab, name: str) -> Bench:
-    return Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase=name))  # type: ignore[arg-type]
+    return Bench(lab, Store.of(lab).new_run(lab, "trunk", NAME, phase=name))  # type: ignore[arg-type]
 
 
+def ours(record: Record) -> list[str]:
+    """The packages that come from the lab's archive, of the one version that it has built."""
+    (version,) = {package.partition("=")[2] for package in record.facts["packages"]}
+    assert version.startswith(f"{OPENSTACK.upstream_version}+git")
+    return [package.partition("=")[0] for package in record.facts["packages"]]
+
+
+@pytest.mark.parametrize("lab", [SMALL], ids=["small"], indirect=True)
 def test_keystone_and_glance(lab: Lab) -> None:
     at = phase(lab, "deploy")
     record = at.execute(deploy)
     assert record.verdict == "passed", record.message
+    assert ours(record) == ["keystone", "python3-keystone"]
     assert record.facts["services"]["keystone"] == ["keystone.service"]
     assert (at.run.results / "nodes/node0/keystone/keystone.log").exists()
     record = at.execute(configure)
@@ -95,7 +121,8 @@ def test_keystone_and_glance(lab: Lab) -> None:
     record = at.execute(exercise)
     assert record.verdict == "passed", record.message
     found = cases.read(at.run.path / record.native[0].path)
-    assert {case.suite for case in found} == {"installed", "token", "image-bundle"}
+    assert {case.suite for case in found} == {"installed", "command", "token", "image-bundle"}
+    assert [case.output for case in found if case.suite == "command"] == [OPENSTACK.prints]
     assert all(case.output for case in found if "is uploaded" in case.name or "token is issued" in case.name)
 
     # Once more, without harm; and with the database away.
@@ -134,11 +161,12 @@ def kill_while(lab: Lab, name: str, after: str, at: Path) -> None:
     process.wait()
 
 
-@pytest.mark.parametrize("lab", [WHOLE], ids=["whole"], indirect=True)
+@pytest.mark.parametrize("lab", [OPENSTACK], ids=["whole"], indirect=True)
 def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
     at = phase(lab, "deploy")
     record = at.execute(deploy)
     assert record.verdict == "passed", record.message
+    assert ours(record) == ["keystone", "python3-keystone"]
 
     # Configured twice, nothing is there twice.
     first = at.execute(configure)
@@ -156,7 +184,7 @@ def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
         record = at.execute(exercise)
         assert record.verdict == "passed", record.message
         found = cases.read(at.run.path / record.native[0].path)
-        assert {case.suite for case in found} == {"installed", *OPENSTACK.exercises}
+        assert {case.suite for case in found} == {"installed", "command", *OPENSTACK.exercises}
         assert [case.output for case in found if case.name == "nothing is left of others"] == [""] * 4
 
     # Killed with a volume attached: the next one cleans up, and passes.
@@ -187,3 +215,17 @@ def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
     assert phase(lab, "deploy").execute(configure).verdict == "passed"
     found = one(lab, "floating-ip")
     assert {case.outcome for case in found.values()} == {"passed"}, found
+
+
+@pytest.mark.parametrize("lab", [SPREAD], ids=["spread"], indirect=True)
+def test_a_cloud_on_two_nodes(lab: Lab) -> None:
+    at = phase(lab, "deploy")
+    for step in (deploy, configure):
+        record = at.execute(step)
+        assert record.verdict == "passed", record.message
+    for name in ("instance", "floating-ip"):
+        found = one(lab, name)
+        assert {case.outcome for case in found.values()} == {"passed"}, found
+    network, compute = environments.target(lab, "trunk").nodes()
+    there = ["sh", "-c", "ls /var/log/libvirt/qemu/instance-*"]
+    assert [bool(node.run(there, check=False)) for node in (network, compute)] == [False, True]

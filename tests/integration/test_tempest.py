@@ -12,10 +12,10 @@ from lab.description import Lab
 from lab.records import Record
 from lab.store import Store
 from reports.formats import registry
-from scripts import deploy, environments, tempest
+from scripts import demo, deploy, environments, tempest
+from scripts.demos import KEYSTONE
 from scripts.targets import leftovers
 from tests.conftest import Bench
-from tests.integration.test_openstack import DEPLOYMENT
 
 pytestmark = pytest.mark.integration
 CLASS = "tempest.api.identity.v3.test_tokens.TokensV3Test"
@@ -25,7 +25,9 @@ TESTS = (r"identity\.v3\.test_tokens", r"identity\.v2\.test_tokens\.TokensTest")
 @pytest.fixture
 def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
     made = lab_factory(
-        name="keystone", track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": DEPLOYMENT}
+        name="keystone",
+        track={"phases": ["build", "deploy", "exercise"]},
+        lab={"deployment": demo.deployment(KEYSTONE)},
     )
     yield made
     environments.target(made, "trunk").destroy()
