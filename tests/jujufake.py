@@ -75,7 +75,7 @@ MACHINE = {
     "dpkg-query": """\
 rows=${0%/*}/../installed
 case "$*" in *db:Status-Status*) exec cat "$rows" ;; esac
-shift 3
+shift 2
 for name; do awk -F '\\t' -v name="$name" '$1 == name { print $1 "=" $2 }' "$rows"; done""",
     "dpkg": ":",
     "apt-cache": 'cat "${0%/*}/../policy"',

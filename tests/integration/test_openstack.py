@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab import environment
 from lab.description import Lab
 from lab.loading import load
 from lab.records import Record
@@ -71,7 +72,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path
     with pytest.MonkeyPatch.context() as patch, (state / "log").open("w") as log:
         for name, path in {"HOME": state, "XDG_STATE_HOME": state, "XDG_CACHE_HOME": session_cache}.items():
             patch.setenv(name, str(path))
-        (home := state / NAME).mkdir()
+        (home := environment.state_home() / NAME).mkdir(parents=True)
         (tip,) = demo.make_repositories(OPENSTACK, home, log)
         lab = load(demo.write_lab(OPENSTACK, home, deployed=True))
         run = Store.of(lab).new_run(lab, "trunk", NAME, tip)
@@ -82,8 +83,8 @@ def built(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path
 
 
 @pytest.fixture
-def lab(request: pytest.FixtureRequest, built: Path, shared_cache: Path, tmp_path: Path) -> Iterator[Lab]:
-    shutil.copytree(built, home := tmp_path / "state" / NAME, symlinks=True)
+def lab(request: pytest.FixtureRequest, built: Path, shared_cache: Path) -> Iterator[Lab]:
+    shutil.copytree(built, home := environment.state_home() / NAME, symlinks=True)
     path = demo.write_lab(request.param, home, deployed=True)
     if request.param is SPREAD:
         described = yaml.safe_load(path.read_text())
