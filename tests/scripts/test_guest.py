@@ -144,3 +144,19 @@ def test_a_package_that_cannot_be_fetched(repository: Path, tmp_path: Path) -> N
 def test_an_apt_of_its_own_knows_nothing_of_the_machines(tmp_path: Path) -> None:
     listed = run(["apt-get", *own_apt(tmp_path, []), "indextargets"], capture=True).stdout
     assert listed == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "asked"),
+    [
+        (["http://a/"], ["-q", "-O", "-", "http://a/"]),
+        (["-X", "POST", "-d", "a b", "http://a/"], ["-q", "-O", "-", "--post-data", "a b", "http://a/"]),
+        (["-s", "http://a/"], ["-q", "-O", "-", "http://a/"]),
+    ],
+)
+def test_what_curl_is_in_a_guest(tmp_path: Path, argv: list[str], asked: list[str]) -> None:
+    (tmp_path / "wget").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "wget").chmod(0o755)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    said = run(["sh", guest.SCRIPTS["curl"], *argv], capture=True, env=env).stdout
+    assert said.splitlines() == asked
