@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from lab.errors import Aborted, ConfigurationError
@@ -47,6 +47,7 @@ class Site:
     applications: tuple[Application, ...] = ()
     services: dict[str, Service] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
+    locks: dict[tuple[str, str], Lock] = field(default_factory=dict)
     stopping: Event = field(default_factory=Event)
     """Set when somebody else has failed: nothing more is to be begun, and nobody to be waited for."""
 
@@ -73,8 +74,9 @@ class Site:
         return self.passwords.setdefault(of, secrets.token_hex(16))
 
     def lay_over(self, node: Node, path: str, text: str) -> None:
-        """Set options in an INI file that a package has brought."""
-        node.write(path, lay_over(node.read(path), text))
+        """Set options in an INI file that a package has brought; who shares it with others waits for them."""
+        with self.locks.setdefault((node.name, path), Lock()):
+            node.write(path, lay_over(node.read(path), text))
 
     def must(self, node: Node, application: Application, argv: Sequence[Word], **options: Any) -> None:
         """Run a program of an application.  Raises the application's fault when it fails."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -146,3 +148,26 @@ def test_what_its_journal_and_its_log_say(shown: str, expected: str) -> None:
     site, node, _ = place(journalctl=[(0, shown)])
     assert site.journal(node, "greet.service") == expected  # type: ignore[arg-type]
     assert node.asked[0].endswith(" sh greet.service greet.log")
+
+
+@dataclass
+class Files(Node):
+    """One file, which is empty for a while whenever it is written."""
+
+    text: str = "[DEFAULT]\nstate_path = /var/lib/nova\n"
+
+    def read(self, path: str) -> str:
+        return self.text
+
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        self.text = ""
+        time.sleep(0.05)
+        self.text = text
+
+
+def test_two_roles_lay_over_the_same_file_one_after_the_other() -> None:
+    node: Any = Files({})
+    site = Site({"node0": node}, lambda *_, **__: Result((), 0), lambda *_: None)
+    parts = [partial(site.lay_over, node, "/etc/nova/nova.conf", f"[{name}]\na = 1\n") for name in ("one", "two")]
+    site.side_by_side(*parts)
+    assert {"state_path = /var/lib/nova", "[one]", "[two]"} <= {*node.text.splitlines()}
