@@ -87,7 +87,7 @@ OPENSTACK = replace(
         "glance": ("keystone", "mariadb"),
         "placement": ("keystone", "mariadb"),
         "nova": ("glance", "keystone", "mariadb", "placement", "rabbitmq"),
-        "neutron": ("keystone", "mariadb", "nova", "rabbitmq"),
+        "neutron": ("keystone", "mariadb", "rabbitmq"),
         "nova-compute": ("neutron", "nova"),
         "cinder": ("glance", "keystone", "mariadb", "rabbitmq"),
     },

@@ -34,8 +34,8 @@ RELATIONS = {
     "glance": ("keystone",),
     "placement": ("keystone",),
     "nova": ("keystone", "placement", "glance"),
-    "neutron": ("nova",),
-    "nova-compute": ("neutron",),
+    "neutron": ("keystone",),
+    "nova-compute": ("neutron", "nova"),
     "cinder": ("glance",),
 }
 DEPLOYMENTS = {"keystone": tuple(RELATIONS)[:3], "a whole cloud": tuple(RELATIONS)}
