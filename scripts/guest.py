@@ -1,8 +1,8 @@
 """A guest: the smallest machine that a cloud can start, of a series' own kernel, busybox and dropbear.
 
 It lives in its ramdisk: it takes its address, shows its metadata's user data on the console, lets in the key that
-its metadata has, sees disks that are plugged in, mounts its config drive for whoever wants to, and heeds its power
-button.  See ``guest-init.sh``; what Tempest runs in a guest is there as well.
+its metadata has, sees disks that are plugged in and its config drive, and heeds its power button.  See
+``guest-init.sh``; what Tempest runs in a guest is there as well.
 
 It is made of packages that are downloaded, and kept for as long as they are the same.  The same packages make the
 same bytes.
