@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lxml import etree
 
-DATA = Path(__file__).parent / "data/roundtrip"
+DATA = Path(__file__).parent.parent / "jenkins/data/roundtrip"
 FORMS = ("sent", "stored", "resaved")
 NAMES = sorted({path.name.split(".")[0] for path in DATA.glob("*.xml")})
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from generator.items import Item, Key
 from generator.lint import lint
-
-RECORDED = Path(__file__).parent / "data" / "roundtrip"
+from tests.generator.roundtrips import DATA as RECORDED
 
 
 def job(name: str, inside: str = "") -> Item:
