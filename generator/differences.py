@@ -7,7 +7,7 @@ members, and their order means something, a member's position stands before its 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lxml import etree
@@ -81,19 +81,63 @@ def _lone_field_changes(field: etree._Element, path: str, *, there: bool) -> Ite
 
 
 def _member_changes(old: list[_Member], new: list[_Member]) -> Iterator[Difference]:
-    matcher = difflib.SequenceMatcher(None, [one.text for one in old], [one.text for one in new], autojunk=False)
-    for kind, i, i_end, j, j_end in matcher.get_opcodes():
-        if kind == "equal":
-            continue
-        became = _pairs(old[i:i_end], new[j:j_end])
-        for at, member in enumerate(old[i:i_end]):
+    """Yield what differs between two lists; as many differences as from ``new`` to ``old``."""
+    for before, after, became in _gaps(old, new):
+        for at, member in enumerate(before):
             if at not in became.values():
                 yield Difference(member.path, _said(member.element), None)
-        for at, member in enumerate(new[j:j_end]):
+        for at, member in enumerate(after):
             if at in became:
-                yield from _changes(old[i + became[at]].element, member.element, member.path)
+                yield from _changes(before[became[at]].element, member.element, member.path)
             else:
                 yield Difference(member.path, None, _said(member.element))
+
+
+def _gaps(old: list[_Member], new: list[_Member]) -> Iterator[tuple[list[_Member], list[_Member], dict[int, int]]]:
+    """Yield what lies between the members that stay, with which of them became which (new: old).
+
+    Of several answers that are as good, the choice is the same one whichever list comes first.
+    """
+    if [one.text for one in old] > [one.text for one in new]:
+        for after, before, became in _gaps(new, old):
+            yield before, after, {i: j for j, i in became.items()}
+        return
+    i = j = 0
+    kept = longest_common_subsequence([one.text for one in old], [one.text for one in new])
+    for i_end, j_end in [*kept, (len(old), len(new))]:
+        before, after = old[i:i_end], new[j:j_end]
+        yield before, after, _pairs(before, after)
+        i, j = i_end + 1, j_end + 1
+
+
+def longest_common_subsequence(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the places in both of a longest common subsequence, in order.
+
+    ``difflib`` looks for long blocks instead, and so finds fewer common members in one direction than in the other.
+    """
+    shorter, end = min(len(one), len(other)), 0
+    while end < shorter and one[-1 - end] == other[-1 - end]:
+        end += 1
+    begin = 0
+    while begin < shorter - end and one[begin] == other[begin]:
+        begin += 1
+    rows, columns = len(one) - end, len(other) - end
+    length = [[0] * (columns + 1) for _ in range(rows + 1)]  # of what is common from there on
+    for i in range(rows - 1, begin - 1, -1):
+        for j in range(columns - 1, begin - 1, -1):
+            same = one[i] == other[j]
+            length[i][j] = length[i + 1][j + 1] + 1 if same else max(length[i + 1][j], length[i][j + 1])
+    found = [(at, at) for at in range(begin)]
+    i = j = begin
+    while i < rows and j < columns:
+        if one[i] == other[j]:
+            found.append((i, j))
+            i, j = i + 1, j + 1
+        elif length[i + 1][j] >= length[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return [*found, *zip(range(rows, len(one)), range(columns, len(other)), strict=True)]
 
 
 def _members(parent: etree._Element, path: str) -> list[_Member]:
