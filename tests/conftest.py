@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from lab import step
 from lab.description import Lab
@@ -20,7 +21,24 @@ from lab.loading import load
 from lab.records import Record
 from lab.store import Run, Store
 
+# The same examples in each run, however busy the machine is.  For others: --hypothesis-profile=default.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("suite")
+
 EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at -m
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have each ``full`` test be an ``integration`` test, so that the fast suite has neither."""
+    for item in items:
+        if item.get_closest_marker("full"):
+            item.add_marker("integration")
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
     [
         ["ruff", "check", "--no-cache", "."],
         ["ruff", "format", "--no-cache", "--check", "."],
-        ["mypy"],
+        pytest.param(["mypy"], marks=pytest.mark.integration),  # also: tox -e type
         ["lint-imports", "--no-cache"],
         ["shellcheck", "-s", "sh", "qalab", *(str(path) for path in (HOUSE / "scripts").glob("*.sh"))],
     ],

@@ -16,6 +16,7 @@ from lab.run import Result, output, run
 from lab.store import Store
 from scripts import archive
 from tests.packages import killer, pretend_built, start
+from tests.samples import sampled
 from tests.scripts.test_archive import assert_whole, listed, own_tmp, publish  # noqa: F401 - fixtures of that room
 
 pytestmark = pytest.mark.integration
@@ -130,7 +131,7 @@ def assert_recovers(work, tmp_path):
     assert apt.versions() == ["1.0-2"]
 
 
-@pytest.mark.parametrize("delay", DELAYS)
+@pytest.mark.parametrize("delay", sampled(DELAYS, 0.01))
 @pytest.mark.parametrize("call", range(1, 9))
 def test_reprepro_and_the_step_killed(killed, tmp_path, monkeypatch, call, delay):
     """At many moments of each call: what is left is a lockfile, a torn database, half written indices."""
@@ -141,7 +142,7 @@ def test_reprepro_and_the_step_killed(killed, tmp_path, monkeypatch, call, delay
     assert_recovers(killed, tmp_path)
 
 
-@pytest.mark.parametrize("call", [1, 2, 4, 7, 9])
+@pytest.mark.parametrize("call", sampled([1, 2, 4, 7, 9], 4))
 def test_killed_again_while_recovering(killed, tmp_path, monkeypatch, call):
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', 6, 0.01)}:{path}")
@@ -152,7 +153,7 @@ def test_killed_again_while_recovering(killed, tmp_path, monkeypatch, call):
     assert_recovers(killed, tmp_path)
 
 
-@pytest.mark.parametrize("milliseconds", range(200, 700, 40))
+@pytest.mark.parametrize("milliseconds", sampled(range(200, 700, 40), 400, 600))
 def test_the_step_alone_killed(killed, tmp_path, milliseconds):
     """At any moment, between two calls of reprepro too; an orphan of it may still run when we come again."""
     process = start(archive, killed)

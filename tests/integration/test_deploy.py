@@ -22,6 +22,7 @@ from scripts.exercises import cases
 from scripts.targets import leftovers, nspawn
 from tests.conftest import Bench
 from tests.packages import pretend_built, start
+from tests.samples import sampled
 
 pytestmark = pytest.mark.integration
 GREET = "#!/bin/sh\necho hello\n"
@@ -119,6 +120,7 @@ def test_a_package_is_deployed_exercised_and_gone(place: Place) -> None:
     assert place.left == []
 
 
+@pytest.mark.full
 def test_the_labs_older_version_is_taken_over_the_distributions(
     lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path
 ) -> None:
@@ -165,7 +167,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize("what", sampled(BROKEN, "a postinst that fails", "a service that starts and dies"))
 def test_what_is_broken_is_named(place: Place, what: str) -> None:
     package, verdict, message = BROKEN[what]
     at, record = place.deploy(**package)
@@ -177,6 +179,7 @@ def test_what_is_broken_is_named(place: Place, what: str) -> None:
     assert record.message.startswith("trunk: nothing is deployed (qalab run trunk greet")
 
 
+@pytest.mark.full
 def test_a_service_that_never_is_well(place: Place) -> None:
     options(place, health="sh -c 'echo not yet; false'", patience=2)
     _, record = place.deploy(files=service("exec sleep infinity"))
@@ -184,6 +187,7 @@ def test_a_service_that_never_is_well(place: Place) -> None:
     assert record.message == "greet: is not well on node0 after 2 s: sh -c 'echo not yet; false': not yet"
 
 
+@pytest.mark.full
 def test_without_a_mirror_it_is_the_labs_fault(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.build(control="Depends: mtr-tiny\n")
     monkeypatch.setattr(nspawn, "served", lambda *_: served_nowhere(place.lab))
@@ -220,6 +224,7 @@ def test_a_full_disk_is_the_labs_fault(place: Place) -> None:
     assert record.message == "the disk of node0 is full: No space left on device"
 
 
+@pytest.mark.full
 def test_an_exercise_that_fails_is_told(place: Place) -> None:
     options(place, command="greet", prints="goodbye")
     place.deploy(files=service("exec sleep infinity"))
@@ -234,6 +239,7 @@ def test_an_exercise_that_fails_is_told(place: Place) -> None:
     assert "installed: node0: the lab's packages are as they were packaged: missing" in record.message
 
 
+@pytest.mark.full
 def test_what_was_superseded_meanwhile_is_left_to_its_own_run(place: Place) -> None:
     place.build("1.0-1", text="One")
     place.build("1.0-2", text="Two")
@@ -249,7 +255,7 @@ def test_what_was_superseded_meanwhile_is_left_to_its_own_run(place: Place) -> N
     )
 
 
-@pytest.mark.parametrize("delay", [0.3, 1.0, 2.0, 3.5, 5.0])
+@pytest.mark.parametrize("delay", sampled([0.3, 1.0, 2.0, 3.5, 5.0], 2.0))
 def test_killed_at_any_moment_the_next_one_passes(place: Place, delay: float) -> None:
     place.build(files=service("exec sleep infinity"))
     at = place.begin("deploy")
@@ -268,7 +274,9 @@ def test_killed_at_any_moment_the_next_one_passes(place: Place, delay: float) ->
 SLOW = {"applications": {"greet": {"role": "package", "options": {"command": "sleep 1"}}}}
 
 
-@pytest.mark.parametrize("module, delay", [(exercise, 0.9), (reset, 0.5), (reset, 0.6), (reset, 0.7)])
+@pytest.mark.parametrize(
+    "module, delay", sampled([(exercise, 0.9), (reset, 0.5), (reset, 0.6), (reset, 0.7)], (exercise, 0.9), (reset, 0.6))
+)
 def test_killed_when_it_is_exercised_or_reset(
     lab_factory: Callable[..., Lab],
     bench: Callable[..., Bench],

@@ -169,6 +169,7 @@ def kill_while(lab: Lab, name: str, after: str, at: Path) -> None:
     process.wait()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("lab", [OPENSTACK], ids=["whole"], indirect=True)
 def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
     at = phase(lab, "deploy")
@@ -227,6 +228,7 @@ def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
     assert {case.outcome for case in found.values()} == {"passed"}, found
 
 
+@pytest.mark.full
 def test_a_newer_cloud_on_two_nodes(spread: Lab) -> None:
     at = phase(spread, "deploy")
     for step in (deploy, configure):

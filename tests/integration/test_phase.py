@@ -21,6 +21,7 @@ from lab.git import git
 from lab.run import output
 from lab.store import Run, Store
 from tests.conftest import GitRepository, packaging_files
+from tests.samples import sampled
 
 pytestmark = pytest.mark.integration
 HOUSE = Path(__file__).parent.parent.parent
@@ -128,7 +129,7 @@ def test_killed_at_every_step_boundary(place: Place) -> None:
     place.assert_all_is_well()
 
 
-@pytest.mark.parametrize("name", ["sbuild", "archive", "upload", "push"])
+@pytest.mark.parametrize("name", sampled(["sbuild", "archive", "upload", "push"], "archive"))
 def test_killed_in_the_middle(place: Place, name: str) -> None:
     """SIGKILL of everything at several moments of a step, the tools with it; then it goes on."""
     place.go("trunk", "greet", "--until", STEPS[STEPS.index(name) - 1])
@@ -165,7 +166,9 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", sampled([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], signal.SIGTERM), ids=lambda number: number.name
+)
 def test_interrupted_in_a_build(place: Place, number: signal.Signals) -> None:
     """The whole process group ends, the record says aborted, and the run can go on."""
     place.go("trunk", "greet", "--until", "source")
@@ -187,6 +190,7 @@ def test_interrupted_in_a_build(place: Place, number: signal.Signals) -> None:
     place.assert_all_is_well()
 
 
+@pytest.mark.full
 def test_side_by_side(place: Place, lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     """Two components at once, each to its end, in one archive."""
     component = place.lab.components["greet"].model_dump(mode="json", exclude_unset=True)

@@ -60,6 +60,7 @@ def test_three_hundred_builds_in_one_pass(all_there: Everything) -> None:
         all_there.press.forget()
 
 
+@pytest.mark.full
 def test_killed_at_every_event(tmp_path: Path) -> None:
     with Double() as private, Double(run=run) as public, MailServer() as mail, Killer() as killer:
         scene = Scene(tmp_path, private, public, mail, killer)

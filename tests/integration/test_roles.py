@@ -23,7 +23,7 @@ from scripts.targets.planning import pristine, topology
 from scripts.targets.seams import Node
 from scripts.targets.site import Site
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.full
 SPREAD = {"mariadb": 0, "rabbitmq": 0, "memcached": 1, "keystone": 1, "glance": 0, "cinder": 0}
 RELATIONS = (("keystone", "mariadb"), ("glance", "keystone"), ("cinder", "glance"), ("cinder", "rabbitmq"))
 

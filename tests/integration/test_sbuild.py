@@ -24,6 +24,7 @@ from lab.store import Store
 from scripts import chroots, reprepro, sbuild, sessions
 from tests.conftest import CONTROL, Bench, packaging_files
 from tests.processes import alive, wait_for
+from tests.samples import sampled
 
 pytestmark = pytest.mark.integration
 HOUSE = Path(__file__).parent.parent.parent
@@ -157,6 +158,7 @@ def test_the_packages_fault(build: Callable[..., Record], content: Mapping[str, 
     assert_nothing_left()
 
 
+@pytest.mark.full
 def test_a_killed_build_is_the_labs_fault(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sbuild, "ATTEMPTS", 2)
     record = build(does("kill -9 $$$$"))
@@ -166,6 +168,7 @@ def test_a_killed_build_is_the_labs_fault(build: Callable[..., Record], monkeypa
     )
 
 
+@pytest.mark.full
 def test_a_build_that_hangs(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sbuild, "MINUTE_SECONDS", 30)
     record = build(does("sleep 999"), component={"build": {"timeout_minutes": 1}})
@@ -173,6 +176,7 @@ def test_a_build_that_hangs(build: Callable[..., Record], monkeypatch: pytest.Mo
     assert_nothing_left()
 
 
+@pytest.mark.full
 def test_an_unreachable_mirror_is_the_labs_fault(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when there is a chroot, with lists of yesterday; and when there is none."""
     assert build().verdict == "passed"
@@ -205,6 +209,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     run(["umount", disk])
 
 
+@pytest.mark.full
 def test_a_full_disk(build: Callable[..., Record], small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was built does not fit into the run directory."""
     monkeypatch.setenv("XDG_STATE_HOME", str(small_disk))
@@ -218,6 +223,7 @@ def test_a_full_disk(build: Callable[..., Record], small_disk: Path, monkeypatch
     assert_nothing_left()
 
 
+@pytest.mark.full
 def test_no_space_in_the_chroot(build: Callable[..., Record]) -> None:
     record = build(does("mkdir full; cat /dev/zero > /dev/full"))
     assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 1)
@@ -232,7 +238,7 @@ def descendants(pid: int) -> list[int]:
     return [each for child in map(int, children) for each in (child, *descendants(child))]
 
 
-@pytest.mark.parametrize("whose", ["ours", "all"])
+@pytest.mark.parametrize("whose", sampled(["ours", "all"], "all"))
 def test_killed_in_the_build(
     whose: str, lab_factory: Callable[..., Lab], bench: Callable[..., Bench], tmp_path: Path
 ) -> None:
@@ -311,6 +317,7 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     run(["userdel", "--remove", name])
 
 
+@pytest.mark.full
 def test_unshare(builder: str, build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
     """All of it in user namespaces, by a user who is not root."""
     assert sessions.has_build_user()

@@ -108,6 +108,7 @@ def update(out: Path, count: int, *strace: str) -> subprocess.CompletedProcess[b
     return subprocess.run(argv, cwd=HOUSE, check=False, capture_output=True, timeout=120)
 
 
+@pytest.mark.full
 def test_killed_at_every_write(tmp_path: Path) -> None:
     need(strace="strace")
     start, log = tmp_path / "start", tmp_path / "trace"

@@ -125,6 +125,7 @@ def test_setuptools_scm(snap: Callable[..., tuple[Record, Path]], upstream: GitR
     assert version.partition("+g")[2][:7] == tip[:7]
 
 
+@pytest.mark.full
 def test_constraints_hold(snap: Callable[..., tuple[Record, Path]], upstream: GitRepository) -> None:
     project = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "greet"\nversion = "1"\n'
     upstream.commit("Begin", {"pyproject.toml": project, "greet.py": "x = 1\n"})
@@ -136,6 +137,7 @@ def test_constraints_hold(snap: Callable[..., tuple[Record, Path]], upstream: Gi
     assert "Cannot install setuptools" in record.message
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "files, message",
     [
@@ -156,6 +158,7 @@ def test_a_backend_that_fails(
     assert message in record.message
 
 
+@pytest.mark.full
 def test_an_index_that_is_away(
     snap: Callable[..., tuple[Record, Path]], upstream: GitRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ from tests.integration.test_deploy import service
 from tests.machines import RESTORE, USER, Played, playing
 from tests.packages import pretend_built, start
 from tests.processes import wait_for
+from tests.samples import sampled
 
 pytestmark = pytest.mark.integration
 HOSTILE = ["a b", "", "$HOME", "it's", '"', "\\", "a\nb", "-n", "*", "`id`", "ü\udcff", "#x", "!", "~", "a;b|c&d<e>f"]
@@ -91,6 +92,7 @@ def test_a_hundred_commands_take_one_connection_which_ends(machine: Machine) -> 
     assert not list(machine.home.iterdir())
 
 
+@pytest.mark.full
 def test_more_commands_at_once_than_a_connection_takes(machine: Machine) -> None:
     def ask(number: int) -> tuple[int, list[str]]:
         result, lines = replace(machine, log=None).attempt(["sh", "-c", f"sleep 0.5; echo {number}; exit {number}"])
@@ -100,6 +102,7 @@ def test_more_commands_at_once_than_a_connection_takes(machine: Machine) -> None
         assert list(pool.map(ask, range(15))) == [(number, [str(number)]) for number in range(15)]
 
 
+@pytest.mark.full
 def test_nobody_waits_for_a_command_that_goes_on_for_ever(machine: Machine) -> None:
     with pytest.raises(TimedOut, match="sleep did not end within 1 seconds on node0"):
         machine.run(["sleep", "4711"], timeout=1)
@@ -132,6 +135,7 @@ def test_what_ssh_says_is_told_in_one_line(machine: Machine, played: list[Played
         replace(machine, port=22).run(["true"], online=True)
 
 
+@pytest.mark.full
 def test_restoring_is_believed_when_it_is_seen(machine: Machine) -> None:
     def restored(*command: str) -> None:
         how = Machines(hosts=(machine.login,), restore=command).model_copy(update={"boot_minutes": 0.05})
@@ -226,6 +230,7 @@ def test_packages_are_deployed_and_exercised_and_the_machines_restored(place: Pl
     assert leftovers.of(place.home) == []
 
 
+@pytest.mark.full
 def test_tracks_take_turns(place: Place, played: list[Played]) -> None:
     runs = [place.begin("deploy", track=track) for track in ("trunk", "other")]
     both = [start(deploy, at) for at in runs]
@@ -242,7 +247,7 @@ def test_tracks_take_turns(place: Place, played: list[Played]) -> None:
     assert played[0].node.read("/var/lib/qalab/environment") == f"testlab/{last}\n"
 
 
-@pytest.mark.parametrize("delay", [1.0, 3.0, 5.0])
+@pytest.mark.parametrize("delay", sampled([1.0, 3.0, 5.0], 3.0))
 def test_killed_at_any_moment_the_next_one_passes(place: Place, delay: float) -> None:
     process = start(deploy, place.begin("deploy"))
     time.sleep(delay)

@@ -16,6 +16,7 @@ from scripts.targets import configured, deployed, leftovers
 from scripts.targets.nspawn import Target
 from scripts.targets.seams import Node, Pristine
 from tests.processes import python, wait_for
+from tests.samples import sampled
 
 pytestmark = pytest.mark.integration
 BARE = Pristine("bookworm", Series())
@@ -80,6 +81,7 @@ def test_reset_brings_it_back_to_pristine_in_seconds(home: Path) -> None:
     assert seconds < 10, "3 when nobody else is at work here"
 
 
+@pytest.mark.full
 def test_two_environments_do_not_see_each_other(home: Path) -> None:
     (one,), (other,) = create(Target(home / "a"), "node"), create(Target(home / "b"), "node")
     assert one.address == other.address
@@ -127,7 +129,7 @@ with target.prepare(Pristine("bookworm", Series())) as snapshot:
 """
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.1, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize("delay", sampled([0.0, 0.02, 0.1, 0.3, 0.6, 1.0], 0.1, 0.6))
 def test_whoever_makes_it_may_be_killed_at_any_moment(home: Path, delay: float) -> None:
     with python(MAKE, home / "a") as maker:
         assert maker.stdout is not None
@@ -146,6 +148,7 @@ def test_what_is_left_is_told(home: Path) -> None:
     assert f"file {home / 'a'}" in told
 
 
+@pytest.mark.full
 def test_an_environment_whose_keeper_was_killed_is_not_there(home: Path) -> None:
     target = Target(home / "a")
     create(target, "one")

@@ -17,7 +17,7 @@ from scripts.demos import KEYSTONE
 from scripts.targets import leftovers
 from tests.conftest import Bench
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.full
 CLASS = "tempest.api.identity.v3.test_tokens.TokensV3Test"
 TESTS = (r"identity\.v3\.test_tokens", r"identity\.v2\.test_tokens\.TokensTest")
 

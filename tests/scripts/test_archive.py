@@ -209,7 +209,7 @@ def test_another_signing_key_signs_all(publish, lab_factory, tmp_path):
     run(["gpgconf", "--kill", "all"], env=env)
 
 
-@pytest.mark.integration
+@pytest.mark.full
 @pytest.mark.parametrize("call", [3, 6, 8])
 def test_killed_in_any_call_of_reprepro(publish, lab_factory, bench, tmp_path, monkeypatch, call):  # noqa: PLR0917
     """Killed with the step that called it, its lockfile and half a database left; then run again."""

@@ -32,6 +32,7 @@ from tests import jujufake
 from tests.conftest import Bench
 from tests.jujufake import Juju, bare, changed, machine, status, unit
 from tests.packages import start
+from tests.samples import sampled
 
 URL = "http://archive.lab.example/debian"
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n-----END PGP PUBLIC KEY BLOCK-----\n"
@@ -320,7 +321,10 @@ def test_a_model_whose_note_is_lost_is_known_by_its_mark(juju: Juju, describe: C
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("command", ["add-model", "add-machine", "status", "deploy", "debug-log", "destroy-model"])
+@pytest.mark.parametrize(
+    "command",
+    sampled(["add-model", "add-machine", "status", "deploy", "debug-log", "destroy-model"], "deploy", "destroy-model"),
+)
 def test_killed_at_any_command_nothing_is_forgotten(juju: Juju, describe: Callable[..., Lab], command: str) -> None:
     lab = describe()
     ready(juju)
