@@ -227,7 +227,7 @@ def test_an_edit_is_noticed_in_every_form(name: str, edit: Edit) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_the_order_of_fields_means_nothing(name: str, data: st.DataObject) -> None:
     xml = data.draw(st.sampled_from(list(forms(name).values())))

@@ -84,7 +84,7 @@ def test_an_entry_stands_above_another(tmp_path: Path, date: int, written: int) 
     assert debian.newest_entry(path.read_text()).date == written
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=40)).map(" ".join))
 def test_no_word_of_an_item_is_lost(text: str) -> None:
     lines = debian.bullet(text)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import ConfigurationError
@@ -37,7 +37,7 @@ def test_times_are_utc(moment: datetime, text: str) -> None:
     assert rfc3339(moment) == text
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(message=TEXT, facts=st.dictionaries(TEXT, st.one_of(TEXT, st.integers(), st.booleans(), st.lists(TEXT))))
 def test_a_record_is_read_as_it_was_written(tmp_path: Path, message: str, facts: dict[str, object]) -> None:
     path = tmp_path / "record.json"

@@ -148,7 +148,7 @@ def test_a_bundle_is_what_its_name_says(tmp_path: Path) -> None:
         bundle.read(good)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_damaged_tar_is_refused_or_read(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     home = tmp_path_factory.mktemp("damaged")

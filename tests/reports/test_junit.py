@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -112,7 +112,7 @@ def test_earlier_tries_are_children_and_are_read_back(tmp_path: Path) -> None:
     assert read_back(cases, tmp_path) == cases
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(cases=st.lists(CASES, max_size=4))
 def test_any_cases_make_good_xml_and_come_back(cases: list[Case], tmp_path: Path) -> None:
     tree = written(cases)
@@ -132,7 +132,6 @@ def test_any_cases_make_good_xml_and_come_back(cases: list[Case], tmp_path: Path
             assert junit.legal(one.evidence) == other.evidence
 
 
-@settings(deadline=None)
 @given(NASTY)
 def test_what_xml_cannot_hold_is_made_visible(text: str) -> None:
     legal = junit.legal(text)

@@ -168,7 +168,7 @@ def python_versions() -> st.SearchStrategy[str]:
     )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(python_versions(), python_versions())
 def test_what_python_orders_dpkg_orders_so(one: str, other: str) -> None:
     mapped = [versions.from_tag(tag, ()) or "" for tag in (one, other)]
@@ -219,7 +219,7 @@ def histories(draw: st.DrawFn) -> History:
 FOLLOWING = st.sampled_from([None, "0.1", "1.0", "1.0~rc1", "1.0.2a", "2.0", "11"])
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(histories(), FOLLOWING, st.data())
 def test_the_version_rises_along_any_ancestry(history: History, following: str | None, data: st.DataObject) -> None:
     named = [history.snapshot(commit, following).version for commit in range(len(history.stamps))]
@@ -231,7 +231,7 @@ def test_the_version_rises_along_any_ancestry(history: History, following: str |
         assert dpkg(named[parent], "lt", named[child])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(histories(), FOLLOWING)
 def test_the_version_is_above_every_release_in_it(history: History, following: str | None) -> None:
     tip = len(history.stamps) - 1
@@ -241,7 +241,7 @@ def test_the_version_is_above_every_release_in_it(history: History, following: s
             assert dpkg(release, "lt", version)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(histories(), FOLLOWING, st.sampled_from(["0.0.9", "1.0", "1.0.1", "v1.0", "3.0"]), st.data())
 def test_a_tag_that_comes_late_lowers_nothing(
     history: History, following: str | None, tag: str, data: st.DataObject

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -162,7 +162,7 @@ def spoiled(draw: st.DrawFn, name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", EVERY)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_bytes_make_cases_and_legal_xml(name: str, data: st.DataObject, tmp_path: Path) -> None:
     cases = read(name, data.draw(spoiled(name)), tmp_path)
