@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Unpack
 
 from lab import environment, files
 from lab.deployment import Deployment, Juju
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError, LabError
 from lab.records import Stored, rfc3339
-from lab.run import Result, Word, run
+from lab.run import Result, RunOptions, Word, run
 from lab.store import Store
 from scripts.recipes import Repository
 from scripts.reprepro import PUBLIC_KEY
@@ -130,8 +130,9 @@ class Target:
             if noted := self._noted():
                 logs.collect(self._model(noted), self.nodes(), into)
 
-    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
-        return run(argv, **{"log": self.log, **options})
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, **options}
+        return run(argv, **own)
 
     def route(self, network: str, via: str) -> None:
         """This machine's routes are not ours to change: it reaches what the cloud's network lets it reach."""

@@ -18,14 +18,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Unpack
 
 from lab import environment, files
 from lab.deployment import Deployment
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
-from lab.run import Result, Word, missing_program, run
+from lab.run import AttemptOptions, Result, RunOptions, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
 from scripts.targets import configured, deployed, layers, logs
@@ -113,10 +113,13 @@ class Container:
             words += ["unshare", "--mount", "sh", "-euc", ONLINE, "sh", Path("/etc/resolv.conf").read_text()]
         return [*words, "env", "-i", *SETTINGS, *argv]
 
-    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> Result:
-        return run(self.enter(argv, online=online), **{"log": self.log, "cwd": Path("/"), **options})
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, "cwd": Path("/"), **options}
+        return run(self.enter(argv, online=online), **own)
 
-    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
         return attempted(self.enter(argv, online=online), self.log, **options)
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
@@ -216,8 +219,9 @@ class Target:
     def collect_logs(self, into: Path) -> None:
         logs.collect(self.nodes(), into)
 
-    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
-        return run(self.keeper.inside(argv, "net"), **{"log": self.log, **options})
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, **options}
+        return run(self.keeper.inside(argv, "net"), **own)
 
     def route(self, network: str, via: str) -> None:
         self.beside(["ip", "route", "replace", network, "via", via])

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from lab.description import Lab, Series
-from lab.run import Result, Word
+from lab.run import AttemptOptions, Result, RunOptions, Word
 from scripts.recipes import Repository
 from scripts.targets.deployed import Installed, Service
 from scripts.targets.topology import Topology
@@ -56,13 +56,15 @@ class Node(Protocol):
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
         """A command on the node, as one of this machine; also for a terminal."""
 
-    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> Result:
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
         """Run a program as root; see `lab.run.run`.
 
         ``online``: where mirrors, and whatever this machine serves on its loopback, can be reached.
         """
 
-    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
         """Run a program that may fail; also the lines that it printed, which are in the log."""
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
@@ -118,7 +120,7 @@ class Provisioner(Protocol):
     def collect_logs(self, into: Path) -> None:
         """All that nodes have noted, in a directory for each, whatever state they are in."""
 
-    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
         """Run a program of this machine from where the nodes can be reached, but on none of them."""
 
     def route(self, network: str, via: str) -> None:

@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any
+from typing import Any, Unpack
 
 from lab.errors import Aborted, ConfigurationError
-from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
+from lab.run import COMPLAINT, LONGEST, AttemptOptions, Runner, TimedOut, Word
 from scripts.roles.filling import lay_over
 from scripts.targets import journals
 from scripts.targets.deployed import Service
@@ -42,7 +42,7 @@ class Site:
     """A deployment while it is made; ``beside`` runs a program from where the nodes can be reached."""
 
     nodes: Mapping[str, Node]
-    beside: Callable[..., Result]
+    beside: Runner
     route: Callable[[str, str], None]
     applications: tuple[Application, ...] = ()
     services: dict[str, Service] = field(default_factory=dict)
@@ -78,7 +78,9 @@ class Site:
         with self.locks.setdefault((node.name, path), Lock()):
             node.write(path, lay_over(node.read(path), text))
 
-    def must(self, node: Node, application: Application, argv: Sequence[Word], **options: Any) -> None:
+    def must(
+        self, node: Node, application: Application, argv: Sequence[Word], **options: Unpack[AttemptOptions]
+    ) -> None:
         """Run a program of an application.  Raises the application's fault when it fails."""
         self.go_on()
         result, lines = node.attempt(argv, **options)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Unpack
 from urllib.parse import urlsplit
 
 from lab import environment
@@ -25,7 +25,7 @@ from lab.deployment import Deployment, Machines
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
-from lab.run import Result, Word, missing_program, run
+from lab.run import Result, RunOptions, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
 from scripts.targets import configured, deployed, logs, restoring
@@ -122,8 +122,9 @@ class Target:
     def collect_logs(self, into: Path) -> None:
         logs.collect(self.nodes(), into)
 
-    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
-        return run(argv, **{"log": self.log, **options})
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, **options}
+        return run(argv, **own)
 
     def route(self, network: str, via: str) -> None:
         if noted := self.noted():
