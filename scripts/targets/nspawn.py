@@ -13,7 +13,7 @@ isolates against accidents, not against hostile code: see systemd-nspawn(1) on `
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,14 +28,14 @@ from lab.records import Stored, rfc3339
 from lab.run import AttemptOptions, Result, RunOptions, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
-from scripts.targets import configured, deployed, layers, logs
+from scripts.targets import layers, logs
 from scripts.targets.commands import SETTINGS, attempted, writing
 from scripts.targets.keeper import BRIDGE, GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
 from scripts.targets.layers import Layers
-from scripts.targets.packages import Packages
-from scripts.targets.seams import Deployer, Node, Pristine, Snapshot
+from scripts.targets.seams import Node, Pristine, Snapshot
 
 NAME = "nspawn"
+SHARED = False
 PROGRAMS = ("ip", "nsenter", "systemd-nspawn")
 BOOT_SECONDS = 120.0
 FIRST_ADDRESS = 11
@@ -207,14 +207,8 @@ class Target:
             return []
         return [*self._containers(Made.read(self._note))]
 
-    def deployer(
-        self,
-        nodes: Sequence[Node],
-        repository: Repository | None,
-        offered: Mapping[str, tuple[str, str]],
-        say: Callable[[str], None],
-    ) -> Deployer:
-        return Packages(nodes, self, repository, offered, say)
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all do
+        return nodes
 
     def collect_logs(self, into: Path) -> None:
         logs.collect(self.nodes(), into)
@@ -230,8 +224,7 @@ class Target:
         if not self.nodes():
             raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
         made = Made.read(self._note)
-        for note in (self._note, self.home / deployed.FILE, self.home / configured.FILE):
-            note.unlink(missing_ok=True)
+        self._note.unlink()
         for node in self._containers(made):
             node.group.end()
             self._remove(node.path)

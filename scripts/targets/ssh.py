@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,12 +28,12 @@ from lab.records import Stored, rfc3339
 from lab.run import Result, RunOptions, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
-from scripts.targets import configured, deployed, logs, restoring
+from scripts.targets import logs, restoring
 from scripts.targets.machines import Machine
-from scripts.targets.packages import Packages
-from scripts.targets.seams import Deployer, Node, Pristine, Snapshot
+from scripts.targets.seams import Node, Pristine, Snapshot
 
 NAME = "ssh"
+SHARED = True
 NOTE = "machines.json"
 
 
@@ -108,16 +108,9 @@ class Target:
         noted = self.noted()
         return [*self._machines(noted, noted.addresses)] if noted else []
 
-    def deployer(
-        self,
-        nodes: Sequence[Node],
-        repository: Repository | None,
-        offered: Mapping[str, tuple[str, str]],
-        say: Callable[[str], None],
-    ) -> Deployer:
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:
         port = served_at(repository.url) if repository else 0
-        reaching = [replace(node, port=port) for node in nodes if isinstance(node, Machine)]
-        return Packages(reaching, self, repository, offered, say)
+        return [replace(node, port=port) if isinstance(node, Machine) else node for node in nodes]
 
     def collect_logs(self, into: Path) -> None:
         logs.collect(self.nodes(), into)
@@ -136,8 +129,6 @@ class Target:
         if noted is None or not noted.addresses:
             raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
         self._note(noted.model_copy(update={"addresses": {}}))
-        for name in (deployed.FILE, configured.FILE):
-            (self.home / name).unlink(missing_ok=True)
         return self._made(noted, [*noted.addresses])
 
     def destroy(self) -> bool:
