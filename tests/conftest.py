@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from lab.git import git
 from lab.loading import load
 from lab.records import Record
 from lab.store import Run, Store
+from scripts.registry import Step
 
 EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
 
@@ -187,7 +187,7 @@ class Bench:
     lab: Lab
     run: Run
 
-    def execute(self, module: ModuleType) -> Record:
+    def execute(self, module: Step) -> Record:
         """Run one step; its record, whatever the verdict."""
         with self.run.held():
             return step.execute(module.NAME, module.action, self.lab, self.run)
