@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+# Not by ConfigUpdater 4.1, which was tried: it refuses a file without sections (libvirt's qemu.conf), and of an option
+# that a section repeats it sets the first, where uwsgi and oslo.config heed the last.
 SECTION = re.compile(r"^\[(?P<name>[^\]]+)\]\s*$")
 OPTION = re.compile(r"^(?P<name>[^\s#;=:\[]+)\s*[=:]")
 
@@ -16,16 +18,19 @@ def set_options(text: str, options: str) -> str:
     """Return an INI file with the options of another one set: in their sections, each once, the rest unchanged."""
     wanted, set_here = _sections(options), _sections(options)
     lines: list[str] = []
-    section = ""
+    section, replaced = "", False
     for line in [*text.splitlines(), "[]"]:
+        if replaced and line[:1].isspace() and line.strip():
+            continue  # more lines of a value that is gone
         header = "" if line == "[]" else _name(SECTION, line)
         if header or line == "[]":
             lines += _left(wanted, section)
             section = header
         name = _name(OPTION, line)
+        replaced = name in set_here.get(section, {})
         if name in wanted.get(section, {}):
             lines.append(wanted[section].pop(name))
-        elif name not in set_here.get(section, {}):  # each option that was set is there once
+        elif not replaced:  # each option that was set is there once
             lines.append(line)
     del lines[-1]
     for name in list(wanted):

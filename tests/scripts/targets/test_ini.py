@@ -40,8 +40,22 @@ def test_set_options(options: str, expected: str) -> None:
     assert set_options(set_options(TEXT, options), options) == expected
 
 
-def test_what_is_broken_is_replaced() -> None:
-    """As in the nova.conf of Debian 12."""
-    assert (
-        set_options("[placement]\nusername = =\n", "[placement]\nusername = nova\n") == "[placement]\nusername = nova\n"
-    )
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        # As in the nova.conf of Debian 12.
+        ("[placement]\nusername = =\n", "[placement]\nusername = nova\n", "[placement]\nusername = nova\n"),
+        # As in libvirt's qemu.conf.
+        ("#user = 1\nowner = 1\n", "owner = 0\nnew = []\n", "#user = 1\nowner = 0\nnew = []\n"),
+        ("[a]\nx = 1\n  2\n\t3\n\n  # y\ny = 4\n", "[a]\nx = 9\n", "[a]\nx = 9\n\n  # y\ny = 4\n"),
+        ("[a]\nx = 1\n  2\nx = 3\n  4\n", "[a]\nx = 9\n", "[a]\nx = 9\n"),
+        ("[a]\nx = 1\n  2\ny = 4\n", "[a]\ny = 9\n", "[a]\nx = 1\n  2\ny = 9\n"),
+        ("[b]\nx = 1\n  2\n", "[a]\nx = 9\n", "[b]\nx = 1\n  2\n\n[a]\nx = 9\n"),
+        ("[a]\nplug = a\nplug = b\nx = %(y)s\n", "[a]\nx = %d\n", "[a]\nplug = a\nplug = b\nx = %d\n"),
+        ("[a]\nfree text\nX = 1\n", "[a]\nx = 2\n", "[a]\nfree text\nX = 1\nx = 2\n"),
+    ],
+    ids=["broken", "no section", "several lines", "several lines twice", "another one's lines", "another section",
+         "repeated and kept", "no option"],
+)  # fmt: skip
+def test_files_of_packages(text: str, options: str, expected: str) -> None:
+    assert set_options(text, options) == expected
