@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import click
 from rich.progress import Progress
@@ -36,6 +36,21 @@ def where(function: Callable[..., Any]) -> Callable[..., Any]:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+class WhereOptions(TypedDict):
+    """The options of `where`."""
+
+    lab_file: Path
+    ini: Path | None
+    section: str
+    owner: str | None
+
+
+class PlaceOptions(WhereOptions):
+    """With the argument or option for the path."""
+
+    path: Path | None
 
 
 path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
@@ -95,7 +110,13 @@ def check_verb(path: Path | None, lab_file: Path) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the plan, for: qalab apply PLAN.json")
 @json_option
 def plan_verb(
-    *, renames: Sequence[str], quick: bool, check: bool, output: Path | None, as_json: bool, **options: Any
+    *,
+    renames: Sequence[str],
+    quick: bool,
+    check: bool,
+    output: Path | None,
+    as_json: bool,
+    **options: Unpack[PlaceOptions],
 ) -> None:
     """Say what would be done on the Jenkins.
 
@@ -119,7 +140,9 @@ def plan_verb(
 @rename_option
 @yes_option
 @workers_option
-def apply_verb(*, path: Path | None, renames: Sequence[str], yes: bool, workers: int, **options: Any) -> None:
+def apply_verb(
+    *, path: Path | None, renames: Sequence[str], yes: bool, workers: int, **options: Unpack[WhereOptions]
+) -> None:
     """Show the plan, ask, and carry it out.
 
     What is described no more stays (see: qalab prune).
@@ -144,7 +167,9 @@ def apply_verb(*, path: Path | None, renames: Sequence[str], yes: bool, workers:
 @yes_option
 @workers_option
 @click.option("--max-delete", default=MAX_DELETE, show_default=True, help="Refuse to delete more than that.")
-def prune_verb(*, renames: Sequence[str], yes: bool, workers: int, max_delete: int, **options: Any) -> None:
+def prune_verb(
+    *, renames: Sequence[str], yes: bool, workers: int, max_delete: int, **options: Unpack[PlaceOptions]
+) -> None:
     """Delete what is described no more.
 
     Jobs and views of this lab; nobody else's are touched.
@@ -166,7 +191,7 @@ def prune_verb(*, renames: Sequence[str], yes: bool, workers: int, max_delete: i
 @where
 @click.option("--check", is_flag=True, help="Fail when there is any.")
 @json_option
-def drift_verb(*, check: bool, as_json: bool, **options: Any) -> None:
+def drift_verb(*, check: bool, as_json: bool, **options: Unpack[PlaceOptions]) -> None:
     """Show what was edited by hand.
 
     On the Jenkins, since the lab applied it.
@@ -184,7 +209,7 @@ def drift_verb(*, check: bool, as_json: bool, **options: Any) -> None:
 @click.option("--path", type=click.Path(path_type=Path), help="JJB YAML; default: jobs/ beside lab.yaml.")
 @click.option("--from", "previous", metavar="LAB", help="Take it over from this lab.")
 @where
-def adopt_verb(*, names: Sequence[str], previous: str | None, **options: Any) -> None:
+def adopt_verb(*, names: Sequence[str], previous: str | None, **options: Unpack[PlaceOptions]) -> None:
     """Take jobs that are there under management.
 
     But for the mark in the description, nothing of them changes.
@@ -197,7 +222,7 @@ def adopt_verb(*, names: Sequence[str], previous: str | None, **options: Any) ->
 @click.command("backup")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @where
-def backup_verb(*, directory: Path, **options: Any) -> None:
+def backup_verb(*, directory: Path, **options: Unpack[WhereOptions]) -> None:
     """Save the Jenkins to a git repository.
 
     All jobs, folders and views, byte for byte, and the list of plugins.
@@ -213,7 +238,7 @@ def backup_verb(*, directory: Path, **options: Any) -> None:
 @click.argument("names", nargs=-1)
 @yes_option
 @where
-def restore_verb(*, directory: Path, names: Sequence[str], yes: bool, **options: Any) -> None:
+def restore_verb(*, directory: Path, names: Sequence[str], yes: bool, **options: Unpack[WhereOptions]) -> None:
     """Put a backup, or parts of it, back.
 
     Each item is compared after.

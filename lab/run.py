@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Protocol, TypedDict, Unpack
 
 from lab import environment
 from lab.errors import ConfigurationError, InfrastructureError, LabError
@@ -110,6 +110,36 @@ def missing_program(name: str) -> ConfigurationError:
     return ConfigurationError(f"the program {name} is not on this machine", hint=hint)
 
 
+class AttemptOptions(TypedDict, total=False):
+    """The options of `attempt`; `run` says what each means."""
+
+    env: Mapping[str, str] | None
+    timeout: float | None
+    capture: bool
+    stdin: bytes | None
+    cwd: Path | None
+    keep: Sequence[int]
+    foreground: bool
+
+
+class CheckedOptions(AttemptOptions, total=False):
+    """The options of `run` where the log is given."""
+
+    check: bool
+
+
+class RunOptions(CheckedOptions, total=False):
+    """All options of `run`."""
+
+    log: IO[str] | None
+
+
+class Runner(Protocol):
+    """A function that runs a program as `run` does, perhaps from somewhere else."""
+
+    def __call__(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result: ...
+
+
 def run(  # noqa: PLR0913 - one door, each knob by name
     argv: Sequence[Word],
     *,
@@ -167,7 +197,7 @@ def run(  # noqa: PLR0913 - one door, each knob by name
     return result
 
 
-def attempt(argv: Sequence[Word], log: IO[str], **options: Any) -> tuple[Result, list[str]]:
+def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
     """Run a program that may fail, see `run`; also the lines it printed.
 
     They are in the log once it has ended, together, whoever else writes there at the same time.

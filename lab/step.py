@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Unpack
 
 from lab import environment, files
 from lab.description import ComponentSettings, Lab, Series, Track
@@ -23,7 +23,7 @@ from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabErro
 from lab.git import readable
 from lab.loading import load
 from lab.records import Artifact, Native, Record, RunInfo, rfc3339
-from lab.run import Result, Word, attempt, output, run
+from lab.run import AttemptOptions, CheckedOptions, Result, Word, attempt, output, run
 from lab.store import WHOLE, Run, Store, check_known, open_run, phase_of, run_at
 
 
@@ -79,11 +79,11 @@ class Context:
         with suppress(OSError):
             self.say(text)
 
-    def sh(self, argv: Sequence[Word], **options: Any) -> Result:
+    def sh(self, argv: Sequence[Word], **options: Unpack[CheckedOptions]) -> Result:
         """Run a program with its output in the step's log; see `lab.run.run`."""
         return run(argv, log=self.log, **options)
 
-    def try_sh(self, argv: Sequence[Word], **options: Any) -> tuple[Result, list[str]]:
+    def try_sh(self, argv: Sequence[Word], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
         """Run a program that may fail; also the lines it left in the log, the echoed command aside."""
         return attempt(argv, self.log, **options)
 

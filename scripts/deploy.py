@@ -27,10 +27,10 @@ from lab.step import Context, Outcome
 from lab.store import HANDED_OVER, WHOLE
 from scripts import environments, offers, proposed
 from scripts.offers import Offer
-from scripts.targets import installing
+from scripts.targets import deployers, installing
 from scripts.targets.deployed import FILE, Deployed
+from scripts.targets.deployer import DeployResult
 from scripts.targets.planning import pristine, topology
-from scripts.targets.seams import Made
 
 NAME = "deploy"
 Archive = Mapping[str, tuple[str, str]]
@@ -83,7 +83,7 @@ def action(context: Context) -> Outcome:
             nodes = target.create(snapshot, wanted.nodes)
         took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
         try:
-            made = target.deployer(nodes, repository, offer.archive, context.say).deploy(wanted)
+            made = deployers.deployer(target, nodes, repository, offer.archive, context.say).deploy(wanted)
         except Failed:
             offer.remember()
             raise
@@ -105,7 +105,7 @@ def action(context: Context) -> Outcome:
     return Outcome(describe(offer, deployed, took | dict(made.seconds)), version=deployed.version, facts=facts)
 
 
-def record(context: Context, offer: Offer, made: Made, nodes: Mapping[str, str]) -> Deployed:
+def record(context: Context, offer: Offer, made: DeployResult, nodes: Mapping[str, str]) -> Deployed:
     """Note in the environment what was deployed, for those who exercise it.
 
     Raises ConfigurationError where packages wait and none of them is among it.

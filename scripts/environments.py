@@ -11,19 +11,30 @@ from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.step import Context, Outcome
 from lab.store import Store
+from scripts.targets import configured as configuration
+from scripts.targets import deployed as deployment
 from scripts.targets.deployed import Deployed
-from scripts.targets.registry import SHARED, TARGETS
-from scripts.targets.seams import Provisioner
+from scripts.targets.registry import TARGETS, Driver
+from scripts.targets.seams import Node, Provisioner
 
 
-def driver_of(lab: Lab) -> str:
-    return lab.deployment.target if lab.deployment else "nspawn"
+def driver_of(lab: Lab) -> Driver:
+    return TARGETS[lab.deployment.target if lab.deployment else "nspawn"]
 
 
 def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
     """The environment of a name, whether it is there or not."""
-    made: Provisioner = TARGETS[driver_of(lab)].Target(Store.of(lab).environments / name, log, lab.deployment)
-    return made
+    return driver_of(lab).Target(Store.of(lab).environments / name, log, lab.deployment)
+
+
+def reset(lab: Lab, name: str, log: IO[str] | None = None) -> list[Node]:
+    """Bring the nodes of an environment back to pristine.
+
+    What was deployed there is forgotten first, so that nobody exercises it should this be interrupted.
+    """
+    for record in (deployment.FILE, configuration.FILE):
+        (Store.of(lab).environments / name / record).unlink(missing_ok=True)
+    return target(lab, name, log).reset()
 
 
 @contextmanager
@@ -33,7 +44,7 @@ def turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
     Raises InfrastructureError when not to wait.
     """
     driver = driver_of(lab)
-    whose = ("machines", driver) if driver in SHARED else ("environment", name)
+    whose = ("machines", driver.NAME) if driver.SHARED else ("environment", name)
     try:
         with files.locked(Store.of(lab).lock_path(*whose), wait=wait):
             yield
@@ -43,7 +54,7 @@ def turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
 
 def holder(lab: Lab, name: str) -> str:
     """The other environment that has the machines which both share; "" where none has."""
-    others = [other for other in names(lab) if other != name] if driver_of(lab) in SHARED else []
+    others = [other for other in names(lab) if other != name] if driver_of(lab).SHARED else []
     return next((other for other in others if target(lab, other).nodes()), "")
 
 

@@ -43,7 +43,7 @@ def chosen(context: Context) -> list[str]:
 def carry_out(context: Context, target: Provisioner, name: str, native: Path) -> list[Case]:
     """One exercise: its cases, the last of them an error when it did not go to its end."""
     before = len(cases.read(native))
-    driver = environments.driver_of(context.lab)
+    driver = environments.driver_of(context.lab).NAME
     home = context.store.environments / context.track_name
     argv: list[Word] = [sys.executable, "-m", "scripts.exercises", name, driver, home, native]
     try:

@@ -1,10 +1,11 @@
-"""The steps there are: add a module, name it here and in `lab.description.PHASES`."""
+"""The steps: add a module, name it here and in `lab.description.PHASES`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
+from lab.step import Context, Outcome
 from scripts import (
     archive,
     changelog,
@@ -22,11 +23,35 @@ from scripts import (
     upload,
 )
 
-STEPS: Mapping[str, ModuleType] = {
-    module.NAME: module
-    for module in (
-        *(snapshot, packaging, changelog, source, sbuild, lintian, archive, upload, push),
-        *(deploy, configure),
-        *(exercise, tempest, reset),
-    )
-}
+
+class Step(Protocol):
+    """A module that does one thing in a run directory."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802 - a module's constant
+        """The name in ``qalab step NAME``, and of the record."""
+
+    def action(self, context: Context) -> Outcome:
+        """Do it.  Raises a `lab.errors.LabError`."""
+
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """Run the step as a program; return its exit code."""
+
+
+MODULES: Sequence[Step] = [
+    snapshot,
+    packaging,
+    changelog,
+    source,
+    sbuild,
+    lintian,
+    archive,
+    upload,
+    push,
+    deploy,
+    configure,
+    exercise,
+    tempest,
+    reset,
+]
+STEPS: Mapping[str, Step] = {module.NAME: module for module in MODULES}

@@ -14,15 +14,15 @@ from __future__ import annotations
 import pwd
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 from lab import environment, files
 from lab.errors import ConfigurationError
-from lab.run import Result, Word, echo, missing_program, run
+from lab.run import Result, Runner, Word, echo, missing_program, run
 
 Mode = Literal["schroot", "unshare"]
 BUILD_USER = "qalab-build"
@@ -190,11 +190,23 @@ class Session:
     def lower(self) -> str:
         return ":".join(map(str, self.stack))
 
-    def run(self, argv: Sequence[Word], *, by: Callable[..., Result] = run, **options: Any) -> Result:
+    def run(  # noqa: PLR0913 - as `lab.run.run`, each knob by name
+        self,
+        argv: Sequence[Word],
+        *,
+        by: Runner = run,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        capture: bool = False,
+        check: bool = True,
+    ) -> Result:
         """Run a program as sessions do, with its home here; see `lab.run.run`, and ``by`` for one from somewhere else."""
         who = {"USER": self.way.user, "LOGNAME": self.way.user} if self.way.user else {}
-        env = {"HOME": str(self.path), "TMPDIR": str(self.scratch), **who, **options.pop("env", {})}
-        return by([*self.way.prefix, *argv], log=self.log, cwd=self.path, env=env, keep=self.keep, **options)
+        env = {"HOME": str(self.path), "TMPDIR": str(self.scratch), **who, **(env or {})}
+        return by(
+            [*self.way.prefix, *argv],
+            log=self.log, cwd=self.path, env=env, keep=self.keep, timeout=timeout, capture=capture, check=check,
+        )  # fmt: skip
 
     def mark(self, argv: Sequence[Word]) -> int:
         """Where in the log the output of a command is going to begin."""
@@ -205,7 +217,15 @@ class Session:
         """What came into the log since."""
         return Path(self.log.name).read_bytes()[mark:].decode("utf-8", "surrogateescape") if self.log else ""
 
-    def shell(self, script: str, *, save_as: Path | None = None, **options: Any) -> Result:
+    def shell(
+        self,
+        script: str,
+        *,
+        save_as: Path | None = None,
+        by: Runner | None = None,
+        timeout: float | None = None,
+        capture: bool = False,
+    ) -> Result:
         """Run a script of sh as root in the session; ``save_as`` gets the outcome as a tarball (unshare mode)."""
         if self.way.mode == "schroot":
             enter = f"{MOUNT_OVERLAY}\n{ENTER}"
@@ -213,7 +233,7 @@ class Session:
         else:
             enter = f"{UNPACK_TARBALL}\n{ENTER}{PACK_TARBALL if save_as else ''}"
             argv = ["sh", "-euc", OPEN_TARBALLS, "sh", enter, script, self.stack[0], save_as or "/dev/null"]
-        return self.run(argv, **options)
+        return self.run(argv, by=by or run, timeout=timeout, capture=capture)
 
     def for_sbuild(self) -> str:
         """What sbuild takes for ``--chroot``; in schroot mode that is a chroot of this session's name, made here."""

@@ -24,6 +24,7 @@ from lab import files, step
 from lab.debian import add_bullet
 from lab.errors import Failed, InfrastructureError
 from lab.git import git, identity, readable, reset
+from lab.run import AttemptOptions
 from lab.signing import lab_key
 from lab.step import Context, Outcome
 from scripts import patches
@@ -136,7 +137,7 @@ def build_without_merged(context: Context, tree_name: str) -> list[str]:
 
 def control_files(context: Context, tree: Path, stem: str) -> None:
     """Write the .buildinfo and the .changes, and sign when there is a key to."""
-    options = {"cwd": tree, "env": environment(context)}
+    options: AttemptOptions = {"cwd": tree, "env": environment(context)}
     context.sh(["dpkg-genbuildinfo", "--build=source", f"-O../{stem}_source.buildinfo"], **options)
     context.sh(["dpkg-genchanges", "--build=source", "-sa", f"-O../{stem}_source.changes"], **options)
     if context.lab.archive.signing_key:

@@ -116,7 +116,7 @@ def shell(lab: Lab, name: str, command: Sequence[str], node: str | None) -> NoRe
 def reset(lab: Lab, name: str) -> None:
     """Bring all nodes back to pristine."""
     with environments.turn(lab, name, wait=False), _log(Store.of(lab), name) as log:
-        nodes = environments.target(lab, name, log).reset()
+        nodes = environments.reset(lab, name, log)
     _tell(name, nodes)
 
 

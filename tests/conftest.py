@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from lab.git import git
 from lab.loading import load
 from lab.records import Record
 from lab.store import Run, Store
+from scripts.registry import Step
 
 # The same examples in each run, however busy the machine is.  For others: --hypothesis-profile=default.
 settings.register_profile(
@@ -205,7 +205,7 @@ class Bench:
     lab: Lab
     run: Run
 
-    def execute(self, module: ModuleType) -> Record:
+    def execute(self, module: Step) -> Record:
         """Run one step; its record, whatever the verdict."""
         with self.run.held():
             return step.execute(module.NAME, module.action, self.lab, self.run)

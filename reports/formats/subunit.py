@@ -1,7 +1,8 @@
 """subunit, v1 (lines) or v2 (packets): which of the two is told by the content.
 
-Read by ourselves: python-subunit brings testtools and iso8601 along, yields no test at all, in silence, for the
-version it is not asked for, and drops what a truncated packet leaves.  See python-subunit's README for both.
+The reader is our own. python-subunit 1.4.6 was tried on all our test data: of version 2 it is as good and a quarter
+slower until a length is damaged, which costs it the packets after; of version 1 it raises at a time that Perl's emitter
+writes and at a name that is not UTF-8, and loses results without a ``test:`` line and those that are cut short.
 A test that began and did not end, or was listed and never began, is an error.
 
 Beside a stream there may be a file that says which of its tests are known to fail: a JSON object of reasons by test

@@ -1,4 +1,8 @@
-"""Logs as HTML: escaped text with an anchor on each line, colours as CSS classes, never a link made of the text."""
+"""Logs as HTML: escaped text with an anchor on each line, colours as CSS classes, never a link made of the text.
+
+The converter is our own: ansi2html 1.9 makes links of OSC 8, leaves other OSC sequences in the text, and makes a class of
+each of 16 million colours, for which no stylesheet that is written once (and so allowed by our CSP) can have rules.
+"""
 
 from __future__ import annotations
 

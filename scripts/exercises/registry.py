@@ -1,17 +1,26 @@
-"""The exercises there are: add a module and name it here.
-
-An exercise has a ``NAME`` and an ``exercise(scene, cases)`` that tries one thing after the other and cleans up
-behind itself, however it went.
-"""
+"""The exercises: add a module and name it here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from scripts.exercises import command, ec2, floating_ip, image_bundle, installed, instance, token, volume
+from scripts.exercises.cases import Cases
+from scripts.exercises.scene import Scene
 
-EXERCISES: Mapping[str, ModuleType] = {
-    module.NAME: module for module in (installed, command, token, image_bundle, instance, floating_ip, volume, ec2)
-}
+
+class Exercise(Protocol):
+    """A module that tries out one kind of service."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802 - a module's constant
+        """The name that it has in ``exercises`` of lab.yaml, and the suite of its cases."""
+
+    def exercise(self, scene: Scene, cases: Cases) -> None:
+        """Try one thing after the other, and clean up afterwards, whatever the outcome."""
+
+
+MODULES: Sequence[Exercise] = [installed, command, token, image_bundle, instance, floating_ip, volume, ec2]
+EXERCISES: Mapping[str, Exercise] = {module.NAME: module for module in MODULES}
 ALWAYS = ("installed", "command")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from scripts.roles import glance, keystone, mariadb, rabbitmq
 from scripts.roles.filling import fill
+from scripts.targets import systemd, waiting
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application, Endpoint
@@ -42,8 +43,8 @@ def configure(site: Site, application: Application) -> None:
         shares=SHARES,
         **keystone.client(site, NAME),
     )
-    site.lay_over(node, "/etc/cinder/cinder.conf", text)
-    site.lay_over(node, "/etc/cinder/cinder-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
+    site.files.set_options(node, "/etc/cinder/cinder.conf", text)
+    site.files.set_options(node, "/etc/cinder/cinder-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
     node.write(SHARES, f"{node.name}:{SHARE}\n")
     node.write("/sbin/mount.nfs", MOUNT, 0o755)
     site.must(node, application, ["install", "--directory", "--owner=cinder", "--group=cinder", SHARE])
@@ -53,6 +54,6 @@ def configure(site: Site, application: Application) -> None:
 def start(site: Site, application: Application) -> None:
     node = site.node_of(application)
     for unit in UNITS:
-        site.restart(node, application, unit)
-    site.wait_for_answer(node, application, API, site.url(application))
-    site.wait_until_alive(application, ENDPOINT.kind, {daemon: [node] for daemon in DAEMONS})
+        systemd.restart(node, application, unit)
+    waiting.until_answers(site, node, application, API, site.url(application))
+    waiting.until_alive(site, application, ENDPOINT.kind, {daemon: [node] for daemon in DAEMONS})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scripts.roles import keystone, mariadb
 from scripts.roles.filling import fill
+from scripts.targets import systemd, waiting
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application, Endpoint
@@ -26,11 +27,11 @@ def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
     text = fill("glance-api.conf.j2", database=mariadb.database(site, NAME), **keystone.client(site, NAME))
     for path in FILES:
-        site.lay_over(node, path, text)
+        site.files.set_options(node, path, text)
     site.must(node, application, ["runuser", "-u", NAME, "--", "glance-manage", "db_sync"])
 
 
 def start(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    site.restart(node, application, UNIT)
-    site.wait_for_answer(node, application, UNIT, site.url(application))
+    systemd.restart(node, application, UNIT)
+    waiting.until_answers(site, node, application, UNIT, site.url(application))

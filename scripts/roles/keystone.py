@@ -6,6 +6,8 @@ from functools import partial
 
 from scripts.roles import mariadb, memcached
 from scripts.roles.filling import fill
+from scripts.targets import catalog, systemd, waiting
+from scripts.targets.concurrency import side_by_side
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application
@@ -13,6 +15,7 @@ from scripts.targets.topology import Application
 NAME = "keystone"
 PACKAGES = ("keystone", "python3-pymemcache")  # which its cache needs, and the package does not depend on
 SUPPORTING = False
+ENDPOINT = None
 UNIT = "keystone.service"
 PORT = 5000
 REGION = "RegionOne"
@@ -26,25 +29,25 @@ PREPARE = (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS]
 def describe(site: Site, application: Application) -> Service:
     node = site.node_of(application)
     settings = {"node": node.name, "auth_url": f"http://{node.address}:{PORT}/v3", "region": REGION}
-    return site.service(application, [UNIT], settings | {"user": ADMIN, "password": site.password(ADMIN)})
+    return site.service(application, [UNIT], settings | {"user": ADMIN, "password": site.passwords.of(ADMIN)})
 
 
 def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    site.lay_over(node, "/etc/keystone/keystone-uwsgi.ini", fill("uwsgi.ini.j2", threads=4))
+    site.files.set_options(node, "/etc/keystone/keystone-uwsgi.ini", fill("uwsgi.ini.j2", threads=4))
     values = {"database": mariadb.database(site, NAME), "memcached": memcached.address(site)}
-    site.lay_over(node, "/etc/keystone/keystone.conf", fill("keystone.conf.j2", **values))
-    site.side_by_side(*(partial(site.must, node, application, ["keystone-manage", *each]) for each in PREPARE))
+    site.files.set_options(node, "/etc/keystone/keystone.conf", fill("keystone.conf.j2", **values))
+    side_by_side(*(partial(site.must, node, application, ["keystone-manage", *each]) for each in PREPARE))
     node.run(["chown", "--recursive", "keystone:keystone", "/var/log/keystone"])
 
 
 def start(site: Site, application: Application) -> None:
     node, settings = site.node_of(application), site.provider(NAME).settings
-    site.restart(node, application, UNIT)  # it takes as long to begin as this:
+    systemd.restart(node, application, UNIT)  # it takes as long to begin as this:
     bootstrap = ["sh", "-euc", BOOTSTRAP, "sh", *places(settings["auth_url"])]
     site.must(node, application, bootstrap, stdin=f"{settings['password']}\n".encode())
-    site.wait_for_answer(node, application, UNIT, settings["auth_url"])
-    site.enter_into_catalog(application)
+    waiting.until_answers(site, node, application, UNIT, settings["auth_url"])
+    catalog.enter(site, application)
 
 
 def client(site: Site, name: str) -> dict[str, str]:
@@ -54,7 +57,7 @@ def client(site: Site, name: str) -> dict[str, str]:
         "auth_url": settings["auth_url"],
         "region": settings["region"],
         "user": name,
-        "password": site.password(name),
+        "password": site.passwords.of(name),
         "memcached": memcached.address(site),
     }
 

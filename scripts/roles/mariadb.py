@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scripts.roles.filling import fill
+from scripts.targets import systemd, waiting
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application
@@ -10,6 +11,7 @@ from scripts.targets.topology import Application
 NAME = "mariadb"
 PACKAGES = ("mariadb-server",)
 SUPPORTING = True
+ENDPOINT = None
 UNIT = "mariadb.service"
 ASK = ["mariadb", "--execute=select 1"]
 
@@ -25,13 +27,13 @@ def configure(site: Site, application: Application) -> None:
 
 def start(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    site.restart(node, application, UNIT)
-    site.wait_until_well(node, application, ASK)
+    systemd.restart(node, application, UNIT)
+    waiting.until_succeeds(site, node, application, ASK)
 
 
 def database(site: Site, name: str, *more: str) -> str:
     """The URL of a database made for somebody, empty; ``more``: others that the same may use."""
-    server, password = site.provider(NAME), site.password(f"database {name}")
+    server, password = site.provider(NAME), site.passwords.of(f"database {name}")
     made = "".join(
         f"create database {each} character set utf8mb4; grant all on {each}.* to '{name}'@'%';"
         for each in (name, *more)

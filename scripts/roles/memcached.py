@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scripts.targets import systemd, waiting
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application
@@ -9,6 +10,7 @@ from scripts.targets.topology import Application
 NAME = "memcached"
 PACKAGES = ("memcached",)
 SUPPORTING = True
+ENDPOINT = None
 UNIT = "memcached.service"
 CONFIGURATION = "-d\nlogfile /var/log/memcached.log\n-m 64\n-p 11211\n-u memcache\n-l 0.0.0.0\n"
 ASK = "exec 3<>/dev/tcp/127.0.0.1/11211; echo version >&3; read -r -t 2 answer <&3; [[ $answer == VERSION* ]]"
@@ -25,8 +27,8 @@ def configure(site: Site, application: Application) -> None:
 
 def start(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    site.restart(node, application, UNIT)
-    site.wait_until_well(node, application, ["bash", "-c", ASK])
+    systemd.restart(node, application, UNIT)
+    waiting.until_succeeds(site, node, application, ["bash", "-c", ASK])
 
 
 def address(site: Site) -> str:

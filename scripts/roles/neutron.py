@@ -11,6 +11,7 @@ from ipaddress import IPv4Network
 from lab.errors import ConfigurationError
 from scripts.roles import mariadb, nova, openvswitch
 from scripts.roles.filling import fill
+from scripts.targets import systemd, waiting
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application, Endpoint
@@ -51,10 +52,10 @@ def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
     openvswitch.write(site, node, database=mariadb.database(site, NAME))
     for name in ("dhcp_agent", "l3_agent"):
-        site.lay_over(node, f"/etc/neutron/{name}.ini", fill("neutron-agent.ini.j2"))
-    metadata = {"nova": site.provider(nova.NAME).settings["address"], "metadata_secret": site.password("metadata")}
-    site.lay_over(node, "/etc/neutron/metadata_agent.ini", fill("metadata_agent.ini.j2", **metadata))
-    site.lay_over(node, "/etc/neutron/neutron-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
+        site.files.set_options(node, f"/etc/neutron/{name}.ini", fill("neutron-agent.ini.j2"))
+    metadata = {"nova": site.provider(nova.NAME).settings["address"], "metadata_secret": site.passwords.of("metadata")}
+    site.files.set_options(node, "/etc/neutron/metadata_agent.ini", fill("metadata_agent.ini.j2", **metadata))
+    site.files.set_options(node, "/etc/neutron/neutron-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
     site.must(node, application, ["runuser", "-u", NAME, "--", *MIGRATE])
 
 
@@ -64,11 +65,11 @@ def start(site: Site, application: Application) -> None:
     site.must(node, application, ["sh", "-euc", EXTERNAL, "sh", BRIDGE, f"{gateway}/{network.prefixlen}"])
     site.route(str(network), node.address)
     for unit in (API, RPC):
-        site.restart(node, application, unit)
-    site.wait_for_answer(node, application, API, site.url(application))
+        systemd.restart(node, application, unit)
+    waiting.until_answers(site, node, application, API, site.url(application))
     for agent in AGENTS:
-        site.restart(node, application, f"{agent}.service")
-    site.wait_until_alive(application, ENDPOINT.kind, {agent: [node] for agent in AGENTS})
+        systemd.restart(node, application, f"{agent}.service")
+    waiting.until_alive(site, application, ENDPOINT.kind, {agent: [node] for agent in AGENTS})
 
 
 def external(application: Application) -> tuple[IPv4Network, str]:

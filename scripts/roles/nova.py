@@ -6,6 +6,8 @@ from functools import partial
 
 from scripts.roles import keystone, mariadb, rabbitmq
 from scripts.roles.filling import fill
+from scripts.targets import systemd, waiting
+from scripts.targets.concurrency import side_by_side
 from scripts.targets.deployed import Service
 from scripts.targets.seams import Node
 from scripts.targets.site import Site
@@ -41,17 +43,17 @@ def configure(site: Site, application: Application) -> None:
     }
     write(site, node, **databases)
     for name in ("nova-api", "nova-api-metadata"):
-        site.lay_over(node, f"/etc/nova/{name}-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
+        site.files.set_options(node, f"/etc/nova/{name}-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
     for command in MANAGE:
         site.must(node, application, ["runuser", "-u", NAME, "--", "nova-manage", *command])
 
 
 def start(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    site.side_by_side(*(partial(site.restart, node, application, unit) for unit in UNITS))
+    side_by_side(*(partial(systemd.restart, node, application, unit) for unit in UNITS))
     for unit, port in ((API, ENDPOINT.port), (METADATA, METADATA_PORT)):
-        site.wait_for_answer(node, application, unit, f"http://{node.address}:{port}")
-    site.wait_until_alive(application, ENDPOINT.kind, {daemon: [node] for daemon in DAEMONS})
+        waiting.until_answers(site, node, application, unit, f"http://{node.address}:{port}")
+    waiting.until_alive(site, application, ENDPOINT.kind, {daemon: [node] for daemon in DAEMONS})
 
 
 def write(site: Site, node: Node, database: str = "", api_database: str = "") -> None:
@@ -62,7 +64,7 @@ def write(site: Site, node: Node, database: str = "", api_database: str = "") ->
         database=database,
         api_database=api_database,
         queue=rabbitmq.url(site),
-        metadata_secret=site.password("metadata"),
+        metadata_secret=site.passwords.of("metadata"),
         **keystone.client(site, NAME),
     )
-    site.lay_over(node, "/etc/nova/nova.conf", text)
+    site.files.set_options(node, "/etc/nova/nova.conf", text)

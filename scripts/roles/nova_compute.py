@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scripts.roles import neutron, nova, openvswitch
 from scripts.roles.filling import fill
+from scripts.targets import systemd, waiting
 from scripts.targets.deployed import Service
 from scripts.targets.seams import Node
 from scripts.targets.site import Site
@@ -13,6 +14,7 @@ NAME = "nova-compute"
 # genisoimage makes the disk with metadata, which nova-compute does not depend on.
 PACKAGES = ("genisoimage", "nova-compute", "nova-compute-kvm", *openvswitch.PACKAGES)
 SUPPORTING = False
+ENDPOINT = None
 UNIT, LIBVIRT = "nova-compute.service", "libvirtd.service"
 
 
@@ -23,8 +25,8 @@ def describe(site: Site, application: Application) -> Service:
 def configure(site: Site, application: Application) -> None:
     for node in site.nodes_of(application):
         nova.write(site, node)
-        site.lay_over(node, "/etc/nova/nova-compute.conf", fill("nova-compute.conf.j2"))
-        site.lay_over(node, "/etc/libvirt/qemu.conf", fill("qemu.conf.j2"))
+        site.files.set_options(node, "/etc/nova/nova-compute.conf", fill("nova-compute.conf.j2"))
+        site.files.set_options(node, "/etc/libvirt/qemu.conf", fill("qemu.conf.j2"))
     for node in bare(site, application):
         openvswitch.write(site, node)
 
@@ -33,14 +35,14 @@ def start(site: Site, application: Application) -> None:
     agents = {openvswitch.DAEMON: bare(site, application)}
     for node in agents[openvswitch.DAEMON]:
         openvswitch.start(site, node, application)
-        site.restart(node, application, openvswitch.UNIT)
+        systemd.restart(node, application, openvswitch.UNIT)
     for node in site.nodes_of(application):
         # It has read what polkit may do, which libvirt asks, before there was the user polkitd.
         site.must(node, application, ["systemctl", "reload", "dbus.service"])
-        site.restart(node, application, LIBVIRT)
-        site.restart(node, application, UNIT)
-    site.wait_until_alive(application, "hypervisor", {NAME: site.nodes_of(application)})
-    site.wait_until_alive(application, "network", agents)
+        systemd.restart(node, application, LIBVIRT)
+        systemd.restart(node, application, UNIT)
+    waiting.until_alive(site, application, "hypervisor", {NAME: site.nodes_of(application)})
+    waiting.until_alive(site, application, "network", agents)
 
 
 def bare(site: Site, application: Application) -> list[Node]:

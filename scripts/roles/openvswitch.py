@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from scripts.roles import keystone, rabbitmq
 from scripts.roles.filling import fill
+from scripts.targets import systemd
 from scripts.targets.seams import Node
 from scripts.targets.site import Site
 from scripts.targets.topology import Application
@@ -35,10 +36,10 @@ ovs-vsctl add-br br-projects -- set bridge br-projects datapath_type=netdev -- a
 def write(site: Site, node: Node, *, database: str = "") -> None:
     """Lay over what neutron's services and agents read; with ``database`` where its API is, and what is external."""
     values = {"queue": rabbitmq.url(site), "database": database, **keystone.client(site, NEUTRON)}
-    site.lay_over(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", **values))
-    site.lay_over(node, "/etc/neutron/plugins/ml2/ml2_conf.ini", fill("ml2_conf.ini.j2"))
+    site.files.set_options(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", **values))
+    site.files.set_options(node, "/etc/neutron/plugins/ml2/ml2_conf.ini", fill("ml2_conf.ini.j2"))
     agent = fill("openvswitch_agent.ini.j2", mappings=[PROJECTS, *([EXTERNAL] if database else [])])
-    site.lay_over(node, "/etc/neutron/plugins/ml2/openvswitch_agent.ini", agent)
+    site.files.set_options(node, "/etc/neutron/plugins/ml2/openvswitch_agent.ini", agent)
     node.write("/etc/modprobe.d/openvswitch.conf", NO_MODULE)
 
 
@@ -46,5 +47,5 @@ def start(site: Site, node: Node, application: Application) -> None:
     """Start the switch, with a bridge to the other nodes that have one."""
     having = {name for each in site.applications if UNIT in site.services[each.name].units for name in each.nodes}
     others = [site.nodes[name].address for name in sorted(having - {node.name})]
-    site.restart(node, application, SWITCH)
+    systemd.restart(node, application, SWITCH)
     site.must(node, application, ["sh", "-euc", BRIDGE, "sh", node.address, *others])

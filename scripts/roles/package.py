@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import shlex
 
+from scripts.targets import systemd, waiting
 from scripts.targets.deployed import Service
-from scripts.targets.site import PATIENCE_SECONDS, Site
+from scripts.targets.site import Site
 from scripts.targets.topology import Application
 
 NAME = "package"
 PACKAGES: tuple[str, ...] = ()
 SUPPORTING = False
+ENDPOINT = None
 
 
 def describe(site: Site, application: Application) -> Service:
-    units = dict.fromkeys(unit for node in site.nodes_of(application) for unit in site.enabled_units(node, application))
+    units = dict.fromkeys(unit for node in site.nodes_of(application) for unit in systemd.enabled(node, application))
     return site.service(application, units)
 
 
@@ -28,7 +30,7 @@ def configure(site: Site, application: Application) -> None:
 
 def start(site: Site, application: Application) -> None:
     for node in site.nodes_of(application):
-        site.start(node, application, *site.enabled_units(node, application))
+        systemd.start(site, node, application, *systemd.enabled(node, application))
         if health := application.options.get("health"):
-            patience = int(application.options.get("patience", PATIENCE_SECONDS))
-            site.wait_until_well(node, application, shlex.split(str(health)), patience)
+            patience = int(application.options.get("patience", waiting.PATIENCE_SECONDS))
+            waiting.until_succeeds(site, node, application, shlex.split(str(health)), patience)

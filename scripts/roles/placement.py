@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scripts.roles import keystone, mariadb
 from scripts.roles.filling import fill
+from scripts.targets import systemd, waiting
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application, Endpoint
@@ -23,12 +24,12 @@ def describe(site: Site, application: Application) -> Service:
 def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
     values = {"database": mariadb.database(site, NAME), **keystone.client(site, NAME)}
-    site.lay_over(node, "/etc/placement/placement.conf", fill("placement.conf.j2", **values))
-    site.lay_over(node, "/etc/placement/placement-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=4))
+    site.files.set_options(node, "/etc/placement/placement.conf", fill("placement.conf.j2", **values))
+    site.files.set_options(node, "/etc/placement/placement-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=4))
     site.must(node, application, ["runuser", "-u", NAME, "--", "placement-manage", "db", "sync"])
 
 
 def start(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    site.restart(node, application, UNIT)
-    site.wait_for_answer(node, application, UNIT, site.url(application))
+    systemd.restart(node, application, UNIT)
+    waiting.until_answers(site, node, application, UNIT, site.url(application))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from scripts.targets import systemd
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application
@@ -11,6 +12,7 @@ from scripts.targets.topology import Application
 NAME = "rabbitmq"
 PACKAGES = ("rabbitmq-server",)
 SUPPORTING = True
+ENDPOINT = None
 UNIT = "rabbitmq-server.service"
 USER = "openstack"
 DEFINITIONS = "/etc/rabbitmq/definitions.json"
@@ -18,18 +20,18 @@ DEFINITIONS = "/etc/rabbitmq/definitions.json"
 
 def describe(site: Site, application: Application) -> Service:
     node = site.node_of(application)
-    address = f"rabbit://{USER}:{site.password(NAME)}@{node.address}:5672/"
+    address = f"rabbit://{USER}:{site.passwords.of(NAME)}@{node.address}:5672/"
     return site.service(application, [UNIT], {"node": node.name, "url": address})
 
 
 def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    node.write(DEFINITIONS, definitions(site.password(NAME)))
+    node.write(DEFINITIONS, definitions(site.passwords.of(NAME)))
     node.write("/etc/rabbitmq/rabbitmq.conf", f"load_definitions = {DEFINITIONS}\n")
 
 
 def start(site: Site, application: Application) -> None:
-    site.restart(site.node_of(application), application, UNIT)  # and it says when it is well
+    systemd.restart(site.node_of(application), application, UNIT)  # and it says when it is well
 
 
 def definitions(password: str) -> str:

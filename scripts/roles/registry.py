@@ -1,20 +1,12 @@
-"""The roles there are: add a module and name it here.
+"""The roles: add a module and name it here.
 
-A role has a ``NAME``; ``PACKAGES``, where lab.yaml names none; ``SUPPORTING``, whether it is there for others
-(its packages may be in the pristine state, its faults are the lab's); an ``ENDPOINT``, if it is to be found in the
-catalog; and, called in this order,
-
-- ``describe(site, application)`` says what others need to know of it, which nothing needs to run for;
-- ``configure(site, application)`` has it ready to start: files, and what there is to be in databases;
-- ``start(site, application)`` starts it, and waits until it says that it is well.
-
-See `scripts.targets.setting_up` on what is there when.
+`scripts.targets.setting_up` says which part of which application is called when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from scripts.roles import (
     cinder,
@@ -29,20 +21,35 @@ from scripts.roles import (
     placement,
     rabbitmq,
 )  # fmt: skip
+from scripts.targets.deployed import Service
+from scripts.targets.site import Site
+from scripts.targets.topology import Application, RoleFacts
 
-ROLES: Mapping[str, ModuleType] = {
-    module.NAME: module
-    for module in (
-        package,
-        mariadb,
-        rabbitmq,
-        memcached,
-        keystone,
-        glance,
-        placement,
-        nova,
-        neutron,
-        nova_compute,
-        cinder,
-    )
-}
+
+class Role(RoleFacts, Protocol):
+    """A module that deploys one kind of application.  Its functions are called in this order."""
+
+    def describe(self, site: Site, application: Application) -> Service:
+        """Return what other applications need to know; nothing has to run for it."""
+
+    def configure(self, site: Site, application: Application) -> None:
+        """Make an application ready to start: its files, and what databases have to hold."""
+
+    def start(self, site: Site, application: Application) -> None:
+        """Start an application, and wait until it says that it is well."""
+
+
+MODULES: Sequence[Role] = [
+    package,
+    mariadb,
+    rabbitmq,
+    memcached,
+    keystone,
+    glance,
+    placement,
+    nova,
+    neutron,
+    nova_compute,
+    cinder,
+]
+ROLES: Mapping[str, Role] = {module.NAME: module for module in MODULES}

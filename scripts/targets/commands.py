@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Unpack
 
-from lab.run import Result, Word, attempt
+from lab.run import AttemptOptions, Result, Word, attempt
 
 SETTINGS = (
     "HOME=/root", "LANG=C.UTF-8", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
@@ -15,8 +15,8 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def attempted(argv: Sequence[Word], log: IO[str] | None, **options: Any) -> tuple[Result, list[str]]:
-    """As `lab.run.attempt`, from the root directory, with a log or without."""
+def attempted(argv: Sequence[Word], log: IO[str] | None, **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
+    """Run a program as `lab.run.attempt` does, from the root directory, with a log or without."""
     options = {"cwd": Path("/"), **options}
     if log:
         return attempt(argv, log, **options)

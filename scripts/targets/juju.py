@@ -16,30 +16,30 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Unpack
 
 from lab import environment, files
 from lab.deployment import Deployment, Juju
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError, LabError
 from lab.records import Stored, rfc3339
-from lab.run import Result, Word, run
+from lab.run import Result, RunOptions, Word, run
 from lab.store import Store
 from scripts.recipes import Repository
 from scripts.reprepro import PUBLIC_KEY
 from scripts.targets.charms import bundle, client, logs
 from scripts.targets.charms.client import Model
-from scripts.targets.charms.deployer import Charms
 from scripts.targets.charms.machine import Machine
 from scripts.targets.charms.watching import Watch
-from scripts.targets.seams import Deployer, Node, Pristine, Snapshot
+from scripts.targets.seams import Node, Pristine, Snapshot
 from scripts.targets.topology import Topology
 
 NAME = "juju"
+SHARED = False
 
 
 class Noted(Stored):
@@ -110,28 +110,20 @@ class Target:
         noted = self._noted()
         if noted is None or not noted.addresses:
             return []
-        model = self._model(noted)
+        model = self.model(noted)
         return self._machines(noted) if model.life().startswith("alive") and self._is_ours(model) else []
 
-    def deployer(
-        self,
-        nodes: Sequence[Node],
-        repository: Repository | None,
-        offered: Mapping[str, tuple[str, str]],
-        say: Callable[[str], None],
-    ) -> Deployer:
-        noted = Noted.read(self._note)
-        return Charms(
-            self._model(noted), self.home, noted.base, noted.machines, nodes, repository, offered, say, self.minutes
-        )
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all do
+        return nodes
 
     def collect_logs(self, into: Path) -> None:
         with suppress(LabError):
             if noted := self._noted():
-                logs.collect(self._model(noted), self.nodes(), into)
+                logs.collect(self.model(noted), self.nodes(), into)
 
-    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
-        return run(argv, **{"log": self.log, **options})
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, **options}
+        return run(argv, **own)
 
     def route(self, network: str, via: str) -> None:
         """This machine's routes are not ours to change: it reaches what the cloud's network lets it reach."""
@@ -146,7 +138,7 @@ class Target:
     def destroy(self) -> bool:
         there = self.home.exists()
         if noted := self._noted():
-            model = self._model(noted)
+            model = self.model(noted)
             # One that is going already may have forgotten its mark.
             if (life := model.life()) and (not life.startswith("alive") or self._is_ours(model)):
                 model.destroy()
@@ -158,7 +150,7 @@ class Target:
         controller, user = client.whoami(self.juju.controller, self.log)
         now = rfc3339(environment.now())
         noted = Noted(created=now, controller=controller, user=user, model=self._name, base=base)
-        model = self._model(noted)
+        model = self.model(noted)
         if model.life():
             if not self._is_ours(model):
                 hint = f"juju destroy-model {model}, or another lab.name"
@@ -207,11 +199,15 @@ class Target:
     def _noted(self) -> Noted | None:
         return Noted.read(self._note) if self._note.exists() else None
 
-    def _model(self, noted: Noted) -> Model:
+    def recorded(self) -> Noted:
+        """Return what the environment that was made is."""
+        return Noted.read(self._note)
+
+    def model(self, noted: Noted) -> Model:
         return Model(noted.controller, noted.user, noted.model, self.log)
 
     def _machines(self, noted: Noted) -> list[Node]:
-        model = self._model(noted)
+        model = self.model(noted)
         return [Machine(model, noted.machines[name], name, address) for name, address in noted.addresses.items()]
 
     def _say(self, line: str) -> None:

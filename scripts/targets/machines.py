@@ -12,10 +12,20 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Unpack
 
 from lab.errors import InfrastructureError
-from lab.run import COMPLAINT, LONGEST, ProgramFailed, Result, TimedOut, Word, run
+from lab.run import (
+    COMPLAINT,
+    LONGEST,
+    AttemptOptions,
+    ProgramFailed,
+    Result,
+    RunOptions,
+    TimedOut,
+    Word,
+    run,
+)
 from scripts.targets.commands import SETTINGS, attempted, writing
 from scripts.targets.keeper import wait_until
 
@@ -77,17 +87,25 @@ class Machine:
             return self._ssh(ALONE, "-R", f"{self.port}:127.0.0.1:{self.port}", "--", self.login_url, remote)
         return self._ssh(SHARED, "--", self.login_url, remote)
 
-    def run(self, argv: Sequence[Word], *, online: bool = False, check: bool = True, **options: Any) -> Result:
-        result, lines = self.attempt(argv, online=online, **options)
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
+        check, log = options.pop("check", True), options.pop("log", self.log)
+        rest: AttemptOptions = options
+        result, lines = self._attempt(argv, log, online=online, **rest)
         if check and not result:
             telling = next(filter(COMPLAINT.search, lines), lines[-1] if lines else "")
             raise ProgramFailed(replace(result, complaint=telling.strip()[:LONGEST]))
         return result
 
-    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
-        options = {"log": self.log, **options}
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
+        return self._attempt(argv, self.log, online=online, **options)
+
+    def _attempt(
+        self, argv: Sequence[Word], log: IO[str] | None, *, online: bool, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
         try:
-            result, lines = attempted(self.enter(_limited(argv, options.get("timeout")), online=online), **options)
+            result, lines = attempted(self.enter(_limited(argv, options.get("timeout")), online=online), log, **options)
         except TimedOut:
             raise TimedOut(f"{argv[0]} did not end within {options['timeout']:g} seconds on {self.name}") from None
         if result.returncode == LOST and not any(line.endswith(OWN) for line in lines):

@@ -13,29 +13,29 @@ isolates against accidents, not against hostile code: see systemd-nspawn(1) on `
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Unpack
 
 from lab import environment, files
 from lab.deployment import Deployment
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
-from lab.run import Result, Word, missing_program, run
+from lab.run import AttemptOptions, Result, RunOptions, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
-from scripts.targets import configured, deployed, layers, logs
+from scripts.targets import layers, logs
 from scripts.targets.commands import SETTINGS, attempted, writing
 from scripts.targets.keeper import BRIDGE, GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
 from scripts.targets.layers import Layers
-from scripts.targets.packages import Packages
-from scripts.targets.seams import Deployer, Node, Pristine, Snapshot
+from scripts.targets.seams import Node, Pristine, Snapshot
 
 NAME = "nspawn"
+SHARED = False
 PROGRAMS = ("ip", "nsenter", "systemd-nspawn")
 BOOT_SECONDS = 120.0
 FIRST_ADDRESS = 11
@@ -113,10 +113,13 @@ class Container:
             words += ["unshare", "--mount", "sh", "-euc", ONLINE, "sh", Path("/etc/resolv.conf").read_text()]
         return [*words, "env", "-i", *SETTINGS, *argv]
 
-    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> Result:
-        return run(self.enter(argv, online=online), **{"log": self.log, "cwd": Path("/"), **options})
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, "cwd": Path("/"), **options}
+        return run(self.enter(argv, online=online), **own)
 
-    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
         return attempted(self.enter(argv, online=online), self.log, **options)
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
@@ -204,20 +207,15 @@ class Target:
             return []
         return [*self._containers(Made.read(self._note))]
 
-    def deployer(
-        self,
-        nodes: Sequence[Node],
-        repository: Repository | None,
-        offered: Mapping[str, tuple[str, str]],
-        say: Callable[[str], None],
-    ) -> Deployer:
-        return Packages(nodes, self, repository, offered, say)
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all do
+        return nodes
 
     def collect_logs(self, into: Path) -> None:
         logs.collect(self.nodes(), into)
 
-    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
-        return run(self.keeper.inside(argv, "net"), **{"log": self.log, **options})
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, **options}
+        return run(self.keeper.inside(argv, "net"), **own)
 
     def route(self, network: str, via: str) -> None:
         self.beside(["ip", "route", "replace", network, "via", via])
@@ -226,8 +224,7 @@ class Target:
         if not self.nodes():
             raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
         made = Made.read(self._note)
-        for note in (self._note, self.home / deployed.FILE, self.home / configured.FILE):
-            note.unlink(missing_ok=True)
+        self._note.unlink()
         for node in self._containers(made):
             node.group.end()
             self._remove(node.path)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from scripts.recipes import Repository
 from scripts.targets import installing, setting_up
-from scripts.targets.seams import Made, Node, Provisioner
+from scripts.targets.deployer import DeployResult
+from scripts.targets.seams import Node, Provisioner
 from scripts.targets.site import Site
 from scripts.targets.topology import Topology
 
@@ -24,7 +25,7 @@ class Packages:
     archive: Mapping[str, tuple[str, str]]
     say: Callable[[str], None]
 
-    def deploy(self, topology: Topology) -> Made:
+    def deploy(self, topology: Topology) -> DeployResult:
         """Install, set up, record.  Raises Failed and InfrastructureError, which name the application or the package."""
         began = time.monotonic()
         with ThreadPoolExecutor(len(self.nodes) or 1) as pool:
@@ -34,7 +35,7 @@ class Packages:
         nodes = {node.name: node for node in self.nodes}
         site = Site(nodes, self.target.beside, self.target.route, topology.applications)
         took = setting_up.set_up(site, topology, self.say)
-        return Made(site.services, there, {"install": installed, **took})
+        return DeployResult(site.services, there, {"install": installed, **took})
 
     def _install(self, node: Node, topology: Topology) -> None:
         names = sorted({name for application in topology.on(node.name) for name in application.packages})

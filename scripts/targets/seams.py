@@ -1,23 +1,20 @@
-"""The seams of a deployment: what a driver of machines must offer, and what everybody else may expect.
+"""The interfaces of drivers: what a driver of machines offers, and what all others may expect.
 
-A `Provisioner` makes the nodes of one environment from something pristine, brings them back to it, and
-destroys them.  A `Deployer` puts the lab's packages on them: by apt (see `scripts.targets.packages`), or by
-what a driver has of its own.  Exercises see what was deployed and nodes, and nothing of how either was made.
+A `Provisioner` makes the nodes of one environment from something pristine, brings them back to it, and destroys
+them.  It knows nothing of what is deployed on them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from lab.description import Lab, Series
-from lab.run import Result, Word
+from lab.run import AttemptOptions, Result, RunOptions, Word
 from scripts.recipes import Repository
-from scripts.targets.deployed import Installed, Service
-from scripts.targets.topology import Topology
 
 
 @dataclass(frozen=True)
@@ -56,13 +53,15 @@ class Node(Protocol):
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
         """A command on the node, as one of this machine; also for a terminal."""
 
-    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> Result:
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
         """Run a program as root; see `lab.run.run`.
 
         ``online``: where mirrors, and whatever this machine serves on its loopback, can be reached.
         """
 
-    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
         """Run a program that may fail; also the lines that it printed, which are in the log."""
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
@@ -70,25 +69,6 @@ class Node(Protocol):
 
     def read(self, path: str) -> str:
         """A file's text; what is not UTF-8 in it is escaped."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a deployer has made: services by application, packages, and how many seconds each part took."""
-
-    services: Mapping[str, Service]
-    packages: Sequence[Installed]
-    seconds: Mapping[str, float]
-
-
-class Deployer(Protocol):
-    """Brings applications onto the nodes of one environment."""
-
-    def deploy(self, topology: Topology) -> Made:
-        """Install, set up, wait until all is well.
-
-        Raises Failed and InfrastructureError, which name the application or the package.
-        """
 
 
 class Provisioner(Protocol):
@@ -106,19 +86,13 @@ class Provisioner(Protocol):
     def nodes(self) -> list[Node]:
         """The nodes there are; none when the environment is not there or not whole."""
 
-    def deployer(
-        self,
-        nodes: Sequence[Node],
-        repository: Repository | None,
-        offered: Mapping[str, tuple[str, str]],
-        say: Callable[[str], None],
-    ) -> Deployer:
-        """Who deploys on nodes that were made: from a repository, which offers versions and sources by package."""
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:
+        """Return nodes whose ``online`` programs reach a repository that this machine serves on its loopback."""
 
     def collect_logs(self, into: Path) -> None:
         """All that nodes have noted, in a directory for each, whatever state they are in."""
 
-    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
         """Run a program of this machine from where the nodes can be reached, but on none of them."""
 
     def route(self, network: str, via: str) -> None:

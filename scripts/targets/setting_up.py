@@ -31,19 +31,19 @@ class Course:
         for each in self.topology.before(application):
             if each.supporting:
                 self.started[each.name].result()
-        self._carry_out(application, "configure")
+        self._carry_out("configure", ROLES[application.role.NAME].configure, application)
 
     def start(self, application: Application) -> None:
         self.configured[application.name].result()
         for each in self.topology.before(application):
             self.started[each.name].result()
-        self._carry_out(application, "start")
+        self._carry_out("start", ROLES[application.role.NAME].start, application)
 
-    def _carry_out(self, application: Application, part: str) -> None:
-        self.site.go_on()
-        self.say(f"{part} {application.name}")
+    def _carry_out(self, name: str, part: Callable[[Site, Application], None], application: Application) -> None:
+        self.site.cancellation.check()
+        self.say(f"{name} {application.name}")
         began = time.monotonic()
-        getattr(ROLES[application.role.NAME], part)(self.site, application)
+        part(self.site, application)
         self.took[application.name] = round(self.took.get(application.name, 0) + time.monotonic() - began, 2)
 
 
@@ -63,7 +63,7 @@ def set_up(site: Site, topology: Topology, say: Callable[[str], None]) -> dict[s
         try:
             done, _ = wait(course.started.values(), return_when=FIRST_EXCEPTION)
         finally:
-            site.stopping.set()
+            site.cancellation.cancel()
     for future in course.started.values():
         if future in done:
             future.result()

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Unpack
 from urllib.parse import urlsplit
 
 from lab import environment
@@ -25,15 +25,15 @@ from lab.deployment import Deployment, Machines
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
-from lab.run import Result, Word, missing_program, run
+from lab.run import Result, RunOptions, Word, missing_program, run
 from scripts.chroots import served
 from scripts.recipes import Repository
-from scripts.targets import configured, deployed, logs, restoring
+from scripts.targets import logs, restoring
 from scripts.targets.machines import Machine
-from scripts.targets.packages import Packages
-from scripts.targets.seams import Deployer, Node, Pristine, Snapshot
+from scripts.targets.seams import Node, Pristine, Snapshot
 
 NAME = "ssh"
+SHARED = True
 NOTE = "machines.json"
 
 
@@ -108,22 +108,16 @@ class Target:
         noted = self.noted()
         return [*self._machines(noted, noted.addresses)] if noted else []
 
-    def deployer(
-        self,
-        nodes: Sequence[Node],
-        repository: Repository | None,
-        offered: Mapping[str, tuple[str, str]],
-        say: Callable[[str], None],
-    ) -> Deployer:
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:
         port = served_at(repository.url) if repository else 0
-        reaching = [replace(node, port=port) for node in nodes if isinstance(node, Machine)]
-        return Packages(reaching, self, repository, offered, say)
+        return [replace(node, port=port) if isinstance(node, Machine) else node for node in nodes]
 
     def collect_logs(self, into: Path) -> None:
         logs.collect(self.nodes(), into)
 
-    def beside(self, argv: Sequence[Word], **options: Any) -> Result:
-        return run(argv, **{"log": self.log, **options})
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, **options}
+        return run(argv, **own)
 
     def route(self, network: str, via: str) -> None:
         if noted := self.noted():
@@ -135,8 +129,6 @@ class Target:
         if noted is None or not noted.addresses:
             raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
         self._note(noted.model_copy(update={"addresses": {}}))
-        for name in (deployed.FILE, configured.FILE):
-            (self.home / name).unlink(missing_ok=True)
         return self._made(noted, [*noted.addresses])
 
     def destroy(self) -> bool:

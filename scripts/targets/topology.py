@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
+from typing import Protocol
 
 from lab.errors import Failed, InfrastructureError, LabError
 
@@ -18,13 +18,34 @@ class Endpoint:
     path: str = ""
 
 
+class RoleFacts(Protocol):
+    """The constants of a role."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802 - a module's constant
+        """The name that ``role`` has in lab.yaml."""
+
+    @property
+    def PACKAGES(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
+        """The packages to install where lab.yaml names none."""
+
+    @property
+    def SUPPORTING(self) -> bool:  # noqa: N802 - a module's constant
+        """Whether it only serves others: its packages may be in the pristine state, its faults are the lab's."""
+
+    @property
+    def ENDPOINT(self) -> Endpoint | None:  # noqa: N802 - a module's constant
+        """How it is entered in the catalog; None when it is not."""
+
+
 @dataclass(frozen=True)
-class Played:
-    """A role of which the lab knows no more than this: a charm plays it."""
+class CharmRole:
+    """A role that a charm plays: the lab knows no more of it than this."""
 
     NAME: str
     SUPPORTING: bool
     PACKAGES: tuple[str, ...] = ()
+    ENDPOINT: Endpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +62,7 @@ class Application:
     """A service: its role, the packages that it is, the nodes that it runs on."""
 
     name: str
-    role: ModuleType | Played
+    role: RoleFacts
     packages: tuple[str, ...]
     nodes: tuple[str, ...]
     options: Mapping[str, str | int | bool]
@@ -50,7 +71,7 @@ class Application:
     @property
     def supporting(self) -> bool:
         """Whether it is there for others, and is not what is tested."""
-        return bool(self.role.SUPPORTING)
+        return self.role.SUPPORTING
 
     def fault(self, message: str) -> LabError:
         """What is wrong with it as an error: the lab's fault when it is there for others only."""

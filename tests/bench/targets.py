@@ -22,6 +22,7 @@ from rich.table import Table
 
 from lab.description import Lab, Series
 from scripts.targets import leftovers
+from scripts.targets.deployers import deployer
 from scripts.targets.nspawn import Target
 from scripts.targets.planning import pristine, topology
 from scripts.targets.seams import Pristine
@@ -94,7 +95,7 @@ def deployed(home: Path, what: str, rounds: int, *, layers: bool) -> list[Row]:
 
             def deploy() -> None:
                 nodes = target.create(snapshot, wanted.nodes)
-                target.deployer(nodes, None, {}, lambda _: None).deploy(wanted)
+                deployer(target, nodes, None, {}, lambda _: None).deploy(wanted)
 
             took.append(timed(deploy))
             resets.append(timed(target.reset))

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from lab.description import Lab
 from lab.errors import Failed, InfrastructureError, LabError
 from scripts.roles import cinder, rabbitmq
-from scripts.roles.registry import ROLES
-from scripts.targets import leftovers
-from scripts.targets import site as sites
+from scripts.roles.registry import ROLES, Role
+from scripts.targets import leftovers, waiting
 from scripts.targets.deployed import Service
 from scripts.targets.nspawn import Target
 from scripts.targets.packages import Packages
@@ -48,7 +46,7 @@ class Cloud:
     site: Site
     said: list[str]
 
-    def start(self, role: ModuleType) -> None:
+    def start(self, role: Role) -> None:
         """Start an application anew."""
         application = next(each for each in self.site.applications if each.role is role)
         role.start(self.site, application)
@@ -83,7 +81,7 @@ def cloud(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sites, "CROWDED_SECONDS", 2)
+    monkeypatch.setattr(waiting, "CROWDED_SECONDS", 2)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from lab.deployment import Unit
 from lab.errors import ConfigurationError
 from lab.store import WHOLE
-from scripts.targets.topology import Application, Charm, Played
+from scripts.targets.topology import Application, Charm, CharmRole
 
 # Where a charm is called otherwise than the role that packages play.
 CHARMS = {"rabbitmq": "rabbitmq-server"}
@@ -24,7 +24,7 @@ def application(name: str, unit: Unit, built: Iterable[str]) -> Application:
         raise ConfigurationError(f"{UNITS}.{name}.charm: missing: no charm is called {unit.role}")
     charm = Charm(unit.charm or CHARMS.get(unit.role, unit.role), unit.channel, unit.origin)
     nodes = tuple(f"node{number}" for number in unit.to)
-    role = Played(unit.role, SUPPORTING=not unit.origin)
+    role = CharmRole(unit.role, SUPPORTING=not unit.origin)
     return Application(name, role, tuple(unit.packages or built), nodes, unit.options, charm)
 
 

@@ -2,6 +2,9 @@
 
 Credentials are the client's own, in ~/.local/share/juju or where JUJU_DATA says.  Nothing is ever asked for: what
 Juju would have to ask is an error.  Only machine-readable output is read, and of errors what comes behind ``ERROR``.
+
+The client is our own: jubilant 1.14 has no time limit for a call, ends a wait at the first look that fails, knows of no
+one to blame, and refuses the status documents of Juju 2.9 to 3.2, whose relations are plain texts.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from scripts.targets.charms.client import AWAY, DEPLOY_SECONDS, Model, Refused
 from scripts.targets.charms.status import Blame, Status
 from scripts.targets.charms.watching import Watch
 from scripts.targets.deployed import Installed, Service
-from scripts.targets.seams import Made, Node
+from scripts.targets.deployer import DeployResult
+from scripts.targets.seams import Node
 from scripts.targets.topology import Application, Topology
 
 LINES = 100
@@ -46,7 +47,7 @@ class Charms:
     say: Callable[[str], None]
     minutes: float
 
-    def deploy(self, topology: Topology) -> Made:
+    def deploy(self, topology: Topology) -> DeployResult:
         """Deploy, and watch until all units are well.
 
         Raises Failed and InfrastructureError, which name the unit or the machine, and ConfigurationError for
@@ -68,7 +69,7 @@ class Charms:
         took = {"install": round(time.monotonic() - began, 2), **watch.ready}
         there = self._installed(asking)
         services = {each.name: self._service(each, status) for each in topology.applications}
-        return Made(services, there, took)
+        return DeployResult(services, there, took)
 
     def _begin(self, topology: Topology, tested: Sequence[Application], repository: Repository) -> None:
         described, over = self.home / "bundle.yaml", self.home / "overlay.yaml"

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-from lab.run import Result, Word, run
+from lab.run import AttemptOptions, Result, RunOptions, Word, run
 from scripts.targets.charms.client import PROGRAM, Model
 from scripts.targets.commands import SETTINGS, attempted, writing
 
@@ -27,10 +27,13 @@ class Machine:
         remote = shlex.join(["sudo", "--non-interactive", "env", "-i", *SETTINGS, *map(str, argv)])
         return [PROGRAM, "ssh", "--model", str(self.model), self.machine, remote]
 
-    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> Result:
-        return run(self.enter(argv, online=online), **{"log": self.model.log, "cwd": Path("/"), **options})
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.model.log, "cwd": Path("/"), **options}
+        return run(self.enter(argv, online=online), **own)
 
-    def attempt(self, argv: Sequence[Word], *, online: bool = False, **options: Any) -> tuple[Result, list[str]]:
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
         return attempted(self.enter(argv, online=online), self.model.log, **options)
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:

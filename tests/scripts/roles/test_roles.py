@@ -62,8 +62,8 @@ def cloud() -> Site:
 def test_no_password_is_on_a_command_line(cloud: Site) -> None:
     asked = "\n".join(line for node in cloud.nodes.values() for line in node.asked)  # type: ignore[attr-defined]
     assert "nova-manage" in asked
-    assert len(cloud.passwords) > len(CLOUD)
-    assert [use for use, password in cloud.passwords.items() if password in asked] == []
+    assert len(cloud.passwords.made) > len(CLOUD)
+    assert [use for use, password in cloud.passwords.made.items() if password in asked] == []
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_a_node_that_only_computes_knows_no_database(cloud: Site) -> None:
 
 def test_both_ends_of_metadata_have_the_same_secret(cloud: Site) -> None:
     agent = parsed(cloud, "node0", "/etc/neutron/metadata_agent.ini")["DEFAULT"]
-    assert agent["metadata_proxy_shared_secret"] == cloud.password("metadata")
+    assert agent["metadata_proxy_shared_secret"] == cloud.passwords.of("metadata")
     nova = parsed(cloud, "node0", "/etc/nova/nova.conf")["neutron"]
-    assert nova["metadata_proxy_shared_secret"] == cloud.password("metadata")
+    assert nova["metadata_proxy_shared_secret"] == cloud.passwords.of("metadata")
 
 
 def parsed(cloud: Site, node: str, path: str) -> configparser.ConfigParser:

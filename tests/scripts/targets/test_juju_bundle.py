@@ -9,13 +9,13 @@ from lab.description import Series
 from lab.errors import ConfigurationError
 from scripts.recipes import Repository
 from scripts.targets.charms.bundle import base, bundle, overlay, source
-from scripts.targets.topology import Application, Charm, Played, Topology
+from scripts.targets.topology import Application, Charm, CharmRole, Topology
 
 LAB = Repository("http://archive.lab.example", "trunk", "KEY\nOF THE LAB\n", "testlab")
-MYSQL = Application("mysql", Played("mysql-innodb-cluster", SUPPORTING=True), (), ("node0", "node1"), {},
+MYSQL = Application("mysql", CharmRole("mysql-innodb-cluster", SUPPORTING=True), (), ("node0", "node1"), {},
                     Charm("mysql-innodb-cluster", "8.0/stable"))  # fmt: skip
-ROUTER = Application("router", Played("mysql-router", SUPPORTING=True), (), (), {}, Charm("mysql-router"))
-KEYSTONE = Application("keystone", Played("keystone", SUPPORTING=False), (), ("node1",),
+ROUTER = Application("router", CharmRole("mysql-router", SUPPORTING=True), (), (), {}, Charm("mysql-router"))
+KEYSTONE = Application("keystone", CharmRole("keystone", SUPPORTING=False), (), ("node1",),
                        {"region": "One", "worker-multiplier": 1, "command": "keystone-manage --version"},
                        Charm("keystone", "2024.1/stable", "openstack-origin"))  # fmt: skip
 TOPOLOGY = Topology((MYSQL, ROUTER, KEYSTONE), (("keystone:shared-db", "router:shared-db"),))

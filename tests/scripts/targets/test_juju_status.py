@@ -13,12 +13,12 @@ from scripts.targets.charms.client import Refused, complaint
 from scripts.targets.charms.deployer import refused, telling
 from scripts.targets.charms.status import Status
 from scripts.targets.charms.watching import Watch
-from scripts.targets.topology import Application, Charm, Played, Topology
+from scripts.targets.topology import Application, Charm, CharmRole, Topology
 from tests.jujufake import changed, machine, status, unit
 
 
 def application(name: str, *nodes: str, origin: str | None = None) -> Application:
-    return Application(name, Played(name, SUPPORTING=not origin), (), nodes, {}, Charm(name, origin=origin))
+    return Application(name, CharmRole(name, SUPPORTING=not origin), (), nodes, {}, Charm(name, origin=origin))
 
 
 TOPOLOGY = Topology((

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from lab.errors import Aborted, Failed
 from lab.run import Result
 from scripts.roles.registry import ROLES
 from scripts.targets import setting_up
+from scripts.targets.concurrency import side_by_side
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application, Topology
@@ -25,6 +25,8 @@ class Role:
     SUPPORTING: bool
     notes: list[str]
     broken: str = ""
+    PACKAGES: tuple[str, ...] = ()
+    ENDPOINT: None = None
 
     def describe(self, site: Site, application: Application) -> Service:
         return Service(role=self.NAME, nodes=application.nodes, packages=())
@@ -49,8 +51,8 @@ RELATIONS = (("images", "id"), ("servers", "id"))
 def place(monkeypatch: pytest.MonkeyPatch, **broken: str) -> tuple[Site, Topology, list[str]]:
     notes: list[str] = []
     for name in ROLES_OF_A_TEST:
-        monkeypatch.setitem(ROLES, name, Role(name, name == "db", notes, broken.get(name, "")))  # type: ignore[arg-type]
-    made: Any = [Application(name, ROLES[name], (), ("node0",), {}) for name in reversed(ROLES_OF_A_TEST)]
+        monkeypatch.setitem(ROLES, name, Role(name, name == "db", notes, broken.get(name, "")))
+    made = [Application(name, ROLES[name], (), ("node0",), {}) for name in reversed(ROLES_OF_A_TEST)]
     return Site({}, lambda *_, **__: Result((), 0), lambda *_: None), Topology(tuple(made), RELATIONS), notes
 
 
@@ -85,19 +87,18 @@ def test_the_first_that_fails_is_told(
 
 def test_what_somebody_else_has_failed_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     site, topology, notes = place(monkeypatch)
-    site.stopping.set()
+    site.cancellation.cancel()
     with pytest.raises(Aborted):
         setting_up.set_up(site, topology, lambda _: None)
     assert notes == []
 
 
-def test_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    site, *_ = place(monkeypatch)
+def test_side_by_side() -> None:
     both = threading.Barrier(2, timeout=10)
-    site.side_by_side(both.wait, both.wait)
+    side_by_side(both.wait, both.wait)
 
     def fail() -> None:
         raise Failed("one of them")
 
     with pytest.raises(Failed, match="one of them"):
-        site.side_by_side(fail, lambda: None)
+        side_by_side(fail, lambda: None)

@@ -12,7 +12,8 @@ import pytest
 from lab.errors import ConfigurationError, Failed, InfrastructureError
 from lab.run import Result
 from scripts.roles import keystone, mariadb, package
-from scripts.targets import site as sites
+from scripts.targets import systemd, waiting
+from scripts.targets.concurrency import side_by_side
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application
@@ -61,15 +62,16 @@ def place(role: Any = package, asked: int = 0, **answers: Any) -> tuple[Site, No
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sites, "WATCH_SECONDS", 0.05)
-    monkeypatch.setattr(sites, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(sites, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(sites, "CROWDED_SECONDS", 0.05)
+    monkeypatch.setattr(systemd, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(systemd, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "CROWDED_SECONDS", 0.05)
 
 
 def test_a_service_that_stays() -> None:
     site, node, application = place(systemctl_show=[(0, RUNS)])
-    site.start(node, application, "greet.service")  # type: ignore[arg-type]
+    systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
     assert node.asked[0] == "systemctl restart greet.service"
 
 
@@ -92,7 +94,7 @@ def test_a_service_that_stays() -> None:
 def test_a_service_that_dies_is_told_with_what_it_said(shown: Any, message: str, role: Any, fault: Any) -> None:
     site, node, application = place(role, systemctl_show=shown.copy(), journalctl=[(0, JOURNAL)])
     with pytest.raises(fault) as caught:
-        site.start(node, application, "greet.service")  # type: ignore[arg-type]
+        systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
     assert str(caught.value).startswith(f"greet: {message}")
 
 
@@ -100,16 +102,16 @@ def test_one_that_is_done_at_once_may_be() -> None:
     site, node, application = place(
         systemctl_show=[(0, RUNS.replace("simple", "oneshot").replace("=active", "=inactive"))]
     )
-    site.start(node, application, "greet.service")  # type: ignore[arg-type]
+    systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
 
 
 def test_who_never_answers_is_told_with_what_came_instead() -> None:
     site, node, application = place(asked=1, systemctl_show=[(0, RUNS)])
     with pytest.raises(Failed, match=r"^greet: is not well on node0 after 0.05 s: http://x: ConnectionError$"):
-        site.wait_for_answer(node, application, "greet.service", "http://x")  # type: ignore[arg-type]
+        waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
     site, node, application = place(asked=1, systemctl_show=[(0, RUNS), (0, FAILED)], journalctl=[(0, "fatal: no\n")])
     with pytest.raises(Failed, match=r"^greet: greet.service starts and dies on node0 \(exit-code\): fatal: no$"):
-        site.wait_for_answer(node, application, "greet.service", "http://x")  # type: ignore[arg-type]
+        waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
 
 
 def test_a_program_that_must_do_it_and_does_not() -> None:
@@ -127,7 +129,7 @@ def test_what_lab_yaml_cannot_mean() -> None:
         site.node_of(several)
     site.services["db"] = Service(role="mariadb", nodes=("node0",), packages=())
     assert site.provider("mariadb").nodes == ("node0",)
-    assert site.password("x") == site.password("x") != site.password("y")
+    assert site.passwords.of("x") == site.passwords.of("x") != site.passwords.of("y")
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,8 @@ def test_what_lab_yaml_cannot_mean() -> None:
     ],
 )
 def test_what_its_journal_and_its_log_say(shown: str, expected: str) -> None:
-    site, node, _ = place(journalctl=[(0, shown)])
-    assert site.journal(node, "greet.service") == expected  # type: ignore[arg-type]
+    _, node, _ = place(journalctl=[(0, shown)])
+    assert systemd.journal(node, "greet.service") == expected  # type: ignore[arg-type]
     assert node.asked[0].endswith(" sh greet.service greet.log")
 
 
@@ -165,9 +167,11 @@ class Files(Node):
         self.text = text
 
 
-def test_two_roles_lay_over_the_same_file_one_after_the_other() -> None:
+def test_two_roles_set_options_in_the_same_file_one_after_the_other() -> None:
     node: Any = Files({})
     site = Site({"node0": node}, lambda *_, **__: Result((), 0), lambda *_: None)
-    parts = [partial(site.lay_over, node, "/etc/nova/nova.conf", f"[{name}]\na = 1\n") for name in ("one", "two")]
-    site.side_by_side(*parts)
+    parts = [
+        partial(site.files.set_options, node, "/etc/nova/nova.conf", f"[{name}]\na = 1\n") for name in ("one", "two")
+    ]
+    side_by_side(*parts)
     assert {"state_path = /var/lib/nova", "[one]", "[two]"} <= {*node.text.splitlines()}

@@ -1,0 +1,70 @@
+"""Waiting for services: one is well when it says so."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from lab.run import LONGEST, TimedOut
+from scripts.targets import questions, systemd
+from scripts.targets.seams import Node
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+
+PATIENCE_SECONDS = 60
+# For services that start at the same time as all of a cloud, on a machine with other work.
+CROWDED_SECONDS = 180
+LOOK_SECONDS = 0.25
+
+
+def until_alive(site: Site, application: Application, kind: str, daemons: Mapping[str, Sequence[Node]]) -> None:
+    """Wait until an API (of a ``kind``, see `scripts.roles.__main__.LISTED`) lists daemons as alive on nodes.
+
+    Raises the application's fault when one dies, or is not alive in time.
+    """
+    units = [(node, f"{daemon}.service") for daemon, nodes in daemons.items() for node in nodes]
+    wanted = {daemon: [node.name for node in nodes] for daemon, nodes in daemons.items()}
+    _wait(site, application, units, lambda: questions.ask_cloud(site, "alive", kind=kind, wanted=wanted))
+
+
+def until_answers(site: Site, node: Node, application: Application, unit: str, url: str) -> None:
+    """Wait until a service answers.  Raises the application's fault when it dies, or does not answer in time."""
+    _wait(site, application, [(node, unit)], lambda: questions.ask_url(site, url))
+
+
+def until_succeeds(
+    site: Site, node: Node, application: Application, command: Sequence[str], patience: float | None = None
+) -> None:
+    """Run a command until it succeeds, for ``patience`` seconds (`PATIENCE_SECONDS` by default).
+
+    Raises the application's fault when it does not succeed in time.
+    """
+    seconds = PATIENCE_SECONDS if patience is None else patience
+    last = time.monotonic() + seconds
+    while True:
+        site.cancellation.check()
+        try:
+            result, lines = node.attempt(command, timeout=max(1.0, last - time.monotonic()))
+        except TimedOut:
+            lines = ["no answer"]
+        else:
+            if result:
+                return
+        if time.monotonic() > last:
+            why = lines[-1].strip()[:LONGEST] if lines else f"status {result.returncode}"
+            what = shlex.join(command)
+            raise application.fault(f"is not well on {node.name} after {seconds:g} s: {what}: {why}")
+        time.sleep(LOOK_SECONDS)
+
+
+def _wait(site: Site, application: Application, units: Sequence[tuple[Node, str]], ask: Callable[[], str]) -> None:
+    """Ask until nothing is wrong, and see that the units keep running meanwhile."""
+    last = time.monotonic() + CROWDED_SECONDS
+    before = [systemd.restarts(node, unit) for node, unit in units]
+    while why := ask():
+        site.cancellation.check()
+        for (node, unit), restarts in zip(units, before, strict=True):
+            systemd.must_run(node, application, unit, restarts)
+        if time.monotonic() > last:
+            raise application.fault(f"is not well on {units[0][0].name} after {CROWDED_SECONDS} s: {why}")

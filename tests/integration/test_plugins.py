@@ -1,0 +1,104 @@
+"""What the type checker says of a plug-in that lacks a part, by the project's own settings."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+HOUSE = Path(__file__).parent.parent.parent
+PACKAGES = ("lab", "generator", "scripts", "reports")
+ROLE = """
+from scripts.targets.deployed import Service
+from scripts.targets.site import Site
+from scripts.targets.topology import Application
+NAME, PACKAGES, SUPPORTING, ENDPOINT = "broken", ("greet",), False, None
+def describe(site: Site, application: Application) -> Service:
+    return site.service(application)
+def configure(site: Site, application: Application) -> None: ...
+def start(site: Site, application: Application) -> None: ...
+"""
+STEP = """
+from collections.abc import Sequence
+from lab import step
+from lab.step import Context, Outcome
+NAME = "broken"
+def action(context: Context) -> Outcome:
+    return Outcome()
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)
+"""
+EXERCISE = """
+from scripts.exercises.cases import Cases
+from scripts.exercises.scene import Scene
+NAME = "broken"
+def exercise(scene: Scene, cases: Cases) -> None: ...
+"""
+DRIVER = """
+from scripts.targets import ssh
+NAME, SHARED = "broken", False
+class Target(ssh.Target): ...
+"""
+PLUGINS = {"scripts": STEP, "scripts/roles": ROLE, "scripts/exercises": EXERCISE, "scripts/targets": DRIVER}
+# The package, what is changed in its good module, and what mypy says of it then.
+BROKEN = {
+    "a step without action": ("scripts", "def action(", "def act(", "action"),
+    "a step whose action returns nothing": ("scripts", "-> Outcome:\n    return Outcome()", "-> None: ...", "def action("),
+    "a step without main": ("scripts", "def main(", "def run(", "main"),
+    "a role without start": ("scripts/roles", "def start(", "def begin(", "start"),
+    "a role without ENDPOINT": ("scripts/roles", ", ENDPOINT =", ", OTHER =", "ENDPOINT"),
+    "a role whose configure takes no application": (
+        "scripts/roles", "configure(site: Site, application: Application)", "configure(site: Site)", "def configure(",
+    ),
+    "a role whose packages are one text": ("scripts/roles", '("greet",)', '"greet"', "PACKAGES: expected"),
+    "an exercise without exercise": ("scripts/exercises", "def exercise(", "def begin(", "exercise"),
+    "an exercise without a name": ("scripts/exercises", "NAME =", "TITLE =", "NAME"),
+    "a driver without Target": ("scripts/targets", "class Target(", "class Goal(", "Target"),
+    "a driver that does not say whether its machines are shared": ("scripts/targets", "SHARED =", "OTHER =", "SHARED"),
+    "a driver whose target is no provisioner": ("scripts/targets", "Target(ssh.Target)", "Target", "def Target("),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the packages; its cache of mypy's is shared by all tests here."""
+    home = tmp_path_factory.mktemp("plugins")
+    for name in PACKAGES:
+        shutil.copytree(HOUSE / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOUSE / "pyproject.toml", home)
+    return home
+
+
+def checked(copy: Path, package: str, text: str) -> str:
+    """Return what mypy says of a package with one more plug-in, which its registry names."""
+    module, registry = copy / package / "broken.py", copy / package / "registry.py"
+    before = registry.read_text()
+    try:
+        module.write_text(text)
+        named = before.replace("\nMODULES: ", f"\nfrom {package.replace('/', '.')} import broken\n\nMODULES: ")
+        registry.write_text(named.replace("] = [", "] = [broken, ", 1))
+        argv = [Path(sys.executable).parent / "mypy", "--no-error-summary", "--hide-error-context", "--no-pretty"]
+        return subprocess.run(argv, cwd=copy, capture_output=True, text=True, check=False).stdout
+    finally:
+        registry.write_text(before)
+        module.unlink()
+
+
+@pytest.mark.parametrize("package", PLUGINS)
+def test_a_whole_plug_in_is_accepted(copy: Path, package: str) -> None:
+    assert checked(copy, package, PLUGINS[package]) == ""
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_plug_in_that_lacks_a_part_is_refused(copy: Path, what: str) -> None:
+    package, good, bad, part = BROKEN[what]
+    assert good in PLUGINS[package]
+    printed = checked(copy, package, PLUGINS[package].replace(good, bad))
+    (error,) = [line for line in printed.splitlines() if f"{package}/registry.py" in line and " error: " in line]
+    assert "List item 0 has incompatible type Module; expected" in error
+    notes = [line.partition(" note: ")[2].strip() for line in printed.splitlines() if f"{package}/registry.py" in line]
+    assert [note for note in notes if note.startswith(part)], printed
