@@ -230,7 +230,7 @@ def status_verb(track: str | None, component: str | None, as_json: bool) -> None
 def tidy_verb(lab_file: Path, *, dry_run: bool) -> None:
     """Rid old runs of what they no longer need.
 
-    Of those beyond archive.keep that are older than archive.keep_days: scratch, built files, logs of nodes.
+    Of those beyond runs.keep that are older than runs.keep_days: scratch, built files, logs of nodes.
     """
     lost = 0
     for old, size in tidy.tidy(loading.load(lab_file), environment.now(), dry_run=dry_run):
