@@ -210,9 +210,9 @@ def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
 @json_option
 def status_verb(track: str | None, component: str | None, as_json: bool) -> None:
     """List the runs on this machine."""
-    runs = status.all_runs(track, component)
-    for complaint in status.unreadable():
-        complain(complaint, 0)
+    runs, errors = status.survey(track, component)
+    for error in errors:
+        complain(str(error), 0)
     if as_json:
         click.echo(status.runs_json(runs))
     elif runs:
