@@ -211,9 +211,9 @@ def watch(track: str, lab_file: Path, interval: float, once: bool) -> None:
 @json_option
 def status_verb(track: str | None, component: str | None, as_json: bool) -> None:
     """List the runs on this machine."""
-    runs = status.all_runs(track, component)
-    for complaint in status.unreadable():
-        complain(complaint, 0)
+    runs, errors = status.survey(track, component)
+    for error in errors:
+        complain(str(error), 0)
     if as_json:
         click.echo(status.runs_json(runs))
     elif runs:
@@ -231,7 +231,7 @@ def status_verb(track: str | None, component: str | None, as_json: bool) -> None
 def tidy_verb(lab_file: Path, *, dry_run: bool) -> None:
     """Rid old runs of what they no longer need.
 
-    Of those beyond archive.keep that are older than archive.keep_days: scratch, built files, logs of nodes.
+    Of those beyond runs.keep that are older than runs.keep_days: scratch, built files, logs of nodes.
     """
     lost = 0
     for old, size in tidy.tidy(loading.load(lab_file), environment.now(), dry_run=dry_run):

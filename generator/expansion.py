@@ -16,15 +16,12 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
-
-from pydantic import Field
 
 from generator import jjb
 from generator.items import Item, Key, Kind
 from lab import environment, files
 from lab.errors import ConfigurationError
-from lab.records import SCHEMA, Stored
+from lab.records import Stored
 
 KEPT = 20
 # Where code lies: JJB's own, which its version tells, and Python's.
@@ -35,7 +32,6 @@ _reading: list[set[str]] = []
 class Memo(Stored):
     """An expansion: the files that were read, with their SHA-256; where nothing was; the items."""
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
     read_files: Mapping[str, str]
     absent: tuple[str, ...]
     items: tuple[tuple[Kind, str, str], ...]

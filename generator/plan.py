@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from generator import mark, secrets
 from generator.canonical import digest
@@ -38,7 +38,7 @@ from generator.server import Entry, Server
 from lab import files
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.jenkins import Forbidden, Missing
-from lab.records import SCHEMA, Stored
+from lab.records import Stored
 
 WORKERS = 8
 Action = Literal["create", "change", "revert", "rename", "delete", "taken"]
@@ -83,7 +83,6 @@ class Plan(Stored):
     Differences have no secrets in them; each step's ``xml`` is what is sent, and may have.
     """
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
     server: str
     owner: str
     steps: tuple[Step, ...]

@@ -99,7 +99,7 @@ def _defaults(lab: Lab, jenkins: LabJenkins) -> dict[str, str | int]:
         "lab-agent": jenkins.lab_agent or jenkins.agent,
         "target": f"{lab.lab.name}-{lab.deployment.target if lab.deployment else 'target'}",
         "keep-builds": jenkins.keep_builds,
-        "keep-artifact-days": lab.archive.keep_days,
+        "keep-artifact-days": jenkins.keep_artifact_days,
     }
 
 

@@ -177,8 +177,35 @@ class Archive(Model):
     url: WebURL | None = Field(
         None, description="Where other machines find it, when a web server serves it; nspawn and ssh need none."
     )
-    keep: int = Field(5, ge=1, description="Versions of a source package whose files stay.")
-    keep_days: int = Field(30, ge=1, description="Older versions beyond the newest are removed after so many days.")
+    keep: int = Field(
+        5,
+        ge=1,
+        description="How many versions of a source package stay in the pool. A version is deleted when it is not "
+        "among the newest keep, OR when it is older than keep_days. The newest version is never deleted.",
+    )
+    keep_days: int = Field(
+        30,
+        ge=1,
+        description="Days after which a version is deleted from the pool, even when it is among the newest keep. "
+        "The newest version is never deleted.",
+    )
+
+
+class Runs(Model):
+    """The run directories on this machine."""
+
+    keep: int = Field(
+        5,
+        ge=1,
+        description="How many runs of a phase, for each component of a track, keep all their files. `qalab tidy` "
+        "deletes scratch, built files and logs of nodes of a run when it is not among the newest keep, AND it is "
+        "older than keep_days. Records, logs of steps and test results stay.",
+    )
+    keep_days: int = Field(
+        30,
+        ge=1,
+        description="Days during which a run keeps all its files, however many runs are newer.",
+    )
 
 
 class Jenkins(Model):
@@ -201,7 +228,13 @@ class LabJenkins(Jenkins):
         None,
         description="The lab's own repository; its changes are applied to Jenkins. Default: not by Jenkins itself.",
     )
-    keep_builds: int = Field(100, ge=1, description="Builds that Jenkins remembers of each job.")
+    keep_builds: int = Field(100, ge=1, description="How many builds of each job Jenkins keeps.")
+    keep_artifact_days: int = Field(
+        30,
+        ge=1,
+        description="Days after which Jenkins deletes the artifacts of a build (run.json and results/). The build "
+        "itself stays as long as keep_builds says.",
+    )
 
 
 class PublicJenkins(Jenkins):
@@ -231,6 +264,7 @@ class Lab(Model):
 
     lab: About
     archive: Archive = Archive()
+    runs: Runs = Runs()
     jenkins: LabJenkins | None = None
     public: Public | None = None
     series: Mapping[Label, Series] = Field(min_length=1)

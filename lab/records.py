@@ -1,6 +1,6 @@
 """Records: the JSON file that each step leaves, and the run.json that says what is run.
 
-Schema 1.  Times are UTC, RFC 3339; paths are relative to the run directory; digests are SHA-256.
+Times are UTC, RFC 3339; paths are relative to the run directory; digests are SHA-256.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
-from lab import files
+from lab import files, schema
 from lab.description import Phase
 from lab.errors import ConfigurationError, Verdict
-
-SCHEMA: Literal[1] = 1
 
 
 def rfc3339(moment: datetime) -> str:
@@ -25,24 +24,50 @@ def rfc3339(moment: datetime) -> str:
 
 
 class Stored(BaseModel):
-    """Something kept as one JSON file, written atomically."""
+    """Something kept as one JSON file, written atomically.
+
+    Its schema is the default of ``schema_version``.  A subclass that changes its fields declares the next
+    number there, and in ``migrations`` how raw JSON of the schema before becomes that of the next.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    migrations: ClassVar[Mapping[int, schema.Migration]] = {}
+    schema_version: int = Field(1, alias="schema")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if set(cls.migrations) != set(range(1, cls.known_schema())):
+            raise TypeError(f"{cls.__name__}: a migration for each schema before {cls.known_schema()}, and no other")
+
+    @classmethod
+    def known_schema(cls) -> int:
+        """Return the schema that this release writes."""
+        return int(cls.model_fields["schema_version"].default)
 
     def write(self, path: Path) -> None:
         files.write_atomic(path, self.model_dump_json(indent=2, by_alias=True) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises ConfigurationError when the file is missing, torn, or of another schema."""
+        """Read a file of this schema or an older one; the file stays as it is.
+
+        Raises ConfigurationError when it is missing or damaged, NewerSchemaError when a newer qalab wrote it.
+        """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            data = from_json(path.read_bytes())
         except OSError as error:
             raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise ConfigurationError(f"{path}: Invalid JSON: {error}") from None
+        if not isinstance(data, dict):
+            raise ConfigurationError(f"{path}: must be a JSON object")
+        current = schema.migrate(data, cls.known_schema(), cls.migrations, path)
+        try:
+            return cls.model_validate(current)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ": ".join([str(path), *filter(None, [".".join(map(str, first["loc"]))])])
-            raise ConfigurationError(f"{where}: {first['msg']}; expected schema {SCHEMA}") from None
+            where = ".".join(map(str, first["loc"]))
+            raise ConfigurationError(f"{path}: {where}: {first['msg']}; expected schema {cls.known_schema()}") from None
 
 
 class Artifact(BaseModel):
@@ -66,7 +91,6 @@ class Native(BaseModel):
 class RunInfo(Stored):
     """run.json: what this run is."""
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
     lab: str
     track: str
     component: str
@@ -91,7 +115,6 @@ class Record(Stored):
     and reports need to know; each step's docstring says which it leaves.
     """
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
     step: str
     component: str
     track: str

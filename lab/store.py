@@ -16,30 +16,33 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
 from lab import environment, files
 from lab.description import PHASES, Lab, Phase
-from lab.errors import ConfigurationError, InfrastructureError, Verdict
+from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Record, RunInfo, rfc3339
+from lab.schema import NewerSchemaError
+from lab.standing import RunVerdict, Standing, cut_short
 
 COMMIT = re.compile("[0-9a-f]{40}")
 # The component of a run that is about all of a track.
 WHOLE = "all"
 # What a phase leaves in ``results`` for the next one, as Java properties: where there is none, nothing follows.
 HANDED_OVER = "parameters.properties"
-RunVerdict = Verdict | Literal["running"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory."""
+    """A run directory, and what its run.json says."""
 
     path: Path
 
-    @property
+    @cached_property
     def info(self) -> RunInfo:
+        """The content of run.json, read once.  Raises ConfigurationError for a missing or bad file."""
         return RunInfo.read(self.path / "run.json")
 
     @property
@@ -85,9 +88,14 @@ class Run:
         return record
 
     def _read(self, step: str, path: Path) -> Record:
-        """A record; one that cannot be read (torn by a failing disk, of a newer release) counts as an error."""
+        """Read a record; a damaged one (by a failing disk) counts as an error.
+
+        Raises NewerSchemaError: what a newer qalab has written is neither judged nor done again.
+        """
         try:
             return Record.read(path)
+        except NewerSchemaError:
+            raise
         except ConfigurationError as error:
             info = self.info
             return Record(
@@ -108,13 +116,19 @@ class Run:
         return [record for step in self.steps if (record := self.record(step))]
 
     def write_info(self, info: RunInfo) -> None:
+        """Write run.json; `info` is this from now on."""
         info.write(self.path / "run.json")
+        vars(self)["info"] = info
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Work in this directory; raises InfrastructureError when somebody else does."""
+        """Work in this directory.
+
+        Raises InfrastructureError when somebody else does, NewerSchemaError when a newer qalab has worked there.
+        """
         try:
             with files.locked(self.path / "run.lock", wait=False):
+                self.records()
                 yield
         except files.Busy:
             raise InfrastructureError(f"{self.path}: another process works on this run") from None
@@ -122,23 +136,27 @@ class Run:
     def is_held(self) -> bool:
         return files.is_locked(self.path / "run.lock")
 
+    def standing(self) -> Standing:
+        """Read how the run stands now: each record once."""
+        held = self.is_held()  # asked first: once nobody works here, the records are the last word
+        return Standing(self.steps, tuple(self.records()), held)
+
     @property
     def verdict(self) -> RunVerdict:
-        """How the run stands, from its records alone."""
-        held = self.is_held()  # asked first: once nobody works here, the records are the last word
-        verdicts = [record.verdict for record in self.records()]
-        worst: tuple[Verdict, ...] = ("failed", "error", "aborted")
-        for bad in worst:
-            if bad in verdicts:
-                return bad
-        if "running" in verdicts or len(verdicts) < len(self.steps):
-            return "running" if held else "aborted"
-        return "unstable" if "unstable" in verdicts else "passed"
+        """The verdict, read from the records now."""
+        return self.standing().verdict
 
     @property
     def version(self) -> str:
-        """The newest version that a step has named."""
-        return next((record.version for record in reversed(self.records()) if record.version), "")
+        """The newest version that a step has named, read from the records now."""
+        return self.standing().version
+
+
+class Survey(NamedTuple):
+    """The runs that can be read, and an error for each run.json that cannot."""
+
+    runs: list[Run]
+    errors: list[ConfigurationError]
 
 
 def phase_steps(phase: str) -> tuple[str, ...]:
@@ -177,18 +195,36 @@ class Store:
         return self.root / "locks" / ("+".join(names) + ".lock")
 
     def runs(self, track: str | None = None, component: str | None = None, phase: Phase | None = None) -> list[Run]:
-        """Runs by track, component and number, oldest first; without those that `unreadable` tells of."""
-        readable = (run for run in self._runs(track or "*", component or "*") if not _complaint(run))
-        return [run for run in readable if phase in {None, run.info.phase}]
+        """Return the runs that can be read, by track, component and number, oldest first.
 
-    def unreadable(self) -> list[str]:
-        """A line for each run whose run.json cannot be read."""
-        return [complaint for run in self._runs("*", "*") if (complaint := _complaint(run))]
+        Raises NewerSchemaError.
+        """
+        return [run for run in self.survey(track, component).runs if phase in {None, run.info.phase}]
+
+    def survey(self, track: str | None = None, component: str | None = None) -> Survey:
+        """Read each run.json once.  Raises NewerSchemaError."""
+        survey = Survey([], [])
+        for run in self._runs(track or "*", component or "*"):
+            try:
+                run.info  # noqa: B018 - reads run.json
+            except NewerSchemaError:
+                raise
+            except ConfigurationError as error:
+                survey.errors.append(error)
+            else:
+                survey.runs.append(run)
+        return survey
 
     def _runs(self, track: str, component: str) -> list[Run]:
         found = (self.root / "runs").glob(f"{track}/{component}/*/run.json")
         paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not somebody's copy of one
         return [Run(path) for path in sorted(paths, key=lambda path: (path.parts[:-1], int(path.name)))]
+
+    def run(self, track: str, component: str, number: str) -> Run | None:
+        """Return a run by its place, without a look at any other; None when there is none."""
+        if not number.isdecimal() or {track, component} & {"", ".", ".."}:
+            return None
+        return run_at(self.root / "runs" / track / component / number)
 
     def new_run(  # noqa: PLR0913 - what a run is, by name
         self, lab: Lab, track: str, component: str, revision: str = "", *, phase: Phase = "build", version: str = ""
@@ -206,21 +242,6 @@ class Store:
             except FileExistsError:
                 number += 1
         return open_run(path, lab, track, component, revision=revision, phase=phase, version=version, number=number)
-
-
-def cut_short(record: Record) -> Record:
-    """A record as it is to be read once nobody works on its step."""
-    if record.verdict != "running":
-        return record
-    return record.model_copy(update={"verdict": "aborted", "message": "ended before it could say how it went"})
-
-
-def _complaint(run: Run) -> str:
-    try:
-        run.info  # noqa: B018 - asking is what reads it
-    except ConfigurationError as error:
-        return str(error)
-    return ""
 
 
 def run_at(path: Path) -> Run | None:
@@ -251,9 +272,12 @@ def open_run(  # noqa: PLR0913 - what a run is, by name
     """Make ``path`` a run directory: Jenkins' workspace, or a fresh one of the store.
 
     Its number and version are what is given, else the Jenkins build's (the version is a parameter of the
-    phases behind the build).  Raises ConfigurationError as `check_known`.
+    phases behind the build).  Raises ConfigurationError as `check_known`, and when the directory that
+    ``path`` lies in does not exist: a mistyped path makes no directories.
     """
     check_known(lab, track, component, phase)
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{path}: there is no directory {path.parent}")
     run = Run(path)
     url = environment.variable("BUILD_URL")
     if url and phase != "build":

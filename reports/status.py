@@ -14,7 +14,8 @@ from rich.text import Text
 from lab import environment
 from lab.errors import ConfigurationError
 from lab.records import Record
-from lab.store import Run, Store, run_at
+from lab.standing import Standing
+from lab.store import Run, Store, Survey, run_at
 
 # A verdict is told by a sign and a word; its colour only repeats them.
 SIGNS = {
@@ -40,38 +41,51 @@ def stores() -> list[Store]:
 
 
 def all_runs(track: str | None = None, component: str | None = None) -> list[Run]:
-    """All runs on this machine, oldest first."""
-    found = [run for store in stores() for run in store.runs(track, component)]
-    return sorted(found, key=lambda run: run.info.started)
+    """Return all runs on this machine, oldest first."""
+    return survey(track, component).runs
 
 
-def unreadable() -> list[str]:
-    """A line for each run of this machine that cannot be read."""
-    return [complaint for store in stores() for complaint in store.unreadable()]
+def survey(track: str | None = None, component: str | None = None) -> Survey:
+    """Read the run.json of each run on this machine once; the runs, oldest first.  Raises NewerSchemaError."""
+    surveys = [store.survey(track, component) for store in stores()]
+    runs = [run for each in surveys for run in each.runs]
+    return Survey(sorted(runs, key=lambda run: run.info.started), [error for each in surveys for error in each.errors])
 
 
 def find(name: str, lab: str = "") -> Run:
-    """A run by TRACK/COMPONENT/NUMBER, LAB/TRACK/COMPONENT/NUMBER, or path.  Raises ConfigurationError.
+    """Return a run by TRACK/COMPONENT/NUMBER, LAB/TRACK/COMPONENT/NUMBER, or path.
 
-    Where several labs have one of that name, it is ``lab``'s.
+    When several labs have a run of that name, the one of ``lab`` is meant.  Raises ConfigurationError for a
+    name of no run or of several, and for a run.json that cannot be read.
     """
-    wanted = name.strip("/")
-    found = [run for run in all_runs() if wanted in {run.id, f"{run.info.lab}/{run.id}"}]
+    found = _named(name.strip("/").split("/"))
     found = [run for run in found if run.info.lab == lab] or found
     if len(found) > 1:
         choice = ", ".join(f"{run.info.lab}/{run.id}" for run in found)
         raise ConfigurationError(f"{name}: there are several; say which: {choice}")
-    if found:
-        return found[0]
-    if run := run_at(Path(name)):
+    if run := found[0] if found else run_at(Path(name)):
+        run.info  # noqa: B018 - reads run.json
         return run
     known = ", ".join(run.id for run in all_runs()[-5:]) or "none yet"
     raise ConfigurationError(f"no run {name}; the last ones: {known}")
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """A run as `qalab status --json` tells it."""
-    info, records = run.info, run.records()
+def _named(parts: Sequence[str]) -> list[Run]:
+    """Return the runs of the labs at [LAB/]TRACK/COMPONENT/NUMBER, the oldest first."""
+    match parts:
+        case [lab, track, component, number]:
+            found = [store.run(track, component, number) for store in stores() if store.root.name == lab]
+        case [track, component, number]:
+            found = [store.run(track, component, number) for store in stores()]
+        case _:
+            found = []
+    return sorted(filter(None, found), key=lambda run: run.info.started)
+
+
+def summary(run: Run, standing: Standing | None = None) -> dict[str, Any]:
+    """Return a run as `qalab status --json` shows it; ``standing`` is read when it is not given."""
+    info, standing = run.info, standing or run.standing()
+    records = standing.records
     # The last step, unless an earlier one explains the verdict (lintian, when the run is unstable).
     tells = next((record for record in reversed(records) if record.verdict not in {"passed", "skipped"}), None)
     tells = tells or (records[-1] if records else None)
@@ -84,8 +98,8 @@ def summary(run: Run) -> dict[str, Any]:
         "number": info.number,
         "phase": info.phase,
         "commit": info.commit,
-        "version": run.version,
-        "verdict": run.verdict,
+        "version": standing.version,
+        "verdict": standing.verdict,
         "step": tells.step if tells else "",
         "message": tells.message if tells else "",
         "started": info.started,
@@ -99,8 +113,9 @@ def runs_json(runs: Sequence[Run]) -> str:
 
 
 def run_json(run: Run) -> str:
-    steps = [record.model_dump(mode="json", by_alias=True) for record in run.records()]
-    return json.dumps(summary(run) | {"steps": steps}, indent=2)
+    standing = run.standing()
+    steps = [record.model_dump(mode="json", by_alias=True) for record in standing.records]
+    return json.dumps(summary(run, standing) | {"steps": steps}, indent=2)
 
 
 def runs_table(runs: Sequence[Run]) -> Table:
@@ -134,13 +149,14 @@ def side_by_side(runs: Sequence[Run]) -> Table:
     """Steps by runs: how each step of each run went, and how long it took."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("step")
-    records = {run.id: {record.step: record for record in run.records()} for run in runs}
-    for name in records:
-        table.add_column(name, no_wrap=True)
-    for step in dict.fromkeys(step for found in records.values() for step in found):
-        cells = [found.get(step) for found in records.values()]
+    standings = [run.standing() for run in runs]
+    for run in runs:
+        table.add_column(run.id, no_wrap=True)
+    records = [{record.step: record for record in standing.records} for standing in standings]
+    for step in dict.fromkeys(step for found in records for step in found):
+        cells = [found.get(step) for found in records]
         table.add_row(step, *(_cell(record.verdict, record.seconds) if record else "" for record in cells))
-    table.add_row("", *(_cell(run.verdict, sum(record.seconds for record in run.records())) for run in runs))
+    table.add_row("", *(_cell(each.verdict, sum(record.seconds for record in each.records)) for each in standings))
     return table
 
 
@@ -157,11 +173,12 @@ def duration(seconds: float) -> str:
 
 def show(console: Console, run: Run) -> None:
     """A run, its steps and its files, at a terminal."""
-    told = summary(run)
+    standing = run.standing()
+    told = summary(run, standing)
     console.print(Text(run.id, style="bold"), verdict_text(told["verdict"]))
     for key in ("commit", "version", "started", "path"):
         console.print(f"  {key:8} {told[key]}", soft_wrap=True)
-    console.print(steps_table(run.records()))
-    for record in run.records():
+    console.print(steps_table(standing.records))
+    for record in standing.records:
         for artifact in record.artifacts:
             console.print(f"  {artifact.sha256[:12]}  {artifact.path}", soft_wrap=True)

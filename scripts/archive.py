@@ -1,9 +1,9 @@
 """archive: add the source and binary packages to the lab's archive, which apt and sbuild read.
 
 The archive is reprepro's, in the store: one codename per track, signed with the lab's key, whose
-public half is ``archive-key.asc`` (see `scripts.reprepro`).  A version stays in the pool while it is
-one of the newest ``archive.keep`` of its source package and came in within ``archive.keep_days`` (its
-youngest pool file's time says when); the newest stays however old it is.
+public half is ``archive-key.asc`` (see `scripts.reprepro`).  Old versions are deleted from the pool as
+``archive.keep`` and ``archive.keep_days`` say (see `lab.description.Archive`); the age of a version is
+that of its youngest pool file.
 
 ``results/parameters.properties`` hands the archive's state over to the next job (in Jenkins: its
 parameters): COMPONENT, COMMIT, VERSION, and ARCHIVE, the SHA-256 of the codename's InRelease.

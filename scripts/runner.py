@@ -15,7 +15,8 @@ from lab.description import PHASES, Lab, Phase
 from lab.errors import ConfigurationError, InfrastructureError, LabError
 from lab.git import Mirror
 from lab.records import Record
-from lab.store import HANDED_OVER, WHOLE, Run, Store, cut_short, phase_steps
+from lab.standing import cut_short
+from lab.store import HANDED_OVER, WHOLE, Run, Store, phase_steps
 from scripts import proposed, revisions
 from scripts.registry import STEPS
 

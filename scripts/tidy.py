@@ -1,8 +1,7 @@
-"""Housekeeping: old runs lose what is only of use while they are new, and keep what is told of them.
+"""Housekeeping: delete the large files of old runs.
 
-By the archive's own rule: of each component on each track the newest ``archive.keep`` runs of a phase stay
-whole, and older ones once they are older than ``archive.keep_days``.  Records, logs of steps, and native results
-stay; scratch, what was built (the archive has it), and logs of nodes go.
+``runs.keep`` and ``runs.keep_days`` say which runs are old (see `lab.description.Runs`).  Such a run loses
+scratch, built files (the archive has them) and logs of nodes.  Records, logs of steps and native results stay.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from lab.store import Run, Store
 
 
 def old_runs(lab: Lab, now: datetime) -> Iterator[Run]:
-    """The runs that the rule is about, oldest first."""
-    oldest = now - timedelta(days=lab.archive.keep_days)
+    """Return the runs beyond the newest ``runs.keep`` that are also older than ``runs.keep_days``, oldest first."""
+    oldest = now - timedelta(days=lab.runs.keep_days)
 
     def kind(run: Run) -> tuple[str, str, str]:
         return run.info.track, run.info.component, run.info.phase
 
     # Sorting keeps the order of those that are alike: by number.
     for _, runs in groupby(sorted(Store.of(lab).runs(), key=kind), key=kind):
-        yield from (run for run in [*runs][: -lab.archive.keep] if datetime.fromisoformat(run.info.started) < oldest)
+        yield from (run for run in [*runs][: -lab.runs.keep] if datetime.fromisoformat(run.info.started) < oldest)
 
 
 def superfluous(run: Run) -> list[Path]:

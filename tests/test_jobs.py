@@ -292,8 +292,8 @@ def test_a_track_of_proposed_packages(expanded: Callable[..., Items]) -> None:
 
 
 def test_agents_and_what_jenkins_keeps(expanded: Callable[..., Items]) -> None:
-    jenkins = {"agent": "big && amd64", "lab_agent": "trusted", "keep_builds": 7}
-    items = expanded(jenkins, lab={"archive": {"keep_days": 3}})
+    jenkins = {"agent": "big && amd64", "lab_agent": "trusted", "keep_builds": 7, "keep_artifact_days": 3}
+    items = expanded(jenkins, lab={"archive": {"keep_days": 11}, "runs": {"keep_days": 12}})
     assert texts(items["job trunk-greet-build"], "assignedNode") == ["big && amd64"]
     assert texts(items["job lab-backup"], "assignedNode") == ["trusted"]
     kept = items["job trunk-greet-build"].find("properties/jenkins.model.BuildDiscarderProperty/strategy")

@@ -97,8 +97,8 @@ def test_a_run_that_cannot_be_read_is_told_and_holds_up_nothing(small_lab: Calla
     for _ in range(2):
         assert qalab("run", "trunk", "greet", "--lab", lab, "--until", "snapshot").returncode == 0
     first, second = (Path(run["path"]) for run in json.loads(qalab("status", "--json").stdout))
-    (first / "run.json").write_text('{"schema": 2}')
-    (second / "results/01-snapshot.json").write_text('{"schema": 9, "new": "field"}')
+    (first / "run.json").write_text('{"schema": 1}')
+    (second / "results/01-snapshot.json").write_text('{"schema": 1, "new": "field"}')
     done = qalab("status", "--json")
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert done.stderr.startswith(f"qalab: {first}/run.json: ")
@@ -108,6 +108,36 @@ def test_a_run_that_cannot_be_read_is_told_and_holds_up_nothing(small_lab: Calla
     assert again.returncode == 0, again.stdout + again.stderr
     assert "(kept)" not in again.stdout
     assert qalab("run", "trunk", "greet", "--lab", lab, "--until", "snapshot").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json"])
+def test_what_a_newer_qalab_wrote_is_left_alone(small_lab: Callable[..., Path], name: str) -> None:
+    lab = small_lab()
+    assert qalab("run", "trunk", "greet", "--lab", lab, "--until", "snapshot").returncode == 0
+    (told,) = json.loads(qalab("status", "--json").stdout)
+    path, run = Path(told["path"], name), Path(told["path"])
+    path.write_text('{"schema": 2, "new": "field"}')
+    before = {each: each.read_bytes() for each in run.rglob("*") if each.is_file()}
+    for argv in (
+        ["status"],
+        ["run", "--lab", lab, "--run", told["id"], "--from", "snapshot"],
+        ["step", "packaging", "--lab", lab, "--run", run],
+        ["publish", "--lab", lab],
+    ):
+        done = qalab(*argv)
+        said = f"{path} was written by a newer qalab (schema 2; this one knows 1): upgrade qalab\n"
+        assert (done.returncode, done.stderr.count("\n"), done.stderr.endswith(said)) == (2, 1, True), argv
+    assert {each: each.read_bytes() for each in run.rglob("*") if each.is_file()} == before
+
+
+def test_a_mistyped_run_directory_is_not_made(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+    lab, path = small_lab(), tmp_path / "mistyped/work"
+    of_greet = ("--track", "trunk", "--component", "greet")
+    for argv in (["step", "snapshot", *of_greet], ["step", "snapshot"], ["step", "sbuild", *of_greet], ["run"]):
+        done = qalab(*argv, "--lab", lab, "--run", path)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), argv
+        assert str(path) in done.stderr
+    assert not path.parent.exists()
 
 
 def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp_path: Path) -> None:

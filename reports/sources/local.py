@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
 
     Raises ConfigurationError for a run that goes on, has not begun, or is of another lab.
     """
-    info, verdict, records = run.info, run.verdict, run.records()
+    info, standing = run.info, run.standing()
+    verdict, records = standing.verdict, standing.records
     if verdict == "running" or not records:
         raise ConfigurationError(f"{run.id}: is not finished: there is nothing to publish of it yet")
     if info.lab != lab.lab.name:
@@ -49,7 +50,7 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         phase=info.phase,
         branch=_branch(lab, info.track, info.component),
         commit=info.commit,
-        version=run.version,
+        version=standing.version,
         verdict=verdict,
         step=cause.step if cause else "",
         message=cause.message if cause else "",
@@ -88,7 +89,7 @@ def _step(record: Record, places: Mapping[str, Path]) -> StepTold:
     )
 
 
-def _files(run: Run, records: list[Record]) -> Iterator[tuple[str, tuple[File, Path]]]:
+def _files(run: Run, records: Sequence[Record]) -> Iterator[tuple[str, tuple[File, Path]]]:
     """What the steps made, each file once: the last word on it counts."""
     for record in records:
         for made in record.artifacts:

@@ -51,8 +51,9 @@ class Runs:
 
 
 def _is_over(run: Run, last: Run) -> bool:
-    verdict = run.verdict
-    return verdict != "running" and bool(run.records()) and (verdict != "aborted" or run != last)
+    standing = run.standing()
+    verdict = standing.verdict
+    return verdict != "running" and bool(standing.records) and (verdict != "aborted" or run != last)
 
 
 def _job(run: Run) -> str:

@@ -41,6 +41,25 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
+KEPT = "keep, keep_days"
+
+
+@pytest.mark.parametrize(
+    "section, unknown, said",
+    [
+        ("archive", "keep_artifact_days", f"did you mean keep_days? known: gnupg_home, {KEPT}, signing_key, url"),
+        ("runs", "keep_builds", f"did you mean keep_days? known: {KEPT}"),
+        ("runs", "days", f"known: {KEPT}"),
+        ("jenkins", "keep_days", "home, keep_artifact_days, keep_builds, lab_agent"),
+    ],
+)
+def test_a_key_of_another_section_is_refused(tmp_path: Path, section: str, unknown: str, said: str) -> None:
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, f"{GOOD}{section}: {{{unknown}: 3}}\n"))
+    line = f"{section}.{unknown}: unknown key; "
+    assert [one for one in caught.value.complaints if line in one and said in one]
+
+
 @pytest.mark.parametrize(
     "old, new, line, said",
     [

@@ -12,6 +12,7 @@ import pytest
 
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
+from lab.schema import NewerSchemaError
 from lab.store import Run, Store, open_run, run_at
 from tests.conftest import Bench
 from tests.processes import python
@@ -239,22 +240,83 @@ def test_the_version_is_the_newest_named(lab: Lab, store: Store) -> None:
     assert run.info.commit == "a" * 40
 
 
-def test_a_record_of_a_newer_schema_is_an_error_with_one_clear_line(lab: Lab, store: Store) -> None:
+def test_a_damaged_record_is_an_error_with_one_clear_line(lab: Lab, store: Store) -> None:
     run = left(store.new_run(lab, "trunk", "greet"), FIRST)
     path = run.record_path("packaging")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 2, "novelty": {}}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"novelty": {}}))
     assert run.verdict == "error"
     record = run.record("packaging")
     assert record is not None
-    assert record.message == f"{path}: schema: Input should be 1; expected schema 1"
+    assert record.message == f"{path}: novelty: Extra inputs are not permitted; expected schema 1"
     assert not record.finished_well
+
+
+@pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json", "results/02-packaging.json"])
+def test_a_run_of_a_newer_qalab_is_neither_judged_nor_worked_on(lab: Lab, store: Store, name: str) -> None:
+    path = left(store.new_run(lab, "trunk", "greet"), FIRST).path
+    data = json.loads((path / name).read_text()) | {"schema": 2, "novelty": {}}
+    (path / name).write_text(json.dumps(data))
+    before = {each: each.read_bytes() for each in path.rglob("*") if each.is_file()}
+    run = Run(path)
+    uses: list[Callable[[], object]] = [lambda: run.verdict, run.records, lambda: run.held().__enter__()]
+    for use in uses:
+        with pytest.raises(NewerSchemaError, match=rf"/{name} was written by a newer qalab \(schema 2; this one"):
+            use()
+    assert not run.is_held()
+    after = {each: each.read_bytes() for each in path.rglob("*") if each.is_file() and each.name != "run.lock"}
+    assert after == before
+
+
+def test_a_newer_run_is_not_left_out_in_silence(lab: Lab, store: Store) -> None:
+    first, _ = (store.new_run(lab, "trunk", "greet") for _ in range(2))
+    (first.path / "run.json").write_text('{"schema": 2}')
+    for use in (store.runs, store.survey):
+        with pytest.raises(NewerSchemaError):
+            use()
+
+
+def test_a_run_reads_its_info_once_and_knows_what_it_writes(lab: Lab, store: Store) -> None:
+    run = store.new_run(lab, "trunk", "greet")
+    (run.path / "run.json").unlink()
+    assert run.info.number == 1
+    run.write_info(run.info.model_copy(update={"commit": "c" * 40}))
+    assert run.info.commit == Run(run.path).info.commit == "c" * 40
+    with pytest.raises(AttributeError):
+        run.path = store.root  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "place, found",
+    [
+        (("trunk", "greet", "2"), True),
+        (("trunk", "greet", "02"), False),
+        (("trunk", "greet", "3"), False),
+        (("trunk", "greet", "2.copy"), False),
+        (("..", "runs/trunk/greet", "2"), False),
+        (("trunk", ".", "2"), False),
+        (("", "", "2"), False),
+        (("trunk", "greet\0", "2"), False),
+    ],
+)
+def test_a_run_is_found_by_its_place(lab: Lab, store: Store, place: tuple[str, str, str], *, found: bool) -> None:
+    runs = [store.new_run(lab, "trunk", "greet") for _ in range(2)]
+    shutil.copytree(runs[1].path, runs[1].path.with_name("2.copy"))
+    assert store.run(*place) == (runs[1] if found else None)
+
+
+def test_a_mistyped_path_makes_no_directories(lab: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "mistyped/work"
+    with pytest.raises(ConfigurationError) as caught:
+        open_run(path, lab, "trunk", "greet")
+    assert str(caught.value) == f"{path}: there is no directory {path.parent}"
+    assert not path.parent.exists()
 
 
 def test_a_run_that_cannot_be_read_is_left_out_and_told(lab: Lab, store: Store) -> None:
     good, torn = (store.new_run(lab, "trunk", "greet") for _ in range(2))
     (torn.path / "run.json").write_text("{")
     assert store.runs() == [good]
-    assert [line.partition(": ")[0] for line in store.unreadable()] == [f"{torn.path}/run.json"]
+    assert [str(error).partition(": ")[0] for error in store.survey().errors] == [f"{torn.path}/run.json"]
     assert store.new_run(lab, "trunk", "greet").info.number == 3
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lab.records import Artifact
 from lab.store import Run, Store
 from reports import status
 from tests.conftest import Bench
+from tests.openings import openings
 
 COMMIT = "c0ffee" * 6 + "c0de"
 LONG = "[bold]debian/patches/0001-fix-all.patch[/]: hunk 2 of nova/virt/libvirt/driver.py, line 1000, does not apply"
@@ -194,6 +196,55 @@ def test_runs_are_found_by_name_and_by_path(lab: Lab, tmp_path: Path, monkeypatc
     elsewhere = second.path.rename(tmp_path / "workspace")
     monkeypatch.chdir(elsewhere)
     assert status.find(".").info.number == 2
+
+
+def named(counted: Mapping[str, int], suffix: str) -> dict[str, int]:
+    return {path: count for path, count in counted.items() if path.endswith(suffix)}
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        status.runs_json,
+        status.runs_table,
+        status.side_by_side,
+        lambda runs: [status.run_json(run) for run in runs],
+        lambda runs: [shown(partial(status.show, run=run)) for run in runs],
+    ],
+    ids=["json", "table", "side by side", "one json", "one"],
+)
+def test_each_file_of_a_run_is_read_once(lab: Lab, show: Callable[[list[Run]], Any]) -> None:
+    runs = [whole(lab) if number % 2 else new_run(lab, snapshot="passed") for number in range(4)]
+    records = {str(run.record_path(record.step)): 1 for run in runs for record in run.records()}
+    infos = {str(run.path / "run.json"): 1 for store in status.stores() for run in store.runs()}
+    with openings() as counted:
+        show(status.survey().runs)
+    assert named(counted, "run.json") == infos
+    assert {path: count for path, count in counted.items() if path in records} == records
+
+
+def test_a_run_is_found_without_a_look_at_the_others(lab: Lab) -> None:
+    runs = [new_run(lab) for _ in range(4)]
+    for name, run in [("trunk/greet/3", runs[2]), ("testlab/trunk/greet/1", runs[0]), (str(runs[3].path), runs[3])]:
+        with openings() as counted:
+            assert status.find(name) == run
+        assert named(counted, ".json") == {f"{run.path}/run.json": 1}
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [("{", "run.json: Invalid JSON: "), ("[]", "run.json: must be a JSON object"), ("{}", "run.json: lab: Field required"),
+     ('{"schema": 2}', "run.json was written by a newer qalab (schema 2; this one knows 1): upgrade qalab")],
+)  # fmt: skip
+def test_a_bad_run_is_named_in_one_line(lab: Lab, content: str, said: str) -> None:
+    run = new_run(lab)
+    (run.path / "run.json").write_text(content)
+    for name in ("trunk/greet/1", str(run.path)):
+        with pytest.raises(ConfigurationError) as caught:
+            status.find(name)
+        assert said in str(caught.value)
+        assert str(run.path) in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_name_that_is_none_gets_one_line(lab: Lab) -> None:

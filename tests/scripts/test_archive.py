@@ -166,6 +166,13 @@ def test_versions_beyond_the_count_are_removed(publish, lab_factory):
     assert_whole(root)
 
 
+def test_versions_have_keys_of_their_own(publish, lab_factory):
+    lab = lab_factory(lab={"runs": {"keep": 1, "keep_days": 1}})
+    publish("1.0-1", lab=lab)
+    record, _ = publish("1.0-2", lab=lab)
+    assert record.message == "added"
+
+
 def test_versions_past_their_time_are_removed_with_all_they_built(publish, lab_factory):
     lab = lab_factory(lab={"archive": {"keep_days": 10}})
     root = Store.of(lab).archive

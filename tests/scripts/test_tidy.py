@@ -19,7 +19,7 @@ KEPT = ("results/snapshot.log", "results/native/cases.jsonl", "run.json")
 
 @pytest.fixture
 def lab(lab_factory: Callable[..., Lab]) -> Lab:
-    return lab_factory(track={"phases": ["build", "deploy"]}, lab={"archive": {"keep": 2, "keep_days": 30}})
+    return lab_factory(track={"phases": ["build", "deploy"]}, lab={"runs": {"keep": 2, "keep_days": 30}})
 
 
 def made(lab: Lab, *days: int, phase: str = "build") -> list[Run]:
@@ -60,6 +60,16 @@ def test_old_runs_beyond_the_newest_lose_what_only_new_ones_need(
     assert tuple(map(whole, runs)) == stay
     assert told == [(run, 36) for run, stays in zip(runs, stay, strict=True) if not stays]
     assert list(tidy(lab, NOW)) == []
+
+
+@pytest.mark.parametrize(
+    "section, lost",
+    [({"archive": {"keep": 1, "keep_days": 1}}, 0), ({"runs": {"keep": 1, "keep_days": 1}}, 2)],
+)
+def test_runs_have_keys_of_their_own(lab_factory: Callable[..., Lab], section: dict[str, object], lost: int) -> None:
+    lab = lab_factory(lab=section)
+    made(lab, 20, 10, 5)
+    assert len(list(tidy(lab, NOW))) == lost
 
 
 def test_phases_are_counted_apart(lab: Lab) -> None:
