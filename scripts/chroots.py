@@ -34,10 +34,10 @@ from lab import apt, environment, files
 from lab.description import Lab, Series
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Stored, rfc3339
+from lab.results.apt_log import complaint
 from lab.run import ProgramFailed, Word, run
 from lab.step import architecture
 from lab.store import Store
-from scripts.buildlogs import complaint
 from scripts.recipes import Repository, base_argv, install_script, layer_script, proxies
 from scripts.reprepro import PUBLIC_KEY
 from scripts.sessions import BUILD_USER, Mode, Session, Way, find_way, has_build_user, make_build_user, opened

@@ -1,6 +1,7 @@
 """lintian: check the source and binary packages against Debian's policy.
 
-The tags go to ``results/native/lintian.txt`` as lintian prints them (``C: PACKAGE [TYPE]: TAG ...``).
+The tags go to ``results/native/lintian.txt`` as lintian prints them (``C: PACKAGE [TYPE]: TAG ...``),
+after a line with the severities that lab.yaml does not accept.
 A run is unstable when a tag has a severity that lab.yaml names in ``build.lintian_fail_on``.
 
 Facts: the number of tags by severity (``error``, ``warning``, ``info``, ``pedantic``), and
@@ -9,18 +10,17 @@ Facts: the number of tags by severity (``error``, ``warning``, ``info``, ``pedan
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lab import environment, files, step
 from lab.errors import InfrastructureError
+from lab.results.lintian_tags import tags, with_policy
 from lab.run import Word
 from lab.step import Context, Outcome
 
 NAME = "lintian"
-SEVERITIES = {"E": "error", "W": "warning", "I": "info", "P": "pedantic"}
-TAG = re.compile(rf"([{''.join(SEVERITIES)}]): \S+(?: \S+)?: (\S+)")
+COUNTED = ("error", "warning", "info", "pedantic")
 # What a lab cannot help, whatever it packages.
 SUPPRESSED = (
     "bad-distribution-in-changes-file",  # the series is the lab's choice; this lintian may be older than it
@@ -37,11 +37,6 @@ def command(changes: Iterable[Path], distribution: str, *, root: bool) -> list[W
         "--display-info", "--pedantic", "--suppress-tags", ",".join(SUPPRESSED),
         "--color", "never", "--tag-display-limit", "0", "--fail-on", "none", *changes,
     ]  # fmt: skip
-
-
-def tags(report: str) -> list[tuple[str, str]]:
-    """The (severity, tag) of each line of a report that is one."""
-    return [(SEVERITIES[match[1]], match[2]) for line in report.splitlines() if (match := TAG.match(line))]
 
 
 def first(names: Sequence[str], most: int = 3) -> str:
@@ -61,10 +56,11 @@ def action(context: Context) -> Outcome:
         hint = f"it says why in {context.run.log_path(NAME)}"
         raise InfrastructureError(f"lintian itself broke, with status {result.returncode}", hint=hint)
     report = context.run.results / "native" / "lintian.txt"
-    files.write_atomic(report, result.stdout)
-    found = tags(result.stdout)
-    refused = [f"{severity} {tag}" for severity, tag in found if severity in context.component.build.lintian_fail_on]
-    counts = {severity: sum(of == severity for of, _ in found) for severity in SEVERITIES.values()}
+    fail_on = context.component.build.lintian_fail_on
+    files.write_atomic(report, with_policy(result.stdout, fail_on))
+    found = list(tags(result.stdout))
+    refused = [f"{tag.severity} {tag.name}" for tag in found if tag.severity in fail_on]
+    counts = {severity: sum(tag.severity == severity for tag in found) for severity in COUNTED}
     return Outcome(
         first(refused) or ", ".join(f"{count} {severity}" for severity, count in counts.items() if count),
         verdict="unstable" if refused else "passed",

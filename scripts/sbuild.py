@@ -1,6 +1,6 @@
 """sbuild: build the binary packages in a clean chroot, with the lab's own archive as an extra repository.
 
-Where the lab is at fault (see `scripts.buildlogs`) and it may be better in a moment, it is tried three
+Where the lab is at fault (see `lab.results.sbuild_log`) and it may be better in a moment, it is tried three
 times in all; a full disk is not waited for.  A build that does not end in its time (``timeout_minutes``)
 has failed.
 
@@ -24,9 +24,11 @@ from debian.deb822 import Changes, Dsc
 from lab import files, step
 from lab.description import Build
 from lab.errors import InfrastructureError
+from lab.results import sbuild_log
+from lab.results.apt_log import FULL
+from lab.results.sbuild_log import Reading
 from lab.run import TimedOut, Word
 from lab.step import Context, Outcome
-from scripts.buildlogs import BUILD_BEGINS, FULL, Judgement, judge
 from scripts.chroots import Chroot, Chroots, served
 from scripts.recipes import Repository, dependencies
 from scripts.sessions import Mode, Session
@@ -145,17 +147,15 @@ def prepare(context: Context, session: Session, dsc: Path, repository: Repositor
     )
 
 
-def build(context: Context, session: Session, argv: Sequence[Word]) -> tuple[Judgement, str]:
-    """Run sbuild; how it went, and its log."""
+def build(context: Context, session: Session, argv: Sequence[Word]) -> str:
+    """Run sbuild; return its log, with how it ended as the last line."""
     minutes, mark = context.component.build.timeout_minutes, session.mark(argv)
     env = {"SBUILD_CONFIG": str(session.path / "sbuildrc")}
     try:
         status = session.run(argv, env=env, timeout=MINUTE_SECONDS * minutes, check=False).returncode
-        return judge(session.said(mark), status), session.said(mark)
     except TimedOut:
-        message, log = f"the build did not end within {minutes} min", session.said(mark)
-        began = BUILD_BEGINS in log
-        return Judgement("failed" if began else "error", message, again=not began), log
+        return sbuild_log.timed_out(session.said(mark), minutes)
+    return sbuild_log.ended(session.said(mark), status)
 
 
 def full_disk(context: Context, chroots: Chroots) -> Path | None:
@@ -164,27 +164,26 @@ def full_disk(context: Context, chroots: Chroots) -> Path | None:
     return next((place for place in places if shutil.disk_usage(place).free < FULL_BYTES), None)
 
 
-def describe(judgement: Judgement, packages: int, base: Chroot, layer: Chroot | None) -> str:
-    if judgement.verdict != "passed":
-        return judgement.message
+def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None) -> str:
+    if reading.verdict != "passed":
+        return reading.message
     chroot = "reused" if base.reused else "made"
     kept = (
         "no layer" if layer is None else f"dependencies {'from' if layer.reused else 'kept as'} layer {layer.key[:6]}"
     )
-    seconds = judgement.summary.get("Build-Time", "?")
+    seconds = reading.summary.get("Build-Time", "?")
     return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; chroot {chroot}, {kept}"
 
 
-def facts(judgement: Judgement, chroots: Chroots, base: Chroot, layer: Chroot | None) -> dict[str, Any]:
-    said = judgement.summary
+def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None) -> dict[str, Any]:
     return {
         "mode": chroots.way.mode,
         "chroot": {"key": base.key, "reused": base.reused, "age_days": base.age_days},
         "layer": {"key": layer.key, "reused": layer.reused} if layer else None,
-        "status": said.get("Status", ""),
-        "fail_stage": said.get("Fail-Stage", ""),
-        "build_seconds": int(said.get("Build-Time", 0)),
-        "install_seconds": int(said.get("Install-Time", 0)),
+        "status": reading.summary.get("Status", ""),
+        "fail_stage": reading.summary.get("Fail-Stage", ""),
+        "build_seconds": reading.seconds("build"),
+        "install_seconds": reading.seconds("install-deps"),
     }
 
 
@@ -200,26 +199,28 @@ def build_once(context: Context, chroots: Chroots, dsc: Path) -> tuple[Outcome, 
         chroots.layer(base, control, profiles, repository) as layer,
         chroots.session(context.run.id, base, layer) as session,
     ):
-        judgement, log = build(context, session, prepare(context, session, dsc, repository))
-        passed = judgement.verdict == "passed"
+        log = build(context, session, prepare(context, session, dsc, repository))
+        reading = sbuild_log.read(log)
+        passed = reading.verdict == "passed"
         full = None if passed else full_disk(context, chroots)
-        if full or judgement.message == FULL:
-            message = str(NoSpace(full or chroots.way.home))
-            judgement = replace(judgement, verdict="error", message=message, again=False)
+        again = reading.verdict == "error"
+        if full or reading.message == FULL:
+            reading = replace(reading, verdict="error", message=str(NoSpace(full or chroots.way.home)))
+            again = False
         native = context.run.results / "native" / NATIVE
         if not full:
             files.write_atomic(native, log.encode("utf-8", "surrogateescape"))
         built = collect(session.path / "build", context.run.out) if passed else []
     packages = sum(kind == "binary" for _, kind in built)
     outcome = Outcome(
-        describe(judgement, packages, base, layer),
+        describe(reading, packages, base, layer),
         version=str(Dsc(dsc.read_text())["Version"]),
-        verdict=judgement.verdict,
+        verdict=reading.verdict,
         artifacts=built,
         native=[(native, "sbuild")] if native.exists() else [],
-        facts=facts(judgement, chroots, base, layer),
+        facts=facts(reading, chroots, base, layer),
     )
-    return outcome, judgement.again
+    return outcome, again
 
 
 def action(context: Context) -> Outcome:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from lab import subunit
 from lab.errors import Verdict
+from lab.results.subunit_results import Outcome, outcome, why
 from lab.run import LONGEST
-
-Outcome = Literal["passed", "failed", "skipped", "error"]
-OUTCOMES: Mapping[str, Outcome] = {
-    "success": "passed",
-    "failure": "failed",
-    "uxsuccess": "failed",
-    "skip": "skipped",
-    "xfail": "skipped",
-}
+from lab.text import one_line
 
 
 @dataclass(frozen=True)
@@ -83,17 +75,14 @@ def told(stream: bytes) -> Iterator[Told]:
     for test in subunit.tests(stream):
         if isinstance(test, subunit.Damage):
             yield Told("the stream", "error", str(test))
-        elif outcome := OUTCOMES.get(test.status):
-            yield Told(test.id, outcome, _why(test))
         else:
-            yield Told(test.id, "error", f"it {'was listed' if test.status == 'exists' else 'began'}, but did not end")
+            yield Told(test.id, outcome(test.status), _why(test))
 
 
 def _why(test: subunit.Test) -> str:
-    """A reason to skip, else what a traceback ends with."""
     _, reason = test.files.get("reason", ("", b""))
     _, traceback = test.files.get("traceback", ("", b""))
-    return _short(" ".join(_text(reason).split()) or subunit.complaint(_text(traceback)))
+    return _short(one_line(why(test.status, _text(reason), _text(traceback))))
 
 
 def _text(content: bytes | bytearray) -> str:

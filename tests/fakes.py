@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lab.description import Lab
+from lab.step import describe
 from scripts import sessions
+from tests.conftest import Bench
 from tests.sbuildlogs import log
 
+DSC = "Format: 3.0 (native)\nSource: greet\nVersion: 1.0\nBuild-Depends: debhelper-compat (= 13)\nFiles:\n {} greet_1.0.tar\n"
 # Those that only open namespaces: they call what comes behind their options.
 PASS_ON = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
 PROGRAMS = {
@@ -117,3 +123,16 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
     monkeypatch.setattr(sessions, "SCHROOT_CONFIGURATION", tmp_path / "schroot")
     monkeypatch.setattr(sessions, "SCRATCH", tmp_path / "scratch")
     return fakes
+
+
+def ready_to_build(
+    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], build: Mapping[str, Any], **lab: Any
+) -> Bench:
+    """A run that has a source package, in a lab whose mirror nobody answers for."""
+    series = {"bookworm": {"mirror": "http://127.0.0.1:9/debian"}}
+    place = bench(lab_factory(component={"build": build}, lab={"series": series, **lab}))
+    (place.run.out / "greet_1.0.tar").write_text("a tarball\n")
+    (place.run.out / "greet_1.0.dsc").write_text(DSC.format("0" * 32 + " 10"))
+    sources = tuple(describe(place.run, path, "source") for path in sorted(place.run.out.iterdir()))
+    place.pretend("source", version="1.0", artifacts=sources)
+    return place

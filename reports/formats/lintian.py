@@ -1,7 +1,7 @@
 """lintian's tags: its lines of text, or its JSON (``--exp-output=format=json``).
 
-One case a tag and package, however often it is there; its places are the evidence.  An ``error`` has failed,
-what is overridden, masked or less severe is a skipped case: seen, told, and no failure.  No tags is a case too.
+One case a tag and package, however often it is there; its places are the evidence.  A severity that the lab
+does not accept (``error`` where the report does not say) has failed; what is overridden, masked or less severe is a skipped case: seen, told, and no failure.  No tags is a case too.
 """
 
 from __future__ import annotations
@@ -10,51 +10,39 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from lab.results import lintian_tags
+from lab.results.lintian_tags import REMARK, Tag
 from reports.formats import texts
 from reports.formats.texts import Unreadable
 from reports.model import Case
 
 FORMAT = "lintian"
 MARK = re.compile(rb'"lintian_version" :|^[EWIPXCOM]: [a-z0-9][a-z0-9+.-]+(?: (?:source|udeb|changes|buildinfo))?: [a-z0-9-]+(?:\s|\Z)', re.MULTILINE)  # fmt: skip
-SEVERITIES = {
-    "E": "error", "W": "warning", "I": "info", "P": "pedantic", "X": "experimental", "C": "classification",
-    "O": "overridden", "M": "masked",
-}  # fmt: skip
-TEXT = re.compile(rf"([{''.join(SEVERITIES)}]): (\S+?(?: \S+?)?): (\S+)(?: (.*))?")
-REMARK = re.compile(r"N:|warning: |running with root privileges|\s*$")
 KINDS = {".dsc": " source", ".changes": " changes", ".buildinfo": " buildinfo", ".udeb": " udeb"}
-
-
-class Tag(NamedTuple):
-    """A tag at a place."""
-
-    severity: str
-    package: str
-    name: str
-    place: str
 
 
 def parse(path: Path) -> Iterator[Case]:
     data = texts.text(path)
     found = list(_of_json(texts.read(path)) if data.lstrip().startswith("{") else _of_text(data))
+    fail_on = lintian_tags.policy(data)
     groups: dict[tuple[str, str, str], list[str]] = {}
     for tag in found:
         groups.setdefault((tag.package, tag.name, tag.severity), []).append(tag.place)
     for (package, name, severity), places in groups.items():
-        yield _case(package, name, severity, list(filter(None, places)))
+        yield _case(package, name, severity, list(filter(None, places)), failed=severity in fail_on)
     if not groups:
         yield Case(suite=FORMAT, classname=FORMAT, name="no tags", outcome="passed")
 
 
-def _case(package: str, name: str, severity: str, places: list[str]) -> Case:
+def _case(package: str, name: str, severity: str, places: list[str], *, failed: bool) -> Case:
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
     return Case(
         suite=FORMAT,
         classname=package,
         name=name,
-        outcome="failed" if severity == "error" else "skipped",
+        outcome="failed" if failed else "skipped",
         message=f"{severity}: {places[0]}{more}" if places else severity,
         evidence="\n".join(places),
     )
@@ -62,8 +50,8 @@ def _case(package: str, name: str, severity: str, places: list[str]) -> Case:
 
 def _of_text(report: str) -> Iterator[Tag]:
     for line in report.split("\n"):
-        if match := TEXT.fullmatch(line):
-            yield Tag(SEVERITIES[match[1]], match[2], match[3], (match[4] or "").strip())
+        if tag := lintian_tags.parse(line):
+            yield tag
         elif not REMARK.match(line):
             raise Unreadable(f"has a line that is none of lintian's: {line[:80]}")
 

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lab import subunit as packets
 from lab.records import rfc3339
+from lab.results import subunit_results
 from lab.subunit import Damage, Test
 from reports.formats import subunit_v1, texts
 from reports.formats.texts import Unreadable
@@ -29,14 +30,7 @@ FORMAT = "subunit"
 MARK = re.compile(
     rb"\xb3[\x20-\x2f][\x00-\xff]{6}|^(?:test|testing|success|successful|xfail|uxsuccess): \S", re.MULTILINE
 )
-OUTCOMES: dict[str, tuple[Outcome, Nuance]] = {
-    "success": ("passed", ""),
-    "failure": ("failed", ""),
-    "error": ("error", ""),
-    "skip": ("skipped", ""),
-    "xfail": ("skipped", "expected-failure"),
-    "uxsuccess": ("failed", "unexpected-success"),
-}
+NUANCES: dict[str, Nuance] = {"xfail": "expected-failure", "uxsuccess": "unexpected-success"}
 TIMEOUT = re.compile(r"\b\w*Time(?:d)?Out\w*(?:Error|Exception)?\b|\bfixtures\._fixtures\.timeout\b", re.IGNORECASE)
 Attachments = dict[str, str]
 
@@ -103,17 +97,16 @@ def _case(test: Test) -> Case:
 
 def _result(status: str, files: Attachments) -> tuple[Outcome, Nuance, str, str]:
     """Outcome, nuance, message and evidence; what became one of these is no attachment any more."""
-    if status in OUTCOMES:
-        evidence = files.pop("traceback", "") or files.pop(subunit_v1.DETAILS, "")
-        reason = files.pop("reason", "").strip("\n")
-        outcome, nuance = OUTCOMES[status]
-        if outcome == "passed":
-            return outcome, nuance, reason, ""
-        if outcome == "skipped" and evidence and not reason and "\n" not in evidence.strip("\n"):
-            return outcome, nuance, evidence.strip("\n"), ""
-        return outcome, nuance, reason or packets.complaint(evidence), evidence
-    message = "it was listed, but did not begin" if status == "exists" else "it began, but did not end"
-    return "error", "", message, files.pop("traceback", "")
+    outcome, nuance = subunit_results.outcome(status), NUANCES.get(status, "")
+    if status not in subunit_results.OUTCOMES:
+        return outcome, nuance, subunit_results.why(status, "", ""), files.pop("traceback", "")
+    evidence = files.pop("traceback", "") or files.pop(subunit_v1.DETAILS, "")
+    reason = files.pop("reason", "").strip("\n")
+    if outcome == "passed":
+        return outcome, nuance, reason, ""
+    if outcome == "skipped" and evidence and not reason and "\n" not in evidence.strip("\n"):
+        return outcome, nuance, evidence.strip("\n"), ""
+    return outcome, nuance, subunit_results.why(status, reason, evidence), evidence
 
 
 def _readable(mime: str, content: bytes) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from lab.description import Build, Lab
 from lab.errors import ConfigurationError, InfrastructureError
+from lab.results import sbuild_log
 from lab.run import run
-from lab.step import describe
 from scripts import sbuild
 from scripts.recipes import Repository
 from tests import fakes
@@ -18,7 +18,6 @@ from tests.conftest import Bench
 from tests.fakes import Fakes, built
 from tests.sbuildlogs import log
 
-DSC = "Format: 3.0 (native)\nSource: greet\nVersion: 1.0\nBuild-Depends: debhelper-compat (= 13)\nFiles:\n {} greet_1.0.tar\n"
 FAILURE = log(build="make: *** [debian/rules:3: build] Error 2\ndpkg-buildpackage: error: it died\n")
 KILLED = log(build="make: *** [debian/rules:3: build] Killed\ndpkg-buildpackage: error: it died\n")
 SUCCESS = log(build="dh build\n", status="successful", seconds=21)
@@ -34,13 +33,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
 def place(fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Bench:
     """A run that is ready for the step; no mirror is asked for anything."""
     build = {"options": ["nocheck", "parallel=2"], "profiles": ["nocheck", "nodoc"], "timeout_minutes": 1}
-    series = {"bookworm": {"mirror": "http://127.0.0.1:9/debian"}}
-    place = bench(lab_factory(component={"build": build}, lab={"series": series}))
-    (place.run.out / "greet_1.0.tar").write_text("a tarball\n")
-    (place.run.out / "greet_1.0.dsc").write_text(DSC.format("0" * 32 + " 10"))
-    sources = tuple(describe(place.run, path, "source") for path in sorted(place.run.out.iterdir()))
-    place.pretend("source", version="1.0", artifacts=sources)
-    return place
+    return fakes.ready_to_build(lab_factory, bench, build)
 
 
 def test_build_argv() -> None:
@@ -99,7 +92,7 @@ def test_passed(place: Bench, fake: Fakes) -> None:
     ]
     assert (place.run.out / "greet_1.0_all.deb").read_text() == "a package\n"
     assert [(native.path, native.format) for native in record.native] == [("results/native/sbuild.build", "sbuild")]
-    assert (place.run.path / "results/native/sbuild.build").read_text() == SUCCESS
+    assert (place.run.path / "results/native/sbuild.build").read_text() == sbuild_log.ended(SUCCESS, 0)
     expected = {"attempts": 1, "status": "successful", "fail_stage": "", "build_seconds": 21, "install_seconds": 3}
     assert {name: record.facts[name] for name in expected} == expected
     assert record.facts["chroot"]["reused"] is False
@@ -132,7 +125,7 @@ def test_the_packages_fault(place: Bench, fake: Fakes, text: str, status: int, e
     assert (record.verdict, record.exit_code, record.message) == ("failed", 1, expected)
     assert len(fake.calls("sbuild")) == 1
     assert record.artifacts == ()
-    assert (place.run.path / record.native[0].path).read_text() == text
+    assert (place.run.path / record.native[0].path).read_text() == sbuild_log.ended(text, status)
     assert place.log("sbuild").endswith(f"failed: {expected}\n")
 
 
@@ -152,7 +145,7 @@ def test_the_labs_fault_passes(place: Bench, fake: Fakes) -> None:
     assert "the lab's fault: sbuild ended with status 1 and no summary: sbuild: no luck; trying again" in (
         place.log("sbuild")
     )
-    assert (place.run.path / "results/native/sbuild.build").read_text() == SUCCESS
+    assert (place.run.path / "results/native/sbuild.build").read_text() == sbuild_log.ended(SUCCESS, 0)
 
 
 def test_a_full_disk_is_not_waited_for(place: Bench, fake: Fakes, tmp_path: Path) -> None:

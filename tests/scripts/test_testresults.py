@@ -30,7 +30,7 @@ def test_a_stream_of_tempest() -> None:
 def test_of_a_stream_that_was_cut_off_it_is_told_what_did_not_end() -> None:
     half = list(told(STREAM[: len(STREAM) // 2]))
     assert [test.why for test in half if test.name.endswith("test_validate_token")] == [
-        "it was listed, but did not end"
+        "it was listed, but did not begin"
     ]
     assert Results(half, {}).verdict == "error"
 

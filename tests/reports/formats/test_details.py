@@ -94,11 +94,11 @@ def test_one_case_a_tag_with_all_its_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "summary, told",
     [
-        ("Status: attempted\n", ("build", "failed", "")),
+        ("Status: attempted\n", ("build", "error", "testbed")),
         ("Status: attempted\nFail-Stage: unpack\n", ("unpack", "failed", "")),
         ("Status: given-back\nFail-Stage: install-deps\n", ("install-deps", "error", "testbed")),
         ("Status: failed\nFail-Stage: chroot-update\n", ("chroot-update", "error", "testbed")),
-        ("Status: skipped\nFail-Stage: arch-check\n", ("arch-check", "skipped", "")),
+        ("Status: skipped\nFail-Stage: arch-check\n", ("arch-check", "failed", "")),
         ("Status: successful\nBuild-Time: much\nPiuparts: fail\n", ("piuparts", "failed", "")),
         ("Status: successful\nAutopkgtest: no tests\n", ("autopkgtest", "passed", "")),
     ],

@@ -49,7 +49,10 @@ def test_steps_and_their_tools_in_order(ran: Bench) -> None:
             "sbuild",
             "build",
             "failed",
-            "main.c:2:25: error: implicit declaration of function ‘greet’ [-Werror=implicit-function-declaration]",
+            (
+                "build failed: main.c:2:25: error: implicit declaration of function ‘greet’ "
+                "[-Werror=implicit-function-declaration] (make[1]: *** [debian/rules:6: override_dh_auto_build] Error 1)"
+            ),
         ),
     ]
 

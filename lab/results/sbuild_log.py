@@ -1,0 +1,188 @@
+"""sbuild's log, read once for the step's record and for the test cases: how a build ended, and whose fault that is.
+
+``failed`` is the package's fault: a build that fails, stalls or takes too long, build dependencies that do not exist.
+``error`` is the lab's fault: a mirror that cannot be reached, a full disk, a chroot that does not work, a build that
+was killed, a log that is cut short.  A build that kills itself looks the same as one that was killed.
+
+sbuild's log lacks what its caller knows, so the step adds that as a last line (see `ended`, `timed_out`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lab import text
+from lab.results.apt_log import FULL, LONGEST, complaint, not_fetched, unmet
+
+Verdict = Literal["passed", "failed", "error"]
+TAIL_LINES = 200
+LAST_LINES = 60
+NO_SPACE = "E: Disk space is probably not sufficient for building."
+BUILD_BEGINS = "\nCommand: dpkg-buildpackage "
+BUILD_ENDS = "\nBuild finished at "
+RULE = "-" * 80
+SECTIONS = {"install-deps": "Install package build dependencies", "arch-check": "Check architectures", "build": "Build"}
+TIMES = {"install-deps": "Install-Time", "build": "Build-Time"}
+
+FIELD = re.compile(r"^([A-Z][A-Za-z-]*): (.*)$", re.MULTILINE)
+HEADING = re.compile(r"^\+-{78}\+\n\| (.+?) *\|\n\+-{78}\+\n", re.MULTILINE)
+PACKAGE = re.compile(r"^Package: (\S+)$", re.MULTILINE)
+ENDING = re.compile(r"\nqalab: sbuild (?:ended with status (?P<status>-?\d+)|(?P<late>did not end within \d+ min))\n\Z")
+STALLED = re.compile(r"E: Build killed with signal \w+ after \d+ minutes of inactivity")
+KILLED = re.compile(
+    r"make(\[\d+\])?: \*\*\* .*\] (Killed|Terminated|Error 137)\b"  # 128 + SIGKILL, as a shell has it
+    r"|(.*: line \d+: +\d+ )?Killed\b"
+    r"|.*: Killed signal terminated program "
+    r"|.*: internal compiler error: Killed"
+    r"|.*\bterminated with signal 9\b"
+    r"|.*\(signal: 9, SIGKILL"
+    r"|dpkg-buildpackage: error: .* killed by signal "
+)
+FAILURE = re.compile(
+    r".*(\b(error|Error|ERROR|FAIL|FAILED|fatal)\b|undefined reference|No such file|Permission denied"
+    r"|: not found$|\*\*\* missing separator)"
+)
+MAKE = re.compile(r"make(\[\d+\])?: \*\*\* ")
+DPKG = "dpkg-buildpackage: error: "
+# Programs that report the failure of another one.
+SECOND_HAND = re.compile(
+    r"make(\[\d+\])?: (?!.*: (No such file|Permission denied))|(dh_auto_\w+|dpkg-buildpackage): |E: "
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A build as its log shows it.
+
+    ``stage`` is the one that it ended at, in sbuild's words; "" when it passed.  ``summary`` has the fields of
+    sbuild's summary, none when the log has no whole one.  ``evidence`` is the end of the output of that stage.
+    """
+
+    verdict: Verdict
+    message: str = ""
+    stage: str = ""
+    timed_out: bool = False
+    package: str = ""
+    summary: Mapping[str, str] = field(default_factory=dict)
+    evidence: str = ""
+
+    @property
+    def passed_stages(self) -> tuple[str, ...]:
+        """The stages that installed build dependencies and built, as far as they passed."""
+        if self.verdict == "passed":
+            return ("install-deps", "build")
+        return ("install-deps",) if self.stage == "build" and self.summary else ()
+
+    def seconds(self, stage: str) -> int:
+        """Return how long a stage took; 0 where sbuild does not say."""
+        value = self.summary.get(TIMES.get(stage, ""), "")
+        return int(value) if value.isascii() and value.isdecimal() else 0
+
+
+def ended(log: str, status: int) -> str:
+    """Return a log with a last line about sbuild's exit status."""
+    return f"{log}\nqalab: sbuild ended with status {status}\n"
+
+
+def timed_out(log: str, minutes: int) -> str:
+    """Return a log with a last line about a build that was ended after its time."""
+    return f"{log}\nqalab: sbuild did not end within {minutes} min\n"
+
+
+def is_log(log: str) -> bool:
+    """Return whether a text is a log of sbuild: it has its first line or its summary."""
+    return log.startswith("sbuild ") or bool(_summary(log))
+
+
+def read(whole: str) -> Reading:
+    """Return how a build ended."""
+    whole = whole.replace("\r\n", "\n")
+    ending = ENDING.search(whole)
+    log = whole[: ending.start()] if ending else whole
+    summary, status = _summary(log), int(ending["status"]) if ending and ending["status"] else None
+    found = PACKAGE.search(log)
+    package = summary.get("Package") or (found[1] if found else "")
+    if summary.get("Status") == "successful" and not status and not (ending and ending["late"]):
+        return Reading("passed", package=package, summary=summary)
+    late = f"the build {ending['late']}" if ending and ending["late"] else ""
+    stage = (summary.get("Fail-Stage") or "build") if summary else "build"
+    verdict, message = _judge(log, stage, summary, status, late)
+    stalled = verdict == "failed" and (bool(late) or bool(STALLED.search(message and f"E: {message}")))
+    return Reading(verdict, message, stage, stalled, package, summary, _evidence(log, stage if summary else ""))
+
+
+def build_output(log: str) -> list[str]:
+    """Return the lines of dpkg-buildpackage."""
+    return log.partition(BUILD_BEGINS)[2].rpartition(BUILD_ENDS)[0].split("\n")
+
+
+def failure_line(lines: Sequence[str]) -> str:
+    """Return why a build failed: the first failure near its end, and the line of the innermost make."""
+    end = lines[-TAIL_LINES:]
+    first = next((line for line in end if FAILURE.match(line) and not SECOND_HAND.match(line)), "")
+    make = next((line for line in end if MAKE.match(line)), "")
+    dpkg = next((line for line in end if line.startswith(DPKG)), "")
+    last = make or dpkg
+    return f"{first.strip()[:LONGEST]} ({last[:LONGEST]})" if first and last else (first or last)[:LONGEST]
+
+
+def _summary(log: str) -> dict[str, str]:
+    """Return the fields of the summary at the end of a log; none when it has no whole one."""
+    _, found, end = log.rpartition("\n| Summary ")
+    fields = dict(FIELD.findall(end.partition(f"\n{RULE}\n")[0])) if found else {}
+    return fields if "Status" in fields else {}
+
+
+def _judge(log: str, stage: str, summary: Mapping[str, str], status: int | None, late: str) -> tuple[Verdict, str]:
+    lines = log.split("\n")
+    if any(FULL in line or line == NO_SPACE for line in lines[-TAIL_LINES:]):
+        return "error", FULL
+    if late:
+        return ("failed" if BUILD_BEGINS in log else "error"), late
+    if summary.get("Status") == "successful":
+        return "error", f"sbuild ended with status {status}, but its summary says that the build succeeded"
+    if not summary:
+        how = "without a" if status is None else f"with status {status} and no"
+        return "error", f"sbuild ended {how} summary: {complaint(lines)}"
+    return _judge_stage(log, stage)
+
+
+def _judge_stage(log: str, stage: str) -> tuple[Verdict, str]:
+    if stage == "build":
+        return _judge_build(build_output(log))
+    if stage == "install-deps" and (missing := unmet(log)):
+        return _judge_dependencies(missing, not_fetched(log))
+    message = complaint(log.split("\n"))
+    if stage in {"arch-check", "unpack"}:
+        return "failed", message
+    return "error", f"sbuild failed at {stage}: {message}"
+
+
+def _judge_dependencies(missing: str, lost: str) -> tuple[Verdict, str]:
+    if lost:
+        return "error", f"sbuild failed at install-deps: {lost}"
+    return "failed", f"unsatisfiable build dependencies: {missing}"
+
+
+def _judge_build(lines: Sequence[str]) -> tuple[Verdict, str]:
+    end = lines[-TAIL_LINES:]
+    if stalled := next((line for line in end if STALLED.match(line)), ""):
+        return "failed", stalled.removeprefix("E: ")
+    if killed := next((line for line in end if KILLED.match(line)), ""):
+        return "error", f"the build was killed: {killed[:LONGEST]}"
+    if not any(line.startswith(DPKG) for line in end):
+        return "error", "the build was killed: dpkg-buildpackage ended without a message"
+    return "failed", f"build failed: {failure_line(lines)}"
+
+
+def _evidence(log: str, stage: str) -> str:
+    if not stage:
+        return text.tail(log, LAST_LINES)
+    parts = HEADING.split(log)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    section = sections.get(SECTIONS.get(stage, ""), "").strip("\n") or log
+    begin = f"\n{section}".find(BUILD_BEGINS)
+    return text.tail(section[max(0, begin) :].partition(f"\n{RULE}{BUILD_ENDS}")[0], TAIL_LINES)

@@ -1,0 +1,23 @@
+"""Short texts: one line of many, the beginning or the end of a long one."""
+
+from __future__ import annotations
+
+
+def one_line(text: str) -> str:
+    """Return the words of a text on one line."""
+    return " ".join(text.split())
+
+
+def first_line(text: str) -> str:
+    """Return the first line that is not blank, stripped; "" when there is none."""
+    return next((line for line in map(str.strip, text.splitlines()) if line), "")
+
+
+def cut_short(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters; a longer one ends with an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def tail(text: str, lines: int) -> str:
+    """Return the last lines of a text."""
+    return "\n".join(text.rstrip("\n").split("\n")[-lines:])

@@ -1,0 +1,63 @@
+"""What apt prints when it fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.results.apt_log import complaint, not_fetched, unmet
+
+APT = """\
+Building dependency tree...
+The following information may help to resolve the situation:
+
+The following packages have unmet dependencies:
+{lines}E: Unable to correct problems, you have held broken packages.
+apt-get failed.
+E: Package installation failed
+"""
+DUMMY = " sbuild-build-depends-main-dummy : Depends: "
+
+
+@pytest.mark.parametrize(
+    "lines, expected",
+    [
+        ("", ""),
+        (f"{DUMMY}bash (>= 99) but 5.2 is to be installed\n", "bash (>= 99) but 5.2 is to be installed"),
+        (
+            f"{DUMMY}a but it is not installable\n{' ' * 35}Depends: b (>= 2) but it is not installable\n",
+            "a but it is not installable; b (>= 2) but it is not installable",
+        ),
+        (" libfoo-dev : Depends: libfoo1 (= 1) but 2 is to be installed\n",
+         "libfoo-dev : Depends: libfoo1 (= 1) but 2 is to be installed"),
+    ],
+)  # fmt: skip
+def test_unmet(lines: str, expected: str) -> None:
+    assert unmet(APT.format(lines=lines)) == expected
+
+
+@pytest.mark.parametrize(
+    "said, expected",
+    [
+        ([], "it did not say why"),
+        (["one", "two"], "two"),
+        (["one", "", " "], "one"),
+        (["E: first", "E: second", "three"], "first"),
+        (["tar: ./usr: No space left on device", "E: tar failed"], "tar: ./usr: No space left on device"),
+        (["E: apt-get update failed", "E: Failed to fetch http://m  404"], "Failed to fetch http://m  404"),
+    ],
+)
+def test_complaint(said: list[str], expected: str) -> None:
+    assert complaint(said) == expected
+
+
+@pytest.mark.parametrize(
+    "log, expected",
+    [
+        ("Get:1 http://m/a\n", ""),
+        ("Err:1 http://m\nW: Failed to fetch http://m/InRelease  Could not connect\nW: Some index files failed\n",
+         "Failed to fetch http://m/InRelease  Could not connect"),
+        ("E: Failed to fetch http://m/a.deb  404  Not Found\n", "Failed to fetch http://m/a.deb  404  Not Found"),
+    ],
+)  # fmt: skip
+def test_not_fetched(log: str, expected: str) -> None:
+    assert not_fetched(log) == expected

@@ -1,0 +1,266 @@
+"""sbuild's log: logs of real builds, cut to the lines that matter."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.results.sbuild_log import build_output, ended, failure_line, read, timed_out
+from tests.sbuildlogs import log
+
+APT = """\
+Building dependency tree...
+The following information may help to resolve the situation:
+
+The following packages have unmet dependencies:
+{lines}E: Unable to correct problems, you have held broken packages.
+apt-get failed.
+E: Package installation failed
+"""
+DUMMY = " sbuild-build-depends-main-dummy : Depends: "
+BROKEN = """\
+dpkg-buildpackage: info: source package greet
+ debian/rules build
+make[1]: Entering directory '/<<PKGBUILDDIR>>'
+gcc -c greet.c
+greet.c:12:3: error: expected ';' before 'return'
+other.c:1:1: error: this is the second one
+make[1]: *** [debian/rules:6: override_dh_auto_build] Error 1
+make[1]: Leaving directory '/<<PKGBUILDDIR>>'
+make: *** [debian/rules:3: build] Error 2
+dpkg-buildpackage: error: debian/rules build subprocess returned exit status 2
+"""
+
+
+@pytest.mark.parametrize(
+    "text, status, expected",
+    [
+        (log(build="dh build\n", status="successful"), 0, ("passed", "")),
+        (
+            log(build=BROKEN),
+            2,
+            (
+                "failed",
+                ("build failed: greet.c:12:3: error: expected ';' before 'return' "
+                "(make[1]: *** [debian/rules:6: override_dh_auto_build] Error 1)"),
+            ),
+        ),
+        (
+            log(before=APT.format(lines=f"{DUMMY}nonexistent (>= 2) but it is not installable\n"), stage="install-deps"),
+            3,
+            ("failed", "unsatisfiable build dependencies: nonexistent (>= 2) but it is not installable"),
+        ),
+        (
+            log(before="E: dsc: amd64 not in arch list -- skipping\n", status="skipped", stage="arch-check"),
+            0,
+            ("failed", "dsc: amd64 not in arch list -- skipping"),
+        ),
+        (
+            log(before="dpkg-source: error: bad\nE: FAILED [dpkg-source died]\n", status="given-back", stage="unpack"),
+            3,
+            ("failed", "FAILED [dpkg-source died]"),
+        ),
+        (
+            log(build="sleep 900\nE: Build killed with signal TERM after 120 minutes of inactivity\n"),
+            2,
+            ("failed", "Build killed with signal TERM after 120 minutes of inactivity"),
+        ),
+        (
+            log(
+                before="E: Failed to fetch http://127.0.0.1:1/debian/dists/sid/InRelease  Could not connect\n"
+                "E: Some index files failed to download.\nE: apt-get update failed\n",
+                status="given-back",
+                stage="apt-get-update",
+            ),
+            3,
+            (
+                "error",
+                ("sbuild failed at apt-get-update: "
+                "Failed to fetch http://127.0.0.1:1/debian/dists/sid/InRelease  Could not connect"),
+            ),
+        ),
+        (
+            log(before="E: Failed to fetch http://m/a.deb  Hash Sum mismatch\n", stage="install-deps"),
+            3,
+            (
+                "error", "sbuild failed at install-deps: Failed to fetch http://m/a.deb  Hash Sum mismatch"
+            ),
+        ),
+        (
+            log(build="cc: fatal error: Killed signal terminated program cc1\ndpkg-buildpackage: error: x\n"),
+            2,
+            (
+                "error", "the build was killed: cc: fatal error: Killed signal terminated program cc1"
+            ),
+        ),
+        (
+            log(build="make[1]: *** [debian/rules:5: build] Killed\ndpkg-buildpackage: error: x\n"),
+            2,
+            ("error", "the build was killed: make[1]: *** [debian/rules:5: build] Killed"),
+        ),
+        (
+            log(build="dpkg-buildpackage: error: debian/rules build subprocess was killed by signal 9\n"),
+            2,
+            (
+                "error",
+                "the build was killed: dpkg-buildpackage: error: debian/rules build subprocess was killed by signal 9",
+            ),
+        ),
+        (
+            log(build="dh build\n"),
+            2,
+            ("error", "the build was killed: dpkg-buildpackage ended without a message"),
+        ),
+        (
+            log(build="cp: cannot copy: No space left on device\ndpkg-buildpackage: error: x\n"),
+            2,
+            ("error", "No space left on device"),
+        ),
+        (
+            log(
+                before="E: Disk space is probably not sufficient for building.\n",
+                stage="check-space",
+                status="given-back",
+            ),
+            3,
+            ("error", "No space left on device"),
+        ),
+        (
+            log(before="E: Chroot setup failed\n", stage="create-session", status="failed"),
+            1,
+            ("error", "sbuild failed at create-session: Chroot setup failed"),
+        ),
+        ("sbuild: E: no such user\n", 1, ("error", "sbuild ended with status 1 and no summary: sbuild: E: no such user")),
+        ("", -9, ("error", "sbuild ended with status -9 and no summary: it did not say why")),
+    ],
+)  # fmt: skip
+def test_verdict(text: str, status: int, expected: tuple[str, str]) -> None:
+    reading = read(ended(text, status))
+    assert (reading.verdict, reading.message) == expected
+
+
+def test_a_package_cannot_write_the_summary() -> None:
+    """What a build prints is not taken for what sbuild says of it."""
+    printed = f"\n| Summary |\nStatus: successful\n\nBuild finished at noon\n{BROKEN}"
+    assert read(ended(log(build=printed), 2)).message.startswith("build failed: greet.c:12:3: error:")
+
+
+def test_success_needs_the_exit_status_too() -> None:
+    assert read(ended(log(build="", status="successful"), 1)).verdict == "error"
+
+
+def test_summary() -> None:
+    expected = {"Build-Time": "7", "Fail-Stage": "build", "Install-Time": "3", "Status": "attempted"}
+    assert read(log(build=BROKEN)).summary == expected | {"Package": "greet", "Version": "1.0"}
+    assert read("no summary\nStatus: successful\n").summary == {}
+
+
+@pytest.mark.parametrize("end", range(0, len(log(build="dh build\n", status="successful")) - 110, 50))
+def test_a_log_cut_short_anywhere_is_no_success(end: int) -> None:
+    whole = log(build="dh build\n", status="successful")
+    for text in (whole[:end], ended(whole[:end], -9), ended(whole[:end], 1)):
+        assert read(text).verdict == "error"
+
+
+def test_stages_and_their_times() -> None:
+    reading = read(log(build=BROKEN))
+    assert (reading.stage, reading.passed_stages, reading.package) == ("build", ("install-deps",), "greet")
+    assert (reading.seconds("install-deps"), reading.seconds("build"), reading.seconds("unpack")) == (3, 7, 0)
+    assert read(log(build="", status="successful")).passed_stages == ("install-deps", "build")
+    assert read(log(stage="install-deps")).passed_stages == ()
+    assert read("sbuild (Debian sbuild) 0.85\n").passed_stages == ()
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (log(build=BROKEN), ("failed", ("build failed: greet.c:12:3: error: expected ';' before 'return' "
+                             "(make[1]: *** [debian/rules:6: override_dh_auto_build] Error 1)"), False)),
+        ("sbuild (Debian sbuild) 0.85\nE: no\n", ("error", "sbuild ended without a summary: no", False)),
+        (timed_out(log(build="dh build\n").partition("\nFinished")[0], 90),
+         ("failed", "the build did not end within 90 min", True)),
+        (timed_out("Get:1 http://mirror\n", 90), ("error", "the build did not end within 90 min", False)),
+        (log(build="E: Build killed with signal TERM after 120 minutes of inactivity\n"),
+         ("failed", "Build killed with signal TERM after 120 minutes of inactivity", True)),
+        (ended(log(build="", status="successful"), 1),
+         ("error", "sbuild ended with status 1, but its summary says that the build succeeded", False)),
+        # What a package prints is not the last line.
+        (log(build="\nqalab: sbuild did not end within 1 min\ndpkg-buildpackage: error: x\n"),
+         ("failed", "build failed: dpkg-buildpackage: error: x", False)),
+    ],
+)  # fmt: skip
+def test_what_the_caller_adds(text: str, expected: tuple[str, str, bool]) -> None:
+    reading = read(text)
+    assert (reading.verdict, reading.message, reading.timed_out) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Killed",
+        "/bin/bash: line 1: 4242 Killed                  gcc -c greet.c",
+        "debian/rules.sh: line 12:  4242 Killed   ./configure",
+        "make[2]: *** [Makefile:12: greet.o] Error 137",
+        "make: *** [debian/rules:5: build] Killed",
+        "g++: fatal error: Killed signal terminated program cc1plus",
+        "g++: internal compiler error: Killed (program cc1plus)",
+        "collect2: fatal error: ld terminated with signal 9 [Killed]",
+        "  process didn't exit successfully: `rustc` (signal: 9, SIGKILL: kill)",
+        "dpkg-buildpackage: error: debian/rules binary subprocess was killed by signal 9",
+    ],
+)
+def test_killed(line: str) -> None:
+    reading = read(log(build=f"dh build\n{line}\nmake: *** [build] Error 2\ndpkg-buildpackage: error: x\n"))
+    assert (reading.verdict, reading.message) == ("error", f"the build was killed: {line}")
+
+
+@pytest.mark.parametrize(
+    "line", ["test_killed ... FAIL", "KilledWorker: x", "make: *** [build] Error 1370", "Not Killed"]
+)
+def test_not_killed(line: str) -> None:
+    assert read(log(build=f"{line}\ndpkg-buildpackage: error: x\n")).verdict == "failed"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "W: Failed to fetch http://m/InRelease  Could not connect",
+        "E: Failed to fetch http://m/a.deb  Hash Sum mismatch",
+    ],
+)
+def test_dependencies_are_not_unmet_where_apt_could_not_look(line: str) -> None:
+    text = f"{line}\n{APT.format(lines=f'{DUMMY}nonexistent (>= 2) but it is not installable' + chr(10))}"
+    reading = read(log(before=text, stage="install-deps"))
+    assert (reading.verdict, reading.message) == ("error", f"sbuild failed at install-deps: {line[3:]}")
+
+
+@pytest.mark.parametrize(
+    "said, expected",
+    [
+        ([], ""),
+        (["dh build", "dpkg-buildpackage: error: it died"], "dpkg-buildpackage: error: it died"),
+        (["make: *** [Makefile:3: all] Error 1"], "make: *** [Makefile:3: all] Error 1"),
+        (["FAIL: tests/one", "make: *** [check] Error 1"], "FAIL: tests/one (make: *** [check] Error 1)"),
+        (["dh_missing: error: missing files, aborting", "make: *** [binary] Error 25"],
+         "dh_missing: error: missing files, aborting (make: *** [binary] Error 25)"),
+        (["dh_auto_test: error: make check returned exit code 2", "make: *** [build] Error 25"],
+         "make: *** [build] Error 25"),
+        (["E   AssertionError: Error", "dpkg-buildpackage: error: x"],
+         "E   AssertionError: Error (dpkg-buildpackage: error: x)"),
+        (["make: frobnicate: No such file or directory", "make: *** [debian/rules:3: clean] Error 127"],
+         "make: frobnicate: No such file or directory (make: *** [debian/rules:3: clean] Error 127)"),
+        (["make[1]: Entering directory '/build/error'", "make: *** [all] Error 1"], "make: *** [all] Error 1"),
+        (["debian/rules:2: *** missing separator.  Stop.", "dpkg-buildpackage: error: x"],
+         "debian/rules:2: *** missing separator.  Stop. (dpkg-buildpackage: error: x)"),
+        (["/usr/bin/fakeroot: 175: debian/rules: not found", "dpkg-buildpackage: error: x"],
+         "/usr/bin/fakeroot: 175: debian/rules: not found (dpkg-buildpackage: error: x)"),
+        (["an old error: not in the end", *["..."] * 300, "make: *** [all] Error 1"], "make: *** [all] Error 1"),
+        (["x" * 300 + " error: long"], ("x" * 300)[:200]),
+    ],
+)  # fmt: skip
+def test_failure_line(said: list[str], expected: str) -> None:
+    assert failure_line(said) == expected
+
+
+def test_build_output_is_that_of_dpkg_buildpackage() -> None:
+    assert build_output(log(before="apt\n", build="one\ntwo\n"))[-3:-1] == ["one", "two"]
+    assert build_output(log(before="apt\n")) == [""]
