@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from generator import mark
 from generator.canonical import digest
 from generator.items import Item, Key
 from generator.mark import Mark
+from generator.merge import described_part
 from generator.server import Entry, Server
 from lab.errors import ConfigurationError
 
@@ -18,14 +19,14 @@ def adopt(server: Server, owner: str, items: Sequence[Item], names: Sequence[str
     Raises ConfigurationError, before anything is changed, for a name that is not described (the next prune
     would delete it), not there, or another lab's and not said to be taken from it (``previous``).
     """
-    described = [item.key for item in items]
+    described = {item.key: item.xml for item in items}
     entries = server.listing()
-    chosen = [_chosen(name, described, entries) for name in names]
+    chosen = [_chosen(name, list(described), entries) for name in names]
     whose = {key: found.lab for key in chosen if (found := mark.read(entries[key].description))}
     for key, lab in whose.items():
         if lab not in {owner, previous}:
             raise ConfigurationError(f"{key}: is the lab {lab}'s", hint=f"--from {lab} takes it over")
-    return list(_marked(server, owner, [key for key in chosen if whose.get(key) != owner]))
+    return list(_marked(server, owner, {key: described[key] for key in chosen if whose.get(key) != owner}))
 
 
 def _chosen(name: str, described: Sequence[Key], entries: dict[Key, Entry]) -> Key:
@@ -39,8 +40,9 @@ def _chosen(name: str, described: Sequence[Key], entries: dict[Key, Entry]) -> K
     return there[0]
 
 
-def _marked(server: Server, owner: str, keys: Sequence[Key]) -> Iterator[Key]:
-    for key in keys:
+def _marked(server: Server, owner: str, described: Mapping[Key, str]) -> Iterator[Key]:
+    """Mark items.  The digest leaves out what is not described, which stays the server's."""
+    for key, xml in described.items():
         there = server.config(key)
-        server.update(key, mark.write(there, Mark(owner, digest(there))).encode())
+        server.update(key, mark.write(there, Mark(owner, digest(described_part(there, xml)))).encode())
         yield key

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from lxml import etree
-
-from generator.canonical import digest, parse
+from generator.canonical import digest
 from generator.items import Key
+from generator.merge import is_folder, merged
 from generator.plan import WORKERS, Plan, Step
 from generator.server import Server
 from lab.errors import ConfigurationError, InfrastructureError, LabError
 from lab.jenkins import Missing
-
-FOLDER_ROOT = "<com.cloudbees.hudson.plugins.folder.Folder"
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ def stages(steps: Iterable[Step]) -> Iterator[list[Step]]:
             return (4, 0) if step.kind == "view" else (5, -depth)
         if step.kind == "view":
             return 3, 0
-        return (0, depth) if FOLDER_ROOT in step.xml else (2 - (step.action == "rename"), 0)
+        return (0, depth) if step.xml and is_folder(step.xml) else (2 - (step.action == "rename"), 0)
 
     for _, group in groupby(sorted(steps, key=rank), key=rank):
         yield list(group)
@@ -107,19 +104,7 @@ def _do(server: Server, step: Step, keep: Keep) -> None:
         return
     if step.action == "rename":
         server.rename(step.there, step.name.rpartition("/")[2])
-    server.update(step.key, with_views(there, step.xml))
-
-
-def with_views(there: bytes, xml: str) -> bytes:
-    """The config.xml for an item that is there: a folder keeps the views in it, which are items of their own."""
-    if FOLDER_ROOT not in xml or (views := parse(there).find("folderViews")) is None:
-        return xml.encode()
-    root = etree.fromstring(xml.encode())
-    for name in ("views", "viewsTabBar", "primaryView", "folderViews"):  # by which older ones and JJB make views
-        for element in root.findall(name):
-            root.remove(element)
-    root.append(views)
-    return etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    server.update(step.key, merged(there, step.xml))
 
 
 def check(server: Server, step: Step) -> bytes:

@@ -98,6 +98,12 @@ def canonical(xml: str | bytes) -> etree._Element:
     return root
 
 
+def settled(element: etree._Element) -> etree._Element:
+    """Bring an element below an item's root into its normal form, in place; the element."""
+    _settle(element)
+    return element
+
+
 def digest(xml: str | bytes) -> str:
     """The SHA-256 of the normal form, as lower-case hexadecimal.  Raises InfrastructureError."""
     return hashlib.sha256(written(canonical(xml))).hexdigest()
@@ -151,7 +157,7 @@ def _settle(element: etree._Element) -> None:
     if _SAYS_NOTHING.fullmatch(element.get("class", "")):
         del element.attrib["class"]
     if not len(element):
-        element.text = _settled(element.text or "")
+        element.text = _settled_text(element.text or "")
         return
     for child in element:
         _settle(child)
@@ -164,7 +170,7 @@ def _settle(element: etree._Element) -> None:
     element[:] = [*kept, *members]
 
 
-def _settled(text: str) -> str | None:
+def _settled_text(text: str) -> str | None:
     """Text with the line ends of Unix; None where there is but layout."""
     layout = not text or ("\n" in text and not text.strip())
     return None if layout else text.replace("\r\n", "\n")

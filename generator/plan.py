@@ -13,6 +13,8 @@ not there                 ``create``; ``rename`` where the lab has the same by a
 there, not the lab's      ``taken``: nothing is done until somebody adopts it
 not described any more    ``delete``
 ========================  ==========================================================
+
+What an item holds that no description speaks of is left out of all three (see `generator.merge`).
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from generator.canonical import digest
 from generator.differences import Difference, differences
 from generator.items import Item, Key, Kind
 from generator.mark import Mark
+from generator.merge import ENCRYPTED, described_part, has_secrets, merged
 from generator.plugins import plugins_of
 from generator.server import Entry, Server
 from lab import files
@@ -205,7 +208,7 @@ def _step(item: Item, described: str, live: Live, old: Key | None) -> Step | Non
         return None
     there, applied = live.configs[now], live.applied[now].digest
     before = _digest(now, there)
-    if before == described and not old:
+    if not old and (before == described or before == digest(merged(there, item.xml))):
         return None
     return Step(
         action="rename" if old else "revert" if applied == described else "change",
@@ -214,14 +217,27 @@ def _step(item: Item, described: str, live: Live, old: Key | None) -> Step | Non
         old=old.name if old else "",
         before=before,
         xml=mark.write(item.xml, ours),
-        edited=before != applied,
-        differences=tuple(_fit_to_show(one) for one in differences(there, item.xml)),
+        edited=_is_edited(there, item.xml, applied, is_new=applied != described),
+        differences=tuple(_fit_to_show(one) for one in differences(there, merged(there, item.xml))),
     )
+
+
+def _is_edited(there: bytes, xml: str, applied: str, *, is_new: bool) -> bool:
+    """Whether somebody has changed what the description speaks of since it was applied.
+
+    False where it cannot be told: of a secret that Jenkins has encrypted, and that the description may have changed.
+    """
+    if applied in {digest(there), digest(described_part(there, xml))}:
+        return False
+    return not (is_new and has_secrets(there))
 
 
 def _fit_to_show(one: Difference) -> Difference:
     field = re.sub(r"@.*|.* ", "", one.path.rpartition("/")[2])
-    before, after = (text if text is None else secrets.hidden(field, text) for text in (one.before, one.after))
+    texts = (one.before, one.after)
+    if any(text and ENCRYPTED.fullmatch(text) for text in texts):
+        return Difference(one.path, *(text and secrets.HIDDEN for text in texts))
+    before, after = (text if text is None else secrets.hidden(field, text) for text in texts)
     return Difference(one.path, before, after)
 
 

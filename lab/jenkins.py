@@ -2,6 +2,9 @@
 
 What may be better in a moment is tried again: answers of 500 and above, broken connections, an expired
 crumb.  A write whose answer was lost is first looked for: what is as it should be is not done twice.
+
+A redirect of a write is never followed: HTTP clients make a GET of a redirected POST, which changes nothing and
+succeeds.  Jenkins redirects after some writes, and a proxy redirects to where Jenkins is (see `lab.redirects`).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import requests
 
 from lab.access import Access
 from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.redirects import Redirected, complaint, is_below, is_own, is_redirect
 
 PAUSES_SECONDS = (0.5, 2.0)
 CHUNK = 1 << 16
@@ -61,13 +65,19 @@ class Connection:
             raise ConfigurationError(f"{self.url}: answers with something else than JSON", hint=hint) from None
 
     def get(self, where: str) -> requests.Response:
-        """A request that changes nothing, tried again."""
+        """A request that changes nothing, tried again.  Raises Redirected for one that leads elsewhere."""
         for pause in PAUSES_SECONDS:
             try:
-                return self.send("GET", where)
+                return self._here(self.send("GET", where))
             except Unsure:
                 time.sleep(pause)
-        return self.send("GET", where)
+        return self._here(self.send("GET", where))
+
+    def _here(self, answer: requests.Response) -> requests.Response:
+        """An answer that was not given elsewhere."""
+        if answer.history and not is_below(self.url, answer.url):
+            raise complaint(self.url, answer.history[0])
+        return answer
 
     def download(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
         """Append what is there to a file that was opened for it; the headers.  Raises Refused beyond ``most`` bytes."""
@@ -99,12 +109,18 @@ class Connection:
     def write(self, where: str, *, done: Callable[[], bool], **body: Any) -> None:
         """A request that changes something; ``done`` tells whether an answer was lost and the work was not.
 
-        ``body``: data, files and headers, as of `requests.Request`.
+        A redirect is a success only when ``done`` says so.  ``body``: data, files and headers, as of `requests.Request`.
         """
         for pause in (*PAUSES_SECONDS, None):
             try:
-                self.send("POST", where, **body)
+                answer = self.send("POST", where, **body)
+                if is_redirect(answer) and not done():
+                    raise complaint(self.url, answer)
                 return
+            except Redirected:
+                if self._is_proved(done):
+                    return
+                raise
             except Unsure:
                 if done():
                     return
@@ -117,19 +133,43 @@ class Connection:
                     return
                 raise
 
+    @staticmethod
+    def _is_proved(done: Callable[[], bool]) -> bool:
+        """Whether the work is seen to be done; what cannot be looked at is not."""
+        try:
+            return done()
+        except LabError:
+            return False
+
     def send(self, method: str, where: str, *, stream: bool = False, **body: Any) -> requests.Response:
-        """One request, once.  Raises Missing, Refused, Forbidden, Unsure and others of `lab.errors`."""
-        request = requests.Request(method, f"{self.url}{where}", **body)
+        """One request, once.  Raises Missing, Refused, Forbidden, Unsure, Redirected and others of `lab.errors`.
+
+        The redirect that Jenkins sends after a write is an answer as any other, and is not followed.
+        """
+        location = ""
+
+        def judge(answer: requests.Response, **_: Any) -> None:
+            nonlocal location
+            if is_redirect(answer):
+                answer.close()  # nobody reads its body
+                if not is_own(self.url, where, answer):
+                    raise complaint(self.url, answer)
+                location = answer.headers.pop("Location")  # without it, requests does not follow
+
+        hooks = {"response": judge} if method == "POST" else None
+        request = requests.Request(method, f"{self.url}{where}", hooks=hooks, **body)
         try:
             answer: requests.Response = self._handle().jenkins_request(
                 request, add_crumb=method == "POST", stream=stream
             )
-            return answer
         except (jenkins.JenkinsException, requests.RequestException) as error:
             found = failure(self.access, f"{method} {where}", error)
             if isinstance(found, Unsure):
                 self._local.__dict__.clear()  # another session next time, and so another crumb
             raise found from error
+        if location:
+            answer.headers["Location"] = location
+        return answer
 
     def _handle(self) -> jenkins.Jenkins:
         if not hasattr(self._local, "handle"):
@@ -150,6 +190,8 @@ def failure(access: Access, call: str, error: Exception) -> LabError:
     cause = error if isinstance(error, requests.HTTPError) else error.__context__
     if isinstance(cause, requests.HTTPError) and cause.response is not None:
         with cause.response as answer:  # closed: it may have been streamed
+            if answer.history and not is_below(access.url, answer.url):
+                return complaint(access.url, answer.history[0])
             return _answered(access, who, call, answer)
     if isinstance(error, requests.exceptions.SSLError):
         hint = "REQUESTS_CA_BUNDLE names the authority to trust"

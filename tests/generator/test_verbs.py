@@ -192,7 +192,8 @@ def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None
     assert call("drift")[1] == "nothing was edited by hand\n"
     code, said = call("plan")
     assert "~ job plain\n" in said
-    assert "    ~ disabled: true -> false\n" in said
+    assert "    - description: by hand\n" in said
+    assert "disabled" not in said  # nobody describes it, so it stays
     assert call("adopt", "plain") == (0, "")
     assert call("apply", "--yes")[0] == 0
     assert jenkins.build("plain", 1).result == "SUCCESS"

@@ -64,6 +64,7 @@ class Double:
         self._gate = Gate(tuple(users), ANONYMOUS if anonymous_read else NOBODY)
         self._state = State()
         self._faults: list[Fault] = []
+        self._moved: dict[str, tuple[int, str]] = {}
         self._lock = RLock()
         self._exporter = Exporter(self._state, "")
 
@@ -175,6 +176,15 @@ class Double:
             self._faults.append(Fault(kind, **when))
             return self._faults[-1]
 
+    def moved(self, prefix: str, status: int = 302, to: str = "") -> str:
+        """Redirect what is asked below a path, as a proxy does; the URL of that path.
+
+        ``to``: where to, in which ``{}`` is the rest of the path; without it, to the same below the root.
+        """
+        with self._lock:
+            self._moved[prefix] = (status, to or f"{self.url}{{}}")
+        return f"{self.url.removesuffix('/')}{prefix}"
+
     def heal(self) -> None:
         """No faults any more."""
         with self._lock:
@@ -187,7 +197,11 @@ class Double:
             struck = [fault for fault in self._faults if fault.strikes(request.method, request.target)]
             caller = self._gate.caller(request.headers.get("authorization"))
             call = Call(request, caller.user if caller else NOBODY, self._state, self._exporter, self.run)
-            answer = self._before(struck) or self._answer(call, caller, [fault.kind for fault in struck])
+            answer = (
+                self._elsewhere(request)
+                or self._before(struck)
+                or self._answer(call, caller, [fault.kind for fault in struck])
+            )
             for fault in struck:
                 if fault.kind == "slow":
                     answer.delay = fault.seconds
@@ -197,6 +211,12 @@ class Double:
             changed = call.changed and answer.status < 400
             self.requests.append(Logged(request.method, request.target, call.user.name, status, changed))
             return answer
+
+    def _elsewhere(self, request: Request) -> Answer | None:
+        for prefix, (status, to) in self._moved.items():
+            if request.target.startswith(prefix):
+                return Answer(status, headers={"Location": to.format(request.target.removeprefix(prefix))})
+        return None
 
     @staticmethod
     def _before(struck: Sequence[Fault]) -> Answer | None:

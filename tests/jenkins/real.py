@@ -15,6 +15,7 @@ import requests
 
 from tests.jenkins.double import Logged
 from tests.jenkins.server import Answer, Request, Server
+from tests.jenkins.shapes import FOLDER
 
 PATIENCE_SECONDS = 120.0
 # Of the connection to us, not of the answer.
@@ -89,7 +90,13 @@ class Real:
         self._post(f"{_path(folder)}createItem?name={quote(short, safe='')}", xml)
 
     def resave(self, name: str) -> None:
-        """Setting the description to what it is has Jenkins save the job."""
+        """Have Jenkins save an item: a job by setting its description to what it is, a folder by sending its own XML.
+
+        The form of a folder may belong to the view that it shows first.
+        """
+        if f"<{FOLDER}" in (xml := self.config(name)):
+            self._post(f"{_path(name)}config.xml", xml)
+            return
         said = self._get(f"{_path(name)}api/json?tree=description").json()["description"] or ""
         self._post(f"{_path(name)}submitDescription", data={"description": said, "Submit": ""})
 

@@ -4,18 +4,20 @@ Storing is an identity transformation (hudson.util.XMLUtils.safeTransform): the 
 declaration, other quotes and no white space around it.  Saving goes through objects (XStream): fields come in the
 classes' order, missing ones are added, unknown ones dropped, and each plugin's name gets its version.
 The ``<disabled>`` at the end of most of data/roundtrip/*.stored.xml is no work of Jenkins': Jenkins Job Builder adds
-it to what it sends once the job is there (``JenkinsManager.fix_disabled``).
+it to what it sends once the job is there (``JenkinsManager.fix_disabled``).  Secrets are saved encrypted.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping
 
 from lxml import etree
 
 from tests.jenkins.recordings import plugin_versions
-from tests.jenkins.shapes import ALIASES, COLLECTIONS, PLUGINS, SHAPES, Shape
+from tests.jenkins.shapes import ALIASES, COLLECTIONS, PLUGINS, SECRETS, SHAPES, Shape
 
 _DECLARATION = re.compile(r"^\s*<\?xml\s[^>]*?version\s*=\s*[\"'](?P<version>[\d.]+)[\"'][^>]*\?>")
 _TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\r": "&#xd;"})
@@ -86,8 +88,17 @@ def _reshape(element: etree._Element, plugins: Mapping[str, str], within: str) -
     plugin = plugin_of(name)
     if plugin in plugins and plugin != within:
         element.set("plugin", f"{plugin}@{plugins[plugin]}")
+    for secret in element.findall(SECRETS[name]) if name in SECRETS else ():
+        secret.text = encrypted(secret.text or "")
     for child in element:
         _reshape(child, plugins, plugin or within)
+
+
+def encrypted(text: str) -> str:
+    """A secret as Jenkins saves it; what is encrypted already stays as it is."""
+    if text.startswith("{AQAA"):
+        return text
+    return f"{{AQAA{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}}}"
 
 
 def _fill(element: etree._Element, shape: Shape) -> None:

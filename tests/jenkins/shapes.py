@@ -138,6 +138,12 @@ SHAPES: Mapping[str, Shape] = {
     ),
 }
 
+# Fields that are a hudson.util.Secret, by class: saved encrypted.
+SECRETS: Mapping[str, str] = {
+    "hudson.model.PasswordParameterDefinition": "defaultValue",
+    "com.dabsquared.gitlabjenkins.GitLabPushTrigger": "secretToken",
+}
+
 # The names that items go by at the top of their config.xml; below it they are fields of that name.
 ALIASES = frozenset({"project", "matrix-project", "flow-definition"})
 

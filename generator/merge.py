@@ -1,0 +1,177 @@
+"""What an item holds on the Jenkins that no description speaks of, and how it outlives an update.
+
+Jenkins keeps more in a config.xml than a job description says: credentials and permissions of a folder, the switch
+*Disable project*, what a trigger plugin remembers.  An update sends the whole file, so what is not in it is deleted.
+These parts of an item are *undescribed*, and stay as they are on the server, unless its description names them:
+
+- ``disabled``;
+- permissions and the owner of a job;
+- of a folder: each property whose class is not described, views, health metrics, and the icon;
+- what trigger plugins write for themselves (`RUN_TIME`).
+
+An item that is exactly what was applied last has no undescribed parts: all that it holds came from a description, and
+what the description no longer says goes.
+
+Jenkins writes secrets as ``{AQAA...}``, which cannot be compared with a plain text.  Where the object that holds a
+secret is otherwise as described, and the description is the one that was applied last, the encrypted text counts as
+the described one and stays.  A description that has changed is sent with its own secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Final
+
+from lxml import etree
+
+from generator import mark
+from generator.canonical import decoded, digest, parse, settled, tag_of, written
+
+FOLDER: Final = "com.cloudbees.hudson.plugins.folder.Folder"
+PROPERTIES_OF_PEOPLE: Final = frozenset({
+    "hudson.security.AuthorizationMatrixProperty",
+    "com.synopsys.arc.jenkins.plugins.ownership.jobs.JobOwnerJobProperty",
+})  # fmt: skip
+"""Properties of a job that people set in the web UI; any other one that is not described is an edit by hand."""
+RUN_TIME: Final[Mapping[str, Collection[str]]] = {"org.jenkinsci.plugins.ghprb.GhprbTrigger": ("pullRequests",)}
+"""Fields that plugins write for themselves, by class."""
+VIEWS: Final = ("views", "viewsTabBar", "primaryView", "folderViews")  # the first three: older ones', and JJB's
+STOCK_ICON: Final = "com.cloudbees.hudson.plugins.folder.icons.StockFolderIcon"
+ENCRYPTED: Final = re.compile(r"\s*\{AQAA[A-Za-z0-9+/]+=*\}\s*")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Children of one name, of the element at ``within`` ("." is the root)."""
+
+    within: str
+    tag: str
+
+    def of(self, root: etree._Element) -> list[etree._Element]:
+        parent = root.find(self.within)
+        return [] if parent is None else parent.findall(self.tag)
+
+    def replace(self, root: etree._Element, those: Sequence[etree._Element]) -> None:
+        """Put copies of ``those`` in the place of what an item has of it."""
+        parent = root.find(self.within)
+        if parent is None:
+            if not those:
+                return
+            parent = etree.SubElement(root, self.within)
+        for element in parent.findall(self.tag):
+            parent.remove(element)
+        parent.extend(map(deepcopy, those))
+
+
+def is_folder(xml: str | bytes) -> bool:
+    return tag_of(parse(xml)) == FOLDER
+
+
+def merged(there: bytes, described: str) -> bytes:
+    """The config.xml to send: what is described, with the undescribed parts and encrypted secrets that are there."""
+    old, new = parse(there), parse(described)
+    parts = _undescribed(there, old, new)
+    secrets = list(_same_secrets(old, new)) if has_secrets(there) and _is_applied(there, described) else []
+    if not parts and not secrets:
+        return described.encode()
+    for part in parts:
+        part.replace(new, part.of(old))
+    for encrypted, plain in secrets:
+        plain.text = encrypted.text
+    return etree.tostring(new, encoding="utf-8", xml_declaration=True)
+
+
+def described_part(there: bytes, described: str) -> bytes:
+    """What is there, with its undescribed parts and encrypted secrets as the description has them."""
+    old, new = parse(there), parse(described)
+    for encrypted, plain in list(_same_secrets(old, new)):
+        encrypted.text = plain.text
+    for part in _undescribed(there, old, new):
+        part.replace(old, part.of(new))
+    return etree.tostring(old, encoding="utf-8", xml_declaration=True)
+
+
+def has_secrets(xml: bytes) -> bool:
+    """Whether Jenkins has encrypted something in it."""
+    return ENCRYPTED.search(decoded(xml)) is not None
+
+
+def _is_applied(there: bytes, xml: str | bytes) -> bool:
+    """Whether that is what was applied last to the item that is there."""
+    applied = mark.read(there)
+    return applied is not None and applied.digest == digest(xml)
+
+
+def _undescribed(there: bytes, old: etree._Element, new: etree._Element) -> list[Part]:
+    if old.tag != new.tag:
+        return []
+    views = [Part(".", tag) for tag in VIEWS] if old.find("folderViews") is not None else []
+    candidates = [*_properties(old, new), *_run_time(old, new)]
+    if new.find("disabled") is None:
+        candidates.append(Part(".", "disabled"))
+    if _is_folder(new):
+        candidates += [Part(".", tag) for tag in ("healthMetrics", "icon") if not _is_described(new.find(tag))]
+    found = [part for part in candidates if part.of(old)]
+    return [*views, *(found if found and not _is_applied(there, there) else ())]
+
+
+def _is_folder(root: etree._Element) -> bool:
+    return tag_of(root).endswith(("Folder", "MultiBranchProject"))
+
+
+def _is_described(field: etree._Element | None) -> bool:
+    """Whether a field of a folder says more than what Jenkins Job Builder writes for each."""
+    return field is not None and (len(field) > 0 or field.get("class") not in {None, STOCK_ICON})
+
+
+def _properties(old: etree._Element, new: etree._Element) -> Iterator[Part]:
+    described = {tag_of(one) for one in new.iterfind("properties/*")}
+    for tag in sorted({tag_of(one) for one in old.iterfind("properties/*")} - described):
+        if _is_folder(new) or tag in PROPERTIES_OF_PEOPLE:
+            yield Part("properties", tag)
+
+
+def _run_time(old: etree._Element, new: etree._Element) -> Iterator[Part]:
+    for trigger in old.iterfind("triggers/*"):
+        described = new.find(f"triggers/{trigger.tag}")
+        for tag in RUN_TIME.get(tag_of(trigger), ()):
+            if described is not None and described.find(tag) is None:
+                yield Part(f"triggers/{trigger.tag}", tag)
+
+
+def _same_secrets(old: etree._Element, new: etree._Element) -> Iterator[tuple[etree._Element, etree._Element]]:
+    """Each encrypted text that is there, and the one that is described for it.
+
+    The objects that hold them are the same otherwise; of several that are alike, the order tells.
+    """
+    taken: set[etree._Element] = set()
+    holders = {one.getparent() for one in old.iter() if ENCRYPTED.fullmatch(one.text or "")} - {None}
+    for holder in (one for one in old.iter() if one in holders):
+        names = [tag_of(one) for one in holder if ENCRYPTED.fullmatch(one.text or "")]
+        same = _without(holder, names)
+        for other in new.iter(tag_of(holder)):
+            if other not in taken and _has(other, names) and _without(other, names) == same:
+                taken.add(other)
+                yield from ((_child(holder, name), _child(other, name)) for name in names)
+                break
+
+
+def _has(element: etree._Element, names: Sequence[str]) -> bool:
+    return all(len(element.findall(name)) == 1 and (element.findtext(name) or "").strip() for name in names)
+
+
+def _child(element: etree._Element, name: str) -> etree._Element:
+    return next(one for one in element if one.tag == name)
+
+
+def _without(element: etree._Element, names: Sequence[str]) -> bytes:
+    """The normal form of an object without some of its fields."""
+    copy = deepcopy(element)
+    copy.tail = None
+    for child in list(copy):
+        if child.tag in names:
+            copy.remove(child)
+    return written(settled(copy))
