@@ -17,7 +17,7 @@ from lab import apt, step
 from lab.errors import Failed, InfrastructureError
 from lab.run import Word
 from lab.step import Context, Outcome
-from scripts import environments, guest
+from scripts import deployments, environments, guest
 from scripts.guest import Guest
 from scripts.targets.configured import FILE, Configured
 
@@ -42,12 +42,16 @@ def action(context: Context) -> Outcome:
     record = context.run.record("deploy")
     if record and record.verdict == "skipped":
         return Outcome(record.message, version=record.version, verdict="skipped")
+    if record:
+        context.earlier("deploy")
     target = environments.target(context.lab, context.track_name, context.log)
     home = context.store.environments / context.track_name
     with environments.turn(context.lab, context.track_name):
         if why := environments.taken(context):
             return Outcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
+        if superseded := deployments.another(context, deployed):
+            return superseded
         roles = {service.role for service in deployed.services.values()}
         if "keystone" not in roles:
             return Outcome("no keystone is deployed, and so no cloud to configure", verdict="skipped")

@@ -2,6 +2,8 @@
 
 The environment is called after the track; what was deployed there before is destroyed.  The lab's archive is
 pinned above all others; the versions are recorded, and those that the archive has are proven to come from it.
+What is installed is checked against what the run is about (see `scripts.deployments`): a deployment of another version,
+or one in which nothing is the lab's, does not pass.
 A track of proposed packages takes what waits in the pocket instead, and is ``skipped`` where nothing does, or where
 Jenkins asks for what was tested already.
 
@@ -17,23 +19,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-
-from debian.debian_support import Version
+from typing import Any
 
 from lab import environment, files, step
-from lab.errors import ConfigurationError, Failed
+from lab.errors import Failed
 from lab.records import rfc3339
 from lab.step import Context, Outcome
 from lab.store import HANDED_OVER, WHOLE
-from scripts import environments, offers, proposed
+from scripts import deployments, environments, offers, proposed
+from scripts.deployments import Wanted
 from scripts.offers import Offer
 from scripts.targets import deployers, installing
 from scripts.targets.deployed import FILE, Deployed
 from scripts.targets.deployer import DeployResult
 from scripts.targets.planning import pristine, topology
+from scripts.targets.seams import Provisioner
+from scripts.targets.topology import Topology
 
 NAME = "deploy"
-Archive = Mapping[str, tuple[str, str]]
 
 
 def needless(context: Context, offer: Offer) -> str:
@@ -51,44 +54,20 @@ def needless(context: Context, offer: Offer) -> str:
     return f"{offer.waiting} of {offer.place} was tested already: name COMPONENT and VERSION to have it tested again"
 
 
-def superseded(context: Context, archive: Archive) -> str:
-    """The newer version that the archive has in place of the one that this run is about; "" when it has that one.
-
-    An index names one version of a package, and what is deployed is what the index names.
-    """
-    wanted = context.run.info.version
-    newest = version_of(context.component_name, archive)
-    return newest if wanted and newest and Version(newest) > Version(wanted) else ""
-
-
-def version_of(source: str, archive: Archive) -> str:
-    """The version of a source package that an archive has; "" when it has none."""
-    return max((version for version, of in archive.values() if of == source), key=Version, default="")
-
-
 def action(context: Context) -> Outcome:
     offer = offers.of(context.lab, context.track_name, context.component_name, context.log)
     if why := needless(context, offer):
         return Outcome(why, verdict="skipped")
-    if newer := superseded(context, offer.archive):
-        message = f"the archive has {context.component_name} {newer} by now: the run that built it deploys it"
-        hand_over(context, offer, context.run.info.version)
-        return Outcome(message, version=context.run.info.version, verdict="skipped")
-    wanted = topology(context.lab, context.track_name, context.component_name, installing.built(offer.archive))
+    wanted = deployments.wanted(context, offer)
+    if wanted.newer:
+        message = f"the archive has {wanted.component} {wanted.newer} by now: the run that built it deploys it"
+        hand_over(context, offer, wanted.version)
+        return Outcome(message, version=wanted.version, verdict="skipped")
+    wanted.check_offer()
+    where = topology(context.lab, context.track_name, context.component_name, installing.built(offer.archive))
     target = environments.target(context.lab, context.track_name, context.log)
-    with environments.turn(context.lab, context.track_name), offer.reached(target) as repository:
-        began = time.monotonic()
-        with target.prepare(pristine(context.lab, context.track_name, wanted, repository)) as snapshot:
-            prepared = time.monotonic()
-            nodes = target.create(snapshot, wanted.nodes)
-        took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
-        try:
-            made = deployers.deployer(target, nodes, repository, offer.archive, context.say).deploy(wanted)
-        except Failed:
-            offer.remember()
-            raise
-        finally:
-            target.collect_logs(context.run.results / "nodes")
+    with environments.turn(context.lab, context.track_name):
+        made, took, origin = install(context, wanted, where, target)
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":
         offer.remember()
@@ -96,29 +75,48 @@ def action(context: Context) -> Outcome:
     taken = {"pocket": offer.place, "taken": list(offer.waiting.repository.only)} if offer.waiting else {}
     facts = {
         "environment": context.track_name,
-        "snapshot": dict(snapshot.facts),
-        "seconds": took | dict(made.seconds),
+        "snapshot": dict(origin),
+        "seconds": took,
         "packages": sorted({f"{each.name}={each.version}" for each in made.packages if each.ours}),
         "services": {name: list(service.units) for name, service in made.services.items()},
         **taken,
     }
-    return Outcome(describe(offer, deployed, took | dict(made.seconds)), version=deployed.version, facts=facts)
+    return Outcome(describe(offer, deployed, took), version=deployed.version, facts=facts)
+
+
+def install(
+    context: Context, wanted: Wanted, where: Topology, target: Provisioner
+) -> tuple[DeployResult, dict[str, float], Mapping[str, Any]]:
+    """Make the nodes and deploy on them: what was made, the seconds by part, the facts of what nodes are made from.
+
+    Raises whatever is wrong with it, also where what is installed is not what was wanted.
+    """
+    offer = wanted.offer
+    with offer.reached(target) as repository:
+        began = time.monotonic()
+        with target.prepare(pristine(context.lab, context.track_name, where, repository)) as snapshot:
+            prepared = time.monotonic()
+            nodes = target.create(snapshot, where.nodes)
+        took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
+        try:
+            made = deployers.deployer(target, nodes, repository, offer.archive, context.say).deploy(where)
+            wanted.check_installed(made, where, {node.name: node for node in nodes})
+        except Failed:
+            offer.remember()
+            raise
+        finally:
+            target.collect_logs(context.run.results / "nodes")
+    return made, took | dict(made.seconds), snapshot.facts
 
 
 def record(context: Context, offer: Offer, made: DeployResult, nodes: Mapping[str, str]) -> Deployed:
-    """Note in the environment what was deployed, for those who exercise it.
-
-    Raises ConfigurationError where packages wait and none of them is among it.
-    """
+    """Note in the environment what was deployed, for those who exercise it."""
     waiting = offer.waiting.versions if offer.waiting else {}
-    if waiting and not any(each.ours for each in made.packages):
-        hint = "name its packages in deployment.applications"
-        raise ConfigurationError(f"{offer.waiting} waits in {offer.place}, and nothing of it is deployed", hint=hint)
     source = next(iter(waiting)) if len(waiting) == 1 else context.component_name
     deployed = Deployed(
         track=context.track_name,
         component=context.component_name,
-        version=max((each.version for each in made.packages if each.source == source), key=Version, default=""),
+        version=offer.sources[source] if any(each.ours and each.source == source for each in made.packages) else "",
         commit=context.run.info.commit,
         finished=rfc3339(environment.now()),
         nodes=nodes,

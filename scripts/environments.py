@@ -9,7 +9,7 @@ from typing import IO
 from lab import files
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError
-from lab.step import Context, Outcome
+from lab.step import Context
 from lab.store import Store
 from scripts.targets import configured as configuration
 from scripts.targets import deployed as deployment
@@ -71,15 +71,6 @@ def deployed(context: Context, target: Provisioner) -> Deployed:
         hint = f"qalab run {context.track_name} {context.component_name}, or the job {context.track_name}-deploy"
         raise ConfigurationError(f"{context.track_name}: nothing is deployed", hint=hint)
     return found
-
-
-def another(context: Context, deployed: Deployed) -> Outcome | None:
-    """How a step ends whose run is about another version than the one that is deployed; None when it is the same."""
-    wanted = context.run.info.version
-    if not wanted or wanted == deployed.version:
-        return None
-    message = f"what is deployed is {deployed.component} {deployed.version}: its own run exercises it"
-    return Outcome(message, version=wanted, verdict="skipped")
 
 
 def names(lab: Lab) -> list[str]:

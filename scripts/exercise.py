@@ -19,7 +19,7 @@ from lab import step
 from lab.errors import ConfigurationError, Verdict
 from lab.run import TimedOut, Word
 from lab.step import Context, Outcome
-from scripts import environments, proposed
+from scripts import deployments, environments, proposed
 from scripts.exercises import cases
 from scripts.exercises.cases import Case
 from scripts.exercises.registry import ALWAYS, EXERCISES
@@ -78,7 +78,7 @@ def action(context: Context) -> Outcome:
         if why := environments.taken(context):
             return Outcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
-        if skipped := environments.another(context, deployed):
+        if skipped := deployments.another(context, deployed):
             return skipped
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)

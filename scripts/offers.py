@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from lab import files
@@ -19,12 +19,13 @@ from scripts.targets.seams import Provisioner
 
 @dataclass(frozen=True)
 class Offer:
-    """Versions and source packages by binary package; ``waiting`` where they are of a pocket."""
+    """Versions and source packages by binary package, versions by source package; ``waiting``: of a pocket."""
 
     lab: Lab
     track: str
     archive: Mapping[str, tuple[str, str]]
     waiting: Waiting | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -55,5 +56,6 @@ def of(lab: Lab, track: str, component: str, log: IO[str]) -> Offer:
     """What a track deploys for a component, or for all.  Raises InfrastructureError when a mirror cannot be asked."""
     if lab.tracks[track].trigger == "proposed":
         waiting = proposed.waiting(lab, track, component, log)
-        return Offer(lab, track, waiting.archive, waiting)
-    return Offer(lab, track, installing.offered(Store.of(lab).archive, track))
+        return Offer(lab, track, waiting.archive, waiting, waiting.versions)
+    root = Store.of(lab).archive
+    return Offer(lab, track, installing.offered(root, track), sources=installing.sources(root, track))

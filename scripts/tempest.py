@@ -27,7 +27,7 @@ from lab.deployment import Tempest
 from lab.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.run import ProgramFailed, TimedOut, Word
 from lab.step import Context, Outcome
-from scripts import environments, known_failures
+from scripts import deployments, environments, known_failures
 from scripts.known_failures import KnownFailure
 from scripts.sessions import Session, opened
 from scripts.targets import layers
@@ -131,7 +131,7 @@ def action(context: Context) -> Outcome:
         if why := environments.taken(context):
             return Outcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
-        if skipped := environments.another(context, deployed):
+        if skipped := deployments.another(context, deployed):
             return skipped
         settings = configuration(context, target)
         try:

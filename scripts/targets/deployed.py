@@ -26,6 +26,7 @@ class Installed(Part):
     name: str
     version: str
     source: str
+    source_version: str
     ours: bool
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from debian.deb822 import Packages
+from debian.debian_support import Version
 
 from lab.errors import Failed, InfrastructureError, LabError
 from lab.step import architecture
@@ -23,19 +24,35 @@ FULL = "No space left on device"
 UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts: .*|Breaks: .*)$")
 UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+) \(--\w+\):$")
 ABOUT_APT = re.compile(r"^E: (?P<why>.*)$")
-QUERY = "${Package}\t${Version}\t${source:Package}\t${db:Status-Status}\n"
+QUERY = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${db:Status-Status}\n"
 # What apt-cache policy says of a version that is installed, and pinned above all else.
 POLICY = re.compile(r"^ \*\*\* \S+ 1001$")
+# A place that has it, such as " 500 http://deb.example/debian bookworm/main amd64 Packages".
+PLACE = re.compile(r"^ +-?\d+ (?P<place>\S+ \S+) \S+ Packages$")
 
 
 def offered(archive: Path, codename: str) -> dict[str, tuple[str, str]]:
     """What an archive has for this machine's architecture: the version and the source package by binary package."""
+    return {item["Package"]: (item["Version"], str(item.source)) for item in _index(archive, codename)}
+
+
+def sources(archive: Path, codename: str) -> dict[str, str]:
+    """The newest version of each source package that an archive has binary packages of.
+
+    A binary package may have a version of its own: see deb-src-control(5), and `dpkg-gencontrol -v`.
+    """
+    found: dict[str, Version] = {}
+    for item in _index(archive, codename):
+        name, version = str(item.source), Version(str(item.source_version))
+        found[name] = max(found.get(name, version), version)
+    return {name: str(version) for name, version in found.items()}
+
+
+def _index(archive: Path, codename: str) -> Iterator[Packages]:
     path = archive / f"dists/{codename}/main/binary-{architecture()}/Packages"
-    if not path.exists():
-        return {}
-    with path.open() as stream:
-        items = Packages.iter_paragraphs(stream, use_apt_pkg=False)
-        return {item["Package"]: (item["Version"], str(item.source)) for item in items}
+    if path.exists():
+        with path.open() as stream:
+            yield from Packages.iter_paragraphs(stream, use_apt_pkg=False)
 
 
 def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
@@ -110,7 +127,7 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
     """
     listed = node.run(["dpkg-query", "--show", f"--showformat={QUERY}"], capture=True).stdout.splitlines()
     rows = [line.split("\t") for line in listed]
-    there = {name: (version, source) for name, version, source, status in rows if status == "installed"}
+    there = {name: of for name, *of, status in rows if status == "installed"}
     names = sorted(there.keys() & archive.keys()) if repository else []
     proven = (
         from_archive(node.run(["apt-cache", "policy", *names], capture=True).stdout, repository) if names else set()
@@ -121,8 +138,15 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
                 f"{name} {there[name][0]} is installed, and not the {archive[name][0]} to be tested"
             )
     return [
-        Installed(node=node.name, name=name, version=version, source=source, ours=name in proven)
-        for name, (version, source) in sorted(there.items())
+        Installed(
+            node=node.name,
+            name=name,
+            version=version,
+            source=source,
+            source_version=source_version,
+            ours=name in proven,
+        )
+        for name, (version, source, source_version) in sorted(there.items())
     ]
 
 
@@ -138,3 +162,16 @@ def from_archive(policy: str, repository: Repository | None) -> set[str]:
         elif current and any(place in line for place in places):
             found.add(name)
     return found
+
+
+def origin(node: Node, name: str) -> str:
+    """Where apt on a node knows the installed version of a package from: "URL SUITE/AREA"; "no archive" if nowhere."""
+    installed = False
+    for line in node.run(["apt-cache", "policy", name], capture=True).stdout.splitlines():
+        if line.startswith(" *** "):
+            installed = True
+        elif installed and not line.startswith(" " * 6):
+            break
+        elif installed and (match := PLACE.match(line)):
+            return match["place"]
+    return "no archive"

@@ -11,13 +11,13 @@ import pytest
 
 from lab.description import Lab
 from lab.step import architecture
-from lab.store import Store
+from lab.store import WHOLE, Store
 from scripts import deploy
-from scripts.deploy import version_of
 from tests.conftest import Bench
 
 SIGNED = hashlib.sha256(b"signed\n").hexdigest()
 ALL = {"phases": ["build", "deploy", "exercise"]}
+OF_B = "2.0+git20260101.3.bbbbbbb-1"
 TARGET = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}}
 
 
@@ -60,7 +60,40 @@ def test_what_is_refused(lab_factory: Callable[..., Lab], described: dict[str, A
     assert message in record.message
 
 
-def test_the_newest_version_counts_as_dpkg_counts() -> None:
-    archive = {"a": ("1.9", "greet"), "b": ("1.10", "greet"), "c": ("2.0", "other")}
-    assert version_of("greet", archive) == "1.10"
-    assert version_of("none", archive) == ""
+NAMED = {"track": ALL, "lab": {"deployment": TARGET}}
+
+
+@pytest.mark.parametrize(
+    ("there", "about", "message"),
+    [
+        ("", ("greet", "1.9", ""), "the lab's archive on this machine has no package of greet: the run is about 1.9 (deploy"),
+        ("1.8", ("greet", "1.9", ""), "the lab's archive on this machine has greet 1.8: the run is about 1.9 (deploy"),
+        ("1.9", ("greet", "1:1.9", ""), "the lab's archive on this machine has greet 1.9: the run is about 1:1.9 (deploy"),
+        ("", (WHOLE, "", ""), "the lab's archive on this machine has no package of the track trunk"),
+        ("1.9", (WHOLE, "1.9", ""), "the version 1.9 is of no component (name the component too)"),
+        ("1.9", ("greet", "", "a" * 40), "the version that greet has at the commit aaaaaaaaaa is not known here (name it"),
+        (OF_B, ("greet", "", "a" * 40), f"greet {OF_B} is not of the commit aaaaaaaaaa"),
+        (OF_B, ("greet", OF_B, "a" * 40), f"greet {OF_B} is not of the commit aaaaaaaaaa"),
+    ],
+)  # fmt: skip
+def test_an_archive_that_lacks_what_the_run_is_about(
+    lab_factory: Callable[..., Lab], there: str, about: tuple[str, str, str], message: str
+) -> None:
+    component, version, commit = about
+    lab = lab_factory(**NAMED)
+    if there:
+        offer(lab, there)
+    run = Store.of(lab).new_run(lab, "trunk", component, commit, phase="deploy", version=version)
+    at = Bench(lab, run)
+    record = at.execute(deploy)
+    assert record.verdict == "error"
+    assert record.message.startswith(message)
+    assert not (run.results / "parameters.properties").exists()
+
+
+def test_the_version_of_a_source_package_counts_not_that_of_a_binary_package(lab_factory: Callable[..., Lab]) -> None:
+    lab = lab_factory(**NAMED)
+    index = offer(lab, "9:2.0") / f"main/binary-{architecture()}/Packages"
+    index.write_text("Package: libgreet\nSource: greet (1.10)\nVersion: 9:2.0\n\nPackage: greet\nVersion: 1.9\n")
+    record = begin(lab, "1.9").execute(deploy)
+    assert record.message == "the archive has greet 1.10 by now: the run that built it deploys it"

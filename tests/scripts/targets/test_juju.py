@@ -91,7 +91,7 @@ def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
 
 def installed(juju: Juju, name: str, version: str = VERSION, where: str = URL) -> None:
     """What dpkg and apt say on all machines."""
-    juju.write("installed", f"{name}\t{version}\t{name}\tinstalled\nlibc6\t2.39\tglibc\tinstalled\n")
+    juju.write("installed", f"{name}\t{version}\t{name}\t{version}\tinstalled\nlibc6\t2.39\tglibc\t2.39\tinstalled\n")
     juju.write(
         "policy",
         f"{name}:\n  Installed: {version}\n *** {version} 1001\n       1001 {where} trunk/main amd64 Packages\n",
