@@ -10,7 +10,6 @@ import json
 import secrets
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
+from lab.clock import Clock
 from lab.errors import Aborted, ConfigurationError
 from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
 from scripts.roles.filling import lay_over
@@ -48,6 +48,7 @@ class Site:
     services: dict[str, Service] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
     locks: dict[tuple[str, str], Lock] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
     stopping: Event = field(default_factory=Event)
     """Set when somebody else has failed: nothing more is to be begun, and nobody to be waited for."""
 
@@ -145,13 +146,13 @@ class Site:
 
     def _wait(self, application: Application, units: Sequence[tuple[Node, str]], ask: Callable[[], str]) -> None:
         """Ask until there is nothing to complain of, and see that units stay meanwhile."""
-        last = time.monotonic() + CROWDED_SECONDS
+        last = self.clock.monotonic() + CROWDED_SECONDS
         before = [self.state(node, unit)["NRestarts"] for node, unit in units]
         while why := ask():
             self.go_on()
             for (node, unit), restarts in zip(units, before, strict=True):
                 self._see(node, application, unit, restarts)
-            if time.monotonic() > last:
+            if self.clock.monotonic() > last:
                 raise application.fault(f"is not well on {units[0][0].name} after {CROWDED_SECONDS} s: {why}")
 
     def service(
@@ -186,15 +187,15 @@ class Site:
         """Start services that cannot be asked, and see that they stay.  Raises the application's fault."""
         for unit in units:
             self.restart(node, application, unit)
-        last = time.monotonic() + WATCH_SECONDS
+        last = self.clock.monotonic() + WATCH_SECONDS
         restarts = {unit: self.state(node, unit)["NRestarts"] for unit in units}
         while units:
             self.go_on()
             for unit in units:
                 self._see(node, application, unit, restarts[unit])
-            if time.monotonic() > last:
+            if self.clock.monotonic() > last:
                 return
-            time.sleep(LOOK_SECONDS)
+            self.clock.sleep(LOOK_SECONDS)
 
     def _see(self, node: Node, application: Application, unit: str, restarts: str) -> None:
         """See that a service that was started runs, and still does.  Raises the application's fault."""
@@ -218,21 +219,21 @@ class Site:
         self, node: Node, application: Application, asked: list[str], patience: float = PATIENCE_SECONDS
     ) -> None:
         """Ask until a command succeeds.  Raises the application's fault when it does not in time."""
-        last = time.monotonic() + patience
+        last = self.clock.monotonic() + patience
         while True:
             self.go_on()
             try:
-                result, lines = node.attempt(asked, timeout=max(1.0, last - time.monotonic()))
+                result, lines = node.attempt(asked, timeout=max(1.0, last - self.clock.monotonic()))
             except TimedOut:
                 lines = ["no answer"]
             else:
                 if result:
                     return
-            if time.monotonic() > last:
+            if self.clock.monotonic() > last:
                 said = lines[-1].strip()[:LONGEST] if lines else f"status {result.returncode}"
                 what = shlex.join(asked)
                 raise application.fault(f"is not well on {node.name} after {patience:g} s: {what}: {said}")
-            time.sleep(LOOK_SECONDS)
+            self.clock.sleep(LOOK_SECONDS)
 
 
 def _is_well(state: Mapping[str, str]) -> bool:

@@ -93,7 +93,7 @@ def test_what_somebody_else_has_failed_is_not_begun(monkeypatch: pytest.MonkeyPa
 
 def test_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     site, *_ = place(monkeypatch)
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     site.side_by_side(both.wait, both.wait)
 
     def fail() -> None:
