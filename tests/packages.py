@@ -155,7 +155,7 @@ def killer(directory: Path, program: str, call: int, delay: float = 0) -> Path:
     return directory
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     last = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < last, "in vain"

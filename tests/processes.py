@@ -31,8 +31,8 @@ def python(code: str, *argv: str | Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def wait_for(what: Callable[[], object], seconds: float = 15.0) -> bool:
-    """Whether something comes true in time."""
+def wait_for(what: Callable[[], object], seconds: float = 60.0) -> bool:
+    """Return whether something comes true; the limit only keeps a test from hanging."""
     last = time.monotonic() + seconds
     while not what():
         if time.monotonic() > last:

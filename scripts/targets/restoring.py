@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
+from lab.clock import Clock
 from lab.deployment import Machines
 from lab.errors import InfrastructureError, LabError
 from lab.run import COMPLAINT, LONGEST, TimedOut, attempt
@@ -21,6 +21,7 @@ from scripts.targets.machines import Machine
 
 MARK = "/var/lib/qalab/environment"
 LOOK_SECONDS = 0.5
+LAST_LOOK_SECONDS = 10.0  # a machine that is back at the last moment may take a while to say so
 # A machine that is being installed may refuse us for a while; one that goes on with it does so for ever.
 REFUSED_SECONDS = 120.0
 REFUSALS = ("host key", "Permission denied", "sudo: ")
@@ -56,9 +57,10 @@ def restore(nodes: Sequence[Machine], how: Machines, log: IO[str] | None, whose:
         node.hang_up()
     for node in nodes:
         _command(node, how, log)
-    last = time.monotonic() + how.boot_minutes * 60
+    clock = Clock()
+    last = clock.monotonic() + how.boot_minutes * 60
     for node in nodes:
-        _come_back(node, last, how.boot_minutes)
+        _come_back(node, last, how.boot_minutes, clock)
 
 
 def prepare(nodes: Sequence[Machine], whose: str) -> None:
@@ -84,24 +86,24 @@ def _command(node: Machine, how: Machines, log: IO[str] | None) -> None:
         raise InfrastructureError(f"{node}: {shlex.join(argv)} ended with status {result.returncode}: {telling}")
 
 
-def _come_back(node: Machine, last: float, minutes: int) -> None:
+def _come_back(node: Machine, last: float, minutes: int, clock: Clock) -> None:
     """Wait until a machine is restored and booted."""
     refused = 0.0
-    while why := _missing(node, last - time.monotonic()):
+    while why := _missing(node, last - clock.monotonic()):
         node.hang_up()
-        now = time.monotonic()
+        now = clock.monotonic()
         refused = (refused or now) if any(word in why for word in REFUSALS) else 0.0
         if now > last:
             raise InfrastructureError(f"{node}: does not come back within {minutes} min: {why}")
         if refused and now - refused > REFUSED_SECONDS:
             raise InfrastructureError(f"{node}: does not come back: {why}")
-        time.sleep(LOOK_SECONDS)
+        clock.sleep(LOOK_SECONDS)
 
 
 def _missing(node: Machine, seconds: float) -> str:
     """What a machine lacks to be back; "" when it is."""
     try:
-        result, lines = node.attempt(["sh", "-euc", BACK], timeout=max(1.0, seconds))
+        result, lines = node.attempt(["sh", "-euc", BACK], timeout=max(LAST_LOOK_SECONDS, seconds))
     except TimedOut:
         return "it does not finish booting"
     except InfrastructureError as error:

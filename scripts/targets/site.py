@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Unpack
 
+from lab.clock import Clock
 from lab.errors import ConfigurationError
 from lab.run import COMPLAINT, LONGEST, AttemptOptions, Runner, Word
 from scripts.targets.concurrency import Cancellation
@@ -32,6 +33,7 @@ class Site:
     passwords: Passwords = field(default_factory=Passwords)
     files: NodeFiles = field(default_factory=NodeFiles)
     cancellation: Cancellation = field(default_factory=Cancellation)
+    clock: Clock = field(default_factory=Clock)
 
     def nodes_of(self, application: Application) -> list[Node]:
         return [self.nodes[name] for name in application.nodes]

@@ -6,7 +6,6 @@ that explains most.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from scripts.targets import journals
@@ -41,15 +40,15 @@ def start(site: Site, node: Node, application: Application, *units: str) -> None
     """Start services that cannot be asked, and see that they stay.  Raises the application's fault."""
     for unit in units:
         restart(node, application, unit)
-    last = time.monotonic() + WATCH_SECONDS
+    last = site.clock.monotonic() + WATCH_SECONDS
     before = {unit: restarts(node, unit) for unit in units}
     while units:
         site.cancellation.check()
         for unit in units:
             must_run(node, application, unit, before[unit])
-        if time.monotonic() > last:
+        if site.clock.monotonic() > last:
             return
-        time.sleep(LOOK_SECONDS)
+        site.clock.sleep(LOOK_SECONDS)
 
 
 def must_run(node: Node, application: Application, unit: str, before: str) -> None:

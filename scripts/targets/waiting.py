@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from lab.run import LONGEST, TimedOut
@@ -41,30 +40,30 @@ def until_succeeds(
     Raises the application's fault when it does not succeed in time.
     """
     seconds = PATIENCE_SECONDS if patience is None else patience
-    last = time.monotonic() + seconds
+    last = site.clock.monotonic() + seconds
     while True:
         site.cancellation.check()
         try:
-            result, lines = node.attempt(command, timeout=max(1.0, last - time.monotonic()))
+            result, lines = node.attempt(command, timeout=max(1.0, last - site.clock.monotonic()))
         except TimedOut:
             lines = ["no answer"]
         else:
             if result:
                 return
-        if time.monotonic() > last:
+        if site.clock.monotonic() > last:
             why = lines[-1].strip()[:LONGEST] if lines else f"status {result.returncode}"
             what = shlex.join(command)
             raise application.fault(f"is not well on {node.name} after {seconds:g} s: {what}: {why}")
-        time.sleep(LOOK_SECONDS)
+        site.clock.sleep(LOOK_SECONDS)
 
 
 def _wait(site: Site, application: Application, units: Sequence[tuple[Node, str]], ask: Callable[[], str]) -> None:
     """Ask until nothing is wrong, and see that the units keep running meanwhile."""
-    last = time.monotonic() + CROWDED_SECONDS
+    last = site.clock.monotonic() + CROWDED_SECONDS
     before = [systemd.restarts(node, unit) for node, unit in units]
     while why := ask():
         site.cancellation.check()
         for (node, unit), restarts in zip(units, before, strict=True):
             systemd.must_run(node, application, unit, restarts)
-        if time.monotonic() > last:
+        if site.clock.monotonic() > last:
             raise application.fault(f"is not well on {units[0][0].name} after {CROWDED_SECONDS} s: {why}")

@@ -61,12 +61,12 @@ QUICK = {"a lost answer after the work"}  # the rest takes a while
 def test_a_fault_at_every_request(jenkins: Double, tmp_path: Path, fault: str) -> None:
     """Whatever fails where: what is told as done is done, what was there is kept, and the next apply converges."""
     first, second = described(tmp_path), described(tmp_path, CHANGED)
+    kind, times = FAULTS[fault]
     for number in range(1, requests_of_an_apply(tmp_path) + 1):
         jenkins.wipe()
-        there = Server(Access(jenkins.url, "admin", "secret", timeout=0.4))
+        there = Server(Access(jenkins.url, "admin", "secret", timeout=0.4 if kind == "silence" else 60.0))
         do(there, plan.compute(there, "lab", first))
         jenkins.add_build("plain", result="SUCCESS")
-        kind, times = FAULTS[fault]
         jenkins.fault(kind, at=number, times=times, seconds=0.1)
         kept: dict[Key, bytes] = {}
         results = attempt(there, second, kept)

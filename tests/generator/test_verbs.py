@@ -110,13 +110,14 @@ def test_killed_half_way_the_next_one_finishes(
     write(
         JOBS.replace("make one", "make 1").replace("'true'", "'false'").replace("'.*'", "'b.*'").replace("H 3", "H 4")
     )
-    jenkins.fault("slow", method="POST", times=FOREVER, seconds=0.05)
     before = len(jenkins.writes())
+    last = jenkins.fault("silence", method="POST", at=writes + 1, times=FOREVER)  # one that is never answered
     argv = [sys.executable, HOUSE / "qalab.py", "apply", "--yes", "--workers", "1"]
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert wait_for(lambda: len(jenkins.writes()) >= before + writes)
-    process.kill()
-    process.wait()
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        asked = wait_for(lambda: last.seen > writes)
+        process.kill()
+    assert asked
+    assert len(jenkins.writes()) == before + writes
     jenkins.heal()
     (tmp_path / "state/qalab/testlab/jenkins/.git/index.lock").touch()  # at whatever git was
     code, said = call("apply", "--yes")

@@ -283,8 +283,8 @@ def test_faults(double: Double, client: Client, *, kind: Any, done: bool, error:
         )
     else:
         with pytest.raises(error):
-            client("POST", "createItem?name=second", data=JOB, timeout=0.3)
-    assert (time.monotonic() - started >= 0.1) == (kind in {"slow", "silence"})
+            client("POST", "createItem?name=second", data=JOB, timeout=0.3 if kind == "silence" else 60)
+    assert kind != "slow" or time.monotonic() - started >= 0.1
     assert double.jobs() == ["first", *(["second"] if done else [])]
     assert len(double.writes()) == 1 + done
     assert double.requests[-1].status == (0 if error else {"slow": 200, "crumb": 403}.get(kind, kind))

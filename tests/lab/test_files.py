@@ -70,7 +70,7 @@ except OSError as error:
 
 def test_where_there_is_no_room_is_said(tmp_path: Path) -> None:
     with python(LIMITED, tmp_path / "big") as process:
-        assert process.communicate(timeout=15)[0] == f"File too large {tmp_path}/big\n"
+        assert process.communicate(timeout=60)[0] == f"File too large {tmp_path}/big\n"
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
 
 
@@ -140,7 +140,7 @@ def test_a_lock_is_waited_for(tmp_path: Path) -> None:
         assert not got.wait(0.2)
         assert holder.stdin is not None
         holder.stdin.close()
-        assert got.wait(15)
+        assert got.wait(60)
         waiter.join()
 
 

@@ -72,7 +72,7 @@ def test_several_processes_never_get_the_same_number(lab: Lab, store: Store, tmp
             assert racer.stdin is not None
             racer.stdin.write("go\n")
             racer.stdin.flush()
-        numbers = [int(word) for racer in racers for word in racer.communicate(timeout=30)[0].split()]
+        numbers = [int(word) for racer in racers for word in racer.communicate(timeout=60)[0].split()]
     assert sorted(numbers) == list(range(1, 61))
     assert [run.info.number for run in store.runs()] == sorted(numbers)
 

@@ -123,7 +123,7 @@ def test_two_processes_share_the_work(kept: Chroots, fake: Fakes) -> None:
         "with place.base('bookworm', Series(mirror='http://127.0.0.1:9/debian')) as base: print(base.reused)\n"
     )
     with python(code, kept.way.home) as one, python(code, kept.way.home) as other:
-        said = sorted(process.communicate(timeout=20)[0].strip() for process in (one, other))
+        said = sorted(process.communicate(timeout=60)[0].strip() for process in (one, other))
     assert said == ["False", "True"]
     assert len(fake.calls("mmdebstrap")) == 1
 

@@ -123,9 +123,9 @@ def test_runs_of_one_component_take_turns(lab: Lab) -> None:
     with files.locked(Store.of(lab).lock_path("run", "trunk", "greet")):
         thread = threading.Thread(target=runner.run_phase, args=(lab, current, heard), kwargs={"until": "snapshot"})
         thread.start()
-        assert heard.waits.wait(10)
+        assert heard.waits.wait(60)
         assert heard.events == []
-    thread.join(30)
+    thread.join(60)
     assert heard.events == ["start snapshot", "passed snapshot"]
 
 

@@ -6,10 +6,10 @@ does when nothing has changed for a while; and so is what is well believed only 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lab.clock import Clock
 from scripts.targets.charms.client import Refused
 from scripts.targets.charms.status import Blame, Status
 from scripts.targets.topology import Topology
@@ -29,6 +29,7 @@ class Watch:
     say: Callable[[str], None]
     topology: Topology
     ready: dict[str, float] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
 
     def until_well(self, minutes: float) -> tuple[Status, Blame | None]:
         """The last status, and what is to blame; None when all units are well."""
@@ -39,10 +40,10 @@ class Watch:
         return self._until(lambda status: status.machines_up(count), 0, minutes)
 
     def _until(self, good: Callable[[Status], bool], believed: float, minutes: float) -> tuple[Status, Blame | None]:
-        began = changed = time.monotonic()
+        began = changed = self.clock.monotonic()
         before: list[str] = []
         while True:
-            status, now = self._look(), time.monotonic()
+            status, now = self._look(), self.clock.monotonic()
             lines = status.lines()
             if lines != before:
                 for line in lines:
@@ -61,7 +62,7 @@ class Watch:
                 return status, blame
             if now - began >= minutes * 60 and not good(status):
                 return status, status.overdue(self.topology, minutes)
-            time.sleep(LOOK_SECONDS)
+            self.clock.sleep(LOOK_SECONDS)
 
     def _look(self) -> Status:
         for _ in range(TRIES - 1):
@@ -69,7 +70,7 @@ class Watch:
                 return self.look()
             except Refused as error:
                 self.say(f"{error}; asking again")
-                time.sleep(LOOK_SECONDS)
+                self.clock.sleep(LOOK_SECONDS)
         return self.look()
 
     def _note(self, status: Status, seconds: float) -> None:

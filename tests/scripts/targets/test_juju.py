@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ from lab.step import architecture
 from lab.store import Store
 from scripts import deploy, environments, exercise, reset
 from scripts.reprepro import PUBLIC_KEY
-from scripts.targets.charms import client, logs, watching
+from scripts.targets import juju as driver
+from scripts.targets.charms import client, deployer, logs, watching
 from scripts.targets.deployed import Deployed
-from scripts.targets.juju import Target
 from scripts.verbs import env
 from tests import jujufake
+from tests.clocks import Moved
 from tests.conftest import Bench
 from tests.jujufake import Juju, bare, changed, machine, status, unit
 from tests.packages import start
@@ -53,11 +55,8 @@ GREET = {"greet": {"role": "greet", "origin": "source", "options": {"command": "
 
 @pytest.fixture
 def juju(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Juju:
-    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.01)
-    for name in ("WELL_SECONDS", "LOST_SECONDS", "BLOCKED_SECONDS"):
-        monkeypatch.setattr(watching, name, 0.05)
-    monkeypatch.setattr(client, "GENTLE_SECONDS", 5.0)
-    monkeypatch.setattr(client, "FORCED_SECONDS", 5.0)
+    for module in (deployer, driver):
+        monkeypatch.setattr(module, "Watch", partial(watching.Watch, clock=Moved().clock))
     return jujufake.install(tmp_path, monkeypatch)
 
 
@@ -228,21 +227,20 @@ def test_a_full_disk_is_the_labs_fault(juju: Juju, describe: Callable[..., Lab])
     assert record.message.endswith("dpkg: error: No space left on device")
 
 
-def test_what_is_not_ready_in_time(juju: Juju, describe: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_ready_in_time(juju: Juju, describe: Callable[..., Lab]) -> None:
     ready(juju)
     juju.statuses(bare(status()), then=(changed(status(), (unit("keystone/0"), WAITING)),))
-    lab = describe()
-    monkeypatch.setattr(Target, "minutes", property(lambda _: 0.005))
+    lab = describe(timeout_minutes=1)
     _, record = deployed(lab)
     assert record.verdict == "failed"
     assert record.message == (
-        "keystone/0: is not ready after 0.005 minutes: waiting: Incomplete relations: database (idle)"
+        "keystone/0: is not ready after 1 minutes: waiting: Incomplete relations: database (idle)"
     )
     slow = {"juju-status": {"current": "pending"}, "machine-status": {"current": "allocating", "message": "Deploying"}}
     juju.statuses(changed(bare(status()), (machine(1), slow)))
     _, record = deployed(lab)
     assert record.verdict == "error"
-    assert record.message == "machine 1: is not ready after 0.005 minutes: allocating: Deploying (pending)"
+    assert record.message == "machine 1: is not ready after 1 minutes: allocating: Deploying (pending)"
 
 
 NO_ENDPOINT = ('ERROR cannot deploy bundle: cannot add relation between "keystone:shared-db" and "mysql:db": '

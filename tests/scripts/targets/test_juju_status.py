@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from lab.errors import ConfigurationError, Failed, InfrastructureError
-from scripts.targets.charms import watching
 from scripts.targets.charms.client import Refused, complaint
 from scripts.targets.charms.deployer import refused, telling
 from scripts.targets.charms.status import Status
 from scripts.targets.charms.watching import Watch
 from scripts.targets.topology import Application, Charm, CharmRole, Topology
+from tests.clocks import Moved
 from tests.jujufake import changed, machine, status, unit
 
 
@@ -102,24 +102,21 @@ KEYSTONE, MYSQL = unit("keystone/0"), unit("mysql/1")
         ([(KEYSTONE, LOST)], InfrastructureError, "machine 3: the agent of keystone/0 is lost: agent is not communicating"),
         ([(machine(3), {"juju-status": {"current": "down", "message": "no answer"}})], InfrastructureError,
          "machine 3: its agent is lost: no answer"),
-        ([(KEYSTONE, BUSY)], Failed, "keystone/0: is not ready after 0.005 minutes: maintenance (executing)"),
+        ([(KEYSTONE, BUSY)], Failed, "keystone/0: is not ready after 5 minutes: maintenance (executing)"),
         ([(machine(3), {"juju-status": {"current": "pending"}}), (KEYSTONE, BUSY)], InfrastructureError,
-         "machine 3: is not ready after 0.005 minutes: running: Running (pending)"),
+         "machine 3: is not ready after 5 minutes: running: Running (pending)"),
     ],
 )  # fmt: skip
-def test_what_does_not_mend(changes: Any, kind: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    hasty(monkeypatch)
-    _, blame = Watch(lambda: parsed(*changes), lambda _: None, TOPOLOGY).until_well(0.005)
+def test_what_does_not_mend(changes: Any, kind: type[Exception], message: str) -> None:
+    _, blame = Watch(lambda: parsed(*changes), lambda _: None, TOPOLOGY, clock=Moved().clock).until_well(5)
     assert blame
     error = blame.error(TOPOLOGY)
     assert type(error) is kind
     assert str(error).startswith(message)
 
 
-def test_what_mends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_mends_by_itself() -> None:
     """Each is there for too short a time to be believed; so is what is well at first.  A look may fail."""
-    hasty(monkeypatch)
-    monkeypatch.setattr(watching, "WELL_SECONDS", 0.02)
     answers = [
         parsed(),
         Refused("juju status", "no answer"),
@@ -135,7 +132,7 @@ def test_what_mends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
             raise answer
         return answer
 
-    watch = Watch(look, said.append, TOPOLOGY)
+    watch = Watch(look, said.append, TOPOLOGY, clock=Moved().clock)
     _, blame = watch.until_well(1)
     assert blame is None
     assert "juju status: no answer; asking again" in said
@@ -143,20 +140,12 @@ def test_what_mends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watch.ready.keys() == {"keystone", "mysql"}
 
 
-def test_a_controller_that_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasty(monkeypatch)
-
+def test_a_controller_that_stays_away() -> None:
     def look() -> Status:
         raise Refused("juju status", "no answer")
 
     with pytest.raises(Refused, match="juju status: no answer"):
-        Watch(look, lambda _: None, TOPOLOGY).until_well(1)
-
-
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.005)
-    for name in ("WELL_SECONDS", "LOST_SECONDS", "BLOCKED_SECONDS"):
-        monkeypatch.setattr(watching, name, 0.03)
+        Watch(look, lambda _: None, TOPOLOGY, clock=Moved().clock).until_well(1)
 
 
 NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has no "y" relation'

@@ -94,7 +94,7 @@ def test_what_somebody_else_has_failed_is_not_begun(monkeypatch: pytest.MonkeyPa
 
 
 def test_side_by_side() -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     side_by_side(both.wait, both.wait)
 
     def fail() -> None:

@@ -17,6 +17,7 @@ from scripts.targets.concurrency import side_by_side
 from scripts.targets.deployed import Service
 from scripts.targets.site import Site
 from scripts.targets.topology import Application
+from tests.clocks import Moved
 
 RUNS = "ActiveState=active\nExecMainStartTimestamp=now\nNRestarts=0\nResult=success\nType=simple\n"
 FAILED = RUNS.replace("=active", "=failed").replace("success", "exit-code")
@@ -56,17 +57,13 @@ def place(role: Any = package, asked: int = 0, **answers: Any) -> tuple[Site, No
     node = Node({key.replace("_", " "): value for key, value in answers.items()})
     application = Application("greet", role, ("greet",), ("node0",), {})
     nodes: dict[str, Any] = {"node0": node}
-    made = Site(nodes, lambda *_, **__: Result((), asked, "ConnectionError\n"), lambda *_: None)
-    return made, node, application
+    time = Moved()
 
+    def beside(*_: Any, **__: Any) -> Result:
+        time.sleep(5)  # as long as it asks
+        return Result((), asked, "ConnectionError\n")
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(systemd, "WATCH_SECONDS", 0.05)
-    monkeypatch.setattr(systemd, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(waiting, "CROWDED_SECONDS", 0.05)
+    return Site(nodes, beside, lambda *_: None, clock=time.clock), node, application
 
 
 def test_a_service_that_stays() -> None:
@@ -107,7 +104,7 @@ def test_one_that_is_done_at_once_may_be() -> None:
 
 def test_who_never_answers_is_told_with_what_came_instead() -> None:
     site, node, application = place(asked=1, systemctl_show=[(0, RUNS)])
-    with pytest.raises(Failed, match=r"^greet: is not well on node0 after 0.05 s: http://x: ConnectionError$"):
+    with pytest.raises(Failed, match=r"^greet: is not well on node0 after 180 s: http://x: ConnectionError$"):
         waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
     site, node, application = place(asked=1, systemctl_show=[(0, RUNS), (0, FAILED)], journalctl=[(0, "fatal: no\n")])
     with pytest.raises(Failed, match=r"^greet: greet.service starts and dies on node0 \(exit-code\): fatal: no$"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from scripts.targets import restoring
 from scripts.targets.machines import OWN, Machine, said
 from scripts.targets.ssh import NOTE, Noted, Target, address_of, served_at
 from scripts.verbs import env
+from tests.clocks import Moved
 from tests.conftest import Bench
 
 NOBODY = "root@127.0.0.1:9"  # discard(9): nobody listens there
@@ -148,20 +148,23 @@ def test_a_command_that_does_not_restore(described: Callable[..., Lab]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("refused", "why"),
-    [(3600.0, "connect to host 127.0.0.1 port 9: Connection refused"), (0.0, "Permission denied (publickey)")],
+    ("why", "within"),
+    [("connect to host 127.0.0.1 port 9: Connection refused", " within 7 min"), ("Permission denied (publickey)", "")],
 )
 def test_a_machine_that_does_not_come_back(
-    node: Machine, monkeypatch: pytest.MonkeyPatch, refused: float, why: str
+    node: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, within: str
 ) -> None:
-    monkeypatch.setattr(restoring, "REFUSED_SECONDS", refused)
-    monkeypatch.setattr(restoring, "LOOK_SECONDS", 0.05)
-    if not refused:
-        monkeypatch.setattr(restoring, "_missing", lambda *_: why)
-    patience = 0.3 if refused else 60.0
+    """One that is away is waited for to the end, one that refuses us is not."""
+    ssh, moved = tmp_path / "bin/ssh", Moved()
+    ssh.parent.mkdir()
+    ssh.write_text(f"#!/bin/sh\necho 'ssh: {why}' >&2\nexit 255\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:/usr/bin:/bin")
+    minutely = replace(moved.clock, sleep=lambda _: moved.sleep(60))
     with pytest.raises(InfrastructureError) as error:
-        restoring._come_back(node, time.monotonic() + patience, 7)
-    assert str(error.value) == f"node0 ({NOBODY}): does not come back{' within 7 min' * bool(refused)}: {why}"
+        restoring._come_back(node, 420, 7, minutely)
+    assert str(error.value) == f"node0 ({NOBODY}): does not come back{within}: {why}"
+    assert (moved.now > 420) == bool(within)
 
 
 def test_one_track_at_a_time_has_the_machines(described: Callable[..., Lab], tmp_path: Path) -> None:
