@@ -21,12 +21,12 @@ from typing import Any
 from lab.errors import Aborted, ConfigurationError
 from lab.run import COMPLAINT, LONGEST, Result, TimedOut, Word
 from scripts.roles.filling import lay_over
-from scripts.targets import journals
+from scripts.targets import journals, units
 from scripts.targets.deployed import Service
 from scripts.targets.seams import Node
 from scripts.targets.topology import Application, Endpoint
+from scripts.targets.units import Units
 
-UNIT_DIRECTORY = "/lib/systemd/system/"
 # How long a service that has started is looked at before it is believed.
 WATCH_SECONDS = 1.5
 PATIENCE_SECONDS = 60
@@ -48,6 +48,7 @@ class Site:
     services: dict[str, Service] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
     locks: dict[tuple[str, str], Lock] = field(default_factory=dict)
+    found: dict[tuple[str, str], Units] = field(default_factory=dict)
     stopping: Event = field(default_factory=Event)
     """Set when somebody else has failed: nothing more is to be begun, and nobody to be waited for."""
 
@@ -167,45 +168,53 @@ class Site:
             settings=dict(settings or {}),
         )
 
-    def enabled_units(self, node: Node, application: Application) -> list[str]:
-        """The services that an application's packages bring and enable."""
-        shown = node.run(["dpkg-query", "--listfiles", *application.packages], capture=True).stdout
-        names = sorted({
-            line.rpartition("/")[2]
-            for line in shown.splitlines()
-            if UNIT_DIRECTORY in line and line.endswith(".service") and "@" not in line
-        })  # fmt: skip
-        return [name for name in names if node.run(["systemctl", "--quiet", "is-enabled", name], check=False)]
+    def units(self, node: Node, application: Application) -> Units:
+        """The units of an application's packages on a node; asked for once."""
+        key = node.name, application.name
+        if key not in self.found:
+            others = [name for each in self.applications if each != application and node.name in each.nodes
+                      for name in each.packages]  # fmt: skip
+            self.found[key] = units.enabled(node, application.packages, set(others) - {*application.packages})
+        return self.found[key]
 
-    def restart(self, node: Node, application: Application, unit: str) -> None:
-        """Start a service, or start it anew; it is to be asked whether it is well.  Raises the application's fault."""
-        if not node.run(["systemctl", "restart", unit], check=False):
+    def restart(self, node: Node, application: Application, unit: str, verb: str = "restart") -> None:
+        """Start a unit, or start it anew; it is to be asked whether it is well.  Raises the application's fault."""
+        if not node.run(["systemctl", verb, unit], check=False):
             raise application.fault(f"{unit} does not start on {node.name}: {self.journal(node, unit)}")
 
-    def start(self, node: Node, application: Application, *units: str) -> None:
-        """Start services that cannot be asked, and see that they stay.  Raises the application's fault."""
-        for unit in units:
-            self.restart(node, application, unit)
-        last = time.monotonic() + WATCH_SECONDS
-        restarts = {unit: self.state(node, unit)["NRestarts"] for unit in units}
-        while units:
-            self.go_on()
-            for unit in units:
-                self._see(node, application, unit, restarts[unit])
-            if time.monotonic() > last:
-                return
-            time.sleep(LOOK_SECONDS)
+    def start(self, node: Node, application: Application, *names: str, needed: Sequence[str] = ()) -> dict[str, str]:
+        """Start units that cannot be asked, and see that they stay; those that do not run, and why that is right.
 
-    def _see(self, node: Node, application: Application, unit: str, restarts: str) -> None:
-        """See that a service that was started runs, and still does.  Raises the application's fault."""
+        What is ``needed`` may run already, and others may use it.  Raises the application's fault.
+        """
+        for unit in needed:
+            self.restart(node, application, unit, verb="start")
+        for unit in names:
+            self.restart(node, application, unit)
+        every = (*needed, *names)
+        last = time.monotonic() + WATCH_SECONDS
+        before = {unit: self.state(node, unit) for unit in every}
+        idle = {unit: why for unit, state in before.items() if (why := _idle(state))}
+        while watched := [unit for unit in every if unit not in idle]:
+            self.go_on()
+            for unit in watched:
+                self._see(node, application, unit, before[unit].get("NRestarts"))
+            if time.monotonic() > last:
+                break
+            time.sleep(LOOK_SECONDS)
+        return idle
+
+    def _see(self, node: Node, application: Application, unit: str, restarts: str | None) -> None:
+        """See that a unit that was started runs, and still does.  Raises the application's fault."""
         state = self.state(node, unit)
-        if not _is_well(state) or state["NRestarts"] != restarts:
-            ended = "starts and dies" if state["ExecMainStartTimestamp"] else "does not start"
-            raise application.fault(f"{unit} {ended} on {node.name} ({state['Result']}): {self.journal(node, unit)}")
+        if not _is_well(state) or state.get("NRestarts") != restarts:
+            ended = "starts and dies" if state.get("ExecMainStartTimestamp") else "does not start"
+            why = state.get("Result", state["ActiveState"])
+            raise application.fault(f"{unit} {ended} on {node.name} ({why}): {self.journal(node, unit)}")
 
     def state(self, node: Node, unit: str) -> dict[str, str]:
         """Some properties of a unit: see systemctl(1), show."""
-        names = "ActiveState,ExecMainStartTimestamp,NRestarts,Result,Type"
+        names = "ActiveState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,Type"
         shown = node.run(["systemctl", "show", f"--property={names}", unit], capture=True).stdout
         return dict(line.split("=", 1) for line in shown.splitlines())
 
@@ -235,6 +244,19 @@ class Site:
             time.sleep(LOOK_SECONDS)
 
 
+def _is_done(state: Mapping[str, str]) -> bool:
+    """Whether it is one that does something and ends, and did so."""
+    return state.get("Type") == "oneshot" and state["ActiveState"] == "inactive" and state["Result"] == "success"
+
+
 def _is_well(state: Mapping[str, str]) -> bool:
-    done = state["Type"] == "oneshot" and state["ActiveState"] == "inactive" and state["Result"] == "success"
-    return state["ActiveState"] == "active" or done
+    return state["ActiveState"] == "active" or _is_done(state)
+
+
+def _idle(state: Mapping[str, str]) -> str:
+    """Why a unit that was started does not run, and is right not to; "" when it is to run."""
+    if state["ActiveState"] != "inactive":
+        return ""
+    if state.get("ConditionTimestamp") and state.get("ConditionResult") == "no":
+        return "its condition is not met"
+    return "it has done its work" if _is_done(state) else ""
