@@ -30,7 +30,7 @@ from scripts import deployments, environments, offers, proposed
 from scripts.deployments import Wanted
 from scripts.offers import Offer
 from scripts.targets import deployers, installing
-from scripts.targets.deployed import FILE, Deployed
+from scripts.targets.deployed import FILE, Deployed, Service
 from scripts.targets.deployer import DeployResult
 from scripts.targets.planning import pristine, topology
 from scripts.targets.seams import Provisioner
@@ -137,7 +137,17 @@ def describe(offer: Offer, deployed: Deployed, seconds: Mapping[str, float]) -> 
         f"{what} on {nodes}, {len(ours)} package{'s' * (len(ours) != 1)} from {offer.place};"
         f" booted in {seconds['boot']:.1f} s, installed in {seconds['install']:.1f} s"
         + (f"; nothing is deployed of {missing}" if missing else "")
+        + "".join(f"; nothing runs of {name}: {why}" for name, why in idle(deployed.services).items())
     )
+
+
+def idle(services: Mapping[str, Service]) -> dict[str, str]:
+    """The applications that have services of which none runs, and why the first one does not."""
+    return {
+        name: ": ".join(next(iter(service.idle.items())))
+        for name, service in services.items()
+        if service.idle and not service.units
+    }
 
 
 def hand_over(context: Context, offer: Offer, version: str) -> None:

@@ -1,4 +1,4 @@
-"""package: any package; its enabled services are started, and have to stay.
+"""package: any package; the units that it enables, and those of what it depends on, are started, and have to stay.
 
 Options: ``health``, a command that succeeds once the application is well (it is asked for ``patience`` seconds,
 60 when not said); for the exercise ``command``: ``command`` and what it ``prints``.
@@ -20,8 +20,12 @@ ENDPOINT = None
 
 
 def describe(site: Site, application: Application) -> Service:
-    units = dict.fromkeys(unit for node in site.nodes_of(application) for unit in systemd.enabled(node, application))
-    return site.service(application, units)
+    found = dict.fromkeys(
+        unit
+        for node in site.nodes_of(application)
+        for unit in (*site.units(node, application).needed, *site.units(node, application).named)
+    )
+    return site.service(application, found)
 
 
 def configure(site: Site, application: Application) -> None:
@@ -29,8 +33,13 @@ def configure(site: Site, application: Application) -> None:
 
 
 def start(site: Site, application: Application) -> None:
+    idle: dict[str, str] = {}
     for node in site.nodes_of(application):
-        systemd.start(site, node, application, *systemd.enabled(node, application))
+        units = site.units(node, application)
+        idle |= dict(units.idle) | systemd.start(site, node, application, *units.named, needed=units.needed)
         if health := application.options.get("health"):
             patience = int(application.options.get("patience", waiting.PATIENCE_SECONDS))
             waiting.until_succeeds(site, node, application, shlex.split(str(health)), patience)
+    made = site.services[application.name]
+    runs = tuple(unit for unit in made.units if unit not in idle)
+    site.services[application.name] = made.model_copy(update={"units": runs, "idle": idle})

@@ -37,6 +37,9 @@ class Service(Part):
     nodes: tuple[str, ...]
     packages: tuple[str, ...]
     units: tuple[str, ...] = ()
+    """The units that run."""
+    idle: Mapping[str, str] = {}
+    """Units that do not, and why; a fault is none of it."""
     options: Mapping[str, str | int | bool] = {}
     settings: Mapping[str, str] = {}
     """What others need to know to use it: URLs, names, passwords."""

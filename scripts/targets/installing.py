@@ -19,6 +19,7 @@ from lab.step import architecture
 from scripts.recipes import APT_GET, Repository
 from scripts.targets.deployed import Installed
 from scripts.targets.seams import Node
+from scripts.targets.units import NOTE_PRISTINE
 
 FULL = "No space left on device"
 UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts: .*|Breaks: .*)$")
@@ -69,6 +70,7 @@ def install(node: Node, names: Sequence[str], repository: Repository | None) -> 
 
     Raises Failed when they cannot be installed, InfrastructureError when they cannot be had.
     """
+    node.run(["sh", "-euc", NOTE_PRISTINE])
     if repository:
         node.run(["sh", "-euc", repository.setup])
     listed = shlex.join(names)

@@ -1,7 +1,7 @@
 """Pristine layers: a base system for each series, and on it what some packages depend on.
 
 Bases and layers are kept, locked and pruned as those for builds are (see `scripts.chroots`), in a home of
-their own.  A layer's key is the exact packages in it, so it is made anew when the mirror has newer ones or
+their own.  A layer's key is the exact packages in it and how they are installed, so it is made anew when the mirror has newer ones or
 the packages under test need others, and when nothing has changed it costs a question to apt.
 """
 
@@ -22,6 +22,7 @@ from scripts.chroots import Chroot, Chroots
 from scripts.recipes import APT_GET, mmdebstrap_argv, update
 from scripts.sessions import find_way
 from scripts.targets.seams import Pristine
+from scripts.targets.units import KEEP_LINKS, NOTE_PRISTINE
 
 # What a machine has that is installed with the defaults of an installer, less what needs hardware.
 VARIANT = "important"
@@ -87,8 +88,8 @@ def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
         wanted = closure(chroots, base, pristine) if pristine.packages else []
         layers = [base]
         if wanted:
-            of = "\n".join([base.path.name, *wanted])
-            layers.insert(0, held.enter_context(chroots.layered(base, of, install_script(wanted))))
+            script = install_script(wanted)  # also in its key: a layer made by another release may lack something
+            layers.insert(0, held.enter_context(chroots.layered(base, f"{base.path.name}\n{script}", script)))
         yield Layers(
             tuple(layer.path for layer in layers),
             tuple(layer.lock for layer in layers),
@@ -131,13 +132,15 @@ def closure_script(pristine: Pristine) -> str:
 
 
 def install_script(wanted: Sequence[str]) -> str:
-    """Lines of sh that install exactly these packages, and leave nothing else.
+    """Lines of sh that install exactly these packages, and leave nothing else but two notes.
 
-    None of their services begins when a node boots: roles start what is configured.
+    None of their services begins when a node boots: roles start what is configured.  The links that enable them are
+    kept, and so is what was there before: see `scripts.targets.units`.
     """
     return (
         "touch /tmp/before\n"
+        f"{NOTE_PRISTINE}"
         f"apt-get --quiet update\n{APT_GET} install {shlex.join(wanted)}\n"
-        "find /etc/systemd/system -path '*.wants/*' -type l -newer /tmp/before -delete\n"
+        f"{KEEP_LINKS}"
         "rm -rf /etc/resolv.conf /tmp/*\n"
     )

@@ -13,12 +13,14 @@ from typing import Unpack
 from lab.clock import Clock
 from lab.errors import ConfigurationError
 from lab.run import COMPLAINT, LONGEST, AttemptOptions, Runner, Word
+from scripts.targets import units
 from scripts.targets.concurrency import Cancellation
 from scripts.targets.deployed import Service
 from scripts.targets.node_files import NodeFiles
 from scripts.targets.passwords import Passwords
 from scripts.targets.seams import Node
 from scripts.targets.topology import Application
+from scripts.targets.units import Units
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Site:
     files: NodeFiles = field(default_factory=NodeFiles)
     cancellation: Cancellation = field(default_factory=Cancellation)
     clock: Clock = field(default_factory=Clock)
+    found: dict[tuple[str, str], Units] = field(default_factory=dict)
 
     def nodes_of(self, application: Application) -> list[Node]:
         return [self.nodes[name] for name in application.nodes]
@@ -74,6 +77,19 @@ class Site:
             options=dict(application.options),
             settings=dict(settings or {}),
         )
+
+    def units(self, node: Node, application: Application) -> Units:
+        """Return the units of an application's packages on a node; the node is asked once."""
+        key = node.name, application.name
+        if key not in self.found:
+            others = [
+                name
+                for other in self.applications
+                if other != application and node.name in other.nodes
+                for name in other.packages
+            ]
+            self.found[key] = units.enabled(node, application.packages, set(others) - {*application.packages})
+        return self.found[key]
 
     def must(
         self, node: Node, application: Application, argv: Sequence[Word], **options: Unpack[AttemptOptions]

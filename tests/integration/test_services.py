@@ -1,0 +1,90 @@
+"""Services of packages that the track did not build, on real containers: what packaging enables runs, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.description import Lab
+from lab.records import Record
+from scripts import environments
+from scripts.targets.seams import Node
+from tests.conftest import Bench
+from tests.integration.test_deploy import Place, service
+
+pytestmark = pytest.mark.integration
+SLEEPS = service("exec sleep infinity")
+# Applications of packages of the distribution's, and the units that a user's machine has running then.
+ORDINARY: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "nginx": ({"packages": ["nginx-light", "nginx-common"]}, ("nginx.service",)),
+    "apache": ({"packages": ["apache2"], "to": [1]}, ("apache2.service",)),
+    "cache": ({"packages": ["redis"]}, ("redis-server.service",)),
+    "memcached": ({"packages": ["memcached"]}, ("memcached.service",)),
+    "cron": ({"packages": ["cron"]}, ("cron.service",)),
+    "ssh": ({"packages": ["openssh-server"]}, ("ssh.service",)),
+    "haproxy": ({"packages": ["haproxy"], "to": [1]}, ("haproxy.service",)),
+    "database": ({"packages": ["postgresql"]}, ("postgresql.service", "postgresql@15-main.service")),
+    "rpc": ({"packages": ["rpcbind"]}, ("rpcbind.socket", "rpcbind.service")),
+    "uuids": ({"packages": ["uuid-runtime"]}, ("uuidd.socket",)),
+    "files": ({"packages": ["plocate"]}, ("plocate-updatedb.timer",)),
+    "rsync": ({"packages": ["rsync"]}, ()),
+    "jobs": ({"packages": ["at"], "to": [1]}, ("atd.service",)),
+    "library": ({"packages": ["libjansson4"]}, ()),
+}
+
+
+@pytest.fixture
+def place(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path) -> Iterator[Place]:
+    made = Place(lab_factory(track={"phases": ["build", "deploy", "exercise"]}), bench)
+    yield made
+    for name in environments.names(made.lab):
+        environments.target(made.lab, name).destroy()
+    assert made.left == []
+
+
+def described(place: Place, applications: dict[str, dict[str, Any]]) -> None:
+    units = {name: {"role": "package"} | unit for name, unit in applications.items()}
+    data = place.lab.model_dump(mode="json", exclude_unset=True) | {"deployment": {"applications": units}}
+    place.lab = place.lab.model_validate(data, strict=False)
+
+
+def node_of(place: Place, name: str = "node0") -> Node:
+    return next(node for node in environments.target(place.lab, "trunk").nodes() if node.name == name)
+
+
+def states(node: Node, *units: str) -> list[str]:
+    return node.run(["systemctl", "is-active", *units], capture=True, check=False).stdout.split()
+
+
+def deployed(place: Place, applications: dict[str, dict[str, Any]], **package: Any) -> Record:
+    described(place, applications)
+    return place.deploy(**package)[1]
+
+
+def test_what_packaging_enables_runs(place: Place) -> None:
+    record = deployed(place, {name: unit for name, (unit, _) in ORDINARY.items()}, files=SLEEPS)
+    assert record.verdict == "passed", record.message
+    assert record.facts["services"] == {name: list(units) for name, (_, units) in ORDINARY.items()} | {
+        "greet": ["greet.service"]
+    }
+    assert record.message.endswith("; nothing runs of rsync: rsync.service: it is disabled")
+    assert states(node_of(place), "nginx", "redis", "postgresql@15-main", "uuidd.socket") == ["active"] * 4
+    _, record = place.exercise()
+    assert record.verdict == "passed", record.message
+
+
+def test_a_service_that_comes_by_depends_is_started(place: Place) -> None:
+    record = deployed(place, {"greet": {}}, files=SLEEPS, control="Depends: redis-server\n")
+    assert record.verdict == "passed", record.message
+    assert record.facts["services"] == {"greet": ["redis-server.service", "greet.service"]}
+
+
+def test_a_unit_that_fails_is_named(place: Place) -> None:
+    web = {name: {"packages": [name]} for name in ("nginx-light", "lighttpd")}  # both want port 80
+    record = deployed(place, web, files=SLEEPS)
+    assert record.verdict == "failed"
+    assert ".service " in record.message
+    assert "on node0" in record.message
