@@ -28,7 +28,7 @@ from typing import Final
 from lxml import etree
 
 from generator import mark
-from generator.canonical import decoded, digest, parse, settled, tag_of, written
+from generator.canonical import digest, parse, settled, tag_of, written
 
 FOLDER: Final = "com.cloudbees.hudson.plugins.folder.Folder"
 PROPERTIES_OF_PEOPLE: Final = frozenset({
@@ -74,7 +74,7 @@ def merged(there: bytes, described: str) -> bytes:
     """The config.xml to send: what is described, with the undescribed parts and encrypted secrets that are there."""
     old, new = parse(there), parse(described)
     parts = _undescribed(there, old, new)
-    secrets = list(_same_secrets(old, new)) if has_secrets(there) and _is_applied(there, described) else []
+    secrets = list(_same_secrets(old, new)) if _is_applied(there, described) else []
     if not parts and not secrets:
         return described.encode()
     for part in parts:
@@ -94,9 +94,12 @@ def described_part(there: bytes, described: str) -> bytes:
     return etree.tostring(old, encoding="utf-8", xml_declaration=True)
 
 
-def has_secrets(xml: bytes) -> bool:
-    """Whether Jenkins has encrypted something in it."""
-    return ENCRYPTED.search(decoded(xml)) is not None
+def has_secrets(there: bytes, described: str) -> bool:
+    """Whether Jenkins has encrypted something outside the undescribed parts."""
+    old, new = parse(there), parse(described)
+    for part in _undescribed(there, old, new):
+        part.replace(old, ())
+    return any(ENCRYPTED.fullmatch(one.text or "") for one in old.iter())
 
 
 def _is_applied(there: bytes, xml: str | bytes) -> bool:

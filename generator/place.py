@@ -26,6 +26,8 @@ class Place:
     jobs: Path
     access: access.Access
     section: str
+    may_be_empty: bool = False
+    """Whether no jobs at all may be described."""
 
     @cached_property
     def server(self) -> Server:
@@ -34,7 +36,8 @@ class Place:
     @cached_property
     def items(self) -> list[Item]:
         asks = jjb.wants_plugins(jjb.configuration(self.access.ini, self.section))
-        return expansion.expand(self.jobs, self.access.ini, self.section, self.server.plugins() if asks else None)
+        found = expansion.expand(self.jobs, self.access.ini, self.section, self.server.plugins() if asks else None)
+        return found if found or self.may_be_empty else some(self.jobs, found)
 
     @property
     def kept(self) -> Backup:
@@ -44,6 +47,14 @@ class Place:
     def plan(self, renames: Sequence[str] = (), *, quick: bool = False) -> Plan:
         pairs = dict(_pair(text) for text in renames)
         return plan.compute(self.server, self.owner, self.items, renames=pairs, quick=quick)
+
+
+def some(path: Path, items: list[Item]) -> list[Item]:
+    """The items of a path.  Raises ConfigurationError when there are none: a path that is wrong has none either."""
+    if not items:
+        hint = "name the directory that the YAML lies in; those below it are read only if the ini says recursive"
+        raise ConfigurationError(f"no jobs in {path}: nothing is described there", hint=hint)
+    return items
 
 
 def _pair(text: str) -> tuple[str, str]:

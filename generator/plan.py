@@ -229,7 +229,7 @@ def _is_edited(there: bytes, xml: str, applied: str, *, is_new: bool) -> bool:
     """
     if applied in {digest(there), digest(described_part(there, xml))}:
         return False
-    return not (is_new and has_secrets(there))
+    return not (is_new and has_secrets(there, xml))
 
 
 def _fit_to_show(one: Difference) -> Difference:

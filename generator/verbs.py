@@ -6,23 +6,23 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import click
 from rich.progress import Progress
 
-from generator import apply, backup, expansion, lint, plan, render, show
+from generator import apply, backup, expansion, limits, lint, plan, render, show
 from generator.adopt import adopt
 from generator.backup import Backup
-from generator.place import Place, place
+from generator.place import Place, place, some
 from generator.plan import Plan, Step
 from lab import loading
 from lab.errors import ConfigurationError, LabError
 from lab.options import json_option, lab_option
 from lab.terminal import Terminal
 
-MAX_DELETE = 10
 out = Terminal()
 
 
@@ -91,7 +91,7 @@ def check_verb(path: Path | None, lab_file: Path) -> None:
         if not path.exists() or lab.jenkins is None:
             return
         complaints += [f"{name}: not what {lab_file} says; run: qalab generate" for name in render.stale(lab, path)]
-    items = expansion.expand(path, None, "jenkins", None)
+    items = some(path, expansion.expand(path, None, "jenkins", None))
     complaints += map(str, lint.lint(items))
     if complaints:
         raise ConfigurationError("\n".join(complaints))
@@ -166,9 +166,21 @@ def apply_verb(
 @rename_option
 @yes_option
 @workers_option
-@click.option("--max-delete", default=MAX_DELETE, show_default=True, help="Refuse to delete more than that.")
+@click.option(
+    "--max-delete",
+    type=click.IntRange(0),
+    metavar="N",
+    help=f"Refuse to delete more than N.  [default: {limits.MOST}, and not more than half of the lab's]",
+)
+@click.option("--delete-all", is_flag=True, help="Delete all of the lab's when nothing is described.")
 def prune_verb(
-    *, renames: Sequence[str], yes: bool, workers: int, max_delete: int, **options: Unpack[PlaceOptions]
+    *,
+    renames: Sequence[str],
+    yes: bool,
+    workers: int,
+    max_delete: int | None,
+    delete_all: bool,
+    **options: Unpack[PlaceOptions],
 ) -> None:
     """Delete what is described no more.
 
@@ -176,13 +188,12 @@ def prune_verb(
 
     What is only renamed is renamed.  Each config.xml is kept; builds are not.
     """
-    at = place(**options)
+    at = replace(place(**options), may_be_empty=delete_all)
     made = at.plan(renames, quick=True)
     steps = made.of("rename", "delete")
     tell(show.steps(steps))
-    if (count := len(made.of("delete"))) > max_delete:
-        hint = f"if that is meant: --max-delete {count}"
-        raise ConfigurationError(f"{count} would be deleted, more than {max_delete}", hint=hint)
+    if at.items or max_delete is not None:  # else --delete-all
+        limits.check(made, max_delete)
     carry_out(at, steps, yes=yes, workers=workers)
 
 

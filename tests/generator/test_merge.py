@@ -192,6 +192,18 @@ def test_a_folder_keeps_its_credentials(there: Server, jenkins: Double, tmp_path
     assert computed(there, tmp_path, TEXT.format("new")).steps == ()
 
 
+def test_an_edit_by_hand_shows_beside_them(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    do(there, computed(there, tmp_path, TEXT.format("old")))
+    jenkins.edit("f", "<properties/>", f"<displayName>x</displayName><properties>{CREDENTIALS}</properties>")
+    for text, action in (("old", "revert"), ("new", "change")):
+        step = computed(there, tmp_path, TEXT.format(text)).steps[0]
+        assert (step.action, step.edited) == (action, True)
+        assert "displayName" in [found.path for found in step.differences]
+    do(there, computed(there, tmp_path, TEXT.format("old")))
+    assert "displayName" not in jenkins.config("f")
+    assert "FolderCredentialsProperty" in jenkins.config("f")
+
+
 def test_a_backup_keeps_them(there: Server, jenkins: Double, tmp_path: Path) -> None:
     do(there, computed(there, tmp_path, TEXT.format("old")))
     jenkins.edit("f", "<properties/>", f"<properties>{CREDENTIALS}</properties>")
