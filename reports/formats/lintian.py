@@ -24,6 +24,7 @@ SEVERITIES = {
 }  # fmt: skip
 TEXT = re.compile(rf"([{''.join(SEVERITIES)}]): (\S+?(?: \S+?)?): (\S+)(?: (.*))?")
 REMARK = re.compile(r"N:|warning: |running with root privileges|\s*$")
+REFUSED = re.compile(r"warning: .*\bskipping$")  # a package that was not looked at
 KINDS = {".dsc": " source", ".changes": " changes", ".buildinfo": " buildinfo", ".udeb": " udeb"}
 
 
@@ -64,7 +65,7 @@ def _of_text(report: str) -> Iterator[Tag]:
     for line in report.split("\n"):
         if match := TEXT.fullmatch(line):
             yield Tag(SEVERITIES[match[1]], match[2], match[3], (match[4] or "").strip())
-        elif not REMARK.match(line):
+        elif REFUSED.match(line) or not REMARK.match(line):
             raise Unreadable(f"has a line that is none of lintian's: {line[:80]}")
 
 
