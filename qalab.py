@@ -15,10 +15,10 @@ from typing import NoReturn
 import click
 from rich.filesize import decimal
 
-from lab import environment, loading
+from lab import environment, failures, loading
 from lab import step as steps
 from lab.description import Lab
-from lab.errors import Aborted, ConfigurationError, LabError
+from lab.errors import Aborted, ConfigurationError
 from lab.options import json_option, lab_option
 from lab.records import Record
 from lab.step import EXIT_CODES
@@ -61,7 +61,8 @@ def cli() -> None:
     """A QA lab as code: every upstream commit packaged, built, tested and published.
 
     Exit codes: 0 passed; 1 failed, the thing tested is at fault; 2 usage or configuration; 3 the lab is at
-    fault, try again; 4 unstable, some tests failed; 130 interrupted.
+    fault, try again; 4 unstable, some tests failed; 70 a bug of qalab's own, never tried again; 130 interrupted.
+    With --check (generate, plan, drift), 1 says that there are differences.
     """
 
 
@@ -370,7 +371,7 @@ def ended_by(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code.  A traceback is a bug of ours."""
+    """Run the command line; returns the exit code.  What is not of `lab.errors` is a bug; see `lab.failures`."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ended_by)
     try:
@@ -382,11 +383,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ConfigurationError.exit_code
     except (KeyboardInterrupt, click.Abort):
         return complain("aborted", Aborted.exit_code)
-    except LabError as error:
-        return complain(str(error), error.exit_code)
-    except OSError as error:
-        return complain(f"{error.strerror or error}: {error.filename or 'this machine'}", 3)
+    except Exception as error:  # noqa: BLE001 - the policy tells what it means
+        return fail(error, [*environment.arguments()[:1], *argv] if argv is not None else environment.arguments())
     return 0
+
+
+def fail(error: Exception, argv: Sequence[str]) -> int:
+    """Say in one line what went wrong; the exit code.  The traceback of a bug is in a log."""
+    failure = failures.failure(error)
+    if not failure.bug:
+        return complain(failure.message, failure.exit_code)
+    return complain(f"{failure.message}; {failures.write_log(failures.report(error, argv))}", failure.exit_code)
 
 
 def complain(text: str, code: int) -> int:

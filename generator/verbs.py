@@ -19,7 +19,7 @@ from generator.backup import Backup
 from generator.place import Place, place, some
 from generator.plan import Plan, Step
 from lab import loading
-from lab.errors import ConfigurationError, LabError
+from lab.errors import ConfigurationError, Failed, LabError
 from lab.options import json_option, lab_option
 from lab.terminal import Terminal
 
@@ -62,13 +62,13 @@ workers_option = click.option("--workers", default=plan.WORKERS, show_default=Tr
 
 @click.command("generate")
 @lab_option
-@click.option("--check", is_flag=True, help="Write nothing; fail when something would be.")
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1: there are differences.")
 def generate_verb(lab_file: Path, *, check: bool) -> None:
     """Write jobs/generated/ from lab.yaml."""
     lab, jobs = loading.load(lab_file), lab_file.parent / "jobs"
     stale = render.stale(lab, jobs)
     if check and stale:
-        raise ConfigurationError(f"{', '.join(map(str, stale))}: not what {lab_file} says", hint="run: qalab generate")
+        raise Failed(f"{', '.join(map(str, stale))}: not what {lab_file} says", hint="run: qalab generate")
     if not check:
         render.write(lab, jobs)
     out.print(f"{jobs / 'generated'}: {'up to date' if not stale else f'{len(stale)} files written'}")
@@ -106,7 +106,7 @@ def check_verb(path: Path | None, lab_file: Path) -> None:
 @where
 @rename_option
 @click.option("--quick", is_flag=True, help="Believe the marks: two requests, and edits by hand are not seen.")
-@click.option("--check", is_flag=True, help="Fail when there is anything to do.")
+@click.option("--check", is_flag=True, help="Exit code 1: there are differences.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the plan, for: qalab apply PLAN.json")
 @json_option
 def plan_verb(
@@ -131,7 +131,7 @@ def plan_verb(
         click.echo(made.as_json())
     else:
         tell(show.plan(made))
-    sys.exit(1 if check and not made.empty else 0)
+    sys.exit(Failed.exit_code if check and not made.empty else 0)
 
 
 @click.command("apply")
@@ -200,7 +200,7 @@ def prune_verb(
 @click.command("drift")
 @path_argument
 @where
-@click.option("--check", is_flag=True, help="Fail when there is any.")
+@click.option("--check", is_flag=True, help="Exit code 1: there are differences.")
 @json_option
 def drift_verb(*, check: bool, as_json: bool, **options: Unpack[PlaceOptions]) -> None:
     """Show what was edited by hand.
@@ -212,7 +212,7 @@ def drift_verb(*, check: bool, as_json: bool, **options: Unpack[PlaceOptions]) -
         click.echo(show.steps_json(edited))
     else:
         tell(show.drift(edited))
-    sys.exit(1 if check and edited else 0)
+    sys.exit(Failed.exit_code if check and edited else 0)
 
 
 @click.command("adopt")

@@ -53,6 +53,16 @@ def on_terminal() -> bool:
     return bool(sys.stdout) and sys.stdout.isatty()  # there is none when it was closed before we began
 
 
+def process() -> int:
+    """The number of this process."""
+    return os.getpid()
+
+
+def arguments() -> list[str]:
+    """The command line of this process, its program first."""
+    return list(sys.argv)
+
+
 def now() -> datetime:
     """The time, UTC, to the millisecond."""
     moment = datetime.now(UTC)

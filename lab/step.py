@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,9 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Unpack
 
-from lab import environment, files
+from lab import environment, failures, files
 from lab.description import ComponentSettings, Lab, Series, Track
 from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
+from lab.failures import Failure
 from lab.git import readable
 from lab.loading import load
 from lab.records import Artifact, Native, Record, RunInfo, rfc3339
@@ -174,18 +174,22 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
         context.last_words("aborted")
         finish("aborted", Aborted.exit_code, str(error) or "interrupted")
         raise Aborted(str(error) or "interrupted") from None
-    except LabError as error:
-        context.last_words(f"{error.verdict}: {error}")
-        return finish(error.verdict, error.exit_code, str(error))
-    except OSError as error:
-        context.last_words(traceback.format_exc())
-        return finish("error", 3, f"{error.strerror or error}: {error.filename or 'this machine'}")
-    except Exception as error:  # noqa: BLE001 - a bug of ours; the record says so, the log has the traceback
-        context.last_words(traceback.format_exc())
-        return finish("error", 3, f"a bug in qalab: {type(error).__name__}: {error}; see {record.log}")
+    except Exception as error:  # noqa: BLE001 - the policy tells what it means; the record says so
+        failure = failures.failure(error)
+        message = f"{failure.message}; see {record.log}" if failure.bug else failure.message
+        context.last_words(_last_words(error, failure))
+        return finish(failure.verdict, failure.exit_code, message)
     finally:
         with suppress(OSError):  # what a full disk did not take
             log.close()
+
+
+def _last_words(error: Exception, failure: Failure) -> str:
+    """What the step's log ends with.  A bug has a log of its own too, which the step's names."""
+    if isinstance(error, LabError):
+        return f"{failure.verdict}: {failure.message}"
+    told = failures.report(error, environment.arguments())
+    return f"{failures.write_log(told)}\n{told}" if failure.bug else told
 
 
 def check_ours(lab: Lab, info: RunInfo) -> None:

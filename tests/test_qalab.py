@@ -232,6 +232,43 @@ def test_a_state_that_cannot_be_written_is_the_labs_fault(
     assert (done.returncode, done.stderr.count("\n"), "/sys/qalab" in done.stderr) == (3, 1, True)
 
 
+PLANTED = """
+import sys
+import yaml
+import qalab
+from lab.description import Lab
+from reports import status
+from scripts.registry import STEPS
+def bug(*_, **__):
+    raise TypeError("planted\\nhere")
+WHERE = bug
+sys.exit(qalab.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "where, argv",
+    [
+        ("status.all_runs", ["status"]),
+        ("yaml.compose", ["check"]),
+        ("Lab.model_validate_json", ["run", "trunk", "greet"]),
+        ("qalab.runner.run_phase", ["run", "trunk", "greet"]),
+        ("STEPS['snapshot'].main", ["step", "snapshot"]),
+    ],
+)
+def test_a_bug_is_one_line_and_a_log(
+    small_lab: Callable[..., Path], tmp_path: Path, where: str, argv: list[str]
+) -> None:
+    env = os.environ | {"PYTHONPATH": str(HOUSE), "QALAB_LAB": str(small_lab())}
+    command = [sys.executable, "-c", PLANTED.replace("WHERE", where), *argv]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=120)
+    (log,) = (tmp_path / "state/qalab/bugs").iterdir()
+    assert (done.returncode, done.stderr) == (70, f"qalab: a bug in qalab: TypeError: planted here; see {log}\n")
+    assert f"called: -c {' '.join(argv)}\n" in log.read_text()
+    assert log.read_text().endswith("TypeError: planted\nhere\n")
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 @pytest.mark.integration
 def test_two_machines_make_the_same_sources(small_lab: Callable[..., Path], tmp_path: Path) -> None:
     """Another home, another time zone, another umask, another name: the same bytes."""

@@ -51,7 +51,20 @@ def parse(path: Path) -> Iterator[Case]:
         name = ".".join(filter(None, (suite.get("package"), suite.get("name")))) or path.stem
         for element in suite.iterchildren("testcase"):
             yield from _cases(name, element)
+        yield from _of_suite(name, suite)
         stack += reversed(list(suite.iterchildren("testsuite")))
+
+
+def _of_suite(name: str, suite: etree._Element) -> Iterator[Case]:
+    """Yield the failure of a suite itself: it could not be loaded (see SuiteResult of Jenkins' junit-plugin)."""
+    parts = _parts(suite)
+    for kind in ("error", "failure"):
+        if found := parts.get(kind):
+            nuance, message, evidence = _result(RESULTS[kind], found)
+            yield Case(
+                suite=name, classname=name, name="[suite]", outcome=RESULTS[kind], nuance=nuance, message=message,
+                evidence=evidence,
+            )  # fmt: skip
 
 
 def _root(data: bytes) -> etree._Element:
@@ -83,7 +96,7 @@ def _cases(suite: str, element: etree._Element) -> Iterator[Case]:
     }
     parts = _parts(element)
     tries = [child for child in element if child.tag in TRIES] if parts else []
-    disabled = element.get("status") == "notrun"  # of gtest, which dates it at 1970
+    disabled = element.get("status") in {"notrun", "disabled"}  # of gtest, which dates it at 1970, and CTest
     output, errors = _texts(parts.get("system-out")), _texts(parts.get("system-err"))
     outcome: Outcome = "passed"
     nuance: Nuance = ""

@@ -20,6 +20,7 @@ from reports.model import Case
 
 FORMAT = "lintian"
 MARK = re.compile(rb'"lintian_version" :|^[EWIPXCOM]: [a-z0-9][a-z0-9+.-]+(?: (?:source|udeb|changes|buildinfo))?: [a-z0-9-]+(?:\s|\Z)', re.MULTILINE)  # fmt: skip
+REFUSED = re.compile(r"warning: .*\bskipping$")  # a package that was not looked at
 KINDS = {".dsc": " source", ".changes": " changes", ".buildinfo": " buildinfo", ".udeb": " udeb"}
 
 
@@ -52,7 +53,7 @@ def _of_text(report: str) -> Iterator[Tag]:
     for line in report.split("\n"):
         if tag := lintian_tags.parse(line):
             yield tag
-        elif not REMARK.match(line):
+        elif REFUSED.match(line) or not REMARK.match(line):
             raise Unreadable(f"has a line that is none of lintian's: {line[:80]}")
 
 

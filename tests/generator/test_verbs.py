@@ -55,6 +55,21 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
     Path(name).write_text(text)
 
 
+@pytest.mark.parametrize("verb", ["plan", "drift", "generate"])
+def test_there_are_differences_is_one_code_of_all_checks(call: Callable[..., tuple[int, str]], verb: str) -> None:
+    assert "--check" in (said := " ".join(call(verb, "--help")[1].split()))
+    assert "xit code 1: there are differences." in said
+
+
+def test_what_is_not_generated_is_a_difference(call: Callable[..., tuple[int, str]]) -> None:
+    code, said = call("generate", "--check")
+    assert code == 1
+    assert said.startswith("qalab: ")
+    assert said.endswith(": not what lab.yaml says (run: qalab generate)\n")
+    assert call("generate")[0] == 0
+    assert call("generate", "--check")[0] == 0
+
+
 def test_from_nothing_to_nothing_to_do(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     code, said = call("plan", "--check")
     assert code == 1

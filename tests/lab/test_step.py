@@ -99,12 +99,12 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/lab/out/x.deb")
         (exits_with_3, "error", 3, "sh -c 'exit 3' ended with status 3"),
         (raising(FULL), "error", 3, "No space left on device: /srv/lab/out/x.deb"),
         (raising(OSError("odd")), "error", 3, "odd: this machine"),
-        (raising(KeyError("x")), "error", 3, "a bug in qalab: KeyError: 'x'; see results/snapshot.log"),
+        (raising(KeyError("x")), "error", 70, "a bug in qalab: KeyError: 'x'; see results/snapshot.log"),
         (raising(Failed("caf\udce9\x1b[31m: no")), "failed", 1, "café [31m: no"),  # bytes that git or dpkg printed
         (raising(Failed("a\u202ebc")), "failed", 1, "a bc"),
         (lambda context: Outcome(artifacts=[(context.run.out / "gone", "orig")]), "error", 3,
          "No such file or directory: {run}/out/gone"),
-        (lambda _: Outcome(facts={"odd": object()}), "error", 3, "a bug in qalab: PydanticSerializationError: "),
+        (lambda _: Outcome(facts={"odd": object()}), "error", 70, "a bug in qalab: PydanticSerializationError: "),
     ],
 )  # fmt: skip
 def test_what_an_action_does_is_in_the_record(
@@ -403,6 +403,36 @@ def test_a_step_that_tries_by_itself_is_not_tried_again(at: Bench, tmp_path: Pat
     tried = Outcome("mirror is gone (tried 3 times)", verdict="error", facts={"attempts": 3})
     assert step.main("snapshot", lambda _: tried, argv) == 3
     assert Record.read(at.run.record_path("snapshot")).message == tried.message
+
+
+def test_a_bug_is_told_in_one_line_and_not_tried_again(
+    at: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[Context] = []
+
+    def action(context: Context) -> Outcome:
+        calls.append(context)
+        return "a" + 1  # type: ignore[operator]
+
+    argv = ["--lab", str(tmp_path / "lab.yaml"), "--run", str(at.run.path), "--tries", "9"]
+    assert step.main("snapshot", action, argv) == 70
+    assert len(calls) == 1
+    record = Record.read(at.run.record_path("snapshot"))
+    said = 'a bug in qalab: TypeError: can only concatenate str (not "int") to str; see results/snapshot.log'
+    assert (record.verdict, record.exit_code, record.message, record.facts) == ("error", 70, said, {})
+    assert capsys.readouterr().out == f"snapshot: error: {said}\n"
+    (log,) = (tmp_path / "state/qalab/bugs").iterdir()
+    for text in (at.log("snapshot"), log.read_text()):
+        assert "\npython: " in text
+        assert text.count("Traceback (most recent call last):") == 1
+        assert text.rstrip().endswith('TypeError: can only concatenate str (not "int") to str')
+    assert at.log("snapshot").startswith(f"see {log}\n")
+
+
+@pytest.mark.parametrize("error", [FULL, Failed("broken"), InfrastructureError("mirror is gone")])
+def test_only_a_bug_has_a_log_of_its_own(at: Bench, tmp_path: Path, error: Exception) -> None:
+    execute(at, raising(error))
+    assert not (tmp_path / "state/qalab/bugs").exists()
 
 
 @pytest.mark.parametrize("tries", ["0", "-1", "many", "1.5"])

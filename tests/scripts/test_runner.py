@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from lab import files
 from lab.description import PHASES, Lab, Phase
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.records import Record
+from lab.step import Context, Outcome
 from lab.store import HANDED_OVER, Run, Store
 from scripts import runner
 from tests.conftest import Bench, GitRepository, packaging_files
@@ -66,6 +68,18 @@ def test_finished_steps_are_kept_and_the_rest_is_done(lab: Lab) -> None:
     runner.run_phase(lab, current, third, first="packaging", until="packaging")
     assert third.events == ["keep snapshot", "start packaging", "passed packaging"]
     assert current.record("changelog") is None  # what came after is to be done again as well
+
+
+def test_a_bug_in_a_step_ends_the_phase(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def action(context: Context) -> Outcome:
+        raise TypeError("planted")
+
+    monkeypatch.setattr(runner, "STEPS", {**runner.STEPS, "snapshot": SimpleNamespace(action=action)})
+    current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
+    ended = runner.run_phase(lab, current, heard)
+    assert heard.events == ["start snapshot", "error snapshot"]
+    assert ended is not None
+    assert (ended.exit_code, current.verdict) == (70, "error")
 
 
 def test_a_step_that_fails_ends_the_phase(lab: Lab, upstream: GitRepository) -> None:

@@ -190,3 +190,18 @@ def test_files_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     lines = "1..100\n" + "".join(f"ok {number}\n" for number in range(1, 101))
     cases = read("tap", lines, tmp_path)
     assert [cases[0].name, cases[-2].name, cases[-1].outcome] == ["test 1", "test 100", "failed"]
+
+
+@pytest.mark.parametrize(
+    "name, content, told",
+    [
+        ("junit", "<testsuite name='s'><error message='no class'/></testsuite>", ("[suite]", "error", "no class")),
+        ("junit", "<testsuite name='s'><failure message='no setup'/></testsuite>", ("[suite]", "failed", "no setup")),
+        ("junit", "<testsuite name='s'><testcase name='t' status='disabled'/></testsuite>", ("t", "skipped", "disabled")),
+        ("lintian", "warning: tainted binary package 'x', skipping\n",
+         ("[unreadable]", "error", "output has a line that is none of lintian's: warning: tainted binary package 'x', skipping")),
+    ],
+)  # fmt: skip
+def test_what_was_not_tested_is_not_passed(name: str, content: str, told: tuple[str, str, str], tmp_path: Path) -> None:
+    (case,) = read(name, content, tmp_path)
+    assert (case.name, case.outcome, case.message) == told

@@ -51,14 +51,103 @@ def test_documents(document: str, told: list[Told], tmp_path: Path) -> None:
     assert [(case.classname, case.name, case.outcome, case.nuance, case.message) for case in cases] == told
 
 
-def test_a_plan_that_counts_lines_does_not_fail_jenkins_debian_glue(tmp_path: Path) -> None:
-    path = tmp_path / "checkbashism.tap"
-    path.write_text("1..3\nnot ok 1           possible bashism in debian/rules line 3 ('==')\n")
-    told = [(case.name, case.outcome, case.message) for case in registry.cases("tap", path)]
-    assert told == [
-        ("possible bashism in debian/rules line 3 ('==')", "failed", ""),
-        ("[plan]", "skipped", "3 planned, 1 run"),
+def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str, str]]:
+    path = tmp_path / "t.tap"
+    path.write_text(document)
+    return [(case.name, case.outcome) for case in registry.cases(name, path)]
+
+
+@pytest.mark.parametrize("name", ["tap", "auto"])
+@pytest.mark.parametrize(
+    "document, lost",
+    [
+        ("1..2\nnot ok 1 - a # TODO later\n  ---\n  a: b\nnot ok 2 - real\n", "real"),  # a block without its end
+        ("1..3\nok 1\n  ---\n  a: b\nnot ok 2 - real\nok 3\n", "real"),
+        ("1..1\n    1..1\n    ok 1\n      ---\n      a: b\n    not ok 2 - real\nok 1 - outer\n", "real"),
+        ("1..2\nok 1\n  ---\n  raw: |\n    ...\n  not: ...\nnot ok 2 - real\n", "real"),
+        ("1..2\nnot ok 1 - x # TODO y\nnot ok 2 - the server died ...\n", "the server died ..."),  # a heading of prove?
+        ("t/a.t .. \n1..2\nok 1 - up\nnot ok 2 - going down ..\n", "going down .."),
+        ("1..3\nnot ok 1 # TODO x\n", "[plan]"),  # two never ran
+        ("1..3\nok 1\nok 1\nok 3\n", "[plan]"),
+        ("1..3\nok 1\nok 2\nok 4\n", "[plan]"),
+        ("1..1\nok 12345678901234567890\n", "[plan]"),
+        ("1..1\nok 0\n", "[plan]"),
+        ("ok 1\n1..3\nok 2\nok 3\n", "[plan]"),  # neither first nor last
+        ("1..1\nok 1\n1..1\n", "[plan]"),
+        ("1..0 # skip\nok 1\n", "[plan]"),
+        ("1..2 todo 2\nok 1\nok 2\n", "[plan]"),  # what it means is not known
+        ("2..3\nok 2\nok 3\n", "[plan]"),
+        ("TAP version 14\n    ok 1\n    1..1\n", "[plan]"),  # nothing but a subtest
+        ("1..1\nok-ish\n", "[plan]"),
+        ("1..1\nnot ok: broken\n", ": broken"),
+        ("1..2\nok 1\nnot\nok 2 - real\n", "real"),  # VMS
+        ("1..1\nprogress 99%\rnot ok 1 - real\n", "real"),
+        ("1..1\nnot ok 1 - buy a # todolist\n", "buy a # todolist"),
+        ("1..1\nnot ok 1 - a # SKIPPY\n", "a # SKIPPY"),
+        ("1..1\nnot ok 1 - no # skipper\n", "no # skipper"),
+        ("1..1\nnot ok 1 - see page.html#skip\n", "see page.html#skip"),
+        ("1..1\nnot ok 1 - a \\# SKIP b\n", "a # SKIP b"),
+        ("1..1\nnot ok 1 - a \\\\\\# todo b\n", "a \\# todo b"),
+        ("1..1\nnot ok 1 - a # b # todo\n", "a # b # todo"),  # behind the first delimiter alone
+        ("TAP version 15\n1..1\nok 1\n", "[document]"),
+        ("1..1\npragma +strict\nok 1\nwhat is this\n", "[document]"),
+        ("1..1\npragma +strict\nTAP version 12\nok 1\n", "[document]"),
+        ("1..1\nok 1\nbail out! no disk\n", "[bail out]"),
+        ("t/a.t .. \nNo subtests run\nt/b.t .. \n1..1\nok 1\n", "[plan]"),  # died before its first word
+        ("t/a.t .. \n1..1\nok 1\nDubious, test returned 3 (wstat 768, 0x300)\n", "[exit]"),
+        ("t/a.t .. \n1..1\nok 1\nResult: FAIL\n", "[prove]"),
+    ],
+)  # fmt: skip
+def test_nothing_that_failed_is_lost(name: str, document: str, lost: str, tmp_path: Path) -> None:
+    assert dict(outcomes(document, tmp_path, name))[lost] in {"failed", "error"}
+
+
+@pytest.mark.parametrize(
+    "document, told",
+    [
+        ("1..2 # two tests\nok 1\nok 2\n", [("test 1", "passed"), ("test 2", "passed")]),
+        ("1..3\nok 2\nok 3\nok 1\n", [("test 2", "passed"), ("test 3", "passed"), ("test 1", "passed")]),
+        ("1..3\nok 1 - a\nok 2 - loading ...\nok 3\n", [("a", "passed"), ("loading ...", "passed"), ("test 3", "passed")]),
+        ("1..1\nok 1 - #SkIp why\n", [("test 1", "skipped")]),
+        ("1..1\nok 1 - a \\\\# todo b\n", [("a \\", "passed")]),
+        ("1..1\nok 1 - fix #5 # SKIP why\n", [("fix #5", "skipped")]),
+        ("1..1\nok 1 - a # time=13.891ms\n", [("a", "passed")]),
+        ("1..1\nnot ok 1 - a # TODO b # time=2s\n", [("a", "skipped")]),
+        ("1..1\npragma +bail\npragma -strict\nok 1\nwhat\n", [("test 1", "passed")]),
+        ("1..1\npragma -strict\n    1..1\n    pragma +strict\n    ok 1\nok 1 - outer\nwhat\n", [("test 1", "passed"), ("outer", "passed")]),
+        ("1..1\n    1..2\n    ok 1 - a\nbetween\n    ok 2 - b\nok 1 - outer\n", [("a", "passed"), ("b", "passed"), ("outer", "passed")]),
+        ("1..2\nok 1\n  ---\n  raw: |\n    1..1\n    ok 1\n      ---\n      a: b\n      ...\n  ...\nok 2\n", [("test 1", "passed"), ("test 2", "passed")]),
+        ("t/a.t .. \n1..1\nloading data ...\nok 1\n", [("test 1", "passed")]),
+        ("t/a.t .... \n1..1\nok 1\nt/abc.t .. \n1..1\nok 1\nResult: PASS\n", [("test 1", "passed"), ("test 1", "passed")]),
+    ],
+)  # fmt: skip
+def test_what_the_specification_allows_is_no_failure(
+    document: str, told: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    assert outcomes(document, tmp_path) == told
+
+
+def test_a_plan_that_counts_lines_is_a_plan_that_is_not_kept(tmp_path: Path) -> None:
+    """As the checkers of jenkins-debian-glue count."""
+    document = "1..3\nnot ok 1           possible bashism in debian/rules line 3 ('==')\n"
+    bashism = "possible bashism in debian/rules line 3 ('==')"
+    assert outcomes(document, tmp_path) == [(bashism, "failed"), ("[plan]", "failed")]
+
+
+def test_a_time_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.tap"
+    path.write_text("1..2\nnot ok 1 - a # time=13.5ms\nok 2 - b # duration_ms 20\n")
+    told = [(case.name, case.seconds) for case in registry.cases("tap", path)]
+    assert told == [("a", 0.0135), ("b", 0.02)]
+
+
+def test_what_is_nested_too_deep_to_be_read_is_a_failure(tmp_path: Path) -> None:
+    lines = [
+        f"{'    ' * depth}{word}"
+        for depth in range(30, -1, -1)
+        for word in ("not ok 1" if depth == 30 else "ok 1", "1..1")
     ]
+    assert ("[document]", "failed") in outcomes("\n".join(lines), tmp_path)
 
 
 def test_what_a_test_prints_is_its_output_and_what_it_says_is_its_evidence(tmp_path: Path) -> None:

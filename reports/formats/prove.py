@@ -1,0 +1,43 @@
+"""What ``prove -v`` prints: the TAP of each file below a heading, ``t/name.t .. ``, and what prove found in the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reports.formats.tap_lines import TAP
+
+HEADING = re.compile(r"(?:\[[\d:]{8}\] )?([^\s#].*?) \.{2,} *")
+DUBIOUS = re.compile(r"^Dubious, test returned .*", re.MULTILINE)
+RESULT = re.compile(r"^Result: (?!PASS\b).*", re.MULTILINE)
+
+
+def documents(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each document: one without a name where the text is not prove's.
+
+    It is prove's when a heading stands before any line of TAP.  prove pads its headings to one width; a line of
+    another width that ends in dots is a heading only when it names a file ``.t``.
+    """
+    name, body, width = "", list[str](), 0
+    began = False
+    for line in text.split("\n"):
+        is_tap = any(each.fullmatch(line) for each in TAP)
+        began = began or is_tap
+        match = None if is_tap or (began and not width) else HEADING.fullmatch(line)
+        if match and (not width or len(line.rstrip()) == width or match[1].endswith(".t")):
+            if width:
+                yield name, "\n".join(body)
+            name, body, width = match[1], [], width or len(line.rstrip())
+        else:
+            body.append(line)
+    yield name, "\n".join(body)
+
+
+def complaint(text: str) -> str:
+    """Return what prove says of a test that did not end well, "" when it says nothing."""
+    return match[0] if (match := DUBIOUS.search(text)) else ""
+
+
+def verdict(text: str) -> str:
+    """Return prove's last word when it is not PASS, else ""."""
+    return match[0] if (match := RESULT.search(text)) else ""
