@@ -6,11 +6,12 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from rich.filesize import decimal
@@ -99,19 +100,36 @@ def schema() -> None:
     click.echo(loading.schema(), nl=False)
 
 
-@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("name", metavar="NAME", type=click.Choice(list(registry.STEPS)))
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def step(name: str, arguments: tuple[str, ...]) -> None:
-    """Run one step, as a Jenkins job does.
+class Steps(click.Group):
+    """All steps; the command of one is made when it is asked for."""
 
-    In a run directory; see: qalab step NAME --help
-    """
-    code = registry.STEPS[name].main(arguments)
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - all of them, whatever the context
+        return [*registry.STEPS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name not in registry.STEPS:
+            raise click.UsageError(f"no step {cmd_name}; known: {', '.join(registry.STEPS)}", ctx)
+        module = registry.STEPS[cmd_name]
+        command = steps.command(cmd_name, module.action, module.__doc__)
+        command.callback = partial(run_step, command.callback)
+        return command
+
+
+def run_step(action: Callable[..., int], **options: Any) -> NoReturn:
+    """Run a step, and write the JUnit XML of its run; end with the step's exit code."""
+    code = action(**options)
     # After each, because Jenkins goes on with none behind one that fails.
-    if current := run_at(steps.directory(name, arguments)):
+    if current := run_at(options["run"].resolve()):
         junit.write(current)
     sys.exit(code)
+
+
+@cli.group(cls=Steps, subcommand_metavar="NAME [OPTIONS]")
+def step() -> None:
+    """Run one step, as a Jenkins job does.
+
+    In a run directory, which is made where --track and --component are given.
+    """
 
 
 @cli.command()

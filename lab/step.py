@@ -6,7 +6,7 @@ that calls `main` here.
 
 from __future__ import annotations
 
-import argparse
+import inspect
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,12 +16,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Unpack
 
+import click
+
 from lab import environment, failures, files
 from lab.description import ComponentSettings, Lab, Series, Track
 from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
 from lab.failures import Failure
 from lab.git import readable
 from lab.loading import load
+from lab.options import lab_option
 from lab.records import Artifact, Native, Record, RunInfo, rfc3339
 from lab.run import AttemptOptions, CheckedOptions, Result, Word, attempt, output, run
 from lab.store import WHOLE, Run, Store, check_known, open_run, phase_of, run_at
@@ -211,15 +214,58 @@ def architecture() -> str:
     return output(["dpkg", "--print-architecture"])
 
 
+@dataclass(frozen=True)
+class Request:
+    """The options of ``qalab step NAME``."""
+
+    lab_file: Path
+    run: Path
+    track: str | None
+    component: str | None
+    commit: str
+    tries: int
+
+
 def main(name: str, action: Action, argv: Sequence[str] | None = None) -> int:
-    """``qalab step NAME``: run one step in a plain directory, without Jenkins or with it.
+    """Run one step as a program; return its exit code.  Raises `click.UsageError` for wrong arguments."""
+    words = None if argv is None else [*argv]
+    code: int = command(name, action).main(words, prog_name=f"qalab step {name}", standalone_mode=False)
+    return code
+
+
+def command(name: str, action: Action, document: str | None = None) -> click.Command:
+    """Return ``qalab step NAME`` as a command, whose callback returns the step's exit code.
+
+    ``document``: the docstring of the step's module; it is the help.
+    """
+
+    @click.command(name, help=_help(name, document or "Run it in a run directory."))
+    @lab_option
+    @click.option("--run", default=".", type=click.Path(path_type=Path), help="The run directory; default: this one.")
+    @click.option("--track", help="The track, to make the directory a run directory.")
+    @click.option("--component", help="The component, likewise; default: all, and none for a build.")
+    @click.option("--commit", default="", metavar="REV", help="An upstream commit or ref, likewise; default: the tip.")
+    @click.option("--tries", default=1, type=click.IntRange(min=1), help="How often, while the lab is at fault.")
+    def run_step(**options: Any) -> int:
+        return carry_out(name, action, Request(**options))
+
+    return run_step
+
+
+def _help(name: str, document: str) -> str:
+    """Return a module's docstring as a help text: without the step's name and without markup."""
+    text = inspect.cleandoc(document).removeprefix(f"{name}: ").replace("``", "")
+    return text[:1].upper() + text[1:]
+
+
+def carry_out(name: str, action: Action, options: Request) -> int:
+    """Run one step in a plain directory, without Jenkins or with it; return its exit code.
 
     The directory is made a run directory when it is none yet, or still holds what another Jenkins build
-    left.  Returns the step's exit code.
+    left.
     """
-    options = _parser(name).parse_args(argv)
-    lab = load(Path(options.lab))
-    path = Path(options.run).resolve()
+    lab = load(options.lab_file)
+    path = options.run.resolve()
     current = run_at(path)
     build = environment.variable("BUILD_URL")
     phase = phase_of(name)
@@ -236,11 +282,6 @@ def main(name: str, action: Action, argv: Sequence[str] | None = None) -> int:
         record = _tried(options.tries, name, action, lab, current)
     print(f"{name}: {record.verdict}{': ' + record.message if record.message else ''}")  # noqa: T201
     return record.exit_code or 0
-
-
-def directory(name: str, argv: Sequence[str]) -> Path:
-    """The run directory that a call of `main` is about."""
-    return Path(_parser(name).parse_args(argv).run).resolve()
 
 
 def _tried(most: int, name: str, action: Action, lab: Lab, current: Run) -> Record:
@@ -261,20 +302,3 @@ def _tried(most: int, name: str, action: Action, lab: Lab, current: Run) -> Reco
         record = record.model_copy(update={"message": said, "facts": {**record.facts, "attempts": tries}})
         record.write(current.record_path(name))
     return record
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tries: 1 or more")
-    return int(text)
-
-
-def _parser(name: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"qalab step {name}", description=f"Run the step {name} in a run directory.")
-    parser.add_argument("--lab", default=environment.variable("QALAB_LAB") or "lab.yaml", help="the lab's description")
-    parser.add_argument("--run", default=".", help="the run directory (default: this directory)")
-    parser.add_argument("--track", help="the track, when the directory is no run directory yet")
-    parser.add_argument("--component", help="the component, likewise (not for a build: default all)")
-    parser.add_argument("--tries", type=_count, default=1, metavar="N", help="how often, while the lab is at fault")
-    parser.add_argument("--commit", default="", help="the upstream commit or ref, likewise (default: the branch's tip)")
-    return parser

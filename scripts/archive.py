@@ -1,4 +1,6 @@
-"""archive: add the source and binary packages to the lab's archive, which apt and sbuild read.
+"""archive: add the packages to the lab's archive.
+
+Source and binary packages go there; apt and sbuild read it.
 
 The archive is reprepro's, in the store: one codename per track, signed with the lab's key, whose
 public half is ``archive-key.asc`` (see `scripts.reprepro`).  Old versions are deleted from the pool as

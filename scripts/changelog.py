@@ -1,4 +1,4 @@
-"""A changelog entry that names each upstream commit since the last packaged one.
+"""changelog: add an entry with each upstream commit since the last one.
 
 Commits ``debian/changelog`` in ``work/packaging``; the record's version is the Debian version.
 Facts: ``since``, the upstream commit the list starts after ("" the first time); ``commits``, how many

@@ -1,4 +1,4 @@
-"""configure: what exercises need of the cloud that was deployed, each thing where its service is.
+"""configure: create what exercises need in the deployed cloud.
 
 A user with a project and credentials in the style of EC2; a network of floating addresses, and one of the project's
 with a router between them; a security group, a key pair, a flavour; the guest (see `scripts.guest`) as a machine

@@ -1,4 +1,4 @@
-"""deploy: what the track has built, on a pristine target, with all that it needs around it.
+"""deploy: deploy what the track has built on a pristine target.
 
 The environment is called after the track; what was deployed there before is destroyed.  The lab's archive is
 pinned above all others; the versions are recorded, and those that the archive has are proven to come from it.

@@ -1,4 +1,4 @@
-"""exercise: try out what the track has deployed, one exercise after the other.
+"""exercise: try out what the track has deployed.
 
 Each exercise is a program of its own, run from where the nodes can be reached, with a time limit: one that
 crashes or hangs keeps nobody from the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes

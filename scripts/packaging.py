@@ -1,4 +1,4 @@
-"""The distribution's packaging branch, with the testing branch merged into it.
+"""packaging: merge the testing branch into the packaging branch.
 
 Leaves ``work/packaging``, a clone whose only branch of its own is checked out.  Only its ``debian/``
 counts later: a branch with nothing else and one with all of upstream's files serve alike.

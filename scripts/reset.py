@@ -1,4 +1,6 @@
-"""reset: the target as it was before anything was deployed: of an environment of containers, nothing is left.
+"""reset: restore the target to what it was before anything was deployed.
+
+Of an environment of containers, nothing is left.
 
 Facts: ``environment``.
 """

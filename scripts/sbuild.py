@@ -1,4 +1,6 @@
-"""sbuild: build the binary packages in a clean chroot, with the lab's own archive as an extra repository.
+"""sbuild: build the binary packages in a clean chroot.
+
+The lab's own archive is an extra repository.
 
 Where the lab is at fault (see `lab.results.sbuild_log`) and it may be better in a moment, it is tried three
 times in all; a full disk is not waited for.  A build that does not end in its time (``timeout_minutes``)

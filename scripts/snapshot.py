@@ -1,4 +1,4 @@
-"""The step `snapshot`: an orig tarball of an upstream commit, and the version that it gets.
+"""snapshot: make the orig tarball of an upstream commit, and its version.
 
 Leaves the record's commit (also in run.json: a resumed run stays on it) and version, the artifact ``orig``, and as
 facts ``committed`` (the commit's committer date, Unix time), ``tag`` (the tag counted from, or empty: all of history),

@@ -1,4 +1,6 @@
-"""The source package, in the format 3.0 (quilt), from the orig tarball and the packaging's debian/.
+"""source: build the source package.
+
+Its format is 3.0 (quilt); it is made of the orig tarball and the packaging's debian/.
 
 Leaves the .dsc, the .debian.tar.xz, and the _source.changes (with the orig) and _source.buildinfo in
 ``out/``, signed when lab.yaml names a signing key.  The same inputs make the same .dsc and tarball on

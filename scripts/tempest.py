@@ -1,4 +1,4 @@
-"""tempest: OpenStack's own tests, run against what the track has deployed.
+"""tempest: run OpenStack's own tests against what is deployed.
 
 Tempest is the series' own, in a throw-away system beside the nodes: nothing of it is installed on what is tested, and
 the tests see the cloud as its users do.  lab.yaml says which tests, and where those that are known to fail are listed.

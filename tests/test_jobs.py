@@ -23,6 +23,7 @@ from generator.lint import lint
 from generator.plugins import PLUGINS, needed_plugins, plugins_of
 from lab import loading, step
 from lab.description import PHASES, Lab
+from scripts.registry import STEPS
 
 HOUSE = Path(__file__).parent.parent
 JENKINS_JOBS = Path(sys.executable).parent / "jenkins-jobs"
@@ -137,13 +138,13 @@ def test_a_build_runs_the_steps_of_its_phase(stock: list[Item]) -> None:
         assert first.commit in {"$GIT_COMMIT", "$GERRIT_REFSPEC"}
         for line in lines:
             assert "\n" not in line
-            assert (step_options(line).lab, step_options(line).tries) == ("/srv/qalab/lab.yaml", 3)
+            assert (step_options(line).lab_file, step_options(line).tries) == (Path("/srv/qalab/lab.yaml"), 3)
 
 
 def step_options(line: str) -> Any:
     """What a step understands of its shell line."""
     _, _, name, *options = shlex.split(line)
-    return step._parser(name).parse_args(options)
+    return step.Request(**step.command(name, STEPS[name].action).make_context(name, options).params)
 
 
 def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:

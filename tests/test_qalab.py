@@ -10,9 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from lab import files
 from lab.description import Lab
+from qalab import cli
+from scripts.registry import STEPS
 from tests.conftest import GitRepository, packaging_files
 
 HOUSE = Path(__file__).parent.parent
@@ -90,6 +93,28 @@ def test_a_step_alone_in_a_plain_directory(small_lab: Callable[..., Path], tmp_p
     assert done.stdout.startswith("snapshot: passed")
     assert list((workspace / "out").glob("greet_1.0+git20260103.1.*.orig.tar.xz"))
     assert (workspace / "results/junit.xml").read_bytes().count(b"<testcase") == 1
+
+
+def help_of(*argv: str) -> str:
+    result = CliRunner().invoke(cli, [*argv, "--help"], prog_name="qalab", terminal_width=80)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_help_of_steps_has_a_line_for_each() -> None:
+    lines = help_of("step").partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == list(STEPS)
+    assert all(line.endswith(".") and not line.endswith("...") for line in lines)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_help_of_a_step_has_its_options(name: str) -> None:
+    text = help_of("step", name)
+    assert text.startswith(f"Usage: qalab step {name} [OPTIONS]")
+    for option in ("--lab", "--run", "--track", "--component", "--commit", "--tries"):
+        assert f"\n  {option} " in text
+    assert "``" not in text
+    assert f"{name}: " not in text.splitlines()[2]
 
 
 def test_a_run_that_cannot_be_read_is_told_and_holds_up_nothing(small_lab: Callable[..., Path]) -> None:
@@ -171,6 +196,10 @@ def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp
         (["show", "nothing"], 2, "qalab: no run nothing; the last ones: none yet"),
         (["watch", "old"], 2, "qalab: no track old; known: trunk"),
         (["frobnicate"], 2, "No such command 'frobnicate'"),
+        (["step", "lunch"], 2, "no step lunch; known: snapshot, packaging"),
+        (["step", "snapshot", "--frob"], 2, "No such option"),
+        (["step", "snapshot", "--tries", "0"], 2, "Invalid value for '--tries': 0 is not in the range"),
+        (["step", "snapshot"], 2, "no run directory yet"),
         (["demo", "--component", "glance"], 2, "'glance' is not one of 'hello', 'keystone'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
