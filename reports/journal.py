@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from reports import database
+from reports.database import statements
 from reports.model import Build, started_ms
 from reports.site.names import build_id
 from reports.transitions import Point
@@ -25,22 +27,20 @@ Settled = Literal["delivered", "nothing", "parked", "withdrawn"]
 
 FIRST_SECONDS: Final = 60.0
 LONGEST_SECONDS: Final = 6 * 3600.0
-TABLES: Final = """
-PRAGMA journal_mode = WAL;
-CREATE TABLE IF NOT EXISTS build (source TEXT PRIMARY KEY, origin TEXT, job TEXT, number INTEGER, started INTEGER,
+TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS build (source TEXT PRIMARY KEY, origin TEXT, job TEXT, number INTEGER, started INTEGER,
     state TEXT, tries INTEGER DEFAULT 0, due REAL DEFAULT 0, note TEXT DEFAULT '',
     name TEXT DEFAULT '', bundle TEXT DEFAULT '', component TEXT, track TEXT, phase TEXT, verdict TEXT,
-    authors TEXT DEFAULT '');
-CREATE INDEX IF NOT EXISTS build_state ON build (state);
-CREATE INDEX IF NOT EXISTS build_name ON build (name);
-CREATE INDEX IF NOT EXISTS build_lane ON build (component, track, phase);
-CREATE TABLE IF NOT EXISTS delivery (name TEXT, output TEXT, state TEXT, tries INTEGER DEFAULT 0, due REAL DEFAULT 0,
-    note TEXT DEFAULT '', PRIMARY KEY (name, output)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS output (name TEXT PRIMARY KEY, tries INTEGER, due REAL, note TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS mark (job TEXT PRIMARY KEY, number INTEGER, started INTEGER) WITHOUT ROWID;
-"""
-COLUMNS: Final = "source, origin, job, number, started, state, tries, due, note, name, bundle, component, track, phase"
-SETTLED: Final = "('delivered', 'nothing', 'parked', 'withdrawn')"
+    authors TEXT DEFAULT '')""",
+    "CREATE INDEX IF NOT EXISTS build_state ON build (state)",
+    "CREATE INDEX IF NOT EXISTS build_name ON build (name)",
+    "CREATE INDEX IF NOT EXISTS build_lane ON build (component, track, phase)",
+    """CREATE TABLE IF NOT EXISTS delivery (name TEXT, output TEXT, state TEXT, tries INTEGER DEFAULT 0, due REAL DEFAULT 0,
+    note TEXT DEFAULT '', PRIMARY KEY (name, output)) WITHOUT ROWID""",
+    "CREATE TABLE IF NOT EXISTS output (name TEXT PRIMARY KEY, tries INTEGER, due REAL, note TEXT) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS mark (job TEXT PRIMARY KEY, number INTEGER, started INTEGER) WITHOUT ROWID",
+)
+MIGRATIONS: Final = (statements(*TABLES),)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,11 @@ class Entry:
     component: str | None
     track: str | None
     phase: str | None
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> Entry:
+        """Return a row of the table ``build`` as an entry."""
+        return cls(**{column.name: row[column.name] for column in fields(cls)})
 
     @property
     def lane(self) -> tuple[str, str, str]:
@@ -121,7 +126,7 @@ class Journal:
 
     base: sqlite3.Connection
 
-    def _rows(self, query: str, *values: Any) -> list[Any]:
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         return self.base.execute(query, values).fetchall()
 
     def _write(self, query: str, *values: Any) -> None:
@@ -136,11 +141,12 @@ class Journal:
             self._insert(found)
             if mark:
                 row = (mark.job, mark.number, mark.started)
-                self.base.execute("INSERT OR REPLACE INTO mark VALUES (?, ?, ?)", row)
+                self.base.execute("INSERT OR REPLACE INTO mark (job, number, started) VALUES (?, ?, ?)", row)
 
     def marks(self) -> dict[str, tuple[int, int]]:
         """For each job of a Jenkins the number and the start of the build up to which all are known."""
-        return {job: (number, started) for job, number, started in self._rows("SELECT * FROM mark")}
+        rows = self._rows("SELECT job, number, started FROM mark")
+        return {row["job"]: (row["number"], row["started"]) for row in rows}
 
     def knows(self, source: str) -> bool:
         return bool(self._rows("SELECT 1 FROM build WHERE source = ?", source))
@@ -155,8 +161,8 @@ class Journal:
 
     def unbundled(self, now: float) -> list[Entry]:
         """The builds that are on their way to a bundle, oldest first."""
-        query = f"SELECT {COLUMNS} FROM build WHERE state IN ('seen', 'fetched') AND due <= ? ORDER BY started, source"  # noqa: S608
-        return [Entry(*row) for row in self._rows(query, now)]
+        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched') AND due <= ? ORDER BY started, source"
+        return [Entry.of(row) for row in self._rows(query, now)]
 
     def advance(self, source: str, state: State, note: str = "") -> None:
         self._write("UPDATE build SET state = ?, tries = 0, due = 0, note = ? WHERE source = ?", state, note, source)
@@ -181,8 +187,10 @@ class Journal:
 
     def _insert(self, found: Iterable[Found]) -> None:
         rows = [(one.source, one.origin, one.job, one.number, one.started) for one in found]
-        columns = "source, origin, job, number, started, state"
-        self.base.executemany(f"INSERT OR IGNORE INTO build ({columns}) VALUES (?, ?, ?, ?, ?, 'seen')", rows)  # noqa: S608
+        self.base.executemany(
+            "INSERT OR IGNORE INTO build (source, origin, job, number, started, state) VALUES (?, ?, ?, ?, ?, 'seen')",
+            rows,
+        )
 
     def _bundled(self, source: str, build: Build, bundle: str, authors: Sequence[str]) -> None:
         told = (build_id(build.id), bundle, build.component, build.track, build.phase, build.verdict)
@@ -193,7 +201,7 @@ class Journal:
         self.base.execute(query, (*told, "\n".join(authors), source))
 
     def private_jobs(self) -> list[str]:
-        return [row[0] for row in self._rows("SELECT DISTINCT job FROM build WHERE state = 'private'")]
+        return [row["job"] for row in self._rows("SELECT DISTINCT job FROM build WHERE state = 'private'")]
 
     def reopen(self, job: str) -> None:
         """A job's builds are private no longer."""
@@ -201,12 +209,13 @@ class Journal:
 
     def named(self, name: str) -> Entry | None:
         """A build by its short name or its identity."""
-        query = f"SELECT {COLUMNS} FROM build WHERE source = ? OR (name = ? AND name != '')"  # noqa: S608
-        return next((Entry(*row) for row in self._rows(query, name, name)), None)
+        query = "SELECT * FROM build WHERE source = ? OR (name = ? AND name != '')"
+        return next((Entry.of(row) for row in self._rows(query, name, name)), None)
 
     def published(self) -> list[Entry]:
-        query = f"SELECT {COLUMNS} FROM build WHERE state = 'bundled' ORDER BY started, source"  # noqa: S608
-        return [Entry(*row) for row in self._rows(query)]
+        return [
+            Entry.of(row) for row in self._rows("SELECT * FROM build WHERE state = 'bundled' ORDER BY started, source")
+        ]
 
     def lane(self, component: str, track: str, phase: str) -> list[Point]:
         """What was published of a phase of a component on a track, oldest first."""
@@ -215,28 +224,29 @@ class Journal:
             "AND phase = ? ORDER BY started, source"
         )
         return [
-            Point(name, started / 1000, verdict)
-            for name, started, verdict in self._rows(query, component, track, phase)
+            Point(row["name"], row["started"] / 1000, row["verdict"])
+            for row in self._rows(query, component, track, phase)
         ]
 
     def authors(self, name: str) -> list[str]:
         rows = self._rows("SELECT authors FROM build WHERE name = ?", name)
-        return [address for row in rows for address in row[0].split("\n") if address]
+        return [address for row in rows for address in row["authors"].split("\n") if address]
 
     # Deliveries
 
     def waiting(self, output: str, now: float) -> list[Entry]:
         """What an output has yet to get, oldest first; nothing of a lane behind what is put off there."""
         query = (
-            f"SELECT {', '.join(f'build.{column}' for column in COLUMNS.split(', '))}, COALESCE(delivery.due, 0) "  # noqa: S608
+            "SELECT build.*, COALESCE(delivery.due, 0) AS delivery_due "
             "FROM build LEFT JOIN delivery ON delivery.name = build.name AND delivery.output = ? "
-            f"WHERE build.state = 'bundled' AND (delivery.state IS NULL OR delivery.state NOT IN {SETTLED}) "
+            "WHERE build.state = 'bundled' AND (delivery.state IS NULL "
+            "OR delivery.state NOT IN ('delivered', 'nothing', 'parked', 'withdrawn')) "
             "ORDER BY build.started, build.source"
         )
         found, put_off = [], set[tuple[str, str, str]]()
-        for *columns, due in self._rows(query, output):
-            entry = Entry(*columns)
-            if due > now:
+        for row in self._rows(query, output):
+            entry = Entry.of(row)
+            if row["delivery_due"] > now:
                 put_off.add(entry.lane)
             elif entry.lane not in put_off:
                 found.append(entry)
@@ -257,9 +267,12 @@ class Journal:
     def delay(self, name: str, output: str, note: str, now: float) -> None:
         """A delivery that did not succeed now."""
         rows = self._rows("SELECT tries FROM delivery WHERE name = ? AND output = ?", name, output)
-        tries = (rows[0][0] if rows else 0) + 1
+        tries = (rows[0]["tries"] if rows else 0) + 1
         row = (name, output, tries, now + pause(tries, f"{name} {output}"), note)
-        self._write("INSERT OR REPLACE INTO delivery VALUES (?, ?, 'waiting', ?, ?, ?)", *row)
+        query = (
+            "INSERT OR REPLACE INTO delivery (name, output, state, tries, due, note) VALUES (?, ?, 'waiting', ?, ?, ?)"
+        )
+        self._write(query, *row)
 
     def is_withdrawn(self, name: str, output: str) -> bool:
         query = "SELECT 1 FROM delivery WHERE name = ? AND output = ? AND state = 'withdrawn'"
@@ -267,15 +280,14 @@ class Journal:
 
     def outage(self, output: str) -> Outage | None:
         rows = self._rows("SELECT tries, due, note FROM output WHERE name = ?", output)
-        return Outage(*rows[0]) if rows else None
+        return Outage(**rows[0]) if rows else None
 
     def fail(self, output: str, note: str, now: float) -> None:
         """An output as a whole could not be used."""
         before = self.outage(output)
         tries = (before.tries if before else 0) + 1
-        self._write(
-            "INSERT OR REPLACE INTO output VALUES (?, ?, ?, ?)", output, tries, now + pause(tries, output), note
-        )
+        query = "INSERT OR REPLACE INTO output (name, tries, due, note) VALUES (?, ?, ?, ?)"
+        self._write(query, output, tries, now + pause(tries, output), note)
 
     def recover(self, output: str) -> None:
         self._write("DELETE FROM output WHERE name = ?", output)
@@ -290,31 +302,32 @@ class Journal:
     # What is told of it all
 
     def states(self) -> dict[str, int]:
-        return dict(self._rows("SELECT state, COUNT(*) FROM build GROUP BY state ORDER BY state"))
+        rows = self._rows("SELECT state, COUNT(*) AS builds FROM build GROUP BY state ORDER BY state")
+        return {row["state"]: row["builds"] for row in rows}
 
     def deliveries(self, output: str) -> dict[str, int]:
         """How many builds are in which state at an output; ``waiting`` among them."""
         query = (
-            "SELECT COALESCE(delivery.state, 'waiting') AS how, COUNT(*) FROM build LEFT JOIN delivery "
+            "SELECT COALESCE(delivery.state, 'waiting') AS how, COUNT(*) AS builds FROM build LEFT JOIN delivery "
             "ON delivery.name = build.name AND delivery.output = ? WHERE build.state = 'bundled' GROUP BY how ORDER BY how"
         )
-        return dict(self._rows(query, output))
+        return {row["how"]: row["builds"] for row in self._rows(query, output)}
 
     def troubles(self) -> Iterator[Delivery | Entry]:
         """What does not go on by itself, or was put off: builds, then deliveries."""
-        query = f"SELECT {COLUMNS} FROM build WHERE state IN ('seen', 'fetched') ORDER BY started, source"  # noqa: S608
-        yield from (Entry(*row) for row in self._rows(query))
+        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched') ORDER BY started, source"
+        yield from (Entry.of(row) for row in self._rows(query))
         query = (
             "SELECT delivery.name, output, delivery.state, delivery.tries, delivery.due, delivery.note, build.source "
             "FROM delivery JOIN build ON build.name = delivery.name WHERE build.state = 'bundled' AND "
             "(delivery.state = 'parked' OR delivery.state = 'waiting') ORDER BY build.started, output"
         )
-        yield from (Delivery(*row) for row in self._rows(query))
+        yield from (Delivery(**row) for row in self._rows(query))
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Journal]:
+    """Open the journal, and make it when there is none.  Raises NewerSchemaError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path)) as base:
-        base.executescript(TABLES)
+    with database.opened(path, MIGRATIONS, "journal_mode = WAL") as base:
         yield Journal(base)

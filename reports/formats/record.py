@@ -31,7 +31,7 @@ def parse(path: Path) -> Iterator[Case]:
     try:
         yield case(Record.read(path), path.parent.parent)
     except ConfigurationError as error:
-        raise Unreadable(str(error).removeprefix(f"{path}: ")) from None
+        raise Unreadable(str(error).removeprefix(str(path)).removeprefix(":").lstrip()) from None
 
 
 def case(record: Record, run: Path) -> Case:

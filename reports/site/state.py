@@ -1,6 +1,6 @@
 """What the site knows, in one SQLite file beside it: summaries of builds, where lanes stand, which pages there are.
 
-Everything here can be made again from the bundles.  A bundle whose build is known from another bundle is kept in
+Everything here can be made again from the bundles, and is when the tables of an older release are found.  A bundle whose build is known from another bundle is kept in
 mind, but not shown: of several, the one whose SHA-256 is smallest is.
 """
 
@@ -9,31 +9,38 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter
 
+from reports import database
+from reports.database import statements
 from reports.site.api import Lane
 from reports.site.summary import Summary
 
 SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS build (bundle TEXT PRIMARY KEY, id TEXT, component TEXT, track TEXT, revision TEXT,
-    started REAL, told TEXT);
-CREATE INDEX IF NOT EXISTS build_id ON build (id);
-CREATE INDEX IF NOT EXISTS build_lane ON build (component, track);
-CREATE INDEX IF NOT EXISTS build_revision ON build (component, revision);
-CREATE TABLE IF NOT EXISTS roster (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS lane (component TEXT, track TEXT, told TEXT, PRIMARY KEY (component, track));
-CREATE TABLE IF NOT EXISTS page (path TEXT PRIMARY KEY, digest TEXT, generation INTEGER) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS page_generation ON page (generation);
-CREATE TABLE IF NOT EXISTS slot (name TEXT PRIMARY KEY, generation INTEGER);
-"""
-OF_ONE_BUILD: Final = "SELECT told, started, id, MIN(bundle) FROM build WHERE {} GROUP BY id ORDER BY started, id"
+# Raised by one with each change of the tables.
+SCHEMA: Final = 1
+TABLES: Final = (
+    "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
+    """CREATE TABLE build (bundle TEXT PRIMARY KEY, id TEXT, component TEXT, track TEXT, revision TEXT,
+    started REAL, told TEXT)""",
+    "CREATE INDEX build_id ON build (id)",
+    "CREATE INDEX build_lane ON build (component, track)",
+    "CREATE INDEX build_revision ON build (component, revision)",
+    "CREATE TABLE roster (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID",
+    "CREATE TABLE lane (component TEXT, track TEXT, told TEXT, PRIMARY KEY (component, track))",
+    "CREATE TABLE page (path TEXT PRIMARY KEY, digest TEXT, generation INTEGER) WITHOUT ROWID",
+    "CREATE INDEX page_generation ON page (generation)",
+    "CREATE TABLE slot (name TEXT PRIMARY KEY, generation INTEGER)",
+)
+NAMES: Final = ("fact", "build", "roster", "lane", "page", "slot")
+DROPS: Final = tuple(f"DROP TABLE IF EXISTS {name}" for name in NAMES)
+# A cache is not carried over: each schema begins empty, and the site is built again from the bundles.
+MIGRATIONS: Final = (statements(*DROPS, *TABLES),) * SCHEMA
 
 
 @dataclass
@@ -45,10 +52,10 @@ class State:
 
     def fact(self, name: str) -> str:
         row = self.base.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
-        return str(row[0]) if row else ""
+        return str(row["value"]) if row else ""
 
     def set_fact(self, name: str, value: str) -> None:
-        self.base.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
+        self.base.execute("INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", (name, value))
 
     @property
     def generation(self) -> int:
@@ -59,70 +66,87 @@ class State:
 
     def forget(self) -> None:
         """Forget all but the slots and the generation."""
-        for table in ("build", "roster", "lane", "page"):
-            self.base.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        self.base.execute("DELETE FROM build")
+        self.base.execute("DELETE FROM roster")
+        self.base.execute("DELETE FROM lane")
+        self.base.execute("DELETE FROM page")
         self.rosters.clear()
 
     def bundles(self) -> set[str]:
-        return {row[0] for row in self.base.execute("SELECT bundle FROM build")}
+        return {row["bundle"] for row in self.base.execute("SELECT bundle FROM build")}
 
     def ids(self) -> set[str]:
         """The builds that there are pages of."""
-        return {row[0] for row in self.base.execute("SELECT id FROM build")}
+        return {row["id"] for row in self.base.execute("SELECT id FROM build")}
 
     def add(self, bundle: str, started: float, summary: Summary, roster: Sequence[str]) -> bool:
         """Remember a build; whether its pages are to be made from this bundle."""
-        self.base.execute("INSERT OR IGNORE INTO roster VALUES (?, ?)", (summary.roster, json.dumps(roster)))
+        self.base.execute(
+            "INSERT OR IGNORE INTO roster (digest, names) VALUES (?, ?)", (summary.roster, json.dumps(roster))
+        )
         row = (bundle, summary.id, summary.component, summary.track, summary.commit, started)
-        self.base.execute("INSERT INTO build VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, summary.model_dump_json()))
-        found = self.base.execute("SELECT MIN(bundle) FROM build WHERE id = ?", (summary.id,)).fetchone()
-        return bool(found[0] == bundle)
+        self.base.execute(
+            "INSERT INTO build (bundle, id, component, track, revision, started, told) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*row, summary.model_dump_json()),
+        )
+        found = self.base.execute("SELECT MIN(bundle) AS first FROM build WHERE id = ?", (summary.id,)).fetchone()
+        return bool(found["first"] == bundle)
 
     def lane_builds(self, component: str, track: str) -> tuple[Summary, ...]:
         """The builds of a component on a track, oldest first."""
-        return self._summaries("component = ? AND track = ?", component, track)
+        # SQLite takes the other columns from the row that has the minimum (lang_select.html#bareagg).
+        query = (
+            "SELECT told, started, id, MIN(bundle) FROM build WHERE component = ? AND track = ? "
+            "GROUP BY id ORDER BY started, id"
+        )
+        return self._summaries(query, component, track)
 
     def commit_builds(self, component: str, commit: str) -> tuple[Summary, ...]:
-        return self._summaries("component = ? AND revision = ?", component, commit)
+        query = (
+            "SELECT told, started, id, MIN(bundle) FROM build WHERE component = ? AND revision = ? "
+            "GROUP BY id ORDER BY started, id"
+        )
+        return self._summaries(query, component, commit)
 
-    def _summaries(self, where: str, *values: str) -> tuple[Summary, ...]:
-        rows = self.base.execute(OF_ONE_BUILD.format(where), values)
-        return SUMMARIES.validate_json(f"[{','.join(row[0] for row in rows)}]")
+    def _summaries(self, query: str, *values: str) -> tuple[Summary, ...]:
+        rows = self.base.execute(query, values)
+        return SUMMARIES.validate_json(f"[{','.join(row['told'] for row in rows)}]")
 
     def roster(self, digest: str) -> frozenset[str]:
         if digest not in self.rosters:
             row = self.base.execute("SELECT names FROM roster WHERE digest = ?", (digest,)).fetchone()
-            self.rosters[digest] = frozenset(json.loads(row[0]))
+            self.rosters[digest] = frozenset(json.loads(row["names"]))
         return self.rosters[digest]
 
     def put_lane(self, lane: Lane) -> None:
         row = (lane.component, lane.track, lane.model_dump_json())
-        self.base.execute("INSERT OR REPLACE INTO lane VALUES (?, ?, ?)", row)
+        self.base.execute("INSERT OR REPLACE INTO lane (component, track, told) VALUES (?, ?, ?)", row)
 
     def lanes(self, component: str | None = None) -> tuple[Lane, ...]:
         """The lanes, or those of a component, by their names."""
         rows = self.base.execute(
             "SELECT told FROM lane WHERE component = ? OR ? IS NULL ORDER BY component, track", (component, component)
         )
-        return LANES.validate_json(f"[{','.join(row[0] for row in rows)}]")
+        return LANES.validate_json(f"[{','.join(row['told'] for row in rows)}]")
 
     def page_digest(self, path: str) -> str:
         row = self.base.execute("SELECT digest FROM page WHERE path = ?", (path,)).fetchone()
-        return str(row[0]) if row else ""
+        return str(row["digest"]) if row else ""
 
     def put_page(self, path: str, digest: str, generation: int) -> None:
-        self.base.execute("INSERT OR REPLACE INTO page VALUES (?, ?, ?)", (path, digest, generation))
+        row = (path, digest, generation)
+        self.base.execute("INSERT OR REPLACE INTO page (path, digest, generation) VALUES (?, ?, ?)", row)
 
     def pages_since(self, generation: int) -> list[str]:
         """The pages that changed after a generation."""
-        return [row[0] for row in self.base.execute("SELECT path FROM page WHERE generation > ?", (generation,))]
+        return [row["path"] for row in self.base.execute("SELECT path FROM page WHERE generation > ?", (generation,))]
 
     def slots(self) -> Mapping[str, int]:
         """The generation that each slot holds."""
-        return dict(self.base.execute("SELECT name, generation FROM slot").fetchall())
+        return {row["name"]: row["generation"] for row in self.base.execute("SELECT name, generation FROM slot")}
 
     def set_slot(self, name: str, generation: int) -> None:
-        self.base.execute("INSERT OR REPLACE INTO slot VALUES (?, ?)", (name, generation))
+        self.base.execute("INSERT OR REPLACE INTO slot (name, generation) VALUES (?, ?)", (name, generation))
 
 
 LANES: Final = TypeAdapter(tuple[Lane, ...])
@@ -130,7 +154,7 @@ LANES: Final = TypeAdapter(tuple[Lane, ...])
 
 @contextmanager
 def opened(path: Path) -> Iterator[State]:
-    with closing(sqlite3.connect(path, isolation_level="DEFERRED")) as base:
-        base.execute("PRAGMA secure_delete = ON")  # what was withdrawn is not to be found here either
-        base.executescript(TABLES)
+    """Open the site's state, and make it when there is none.  Raises NewerSchemaError."""
+    # secure_delete: what was withdrawn is not to be found here either.
+    with database.opened(path, MIGRATIONS, "secure_delete = ON") as base:
         yield State(base)

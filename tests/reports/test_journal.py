@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.schema import NewerSchemaError
 from reports import journal
 from reports.journal import Found, Journal, pause
 from reports.model import Build
 from tests.reports.publications import a_build
+
+# Written by the release before schemas were migrated.
+SCHEMA_1 = Path(__file__).parent.parent / "data/schema1"
 
 
 @pytest.fixture
@@ -44,6 +50,44 @@ def test_the_longer_it_fails_the_longer_it_waits(tries: int, salt: str) -> None:
 
 def test_not_all_come_at_once() -> None:
     assert len({pause(3, str(number)) for number in range(100)}) > 50
+
+
+def written_by_schema_1(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as base:
+        base.executescript((SCHEMA_1 / "journal.sql").read_text())
+
+
+def test_a_journal_of_schema_1_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    written_by_schema_1(path)
+    with journal.opened(path) as told:
+        assert told.states() == {"bundled": 1, "gone": 1, "seen": 1}
+        assert told.marks() == {"trunk/greet/build": (3, 1_767_225_600_003)}
+        (entry,) = told.published()
+        assert (entry.source, entry.lane) == ("local/trunk/greet/build/1@1767225600001", ("greet", "trunk", "build"))
+        assert told.named(entry.name) == entry
+        assert told.authors(entry.name) == ["a@example.org"]
+        assert told.deliveries("mail") == {"waiting": 1}
+        assert told.deliveries("site") == {"delivered": 1}
+        assert [(each.note, each.tries) for each in told.troubles()] == [("", 0), ("no route", 1)]
+        outage = told.outage("gerrit")
+        assert outage is not None
+        assert (outage.tries, outage.note) == (1, "down")
+    with closing(sqlite3.connect(path)) as base:
+        assert base.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_a_journal_of_a_newer_qalab_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    written_by_schema_1(path)
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("PRAGMA user_version = 3")
+    before = path.read_bytes()
+    with pytest.raises(NewerSchemaError) as caught, journal.opened(path):
+        pass
+    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 3; this one knows 1): upgrade qalab")
+    assert path.read_bytes() == before
+    assert list(tmp_path.glob("journal*")) == [path]
 
 
 def test_a_build_is_seen_once(told: Journal) -> None:

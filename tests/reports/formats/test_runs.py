@@ -98,13 +98,18 @@ def test_a_link_out_of_the_run_is_not_followed(ran: Bench, tmp_path: Path) -> No
     assert "secret" not in "".join(case.model_dump_json() for case in runs.cases_of(ran.run))
 
 
-def test_a_record_of_a_newer_schema_is_a_case(ran: Bench) -> None:
+def test_a_damaged_record_is_a_case(ran: Bench) -> None:
     leave(ran, "snapshot", "passed")
     leave(ran, "packaging", "passed")
     path = ran.run.record_path("snapshot")
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 0'))
     assert told(ran.run) == [
-        ("trunk.greet", "snapshot", "error", "results/01-snapshot.json: schema: Input should be 1; expected schema 1"),
+        (
+            "trunk.greet",
+            "snapshot",
+            "error",
+            "results/01-snapshot.json: schema: must be a whole number from 1 on; found: 0",
+        ),
         ("trunk.greet", "packaging", "passed", "packaging is passed"),
     ]
 

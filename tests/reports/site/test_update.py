@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from lab.schema import NewerSchemaError
 from reports import bundle
 from reports.bundle import BadBundle
 from reports.site import Identity, build
 from reports.site.names import build_id
-from reports.site.state import opened
+from reports.site.state import SCHEMA, opened
 from reports.site.tree import SLOTS, Tree
 from reports.site.update import Report
 from tests.reports.site.crawl import crawl, tree_of
@@ -74,6 +77,29 @@ def test_a_build_costs_little_whatever_there_is(tmp_path: Path) -> None:
         assert report.linked <= 2 * len(report.written) + 60
     assert sorted(costs)[len(costs) // 2] <= 16
     assert max(costs) <= 25
+
+
+def test_the_site_is_built_again_over_the_state_of_an_older_release(
+    tmp_path: Path, reference: dict[str, bytes]
+) -> None:
+    update(tmp_path, paths=list(WORLD)[:10])
+    with closing(sqlite3.connect(tmp_path / "state.sqlite")) as base:
+        base.executescript("DROP TABLE lane; CREATE TABLE lane (name TEXT); PRAGMA user_version = 0")
+    report = update(tmp_path)
+    assert (report.rebuilt, report.added) == (True, len(list(WORLD)))
+    assert tree_of(tmp_path / "current") == reference
+    assert update(tmp_path) == Report()
+
+
+def test_the_site_of_a_newer_qalab_is_left_as_it_is(tmp_path: Path) -> None:
+    update(tmp_path, paths=list(WORLD)[:10])
+    with closing(sqlite3.connect(tmp_path / "state.sqlite")) as base:
+        base.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    before = tree_of(tmp_path)
+    for rebuild in (False, True):
+        with pytest.raises(NewerSchemaError, match="upgrade qalab"):
+            update(tmp_path, rebuild=rebuild)
+    assert tree_of(tmp_path) == before
 
 
 def test_a_bundle_that_is_gone_is_gone_from_everywhere(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""SQLite files with a schema version (``PRAGMA user_version``), migrated in one transaction.
+
+A file without a version (0) is new, or schema 1.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from lab import schema
+from lab.errors import InfrastructureError
+
+# Makes the tables of the next schema, and must not commit.
+Migration = Callable[[sqlite3.Connection], None]
+
+
+def statements(*lines: str) -> Migration:
+    """Return the migration that executes SQL statements (``executescript`` would commit first)."""
+
+    def migrate(base: sqlite3.Connection) -> None:
+        for line in lines:
+            base.execute(line)
+
+    return migrate
+
+
+@contextmanager
+def opened(path: Path, migrations: Sequence[Migration], *pragmas: str) -> Iterator[sqlite3.Connection]:
+    """Open a database, with rows that have names; its schema becomes the number of ``migrations``.
+
+    The first migration makes the tables of schema 1 where they are missing.  ``pragmas`` hold for this
+    connection.  Raises NewerSchemaError, and leaves the file as it is; InfrastructureError for a file that
+    is damaged or locked.
+    """
+    with closing(sqlite3.connect(path)) as base:
+        base.row_factory = sqlite3.Row
+        try:
+            _prepare(base, path, migrations, pragmas)
+        except sqlite3.Error as error:
+            raise InfrastructureError(f"{path}: {error}") from None
+        yield base
+
+
+def _prepare(base: sqlite3.Connection, path: Path, migrations: Sequence[Migration], pragmas: Sequence[str]) -> None:
+    schema.check(path, _version(base), len(migrations))
+    for pragma in pragmas:
+        base.execute(f"PRAGMA {pragma}")
+    if _version(base) < len(migrations):
+        _migrate(base, migrations, path)
+
+
+def _migrate(base: sqlite3.Connection, migrations: Sequence[Migration], path: Path) -> None:
+    with base:
+        base.execute("BEGIN IMMEDIATE")
+        version = _version(base)  # another process may have migrated it meanwhile
+        schema.check(path, version, len(migrations))
+        for migration in migrations[version:]:
+            migration(base)
+        base.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def _version(base: sqlite3.Connection) -> int:
+    return int(base.execute("PRAGMA user_version").fetchone()[0])
