@@ -32,12 +32,12 @@ from generator import mark, secrets
 from generator.canonical import digest
 from generator.differences import Difference, differences
 from generator.items import Item, Key, Kind
-from generator.mark import Mark
 from generator.plugins import plugins_of
 from generator.server import Entry, Server
 from lab import files
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.jenkins import Forbidden, Missing
+from lab.ownership_mark import Mark
 from lab.records import SCHEMA, Stored
 
 WORKERS = 8
