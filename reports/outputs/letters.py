@@ -12,7 +12,8 @@ from html import escape
 from typing import Final
 
 from lab.publication import Mail
-from reports.model import Build, Case, Commit
+from lab.results.cases import Case
+from reports.model import Build, Commit
 from reports.outputs.delivery import Context, Item
 from reports.site import names
 from reports.site.history import of_case

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.errors import Verdict
-from reports.model import Commit, File, Nuance, Outcome, Told
+from lab.results.cases import Nuance, Outcome
+from reports.model import Commit, File, Told
 from reports.site.history import Change, Result, State
 
 

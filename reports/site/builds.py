@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Final, Protocol
 
-from reports.model import Build, Case
+from lab.results.cases import Case
+from reports.model import Build
 from reports.site import names
 from reports.site.api import BuildPage, CasePart, LogPart, StepPart
 from reports.site.logs import Paged, paged

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lab.errors import Verdict
-from reports.model import Build, Case, Commit, Nuance, Told
+from lab.results.cases import Case, Nuance
+from reports.model import Build, Commit, Told
 from reports.site import names
 from reports.site.api import Ref
 from reports.site.history import Result, of_case

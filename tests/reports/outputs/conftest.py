@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lab.description import Lab
+from lab.results.cases import Case
 from reports import bundle
-from reports.model import Build, Case, Commit, Log, started_ms
+from reports.model import Build, Commit, Log, started_ms
 from reports.outputs.delivery import Clock, Context, Item, Output
 from reports.site.names import build_id
 from reports.transitions import Point

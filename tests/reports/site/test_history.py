@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.model import Case
+from lab.results.cases import Case
 from reports.site import history
 from reports.site.history import Result, Standing, Streak
 
