@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from lab.results.names import build_id
 from reports.model import Build, started_ms
-from reports.site.names import build_id
 from reports.transitions import Point
 
 State = Literal["seen", "fetched", "bundled", "private", "gone", "retracted"]

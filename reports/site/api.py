@@ -9,8 +9,8 @@ from typing import Literal
 
 from lab.errors import Verdict
 from lab.results.cases import Nuance, Outcome
+from lab.results.history import Change, Result, State
 from reports.model import Commit, File, Told
-from reports.site.history import Change, Result, State
 
 
 class Ref(Told):
