@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from generator import mark
 from generator.canonical import digest
 from generator.items import Item, Key
-from generator.mark import Mark
 from generator.merge import described_part
 from generator.server import Entry, Server
 from lab.errors import ConfigurationError
+from lab.ownership_mark import Mark
 
 
 def adopt(server: Server, owner: str, items: Sequence[Item], names: Sequence[str], previous: str | None) -> list[Key]:

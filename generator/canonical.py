@@ -9,7 +9,7 @@ classes.  So, in the normal form:
 - a *member* of a list (a child named like a class, or one of several of a name) is never left out, and the order of
   members stays, except where it means nothing;
 - what a class of item does not use, or Jenkins writes there for itself, is left out;
-- so is the end of the description that says who manages the item (see `generator.mark`).
+- so is the end of the description that says who manages the item (see `lab.ownership_mark`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,7 @@ from collections import Counter
 from lxml import etree
 
 from lab.errors import InfrastructureError
-
-JJB_MARK = "<!-- Managed by Jenkins Job Builder -->"
-MARK = r"<!-- Managed by qalab: lab=([a-z0-9][a-z0-9.-]*) digest=([0-9a-f]{64}) -->"
-MARKS = re.compile(rf"(?:(?:{JJB_MARK}|{MARK})\s*)+\Z")
-"""What says, at the end of a description, who manages the item."""
+from lab.ownership_mark import MARKS
 
 _PARSER = etree.XMLParser(
     encoding="utf-8",

@@ -1,20 +1,17 @@
-"""The mark at the end of an item's description: which lab manages the item, and the digest of what it applied.
+"""The ownership mark (see `lab.ownership_mark`) in a config.xml.
 
-``<!-- Managed by qalab: lab=NAME digest=HEX -->``, a comment to a browser.  Only the end of a description is looked
-at, so that one may speak of marks.  A config.xml gets its mark as a change of its text, in its description alone:
-nobody's XML is written anew.
+A config.xml gets its mark as a change of its text, in its description alone: nobody's XML is written anew.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from generator.canonical import MARK, MARKS, decoded, digest, parse
+from generator.canonical import decoded, digest, parse
 from lab.errors import InfrastructureError
+from lab.ownership_mark import MARKS, Mark, of_description
 
-_OURS = re.compile(rf"{MARK}\s*\Z")
 # The same as MARKS in a config.xml's text, by whomever it was written.
 _MARKS_ESCAPED = re.compile(
     MARKS.pattern.replace("<", "(?:&lt;|&#60;|&#x3[cC];)").replace(">", "(?:>|&gt;|&#62;|&#x3[eE];)")
@@ -29,24 +26,13 @@ _TOKEN = re.compile(
 _BEFORE_DESCRIPTION = ("actions", "name")
 
 
-@dataclass(frozen=True)
-class Mark:
-    """Whose an item is, and the digest (see `generator.canonical`) of what was applied last."""
-
-    lab: str
-    digest: str
-
-    def __str__(self) -> str:
-        return f"<!-- Managed by qalab: lab={self.lab} digest={self.digest} -->"
-
-
 def read(text: str | bytes) -> Mark | None:
     """The mark at the end of a description, be it given as it is or in its item's config.xml."""
     description = decoded(text)
-    found = _OURS.search(description)
+    found = of_description(description)
     if not found and description.lstrip().startswith("<"):
-        found = _OURS.search(_described(description))
-    return Mark(*found.groups()) if found else None
+        found = of_description(_described(description))
+    return found
 
 
 def _described(xml: str) -> str:

@@ -34,13 +34,13 @@ from generator import mark, secrets
 from generator.canonical import digest
 from generator.differences import Difference, differences
 from generator.items import Item, Key, Kind
-from generator.mark import Mark
 from generator.merge import ENCRYPTED, described_part, has_secrets, merged
 from generator.plugins import plugins_of
 from generator.server import Entry, Server
 from lab import files
 from lab.errors import ConfigurationError, InfrastructureError
 from lab.jenkins import Forbidden, Missing
+from lab.ownership_mark import Mark
 from lab.records import Stored
 
 WORKERS = 8

@@ -6,52 +6,23 @@ What is found is never repeated.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
 from generator.canonical import tag_of
+from lab.results.secret_patterns import EXACT, SecretPattern, values
 
 HIDDEN = "(hidden)"
 HINT = "keep it in Jenkins' credentials and name their id"
 # What stands for a secret and is none: a variable, what Jenkins has encrypted, a file that holds it, a mask.
 NO_SECRET = re.compile(
-    r"\$.*|.*\$[A-Za-z_{(].*|%\w+%|\{AQAA[A-Za-z0-9+/]+=*\}|(?:~|\.{1,2})?/.*|<.*|\**|true|false|yes|no|none|null",
+    r"\$.*|.*\$[A-Za-z_{(].*|%\w+%|\{AQAA[A-Za-z0-9+/]+=*\}|(?:~|\.{1,2})?/.*|[`<;|&()].*|\**|true|false|yes|no|none|null",
     re.DOTALL,
 )
 FIELD_OF_ONE = re.compile(r"(?:.*[._a-z])?(?:password|passphrase|passwd|secret|token|apikey|privatekey)", re.IGNORECASE)
 NAME_OF_ONE = r"(?:[A-Za-z0-9_.-]*[_.-])?(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|(?:SECRET_|ACCESS_)KEY)"
 NAMED = re.compile(NAME_OF_ONE, re.IGNORECASE)
-VALUE = r"""(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s"'`;|&()<>]+)"""
-
-# Each with what it is; a group named value must be no variable.
-PATTERNS = tuple(
-    (what, re.compile(pattern, flags))
-    for what, pattern, flags in (
-        ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----", 0),
-        ("a token of GitHub", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})", 0),
-        ("a token of GitLab", r"\bgl(?:pat|dt|rt|cbt|ptt)-[A-Za-z0-9_-]{20,}", 0),
-        ("an access key of AWS", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", 0),
-        ("a token of Slack", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}", 0),
-        ("a webhook of Slack", r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/\w{20,}", 0),
-        ("a key of Google", r"\bAIza[A-Za-z0-9_-]{35}\b", 0),
-        ("a token of PyPI", r"\bpypi-AgEI[A-Za-z0-9_-]{40,}", 0),
-        ("a token of npm", r"\bnpm_[A-Za-z0-9]{36}\b", 0),
-        ("a token of Docker Hub", r"\bdckr_pat_[A-Za-z0-9_-]{20,}", 0),
-        ("a token of Jenkins", r"\b11[0-9a-f]{32}\b", 0),
-        ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", 0),
-        ("a password in a URL", r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'$]+:(?P<value>[^\s/@\"']+)@", re.IGNORECASE),
-        ("a password of curl", rf"\bcurl\b[^\n|;&]*?\s(?:-u|--user|--proxy-user)[ =]*[\"']?[^\s:\"'$]+:{VALUE}", 0),
-        ("a password of sshpass", rf"\bsshpass\s+-p\s*{VALUE}", 0),
-        (
-            "a password in an option",
-            rf"--(?:[a-z]+-)*(?:password|passphrase|token|secret|api-key)[ =]{VALUE}",
-            re.IGNORECASE,
-        ),
-        ("a secret in a variable", rf"(?<![\w$-]){NAME_OF_ONE}=(?!=){VALUE}", re.IGNORECASE),
-        ("a secret in a header", rf"\bAuthorization:\s*(?:Basic|Bearer|token)\s+{VALUE}", re.IGNORECASE),
-    )
-)
 
 
 def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
@@ -63,30 +34,43 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
         yield "a secret in plain text", HINT
         return
     for number, line in enumerate((element.text or "").splitlines(), 1):
-        for what, pattern in PATTERNS:
-            if any(_is_secret(match) for match in pattern.finditer(line)):
-                yield f"line {number}: {what} in plain text", HINT
+        for what in dict.fromkeys(pattern.what for pattern in EXACT if any(_found(pattern, line))):
+            yield f"line {number}: {what} in plain text", HINT
 
 
 def hidden(field: str, text: str) -> str:
     """A field's text with the secrets in it taken out: fit for the log of a job that everybody may read."""
     if FIELD_OF_ONE.fullmatch(field.rpartition(".")[2]):
         return text if NO_SECRET.fullmatch(text.strip()) else HIDDEN
-    for _, pattern in PATTERNS:
-        text = pattern.sub(_without, text)
-    return text
+    return "\n".join(map(_without, text.split("\n")))
 
 
-def _without(match: re.Match[str]) -> str:
-    if not _is_secret(match):
-        return match[0]
-    begin, end = match.span("value" if "value" in match.re.groupindex else 0)
-    return match.string[match.start() : begin] + HIDDEN + match.string[end : match.end()]
+def _without(line: str) -> str:
+    spans = [span for pattern in EXACT for span in _found(pattern, line)]
+    for begin, end in sorted(_apart(spans), reverse=True):
+        line = line[:begin] + HIDDEN + line[end:]
+    return line
 
 
-def _is_secret(match: re.Match[str]) -> bool:
-    value = match.groupdict().get("value")
-    return value is None or not NO_SECRET.fullmatch(value.strip("\"'"))
+def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans with those that overlap as one."""
+    joined: list[tuple[int, int]] = []
+    for span in sorted(spans):
+        if joined and span[0] < joined[-1][1]:
+            begin, end = joined.pop()
+            joined.append((begin, max(end, span[1])))
+        else:
+            joined.append(span)
+    return joined
+
+
+def _found(pattern: SecretPattern, line: str) -> Iterator[tuple[int, int]]:
+    """Yield where a line has what the pattern finds, without what is no secret."""
+    for match in pattern.regex.finditer(line):
+        for group in values(pattern.regex):
+            begin, end = match.span(group)
+            if begin < end and (group == 0 or not NO_SECRET.fullmatch(line, begin, end)):
+                yield begin, end
 
 
 def _names_a_secret(element: etree._Element) -> bool:

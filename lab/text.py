@@ -21,3 +21,8 @@ def cut_short(text: str, most: int) -> str:
 def tail(text: str, lines: int) -> str:
     """Return the last lines of a text."""
     return "\n".join(text.rstrip("\n").split("\n")[-lines:])
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """Return the first line that is not blank, of at most ``most`` characters."""
+    return cut_short(first_line(text), most)

@@ -16,10 +16,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from lab.results.names import build_id
 from reports import database
 from reports.database import statements
 from reports.model import Build, started_ms
-from reports.site.names import build_id
 from reports.transitions import Point
 
 State = Literal["seen", "fetched", "bundled", "private", "gone", "retracted"]

@@ -13,53 +13,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.errors import Verdict
+from lab.results.cases import Case
 
 SCHEMA: Literal[1] = 1
-Outcome = Literal["passed", "failed", "error", "skipped"]
-Nuance = Literal[
-    "",
-    "superficial",  # passed, and proves little (autopkgtest)
-    "flaky",  # both outcomes, or known to be so
-    "expected-failure",
-    "unexpected-success",
-    "timeout",
-    "bad-package",  # the package tested cannot even be installed
-    "testbed",  # the lab's fault
-    "rerun",  # an earlier try of what was tried again
-    "todo",  # TAP
-]
 
 
 class Told(BaseModel):
     """A part of what is told."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Case(Told):
-    """One test, tag, step or check.
-
-    ``outcome`` is what JUnit knows, ``nuance`` what the native format said besides.  ``evidence`` is why it
-    failed; ``output`` and ``errors`` are what it printed.  Texts are any Unicode: writers make them legal.
-    """
-
-    suite: str
-    classname: str
-    name: str
-    outcome: Outcome
-    nuance: Nuance = ""
-    seconds: float = 0.0
-    message: str = ""
-    evidence: str = ""
-    output: str = ""
-    errors: str = ""
-    started: str = ""
-    """UTC, RFC 3339; "" where the format does not say."""
-
-    @property
-    def id(self) -> str:
-        """The same test in every build: ``SUITE/CLASSNAME/NAME``."""
-        return f"{self.suite}/{self.classname}/{self.name}"
 
 
 class Commit(Told):

@@ -17,6 +17,7 @@ from typing import Final
 from lab import environment
 from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.records import rfc3339
+from lab.results.names import build_id
 from reports import bundle
 from reports.bundle import BadBundle
 from reports.journal import Entry, Journal, Settled
@@ -24,7 +25,6 @@ from reports.model import Build
 from reports.outputs.delivery import Item, Output, Tombstone, one_line
 from reports.place import SUFFIX, Place, clock
 from reports.redact.publication import Files, Publication, allowed
-from reports.site.names import build_id
 from reports.sources.source import Gone, Source
 
 ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # what any mail server takes

@@ -1,7 +1,7 @@
 """When people are told of a history of results: what broke, is still broken, was fixed, or came for the first time.
 
 Pure functions over the builds of one phase of a component on a track, oldest first.  What is good, what is bad and
-what says nothing, `reports.site.history` defines.
+what says nothing, `lab.results.history` defines.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from lab.errors import Verdict
-from reports.site.history import Result, of_verdict
+from lab.results.history import Result, of_verdict
 
 Kind = Literal["first", "broken", "still broken", "fixed"]
 DAY_SECONDS: Final = 86_400.0

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from lab import files
+from lab.results.cases import Case
 from lab.store import run_at
 from reports import junit, status
 from reports.formats import registry
-from reports.model import Case
 
 
 @click.command("junit")

@@ -92,7 +92,7 @@ def run(
 def last_printed(store: Store) -> str:
     """What the program printed when it was last exercised."""
     found = cases.read(store.runs()[-1].results / "native" / cases.FILE)
-    return next(case.output for case in found if case.suite == command.NAME)
+    return next(case.output for case in found if case.classname == command.NAME)
 
 
 def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from lab import step
 from lab.errors import ConfigurationError, Verdict
+from lab.results import cases as results
+from lab.results.cases import Case
 from lab.run import TimedOut, Word
 from lab.step import Context, Outcome
 from scripts import deployments, environments, proposed
 from scripts.exercises import cases
-from scripts.exercises.cases import Case
 from scripts.exercises.registry import ALWAYS, EXERCISES
 from scripts.targets.seams import Provisioner
 
@@ -51,8 +52,9 @@ def carry_out(context: Context, target: Provisioner, name: str, native: Path) ->
         why = "" if result else f"it ended with status {result.returncode}; see the log"
     except TimedOut as error:
         why = str(error)
-    made = cases.read(native)[before:]
-    return [*made, Case(name, "goes to its end", "error", message=why)] if why else made
+    if why:
+        results.append(native, cases.made(name, "goes to its end", "error", why))
+    return cases.read(native)[before:]
 
 
 def verdict_of(found: Sequence[Case]) -> Verdict:
@@ -69,7 +71,7 @@ def describe(found: Sequence[Case]) -> str:
     passed = sum(case.outcome == "passed" for case in found)
     bad = next((case for case in found if case.outcome == "error"), None)
     bad = bad or next((case for case in found if case.outcome == "failed"), None)
-    return f"{passed} of {len(found)} passed" + (f"; {bad.suite}: {bad.name}: {bad.message}" if bad else "")
+    return f"{passed} of {len(found)} passed" + (f"; {bad.classname}: {bad.name}: {bad.message}" if bad else "")
 
 
 def action(context: Context) -> Outcome:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from lab.results.cases import Case, Nuance, Outcome
 from reports.formats import texts
 from reports.formats.texts import Unreadable
-from reports.model import Case, Nuance, Outcome
 
 FORMAT = "autopkgtest"
 MARK = re.compile(

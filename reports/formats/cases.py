@@ -1,29 +1,22 @@
-"""The lab's own exercises: a JSON object a line, a case each, as `scripts.exercises.cases` writes them down."""
+"""The lab's own exercises: a case each line, see `lab.results.cases`."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from lab.results import cases
+from lab.results.cases import Case, NotCases
 from reports.formats import texts
 from reports.formats.texts import Unreadable
-from reports.model import Case
 
-FORMAT = "cases"
-MARK = re.compile(rb'\A\{"suite": "[^"]*", "name": "')
-SUITE = "exercise"
+FORMAT = cases.FORMAT
+MARK = re.compile(rb'\A\{"schema": ?\d+, ?"suite": ?"')
 
 
 def parse(path: Path) -> Iterator[Case]:
-    for number, line in enumerate(texts.text(path).splitlines(), start=1):
-        try:
-            told = json.loads(line)
-            output = told.pop("output", "")
-            evidence = {"output" if told["outcome"] == "passed" else "evidence": output}
-            yield Case(**{**told, **evidence, "suite": SUITE, "classname": told["suite"]})
-        except (ValueError, ValidationError, TypeError, KeyError, AttributeError, RecursionError):
-            raise Unreadable(f"has no case on line {number}") from None
+    try:
+        yield from cases.parse(texts.text(path))
+    except NotCases as error:
+        raise Unreadable(str(error)) from None

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from lab.results.cases import Case, Outcome
 from reports.formats import texts
 from reports.formats.texts import Unreadable
-from reports.model import Case, Outcome
 
 FORMAT = "exercises"
 MARK = re.compile(rb"^={60,}\nRunning \S+\n={60,}$|\A(?:(?:={60,}|(?:SKIP|PASS|FAILED) \S+)\n)+\Z", re.MULTILINE)

@@ -17,9 +17,9 @@ from typing import Any, cast, get_args
 from lxml import etree
 
 from lab.records import rfc3339
+from lab.results.cases import Case, Nuance, Outcome
 from reports.formats import texts
 from reports.formats.texts import Unreadable
-from reports.model import Case, Nuance, Outcome
 
 FORMAT = "junit"
 MARK = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\x00-\xff])*-->\s*)*<testsuites?\b|\A(?:\xff\xfe|\xfe\xff)")  # fmt: skip

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.results import lintian_tags
+from lab.results.cases import Case
 from lab.results.lintian_tags import REMARK, Tag
 from reports.formats import texts
 from reports.formats.texts import Unreadable
-from reports.model import Case
 
 FORMAT = "lintian"
 MARK = re.compile(rb'"lintian_version" :|^[EWIPXCOM]: [a-z0-9][a-z0-9+.-]+(?: (?:source|udeb|changes|buildinfo))?: [a-z0-9-]+(?:\s|\Z)', re.MULTILINE)  # fmt: skip

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from lab.results.cases import Case, Nuance, Outcome
 from reports.formats import texts
 from reports.formats.texts import Unreadable
-from reports.model import Case, Nuance, Outcome
 
 FORMAT = "piuparts"
 MARK = re.compile(rb"^\d+m[\d.]+s INFO: piuparts version ", re.MULTILINE)

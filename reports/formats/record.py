@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lab.errors import ConfigurationError
 from lab.records import Record
+from lab.results.cases import Case, Outcome
 from reports.formats import texts
 from reports.formats.texts import Unreadable
-from reports.model import Case, Outcome
 
 FORMAT = "record"
 MARK = re.compile(rb'\A\s*\{\s*"schema": ?\d+,\s*"step": ?"')

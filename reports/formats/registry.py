@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.errors import ConfigurationError
+from lab.results.cases import Case
 from reports.formats import autopkgtest, exercises, junit, lintian, piuparts, record, sbuild, subunit, tap
 from reports.formats import cases as own
 from reports.formats.garbage import uncollected
 from reports.formats.texts import Unreadable, bounded
-from reports.model import Case
 
 AUTO = "auto"
 SAMPLE_BYTES = 64 * 2**10

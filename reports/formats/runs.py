@@ -7,11 +7,11 @@ from pathlib import Path
 
 from lab.errors import ConfigurationError
 from lab.records import Native, Record
+from lab.results.cases import Case
 from lab.store import Run
 from reports.formats import record as steps
 from reports.formats import registry
 from reports.formats.texts import bounded
-from reports.model import Case
 
 
 def cases_of(run: Run) -> list[Case]:

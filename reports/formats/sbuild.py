@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.results import sbuild_log
+from lab.results.cases import Case, Nuance
 from lab.results.sbuild_log import HEADING, Reading
 from reports.formats import texts
 from reports.formats.texts import Unreadable
-from reports.model import Case, Nuance
 
 FORMAT = "sbuild"
 MARK = re.compile(rb"\Asbuild \(Debian sbuild\) |^\| Summary +\|\n\+-+\+\n\nBuild Architecture: ", re.MULTILINE)

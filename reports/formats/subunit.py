@@ -21,10 +21,10 @@ from pydantic import TypeAdapter, ValidationError
 from lab import subunit as packets
 from lab.records import rfc3339
 from lab.results import subunit_results
+from lab.results.cases import Case, Nuance, Outcome
 from lab.subunit import Damage, Test
 from reports.formats import subunit_v1, texts
 from reports.formats.texts import Unreadable
-from reports.model import Case, Nuance, Outcome
 
 FORMAT = "subunit"
 MARK = re.compile(

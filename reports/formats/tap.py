@@ -27,10 +27,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.results.cases import Case, Nuance, Outcome
 from reports.formats import prove, tap_lines, texts
 from reports.formats.tap_lines import Description
 from reports.formats.texts import Unreadable
-from reports.model import Case, Nuance, Outcome
 
 FORMAT = "tap"
 MARK = re.compile(rb"^TAP version \d+|^1\.\.\d+\b|^(?:not )?ok \d+\b", re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reports.model import Case
+from lab.results.cases import Case
 
 MOST_BYTES = 64 * 2**20
 HEAD_BYTES = 8 * 2**20

@@ -17,10 +17,10 @@ from typing import Literal, Protocol
 from lab import files, records
 from lab.description import Lab
 from lab.errors import LabError
+from lab.results import names
 from reports import bundle
 from reports.bundle import Bundle
 from reports.model import Build
-from reports.site import names
 from reports.transitions import Point
 
 # delivered; nothing to tell; never will be (note says why); put off.

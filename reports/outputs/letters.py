@@ -12,11 +12,12 @@ from html import escape
 from typing import Final
 
 from lab.publication import Mail
-from reports.model import Build, Case, Commit
+from lab.results import names
+from lab.results.cases import Case
+from lab.results.history import of_case
+from lab.text import shortened
+from reports.model import Build, Commit
 from reports.outputs.delivery import Context, Item
-from reports.site import names
-from reports.site.history import of_case
-from reports.site.summary import shortened
 from reports.transitions import Transition
 
 MOST_TESTS: Final = 10

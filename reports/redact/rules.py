@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from lab.description import Lab
 from lab.publication import HiddenPattern
+from lab.results import secret_patterns
+from lab.results.secret_patterns import A, I, SecretPattern, values
 from reports.redact.known import Secret, core, forms
 from reports.redact.pseudonyms import Pseudonyms
 
@@ -36,7 +38,7 @@ class Rule:
     @cached_property
     def groups(self) -> tuple[int | str, ...]:
         """The groups of the pattern that are hidden."""
-        return tuple(name for name in self.pattern.groupindex if name.startswith("value")) or (0,)
+        return values(self.pattern)
 
     def wants(self, low: bytes) -> bool:
         """Whether it may find something in these bytes, which are in lower case."""
@@ -59,18 +61,6 @@ HARMLESS = re.compile(
     re.DOTALL,
 )
 
-NAMES = r"(?:passw(?:or)?d|passphrase|secret|{}|api[_-]?key|(?:access|auth|private|fernet)[_-]?key|credentials?)"
-NAMED = NAMES.format("token")
-NAMED_PLAINLY = NAMES.format("""(?<=[\\w"'-])token""")  # "unexpected token: x" is a compiler's word
-NAME_WORDS = ("passw", "passphrase", "secret", "token", "key", "credential")
-OPTION = rb"--[a-z-]*(?:passw|passphrase|secret|token|key|credential)"
-SET = rb"[\w.-]{0,60}[\"'\\\]]*\s{0,40}(?:=|\+=|:(?!:))"  # what follows a word where a value is set
-ELEMENT = rb"<[\w.-]{0,40}(?:passw|passphrase|secret|token|key|credential)[^<>]{0,80}>"
-VALUE = (
-    r"""(?:"(?P<value>(?:[^"\\]|\\.)+)|'(?P<value2>(?:[^'\\]|\\.|'\\'')+)|\\+["'](?P<value3>.+?)(?=\\+["']|$)"""
-    r"""|(?P<value4>[^\s"'\\<]\S*?)(?=["'`]?[,;)\]}]*["'`]?(?:\s|$|</)))"""
-)
-A, I = re.ASCII, re.ASCII | re.IGNORECASE  # noqa: E741 - as in re
 OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 PRIVATE = (
     rf"(?:10\.{OCTET}|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01])"
@@ -83,46 +73,13 @@ TOP = (
     "local|lan|internal|home|corp)"
 )
 
-# In the order of their rank: where two overlap, the first one's mark stands.
-PRIVATE_KEY = Rule(
-    "private-key",
-    re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:.*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|.*)"),
-    ("private key",),
-    sure=True,
-)  # fmt: skip
-TOKENS = (
-    ("github-token", r"(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})", (), rb"gh[pousr]_|github_pat_"),
-    ("gitlab-token", r"gl(?:pat|dt|rt|cbt|ptt)-[A-Za-z0-9_-]{20,}", (), rb"gl(?:pat|dt|rt|cbt|ptt)-"),
-    ("aws-key", r"(?:AKIA|ASIA)[A-Z0-9]{16}", ("akia", "asia"), None),
-    ("slack-token", r"xox[abeoprs]-[A-Za-z0-9-]{10,}", ("xox",), None),
-    ("slack-webhook", r"hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/\w{20,}", ("hooks.slack.com",), None),
-    ("google-key", r"AIza[A-Za-z0-9_-]{35}", ("aiza",), None),
-    ("pypi-token", r"pypi-AgEI[A-Za-z0-9_-]{40,}", ("pypi-agei",), None),
-    ("npm-token", r"npm_[A-Za-z0-9]{36}", ("npm_",), None),
-    ("docker-token", r"dckr_pat_[A-Za-z0-9_-]{20,}", ("dckr_pat_",), None),
-    ("encoded-key", r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}", ("ls0tls1crudjti",), None),  # -----BEGIN, in base64
-    ("web-token", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", ("eyj",), None),
-    ("fernet-token", r"gAAAAA[A-Za-z0-9_-]{60,}={0,2}", ("gaaaaa",), None),
-)  # fmt: skip
-CREDENTIALS = (
-    ("url-password", r"://[^\s/@:\"'<>\[]*:(?P<value>[^\s/\"'<>]+)@", (), rb"://[^\s/@]*@"),
-    ("url-token", r"https?://(?P<value>[^\s/@:\"'<>]+)@", (), rb"://[^\s/@]*@"),
-    ("header", r"\bauthorization[\"']?\s*[:=]\s*\\*[\"']?\\?\s*(?:(?:basic|bearer|token|digest|negotiate|apikey)[\s\\]+)?(?P<value>[^\s\"'][^\"'\n]*)", ("authorization",), None),
-    ("header", r"\b(?:set-)?cookie2?[\"']?\s*:\s*[\"']?(?P<value>[^\s\"'][^\"'\n]*)", ("cookie",), None),
-    ("header", r"\b(?:basic|bearer)\s+(?P<value>(?=[A-Za-z+/_.-]*[0-9=])[A-Za-z0-9+/_.~-]{12,}={0,2})", ("basic", "bearer"), None),
-    ("curl-user", r"\bcurl\b.*?\s(?:-u|--user|-U|--proxy-user)(?:[ =]*|\s+)[\"']?[^\s:\"'$]+:(?P<value>[^\s\"']+)", ("curl",), None),
-    ("option", rf"--[a-z-]{{0,40}}{NAMED}\s+(?!-){VALUE}", (), OPTION),
-    ("option", r"\bsshpass\s+-p\s*[\"']?(?P<value>[^\s\"']+)", ("sshpass",), None),
-    ("option", r"\b(?:mysql|mariadb)\w*\b.*?\s-p(?P<value>[^\s\"']+)", ("mysql", "mariadb"), None),
-    ("netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", ("passw",), None),
-    ("credential", rf"^\s*[\w.-]{{0,60}}{NAMED}[\w.-]{{0,40}}\s{{1,40}}=\s+(?P<value>[^\s\"'].*?)\s*$", NAME_WORDS, SET),
-    ("credential", rf"{NAMED}[\w.-]{{0,40}}\\*[\"']?\]?\s{{0,4}}(?:=>|[:+]=|=(?!=))\s{{0,4}}{VALUE}", NAME_WORDS, SET),
-    ("credential", rf"{NAMED_PLAINLY}[\w.-]{{0,40}}(?:\\*[\"']\s?:\s{{0,4}}|\s?:\s{{1,4}}){VALUE}", NAME_WORDS, SET),
-    ("credential", rf"\b(?:password|passphrase|secret):(?!:){VALUE}", ("passw", "passphrase", "secret"), SET),
-    ("credential", rf"<(?:[\w.-]{{0,40}})?{NAMED}\b[^<>]{{0,80}}>(?P<value>[^<\n]+)", (), ELEMENT),
-    ("password-hash", r"\$(?:1|2[abxy]?|5|6|y|7)\$[./A-Za-z0-9$,=]{20,}", (), rb"\$[1-7y][abxy]?\$"),
-    ("jenkins-token", r"(?<![A-Za-z0-9])11[0-9a-f]{32}(?![A-Za-z0-9])", (), rb"11[0-9a-f]{32}"),
-)  # fmt: skip
+
+def of_pattern(known: SecretPattern) -> Rule:
+    """Return the rule of a pattern that every lab knows."""
+    return Rule(known.name, known.regex, known.words, known.follows, known.probe, sure=known.sure)
+
+
+PRIVATE_KEY = of_pattern(secret_patterns.PRIVATE_KEY)
 
 
 def of_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> tuple[Rule, ...]:
@@ -134,23 +91,12 @@ def of_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: I
     return (
         *of_secrets(secrets),
         PRIVATE_KEY,
-        *(
-            _rule(name, re.compile(rf"(?<![A-Za-z0-9]){pattern}", A), words, more, sure=True)
-            for name, pattern, words, more in TOKENS
-        ),
+        *map(of_pattern, secret_patterns.TOKENS),
         *map(_of_pattern, publish.patterns),
-        *(_rule(name, re.compile(pattern, I), words, more) for name, pattern, words, more in CREDENTIALS),
+        *map(of_pattern, secret_patterns.LABELLED),
         *_of_places(pseudonyms, sorted(private - public - {""}), publish.domains, frozenset(public)),
         *([_emails()] if publish.emails == "hide" else []),
     )
-
-
-def _rule(
-    name: str, pattern: re.Pattern[str], words: tuple[str, ...], more: bytes | None, *, sure: bool = False
-) -> Rule:
-    """``more``: what follows the words, or of a rule without words its probe."""
-    also = re.compile(more) if more else None
-    return Rule(name, pattern, words, also if words else None, None if words else also, sure=sure)
 
 
 def of_secrets(secrets: Iterable[Secret]) -> tuple[Rule, ...]:

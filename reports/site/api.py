@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.errors import Verdict
-from reports.model import Commit, File, Nuance, Outcome, Told
-from reports.site.history import Change, Result, State
+from lab.results.cases import Nuance, Outcome
+from lab.results.history import Change, Result, State
+from reports.model import Commit, File, Told
 
 
 class Ref(Told):

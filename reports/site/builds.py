@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Final, Protocol
 
-from reports.model import Build, Case
-from reports.site import names
+from lab.results import names
+from lab.results.cases import Case
+from lab.text import shortened
+from reports.model import Build
 from reports.site.api import BuildPage, CasePart, LogPart, StepPart
 from reports.site.logs import Paged, paged
-from reports.site.summary import Summary, shortened
+from reports.site.summary import Summary
 
 DOWNLOAD: Final = "bundle.tar.gz"
 EVIDENCE: Final = 14_000  # bytes of HTML that the evidence of all cases may take on the page

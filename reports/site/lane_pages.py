@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from reports.site import names
+from lab.results import names
+from lab.results.history import Result, of_verdict, standing, streaks
 from reports.site.api import (
     CommitBuild,
     CommitPage,
@@ -23,7 +24,6 @@ from reports.site.api import (
     TestPage,
     TrackPage,
 )
-from reports.site.history import Result, of_verdict, standing, streaks
 from reports.site.lanes import History, flaky, newest_first, standings, worst
 from reports.site.summary import Summary
 

@@ -10,10 +10,10 @@ from statistics import median
 from typing import Final
 
 from lab.description import PHASES
+from lab.results import names
+from lab.results.history import WINDOW, Result, State, flips, is_flaky, of_verdict, standing, transitions
 from reports.model import Commit
-from reports.site import names
 from reports.site.api import Flaky, Lane, Slow, Standing, TestRef, Transition
-from reports.site.history import WINDOW, Result, State, flips, is_flaky, of_verdict, standing, transitions
 from reports.site.summary import Mark, Summary
 
 SUSPECTS: Final = 5

@@ -15,8 +15,8 @@ from typing import IO, Final
 
 from markupsafe import Markup
 
+from lab.results import names
 from reports.model import Log
-from reports.site import names
 
 LINES: Final = 2000  # of a page
 TAIL: Final = 20

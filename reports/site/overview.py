@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from reports.site import names
+from lab.results import names
+from lab.results.history import State
 from reports.site.api import (
     KINDS,
     AboutPage,
@@ -25,7 +26,6 @@ from reports.site.api import (
     StalePage,
     Standing,
 )
-from reports.site.history import State
 from reports.site.lanes import newest_first, slowest, worst
 
 BROKEN: Final = 40

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from lab.results import names
 from reports.model import Told
-from reports.site import lane_pages, names, overview
+from reports.site import lane_pages, overview
 from reports.site.api import KINDS, Lane
 from reports.site.lanes import History, lane
 from reports.site.overview import Identity

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lab.errors import Verdict
-from reports.model import Build, Case, Commit, Nuance, Told
-from reports.site import names
+from lab.results import names
+from lab.results.cases import Case, Nuance
+from lab.results.history import Result, of_case
+from lab.text import shortened
+from reports.model import Build, Commit, Told
 from reports.site.api import Ref
-from reports.site.history import Result, of_case
 
-MESSAGE: Final = 300
 COMMITS: Final = 20
 SLOWEST: Final = 5
 
@@ -78,12 +79,6 @@ class Summary(Told):
             step=self.step,
             message=self.message,
         )
-
-
-def shortened(text: str, size: int = MESSAGE) -> str:
-    """The first line of a text that says something, no longer than ``size`` characters."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= size else line[: size - 1] + "…"
 
 
 def summarise(build: Build) -> tuple[Summary, list[str]]:

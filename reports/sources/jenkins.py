@@ -19,6 +19,7 @@ from typing import Any, Final
 from lab import files
 from lab.description import Lab, job_name
 from lab.jenkins import Connection, Missing, Refused, job_path
+from lab.ownership_mark import of_description
 from lab.store import Run
 from reports.journal import Found
 from reports.model import Build
@@ -71,14 +72,14 @@ class Jenkins:
     def _last_builds(self) -> Iterator[tuple[str, int, int]]:
         """The jobs that are the lab's, with number and start of the last build that ended."""
         folder = (self.lab.jenkins.folder if self.lab.jenkins else None) or ""
-        owned = re.compile(rf"<!-- Managed by qalab: lab={re.escape(self.lab.lab.name)} digest=\w+ -->\s*\Z")
         for start in range(0, 10**9, PAGE):
             tree = f"jobs[name,description,lastCompletedBuild[number,timestamp]]{{{start},{start + PAGE}}}"
             page = self.connection.json(f"{job_path(folder)}api/json?tree={tree}")["jobs"]
             for job in page:
                 name = f"{folder}/{job['name']}".lstrip("/")
                 last = job.get("lastCompletedBuild")
-                if last and name in self.lanes and owned.search(job.get("description") or ""):
+                mark = of_description(job.get("description") or "")
+                if last and name in self.lanes and mark and mark.lab == self.lab.lab.name:
                     yield name, last["number"], last["timestamp"]
             if len(page) < PAGE:
                 return

@@ -12,9 +12,10 @@ from typing import Any, Final
 from lab.description import Lab
 from lab.errors import ConfigurationError, Verdict
 from lab.records import rfc3339
+from lab.results.cases import Case, Outcome
 from lab.store import Run
 from reports.journal import Found
-from reports.model import Build, Case, Commit, Log, Outcome
+from reports.model import Build, Commit, Log
 from reports.sources import local
 
 ORIGIN: Final = "jenkins"

@@ -27,7 +27,7 @@ def exercise(driver: str, home: Path, cases: Cases) -> None:
         raise ConfigurationError(f"{home}: nothing is deployed there")
     scene = Scene(deployed, {node.name: node for node in nodes}, Configured.of(home))
     with told():
-        EXERCISES[cases.suite].exercise(scene, cases)
+        EXERCISES[cases.exercise].exercise(scene, cases)
 
 
 def main(name: str, driver: str, home: Path, path: Path) -> int:

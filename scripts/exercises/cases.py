@@ -1,35 +1,28 @@
-"""Cases: what an exercise has found, each with its time and its evidence, written down as it goes."""
+"""Cases: what an exercise finds, each with its time and its evidence, written down as it goes."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from lab.errors import Failed, LabError
+from lab.errors import Failed, InfrastructureError, LabError
+from lab.results import cases
+from lab.results.cases import Case, NotCases, Nuance, Outcome
 from scripts.cloud import Refused, told
 
-FORMAT = "cases"
+FORMAT = cases.FORMAT
 FILE = "cases.jsonl"
+SUITE = "exercise"
 LONGEST = 400
 
 
 @dataclass
-class Case:
-    """One thing that is tried: ``output`` is what shows how it went.
+class Attempt:
+    """A case that goes on; ``output`` is what shows how it went."""
 
-    The names are those of the cases that reports are made of.
-    """
-
-    suite: str
-    name: str
-    outcome: Literal["passed", "failed", "error"] = "passed"
-    seconds: float = 0.0
-    message: str = ""
     output: str = ""
 
 
@@ -37,33 +30,50 @@ class Over(Exception):
     """A case did not pass, and those behind it would prove nothing."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Cases:
     """The cases of one exercise, in a file that has one of them a line."""
 
-    suite: str
+    exercise: str
     path: Path
-    made: list[Case] = field(default_factory=list)
 
     @contextmanager
-    def case(self, name: str) -> Iterator[Case]:
+    def case(self, name: str) -> Iterator[Attempt]:
         """Try something; Failed, and an assertion, say that the thing tested is at fault.  Raises Over."""
-        case, began = Case(self.suite, name), time.monotonic()
+        attempt, began = Attempt(), time.monotonic()
+        outcome: Outcome = "passed"
+        message = ""
         try:
             with told():
-                yield case
+                yield attempt
         except (Failed, AssertionError) as error:
-            case.outcome, case.message = "failed", str(error) or "it is not so"
+            outcome, message = "failed", str(error) or "it is not so"
         except (LabError, OSError) as error:
-            case.outcome, case.message = "error", str(error)
-        case.seconds = round(time.monotonic() - began, 3)
-        self.made.append(case)
-        with self.path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(json.dumps(asdict(case)) + "\n")
-        said = f"{case.outcome} {case.seconds:.2f} s  {case.suite}: {name}: {case.message or case.output}"
+            outcome, message = "error", str(error)
+        case = made(self.exercise, name, outcome, message, attempt.output, time.monotonic() - began)
+        cases.append(self.path, case)
+        said = f"{outcome} {case.seconds:.2f} s  {self.exercise}: {name}: {message or attempt.output}"
         print(said[:LONGEST], flush=True)  # noqa: T201 - into the step's log
-        if case.outcome != "passed":
+        if outcome != "passed":
             raise Over
+
+
+def made(  # noqa: PLR0913, PLR0917 - what a case is, in its order
+    exercise: str, name: str, outcome: Outcome, message: str = "", output: str = "", seconds: float = 0.0
+) -> Case:
+    """Return a case of an exercise; an error is the lab's fault."""
+    nuance: Nuance = "testbed" if outcome == "error" else ""
+    return Case(
+        suite=SUITE,
+        classname=exercise,
+        name=name,
+        outcome=outcome,
+        nuance=nuance,
+        seconds=round(seconds, 3),
+        message=message,
+        evidence="" if outcome == "passed" else output,
+        output=output if outcome == "passed" else "",
+    )
 
 
 @contextmanager
@@ -80,5 +90,8 @@ def refused(status: int) -> Iterator[None]:
 
 
 def read(path: Path) -> list[Case]:
-    """The cases of a file; none when it is not there."""
-    return [Case(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+    """Return the cases of a file; none when there is no file.  Raises InfrastructureError for a torn one."""
+    try:
+        return list(cases.parse(path.read_text(encoding="utf-8"))) if path.exists() else []
+    except NotCases as error:
+        raise InfrastructureError(f"{path.name} {error}") from None

@@ -24,9 +24,9 @@ import junit_xml
 from rich.console import Console
 from rich.table import Table
 
+from lab.results.cases import Case
 from reports import junit
 from reports.formats import registry
-from reports.model import Case
 
 CASES = 20_000
 AIM = "under 0.30 s"

@@ -23,8 +23,9 @@ from rich.table import Table
 
 from lab.description import Lab
 from lab.publication import LogLimits
+from lab.results.cases import Case
 from reports import bundle
-from reports.model import Build, Case, Log
+from reports.model import Build, Log
 from reports.redact import logs, redactor, rules, text
 from reports.redact.known import Secret
 from reports.redact.pseudonyms import Pseudonyms

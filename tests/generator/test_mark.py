@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from generator import mark
 from generator.canonical import digest, parse
-from generator.mark import Mark
 from lab.errors import InfrastructureError
+from lab.ownership_mark import Mark, of_description
 from tests.generator.roundtrips import NAMES, forms, tree
 
 HEX = "0123456789abcdef" * 4
@@ -53,7 +53,7 @@ def job(description: str) -> str:
     ],
 )
 def test_what_is_a_mark(description: str, found: Mark | None) -> None:
-    assert mark.read(description) == found
+    assert mark.read(description) == of_description(description) == found
     escaped = description.replace("&", "&amp;").replace("<", "&lt;")
     assert mark.read(job(escaped)) == mark.read(job(escaped).encode()) == found
     assert mark.read(f'\ufeff<?xml version="1.1" encoding="UTF-8"?>{job(f"<![CDATA[{description}]]>")}') == found

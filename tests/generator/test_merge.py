@@ -11,11 +11,11 @@ from generator import backup, plan
 from generator.adopt import adopt
 from generator.backup import Backup
 from generator.canonical import parse
-from generator.mark import Mark
 from generator.mark import write as marked
 from generator.merge import STOCK_ICON, described_part, digest, merged
 from generator.plan import Plan, Step
 from generator.server import Server
+from lab.ownership_mark import Mark
 from tests.generator.conftest import described
 from tests.generator.test_plan import do, told
 from tests.jenkins.double import Double

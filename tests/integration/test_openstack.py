@@ -17,12 +17,12 @@ from lab import environment
 from lab.description import Lab
 from lab.loading import load
 from lab.records import Record
+from lab.results.cases import Case
 from lab.step import Context
 from lab.store import Store
 from scripts import configure, demo, deploy, environments, exercise, reset
 from scripts.demos import KEYSTONE, OPENSTACK
 from scripts.exercises import cases
-from scripts.exercises.cases import Case
 from scripts.registry import STEPS
 from scripts.targets import leftovers
 from scripts.targets.configured import FILE, Configured
@@ -129,8 +129,8 @@ def test_keystone_and_glance(lab: Lab) -> None:
     record = at.execute(exercise)
     assert record.verdict == "passed", record.message
     found = cases.read(at.run.path / record.native[0].path)
-    assert {case.suite for case in found} == {"installed", "command", "token", "image-bundle"}
-    assert [case.output for case in found if case.suite == "command"] == [OPENSTACK.prints]
+    assert {case.classname for case in found} == {"installed", "command", "token", "image-bundle"}
+    assert [case.output for case in found if case.classname == "command"] == [OPENSTACK.prints]
     assert all(case.output for case in found if "is uploaded" in case.name or "token is issued" in case.name)
 
     # Once more, without harm; and with the database away.
@@ -193,7 +193,7 @@ def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
         record = at.execute(exercise)
         assert record.verdict == "passed", record.message
         found = cases.read(at.run.path / record.native[0].path)
-        assert {case.suite for case in found} == {"installed", "command", *OPENSTACK.exercises}
+        assert {case.classname for case in found} == {"installed", "command", *OPENSTACK.exercises}
         assert [case.output for case in found if case.name == "nothing is left of others"] == [""] * 4
 
     # Killed with a volume attached: the next one cleans up, and passes.

@@ -224,7 +224,7 @@ def test_packages_are_deployed_and_exercised_and_the_machines_restored(place: Pl
     record = at.execute(exercise)
     assert (record.verdict, record.message) == ("passed", "8 of 8 passed")
     found = cases.read(at.run.path / record.native[0].path)
-    assert [case.name for case in found if case.suite == "command"] == ["greet: $ greet"] * 2
+    assert [case.name for case in found if case.classname == "command"] == ["greet: $ greet"] * 2
     assert at.execute(reset).message == "pristine again"
     assert not played[1].node.run(["test", "-e", "/usr/bin/greet"], check=False)
     assert leftovers.of(place.home) == []

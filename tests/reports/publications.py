@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.description import Lab
+from lab.results.secret_patterns import PATTERNS
 from reports import bundle
 from reports.bundle import Bundle
 from reports.model import Build, File, Log
@@ -97,8 +97,6 @@ def final_bytes(path: Path) -> bytes:
 
 def a_redactor(line: int = 8192) -> Redactor:
     secrets = [Secret("cloud", SECRET), Secret("planted", PLANTED)]
-    credentials = [rules._rule(name, re.compile(pattern, rules.I), *more) for name, pattern, *more in rules.CREDENTIALS]
-    tokens = [rules._rule(name, re.compile(pattern), *more, sure=True) for name, pattern, *more in rules.TOKENS]
     places = rules._of_places(KEY, ["builder7"], ["corp.example"], frozenset())
-    every = (*rules.of_secrets(secrets), rules.PRIVATE_KEY, *tokens, *credentials, *places, rules._emails())
+    every = (*rules.of_secrets(secrets), *map(rules.of_pattern, PATTERNS), *places, rules._emails())
     return Redactor(every, line)

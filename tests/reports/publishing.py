@@ -21,6 +21,7 @@ from lab.access import Access
 from lab.description import PHASES, Lab
 from lab.jenkins import Connection
 from lab.loading import load
+from lab.ownership_mark import Mark
 from lab.records import Record, RunInfo, rfc3339
 from lab.store import Run, Store
 from reports import journal, place
@@ -39,7 +40,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 STEPS = PHASES["build"]
 SECRET = "s3cr3t/w0rd&x y'z"
 RESULTS = {"passed": "SUCCESS", "failed": "FAILURE", "unstable": "UNSTABLE", "error": "FAILURE", "aborted": "ABORTED"}
-OWNED = "<!-- Managed by qalab: lab=testlab digest=0123abcd -->"
+OWNED = str(Mark("testlab", "0123abcd" * 8))
 
 
 def a_lab(home: Path, components: tuple[str, ...] = ("greet",), **more: Any) -> Lab:

@@ -15,10 +15,10 @@ from lxml import etree
 
 from lab.description import Lab
 from lab.records import Record
+from lab.results.cases import Case, Nuance, Outcome
 from lab.store import Run, Store
 from reports import junit
 from reports.formats import registry
-from reports.model import Case, Nuance, Outcome
 from tests.reports.formats.fixtures import STRICT, XUNIT_PLUGIN
 
 LEGAL = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")

@@ -10,10 +10,10 @@ import pytest
 from lxml import etree
 
 from lab.description import Lab
+from lab.results.cases import Case
 from lab.text import one_line
 from reports import junit
 from reports.formats.runs import cases_of
-from reports.model import Case
 from reports.outputs import mail
 from reports.site import Identity, build
 from reports.sources import local

@@ -16,8 +16,9 @@ import pytest
 from lab.description import Lab
 from lab.errors import Aborted, ConfigurationError
 from lab.publication import KnownSecret
+from lab.results.cases import Case
 from reports import bundle
-from reports.model import Build, Case, Commit, File, Log, StepTold
+from reports.model import Build, Commit, File, Log, StepTold
 from reports.redact import known, names, publication
 from reports.redact.publication import Publication
 from reports.redact.redactor import Redactor

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from generator import mark
 from lab.access import Access
 from lab.description import Lab
 from lab.errors import ConfigurationError, InfrastructureError, LabError
@@ -133,6 +134,27 @@ def test_jobs_of_others_are_not_looked_at(double: Double, source: Jenkins) -> No
     for name in double.jobs():
         double.add_build(name)
     assert list(source.look({})) == []
+
+
+@pytest.mark.parametrize(
+    "description, owned",
+    [
+        (f"what it does {OWNED}\n", True),
+        (f"{OWNED} changed by hand", False),
+        (OWNED.replace("0123abcd" * 8, "0123abcd"), False),
+        (OWNED.replace("0123abcd", "0123ABCD"), False),
+        (f"{OWNED}{OWNED.replace('testlab', 'otherlab')}", False),
+        (f"{OWNED}<!-- Managed by Jenkins Job Builder -->", False),
+    ],
+)
+def test_the_lab_that_the_mark_names_owns_a_job(double: Double, source: Jenkins, description: str, owned: bool) -> None:  # noqa: FBT001 - a table
+    """The same mark that `qalab plan` goes by."""
+    escaped = description.replace("<", "&lt;").replace(">", "&gt;")
+    double.create(JOB, f"<project><description>{escaped}</description></project>")
+    double.add_build(JOB)
+    found = mark.read(description)
+    assert (found is not None and found.lab == "testlab") is owned
+    assert bool(list(source.look({}))) is owned
 
 
 def test_five_hundred_jobs_with_nothing_new(double: Double, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.errors import Verdict
-from reports.site import history
+from lab.results import history
 from reports.transitions import DAY_SECONDS, Point, transitions
 
 WORDS: dict[str, Verdict] = {

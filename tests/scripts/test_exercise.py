@@ -11,7 +11,7 @@ from lab.description import Lab
 from lab.store import Store
 from scripts import exercise
 from scripts.exercise import describe, verdict_of
-from scripts.exercises.cases import Case
+from scripts.exercises.cases import made
 from tests.conftest import Bench
 
 ALL = {"phases": ["build", "deploy", "exercise"]}
@@ -43,5 +43,5 @@ def test_what_cannot_be_exercised(lab_factory: Callable[..., Lab], deployment: d
 )
 def test_verdicts(outcomes: str, verdict: str, message: str) -> None:
     known = {"p": "passed", "f": "failed", "e": "error"}
-    found = [Case("x", str(number), known[each], message="why") for number, each in enumerate(outcomes)]  # type: ignore[arg-type]
+    found = [made("x", str(number), known[each], "why") for number, each in enumerate(outcomes)]  # type: ignore[arg-type]
     assert (verdict_of(found), describe(found)) == (verdict, message)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from reports.model import Case
+from lab.results.cases import Case
 
 DATA = Path(__file__).parent.parent.parent / "data"
 FORMATS = DATA / "formats"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from lab.errors import ConfigurationError
+from lab.results.cases import Case
 from reports import junit
 from reports.formats import registry
-from reports.model import Case
 from tests.reports.formats import fixtures
 
 HTML = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head></html>\n"
@@ -55,7 +55,9 @@ def read(name: str, content: bytes, tmp_path: Path, file: str = "output") -> lis
         ("piuparts", b"Lorem ipsum\n", "output is no log of piuparts': its first lines are missing"),
         ("autopkgtest", b"Lorem ipsum\n", "output is neither a summary nor a log of autopkgtest"),
         ("exercises", b"Lorem ipsum\n", "output has no summary of devstack's exercise.sh"),
-        ("cases", b'{"suite": "x", "name": "y", "outcome": "lost"}\n', "output has no case on line 1"),
+        ("cases", b'{"schema": 1, "suite": "x", "classname": "c", "name": "y", "outcome": "lost"}\n', "output has no case on line 1"),
+        ("cases", b'{"suite": "x", "classname": "c", "name": "y", "outcome": "passed"}\n', "output has no case on line 1"),
+        ("cases", b'{"schema": 2, "suite": "x", "classname": "c", "name": "y", "outcome": "passed"}\n', "output has schema 2 on line 1; expected 1"),
         ("record", b'{"schema": 2, "step": "sbuild"}', "output was written by a newer qalab (schema 2; this one knows 1): upgrade qalab"),
         ("record", b"", "output Invalid JSON: EOF while parsing a value at line 1 column 0"),
     ],

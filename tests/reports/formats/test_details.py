@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.results.cases import Case
 from reports.formats import registry, texts
-from reports.model import Case
 from tests.reports.formats import fixtures
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from lab.results.cases import Case
 from reports import junit
 from reports.formats import registry
-from reports.model import Case
 from tests.reports.formats import fixtures
 
 REAL = pytest.mark.parametrize("path", fixtures.outputs(), ids=fixtures.name)

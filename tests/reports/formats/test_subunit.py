@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lab import subunit
+from lab.results.cases import Case
 from reports.formats import registry, subunit_v1
-from reports.model import Case
 from tests.reports.formats import fixtures
 
 STREAMS = fixtures.FORMATS / "subunit"

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from lab.description import Lab
+from lab.results.cases import Case
+from lab.results.names import build_id
 from reports import bundle
-from reports.model import Build, Case, Commit, Log, started_ms
+from reports.model import Build, Commit, Log, started_ms
 from reports.outputs.delivery import Clock, Context, Item, Output
-from reports.site.names import build_id
 from reports.transitions import Point
 from tests.reports.publications import a_build
 from tests.reports.publishing import Time, a_lab

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.results.names import build_id
 from lab.schema import NewerSchemaError
 from reports import bundle
 from reports.bundle import BadBundle
 from reports.site import Identity, build
-from reports.site.names import build_id
 from reports.site.state import SCHEMA, opened
 from reports.site.tree import SLOTS, Tree
 from reports.site.update import Report

@@ -13,8 +13,9 @@ from random import Random
 from typing import IO
 
 from lab.records import rfc3339
+from lab.results.cases import Case
 from reports import bundle
-from reports.model import Build, Case, Commit, File, Log, StepTold
+from reports.model import Build, Commit, File, Log, StepTold
 
 NAMES = ("keystone", "glance", "placement", "nova", "neutron", "cinder", "horizon", "heat", "swift", "ironic",
          "octavia", "barbican", "designate", "manila", "magnum", "mistral", "murano", "sahara", "senlin", "trove",

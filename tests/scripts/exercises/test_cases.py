@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab.errors import Failed, InfrastructureError
+from lab.results import history
+from reports.formats import registry
+from reports.formats.texts import bounded
 from scripts.exercises.__main__ import main
 from scripts.exercises.cases import Cases, Over, read
 
@@ -35,8 +38,23 @@ def test_a_case_is_written_down_whatever_it_comes_to(
     else:
         assert outcome == "passed"
     (found,) = read(tmp_path / "cases.jsonl")
-    assert (found.suite, found.name, found.outcome, found.message) == ("token", "it is issued", outcome, message)
-    assert found.output.startswith("evidence ")
+    assert (found.id, found.outcome, found.message) == ("exercise/token/it is issued", outcome, message)
+    assert found.nuance == ("testbed" if outcome == "error" else "")
+    assert [text[:9] for text in (found.evidence, found.output)] == (
+        ["", "evidence "] if outcome == "passed" else ["evidence ", ""]
+    )
+    # The report reads the same case.
+    assert registry.cases("auto", tmp_path / "cases.jsonl") == [bounded(found)]
+    assert history.of_case(found) == {"passed": "good", "failed": "bad", "error": "neither"}[outcome]
+
+
+def test_a_torn_file_is_the_labs_fault(tmp_path: Path) -> None:
+    with Cases("token", tmp_path / "cases.jsonl").case("it is issued"):
+        pass
+    text = (tmp_path / "cases.jsonl").read_text()
+    (tmp_path / "cases.jsonl").write_text(text + text[:20])
+    with pytest.raises(InfrastructureError, match=r"cases\.jsonl has no case on line 2"):
+        read(tmp_path / "cases.jsonl")
 
 
 def test_a_bug_of_ours_is_no_case(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Literal
 
 from lab.errors import Verdict
-from reports.model import Case
+from lab.results.cases import Case
 
 Result = Literal["good", "bad", "neither"]
 State = Literal["passing", "broken", "never passed", "no verdict"]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.model import Case
-from reports.site import history
-from reports.site.history import Result, Standing, Streak
+from lab.results import history
+from lab.results.cases import Case
+from lab.results.history import Result, Standing, Streak
 
 LETTERS: dict[str, Result] = {"P": "good", "F": "bad", "-": "neither"}
 

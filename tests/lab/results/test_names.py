@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.site.names import part
+from lab.results.names import part
 
 
 @pytest.mark.parametrize("name", ["nova", "python3.11", "libstdc++", "c0ffee" * 6, "trunk-noble", "2026-01"])

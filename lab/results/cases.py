@@ -1,0 +1,78 @@
+"""A case: the result of one test, tag, step or check.  And a file of them, a JSON object a line (schema 1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+FORMAT: Final = "cases"
+SCHEMA: Final = 1
+Outcome = Literal["passed", "failed", "error", "skipped"]
+Nuance = Literal[
+    "",
+    "superficial",  # passed, and proves little (autopkgtest)
+    "flaky",  # both outcomes, or known to be so
+    "expected-failure",
+    "unexpected-success",
+    "timeout",
+    "bad-package",  # the package tested cannot even be installed
+    "testbed",  # the lab's fault
+    "rerun",  # an earlier try of what was tried again
+    "todo",  # TAP
+]
+
+
+class Case(BaseModel):
+    """The result of one test.
+
+    ``outcome`` is what JUnit knows, ``nuance`` what the native format says besides.  ``evidence`` is why it
+    failed; ``output`` and ``errors`` are what it printed.  Texts are any Unicode: writers make them legal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    suite: str
+    classname: str
+    name: str
+    outcome: Outcome
+    nuance: Nuance = ""
+    seconds: float = 0.0
+    message: str = ""
+    evidence: str = ""
+    output: str = ""
+    errors: str = ""
+    started: str = ""
+    """UTC, RFC 3339; "" where the format does not say."""
+
+    @property
+    def id(self) -> str:
+        """The same test in every build: ``SUITE/CLASSNAME/NAME``."""
+        return f"{self.suite}/{self.classname}/{self.name}"
+
+
+class NotCases(ValueError):
+    """A file has a line that is no case of this schema; the message ends a sentence that begins with its name."""
+
+
+def append(path: Path, case: Case) -> None:
+    """Add a case to a file."""
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"schema": SCHEMA, **case.model_dump(exclude_defaults=True)}) + "\n")
+
+
+def parse(text: str) -> Iterator[Case]:
+    """Yield the cases of a file's content.  Raises NotCases."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            fields = json.loads(line)
+            schema = fields.pop("schema")
+            case = Case(**fields)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise NotCases(f"has no case on line {number}") from None
+        if schema != SCHEMA:
+            raise NotCases(f"has schema {schema} on line {number}; expected {SCHEMA}")
+        yield case
