@@ -10,7 +10,8 @@ import platform
 import re
 import shlex
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -34,6 +35,30 @@ class Failure:
     exit_code: int
     message: str
     bug: bool = False
+
+
+class Bug(LabError):
+    """An unexpected exception, whose traceback is in a log: a bug of qalab, never retried."""
+
+    exit_code = EX_SOFTWARE
+    verdict = "error"
+
+
+@contextmanager
+def caught(*passing: type[Exception]) -> Iterator[None]:
+    """Turn an OSError into InfrastructureError, and any other exception but a `LabError` into a logged `Bug`.
+
+    ``passing``: exceptions that the caller handles itself.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (LabError, *passing)):
+            raise
+        found = failure(error)
+        if not found.bug:
+            raise InfrastructureError(found.message) from error
+        raise Bug(f"{found.message}; {write_log(report(error, environment.arguments()))}") from error
 
 
 def failure(error: BaseException) -> Failure:
@@ -64,7 +89,7 @@ def report(error: BaseException, argv: Sequence[str]) -> str:
 
 
 def write_log(text: str) -> str:
-    """Write the log of a bug below the state home; the words that say where it is, or why it is nowhere."""
+    """Write the log of a bug below the state home; return words that name it, or that say why it was not written."""
     moment = environment.now().strftime("%Y%m%dT%H%M%S.%fZ")
     path = environment.state_home() / "bugs" / f"{moment}-{environment.process()}.log"
     try:

@@ -4,7 +4,7 @@ What may be better in a moment is tried again: answers of 500 and above, broken 
 crumb.  A write whose answer was lost is first looked for: what is as it should be is not done twice.
 
 A redirect of a write is never followed: HTTP clients make a GET of a redirected POST, which changes nothing and
-succeeds.  Jenkins redirects after some writes, and a proxy redirects to where Jenkins is (see `lab.redirects`).
+succeeds.  Jenkins redirects after some writes, and a proxy redirects to where Jenkins is (see `lab.jenkins_redirects`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import requests
 
 from lab.access import Access
 from lab.errors import ConfigurationError, InfrastructureError, LabError
-from lab.redirects import Redirected, complaint, is_below, is_own, is_redirect
+from lab.jenkins_redirects import Redirected, complaint, is_below, is_own
+from lab.redirects import is_redirect
 
 PAUSES_SECONDS = (0.5, 2.0)
 CHUNK = 1 << 16

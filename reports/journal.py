@@ -2,7 +2,7 @@
 
 A build is ``seen`` at its source, ``fetched`` from there and ``bundled``: converted and redacted in one go, so that
 nothing unredacted outlives it.  ``private``: its job is not to be published; ``gone``: its source lost it before it
-was fetched.  What is done is committed before the next thing begins.  Nothing here is the only copy of anything:
+was fetched; ``parked``: a bug of qalab stands in its way, and its note names that.  What is done is committed before the next thing begins.  Nothing here is the only copy of anything:
 deleted, it is found again from the sources, the store of bundles and the outputs themselves.
 """
 
@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,7 +23,7 @@ from reports.database import statements
 from reports.model import Build, started_ms
 from reports.transitions import Point
 
-State = Literal["seen", "fetched", "bundled", "private", "gone", "retracted"]
+State = Literal["seen", "fetched", "bundled", "private", "gone", "parked", "retracted"]
 Settled = Literal["delivered", "nothing", "parked", "withdrawn"]
 
 FIRST_SECONDS: Final = 60.0
@@ -234,23 +235,29 @@ class Journal:
 
     # Deliveries
 
-    def waiting(self, output: str, now: float) -> list[Entry]:
-        """What an output has yet to get, oldest first; nothing of a lane behind what is put off there."""
+    def waiting(self, output: str, now: float, *, is_ordered: bool = True) -> list[Entry]:
+        """What an output has yet to get, oldest first, and last what failed before.
+
+        Where the output is ordered, nothing of a lane comes before, or while there waits, an older one of it.
+        """
         query = (
-            "SELECT build.*, COALESCE(delivery.due, 0) AS delivery_due "
+            "SELECT build.*, COALESCE(delivery.due, 0) AS delivery_due, COALESCE(delivery.tries, 0) AS delivery_tries "
             "FROM build LEFT JOIN delivery ON delivery.name = build.name AND delivery.output = ? "
             "WHERE build.state = 'bundled' AND (delivery.state IS NULL "
             "OR delivery.state NOT IN ('delivered', 'nothing', 'parked', 'withdrawn')) "
             "ORDER BY build.started, build.source"
         )
-        found, put_off = [], set[tuple[str, str, str]]()
+        found: list[tuple[int, Entry]] = []
+        heads = dict[tuple[str, ...], int]()  # of each lane how often its oldest was tried
+        put_off = set[tuple[str, ...]]()
         for row in self._rows(query, output):
             entry = Entry.of(row)
+            lane = entry.lane if is_ordered else (entry.source,)
             if row["delivery_due"] > now:
-                put_off.add(entry.lane)
-            elif entry.lane not in put_off:
-                found.append(entry)
-        return found
+                put_off.add(lane)
+            elif lane not in put_off:
+                found.append((heads.setdefault(lane, row["delivery_tries"]), entry))
+        return [entry for _, entry in sorted(found, key=itemgetter(0))]
 
     def settle(self, name: str, output: str, state: Settled, note: str = "") -> None:
         self._write(
@@ -264,8 +271,8 @@ class Journal:
                 [(name, output, state) for name in names],
             )
 
-    def delay(self, name: str, output: str, note: str, now: float) -> None:
-        """A delivery that did not succeed now."""
+    def delay(self, name: str, output: str, note: str, now: float) -> int:
+        """Put off a delivery that did not succeed now; return how often it was tried."""
         rows = self._rows("SELECT tries FROM delivery WHERE name = ? AND output = ?", name, output)
         tries = (rows[0]["tries"] if rows else 0) + 1
         row = (name, output, tries, now + pause(tries, f"{name} {output}"), note)
@@ -273,6 +280,7 @@ class Journal:
             "INSERT OR REPLACE INTO delivery (name, output, state, tries, due, note) VALUES (?, ?, 'waiting', ?, ?, ?)"
         )
         self._write(query, *row)
+        return tries
 
     def is_withdrawn(self, name: str, output: str) -> bool:
         query = "SELECT 1 FROM delivery WHERE name = ? AND output = ? AND state = 'withdrawn'"
@@ -296,6 +304,7 @@ class Journal:
         """Forget what was put off, and what was parked."""
         with self.base:
             self.base.execute("UPDATE build SET due = 0")
+            self.base.execute("UPDATE build SET state = 'seen', note = '' WHERE state = 'parked'")
             self.base.execute("DELETE FROM delivery WHERE state IN ('waiting', 'parked')")
             self.base.execute("DELETE FROM output")
 
@@ -315,7 +324,7 @@ class Journal:
 
     def troubles(self) -> Iterator[Delivery | Entry]:
         """What does not go on by itself, or was put off: builds, then deliveries."""
-        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched') ORDER BY started, source"
+        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched', 'parked') ORDER BY started, source"
         yield from (Entry.of(row) for row in self._rows(query))
         query = (
             "SELECT delivery.name, output, delivery.state, delivery.tries, delivery.due, delivery.note, build.source "

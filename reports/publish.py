@@ -1,7 +1,8 @@
 """Publishing: from the sources of builds to bundles, and from there to each output, once.
 
 One pass looks for what is new, makes its bundles, and has each output deliver what waits for it.  It may be killed
-anywhere: the next one goes on.  An output that fails holds up no other.
+anywhere: the next one goes on.  What fails, also by a bug of qalab, holds up nothing else: neither another build nor
+another output.
 """
 
 from __future__ import annotations
@@ -12,22 +13,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
-from typing import Final
+from typing import Final, Literal
 
 from lab import environment
 from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabError
+from lab.failures import Bug, caught
 from lab.records import rfc3339
 from lab.results.names import build_id
 from reports import bundle
-from reports.bundle import BadBundle
 from reports.journal import Entry, Journal, Settled
-from reports.model import Build
-from reports.outputs.delivery import Item, Output, Tombstone, one_line
+from reports.model import Build, started_ms
+from reports.outputs.delivery import Item, Outcome, Output, Tombstone, one_line
 from reports.place import SUFFIX, Place, clock
 from reports.redact.publication import Files, Publication, allowed
-from reports.sources.source import Gone, Source
+from reports.sources.source import Gone, Source, Trouble
 
 ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # what any mail server takes
+MOST_TRIES: Final = 20  # of one delivery that fails alone: some three days
 
 
 @dataclass
@@ -62,8 +64,7 @@ class Publisher:
     def run(self) -> Report:
         """One pass."""
         self._begin()
-        self._look()
-        self._make_bundles()
+        self._make_bundles(self._look())
         for name, output in self.outputs.items():
             outage = self.journal.outage(name)
             if outage and outage.due > self.now():
@@ -97,27 +98,35 @@ class Publisher:
         """What the store has bundles of: with no journal, that was published as they say."""
         for path in sorted(self.place.bundles.glob(f"??/*{SUFFIX}"), reverse=True):
             try:
-                found = bundle.read(path)
-            except BadBundle as error:
+                with caught():
+                    found = bundle.read(path)
+                    started_ms(found.build.started)
+            except LabError as error:
                 self._trouble("bundles", error)
             else:
                 yield found.build, found.digest
 
-    def _look(self) -> None:
-        marks = self.journal.marks()
+    def _look(self) -> set[str]:
+        """Note what is new; return the sources that nothing can be had from now."""
+        marks, lost = self.journal.marks(), set[str]()
         for name, source in self.sources.items():
             try:
-                for found, mark in source.look(marks):
-                    self.journal.see(found, mark)
+                with caught():
+                    for seen in source.look(marks):
+                        if isinstance(seen, Trouble):
+                            self._trouble(f"{name}: {seen.where}", seen.error)
+                        else:
+                            self.journal.see(*seen)
             except LabError as error:
                 self._trouble(name, error)
+                lost |= {name} if isinstance(error, InfrastructureError) else set()
+        return lost
 
-    def _make_bundles(self) -> None:
+    def _make_bundles(self, lost: set[str]) -> None:
         patterns = self.publication.policy.jobs
         for job in self.journal.private_jobs():
             if allowed(job, patterns):
                 self.journal.reopen(job)
-        lost = set[str]()
         for entry in self.journal.unbundled(self.now()):
             if self._is_retracted(build_id(entry.source)):
                 self.journal.advance(entry.source, "retracted")
@@ -133,12 +142,12 @@ class Publisher:
     def _make_bundle(self, name: str, entry: Entry, lost: set[str]) -> None:
         spool = self.place.spool(entry.source)
         try:
-            build, contents = self.sources[name].fetch(entry.found, spool)
+            with caught():
+                build, contents = self.sources[name].fetch(entry.found, spool)
         except Gone as error:
             self.journal.advance(entry.source, "gone", str(error))
         except LabError as error:
-            self._trouble(f"{name}: {entry.source}", error)
-            self.journal.put_off(entry, one_line(error), self.now())
+            self._held_back(f"{name}: {entry.source}", entry, error)
             if isinstance(error, InfrastructureError):
                 lost.add(name)  # what else there is to fetch from there waits for the next pass
         else:
@@ -147,57 +156,82 @@ class Publisher:
         if not self.journal.is_under_way(entry.source):
             shutil.rmtree(spool, ignore_errors=True)
 
+    def _held_back(self, where: str, entry: Entry, error: LabError) -> None:
+        """A build that cannot be bundled now, or for a bug not at all."""
+        self._trouble(where, error)
+        if isinstance(error, Bug):
+            self.journal.advance(entry.source, "parked", one_line(error))
+        else:
+            self.journal.put_off(entry, one_line(error), self.now())
+
     def _convert(self, entry: Entry, build: Build, contents: Files) -> None:
         try:
-            path = self.publication.publish(build, contents, self.place.bundles)
-            told = bundle.read(path)
+            with caught():
+                path = self.publication.publish(build, contents, self.place.bundles)
+                told = bundle.read(path)
+                if self._is_retracted(build_id(told.build.id)):
+                    path.unlink()
+                    self.journal.advance(entry.source, "retracted")
+                    return
+                authors = dict.fromkeys(parseaddr(commit.author)[1] for commit in build.commits)
+                self.journal.bundled(entry.source, told.build, told.digest, list(filter(ADDRESS.fullmatch, authors)))
         except LabError as error:
-            self._trouble("redact", error)
-            self.journal.put_off(entry, one_line(error), self.now())
-            return
-        if self._is_retracted(build_id(told.build.id)):
-            path.unlink()
-            self.journal.advance(entry.source, "retracted")
-            return
-        authors = dict.fromkeys(parseaddr(commit.author)[1] for commit in build.commits)
-        self.journal.bundled(entry.source, told.build, told.digest, list(filter(ADDRESS.fullmatch, authors)))
-        self.report.bundled += 1
+            where = f"redact: {entry.source}" if isinstance(error, Bug) else "redact"
+            self._held_back(where, entry, error)
+        else:
+            self.report.bundled += 1
 
     # Outputs
 
     def _use(self, name: str, output: Output) -> None:
         counts = self.report.outcomes.setdefault(name, Counter())
         try:
-            self._withdraw(name, output)
-            items = list(self._items(name))
-            for outcome in output.deliver(items) if items else ():
-                counts[outcome.how] += 1
-                if outcome.how == "later":
-                    self.journal.delay(outcome.name, name, outcome.note, self.now())
-                else:
-                    settled: Settled = outcome.how
-                    self.journal.settle(outcome.name, name, settled, outcome.note)
-                if outcome.how in {"parked", "later"} and outcome.is_trouble:
-                    self._trouble(name, InfrastructureError(f"{outcome.name}: {outcome.how}: {outcome.note}"))
+            with caught():
+                self._withdraw(name, output)
+                items = list(self._items(name, output))
+                for outcome in output.deliver(items) if items else ():
+                    counts[self._note(name, outcome)] += 1
         except LabError as error:
             self._trouble(name, error)
             self.journal.fail(name, one_line(error), self.now())
         else:
             self.journal.recover(name)
 
-    def _items(self, output: str) -> Iterator[Item]:
-        for entry in self.journal.waiting(output, self.now()):
+    def _note(self, output: str, outcome: Outcome) -> Settled | Literal["later"]:
+        """Write down how a delivery went; return that, which is parked for one that failed too often."""
+        how, note = outcome.how, outcome.note
+        if how == "later":
+            tries = self.journal.delay(outcome.name, output, note, self.now())
+            if outcome.is_own and tries >= MOST_TRIES:
+                how, note = "parked", f"given up after {tries} tries: {note}"
+        if how != "later":
+            self.journal.settle(outcome.name, output, how, note)
+        if how in {"parked", "later"} and outcome.is_trouble:
+            kind = Bug if outcome.is_bug else InfrastructureError
+            self._trouble(output, kind(f"{outcome.name}: {how}: {note}"))
+        return how
+
+    def _items(self, name: str, output: Output) -> Iterator[Item]:
+        for entry in self.journal.waiting(name, self.now(), is_ordered=output.is_ordered):
             item = self.place.item(entry)
             if item.path.exists():
                 yield item
             else:
-                self.journal.settle(item.name, output, "parked", "its bundle is not in the store any more")
+                self.journal.settle(item.name, name, "parked", "its bundle is not in the store any more")
 
     def _withdraw(self, name: str, output: Output) -> None:
-        gone = [one for one in self.place.tombstones() if not self.journal.is_withdrawn(one.name, name)]
-        if gone:
-            output.withdraw(gone)
-            self.journal.settle_all((one.name for one in gone), name, "withdrawn")
+        """Have an output take back what it has yet to; one that cannot be taken back holds up nothing else."""
+        for stone in self.place.tombstones():
+            if self.journal.is_withdrawn(stone.name, name):
+                continue
+            try:
+                with caught():
+                    output.withdraw([stone])
+                    self.journal.settle(stone.name, name, "withdrawn")
+            except InfrastructureError:
+                raise
+            except LabError as error:
+                self._trouble(name, error)
 
     # Retraction
 
@@ -222,7 +256,8 @@ class Publisher:
         self.journal.advance(entry.source, "retracted")
         for output_name, output in self.outputs.items():
             try:
-                self._withdraw(output_name, output)
+                with caught():
+                    self._withdraw(output_name, output)
             except LabError as error:
                 self._trouble(output_name, error)
         return self.report

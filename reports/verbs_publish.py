@@ -15,6 +15,7 @@ import click
 from lab import access, loading
 from lab.description import Lab
 from lab.errors import Aborted, LabError
+from lab.failures import caught
 from lab.jenkins import Connection
 from lab.options import json_option, lab_option
 from lab.store import Store
@@ -99,7 +100,10 @@ def _sources(lab: Lab, base: Path, told: Journal) -> tuple[dict[str, Source], li
     if lab.jenkins is None:
         return sources, []
     try:
-        sources["jenkins"] = Jenkins(lab, Connection(access.of_lab(lab.jenkins, base)))
+        with caught():
+            sources["jenkins"] = Jenkins(lab, Connection(access.of_lab(lab.jenkins, base)))
+    except Aborted:
+        raise
     except LabError as error:
         return sources, [("jenkins", error)]
     return sources, []
@@ -109,7 +113,8 @@ def _outputs(context: Context) -> tuple[dict[str, Output], list[tuple[str, LabEr
     outputs, problems = {}, []
     for name, open_output in OUTPUTS.items():
         try:
-            output = open_output(context)
+            with caught():
+                output = open_output(context)
         except Aborted:
             raise
         except LabError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -61,10 +62,13 @@ def build_verb(lab_file: Path, directory: Path | None, *, rebuild: bool) -> None
     lab = loading.load(lab_file)
     target = directory or place(lab)
     report = build(bundles(lab), target, identity(lab), rebuild=rebuild, progress=shown)
-    for line in report.refused:
-        out.print(f"left out: {line}")
+    for error in report.left_out.values():
+        out.print(f"left out: {error}")
+    for where, error in report.stale.items():
+        out.print(f"not made: pages of {where}: {error}")
     done = "made anew" if report.rebuilt else "brought up to date"
     out.print(f"{target / 'current'}: {done}: builds added: {report.added}, files written: {len(report.written)}")
+    sys.exit(report.exit_code)
 
 
 @site.command("serve")

@@ -3,7 +3,8 @@
 It is made by ``open_output(context)``, which gives None where lab.yaml does not want it.  ``deliver`` gets all that
 waits for it, oldest first, and yields how each went as soon as it knows; it looks for a build where it sends it
 before it sends it, so that what was done and not noted is not done twice.  It raises a `lab.errors.LabError` when it
-cannot be used at all: then the rest waits, for it alone.  ``withdraw`` takes back what was retracted.
+cannot be used at all: then the rest waits, for it alone.  What is wrong with one build, or with the answer to one, is
+that build's outcome: see `one_by_one`.  ``withdraw`` takes back what was retracted.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from lab import files, records
 from lab.description import Lab
-from lab.errors import LabError
+from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.failures import Bug, caught
 from lab.results import names
 from reports import bundle
-from reports.bundle import Bundle
+from reports.bundle import BadBundle, Bundle
 from reports.model import Build
 from reports.transitions import Point
 
 # delivered; nothing to tell; never will be (note says why); put off.
 How = Literal["delivered", "nothing", "parked", "later"]
+MOST_IN_A_ROW: Final = 3  # failures, after which it is the place that is at fault and not what is sent there
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,18 @@ class Outcome:
     note: str = ""
     is_trouble: bool = True
     """Whether somebody should know that it is parked, or put off."""
+    is_own: bool = False
+    """Whether this delivery failed and the place works: it is not tried for ever."""
+    is_bug: bool = False
+    """Whether qalab itself is at fault."""
+
+
+class Refused(ConfigurationError):
+    """A delivery was refused for good."""
+
+
+class NotNow(InfrastructureError):
+    """A delivery did not succeed; what was sent may be the reason, or the place."""
 
 
 class Tombstone(records.Stored):
@@ -92,6 +107,10 @@ class Context:
 
 class Output(Protocol):
     """A place that builds are delivered to."""
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether builds of a component, track and phase wait while an older one of them is put off."""
 
     def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]: ...
 
@@ -140,3 +159,30 @@ class Outbox:
 
 def one_line(error: LabError) -> str:
     return " ".join(str(error).split())
+
+
+def parked(item: Item, error: LabError) -> Outcome:
+    """Return the outcome of a delivery that can never succeed as it is."""
+    return Outcome(item.name, "parked", one_line(error), is_bug=isinstance(error, Bug))
+
+
+def one_by_one(items: Sequence[Item], tell: Callable[[Item], Outcome]) -> Iterator[Outcome]:
+    """Deliver each by itself: what is refused, or meets a bug, is parked, what fails now is put off; the rest goes on.
+
+    Raises InfrastructureError after `MOST_IN_A_ROW` failures, and whatever else ``tell`` raises.
+    """
+    failures = 0
+    for item in items:
+        try:
+            with caught():
+                outcome = tell(item)
+        except (Refused, BadBundle, Bug) as error:
+            yield parked(item, error)
+        except NotNow as error:
+            yield Outcome(item.name, "later", one_line(error), is_own=True)
+            failures += 1
+            if failures >= MOST_IN_A_ROW:
+                raise InfrastructureError(one_line(error)) from None
+        else:
+            failures = 0
+            yield outcome

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lab.errors import Verdict
-from lab.jenkins import Connection, Forbidden, job_path
+from lab.jenkins import Connection, Forbidden, Refused, job_path
 from reports.model import Build
 from reports.outputs.delivery import Context, Item, Outcome
 from reports.outputs.twin import Twin
@@ -53,6 +53,8 @@ def settle(connection: Connection, job: str, item: Item, twin: Twin, context: Co
             connection.send("POST", f"{path(job)}{twin.number}/configSubmit", data={"json": form, "Submit": "Save"})
         except Forbidden:
             notes.append(f"{job} {twin.number}: has no name and description: the account may not Run/Update")
+        except Refused as error:
+            notes.append(f"{job} {twin.number}: has no name and description: {error}")
     return Outcome(item.name, "delivered", "; ".join(notes))
 
 

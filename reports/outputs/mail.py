@@ -13,24 +13,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email import policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.utils import getaddresses
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 from lab import access
 from lab.access import Login
 from lab.errors import ConfigurationError, InfrastructureError
+from lab.failures import Bug, caught
 from lab.publication import Mail
+from reports.bundle import BadBundle
 from reports.outputs import letters
-from reports.outputs.delivery import Context, Item, Outbox, Outcome, Output, Tombstone
+from reports.outputs.delivery import Context, How, Item, Outbox, Outcome, Output, Tombstone, one_line, parked
 from reports.transitions import Transition, transitions
 
 HOUR_SECONDS: Final = 3600.0
 TIMEOUT_SECONDS: Final = 60.0
 PERMANENT: Final = 500
+TOO_LARGE: Final = 552  # RFC 1870, section 6.1: an answer to MAIL FROM that is about this mail
 PLAIN: Final = policy.SMTP.clone(cte_type="7bit")  # every server takes it
 TELLS: Final = "X-QALab-Builds"
 
@@ -42,6 +45,7 @@ class Post:
     context: Context
     mail: Mail
     login: Login
+    is_ordered: ClassVar[bool] = True
 
     @property
     def outbox(self) -> Outbox:
@@ -62,8 +66,11 @@ class Post:
                 news.append((item, found[item.name]))
         wanted = {item.name for item, _ in news}
         if self.outbox.waiting():  # of a pass that was ended
-            yield from (outcome for outcome in self._send_all() if outcome.name in wanted)
-        yield from self._write([(item, one) for item, one in news if not self.outbox.is_sent(item.name)])
+            for outcome in self._send_all():
+                if outcome.name in wanted:
+                    wanted.discard(outcome.name)
+                    yield outcome
+        yield from self._write([(item, one) for item, one in news if item.name in wanted])
 
     def _write(self, news: Sequence[tuple[Item, Transition]]) -> Iterator[Outcome]:
         """As many mails as may go out in this hour, the last of them of all that is left."""
@@ -75,8 +82,13 @@ class Post:
         alone = news if len(news) <= left else news[: left - 1]
         together = news[len(alone) :]
         for item, transition in alone:
-            self._put(letters.letter(self.context, self.mail, item, transition), [item])
-            yield from self._send_all()
+            try:
+                with caught():
+                    self._put(letters.letter(self.context, self.mail, item, transition), [item])
+            except (BadBundle, Bug) as error:
+                yield parked(item, error)
+            else:
+                yield from self._send_all()
         if together:
             self._put(letters.digest(self.context, self.mail, together), [item for item, _ in together])
             yield from self._send_all()
@@ -95,23 +107,20 @@ class Post:
         data = path.read_bytes()
         message = BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True)
         names = str(message[TELLS]).split(", ")
-        to = [address for _, address in getaddresses([str(message[key]) for key in ("To", "Cc") if message[key]])]
-        sender = getaddresses([str(message["From"])])[0][1]
         try:
-            refused = server.sendmail(sender, to, data)
-        except smtplib.SMTPRecipientsRefused as error:
-            note = _refusals(error.recipients)
-            lasting = all(code >= PERMANENT for code, _ in error.recipients.values())
+            with caught(OSError):  # what smtplib raises is one
+                refused = _sent(server, message, data)
+        except NotTaken as error:
             self.outbox.drop(path)
-            yield from (Outcome(name, "parked" if lasting else "later", note) for name in names)
-            return
-        except smtplib.SMTPDataError as error:
+            how: How = "parked" if error.is_lasting else "later"
+            note = f"{self.mail.server}: {one_line(error)}"
+            yield from (Outcome(name, how, note, is_own=True) for name in names)
+        except Bug as error:
             self.outbox.drop(path)
-            note = f"{self.mail.server}: {_said(error.smtp_code, error.smtp_error)}"
-            yield from (Outcome(name, "parked" if error.smtp_code >= PERMANENT else "later", note) for name in names)
-            return
-        self.outbox.sent(path, names, self.context.clock.now())
-        yield from (Outcome(name, "delivered", _refusals(refused)) for name in names)
+            yield from (Outcome(name, "parked", one_line(error), is_bug=True) for name in names)
+        else:
+            self.outbox.sent(path, names, self.context.clock.now())
+            yield from (Outcome(name, "delivered", _refusals(refused)) for name in names)
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
@@ -141,6 +150,34 @@ class Post:
             message = BytesParser(policy=policy.SMTP).parsebytes(path.read_bytes(), headersonly=True)
             if names & set(str(message[TELLS]).split(", ")):
                 self.outbox.drop(path)
+
+
+class NotTaken(InfrastructureError):
+    """A server does not take this one mail; ``is_lasting``: nor will it later."""
+
+    def __init__(self, message: str, *, is_lasting: bool) -> None:
+        super().__init__(message)
+        self.is_lasting = is_lasting
+
+
+def _sent(server: smtplib.SMTP, message: Message, data: bytes) -> dict[str, tuple[int, bytes]]:
+    """Send a mail; return the recipients that were refused.  Raises NotTaken where nobody gets it."""
+    to = [address for _, address in getaddresses([str(message[key]) for key in ("To", "Cc") if message[key]])]
+    sender = getaddresses([str(message["From"])])[0][1]
+    try:
+        return server.sendmail(sender, to, data)
+    except smtplib.SMTPRecipientsRefused as error:
+        is_lasting = all(code >= PERMANENT for code, _ in error.recipients.values())
+        raise NotTaken(_refusals(error.recipients), is_lasting=is_lasting) from None
+    except smtplib.SMTPDataError as error:
+        said = _said(error.smtp_code, error.smtp_error)
+        raise NotTaken(said, is_lasting=error.smtp_code >= PERMANENT) from None
+    except smtplib.SMTPSenderRefused as error:
+        if error.smtp_code != TOO_LARGE:
+            raise
+        raise NotTaken(_said(error.smtp_code, error.smtp_error), is_lasting=True) from None
+    except smtplib.SMTPNotSupportedError as error:  # an address that is not ASCII
+        raise NotTaken(" ".join(str(error).split()), is_lasting=True) from None
 
 
 @contextmanager

@@ -2,20 +2,22 @@
 
 Before anything is sent the receiver job is asked which builds it has, by their SOURCE_ID, which is a build's short
 name.  One is under way at a time in each job; it is done when its twin has ended, and has its name and description.
+What one job, or the answer to one build, has wrong holds up that job or that build alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from lab import access
 from lab.description import PublicJenkins, job_name
-from lab.errors import InfrastructureError
+from lab.failures import Bug, caught
 from lab.jenkins import Connection, Forbidden, Missing, Refused, Unsure
+from reports.bundle import BadBundle
 from reports.outputs import external, freestyle
-from reports.outputs.delivery import Context, Item, Outcome, Output, Tombstone
+from reports.outputs.delivery import MOST_IN_A_ROW, Context, Item, Outcome, Output, Tombstone, one_line, parked
 from reports.outputs.twin import Receiver, Twin
 
 PAGE: Final = 100
@@ -40,6 +42,8 @@ class Lane:
     is_busy: bool = False
     is_known: bool = False
     tries: int = 0
+    failure: Unsure | None = None
+    """Why it was given up for this pass."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +53,23 @@ class Mirror:
     context: Context
     connection: Connection
     public: PublicJenkins
+    is_ordered: ClassVar[bool] = True
 
     @property
     def receiver(self) -> Receiver:
         return RECEIVERS[self.public.receiver]
 
     def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        todo, idle, waited = self._lanes(items), 0, 0.0
+        todo, idle, waited, failures = self._lanes(items), 0, 0.0, 0
         while todo and waited < PATIENCE_SECONDS:
             outcomes = 0
             for lane in todo:
                 for outcome in self._go_on(lane):
                     yield outcome
                     outcomes += 1
+                failures = failures + 1 if lane.failure else 0
+                if lane.failure and failures >= MOST_IN_A_ROW:
+                    raise lane.failure
             todo = [lane for lane in todo if lane.items]
             idle, waited = (0, 0.0) if outcomes else (idle, waited)
             if todo and not outcomes and all(lane.is_busy for lane in todo):
@@ -89,30 +97,49 @@ class Mirror:
     def _go_on(self, lane: Lane) -> Iterator[Outcome]:
         """Look at a receiver job; settle what has ended there, and send the next."""
         try:
-            self._look(lane)
+            with caught():
+                self._look(lane)
         except Missing:
             note = f"no job {lane.job} at {self.connection.url}: qalab apply jobs/public makes it"
-            yield from (Outcome(item.name, "later", note) for item in lane.items)
-            lane.items.clear()
+            yield from self._give_up(lane, note)
+            return
+        except Bug as error:  # by what it answered
+            yield from self._give_up(lane, f"{lane.job}: {one_line(error)}", is_bug=True)
             return
         yield from self._pass_over(lane)
         while lane.items and (twin := lane.twins.get(lane.items[0].name)) and twin.result:
-            yield self.receiver.settle(self.connection, lane.job, lane.items.pop(0), twin, self.context)
+            yield self._settle(lane, lane.items.pop(0), twin)
         if lane.items and not lane.is_busy and lane.items[0].name not in lane.twins:
             yield from self._send(lane)
+
+    def _give_up(self, lane: Lane, note: str, *, is_bug: bool = False) -> Iterator[Outcome]:
+        """Nothing of a job goes on in this pass."""
+        yield from (Outcome(item.name, "later", note, is_bug=is_bug) for item in lane.items)
+        lane.items.clear()
+
+    def _settle(self, lane: Lane, item: Item, twin: Twin) -> Outcome:
+        try:
+            with caught():
+                return self.receiver.settle(self.connection, lane.job, item, twin, self.context)
+        except (Refused, BadBundle, Bug) as error:
+            return parked(item, error)
 
     def _send(self, lane: Lane) -> Iterator[Outcome]:
         try:
             lane.tries += 1
-            self.receiver.send(self.connection, lane.job, lane.items[0], self.context)
+            with caught():
+                self.receiver.send(self.connection, lane.job, lane.items[0], self.context)
             lane.tries, lane.is_busy = 0, True
-        except Refused as error:
+        except (Refused, BadBundle, Bug) as error:
             lane.tries = 0
-            yield Outcome(lane.items.pop(0).name, "parked", str(error))
-        except Unsure:
-            if lane.tries >= TRIES:
-                raise
-            self.context.clock.sleep(POLL_SECONDS[lane.tries])  # then it is looked for again
+            yield parked(lane.items.pop(0), error)
+        except Unsure as error:
+            if lane.tries < TRIES:
+                self.context.clock.sleep(POLL_SECONDS[lane.tries])  # then it is looked for again
+                return
+            lane.failure = error
+            yield Outcome(lane.items[0].name, "later", one_line(error), is_own=True)
+            lane.items.clear()
 
     def _look(self, lane: Lane) -> None:
         """What a receiver job has: the first time as much as is needed to know what it has of all that waits."""
@@ -157,7 +184,7 @@ class Mirror:
             except Forbidden as error:
                 where = f"{self.connection.url}{freestyle.path(job)}"
                 hint = f"{where}: delete the build with SOURCE_ID {one.name} there by hand"
-                raise InfrastructureError(error.args[0], hint=hint) from None
+                raise Forbidden(error.args[0], hint=hint) from None
 
     def _look_for(self, lane: Lane, name: str) -> None:
         for start in range(0, 10**9, PAGE):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from reports.outputs.delivery import Context, Item, Outcome, Output, Tombstone
-from reports.site import Identity, build
+from reports.outputs.delivery import Context, Item, Outcome, Output, Tombstone, parked
+from reports.site import Identity, Report, build
 
 
 @dataclass(frozen=True)
@@ -14,22 +15,25 @@ class Site:
     """The site of a lab; it knows by itself which bundles it has."""
 
     context: Context
+    is_ordered: ClassVar[bool] = False
 
     def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        refused = self._update()
+        done = self._update()
         for item in items:
-            problem = next((line for line in refused if str(item.path) in line), "")
-            yield Outcome(item.name, "parked" if problem else "delivered", problem)
+            error = done.left_out.get(item.path)
+            yield parked(item, error) if error else Outcome(item.name, "delivered")
+        for where, error in done.stale.items():
+            raise type(error)(f"pages of {where}: {error.args[0]}", hint=error.hint)
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:  # noqa: ARG002 - their bundles are no longer published
         self._update()
 
-    def _update(self) -> tuple[str, ...]:
+    def _update(self) -> Report:
         about, public = self.context.lab.lab, self.context.lab.public
         url = ((public.site_url if public else None) or "").rstrip("/")
         identity = Identity(about.name, about.description, f"{url}/" if url else "")
         paths = [item.path for item in self.context.published()]
-        return build(paths, self.context.site, identity).refused
+        return build(paths, self.context.site, identity)
 
 
 def open_output(context: Context) -> Output | None:

@@ -13,17 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
-
-import requests
+from typing import ClassVar, Final
 
 from lab import environment
-from lab.errors import ConfigurationError, InfrastructureError
-from lab.jenkins import innermost
+from lab.errors import ConfigurationError
 from lab.publication import Webhook
-from reports.outputs.delivery import Context, Item, Outbox, Outcome, Output, Tombstone
+from reports.outputs import web
+from reports.outputs.delivery import Context, Item, Outbox, Outcome, Output, Tombstone, one_by_one
 
-TIMEOUT_SECONDS: Final = 60.0
+SETTING: Final = "notifications.webhook.url"
 TAKEN: Final = ("lab", "track", "component", "series", "architecture", "phase", "origin", "job", "number", "commit",
                 "version", "verdict", "step", "message", "started", "finished", "seconds")  # fmt: skip
 
@@ -35,22 +33,23 @@ class Hook:
     context: Context
     webhook: Webhook
     key: bytes = field(repr=False)
+    is_ordered: ClassVar[bool] = False  # each tells when its build began
 
     @property
     def outbox(self) -> Outbox:
         return Outbox(self.context.home / "webhook")
 
     def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        for item in items:
-            if not self.outbox.is_sent(item.name):
-                path = self.outbox.home / "waiting" / item.name
-                if not path.exists():
-                    self.outbox.put(item.name, self.body(item))
-                if refusal := self._post(path):
-                    yield Outcome(item.name, "parked", refusal)
-                    continue
-                self.outbox.sent(path, [item.name], self.context.clock.now())
-            yield Outcome(item.name, "delivered")
+        return one_by_one(items, self._tell)
+
+    def _tell(self, item: Item) -> Outcome:
+        if not self.outbox.is_sent(item.name):
+            path = self.outbox.home / "waiting" / item.name
+            if not path.exists():
+                self.outbox.put(item.name, self.body(item))
+            self._post(path)
+            self.outbox.sent(path, [item.name], self.context.clock.now())
+        return Outcome(item.name, "delivered")
 
     def body(self, item: Item) -> bytes:
         build = item.read().build
@@ -64,8 +63,8 @@ class Hook:
         }
         return json.dumps(told, sort_keys=True).encode()
 
-    def _post(self, path: Path) -> str:
-        """Why it was refused for ever, "" when it was taken.  Raises InfrastructureError when it may be later."""
+    def _post(self, path: Path) -> None:
+        """Send what is at ``path``; raises Refused, NotNow, or for the whole receiver another LabError."""
         body = path.read_bytes()
         signature = hmac.new(self.key, body, hashlib.sha256).hexdigest()
         headers = {
@@ -74,22 +73,11 @@ class Hook:
             "X-QALab-Signature": f"sha256={signature}",
         }
         url = self.webhook.url
-        try:
-            answer = requests.post(url, body, headers=headers, timeout=TIMEOUT_SECONDS, allow_redirects=False)
-        except requests.RequestException as error:
-            raise InfrastructureError(f"{url}: cannot be reached: {innermost(error)}") from None
-        if answer.ok and answer.status_code < HTTPStatus.MULTIPLE_CHOICES:
-            return ""
+        answer = web.send("POST", url, url, SETTING, data=body, headers=headers)
         said = f"{url}: answers {answer.status_code} {answer.reason}"
-        later = {
-            HTTPStatus.REQUEST_TIMEOUT,
-            HTTPStatus.TOO_MANY_REQUESTS,
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-        }
-        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status_code in later:
-            raise InfrastructureError(said)
-        return said
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            raise ConfigurationError(said, hint=f"does it have the key in {self.webhook.secret}?")
+        web.check(answer.status_code, said)
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
         """What was told is out of reach; what waits is not told."""

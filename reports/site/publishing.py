@@ -49,35 +49,61 @@ class Page:
 
 @dataclass
 class Changed:
-    """What new builds are of: lanes with the months, and commits."""
+    """What new builds are of: lanes with the months, and commits; ``everything``: also what depends on no build."""
 
     lanes: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     commits: set[tuple[str, str]] = field(default_factory=set)
+    everything: bool = False
 
     def add(self, build: Summary) -> None:
         self.lanes.setdefault((build.component, build.track), set()).add(lane_pages.month_of(build))
         if build.commit:
             self.commits.add((build.component, build.commit))
 
+    def dumps(self) -> str:
+        """Return it as JSON, for `load`."""
+        lanes = [[*lane, sorted(months)] for lane, months in sorted(self.lanes.items())]
+        return json.dumps({"lanes": lanes, "commits": sorted(self.commits), "everything": self.everything})
 
-def pages(state: State, changed: Changed, site: Identity, *, everything: bool) -> Iterator[Page]:
-    """The pages that new builds may change, with ``everything`` those that depend on none besides."""
+    def load(self, text: str) -> None:
+        """Add what `dumps` gave."""
+        told = json.loads(text)
+        for component, track, months in told["lanes"]:
+            self.lanes.setdefault((component, track), set()).update(months)
+        self.commits |= {(component, commit) for component, commit in told["commits"]}
+        self.everything |= told["everything"]
+
+
+def pages(state: State, changed: Changed, site: Identity) -> Iterator[tuple[str, Iterator[Page]]]:
+    """The pages that new builds may change, in groups that do not need each other, each with what it is of."""
     for (component, track), months in sorted(changed.lanes.items()):
-        history = History(state.lane_builds(component, track), state.roster)
-        made = lane(history)
-        state.put_lane(made)
-        yield from _of_lane(history, made, sorted(months))
-        state.rosters.clear()
+        yield f"{component} on {track}", _made_lane(state, component, track, sorted(months))
     for component in sorted({component for component, _ in changed.lanes}):
-        yield from _of_component(state.lanes(component))
+        yield component, _of_component(state.lanes(component))
     for component, commit in sorted(changed.commits):
-        page = lane_pages.commit_page(state.commit_builds(component, commit))
-        yield Page(page.path, "commit.html", page)
-    yield from _of_all(site, state.lanes())
-    if everything:
-        yield Page("about/", "about.html", overview.about(site))
-        for kind, model in KINDS.items():
-            yield Page(f"api/v1/schemas/{kind}.json", "", model.model_json_schema())
+        yield f"{component} {commit}", _of_commit(state, component, commit)
+    yield "the lab", _of_all(site, state.lanes())
+    if changed.everything:
+        yield "the site", _of_the_site(site)
+
+
+def _made_lane(state: State, component: str, track: str, months: Sequence[str]) -> Iterator[Page]:
+    history = History(state.lane_builds(component, track), state.roster)
+    made = lane(history)
+    state.put_lane(made)
+    yield from _of_lane(history, made, months)
+    state.rosters.clear()
+
+
+def _of_commit(state: State, component: str, commit: str) -> Iterator[Page]:
+    page = lane_pages.commit_page(state.commit_builds(component, commit))
+    yield Page(page.path, "commit.html", page)
+
+
+def _of_the_site(site: Identity) -> Iterator[Page]:
+    yield Page("about/", "about.html", overview.about(site))
+    for kind, model in KINDS.items():
+        yield Page(f"api/v1/schemas/{kind}.json", "", model.model_json_schema())
 
 
 def _of_lane(history: History, made: Lane, months: Sequence[str]) -> Iterator[Page]:
@@ -91,6 +117,8 @@ def _of_lane(history: History, made: Lane, months: Sequence[str]) -> Iterator[Pa
 
 
 def _of_component(lanes: Sequence[Lane]) -> Iterator[Page]:
+    if not lanes:  # none of them could be made
+        return
     path = names.component_path(lanes[0].component)
     yield Page(path, "component.html", lane_pages.component_page(lanes))
     yield from _feed_and_badge(lanes[0].component, path, lanes)

@@ -64,6 +64,20 @@ class State:
     def commit(self) -> None:
         self.base.commit()
 
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Take back what is written inside when that raises; nothing is committed."""
+        if not self.base.in_transaction:
+            self.base.execute("BEGIN")
+        self.base.execute("SAVEPOINT whole")
+        try:
+            yield
+        except BaseException:
+            self.base.execute("ROLLBACK TO whole")
+            raise
+        finally:
+            self.base.execute("RELEASE whole")
+
     def forget(self) -> None:
         """Forget all but the slots and the generation."""
         self.base.execute("DELETE FROM build")

@@ -107,6 +107,11 @@ class Tree:
         temporary.symlink_to(f"slots/{name}", target_is_directory=True)
         temporary.replace(self.out / "current")
 
+    def remove_build(self, edition: str, name: str) -> None:
+        """Remove the pages of a build."""
+        shutil.rmtree(self.edition(edition) / "builds" / name[:2] / name, ignore_errors=True)
+        (self.edition(edition) / "api" / name[:2] / f"{name}.json").unlink(missing_ok=True)
+
     def remove_all_but(self, edition: str, ids: Collection[str]) -> None:
         """Remove other editions, and of this one the pages of builds that are not among ``ids``."""
         for path in (self.out / "editions").glob("*"):

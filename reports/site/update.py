@@ -3,19 +3,26 @@
 A build that is new costs its own pages, and those of the component, the track, the commit, the tests and the lab that
 say something else now; whatever else there is costs nothing.  A bundle that is gone, a new version of qalab, and
 ``rebuild`` make the site anew from all bundles; it comes out the same, byte for byte, either way.
+
+A bundle whose pages cannot be made is left out, and a page that cannot be made stays as it was: the rest is published.
+Both are tried again by each update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from lab import files
-from lab.errors import LabError
+from lab.errors import Aborted, LabError
+from lab.failures import caught
 from reports import bundle as bundles_on_disk
-from reports.model import started_ms
+from reports.bundle import BadBundle
+from reports.model import Build, started_ms
 from reports.site import builds
 from reports.site.builds import Bundle, Made
 from reports.site.logs import file_name
@@ -31,13 +38,24 @@ SUFFIX: Final = ".tar.gz"
 
 @dataclass(frozen=True)
 class Report:
-    """What an update did.  ``refused`` are bundles that could not be read, one line each."""
+    """What an update did: ``left_out`` are bundles that could not be used, ``stale`` what has pages that could not."""
 
     added: int = 0
     rebuilt: bool = False
     written: tuple[Path, ...] = ()
     linked: int = 0
-    refused: tuple[str, ...] = ()
+    left_out: Mapping[Path, LabError] = field(default_factory=dict)
+    stale: Mapping[str, LabError] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """A line for each bundle that was left out."""
+        return tuple(map(str, self.left_out.values()))
+
+    @property
+    def exit_code(self) -> int:
+        """That of the gravest trouble."""
+        return max((error.exit_code for error in (*self.left_out.values(), *self.stale.values())), default=0)
 
 
 def build(  # noqa: PLR0913 - one door, each knob by name
@@ -67,7 +85,8 @@ class Update:
     read: Callable[[Path], Bundle]
     progress: Callable[[Iterable[str]], Iterable[str]]
     changed: Changed = field(default_factory=Changed)
-    refused: list[str] = field(default_factory=list)
+    left_out: dict[Path, LabError] = field(default_factory=dict)
+    stale: dict[str, LabError] = field(default_factory=dict)
 
     @property
     def permanent(self) -> Path:
@@ -78,16 +97,21 @@ class Update:
         known = self.state.bundles()
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
-        if not new and not rebuild:
+        unfinished = self.state.fact("unfinished")
+        if not new and not rebuild and not unfinished:
             return Report()
+        if unfinished:
+            self.changed.load(unfinished)
+        self.changed.everything |= rebuild
         slot = self._begin(rebuild=rebuild)
         for digest in self.progress(new):
             self._add(digest)
-        for page in pages(self.state, self.changed, self.renderer.site, everything=rebuild):
-            self._write(page, slot)
+        for where, group in pages(self.state, self.changed, self.renderer.site):
+            self._write_group(where, group, slot)
+        self.state.set_fact("unfinished", self.changed.dumps() if self.stale else "")
         self._publish(slot, rebuilt=rebuild)
-        added = len(new) - len(self.refused)
-        return Report(added, rebuild, tuple(self.tree.written), self.tree.linked, tuple(self.refused))
+        added = len(new) - len(self.left_out)
+        return Report(added, rebuild, tuple(self.tree.written), self.tree.linked, self.left_out, self.stale)
 
     def _finish_the_last(self) -> None:
         """An update that was killed after its last word is published; what any other left is cleared away."""
@@ -113,17 +137,23 @@ class Update:
         return slot
 
     def _add(self, digest: str) -> None:
-        """Remember a build, and write its own pages."""
+        """Remember a build, and write its own pages; neither when one of these fails."""
+        path, made = self.bundles[digest], None
         try:
-            bundle = self.read(self.bundles[digest])
-            summary, roster = summarise(bundle.build)
-            made = builds.make(bundle, digest, summary, has_bundle=self.bundles[digest].exists())
+            with caught(), self.state.whole():
+                bundle = self.read(path)
+                _check(path, bundle.build)
+                summary, roster = summarise(bundle.build)
+                made = builds.make(bundle, digest, summary, has_bundle=path.exists())
+                if self.state.add(digest, started_ms(summary.started), summary, roster):
+                    self._write_build(made, path)
+                    self.changed.add(summary)
+        except Aborted:
+            raise
         except LabError as error:
-            self.refused.append(str(error))
-            return
-        if self.state.add(digest, started_ms(summary.started), summary, roster):
-            self.changed.add(summary)
-            self._write_build(made, self.bundles[digest])
+            self.left_out[path] = error
+            if made and made.page.id not in self.state.ids():
+                self.tree.remove_build(self.renderer.edition, made.page.id)
 
     def _write_build(self, made: Made, bundle: Path) -> None:
         page = made.page
@@ -148,6 +178,20 @@ class Update:
 
     def _put(self, file: Path, template: str, path: str, context: dict[str, object]) -> None:
         self.tree.put(file, self.renderer.render(template, path, **context))
+
+    def _write_group(self, where: str, group: Iterator[Page], slot: str) -> None:
+        """Write pages of one thing; each that fails is left as it was."""
+        while True:
+            try:
+                with caught():
+                    page = next(group, None)
+                    if page is None:
+                        return
+                    self._write(page, slot)
+            except Aborted:
+                raise
+            except LabError as error:
+                self.stale.setdefault(where, error)
 
     def _write(self, page: Page, slot: str) -> None:
         """Render a page whose data changed; its digest is kept with each of its files."""
@@ -183,3 +227,16 @@ class Update:
                 self.state.set_slot(slot, self.state.generation)
         self.state.set_fact("under way", "")
         self.state.commit()
+
+
+def _check(path: Path, build: Build) -> None:
+    """Raise BadBundle for times that are none: pages on the whole lab compare them."""
+    for moment in (build.started, build.finished):
+        try:
+            is_time = datetime.fromisoformat(moment).tzinfo is not None
+        except ValueError:
+            is_time = False
+        if not is_time:
+            raise BadBundle(f"{path}: {moment!r} is no time")
+    if not math.isfinite(build.seconds):
+        raise BadBundle(f"{path}: {build.seconds} is no duration")

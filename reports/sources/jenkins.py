@@ -18,15 +18,17 @@ from typing import Any, Final
 
 from lab import files
 from lab.description import Lab, job_name
+from lab.errors import Aborted, InfrastructureError, LabError
+from lab.failures import caught
 from lab.jenkins import Connection, Missing, Refused, job_path
-from lab.ownership_mark import of_description
 from lab.store import Run
 from reports.journal import Found
 from reports.model import Build
 from reports.sources.left import ORIGIN, Lane, Left
-from reports.sources.source import Gone, Marks
+from reports.sources.source import Gone, Marks, Seen, Trouble
 
 PAGE: Final = 100
+MOST_IN_A_ROW: Final = 3  # jobs without an answer, after which none is asked for
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 500_000_000
 MOST_OF_A_LOG: Final = 20_000_000_000
@@ -46,11 +48,14 @@ class Jenkins:
     lab: Lab
     connection: Connection
 
+    @property
+    def _folder(self) -> str:
+        return (self.lab.jenkins.folder if self.lab.jenkins else None) or ""
+
     @cached_property
     def lanes(self) -> Mapping[str, Lane]:
         """The lab's jobs by their full names."""
-        folder = self.lab.jenkins.folder if self.lab.jenkins else None
-        inside = f"{folder}/" if folder else ""
+        inside = f"{self._folder}/" if self._folder else ""
         return {
             inside + job_name(track, component, phase): Lane(track, component if phase == "build" else "", phase)
             for track, described in self.lab.tracks.items()
@@ -63,26 +68,41 @@ class Jenkins:
 
     # What is new
 
-    def look(self, marks: Marks) -> Iterator[tuple[list[Found], Found | None]]:
-        for name, number, started in self._last_builds():
-            mark = marks.get(name, (0, 0))
-            if _is_new(number, started, mark):
-                yield self._new_builds(name, mark)
+    def look(self, marks: Marks) -> Iterator[Seen | Trouble]:
+        failures = 0
+        for told in self._jobs():
+            try:
+                with caught():
+                    seen = self._look_at(told, marks)
+            except Aborted:
+                raise
+            except LabError as error:
+                failures += isinstance(error, InfrastructureError)
+                if failures >= MOST_IN_A_ROW:
+                    raise
+                yield Trouble(_name(told), error)
+            else:
+                failures = 0
+                if seen:
+                    yield seen
 
-    def _last_builds(self) -> Iterator[tuple[str, int, int]]:
-        """The jobs that are the lab's, with number and start of the last build that ended."""
-        folder = (self.lab.jenkins.folder if self.lab.jenkins else None) or ""
+    def _jobs(self) -> Iterator[Any]:
+        """All jobs of the folder, each with the last build that ended."""
         for start in range(0, 10**9, PAGE):
             tree = f"jobs[name,description,lastCompletedBuild[number,timestamp]]{{{start},{start + PAGE}}}"
-            page = self.connection.json(f"{job_path(folder)}api/json?tree={tree}")["jobs"]
-            for job in page:
-                name = f"{folder}/{job['name']}".lstrip("/")
-                last = job.get("lastCompletedBuild")
-                mark = of_description(job.get("description") or "")
-                if last and name in self.lanes and mark and mark.lab == self.lab.lab.name:
-                    yield name, last["number"], last["timestamp"]
+            page = self.connection.json(f"{job_path(self._folder)}api/json?tree={tree}")["jobs"]
+            yield from page
             if len(page) < PAGE:
                 return
+
+    def _look_at(self, told: Mapping[str, Any], marks: Marks) -> Seen | None:
+        """What is new of a job, None for nothing."""
+        name = f"{self._folder}/{told['name']}".lstrip("/")
+        last, mark = told.get("lastCompletedBuild"), marks.get(name, (0, 0))
+        owned = rf"<!-- Managed by qalab: lab={re.escape(self.lab.lab.name)} digest=\w+ -->\s*\Z"
+        if not last or name not in self.lanes or not re.search(owned, told.get("description") or ""):
+            return None
+        return self._new_builds(name, mark) if _is_new(last["number"], last["timestamp"], mark) else None
 
     def _new_builds(self, name: str, mark: tuple[int, int]) -> tuple[list[Found], Found | None]:
         """Builds behind the mark; the new mark is before the first that still runs."""
@@ -168,6 +188,10 @@ class Jenkins:
                 os.fsync(stream.fileno())
                 at = {"start": start, "size": stream.tell(), "more": "X-More-Data" in headers and start > before}
                 files.write_atomic(state, json.dumps(at))
+
+
+def _name(told: Any) -> str:
+    return str(told.get("name", "a job")) if isinstance(told, dict) else "a job"
 
 
 def _is_new(number: int, started: int, mark: tuple[int, int]) -> bool:

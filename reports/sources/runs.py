@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.description import Lab
-from lab.errors import ConfigurationError
+from lab.errors import Aborted, ConfigurationError, LabError
+from lab.failures import caught
 from lab.store import Run, Store
 from reports.journal import Found
 from reports.model import Build, started_ms
 from reports.sources import local
-from reports.sources.source import Gone, Marks
+from reports.sources.source import Gone, Marks, Seen, Trouble
 
 JOB_SLASHES = "TRACK/COMPONENT/PHASE".count("/")
 
@@ -26,13 +27,24 @@ class Runs:
     knows: Callable[[str], bool]
     """Whether a build is known, by its identity."""
 
-    def look(self, marks: Marks) -> Iterator[tuple[list[Found], Found | None]]:  # noqa: ARG002 - all are at hand
+    def look(self, marks: Marks) -> Iterator[Seen | Trouble]:  # noqa: ARG002 - all are at hand
         lanes: defaultdict[str, list[Run]] = defaultdict(list)
         for run in Store.of(self.lab).runs():
             lanes[_job(run)].append(run)
         for runs in lanes.values():
-            new = [run for run in runs if not self.knows(_found(run).source) and _is_over(run, runs[-1])]
-            yield [_found(run) for run in new], None
+            for run in runs:
+                try:
+                    with caught():
+                        found = [_found(run)] if self._is_new(run, runs[-1]) else []
+                except Aborted:
+                    raise
+                except LabError as error:
+                    yield Trouble(run.id, error)
+                else:
+                    yield found, None
+
+    def _is_new(self, run: Run, last: Run) -> bool:
+        return not self.knows(_found(run).source) and _is_over(run, last)
 
     def has(self, found: Found) -> bool:
         return found.job.count("/") == JOB_SLASHES and found.job.partition("/")[0] in self.lab.tracks

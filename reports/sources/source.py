@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lab.errors import InfrastructureError, LabError
 from reports.journal import Found
 from reports.model import Build
 
@@ -13,15 +15,27 @@ Marks = Mapping[str, tuple[int, int]]
 """By job, the number and the start (milliseconds) of the build up to which all are known."""
 
 
-class Gone(Exception):
+Seen = tuple[list[Found], Found | None]
+"""Finished builds of a job that may be new, oldest first; and up to which all of that job are known."""
+
+
+class Gone(InfrastructureError):
     """The source has lost a build."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A job or a run that cannot be looked at."""
+
+    where: str
+    error: LabError
 
 
 class Source(Protocol):
     """Where builds come from."""
 
-    def look(self, marks: Marks) -> Iterator[tuple[list[Found], Found | None]]:
-        """Finished builds that may be new, job by job, oldest first; and up to which all of that job are known."""
+    def look(self, marks: Marks) -> Iterator[Seen | Trouble]:
+        """Look for new builds, job by job.  Raises a LabError when nothing can be had from here now."""
 
     def has(self, found: Found) -> bool:
         """Whether a build is one of this source's."""

@@ -15,7 +15,7 @@ from lab import jenkins as lab_jenkins
 from lab.access import Access
 from lab.errors import LabError
 from lab.jenkins import Connection
-from lab.redirects import Redirected, is_own
+from lab.jenkins_redirects import Redirected, is_own
 from tests.jenkins.double import Double
 
 JOB, NEW, VIEW = Key("job", "f/one"), Key("job", "f/new"), Key("view", "v")

@@ -15,15 +15,20 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from lab.errors import ConfigurationError, InfrastructureError
+from lab import environment
+from lab.errors import Aborted, ConfigurationError, InfrastructureError
+from lab.jenkins import Connection
 from lab.loading import load
-from reports import verbs_publish
+from reports import journal, verbs_publish
 from reports.model import Build
 from reports.outputs.delivery import Tombstone
+from reports.publish import MOST_TRIES
 from reports.redact.publication import Publication
 from reports.redact.scan import Held
+from reports.sources.runs import Runs
 from tests.jenkins.double import Double
 from tests.jenkins.faults import FOREVER
+from tests.reports.outputs.servers import Service
 from tests.reports.publishing import SECRET, Press, a_jenkins_build, a_lab, a_local_run, make_receivers, receive
 from tests.reports.smtp import MailServer
 
@@ -331,6 +336,165 @@ def test_a_filter_that_fails_holds_back_that_build_alone(press: Press, monkeypat
     assert press.run().bundled == 0
     press.time.sleep(61)
     assert press.run().bundled == 1
+
+
+# What one has wrong, no other has to bear
+
+
+def test_a_bug_in_a_filter_parks_that_build_alone(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_local_run(press.lab, number=1)
+    a_local_run(press.lab, number=2)
+    publish = Publication.publish
+
+    def fail(self: Publication, build: Build, given: dict[str, Path], into: Path) -> Path:
+        if build.number == 1:
+            raise ZeroDivisionError("by\nnought")
+        return publish(self, build, given, into)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Publication, "publish", fail)
+        report = press.run()
+        (log,) = (environment.state_home() / "bugs").iterdir()
+        note = f"a bug in qalab: ZeroDivisionError: by nought; see {log}"
+        assert report.lines == [f"redact: local/trunk/greet/build/1@1767312535000: {note}"]
+        assert (report.bundled, report.exit_code) == (1, 70)
+        press.time.sleep(1e6)
+        assert press.run().lines == []
+    assert "in fail\n" in log.read_text()
+    with press.journal() as told:
+        assert told.states() == {"bundled": 1, "parked": 1}
+        (waits,) = verbs_publish.summary(told)["waiting"]
+        assert (waits["state"], waits["note"]) == ("parked", note)
+        told.retry()
+    assert press.run().bundled == 1
+
+
+@pytest.mark.parametrize("place, wrong", [("fetch", KeyError("duration")), ("fetch", RecursionError("deep"))])
+def test_a_build_that_cannot_be_read_parks_itself_alone(
+    press: Press, monkeypatch: pytest.MonkeyPatch, place: str, wrong: Exception
+) -> None:
+    a_local_run(press.lab, number=1)
+    a_local_run(press.lab, number=2)
+    real = getattr(Runs, place)
+
+    def fail(self: Runs, found: journal.Found, spool: Path) -> object:
+        if found.number == 1:
+            raise wrong
+        return real(self, found, spool)
+
+    monkeypatch.setattr(Runs, place, fail)
+    report = press.run()
+    assert (report.bundled, report.exit_code) == (1, 70)
+    (line,) = report.lines
+    assert line.startswith(f"runs: local/trunk/greet/build/1@1767312535000: {type(wrong).__name__}: ")
+    with press.journal() as told:
+        assert told.states() == {"bundled": 1, "parked": 1}
+
+
+def test_a_run_with_a_time_that_is_none(press: Press) -> None:
+    odd, _ = a_local_run(press.lab, number=1), a_local_run(press.lab, number=2)
+    told = json.loads((odd.path / "run.json").read_text())
+    (odd.path / "run.json").write_text(json.dumps(told | {"started": "never"}))
+    report = press.run()
+    assert (report.bundled, report.exit_code) == (1, 70)
+    (line,) = report.lines
+    assert line.startswith("runs: trunk/greet/1: ValueError: ")
+
+
+@pytest.mark.parametrize("answer", ['{"allBuilds": null}', '{"allBuilds": [null]}', '{"allBuilds": [{"number": "x"}]}'])
+def test_a_job_that_answers_oddly_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    with Double() as private:
+        lab = a_lab(tmp_path, ("greet", "other"), jenkins={"url": private.url})
+        press = Press(lab, tmp_path, private)
+        a_jenkins_build(private, lab, "greet", 1)
+        a_jenkins_build(private, lab, "other", 1)
+        json_of = Connection.json
+
+        def odd(self: Connection, where: str) -> dict[str, object]:
+            return json.loads(answer) if "greet" in where and "allBuilds" in where else json_of(self, where)
+
+        monkeypatch.setattr(Connection, "json", odd)
+        report = press.run()
+    assert (report.bundled, report.exit_code) == (1, 70)
+    assert [line.partition("Error")[0].rpartition(" ")[0] for line in report.lines] == ["jenkins: trunk-greet-build:"]
+
+
+def test_a_state_of_the_site_that_is_torn_holds_up_no_mail(press: Press, tmp_path: Path) -> None:
+    with MailServer() as mail:
+        press = Press(a_lab(tmp_path, notifications={"mail": {"server": mail.url}}), tmp_path)
+        a_local_run(press.lab, number=1)
+        press.run()
+        for path in press.place.site.glob("state.sqlite*"):
+            path.write_bytes(b"torn" * 1000)
+        a_local_run(press.lab, number=2, verdict="failed")
+        report = press.run()
+        assert (report.exit_code, len(mail.taken)) == (70, 2)
+    assert report.lines[0].startswith("site: DatabaseError: file is not a database (a bug of qalab; traceback: ")
+    with press.journal() as told:
+        outage = told.outage("site")
+        assert outage is not None
+        assert outage.note in report.lines[0]
+
+
+def test_a_retraction_that_is_not_allowed_holds_up_nothing_else(all_there: Everything) -> None:
+    all_there.build(number=1)
+    all_there.press.run()
+    all_there.public.fault(403, path="doDelete", times=FOREVER)
+    (name,) = [path.parent.name for path in all_there.site.glob("b/*/*/index.html")]
+    all_there.press.retract(name)
+    all_there.build(number=2)
+    report = all_there.press.run()
+    assert [line.partition(":")[0] for line in report.lines] == ["jenkins"]
+    assert report.exit_code == 2
+    assert all_there.twins() == ["#1", "#2"]
+
+
+@pytest.fixture
+def hooked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Press, Service]]:
+    """A lab whose webhook does not stand its first build."""
+    monkeypatch.setenv("QALAB_WEBHOOK_SECRET", "k3y-of-tests")
+    with Service(lambda request: (500 if b'"number": 1,' in request.body else 204, "")) as service:
+        yield Press(a_lab(tmp_path, notifications={"webhook": {"url": service.url}}), tmp_path), service
+
+
+def test_a_payload_that_a_receiver_never_takes_is_given_up(hooked: tuple[Press, Service]) -> None:
+    press, service = hooked
+    a_local_run(press.lab, number=1)
+    a_local_run(press.lab, number=2)
+    report = press.run()
+    assert report.outcomes["webhook"] == {"later": 1, "delivered": 1}
+    assert report.exit_code == 3
+    for _ in range(MOST_TRIES - 1):
+        press.time.sleep(6 * 3600)
+        report = press.run()
+    assert report.outcomes["webhook"] == {"parked": 1}
+    assert f"parked: given up after {MOST_TRIES} tries: {service.url}: answers 500" in report.lines[0]
+    press.time.sleep(6 * 3600)
+    assert press.run().lines == []
+    assert len(service.requests) == MOST_TRIES + 1
+
+
+@pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
+@pytest.mark.parametrize("where", ["reports.sources.runs.Runs.fetch", "reports.sources.runs._found",
+                                   "reports.outputs.site.Site.deliver", "reports.outputs.webhook.Hook.body",
+                                   "reports.redact.publication.Publication.publish"])  # fmt: skip
+def test_who_ends_a_pass_ends_it(
+    hooked: tuple[Press, Service], monkeypatch: pytest.MonkeyPatch, where: str, kind: type[BaseException]
+) -> None:
+    press, _ = hooked
+    a_local_run(press.lab, number=2)
+
+    def end(*_: object) -> None:
+        raise kind("ended by SIGTERM")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, end)
+        with pytest.raises(kind):
+            press.run()
+    assert press.run().lines == []
+    assert press.deliveries()["webhook"] == {"delivered": 1}
 
 
 # The verbs

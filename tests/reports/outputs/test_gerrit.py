@@ -11,9 +11,9 @@ import pytest
 
 from lab.errors import ConfigurationError, InfrastructureError, LabError
 from reports.outputs import gerrit
-from reports.outputs.delivery import Output
+from reports.outputs.delivery import MOST_IN_A_ROW, Output
 from tests.reports.outputs.conftest import Bench
-from tests.reports.outputs.servers import Change, Gerrit, Service
+from tests.reports.outputs.servers import Answer, Change, Gerrit, Request, Service
 
 REVIEWED = {"trunk": {"series": "bookworm", "trigger": "gerrit", "branch": "main"}}
 
@@ -69,8 +69,8 @@ def test_the_labs_own_faults_are_no_vote(made: Bench, there: Gerrit, verdict: st
 def test_nothing_is_said_twice(made: Bench, there: Gerrit) -> None:
     made.publish(1)
     there.lose = 1
-    with pytest.raises(InfrastructureError, match="cannot be reached"):
-        made.deliver(opened(made))
+    ((_, how, note),) = made.deliver(opened(made))
+    assert (how, "cannot be reached" in note) == ("later", True)
     for _ in range(2):
         assert made.deliver(opened(made)) == [(1, "delivered", "")]
     assert len(there.changes[0].messages) == 1
@@ -118,7 +118,8 @@ def test_a_vote_that_is_refused(bench: Callable[..., Bench], service: Service, t
             ConfigurationError,
             "bot may not do that (QALAB_GERRIT_USER and QALAB_GERRIT_PASSWORD)",
         ),
-        ((503, "busy\nreally"), InfrastructureError, "answers 503 to GET changes/: busy"),
+        ((403, "Forbidden"), ConfigurationError, "bot may not do that"),
+        ((429, "slow\ndown"), InfrastructureError, "answers 429 to GET changes/: slow"),
         ((200, "<html>"), ConfigurationError, "answers with something else than JSON"),
     ],
 )
@@ -132,6 +133,149 @@ def test_a_gerrit_that_cannot_be_used(
     assert said in str(raised.value)
     assert "s3cret" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+CLOSED = "change is closed\n"
+RESTRICTED = 'Applying label "Verified": 1 is restricted\n'
+
+
+@pytest.mark.parametrize(
+    "answer, how, note",
+    [
+        ((403, RESTRICTED), "parked", f"answers 403 to POST changes/7/revisions/{1:040x}/review: {RESTRICTED.strip()}"),
+        ((409, CLOSED), "parked", "review: change is closed"),
+        ((404, "Not found: 7\n"), "parked", "review: Not found: 7"),
+        ((400, "no\n"), "parked", "answers 400"),
+        ((500, "oops\n"), "later", "answers 500"),
+        ((503, "busy\n"), "later", "answers 503"),
+        ((408, "slow\n"), "later", "answers 408"),
+        (None, "later", "cannot be reached"),
+    ],
+)
+def test_what_one_change_answers_holds_up_no_other(
+    made: Bench, there: Gerrit, answer: Answer | None, how: str, note: str
+) -> None:
+    made.publish(1)
+    made.publish(2)
+    there.refusals = {7: answer}  # type: ignore[dict-item]
+    (first, second) = made.deliver(opened(made))
+    assert (first[:2], second) == ((1, how), (2, "delivered", ""))
+    assert note in first[2]
+    assert "\n" not in first[2]
+    assert there.changes[1].votes == [{"Verified": 1}]
+
+
+def test_a_gerrit_that_answers_none(made: Bench, there: Gerrit, service: Service) -> None:
+    for number in (1, 2, 3, 4, 5):
+        made.publish(number)
+    there.trouble = (503, "busy\nreally")
+    with pytest.raises(InfrastructureError, match="answers 503 to GET changes/: busy"):
+        made.deliver(opened(made))
+    assert len(service.requests) == MOST_IN_A_ROW
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_redirect_is_no_success(made: Bench, there: Gerrit, service: Service, status: int, method: str) -> None:
+    made.publish(1)
+
+    def elsewhere(request: Request) -> Answer | None:
+        if request.method == method:
+            return status, "", {"Location": f"https://review.example/new{request.path}"}
+        return there(request)
+
+    service.answer = elsewhere
+    with pytest.raises(ConfigurationError) as raised:
+        made.deliver(opened(made))
+    (asked,) = [request for request in service.requests if request.method == method]
+    assert str(raised.value) == (
+        f"{service.url}: redirects {method} to https://review.example/new{asked.path}, which is not followed: "
+        "is notifications.gerrit.url now https://review.example/new?"
+    )
+    assert there.changes[0].votes == []
+
+
+def test_a_vote_that_is_passed_over(bench: Callable[..., Bench], service: Service, there: Gerrit, made: Bench) -> None:
+    there.is_strict = False
+    other = bench(tracks=REVIEWED, notifications={"gerrit": {"url": service.url, "label": "Unheard-Of"}})
+    other.publish(1)
+    note = f"{service.url}: took the comment and not the vote Unheard-Of: does its project have it?"
+    assert other.deliver(opened(other)) == [(1, "parked", note)]
+
+
+def test_what_was_overtaken_is_not_told(made: Bench, there: Gerrit) -> None:
+    old, new = made.publish(1, "failed"), made.publish(3, commit=f"{1:040x}")
+    assert made.deliver(opened(made), [new]) == [(3, "delivered", "")]
+    assert made.deliver(opened(made), [old]) == [(1, "nothing", "a newer build of this change was told of already")]
+    assert there.changes[0].votes == [{"Verified": 1}]
+
+
+def test_a_bundle_that_is_torn_is_parked_alone(made: Bench, there: Gerrit) -> None:
+    torn = made.publish(1)
+    made.publish(2)
+    torn.path.write_bytes(b"torn")
+    (first, second) = made.deliver(opened(made))
+    assert (first[:2], second) == ((1, "parked"), (2, "delivered", ""))
+
+
+@pytest.mark.parametrize(
+    "verb, said, status, how",
+    [
+        ("review", "fatal: change is closed", 1, "parked"),
+        ("review", "error: Applying label Verified: 1 is restricted", 1, "parked"),
+        ("review", f'error: "{1:040x}" matches multiple patch sets', 1, "parked"),
+        ("review", "fatal: internal server error", 1, "later"),
+        ("review", "fatal: no more than this", 255, "raises"),
+        ("query", "fatal: not permitted", 1, "parked"),
+    ],
+)
+def test_what_ssh_ends_with(  # noqa: PLR0917 - a table's columns
+    bench: Callable[..., Bench],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    said: str,
+    status: int,
+    how: str,
+) -> None:
+    """The first change is refused, the second is not."""
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.parent.mkdir()
+    found = json.dumps({"number": 7, "comments": []})
+    ssh.write_text(
+        f"""#!/bin/sh
+case "$*" in *"gerrit {verb}"*{1:040x}*) echo '{said}' >&2; exit {status};; esac
+case "$*" in *query*) echo '{found}';; esac
+"""
+    )
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    made = bench(tracks=REVIEWED, notifications={"gerrit": {"url": "http://g/", "ssh": "bot@g.example:29"}})
+    made.publish(1)
+    made.publish(2)
+    if how == "raises":
+        with pytest.raises(InfrastructureError, match=rf"ssh ended with status 255: {said}"):
+            made.deliver(opened(made))
+        return
+    (first, second) = made.deliver(opened(made))
+    assert (first[:2], second) == ((1, how), (2, "delivered", ""))
+    assert first[2] == f"bot@g.example:29: gerrit {verb} ended with status 1: {said}"
+
+
+@pytest.mark.parametrize("says, note", [('{"type":"error","message":"cannot query database"}', "cannot query database"),
+                                        ("<html>", "something else than JSON"), ("[1]", "something else")])  # fmt: skip
+def test_a_query_by_ssh_that_fails_is_no_answer(
+    bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, note: str
+) -> None:
+    ssh = tmp_path / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(f"#!/bin/sh\necho '{says}'\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    made = bench(tracks=REVIEWED, notifications={"gerrit": {"url": "http://g/", "ssh": "bot@g.example"}})
+    made.publish(1)
+    ((_, how, told),) = made.deliver(opened(made))
+    assert (how, note in told) == ("later", True)
 
 
 def test_by_ssh(bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

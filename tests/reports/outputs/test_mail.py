@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.errors import ConfigurationError, InfrastructureError, LabError
-from reports.outputs import mail
-from reports.outputs.delivery import Output, Tombstone
+from lab.publication import Mail
+from reports.outputs import letters, mail
+from reports.outputs.delivery import Context, Item, Output, Tombstone
+from reports.transitions import Transition
 from tests.reports.outputs.conftest import FAILING, Bench
 from tests.reports.smtp import MailServer
 
@@ -135,6 +138,7 @@ def test_many_at_once_are_one(post: Callable[..., tuple[Bench, Output]], server:
         ("RCPT TO:<gone@", "550 no such user", "parked"),
         ("RCPT TO:<gone@", "450 greylisted", "later"),
         ("(data)", "554 looks like spam", "parked"),
+        ("MAIL FROM", "552 too large", "parked"),
         ("(data)", "451 try later", "later"),
     ],
 )
@@ -150,6 +154,40 @@ def test_a_mail_that_is_refused(
     assert "\n" not in told
     server.refuse = lambda _: None
     assert made.deliver(output) == [(1, "delivered", "")]
+
+
+def test_a_mail_that_cannot_be_written_is_parked_alone(
+    post: Callable[..., tuple[Bench, Output]], server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, output = post(to=["qa@lab.example"])
+    odd = made.publish(1)
+    made.publish(2, "failed")
+    letter = letters.letter
+
+    def fail(context: Context, mail: Mail, item: Item, transition: Transition) -> EmailMessage:
+        if item == odd:
+            raise KeyError("an odd build")
+        return letter(context, mail, item, transition)
+
+    monkeypatch.setattr(letters, "letter", fail)
+    (first, second) = output.deliver(list(made.items.values()))
+    assert (first.how, first.is_bug, second.how) == ("parked", True, "delivered")
+    assert len(server.taken) == 1
+
+
+def test_an_address_that_the_server_cannot_take_is_parked_alone(
+    post: Callable[..., tuple[Bench, Output]], server: MailServer
+) -> None:
+    made, output = post(to=["qa@lab.example"])
+    (home,) = [made.context.home / "mail/waiting"]
+    item = made.publish(1)
+    home.mkdir(parents=True)
+    (home / item.name).write_bytes(
+        f"From: a@b.example\nTo: \u00fcx@b.example\nX-QALab-Builds: {item.name}\n\n".encode()
+    )
+    made.publish(2, "failed")
+    assert [told[:2] for told in made.deliver(output)] == [(1, "parked"), (2, "delivered")]
+    assert len(server.taken) == 1
 
 
 def test_one_of_two_mailboxes_is_refused(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lxml import etree
 
 from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.jenkins import Connection
 from reports.outputs import mirror
 from reports.outputs.delivery import Output, Tombstone
 from tests.jenkins.double import Double
@@ -95,9 +99,54 @@ def test_a_server_that_does_not_answer(made: Bench, public: Double) -> None:
         made.deliver(opened(made))
     public.heal()
     public.fault(500, times=FOREVER, path="buildWithParameters")
-    with pytest.raises(InfrastructureError, match=r"answers 500 .* to POST job/lab/job/trunk-greet-build/build"):
-        made.deliver(opened(made))
+    ((_, how, note),) = made.deliver(opened(made))
+    assert how == "later"
+    assert re.search(r"answers 500 .* to POST job/lab/job/trunk-greet-build/build", note)
     assert twins(public) == []
+
+
+def test_a_bundle_that_the_server_chokes_on_holds_up_its_job_alone(made: Bench, public: Double) -> None:
+    made.publish(1)
+    made.publish(2)
+    made.publish(3, component="other")
+    public.create("lab/trunk-other-build", etree.tostring(public._state.item(JOB).root).decode())
+    public.fault(500, times=FOREVER, path="trunk-greet-build/buildWithParameters")
+    assert sorted(told[:2] for told in made.deliver(opened(made))) == [(1, "later"), (3, "delivered")]
+    public.heal()
+    assert {how for _, how, _ in made.deliver(opened(made))} == {"delivered"}
+    assert titles(public) == ["#1", "#2"]
+
+
+def test_a_name_that_is_refused_is_no_reason_to_stop(made: Bench, public: Double) -> None:
+    made.publish(1)
+    made.publish(2)
+    public.fault(400, path="configSubmit")
+    (first, second) = made.deliver(opened(made))
+    assert (first[:2], second) == ((1, "delivered"), (2, "delivered", ""))
+    assert "has no name and description" in first[2]
+
+
+def test_a_bundle_that_is_torn_is_parked_alone(made: Bench, public: Double) -> None:
+    torn = made.publish(1)
+    made.publish(2)
+    torn.path.write_bytes(b"torn")
+    assert [told[:2] for told in made.deliver(opened(made))] == [(1, "parked"), (2, "delivered")]
+
+
+def test_a_job_that_answers_oddly_holds_up_itself_alone(
+    made: Bench, public: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.publish(1)
+    made.publish(3, component="other")
+    public.create("lab/trunk-other-build", etree.tostring(public._state.item(JOB).root).decode())
+    json_of = Connection.json
+
+    def odd(self: Connection, where: str) -> dict[str, Any]:
+        return {"allBuilds": [None]} if "greet" in where else json_of(self, where)
+
+    monkeypatch.setattr(Connection, "json", odd)
+    (first, second) = sorted(opened(made).deliver(list(made.items.values())), key=lambda one: one.how)
+    assert (first.how, second.how, second.is_bug) == ("delivered", "later", True)
 
 
 def test_what_waits_in_the_queue_is_not_sent_again(made: Bench, public: Double) -> None:

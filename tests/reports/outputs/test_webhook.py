@@ -9,20 +9,21 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab.errors import ConfigurationError, InfrastructureError
+from lab import environment
+from lab.errors import ConfigurationError, InfrastructureError, LabError
 from reports.outputs import webhook
-from reports.outputs.delivery import Output, Tombstone
+from reports.outputs.delivery import Item, Output, Tombstone
 from tests.reports.outputs.conftest import Bench
-from tests.reports.outputs.servers import Request, Service
+from tests.reports.outputs.servers import Answer, Request, Service
 
 
 class Hook:
     """What answers; an answer for each request, then 204."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[int, str] | None] = []
+        self.answers: list[Answer | None] = []
 
-    def __call__(self, _: Request) -> tuple[int, str] | None:
+    def __call__(self, _: Request) -> Answer | None:
         return self.answers.pop(0) if self.answers else (204, "")
 
 
@@ -78,31 +79,78 @@ def test_each_once(made: Bench, service: Service) -> None:
 def test_a_lost_answer_is_followed_by_the_same(made: Bench, service: Service, hook: Hook) -> None:
     made.publish(1)
     hook.answers = [None]
-    with pytest.raises(InfrastructureError, match="cannot be reached"):
-        made.deliver(opened(made))
+    ((_, how, note),) = made.deliver(opened(made))
+    assert (how, "cannot be reached" in note) == ("later", True)
     assert made.deliver(opened(made)) == [(1, "delivered", "")]
     once, again = service.requests
     assert (once.body, once.headers["x-qalab-delivery"]) == (again.body, again.headers["x-qalab-delivery"])
 
 
-@pytest.mark.parametrize("status", [500, 503, 429, 401, 403, 408])
-def test_what_may_be_better_later(made: Bench, hook: Hook, status: int) -> None:
+@pytest.mark.parametrize("status, kind", [(401, ConfigurationError), (429, InfrastructureError)])
+def test_what_is_said_of_all(made: Bench, service: Service, hook: Hook, status: int, kind: type[LabError]) -> None:
     made.publish(1)
+    made.publish(2)
     hook.answers = [(status, "no")]
-    with pytest.raises(InfrastructureError, match=f"answers {status}"):
+    with pytest.raises(kind, match=f"answers {status}"):
         made.deliver(opened(made))
+    assert len(service.requests) == 1
 
 
-@pytest.mark.parametrize("status", [302, 400, 404, 410])
-def test_what_never_will(made: Bench, service: Service, hook: Hook, status: int) -> None:
+@pytest.mark.parametrize("status, how", [*((one, "parked") for one in (400, 403, 404, 410, 413, 422)),
+                                         *((one, "later") for one in (408, 500, 502, 503))])  # fmt: skip
+def test_what_is_said_of_one(made: Bench, service: Service, hook: Hook, status: int, how: str) -> None:
     made.publish(1)
     made.publish(2)
     hook.answers = [(status, "no")]
     (refused, taken) = made.deliver(opened(made))
-    assert refused[:2] == (1, "parked")
+    assert refused[:2] == (1, how)
     assert f"answers {status}" in refused[2]
     assert taken == (2, "delivered", "")
     assert len(service.requests) == 2
+
+
+def test_a_receiver_that_fails_is_left_in_peace(made: Bench, service: Service, hook: Hook) -> None:
+    for number in range(1, 9):
+        made.publish(number)
+    hook.answers = [(500, "")] * 2 + [(204, "")] + [(500, "")] * 5
+    told = opened(made).deliver(list(made.items.values()))
+    assert [next(told).how for _ in range(6)] == ["later", "later", "delivered", "later", "later", "later"]
+    with pytest.raises(InfrastructureError, match="answers 500"):
+        next(told)
+    assert len(service.requests) == 6
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_no_success(made: Bench, service: Service, hook: Hook, status: int) -> None:
+    made.publish(1)
+    hook.answers = [(status, "", {"Location": "/y"})]
+    with pytest.raises(ConfigurationError) as raised:
+        made.deliver(opened(made))
+    assert str(raised.value) == (
+        f"{service.url}/x: redirects POST to {service.url}/y, which is not followed: "
+        f"is notifications.webhook.url now {service.url}/y?"
+    )
+    assert [request.method for request in service.requests] == ["POST"]
+    assert made.deliver(opened(made)) == [(1, "delivered", "")]
+
+
+def test_a_bug_in_one_is_parked_alone(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = made.publish(1)
+    made.publish(2)
+    body = webhook.Hook.body
+
+    def fail(self: webhook.Hook, item: Item) -> bytes:
+        if item == odd:
+            raise TypeError("an odd\nbody")
+        return body(self, item)
+
+    monkeypatch.setattr(webhook.Hook, "body", fail)
+    (first, second) = opened(made).deliver(list(made.items.values()))
+    assert (first.how, first.is_bug, second.how) == ("parked", True, "delivered")
+    (log, *_) = sorted((environment.state_home() / "bugs").iterdir())
+    assert first.note == f"a bug in qalab: TypeError: an odd body; see {log}"
+    assert "in fail\n" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
 
 
 def test_without_a_key(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +165,6 @@ def test_what_is_retracted_is_not_told(made: Bench, service: Service, hook: Hook
     item = made.publish(1)
     hook.answers = [(500, "")]
     output = opened(made)
-    with pytest.raises(InfrastructureError):
-        made.deliver(output)
+    assert [how for _, how, _ in made.deliver(output)] == ["later"]
     output.withdraw([Tombstone(name=item.name, track="", component="", phase="", retracted="")])
     assert not list((made.context.home / "webhook/waiting").iterdir())

@@ -16,9 +16,9 @@ from tests.reports.site.crawl import crawl
 from tests.reports.site.worlds import World, write_bundles
 
 
-def run(*argv: str | Path) -> str:
+def run(*argv: str | Path, code: int = 0) -> str:
     done = CliRunner().invoke(site, list(map(str, argv)), catch_exceptions=False)
-    assert done.exit_code == 0
+    assert done.exit_code == code
     return done.output
 
 
@@ -30,10 +30,11 @@ def test_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     assert run(*argv).startswith(f"{home}: made anew: builds added: 0, files written: ")
     paths = write_bundles(World(4, components=2, tracks=1, tests=5), store / "bundles")
     (paths[0].parent / f"{'0' * 64}.tar.gz").write_bytes(b"no bundle")
-    output = run(*argv)
+    output = run(*argv, code=2)
     assert "brought up to date: builds added: 4" in output
     assert f"left out: {paths[0].parent / ('0' * 64)}.tar.gz: is not what its name says" in output
     assert [problem for problem in crawl(home).problems if "https://qa.lab.example/site/" not in problem] == []
+    (paths[0].parent / f"{'0' * 64}.tar.gz").unlink()
     elsewhere = tmp_path / "elsewhere"
     assert "made anew: builds added: 4" in run(*argv, "--out", elsewhere)
     assert "made anew: builds added: 4" in run(*argv, "--out", elsewhere, "--rebuild")

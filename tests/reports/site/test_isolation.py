@@ -1,0 +1,137 @@
+"""A build or a page that the site cannot make holds up no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import environment
+from lab.errors import Aborted
+from lab.failures import Bug
+from reports.site import Identity, build, builds
+from reports.site.render import Renderer
+from reports.site.update import Report
+from tests.reports.site.crawl import crawl, tree_of
+from tests.reports.site.worlds import InMemory, World
+
+SITE = Identity("openstack")
+WORLD = World(24, components=2, tracks=2, tests=20, lines=10)
+ODD = WORLD.path(5)
+PATHS = list(WORLD)
+
+
+def changed(**fields: Any) -> Callable[[Path], object]:
+    """Reads bundles, of which one has another build."""
+
+    def read(path: Path) -> object:
+        found = WORLD.read(path)
+        return InMemory(found.build.model_copy(update=fields), found.logs) if path == ODD else found
+
+    return read
+
+
+def update(out: Path, read: Callable[[Path], Any] = WORLD.read, paths: list[Path] = PATHS) -> Report:
+    return build(paths, out, SITE, read=read)
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"started": "never"}, "'never' is no time"),
+        ({"finished": ""}, "'' is no time"),
+        ({"finished": "2026-01-01T00:00:00"}, "'2026-01-01T00:00:00' is no time"),
+        ({"seconds": float("nan")}, "nan is no duration"),
+        ({"verdict": "odd"}, ""),
+        ({"cases": (None,)}, "AttributeError"),
+        ({"component": None}, ""),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_build_that_is_odd_is_left_out(tmp_path: Path, fields: dict[str, Any], said: str, *, is_first: bool) -> None:
+    rest = [path for path in PATHS if path != ODD]
+    update(tmp_path / "reference", paths=rest)
+    if not is_first:
+        update(tmp_path / "site", paths=rest)
+    report = update(tmp_path / "site", changed(**fields))
+    assert list(report.left_out) == [ODD]
+    assert said in report.refused[0]
+    assert "\n" not in report.refused[0]
+    assert report.exit_code in {2, 70}
+    assert tree_of(tmp_path / "site/current") == tree_of(tmp_path / "reference/current")
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, template: str, part: str) -> None:
+    """A template fails for paths with ``part``."""
+    render = Renderer.render
+
+    def fail(self: Renderer, name: str, path: str, **data: Any) -> bytes:
+        if name == template and part in path:
+            raise RecursionError("a bug\nof ours")
+        return render(self, name, path, **data)
+
+    monkeypatch.setattr(Renderer, "render", fail)
+
+
+@pytest.mark.parametrize("template", ["build.html", "log.html"])
+def test_a_build_whose_page_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    update(tmp_path / "reference")
+    rest = [path for path in PATHS if path != ODD]
+    update(tmp_path / "without", paths=rest)
+    bundle = WORLD.read(ODD)
+    name = builds.names.build_id(bundle.build.id)
+    with monkeypatch.context() as patched:
+        broken(patched, template, name)
+        report = update(tmp_path / "site")
+    (error,) = report.left_out.values()
+    assert isinstance(error, Bug)
+    assert error.args[0].startswith("a bug in qalab: RecursionError: a bug of ours; see ")
+    assert "RecursionError: a bug" in "".join(log.read_text() for log in (environment.state_home() / "bugs").iterdir())
+    assert (report.exit_code, report.added) == (70, 23)
+    assert not list((tmp_path / "site").rglob(f"*{name}*"))
+    assert tree_of(tmp_path / "site/current") == tree_of(tmp_path / "without/current")
+    assert update(tmp_path / "site").added == 1
+    assert tree_of(tmp_path / "site/current") == tree_of(tmp_path / "reference/current")
+
+
+@pytest.mark.parametrize(
+    "template, part",
+    [("track.html", "keystone/trunk-noble"), ("component.html", "keystone"), ("home.html", ""), ("feed.atom", "glance"),
+     ("commit.html", ""), ("about.html", "")],
+)  # fmt: skip
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_page_that_fails_stays_as_it_was_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, part: str, *, is_first: bool
+) -> None:
+    if template == "about.html" and not is_first:
+        pytest.skip("it does not change")
+    update(tmp_path / "reference")
+    if not is_first:
+        update(tmp_path / "site", paths=PATHS[:12])
+    with monkeypatch.context() as patched:
+        broken(patched, template, part)
+        for _ in range(2):
+            report = update(tmp_path / "site")
+            assert report.stale
+            assert (report.left_out, report.exit_code) == ({}, 70)
+    if not is_first:
+        assert crawl(tmp_path / "site/current").problems == [] or template == "commit.html"
+    assert update(tmp_path / "site").stale == {}
+    assert tree_of(tmp_path / "site/current") == tree_of(tmp_path / "reference/current")
+    assert update(tmp_path / "site") == Report()
+
+
+@pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
+def test_who_ends_it_ends_it(tmp_path: Path, kind: type[BaseException]) -> None:
+    def read(path: Path) -> object:
+        if path == ODD:
+            raise kind("ended by SIGTERM")
+        return WORLD.read(path)
+
+    with pytest.raises(kind):
+        update(tmp_path, read)
+    assert update(tmp_path).added == 24
