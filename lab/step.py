@@ -275,6 +275,7 @@ def carry_out(name: str, action: Action, options: Request) -> int:
             raise ConfigurationError(
                 f"{path}: no run directory yet", hint="name --track and --component to make it one"
             )
+        check_known(lab, options.track, component, phase)  # before anything is deleted for a mistyped name
         for leftover in ("results", "out", "work"):
             shutil.rmtree(path / leftover, ignore_errors=True)
         current = open_run(path, lab, options.track, component, revision=options.commit, phase=phase)

@@ -266,8 +266,8 @@ import sys
 import yaml
 import qalab
 from lab.description import Lab
+from lab import step
 from reports import status
-from scripts.registry import STEPS
 def bug(*_, **__):
     raise TypeError("planted\\nhere")
 WHERE = bug
@@ -278,11 +278,11 @@ sys.exit(qalab.main(sys.argv[1:]))
 @pytest.mark.parametrize(
     "where, argv",
     [
-        ("status.all_runs", ["status"]),
+        ("status.survey", ["status"]),
         ("yaml.compose", ["check"]),
         ("Lab.model_validate_json", ["run", "trunk", "greet"]),
         ("qalab.runner.run_phase", ["run", "trunk", "greet"]),
-        ("STEPS['snapshot'].main", ["step", "snapshot"]),
+        ("step.carry_out", ["step", "snapshot"]),
     ],
 )
 def test_a_bug_is_one_line_and_a_log(

@@ -21,6 +21,7 @@ from lab.description import Lab, job_name
 from lab.errors import Aborted, InfrastructureError, LabError
 from lab.failures import caught
 from lab.jenkins import Connection, Missing, Refused, job_path
+from lab.ownership_mark import of_description
 from lab.store import Run
 from reports.journal import Found
 from reports.model import Build
@@ -99,8 +100,8 @@ class Jenkins:
         """What is new of a job, None for nothing."""
         name = f"{self._folder}/{told['name']}".lstrip("/")
         last, mark = told.get("lastCompletedBuild"), marks.get(name, (0, 0))
-        owned = rf"<!-- Managed by qalab: lab={re.escape(self.lab.lab.name)} digest=\w+ -->\s*\Z"
-        if not last or name not in self.lanes or not re.search(owned, told.get("description") or ""):
+        owner = of_description(told.get("description") or "")
+        if not last or name not in self.lanes or owner is None or owner.lab != self.lab.lab.name:
             return None
         return self._new_builds(name, mark) if _is_new(last["number"], last["timestamp"], mark) else None
 
