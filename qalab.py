@@ -16,18 +16,22 @@ from typing import Any, NoReturn
 import click
 from rich.filesize import decimal
 
-from lab import environment, failures, loading
-from lab import step as steps
-from lab.description import Lab
-from lab.errors import Aborted, ConfigurationError
-from lab.options import json_option, lab_option
-from lab.records import Record
-from lab.step import EXIT_CODES
-from lab.store import WHOLE, Run, Store, check_known, run_at
-from lab.terminal import Terminal
+from lab.base import environment, failures
+from lab.base.errors import Aborted, ConfigurationError
+from lab.base.terminal import Terminal
+from lab.config import loading
+from lab.config.description import Lab
+from lab.config.options import json_option, lab_option
+from lab.store import step as steps
+from lab.store.records import Record
+from lab.store.runs import WHOLE, Run, Store, check_known, run_at
+from lab.store.step import EXIT_CODES
 from reports import junit, status
 from reports.progress import Progress
-from scripts import demo, machine, registry, runner, tidy, verbs
+from scripts import registry, verbs
+from scripts.demo import demo
+from scripts.host import prerequisites
+from scripts.phases import retention, runner
 
 HERE = Path(__file__).parent
 # Each with the module that has it in its VERBS.
@@ -85,7 +89,7 @@ def doctor(lab_file: Path, as_json: bool) -> None:
 
     With each lack, the one command that mends it.
     """
-    findings = list(machine.doctor(loading.load(lab_file) if lab_file.exists() else None))
+    findings = list(prerequisites.doctor(loading.load(lab_file) if lab_file.exists() else None))
     if as_json:
         out.print_json(data=[vars(finding) for finding in findings])
     for finding in () if as_json else findings:
@@ -253,7 +257,7 @@ def tidy_verb(lab_file: Path, *, dry_run: bool) -> None:
     Of those beyond runs.keep that are older than runs.keep_days: scratch, built files, logs of nodes.
     """
     lost = 0
-    for old, size in tidy.tidy(loading.load(lab_file), environment.now(), dry_run=dry_run):
+    for old, size in retention.tidy(loading.load(lab_file), environment.now(), dry_run=dry_run):
         out.print(f"{old.id}: {decimal(size)}")
         lost += size
     out.print(f"{decimal(lost)} {'would go' if dry_run else 'gone'}")
@@ -301,7 +305,7 @@ def demo_verb(component: str, *, openstack: bool) -> None:
 
     A Debian source package, two new upstream commits, packages, an archive, a deployment; no Jenkins is needed.
     """
-    if not machine.is_set_up():
+    if not prerequisites.is_set_up():
         set_up()
     sys.exit(
         demo.run(
@@ -321,7 +325,7 @@ def test(arguments: tuple[str, ...]) -> NoReturn:
 
     Arguments go to pytest and narrow the fast tests.
     """
-    if not machine.is_set_up():
+    if not prerequisites.is_set_up():
         set_up()
     os.chdir(HERE)
     argv = [sys.executable, "-m", "pytest", *fast_suite(arguments)]
@@ -352,7 +356,7 @@ def set_up() -> None:
     path = environment.state_home() / "setup.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as stream:
-        machine.setup(out.print, stream)
+        prerequisites.setup(out.print, stream)
 
 
 def run_on(lab: Lab, current: Run, first: str | None = None, until: str | None = None) -> int:
@@ -389,7 +393,7 @@ def ended_by(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code.  What is not of `lab.errors` is a bug; see `lab.failures`."""
+    """Run the command line; returns the exit code.  What is not of `lab.base.errors` is a bug; see `lab.base.failures`."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ended_by)
     try:

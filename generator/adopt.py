@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from generator import mark
 from generator.canonical import digest
-from generator.items import Item, Key
+from generator.items import Item, ItemKey
 from generator.merge import described_part
-from generator.server import Entry, Server
-from lab.errors import ConfigurationError
-from lab.ownership_mark import Mark
+from generator.server import ListedItem, Server
+from lab.base.errors import ConfigurationError
+from lab.results.ownership_mark import Mark
 
 
-def adopt(server: Server, owner: str, items: Sequence[Item], names: Sequence[str], previous: str | None) -> list[Key]:
+def adopt(
+    server: Server, owner: str, items: Sequence[Item], names: Sequence[str], previous: str | None
+) -> list[ItemKey]:
     """Mark items as the owner's; those that were not yet.
 
     Raises ConfigurationError, before anything is changed, for a name that is not described (the next prune
@@ -29,7 +31,7 @@ def adopt(server: Server, owner: str, items: Sequence[Item], names: Sequence[str
     return list(_marked(server, owner, {key: described[key] for key in chosen if whose.get(key) != owner}))
 
 
-def _chosen(name: str, described: Sequence[Key], entries: dict[Key, Entry]) -> Key:
+def _chosen(name: str, described: Sequence[ItemKey], entries: dict[ItemKey, ListedItem]) -> ItemKey:
     found = [key for key in described if key.name == name]
     if not found:
         hint = "an item of the lab's that is not described is deleted by qalab prune: describe it first"
@@ -40,7 +42,7 @@ def _chosen(name: str, described: Sequence[Key], entries: dict[Key, Entry]) -> K
     return there[0]
 
 
-def _marked(server: Server, owner: str, described: Mapping[Key, str]) -> Iterator[Key]:
+def _marked(server: Server, owner: str, described: Mapping[ItemKey, str]) -> Iterator[ItemKey]:
     """Mark items.  The digest leaves out what is not described, which stays the server's."""
     for key, xml in described.items():
         there = server.config(key)

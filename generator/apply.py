@@ -12,19 +12,19 @@ from functools import partial
 from itertools import groupby
 
 from generator.canonical import digest
-from generator.items import Key
+from generator.items import ItemKey
 from generator.merge import is_folder, merged
-from generator.plan import WORKERS, Plan, Step
+from generator.plan import WORKERS, Plan, PlanStep
 from generator.server import Server
-from lab.errors import ConfigurationError, InfrastructureError, LabError
-from lab.jenkins import Missing
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.config.jenkins import JenkinsMissing
 
 
 @dataclass(frozen=True)
 class Done:
     """What became of a step; ``error`` is None when it was done."""
 
-    step: Step
+    step: PlanStep
     error: LabError | None = None
 
 
@@ -32,13 +32,13 @@ class Moved(InfrastructureError):
     """The live side is no longer what the plan was made for."""
 
 
-def stages(steps: Iterable[Step]) -> Iterator[list[Step]]:
+def stages(steps: Iterable[PlanStep]) -> Iterator[list[PlanStep]]:
     """Steps that may be done side by side, in the order that is needed: a folder before what is in it, a view last.
 
     What is deleted goes the other way.
     """
 
-    def rank(step: Step) -> tuple[int, int]:
+    def rank(step: PlanStep) -> tuple[int, int]:
         depth = step.name.count("/")
         if step.action == "delete":
             return (4, 0) if step.kind == "view" else (5, -depth)
@@ -50,20 +50,22 @@ def stages(steps: Iterable[Step]) -> Iterator[list[Step]]:
         yield list(group)
 
 
-Keep = Callable[[Key, bytes], None]
+Keep = Callable[[ItemKey, bytes], None]
 Tell = Callable[[Done], None]
 
 
-def carry_out(server: Server, steps: Sequence[Step], keep: Keep, tell: Tell, *, workers: int = WORKERS) -> list[Done]:
+def carry_out(
+    server: Server, steps: Sequence[PlanStep], keep: Keep, tell: Tell, *, workers: int = WORKERS
+) -> list[Done]:
     """Do all that can be done; what became of each step, in the order of ``steps``.
 
     ``keep`` gets what is there before it is changed or deleted; ``tell`` hears of each step as it ends.
     An interruption lets those under way end, and begins no other.
     """
-    results: dict[Key, Done] = {}
+    results: dict[ItemKey, Done] = {}
     failed: dict[str, LabError] = {}
 
-    def one(step: Step) -> None:
+    def one(step: PlanStep) -> None:
         error = failed.get(step.key.folder)
         # The folder's own failure tells whose fault it is.
         error = type(error)("its folder could not be made") if error else _attempt(server, step, keep)
@@ -82,7 +84,7 @@ def carry_out(server: Server, steps: Sequence[Step], keep: Keep, tell: Tell, *, 
     return [results[step.key] for step in steps]
 
 
-def _attempt(server: Server, step: Step, keep: Keep) -> LabError | None:
+def _attempt(server: Server, step: PlanStep, keep: Keep) -> LabError | None:
     try:
         _do(server, step, keep)
     except LabError as error:
@@ -90,7 +92,7 @@ def _attempt(server: Server, step: Step, keep: Keep) -> LabError | None:
     return None
 
 
-def _do(server: Server, step: Step, keep: Keep) -> None:
+def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "taken":
         hint = f"qalab adopt {step.name} takes it under management as it is"
         raise ConfigurationError(f"{step.key}: is there and not this lab's", hint=hint)
@@ -107,11 +109,11 @@ def _do(server: Server, step: Step, keep: Keep) -> None:
     server.update(step.key, merged(there, step.xml))
 
 
-def check(server: Server, step: Step) -> bytes:
+def check(server: Server, step: PlanStep) -> bytes:
     """The config.xml of a step's item.  Raises Moved when it is no longer what the plan was made for."""
     try:
         there = server.config(step.there)
-    except Missing:
+    except JenkinsMissing:
         raise Moved(f"{step.there}: is gone since the plan was made", hint="make a new plan") from None
     if digest(there) != step.before:
         raise Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")

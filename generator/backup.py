@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Literal
 
 from generator.canonical import digest
-from generator.items import Key
+from generator.items import ItemKey
 from generator.plan import WORKERS, fetch
 from generator.server import Server
-from lab import environment, files
-from lab.errors import ConfigurationError, InfrastructureError, LabError
-from lab.git import git, identity, try_git
-from lab.jenkins import Forbidden, Missing
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.git import git, identity, try_git
+from lab.config.jenkins import JenkinsForbidden, JenkinsMissing
 
 PLUGINS = "plugins.txt"
 PARTS = ("jobs", "views", PLUGINS)
@@ -41,7 +41,7 @@ class Backup:
     directory: Path
     author: str
 
-    def path(self, key: Key) -> Path:
+    def path(self, key: ItemKey) -> Path:
         """Where an item's config.xml lies.  Raises InfrastructureError for a name that is no name."""
         names = key.name.split("/")
         if any(name in {"", ".", ".."} or "\0" in name for name in names):
@@ -50,24 +50,24 @@ class Backup:
         home = self.directory.joinpath(*(part for folder in folders for part in ("jobs", folder)))
         return home / "jobs" / name / "config.xml" if key.kind == "job" else home / "views" / f"{name}.xml"
 
-    def contents(self) -> list[Key]:
+    def contents(self) -> list[ItemKey]:
         """What is in it, a folder before what it holds."""
         found = [key for path in self.directory.rglob("*.xml") if (key := self._key(path))]
         return sorted(found, key=lambda key: (key.kind, key.name.count("/"), key.name))
 
-    def _key(self, path: Path) -> Key | None:
+    def _key(self, path: Path) -> ItemKey | None:
         parts = path.relative_to(self.directory).parts
         folders = parts[1:-2:2]
         if parts[-1] == "config.xml" and set(parts[0:-1:2]) == {"jobs"}:
-            return Key("job", "/".join([*folders, parts[-2]] if len(parts) % 2 else []))
+            return ItemKey("job", "/".join([*folders, parts[-2]] if len(parts) % 2 else []))
         if len(parts) % 2 == 0 and parts[-2] == "views" and set(parts[0:-2:2]) <= {"jobs"}:
-            return Key("view", "/".join([*folders, parts[-1].removesuffix(".xml")]))
+            return ItemKey("view", "/".join([*folders, parts[-1].removesuffix(".xml")]))
         return None
 
-    def read(self, key: Key) -> bytes:
+    def read(self, key: ItemKey) -> bytes:
         return self.path(key).read_bytes()
 
-    def write(self, key: Key, xml: bytes) -> None:
+    def write(self, key: ItemKey, xml: bytes) -> None:
         """Keep an item; what is there already is not written again."""
         path = self.path(key)
         if not path.exists() or path.read_bytes() != xml:
@@ -138,21 +138,21 @@ def save(server: Server, backup: Backup) -> Saved:
 def _plugins(server: Server) -> Mapping[str, str]:
     try:
         return server.plugins()
-    except Forbidden:
+    except JenkinsForbidden:
         return {}
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoredItem:
     """What became of an item; ``exact``: it is there byte for byte, and not only the same to Jenkins."""
 
-    key: Key
+    key: ItemKey
     fate: Fate | None
     exact: bool = False
     error: LabError | None = None
 
 
-def restore(server: Server, backup: Backup, names: Sequence[str] = ()) -> list[Restored]:
+def restore(server: Server, backup: Backup, names: Sequence[str] = ()) -> list[RestoredItem]:
     """Put items back as they are in the backup, all of them or those named; nothing else is touched.
 
     Raises ConfigurationError for a name that the backup does not have.
@@ -164,31 +164,31 @@ def restore(server: Server, backup: Backup, names: Sequence[str] = ()) -> list[R
         raise ConfigurationError(f"{backup.directory}: has no {unknown[0]}", hint=f"known: {_few(keys)}")
     chosen = [key for key in keys if not names or key.name in names]
 
-    def stage(key: Key) -> tuple[str, int]:
+    def stage(key: ItemKey) -> tuple[str, int]:
         return key.kind, key.name.count("/") if key.kind == "job" else 0
 
-    results: list[Restored] = []
+    results: list[RestoredItem] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for _, group in groupby(chosen, key=stage):
             results += pool.map(lambda key: _restored(server, key, backup.read(key)), list(group))
     return results
 
 
-def _restored(server: Server, key: Key, xml: bytes) -> Restored:
+def _restored(server: Server, key: ItemKey, xml: bytes) -> RestoredItem:
     try:
         fate = _put_back(server, key, xml)
         there = server.config(key)
         if digest(there) != digest(xml):
             raise InfrastructureError(f"{key}: Jenkins has made something else of it")
-        return Restored(key, fate, there == xml)
+        return RestoredItem(key, fate, there == xml)
     except LabError as error:
-        return Restored(key, None, error=error)
+        return RestoredItem(key, None, error=error)
 
 
-def _put_back(server: Server, key: Key, xml: bytes) -> Fate:
+def _put_back(server: Server, key: ItemKey, xml: bytes) -> Fate:
     try:
         there = server.config(key)
-    except Missing:
+    except JenkinsMissing:
         server.create(key, xml)
         return "created"
     if there == xml:
@@ -197,6 +197,6 @@ def _put_back(server: Server, key: Key, xml: bytes) -> Fate:
     return "put back"
 
 
-def _few(keys: Iterable[Key]) -> str:
+def _few(keys: Iterable[ItemKey]) -> str:
     names = [key.name for key in keys]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")  # noqa: PLR2004

@@ -9,7 +9,7 @@ classes.  So, in the normal form:
 - a *member* of a list (a child named like a class, or one of several of a name) is never left out, and the order of
   members stays, except where it means nothing;
 - what a class of item does not use, or Jenkins writes there for itself, is left out;
-- so is the end of the description that says who manages the item (see `lab.ownership_mark`).
+- so is the end of the description that says who manages the item (see `lab.results.ownership_mark`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from collections import Counter
 
 from lxml import etree
 
-from lab.errors import InfrastructureError
-from lab.ownership_mark import MARKS
+from lab.base.errors import InfrastructureError
+from lab.results.ownership_mark import MARKS
 
 _PARSER = etree.XMLParser(
     encoding="utf-8",

@@ -18,10 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from generator import jjb
-from generator.items import Item, Key, Kind
-from lab import environment, files
-from lab.errors import ConfigurationError
-from lab.records import Stored
+from generator.items import Item, ItemKey, Kind
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError
+from lab.store.records import Stored
 
 KEPT = 20
 # Where code lies: JJB's own, which its version tells, and Python's.
@@ -52,7 +52,7 @@ def expand(path: Path, ini: Path | None, section: str, plugins: jjb.Plugins | No
         environment.cache_home() / "jobs" / f"{hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()}.json"
     )
     if found := _remembered(place):
-        return [Item(Key(kind, name), xml) for kind, name, xml in found.items]
+        return [Item(ItemKey(kind, name), xml) for kind, name, xml in found.items]
     with _noted() as read:
         items = jjb.expand(path, config, plugins)
     _remember(place, read, config.yamlparser["include_path"], items)

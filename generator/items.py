@@ -9,7 +9,7 @@ Kind = Literal["job", "view"]
 
 
 @dataclass(frozen=True, order=True)
-class Key:
+class ItemKey:
     """What an item is and where: ``name`` is its full name, ``FOLDER/SUBFOLDER/NAME``."""
 
     kind: Kind
@@ -28,5 +28,5 @@ class Key:
 class Item:
     """A job or a view, and its config.xml as text without an XML declaration's encoding to mind."""
 
-    key: Key
+    key: ItemKey
     xml: str

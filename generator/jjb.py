@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from generator.items import Item, Key, Kind
-from lab.errors import ConfigurationError
+from generator.items import Item, ItemKey, Kind
+from lab.base.errors import ConfigurationError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of pkg_resources, which it cannot do without
@@ -105,7 +105,7 @@ def _items(kind: Kind, generator: XmlGenerator, described: Sequence[Any]) -> Ite
             what = f"{kind} {one.name}: Jenkins Job Builder cannot make it: {type(error).__name__}: {error}"
             raise JenkinsJobsException(what, pos=one.data.pos) from error
         ET.indent(made.xml)
-        yield Item(Key(kind, made.name), ET.tostring(made.xml, encoding="unicode"))
+        yield Item(ItemKey(kind, made.name), ET.tostring(made.xml, encoding="unicode"))
 
 
 def complaint(error: JenkinsJobsException) -> str:

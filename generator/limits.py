@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from generator.plan import Plan
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
 
 MOST: Final = 10
 

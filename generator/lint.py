@@ -16,7 +16,7 @@ from lxml import etree
 from generator import cron, secrets
 from generator.canonical import parse, tag_of
 from generator.items import Item
-from lab.errors import InfrastructureError
+from lab.base.errors import InfrastructureError
 
 REFUSED = "?*/\\%!@#$^&|<>[]:;"  # jenkins.model.Jenkins.checkGoodName()
 # Fields that name other jobs, by the beginning of the class that has them.

@@ -1,4 +1,4 @@
-"""The ownership mark (see `lab.ownership_mark`) in a config.xml.
+"""The ownership mark (see `lab.results.ownership_mark`) in a config.xml.
 
 A config.xml gets its mark as a change of its text, in its description alone: nobody's XML is written anew.
 """
@@ -9,8 +9,8 @@ import re
 from xml.sax.saxutils import escape
 
 from generator.canonical import decoded, digest, parse
-from lab.errors import InfrastructureError
-from lab.ownership_mark import MARKS, Mark, of_description
+from lab.base.errors import InfrastructureError
+from lab.results.ownership_mark import MARKS, Mark, of_description
 
 # The same as MARKS in a config.xml's text, by whomever it was written.
 _MARKS_ESCAPED = re.compile(

@@ -33,15 +33,15 @@ from pydantic import BaseModel, ConfigDict
 from generator import mark, secrets
 from generator.canonical import digest
 from generator.differences import Difference, differences
-from generator.items import Item, Key, Kind
+from generator.items import Item, ItemKey, Kind
 from generator.merge import ENCRYPTED, described_part, has_secrets, merged
 from generator.plugins import plugins_of
-from generator.server import Entry, Server
-from lab import files
-from lab.errors import ConfigurationError, InfrastructureError
-from lab.jenkins import Forbidden, Missing
-from lab.ownership_mark import Mark
-from lab.records import Stored
+from generator.server import ListedItem, Server
+from lab.base import files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.jenkins import JenkinsForbidden, JenkinsMissing
+from lab.results.ownership_mark import Mark
+from lab.store.records import Stored
 
 WORKERS = 8
 Action = Literal["create", "change", "revert", "rename", "delete", "taken"]
@@ -55,7 +55,7 @@ SIGNS: Mapping[Action, str] = {
 }
 
 
-class Step(BaseModel):
+class PlanStep(BaseModel):
     """One thing to do: ``before`` is the digest of what is there ("" when nothing is), ``xml`` what is to be there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,13 +71,13 @@ class Step(BaseModel):
     differences: tuple[Difference, ...] = ()
 
     @property
-    def key(self) -> Key:
-        return Key(self.kind, self.name)
+    def key(self) -> ItemKey:
+        return ItemKey(self.kind, self.name)
 
     @property
-    def there(self) -> Key:
+    def there(self) -> ItemKey:
         """Where it is now."""
-        return Key(self.kind, self.old or self.name)
+        return ItemKey(self.kind, self.old or self.name)
 
 
 class Plan(Stored):
@@ -88,7 +88,7 @@ class Plan(Stored):
 
     server: str
     owner: str
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     unchanged: int
     missing_plugins: tuple[str, ...] = ()
 
@@ -100,7 +100,7 @@ class Plan(Stored):
         """The plan for programs, without what is sent."""
         return self.model_dump_json(indent=2, by_alias=True, exclude={"steps": {"__all__": {"xml"}}})
 
-    def of(self, *actions: Action) -> list[Step]:
+    def of(self, *actions: Action) -> list[PlanStep]:
         return [step for step in self.steps if step.action in actions]
 
     @property
@@ -113,9 +113,9 @@ class Live:
     """What a Jenkins has: all its entries, the marks of the owner's, and the config.xml of those looked at."""
 
     owner: str
-    entries: Mapping[Key, Entry]
-    applied: Mapping[Key, Mark]
-    configs: Mapping[Key, bytes]
+    entries: Mapping[ItemKey, ListedItem]
+    applied: Mapping[ItemKey, Mark]
+    configs: Mapping[ItemKey, bytes]
 
 
 def compute(
@@ -145,22 +145,22 @@ def compute(
     )
 
 
-def owned(entry: Entry, owner: str) -> Mark | None:
+def owned(entry: ListedItem, owner: str) -> Mark | None:
     """The mark of an item that is the owner's, None when it is somebody else's or nobody's."""
     found = mark.read(entry.description)
     return found if found and found.lab == owner else None
 
 
 def moves(
-    wanted: Mapping[Key, Item], live: Live, digests: Mapping[Key, str], renames: Mapping[str, str]
-) -> dict[Key, Key]:
+    wanted: Mapping[ItemKey, Item], live: Live, digests: Mapping[ItemKey, str], renames: Mapping[str, str]
+) -> dict[ItemKey, ItemKey]:
     """Jobs that the lab has by another name in the same folder: where each is now, by the new name.
 
     Raises ConfigurationError for a rename of what is not there or not the lab's.
     """
     absent = [key for key in wanted if key.kind == "job" and key not in live.entries]
     gone = {key for key in live.applied if key.kind == "job" and key not in wanted}
-    found: dict[Key, Key] = {}
+    found: dict[ItemKey, ItemKey] = {}
     for old, new in renames.items():
         pairs = dict(_pairs(old, new, gone, absent))
         done = any(fnmatch.fnmatchcase(key.name, new) for key in live.applied if key in wanted)
@@ -177,11 +177,11 @@ def moves(
     return found
 
 
-def _pairs(old: str, new: str, gone: Iterable[Key], absent: Sequence[Key]) -> Iterator[tuple[Key, Key]]:
+def _pairs(old: str, new: str, gone: Iterable[ItemKey], absent: Sequence[ItemKey]) -> Iterator[tuple[ItemKey, ItemKey]]:
     """Jobs by their new and by their old key; a ``*`` in both names stands for the same text."""
     for key in gone:
         if fnmatch.fnmatchcase(key.name, old):
-            target = Key("job", new.replace("*", _star(key.name, old)))
+            target = ItemKey("job", new.replace("*", _star(key.name, old)))
             if target in absent and target.folder == key.folder:
                 yield target, key
 
@@ -191,26 +191,26 @@ def _star(name: str, pattern: str) -> str:
     return name[len(before) : len(name) - len(after)]
 
 
-def deletable(gone: Collection[Key], entries: Mapping[Key, Entry]) -> list[Key]:
+def deletable(gone: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) -> list[ItemKey]:
     """What is described no more; a folder only when all that is in it goes too."""
     stays = [key.name for key in entries if key not in gone]
     return sorted(key for key in gone if not any(name.startswith(f"{key.name}/") for name in stays))
 
 
-def _step(item: Item, described: str, live: Live, old: Key | None) -> Step | None:
+def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanStep | None:
     """What is to be done for an item; None when it is as it should be."""
     key, now, ours = item.key, old or item.key, Mark(live.owner, described)
     if now not in live.entries:
-        return Step(action="create", kind=key.kind, name=key.name, xml=mark.write(item.xml, ours))
+        return PlanStep(action="create", kind=key.kind, name=key.name, xml=mark.write(item.xml, ours))
     if now not in live.applied:
-        return Step(action="taken", kind=key.kind, name=key.name)
+        return PlanStep(action="taken", kind=key.kind, name=key.name)
     if now not in live.configs:  # its mark says what it should say, and nobody has looked further
         return None
     there, applied = live.configs[now], live.applied[now].digest
     before = _digest(now, there)
     if not old and (before == described or before == digest(merged(there, item.xml))):
         return None
-    return Step(
+    return PlanStep(
         action="rename" if old else "revert" if applied == described else "change",
         kind=key.kind,
         name=key.name,
@@ -241,23 +241,25 @@ def _fit_to_show(one: Difference) -> Difference:
     return Difference(one.path, before, after)
 
 
-def _deletion(key: Key, live: Live) -> Step:
+def _deletion(key: ItemKey, live: Live) -> PlanStep:
     before = _digest(key, live.configs[key])
-    return Step(action="delete", kind=key.kind, name=key.name, before=before, edited=before != live.applied[key].digest)
+    return PlanStep(
+        action="delete", kind=key.kind, name=key.name, before=before, edited=before != live.applied[key].digest
+    )
 
 
-def _digest(key: Key, there: bytes) -> str:
+def _digest(key: ItemKey, there: bytes) -> str:
     try:
         return digest(there)
     except InfrastructureError as error:
         raise InfrastructureError(f"{key}: {error}") from None
 
 
-def fetch(server: Server, keys: Iterable[Key]) -> dict[Key, bytes]:
+def fetch(server: Server, keys: Iterable[ItemKey]) -> dict[ItemKey, bytes]:
     """The config.xml of each item; what is gone meanwhile is left out."""
 
-    def one(key: Key) -> tuple[Key, bytes] | None:
-        with suppress(Missing):
+    def one(key: ItemKey) -> tuple[ItemKey, bytes] | None:
+        with suppress(JenkinsMissing):
             return key, server.config(key)
         return None
 
@@ -270,5 +272,5 @@ def missing_plugins(server: Server, items: Sequence[Item]) -> tuple[str, ...]:
     needed = plugins_of(items)
     try:
         return tuple(sorted(needed - set(server.plugins()))) if needed else ()
-    except Forbidden:
+    except JenkinsForbidden:
         return ()

@@ -9,7 +9,7 @@ from lxml import etree
 
 from generator.canonical import parse, tag_of
 from generator.items import Item
-from lab.description import Lab
+from lab.config.description import Lab
 
 PLUGINS: Mapping[str, str] = {
     "build-timeout": "ends a build that takes too long",

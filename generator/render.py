@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from generator import cron
-from generator.filling import fill
-from lab import files
-from lab.description import PHASES, Lab, LabJenkins, Phase, Track, Trigger, job_name
-from lab.errors import ConfigurationError
+from generator.jinja import fill
+from lab.base import files
+from lab.base.errors import ConfigurationError
+from lab.config.description import PHASES, Lab, LabJenkinsSettings, Phase, Track, Trigger, job_name
 
 GENERATED = "generated"
 SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would take it for jobs of its own when it looks below jobs/
@@ -91,7 +91,7 @@ def _too_many(jobs: Path, texts: Mapping[Path, str]) -> list[Path]:
     return [path for path in found if path not in texts]
 
 
-def _defaults(lab: Lab, jenkins: LabJenkins) -> dict[str, str | int]:
+def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, str | int]:
     return {
         "inside": f"{jenkins.folder}/" if jenkins.folder else "",
         "home": jenkins.home,
@@ -128,7 +128,7 @@ def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
     }
 
 
-def _folder(lab: Lab, jenkins: LabJenkins) -> Iterator[Job]:
+def _folder(lab: Lab, jenkins: LabJenkinsSettings) -> Iterator[Job]:
     if jenkins.folder:
         yield Job("folder", "", {"path": jenkins.folder, "about": lab.lab.description or f"The lab {lab.lab.name}"})
 
@@ -181,7 +181,7 @@ def _build(lab: Lab, track_name: str, component: str, then: Any) -> Job:
     return Job("build", job_name(track_name, component, "build"), values)
 
 
-def _lab_jobs(jenkins: LabJenkins) -> Iterator[Job]:
+def _lab_jobs(jenkins: LabJenkinsSettings) -> Iterator[Job]:
     if jenkins.repository:
         where = {"git": jenkins.repository.git, "branch": jenkins.repository.branch}
         yield Job("lab-apply", "lab-apply", where)

@@ -13,15 +13,15 @@ from typing import Any, TypedDict, Unpack
 import click
 from rich.progress import Progress
 
-from generator import apply, backup, expansion, limits, lint, plan, render, show
+from generator import apply, backup, expansion, limits, lint, plan, presentation, render
 from generator.adopt import adopt
 from generator.backup import Backup
-from generator.place import Place, place, some
-from generator.plan import Plan, Step
-from lab import loading
-from lab.errors import ConfigurationError, Failed, LabError
-from lab.options import json_option, lab_option
-from lab.terminal import Terminal
+from generator.plan import Plan, PlanStep
+from generator.scope import Scope, scope_of, some
+from lab.base.errors import ConfigurationError, Failed, LabError
+from lab.base.terminal import Terminal
+from lab.config import loading
+from lab.config.options import json_option, lab_option
 
 out = Terminal()
 
@@ -124,13 +124,13 @@ def plan_verb(
 
     PATH: a file or directory of Jenkins Job Builder YAML; default: jobs/ beside lab.yaml.
     """
-    made = place(**options).plan(renames, quick=quick)
+    made = scope_of(**options).plan(renames, quick=quick)
     if output:
         made.save(output)
     if as_json:
         click.echo(made.as_json())
     else:
-        tell(show.plan(made))
+        tell(presentation.plan(made))
     sys.exit(Failed.exit_code if check and not made.empty else 0)
 
 
@@ -150,13 +150,13 @@ def apply_verb(
     PATH: JJB YAML as for plan, or a plan that was saved, PLAN.json; a stale one is refused.
     """
     saved = path if path and path.suffix == ".json" else None
-    at = place(path=None if saved else path, **options)
+    at = scope_of(path=None if saved else path, **options)
     if saved:
         made = Plan.read(saved)
         apply.verify(at.server, made, at.owner)
     else:
         made = at.plan(renames)
-    tell(show.plan(made))
+    tell(presentation.plan(made))
     carry_out(at, made.of("create", "change", "revert", "rename", "taken"), yes=yes, workers=workers)
 
 
@@ -188,10 +188,10 @@ def prune_verb(
 
     What is only renamed is renamed.  Each config.xml is kept; builds are not.
     """
-    at = replace(place(**options), may_be_empty=delete_all)
+    at = replace(scope_of(**options), may_be_empty=delete_all)
     made = at.plan(renames, quick=True)
     steps = made.of("rename", "delete")
-    tell(show.steps(steps))
+    tell(presentation.steps(steps))
     if at.items or max_delete is not None:  # else --delete-all
         limits.check(made, max_delete)
     carry_out(at, steps, yes=yes, workers=workers)
@@ -207,11 +207,11 @@ def drift_verb(*, check: bool, as_json: bool, **options: Unpack[PlaceOptions]) -
 
     On the Jenkins, since the lab applied it.
     """
-    edited = [step for step in place(**options).plan().steps if step.edited]
+    edited = [step for step in scope_of(**options).plan().steps if step.edited]
     if as_json:
-        click.echo(show.steps_json(edited))
+        click.echo(presentation.steps_json(edited))
     else:
-        tell(show.drift(edited))
+        tell(presentation.drift(edited))
     sys.exit(Failed.exit_code if check and edited else 0)
 
 
@@ -225,7 +225,7 @@ def adopt_verb(*, names: Sequence[str], previous: str | None, **options: Unpack[
 
     But for the mark in the description, nothing of them changes.
     """
-    at = place(**options)
+    at = scope_of(**options)
     for key in adopt(at.server, at.owner, at.items, names, previous):
         out.print(f"{key}: is {at.owner}'s now; qalab plan says what would change")
 
@@ -238,7 +238,7 @@ def backup_verb(*, directory: Path, **options: Unpack[WhereOptions]) -> None:
 
     All jobs, folders and views, byte for byte, and the list of plugins.
     """
-    at = place(path=None, **options)
+    at = scope_of(path=None, **options)
     saved = backup.save(at.server, Backup(directory.resolve(), at.author))
     what = f"{saved.items} items, {saved.changed} changed, {saved.removed} removed"
     out.print(f"{directory}: {what}; {f'commit {saved.commit[:12]}' if saved.commit else 'nothing new'}")
@@ -254,15 +254,15 @@ def restore_verb(*, directory: Path, names: Sequence[str], yes: bool, **options:
 
     Each item is compared after.
     """
-    at = place(path=None, **options)
+    at = scope_of(path=None, **options)
     from_there = Backup(directory.resolve(), at.author)
     confirm(f"put {', '.join(names) or 'everything'} of {directory} back into {at.server.url}", yes=yes)
     results = backup.restore(at.server, from_there, names)
-    tell(show.restored(results))
+    tell(presentation.restored(results))
     fail_with([result.error for result in results])
 
 
-def carry_out(at: Place, steps: Sequence[Step], *, yes: bool, workers: int) -> None:
+def carry_out(at: Scope, steps: Sequence[PlanStep], *, yes: bool, workers: int) -> None:
     """Ask, do it, tell of it.  Exits with the code of the gravest failure."""
     if not steps:
         return
@@ -275,7 +275,7 @@ def carry_out(at: Place, steps: Sequence[Step], *, yes: bool, workers: int) -> N
             results = apply.carry_out(at.server, steps, kept.write, lambda _: advance(), workers=workers)
         finally:
             commit = kept.commit(f"Before: {', '.join(sorted(counts))} on {at.server.url}")
-    tell(show.results(results))
+    tell(presentation.results(results))
     if commit:
         out.print(f"what was there before is kept in {kept.directory}, commit {commit[:12]}")
     fail_with([result.error for result in results])

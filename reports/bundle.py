@@ -4,7 +4,7 @@
 
     build.json       the `reports.model.Build`, cases included
     junit.xml        its cases as JUnit XML
-    logs/NAME.log    UTF-8 text; of all controls only line ends, tabs and the colours of `reports.redact.text`
+    logs/NAME.log    UTF-8 text; of all controls only line ends, tabs and the colours of `reports.redact.plain_text`
     files/NAME       published artifacts
 
 The same content is the same bytes: members sorted, and neither owners nor times in them.  A bundle may come
@@ -29,8 +29,8 @@ from typing import IO, Final, Protocol
 
 from pydantic import ValidationError
 
-from lab import files
-from lab.errors import ConfigurationError
+from lab.base import files
+from lab.base.errors import ConfigurationError
 from reports.model import Build
 
 MOST_MEMBERS: Final = 1000

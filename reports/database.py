@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from lab import schema
-from lab.errors import InfrastructureError
+from lab.base import schema
+from lab.base.errors import InfrastructureError
 
 # Makes the tables of the next schema, and must not commit.
 Migration = Callable[[sqlite3.Connection], None]

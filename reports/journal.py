@@ -17,11 +17,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from lab.results.names import build_id
+from lab.results.addresses import build_id
 from reports import database
 from reports.database import statements
 from reports.model import Build, started_ms
-from reports.transitions import Point
+from reports.transitions import HistoryPoint
 
 State = Literal["seen", "fetched", "bundled", "private", "gone", "parked", "retracted"]
 Settled = Literal["delivered", "nothing", "parked", "withdrawn"]
@@ -60,7 +60,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """A build in the journal.  ``name``: its short name, once it is bundled; ``bundle``: the SHA-256 of that."""
 
     source: str
@@ -79,7 +79,7 @@ class Entry:
     phase: str | None
 
     @classmethod
-    def of(cls, row: sqlite3.Row) -> Entry:
+    def of(cls, row: sqlite3.Row) -> JournalEntry:
         """Return a row of the table ``build`` as an entry."""
         return cls(**{column.name: row[column.name] for column in fields(cls)})
 
@@ -160,15 +160,15 @@ class Journal:
     def is_new(self) -> bool:
         return not self._rows("SELECT 1 FROM build LIMIT 1")
 
-    def unbundled(self, now: float) -> list[Entry]:
+    def unbundled(self, now: float) -> list[JournalEntry]:
         """The builds that are on their way to a bundle, oldest first."""
         query = "SELECT * FROM build WHERE state IN ('seen', 'fetched') AND due <= ? ORDER BY started, source"
-        return [Entry.of(row) for row in self._rows(query, now)]
+        return [JournalEntry.of(row) for row in self._rows(query, now)]
 
     def advance(self, source: str, state: State, note: str = "") -> None:
         self._write("UPDATE build SET state = ?, tries = 0, due = 0, note = ? WHERE source = ?", state, note, source)
 
-    def put_off(self, entry: Entry, note: str, now: float) -> None:
+    def put_off(self, entry: JournalEntry, note: str, now: float) -> None:
         """A build that could not be bundled now."""
         due = now + pause(entry.tries + 1, entry.source)
         self._write("UPDATE build SET tries = tries + 1, due = ?, note = ? WHERE source = ?", due, note, entry.source)
@@ -208,24 +208,25 @@ class Journal:
         """A job's builds are private no longer."""
         self._write("UPDATE build SET state = 'seen' WHERE state = 'private' AND job = ?", job)
 
-    def named(self, name: str) -> Entry | None:
+    def named(self, name: str) -> JournalEntry | None:
         """A build by its short name or its identity."""
         query = "SELECT * FROM build WHERE source = ? OR (name = ? AND name != '')"
-        return next((Entry.of(row) for row in self._rows(query, name, name)), None)
+        return next((JournalEntry.of(row) for row in self._rows(query, name, name)), None)
 
-    def published(self) -> list[Entry]:
+    def published(self) -> list[JournalEntry]:
         return [
-            Entry.of(row) for row in self._rows("SELECT * FROM build WHERE state = 'bundled' ORDER BY started, source")
+            JournalEntry.of(row)
+            for row in self._rows("SELECT * FROM build WHERE state = 'bundled' ORDER BY started, source")
         ]
 
-    def lane(self, component: str, track: str, phase: str) -> list[Point]:
+    def lane(self, component: str, track: str, phase: str) -> list[HistoryPoint]:
         """What was published of a phase of a component on a track, oldest first."""
         query = (
             "SELECT name, started, verdict FROM build WHERE state = 'bundled' AND component = ? AND track = ? "
             "AND phase = ? ORDER BY started, source"
         )
         return [
-            Point(row["name"], row["started"] / 1000, row["verdict"])
+            HistoryPoint(row["name"], row["started"] / 1000, row["verdict"])
             for row in self._rows(query, component, track, phase)
         ]
 
@@ -235,7 +236,7 @@ class Journal:
 
     # Deliveries
 
-    def waiting(self, output: str, now: float, *, is_ordered: bool = True) -> list[Entry]:
+    def waiting(self, output: str, now: float, *, is_ordered: bool = True) -> list[JournalEntry]:
         """What an output has yet to get, oldest first, and last what failed before.
 
         Where the output is ordered, nothing of a lane comes before, or while there waits, an older one of it.
@@ -247,11 +248,11 @@ class Journal:
             "OR delivery.state NOT IN ('delivered', 'nothing', 'parked', 'withdrawn')) "
             "ORDER BY build.started, build.source"
         )
-        found: list[tuple[int, Entry]] = []
+        found: list[tuple[int, JournalEntry]] = []
         heads = dict[tuple[str, ...], int]()  # of each lane how often its oldest was tried
         put_off = set[tuple[str, ...]]()
         for row in self._rows(query, output):
-            entry = Entry.of(row)
+            entry = JournalEntry.of(row)
             lane = entry.lane if is_ordered else (entry.source,)
             if row["delivery_due"] > now:
                 put_off.add(lane)
@@ -322,10 +323,10 @@ class Journal:
         )
         return {row["how"]: row["builds"] for row in self._rows(query, output)}
 
-    def troubles(self) -> Iterator[Delivery | Entry]:
+    def troubles(self) -> Iterator[Delivery | JournalEntry]:
         """What does not go on by itself, or was put off: builds, then deliveries."""
         query = "SELECT * FROM build WHERE state IN ('seen', 'fetched', 'parked') ORDER BY started, source"
-        yield from (Entry.of(row) for row in self._rows(query))
+        yield from (JournalEntry.of(row) for row in self._rows(query))
         query = (
             "SELECT delivery.name, output, delivery.state, delivery.tries, delivery.due, delivery.note, build.source "
             "FROM delivery JOIN build ON build.name = delivery.name WHERE build.state = 'bundled' AND "

@@ -22,13 +22,13 @@ from xml.etree import ElementTree as ET
 from junit_xml import TestCase, TestSuite
 from lxml import etree
 
-from lab import files
+from lab.base import files
 from lab.results.cases import Case
-from lab.store import Run
-from reports.formats.garbage import uncollected
+from lab.store.runs import Run
+from reports.formats.excerpts import cut
+from reports.formats.gc_pause import uncollected
 from reports.formats.junit import HEAD
 from reports.formats.runs import cases_of
-from reports.formats.texts import cut
 
 # Everything outside the Char production of XML 1.0, and the surrogates of undecodable bytes.
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -12,19 +12,19 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lab.errors import Verdict
+from lab.base.errors import Verdict
 from lab.results.cases import Case
 
 SCHEMA: Literal[1] = 1
 
 
-class Told(BaseModel):
+class FrozenModel(BaseModel):
     """A part of what is told."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Commit(Told):
+class Commit(FrozenModel):
     """An upstream commit that a build is the first to have."""
 
     id: str
@@ -32,7 +32,7 @@ class Commit(Told):
     author: str = ""
 
 
-class StepTold(Told):
+class StepSummary(FrozenModel):
     """A step of the phase: its record's verdict, time and message, and the name of its log among `Build.logs`."""
 
     step: str
@@ -42,7 +42,7 @@ class StepTold(Told):
     log: str = ""
 
 
-class Log(Told):
+class Log(FrozenModel):
     """A log file of the bundle: ``lines`` and ``size`` (bytes) of what is published; ``cut`` when that is not all."""
 
     name: str
@@ -52,7 +52,7 @@ class Log(Told):
     cut: bool = False
 
 
-class File(Told):
+class File(FrozenModel):
     """A file that the build made: its digest and size; ``path`` is "" when only that is published."""
 
     name: str
@@ -62,7 +62,7 @@ class File(Told):
     path: str = ""
 
 
-class Build(Told):
+class Build(FrozenModel):
     """A finished run of a phase for a component at a commit."""
 
     schema_version: Literal[1] = Field(SCHEMA, alias="schema")
@@ -88,7 +88,7 @@ class Build(Told):
     """The step that explains the verdict; "" when all went well."""
     message: str = ""
     commits: tuple[Commit, ...] = ()
-    steps: tuple[StepTold, ...] = ()
+    steps: tuple[StepSummary, ...] = ()
     cases: tuple[Case, ...] = ()
     logs: tuple[Log, ...] = ()
     files: tuple[File, ...] = ()

@@ -7,13 +7,13 @@ from contextlib import suppress
 from rich.console import Console
 from rich.status import Status
 
-from lab.records import Record
-from lab.store import Run
+from lab.store.records import Record
+from lab.store.runs import Run
 from reports.status import duration, verdict_text
 
 
 class Progress:
-    """Listens to a runner; see `scripts.runner.Listener`."""
+    """Listens to a runner; see `scripts.phases.runner.Listener`."""
 
     def __init__(self, console: Console) -> None:
         self.console = console

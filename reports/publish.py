@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Final, Literal
 
-from lab import environment
-from lab.errors import Aborted, ConfigurationError, InfrastructureError, LabError
-from lab.failures import Bug, caught
-from lab.records import rfc3339
-from lab.results.names import build_id
+from lab.base import environment
+from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
+from lab.base.failures import Bug, caught
+from lab.results.addresses import build_id
+from lab.store.records import rfc3339
 from reports import bundle
-from reports.journal import Entry, Journal, Settled
+from reports.home import SUFFIX, PublicationHome, clock
+from reports.journal import Journal, JournalEntry, Settled
 from reports.model import Build, started_ms
-from reports.outputs.delivery import Item, Outcome, Output, Tombstone, one_line
-from reports.place import SUFFIX, Place, clock
+from reports.outputs.delivery import DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
 from reports.redact.publication import Files, Publication, allowed
 from reports.sources.source import Gone, Source, Trouble
 
@@ -33,7 +33,7 @@ MOST_TRIES: Final = 20  # of one delivery that fails alone: some three days
 
 
 @dataclass
-class Report:
+class PublishReport:
     """What a pass did: builds bundled, outcomes for each output; ``errors`` with where they came up."""
 
     bundled: int = 0
@@ -53,15 +53,15 @@ class Report:
 class Publisher:
     """A lab's publisher, for as long as its place is held."""
 
-    place: Place
+    place: PublicationHome
     journal: Journal
     publication: Publication
     sources: Mapping[str, Source]
     outputs: Mapping[str, Output]
     now: Callable[[], float]
-    report: Report = field(default_factory=Report)
+    report: PublishReport = field(default_factory=PublishReport)
 
-    def run(self) -> Report:
+    def run(self) -> PublishReport:
         """One pass."""
         self._begin()
         self._make_bundles(self._look())
@@ -74,7 +74,7 @@ class Publisher:
         return self.report
 
     def _begin(self) -> None:
-        self.report = Report()
+        self.report = PublishReport()
         if self.journal.is_new:
             self.journal.adopt(self._bundles())
         self._bury()
@@ -139,7 +139,7 @@ class Publisher:
         if not self.journal.unbundled(float("inf")):
             shutil.rmtree(self.place.spool(), ignore_errors=True)
 
-    def _make_bundle(self, name: str, entry: Entry, lost: set[str]) -> None:
+    def _make_bundle(self, name: str, entry: JournalEntry, lost: set[str]) -> None:
         spool = self.place.spool(entry.source)
         try:
             with caught():
@@ -156,7 +156,7 @@ class Publisher:
         if not self.journal.is_under_way(entry.source):
             shutil.rmtree(spool, ignore_errors=True)
 
-    def _held_back(self, where: str, entry: Entry, error: LabError) -> None:
+    def _held_back(self, where: str, entry: JournalEntry, error: LabError) -> None:
         """A build that cannot be bundled now, or for a bug not at all."""
         self._trouble(where, error)
         if isinstance(error, Bug):
@@ -164,7 +164,7 @@ class Publisher:
         else:
             self.journal.put_off(entry, one_line(error), self.now())
 
-    def _convert(self, entry: Entry, build: Build, contents: Files) -> None:
+    def _convert(self, entry: JournalEntry, build: Build, contents: Files) -> None:
         try:
             with caught():
                 path = self.publication.publish(build, contents, self.place.bundles)
@@ -197,7 +197,7 @@ class Publisher:
         else:
             self.journal.recover(name)
 
-    def _note(self, output: str, outcome: Outcome) -> Settled | Literal["later"]:
+    def _note(self, output: str, outcome: DeliveryOutcome) -> Settled | Literal["later"]:
         """Write down how a delivery went; return that, which is parked for one that failed too often."""
         how, note = outcome.how, outcome.note
         if how == "later":
@@ -211,7 +211,7 @@ class Publisher:
             self._trouble(output, kind(f"{outcome.name}: {how}: {note}"))
         return how
 
-    def _items(self, name: str, output: Output) -> Iterator[Item]:
+    def _items(self, name: str, output: Output) -> Iterator[PendingDelivery]:
         for entry in self.journal.waiting(name, self.now(), is_ordered=output.is_ordered):
             item = self.place.item(entry)
             if item.path.exists():
@@ -238,7 +238,7 @@ class Publisher:
     def _is_retracted(self, name: str) -> bool:
         return self.place.tombstone(name).exists()
 
-    def retract(self, wanted: str) -> Report:
+    def retract(self, wanted: str) -> PublishReport:
         """Take a build back from everywhere, for ever: by its identity, its short name, or the URL of its page.
 
         Raises ConfigurationError for a build that nobody knows.

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lab import environment
-from lab.errors import ConfigurationError
-from lab.records import Record
-from lab.standing import Standing
-from lab.store import Run, Store, Survey, run_at
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.store.records import Record
+from lab.store.runs import Run, Store, Survey, run_at
+from lab.store.standing import RunStanding
 
 # A verdict is told by a sign and a word; its colour only repeats them.
 SIGNS = {
@@ -82,7 +82,7 @@ def _named(parts: Sequence[str]) -> list[Run]:
     return sorted(filter(None, found), key=lambda run: run.info.started)
 
 
-def summary(run: Run, standing: Standing | None = None) -> dict[str, Any]:
+def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
     """Return a run as `qalab status --json` shows it; ``standing`` is read when it is not given."""
     info, standing = run.info, standing or run.standing()
     records = standing.records

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from lab.errors import Verdict
+from lab.base.errors import Verdict
 from lab.results.history import Result, of_verdict
 
 Kind = Literal["first", "broken", "still broken", "fixed"]
@@ -18,7 +18,7 @@ DAY_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True)
-class Point:
+class HistoryPoint:
     """A build: its short name, when it started (Unix time), and how it went."""
 
     name: str
@@ -39,10 +39,10 @@ class Transition:
     """
 
     kind: Kind
-    point: Point
-    since: Point
-    good: Point | None = None
-    suspects: tuple[Point, ...] = ()
+    point: HistoryPoint
+    since: HistoryPoint
+    good: HistoryPoint | None = None
+    suspects: tuple[HistoryPoint, ...] = ()
 
     @property
     def days(self) -> int:
@@ -50,7 +50,7 @@ class Transition:
         return int((self.point.started - self.since.started) // DAY_SECONDS)
 
 
-def transitions(points: Sequence[Point], remind_days: int) -> Iterator[Transition]:
+def transitions(points: Sequence[HistoryPoint], remind_days: int) -> Iterator[Transition]:
     """What is to be told, at most once a build; what is still broken again every so many days, when it is built."""
     place: dict[Result, int] = {}  # where each result was seen last
     since, state = 0, None
@@ -76,6 +76,6 @@ def transitions(points: Sequence[Point], remind_days: int) -> Iterator[Transitio
         place[result] = here
 
 
-def _is_due(since: Point, last: Point, now: Point, days: int) -> bool:
+def _is_due(since: HistoryPoint, last: HistoryPoint, now: HistoryPoint, days: int) -> bool:
     period = days * DAY_SECONDS
     return (now.started - since.started) // period > (last.started - since.started) // period

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from lab import files
+from lab.base import files
 from lab.results.cases import Case
-from lab.store import run_at
+from lab.store.runs import run_at
 from reports import junit, status
 from reports.formats import registry
 
@@ -41,10 +41,10 @@ def convert(name: str, path: Path, output: Path | None) -> None:
         files.write_atomic(output, made)
     else:
         click.echo(made, nl=False)
-    click.echo(f"{path}: {told(cases)}", err=True)
+    click.echo(f"{path}: {summary_line(cases)}", err=True)
 
 
-def told(cases: Sequence[Case]) -> str:
+def summary_line(cases: Sequence[Case]) -> str:
     """``7 cases: 5 passed, 2 failed``."""
     counts = Counter(case.outcome for case in cases)
     parts = ", ".join(

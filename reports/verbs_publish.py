@@ -12,22 +12,22 @@ from typing import Any, Final
 
 import click
 
-from lab import access, loading
-from lab.description import Lab
-from lab.errors import Aborted, LabError
-from lab.failures import caught
-from lab.jenkins import Connection
-from lab.options import json_option, lab_option
-from lab.store import Store
-from lab.terminal import Terminal
-from reports import journal, place
+from lab.base.errors import Aborted, LabError
+from lab.base.failures import caught
+from lab.base.terminal import Terminal
+from lab.config import access, loading
+from lab.config.description import Lab
+from lab.config.jenkins import Connection
+from lab.config.options import json_option, lab_option
+from lab.store.runs import Store
+from reports import home, journal
+from reports.home import PublicationHome
 from reports.journal import Delivery, Journal
-from reports.outputs.delivery import Clock, Context, Output
+from reports.outputs.delivery import Output, OutputContext, PublisherClock
 from reports.outputs.registry import OUTPUTS
-from reports.place import Place
-from reports.publish import Publisher, Report
+from reports.publish import Publisher, PublishReport
 from reports.redact.publication import Publication
-from reports.sources.jenkins import Jenkins
+from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
 from reports.sources.source import Source
 
@@ -87,11 +87,11 @@ def retract(name: str, lab_file: Path) -> None:
 @contextmanager
 def publisher(lab: Lab, base: Path, *, wait: bool = False) -> Iterator[tuple[Publisher, list[tuple[str, LabError]]]]:
     """A lab's publisher, and what of it cannot be used as lab.yaml has it; ``wait``: also for another's end."""
-    clock = Clock(time.time, time.sleep)
-    with place.opened(lab, wait=wait) as (where, told):
+    clock = PublisherClock(time.time, time.sleep)
+    with home.opened(lab, wait=wait) as (where, told):
         publication = Publication.of(lab)
         sources, problems = _sources(lab, base, told)
-        outputs, more = _outputs(place.context(lab, base, where, told, clock))
+        outputs, more = _outputs(home.context(lab, base, where, told, clock))
         yield Publisher(where, told, publication, sources, outputs, clock.now), [*problems, *more]
 
 
@@ -101,7 +101,7 @@ def _sources(lab: Lab, base: Path, told: Journal) -> tuple[dict[str, Source], li
         return sources, []
     try:
         with caught():
-            sources["jenkins"] = Jenkins(lab, Connection(access.of_lab(lab.jenkins, base)))
+            sources["jenkins"] = JenkinsSource(lab, Connection(access.for_lab(lab.jenkins, base)))
     except Aborted:
         raise
     except LabError as error:
@@ -109,7 +109,7 @@ def _sources(lab: Lab, base: Path, told: Journal) -> tuple[dict[str, Source], li
     return sources, []
 
 
-def _outputs(context: Context) -> tuple[dict[str, Output], list[tuple[str, LabError]]]:
+def _outputs(context: OutputContext) -> tuple[dict[str, Output], list[tuple[str, LabError]]]:
     outputs, problems = {}, []
     for name, open_output in OUTPUTS.items():
         try:
@@ -125,7 +125,7 @@ def _outputs(context: Context) -> tuple[dict[str, Output], list[tuple[str, LabEr
     return outputs, problems
 
 
-def tell(report: Report, *, as_json: bool) -> None:
+def tell(report: PublishReport, *, as_json: bool) -> None:
     """What a pass did, in a line for each output, and a line for each trouble."""
     if as_json:
         outcomes = {name: dict(counts) for name, counts in report.outcomes.items()}
@@ -140,7 +140,7 @@ def tell(report: Report, *, as_json: bool) -> None:
 
 
 def show_status(lab: Lab, *, as_json: bool) -> None:
-    with journal.opened(Place(Store.of(lab)).journal) as told:
+    with journal.opened(PublicationHome(Store.of(lab)).journal) as told:
         found = summary(told)
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -161,14 +161,14 @@ def summary(told: Journal) -> dict[str, Any]:
     outputs = {}
     for name in OUTPUTS:
         outage = told.outage(name)
-        why = {"until": place.clock(outage.due), "note": outage.note} if outage else None
+        why = {"until": home.clock(outage.due), "note": outage.note} if outage else None
         outputs[name] = {"builds": told.deliveries(name), "outage": why}
     waiting = [
         {
             "build": one.source,
             "output": one.output if isinstance(one, Delivery) else "",
             "state": one.state,
-            "until": place.clock(one.due) if one.due else "",
+            "until": home.clock(one.due) if one.due else "",
             "note": one.note,
         }
         for one in told.troubles()

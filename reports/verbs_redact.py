@@ -9,11 +9,11 @@ from typing import IO
 
 import click
 
-from lab import loading
-from lab.errors import Failed
-from lab.options import json_option, lab_option
-from lab.store import Store
-from lab.terminal import Terminal
+from lab.base.errors import Failed
+from lab.base.terminal import Terminal
+from lab.config import loading
+from lab.config.options import json_option, lab_option
+from lab.store.runs import Store
 from reports import bundle as bundles
 from reports import status
 from reports.redact import explain

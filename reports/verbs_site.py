@@ -11,11 +11,12 @@ from typing import Final
 import click
 from rich.progress import track
 
-from lab import environment, loading
-from lab.description import Lab
-from lab.options import lab_option
-from lab.store import Store
-from lab.terminal import Terminal
+from lab.base import environment
+from lab.base.terminal import Terminal
+from lab.config import loading
+from lab.config.description import Lab
+from lab.config.options import lab_option
+from lab.store.runs import Store
 from reports.site import Identity, build
 from reports.site.serve import server
 

@@ -3,8 +3,8 @@
 Source and binary packages go there; apt and sbuild read it.
 
 The archive is reprepro's, in the store: one codename per track, signed with the lab's key, whose
-public half is ``archive-key.asc`` (see `scripts.reprepro`).  Old versions are deleted from the pool as
-``archive.keep`` and ``archive.keep_days`` say (see `lab.description.Archive`); the age of a version is
+public half is ``archive-key.asc`` (see `scripts.archives.reprepro`).  Old versions are deleted from the pool as
+``archive.keep`` and ``archive.keep_days`` say (see `lab.config.description.ArchiveSettings`); the age of a version is
 that of its youngest pool file.
 
 ``results/parameters.properties`` hands the archive's state over to the next job (in Jenkins: its
@@ -22,13 +22,14 @@ from pathlib import Path
 
 from debian.debian_support import Version
 
-from lab import environment, files, step
-from lab.errors import Verdict
-from lab.records import Artifact
-from lab.signing import lab_key
-from lab.step import Context, Outcome
-from lab.store import HANDED_OVER
-from scripts.reprepro import Archive, Tracked
+from lab.base import environment, files
+from lab.base.errors import Verdict
+from lab.store import step
+from lab.store.records import Artifact
+from lab.store.runs import HANDED_OVER
+from lab.store.signing import lab_key
+from lab.store.step import StepContext, StepOutcome
+from scripts.archives.reprepro import Archive, Tracked
 
 NAME = "archive"
 DAY_SECONDS = 86_400
@@ -73,7 +74,7 @@ def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes:
     return f"added; removed {removed}" if removed else "added"
 
 
-def hand_over(context: Context, archive: Archive, version: str) -> str:
+def hand_over(context: StepContext, archive: Archive, version: str) -> str:
     """Write the parameters of the next job; the archive's state."""
     state = files.sha256(archive.root / "dists" / archive.codename / "InRelease")
     commit = context.run.info.commit
@@ -84,7 +85,7 @@ def hand_over(context: Context, archive: Archive, version: str) -> str:
     return state
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     source, built = context.earlier("source"), context.earlier("sbuild")
     new, codename = Tracked(context.component_name, source.version), context.track_name
     changes = next(context.run.path / item.path for item in source.artifacts if item.kind == "changes")
@@ -106,7 +107,7 @@ def action(context: Context) -> Outcome:
             message = publish(archive, present, new, changes, binaries)
             facts["added"] = True
         facts["archive"] = hand_over(context, archive, new.version)
-    return Outcome(message, version=new.version, verdict=verdict, facts=facts)
+    return StepOutcome(message, version=new.version, verdict=verdict, facts=facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,13 +23,14 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from lab import debian, files, step
-from lab.debian import Entry
-from lab.errors import Failed
-from lab.git import Mirror, git, identity, readable, reset, try_git
-from lab.records import Record
-from lab.step import Context, Outcome
-from lab.store import Run
+from lab.base import debian, files
+from lab.base.debian import ChangelogEntry
+from lab.base.errors import Failed
+from lab.base.git import GitMirror, git, identity, readable, reset, try_git
+from lab.store import step
+from lab.store.records import Record
+from lab.store.runs import Run
+from lab.store.step import StepContext, StepOutcome
 
 NAME = "changelog"
 CAP = 50
@@ -44,7 +45,7 @@ LAUNCHPAD = re.compile(r"(lp):(?=\s+#\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Commit:
+class UpstreamCommit:
     """An upstream commit; its texts are safe to show."""
 
     id: str
@@ -60,16 +61,16 @@ def subject_of(message: str) -> str:
     return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 3] + "..."
 
 
-def harmless(text: str) -> str:
+def escape_bug_closers(text: str) -> str:
     """A text in which nobody finds a bug that an upload closes."""
     return LAUNCHPAD.sub(r"\1", CLOSES.sub(r"\1 upstream ", text))
 
 
-def commit_bullets(commits: Sequence[Commit], maintainer: str) -> Iterator[str]:
+def commit_bullets(commits: Sequence[UpstreamCommit], maintainer: str) -> Iterator[str]:
     """A line for each commit, the newest first, up to the cap; then how many more there are."""
     for commit in commits[:CAP]:
         author = "" if maintainer.endswith(f"<{commit.email}>") else f" [{commit.author or commit.email}]"
-        yield harmless(f"{commit.id[:7]} {commit.subject}{author}")
+        yield escape_bug_closers(f"{commit.id[:7]} {commit.subject}{author}")
     if more := len(commits) - CAP if len(commits) > CAP else 0:
         yield f"... and {more} more commit{'s' if more > 1 else ''}."
 
@@ -88,7 +89,7 @@ def build_number(stem: str, codename: str, taken: Iterable[str]) -> int:
     return 1 + max((int(match[1]) for text in taken if (match := pattern.search(text))), default=0)
 
 
-def archived(context: Context, track: str | None, commit: str = "") -> Iterator[Run]:
+def archived(context: StepContext, track: str | None, commit: str = "") -> Iterator[Run]:
     """Earlier runs of the component (at a commit) that reached the archive; of one track the newest first."""
     started = context.run.info.started
     for run in reversed(context.store.runs(track, context.component_name, "build")):
@@ -99,7 +100,7 @@ def archived(context: Context, track: str | None, commit: str = "") -> Iterator[
                 yield run
 
 
-def debian_version(context: Context, snapshot: Record, epoch: str) -> str:
+def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
     """[EPOCH:]UPSTREAM-0qalabB~SERIES1, with a B that nobody else has and that this run keeps."""
     upstream, codename = snapshot.version, context.codename
     own = [record.version for record in context.run.records() if record.step in {"source", "sbuild", "archive"}]
@@ -112,7 +113,7 @@ def debian_version(context: Context, snapshot: Record, epoch: str) -> str:
     return f"{epoch}{upstream}-0qalab{number}~{codename}1"
 
 
-def last_packaged(context: Context, mirror: Mirror, changelog: str, top: Entry) -> tuple[str, bool]:
+def last_packaged(context: StepContext, mirror: GitMirror, changelog: str, top: ChangelogEntry) -> tuple[str, bool]:
     """The upstream commit that was packaged last, "" when none is known; whether a tag says so."""
     names = tag_names(top.package, top.upstream_version)
     tag = next((commit for name in names if (commit := mirror.resolve(f"refs/tags/{name}"))), "")
@@ -124,7 +125,7 @@ def last_packaged(context: Context, mirror: Mirror, changelog: str, top: Entry) 
     return since or (pushed[1] if pushed else ""), False
 
 
-def commits_between(mirror: Mirror, since: str, commit: str) -> list[Commit]:
+def commits_between(mirror: GitMirror, since: str, commit: str) -> list[UpstreamCommit]:
     """The commits of ``since..commit`` that an entry names, the newest first."""
     text = mirror.git(
         "log", "--no-merges", "--date-order", "-z", "--encoding=UTF-8", "--format=%H%x00%an%x00%ae%x00%B",
@@ -132,11 +133,13 @@ def commits_between(mirror: Mirror, since: str, commit: str) -> list[Commit]:
     )  # fmt: skip
     fields = text.split("\0")
     rows = zip(fields[0::4], fields[1::4], fields[2::4], fields[3::4], strict=False)
-    commits = (Commit(name, readable(author), readable(email), subject_of(body)) for name, author, email, body in rows)
+    commits = (
+        UpstreamCommit(name, readable(author), readable(email), subject_of(body)) for name, author, email, body in rows
+    )
     return [commit for commit in commits if not commit.subject.startswith(AMENDING)]
 
 
-def what_changed(mirror: Mirror, since: str, commit: str, *, tagged: bool) -> tuple[str, list[Commit]]:
+def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) -> tuple[str, list[UpstreamCommit]]:
     """A remark ("" when there is nothing to remark), and the commits to name."""
     if not since:
         return "", []
@@ -156,16 +159,16 @@ def what_changed(mirror: Mirror, since: str, commit: str, *, tagged: bool) -> tu
     return "" if commits else f"Nothing but merges since {since[:7]}.", commits
 
 
-def upstream_mirror(context: Context, commit: str) -> Mirror:
+def upstream_mirror(context: StepContext, commit: str) -> GitMirror:
     """The mirror that the snapshot was made from; fetched again only when it was lost meanwhile."""
-    mirror = Mirror.of(context.component.upstream.git)
+    mirror = GitMirror.of(context.component.upstream.git)
     if not mirror.path.exists() or not mirror.resolve(commit):
         revision = context.run.info.revision
         mirror.fetch(context.log, *([revision] if revision.startswith("refs/") else []))
     return mirror
 
 
-def read_changelog(context: Context, path: Path) -> tuple[str, Entry]:
+def read_changelog(context: StepContext, path: Path) -> tuple[str, ChangelogEntry]:
     """The packaging's changelog and its newest entry.  Raises Failed when it is not the component's."""
     if not path.is_file():
         raise Failed("debian/changelog: is not there; the packaging branch needs one")
@@ -179,7 +182,7 @@ def read_changelog(context: Context, path: Path) -> tuple[str, Entry]:
     return text, top
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     snapshot = context.earlier("snapshot")
     tree = context.run.work / "packaging"
     reset(tree, context.earlier("packaging").facts["merged"])
@@ -214,7 +217,7 @@ def action(context: Context) -> Outcome:
     message = f"{version}; commits named: {len(named)}"
     if debian.compare(version, "le", top.version):
         message += f"; not above the packaging's own {top.version}"
-    return Outcome(message, version=version, facts=facts)
+    return StepOutcome(message, version=version, facts=facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

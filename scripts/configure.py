@@ -1,7 +1,7 @@
 """configure: create what exercises need in the deployed cloud.
 
 A user with a project and credentials in the style of EC2; a network of floating addresses, and one of the project's
-with a router between them; a security group, a key pair, a flavour; the guest (see `scripts.guest`) as a machine
+with a router between them; a security group, a key pair, a flavour; the guest (see `scripts.openstack.guest`) as a machine
 image.  Run again, it makes what is missing and nothing twice.  Where no cloud is deployed it is ``skipped``.
 
 Facts: ``environment``, ``guest`` (what names its content), ``made`` (ids and names).
@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from lab import apt, step
-from lab.errors import Failed, InfrastructureError
-from lab.run import Word
-from lab.step import Context, Outcome
-from scripts import deployments, environments, guest
-from scripts.guest import Guest
-from scripts.targets.configured import FILE, Configured
+from lab.base import apt, resources
+from lab.base.errors import Failed, InfrastructureError
+from lab.base.run import Word
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
+from scripts.deployment import environments, expectation
+from scripts.openstack import guest
+from scripts.openstack.guest import Guest
+from scripts.services.cloud_settings import FILE, Configured
 
 NAME = "configure"
-HOUSE = Path(__file__).parent.parent
 LONGEST_SECONDS = 300.0
 SECRETS = {"password", "access", "secret", "key"}
 
@@ -38,31 +38,31 @@ def described(made: Configured) -> str:
     return ", ".join(part for part, there in parts.items() if there)
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     record = context.run.record("deploy")
     if record and record.verdict == "skipped":
-        return Outcome(record.message, version=record.version, verdict="skipped")
+        return StepOutcome(record.message, version=record.version, verdict="skipped")
     if record:
         context.earlier("deploy")
     target = environments.target(context.lab, context.track_name, context.log)
     home = context.store.environments / context.track_name
-    with environments.turn(context.lab, context.track_name):
-        if why := environments.taken(context):
-            return Outcome(why, version=context.run.info.version, verdict="skipped")
+    with environments.exclusive_turn(context.lab, context.track_name):
+        if why := environments.in_use_error(context):
+            return StepOutcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
-        if superseded := deployments.another(context, deployed):
+        if superseded := expectation.another(context, deployed):
             return superseded
         roles = {service.role for service in deployed.services.values()}
         if "keystone" not in roles:
-            return Outcome("no keystone is deployed, and so no cloud to configure", verdict="skipped")
+            return StepOutcome("no keystone is deployed, and so no cloud to configure", verdict="skipped")
         (home / FILE).unlink(missing_ok=True)
-        argv: list[Word] = [sys.executable, "-m", "scripts.resources", home]
+        argv: list[Word] = [sys.executable, "-m", "scripts.openstack.resources", home]
         machine: Guest | None = None
         if {"glance", "nova"} <= roles:
             sources = apt.sources(context.series_name, context.series)
             machine = guest.made(context.series_name, sources, context.log)
             argv.append(machine.path)
-        result = target.beside(argv, cwd=HOUSE, timeout=LONGEST_SECONDS, capture=True, check=False)
+        result = target.beside(argv, cwd=resources.ROOT, timeout=LONGEST_SECONDS, capture=True, check=False)
         if not result:
             why = result.stdout.strip() or f"it ended with status {result.returncode}; see the log"
             raise (Failed if result.returncode == Failed.exit_code else InfrastructureError)(why)
@@ -72,7 +72,7 @@ def action(context: Context) -> Outcome:
         "guest": machine.key if machine else "",
         "made": made.model_dump(exclude=SECRETS),
     }
-    return Outcome(described(made), version=deployed.version, commit=deployed.commit, facts=facts)
+    return StepOutcome(described(made), version=deployed.version, commit=deployed.commit, facts=facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

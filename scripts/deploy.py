@@ -2,7 +2,7 @@
 
 The environment is called after the track; what was deployed there before is destroyed.  The lab's archive is
 pinned above all others; the versions are recorded, and those that the archive has are proven to come from it.
-What is installed is checked against what the run is about (see `scripts.deployments`): a deployment of another version,
+What is installed is checked against what the run is about (see `scripts.deployment.expectation`): a deployment of another version,
 or one in which nothing is the lab's, does not pass.
 A track of proposed packages takes what waits in the pocket instead, and is ``skipped`` where nothing does, or where
 Jenkins asks for what was tested already.
@@ -21,25 +21,26 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab import environment, files, step
-from lab.errors import Failed
-from lab.records import rfc3339
-from lab.step import Context, Outcome
-from lab.store import HANDED_OVER, WHOLE
-from scripts import deployments, environments, offers, proposed
-from scripts.deployments import Wanted
-from scripts.offers import Offer
-from scripts.targets import deployers, installing
-from scripts.targets.deployed import FILE, Deployed, Service
-from scripts.targets.deployer import DeployResult
-from scripts.targets.planning import pristine, topology
-from scripts.targets.seams import Provisioner
-from scripts.targets.topology import Topology
+from lab.base import environment, files
+from lab.base.errors import Failed
+from lab.store import step
+from lab.store.records import rfc3339
+from lab.store.runs import HANDED_OVER, WHOLE
+from lab.store.step import StepContext, StepOutcome
+from scripts.archives import package_source, proposed
+from scripts.archives.package_source import PackageSource
+from scripts.deployment import deployer_choice, environments, expectation, installation
+from scripts.deployment.deployer import DeployResult
+from scripts.deployment.expectation import Wanted
+from scripts.deployment.planner import pristine, topology
+from scripts.drivers.interfaces import Provisioner
+from scripts.drivers.topology import Topology
+from scripts.services.deployed_state import FILE, Deployed, Service
 
 NAME = "deploy"
 
 
-def needless(context: Context, offer: Offer) -> str:
+def skip_reason(context: StepContext, offer: PackageSource) -> str:
     """Why a run of proposed packages has nothing to deploy; "" when it has, and for all other runs."""
     if offer.waiting is None:
         return ""
@@ -54,19 +55,19 @@ def needless(context: Context, offer: Offer) -> str:
     return f"{offer.waiting} of {offer.place} was tested already: name COMPONENT and VERSION to have it tested again"
 
 
-def action(context: Context) -> Outcome:
-    offer = offers.of(context.lab, context.track_name, context.component_name, context.log)
-    if why := needless(context, offer):
-        return Outcome(why, verdict="skipped")
-    wanted = deployments.wanted(context, offer)
+def action(context: StepContext) -> StepOutcome:
+    offer = package_source.for_track(context.lab, context.track_name, context.component_name, context.log)
+    if why := skip_reason(context, offer):
+        return StepOutcome(why, verdict="skipped")
+    wanted = expectation.wanted(context, offer)
     if wanted.newer:
         message = f"the archive has {wanted.component} {wanted.newer} by now: the run that built it deploys it"
         hand_over(context, offer, wanted.version)
-        return Outcome(message, version=wanted.version, verdict="skipped")
+        return StepOutcome(message, version=wanted.version, verdict="skipped")
     wanted.check_offer()
-    where = topology(context.lab, context.track_name, context.component_name, installing.built(offer.archive))
+    where = topology(context.lab, context.track_name, context.component_name, installation.built(offer.archive))
     target = environments.target(context.lab, context.track_name, context.log)
-    with environments.turn(context.lab, context.track_name):
+    with environments.exclusive_turn(context.lab, context.track_name):
         made, took, origin = install(context, wanted, where, target)
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":
@@ -81,11 +82,11 @@ def action(context: Context) -> Outcome:
         "services": {name: list(service.units) for name, service in made.services.items()},
         **taken,
     }
-    return Outcome(describe(offer, deployed, took), version=deployed.version, facts=facts)
+    return StepOutcome(describe(offer, deployed, took), version=deployed.version, facts=facts)
 
 
 def install(
-    context: Context, wanted: Wanted, where: Topology, target: Provisioner
+    context: StepContext, wanted: Wanted, where: Topology, target: Provisioner
 ) -> tuple[DeployResult, dict[str, float], Mapping[str, Any]]:
     """Make the nodes and deploy on them: what was made, the seconds by part, the facts of what nodes are made from.
 
@@ -99,7 +100,7 @@ def install(
             nodes = target.create(snapshot, where.nodes)
         took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
         try:
-            made = deployers.deployer(target, nodes, repository, offer.archive, context.say).deploy(where)
+            made = deployer_choice.deployer(target, nodes, repository, offer.archive, context.say).deploy(where)
             wanted.check_installed(made, where, {node.name: node for node in nodes})
         except Failed:
             offer.remember()
@@ -109,7 +110,7 @@ def install(
     return made, took | dict(made.seconds), snapshot.facts
 
 
-def record(context: Context, offer: Offer, made: DeployResult, nodes: Mapping[str, str]) -> Deployed:
+def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes: Mapping[str, str]) -> Deployed:
     """Note in the environment what was deployed, for those who exercise it."""
     waiting = offer.waiting.versions if offer.waiting else {}
     source = next(iter(waiting)) if len(waiting) == 1 else context.component_name
@@ -128,7 +129,7 @@ def record(context: Context, offer: Offer, made: DeployResult, nodes: Mapping[st
     return deployed
 
 
-def describe(offer: Offer, deployed: Deployed, seconds: Mapping[str, float]) -> str:
+def describe(offer: PackageSource, deployed: Deployed, seconds: Mapping[str, float]) -> str:
     ours = [each for each in deployed.packages if each.ours]
     what = str(offer.waiting) if offer.waiting else f"{deployed.component} {deployed.version}".rstrip()
     nodes = f"{len(deployed.nodes)} node{'s' * (len(deployed.nodes) != 1)}"
@@ -150,7 +151,7 @@ def idle(services: Mapping[str, Service]) -> dict[str, str]:
     }
 
 
-def hand_over(context: Context, offer: Offer, version: str) -> None:
+def hand_over(context: StepContext, offer: PackageSource, version: str) -> None:
     """The parameters of the next job."""
     component = "" if context.component_name == WHOLE else context.component_name
     values = {"COMPONENT": component, "COMMIT": context.run.info.commit, "VERSION": version, "ARCHIVE": offer.state}

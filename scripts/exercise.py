@@ -15,23 +15,24 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import step
-from lab.errors import ConfigurationError, Verdict
+from lab.base import resources
+from lab.base.errors import ConfigurationError, Verdict
+from lab.base.run import TimedOut, Word
 from lab.results import cases as results
 from lab.results.cases import Case
-from lab.run import TimedOut, Word
-from lab.step import Context, Outcome
-from scripts import deployments, environments, proposed
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
+from scripts.archives import proposed
+from scripts.deployment import environments, expectation
+from scripts.drivers.interfaces import Provisioner
 from scripts.exercises import cases
 from scripts.exercises.registry import ALWAYS, EXERCISES
-from scripts.targets.seams import Provisioner
 
 NAME = "exercise"
-HOUSE = Path(__file__).parent.parent
 LONGEST_SECONDS = 900.0
 
 
-def chosen(context: Context) -> list[str]:
+def chosen(context: StepContext) -> list[str]:
     """The names of the exercises: those of every deployment, then those of lab.yaml."""
     named = context.lab.exercises_of(context.track_name)
     for name in named:
@@ -41,14 +42,14 @@ def chosen(context: Context) -> list[str]:
     return list(dict.fromkeys([*ALWAYS, *named]))
 
 
-def carry_out(context: Context, target: Provisioner, name: str, native: Path) -> list[Case]:
+def carry_out(context: StepContext, target: Provisioner, name: str, native: Path) -> list[Case]:
     """One exercise: its cases, the last of them an error when it did not go to its end."""
     before = len(cases.read(native))
     driver = environments.driver_of(context.lab).NAME
     home = context.store.environments / context.track_name
     argv: list[Word] = [sys.executable, "-m", "scripts.exercises", name, driver, home, native]
     try:
-        result = target.beside(argv, cwd=HOUSE, timeout=LONGEST_SECONDS, check=False)
+        result = target.beside(argv, cwd=resources.ROOT, timeout=LONGEST_SECONDS, check=False)
         why = "" if result else f"it ended with status {result.returncode}; see the log"
     except TimedOut as error:
         why = str(error)
@@ -74,13 +75,13 @@ def describe(found: Sequence[Case]) -> str:
     return f"{passed} of {len(found)} passed" + (f"; {bad.classname}: {bad.name}: {bad.message}" if bad else "")
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     names, target = chosen(context), environments.target(context.lab, context.track_name, context.log)
-    with environments.turn(context.lab, context.track_name):
-        if why := environments.taken(context):
-            return Outcome(why, version=context.run.info.version, verdict="skipped")
+    with environments.exclusive_turn(context.lab, context.track_name):
+        if why := environments.in_use_error(context):
+            return StepOutcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
-        if skipped := deployments.another(context, deployed):
+        if skipped := expectation.another(context, deployed):
             return skipped
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)
@@ -93,7 +94,7 @@ def action(context: Context) -> Outcome:
     if deployed.waiting and verdict != "error":
         proposed.remember(context.lab, context.track_name, deployed.waiting)
     counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
-    return Outcome(
+    return StepOutcome(
         describe(every),
         version=deployed.version,
         commit=deployed.commit,

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lab import environment, files, step
-from lab.errors import InfrastructureError
+from lab.base import environment, files
+from lab.base.errors import InfrastructureError
+from lab.base.run import Word
 from lab.results.lintian_tags import tags, with_policy
-from lab.run import Word
-from lab.step import Context, Outcome
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
 
 NAME = "lintian"
 COUNTED = ("error", "warning", "info", "pedantic")
@@ -46,7 +47,7 @@ def first(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(different[:most]) + more
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     made = (*context.earlier("source").artifacts, *context.earlier("sbuild").artifacts)
     changes = [context.run.path / item.path for item in made if item.kind == "changes"]
     argv = command(changes, context.series.distribution, root=environment.is_root())
@@ -61,7 +62,7 @@ def action(context: Context) -> Outcome:
     found = list(tags(result.stdout))
     refused = [f"{tag.severity} {tag.name}" for tag in found if tag.severity in fail_on]
     counts = {severity: sum(tag.severity == severity for tag in found) for severity in COUNTED}
-    return Outcome(
+    return StepOutcome(
         first(refused) or ", ".join(f"{count} {severity}" for severity, count in counts.items() if count),
         verdict="unstable" if refused else "passed",
         native=[(report, "lintian")],

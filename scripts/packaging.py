@@ -16,11 +16,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import step
-from lab.description import Branch
-from lab.errors import ConfigurationError, Failed, InfrastructureError
-from lab.git import Mirror, git, identity, readable, try_git
-from lab.step import Context, Outcome
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError
+from lab.base.git import GitMirror, git, identity, readable, try_git
+from lab.config.description import Branch
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
 
 NAME = "packaging"
 SOURCE_FORMAT = "3.0 (quilt)"
@@ -51,7 +51,7 @@ def candidates(gbp: str, head: str, distribution: str, codename: str) -> list[st
     return [name for name in dict.fromkeys(names) if name]
 
 
-def known_branches(mirror: Mirror) -> str:
+def known_branches(mirror: GitMirror) -> str:
     names = mirror.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").splitlines()
     return ", ".join([readable(name) for name in names[:SHOWN]] + ["..."] * (len(names) > SHOWN)) or "none"
 
@@ -62,14 +62,14 @@ def file_at(repository: Path, commit: str, path: str) -> str | None:
     return result.stdout if result else None
 
 
-def branch_commit(mirror: Mirror, branch: str) -> str:
+def branch_commit(mirror: GitMirror, branch: str) -> str:
     commit = mirror.resolve(f"refs/heads/{branch}")
     if not commit:
         raise ConfigurationError(f"{mirror.url}: no branch {branch}; known: {known_branches(mirror)}")
     return commit
 
 
-def gbp_branch_of(mirror: Mirror) -> str:
+def gbp_branch_of(mirror: GitMirror) -> str:
     """What the gbp.conf on the remote's HEAD says."""
     branch = ""
     for name in GBP_FILES:
@@ -80,7 +80,7 @@ def gbp_branch_of(mirror: Mirror) -> str:
     return branch
 
 
-def find_branch(mirror: Mirror, named: str | None, distribution: str, codename: str) -> tuple[str, str]:
+def find_branch(mirror: GitMirror, named: str | None, distribution: str, codename: str) -> tuple[str, str]:
     """The packaging branch and its commit.  Raises ConfigurationError that names the known branches."""
     if named:
         commit = branch_commit(mirror, named)
@@ -98,7 +98,7 @@ def find_branch(mirror: Mirror, named: str | None, distribution: str, codename: 
     )
 
 
-def clone(context: Context, mirror: Mirror, branch: str, commit: str) -> Path:
+def clone(context: StepContext, mirror: GitMirror, branch: str, commit: str) -> Path:
     """A fresh clone of the mirror, hard-linked where the file systems allow, at ``commit``."""
     tree = context.run.work / NAME
     if tree.exists():
@@ -115,9 +115,9 @@ def described(tree: Path, commit: str) -> str:
     return f"{full[:7]} {readable(subject)}"
 
 
-def merge(context: Context, tree: Path, branch: str, testing: Branch) -> str:
+def merge(context: StepContext, tree: Path, branch: str, testing: Branch) -> str:
     """Merge the testing branch; its commit.  Raises Failed for a conflict."""
-    mirror = Mirror.of(testing.git)
+    mirror = GitMirror.of(testing.git)
     mirror.fetch(context.log)
     theirs = branch_commit(mirror, testing.branch)
     ref = f"refs/heads/{testing.branch}"
@@ -142,7 +142,7 @@ def merge(context: Context, tree: Path, branch: str, testing: Branch) -> str:
 
 
 def conflict(
-    context: Context, tree: Path, base: str, ours: tuple[str, str], theirs: tuple[str, str]
+    context: StepContext, tree: Path, base: str, ours: tuple[str, str], theirs: tuple[str, str]
 ) -> Failed | InfrastructureError:
     """What stopped a merge, as an error; what each side did, and the hunks, go into the log."""
     files = git(["diff", "--name-only", "--diff-filter=U", "-z"], cwd=tree).split("\0")[:-1]
@@ -164,9 +164,9 @@ def check_format(tree: Path) -> None:
         raise Failed(f"debian/source/format: is {readable(lines[0])}; the lab builds {SOURCE_FORMAT}")
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     packaging = context.component.packaging
-    mirror = Mirror.of(packaging.git)
+    mirror = GitMirror.of(packaging.git)
     mirror.fetch(context.log)
     branch, head = find_branch(mirror, packaging.branch, context.series.distribution, context.codename)
     tree = clone(context, mirror, branch, head)
@@ -176,7 +176,7 @@ def action(context: Context) -> Outcome:
     if packaging.testing:
         message += f", with {packaging.testing.branch} at {testing[:7]} merged"
     merged = git(["rev-parse", "HEAD"], cwd=tree)
-    return Outcome(message, facts={"branch": branch, "head": head, "testing": testing, "merged": merged})
+    return StepOutcome(message, facts={"branch": branch, "head": head, "testing": testing, "merged": merged})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

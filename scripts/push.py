@@ -13,11 +13,11 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from lab import step
-from lab.errors import InfrastructureError
-from lab.git import NO_CONFIG, SAFE, git, try_git
-from lab.run import Word
-from lab.step import Context, Outcome
+from lab.base.errors import InfrastructureError
+from lab.base.git import NO_CONFIG, SAFE, git, try_git
+from lab.base.run import Word
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
 
 NAME = "push"
 Standing = Literal["absent", "behind", "there", "moved"]
@@ -38,7 +38,7 @@ def refusal(lines: Sequence[str]) -> str:
     return " ".join([*said[-1:], *(f"({reason})" for reason in reasons[-1:])]) or (fatal or ["git did not say why"])[0]
 
 
-def standing(context: Context, url: str, branch: str, commit: str) -> tuple[Standing, str]:
+def standing(context: StepContext, url: str, branch: str, commit: str) -> tuple[Standing, str]:
     """How a remote branch stands to a commit of ours, and the branch's tip."""
     tree = context.run.work / "packaging"
     argv: list[Word] = ["git", *SAFE, "ls-remote", url, f"refs/heads/{branch}"]
@@ -55,12 +55,12 @@ def standing(context: Context, url: str, branch: str, commit: str) -> tuple[Stan
     return "behind" if try_git(["merge-base", "--is-ancestor", remote, commit], cwd=tree) else "moved", remote
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     where = context.component.packaging.push
     if where is None:
-        return Outcome("packaging.push is not set", verdict="skipped")
+        return StepOutcome("packaging.push is not set", verdict="skipped")
     if context.earlier("archive").verdict == "skipped":
-        return Outcome("what the archive does not take is not pushed", verdict="skipped")
+        return StepOutcome("what the archive does not take is not pushed", verdict="skipped")
     tree = context.run.work / "packaging"
     commit = git(["rev-parse", "HEAD"], cwd=tree)
     facts = {"url": where.git, "branch": where.branch, "commit": commit, "pushed": False}
@@ -69,7 +69,7 @@ def action(context: Context) -> Outcome:
         argv: list[Word] = ["git", *SAFE, "push", where.git, f"{commit}:refs/heads/{where.branch}"]
         result, said = context.try_sh(argv, cwd=tree, env=NO_CONFIG)
         if result:
-            return Outcome(f"{where.branch} is at {commit}", facts=facts | {"pushed": True})
+            return StepOutcome(f"{where.branch} is at {commit}", facts=facts | {"pushed": True})
         # The answer may be lost and the work done; or somebody was faster.
         stands, remote = standing(context, where.git, where.branch, commit)
         if stands in {"absent", "behind"}:
@@ -78,7 +78,7 @@ def action(context: Context) -> Outcome:
     if stands == "moved":
         hint = "nothing is overwritten; the next run merges it"
         raise InfrastructureError(f"{where.git}: {where.branch} moved to {remote}, without {commit}", hint=hint)
-    return Outcome(f"{where.branch} has {commit}", facts=facts)
+    return StepOutcome(f"{where.branch} has {commit}", facts=facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

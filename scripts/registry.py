@@ -1,11 +1,11 @@
-"""The steps: add a module, name it here and in `lab.description.PHASES`."""
+"""The steps: add a module, name it here and in `lab.config.description.PHASES`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from lab.step import Context, Outcome
+from lab.store.step import StepContext, StepOutcome
 from scripts import (
     archive,
     changelog,
@@ -31,8 +31,8 @@ class Step(Protocol):
     def NAME(self) -> str:  # noqa: N802 - a module's constant
         """The name in ``qalab step NAME``, and of the record."""
 
-    def action(self, context: Context) -> Outcome:
-        """Do it.  Raises a `lab.errors.LabError`."""
+    def action(self, context: StepContext) -> StepOutcome:
+        """Do it.  Raises a `lab.base.errors.LabError`."""
 
     def main(self, argv: Sequence[str] | None = None) -> int:
         """Run the step as a program; return its exit code."""

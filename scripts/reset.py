@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab import step
-from lab.step import Context, Outcome
-from scripts import environments
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
+from scripts.deployment import environments
 
 NAME = "reset"
 
 
-def action(context: Context) -> Outcome:
-    with environments.turn(context.lab, context.track_name):
+def action(context: StepContext) -> StepOutcome:
+    with environments.exclusive_turn(context.lab, context.track_name):
         there = environments.target(context.lab, context.track_name, context.log).destroy()
-    return Outcome("pristine again" if there else "there was nothing", facts={"environment": context.track_name})
+    return StepOutcome("pristine again" if there else "there was nothing", facts={"environment": context.track_name})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

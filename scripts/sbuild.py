@@ -23,17 +23,18 @@ from typing import Any
 
 from debian.deb822 import Changes, Dsc
 
-from lab import files, step
-from lab.description import Build
-from lab.errors import InfrastructureError
+from lab.base import files
+from lab.base.errors import InfrastructureError
+from lab.base.run import TimedOut, Word
+from lab.config.description import BuildSettings
 from lab.results import sbuild_log
 from lab.results.apt_log import FULL
 from lab.results.sbuild_log import Reading
-from lab.run import TimedOut, Word
-from lab.step import Context, Outcome
-from scripts.chroots import Chroot, Chroots, served
-from scripts.recipes import Repository, dependencies
-from scripts.sessions import Mode, Session
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
+from scripts.chroots.bootstrap import Repository, dependencies
+from scripts.chroots.chroots import Chroot, Chroots, served
+from scripts.chroots.sessions import Mode, Session
 
 NAME = "sbuild"
 NATIVE = "sbuild.build"
@@ -51,7 +52,7 @@ class NoSpace(InfrastructureError):
         super().__init__(f"{FULL}: the disk of {place}")
 
 
-def configuration(build: Build, mode: Mode, scratch: Path) -> str:
+def configuration(build: BuildSettings, mode: Mode, scratch: Path) -> str:
     """A ~/.sbuildrc: what sbuild takes from no option."""
     options = f"'DEB_BUILD_OPTIONS' => q({' '.join(build.options)})" if build.options else ""
     # In schroot mode it would be who calls sbuild: root.  In unshare mode sbuild counts on that one, who is not.
@@ -130,7 +131,7 @@ def _kind(name: str) -> str:
     return KINDS.get(Path(name).suffix, "other")
 
 
-def prepare(context: Context, session: Session, dsc: Path, repository: Repository | None) -> list[Word]:
+def prepare(context: StepContext, session: Session, dsc: Path, repository: Repository | None) -> list[Word]:
     """Lay out what sbuild reads in its session, where it may read it; its command line."""
     source, settings = session.path / "source", context.component.build
     source.mkdir()
@@ -149,7 +150,7 @@ def prepare(context: Context, session: Session, dsc: Path, repository: Repositor
     )
 
 
-def build(context: Context, session: Session, argv: Sequence[Word]) -> str:
+def build(context: StepContext, session: Session, argv: Sequence[Word]) -> str:
     """Run sbuild; return its log, with how it ended as the last line."""
     minutes, mark = context.component.build.timeout_minutes, session.mark(argv)
     env = {"SBUILD_CONFIG": str(session.path / "sbuildrc")}
@@ -160,7 +161,7 @@ def build(context: Context, session: Session, argv: Sequence[Word]) -> str:
     return sbuild_log.ended(session.said(mark), status)
 
 
-def full_disk(context: Context, chroots: Chroots) -> Path | None:
+def full_disk(context: StepContext, chroots: Chroots) -> Path | None:
     """Where no space is left."""
     places = (context.run.path, chroots.way.home)
     return next((place for place in places if shutil.disk_usage(place).free < FULL_BYTES), None)
@@ -189,7 +190,7 @@ def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None
     }
 
 
-def build_once(context: Context, chroots: Chroots, dsc: Path) -> tuple[Outcome, bool]:
+def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepOutcome, bool]:
     """One attempt: its outcome, and whether another one may help.
 
     Raises InfrastructureError when no base can be made, or what was built is not whole.
@@ -214,7 +215,7 @@ def build_once(context: Context, chroots: Chroots, dsc: Path) -> tuple[Outcome, 
             files.write_atomic(native, log.encode("utf-8", "surrogateescape"))
         built = collect(session.path / "build", context.run.out) if passed else []
     packages = sum(kind == "binary" for _, kind in built)
-    outcome = Outcome(
+    outcome = StepOutcome(
         describe(reading, packages, base, layer),
         version=str(Dsc(dsc.read_text())["Version"]),
         verdict=reading.verdict,
@@ -225,7 +226,7 @@ def build_once(context: Context, chroots: Chroots, dsc: Path) -> tuple[Outcome, 
     return outcome, again
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     source = context.earlier("source")
     dsc = next(context.run.path / item.path for item in source.artifacts if item.path.endswith(".dsc"))
     chroots = Chroots.here(context.log)
@@ -236,7 +237,7 @@ def action(context: Context) -> Outcome:
             if FULL in str(error) and not isinstance(error, NoSpace):
                 error = NoSpace(full_disk(context, chroots) or chroots.way.home)
             facts = {"mode": chroots.way.mode}
-            outcome, again = Outcome(str(error), verdict="error", facts=facts), not isinstance(error, NoSpace)
+            outcome, again = StepOutcome(str(error), verdict="error", facts=facts), not isinstance(error, NoSpace)
         if not again or attempt == ATTEMPTS:
             break
         pause = BACK_OFF_SECONDS[attempt - 1]

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 
 from debian.debian_support import Version
 
-from lab import files, step
-from lab.debian import compare
-from lab.errors import ConfigurationError
-from lab.git import Mirror
-from lab.records import Record
-from lab.run import Word
-from lab.step import Context, Outcome
-from lab.store import Run
-from scripts import orig, revisions, versions
+from lab.base import files
+from lab.base.debian import compare
+from lab.base.errors import ConfigurationError
+from lab.base.git import GitMirror
+from lab.base.run import Word
+from lab.store import step
+from lab.store.records import Record
+from lab.store.runs import Run
+from lab.store.step import StepContext, StepOutcome
+from scripts.upstream import commit_selection, orig_tarball, versions
 
 NAME = "snapshot"
 
@@ -36,18 +37,18 @@ class Last:
 
 
 @dataclass(frozen=True)
-class Place:
+class CommitPosition:
     """Where a commit stands to the last one: it is older, or the last one's history was replaced, or neither."""
 
     older: bool = False
     rewritten: bool = False
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     upstream = context.component.upstream
     branch = upstream.branch or context.track.branch
-    mirror = Mirror.of(upstream.git)
-    commit = revisions.find(context, mirror, branch)
+    mirror = GitMirror.of(upstream.git)
+    commit = commit_selection.find(context, mirror, branch)
     context.run.write_info(context.run.info.model_copy(update={"commit": commit}))
     plain = measure(mirror, commit, usable_tags(context, mirror, commit), following(context))
     earlier, there = earlier_runs(context), archived(context)
@@ -58,8 +59,8 @@ def action(context: Context) -> Outcome:
         floors = [*there, *([last.version] if last else [])]
         version = above(version, floors, commit, context.component_name)
     committed = int(mirror.git("log", "-1", "--format=%ct", commit))
-    tarball = orig.make(context, mirror, commit, version, committed)
-    return Outcome(
+    tarball = orig_tarball.make(context, mirror, commit, version, committed)
+    return StepOutcome(
         message=message(plain, version, place, last.commit if last else "", branch),
         version=version,
         commit=commit,
@@ -75,7 +76,7 @@ def action(context: Context) -> Outcome:
     )
 
 
-def message(plain: versions.Snapshot, version: str, place: Place, last: str, branch: str) -> str:
+def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition, last: str, branch: str) -> str:
     """What the record says of a snapshot."""
     text = f"commit {plain.count} after the tag {plain.tag}" if plain.tag else f"commit {plain.count} of all history"
     if place.older:
@@ -87,20 +88,24 @@ def message(plain: versions.Snapshot, version: str, place: Place, last: str, bra
     return text
 
 
-def usable_tags(context: Context, mirror: Mirror, commit: str) -> list[versions.Tag]:
+def usable_tags(context: StepContext, mirror: GitMirror, commit: str) -> list[versions.VersionTag]:
     """The tags merged into a commit that stand for a version."""
     names, known_as, how = merged_tags(mirror, commit), (context.component_name, project(mirror.url)), pattern(context)
     read = [(name, versions.from_tag(name, known_as, how)) for name in names]
     if left := [name for name, version in read if not version]:
-        context.say(f"tags that are taken for no versions (version.tag_pattern could read them): {revisions.few(left)}")
-    return [versions.Tag(name, version) for name, version in read if version]
+        context.say(
+            f"tags that are taken for no versions (version.tag_pattern could read them): {commit_selection.abbreviated(left)}"
+        )
+    return [versions.VersionTag(name, version) for name, version in read if version]
 
 
-def merged_tags(mirror: Mirror, commit: str) -> list[str]:
+def merged_tags(mirror: GitMirror, commit: str) -> list[str]:
     return mirror.git("for-each-ref", f"--merged={commit}", "--format=%(refname:lstrip=2)", "refs/tags").splitlines()
 
 
-def measure(mirror: Mirror, commit: str, tags: Iterable[versions.Tag], following: str | None) -> versions.Snapshot:
+def measure(
+    mirror: GitMirror, commit: str, tags: Iterable[versions.VersionTag], following: str | None
+) -> versions.SnapshotVersion:
     """A commit's version by its history alone."""
     start = versions.base(tags, following)
     counted = [stretch(mirror, commit, tag.name) for tag in start.tags] or [stretch(mirror, commit, "")]
@@ -112,7 +117,7 @@ def project(url: str) -> str:
     return re.split(r"[/:]", url.rstrip("/").removesuffix(".git"))[-1]
 
 
-def following(context: Context) -> str | None:
+def following(context: StepContext) -> str | None:
     """version.next of lab.yaml.  Raises ConfigurationError when it is no upstream version."""
     version = context.component.version.next
     if version and not versions.UPSTREAM_VERSION.fullmatch(version):
@@ -121,7 +126,7 @@ def following(context: Context) -> str | None:
     return version
 
 
-def pattern(context: Context) -> re.Pattern[str] | None:
+def pattern(context: StepContext) -> re.Pattern[str] | None:
     """version.tag_pattern of lab.yaml.  Raises ConfigurationError when it is no pattern with one group."""
     text = context.component.version.tag_pattern
     if text is None:
@@ -136,22 +141,22 @@ def pattern(context: Context) -> re.Pattern[str] | None:
     return compiled
 
 
-def stretch(mirror: Mirror, commit: str, tag: str) -> versions.Stretch:
+def stretch(mirror: GitMirror, commit: str, tag: str) -> versions.CommitRange:
     """The commits behind a tag, or all of them."""
     ref = f"refs/tags/{tag}"
     stamps = mirror.git("log", "--format=%ct", commit, *([f"^{ref}"] if tag else [])).split()
     at_tag = [mirror.git("log", "-1", "--format=%ct", ref)] if tag else []
-    return versions.Stretch(tag, len(stamps), max(int(stamp) for stamp in [*stamps, *at_tag]))
+    return versions.CommitRange(tag, len(stamps), max(int(stamp) for stamp in [*stamps, *at_tag]))
 
 
-def earlier_runs(context: Context) -> list[tuple[Run, Record]]:
+def earlier_runs(context: StepContext) -> list[tuple[Run, Record]]:
     """The runs of this track and component whose snapshot rose, newest first (our own is not done yet)."""
     runs = context.store.runs(context.track_name, context.component_name, "build")
     found = [(run, run.record(NAME)) for run in reversed(runs)]
     return [(run, done) for run, done in found if done and done.finished_well and done.facts.get("rises")]
 
 
-def last_one(mirror: Mirror, earlier: Sequence[Record], there: Iterable[str]) -> Last | None:
+def last_one(mirror: GitMirror, earlier: Sequence[Record], there: Iterable[str]) -> Last | None:
     """What was tested last: by the runs, else (in Jenkins' workspaces there are none) by the archive's newest version."""
     if earlier:
         return Last(earlier[0].commit, earlier[0].version)
@@ -162,17 +167,17 @@ def last_one(mirror: Mirror, earlier: Sequence[Record], there: Iterable[str]) ->
     return Last(mirror.resolve(short) or short, version)
 
 
-def stand(context: Context, mirror: Mirror, branch: str, commit: str, last: Last | None) -> Place:
+def stand(context: StepContext, mirror: GitMirror, branch: str, commit: str, last: Last | None) -> CommitPosition:
     """How a commit stands to the last one tested."""
     if last is None or last.commit == commit:
-        return Place()
+        return CommitPosition()
     # Changes under review stand side by side: none replaces another.
-    if context.track.trigger != "gerrit" and not revisions.on_branch(mirror, last.commit, branch):
-        return Place(rewritten=True)
-    return Place(older=mirror.is_ancestor(commit, last.commit))
+    if context.track.trigger != "gerrit" and not commit_selection.on_branch(mirror, last.commit, branch):
+        return CommitPosition(rewritten=True)
+    return CommitPosition(older=mirror.is_ancestor(commit, last.commit))
 
 
-def archived(context: Context) -> list[str]:
+def archived(context: StepContext) -> list[str]:
     """The upstream versions of the component that the lab's archive has for the track."""
     archive, track = context.store.archive, context.track_name
     distributions = archive / "conf/distributions"

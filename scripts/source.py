@@ -22,14 +22,15 @@ from pathlib import Path
 
 from debian.deb822 import Dsc
 
-from lab import files, step
-from lab.debian import add_bullet
-from lab.errors import Failed, InfrastructureError
-from lab.git import git, identity, readable, reset
-from lab.run import AttemptOptions
-from lab.signing import lab_key
-from lab.step import Context, Outcome
-from scripts import patches
+from lab.base import files
+from lab.base.debian import add_bullet
+from lab.base.errors import Failed, InfrastructureError
+from lab.base.git import git, identity, readable, reset
+from lab.base.run import AttemptOptions
+from lab.store import step
+from lab.store.signing import lab_key
+from lab.store.step import StepContext, StepOutcome
+from scripts.upstream import quilt_patches
 
 NAME = "source"
 
@@ -42,11 +43,11 @@ def refusal(log: str) -> str:
     return readable("; ".join(errors)) or "refused; the step's log has its words"
 
 
-def work(context: Context) -> Path:
+def work(context: StepContext) -> Path:
     return context.run.work / NAME
 
 
-def environment(context: Context) -> dict[str, str]:
+def environment(context: StepContext) -> dict[str, str]:
     """What makes dpkg's programs yield the same on every machine."""
     return {
         "SOURCE_DATE_EPOCH": str(committed(context)),
@@ -55,16 +56,16 @@ def environment(context: Context) -> dict[str, str]:
     }
 
 
-def committed(context: Context) -> int:
+def committed(context: StepContext) -> int:
     return int(context.earlier("snapshot").facts["committed"])
 
 
-def orig_tarball(context: Context) -> Path:
+def orig_tarball(context: StepContext) -> Path:
     artifacts = context.earlier("snapshot").artifacts
     return context.run.path / next(artifact.path for artifact in artifacts if artifact.kind == "orig")
 
 
-def unpack(context: Context, name: str) -> Path:
+def unpack(context: StepContext, name: str) -> Path:
     """A fresh tree with upstream's files and the packaging's debian/, free of this machine's umask and clock."""
     tree = work(context) / name
     if tree.exists():
@@ -85,17 +86,17 @@ def unpack(context: Context, name: str) -> Path:
     return tree
 
 
-def build(context: Context, tree: Path) -> bool:
+def build(context: StepContext, tree: Path) -> bool:
     """Make the .dsc and the debian tarball; whether dpkg-source agreed."""
     argv = ["dpkg-source", "--build", tree.name]
     return bool(context.sh(argv, cwd=work(context), env=environment(context), check=False))
 
 
-def drop(context: Context, names: Sequence[str]) -> None:
+def drop(context: StepContext, names: Sequence[str]) -> None:
     """Take patches out of the packaging, say so in the changelog, and commit that."""
     tree = context.run.work / "packaging"
-    series = patches.series_file(tree / "debian", context.series.distribution)
-    edit(series, lambda text: patches.without(text, names))
+    series = quilt_patches.series_file(tree / "debian", context.series.distribution)
+    edit(series, lambda text: quilt_patches.without(text, names))
     for name in names:
         (series.parent / name).unlink()
         remark = f"Drop {readable(name)}: merged upstream."
@@ -113,18 +114,18 @@ def edit(path: Path, change: Callable[[str], str]) -> None:
     files.write_atomic(path, change(text).encode("utf-8", "surrogateescape"))
 
 
-def log_text(context: Context) -> str:
+def log_text(context: StepContext) -> str:
     return context.run.log_path(NAME).read_text(errors="replace")
 
 
-def build_without_merged(context: Context, tree_name: str) -> list[str]:
+def build_without_merged(context: StepContext, tree_name: str) -> list[str]:
     """Make the source package; the patches that were dropped for it.  Raises Failed."""
     if build(context, unpack(context, tree_name)):
         return []
     why = refusal(log_text(context))
     tree = unpack(context, "patches")
-    series = patches.series_file(tree / "debian", context.series.distribution)
-    merged = patches.merged(tree, series, context.log)
+    series = quilt_patches.series_file(tree / "debian", context.series.distribution)
+    merged = quilt_patches.merged(tree, series, context.log)
     if not merged:
         raise Failed(f"dpkg-source: {why}")
     names = ", ".join(map(readable, merged))
@@ -137,7 +138,7 @@ def build_without_merged(context: Context, tree_name: str) -> list[str]:
     return merged
 
 
-def control_files(context: Context, tree: Path, stem: str) -> None:
+def control_files(context: StepContext, tree: Path, stem: str) -> None:
     """Write the .buildinfo and the .changes, and sign when there is a key to."""
     options: AttemptOptions = {"cwd": tree, "env": environment(context)}
     context.sh(["dpkg-genbuildinfo", "--build=source", f"-O../{stem}_source.buildinfo"], **options)
@@ -148,7 +149,7 @@ def control_files(context: Context, tree: Path, stem: str) -> None:
             context.sh(["debsign", "--no-conf", f"-k{key.fingerprint}", changes], env=key.env)
 
 
-def hand_over(context: Context, stem: str) -> list[tuple[Path, str]]:
+def hand_over(context: StepContext, stem: str) -> list[tuple[Path, str]]:
     """Move what was made into out/, and remove what an earlier try with another version left there."""
     made = work(context)
     tarballs = [entry["name"] for entry in Dsc((made / f"{stem}.dsc").read_bytes())["Files"]]
@@ -163,7 +164,7 @@ def hand_over(context: Context, stem: str) -> list[tuple[Path, str]]:
     return [((made / name).replace(context.run.out / name), kind) for name, kind in kinds.items()]
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     changelog = context.earlier("changelog")
     reset(context.run.work / "packaging", changelog.facts["head"])
     made = work(context)
@@ -178,7 +179,7 @@ def action(context: Context) -> Outcome:
     stem = f"{context.component_name}_{changelog.version.rpartition(':')[2]}"
     control_files(context, made / tree_name, stem)
     message = f"dropped, because merged upstream: {', '.join(map(readable, dropped))}" if dropped else f"{stem}.dsc"
-    return Outcome(message, version=changelog.version, artifacts=hand_over(context, stem),
+    return StepOutcome(message, version=changelog.version, artifacts=hand_over(context, stem),
                    facts={"dropped": list(map(readable, dropped))})  # fmt: skip
 
 

@@ -22,22 +22,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import environment, files, step, subunit
-from lab.deployment import Tempest
-from lab.errors import ConfigurationError, Failed, InfrastructureError, LabError
-from lab.run import ProgramFailed, TimedOut, Word
-from lab.step import Context, Outcome
-from scripts import deployments, environments, known_failures
-from scripts.known_failures import KnownFailure
-from scripts.sessions import Session, opened
-from scripts.targets import layers
-from scripts.targets.seams import Pristine, Provisioner
-from scripts.tempestconf import LOG, PLACE
-from scripts.testresults import Results, told
+from lab.base import environment, files, resources
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
+from lab.base.run import ProgramFailed, TimedOut, Word
+from lab.config.deployment import Tempest
+from lab.results import subunit
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
+from scripts.chroots.sessions import Session, opened
+from scripts.deployment import environments, expectation
+from scripts.drivers import layers
+from scripts.drivers.interfaces import Pristine, Provisioner
+from scripts.openstack import known_failures
+from scripts.openstack.known_failures import KnownFailure
+from scripts.openstack.tempest_conf import LOG, PLACE
+from scripts.openstack.test_results import Results, results_of
 
 NAME = "tempest"
 FORMAT = "subunit"
-HOUSE = Path(__file__).parent.parent
 PACKAGES = ("python3-tempest",)
 STREAM = "tempest.subunit"
 LONGEST_SECONDS = 4 * 3600.0
@@ -53,12 +55,12 @@ def script(concurrency: int) -> str:
 
 
 @contextmanager
-def system(context: Context) -> Iterator[Session]:
+def system(context: StepContext) -> Iterator[Session]:
     """A throw-away system with Tempest in it.
 
     Raises ConfigurationError where there are no overlays, InfrastructureError when the series does not have Tempest.
     """
-    chroots = layers.here(environment.cache_home() / "targets", context.log)
+    chroots = layers.local_layers(environment.cache_home() / "targets", context.log)
     if chroots.way.mode != "schroot":
         raise ConfigurationError(f"Tempest's own system is made of overlays, and here {chroots.way.reason}")
     wanted = Pristine(context.series_name, context.series, packages=PACKAGES)
@@ -69,10 +71,15 @@ def system(context: Context) -> Iterator[Session]:
             yield session
 
 
-def configuration(context: Context, target: Provisioner) -> str:
-    """tempest.conf.  Raises the error that `scripts.tempestconf` ended with."""
-    argv: list[Word] = [sys.executable, "-m", "scripts.tempestconf", context.store.environments / context.track_name]
-    result = target.beside(argv, cwd=HOUSE, capture=True, check=False)
+def configuration(context: StepContext, target: Provisioner) -> str:
+    """tempest.conf.  Raises the error that `scripts.openstack.tempest_conf` ended with."""
+    argv: list[Word] = [
+        sys.executable,
+        "-m",
+        "scripts.openstack.tempest_conf",
+        context.store.environments / context.track_name,
+    ]
+    result = target.beside(argv, cwd=resources.ROOT, capture=True, check=False)
     if not result:
         kinds = {kind.exit_code: kind for kind in (Failed, ConfigurationError)}
         why = result.stdout.strip() or "no tempest.conf could be made: see the log"
@@ -80,7 +87,7 @@ def configuration(context: Context, target: Provisioner) -> str:
     return result.stdout
 
 
-def carry_out(context: Context, target: Provisioner, chosen: Tempest, settings: str) -> str:
+def carry_out(context: StepContext, target: Provisioner, chosen: Tempest, settings: str) -> str:
     """Run tests; what they tell is in the run's results.  Why they were broken off; "" when they were not."""
     with system(context) as session:
         place = session.upper / PLACE.removeprefix("/")
@@ -115,23 +122,23 @@ def without_tests(chosen: Tempest, said: bytes, complaint: str) -> LabError:
 
 def results(native: Path, known: Sequence[KnownFailure], broken: str) -> Results:
     """What the tests have told; what of it is known to fail is written beside it."""
-    tests = tuple(told(native.read_bytes()))
+    tests = tuple(results_of(native.read_bytes()))
     reasons = {test.id: reason for test in tests if (reason := known_failures.reason(known, test.name))}
     files.write_atomic(native.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")
     return Results(tests, reasons, broken)
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     chosen = context.lab.tempest_of(context.track_name)
     if chosen is None:
-        return Outcome("lab.yaml names no tests of Tempest", verdict="skipped")
+        return StepOutcome("lab.yaml names no tests of Tempest", verdict="skipped")
     known = known_failures.read(Path(chosen.known_failures)) if chosen.known_failures else ()
     target = environments.target(context.lab, context.track_name, context.log)
-    with environments.turn(context.lab, context.track_name):
-        if why := environments.taken(context):
-            return Outcome(why, version=context.run.info.version, verdict="skipped")
+    with environments.exclusive_turn(context.lab, context.track_name):
+        if why := environments.in_use_error(context):
+            return StepOutcome(why, version=context.run.info.version, verdict="skipped")
         deployed = environments.deployed(context, target)
-        if skipped := deployments.another(context, deployed):
+        if skipped := expectation.another(context, deployed):
             return skipped
         settings = configuration(context, target)
         try:
@@ -140,7 +147,7 @@ def action(context: Context) -> Outcome:
             target.collect_logs(context.run.results / "nodes")
     native = context.run.results / "native" / STREAM
     found = results(native, known, broken)
-    return Outcome(
+    return StepOutcome(
         str(found),
         version=deployed.version,
         commit=deployed.commit,

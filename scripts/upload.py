@@ -3,7 +3,7 @@
 What is on the other side is asked first: the archive that the queue feeds (``upload.published``; a
 PPA's is known), dput's own log of what it uploaded, the queue itself.  dput sends the .changes last,
 so an upload that was cut short has none there and is made again.  An archive that has a newer version
-is not sent an older one.  `scripts.queues` says which queues there are and how they are used.
+is not sent an older one.  `scripts.archives.upload_queues` says which queues there are and how they are used.
 
 Facts: ``to``, ``uploaded`` (False: the other side had it already).
 """
@@ -17,13 +17,14 @@ from pathlib import Path
 
 from debian.deb822 import Changes
 
-from lab import files, step
-from lab.debian import compare
-from lab.errors import ConfigurationError, InfrastructureError
-from lab.run import Word
-from lab.step import Context, Outcome
-from scripts import queues
-from scripts.queues import Queue
+from lab.base import files
+from lab.base.debian import compare
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import Word
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
+from scripts.archives import upload_queues
+from scripts.archives.upload_queues import Queue
 
 NAME = "upload"
 TIMEOUT_SECONDS = 3600.0
@@ -64,7 +65,7 @@ def check_ppa(changes: Path, distribution: str) -> None:
         raise ConfigurationError(f"upload.to: a PPA takes signed uploads only, {changes.name} is not signed", hint=hint)
 
 
-def send(context: Context, queue: Queue, changes: Path, host: str) -> str:
+def send(context: StepContext, queue: Queue, changes: Path, host: str) -> str:
     """Upload with dput; returns why that failed, empty when it did not."""
     configuration = context.run.work / "dput.cf"
     files.write_atomic(configuration, queue.configuration(host))
@@ -83,32 +84,32 @@ def send(context: Context, queue: Queue, changes: Path, host: str) -> str:
     return ""
 
 
-def action(context: Context) -> Outcome:
+def action(context: StepContext) -> StepOutcome:
     settings = context.component.upload
     if settings is None:
-        return Outcome("upload.to is not set", verdict="skipped")
+        return StepOutcome("upload.to is not set", verdict="skipped")
     if context.earlier("archive").verdict == "skipped":
-        return Outcome("what the archive does not take is not uploaded", verdict="skipped")
+        return StepOutcome("what the archive does not take is not uploaded", verdict="skipped")
     source = context.earlier("source")
     item = next(item for item in source.artifacts if item.kind == "changes")
     changes, host = context.run.path / item.path, section(settings.to, item.sha256)
-    queue = queues.queue(settings.to)
+    queue = upload_queues.queue(settings.to)
     if queue.ppa:
         check_ppa(changes, context.series.distribution)
     facts = {"to": settings.to, "uploaded": False}
-    if archive := queues.published(settings.published, settings.to, context.codename):
+    if archive := upload_queues.published(settings.published, settings.to, context.codename):
         versions = archive.versions(context.component_name)
         if source.version in versions:
-            return Outcome(f"{archive.url} has it", facts=facts)
+            return StepOutcome(f"{archive.url} has it", facts=facts)
         if newer := [version for version in versions if compare(version, "gt", source.version)]:
-            return Outcome(f"{archive.url} has {newer[0]}, which is newer", verdict="skipped", facts=facts)
+            return StepOutcome(f"{archive.url} has {newer[0]}, which is newer", verdict="skipped", facts=facts)
     log = changes.with_name(f"{changes.stem}.{host}.upload")
     if log.exists() or queue.size(changes.name, context.log) == changes.stat().st_size:
-        return Outcome(f"{settings.to} has it", facts=facts)
+        return StepOutcome(f"{settings.to} has it", facts=facts)
     if problem := send(context, queue, changes, host):
         log.unlink(missing_ok=True)
         raise InfrastructureError(f"{settings.to}: {problem}")
-    return Outcome(f"uploaded to {settings.to}", facts=facts | {"uploaded": True})
+    return StepOutcome(f"uploaded to {settings.to}", facts=facts | {"uploaded": True})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

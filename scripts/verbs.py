@@ -10,14 +10,15 @@ from typing import IO, Any, NoReturn
 
 import click
 
-from lab import environment, loading
-from lab.description import Lab
-from lab.errors import ConfigurationError
-from lab.store import WHOLE, Store, check_known
-from scripts import environments, offers
-from scripts.targets import installing, planning
-from scripts.targets.deployed import Deployed
-from scripts.targets.seams import Node
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.config import loading
+from lab.config.description import Lab
+from lab.store.runs import WHOLE, Store, check_known
+from scripts.archives import package_source
+from scripts.deployment import environments, installation, planner
+from scripts.drivers.interfaces import Node
+from scripts.services.deployed_state import Deployed
 
 SHELL = ("bash", "--login")
 
@@ -57,17 +58,17 @@ def create(lab: Lab, track: str, component: str | None) -> None:
     """
     check_known(lab, track, component or WHOLE, "deploy")
     store = Store.of(lab)
-    with environments.turn(lab, track, wait=False), _log(store, track) as log:
-        offer = offers.of(lab, track, component or WHOLE, log)
-        wanted = planning.topology(lab, track, component or WHOLE, installing.built(offer.archive))
+    with environments.exclusive_turn(lab, track, wait=False), _log(store, track) as log:
+        offer = package_source.for_track(lab, track, component or WHOLE, log)
+        wanted = planner.topology(lab, track, component or WHOLE, installation.built(offer.archive))
         target = environments.target(lab, track, log)
         if target.nodes():
             raise ConfigurationError(f"{track}: is there already", hint=f"qalab env reset {track}, or env destroy")
-        if other := environments.holder(lab, track):
+        if other := environments.current_holder(lab, track):
             raise ConfigurationError(f"{track}: its machines are in use by {other}", hint=f"qalab env destroy {other}")
         with (
             offer.reached(target) as repository,
-            target.prepare(planning.pristine(lab, track, wanted, repository)) as snapshot,
+            target.prepare(planner.pristine(lab, track, wanted, repository)) as snapshot,
         ):
             nodes = target.create(snapshot, wanted.nodes)
     _tell(track, nodes)
@@ -115,7 +116,7 @@ def shell(lab: Lab, name: str, command: Sequence[str], node: str | None) -> NoRe
 @name_argument
 def reset(lab: Lab, name: str) -> None:
     """Bring all nodes back to pristine."""
-    with environments.turn(lab, name, wait=False), _log(Store.of(lab), name) as log:
+    with environments.exclusive_turn(lab, name, wait=False), _log(Store.of(lab), name) as log:
         nodes = environments.reset(lab, name, log)
     _tell(name, nodes)
 
@@ -127,7 +128,7 @@ def destroy(lab: Lab, names: Sequence[str]) -> None:
     """Leave nothing of some, or of all."""
     there = environments.names(lab)
     for name in names or there:
-        with environments.turn(lab, name, wait=False), _log(Store.of(lab), name) as log:
+        with environments.exclusive_turn(lab, name, wait=False), _log(Store.of(lab), name) as log:
             gone = environments.target(lab, name, log).destroy()
         click.echo(f"{name}: {'gone' if gone else 'there was nothing'}")
     if not (names or there):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lab.clock import Clock
+from lab.base.clock import Clock
 
 
 @dataclass

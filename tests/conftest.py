@@ -13,12 +13,12 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-from lab import step
-from lab.description import Lab
-from lab.git import git
-from lab.loading import load
-from lab.records import Record
-from lab.store import Run, Store
+from lab.base.git import git
+from lab.config.description import Lab
+from lab.config.loading import load
+from lab.store import step
+from lab.store.records import Record
+from lab.store.runs import Run, Store
 from scripts.registry import Step
 
 # The same examples in each run, however busy the machine is.  For others: --hypothesis-profile=default.

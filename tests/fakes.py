@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.step import describe
-from scripts import sessions
+from lab.config.description import Lab
+from lab.store.step import describe
+from scripts.chroots import sessions
 from tests.conftest import Bench
 from tests.sbuildlogs import log
 

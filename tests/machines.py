@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.description import Series
-from lab.errors import InfrastructureError
-from lab.run import run
-from scripts.targets.nspawn import Target
-from scripts.targets.seams import Node, Pristine
+from lab.base.errors import InfrastructureError
+from lab.base.run import run
+from lab.config.description import Series
+from scripts.drivers.interfaces import Node, Pristine
+from scripts.drivers.nspawn.driver import NspawnTarget
 
 HOUSE = Path(__file__).parent.parent
 PACKAGES = ("openssh-server", "procps", "sudo")
@@ -42,7 +42,7 @@ class Played:
 
     @property
     def node(self) -> Node:
-        nodes = Target(self.home).nodes()
+        nodes = NspawnTarget(self.home).nodes()
         if not nodes:
             raise InfrastructureError("it is off")
         return nodes[0]
@@ -81,7 +81,7 @@ def playing(home: Path, count: int) -> Iterator[list[Played]]:
     finally:
         for machine, server in zip(machines, servers, strict=True):
             server.shutdown()
-            Target(machine.home).destroy()
+            NspawnTarget(machine.home).destroy()
             server.server_close()
 
 
@@ -102,7 +102,7 @@ def _connection(machine: Played) -> type[socketserver.BaseRequestHandler]:
 
 
 def _install(machine: Played) -> None:
-    target = Target(machine.home)
+    target = NspawnTarget(machine.home)
     with target.prepare(PRISTINE) as snapshot:
         target.create(snapshot, ["machine"])
     machine.let_in()
@@ -112,7 +112,7 @@ def main(home: str) -> None:
     """Restore a machine, in whatever state it is."""
     machine = Played(Path(home))
     try:
-        Target(machine.home).reset()
+        NspawnTarget(machine.home).reset()
     except InfrastructureError:  # whoever restored it was killed
         _install(machine)
     else:

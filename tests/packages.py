@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lab.run import run
-from lab.step import describe
+from lab.base.run import run
+from lab.store.step import describe
 from tests.conftest import Bench, packaging_files
 
 CHANGELOG = """\

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab import apt
-from lab.run import run
+from lab.base import apt
+from lab.base.run import run
 from tests.packages import BINARY, binary
 
 KEY = (

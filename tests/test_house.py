@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import loading
+from lab.config import loading
 
 HOUSE = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -21,7 +21,7 @@ BIN = Path(sys.executable).parent
         ["ruff", "format", "--no-cache", "--check", "."],
         pytest.param(["mypy"], marks=pytest.mark.integration),  # also: tox -e type
         ["lint-imports", "--no-cache"],
-        ["shellcheck", "-s", "sh", "qalab", *(str(path) for path in (HOUSE / "scripts").glob("*.sh"))],
+        ["shellcheck", "-s", "sh", "qalab", *(str(path) for path in (HOUSE / "scripts").rglob("*.sh"))],
     ],
     ids=lambda argv: " ".join(argv[:2]),
 )

@@ -18,11 +18,12 @@ from lxml import etree
 import qalab
 from generator import jjb, render
 from generator.canonical import parse
-from generator.items import Item, Key
+from generator.items import Item, ItemKey
 from generator.lint import lint
 from generator.plugins import PLUGINS, needed_plugins, plugins_of
-from lab import loading, step
-from lab.description import PHASES, Lab
+from lab.config import loading
+from lab.config.description import PHASES, Lab
+from lab.store import step
 from scripts.registry import STEPS
 
 HOUSE = Path(__file__).parent.parent
@@ -60,7 +61,8 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     assert done.returncode == 0, done.stderr
     made = {path.parent.relative_to(place / "out"): path.read_text() for path in (place / "out").rglob("config.xml")}
     return [
-        Item(Key("view" if "<hudson.model.ListView>" in xml else "job", str(name)), xml) for name, xml in made.items()
+        Item(ItemKey("view" if "<hudson.model.ListView>" in xml else "job", str(name)), xml)
+        for name, xml in made.items()
     ]
 
 
@@ -100,7 +102,7 @@ def test_stock_jenkins_job_builder_makes_every_job(stock: list[Item]) -> None:
 
 
 def test_the_library_makes_the_same(stock: list[Item]) -> None:
-    def plain(items: list[Item]) -> Iterator[tuple[Key, bytes]]:
+    def plain(items: list[Item]) -> Iterator[tuple[ItemKey, bytes]]:
         for item in items:
             root = parse(item.xml)
             etree.indent(root)

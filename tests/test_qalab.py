@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lab import files
-from lab.description import Lab
+from lab.base import files
+from lab.config.description import Lab
 from qalab import cli
 from scripts.registry import STEPS
 from tests.conftest import GitRepository, packaging_files
@@ -265,8 +265,8 @@ PLANTED = """
 import sys
 import yaml
 import qalab
-from lab.description import Lab
-from lab import step
+from lab.config.description import Lab
+from lab.store import step
 from reports import status
 def bug(*_, **__):
     raise TypeError("planted\\nhere")

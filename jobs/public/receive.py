@@ -31,7 +31,7 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 CODES = {"passed": 0, "skipped": 0, "failed": 1, "error": 3, "aborted": 3, "unstable": 4}
 
 
-class Refused(Exception):
+class ReceiptRefused(Exception):
     """What was sent is not taken; why, in one line."""
 
 
@@ -43,7 +43,7 @@ def main() -> int:
         unpack()
         build = read_build(source)
         check_junit()
-    except Refused as refusal:
+    except ReceiptRefused as refusal:
         shutil.rmtree(INTO, ignore_errors=True)
         sys.stdout.write(f"refused: {refusal}\n")
         return 2
@@ -56,22 +56,22 @@ def main() -> int:
 def variable(name: str, pattern: str) -> str:
     value = os.environ.get(name, "")
     if not re.fullmatch(pattern, value):
-        raise Refused(f"{name} is not what it should be: {value[:80]!a}")
+        raise ReceiptRefused(f"{name} is not what it should be: {value[:80]!a}")
     return value
 
 
 def check_file(digest: str) -> None:
     if FILE.is_symlink() or not FILE.is_file():
-        raise Refused(f"no file {FILE} was sent")
+        raise ReceiptRefused(f"no file {FILE} was sent")
     size = FILE.stat().st_size
     if size > MOST_PACKED:
-        raise Refused(f"{FILE} has {size} bytes, more than {MOST_PACKED}")
+        raise ReceiptRefused(f"{FILE} has {size} bytes, more than {MOST_PACKED}")
     with FILE.open("rb") as stream:
         found = hashlib.sha256()
         while chunk := stream.read(1 << 20):
             found.update(chunk)
     if found.hexdigest() != digest:
-        raise Refused(f"{FILE} has the SHA-256 {found.hexdigest()}, not {digest}")
+        raise ReceiptRefused(f"{FILE} has the SHA-256 {found.hexdigest()}, not {digest}")
 
 
 def remove_file() -> None:
@@ -89,7 +89,7 @@ class Limited:
         data = self.stream.read(min(size, self.left + 1))
         self.left -= len(data)
         if self.left < 0:
-            raise Refused(f"{FILE} unpacks to more than {self.most} bytes")
+            raise ReceiptRefused(f"{FILE} unpacks to more than {self.most} bytes")
         return data
 
 
@@ -107,21 +107,21 @@ def unpack() -> None:
                 with target.open("xb") as stream:
                     shutil.copyfileobj(tar.extractfile(member), stream)
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
-        raise Refused(f"{FILE} cannot be unpacked: {one_line(error)}") from None
+        raise ReceiptRefused(f"{FILE} cannot be unpacked: {one_line(error)}") from None
 
 
 def check_member(member: tarfile.TarInfo, seen: set) -> None:
     shown = ascii(member.name)[:120]
     if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE} or member.issparse():
-        raise Refused(f"{shown} in {FILE} is not a plain file")
+        raise ReceiptRefused(f"{shown} in {FILE} is not a plain file")
     if not NAME.fullmatch(member.name) or {".", ".."} & set(member.name.split("/")):
-        raise Refused(f"{shown} in {FILE} is not a name that may be there")
+        raise ReceiptRefused(f"{shown} in {FILE} is not a name that may be there")
     if len(member.name.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
-        raise Refused(f"{shown} in {FILE} is too long a name")
+        raise ReceiptRefused(f"{shown} in {FILE} is too long a name")
     if member.name in seen:
-        raise Refused(f"{shown} is in {FILE} twice")
+        raise ReceiptRefused(f"{shown} is in {FILE} twice")
     if len(seen) >= MOST_MEMBERS:
-        raise Refused(f"{FILE} has more than {MOST_MEMBERS} files in it")
+        raise ReceiptRefused(f"{FILE} has more than {MOST_MEMBERS} files in it")
 
 
 def read_build(source: str) -> dict:
@@ -134,20 +134,20 @@ def read_build(source: str) -> dict:
         started = round(datetime.fromisoformat(utc).timestamp() * 1000)
         logs = [log["path"] for log in build["logs"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Refused(f"build.json cannot be read: {one_line(error)}") from None
+        raise ReceiptRefused(f"build.json cannot be read: {one_line(error)}") from None
     if schema != 1 or not isinstance(number, int) or not all(isinstance(text, str) for text in texts.values()):
-        raise Refused("build.json is not of schema 1")
+        raise ReceiptRefused("build.json is not of schema 1")
     identity = f"{texts['origin']}/{texts['job']}/{number}@{started}"
     if hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:20] != source:
-        raise Refused("build.json is not of the build that SOURCE_ID names")
+        raise ReceiptRefused("build.json is not of the build that SOURCE_ID names")
     if texts["verdict"] not in CODES:
-        raise Refused(f"build.json has no known verdict: {texts['verdict'][:80]!a}")
+        raise ReceiptRefused(f"build.json has no known verdict: {texts['verdict'][:80]!a}")
     track, component, phase = texts["track"], texts["component"], texts["phase"]
     wanted = f"{track}-{component}-build" if phase == "build" else f"{track}-{phase}"
     if os.environ.get("JOB_NAME", "").rpartition("/")[2] != wanted:
-        raise Refused(f"this is not the job for it, which is {wanted[:200]!a}")
+        raise ReceiptRefused(f"this is not the job for it, which is {wanted[:200]!a}")
     if any(not isinstance(path, str) or not (INTO / path).is_file() or not NAME.fullmatch(path) for path in logs):
-        raise Refused("build.json names a log that is not there")
+        raise ReceiptRefused("build.json names a log that is not there")
     return build
 
 
@@ -157,13 +157,13 @@ def check_junit() -> None:
         return
     data = path.read_bytes()
     if b"<!DOCTYPE" in data.upper() or b"<!ENTITY" in data.upper() or b"\x00" in data:
-        raise Refused("junit.xml declares a document type")
+        raise ReceiptRefused("junit.xml declares a document type")
     try:
         root = ET.fromstring(data)  # noqa: S314 - without a document type there is nothing to expand
     except ET.ParseError as error:
-        raise Refused(f"junit.xml is not well-formed: {one_line(error)}") from None
+        raise ReceiptRefused(f"junit.xml is not well-formed: {one_line(error)}") from None
     if root.tag not in {"testsuites", "testsuite"}:
-        raise Refused("junit.xml has no test suites in it")
+        raise ReceiptRefused("junit.xml has no test suites in it")
 
 
 def show(build: dict) -> None:

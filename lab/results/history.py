@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from lab.errors import Verdict
+from lab.base.errors import Verdict
 from lab.results.cases import Case
 
 Result = Literal["good", "bad", "neither"]

@@ -20,7 +20,7 @@ REMARK = re.compile(r"N:|warning: |running with root privileges|\s*$")
 POLICY = re.compile(r"^N: qalab: fails on: ?(.*)$", re.MULTILINE)
 
 
-class Tag(NamedTuple):
+class LintianTag(NamedTuple):
     """A tag at a place."""
 
     severity: str
@@ -29,13 +29,13 @@ class Tag(NamedTuple):
     place: str
 
 
-def parse(line: str) -> Tag | None:
+def parse(line: str) -> LintianTag | None:
     """Return the tag of a line; None when it has none."""
     match = LINE.fullmatch(line)
-    return Tag(SEVERITIES[match[1]], match[2], match[3], (match[4] or "").strip()) if match else None
+    return LintianTag(SEVERITIES[match[1]], match[2], match[3], (match[4] or "").strip()) if match else None
 
 
-def tags(report: str) -> Iterator[Tag]:
+def tags(report: str) -> Iterator[LintianTag]:
     """Yield the tag of each line of a report that has one."""
     return (tag for line in report.split("\n") if (tag := parse(line)))
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lab import text
+from lab.base import text
 from lab.results.apt_log import FULL, LONGEST, complaint, not_fetched, unmet
 
 Verdict = Literal["passed", "failed", "error"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from lab import subunit
+from lab.results import subunit
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
 OUTCOMES: Mapping[str, Outcome] = {

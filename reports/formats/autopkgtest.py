@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lab.results.cases import Case, Nuance, Outcome
-from reports.formats import texts
-from reports.formats.texts import Unreadable
+from reports.formats import excerpts
+from reports.formats.excerpts import Unreadable
 
 FORMAT = "autopkgtest"
 MARK = re.compile(
@@ -39,10 +39,10 @@ KINDS: dict[str, tuple[Outcome, Nuance]] = {
 
 
 def parse(path: Path) -> Iterator[Case]:
-    summary = texts.text(path)
+    summary = excerpts.text(path)
     beside = path.parent / "log"
     is_log = bool(SAYS.search(summary))
-    log = summary if is_log else texts.text(beside) if path.name == "summary" and beside.is_file() else ""
+    log = summary if is_log else excerpts.text(beside) if path.name == "summary" and beside.is_file() else ""
     package = _package(log)
     told = _tests(log)
     seen = 0
@@ -57,13 +57,13 @@ def parse(path: Path) -> Iterator[Case]:
             nuance: Nuance = "bad-package" if erroneous else "testbed"
             yield Case(
                 suite=FORMAT, classname=package, name="[package]" if erroneous else "[testbed]",
-                outcome="failed" if erroneous else "error", nuance=nuance, message=match[1], evidence=texts.tail(log),
+                outcome="failed" if erroneous else "error", nuance=nuance, message=match[1], evidence=excerpts.tail(log),
             )  # fmt: skip
     if is_log and not seen:
         message = "the log ends before its summary"
         yield Case(
             suite=FORMAT, classname=package, name="[testbed]", outcome="error", nuance="testbed",
-            message=message, evidence=texts.tail(log),
+            message=message, evidence=excerpts.tail(log),
         )  # fmt: skip
     elif not seen and summary.strip():
         raise Unreadable("is neither a summary nor a log of autopkgtest")

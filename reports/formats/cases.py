@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lab.results import cases
 from lab.results.cases import Case, NotCases
-from reports.formats import texts
-from reports.formats.texts import Unreadable
+from reports.formats import excerpts
+from reports.formats.excerpts import Unreadable
 
 FORMAT = cases.FORMAT
 MARK = re.compile(rb'\A\{"schema": ?\d+, ?"suite": ?"')
@@ -17,6 +17,6 @@ MARK = re.compile(rb'\A\{"schema": ?\d+, ?"suite": ?"')
 
 def parse(path: Path) -> Iterator[Case]:
     try:
-        yield from cases.parse(texts.text(path))
+        yield from cases.parse(excerpts.text(path))
     except NotCases as error:
         raise Unreadable(str(error)) from None

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.results.cases import Case, Outcome
-from reports.formats import texts
-from reports.formats.texts import Unreadable
+from reports.formats import excerpts
+from reports.formats.excerpts import Unreadable
 
 FORMAT = "exercises"
 MARK = re.compile(rb"^={60,}\nRunning \S+\n={60,}$|\A(?:(?:={60,}|(?:SKIP|PASS|FAILED) \S+)\n)+\Z", re.MULTILINE)
@@ -23,7 +23,7 @@ OUTCOMES: dict[str, Outcome] = {"SKIP": "skipped", "PASS": "passed", "FAILED": "
 
 
 def parse(path: Path) -> Iterator[Case]:
-    log = texts.text(path)
+    log = excerpts.text(path)
     lines = log.rstrip("\n").split("\n")
     if lines and RULE.fullmatch(lines[-1]):
         lines.pop()
@@ -50,7 +50,7 @@ def _case(name: str, word: str, output: str | None) -> Case:
         message = "named in SKIP_EXERCISES" if output is None else "it exited with 55: not enabled here"
     if outcome == "failed":
         complaints = [line for line in said.split("\n") if COMPLAINT.fullmatch(line)]
-        message = complaints[-1] if complaints else texts.first_line(texts.tail(said, 1))
+        message = complaints[-1] if complaints else excerpts.first_line(excerpts.tail(said, 1))
     return Case(
         suite=FORMAT, classname=FORMAT, name=name, outcome=outcome, message=message,
         evidence=said if outcome == "failed" else "", output="" if outcome == "failed" else said,

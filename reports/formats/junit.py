@@ -16,10 +16,10 @@ from typing import Any, cast, get_args
 
 from lxml import etree
 
-from lab.records import rfc3339
 from lab.results.cases import Case, Nuance, Outcome
-from reports.formats import texts
-from reports.formats.texts import Unreadable
+from lab.store.records import rfc3339
+from reports.formats import excerpts
+from reports.formats.excerpts import Unreadable
 
 FORMAT = "junit"
 MARK = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\x00-\xff])*-->\s*)*<testsuites?\b|\A(?:\xff\xfe|\xfe\xff)")  # fmt: skip
@@ -44,7 +44,7 @@ FOREIGN: tuple[tuple[re.Pattern[str], Nuance], ...] = (
 
 
 def parse(path: Path) -> Iterator[Case]:
-    data = texts.read(path)
+    data = excerpts.read(path)
     stack = [_root(data)] if data.strip() else []
     while stack:
         suite = stack.pop()
@@ -145,10 +145,10 @@ def _result(outcome: Outcome, found: Sequence[etree._Element]) -> tuple[Nuance, 
     evidence = _texts(found)
     if kind and (kind in NUANCES or kind == outcome):
         nuance = cast("Nuance", "" if kind == outcome else kind)
-        return nuance, "" if message == kind else message or texts.first_line(evidence), evidence
+        return nuance, "" if message == kind else message or excerpts.first_line(evidence), evidence
     text = message or ""
     nuance = next((name for pattern, name in FOREIGN if pattern.match(kind) or pattern.match(text)), "")
-    return nuance, message or texts.first_line(evidence) or kind, evidence
+    return nuance, message or excerpts.first_line(evidence) or kind, evidence
 
 
 def _headed(head: re.Match[str], output: str) -> tuple[Nuance, str, str]:

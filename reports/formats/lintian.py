@@ -14,9 +14,9 @@ from typing import Any
 
 from lab.results import lintian_tags
 from lab.results.cases import Case
-from lab.results.lintian_tags import REMARK, Tag
-from reports.formats import texts
-from reports.formats.texts import Unreadable
+from lab.results.lintian_tags import REMARK, LintianTag
+from reports.formats import excerpts
+from reports.formats.excerpts import Unreadable
 
 FORMAT = "lintian"
 MARK = re.compile(rb'"lintian_version" :|^[EWIPXCOM]: [a-z0-9][a-z0-9+.-]+(?: (?:source|udeb|changes|buildinfo))?: [a-z0-9-]+(?:\s|\Z)', re.MULTILINE)  # fmt: skip
@@ -25,8 +25,8 @@ KINDS = {".dsc": " source", ".changes": " changes", ".buildinfo": " buildinfo", 
 
 
 def parse(path: Path) -> Iterator[Case]:
-    data = texts.text(path)
-    found = list(_of_json(texts.read(path)) if data.lstrip().startswith("{") else _of_text(data))
+    data = excerpts.text(path)
+    found = list(_of_json(excerpts.read(path)) if data.lstrip().startswith("{") else _of_text(data))
     fail_on = lintian_tags.policy(data)
     groups: dict[tuple[str, str, str], list[str]] = {}
     for tag in found:
@@ -49,7 +49,7 @@ def _case(package: str, name: str, severity: str, places: list[str], *, failed: 
     )
 
 
-def _of_text(report: str) -> Iterator[Tag]:
+def _of_text(report: str) -> Iterator[LintianTag]:
     for line in report.split("\n"):
         if tag := lintian_tags.parse(line):
             yield tag
@@ -57,7 +57,7 @@ def _of_text(report: str) -> Iterator[Tag]:
             raise Unreadable(f"has a line that is none of lintian's: {line[:80]}")
 
 
-def _of_json(data: bytes) -> Iterator[Tag]:
+def _of_json(data: bytes) -> Iterator[LintianTag]:
     try:
         for group in json.loads(data)["groups"]:
             for file in group["input_files"]:
@@ -70,7 +70,7 @@ def _of_json(data: bytes) -> Iterator[Tag]:
         raise Unreadable(f"is JSON, but not lintian's: {error!r}") from None
 
 
-def _hint(package: str, hint: dict[str, Any]) -> Tag:
+def _hint(package: str, hint: dict[str, Any]) -> LintianTag:
     severity = str(hint["visibility"])
     if hint.get("experimental"):
         severity = "experimental"
@@ -82,4 +82,4 @@ def _hint(package: str, hint: dict[str, Any]) -> Tag:
     if pointer := hint.get("pointer"):
         line = pointer.get("line_position")
         place.append(f"[{pointer['item']['name']}{f':{line}' if line else ''}]")
-    return Tag(severity, package, str(hint["tag"]), " ".join(filter(None, place)))
+    return LintianTag(severity, package, str(hint["tag"]), " ".join(filter(None, place)))

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.results.cases import Case, Nuance, Outcome
-from reports.formats import texts
-from reports.formats.texts import Unreadable
+from reports.formats import excerpts
+from reports.formats.excerpts import Unreadable
 
 FORMAT = "piuparts"
 MARK = re.compile(rb"^\d+m[\d.]+s INFO: piuparts version ", re.MULTILINE)
@@ -27,7 +27,7 @@ Entry = tuple[float, str, str, str]
 
 
 def parse(path: Path) -> Iterator[Case]:
-    entries = list(_entries(texts.text(path)))
+    entries = list(_entries(excerpts.text(path)))
     starts = [number for number, entry in enumerate(entries) if entry[2].startswith(STARTS)]
     if not starts:
         raise Unreadable("is no log of piuparts': its first lines are missing")
@@ -68,7 +68,7 @@ def _failed_command(package: str, seconds: float, match: re.Match[str], below: s
     nuance: Nuance = "bad-package" if change == "install" else "" if change else "testbed"
     name = f"Command: {change or ' '.join(argv[:1])}"
     message = f"{' '.join(argv)} ended with status {match[1]}"
-    return _case(package, name, outcome, nuance, seconds=seconds, message=message, evidence=texts.tail(below))
+    return _case(package, name, outcome, nuance, seconds=seconds, message=message, evidence=excerpts.tail(below))
 
 
 def _case(  # noqa: PLR0913 - what a case is, by name

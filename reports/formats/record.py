@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.errors import ConfigurationError
-from lab.records import Record
+from lab.base.errors import ConfigurationError
 from lab.results.cases import Case, Outcome
-from reports.formats import texts
-from reports.formats.texts import Unreadable
+from lab.store.records import Record
+from reports.formats import excerpts
+from reports.formats.excerpts import Unreadable
 
 FORMAT = "record"
 MARK = re.compile(rb'\A\s*\{\s*"schema": ?\d+,\s*"step": ?"')
@@ -59,4 +59,4 @@ def _end(run: Path, name: str) -> str:
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - EVIDENCE_BYTES))
         # The first character may have been cut in two.
-        return texts.tail(texts.decoded(stream.read().lstrip(bytes(range(0x80, 0xC0)))))
+        return excerpts.tail(excerpts.decoded(stream.read().lstrip(bytes(range(0x80, 0xC0)))))

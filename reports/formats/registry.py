@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
 from lab.results.cases import Case
 from reports.formats import autopkgtest, exercises, junit, lintian, piuparts, record, sbuild, subunit, tap
 from reports.formats import cases as own
-from reports.formats.garbage import uncollected
-from reports.formats.texts import Unreadable, bounded
+from reports.formats.excerpts import Unreadable, bounded
+from reports.formats.gc_pause import uncollected
 
 AUTO = "auto"
 SAMPLE_BYTES = 64 * 2**10

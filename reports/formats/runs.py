@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.errors import ConfigurationError
-from lab.records import Native, Record
+from lab.base.errors import ConfigurationError
 from lab.results.cases import Case
-from lab.store import Run
+from lab.store.records import Native, Record
+from lab.store.runs import Run
 from reports.formats import record as steps
 from reports.formats import registry
-from reports.formats.texts import bounded
+from reports.formats.excerpts import bounded
 
 
 def cases_of(run: Run) -> list[Case]:

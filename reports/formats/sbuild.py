@@ -12,8 +12,8 @@ from pathlib import Path
 from lab.results import sbuild_log
 from lab.results.cases import Case, Nuance
 from lab.results.sbuild_log import HEADING, Reading
-from reports.formats import texts
-from reports.formats.texts import Unreadable
+from reports.formats import excerpts
+from reports.formats.excerpts import Unreadable
 
 FORMAT = "sbuild"
 MARK = re.compile(rb"\Asbuild \(Debian sbuild\) |^\| Summary +\|\n\+-+\+\n\nBuild Architecture: ", re.MULTILINE)
@@ -22,7 +22,7 @@ GOOD = frozenset({"pass", "info", "warn", "skipped", "no tests"})
 
 
 def parse(path: Path) -> Iterator[Case]:
-    log = texts.text(path)
+    log = excerpts.text(path)
     if not sbuild_log.is_log(log):
         raise Unreadable("is no log of sbuild's: it has neither its first line nor its summary")
     reading = sbuild_log.read(log)
@@ -48,6 +48,6 @@ def _failure(package: str, reading: Reading) -> Case:
 
 def _check(package: str, check: str, result: str, log: str) -> Case:
     output = "" if result in GOOD else log.rpartition(f"\nRunning {check}...\n")[2]
-    evidence = texts.tail(HEADING.split(output, maxsplit=1)[0].strip("\n"))
+    evidence = excerpts.tail(HEADING.split(output, maxsplit=1)[0].strip("\n"))
     outcome = "passed" if result in GOOD else "failed"
     return Case(suite=FORMAT, classname=package, name=check, outcome=outcome, message=result, evidence=evidence)

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from lab import subunit as packets
-from lab.records import rfc3339
+from lab.results import subunit as packets
 from lab.results import subunit_results
 from lab.results.cases import Case, Nuance, Outcome
-from lab.subunit import Damage, Test
-from reports.formats import subunit_v1, texts
-from reports.formats.texts import Unreadable
+from lab.results.subunit import Damage, Test
+from lab.store.records import rfc3339
+from reports.formats import excerpts, subunit_v1
+from reports.formats.excerpts import Unreadable
 
 FORMAT = "subunit"
 MARK = re.compile(
@@ -36,7 +36,7 @@ Attachments = dict[str, str]
 
 
 def parse(path: Path) -> Iterator[Case]:
-    data, known = texts.read(path), _known(path.with_name(f"{path.name}.known.json"))
+    data, known = excerpts.read(path), _known(path.with_name(f"{path.name}.known.json"))
     first = 0
     for found in packets.tests(data) if packets.is_it(data) else subunit_v1.tests(data):
         first += 1
@@ -53,7 +53,7 @@ def _known(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        return TypeAdapter(dict[str, str]).validate_json(texts.read(path))
+        return TypeAdapter(dict[str, str]).validate_json(excerpts.read(path))
     except ValidationError:
         raise Unreadable(f"has a {path.name} beside it that is no object of reasons by test") from None
 
@@ -76,7 +76,7 @@ def _case(test: Test) -> Case:
         nuance = "timeout"
     errors = files.pop("stderr", "")
     output = [
-        texts.decoded(bytes(test.noise)),
+        excerpts.decoded(bytes(test.noise)),
         files.pop("stdout", ""),
         *(f"{name}:\n{text}" for name, text in files.items() if text.strip()),
     ]
@@ -112,7 +112,7 @@ def _result(status: str, files: Attachments) -> tuple[Outcome, Nuance, str, str]
 def _readable(mime: str, content: bytes) -> str:
     if mime and not mime.startswith("text/"):
         return f"({len(content)} bytes of {mime})"
-    return texts.decoded(content)
+    return excerpts.decoded(content)
 
 
 def _moment(moment: datetime | None) -> str:

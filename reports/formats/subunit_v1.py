@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lab.subunit import Damage, Files, Test
-from reports.formats import texts
+from lab.results.subunit import Damage, Files, Test
+from reports.formats import excerpts
 
 LINE = re.compile(
     rb"(test|testing|success|successful|failure|error|skip|xfail|uxsuccess|time|tags|progress): (.*?)( \[(?: multipart)?)?"
@@ -56,14 +56,14 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
             if latest and line.strip():
                 latest.noise += line + b"\n"
         elif reader.at > len(data):  # a line without an end may be a part of one
-            yield Damage(f"the stream ends inside of a line: {texts.decoded(line)}")
+            yield Damage(f"the stream ends inside of a line: {excerpts.decoded(line)}")
         elif match[1] == b"time":
             clock = _moment(match[2])
         elif match[1] in BEGIN:
-            name = texts.decoded(match[2] + (match[3] or b""))
+            name = excerpts.decoded(match[2] + (match[3] or b""))
             latest = running[name] = Test(name, began=clock)
         elif match[1] not in {b"tags", b"progress"}:
-            name = texts.decoded(match[2])
+            name = excerpts.decoded(match[2])
             test, latest = running.pop(name, None) or Test(name), None
             word = match[1].decode()
             test.status, test.ended = PLAIN.get(word, word), clock
@@ -96,8 +96,8 @@ def _read_details(reader: _Reader, kind: bytes, files: Files) -> None:
     while reader:
         if (line := reader.line()) == b"]":
             return
-        mime = texts.decoded(line).removeprefix("Content-Type: ")
-        name = texts.decoded(reader.line())
+        mime = excerpts.decoded(line).removeprefix("Content-Type: ")
+        name = excerpts.decoded(reader.line())
         files[name] = mime, _chunks(reader)
     raise _Torn
 

@@ -28,9 +28,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.results.cases import Case, Nuance, Outcome
-from reports.formats import prove, tap_lines, texts
+from reports.formats import excerpts, prove, tap_lines
+from reports.formats.excerpts import Unreadable
 from reports.formats.tap_lines import Description
-from reports.formats.texts import Unreadable
 
 FORMAT = "tap"
 MARK = re.compile(rb"^TAP version \d+|^1\.\.\d+\b|^(?:not )?ok \d+\b", re.MULTILINE)
@@ -78,7 +78,7 @@ class _Document:
 
 
 def parse(path: Path) -> Iterator[Case]:
-    text = texts.text(path).removeprefix("\ufeff").replace("\r", "\n")
+    text = excerpts.text(path).removeprefix("\ufeff").replace("\r", "\n")
     if text.strip() and not ANY.search(text):
         raise Unreadable("has not one line of TAP in it")
     cases = [
@@ -230,7 +230,7 @@ def _case(classname: str, point: _Point) -> Case:
         outcome, nuance = ("passed", "unexpected-success") if point.good else ("skipped", "todo")
     elif not point.good:
         found = MESSAGE.search(yaml)
-        message = (found[1] if found else "") or texts.first_line(evidence)
+        message = (found[1] if found else "") or excerpts.first_line(evidence)
         nuance = "timeout" if found and TIMEOUT.search(yaml) else ""
     if outcome == "passed":
         output, evidence = "\n".join(filter(None, [output, "\n".join(point.below)])), ""

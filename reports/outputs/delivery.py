@@ -2,7 +2,7 @@
 
 It is made by ``open_output(context)``, which gives None where lab.yaml does not want it.  ``deliver`` gets all that
 waits for it, oldest first, and yields how each went as soon as it knows; it looks for a build where it sends it
-before it sends it, so that what was done and not noted is not done twice.  It raises a `lab.errors.LabError` when it
+before it sends it, so that what was done and not noted is not done twice.  It raises a `lab.base.errors.LabError` when it
 cannot be used at all: then the rest waits, for it alone.  What is wrong with one build, or with the answer to one, is
 that build's outcome: see `one_by_one`.  ``withdraw`` takes back what was retracted.
 """
@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from lab import files, records
-from lab.description import Lab
-from lab.errors import ConfigurationError, InfrastructureError, LabError
-from lab.failures import Bug, caught
-from lab.results import names
+from lab.base import files
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.failures import Bug, caught
+from lab.config.description import Lab
+from lab.results import addresses
+from lab.store import records
 from reports import bundle
 from reports.bundle import BadBundle, Bundle
 from reports.model import Build
-from reports.transitions import Point
+from reports.transitions import HistoryPoint
 
 # delivered; nothing to tell; never will be (note says why); put off.
 How = Literal["delivered", "nothing", "parked", "later"]
@@ -31,7 +32,7 @@ MOST_IN_A_ROW: Final = 3  # failures, after which it is the place that is at fau
 
 
 @dataclass(frozen=True)
-class Item:
+class PendingDelivery:
     """A build that waits for an output: its short name, its bundle, its component, track and phase."""
 
     name: str
@@ -43,7 +44,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeliveryOutcome:
     """How a delivery went."""
 
     name: str
@@ -76,7 +77,7 @@ class Tombstone(records.Stored):
 
 
 @dataclass(frozen=True)
-class Clock:
+class PublisherClock:
     """The time (Unix time), and how to let it pass."""
 
     now: Callable[[], float]
@@ -84,25 +85,25 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Context:
+class OutputContext:
     """What an output may know.  ``base``: where lab.yaml is; ``home``: for what it keeps of its own."""
 
     lab: Lab
     base: Path
     home: Path
     site: Path
-    published: Callable[[], Sequence[Item]]
-    history: Callable[[str, str, str], Sequence[Point]]
+    published: Callable[[], Sequence[PendingDelivery]]
+    history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""
-    find: Callable[[str], Item | None]
+    find: Callable[[str], PendingDelivery | None]
     authors: Callable[[str], Sequence[str]]
     """The mail addresses of who wrote what a build is the first to have."""
-    clock: Clock
+    clock: PublisherClock
 
     def link(self, build: Build) -> str:
         """The build's page on the public site, "" when nobody knows where that is."""
         url = self.lab.public.site_url if self.lab.public else None
-        return f"{url.rstrip('/')}/{names.build_path(names.build_id(build.id))}" if url else ""
+        return f"{url.rstrip('/')}/{addresses.build_path(addresses.build_id(build.id))}" if url else ""
 
 
 class Output(Protocol):
@@ -112,7 +113,7 @@ class Output(Protocol):
     def is_ordered(self) -> bool:
         """Whether builds of a component, track and phase wait while an older one of them is put off."""
 
-    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]: ...
+    def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]: ...
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
         """Take these back.  Raises LabError where that is not possible."""
@@ -161,12 +162,14 @@ def one_line(error: LabError) -> str:
     return " ".join(str(error).split())
 
 
-def parked(item: Item, error: LabError) -> Outcome:
+def parked(item: PendingDelivery, error: LabError) -> DeliveryOutcome:
     """Return the outcome of a delivery that can never succeed as it is."""
-    return Outcome(item.name, "parked", one_line(error), is_bug=isinstance(error, Bug))
+    return DeliveryOutcome(item.name, "parked", one_line(error), is_bug=isinstance(error, Bug))
 
 
-def one_by_one(items: Sequence[Item], tell: Callable[[Item], Outcome]) -> Iterator[Outcome]:
+def one_by_one(
+    items: Sequence[PendingDelivery], tell: Callable[[PendingDelivery], DeliveryOutcome]
+) -> Iterator[DeliveryOutcome]:
     """Deliver each by itself: what is refused, or meets a bug, is parked, what fails now is put off; the rest goes on.
 
     Raises InfrastructureError after `MOST_IN_A_ROW` failures, and whatever else ``tell`` raises.
@@ -179,7 +182,7 @@ def one_by_one(items: Sequence[Item], tell: Callable[[Item], Outcome]) -> Iterat
         except (Refused, BadBundle, Bug) as error:
             yield parked(item, error)
         except NotNow as error:
-            yield Outcome(item.name, "later", one_line(error), is_own=True)
+            yield DeliveryOutcome(item.name, "later", one_line(error), is_own=True)
             failures += 1
             if failures >= MOST_IN_A_ROW:
                 raise InfrastructureError(one_line(error)) from None

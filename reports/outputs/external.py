@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from lxml import etree
 
-from lab.jenkins import Connection
+from lab.config.jenkins import Connection
 from reports.outputs import freestyle
-from reports.outputs.delivery import Context, Item, Outcome
-from reports.outputs.twin import Twin
+from reports.outputs.delivery import DeliveryOutcome, OutputContext, PendingDelivery
+from reports.outputs.receiver_job import MirroredBuild
 
 TREE: Final = ""
 SOURCE: Final = re.compile(r"\[source ([0-9a-f]{20})\]\Z")
@@ -26,25 +26,31 @@ def name(build: Mapping[str, Any]) -> str:
     return found[1] if found else ""
 
 
-def send(connection: Connection, job: str, item: Item, context: Context) -> None:
+def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None:
     headers = dict(HEADERS)
     connection.send("POST", f"{freestyle.path(job)}postBuildResult", data=_xml(item, context), headers=headers)
 
 
-def settle(connection: Connection, job: str, item: Item, twin: Twin, context: Context) -> Outcome:  # noqa: ARG001
+def settle(
+    connection: Connection,  # noqa: ARG001 - the interface of receiver jobs
+    job: str,
+    item: PendingDelivery,
+    twin: MirroredBuild,
+    context: OutputContext,  # noqa: ARG001
+) -> DeliveryOutcome:
     wanted = _result(item)
     notes = "" if twin.result == wanted else f"{job} {twin.number}: shows as {twin.result}, not {wanted}"
-    return Outcome(item.name, "delivered", notes)
+    return DeliveryOutcome(item.name, "delivered", notes)
 
 
-def _result(item: Item) -> str:
+def _result(item: PendingDelivery) -> str:
     return "SUCCESS" if item.read().build.verdict in {"passed", "skipped"} else "FAILURE"
 
 
-def _xml(item: Item, context: Context) -> bytes:
+def _xml(item: PendingDelivery, context: OutputContext) -> bytes:
     found = item.read()
     build = found.build
-    title, text = freestyle.told(build, context.link(build))
+    title, text = freestyle.name_and_description(build, context.link(build))
     logs = []
     for log in build.logs:
         with found.open(log.path) as stream:

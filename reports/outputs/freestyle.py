@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from lab.errors import Verdict
-from lab.jenkins import Connection, Forbidden, Refused, job_path
+from lab.base.errors import Verdict
+from lab.config.jenkins import Connection, JenkinsForbidden, JenkinsRefused, job_path
 from reports.model import Build
-from reports.outputs.delivery import Context, Item, Outcome
-from reports.outputs.twin import Twin
+from reports.outputs.delivery import DeliveryOutcome, OutputContext, PendingDelivery
+from reports.outputs.receiver_job import MirroredBuild
 
 TREE: Final = ",actions[parameters[name,value]]"
 FILE: Final = "bundle.tar.gz"
@@ -30,7 +30,7 @@ def name(build: Mapping[str, Any]) -> str:
     return str(next(found, "") or "")
 
 
-def send(connection: Connection, job: str, item: Item, context: Context) -> None:  # noqa: ARG001 - one shape for all
+def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None:  # noqa: ARG001 - one shape for all
     with item.path.open("rb") as stream:
         connection.send(
             "POST",
@@ -40,25 +40,27 @@ def send(connection: Connection, job: str, item: Item, context: Context) -> None
         )
 
 
-def settle(connection: Connection, job: str, item: Item, twin: Twin, context: Context) -> Outcome:
+def settle(
+    connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild, context: OutputContext
+) -> DeliveryOutcome:
     build = item.read().build
     wanted = RESULTS.get(build.verdict, "FAILURE")
     if twin.result not in RESULTS.values() and not _is_received(connection, job, twin):
-        return Outcome(item.name, "parked", f"{job} {twin.number}: {_refusal(connection, job, twin)}")
+        return DeliveryOutcome(item.name, "parked", f"{job} {twin.number}: {_refusal(connection, job, twin)}")
     notes = [] if twin.result == wanted else [f"{job} {twin.number}: shows as {twin.result}, not {wanted}"]
-    title, text = told(build, context.link(build))
+    title, text = name_and_description(build, context.link(build))
     if (twin.title, twin.description) != (title, text):
         form = json.dumps({"displayName": title, "description": text})
         try:
             connection.send("POST", f"{path(job)}{twin.number}/configSubmit", data={"json": form, "Submit": "Save"})
-        except Forbidden:
+        except JenkinsForbidden:
             notes.append(f"{job} {twin.number}: has no name and description: the account may not Run/Update")
-        except Refused as error:
+        except JenkinsRefused as error:
             notes.append(f"{job} {twin.number}: has no name and description: {error}")
-    return Outcome(item.name, "delivered", "; ".join(notes))
+    return DeliveryOutcome(item.name, "delivered", "; ".join(notes))
 
 
-def told(build: Build, link: str) -> tuple[str, str]:
+def name_and_description(build: Build, link: str) -> tuple[str, str]:
     """The display name and the description of a twin, for people."""
     title = f"#{build.number} {build.version}".strip()
     failed = f" at {build.step}" if build.step else ""
@@ -67,12 +69,12 @@ def told(build: Build, link: str) -> tuple[str, str]:
     return title, f"{text}. {link}".rstrip(". ") if link else text
 
 
-def _is_received(connection: Connection, job: str, twin: Twin) -> bool:
+def _is_received(connection: Connection, job: str, twin: MirroredBuild) -> bool:
     found = connection.json(f"{path(job)}{twin.number}/api/json?tree=artifacts[relativePath]")
     return any(one["relativePath"] == RECEIPT for one in found["artifacts"])
 
 
-def _refusal(connection: Connection, job: str, twin: Twin) -> str:
+def _refusal(connection: Connection, job: str, twin: MirroredBuild) -> str:
     """Why a receiver did not take a bundle, as the last lines of its log say."""
     lines = connection.get(f"{path(job)}{twin.number}/consoleText").text[-MOST_OF_A_LOG:].splitlines()
     return next((line for line in reversed(lines) if line.startswith("refused: ")), f"ended as {twin.result}")

@@ -16,21 +16,21 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final, Protocol
 from urllib.parse import quote
 
-from lab import access
-from lab.access import Login
-from lab.errors import ConfigurationError, InfrastructureError, Verdict
-from lab.publication import Gerrit
+from lab.base.errors import ConfigurationError, InfrastructureError, Verdict
+from lab.base.run import ProgramFailed, TimedOut, run
+from lab.base.text import shortened
+from lab.config import access
+from lab.config.access import Login
+from lab.config.publication import Gerrit
 from lab.results.history import of_case
-from lab.run import ProgramFailed, TimedOut, run
-from lab.text import shortened
 from reports.model import Build
 from reports.outputs import web
 from reports.outputs.delivery import (
-    Context,
-    Item,
+    DeliveryOutcome,
     NotNow,
-    Outcome,
     Output,
+    OutputContext,
+    PendingDelivery,
     Refused,
     Tombstone,
     one_by_one,
@@ -62,7 +62,7 @@ class Review:
     vote: int
 
 
-class Way(Protocol):
+class GerritTransport(Protocol):
     """How a Gerrit is spoken to."""
 
     def find(self, commit: str) -> PatchSet | None: ...
@@ -72,36 +72,36 @@ class Way(Protocol):
 
 
 @dataclass(frozen=True)
-class Reviews:
+class GerritOutput:
     """The reviews of a lab."""
 
-    context: Context
-    way: Way
+    context: OutputContext
+    way: GerritTransport
     is_ordered: ClassVar[bool] = False  # changes know nothing of each other; `_tell` keeps the order on one
 
-    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
+    def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
         return one_by_one(items, self._tell)
 
-    def _tell(self, item: Item) -> Outcome:
+    def _tell(self, item: PendingDelivery) -> DeliveryOutcome:
         track = self.context.lab.tracks.get(item.lane[1])
         if track is None or track.trigger != "gerrit":
-            return Outcome(item.name, "nothing", "not of a change under review")
+            return DeliveryOutcome(item.name, "nothing", "not of a change under review")
         build = item.read().build
         if not build.commit:
-            return Outcome(item.name, "nothing", "ended before it knew its commit")
+            return DeliveryOutcome(item.name, "nothing", "ended before it knew its commit")
         there = self.way.find(build.commit)
         if there is None:
             raise Refused(f"no change with the commit {build.commit}")
         known = {comment.rstrip().rpartition(MARK)[2] for comment in there.comments}
         if item.name in known:
-            return Outcome(item.name, "delivered")
+            return DeliveryOutcome(item.name, "delivered")
         if known & self._newer(item):
-            return Outcome(item.name, "nothing", "a newer build of this change was told of already")
-        message = f"{told(build, self.context.link(build))}\n\n{MARK}{item.name}"
+            return DeliveryOutcome(item.name, "nothing", "a newer build of this change was told of already")
+        message = f"{comment_on(build, self.context.link(build))}\n\n{MARK}{item.name}"
         self.way.say(there, Review(message, VOTES.get(build.verdict, 0)))
-        return Outcome(item.name, "delivered")
+        return DeliveryOutcome(item.name, "delivered")
 
-    def _newer(self, item: Item) -> set[str]:
+    def _newer(self, item: PendingDelivery) -> set[str]:
         names = [point.name for point in self.context.history(*item.lane)]
         return set(names[names.index(item.name) + 1 :]) if item.name in names else set()
 
@@ -109,7 +109,7 @@ class Reviews:
         """What was said is said; its link leads nowhere any more."""
 
 
-def told(build: Build, link: str) -> str:
+def comment_on(build: Build, link: str) -> str:
     """The comment on a build."""
     at = f" at {build.step}" if build.step else ""
     lines = [f"{build.component} {build.phase} on {build.track}: {build.verdict}{at}"]
@@ -212,10 +212,10 @@ class Ssh:
         return NotNow(said) if PASSING.search(complaint) else Refused(said)
 
 
-def open_output(context: Context) -> Output | None:
+def open_output(context: OutputContext) -> Output | None:
     gerrit = context.lab.notifications.gerrit
     if gerrit is None:
         return None
     if gerrit.ssh:
-        return Reviews(context, Ssh(gerrit, gerrit.ssh))
-    return Reviews(context, Rest(gerrit, access.login(gerrit.credentials, context.base, "notifications.gerrit")))
+        return GerritOutput(context, Ssh(gerrit, gerrit.ssh))
+    return GerritOutput(context, Rest(gerrit, access.login(gerrit.credentials, context.base, "notifications.gerrit")))

@@ -20,14 +20,24 @@ from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
-from lab import access
-from lab.access import Login
-from lab.errors import ConfigurationError, InfrastructureError
-from lab.failures import Bug, caught
-from lab.publication import Mail
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.failures import Bug, caught
+from lab.config import access
+from lab.config.access import Login
+from lab.config.publication import Mail
 from reports.bundle import BadBundle
-from reports.outputs import letters
-from reports.outputs.delivery import Context, How, Item, Outbox, Outcome, Output, Tombstone, one_line, parked
+from reports.outputs import mail_text
+from reports.outputs.delivery import (
+    DeliveryOutcome,
+    How,
+    Outbox,
+    Output,
+    OutputContext,
+    PendingDelivery,
+    Tombstone,
+    one_line,
+    parked,
+)
 from reports.transitions import Transition, transitions
 
 HOUR_SECONDS: Final = 3600.0
@@ -39,10 +49,10 @@ TELLS: Final = "X-QALab-Builds"
 
 
 @dataclass(frozen=True)
-class Post:
+class MailOutput:
     """A lab's mail."""
 
-    context: Context
+    context: OutputContext
     mail: Mail
     login: Login
     is_ordered: ClassVar[bool] = True
@@ -51,17 +61,17 @@ class Post:
     def outbox(self) -> Outbox:
         return Outbox(self.context.home / "mail")
 
-    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
+    def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
         found: dict[str, Transition] = {}
         for lane in dict.fromkeys(item.lane for item in items):
             told = transitions(self.context.history(*lane), self.mail.remind_days)
             found |= {transition.point.name: transition for transition in told}
-        news: list[tuple[Item, Transition]] = []
+        news: list[tuple[PendingDelivery, Transition]] = []
         for item in items:
             if item.name not in found:
-                yield Outcome(item.name, "nothing", "nothing changed")
+                yield DeliveryOutcome(item.name, "nothing", "nothing changed")
             elif self.outbox.is_sent(item.name):
-                yield Outcome(item.name, "delivered")
+                yield DeliveryOutcome(item.name, "delivered")
             else:
                 news.append((item, found[item.name]))
         wanted = {item.name for item, _ in news}
@@ -72,38 +82,38 @@ class Post:
                     yield outcome
         yield from self._write([(item, one) for item, one in news if item.name in wanted])
 
-    def _write(self, news: Sequence[tuple[Item, Transition]]) -> Iterator[Outcome]:
+    def _write(self, news: Sequence[tuple[PendingDelivery, Transition]]) -> Iterator[DeliveryOutcome]:
         """As many mails as may go out in this hour, the last of them of all that is left."""
         left = self.mail.most_per_hour - self.outbox.since(self.context.clock.now() - HOUR_SECONDS)
         if left <= 0:
             note = "as many mails as may be went out in this hour"
-            yield from (Outcome(item.name, "later", note, is_trouble=False) for item, _ in news)
+            yield from (DeliveryOutcome(item.name, "later", note, is_trouble=False) for item, _ in news)
             return
         alone = news if len(news) <= left else news[: left - 1]
         together = news[len(alone) :]
         for item, transition in alone:
             try:
                 with caught():
-                    self._put(letters.letter(self.context, self.mail, item, transition), [item])
+                    self._put(mail_text.mail_text(self.context, self.mail, item, transition), [item])
             except (BadBundle, Bug) as error:
                 yield parked(item, error)
             else:
                 yield from self._send_all()
         if together:
-            self._put(letters.digest(self.context, self.mail, together), [item for item, _ in together])
+            self._put(mail_text.digest(self.context, self.mail, together), [item for item, _ in together])
             yield from self._send_all()
 
-    def _put(self, message: EmailMessage, items: Sequence[Item]) -> None:
+    def _put(self, message: EmailMessage, items: Sequence[PendingDelivery]) -> None:
         message[TELLS] = ", ".join(item.name for item in items)
         self.outbox.put(items[0].name, message.as_bytes(policy=PLAIN))
 
-    def _send_all(self) -> Iterator[Outcome]:
+    def _send_all(self) -> Iterator[DeliveryOutcome]:
         waiting = self.outbox.waiting()
         with self._connected() as server:
             for path in waiting:
                 yield from self._send(server, path)
 
-    def _send(self, server: smtplib.SMTP, path: Path) -> Iterator[Outcome]:
+    def _send(self, server: smtplib.SMTP, path: Path) -> Iterator[DeliveryOutcome]:
         data = path.read_bytes()
         message = BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True)
         names = str(message[TELLS]).split(", ")
@@ -114,13 +124,13 @@ class Post:
             self.outbox.drop(path)
             how: How = "parked" if error.is_lasting else "later"
             note = f"{self.mail.server}: {one_line(error)}"
-            yield from (Outcome(name, how, note, is_own=True) for name in names)
+            yield from (DeliveryOutcome(name, how, note, is_own=True) for name in names)
         except Bug as error:
             self.outbox.drop(path)
-            yield from (Outcome(name, "parked", one_line(error), is_bug=True) for name in names)
+            yield from (DeliveryOutcome(name, "parked", one_line(error), is_bug=True) for name in names)
         else:
             self.outbox.sent(path, names, self.context.clock.now())
-            yield from (Outcome(name, "delivered", _refusals(refused)) for name in names)
+            yield from (DeliveryOutcome(name, "delivered", _refusals(refused)) for name in names)
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
@@ -208,8 +218,8 @@ def _said(code: int, text: bytes | str) -> str:
     return " ".join(f"{code} {plain}".split())
 
 
-def open_output(context: Context) -> Output | None:
+def open_output(context: OutputContext) -> Output | None:
     mail = context.lab.notifications.mail
     if mail is None:
         return None
-    return Post(context, mail, access.login(mail.credentials, context.base, "notifications.mail"))
+    return MailOutput(context, mail, access.login(mail.credentials, context.base, "notifications.mail"))

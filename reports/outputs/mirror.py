@@ -11,14 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from lab import access
-from lab.description import PublicJenkins, job_name
-from lab.failures import Bug, caught
-from lab.jenkins import Connection, Forbidden, Missing, Refused, Unsure
+from lab.base.failures import Bug, caught
+from lab.config import access
+from lab.config.description import PublicJenkinsSettings, job_name
+from lab.config.jenkins import Connection, JenkinsForbidden, JenkinsMissing, JenkinsRefused, JenkinsUnsure
 from reports.bundle import BadBundle
 from reports.outputs import external, freestyle
-from reports.outputs.delivery import MOST_IN_A_ROW, Context, Item, Outcome, Output, Tombstone, one_line, parked
-from reports.outputs.twin import Receiver, Twin
+from reports.outputs.delivery import (
+    MOST_IN_A_ROW,
+    DeliveryOutcome,
+    Output,
+    OutputContext,
+    PendingDelivery,
+    Tombstone,
+    one_line,
+    parked,
+)
+from reports.outputs.receiver_job import MirroredBuild, Receiver
 
 PAGE: Final = 100
 RECENT: Final = 10  # enough to find what was sent a moment ago
@@ -31,35 +40,35 @@ RECEIVERS: Final[Mapping[str, Receiver]] = {"freestyle": freestyle, "external": 
 
 
 @dataclass
-class Lane:
+class ReceiverQueue:
     """A receiver job and what it has yet to get, oldest first."""
 
     job: str
-    items: list[Item]
+    items: list[PendingDelivery]
     starts: Mapping[str, float]
     """When the builds that are told there were started, by name."""
-    twins: dict[str, Twin] = field(default_factory=dict)
+    twins: dict[str, MirroredBuild] = field(default_factory=dict)
     is_busy: bool = False
     is_known: bool = False
     tries: int = 0
-    failure: Unsure | None = None
+    failure: JenkinsUnsure | None = None
     """Why it was given up for this pass."""
 
 
 @dataclass(frozen=True)
-class Mirror:
+class PublicMirror:
     """The receiver jobs of a lab."""
 
-    context: Context
+    context: OutputContext
     connection: Connection
-    public: PublicJenkins
+    public: PublicJenkinsSettings
     is_ordered: ClassVar[bool] = True
 
     @property
     def receiver(self) -> Receiver:
         return RECEIVERS[self.public.receiver]
 
-    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
+    def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
         todo, idle, waited, failures = self._lanes(items), 0, 0.0, 0
         while todo and waited < PATIENCE_SECONDS:
             outcomes = 0
@@ -77,13 +86,13 @@ class Mirror:
                 self.context.clock.sleep(pause)
                 idle, waited = idle + 1, waited + pause
 
-    def _lanes(self, items: Sequence[Item]) -> list[Lane]:
-        jobs: dict[str, list[Item]] = {}
+    def _lanes(self, items: Sequence[PendingDelivery]) -> list[ReceiverQueue]:
+        jobs: dict[str, list[PendingDelivery]] = {}
         for item in items:
             jobs.setdefault(self.job(*item.lane), []).append(item)
         history = self.context.history
         return [
-            Lane(
+            ReceiverQueue(
                 job,
                 those,
                 {point.name: point.started for lane in {one.lane for one in those} for point in history(*lane)},
@@ -94,12 +103,12 @@ class Mirror:
     def job(self, component: str, track: str, phase: str) -> str:
         return f"{self.public.folder or ''}/{job_name(track, component, phase)}".lstrip("/")
 
-    def _go_on(self, lane: Lane) -> Iterator[Outcome]:
+    def _go_on(self, lane: ReceiverQueue) -> Iterator[DeliveryOutcome]:
         """Look at a receiver job; settle what has ended there, and send the next."""
         try:
             with caught():
                 self._look(lane)
-        except Missing:
+        except JenkinsMissing:
             note = f"no job {lane.job} at {self.connection.url}: qalab apply jobs/public makes it"
             yield from self._give_up(lane, note)
             return
@@ -112,36 +121,36 @@ class Mirror:
         if lane.items and not lane.is_busy and lane.items[0].name not in lane.twins:
             yield from self._send(lane)
 
-    def _give_up(self, lane: Lane, note: str, *, is_bug: bool = False) -> Iterator[Outcome]:
+    def _give_up(self, lane: ReceiverQueue, note: str, *, is_bug: bool = False) -> Iterator[DeliveryOutcome]:
         """Nothing of a job goes on in this pass."""
-        yield from (Outcome(item.name, "later", note, is_bug=is_bug) for item in lane.items)
+        yield from (DeliveryOutcome(item.name, "later", note, is_bug=is_bug) for item in lane.items)
         lane.items.clear()
 
-    def _settle(self, lane: Lane, item: Item, twin: Twin) -> Outcome:
+    def _settle(self, lane: ReceiverQueue, item: PendingDelivery, twin: MirroredBuild) -> DeliveryOutcome:
         try:
             with caught():
                 return self.receiver.settle(self.connection, lane.job, item, twin, self.context)
-        except (Refused, BadBundle, Bug) as error:
+        except (JenkinsRefused, BadBundle, Bug) as error:
             return parked(item, error)
 
-    def _send(self, lane: Lane) -> Iterator[Outcome]:
+    def _send(self, lane: ReceiverQueue) -> Iterator[DeliveryOutcome]:
         try:
             lane.tries += 1
             with caught():
                 self.receiver.send(self.connection, lane.job, lane.items[0], self.context)
             lane.tries, lane.is_busy = 0, True
-        except (Refused, BadBundle, Bug) as error:
+        except (JenkinsRefused, BadBundle, Bug) as error:
             lane.tries = 0
             yield parked(lane.items.pop(0), error)
-        except Unsure as error:
+        except JenkinsUnsure as error:
             if lane.tries < TRIES:
                 self.context.clock.sleep(POLL_SECONDS[lane.tries])  # then it is looked for again
                 return
             lane.failure = error
-            yield Outcome(lane.items[0].name, "later", one_line(error), is_own=True)
+            yield DeliveryOutcome(lane.items[0].name, "later", one_line(error), is_own=True)
             lane.items.clear()
 
-    def _look(self, lane: Lane) -> None:
+    def _look(self, lane: ReceiverQueue) -> None:
         """What a receiver job has: the first time as much as is needed to know what it has of all that waits."""
         wanted = {item.name for item in lane.items}
         for start in range(0, 10**9, PAGE):
@@ -156,37 +165,37 @@ class Mirror:
                 break
         lane.is_known = True
 
-    def _twin(self, build: Mapping[str, Any]) -> Twin:
+    def _twin(self, build: Mapping[str, Any]) -> MirroredBuild:
         result = None if build.get("building") else build["result"]
         name = self.receiver.name(build) or f"#{build['number']}"
-        return Twin(name, build["number"], result, build["displayName"] or "", build["description"] or "")
+        return MirroredBuild(name, build["number"], result, build["displayName"] or "", build["description"] or "")
 
-    def _pass_over(self, lane: Lane) -> Iterator[Outcome]:
+    def _pass_over(self, lane: ReceiverQueue) -> Iterator[DeliveryOutcome]:
         """What is older than a twin that is there already would come out of order."""
         newest = max((lane.starts.get(name, 0.0) for name in lane.twins), default=0.0)
         for item in tuple(lane.items):
             if item.name not in lane.twins and lane.starts.get(item.name, 0.0) < newest:
                 lane.items.remove(item)
-                yield Outcome(item.name, "nothing", "newer builds of its job are there already")
+                yield DeliveryOutcome(item.name, "nothing", "newer builds of its job are there already")
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
         for one in gone:
             if not one.track:
                 continue
             job = self.job(one.component, one.track, one.phase)
-            lane = Lane(job, [], {})
+            lane = ReceiverQueue(job, [], {})
             try:
                 self._look_for(lane, one.name)
                 if twin := lane.twins.get(one.name):
                     self.connection.send("POST", f"{freestyle.path(job)}{twin.number}/doDelete")
-            except Missing:
+            except JenkinsMissing:
                 continue
-            except Forbidden as error:
+            except JenkinsForbidden as error:
                 where = f"{self.connection.url}{freestyle.path(job)}"
                 hint = f"{where}: delete the build with SOURCE_ID {one.name} there by hand"
-                raise Forbidden(error.args[0], hint=hint) from None
+                raise JenkinsForbidden(error.args[0], hint=hint) from None
 
-    def _look_for(self, lane: Lane, name: str) -> None:
+    def _look_for(self, lane: ReceiverQueue, name: str) -> None:
         for start in range(0, 10**9, PAGE):
             tree = f"allBuilds[number,result,displayName,description{self.receiver.TREE}]{{{start},{start + PAGE}}}"
             found = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")["allBuilds"]
@@ -195,8 +204,8 @@ class Mirror:
                 return
 
 
-def open_output(context: Context) -> Output | None:
+def open_output(context: OutputContext) -> Output | None:
     public = context.lab.public.jenkins if context.lab.public else None
     if public is None:
         return None
-    return Mirror(context, Connection(access.of_lab(public, context.base, "public.jenkins")), public)
+    return PublicMirror(context, Connection(access.for_lab(public, context.base, "public.jenkins")), public)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reports.outputs import gerrit, mail, mirror, site, webhook
-from reports.outputs.delivery import Context, Output
+from reports.outputs.delivery import Output, OutputContext
 
-OUTPUTS: Mapping[str, Callable[[Context], Output | None]] = {
+OUTPUTS: Mapping[str, Callable[[OutputContext], Output | None]] = {
     "site": site.open_output,
     "jenkins": mirror.open_output,
     "mail": mail.open_output,

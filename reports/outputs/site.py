@@ -6,29 +6,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from reports.outputs.delivery import Context, Item, Outcome, Output, Tombstone, parked
-from reports.site import Identity, Report, build
+from reports.outputs.delivery import DeliveryOutcome, Output, OutputContext, PendingDelivery, Tombstone, parked
+from reports.site import Identity, SiteReport, build
 
 
 @dataclass(frozen=True)
-class Site:
+class SiteOutput:
     """The site of a lab; it knows by itself which bundles it has."""
 
-    context: Context
+    context: OutputContext
     is_ordered: ClassVar[bool] = False
 
-    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
+    def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
         done = self._update()
         for item in items:
             error = done.left_out.get(item.path)
-            yield parked(item, error) if error else Outcome(item.name, "delivered")
+            yield parked(item, error) if error else DeliveryOutcome(item.name, "delivered")
         for where, error in done.stale.items():
             raise type(error)(f"pages of {where}: {error.args[0]}", hint=error.hint)
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:  # noqa: ARG002 - their bundles are no longer published
         self._update()
 
-    def _update(self) -> Report:
+    def _update(self) -> SiteReport:
         about, public = self.context.lab.lab, self.context.lab.public
         url = ((public.site_url if public else None) or "").rstrip("/")
         identity = Identity(about.name, about.description, f"{url}/" if url else "")
@@ -36,5 +36,5 @@ class Site:
         return build(paths, self.context.site, identity)
 
 
-def open_output(context: Context) -> Output | None:
-    return Site(context)
+def open_output(context: OutputContext) -> Output | None:
+    return SiteOutput(context)

@@ -8,9 +8,9 @@ from typing import Any, Final
 import requests
 from urllib3.exceptions import MaxRetryError
 
-from lab import redirects
-from lab.errors import ConfigurationError, InfrastructureError
-from lab.jenkins import innermost
+from lab.base import redirects
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.jenkins import innermost
 from reports.outputs.delivery import NotNow, Refused
 
 TIMEOUT_SECONDS: Final = 60.0

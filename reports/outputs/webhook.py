@@ -15,11 +15,19 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import ClassVar, Final
 
-from lab import environment
-from lab.errors import ConfigurationError
-from lab.publication import Webhook
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.config.publication import Webhook
 from reports.outputs import web
-from reports.outputs.delivery import Context, Item, Outbox, Outcome, Output, Tombstone, one_by_one
+from reports.outputs.delivery import (
+    DeliveryOutcome,
+    Outbox,
+    Output,
+    OutputContext,
+    PendingDelivery,
+    Tombstone,
+    one_by_one,
+)
 
 SETTING: Final = "notifications.webhook.url"
 TAKEN: Final = ("lab", "track", "component", "series", "architecture", "phase", "origin", "job", "number", "commit",
@@ -27,10 +35,10 @@ TAKEN: Final = ("lab", "track", "component", "series", "architecture", "phase", 
 
 
 @dataclass(frozen=True)
-class Hook:
+class WebhookOutput:
     """Where to POST, and the key."""
 
-    context: Context
+    context: OutputContext
     webhook: Webhook
     key: bytes = field(repr=False)
     is_ordered: ClassVar[bool] = False  # each tells when its build began
@@ -39,19 +47,19 @@ class Hook:
     def outbox(self) -> Outbox:
         return Outbox(self.context.home / "webhook")
 
-    def deliver(self, items: Sequence[Item]) -> Iterator[Outcome]:
+    def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
         return one_by_one(items, self._tell)
 
-    def _tell(self, item: Item) -> Outcome:
+    def _tell(self, item: PendingDelivery) -> DeliveryOutcome:
         if not self.outbox.is_sent(item.name):
             path = self.outbox.home / "waiting" / item.name
             if not path.exists():
                 self.outbox.put(item.name, self.body(item))
             self._post(path)
             self.outbox.sent(path, [item.name], self.context.clock.now())
-        return Outcome(item.name, "delivered")
+        return DeliveryOutcome(item.name, "delivered")
 
-    def body(self, item: Item) -> bytes:
+    def body(self, item: PendingDelivery) -> bytes:
         build = item.read().build
         told = {
             "schema": 1,
@@ -85,11 +93,11 @@ class Hook:
             (self.outbox.home / "waiting" / one.name).unlink(missing_ok=True)
 
 
-def open_output(context: Context) -> Output | None:
+def open_output(context: OutputContext) -> Output | None:
     webhook = context.lab.notifications.webhook
     if webhook is None:
         return None
     key = environment.variable(webhook.secret)
     if key is None:
         raise ConfigurationError(f"lab.yaml: notifications.webhook.secret: the variable {webhook.secret} is not set")
-    return Hook(context, webhook, key.encode("utf-8", "surrogateescape"))
+    return WebhookOutput(context, webhook, key.encode("utf-8", "surrogateescape"))

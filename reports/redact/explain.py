@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
 from reports.bundle import Readable
-from reports.redact import text
-from reports.redact.redactor import Redactor, State, pieces
+from reports.redact import plain_text
+from reports.redact.redactor import Redactor, RedactorState, pieces
 from reports.redact.rules import PRIVATE_KEY
 
-CONTROLS = "controls"  # what `reports.redact.text` takes away
+CONTROLS = "controls"  # what `reports.redact.plain_text` takes away
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Line:
 
 
 def stream(redactor: Redactor, source: Readable) -> Iterator[Line]:
-    state, number = State(), 0
+    state, number = RedactorState(), 0
     for raw, whole in pieces(source, redactor.line + redactor.overlap):
         for part in raw.splitlines(keepends=True) if whole else [raw]:
             number += 1
@@ -32,15 +32,15 @@ def stream(redactor: Redactor, source: Readable) -> Iterator[Line]:
                 yield line
 
 
-def _line(redactor: Redactor, raw: bytes, number: int, state: State, *, whole: bool) -> Line | None:
-    plain = text.bare(text.decode(raw)).rstrip("\n")
+def _line(redactor: Redactor, raw: bytes, number: int, state: RedactorState, *, whole: bool) -> Line | None:
+    plain = plain_text.bare(plain_text.decode(raw)).rstrip("\n")
     in_key = state.in_key
     made = redactor.piece(raw, state) if whole else redactor.beginning(raw, state)
-    shown = text.bare(made.decode()).rstrip("\n")
+    shown = plain_text.bare(made.decode()).rstrip("\n")
     rules = dict.fromkeys(hit.rule for part in plain.split("\n") for hit in redactor.hits(part))
     if in_key and shown != plain and not rules:
         rules[PRIVATE_KEY.name] = None
-    if text.bare(raw.decode("utf-8", "replace")).rstrip("\r\n") != plain:
+    if plain_text.bare(raw.decode("utf-8", "replace")).rstrip("\r\n") != plain:
         rules[CONTROLS] = None
     return Line(number, list(rules), shown) if rules else None
 
@@ -55,4 +55,4 @@ def sample(redactor: Redactor, name: str, line: str) -> tuple[str, list[str]]:
         known = ", ".join(dict.fromkeys(rule.name for rule in redactor.rules))
         raise ConfigurationError(f"no rule {name}; known: {known}")
     alone = replace(redactor, rules=chosen)
-    return alone.text(line), [name] if alone.hits(text.bare(text.clean(line))) else []
+    return alone.text(line), [name] if alone.hits(plain_text.bare(plain_text.clean(line))) else []

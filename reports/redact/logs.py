@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.publication import LogLimits
-from reports.redact.redactor import Redactor, State
+from lab.config.publication import LogLimits
+from reports.redact.redactor import Redactor, RedactorState
 
 # Read, and not shown, before the end that is shown: it may begin in the middle of a key.
 RUN_UP = 1 << 18
@@ -42,7 +42,7 @@ class Window:
 
 def publish(redactor: Redactor, limits: LogLimits, path: Path, to: Path) -> Written:
     """Write a log's public form; memory does not grow with its size."""
-    state, size, lines = State(), 0, 0
+    state, size, lines = RedactorState(), 0, 0
     with path.open("rb") as stream, to.open("wb") as out:
         length = stream.seek(0, os.SEEK_END)
         cut = length > limits.first + limits.last + 2 * RUN_UP
@@ -54,7 +54,7 @@ def publish(redactor: Redactor, limits: LogLimits, path: Path, to: Path) -> Writ
     return Written(size, lines, state.changed, cut)
 
 
-def _ends(redactor: Redactor, limits: LogLimits, log: Window, state: State) -> Iterator[bytes]:
+def _ends(redactor: Redactor, limits: LogLimits, log: Window, state: RedactorState) -> Iterator[bytes]:
     """The first bytes and the last, in whole lines."""
     stream, length = log.stream, log.end
     stream.seek(limits.first)
@@ -62,7 +62,7 @@ def _ends(redactor: Redactor, limits: LogLimits, log: Window, state: State) -> I
     yield from redactor.stream(Window(stream, 0, first), state)
     run_up, last = (_next_line(stream, length - before) for before in (limits.last + RUN_UP, limits.last))
     yield f"[... {last - first:,} bytes of this log are left out here ...]\n".encode()
-    end = State()
+    end = RedactorState()
     for _ in redactor.stream(Window(stream, run_up, last), end):
         end.changed = 0
     yield from redactor.stream(Window(stream, last, length), end)

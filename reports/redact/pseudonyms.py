@@ -8,8 +8,8 @@ import secrets
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from lab import files
-from lab.store import Store
+from lab.base import files
+from lab.store.runs import Store
 
 DIGITS = 6
 KEY_BYTES = 32

@@ -24,16 +24,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from lab import files
-from lab.description import Lab
-from lab.errors import Aborted, ConfigurationError
-from lab.publication import Publish
-from lab.store import Store
+from lab.base import files
+from lab.base.errors import Aborted, ConfigurationError
+from lab.config.description import Lab
+from lab.config.publication import Publish
+from lab.store.runs import Store
 from reports import bundle, junit
 from reports.model import Build, File, Log
-from reports.redact import known, logs, names, rules
+from reports.redact import file_names, known_secrets, logs, rules
 from reports.redact.archives import Unfit, look_into
-from reports.redact.known import Secret
+from reports.redact.known_secrets import Secret
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.redactor import Redactor
 from reports.redact.scan import Held, Scanner
@@ -66,8 +66,8 @@ class Publication:
 
     @classmethod
     def with_key(cls, lab: Lab, pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> Publication:
-        secrets: tuple[Secret, ...] = known.gather(lab.publish.secrets)
-        every = rules.of_lab(lab, secrets, pseudonyms, hosts)
+        secrets: tuple[Secret, ...] = known_secrets.gather(lab.publish.secrets)
+        every = rules.for_lab(lab, secrets, pseudonyms, hosts)
         sure = tuple(rule for rule in every if rule.sure)
         line = lab.publish.logs.line
         return cls(lab.publish, Redactor(every, line), Redactor(sure, line), Scanner(secrets, every))
@@ -106,7 +106,7 @@ class Publication:
             "steps": steps,
         }
         told = build.model_copy(update={**changed, "notes": tuple(notes)})
-        return retold(told, cache(self.redactor.text), cache(self.sure.text)), contents
+        return rewritten(told, cache(self.redactor.text), cache(self.sure.text)), contents
 
     def _log(self, log: Log, given: Files, directory: Path, contents: dict[str, Path], notes: list[str]) -> Log | None:
         name = self._name(log.name, "logs", contents, notes)
@@ -157,9 +157,9 @@ class Publication:
         """A name of a file that is safe, tells nothing, and is not taken; what is changed is told."""
         redacted = self.redactor.text(name)
         try:
-            made = names.safe(redacted)
+            made = file_names.safe(redacted)
         except ValueError:
-            made = names.safe("_" + redacted.replace("/", "_").replace("\\", "_"))
+            made = file_names.safe("_" + redacted.replace("/", "_").replace("\\", "_"))
         stem, number = made, 2
         while f"{where}/{made}" in taken:
             made, number = f"{stem}-{number}", number + 1
@@ -177,18 +177,18 @@ def this_machine() -> tuple[str, ...]:
 Redact = Callable[[str], str]
 
 
-def retold(model: T, redact: Redact, sure: Redact, key: str = "") -> T:
+def rewritten(model: T, redact: Redact, sure: Redact, key: str = "") -> T:
     """A part of a build with every text in it redacted; what is new in the model is redacted too."""
     made: Any = model
     match model:
         case str():
             made = model if key in OURS else (sure if key in IDENTITY else redact)(model)
         case tuple():
-            made = tuple(retold(item, redact, sure, key) for item in model)
+            made = tuple(rewritten(item, redact, sure, key) for item in model)
         case Mapping():
             made = {redact(name): redact(value) for name, value in model.items()}
         case BaseModel():
-            values = {name: retold(getattr(model, name), redact, sure, name) for name in type(model).model_fields}
+            values = {name: rewritten(getattr(model, name), redact, sure, name) for name in type(model).model_fields}
             made = model.model_copy(update=values)
     return made  # type: ignore[no-any-return]
 

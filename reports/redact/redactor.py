@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from reports.bundle import Readable
-from reports.redact import text
+from reports.redact import plain_text
 from reports.redact.rules import HARMLESS, KEY_BEGINS, PRIVATE_KEY, Rule
 
 BLOCK = 1 << 18
@@ -42,7 +42,7 @@ class Hit:
 
 
 @dataclass
-class State:
+class RedactorState:
     """Where a stream stands: in a private key or not, and how many lines of it were changed."""
 
     in_key: bool = False
@@ -100,33 +100,33 @@ class Redactor:
         """A text of a build, without colours."""
         if not value:
             return value
-        lines = self._redacted(text.clean(value), State())
-        return text.bare("\n".join(map(self._cut, lines)))
+        lines = self._redacted(plain_text.clean(value), RedactorState())
+        return plain_text.bare("\n".join(map(self._cut, lines)))
 
-    def stream(self, stream: Readable, state: State | None = None) -> Iterator[bytes]:
-        """A whole log, in pieces that are complete lines; see `reports.redact.text` for what is left of controls."""
-        state = state or State()
+    def stream(self, stream: Readable, state: RedactorState | None = None) -> Iterator[bytes]:
+        """A whole log, in pieces that are complete lines; see `reports.redact.plain_text` for what is left of controls."""
+        state = state or RedactorState()
         for raw, whole in pieces(stream, self.line + self.overlap):
             yield self.piece(raw, state) if whole else self.beginning(raw, state)
 
-    def piece(self, raw: bytes, state: State) -> bytes:
+    def piece(self, raw: bytes, state: RedactorState) -> bytes:
         """Some complete lines."""
-        value = text.decode(raw)
+        value = plain_text.decode(raw)
         end = "\n" if value.endswith("\n") else ""
         lines = self._redacted(value.removesuffix("\n"), state)
         if max(map(len, lines)) * MOST_UTF8 > self.line:
             lines = [self._cut(line) if len(line) * MOST_UTF8 > self.line else line for line in lines]
         return ("\n".join(lines) + end).encode()
 
-    def beginning(self, raw: bytes, state: State) -> bytes:
+    def beginning(self, raw: bytes, state: RedactorState) -> bytes:
         """The beginning of a line that is longer; nobody knows what its own end was the beginning of."""
-        lines = self._redacted(text.decode(raw), state)
-        *before, last = text.bare("\n".join(lines))[: -self.overlap].split("\n")
+        lines = self._redacted(plain_text.decode(raw), state)
+        *before, last = plain_text.bare("\n".join(lines))[: -self.overlap].split("\n")
         return "".join(f"{line}\n" for line in (*map(self._cut, before), self._ended(last))).encode()
 
-    def _redacted(self, value: str, state: State) -> list[str]:
+    def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """The lines of a clean text."""
-        plain = text.bare(value).split("\n")
+        plain = plain_text.bare(value).split("\n")
         made = list(_without_keys(plain, state) if state.in_key or KEY_BEGINS in value else plain)
         todo = list(range(len(made)))
         for _ in range(MOST_PASSES):
@@ -183,7 +183,7 @@ class Redactor:
         return line if len(line.encode()) <= self.line else self._ended(line)
 
     def _ended(self, line: str) -> str:
-        return text.bare(line).encode()[: self.line - len(LINE_CUT)].decode("utf-8", "ignore") + LINE_CUT
+        return plain_text.bare(line).encode()[: self.line - len(LINE_CUT)].decode("utf-8", "ignore") + LINE_CUT
 
 
 def pieces(stream: Readable, most: int) -> Iterator[tuple[bytes, bool]]:
@@ -217,7 +217,7 @@ def _short(block: bytes, most: int) -> Iterator[tuple[bytes, bool]]:
         yield block[begin:], True
 
 
-def _without_keys(lines: Sequence[str], state: State) -> Iterator[str]:
+def _without_keys(lines: Sequence[str], state: RedactorState) -> Iterator[str]:
     """Lines of a private key, to its end or, of one that is cut, to the next blank line, show a mark."""
     for line in lines:
         if not state.in_key:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from lab.description import Lab
-from lab.publication import HiddenPattern
+from lab.config.description import Lab
+from lab.config.publication import HiddenPattern
 from lab.results import secret_patterns
 from lab.results.secret_patterns import A, I, SecretPattern, values
-from reports.redact.known import Secret, core, forms
+from reports.redact.known_secrets import Secret, core, forms
 from reports.redact.pseudonyms import Pseudonyms
 
 SHORTEST_CORE = 4
@@ -82,7 +82,7 @@ def of_pattern(known: SecretPattern) -> Rule:
 PRIVATE_KEY = of_pattern(secret_patterns.PRIVATE_KEY)
 
 
-def of_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> tuple[Rule, ...]:
+def for_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> tuple[Rule, ...]:
     """All the rules of a lab, by rank.  ``hosts``: private machines beside those that lab.yaml names."""
     publish = lab.publish
     public = {_host(url) for url in (lab.public.site_url if lab.public else None,

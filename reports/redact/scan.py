@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from lab.errors import InfrastructureError
+from lab.base.errors import InfrastructureError
 from reports.bundle import Readable
-from reports.redact.known import Secret, forms
+from reports.redact.known_secrets import Secret, forms
 from reports.redact.rules import Rule
 
 CHUNK = 1 << 20

@@ -1,6 +1,6 @@
 """The public results site: static pages, their data, feeds and badges, made from bundles.  See docs/site.md."""
 
 from reports.site.overview import Identity
-from reports.site.update import Report, build
+from reports.site.update import SiteReport, build
 
-__all__ = ["Identity", "Report", "build"]
+__all__ = ["Identity", "SiteReport", "build"]

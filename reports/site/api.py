@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lab.errors import Verdict
+from lab.base.errors import Verdict
 from lab.results.cases import Nuance, Outcome
 from lab.results.history import Change, Result, State
-from reports.model import Commit, File, Told
+from reports.model import Commit, File, FrozenModel
 
 
-class Ref(Told):
+class Ref(FrozenModel):
     """A build, as lists tell of it."""
 
     id: str
@@ -33,7 +33,7 @@ class Ref(Told):
     message: str
 
 
-class TestRef(Told):
+class TestRef(FrozenModel):
     """A test that has failed at least once, and the page of its history."""
 
     id: str
@@ -42,7 +42,7 @@ class TestRef(Told):
     track: str
 
 
-class Standing(Told):
+class StandingPart(FrozenModel):
     """How a component stands on a track in one phase: ``since`` when, and what the first bad range is.
 
     ``good`` is the last build that passed before; ``suspects`` are the newest commits of those after it up to
@@ -65,7 +65,7 @@ class Standing(Told):
     latest: Ref
 
 
-class Transition(Told):
+class TransitionPart(FrozenModel):
     """Something changed: it broke, was mended, or was bad from the start."""
 
     id: str
@@ -78,7 +78,7 @@ class Transition(Told):
     test: TestRef | None
 
 
-class Flaky(Told):
+class Flaky(FrozenModel):
     """A test that passes and fails; ``results`` are its last, newest first."""
 
     test: TestRef
@@ -87,7 +87,7 @@ class Flaky(Told):
     newest: Ref
 
 
-class Slow(Told):
+class Slow(FrozenModel):
     """What takes long: the median of the newest builds, and of those before them."""
 
     what: str
@@ -98,7 +98,7 @@ class Slow(Told):
     before: float | None
 
 
-class Lane(Told):
+class Lane(FrozenModel):
     """A component on a track: what other pages need to know of it."""
 
     component: str
@@ -106,26 +106,26 @@ class Lane(Told):
     series: str
     path: str
     state: State
-    phases: tuple[Standing, ...]
+    phases: tuple[StandingPart, ...]
     latest: Ref
     builds: int
     flaky: tuple[Flaky, ...]
     failed: tuple[TestRef, ...]
-    transitions: tuple[Transition, ...]
+    transitions: tuple[TransitionPart, ...]
     slow_builds: tuple[Slow, ...]
     slow_steps: tuple[Slow, ...]
     slow_tests: tuple[Slow, ...]
     first: str
 
 
-class Cell(Told):
+class Cell(FrozenModel):
     track: str
     path: str
     state: State
     since: str
 
 
-class Row(Told):
+class Row(FrozenModel):
     """A component across the tracks; None where it is not tested."""
 
     component: str
@@ -133,21 +133,21 @@ class Row(Told):
     cells: tuple[Cell | None, ...]
 
 
-class Home(Told):
+class Home(FrozenModel):
     kind: Literal["home"] = "home"
     lab: str
     description: str
     newest: str
     lanes: int
     builds: int
-    broken: tuple[Standing, ...]
+    broken: tuple[StandingPart, ...]
     broken_count: int
     tracks: tuple[str, ...]
     rows: tuple[Row, ...]
-    lately: tuple[Transition, ...]
+    lately: tuple[TransitionPart, ...]
 
 
-class Point(Told):
+class PlotPoint(FrozenModel):
     """A point of a plot: what it is of, its value, and the page that tells more."""
 
     label: str
@@ -156,26 +156,26 @@ class Point(Told):
     result: Result
 
 
-class ComponentPage(Told):
+class ComponentPage(FrozenModel):
     kind: Literal["component"] = "component"
     component: str
     path: str
     state: State
-    phases: tuple[Standing, ...]
+    phases: tuple[StandingPart, ...]
     recent: tuple[Ref, ...]
     tracks: tuple[str, ...]
-    lately: tuple[Transition, ...]
+    lately: tuple[TransitionPart, ...]
     flaky: tuple[Flaky, ...]
 
 
-class StepCell(Told):
+class StepCell(FrozenModel):
     step: str
     verdict: Verdict
     seconds: float
     path: str
 
 
-class CommitRow(Told):
+class CommitRow(FrozenModel):
     """What came of a commit: the newest try of each step."""
 
     commit: str
@@ -187,7 +187,7 @@ class CommitRow(Told):
     cells: tuple[StepCell | None, ...]
 
 
-class MatrixRow(Told):
+class MatrixRow(FrozenModel):
     """A test over the runs, newest first: one result a run, None where it was not run."""
 
     test: TestRef
@@ -195,26 +195,26 @@ class MatrixRow(Told):
     results: tuple[Result | None, ...]
 
 
-class TrackPage(Told):
+class TrackPage(FrozenModel):
     kind: Literal["track"] = "track"
     component: str
     track: str
     series: str
     path: str
     state: State
-    phases: tuple[Standing, ...]
+    phases: tuple[StandingPart, ...]
     steps: tuple[str, ...]
     commits: tuple[CommitRow, ...]
     runs: tuple[Ref, ...]
     tests: tuple[MatrixRow, ...]
     more_tests: int
     months: tuple[str, ...]
-    durations: tuple[Point, ...]
-    pass_rate: tuple[Point, ...]
-    verdict_time: tuple[Point, ...]
+    durations: tuple[PlotPoint, ...]
+    pass_rate: tuple[PlotPoint, ...]
+    verdict_time: tuple[PlotPoint, ...]
 
 
-class MonthPage(Told):
+class MonthPage(FrozenModel):
     kind: Literal["month"] = "month"
     component: str
     track: str
@@ -223,13 +223,13 @@ class MonthPage(Told):
     builds: tuple[Ref, ...]
 
 
-class CommitBuild(Told):
+class CommitBuild(FrozenModel):
     track: str
     series: str
     build: Ref
 
 
-class CommitPage(Told):
+class CommitPage(FrozenModel):
     kind: Literal["commit"] = "commit"
     component: str
     commit: str
@@ -239,7 +239,7 @@ class CommitPage(Told):
     builds: tuple[CommitBuild, ...]
 
 
-class StepPart(Told):
+class StepPart(FrozenModel):
     step: str
     verdict: Verdict
     seconds: float
@@ -248,7 +248,7 @@ class StepPart(Told):
     """Where its log begins, "" when it left none."""
 
 
-class CasePart(Told):
+class CasePart(FrozenModel):
     id: str
     classname: str
     name: str
@@ -262,7 +262,7 @@ class CasePart(Told):
     """The page of its history, "" when it did not fail."""
 
 
-class LogPart(Told):
+class LogPart(FrozenModel):
     name: str
     path: str
     lines: int
@@ -270,7 +270,7 @@ class LogPart(Told):
     cut: bool
 
 
-class BuildPage(Told):
+class BuildPage(FrozenModel):
     kind: Literal["build"] = "build"
     id: str
     path: str
@@ -306,7 +306,7 @@ class BuildPage(Told):
     notes: tuple[str, ...]
 
 
-class StreakPart(Told):
+class StreakPart(FrozenModel):
     """Results that agree.  The last streak is open: it has no ``last`` and no ``runs``."""
 
     result: Result
@@ -316,7 +316,7 @@ class StreakPart(Told):
     message: str
 
 
-class TestPage(Told):
+class TestPage(FrozenModel):
     kind: Literal["test"] = "test"
     id: str
     component: str
@@ -330,26 +330,26 @@ class TestPage(Told):
     older: int
 
 
-class FlakyPage(Told):
+class FlakyPage(FrozenModel):
     kind: Literal["flaky"] = "flaky"
     tests: tuple[Flaky, ...]
 
 
-class SlowPage(Told):
+class SlowPage(FrozenModel):
     kind: Literal["slow"] = "slow"
     builds: tuple[Slow, ...]
     steps: tuple[Slow, ...]
     tests: tuple[Slow, ...]
 
 
-class StaleLane(Told):
+class StaleLane(FrozenModel):
     component: str
     track: str
     path: str
     last: str
 
 
-class StalePage(Told):
+class StalePage(FrozenModel):
     """What had no verdict for ``days`` before the newest build of the site."""
 
     kind: Literal["stale"] = "stale"
@@ -357,36 +357,36 @@ class StalePage(Told):
     lanes: tuple[StaleLane, ...]
 
 
-class SearchComponent(Told):
+class SearchComponent(FrozenModel):
     component: str
     path: str
     tracks: tuple[tuple[str, str], ...]
     """Name and path."""
 
 
-class SearchPage(Told):
+class SearchPage(FrozenModel):
     kind: Literal["search"] = "search"
     components: tuple[SearchComponent, ...]
     tests: tuple[TestRef, ...]
 
 
-class AboutPage(Told):
+class AboutPage(FrozenModel):
     kind: Literal["about"] = "about"
     lab: str
     description: str
     kinds: tuple[str, ...]
 
 
-class Feed(Told):
+class Feed(FrozenModel):
     kind: Literal["feed"] = "feed"
     title: str
     path: str
     home: str
     updated: str
-    entries: tuple[Transition, ...]
+    entries: tuple[TransitionPart, ...]
 
 
-class Badge(Told):
+class Badge(FrozenModel):
     kind: Literal["badge"] = "badge"
     label: str
     state: State
@@ -396,7 +396,7 @@ Page = (
     Home | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
     | FlakyPage | SlowPage | StalePage | SearchPage | AboutPage
 )  # fmt: skip
-KINDS: dict[str, type[Told]] = {
+KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
     "search": SearchPage, "about": AboutPage,

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Final, Protocol
 
-from lab.results import names
+from lab.base.text import shortened
+from lab.results import addresses
 from lab.results.cases import Case
-from lab.text import shortened
 from reports.model import Build
 from reports.site.api import BuildPage, CasePart, LogPart, StepPart
 from reports.site.logs import Paged, paged
@@ -25,7 +25,7 @@ CASES: Final = 80  # named on the build's own page; the rest on pages of their o
 CASES_A_PAGE: Final = 1_000
 
 
-class Bundle(Protocol):
+class BundleSource(Protocol):
     """What is needed of a bundle, see `reports.bundle`."""
 
     @property
@@ -35,7 +35,7 @@ class Bundle(Protocol):
 
 
 @dataclass(frozen=True)
-class Made:
+class BuildPages:
     """A build's page, its logs, and the end of the log that tells why it failed: its text, and where it is."""
 
     page: BuildPage
@@ -52,7 +52,7 @@ class Made:
         return [cases[start : start + CASES_A_PAGE] for start in starts]
 
 
-def make(bundle: Bundle, digest: str, summary: Summary, *, has_bundle: bool) -> Made:
+def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: bool) -> BuildPages:
     """The pages of a build from its bundle, whose SHA-256 is ``digest``."""
     build = bundle.build
     logs = paged(build.logs, bundle.open)
@@ -63,7 +63,7 @@ def make(bundle: Bundle, digest: str, summary: Summary, *, has_bundle: bool) -> 
         bundle=digest,
         download=f"{summary.path}{DOWNLOAD}" if has_bundle else "",
         commit_path=summary.ref.commit_path,
-        lane_path=names.lane_path(build.component, build.track),
+        lane_path=addresses.lane_path(build.component, build.track),
         message=build.message[:MESSAGE],
         counts=dict(sorted(Counter(case.outcome for case in build.cases).items())),
         commits=summary.commits,
@@ -82,7 +82,7 @@ def make(bundle: Bundle, digest: str, summary: Summary, *, has_bundle: bool) -> 
     )
     log = next((step.log for step in build.steps if step.step == build.step), "")
     tail = fitting("\n".join(logs.tails.get(log, ())), TAIL, end=True)
-    return Made(page, logs, tail, logs.ends.get(log, ""), has_bundle)
+    return BuildPages(page, logs, tail, logs.ends.get(log, ""), has_bundle)
 
 
 _TAKEN = ("lab", "origin", "job", "number", "component", "track", "series", "architecture", "phase", "branch", "commit",
@@ -106,7 +106,7 @@ def _cases(build: Build, marked: set[str]) -> Iterator[CasePart]:
             seconds=case.seconds,
             message=shortened(case.message),
             evidence=evidence,
-            path=names.test_path(build.component, build.track, case.id) if case.id in marked else "",
+            path=addresses.test_path(build.component, build.track, case.id) if case.id in marked else "",
         )
 
 

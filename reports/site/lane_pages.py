@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from lab.results import names
+from lab.results import addresses
 from lab.results.history import Result, of_verdict, standing, streaks
 from reports.site.api import (
     CommitBuild,
@@ -18,7 +18,7 @@ from reports.site.api import (
     Lane,
     MatrixRow,
     MonthPage,
-    Point,
+    PlotPoint,
     StepCell,
     StreakPart,
     TestPage,
@@ -45,7 +45,7 @@ def component_page(lanes: Sequence[Lane]) -> ComponentPage:
     changes = newest_first([change for lane in lanes for change in lane.transitions])
     return ComponentPage(
         component=lanes[0].component,
-        path=names.component_path(lanes[0].component),
+        path=addresses.component_path(lanes[0].component),
         state=worst([lane.state for lane in lanes]),
         phases=tuple(phase for lane in lanes for phase in lane.phases),
         recent=tuple(lane.latest for lane in lanes),
@@ -103,7 +103,7 @@ def _commit_row(builds: Sequence[Summary], columns: Sequence[str]) -> CommitRow:
             cells.setdefault(step, StepCell(step=step, verdict=verdict, seconds=seconds, path=build.path))
     return CommitRow(
         commit=newest.commit,
-        path=names.commit_path(newest.component, newest.commit) if newest.commit else newest.path,
+        path=addresses.commit_path(newest.component, newest.commit) if newest.commit else newest.path,
         subject=head.subject if head else "",
         version=next((build.version for build in builds if build.version), ""),
         started=builds[-1].started,
@@ -130,17 +130,17 @@ def _urgency(row: MatrixRow) -> tuple[bool, int, str]:
     return known[0] != "bad", -known.count("bad"), row.test.id
 
 
-def _durations(history: History) -> tuple[Point, ...]:
+def _durations(history: History) -> tuple[PlotPoint, ...]:
     """How long the builds of the first phase took."""
     builds = next(iter(history.phases.values()))
     done = [build for build in builds if of_verdict(build.verdict) != "neither"][-POINTS:]
     return tuple(
-        Point(label=build.started, value=build.seconds, path=build.path, result=of_verdict(build.verdict))
+        PlotPoint(label=build.started, value=build.seconds, path=build.path, result=of_verdict(build.verdict))
         for build in done
     )
 
 
-def _pass_rate(history: History) -> tuple[Point, ...]:
+def _pass_rate(history: History) -> tuple[PlotPoint, ...]:
     """Per cent of verdicts that were good, by ISO week."""
     weeks = defaultdict[str, list[Result]](list)
     for build in history.builds:
@@ -149,7 +149,7 @@ def _pass_rate(history: History) -> tuple[Point, ...]:
             weeks[f"{year}-W{week:02d}"].append(result)
     newest = sorted(weeks)[-WEEKS:]
     return tuple(
-        Point(
+        PlotPoint(
             label=week,
             value=round(100 * weeks[week].count("good") / len(weeks[week]), 1),
             path="",
@@ -159,7 +159,7 @@ def _pass_rate(history: History) -> tuple[Point, ...]:
     )
 
 
-def _verdict_time(history: History) -> tuple[Point, ...]:
+def _verdict_time(history: History) -> tuple[PlotPoint, ...]:
     """From the first start for a commit to the end of its last phase, all tries between."""
     commits: dict[str, list[Summary]] = {}
     for build in history.builds:
@@ -173,8 +173,8 @@ def _verdict_time(history: History) -> tuple[Point, ...]:
         if verdict:
             begun = datetime.fromisoformat(builds[0].started)
             seconds = (max(datetime.fromisoformat(one.finished) for one in builds) - begun).total_seconds()
-            path = names.commit_path(history.component, commit)
-            points.append(Point(label=builds[0].started, value=round(seconds, 1), path=path, result=verdict))
+            path = addresses.commit_path(history.component, commit)
+            points.append(PlotPoint(label=builds[0].started, value=round(seconds, 1), path=path, result=verdict))
     return tuple(points)
 
 
@@ -182,7 +182,7 @@ def month_page(history: History, month: str) -> MonthPage:
     return MonthPage(
         component=history.component,
         track=history.track,
-        path=names.month_path(history.component, history.track, month),
+        path=addresses.month_path(history.component, history.track, month),
         month=month,
         builds=tuple(build.ref for build in reversed(history.builds) if month_of(build) == month),
     )
@@ -207,7 +207,7 @@ def test_pages(history: History) -> Iterator[TestPage]:
             id=test,
             component=history.component,
             track=history.track,
-            path=names.test_path(history.component, history.track, test),
+            path=addresses.test_path(history.component, history.track, test),
             lane_path=history.path,
             state=standing([one.result for one in tries]).state,
             flaky=flaky(tries),
@@ -223,7 +223,7 @@ def commit_page(builds: Sequence[Summary]) -> CommitPage:
     return CommitPage(
         component=builds[0].component,
         commit=builds[0].commit,
-        path=names.commit_path(builds[0].component, builds[0].commit),
+        path=addresses.commit_path(builds[0].component, builds[0].commit),
         subject=head.subject if head else "",
         author=head.author if head else "",
         builds=tuple(CommitBuild(track=build.track, series=build.series, build=build.ref) for build in newest_last),

@@ -9,12 +9,12 @@ from functools import cached_property
 from statistics import median
 from typing import Final
 
-from lab.description import PHASES
-from lab.results import names
+from lab.config.description import PHASES
+from lab.results import addresses
 from lab.results.history import WINDOW, Result, State, flips, is_flaky, of_verdict, standing, transitions
 from reports.model import Commit
-from reports.site.api import Flaky, Lane, Slow, Standing, TestRef, Transition
-from reports.site.summary import Mark, Summary
+from reports.site.api import Flaky, Lane, Slow, StandingPart, TestRef, TransitionPart
+from reports.site.summary import BadTest, Summary
 
 SUSPECTS: Final = 5
 TRANSITIONS: Final = 20
@@ -51,7 +51,7 @@ class History:
 
     @property
     def path(self) -> str:
-        return names.lane_path(self.component, self.track)
+        return addresses.lane_path(self.component, self.track)
 
     @cached_property
     def phases(self) -> dict[str, tuple[Summary, ...]]:
@@ -60,9 +60,9 @@ class History:
         return {name: tuple(build for build in self.builds if build.phase == name) for name in found}
 
     @cached_property
-    def marks(self) -> dict[str, dict[str, Mark]]:
+    def marks(self) -> dict[str, dict[str, BadTest]]:
         """The marks of each test, by build."""
-        found: dict[str, dict[str, Mark]] = {}
+        found: dict[str, dict[str, BadTest]] = {}
         for build in self.builds:
             for mark in build.marks:
                 found.setdefault(mark.test, {})[build.id] = mark
@@ -80,7 +80,7 @@ class History:
         return found
 
     def test(self, test: str) -> TestRef:
-        path = names.test_path(self.component, self.track, test)
+        path = addresses.test_path(self.component, self.track, test)
         return TestRef(id=test, path=path, component=self.component, track=self.track)
 
     def first_failing(self, build: Summary) -> TestRef | None:
@@ -103,19 +103,19 @@ def worst(states: Sequence[State]) -> State:
     return min(states, key=WORST.index)
 
 
-def standings(history: History) -> tuple[Standing, ...]:
+def standings(history: History) -> tuple[StandingPart, ...]:
     """How each phase stands."""
     return tuple(_standing(history, phase, builds) for phase, builds in history.phases.items())
 
 
-def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standing:
+def _standing(history: History, phase: str, builds: Sequence[Summary]) -> StandingPart:
     now = standing([of_verdict(build.verdict) for build in builds])
     is_bad = now.state in {"broken", "never passed"}
     failing = (
         next((build for build in reversed(builds) if of_verdict(build.verdict) == "bad"), None) if is_bad else None
     )
     suspects, count = _suspects(builds, now.good, now.since) if now.state == "broken" else ((), 0)
-    return Standing(
+    return StandingPart(
         component=history.component,
         track=history.track,
         series=builds[-1].series,
@@ -144,14 +144,14 @@ def _suspects(builds: Sequence[Summary], good: int | None, since: int | None) ->
     return tuple(commits.values())[:SUSPECTS], len(commits) + untold
 
 
-def _transitions(history: History) -> Iterator[Transition]:
+def _transitions(history: History) -> Iterator[TransitionPart]:
     for phase, builds in history.phases.items():
         last_good = None
         results = [of_verdict(build.verdict) for build in builds]
         changes = dict(transitions(results))
         for place, build in enumerate(builds):
             if change := changes.get(place):
-                yield Transition(
+                yield TransitionPart(
                     id=uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{build.id}:{change}").urn,
                     change=change,
                     component=history.component,
@@ -165,7 +165,7 @@ def _transitions(history: History) -> Iterator[Transition]:
                 last_good = build
 
 
-def newest_first(found: Sequence[Transition]) -> tuple[Transition, ...]:
+def newest_first(found: Sequence[TransitionPart]) -> tuple[TransitionPart, ...]:
     return tuple(sorted(found, key=lambda change: (change.build.finished, change.id), reverse=True))
 
 

@@ -15,7 +15,7 @@ from typing import IO, Final
 
 from markupsafe import Markup
 
-from lab.results import names
+from lab.results import addresses
 from reports.model import Log
 
 LINES: Final = 2000  # of a page
@@ -66,9 +66,9 @@ def paged(logs: Iterable[Log], opened: Callable[[str], IO[bytes]], size: int = L
     starts, ends, tails = {}, {}, {}
     room = 0
     for log in logs:
-        anchor = names.part(log.name)
+        anchor = addresses.part(log.name)
         tail: deque[str] = deque(maxlen=TAIL)
-        pen = Pen()
+        pen = AnsiState()
         number = 0
         with opened(log.path) as stream:
             for number, line in enumerate(_lines(stream), 1):
@@ -103,7 +103,7 @@ def plain(line: str) -> str:
 
 
 @dataclass
-class Pen:
+class AnsiState:
     """What colour the text has, from one line to the next."""
 
     colour: int = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from lab.results import names
+from lab.results import addresses
 from lab.results.history import State
 from reports.site.api import (
     KINDS,
@@ -24,7 +24,7 @@ from reports.site.api import (
     SlowPage,
     StaleLane,
     StalePage,
-    Standing,
+    StandingPart,
 )
 from reports.site.lanes import newest_first, slowest, worst
 
@@ -62,7 +62,7 @@ def home(site: Identity, lanes: Sequence[Lane]) -> Home:
         rows=tuple(
             Row(
                 component=component,
-                path=names.component_path(component),
+                path=addresses.component_path(component),
                 cells=tuple(_cell(by_place.get((component, track))) for track in tracks),
             )
             for component in components(lanes)
@@ -71,7 +71,7 @@ def home(site: Identity, lanes: Sequence[Lane]) -> Home:
     )
 
 
-def _broken(lanes: Iterable[Lane]) -> list[Standing]:
+def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:
     return [phase for lane in lanes for phase in lane.phases if phase.state in {"broken", "never passed"}]
 
 
@@ -126,7 +126,9 @@ def search(lanes: Sequence[Lane]) -> SearchPage:
         tracks.setdefault(lane.component, []).append((lane.track, lane.path))
     return SearchPage(
         components=tuple(
-            SearchComponent(component=component, path=names.component_path(component), tracks=tuple(tracks[component]))
+            SearchComponent(
+                component=component, path=addresses.component_path(component), tracks=tuple(tracks[component])
+            )
             for component in sorted(tracks)
         ),
         tests=tuple(test for lane in lanes for test in lane.failed),

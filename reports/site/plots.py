@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, log10
 from typing import Final, Literal
 
-from reports.site.api import Point
+from reports.site.api import PlotPoint
 
 Unit = Literal["seconds", "per cent"]
 WIDTH: Final = 360
@@ -21,7 +21,7 @@ BELOW: Final = 20
 class Dot:
     x: float
     y: float
-    point: Point
+    point: PlotPoint
     value: str
 
 
@@ -40,7 +40,7 @@ class Plot:
         return " ".join(f"{dot.x:g},{dot.y:g}" for dot in self.dots)
 
 
-def plot(points: Sequence[Point], unit: Unit = "seconds") -> Plot:
+def plot(points: Sequence[PlotPoint], unit: Unit = "seconds") -> Plot:
     """Points from the oldest to the newest, evenly; values from nought up."""
     top = 100.0 if unit == "per cent" else scale_top(max((point.value for point in points), default=0))
     step = (WIDTH - LEFT - 8) / max(len(points) - 1, 1)

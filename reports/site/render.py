@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lab.results.names import component_path
+from lab.results.addresses import component_path
 from reports.site.overview import Identity
 from reports.site.plots import plot
 from reports.status import duration

@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
 from reports.site.render import POLICY
 
 LOOPBACK: Final = "127.0.0.1"

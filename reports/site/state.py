@@ -44,7 +44,7 @@ MIGRATIONS: Final = (statements(*DROPS, *TABLES),) * SCHEMA
 
 
 @dataclass
-class State:
+class SiteState:
     """The open database.  What is written counts from `commit` on."""
 
     base: sqlite3.Connection
@@ -167,8 +167,8 @@ LANES: Final = TypeAdapter(tuple[Lane, ...])
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[State]:
+def opened(path: Path) -> Iterator[SiteState]:
     """Open the site's state, and make it when there is none.  Raises NewerSchemaError."""
     # secure_delete: what was withdrawn is not to be found here either.
     with database.opened(path, MIGRATIONS, "secure_delete = ON") as base:
-        yield State(base)
+        yield SiteState(base)

@@ -7,19 +7,19 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from lab.errors import Verdict
-from lab.results import names
+from lab.base.errors import Verdict
+from lab.base.text import shortened
+from lab.results import addresses
 from lab.results.cases import Case, Nuance
 from lab.results.history import Result, of_case
-from lab.text import shortened
-from reports.model import Build, Commit, Told
+from reports.model import Build, Commit, FrozenModel
 from reports.site.api import Ref
 
 COMMITS: Final = 20
 SLOWEST: Final = 5
 
 
-class Mark(Told):
+class BadTest(FrozenModel):
     """A test that failed, or passed only after it was tried again."""
 
     test: str
@@ -28,7 +28,7 @@ class Mark(Told):
     message: str = ""
 
 
-class Summary(Told):
+class Summary(FrozenModel):
     """A build.  ``roster`` names the set of tests that ran; all that have no mark passed."""
 
     id: str
@@ -49,12 +49,12 @@ class Summary(Told):
     commit_count: int
     steps: tuple[tuple[str, Verdict, float], ...]
     roster: str
-    marks: tuple[Mark, ...]
+    marks: tuple[BadTest, ...]
     slowest: tuple[tuple[str, float], ...]
 
     @property
     def path(self) -> str:
-        return names.build_path(self.id)
+        return addresses.build_path(self.id)
 
     @property
     def head(self) -> Commit | None:
@@ -73,7 +73,7 @@ class Summary(Told):
             finished=self.finished,
             seconds=self.seconds,
             commit=self.commit,
-            commit_path=names.commit_path(self.component, self.commit) if self.commit else "",
+            commit_path=addresses.commit_path(self.component, self.commit) if self.commit else "",
             subject=self.head.subject if self.head else "",
             version=self.version,
             step=self.step,
@@ -87,7 +87,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
     roster = sorted({case.id for case in ran})
     longest = sorted(ran, key=lambda case: (-case.seconds, case.id))[:SLOWEST]
     summary = Summary(
-        id=names.build_id(build.id),
+        id=addresses.build_id(build.id),
         **{name: getattr(build, name) for name in _TAKEN},
         message=shortened(build.message),
         commits=tuple(_commit(commit) for commit in _newest(build)),
@@ -117,7 +117,7 @@ def _commit(commit: Commit) -> Commit:
     return Commit(id=commit.id, subject=shortened(commit.subject, 120), author=shortened(commit.author, 80))
 
 
-def _marks(ran: Iterable[Case]) -> Iterator[Mark]:
+def _marks(ran: Iterable[Case]) -> Iterator[BadTest]:
     tries: dict[str, list[Case]] = {}
     for case in ran:
         tries.setdefault(case.id, []).append(case)
@@ -128,7 +128,7 @@ def _marks(ran: Iterable[Case]) -> Iterator[Mark]:
         bad = [case for case in final if of_case(case) == "bad"]
         flaky = not bad and any(case.nuance in again for case in cases)
         if bad or flaky:
-            yield Mark(
+            yield BadTest(
                 test=test,
                 result="bad" if bad else "good",
                 flaky=flaky,

@@ -27,7 +27,7 @@ MANY: Final = 500  # files, above which one sync(2) costs less than an fsync(2) 
 
 
 @dataclass
-class Tree:
+class SiteTree:
     """OUT.  ``written`` are the files written since it was opened, ``linked`` is how many were linked."""
 
     out: Path

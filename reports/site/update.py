@@ -17,27 +17,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from lab import files
-from lab.errors import Aborted, LabError
-from lab.failures import caught
+from lab.base import files
+from lab.base.errors import Aborted, LabError
+from lab.base.failures import caught
 from reports import bundle as bundles_on_disk
 from reports.bundle import BadBundle
 from reports.model import Build, started_ms
 from reports.site import builds
-from reports.site.builds import Bundle, Made
+from reports.site.builds import BuildPages, BundleSource
 from reports.site.logs import file_name
 from reports.site.overview import Identity
-from reports.site.publishing import Changed, Page, pages
+from reports.site.page_selection import Changed, Page, pages
 from reports.site.render import HERE, Renderer, renderer
-from reports.site.state import State, opened
+from reports.site.state import SiteState, opened
 from reports.site.summary import summarise
-from reports.site.tree import SLOTS, Tree
+from reports.site.tree import SLOTS, SiteTree
 
 SUFFIX: Final = ".tar.gz"
 
 
 @dataclass(frozen=True)
-class Report:
+class SiteReport:
     """What an update did: ``left_out`` are bundles that could not be used, ``stale`` what has pages that could not."""
 
     added: int = 0
@@ -64,25 +64,25 @@ def build(  # noqa: PLR0913 - one door, each knob by name
     site: Identity,
     *,
     rebuild: bool = False,
-    read: Callable[[Path], Bundle] = bundles_on_disk.read,
+    read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
-) -> Report:
+) -> SiteReport:
     """Make the site in ``out`` tell of just these bundles.  Another update of it is waited for."""
     named = {path.name.removesuffix(SUFFIX): path for path in bundles}
     out.mkdir(parents=True, exist_ok=True)
     with files.locked(out / ".lock"), opened(out / "state.sqlite") as state:
-        return Update(Tree(out), state, renderer(site), named, read, progress).run(rebuild=rebuild)
+        return Update(SiteTree(out), state, renderer(site), named, read, progress).run(rebuild=rebuild)
 
 
 @dataclass
 class Update:
     """One update: what it works on, and what it found."""
 
-    tree: Tree
-    state: State
+    tree: SiteTree
+    state: SiteState
     renderer: Renderer
     bundles: dict[str, Path]
-    read: Callable[[Path], Bundle]
+    read: Callable[[Path], BundleSource]
     progress: Callable[[Iterable[str]], Iterable[str]]
     changed: Changed = field(default_factory=Changed)
     left_out: dict[Path, LabError] = field(default_factory=dict)
@@ -92,14 +92,14 @@ class Update:
     def permanent(self) -> Path:
         return self.tree.edition(self.renderer.edition)
 
-    def run(self, *, rebuild: bool) -> Report:
+    def run(self, *, rebuild: bool) -> SiteReport:
         self._finish_the_last()
         known = self.state.bundles()
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
         unfinished = self.state.fact("unfinished")
         if not new and not rebuild and not unfinished:
-            return Report()
+            return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
         self.changed.everything |= rebuild
@@ -111,7 +111,7 @@ class Update:
         self.state.set_fact("unfinished", self.changed.dumps() if self.stale else "")
         self._publish(slot, rebuilt=rebuild)
         added = len(new) - len(self.left_out)
-        return Report(added, rebuild, tuple(self.tree.written), self.tree.linked, self.left_out, self.stale)
+        return SiteReport(added, rebuild, tuple(self.tree.written), self.tree.linked, self.left_out, self.stale)
 
     def _finish_the_last(self) -> None:
         """An update that was killed after its last word is published; what any other left is cleared away."""
@@ -155,7 +155,7 @@ class Update:
             if made and made.page.id not in self.state.ids():
                 self.tree.remove_build(self.renderer.edition, made.page.id)
 
-    def _write_build(self, made: Made, bundle: Path) -> None:
+    def _write_build(self, made: BuildPages, bundle: Path) -> None:
         page = made.page
         home = self.permanent / "builds" / page.id[:2] / page.id
         context = {"page": page, "made": made, "shown": builds.CASES}

@@ -16,16 +16,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from lab import files
-from lab.description import Lab, job_name
-from lab.errors import Aborted, InfrastructureError, LabError
-from lab.failures import caught
-from lab.jenkins import Connection, Missing, Refused, job_path
-from lab.ownership_mark import of_description
-from lab.store import Run
+from lab.base import files
+from lab.base.errors import Aborted, InfrastructureError, LabError
+from lab.base.failures import caught
+from lab.config.description import Lab, job_name
+from lab.config.jenkins import Connection, JenkinsMissing, JenkinsRefused, job_path
+from lab.results.ownership_mark import of_description
+from lab.store.runs import Run
 from reports.journal import Found
 from reports.model import Build
-from reports.sources.left import ORIGIN, Lane, Left
+from reports.sources.jenkins_build import ORIGIN, JenkinsBuild, JobSubject
 from reports.sources.source import Gone, Marks, Seen, Trouble
 
 PAGE: Final = 100
@@ -43,7 +43,7 @@ REPORT: Final = "suites[name,cases[className,name,status,duration,errorDetails,e
 
 
 @dataclass(frozen=True)
-class Jenkins:
+class JenkinsSource:
     """The jobs of a lab on its Jenkins."""
 
     lab: Lab
@@ -54,11 +54,11 @@ class Jenkins:
         return (self.lab.jenkins.folder if self.lab.jenkins else None) or ""
 
     @cached_property
-    def lanes(self) -> Mapping[str, Lane]:
+    def lanes(self) -> Mapping[str, JobSubject]:
         """The lab's jobs by their full names."""
         inside = f"{self._folder}/" if self._folder else ""
         return {
-            inside + job_name(track, component, phase): Lane(track, component if phase == "build" else "", phase)
+            inside + job_name(track, component, phase): JobSubject(track, component if phase == "build" else "", phase)
             for track, described in self.lab.tracks.items()
             for phase in described.phases
             for component in self.lab.components_of(track)
@@ -138,21 +138,21 @@ class Jenkins:
         console = spool / "console.log"
         try:
             self._fetch_log(f"{where}logText/progressiveText", console)
-        except Missing:
+        except JenkinsMissing:
             raise Gone("it was deleted while it was fetched") from None
-        left = Left(self.lab, self.lanes[found.job], info, run, console)
+        left = JenkinsBuild(self.lab, self.lanes[found.job], info, run, console)
         return left.build(found, lambda: self._report(where))
 
     def _report(self, where: str) -> dict[str, Any]:
         try:
             return self.connection.json(f"{where}testReport/api/json?tree={REPORT}")
-        except Missing:
+        except JenkinsMissing:
             return {"suites": []}
 
     def _info(self, where: str, found: Found) -> dict[str, Any]:
         try:
             info = self.connection.json(f"{where}api/json?tree={TREE}")
-        except Missing:
+        except JenkinsMissing:
             raise Gone("it was deleted before it was fetched") from None
         if info["timestamp"] != found.started:
             raise Gone("its job was made anew, and has another build of this number")
@@ -167,9 +167,9 @@ class Jenkins:
         try:
             with temporary.open("wb") as stream:
                 self.connection.download(f"{where}artifact/{path}", stream, MOST_BYTES)
-        except Missing:
+        except JenkinsMissing:
             self._info(where, found)  # raises Gone, unless only this file is lost
-        except Refused:
+        except JenkinsRefused:
             pass  # larger than any result of ours
         else:
             temporary.replace(target)

@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lab.description import Lab
-from lab.errors import ConfigurationError, Verdict
-from lab.records import Record
-from lab.store import Run
+from lab.base.errors import ConfigurationError, Verdict
+from lab.config.description import Lab
+from lab.store.records import Record
+from lab.store.runs import Run
 from reports.formats.runs import cases_of
-from reports.model import Build, Commit, File, Log, StepTold
+from reports.model import Build, Commit, File, Log, StepSummary
 
 # What explains a verdict, the worst first.
 EXPLAINS: tuple[Verdict, ...] = ("failed", "error", "aborted", "unstable")
@@ -78,9 +78,9 @@ def _named(record: Record) -> list[dict[str, Any]]:
     return named
 
 
-def _step(record: Record, places: Mapping[str, Path]) -> StepTold:
+def _step(record: Record, places: Mapping[str, Path]) -> StepSummary:
     log = f"{record.step}.log"
-    return StepTold(
+    return StepSummary(
         step=record.step,
         verdict="aborted" if record.verdict == "running" else record.verdict,
         seconds=record.seconds,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.description import Lab
-from lab.errors import Aborted, ConfigurationError, LabError
-from lab.failures import caught
-from lab.store import Run, Store
+from lab.base.errors import Aborted, ConfigurationError, LabError
+from lab.base.failures import caught
+from lab.config.description import Lab
+from lab.store.runs import Run, Store
 from reports.journal import Found
 from reports.model import Build, started_ms
 from reports.sources import local

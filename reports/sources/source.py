@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lab.errors import InfrastructureError, LabError
+from lab.base.errors import InfrastructureError, LabError
 from reports.journal import Found
 from reports.model import Build
 

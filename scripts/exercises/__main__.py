@@ -10,23 +10,23 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from lab.errors import ConfigurationError, LabError
-from scripts.cloud import told
+from lab.base.errors import ConfigurationError, LabError
+from scripts.drivers.registry import TARGETS
 from scripts.exercises.cases import Cases, Over
 from scripts.exercises.registry import EXERCISES
 from scripts.exercises.scene import Scene
-from scripts.targets.configured import Configured
-from scripts.targets.deployed import Deployed
-from scripts.targets.registry import TARGETS
+from scripts.openstack.cloud import sdk_errors_as_failures
+from scripts.services.cloud_settings import Configured
+from scripts.services.deployed_state import Deployed
 
 
 def exercise(driver: str, home: Path, cases: Cases) -> None:
-    nodes = TARGETS[driver].Target(home).nodes()
+    nodes = TARGETS[driver].target(home).nodes()
     deployed = Deployed.of(home)
     if not nodes or deployed is None:
         raise ConfigurationError(f"{home}: nothing is deployed there")
     scene = Scene(deployed, {node.name: node for node in nodes}, Configured.of(home))
-    with told():
+    with sdk_errors_as_failures():
         EXERCISES[cases.exercise].exercise(scene, cases)
 
 

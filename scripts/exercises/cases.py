@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import Failed, InfrastructureError, LabError
+from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.results import cases
 from lab.results.cases import Case, NotCases, Nuance, Outcome
-from scripts.cloud import Refused, told
+from scripts.openstack.cloud import CloudRefused, sdk_errors_as_failures
 
 FORMAT = cases.FORMAT
 FILE = "cases.jsonl"
@@ -44,7 +44,7 @@ class Cases:
         outcome: Outcome = "passed"
         message = ""
         try:
-            with told():
+            with sdk_errors_as_failures():
                 yield attempt
         except (Failed, AssertionError) as error:
             outcome, message = "failed", str(error) or "it is not so"
@@ -80,9 +80,9 @@ def made(  # noqa: PLR0913, PLR0917 - what a case is, in its order
 def refused(status: int) -> Iterator[None]:
     """Something that a server must refuse with a status.  Raises Failed when it does not."""
     try:
-        with told():
+        with sdk_errors_as_failures():
             yield
-    except Refused as error:
+    except CloudRefused as error:
         if error.status != status:
             raise
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from lab.errors import Failed
+from lab.base.errors import Failed
 from scripts.exercises.cases import Cases
 from scripts.exercises.scene import Scene
 

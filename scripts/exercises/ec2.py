@@ -10,12 +10,12 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from lab import environment
-from lab.records import rfc3339
-from scripts.cloud import Cloud, connect
+from lab.base import environment
+from lab.store.records import rfc3339
 from scripts.exercises.cases import Cases, refused
 from scripts.exercises.scene import Scene
 from scripts.exercises.servers import GONE, ROLES, project
+from scripts.openstack.cloud import Cloud, connect
 
 NAME = "ec2"
 TOKEN = "X-Subject-Token"  # noqa: S105 - the name of a header

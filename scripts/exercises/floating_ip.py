@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from lab.errors import Failed
+from lab.base.errors import Failed
 from scripts.exercises.cases import Cases
-from scripts.exercises.reaching import answers, ping, ssh
+from scripts.exercises.reachability import answers, ping, ssh
 from scripts.exercises.scene import Scene
 from scripts.exercises.servers import ROLES, project
 

@@ -7,10 +7,10 @@ import random
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import Failed
-from scripts.cloud import connect
+from lab.base.errors import Failed
 from scripts.exercises.cases import Cases
 from scripts.exercises.scene import Scene
+from scripts.openstack.cloud import connect
 
 if TYPE_CHECKING:
     from openstack.image.v2._proxy import Proxy as Image

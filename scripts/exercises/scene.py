@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lab.errors import ConfigurationError
-from scripts.cloud import Cloud, connect
-from scripts.targets.configured import Configured
-from scripts.targets.deployed import Deployed, Service
-from scripts.targets.seams import Node
+from lab.base.errors import ConfigurationError
+from scripts.drivers.interfaces import Node
+from scripts.openstack.cloud import Cloud, connect
+from scripts.services.cloud_settings import Configured
+from scripts.services.deployed_state import Deployed, Service
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import Failed
-from scripts.cloud import Cloud, connect
+from lab.base.errors import Failed
 from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
+from scripts.openstack.cloud import Cloud, connect
 
 if TYPE_CHECKING:
     from openstack.compute.v2.server import Server

@@ -5,9 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from scripts.cloud import connect
 from scripts.exercises.cases import Cases, refused
 from scripts.exercises.scene import Scene
+from scripts.openstack.cloud import connect
 
 NAME = "token"
 # What each role enters into the catalog.

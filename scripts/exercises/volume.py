@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.exercises.cases import Cases
-from scripts.exercises.reaching import answers, ssh
+from scripts.exercises.reachability import answers, ssh
 from scripts.exercises.scene import Scene
 from scripts.exercises.servers import GONE, ROLES, project
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import requests
 
-from lab.errors import LabError
-from scripts import cloud
+from lab.base.errors import LabError
+from scripts.openstack import cloud
 
 
 def answer(url: str, seconds: float) -> str:
@@ -35,7 +35,7 @@ def answer(url: str, seconds: float) -> str:
 
 
 def enter(settings: dict[str, str], services: list[dict[str, str]]) -> None:
-    with cloud.told():
+    with cloud.sdk_errors_as_failures():
         connection = cloud.connect(settings)
         for service in services:
             cloud.enter(connection, service, settings["region"])
@@ -44,7 +44,7 @@ def enter(settings: dict[str, str], services: list[dict[str, str]]) -> None:
 def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], seconds: float = 5) -> str:
     """Wait until an API lists daemons (hosts by name) as alive; "" when it does, else the first that is not."""
     last = time.monotonic() + seconds
-    with cloud.told():
+    with cloud.sdk_errors_as_failures():
         connection = cloud.connect(settings)
         while True:
             there = LISTED[kind](connection)

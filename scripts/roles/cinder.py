@@ -7,12 +7,12 @@ other share; that servers of another node than cinder's see a volume is what thi
 
 from __future__ import annotations
 
+from scripts.drivers.topology import Application, Endpoint
 from scripts.roles import glance, keystone, mariadb, rabbitmq
-from scripts.roles.filling import fill
-from scripts.targets import systemd, waiting
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application, Endpoint
+from scripts.roles.config_files import fill
+from scripts.services import systemd, waiting
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = "cinder"
 PACKAGES = ("cinder-api", "cinder-scheduler", "cinder-volume")

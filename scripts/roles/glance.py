@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from scripts.drivers.topology import Application, Endpoint
 from scripts.roles import keystone, mariadb
-from scripts.roles.filling import fill
-from scripts.targets import systemd, waiting
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application, Endpoint
+from scripts.roles.config_files import fill
+from scripts.services import systemd, waiting
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = "glance"
 PACKAGES = ("glance",)

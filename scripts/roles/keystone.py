@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+from scripts.drivers.topology import Application
 from scripts.roles import mariadb, memcached
-from scripts.roles.filling import fill
-from scripts.targets import catalog, systemd, waiting
-from scripts.targets.concurrency import side_by_side
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.roles.config_files import fill
+from scripts.services import catalog, systemd, waiting
+from scripts.services.concurrency import side_by_side
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = "keystone"
 PACKAGES = ("keystone", "python3-pymemcache")  # which its cache needs, and the package does not depend on

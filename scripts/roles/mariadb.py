@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scripts.roles.filling import fill
-from scripts.targets import systemd, waiting
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.drivers.topology import Application
+from scripts.roles.config_files import fill
+from scripts.services import systemd, waiting
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = "mariadb"
 PACKAGES = ("mariadb-server",)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
+from scripts.drivers.topology import Application, Endpoint
 from scripts.roles import mariadb, nova, openvswitch
-from scripts.roles.filling import fill
-from scripts.targets import systemd, waiting
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application, Endpoint
+from scripts.roles.config_files import fill
+from scripts.services import systemd, waiting
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = openvswitch.NEUTRON
 AGENTS = (openvswitch.DAEMON, "neutron-dhcp-agent", "neutron-l3-agent", "neutron-metadata-agent")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from scripts.drivers.interfaces import Node
+from scripts.drivers.topology import Application, Endpoint
 from scripts.roles import keystone, mariadb, rabbitmq
-from scripts.roles.filling import fill
-from scripts.targets import systemd, waiting
-from scripts.targets.concurrency import side_by_side
-from scripts.targets.deployed import Service
-from scripts.targets.seams import Node
-from scripts.targets.site import Site
-from scripts.targets.topology import Application, Endpoint
+from scripts.roles.config_files import fill
+from scripts.services import systemd, waiting
+from scripts.services.concurrency import side_by_side
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = "nova"
 PACKAGES = ("nova-api", "nova-conductor", "nova-scheduler")

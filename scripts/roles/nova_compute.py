@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from scripts.drivers.interfaces import Node
+from scripts.drivers.topology import Application
 from scripts.roles import neutron, nova, openvswitch
-from scripts.roles.filling import fill
-from scripts.targets import systemd, waiting
-from scripts.targets.deployed import Service
-from scripts.targets.seams import Node
-from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.roles.config_files import fill
+from scripts.services import systemd, waiting
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = "nova-compute"
 # genisoimage makes the disk with metadata, which nova-compute does not depend on.

@@ -7,12 +7,12 @@ between the nodes: so they are the same on one node and on several.
 
 from __future__ import annotations
 
+from scripts.drivers.interfaces import Node
+from scripts.drivers.topology import Application
 from scripts.roles import keystone, rabbitmq
-from scripts.roles.filling import fill
-from scripts.targets import systemd
-from scripts.targets.seams import Node
-from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.roles.config_files import fill
+from scripts.services import systemd
+from scripts.services.site import Site
 
 PACKAGES = ("neutron-openvswitch-agent", "openvswitch-switch")
 DAEMON = "neutron-openvswitch-agent"

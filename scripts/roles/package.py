@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shlex
 
-from scripts.targets import systemd, waiting
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.drivers.topology import Application
+from scripts.services import systemd, waiting
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = "package"
 PACKAGES: tuple[str, ...] = ()

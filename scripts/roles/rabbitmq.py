@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from scripts.targets import systemd
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.drivers.topology import Application
+from scripts.services import systemd
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 NAME = "rabbitmq"
 PACKAGES = ("rabbitmq-server",)

@@ -1,6 +1,6 @@
 """The roles: add a module and name it here.
 
-`scripts.targets.setting_up` says which part of which application is called when.
+`scripts.deployment.startup` says which part of which application is called when.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from scripts.drivers.topology import Application, RoleFacts
 from scripts.roles import (
     cinder,
     glance,
@@ -21,9 +22,8 @@ from scripts.roles import (
     placement,
     rabbitmq,
 )  # fmt: skip
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application, RoleFacts
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 
 class Role(RoleFacts, Protocol):

@@ -22,19 +22,21 @@ from typing import IO
 import click
 from rich.console import Console
 
-from lab import apt, environment
-from lab.description import Series
-from lab.errors import ConfigurationError, LabError
-from lab.run import run
-from scripts import chroots, demo, demos, machine
+from lab.base import apt, environment
+from lab.base.errors import ConfigurationError, LabError
+from lab.base.run import run
+from lab.config.description import Series
+from scripts.chroots import chroots
+from scripts.demo import demo, examples
+from scripts.host import prerequisites
 from tests.bench import comparison
 from tests.bench.bare import Bare
 from tests.bench.glue import PACKAGES, Glue
 from tests.bench.ours import Ours
 
-THIRD = demos.Commit("Greet the third time", "Ada Author <ada@upstream.example>", demos.GREETING,
+THIRD = examples.DemoCommit("Greet the third time", "Ada Author <ada@upstream.example>", examples.GREETING,
                     "Hello, every commit!", "Hello, third commit!")  # fmt: skip
-HELLO = replace(demos.HELLO, commits=(*demos.HELLO.commits, THIRD))
+HELLO = replace(examples.HELLO, commits=(*examples.HELLO.commits, THIRD))
 
 
 def say(text: str) -> None:
@@ -45,7 +47,7 @@ def set_up(log: IO[str]) -> None:
     """Install what is missing.  Raises ConfigurationError where it cannot be measured."""
     if not environment.is_root():
         raise ConfigurationError("only root can measure: jenkins-debian-glue and schroot's overlays want it")
-    machine.setup(say, log)
+    prerequisites.setup(say, log)
     if not environment.find_program("jdg-generate-git-snapshot"):
         say(f"installing Debian packages with apt-get, to measure jenkins-debian-glue: {' '.join(PACKAGES)}")
         run(["apt-get", "update", "-qq"], log=log)

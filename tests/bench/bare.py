@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.run import run
-from scripts import chroots
+from lab.base.run import run
+from scripts.chroots import chroots
 from tests.bench.private import private
 
 CONFIGURATION = """\

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab import environment, git
-from lab.run import run
+from lab.base import environment, git
+from lab.base.run import run
 from tests.bench.private import private
 
 PACKAGES = ("jenkins-debian-glue", "cowbuilder", "eatmydata", "quilt")

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from generator import jjb, render
-from lab import loading
+from lab.config import loading
 from tests.jenkins.double import Double
 
 HOUSE = Path(__file__).parent.parent.parent

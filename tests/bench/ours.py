@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab import environment, loading
-from lab.run import Word, run
-from lab.store import Store
-from scripts import demo
+from lab.base import environment
+from lab.base.run import Word, run
+from lab.config import loading
+from lab.store.runs import Store
+from scripts.demo import demo
 
 HOUSE = Path(__file__).parent.parent.parent
 

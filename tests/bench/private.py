@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.run import Word
-from scripts.sessions import PRIVATE
+from lab.base.run import Word
+from scripts.chroots.sessions import PRIVATE
 
 
 def private(argv: Sequence[Word], places: Mapping[str, Path]) -> list[Word]:

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import click
 
-from lab.loading import load
+from lab.config.loading import load
 from tests.jenkins.double import Double
 from tests.reports.publishing import HOUSE, OWNED, Press, a_jenkins_build, a_lab, make_receivers, quick
 

@@ -21,13 +21,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lab.description import Lab
-from lab.publication import LogLimits
+from lab.config.description import Lab
+from lab.config.publication import LogLimits
 from lab.results.cases import Case
 from reports import bundle
 from reports.model import Build, Log
-from reports.redact import logs, redactor, rules, text
-from reports.redact.known import Secret
+from reports.redact import logs, plain_text, redactor, rules
+from reports.redact.known_secrets import Secret
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.publication import Publication
 from reports.redact.redactor import Redactor
@@ -55,7 +55,7 @@ class Row:
 
 
 def publication() -> Publication:
-    every = rules.of_lab(LAB, SECRETS, Pseudonyms(b"bench"))
+    every = rules.for_lab(LAB, SECRETS, Pseudonyms(b"bench"))
     sure = tuple(rule for rule in every if rule.sure)
     return Publication(LAB.publish, Redactor(every), Redactor(sure), Scanner(SECRETS, every))
 
@@ -111,8 +111,8 @@ def a_log(lines: Callable[[random.Random], Iterable[str]], megabytes: float) -> 
 def naively(ours: Redactor, raw: bytes) -> bytes:
     """The same rules, each asked of each line."""
     out = []
-    for line in text.decode(raw).split("\n"):
-        plain = text.bare(line)
+    for line in plain_text.decode(raw).split("\n"):
+        plain = plain_text.bare(line)
         hits = ours.hits(plain)
         out.append(redactor.applied(plain, hits) if hits else line)
     return "\n".join(out).encode()

@@ -20,12 +20,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lab.description import Lab, Series
-from scripts.targets import leftovers
-from scripts.targets.deployers import deployer
-from scripts.targets.nspawn import Target
-from scripts.targets.planning import pristine, topology
-from scripts.targets.seams import Pristine
+from lab.config.description import Lab, Series
+from scripts.deployment.deployer_choice import deployer
+from scripts.deployment.planner import pristine, topology
+from scripts.drivers.interfaces import Pristine
+from scripts.drivers.nspawn import leftovers
+from scripts.drivers.nspawn.driver import NspawnTarget
 
 RELATIONS = {
     "mariadb": (),
@@ -75,7 +75,7 @@ def timed(what: Callable[[], object]) -> float:
 
 def bare(home: Path, rounds: int) -> list[Row]:
     """A node with nothing on it."""
-    target, found = Target(home / "bare"), {"create and boot": [], "reset": [], "destroy": []}  # type: ignore[var-annotated]
+    target, found = NspawnTarget(home / "bare"), {"create and boot": [], "reset": [], "destroy": []}  # type: ignore[var-annotated]
     with target.prepare(Pristine("bookworm", Series())) as snapshot:
         for _ in range(rounds):
             found["create and boot"].append(timed(lambda: target.create(snapshot, ["node0"])))
@@ -89,7 +89,7 @@ def deployed(home: Path, what: str, rounds: int, *, layers: bool) -> list[Row]:
     lab = described(DEPLOYMENTS[what])
     wanted = topology(lab, "trunk", "keystone", {})
     whole = pristine(lab, "trunk", wanted, None)
-    target, took, resets = Target(home / "deployed"), [], []
+    target, took, resets = NspawnTarget(home / "deployed"), [], []
     with target.prepare(whole if layers else replace(whole, packages=())) as snapshot:
         for _ in range(rounds):
 
@@ -127,7 +127,7 @@ def main(rounds: int, *, as_json: bool) -> None:
         rows = bare(home, rounds)
         for what in DEPLOYMENTS:
             rows += [*deployed(home, what, 1, layers=False), *deployed(home, what, rounds, layers=True)]
-        left = leftovers.of(home)
+        left = leftovers.left_by(home)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:

@@ -11,8 +11,8 @@ import pytest
 from generator import jjb
 from generator.items import Item
 from generator.server import Server
-from lab import jenkins as lab_jenkins
-from lab.access import Access
+from lab.config import jenkins as lab_jenkins
+from lab.config.access import Access
 from tests.jenkins.double import Double
 from tests.jenkins.real import Real
 

@@ -8,10 +8,10 @@ import keyring
 import pytest
 from keyring.credentials import SimpleCredential
 
-from lab import access
-from lab.access import Access
-from lab.description import Jenkins
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
+from lab.config import access
+from lab.config.access import Access
+from lab.config.description import JenkinsSettings
 
 URL = "https://jenkins.lab.example/"
 INI = "[jenkins]\nurl=https://other.lab.example/\nuser=bot\npassword=s%%cret\ntimeout=7\n[public]\nurl=http://p/\n"
@@ -23,7 +23,7 @@ def ring(service: str, _user: str | None) -> SimpleCredential | None:
 
 
 def of(credentials: str, base: Path = Path("/nowhere")) -> Access:
-    return access.of_lab(Jenkins(url=URL, credentials=credentials), base)
+    return access.for_lab(JenkinsSettings(url=URL, credentials=credentials), base)
 
 
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_no_such_place(credentials: str) -> None:
 
 def test_no_jenkins_at_all(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="jenkins: missing"):
-        access.of_lab(None, tmp_path)
+        access.for_lab(None, tmp_path)
     with pytest.raises(ConfigurationError, match="there is no such file"):
         access.of_ini(tmp_path / "gone.ini")
     (tmp_path / "half.ini").write_text("[jenkins]\nurl=http://j/\nuser=bot\n")
@@ -98,7 +98,7 @@ def test_logins_of_other_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_public_jenkins_has_variables_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QALAB_JENKINS_USER", "private")
     monkeypatch.setenv("QALAB_JENKINS_TOKEN", "t0ken")
-    public = access.of_lab(Jenkins(url=URL), tmp_path, "public.jenkins")
+    public = access.for_lab(JenkinsSettings(url=URL), tmp_path, "public.jenkins")
     assert (public.user, public.source) == (None, "anonymous: QALAB_PUBLIC_JENKINS_USER is not set")
 
 

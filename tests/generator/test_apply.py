@@ -8,11 +8,11 @@ import pytest
 
 from generator import apply, plan
 from generator.apply import Done, Moved
-from generator.items import Item, Key
+from generator.items import Item, ItemKey
 from generator.plan import Plan
 from generator.server import Server
-from lab.access import Access
-from lab.errors import ConfigurationError, LabError
+from lab.base.errors import ConfigurationError, LabError
+from lab.config.access import Access
 from tests.generator.conftest import JOBS, described
 from tests.generator.test_plan import do, told
 from tests.jenkins.double import Double
@@ -21,7 +21,7 @@ from tests.jenkins.faults import FOREVER, Kind
 CHANGED = JOBS.replace("make one", "make 1").replace("plain", "plainer").replace("regex: '.*'", "regex: 'b.*'")
 
 
-def attempt(there: Server, items: list[Item], kept: dict[Key, bytes]) -> list[Done] | LabError:
+def attempt(there: Server, items: list[Item], kept: dict[ItemKey, bytes]) -> list[Done] | LabError:
     """An apply as a user starts it, by one worker, so that the n-th request is always the same one."""
     try:
         steps = plan.compute(there, "lab", items).of("create", "change", "revert", "rename")
@@ -68,7 +68,7 @@ def test_a_fault_at_every_request(jenkins: Double, tmp_path: Path, fault: str) -
         do(there, plan.compute(there, "lab", first))
         jenkins.add_build("plain", result="SUCCESS")
         jenkins.fault(kind, at=number, times=times, seconds=0.1)
-        kept: dict[Key, bytes] = {}
+        kept: dict[ItemKey, bytes] = {}
         results = attempt(there, second, kept)
         jenkins.heal()
         after = plan.compute(there, "lab", second)
@@ -101,7 +101,7 @@ def test_one_that_fails_holds_up_nothing(jenkins: Double, there: Server, tmp_pat
 
 
 def test_what_is_taken_is_told(jenkins: Double, there: Server, tmp_path: Path) -> None:
-    there.create(Key("job", "plain"), b"<project/>")
+    there.create(ItemKey("job", "plain"), b"<project/>")
     (result,) = [
         one
         for one in apply.carry_out(there, plan.compute(there, "lab", described(tmp_path)).steps,
@@ -109,8 +109,8 @@ def test_what_is_taken_is_told(jenkins: Double, there: Server, tmp_path: Path) -
         if one.error
     ]  # fmt: skip
     assert "qalab adopt plain" in str(result.error)
-    assert there.config(Key("job", "plain")).endswith(b"<project/>") or b"Managed" not in there.config(
-        Key("job", "plain")
+    assert there.config(ItemKey("job", "plain")).endswith(b"<project/>") or b"Managed" not in there.config(
+        ItemKey("job", "plain")
     )
 
 
@@ -129,10 +129,10 @@ def test_a_saved_plan_is_good_while_nothing_moves(jenkins: Double, there: Server
 
 MOVES = {
     "edited": lambda jenkins, _: jenkins.edit("folder/build", "make one", "make 7"),
-    "deleted": lambda _, there: there.delete(Key("job", "folder/build")),
+    "deleted": lambda _, there: there.delete(ItemKey("job", "folder/build")),
     "renamed one edited": lambda jenkins, _: jenkins.edit("plain", "H 3", "H 4"),
-    "created": lambda _, there: there.create(Key("job", "new"), b"<project/>"),
-    "view edited": lambda _, there: there.update(Key("view", "lab"), b"<hudson.model.ListView><name>lab</name>"
+    "created": lambda _, there: there.create(ItemKey("job", "new"), b"<project/>"),
+    "view edited": lambda _, there: there.update(ItemKey("view", "lab"), b"<hudson.model.ListView><name>lab</name>"
                                                        b"<includeRegex>x</includeRegex></hudson.model.ListView>"),
 }  # fmt: skip
 
@@ -154,17 +154,17 @@ def test_a_plan_of_somebody_else_is_refused(there: Server, saved: Plan) -> None:
 def test_what_moves_between_plan_and_write_stays(jenkins: Double, there: Server, saved: Plan) -> None:
     """Also where nobody saved the plan: there are minutes between a question and a yes."""
     jenkins.edit("folder/build", "make one", "make 7")
-    kept: dict[Key, bytes] = {}
+    kept: dict[ItemKey, bytes] = {}
     results = apply.carry_out(there, saved.of("change"), kept.__setitem__, lambda _: None)
     failed = [one for one in results if one.error]
     assert [one.step.name for one in failed] == ["folder/build"]
     assert isinstance(failed[0].error, Moved)
-    assert b"make 7" in there.config(Key("job", "folder/build"))
-    assert set(kept) == {Key("view", "lab")}
+    assert b"make 7" in there.config(ItemKey("job", "folder/build"))
+    assert set(kept) == {ItemKey("view", "lab")}
 
 
 def test_what_is_overwritten_is_kept(jenkins: Double, there: Server, saved: Plan) -> None:
     before = {step.there: there.config(step.there) for step in saved.of("change", "rename")}
-    kept: dict[Key, bytes] = {}
+    kept: dict[ItemKey, bytes] = {}
     apply.carry_out(there, saved.of("change", "rename"), kept.__setitem__, lambda _: None)
     assert kept == before

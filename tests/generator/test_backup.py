@@ -8,10 +8,10 @@ import pytest
 
 from generator import backup, plan
 from generator.backup import Backup
-from generator.items import Key
+from generator.items import ItemKey
 from generator.server import Server
-from lab.errors import ConfigurationError, InfrastructureError
-from lab.git import git
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.git import git
 from tests.generator.conftest import described
 from tests.generator.test_plan import do
 from tests.jenkins.double import Double
@@ -23,16 +23,16 @@ def place(tmp_path: Path) -> Backup:
 
 
 @pytest.fixture
-def full(there: Server, jenkins: Double, tmp_path: Path) -> dict[Key, bytes]:
+def full(there: Server, jenkins: Double, tmp_path: Path) -> dict[ItemKey, bytes]:
     """A server with jobs of ours and of others, some re-saved; what it holds."""
     do(there, plan.compute(there, "lab", described(tmp_path)))
-    there.create(Key("job", "by-hand"), b"<project><description>mine</description></project>")
-    there.create(Key("view", "folder/inner"), b"<hudson.model.ListView><name>inner</name></hudson.model.ListView>")
+    there.create(ItemKey("job", "by-hand"), b"<project><description>mine</description></project>")
+    there.create(ItemKey("view", "folder/inner"), b"<hudson.model.ListView><name>inner</name></hudson.model.ListView>")
     jenkins.resave("plain")
     return plan.fetch(there, there.listing())
 
 
-def test_a_wiped_server_comes_back(there: Server, jenkins: Double, place: Backup, full: dict[Key, bytes]) -> None:
+def test_a_wiped_server_comes_back(there: Server, jenkins: Double, place: Backup, full: dict[ItemKey, bytes]) -> None:
     saved = backup.save(there, place)
     assert (saved.items, saved.changed, saved.removed) == (len(full), len(full), 0)
     assert {key: place.read(key) for key in place.contents()} == full
@@ -40,7 +40,7 @@ def test_a_wiped_server_comes_back(there: Server, jenkins: Double, place: Backup
     assert there.listing() == {}
     results = backup.restore(there, place)
     # A view in a folder comes with it.
-    fates = {Key("view", "folder/inner"): "there already"}
+    fates = {ItemKey("view", "folder/inner"): "there already"}
     assert [(result.fate, result.error) for result in results] == [
         (fates.get(result.key, "created"), None) for result in results
     ]
@@ -48,7 +48,7 @@ def test_a_wiped_server_comes_back(there: Server, jenkins: Double, place: Backup
     assert set(now) == set(full)
     # Jenkins does not store as it is what it once saved by itself; when it saves that again, it is the same.
     inexact = {result.key for result in results if not result.exact}
-    assert inexact <= {Key("job", "plain"), Key("job", "folder")}
+    assert inexact <= {ItemKey("job", "plain"), ItemKey("job", "folder")}
     assert all(now[key] == full[key] for key in full if key not in inexact)
     for key in inexact:
         jenkins.resave(key.name)
@@ -60,7 +60,7 @@ def test_a_commit_only_when_something_changed(there: Server, jenkins: Double, pl
     first = backup.save(there, place)
     assert backup.save(there, place).commit == ""
     jenkins.edit("plain", "H 3 * * *", "H 4 * * *")
-    there.delete(Key("job", "by-hand"))
+    there.delete(ItemKey("job", "by-hand"))
     third = backup.save(there, place)
     assert (third.changed, third.removed) == (1, 1)
     shown = git(["show", "--stat", "--format=%an %s", third.commit], cwd=place.directory)
@@ -72,7 +72,7 @@ def test_a_commit_only_when_something_changed(there: Server, jenkins: Double, pl
     assert first.commit != third.commit
 
 
-def test_where_it_lies(there: Server, place: Backup, full: dict[Key, bytes]) -> None:
+def test_where_it_lies(there: Server, place: Backup, full: dict[ItemKey, bytes]) -> None:
     backup.save(there, place)
     for name in ("jobs/folder/jobs/build/config.xml", "jobs/folder/views/inner.xml", "views/lab.xml",
                  "jobs/with a blank/config.xml", "jobs/grün/config.xml"):  # fmt: skip
@@ -80,21 +80,21 @@ def test_where_it_lies(there: Server, place: Backup, full: dict[Key, bytes]) -> 
     assert "git:" in (place.directory / "plugins.txt").read_text()
 
 
-def test_one_is_put_back(there: Server, jenkins: Double, place: Backup, full: dict[Key, bytes]) -> None:
+def test_one_is_put_back(there: Server, jenkins: Double, place: Backup, full: dict[ItemKey, bytes]) -> None:
     backup.save(there, place)
     before = len(jenkins.writes())
     jenkins.edit("plain", "H 3 * * *", "H 4 * * *")
-    there.delete(Key("job", "by-hand"))
+    there.delete(ItemKey("job", "by-hand"))
     (result,) = backup.restore(there, place, ["plain"])
     assert (result.fate, result.error) == ("put back", None)
-    assert there.config(Key("job", "plain")) != b""
-    assert Key("job", "by-hand") not in there.listing()
+    assert there.config(ItemKey("job", "plain")) != b""
+    assert ItemKey("job", "by-hand") not in there.listing()
     assert len(jenkins.writes()) == before + 2  # the deletion above, and one
     with pytest.raises(ConfigurationError, match="has no nothing"):
         backup.restore(there, place, ["nothing"])
 
 
-def test_it_may_lie_in_somebodys_repository(there: Server, place: Backup, full: dict[Key, bytes]) -> None:
+def test_it_may_lie_in_somebodys_repository(there: Server, place: Backup, full: dict[ItemKey, bytes]) -> None:
     place.directory.mkdir()
     git(["init", "--quiet", "--initial-branch=main", place.directory])
     (place.directory / "README").write_text("mine\n")
@@ -106,7 +106,7 @@ def test_it_may_lie_in_somebodys_repository(there: Server, place: Backup, full: 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "", "a//b", "a/."])
 def test_a_name_that_leads_elsewhere(place: Backup, name: str) -> None:
     with pytest.raises(InfrastructureError, match="Jenkins has no such names"):
-        place.path(Key("job", name))
+        place.path(ItemKey("job", name))
 
 
 def test_no_backup(there: Server, place: Backup) -> None:
@@ -118,6 +118,6 @@ def test_no_backup(there: Server, place: Backup) -> None:
 @pytest.mark.usefixtures("full")
 def test_what_cannot_be_restored_is_told(there: Server, jenkins: Double, place: Backup) -> None:
     backup.save(there, place)
-    place.path(Key("job", "by-hand")).write_bytes(b"<nonsense/>")
+    place.path(ItemKey("job", "by-hand")).write_bytes(b"<nonsense/>")
     results = backup.restore(there, place)
     assert [str(result.key) for result in results if result.error] == ["job by-hand"]

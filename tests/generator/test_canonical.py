@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from generator.canonical import canonical, digest, parse, written
-from lab.errors import InfrastructureError
+from lab.base.errors import InfrastructureError
 from tests.generator.roundtrips import (
     FORMS,
     NAMES,

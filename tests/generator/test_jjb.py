@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from generator import jjb
-from generator.items import Key
-from lab.errors import ConfigurationError
+from generator.items import ItemKey
+from lab.base.errors import ConfigurationError
 
 GOOD = """\
 - job:
@@ -32,7 +32,12 @@ def expand(tmp_path: Path, text: str, ini: str = "") -> list[str]:
 def test_items_come_sorted_with_their_xml(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(GOOD)
     items = jjb.expand(tmp_path, jjb.configuration(None))
-    assert [item.key for item in items] == [Key("job", "a"), Key("job", "a/inner"), Key("job", "b"), Key("view", "v")]
+    assert [item.key for item in items] == [
+        ItemKey("job", "a"),
+        ItemKey("job", "a/inner"),
+        ItemKey("job", "b"),
+        ItemKey("view", "v"),
+    ]
     assert 'echo {literal} &lt;&amp;&gt; "ä"' in items[2].xml
     assert jjb.expand(tmp_path, jjb.configuration(None)) == items
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from generator.items import Item, Key
+from generator.items import Item, ItemKey
 from generator.lint import lint
 from tests.generator.roundtrips import DATA as RECORDED
 
 
 def job(name: str, inside: str = "") -> Item:
-    return Item(Key("job", name), f"<?xml version='1.1' encoding='UTF-8'?><project>{inside}</project>")
+    return Item(ItemKey("job", name), f"<?xml version='1.1' encoding='UTF-8'?><project>{inside}</project>")
 
 
 def said(*items: Item) -> str:
@@ -53,7 +53,7 @@ def shell(command: str) -> str:
 )
 def test_names_that_jenkins_refuses(name: str, problem: str) -> None:
     for kind in ("job", "view"):
-        text = said(Item(Key(kind, name), "<project/>"))  # type: ignore[arg-type]
+        text = said(Item(ItemKey(kind, name), "<project/>"))  # type: ignore[arg-type]
         assert text.startswith(f"{kind} {name}: Jenkins refuses the name")
         assert problem in text
 
@@ -69,7 +69,10 @@ def test_names_that_are_there_twice() -> None:
     assert said(job("f/a"), job("f/a")).startswith("job f/a: is there 2 times")
     assert said(job("Build"), job("build")).startswith("job build: differs from Build by case alone")
     assert said(job("f/a"), job("F/a")).startswith("job F/a: differs from f/a by case alone")
-    assert said(job("a"), job("f/a"), Item(Key("view", "a"), "<v/>"), Item(Key("view", "A"), "<v/>")).count("\n") == 0
+    assert (
+        said(job("a"), job("f/a"), Item(ItemKey("view", "a"), "<v/>"), Item(ItemKey("view", "A"), "<v/>")).count("\n")
+        == 0
+    )
 
 
 REFERENCES = {
@@ -237,7 +240,8 @@ def test_a_spec_that_is_no_schedule() -> None:
 def test_real_jobs_are_looked_at_in_every_form(form: str) -> None:
     """As Jenkins Job Builder sends them, and as a real Jenkins keeps and rewrites them."""
     items = [
-        Item(Key("job", path.name.split(".")[0]), path.read_text()) for path in sorted(RECORDED.glob(f"*.{form}.xml"))
+        Item(ItemKey("job", path.name.split(".")[0]), path.read_text())
+        for path in sorted(RECORDED.glob(f"*.{form}.xml"))
     ]
     assert len(items) > 5
     assert lint(items) == []
@@ -247,7 +251,7 @@ def test_real_jobs_are_looked_at_in_every_form(form: str) -> None:
 
 
 def test_what_is_no_xml() -> None:
-    assert said(Item(Key("job", "a"), "<project>")).startswith("job a: config.xml: not XML")
+    assert said(Item(ItemKey("job", "a"), "<project>")).startswith("job a: config.xml: not XML")
 
 
 def test_complaints_are_one_line_each_and_in_order() -> None:

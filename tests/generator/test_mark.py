@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from generator import mark
 from generator.canonical import digest, parse
-from lab.errors import InfrastructureError
-from lab.ownership_mark import Mark, of_description
+from lab.base.errors import InfrastructureError
+from lab.results.ownership_mark import Mark, of_description
 from tests.generator.roundtrips import NAMES, forms, tree
 
 HEX = "0123456789abcdef" * 4

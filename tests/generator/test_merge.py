@@ -13,9 +13,9 @@ from generator.backup import Backup
 from generator.canonical import parse
 from generator.mark import write as marked
 from generator.merge import STOCK_ICON, described_part, digest, merged
-from generator.plan import Plan, Step
+from generator.plan import Plan, PlanStep
 from generator.server import Server
-from lab.ownership_mark import Mark
+from lab.results.ownership_mark import Mark
 from tests.generator.conftest import described
 from tests.generator.test_plan import do, told
 from tests.jenkins.double import Double
@@ -38,7 +38,7 @@ def computed(there: Server, tmp_path: Path, text: str) -> Plan:
     return plan.compute(there, "lab", described(tmp_path, text))
 
 
-def one(made: Plan) -> Step:
+def one(made: Plan) -> PlanStep:
     (step,) = made.steps
     return step
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from generator import apply, plan, show
+from generator import apply, plan, presentation
 from generator.items import Item
 from generator.plan import Plan
 from generator.server import Server
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
 from tests.generator.conftest import JOBS, described
 from tests.jenkins.double import Double
 
@@ -83,7 +83,9 @@ def test_what_is_described_changes(there: Server, jenkins: Double, tmp_path: Pat
 def test_a_folder_that_changes_keeps_its_views(there: Server, jenkins: Double, tmp_path: Path) -> None:
     text = "- job: {name: f, project-type: folder}\n- view: {name: f/ours, view-type: list, regex: 'a.*'}\n"
     do(there, plan.compute(there, "lab", described(tmp_path, text)))
-    there.create(plan.Key("view", "f/theirs"), b"<hudson.model.ListView><name>theirs</name></hudson.model.ListView>")
+    there.create(
+        plan.ItemKey("view", "f/theirs"), b"<hudson.model.ListView><name>theirs</name></hudson.model.ListView>"
+    )
     items = described(tmp_path, text.replace("folder}", "folder, description: new}"))
     made = plan.compute(there, "lab", items)
     assert told(made) == [("change", "f")]
@@ -113,7 +115,7 @@ def test_what_is_described_no_more(there: Server, jenkins: Double, tmp_path: Pat
 
 @pytest.mark.usefixtures("applied")
 def test_a_folder_stays_while_something_is_in_it(there: Server, jenkins: Double, tmp_path: Path) -> None:
-    there.create(plan.Key("job", "folder/somebody's"), b"<project/>")
+    there.create(plan.ItemKey("job", "folder/somebody's"), b"<project/>")
     made = plan.compute(there, "lab", described(tmp_path, "- view: {name: lab, view-type: list, regex: '.*'}"))
     assert "folder" not in [step.name for step in made.of("delete")]
     assert "folder/build" in [step.name for step in made.of("delete")]
@@ -122,9 +124,9 @@ def test_a_folder_stays_while_something_is_in_it(there: Server, jenkins: Double,
 @pytest.mark.usefixtures("applied")
 def test_nobody_elses_are_touched(there: Server, jenkins: Double, tmp_path: Path) -> None:
     """Two labs, somebody with plain jenkins-jobs, and somebody by hand, on one server."""
-    there.create(plan.Key("job", "by-hand"), b"<project/>")
+    there.create(plan.ItemKey("job", "by-hand"), b"<project/>")
     jjb_only = b"<project><description>x&lt;!-- Managed by Jenkins Job Builder --&gt;</description></project>"
-    there.create(plan.Key("job", "jjb"), jjb_only)
+    there.create(plan.ItemKey("job", "jjb"), jjb_only)
     other = described(tmp_path, "- job: {name: theirs}\n- job: {name: theirs-too}")
     do(there, plan.compute(there, "other", other))
     ours = described(tmp_path)
@@ -207,11 +209,11 @@ def test_a_plan_is_a_file(there: Server, tmp_path: Path) -> None:
     ("<x>\nexport A_TOKEN=s3cret-one\n</x>", "<x>\nexport A_TOKEN=s3cret-two\n</x>"),
 ])  # fmt: skip
 def test_no_secret_is_shown(there: Server, before: str, after: str) -> None:
-    key = plan.Key("job", "a")
+    key = plan.ItemKey("job", "a")
     do(there, plan.compute(there, "lab", [Item(key, f"<project>{before}</project>")]))
     made = plan.compute(there, "lab", [Item(key, f"<project>{after}</project>")])
     assert len(made.steps) == 1
-    told = "\n".join(show.plan(made)) + made.as_json() + show.steps_json(made.steps)
+    told = "\n".join(presentation.plan(made)) + made.as_json() + presentation.steps_json(made.steps)
     assert "s3cret" not in told
     assert "(hidden)" in told
     assert "s3cret" in made.steps[0].xml or "<b/>" in made.steps[0].xml  # it is sent all the same

@@ -17,8 +17,8 @@ from generator.canonical import parse
 from generator.items import Item
 from generator.lint import lint
 from generator.plugins import plugins_of
-from lab import loading
-from lab.description import Lab
+from lab.config import loading
+from lab.config.description import Lab
 from tests.jenkins.double import Double
 
 HOUSE = Path(__file__).parent.parent.parent

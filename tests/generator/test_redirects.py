@@ -9,16 +9,16 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from generator.items import Key
+from generator.items import ItemKey
 from generator.server import Server
-from lab import jenkins as lab_jenkins
-from lab.access import Access
-from lab.errors import LabError
-from lab.jenkins import Connection
-from lab.jenkins_redirects import Redirected, is_own
+from lab.base.errors import LabError
+from lab.config import jenkins as lab_jenkins
+from lab.config.access import Access
+from lab.config.jenkins import Connection
+from lab.config.jenkins_redirects import Redirected, is_own
 from tests.jenkins.double import Double
 
-JOB, NEW, VIEW = Key("job", "f/one"), Key("job", "f/new"), Key("view", "v")
+JOB, NEW, VIEW = ItemKey("job", "f/one"), ItemKey("job", "f/new"), ItemKey("view", "v")
 EMPTY = b"<project/>"
 A_VIEW = b"<hudson.model.ListView><name>v</name></hudson.model.ListView>"
 PARAMETERS = (
@@ -39,12 +39,12 @@ def post(where: str, **body: object) -> Callable[[Server], object]:
 
 WRITES: dict[str, Callable[[Server], object]] = {
     "create a job": lambda there: there.create(NEW, EMPTY),
-    "create a view": lambda there: there.create(Key("view", "w"), A_VIEW),
+    "create a view": lambda there: there.create(ItemKey("view", "w"), A_VIEW),
     "update a job": lambda there: there.update(JOB, b"<project><description>x</description></project>"),
     "update a view": lambda there: there.update(VIEW, A_VIEW.replace(b"<name>", b"<description>x</description><name>")),
     "rename": lambda there: there.rename(JOB, "new"),
     "delete a job": lambda there: there.delete(JOB),
-    "delete a job at the top": lambda there: there.delete(Key("job", "top")),
+    "delete a job at the top": lambda there: there.delete(ItemKey("job", "top")),
     "delete a view": lambda there: there.delete(VIEW),
     "start a build": post("job/f/job/one/buildWithParameters", data={"P": "x"}),
     "describe a build": post("job/f/job/one/1/configSubmit", data=FORM),
@@ -57,9 +57,9 @@ WRITES: dict[str, Callable[[Server], object]] = {
 
 @pytest.fixture
 def full(jenkins: Double, there: Server) -> Server:
-    there.create(Key("job", "f"), b"<com.cloudbees.hudson.plugins.folder.Folder/>")
+    there.create(ItemKey("job", "f"), b"<com.cloudbees.hudson.plugins.folder.Folder/>")
     there.create(JOB, PARAMETERS)
-    there.create(Key("job", "top"), EMPTY)
+    there.create(ItemKey("job", "top"), EMPTY)
     there.create(VIEW, A_VIEW)
     jenkins.add_build("f/one", parameters={"P": "y"})
     return there
@@ -100,8 +100,8 @@ def test_a_deletion_that_shows_the_right_page_and_was_none(full: Server, jenkins
     """A login that leads to the front page, as Jenkins does after a deletion: it is looked at whether the job is there."""
     jenkins.moved("/job/top/doDelete", 302, jenkins.url)
     with pytest.raises(Redirected, match="redirects POST job/top/doDelete to"):
-        full.delete(Key("job", "top"))
-    assert full.config(Key("job", "top"))
+        full.delete(ItemKey("job", "top"))
+    assert full.config(ItemKey("job", "top"))
 
 
 def test_a_deletion_that_was_done_is_believed_whatever_page_it_shows(full: Server, jenkins: Double) -> None:
@@ -120,7 +120,7 @@ def test_from_http_to_https(certificate: Path, monkeypatch: pytest.MonkeyPatch) 
                 call(at(plain.url))
             assert raised.value.exit_code == 2
         assert secure.writes() == []
-        at(secure.url).create(Key("job", "a"), EMPTY)
+        at(secure.url).create(ItemKey("job", "a"), EMPTY)
 
 
 @pytest.mark.parametrize("read", [lambda there: there.listing(), lambda there: there.config(JOB)])

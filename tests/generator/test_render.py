@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from jenkins_jobs.formatter import CustomFormatter
 
 from generator import render
-from generator.filling import data, fill
-from lab.description import PHASES, Lab
-from lab.errors import ConfigurationError
+from generator.jinja import data, fill
+from lab.base.errors import ConfigurationError
+from lab.config.description import PHASES, Lab
 
 JENKINS = {"jenkins": {"url": "https://jenkins.lab.example/"}}
 HELLO = {"upstream": {"git": "/srv/hello"}, "packaging": {"git": "/srv/hello-packaging"}}

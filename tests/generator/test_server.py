@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from generator.items import Key
+from generator.items import ItemKey
 from generator.server import Server
-from lab import jenkins as lab_jenkins
-from lab.access import Access
-from lab.errors import ConfigurationError, InfrastructureError, LabError
-from lab.jenkins import Connection, Forbidden, Missing, Refused
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.config import jenkins as lab_jenkins
+from lab.config.access import Access
+from lab.config.jenkins import Connection, JenkinsForbidden, JenkinsMissing, JenkinsRefused
 from tests.jenkins.double import Double
 from tests.jenkins.faults import FOREVER
 
@@ -27,14 +27,14 @@ def at(url: str, user: str | None = "admin", password: str | None = "secret", ti
     "name", ["a", "with a blank", "grün", "a+b", "100%?"[:3], "x=y", "日本", "a'b", "~tilde", "a~b(c)"]
 )
 def test_names_of_all_kinds(there: Server, name: str) -> None:
-    key = Key("job", name)
+    key = ItemKey("job", name)
     there.create(key, EMPTY)
     assert key in there.listing()
     there.update(key, b"<project><description>x</description></project>")
     assert b"<description>x</description>" in there.config(key)
     there.rename(key, f"{name} too")
-    assert there.listing().keys() == {Key("job", f"{name} too")}
-    there.delete(Key("job", f"{name} too"))
+    assert there.listing().keys() == {ItemKey("job", f"{name} too")}
+    there.delete(ItemKey("job", f"{name} too"))
     assert there.listing() == {}
 
 
@@ -44,31 +44,31 @@ def test_plugins(there: Server) -> None:
 
 def test_what_is_not_there(there: Server) -> None:
     for call in (there.config, there.delete, lambda key: there.update(key, EMPTY), lambda key: there.rename(key, "b")):
-        with pytest.raises(Missing):
-            call(Key("job", "gone"))
+        with pytest.raises(JenkinsMissing):
+            call(ItemKey("job", "gone"))
 
 
 def test_what_jenkins_does_not_take(there: Server) -> None:
-    there.create(Key("job", "a"), EMPTY)
-    with pytest.raises(Refused, match="already exists"):
+    there.create(ItemKey("job", "a"), EMPTY)
+    with pytest.raises(JenkinsRefused, match="already exists"):
         there.create(
-            Key("job", "a"), EMPTY.replace(b"/", b"><description>y</description></project") if False else EMPTY
+            ItemKey("job", "a"), EMPTY.replace(b"/", b"><description>y</description></project") if False else EMPTY
         )
     with pytest.raises(InfrastructureError, match="answers 500"):
-        there.create(Key("job", "b"), b"<nonsense/>")
+        there.create(ItemKey("job", "b"), b"<nonsense/>")
 
 
 @pytest.mark.parametrize(
     "user, password, error, said",
     [
         ("admin", "wrong", ConfigurationError, "refuses the credentials of admin (a test)"),
-        ("reader", "secret", Forbidden, "reader may not POST createItem?name=a"),
-        (None, None, Forbidden, "anonymous may not POST createItem?name=a"),
+        ("reader", "secret", JenkinsForbidden, "reader may not POST createItem?name=a"),
+        (None, None, JenkinsForbidden, "anonymous may not POST createItem?name=a"),
     ],
 )
 def test_who_may_not(jenkins: Double, user: str | None, password: str | None, error: type[LabError], said: str) -> None:
     with pytest.raises(error) as raised:
-        at(jenkins.url, user, password).create(Key("job", "a"), EMPTY)
+        at(jenkins.url, user, password).create(ItemKey("job", "a"), EMPTY)
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "wrong" not in str(raised.value)

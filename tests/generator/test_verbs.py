@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 import qalab
-from generator.items import Key
+from generator.items import ItemKey
 from generator.server import Server
-from lab.git import git
+from lab.base.git import git
 from tests.generator.conftest import JOBS
 from tests.jenkins.double import Double
 from tests.jenkins.faults import FOREVER
@@ -168,7 +168,7 @@ def test_prune_has_a_budget_and_touches_nobody_elses(
     call("apply", "--yes")
     write("- job: {name: theirs}\n- job: {name: theirs-too}\n", "theirs.yaml")
     assert call("apply", "theirs.yaml", "--owner", "other", "--yes")[0] == 0
-    there.create(Key("job", "by-hand"), b"<project/>")
+    there.create(ItemKey("job", "by-hand"), b"<project/>")
     write("- job: {name: plain, triggers: [timed: 'H 3 * * *']}\n")
     before = jenkins.jobs()
     code, said = call("prune", "--yes", "--max-delete", "4")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.run import Result, output, run
-from lab.store import Store
+from lab.base.run import Result, output, run
+from lab.store.runs import Store
 from scripts import archive
 from tests.packages import killer, pretend_built, start
 from tests.samples import sampled

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lab import files
-from lab.git import Mirror
-from lab.records import Artifact
-from lab.run import output, run
+from lab.base import files
+from lab.base.git import GitMirror
+from lab.base.run import output, run
+from lab.store.records import Artifact
 from scripts import changelog, packaging, source
 from tests.conftest import Bench, GitRepository, packaging_files
 
@@ -48,7 +48,7 @@ def test_lintian_finds_nothing_in_a_changelog(
     packaged.commit("Package it", packaging_files())
     made = bench(lab_factory(upstream=upstream.path, packaging=packaged.path))
     with (tmp_path / "log").open("w") as log:
-        Mirror.of(str(upstream.path)).fetch(log)
+        GitMirror.of(str(upstream.path)).fetch(log)
     orig = made.run.out / f"greet_{VERSION}.orig.tar.xz"
     upstream.git("archive", f"--prefix=greet-{VERSION}/", f"--output={orig.with_suffix('')}", "HEAD")
     run(["xz", orig.with_suffix("")])

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.records import Record
-from lab.run import run
-from lab.store import Store
-from scripts import archive, configure, deploy, environments, exercise, reset
+from lab.base.run import run
+from lab.config.description import Lab
+from lab.store.records import Record
+from lab.store.runs import Store
+from scripts import archive, configure, deploy, exercise, reset
+from scripts.deployment import environments
+from scripts.drivers.nspawn import driver, leftovers
 from scripts.exercises import cases
-from scripts.targets import leftovers, nspawn
 from tests.conftest import Bench
 from tests.packages import pretend_built, start
 from tests.samples import sampled
@@ -75,7 +76,7 @@ class Place:
 
     @property
     def left(self) -> list[str]:
-        return leftovers.of(Store.of(self.lab).environments)
+        return leftovers.left_by(Store.of(self.lab).environments)
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_a_service_that_never_is_well(place: Place) -> None:
 @pytest.mark.full
 def test_without_a_mirror_it_is_the_labs_fault(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.build(control="Depends: mtr-tiny\n")
-    monkeypatch.setattr(nspawn, "served", lambda *_: served_nowhere(place.lab))
+    monkeypatch.setattr(driver, "served", lambda *_: served_nowhere(place.lab))
     _, record = place.deploy()
     assert record.verdict == "error"
     assert "apt-get update: " in record.message
@@ -200,7 +201,7 @@ def served_nowhere(lab: Lab) -> Any:
     """The lab's archive, on a port that nobody listens on."""
     import contextlib  # noqa: PLC0415
 
-    from scripts.chroots import served  # noqa: PLC0415
+    from scripts.chroots.chroots import served  # noqa: PLC0415
 
     @contextlib.contextmanager
     def nowhere() -> Iterator[Any]:

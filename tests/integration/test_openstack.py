@@ -13,33 +13,35 @@ from pathlib import Path
 
 import pytest
 
-from lab import environment
-from lab.description import Lab
-from lab.loading import load
-from lab.records import Record
+from lab.base import environment
+from lab.config.description import Lab
+from lab.config.loading import load
 from lab.results.cases import Case
-from lab.step import Context
-from lab.store import Store
-from scripts import configure, demo, deploy, environments, exercise, reset
-from scripts.demos import KEYSTONE, OPENSTACK
+from lab.store.records import Record
+from lab.store.runs import Store
+from lab.store.step import StepContext
+from scripts import configure, deploy, exercise, reset
+from scripts.demo import demo
+from scripts.demo.examples import KEYSTONE, OPENSTACK
+from scripts.deployment import environments
+from scripts.drivers.nspawn import leftovers
 from scripts.exercises import cases
 from scripts.registry import STEPS
-from scripts.targets import leftovers
-from scripts.targets.configured import FILE, Configured
+from scripts.services.cloud_settings import FILE, Configured
 from tests.conftest import Bench
 from tests.packages import wait_for
 
 pytestmark = pytest.mark.integration
 NAME = OPENSTACK.component
-HOUSE = Path(exercise.__file__).parent.parent
+HOUSE = Path(__file__).parent.parent.parent
 # What the demo has built, and little around it.
 SMALL = replace(OPENSTACK, around=KEYSTONE.around, exercises=KEYSTONE.exercises)
 # Says how many there are of each thing that configure makes.
 COUNT = """
 import sys
 from pathlib import Path
-from scripts.cloud import connect
-from scripts.targets.deployed import Deployed
+from scripts.openstack.cloud import connect
+from scripts.services.deployed_state import Deployed
 deployed = Deployed.of(Path(sys.argv[1]))
 admin = connect(next(each.settings for each in deployed.services.values() if each.role == "keystone"))
 network = admin.network
@@ -50,9 +52,9 @@ print([len(list(each())) for each in lists])
 REMOVE_ROUTER = """
 import sys
 from pathlib import Path
-from scripts.cloud import connect
-from scripts.targets.configured import Configured
-from scripts.targets.deployed import Deployed
+from scripts.openstack.cloud import connect
+from scripts.services.cloud_settings import Configured
+from scripts.services.deployed_state import Deployed
 home = Path(sys.argv[1])
 made = Configured.of(home)
 settings = next(each.settings for each in Deployed.of(home).services.values() if each.role == "keystone")
@@ -85,7 +87,7 @@ def lab(request: pytest.FixtureRequest, built: Path, shared_cache: Path) -> Iter
     made = load(demo.write_lab(request.param, home, deployed=True))
     yield made
     environments.target(made, "trunk").destroy()
-    assert leftovers.of(Store.of(made).environments) == []
+    assert leftovers.left_by(Store.of(made).environments) == []
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def spread(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]
     )
     yield made
     environments.target(made, "trunk").destroy()
-    assert leftovers.of(Store.of(made).environments) == []
+    assert leftovers.left_by(Store.of(made).environments) == []
 
 
 def phase(lab: Lab, name: str) -> Bench:
@@ -154,7 +156,7 @@ def one(lab: Lab, name: str) -> dict[str, Case]:
     at = phase(lab, "exercise")
     with (at.run.results / "log").open("w") as log:
         target = environments.target(lab, "trunk", log)
-        found = exercise.carry_out(Context(lab, at.run, log), target, name, at.run.results / cases.FILE)
+        found = exercise.carry_out(StepContext(lab, at.run, log), target, name, at.run.results / cases.FILE)
     return {case.name: case for case in found}
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import environment
-from lab.description import PHASES, Lab
-from lab.git import git
-from lab.run import output
-from lab.store import Run, Store
+from lab.base import environment
+from lab.base.git import git
+from lab.base.run import output
+from lab.config.description import PHASES, Lab
+from lab.store.runs import Run, Store
 from tests.conftest import GitRepository, packaging_files
 from tests.samples import sampled
 

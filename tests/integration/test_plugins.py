@@ -13,9 +13,9 @@ pytestmark = pytest.mark.integration
 HOUSE = Path(__file__).parent.parent.parent
 PACKAGES = ("lab", "generator", "scripts", "reports")
 ROLE = """
-from scripts.targets.deployed import Service
-from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
+from scripts.drivers.topology import Application
 NAME, PACKAGES, SUPPORTING, ENDPOINT = "broken", ("greet",), False, None
 def describe(site: Site, application: Application) -> Service:
     return site.service(application)
@@ -24,11 +24,11 @@ def start(site: Site, application: Application) -> None: ...
 """
 STEP = """
 from collections.abc import Sequence
-from lab import step
-from lab.step import Context, Outcome
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
 NAME = "broken"
-def action(context: Context) -> Outcome:
-    return Outcome()
+def action(context: StepContext) -> StepOutcome:
+    return StepOutcome()
 def main(argv: Sequence[str] | None = None) -> int:
     return step.main(NAME, action, argv)
 """
@@ -39,15 +39,19 @@ NAME = "broken"
 def exercise(scene: Scene, cases: Cases) -> None: ...
 """
 DRIVER = """
-from scripts.targets import ssh
+from pathlib import Path
+from typing import IO
+from lab.config.deployment import Deployment
+from scripts.drivers.ssh.driver import SshTarget
 NAME, SHARED = "broken", False
-class Target(ssh.Target): ...
+def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> SshTarget:
+    return SshTarget(home, log, settings)
 """
-PLUGINS = {"scripts": STEP, "scripts/roles": ROLE, "scripts/exercises": EXERCISE, "scripts/targets": DRIVER}
+PLUGINS = {"scripts": STEP, "scripts/roles": ROLE, "scripts/exercises": EXERCISE, "scripts/drivers": DRIVER}
 # The package, what is changed in its good module, and what mypy says of it then.
 BROKEN = {
     "a step without action": ("scripts", "def action(", "def act(", "action"),
-    "a step whose action returns nothing": ("scripts", "-> Outcome:\n    return Outcome()", "-> None: ...", "def action("),
+    "a step whose action returns nothing": ("scripts", "-> StepOutcome:\n    return StepOutcome()", "-> None: ...", "def action("),
     "a step without main": ("scripts", "def main(", "def run(", "main"),
     "a role without start": ("scripts/roles", "def start(", "def begin(", "start"),
     "a role without ENDPOINT": ("scripts/roles", ", ENDPOINT =", ", OTHER =", "ENDPOINT"),
@@ -57,9 +61,9 @@ BROKEN = {
     "a role whose packages are one text": ("scripts/roles", '("greet",)', '"greet"', "PACKAGES: expected"),
     "an exercise without exercise": ("scripts/exercises", "def exercise(", "def begin(", "exercise"),
     "an exercise without a name": ("scripts/exercises", "NAME =", "TITLE =", "NAME"),
-    "a driver without Target": ("scripts/targets", "class Target(", "class Goal(", "Target"),
-    "a driver that does not say whether its machines are shared": ("scripts/targets", "SHARED =", "OTHER =", "SHARED"),
-    "a driver whose target is no provisioner": ("scripts/targets", "Target(ssh.Target)", "Target", "def Target("),
+    "a driver without target": ("scripts/drivers", "def target(", "def goal(", "target"),
+    "a driver that does not say whether its machines are shared": ("scripts/drivers", "SHARED =", "OTHER =", "SHARED"),
+    "a driver whose target is no provisioner": ("scripts/drivers", "-> SshTarget:\n    return SshTarget(home, log, settings)", "-> None: ...", "def target("),
 }  # fmt: skip
 
 

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.errors import InfrastructureError
-from lab.store import WHOLE, Store
-from scripts import deploy, environments, exercise, proposed, runner
-from scripts.proposed import waiting
-from scripts.targets import leftovers
+from lab.base.errors import InfrastructureError
+from lab.config.description import Lab
+from lab.store.runs import WHOLE, Store
+from scripts import deploy, exercise
+from scripts.archives import proposed
+from scripts.archives.proposed import waiting
+from scripts.deployment import environments
+from scripts.drivers.nspawn import leftovers
+from scripts.phases import runner
 from tests.conftest import Bench
 from tests.pockets import Mirror, mirrored
 
@@ -131,4 +134,4 @@ def test_what_waits_is_deployed_with_what_it_needs_and_nothing_else(
     assert (record.verdict, record.message.split(":")[0]) == ("failed", "the package greet cannot be installed")
     assert not proposed.is_new(lab, "trunk", {"greet": "1.0-3"})
     environments.target(lab, "trunk").destroy()
-    assert leftovers.of(Store.of(lab).environments) == []
+    assert leftovers.left_by(Store.of(lab).environments) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.transitions import Point, transitions
+from reports.transitions import HistoryPoint, transitions
 from tests.jenkins.double import Double
 from tests.reports.killing import Killer
 from tests.reports.publishing import receive
@@ -50,7 +50,7 @@ def test_three_hundred_builds_in_one_pass(all_there: Everything) -> None:
         for (number, twin), one in zip(all_there.numbered(component), wanted, strict=True):
             assert twin.result == TWINS[one]
             assert f"said in {component} {number}" in twin.log
-        points = [Point(str(number), number * 86_400.0, one) for number, one in enumerate(wanted)]  # type: ignore[arg-type]
+        points = [HistoryPoint(str(number), number * 86_400.0, one) for number, one in enumerate(wanted)]  # type: ignore[arg-type]
         told[component] = len(list(transitions(points, 7)))
     assert Counter(subject.split()[1] for subject in all_there.mail.subjects) == told
     wrote, mails = len(all_there.public.writes()), len(all_there.mail.taken)

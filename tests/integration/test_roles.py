@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from lab.description import Lab
-from lab.errors import Failed, InfrastructureError, LabError
+from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.config.description import Lab
+from scripts.deployment.package_deployer import Packages
+from scripts.deployment.planner import pristine, topology
+from scripts.drivers.interfaces import Node
+from scripts.drivers.nspawn import leftovers
+from scripts.drivers.nspawn.driver import NspawnTarget
 from scripts.roles import cinder, rabbitmq
 from scripts.roles.registry import ROLES, Role
-from scripts.targets import leftovers, waiting
-from scripts.targets.deployed import Service
-from scripts.targets.nspawn import Target
-from scripts.targets.packages import Packages
-from scripts.targets.planning import pristine, topology
-from scripts.targets.seams import Node
-from scripts.targets.site import Site
+from scripts.services import waiting
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
 
 pytestmark = pytest.mark.full
 SPREAD = {"mariadb": 0, "rabbitmq": 0, "memcached": 1, "keystone": 1, "glance": 0, "cinder": 0}
@@ -60,7 +61,7 @@ class Cloud:
 def cloud(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """Deployed once: whoever breaks something mends it."""
     home = tmp_path_factory.mktemp("environments")
-    target, said = Target(home / "trunk"), [""]
+    target, said = NspawnTarget(home / "trunk"), [""]
     plan = topology(described(SPREAD), "trunk", "keystone", {})
     everything = described({name: 0 for name in ROLES if name != "package"})
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -76,7 +77,7 @@ def cloud(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield Cloud(site, said)
     finally:
         target.destroy()
-    assert leftovers.of(home) == []
+    assert leftovers.left_by(home) == []
 
 
 @pytest.fixture(autouse=True)

@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
-from lab import apt, environment
-from lab.description import Lab, Series
-from lab.records import Record
-from lab.run import run
-from lab.signing import lab_key
-from lab.step import describe
-from lab.store import Store
-from scripts import chroots, reprepro, sbuild, sessions
+from lab.base import apt, environment
+from lab.base.run import run
+from lab.config.description import Lab, Series
+from lab.store.records import Record
+from lab.store.runs import Store
+from lab.store.signing import lab_key
+from lab.store.step import describe
+from scripts import sbuild
+from scripts.archives import reprepro
+from scripts.chroots import chroots, sessions
 from tests.conftest import CONTROL, Bench, packaging_files
 from tests.processes import alive, wait_for
 from tests.samples import sampled
@@ -85,7 +87,7 @@ def mentioned(home: str, path: Path) -> bool:
 
 def assert_nothing_left() -> None:
     """No mount, no chroot session, no configuration, no scratch of ours."""
-    home = sessions.find_way().home
+    home = sessions.find_backend().home
     assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line] == []
     for directory in ("/etc/schroot/chroot.d", "/var/lib/schroot/session"):
         assert [path for path in Path(directory).glob("qalab-*") if mentioned(str(home), path)] == []
@@ -180,7 +182,7 @@ def test_a_build_that_hangs(build: Callable[..., Record], monkeypatch: pytest.Mo
 def test_an_unreachable_mirror_is_the_labs_fault(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when there is a chroot, with lists of yesterday; and when there is none."""
     assert build().verdict == "passed"
-    (base,) = sessions.find_way().home.glob("base-*/")
+    (base,) = sessions.find_backend().home.glob("base-*/")
     sources = base / "etc/apt/sources.list"
     before = sources.read_text()
     try:
@@ -227,7 +229,7 @@ def test_a_full_disk(build: Callable[..., Record], small_disk: Path, monkeypatch
 def test_no_space_in_the_chroot(build: Callable[..., Record]) -> None:
     record = build(does("mkdir full; cat /dev/zero > /dev/full"))
     assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 1)
-    assert record.message == f"No space left on device: the disk of {sessions.find_way().home}"
+    assert record.message == f"No space left on device: the disk of {sessions.find_backend().home}"
 
 
 STEP = "import sys; from scripts import sbuild; sys.exit(sbuild.main(sys.argv[1:]))"
@@ -257,7 +259,7 @@ def test_killed_in_the_build(
     process.wait()
     assert wait_for(lambda: not any(alive(pid) for pid in started), 5)
     # The kernel has unmounted all; the files are swept by the next one.
-    home = sessions.find_way().home
+    home = sessions.find_backend().home
     assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line] == []
     assert len(list((home / "sessions").iterdir())) == 1
     shutil.rmtree(place.run.work)
@@ -327,7 +329,7 @@ def test_unshare(builder: str, build: Callable[..., Record], lab_factory: Callab
     assert first.verdict == "passed", first.message
     assert first.facts["mode"] == "unshare"
     assert first.facts["layer"]["reused"] is False
-    assert pwd.getpwnam(builder).pw_dir in str(sessions.find_way().home)
+    assert pwd.getpwnam(builder).pw_dir in str(sessions.find_backend().home)
     failed = build(needs("hello") | does("echo 'greet.c:1:1: error: no such thing'; false"))
     assert (failed.verdict, failed.message.partition(" (")[0]) == (
         "failed",

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.records import Record
-from scripts import environments
-from scripts.targets.seams import Node
+from lab.config.description import Lab
+from lab.store.records import Record
+from scripts.deployment import environments
+from scripts.drivers.interfaces import Node
 from tests.conftest import Bench
 from tests.integration.test_deploy import Place, service
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.git import git
-from lab.records import Record
+from lab.base.git import git
+from lab.config.description import Lab
+from lab.store.records import Record
 from scripts import snapshot
 from tests.conftest import Bench, GitRepository
 from tests.scripts.histories import dpkg

@@ -14,15 +14,17 @@ from typing import Any
 
 import pytest
 
-from lab.deployment import Machines
-from lab.description import Lab
-from lab.errors import InfrastructureError
-from lab.run import TimedOut, run
-from lab.store import Store
-from scripts import archive, deploy, environments, exercise, reset
+from lab.base.errors import InfrastructureError
+from lab.base.run import TimedOut, run
+from lab.config.deployment import Machines
+from lab.config.description import Lab
+from lab.store.runs import Store
+from scripts import archive, deploy, exercise, reset
+from scripts.deployment import environments
+from scripts.drivers.nspawn import leftovers
+from scripts.drivers.ssh import restore
+from scripts.drivers.ssh.connection import SshMachine
 from scripts.exercises import cases
-from scripts.targets import leftovers, restoring
-from scripts.targets.machines import Machine
 from tests.conftest import Bench
 from tests.integration.test_deploy import service
 from tests.machines import RESTORE, USER, Played, playing
@@ -41,7 +43,7 @@ def played(shared_cache: Path, tmp_path: Path) -> Iterator[list[Played]]:
     with playing(home, 2) as machines:
         (tmp_path / "known_hosts").write_text("".join(each.known_hosts() for each in machines))
         yield machines
-    assert [line for line in leftovers.of(home) if not line.startswith("file ")] == []
+    assert [line for line in leftovers.left_by(home) if not line.startswith("file ")] == []
 
 
 def keys(tmp_path: Path) -> dict[str, str]:
@@ -49,25 +51,25 @@ def keys(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def machine(played: list[Played], tmp_path: Path) -> Iterator[Machine]:
+def machine(played: list[Played], tmp_path: Path) -> Iterator[SshMachine]:
     """A machine, with a log of what runs there."""
     home = tmp_path / "environment"
     home.mkdir()
     with (tmp_path / "log").open("w", errors="surrogateescape") as log:
-        node = Machine(home, "node0", played[0].login, "127.0.0.1", log=log, **keys(tmp_path))
+        node = SshMachine(home, "node0", played[0].login, "127.0.0.1", log=log, **keys(tmp_path))
         yield node
         node.hang_up()
 
 
-def printed(node: Machine, *argv: str) -> str:
+def printed(node: SshMachine, *argv: str) -> str:
     return node.run(argv, capture=True).stdout
 
 
-def as_user(node: Machine) -> Machine:
+def as_user(node: SshMachine) -> SshMachine:
     return replace(node, name="other", login=node.login.replace("root", USER))
 
 
-def test_commands_arrive_as_they_are(machine: Machine) -> None:
+def test_commands_arrive_as_they_are(machine: SshMachine) -> None:
     for node in (machine, as_user(machine)):
         assert printed(node, "id", "-un") == "root\n"
         assert printed(node, "printf", r"%s\0", *HOSTILE).split("\0")[:-1] == HOSTILE
@@ -82,7 +84,7 @@ def test_commands_arrive_as_they_are(machine: Machine) -> None:
         node.hang_up()
 
 
-def test_a_hundred_commands_take_one_connection_which_ends(machine: Machine) -> None:
+def test_a_hundred_commands_take_one_connection_which_ends(machine: SshMachine) -> None:
     began = time.monotonic()
     for _ in range(100):
         machine.run(["true"])
@@ -93,7 +95,7 @@ def test_a_hundred_commands_take_one_connection_which_ends(machine: Machine) -> 
 
 
 @pytest.mark.full
-def test_more_commands_at_once_than_a_connection_takes(machine: Machine) -> None:
+def test_more_commands_at_once_than_a_connection_takes(machine: SshMachine) -> None:
     def ask(number: int) -> tuple[int, list[str]]:
         result, lines = replace(machine, log=None).attempt(["sh", "-c", f"sleep 0.5; echo {number}; exit {number}"])
         return result.returncode, lines
@@ -103,13 +105,13 @@ def test_more_commands_at_once_than_a_connection_takes(machine: Machine) -> None
 
 
 @pytest.mark.full
-def test_nobody_waits_for_a_command_that_goes_on_for_ever(machine: Machine) -> None:
+def test_nobody_waits_for_a_command_that_goes_on_for_ever(machine: SshMachine) -> None:
     with pytest.raises(TimedOut, match="sleep did not end within 1 seconds on node0"):
         machine.run(["sleep", "4711"], timeout=1)
     assert wait_for(lambda: not machine.run(["pgrep", "--full", "^sleep 4711"], check=False))
 
 
-def test_what_ssh_says_is_told_in_one_line(machine: Machine, played: list[Played], tmp_path: Path) -> None:
+def test_what_ssh_says_is_told_in_one_line(machine: SshMachine, played: list[Played], tmp_path: Path) -> None:
     other = tmp_path / "machines/other"
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other])
     (tmp_path / "none").write_text("")
@@ -136,10 +138,10 @@ def test_what_ssh_says_is_told_in_one_line(machine: Machine, played: list[Played
 
 
 @pytest.mark.full
-def test_restoring_is_believed_when_it_is_seen(machine: Machine) -> None:
+def test_restoring_is_believed_when_it_is_seen(machine: SshMachine) -> None:
     def restored(*command: str) -> None:
         how = Machines(hosts=(machine.login,), restore=command).model_copy(update={"boot_minutes": 0.05})
-        restoring.restore([machine], how, machine.log, "testlab/trunk")
+        restore.restore([machine], how, machine.log, "testlab/trunk")
 
     boot = printed(machine, "cat", "/proc/sys/kernel/random/boot_id")
     machine.write("/root/garbage", "x")
@@ -154,7 +156,7 @@ def test_restoring_is_believed_when_it_is_seen(machine: Machine) -> None:
         assert said in str(error.value)
     assert machine.read("/root/garbage") == "x"
     home = machine.identity.removesuffix("client")  # type: ignore[union-attr]
-    restoring.restore(
+    restore.restore(
         [machine],
         Machines(hosts=(machine.login,), restore=(sys.executable, "-c", RESTORE, f"{home}{{node}}")),
         machine.log,
@@ -206,7 +208,7 @@ def place(
     yield made
     for name in environments.names(lab):
         environments.target(lab, name).destroy()
-    assert leftovers.of(made.home) == []
+    assert leftovers.left_by(made.home) == []
 
 
 def test_packages_are_deployed_and_exercised_and_the_machines_restored(place: Place, played: list[Played]) -> None:
@@ -227,7 +229,7 @@ def test_packages_are_deployed_and_exercised_and_the_machines_restored(place: Pl
     assert [case.name for case in found if case.classname == "command"] == ["greet: $ greet"] * 2
     assert at.execute(reset).message == "pristine again"
     assert not played[1].node.run(["test", "-e", "/usr/bin/greet"], check=False)
-    assert leftovers.of(place.home) == []
+    assert leftovers.left_by(place.home) == []
 
 
 @pytest.mark.full
@@ -261,4 +263,4 @@ def test_killed_at_any_moment_the_next_one_passes(place: Place, delay: float) ->
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert place.run(reset, "exercise", track="other").verdict == "passed"
-    assert leftovers.of(place.home) == []
+    assert leftovers.left_by(place.home) == []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.description import Lab
+from lab.config.description import Lab
 from tests.reports.publishing import a_local_run
 
 pytestmark = pytest.mark.integration

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.description import Series
-from lab.errors import InfrastructureError
-from scripts.targets import leftovers
-from scripts.targets.nspawn import Target
-from scripts.targets.seams import Node, Pristine
+from lab.base.errors import InfrastructureError
+from lab.config.description import Series
+from scripts.drivers.interfaces import Node, Pristine
+from scripts.drivers.nspawn import leftovers
+from scripts.drivers.nspawn.driver import NspawnTarget
 from tests.processes import python, wait_for
 from tests.samples import sampled
 
@@ -28,11 +28,11 @@ def home(shared_cache: Path, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "environments"
     yield path
     for each in path.glob("*"):
-        Target(each).destroy()
-    assert leftovers.of(path) == []
+        NspawnTarget(each).destroy()
+    assert leftovers.left_by(path) == []
 
 
-def create(target: Target, *names: str, pristine: Pristine = BARE) -> list[Node]:
+def create(target: NspawnTarget, *names: str, pristine: Pristine = BARE) -> list[Node]:
     with target.prepare(pristine) as snapshot:
         return target.create(snapshot, names)
 
@@ -47,25 +47,25 @@ def tree(node: Node) -> str:
 
 
 def test_nodes_see_each_other_and_have_no_other_network(home: Path) -> None:
-    one, two = create(Target(home / "a"), "one", "two")
+    one, two = create(NspawnTarget(home / "a"), "one", "two")
     assert said(one, "hostname") == "one"
     assert said(one, "systemctl", "is-system-running") == "running"
     assert one.run(["ping", "-c1", "-W5", "two"])
-    assert Target(home / "a").beside(["ping", "-c1", "-W5", two.address])
+    assert NspawnTarget(home / "a").beside(["ping", "-c1", "-W5", two.address])
     assert not one.run(["ping", "-c1", "-W1", "192.0.2.1"], check=False)
     assert "lo" in said(one, "ls", "/sys/class/net")
     assert "eth0" not in said(one, "ls", "/sys/class/net")
 
 
 def test_files_go_there_and_come_back(home: Path) -> None:
-    (node,) = create(Target(home / "a"), "one")
+    (node,) = create(NspawnTarget(home / "a"), "one")
     node.write("/etc/some/where/file", "a $text with 'quotes'\n\udcff", mode=0o640)
     assert node.read("/etc/some/where/file") == "a $text with 'quotes'\n\udcff"
     assert said(node, "stat", "-c", "%a %U", "/etc/some/where/file") == "640 root"
 
 
 def test_reset_brings_it_back_to_pristine_in_seconds(home: Path) -> None:
-    target = Target(home / "a")
+    target = NspawnTarget(home / "a")
     (node,) = create(target, "one")
     pristine = tree(node)
     node.run(["rm", "/usr/bin/less"])
@@ -79,19 +79,19 @@ def test_reset_brings_it_back_to_pristine_in_seconds(home: Path) -> None:
 
 @pytest.mark.full
 def test_two_environments_do_not_see_each_other(home: Path) -> None:
-    (one,), (other,) = create(Target(home / "a"), "node"), create(Target(home / "b"), "node")
+    (one,), (other,) = create(NspawnTarget(home / "a"), "node"), create(NspawnTarget(home / "b"), "node")
     assert one.address == other.address
     one.write("/root/mine", "a")
     assert not other.run(["test", "-e", "/root/mine"], check=False)
     assert said(one, "ip", "neighbour") == ""
-    Target(home / "a").destroy()
+    NspawnTarget(home / "a").destroy()
     assert said(other, "hostname") == "node"
-    assert Target(home / "a").nodes() == []
+    assert NspawnTarget(home / "a").nodes() == []
 
 
 def test_a_layer_has_all_but_what_is_tested(home: Path) -> None:
     wanted = Pristine("bookworm", Series(), packages=("python3-yaml", "mtr-tiny"), sources=("pyyaml",))
-    target = Target(home / "a")
+    target = NspawnTarget(home / "a")
     with target.prepare(wanted) as snapshot:
         (node,) = target.create(snapshot, ["one"])
     shown = said(
@@ -99,12 +99,12 @@ def test_a_layer_has_all_but_what_is_tested(home: Path) -> None:
     )
     assert set(shown.split()) >= {"python3-minimal", "libyaml-0-2", "mtr-tiny"}
     assert "no packages found matching python3-yaml" in shown
-    with Target(home / "b").prepare(wanted) as again:
+    with NspawnTarget(home / "b").prepare(wanted) as again:
         assert (snapshot.facts["layer"]["reused"], again.facts["layer"]["reused"]) == (False, True)
 
 
 def test_online_a_node_reaches_the_mirror_and_by_itself_it_does_not(home: Path) -> None:
-    (node,) = create(Target(home / "a"), "one")
+    (node,) = create(NspawnTarget(home / "a"), "one")
     assert node.run(["apt-get", "update"], online=True)
     assert not node.run(["apt-get", "-oAcquire::Retries=0", "-oAcquire::http::Timeout=2", "update"], check=False)
     assert node.read("/etc/resolv.conf") == ""
@@ -113,10 +113,10 @@ def test_online_a_node_reaches_the_mirror_and_by_itself_it_does_not(home: Path) 
 MAKE = """
 import sys
 from pathlib import Path
-from lab.description import Series
-from scripts.targets.nspawn import Target
-from scripts.targets.seams import Pristine
-target = Target(Path(sys.argv[1]))
+from lab.config.description import Series
+from scripts.drivers.nspawn.driver import NspawnTarget
+from scripts.drivers.interfaces import Pristine
+target = NspawnTarget(Path(sys.argv[1]))
 with target.prepare(Pristine("bookworm", Series())) as snapshot:
     print("prepared", flush=True)
     target.create(snapshot, ["one", "two"])
@@ -132,21 +132,21 @@ def test_whoever_makes_it_may_be_killed_at_any_moment(home: Path, delay: float) 
         assert maker.stdout.readline() == "prepared\n", maker.stdout.read()
         time.sleep(delay)
         os.killpg(maker.pid, signal.SIGKILL)
-    create(Target(home / "a"), "one")
-    Target(home / "a").destroy()
-    assert leftovers.of(home) == []
+    create(NspawnTarget(home / "a"), "one")
+    NspawnTarget(home / "a").destroy()
+    assert leftovers.left_by(home) == []
 
 
 def test_what_is_left_is_told(home: Path) -> None:
-    create(Target(home / "a"), "one")
-    told = leftovers.of(home)
+    create(NspawnTarget(home / "a"), "one")
+    told = leftovers.left_by(home)
     assert any("systemd-nspawn" in line for line in told)
     assert f"file {home / 'a'}" in told
 
 
 @pytest.mark.full
 def test_an_environment_whose_keeper_was_killed_is_not_there(home: Path) -> None:
-    target = Target(home / "a")
+    target = NspawnTarget(home / "a")
     create(target, "one")
     os.kill(target.keeper.pid, signal.SIGKILL)
     assert wait_for(lambda: target.nodes() == [])

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from lab.deployment import Tempest
-from lab.description import Lab
-from lab.records import Record
-from lab.store import Store
+from lab.config.deployment import Tempest
+from lab.config.description import Lab
+from lab.store.records import Record
+from lab.store.runs import Store
 from reports.formats import registry
-from scripts import demo, deploy, environments, tempest
-from scripts.demos import KEYSTONE
-from scripts.targets import leftovers
+from scripts import deploy, tempest
+from scripts.demo import demo
+from scripts.demo.examples import KEYSTONE
+from scripts.deployment import environments
+from scripts.drivers.nspawn import leftovers
 from tests.conftest import Bench
 
 pytestmark = pytest.mark.full
@@ -31,7 +33,7 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
     )
     yield made
     environments.target(made, "trunk").destroy()
-    assert leftovers.of(Store.of(made).environments) == []
+    assert leftovers.left_by(Store.of(made).environments) == []
     assert not [*(shared_cache / "qalab/targets/sessions").glob("*")]
 
 

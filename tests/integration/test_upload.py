@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.run import output, run
+from lab.base.run import output, run
 from scripts import upload
 from tests.packages import killer, pretend_built, start, wait_for
 from tests.samples import sampled

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
-from lab.loading import load
+from lab.config.loading import load
 from tests.reports.publishing import HOUSE, Press, Time
 
 WRITES = frozenset({

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.description import Lab
+from lab.config.description import Lab
 from lab.results.secret_patterns import PATTERNS
 from reports import bundle
 from reports.bundle import Bundle
 from reports.model import Build, File, Log
 from reports.redact import rules
-from reports.redact.known import Secret
+from reports.redact.known_secrets import Secret
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.publication import Publication
 from reports.redact.redactor import Redactor

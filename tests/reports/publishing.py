@@ -17,20 +17,20 @@ import yaml
 from lxml import etree
 
 from generator import jjb, render
-from lab.access import Access
-from lab.description import PHASES, Lab
-from lab.jenkins import Connection
-from lab.loading import load
-from lab.ownership_mark import Mark
-from lab.records import Record, RunInfo, rfc3339
-from lab.store import Run, Store
-from reports import journal, place
-from reports.outputs.delivery import Clock
+from lab.config.access import Access
+from lab.config.description import PHASES, Lab
+from lab.config.jenkins import Connection
+from lab.config.loading import load
+from lab.results.ownership_mark import Mark
+from lab.store.records import Record, RunInfo, rfc3339
+from lab.store.runs import Run, Store
+from reports import home, journal
+from reports.home import PublicationHome
+from reports.outputs.delivery import PublisherClock
 from reports.outputs.registry import OUTPUTS
-from reports.place import Place
-from reports.publish import Publisher, Report
+from reports.publish import Publisher, PublishReport
 from reports.redact.publication import Publication
-from reports.sources.jenkins import Jenkins
+from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
 from tests.jenkins.double import Double
 from tests.jenkins.state import Build
@@ -212,25 +212,25 @@ class Press:
     timeout: float = 5.0
 
     @property
-    def place(self) -> Place:
-        return Place(Store.of(self.lab))
+    def place(self) -> PublicationHome:
+        return PublicationHome(Store.of(self.lab))
 
     @contextmanager
     def opened(self) -> Iterator[Publisher]:
-        with place.opened(self.lab) as (where, told):
+        with home.opened(self.lab) as (where, told):
             sources: dict[str, Any] = {"runs": Runs(self.lab, told.knows)}
             if self.private:
                 connection = Connection(Access(self.private.url, *self.private.credentials, timeout=self.timeout))
-                sources["jenkins"] = Jenkins(self.lab, connection)
-            context = place.context(self.lab, self.home, where, told, Clock(self.time.now, self.time.sleep))
+                sources["jenkins"] = JenkinsSource(self.lab, connection)
+            context = home.context(self.lab, self.home, where, told, PublisherClock(self.time.now, self.time.sleep))
             outputs = {name: made for name, open_output in OUTPUTS.items() if (made := open_output(context))}
             yield Publisher(where, told, Publication.of(self.lab), sources, outputs, self.time.now)
 
-    def run(self) -> Report:
+    def run(self) -> PublishReport:
         with self.opened() as publisher:
             return publisher.run()
 
-    def retract(self, name: str) -> Report:
+    def retract(self, name: str) -> PublishReport:
         with self.opened() as publisher:
             return publisher.retract(name)
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
 from reports import bundle
 from reports.bundle import BadBundle
 from reports.model import Log

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import InfrastructureError
-from lab.schema import NewerSchemaError
+from lab.base.errors import InfrastructureError
+from lab.base.schema import NewerSchemaError
 from reports.database import Migration, opened, statements
 from tests.processes import python
 

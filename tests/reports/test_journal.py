@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.schema import NewerSchemaError
+from lab.base.schema import NewerSchemaError
 from reports import journal
 from reports.journal import Found, Journal, pause
 from reports.model import Build

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from lab.description import Lab
-from lab.records import Record
+from lab.config.description import Lab
 from lab.results.cases import Case, Nuance, Outcome
-from lab.store import Run, Store
+from lab.store.records import Record
+from lab.store.runs import Run, Store
 from reports import junit
 from reports.formats import registry
 from tests.reports.formats.fixtures import STRICT, XUNIT_PLUGIN

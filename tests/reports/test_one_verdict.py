@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from lab.description import Lab
+from lab.base.text import one_line
+from lab.config.description import Lab
 from lab.results.cases import Case
-from lab.text import one_line
 from reports import junit
 from reports.formats.runs import cases_of
 from reports.outputs import mail

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from lab.description import Lab
-from lab.records import Record
-from lab.store import Run, Store
+from lab.config.description import Lab
+from lab.store.records import Record
+from lab.store.runs import Run, Store
 from reports.progress import Progress
 
 

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from lab import environment
-from lab.errors import Aborted, ConfigurationError, InfrastructureError
-from lab.jenkins import Connection
-from lab.loading import load
+from lab.base import environment
+from lab.base.errors import Aborted, ConfigurationError, InfrastructureError
+from lab.config.jenkins import Connection
+from lab.config.loading import load
 from reports import journal, verbs_publish
 from reports.model import Build
 from reports.outputs.delivery import Tombstone
@@ -38,7 +38,7 @@ VERDICTS = ("passed", "failed", "unstable", "passed", "error", "aborted", "faile
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.jenkins.PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("lab.config.jenkins.PAUSES_SECONDS", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -480,7 +480,7 @@ def test_a_payload_that_a_receiver_never_takes_is_given_up(hooked: tuple[Press, 
 
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
 @pytest.mark.parametrize("where", ["reports.sources.runs.Runs.fetch", "reports.sources.runs._found",
-                                   "reports.outputs.site.Site.deliver", "reports.outputs.webhook.Hook.body",
+                                   "reports.outputs.site.SiteOutput.deliver", "reports.outputs.webhook.WebhookOutput.body",
                                    "reports.redact.publication.Publication.publish"])  # fmt: skip
 def test_who_ends_a_pass_ends_it(
     hooked: tuple[Press, Service], monkeypatch: pytest.MonkeyPatch, where: str, kind: type[BaseException]

@@ -13,13 +13,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from lab.description import Lab
-from lab.errors import Aborted, ConfigurationError
-from lab.publication import KnownSecret
+from lab.base.errors import Aborted, ConfigurationError
+from lab.config.description import Lab
+from lab.config.publication import KnownSecret
 from lab.results.cases import Case
 from reports import bundle
-from reports.model import Build, Commit, File, Log, StepTold
-from reports.redact import known, names, publication
+from reports.model import Build, Commit, File, Log, StepSummary
+from reports.redact import file_names, known_secrets, publication
 from reports.redact.publication import Publication
 from reports.redact.redactor import Redactor
 from reports.redact.scan import Held
@@ -206,7 +206,7 @@ def everywhere(text: str) -> tuple[Build, list[str]]:
     build = a_build(
         **dict.fromkeys(named, text),
         commits=(Commit(id=text, subject=text, author=text),),
-        steps=(StepTold(step=text, verdict="passed", message=text, log=f"{text}.log"),),
+        steps=(StepSummary(step=text, verdict="passed", message=text, log=f"{text}.log"),),
         cases=(case,),
         logs=(Log(name=f"{text}.log", path="logs/1", size=0, lines=0),),
         files=(
@@ -228,7 +228,7 @@ def test_a_secret_in_every_field_is_nowhere(ready: Press, text: str) -> None:
         (ready.home / name).write_text(f"x {text} y\n")
     path = ready.path(build, {"logs/1": ready.home / "raw.log", "files/1": ready.home / "raw.txt", "files/2": ready.home / "raw.txt"})  # fmt: skip
     raw = final_bytes(path)
-    for form in known.forms(text):
+    for form in known_secrets.forms(text):
         assert form.encode() not in raw
     told = bundle.read(path).build
     assert len(re.findall(r"REDACTED[:_]", told.model_dump_json())) >= fields
@@ -315,17 +315,17 @@ NAMES = [
 def test_a_name_of_a_file(name: str, made: str | None) -> None:
     if made is None:
         with pytest.raises(ValueError, match="leads elsewhere"):
-            names.safe(name)
+            file_names.safe(name)
     else:
-        assert names.safe(name) == made
-        assert names.safe(made) == made
+        assert file_names.safe(name) == made
+        assert file_names.safe(made) == made
 
 
 def test_a_long_name_is_cut_and_stays_its_own() -> None:
-    one, two = (names.safe("é" * 300 + end) for end in (".txt", "2.txt"))
+    one, two = (file_names.safe("é" * 300 + end) for end in (".txt", "2.txt"))
     assert one != two
     assert one.endswith(".txt")
-    assert len(one.encode()) <= names.LONGEST
+    assert len(one.encode()) <= file_names.LONGEST
 
 
 @pytest.mark.parametrize(
@@ -470,7 +470,7 @@ def test_the_public_sites_own_name_is_public(lab_factory: Callable[..., Lab], tm
     assert shown == f"qa.lab.example {db} {ci} me@x.example\n"
 
 
-@pytest.mark.parametrize("own", known.OUR_OWN, ids=lambda own: own.name)
+@pytest.mark.parametrize("own", known_secrets.OUR_OWN, ids=lambda own: own.name)
 def test_what_we_authenticate_with_is_known(
     lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: KnownSecret
 ) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
+from lab.config.description import Lab
 from tests.reports.publications import SECRET, Press, lab_that_publishes, press
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.publication import LogLimits
-from reports.redact import logs, redactor, text
-from reports.redact.known import forms
-from reports.redact.redactor import LINE_CUT, Redactor, State, pieces
+from lab.config.publication import LogLimits
+from reports.redact import logs, plain_text, redactor
+from reports.redact.known_secrets import forms
+from reports.redact.redactor import LINE_CUT, Redactor, RedactorState, pieces
 from tests.processes import HOUSE
 from tests.reports.publications import PLANTED, SECRET, a_redactor
 from tests.samples import sampled
@@ -65,8 +65,8 @@ def test_whatever_surrounds_a_secret_it_is_gone(ours: Redactor, before: str, aft
         redacted(ours, f"{before}{planted}{after}".encode("utf-8", "surrogatepass")).decode(),
         ours.text(f"{before}{planted}{after}"),
     ):
-        assert PLANTED not in text.bare(shown)
-        assert not any(every in text.bare(shown) for every in forms(PLANTED))
+        assert PLANTED not in plain_text.bare(shown)
+        assert not any(every in plain_text.bare(shown) for every in forms(PLANTED))
 
 
 @settings(max_examples=200)
@@ -97,7 +97,7 @@ def test_how_a_log_comes_in_does_not_matter(value: str, sizes: list[int]) -> Non
 @given(st.binary())
 def test_any_bytes_are_text_afterwards(ours: Redactor, raw: bytes) -> None:
     shown = redacted(ours, raw).decode()
-    assert not any(ord(character) < 32 and character not in "\t\n" for character in text.bare(shown))
+    assert not any(ord(character) < 32 and character not in "\t\n" for character in plain_text.bare(shown))
 
 
 @pytest.mark.parametrize("size", [redactor.BLOCK - 9, redactor.BLOCK, redactor.BLOCK + 1])
@@ -208,7 +208,7 @@ def test_a_log_of_one_line(published, tail: str) -> None:
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from lab.publication import LogLimits
+from lab.config.publication import LogLimits
 from reports.redact import logs
 from tests.reports.publications import a_redactor
 ours, raw, shown = a_redactor(), Path(sys.argv[1]), Path(sys.argv[2])
@@ -249,6 +249,6 @@ def test_memory_does_not_grow_with_a_log(tmp_path: Path, kind: str) -> None:
 
 
 def test_state_counts_what_was_changed(ours: Redactor) -> None:
-    state = State()
+    state = RedactorState()
     list(ours.stream(io.BytesIO(b"a\npassword=hush\nb 10.0.0.1 10.0.0.2\n\x1b[31mred\n"), state))
     assert state.changed == 2

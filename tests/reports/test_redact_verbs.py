@@ -11,10 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from lab import loading
-from lab.description import Lab
-from lab.errors import ConfigurationError, Failed
-from lab.store import Store
+from lab.base.errors import ConfigurationError, Failed
+from lab.config import loading
+from lab.config.description import Lab
+from lab.store.runs import Store
 from reports import bundle, verbs_redact
 from reports.redact.pseudonyms import Pseudonyms
 from tests.conftest import Bench

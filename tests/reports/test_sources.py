@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.description import Lab
-from lab.errors import ConfigurationError
-from lab.records import Artifact
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.records import Artifact
 from reports import bundle
 from reports.model import Commit
 from reports.redact.publication import Publication

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from generator import mark
-from lab.access import Access
-from lab.description import Lab
-from lab.errors import ConfigurationError, InfrastructureError, LabError
-from lab.jenkins import Connection
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.config.access import Access
+from lab.config.description import Lab
+from lab.config.jenkins import Connection
 from reports.journal import Found
 from reports.model import Build
-from reports.sources.jenkins import Jenkins
+from reports.sources.jenkins import JenkinsSource
 from reports.sources.source import Gone
 from tests.jenkins.double import Double
 from tests.reports.publishing import EPOCH, OWNED, a_jenkins_build, a_lab
@@ -28,7 +28,7 @@ REPORT = """<testsuite name="s"><testcase classname="c" name="good" time="1.5"/>
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.jenkins.PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("lab.config.jenkins.PAUSES_SECONDS", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -43,17 +43,17 @@ def lab(tmp_path: Path) -> Lab:
 
 
 @pytest.fixture
-def source(double: Double, lab: Lab) -> Jenkins:
-    return Jenkins(lab, Connection(Access(double.url, *double.credentials, timeout=5.0)))
+def source(double: Double, lab: Lab) -> JenkinsSource:
+    return JenkinsSource(lab, Connection(Access(double.url, *double.credentials, timeout=5.0)))
 
 
-def look(source: Jenkins, mark: tuple[int, int] | None = None) -> tuple[list[int], Found | None]:
+def look(source: JenkinsSource, mark: tuple[int, int] | None = None) -> tuple[list[int], Found | None]:
     """The numbers of the builds of the job that are new, and the new mark."""
     found = list(source.look({JOB: mark} if mark else {}))
     return ([one.number for one in found[0][0]], found[0][1]) if found else ([], None)
 
 
-def fetch(source: Jenkins, spool: Path, number: int = 1) -> tuple[Build, dict[str, bytes]]:
+def fetch(source: JenkinsSource, spool: Path, number: int = 1) -> tuple[Build, dict[str, bytes]]:
     ((found, _),) = source.look({})
     build, files = source.fetch(found[number - 1], spool)
     return build, {name: path.read_bytes() for name, path in files.items()}
@@ -67,7 +67,7 @@ def bare(double: Double, **fields: Any) -> None:
     double.add_build(JOB, **({"timestamp": round(EPOCH.timestamp() * 1000), "duration": 1000} | fields))
 
 
-def test_only_what_is_new(double: Double, lab: Lab, source: Jenkins) -> None:
+def test_only_what_is_new(double: Double, lab: Lab, source: JenkinsSource) -> None:
     assert look(source) == ([], None)
     for number in (1, 2, 3):
         a_jenkins_build(double, lab, "greet", number)
@@ -83,7 +83,7 @@ def test_only_what_is_new(double: Double, lab: Lab, source: Jenkins) -> None:
     assert look(source, (mark.number, mark.started))[0] == [4]
 
 
-def test_what_still_runs_is_not_passed_by(double: Double, lab: Lab, source: Jenkins) -> None:
+def test_what_still_runs_is_not_passed_by(double: Double, lab: Lab, source: JenkinsSource) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     running = a_jenkins_build(double, lab, "greet", 2, fields={"result": None})
     a_jenkins_build(double, lab, "greet", 3)
@@ -95,7 +95,7 @@ def test_what_still_runs_is_not_passed_by(double: Double, lab: Lab, source: Jenk
     assert (numbers, mark and mark.number) == ([2, 3], 3)
 
 
-def test_a_job_that_counts_from_one_again(double: Double, lab: Lab, source: Jenkins) -> None:
+def test_a_job_that_counts_from_one_again(double: Double, lab: Lab, source: JenkinsSource) -> None:
     for number in (1, 2, 3):
         a_jenkins_build(double, lab, "greet", number)
     _, mark = look(source)
@@ -108,7 +108,7 @@ def test_a_job_that_counts_from_one_again(double: Double, lab: Lab, source: Jenk
     assert look(source, (new.number, new.started)) == ([], None)
 
 
-def test_the_newest_build_was_deleted(double: Double, lab: Lab, source: Jenkins) -> None:
+def test_the_newest_build_was_deleted(double: Double, lab: Lab, source: JenkinsSource) -> None:
     for number in (1, 2):
         a_jenkins_build(double, lab, "greet", number)
     _, mark = look(source)
@@ -117,7 +117,7 @@ def test_the_newest_build_was_deleted(double: Double, lab: Lab, source: Jenkins)
     assert look(source, (mark.number, mark.started)) == ([], None)
 
 
-def test_a_long_history_comes_in_pages(double: Double, source: Jenkins) -> None:
+def test_a_long_history_comes_in_pages(double: Double, source: JenkinsSource) -> None:
     for number in range(1, 251):
         bare(double, timestamp=number * 1000)
     numbers, mark = look(source)
@@ -126,7 +126,7 @@ def test_a_long_history_comes_in_pages(double: Double, source: Jenkins) -> None:
     assert mark.number == 250
 
 
-def test_jobs_of_others_are_not_looked_at(double: Double, source: Jenkins) -> None:
+def test_jobs_of_others_are_not_looked_at(double: Double, source: JenkinsSource) -> None:
     double.create("theirs", "<project><description>not managed</description></project>")
     double.create(JOB, "<project><description>made by hand</description></project>")
     other = OWNED.replace("testlab", "otherlab").replace("<", "&lt;").replace(">", "&gt;")
@@ -147,7 +147,12 @@ def test_jobs_of_others_are_not_looked_at(double: Double, source: Jenkins) -> No
         (f"{OWNED}<!-- Managed by Jenkins Job Builder -->", False),
     ],
 )
-def test_the_lab_that_the_mark_names_owns_a_job(double: Double, source: Jenkins, description: str, owned: bool) -> None:  # noqa: FBT001 - a table
+def test_the_lab_that_the_mark_names_owns_a_job(
+    double: Double,
+    source: JenkinsSource,
+    description: str,
+    owned: bool,  # noqa: FBT001
+) -> None:
     """The same mark that `qalab plan` goes by."""
     escaped = description.replace("<", "&lt;").replace(">", "&gt;")
     double.create(JOB, f"<project><description>{escaped}</description></project>")
@@ -164,13 +169,13 @@ def test_five_hundred_jobs_with_nothing_new(double: Double, tmp_path: Path) -> N
     for name in names:
         double.create(f"trunk-{name}-build", f"<project><description>{description}</description></project>")
         double.add_build(f"trunk-{name}-build", timestamp=1000)
-    source = Jenkins(lab, Connection(Access(double.url, *double.credentials)))
+    source = JenkinsSource(lab, Connection(Access(double.url, *double.credentials)))
     marks = {f"trunk-{name}-build": (1, 1000) for name in names}
     assert list(source.look(marks)) == []
     assert len(double.requests) <= 500 // 100 + 1
 
 
-def test_a_build_with_records(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+def test_a_build_with_records(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     a_jenkins_build(double, lab, "greet", 1, "failed", text="it broke", fields={"parameters": {"WHY": "a test"}})
     build, files = fetch(source, tmp_path / "spool")
     assert (build.id, build.verdict, build.step) == (
@@ -187,7 +192,7 @@ def test_a_build_with_records(double: Double, lab: Lab, source: Jenkins, tmp_pat
     assert len(build.cases) == 5
 
 
-def test_what_is_there_is_not_fetched_again(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+def test_what_is_there_is_not_fetched_again(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     first = fetch(source, tmp_path / "spool")
     before = len(double.requests)
@@ -195,7 +200,7 @@ def test_what_is_there_is_not_fetched_again(double: Double, lab: Lab, source: Je
     assert len(double.requests) == before + 3  # what is new, and whether this is still the same build
 
 
-def test_a_log_goes_on_where_it_broke_off(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+def test_a_log_goes_on_where_it_broke_off(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     log = "".join(f"line {number}\n" for number in range(1000))
     a_jenkins_build(double, lab, "greet", 1, fields={"log": log})
     double.fault("lost", path="progressiveText", times=3)
@@ -220,7 +225,7 @@ def test_a_log_goes_on_where_it_broke_off(double: Double, lab: Lab, source: Jenk
     ],
 )
 def test_a_build_without_records(
-    double: Double, source: Jenkins, tmp_path: Path, fields: dict[str, Any], told: tuple[str, str]
+    double: Double, source: JenkinsSource, tmp_path: Path, fields: dict[str, Any], told: tuple[str, str]
 ) -> None:
     bare(double, **fields)
     build, files = fetch(source, tmp_path / "spool")
@@ -228,7 +233,7 @@ def test_a_build_without_records(
     assert (build.component, list(files)) == ("greet", ["logs/console.log"])
 
 
-def test_tests_where_there_are_no_records(double: Double, source: Jenkins, tmp_path: Path) -> None:
+def test_tests_where_there_are_no_records(double: Double, source: JenkinsSource, tmp_path: Path) -> None:
     bare(double, result="FAILURE", test_report=REPORT)
     build, _ = fetch(source, tmp_path / "spool")
     told = [(case.id, case.outcome, case.message, case.evidence, case.seconds) for case in build.cases]
@@ -239,13 +244,15 @@ def test_tests_where_there_are_no_records(double: Double, source: Jenkins, tmp_p
     ]
 
 
-def test_something_went_wrong_behind_the_records(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+def test_something_went_wrong_behind_the_records(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path
+) -> None:
     a_jenkins_build(double, lab, "greet", 1, "passed", fields={"result": "FAILURE"})
     build, _ = fetch(source, tmp_path / "spool")
     assert build.verdict == "error"
 
 
-def test_artifacts_with_odd_names_stay_there(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+def test_artifacts_with_odd_names_stay_there(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     build = a_jenkins_build(double, lab, "greet", 1)
     odd = {"results/../../evil": b"x", "/etc/passwd": b"x", "out/big.deb": b"x", "results/grün 1.txt": b"kept"}
     build.artifacts = {**build.artifacts, **odd}
@@ -255,7 +262,9 @@ def test_artifacts_with_odd_names_stay_there(double: Double, lab: Lab, source: J
 
 
 @pytest.mark.parametrize("at", ["api/json\\?tree=timestamp", "artifact/run.json", "progressiveText"])
-def test_a_build_that_is_deleted_meanwhile(double: Double, lab: Lab, source: Jenkins, tmp_path: Path, at: str) -> None:
+def test_a_build_that_is_deleted_meanwhile(
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, at: str
+) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     ((found, _),) = source.look({})
     double.fault(404, path=at, times=10)
@@ -265,7 +274,7 @@ def test_a_build_that_is_deleted_meanwhile(double: Double, lab: Lab, source: Jen
         source.fetch(found[0], tmp_path / "spool")
 
 
-def test_a_build_of_a_job_that_was_made_anew(double: Double, lab: Lab, source: Jenkins, tmp_path: Path) -> None:
+def test_a_build_of_a_job_that_was_made_anew(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     ((found, _),) = source.look({})
     double.wipe()
@@ -284,12 +293,12 @@ def test_a_jenkins_that_cannot_be_asked(
     if password == "secret":
         double.fault(500, times=10)
     with pytest.raises(kind, match=said) as raised:
-        list(Jenkins(lab, Connection(Access(double.url, "admin", password))).look({}))
+        list(JenkinsSource(lab, Connection(Access(double.url, "admin", password))).look({}))
     assert "\n" not in str(raised.value)
 
 
 def test_changes_as_jenkins_has_them(
-    double: Double, source: Jenkins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    double: Double, source: JenkinsSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare(double, result="FAILURE")
     item = {"commitId": "c0ffee", "msg": "Mend it", "authorEmail": "ada@up.example", "author": {"fullName": "Ada"}}
@@ -307,7 +316,7 @@ def test_changes_as_jenkins_has_them(
 
 
 def test_an_artifact_that_is_lost_while_its_build_is_not(
-    double: Double, lab: Lab, source: Jenkins, tmp_path: Path
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path
 ) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     double.fault(404, path="artifact/results/sbuild.log")

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lab.description import Lab
-from lab.errors import ConfigurationError
-from lab.records import Artifact
-from lab.store import Run, Store
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.records import Artifact
+from lab.store.runs import Run, Store
 from reports import status
 from tests.conftest import Bench
 from tests.openings import openings

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.errors import Verdict
+from lab.base.errors import Verdict
 from lab.results import history
-from reports.transitions import DAY_SECONDS, Point, transitions
+from reports.transitions import DAY_SECONDS, HistoryPoint, transitions
 
 WORDS: dict[str, Verdict] = {
     "P": "passed",
@@ -20,9 +20,10 @@ WORDS: dict[str, Verdict] = {
 }
 
 
-def points(letters: str, days: float = 1.0) -> list[Point]:
+def points(letters: str, days: float = 1.0) -> list[HistoryPoint]:
     return [
-        Point(f"{place}{letter}", place * days * DAY_SECONDS, WORDS[letter]) for place, letter in enumerate(letters)
+        HistoryPoint(f"{place}{letter}", place * days * DAY_SECONDS, WORDS[letter])
+        for place, letter in enumerate(letters)
     ]
 
 

@@ -17,14 +17,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import versions
+from scripts.upstream import versions
 
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 DAY = 86_400
 
 
-def tags_of(names: Iterable[str]) -> list[versions.Tag]:
-    return [versions.Tag(name, version) for name in names if (version := versions.from_tag(name, ["greet"]))]
+def tags_of(names: Iterable[str]) -> list[versions.VersionTag]:
+    return [versions.VersionTag(name, version) for name in names if (version := versions.from_tag(name, ["greet"]))]
 
 
 def dpkg(left: str, relation: str, right: str) -> bool:
@@ -76,17 +76,17 @@ class History:
         """Parent and child."""
         return ((parent, child) for child, parents in enumerate(self.parents) for parent in parents)
 
-    def snapshot(self, commit: int, following: str | None = None, name: str | None = None) -> versions.Snapshot:
+    def snapshot(self, commit: int, following: str | None = None, name: str | None = None) -> versions.SnapshotVersion:
         """A commit's version; ``name`` is its id where it has a real one."""
         reach = self.ancestors(commit)
         start = versions.base(tags_of(tag for tag, at in self.tags.items() if at in reach), following)
         stretches = [self._stretch(reach, tag.name) for tag in start.tags] or [self._stretch(reach, "")]
         return versions.snapshot(start, stretches, name or hashlib.sha1(b"%d" % commit).hexdigest())
 
-    def _stretch(self, reach: set[int], tag: str) -> versions.Stretch:
+    def _stretch(self, reach: set[int], tag: str) -> versions.CommitRange:
         at = {self.tags[tag]} if tag else set()
         behind = reach - self.ancestors(self.tags[tag]) if tag else reach
-        return versions.Stretch(tag, len(behind), max(self.stamps[one] for one in behind | at))
+        return versions.CommitRange(tag, len(behind), max(self.stamps[one] for one in behind | at))
 
     def write(self, repository: Path) -> list[str]:
         """Make it a bare repository; the full ids of the commits."""

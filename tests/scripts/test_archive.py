@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from debian.deb822 import Packages, Release
 
-from lab import files
-from lab.run import output, run
-from lab.store import Store
+from lab.base import files
+from lab.base.run import output, run
+from lab.store.runs import Store
 from scripts import archive
 from scripts.archive import DAY_SECONDS
-from scripts.reprepro import Tracked
+from scripts.archives.reprepro import Tracked
 from tests.packages import killer, pretend_built, start, wait_for
 
 

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from debian.changelog import Changelog
 
-from lab import debian
-from lab.git import Mirror, git
-from lab.records import Record
-from lab.run import output
-from lab.store import Store
+from lab.base import debian
+from lab.base.git import GitMirror, git
+from lab.base.run import output
+from lab.store.records import Record
+from lab.store.runs import Store
 from scripts import changelog, packaging
-from scripts.changelog import Commit
+from scripts.changelog import UpstreamCommit
 from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
 
 UPSTREAM_VERSION = "2.10+git20260103.2.abc1234"
 FULL = "0123456789abcdef0123456789abcdef01234567"
 
 
-def commit(subject: str = "Change it", *, author: str = "Ada", email: str = "ada@upstream.example") -> Commit:
-    return Commit(FULL, author, email, subject)
+def commit(subject: str = "Change it", *, author: str = "Ada", email: str = "ada@upstream.example") -> UpstreamCommit:
+    return UpstreamCommit(FULL, author, email, subject)
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ HARMLESS = {
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_upstreams_bugs_are_not_ours(text: str) -> None:
-    assert changelog.harmless(text) == HARMLESS[text]
+    assert changelog.escape_bug_closers(text) == HARMLESS[text]
 
 
 def test_nobody_finds_upstreams_bugs_in_an_entry(tmp_path: Path) -> None:
     """dpkg-parsechangelog (deb-changelog(5)) and python-debian are the judges."""
     entry = debian.entry_above(
         debian.newest_entry(packaging_files()["debian/changelog"]), "1.0-2", "bookworm",
-        bullets=map(changelog.harmless, HARMLESS), maintainer="Lab <lab@lab.example>", date=EPOCH,
+        bullets=map(changelog.escape_bug_closers, HARMLESS), maintainer="Lab <lab@lab.example>", date=EPOCH,
     )  # fmt: skip
     block = Changelog(entry)[0]
     assert block.bugs_closed == block.lp_bugs_closed == []
@@ -148,7 +148,7 @@ def test_an_entry_is_younger_than_the_one_below(below: str, date: str) -> None:
 
 def test_an_unfinished_entry_has_no_date_to_be_above() -> None:
     entry = debian.newest_entry("greet (1:1.0-2) UNRELEASED; urgency=medium\n\n  * x\n\n --\n")
-    assert entry == debian.Entry("greet", "1:1.0-2", "1", "1.0", 0)
+    assert entry == debian.ChangelogEntry("greet", "1:1.0-2", "1", "1.0", 0)
 
 
 def test_one_more_bullet_goes_to_the_newest_entry() -> None:
@@ -203,7 +203,7 @@ class Bed:
     def prepare(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> Bench:
         """A run with its snapshot taken and its packaging at hand."""
         with self.log.open("w") as log:
-            Mirror.of(str(self.upstream.path)).fetch(log)
+            GitMirror.of(str(self.upstream.path)).fetch(log)
         made: Bench = self.bench(self.lab)
         full = self.upstream.git("rev-parse", commit)
         made.pretend("snapshot", commit=full, version=version, facts={"committed": self.upstream.when})
@@ -429,6 +429,6 @@ def test_a_changelog_that_cannot_be_added_to(bed: Bed, content: str | None, mess
 def test_the_upstream_mirror_is_fetched_again_when_it_was_lost(bed: Bed) -> None:
     bed.upstream.commit("Base")
     made = bed.prepare()
-    mirror = Mirror.of(str(bed.upstream.path))
+    mirror = GitMirror.of(str(bed.upstream.path))
     mirror.path.rename(mirror.path.with_name("gone"))
     assert made.execute(changelog).verdict == "passed"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.description import Lab
-from lab.store import Store
+from lab.config.description import Lab
+from lab.store.runs import Store
 from scripts import configure, deploy
 from scripts.configure import described
-from scripts.targets.configured import Configured
+from scripts.services.cloud_settings import Configured
 from tests.conftest import Bench
 from tests.scripts.test_deploy import offer
 

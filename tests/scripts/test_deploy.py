@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.step import architecture
-from lab.store import WHOLE, Store
+from lab.config.description import Lab
+from lab.store.runs import WHOLE, Store
+from lab.store.step import architecture
 from scripts import deploy
 from tests.conftest import Bench
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.store import Store
+from lab.config.description import Lab
+from lab.store.runs import Store
 from scripts import exercise
 from scripts.exercise import describe, verdict_of
 from scripts.exercises.cases import made

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lab.debian import newest_entry
-from lab.git import git
-from lab.records import Record
+from lab.base.debian import newest_entry
+from lab.base.git import git
+from lab.store.records import Record
 from scripts import packaging
 from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.git import git
+from lab.base.git import git
 from scripts import push
 from tests.packages import start, wait_for
 

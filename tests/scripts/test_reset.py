@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.description import Lab
-from lab.store import WHOLE, Store
+from lab.config.description import Lab
+from lab.store.runs import WHOLE, Store
 from scripts import reset
 from tests.conftest import Bench
 

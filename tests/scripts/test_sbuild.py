@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.description import Build, Lab
-from lab.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import run
+from lab.config.description import BuildSettings, Lab
 from lab.results import sbuild_log
-from lab.run import run
 from scripts import sbuild
-from scripts.recipes import Repository
+from scripts.chroots.bootstrap import Repository
 from tests import fakes
 from tests.conftest import Bench
 from tests.fakes import Fakes, built
@@ -72,7 +72,7 @@ def test_build_argv() -> None:
     [((), "$build_environment = {  };"), (("nocheck",), "$build_environment = { 'DEB_BUILD_OPTIONS' => q(nocheck) };")],
 )
 def test_configuration_is_perl(options: tuple[str, ...], expected: str, tmp_path: Path) -> None:
-    text = sbuild.configuration(Build(options=options, timeout_minutes=90), "schroot", Path("/var/tmp/x"))
+    text = sbuild.configuration(BuildSettings(options=options, timeout_minutes=90), "schroot", Path("/var/tmp/x"))
     assert expected in text
     path = tmp_path / "sbuildrc"
     path.write_text(f"use strict; my ($build_user, $build_environment, $bd_uninstallable_explainer, "

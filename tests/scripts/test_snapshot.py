@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.errors import Failed
-from lab.git import Mirror, git
-from lab.records import Record
-from lab.store import Store
-from scripts import orig, sdist, snapshot, submodules
+from lab.base.errors import Failed
+from lab.base.git import GitMirror, git
+from lab.config.description import Lab
+from lab.store.records import Record
+from lab.store.runs import Store
+from scripts import snapshot
+from scripts.upstream import orig_tarball, sdist, submodules
 from tests.conftest import EPOCH, Bench, GitRepository
 from tests.scripts.histories import CASES, History, dpkg, tags_of
 
@@ -78,7 +79,7 @@ def test_history(case: str, tmp_path: Path) -> None:
     words, following, *_ = CASES[case]
     history = History.read(words)
     ids = history.write(tmp_path / "upstream.git")
-    mirror = Mirror("upstream", tmp_path / "upstream.git")
+    mirror = GitMirror("upstream", tmp_path / "upstream.git")
     found = snapshot.measure(mirror, ids[-1], tags_of(snapshot.merged_tags(mirror, ids[-1])), following)
     assert found == history.snapshot(len(ids) - 1, following, ids[-1])
 
@@ -102,7 +103,7 @@ def test_first_run(lab_factory: Labs, bench: Benches, upstream: GitRepository) -
 def test_again_and_after_a_kill(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     run = bench(lab_factory(upstream=upstream.path))
     first = run.execute(snapshot)
-    mirror = Mirror.of(str(upstream.path)).path
+    mirror = GitMirror.of(str(upstream.path)).path
     for left in ("refs/heads/main.lock", "packed-refs.lock", "config.lock", "HEAD.lock"):  # a killed git's
         (mirror / left).touch()
     (mirror / "info/attributes").write_text("* export-ignore\n")
@@ -569,7 +570,7 @@ def test_a_later_tree_wins_and_hard_links_become_files(tmp_path: Path) -> None:
             link = tarfile.TarInfo("./top/a-link")
             link.type, link.linkname = tarfile.LNKTYPE, "./top/file"
             tar.addfile(link)
-    orig.repack([tmp_path / "one.tar", tmp_path / "two.tar"], tmp_path / "done.tar.xz", "greet-1", 7)
+    orig_tarball.repack([tmp_path / "one.tar", tmp_path / "two.tar"], tmp_path / "done.tar.xz", "greet-1", 7)
     assert [content(tmp_path / "done.tar.xz", f"greet-1/{name}") for name in ("file", "a-link")] == ["longer"] * 2
     assert {member.mtime for member in members(tmp_path / "done.tar.xz").values()} == {7}
 
@@ -580,7 +581,7 @@ def test_a_tarball_is_of_files(tmp_path: Path) -> None:
         pipe.type = tarfile.FIFOTYPE
         tar.addfile(pipe)
     with pytest.raises(Failed, match="greet-1/pipe: is no file, no directory and no symbolic link"):
-        orig.repack([tmp_path / "odd.tar"], tmp_path / "done.tar.xz", "greet-1", 7)
+        orig_tarball.repack([tmp_path / "odd.tar"], tmp_path / "done.tar.xz", "greet-1", 7)
 
 
 @pytest.mark.parametrize(
@@ -595,7 +596,7 @@ def test_a_tarball_is_of_files(tmp_path: Path) -> None:
     ],
 )
 def test_renamed(name: str, expected: str) -> None:
-    assert orig.renamed(name, "new") == expected
+    assert orig_tarball.renamed(name, "new") == expected
 
 
 def test_nowhere_to_put_it(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:

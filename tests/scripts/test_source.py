@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from debian.deb822 import Changes, Dsc
 
-from lab import files
-from lab.debian import newest_entry
-from lab.errors import InfrastructureError
-from lab.git import git
-from lab.records import Artifact, Record
-from lab.run import output, run
-from scripts import patches, source
+from lab.base import files
+from lab.base.debian import newest_entry
+from lab.base.errors import InfrastructureError
+from lab.base.git import git
+from lab.base.run import output, run
+from lab.store.records import Artifact, Record
+from scripts import source
+from scripts.upstream import quilt_patches
 from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
 
 UPSTREAM = "1.0+git20260101.1.abc1234"
@@ -109,11 +110,11 @@ def digests(path: Path) -> dict[str, str]:
     ],
 )
 def test_series_entries(line: str, patch: str) -> None:
-    assert patches.series_entry(line) == patch
+    assert quilt_patches.series_entry(line) == patch
 
 
 def test_a_series_without_some() -> None:
-    assert patches.without("# ours\na.patch\nb.patch -p1\n\nc.patch # b.patch\n", ["b.patch"]) == (
+    assert quilt_patches.without("# ours\na.patch\nb.patch -p1\n\nc.patch # b.patch\n", ["b.patch"]) == (
         "# ours\na.patch\n\nc.patch # b.patch\n"
     )
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from lab.deployment import Tempest
-from lab.description import Lab
-from lab.errors import ConfigurationError
-from lab.store import Store
+from lab.base.errors import ConfigurationError
+from lab.config.deployment import Tempest
+from lab.config.description import Lab
+from lab.store.runs import Store
 from scripts import tempest
-from scripts.targets.configured import Configured
-from scripts.targets.deployed import Deployed, Service
-from scripts.tempestconf import configuration
+from scripts.openstack.tempest_conf import configuration
+from scripts.services.cloud_settings import Configured
+from scripts.services.deployed_state import Deployed, Service
 from tests.conftest import Bench
 
 KEYSTONE = {"auth_url": "http://10.20.0.11:5000/v3", "user": "admin", "password": "secret", "region": "RegionOne"}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.records import Artifact
+from lab.store.records import Artifact
 from scripts import upload
 from tests.packages import pretend_built
-from tests.scripts.test_queues import answering
+from tests.scripts.archives.test_upload_queues import answering
 
 
 @pytest.mark.parametrize(

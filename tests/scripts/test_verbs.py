@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lab.description import Lab
-from lab.errors import ConfigurationError, InfrastructureError
-from lab.store import Store
-from scripts import environments
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.description import Lab
+from lab.store.runs import Store
+from scripts.deployment import environments
 from scripts.verbs import env
 
 
@@ -57,5 +57,8 @@ def test_what_is_refused(lab: Lab, tmp_path: Path, argv: list[str], error: type[
 
 def test_an_environment_that_somebody_works_on_is_left_alone(lab: Lab, tmp_path: Path) -> None:
     (Store.of(lab).environments / "trunk").mkdir(parents=True)
-    with environments.turn(lab, "trunk"), pytest.raises(InfrastructureError, match="trunk: somebody else works on"):
+    with (
+        environments.exclusive_turn(lab, "trunk"),
+        pytest.raises(InfrastructureError, match="trunk: somebody else works on"),
+    ):
         call(tmp_path, "destroy", "trunk")

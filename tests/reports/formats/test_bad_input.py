@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
 from lab.results.cases import Case
 from reports import junit
 from reports.formats import registry

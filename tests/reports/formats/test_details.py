@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.results.cases import Case
-from reports.formats import registry, texts
+from reports.formats import excerpts, registry
 from tests.reports.formats import fixtures
 
 
@@ -180,8 +180,8 @@ def test_times_of_day_that_are_none(tmp_path: Path) -> None:
 
 
 def test_files_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "MOST_BYTES", 300)
-    monkeypatch.setattr(texts, "HEAD_BYTES", 100)
+    monkeypatch.setattr(excerpts, "MOST_BYTES", 300)
+    monkeypatch.setattr(excerpts, "HEAD_BYTES", 100)
     stream = (fixtures.FORMATS / "subunit/stestr.v2").read_bytes()
     assert (
         read("subunit", stream, tmp_path)[0].message

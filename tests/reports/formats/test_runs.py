@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
-from lab.errors import ConfigurationError
-from lab.records import Native
-from lab.store import Run
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.records import Native
+from lab.store.runs import Run
 from reports.formats import runs
 from tests.conftest import Bench
 from tests.reports.formats import fixtures

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import subunit
+from lab.results import subunit
 from lab.results.cases import Case
 from reports.formats import registry, subunit_v1
 from tests.reports.formats import fixtures

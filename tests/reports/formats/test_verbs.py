@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from lxml import etree
 
-from lab.description import Lab
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
 from reports import verbs_convert
 from tests.conftest import Bench
 from tests.reports.formats import fixtures

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from lab.description import Lab
+from lab.config.description import Lab
+from lab.results.addresses import build_id
 from lab.results.cases import Case
-from lab.results.names import build_id
 from reports import bundle
 from reports.model import Build, Commit, Log, started_ms
-from reports.outputs.delivery import Clock, Context, Item, Output
-from reports.transitions import Point
+from reports.outputs.delivery import Output, OutputContext, PendingDelivery, PublisherClock
+from reports.transitions import HistoryPoint
 from tests.reports.publications import a_build
 from tests.reports.publishing import Time, a_lab
 
@@ -32,12 +32,12 @@ class Bench:
     lab: Lab
     time: Time = field(default_factory=Time)
     builds: dict[str, Build] = field(default_factory=dict)
-    items: dict[str, Item] = field(default_factory=dict)
+    items: dict[str, PendingDelivery] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
 
     @property
-    def context(self) -> Context:
-        return Context(
+    def context(self) -> OutputContext:
+        return OutputContext(
             lab=self.lab,
             base=self.home,
             home=self.home / "outputs",
@@ -46,18 +46,18 @@ class Bench:
             history=self.history,
             find=self.items.get,
             authors=lambda name: self.addresses.get(name, []),
-            clock=Clock(self.time.now, self.time.sleep),
+            clock=PublisherClock(self.time.now, self.time.sleep),
         )
 
-    def history(self, component: str, track: str, phase: str) -> list[Point]:
+    def history(self, component: str, track: str, phase: str) -> list[HistoryPoint]:
         lane = (component, track, phase)
         found = [(name, self.builds[name]) for name, item in self.items.items() if item.lane == lane]
         return sorted(
-            (Point(name, started_ms(one.started) / 1000, one.verdict) for name, one in found),
+            (HistoryPoint(name, started_ms(one.started) / 1000, one.verdict) for name, one in found),
             key=lambda one: one.started,
         )
 
-    def publish(self, number: int, verdict: str = "passed", day: int = 0, **fields: Any) -> Item:
+    def publish(self, number: int, verdict: str = "passed", day: int = 0, **fields: Any) -> PendingDelivery:
         """A build of a day each."""
         bad = verdict in {"failed", "unstable"}
         made = {
@@ -75,10 +75,10 @@ class Bench:
         path = bundle.write(build, {log.path: b"log\n" for log in build.logs}, self.home / "bundles")
         name = build_id(build.id)
         self.builds[name] = build
-        self.items[name] = Item(name, path, (build.component, build.track, build.phase))
+        self.items[name] = PendingDelivery(name, path, (build.component, build.track, build.phase))
         return self.items[name]
 
-    def deliver(self, output: Output, items: Iterable[Item] | None = None) -> list[tuple[int, str, str]]:
+    def deliver(self, output: Output, items: Iterable[PendingDelivery] | None = None) -> list[tuple[int, str, str]]:
         """The number, outcome and note of each."""
         wanted = list(self.items.values() if items is None else items)
         return [(self.builds[one.name].number, one.how, one.note) for one in output.deliver(wanted)]
@@ -96,4 +96,4 @@ def bench(tmp_path: Path) -> Callable[..., Bench]:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.jenkins.PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("lab.config.jenkins.PAUSES_SECONDS", (0.0, 0.0))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from reports.outputs import gerrit
 from reports.outputs.delivery import MOST_IN_A_ROW, Output
 from tests.reports.outputs.conftest import Bench

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lab.errors import ConfigurationError, InfrastructureError, LabError
-from lab.publication import Mail
-from reports.outputs import letters, mail
-from reports.outputs.delivery import Context, Item, Output, Tombstone
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.config.publication import Mail
+from reports.outputs import mail, mail_text
+from reports.outputs.delivery import Output, OutputContext, PendingDelivery, Tombstone
 from reports.transitions import Transition
 from tests.reports.outputs.conftest import FAILING, Bench
 from tests.reports.smtp import MailServer
@@ -162,14 +162,14 @@ def test_a_mail_that_cannot_be_written_is_parked_alone(
     made, output = post(to=["qa@lab.example"])
     odd = made.publish(1)
     made.publish(2, "failed")
-    letter = letters.letter
+    letter = mail_text.mail_text
 
-    def fail(context: Context, mail: Mail, item: Item, transition: Transition) -> EmailMessage:
+    def fail(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> EmailMessage:
         if item == odd:
             raise KeyError("an odd build")
         return letter(context, mail, item, transition)
 
-    monkeypatch.setattr(letters, "letter", fail)
+    monkeypatch.setattr(mail_text, "mail_text", fail)
     (first, second) = output.deliver(list(made.items.values()))
     assert (first.how, first.is_bug, second.how) == ("parked", True, "delivered")
     assert len(server.taken) == 1

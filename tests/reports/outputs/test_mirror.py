@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from lab.errors import ConfigurationError, InfrastructureError, LabError
-from lab.jenkins import Connection
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.config.jenkins import Connection
 from reports.outputs import mirror
 from reports.outputs.delivery import Output, Tombstone
 from tests.jenkins.double import Double

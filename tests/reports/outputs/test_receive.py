@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from reports.outputs.delivery import Item
+from reports.outputs.delivery import PendingDelivery
 from tests.reports.outputs.conftest import Bench
 from tests.reports.publishing import HOUSE
 
@@ -55,7 +55,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def good(bench: Callable[..., Bench]) -> Item:
+def good(bench: Callable[..., Bench]) -> PendingDelivery:
     return bench().publish(3, "unstable")
 
 
@@ -70,7 +70,7 @@ def packed(members: Members) -> bytes:
     return gzip.compress(buffer.getvalue())
 
 
-def unpacked(item: Item) -> Members:
+def unpacked(item: PendingDelivery) -> Members:
     with tarfile.open(item.path) as tar:
         return [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
 
@@ -91,14 +91,14 @@ def test_it_ends_as_the_build_ended(bench: Callable[..., Bench], workspace: Work
     assert workspace.left == ["received/build.json", "received/logs/sbuild.log"]
 
 
-def change(item: Item, **changed: Any) -> Members:
+def change(item: PendingDelivery, **changed: Any) -> Members:
     """The members with something else in build.json."""
     made = dict(unpacked(item))
     made["build.json"] = json.dumps(json.loads(made["build.json"]) | changed).encode()
     return list(made.items())
 
 
-BAD: dict[str, tuple[Callable[[Item], Members], str]] = {
+BAD: dict[str, tuple[Callable[[PendingDelivery], Members], str]] = {
     "a way out": (lambda item: [*unpacked(item), ("../evil", b"x")], "'../evil' in bundle.tar.gz is not a name that may be there"),
     "a way out, further in": (lambda item: [*unpacked(item), ("logs/../../evil", b"x")], "is not a name that may be there"),
     "an absolute name": (lambda item: [*unpacked(item), ("/tmp/evil", b"x")], "is not a name that may be there"),
@@ -127,7 +127,7 @@ BAD: dict[str, tuple[Callable[[Item], Members], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_it_refuses(workspace: Workspace, good: Item, what: str) -> None:
+def test_what_it_refuses(workspace: Workspace, good: PendingDelivery, what: str) -> None:
     make, said = BAD[what]
     code, log = workspace.send(packed(make(good)), good.name)
     assert code == 2
@@ -138,20 +138,20 @@ def test_what_it_refuses(workspace: Workspace, good: Item, what: str) -> None:
     assert not (workspace.path.parent / "evil").exists()
 
 
-def test_the_wrong_hash(workspace: Workspace, good: Item) -> None:
+def test_the_wrong_hash(workspace: Workspace, good: PendingDelivery) -> None:
     code, log = workspace.send(good.path.read_bytes(), good.name, "0" * 64)
     assert (code, log) == (2, f"refused: bundle.tar.gz has the SHA-256 {good.path.name[:64]}, not {'0' * 64}\n")
 
 
 @pytest.mark.parametrize("data", [b"", b"\x1f\x8b", b"PK\x03\x04", gzip.compress(b"no tar" * 1000)], ids=range(4))
-def test_what_is_no_archive(workspace: Workspace, good: Item, data: bytes) -> None:
+def test_what_is_no_archive(workspace: Workspace, good: PendingDelivery, data: bytes) -> None:
     code, log = workspace.send(data, good.name)
     assert code == 2
     assert log.startswith("refused: ")
     assert workspace.left == []
 
 
-def test_one_that_is_cut_short(workspace: Workspace, good: Item) -> None:
+def test_one_that_is_cut_short(workspace: Workspace, good: PendingDelivery) -> None:
     data = good.path.read_bytes()
     code, log = workspace.send(data[:-20], good.name)
     assert (code, log[:45]) == (2, "refused: bundle.tar.gz cannot be unpacked: EO")
@@ -160,29 +160,29 @@ def test_one_that_is_cut_short(workspace: Workspace, good: Item) -> None:
 @pytest.mark.parametrize(
     "source", ["$(id)", "`id`", "0123456789abcdef0123\nid", "'; id; '", "", "0123456789ABCDEF0123", "../" * 7]
 )
-def test_a_source_that_is_none(workspace: Workspace, good: Item, source: str) -> None:
+def test_a_source_that_is_none(workspace: Workspace, good: PendingDelivery, source: str) -> None:
     code, log = workspace.send(good.path.read_bytes(), source)
     assert (code, log) == (2, f"refused: SOURCE_ID is not what it should be: {source!a}\n")
 
 
-def test_no_file_at_all(workspace: Workspace, good: Item) -> None:
+def test_no_file_at_all(workspace: Workspace, good: PendingDelivery) -> None:
     assert workspace.send(None, good.name) == (2, "refused: no file bundle.tar.gz was sent\n")
 
 
-def test_nothing_of_an_earlier_build_is_left(workspace: Workspace, good: Item) -> None:
+def test_nothing_of_an_earlier_build_is_left(workspace: Workspace, good: PendingDelivery) -> None:
     workspace.send(good.path.read_bytes(), good.name)
     assert "bundle.tar.gz" not in workspace.left
     assert workspace.send(None, good.name)[0] == 2
     assert workspace.left == []
 
 
-def test_a_file_that_is_a_link(workspace: Workspace, good: Item) -> None:
+def test_a_file_that_is_a_link(workspace: Workspace, good: PendingDelivery) -> None:
     (workspace.path / "bundle.tar.gz").symlink_to(good.path)
     assert workspace.send(None, good.name, good.path.name[:64])[1] == "refused: no file bundle.tar.gz was sent\n"
     assert good.path.exists()
 
 
-def test_controls_in_a_log_are_not_shown(workspace: Workspace, good: Item) -> None:
+def test_controls_in_a_log_are_not_shown(workspace: Workspace, good: PendingDelivery) -> None:
     note = b"a\x1b[8mha:////4AAAA=\x1b[0mb\x07\xff\xc2\x9bc\td\n"
     members = [(name, note if name == "logs/sbuild.log" else content) for name, content in unpacked(good)]
     code, log = workspace.send(packed(members), good.name)

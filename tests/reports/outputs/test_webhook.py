@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import environment
-from lab.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base import environment
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from reports.outputs import webhook
-from reports.outputs.delivery import Item, Output, Tombstone
+from reports.outputs.delivery import Output, PendingDelivery, Tombstone
 from tests.reports.outputs.conftest import Bench
 from tests.reports.outputs.servers import Answer, Request, Service
 
@@ -137,14 +137,14 @@ def test_a_redirect_is_no_success(made: Bench, service: Service, hook: Hook, sta
 def test_a_bug_in_one_is_parked_alone(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = made.publish(1)
     made.publish(2)
-    body = webhook.Hook.body
+    body = webhook.WebhookOutput.body
 
-    def fail(self: webhook.Hook, item: Item) -> bytes:
+    def fail(self: webhook.WebhookOutput, item: PendingDelivery) -> bytes:
         if item == odd:
             raise TypeError("an odd\nbody")
         return body(self, item)
 
-    monkeypatch.setattr(webhook.Hook, "body", fail)
+    monkeypatch.setattr(webhook.WebhookOutput, "body", fail)
     (first, second) = opened(made).deliver(list(made.items.values()))
     assert (first.how, first.is_bug, second.how) == ("parked", True, "delivered")
     (log, *_) = sorted((environment.state_home() / "bugs").iterdir())

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from lab import environment
-from lab.errors import Aborted
-from lab.failures import Bug
+from lab.base import environment
+from lab.base.errors import Aborted
+from lab.base.failures import Bug
 from reports.site import Identity, build, builds
 from reports.site.render import Renderer
-from reports.site.update import Report
+from reports.site.update import SiteReport
 from tests.reports.site.crawl import crawl, tree_of
 from tests.reports.site.worlds import InMemory, World
 
@@ -33,7 +33,7 @@ def changed(**fields: Any) -> Callable[[Path], object]:
     return read
 
 
-def update(out: Path, read: Callable[[Path], Any] = WORLD.read, paths: list[Path] = PATHS) -> Report:
+def update(out: Path, read: Callable[[Path], Any] = WORLD.read, paths: list[Path] = PATHS) -> SiteReport:
     return build(paths, out, SITE, read=read)
 
 
@@ -83,7 +83,7 @@ def test_a_build_whose_page_fails_leaves_nothing(
     rest = [path for path in PATHS if path != ODD]
     update(tmp_path / "without", paths=rest)
     bundle = WORLD.read(ODD)
-    name = builds.names.build_id(bundle.build.id)
+    name = builds.addresses.build_id(bundle.build.id)
     with monkeypatch.context() as patched:
         broken(patched, template, name)
         report = update(tmp_path / "site")
@@ -122,7 +122,7 @@ def test_a_page_that_fails_stays_as_it_was_and_is_tried_again(
         assert crawl(tmp_path / "site/current").problems == [] or template == "commit.html"
     assert update(tmp_path / "site").stale == {}
     assert tree_of(tmp_path / "site/current") == tree_of(tmp_path / "reference/current")
-    assert update(tmp_path / "site") == Report()
+    assert update(tmp_path / "site") == SiteReport()
 
 
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])

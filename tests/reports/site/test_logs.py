@@ -36,11 +36,11 @@ ESC = "\x1b"
     ],
 )
 def test_a_line(line: str, expected: str) -> None:
-    assert logs.Pen().html(line) == expected
+    assert logs.AnsiState().html(line) == expected
 
 
 def test_a_colour_goes_on_in_the_next_line() -> None:
-    pen = logs.Pen()
+    pen = logs.AnsiState()
     assert [pen.html(f"{ESC}[31mone"), pen.html("two"), pen.html(f"{ESC}[0mthree")] == [
         '<span class="c1">one</span>',
         '<span class="c1">two</span>',
@@ -50,7 +50,7 @@ def test_a_colour_goes_on_in_the_next_line() -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"])), max_size=5))
 def test_text_comes_back(lines: list[str]) -> None:
-    pen = logs.Pen()
+    pen = logs.AnsiState()
     assert [unescape(pen.html(line)) for line in lines] == lines
 
 

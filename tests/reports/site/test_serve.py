@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from lab.errors import ConfigurationError
+from lab.base.errors import ConfigurationError
 from reports.site.serve import server
 
 

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from reports.model import Build, Case, Commit, File, Log, StepTold, Told
+from reports.model import Build, Case, Commit, File, FrozenModel, Log, StepSummary
 from reports.site import Identity, build
 from reports.site.render import HERE, Renderer
 from tests.reports.site.crawl import crawl
 from tests.reports.site.worlds import InMemory, World
 
-T = TypeVar("T", bound=Told)
+T = TypeVar("T", bound=FrozenModel)
 WORLD = World(32, components=2, tracks=2, tests=90, lines=3)
 # What no build is without.
 KEPT = {"schema_version", "origin", "job", "number", "started", "finished", "component", "track", "verdict", "outcome",
@@ -31,7 +31,7 @@ def emptied(told: T, rng: Random, share: float) -> T:
     for name, value in told:
         if name not in KEPT and rng.random() < share:
             changed[name] = EMPTY[type(value)]
-        elif isinstance(value, tuple) and value and isinstance(value[0], Told):
+        elif isinstance(value, tuple) and value and isinstance(value[0], FrozenModel):
             changed[name] = tuple(emptied(part, rng, share) for part in value)
     return told.model_copy(update=changed)
 
@@ -96,7 +96,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("five long ones", {"cases": tuple(failed(n, evidence="line\n" * 800) for n in range(5))}),
     ("commits without words", {"commits": (Commit(id="", subject=""), Commit(id="", subject=""))}),
     ("no commit", {"commit": "", "commits": ()}),
-    ("a step without a log", {"steps": (StepTold(step="sbuild", verdict="failed"),), "step": "sbuild", "logs": ()}),
+    ("a step without a log", {"steps": (StepSummary(step="sbuild", verdict="failed"),), "step": "sbuild", "logs": ()}),
     ("an empty log", {"logs": (Log(name="", path="logs/snapshot.log", size=0, lines=0),)}),
     ("a file of nothing", {"files": (File(name="", sha256="", size=0, kind=""),)}),
     ("nothing", {"cases": (), "commits": (), "steps": (), "logs": (), "files": (), "commit": "", "version": ""}),

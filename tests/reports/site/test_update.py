@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.results.names import build_id
-from lab.schema import NewerSchemaError
+from lab.base.schema import NewerSchemaError
+from lab.results.addresses import build_id
 from reports import bundle
 from reports.bundle import BadBundle
 from reports.site import Identity, build
 from reports.site.state import SCHEMA, opened
-from reports.site.tree import SLOTS, Tree
-from reports.site.update import Report
+from reports.site.tree import SLOTS, SiteTree
+from reports.site.update import SiteReport
 from tests.reports.site.crawl import crawl, tree_of
 from tests.reports.site.worlds import World, grown, write_bundles
 
@@ -24,7 +24,7 @@ SITE = Identity("openstack")
 WORLD = World(24, components=2, tracks=2, tests=20, lines=10)
 
 
-def update(out: Path, world: World = WORLD, paths: list[Path] | None = None, *, rebuild: bool = False) -> Report:
+def update(out: Path, world: World = WORLD, paths: list[Path] | None = None, *, rebuild: bool = False) -> SiteReport:
     return build(world if paths is None else paths, out, SITE, rebuild=rebuild, read=world.read)
 
 
@@ -62,7 +62,7 @@ def test_one_by_one_in_any_order_is_the_same_as_all_at_once(
 def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
     update(tmp_path)
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert update(tmp_path) == Report()
+    assert update(tmp_path) == SiteReport()
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
@@ -88,7 +88,7 @@ def test_the_site_is_built_again_over_the_state_of_an_older_release(
     report = update(tmp_path)
     assert (report.rebuilt, report.added) == (True, len(list(WORLD)))
     assert tree_of(tmp_path / "current") == reference
-    assert update(tmp_path) == Report()
+    assert update(tmp_path) == SiteReport()
 
 
 def test_the_site_of_a_newer_qalab_is_left_as_it_is(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_killed_before(  # noqa: PLR0917 - a table's columns
         raise Killed
 
     with monkeypatch.context() as context:
-        context.setattr(Tree, moment, die)
+        context.setattr(SiteTree, moment, die)
         with pytest.raises(Killed):
             update(tmp_path, rebuild=how == "rebuild")
     assert changing(tree_of(tmp_path / "current")) == changing({"before": before, "after": reference}[published])
@@ -199,7 +199,7 @@ def test_what_a_killed_update_left_of_a_withdrawn_build_is_removed(
         raise Killed
 
     with monkeypatch.context() as context:
-        context.setattr(Tree, "settle", die)
+        context.setattr(SiteTree, "settle", die)
         with pytest.raises(Killed):
             update(tmp_path, grown(WORLD, 25))
     assert whole(tmp_path) != clean
@@ -234,4 +234,4 @@ def test_nothing_yet(tmp_path: Path) -> None:
     assert (report.added, report.rebuilt) == (0, True)
     assert b"Nothing has been tested yet" in (tmp_path / "current/index.html").read_bytes()
     assert crawl(tmp_path / "current").problems == []
-    assert build([], tmp_path, SITE) == Report()
+    assert build([], tmp_path, SITE) == SiteReport()

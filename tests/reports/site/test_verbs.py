@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lab.description import Lab
-from lab.errors import ConfigurationError
-from lab.store import Store
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.runs import Store
 from reports.verbs_site import identity, site
 from tests.reports.site.crawl import crawl
 from tests.reports.site.worlds import World, write_bundles

@@ -12,10 +12,10 @@ from pathlib import Path
 from random import Random
 from typing import IO
 
-from lab.records import rfc3339
 from lab.results.cases import Case
+from lab.store.records import rfc3339
 from reports import bundle
-from reports.model import Build, Commit, File, Log, StepTold
+from reports.model import Build, Commit, File, Log, StepSummary
 
 NAMES = ("keystone", "glance", "placement", "nova", "neutron", "cinder", "horizon", "heat", "swift", "ironic",
          "octavia", "barbican", "designate", "manila", "magnum", "mistral", "murano", "sahara", "senlin", "trove",
@@ -112,7 +112,7 @@ class World:
         steps = []
         for name in STEPS:
             told = verdict if name == step else ("skipped" if name in {"upload", "push"} else "passed")
-            steps.append(StepTold(step=name, verdict=told, seconds=round(seconds / 9 * (3 if name == "sbuild" else 0.6), 1),
+            steps.append(StepSummary(step=name, verdict=told, seconds=round(seconds / 9 * (3 if name == "sbuild" else 0.6), 1),
                                   message=self.message(name, told), log=name if name in logs else ""))  # fmt: skip
             if name == step and verdict != "unstable":
                 break

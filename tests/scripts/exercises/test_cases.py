@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import Failed, InfrastructureError
+from lab.base.errors import Failed, InfrastructureError
 from lab.results import history
 from reports.formats import registry
-from reports.formats.texts import bounded
+from reports.formats.excerpts import bounded
 from scripts.exercises.__main__ import main
 from scripts.exercises.cases import Cases, Over, read
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from lab.errors import ConfigurationError, Failed
-from lab.run import Result
-from scripts.exercises import reaching, servers
-from scripts.exercises.reaching import answers, no_route, ssh
+from lab.base.errors import ConfigurationError, Failed
+from lab.base.run import Result
+from scripts.exercises import reachability, servers
+from scripts.exercises.reachability import answers, no_route, ssh
 from scripts.exercises.scene import Scene
 from scripts.exercises.servers import Project
-from scripts.targets.configured import Configured
-from scripts.targets.deployed import Deployed, Service
+from scripts.services.cloud_settings import Configured
+from scripts.services.deployed_state import Deployed, Service
 
 GIVEN = Configured(user="u", password="p", project="q", access="a", secret="s", router="r", network="n", key="/key")
 
@@ -77,7 +77,7 @@ def test_what_was_not_configured_is_told() -> None:
 def hours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time flies: two seconds a look."""
     clock = itertools.count(step=2)
-    for module in (servers, reaching):
+    for module in (servers, reachability):
         monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
         monkeypatch.setattr(module.time, "sleep", lambda _: None)
 
@@ -134,7 +134,7 @@ def test_no_answer_to_ping(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, states: dict[str, str], why: str
 ) -> None:
     programs(monkeypatch, tmp_path, ping=f"echo '{said}'; exit 1")
-    monkeypatch.setattr(reaching, "ANSWER_SECONDS", 8)
+    monkeypatch.setattr(reachability, "ANSWER_SECONDS", 8)
     network = routers()
     with pytest.raises(Failed) as raised:
         answers(project(scene(**states), network), "1.2.3.4")
@@ -162,7 +162,7 @@ def test_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ssh_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, calls: int) -> None:
     """What cannot be connected is tried again; what the command says is final."""
     programs(monkeypatch, tmp_path, ssh=f"{SSH}; exit {status}")
-    monkeypatch.setattr(reaching, "SSH_SECONDS", 8)
+    monkeypatch.setattr(reachability, "SSH_SECONDS", 8)
     with pytest.raises(Failed, match=r"^ssh root@1\.2\.3\.4: no such disk$"):
         ssh(project(scene()), "1.2.3.4", "cat disk")
     assert len((tmp_path / "ssh.calls").read_text().splitlines()) == calls

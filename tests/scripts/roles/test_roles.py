@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from lab.errors import ConfigurationError
-from lab.run import Result
+from lab.base.errors import ConfigurationError
+from lab.base.run import Result
+from scripts.drivers.topology import Application
 from scripts.roles import neutron, rabbitmq
 from scripts.roles.registry import ROLES
-from scripts.targets.site import Site
-from scripts.targets.topology import Application
+from scripts.services.site import Site
 
 CLOUD = tuple(name for name in ROLES if name != "package")
 

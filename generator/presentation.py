@@ -1,0 +1,101 @@
+"""Plans and what came of them, as plain lines for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from generator.apply import Done
+from generator.backup import RestoredItem
+from generator.differences import render
+from generator.plan import SIGNS, Action, Plan, PlanStep
+
+WORDS: dict[Action, str] = {
+    "create": "to create",
+    "change": "to change",
+    "revert": "to put back as described",
+    "rename": "to rename",
+    "delete": "to delete, by qalab prune",
+    "taken": "there, and not this lab's",
+}
+PAST: dict[Action, str] = {
+    "create": "created",
+    "change": "changed",
+    "revert": "put back as described",
+    "rename": "renamed",
+    "delete": "deleted",
+    "taken": "",
+}
+
+
+def plan(made: Plan) -> Iterator[str]:
+    """A plan: each step with what differs, then how many there are."""
+    yield from steps(made.steps)
+    counts = Counter(step.action for step in made.steps)
+    told = [f"{counts[action]} {word}" for action, word in WORDS.items() if counts[action]]
+    yield f"{made.server}: {', '.join([*told, f'{made.unchanged} as described'])}"
+    if made.missing_plugins:
+        yield f"plugins that are needed and not there: {', '.join(made.missing_plugins)}"
+
+
+def steps(these: Sequence[PlanStep]) -> Iterator[str]:
+    """Each step; what differs in the same way in several is told once, below them all."""
+    alike: dict[tuple[object, ...], list[PlanStep]] = {}
+    for step in these:
+        alike.setdefault((step.action, step.differences), []).append(step)
+    for group in alike.values():
+        yield from (f"{SIGNS[step.action]} {headline(step)}" for step in group)
+        yield from (f"    {line}" for line in render(group[0].differences))
+
+
+def headline(step: PlanStep) -> str:
+    """A step in one line."""
+    match step.action:
+        case "rename":
+            what = f"{step.there} -> {step.name.rpartition('/')[2]}; its builds stay with it"
+        case "taken":
+            what = f"{step.key}: is there and not this lab's; qalab adopt {step.name} takes it as it is"
+        case _:
+            what = str(step.key)
+    return f"{what} (edited by hand)" if step.edited else what
+
+
+def drift(edited: Sequence[PlanStep]) -> Iterator[str]:
+    """What was edited by hand; where it is no longer described as it was applied, that shows too."""
+    for step in edited:
+        also = "; its description has changed too" if step.action == "change" else ""
+        yield f"! {step.there}: edited by hand{also}{'; described no more' if step.action == 'delete' else ''}"
+        for line in render(step.differences):
+            yield f"    {line}"
+    if not edited:
+        yield "nothing was edited by hand"
+
+
+def results(done: Sequence[Done]) -> Iterator[str]:
+    """What was done and what was not, and why."""
+    for one in done:
+        if one.error:
+            yield f"✘ {headline(one.step)}: not done: {one.error}"
+    counts = Counter(one.step.action for one in done if not one.error)
+    told = [f"{counts[action]} {word}" for action, word in PAST.items() if counts[action]]
+    failed = sum(one.error is not None for one in done)
+    yield ", ".join([*told, *([f"{failed} not done"] if failed else [])])
+
+
+def restored(these: Sequence[RestoredItem]) -> Iterator[str]:
+    """What became of each item of a backup."""
+    for one in these:
+        if one.error:
+            yield f"✘ {one.key}: {one.error}"
+        elif not one.exact:
+            yield f"  {one.key}: {one.fate}; Jenkins writes it in another way, and means the same"
+    counts = Counter(one.fate for one in these if one.fate)
+    failed = sum(one.error is not None for one in these)
+    yield ", ".join(
+        [f"{count} {fate}" for fate, count in counts.items()] + ([f"{failed} not restored"] if failed else [])
+    )
+
+
+def steps_json(these: Sequence[PlanStep]) -> str:
+    return json.dumps([step.model_dump(mode="json", exclude={"xml"}) for step in these], indent=2)

@@ -1,0 +1,76 @@
+"""Which jobs, on which Jenkins, and whose: what the options of a verb come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from generator import expansion, jjb, plan
+from generator.backup import Backup
+from generator.items import Item
+from generator.plan import Plan
+from generator.server import Server
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.config import access, loading
+from lab.config.description import Lab
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which jobs, on which Jenkins, and whose."""
+
+    owner: str
+    author: str
+    jobs: Path
+    access: access.Access
+    section: str
+    may_be_empty: bool = False
+    """Whether no jobs at all may be described."""
+
+    @cached_property
+    def server(self) -> Server:
+        return Server(self.access)
+
+    @cached_property
+    def items(self) -> list[Item]:
+        asks = jjb.wants_plugins(jjb.configuration(self.access.ini, self.section))
+        found = expansion.expand(self.jobs, self.access.ini, self.section, self.server.plugins() if asks else None)
+        return found if found or self.may_be_empty else some(self.jobs, found)
+
+    @property
+    def kept(self) -> Backup:
+        """What an item was before it was changed or deleted."""
+        return Backup(environment.state_home() / self.owner / "jenkins", self.author)
+
+    def plan(self, renames: Sequence[str] = (), *, quick: bool = False) -> Plan:
+        pairs = dict(_pair(text) for text in renames)
+        return plan.compute(self.server, self.owner, self.items, renames=pairs, quick=quick)
+
+
+def some(path: Path, items: list[Item]) -> list[Item]:
+    """The items of a path.  Raises ConfigurationError when there are none: a path that is wrong has none either."""
+    if not items:
+        hint = "name the directory that the YAML lies in; those below it are read only if the ini says recursive"
+        raise ConfigurationError(f"no jobs in {path}: nothing is described there", hint=hint)
+    return items
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, found, new = text.partition("=")
+    if not (old and found and new):
+        raise ConfigurationError(f"--rename {text}: is not OLD=NEW")
+    return old, new
+
+
+def scope_of(lab_file: Path, path: Path | None, ini: Path | None, section: str, owner: str | None) -> Scope:
+    """The place that the options name.  Raises ConfigurationError."""
+    lab: Lab | None = None
+    if lab_file.exists() or not (ini and owner):
+        lab = loading.load(lab_file)
+    reached = access.of_ini(ini, section) if ini else access.for_lab(lab.jenkins if lab else None, lab_file.parent)
+    author = lab.lab.maintainer if lab else f"{owner} <{owner}@localhost>"
+    name = owner or (lab.lab.name if lab else "")
+    return Scope(name, author, path or lab_file.parent / "jobs", reached, section)

@@ -1,0 +1,1 @@
+"""Processes, files, git, Debian, the environment and errors: what everything else uses."""

@@ -1,0 +1,65 @@
+"""Where apt finds a series: lab.yaml's word, the environment's, else this machine's own mirror."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.base.run import run
+from lab.config.description import Series
+
+KEYRINGS = {
+    "debian": Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    "ubuntu": Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg"),
+}
+# A pocket's suite, where it is not CODENAME-POCKET on the release's own mirror.
+DEBIAN_SECURITY = "security"
+# The pocket where packages wait, and the field of its Release file that has its suite's name: see apt_preferences(5).
+PROPOSED = {"debian": ("proposed-updates", "n"), "ubuntu": ("proposed", "a")}
+
+
+def machine_mirror(distribution: str, *, security: bool = False) -> str | None:
+    """The URL that this machine's apt gets a distribution from, None when it gets none."""
+    targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"],
+                  capture=True, check=False)  # fmt: skip
+    wanted = {"debian": "Debian-Security" if security else "Debian", "ubuntu": "Ubuntu"}[distribution]
+    for line in targets.stdout.splitlines():
+        uri, _, label = line.partition(" ")
+        if label == wanted:
+            return uri.rstrip("/")
+    return None
+
+
+def mirror(name: str, series: Series) -> str:
+    """The URL of a series' mirror.  Raises ConfigurationError when nothing names one."""
+    variable = f"QALAB_MIRROR_{series.distribution.upper()}"
+    url = series.mirror or environment.variable(variable) or machine_mirror(series.distribution)
+    if not url:
+        hint = f"name it as series.{name}.mirror in lab.yaml, or in the variable {variable}; try apt-get update"
+        raise ConfigurationError(
+            f"series {name}: this machine's apt knows no mirror of {series.distribution}", hint=hint
+        )
+    return url
+
+
+def keyring(name: str, series: Series) -> Path:
+    """The keyring that signs a series.  Raises ConfigurationError when it is not there."""
+    path = Path(series.keyring) if series.keyring else KEYRINGS[series.distribution]
+    if not path.is_file():
+        hint = f"apt-get install {series.distribution}-archive-keyring, or name series.{name}.keyring"
+        raise ConfigurationError(f"series {name}: no keyring {path}", hint=hint)
+    return path
+
+
+def sources(name: str, series: Series, *, kind: str = "deb") -> list[str]:
+    """The lines of a sources.list (``deb`` or ``deb-src``) for a series and its pockets."""
+    codename, url = series.codename or name, mirror(name, series)
+    areas, signed = " ".join(series.components), keyring(name, series)
+    lines = [f"{kind} [signed-by={signed}] {url} {codename} {areas}"]
+    for pocket in series.pockets:
+        at = url
+        if series.distribution == "debian" and pocket == DEBIAN_SECURITY:
+            at = machine_mirror("debian", security=True) or f"{url.removesuffix('/debian')}/debian-security"
+        lines.append(f"{kind} [signed-by={signed}] {at} {codename}-{pocket} {areas}")
+    return lines

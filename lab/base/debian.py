@@ -1,0 +1,87 @@
+"""Debian's own notions: versions as dpkg compares them, changelogs as deb-changelog(5) writes them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Literal
+
+from debian.changelog import ChangeBlock, Changelog, ChangelogParseError
+
+from lab.base.run import run
+
+Relation = Literal["lt", "le", "eq", "ge", "gt"]
+# A terminal of 80 columns shows a line and lintian keeps quiet.
+CHANGELOG_WIDTH = 79
+
+
+def compare(left: str, relation: Relation, right: str) -> bool:
+    """Whether dpkg holds ``left relation right`` to be true."""
+    return run(["dpkg", "--compare-versions", left, relation, right], check=False).returncode == 0
+
+
+@dataclass(frozen=True)
+class ChangelogEntry:
+    """What is to be known of a changelog entry; ``date`` is Unix time, 0 while it has none."""
+
+    package: str
+    version: str
+    epoch: str
+    upstream_version: str
+    date: int
+
+
+def newest_entry(changelog: str) -> ChangelogEntry:
+    """A changelog's first entry.  Raises ValueError with one line that says what is wrong with it."""
+    try:
+        block = Changelog(changelog.split("\n"), max_blocks=1, allow_empty_author=True, strict=True)[0]
+    except ChangelogParseError as error:
+        raise ValueError(str(error).removeprefix("Could not parse changelog: ")) from None
+    version = block.version  # asking is what parses it
+    try:
+        date = int(parsedate_to_datetime(block.date or "").timestamp())
+    except ValueError:
+        date = 0
+    return ChangelogEntry(block.package or "", str(version), version.epoch or "", version.upstream_version or "", date)
+
+
+def bullet(text: str) -> list[str]:
+    """The lines of one item of an entry; a word that is longer than a line (a URL) is not broken."""
+    return textwrap.wrap(
+        text,
+        CHANGELOG_WIDTH,
+        initial_indent="  * ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def entry_above(  # noqa: PLR0913 - what an entry is made of, by name
+    below: ChangelogEntry, version: str, distribution: str, *, bullets: Iterable[str], maintainer: str, date: int
+) -> str:
+    """An entry to stand above another one, with the blank line between them.
+
+    ``date`` is Unix time; where the entry below is not older, the new one is a second younger than it.
+    """
+    moment = datetime.fromtimestamp(max(date, below.date + 1), UTC)
+    lines = [line for text in bullets for line in bullet(text)]
+    block = ChangeBlock(
+        package=below.package,
+        version=version,
+        distributions=distribution,
+        urgency="medium",
+        changes=["", *lines, ""],
+        author=maintainer,
+        date=format_datetime(moment),
+    )
+    return f"{block}\n"
+
+
+def add_bullet(changelog: str, text: str) -> str:
+    """A changelog with one more item at the end of its newest entry."""
+    changes, trailer, rest = changelog.partition("\n -- ")
+    return "\n".join([changes.rstrip("\n"), *bullet(text), ""]) + trailer + rest

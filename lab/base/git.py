@@ -1,0 +1,163 @@
+"""Git, wrapped once: no configuration of the user's or of the machine's changes what it does."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import ProgramFailed, Result, Word, run
+
+SAFE = (
+    "-c", "protocol.file.allow=always", "-c", "gc.auto=0", "-c", "core.quotePath=false",
+    # Else ~/.config/git/attributes and ~/.config/git/ignore are read even without a configuration.
+    "-c", "core.attributesFile=/dev/null", "-c", "core.excludesFile=/dev/null",
+)  # fmt: skip
+# Our own instead of the user's: the other end of a local fetch or push reads it too, but no -c.
+CONFIG = Path(__file__).with_name("gitconfig")
+NO_CONFIG = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(CONFIG), "GIT_ATTR_NOSYSTEM": "1"}
+FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+# What would act on a terminal, end a line, or turn the reading direction, when somebody shows it.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]")
+
+
+def git(
+    argv: Sequence[Word],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    log: IO[str] | None = None,
+) -> str:
+    """Standard output of a git command, without its last line end; ProgramFailed when it fails.
+
+    ``log`` gets the command and what it says on standard error.
+    """
+    try:
+        result = run(["git", *SAFE, *argv], cwd=cwd, env=NO_CONFIG | dict(env or {}), log=log, capture=True)
+    except ProgramFailed as error:
+        raise ProgramFailed(replace(error.result, argv=("git", *map(str, argv)))) from None
+    return result.stdout.rstrip("\n")
+
+
+def try_git(
+    argv: Sequence[Word], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, log: IO[str] | None = None
+) -> Result:
+    """A git command that may fail; its output goes to ``log``, or is returned when there is none."""
+    return run(
+        ["git", *SAFE, *argv], cwd=cwd, env=NO_CONFIG | dict(env or {}), log=log, capture=log is None, check=False
+    )
+
+
+def identity(maintainer: str, when: int) -> dict[str, str]:
+    """The environment that makes a commit of ours the same whoever makes it: who, and when (Unix time)."""
+    name, _, address = maintainer.rstrip(">").rpartition(" <")
+    stamp = f"{when} +0000"
+    return {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": address,
+        "GIT_AUTHOR_DATE": stamp,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": address,
+        "GIT_COMMITTER_DATE": stamp,
+    }
+
+
+def reset(tree: Path, commit: str) -> None:
+    """Make a work tree that is ours alone exactly a commit, whatever a killed git left in it."""
+    for lock in (tree / ".git").rglob("*.lock"):
+        lock.unlink()
+    git(["reset", "--quiet", "--hard", commit], cwd=tree)
+    git(["clean", "--quiet", "-ffdx"], cwd=tree)
+
+
+def readable(text: str) -> str:
+    """What git printed of a commit or a file's name, as one line of plain text that is safe to show.
+
+    Bytes that are no UTF-8 (a commit made without i18n.commitEncoding) are read as Windows-1252.
+    """
+    raw = text.encode("utf-8", "surrogateescape")
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:
+        decoded = raw.decode("windows-1252", "replace")
+    return " ".join(CONTROL.sub(" ", decoded).split())
+
+
+@dataclass(frozen=True)
+class GitMirror:
+    """A bare copy of a repository, shared by all runs on this machine, fetched incrementally."""
+
+    url: str
+    path: Path
+
+    @classmethod
+    def of(cls, url: str) -> GitMirror:
+        slug = re.sub(r"[^A-Za-z0-9.]+", "-", url.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1])
+        digest = hashlib.sha256(url.encode()).hexdigest()[:12]
+        return cls(url, environment.cache_home() / "mirrors" / f"{slug}-{digest}.git")
+
+    @contextmanager
+    def held(self) -> Iterator[int]:
+        """Change the mirror; yields the lock, for the programs that do."""
+        with files.locked(self.path.with_suffix(".lock")) as lock:
+            yield lock
+
+    def git(self, *argv: Word) -> str:
+        return git(argv, cwd=self.path)
+
+    def fetch(self, log: IO[str], *refs: str) -> None:
+        """Make the mirror as its origin is now: branches and tags, and ``refs`` (a Gerrit change).
+
+        Raises InfrastructureError when the origin cannot be reached, ConfigurationError when it is
+        a shallow clone (its counts and tags would lie).
+        """
+        local = Path(self.url.removeprefix("file://"))
+        # Asked before: git rejects such refs with a warning only, and prunes what a shallow clone does not have.
+        if local.is_dir() and try_git(["rev-parse", "--is-shallow-repository"], cwd=local).stdout.strip() == "true":
+            hint = "give the whole repository: its tags and commit counts make the versions"
+            raise ConfigurationError(f"{self.url}: is a shallow clone", hint=hint)
+        with self.held() as lock:
+            for stale in self.path.rglob("*.lock"):  # whoever left it is dead, or we would not hold our own lock
+                stale.unlink()
+            git(["init", "--quiet", "--bare", self.path], log=log)  # also mends one that was cut short
+            specs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", *(f"+{ref}:{ref}" for ref in refs)]
+            argv: list[Word] = [
+                "git",
+                *SAFE,
+                "fetch",
+                "--prune",
+                "--no-tags",
+                "--no-auto-maintenance",
+                "--",
+                self.url,
+                *specs,
+            ]
+            try:
+                run(argv, log=log, cwd=self.path, env=NO_CONFIG, keep=(lock,))
+            except ProgramFailed as error:
+                full = "No space left on device" in error.result.complaint
+                hint = "" if full else "is it there, and may this account read it?"
+                raise InfrastructureError(
+                    f"{self.url}: cannot be fetched: {error.result.complaint}", hint=hint
+                ) from error
+            head = try_git(["ls-remote", "--symref", "--", self.url, "HEAD"], cwd=self.path)
+            if match := re.match(r"ref: (refs/heads/\S+)\tHEAD", head.stdout):
+                git(["symbolic-ref", "HEAD", match[1]], cwd=self.path)
+
+    def resolve(self, revision: str) -> str | None:
+        """The full id of a revision's commit, None when there is none."""
+        if not self.path.is_dir():
+            return None
+        found = try_git(["rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], cwd=self.path).stdout.strip()
+        return found if FULL_ID.fullmatch(found) else None
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        return bool(try_git(["merge-base", "--is-ancestor", older, newer], cwd=self.path))

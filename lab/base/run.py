@@ -1,0 +1,251 @@
+"""The one door to other programs.
+
+Argument lists only, a clean environment, standard input closed, the command echoed so that it can
+be pasted into a shell, output straight into the step's log, a time limit, and the whole process
+group ended when we are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Protocol, TypedDict, Unpack
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+
+GRACE_SECONDS = 20.0
+SETPRIV = "/usr/bin/setpriv"  # of util-linux, which is essential
+Word = str | Path
+COMPLAINT = re.compile(r"\b(error|fatal|cannot|denied|no such|no space)\b", re.IGNORECASE)
+LONGEST = 200
+
+# Where a missing program is to be had.  Checked by `qalab doctor`, installed by `qalab setup`.
+PACKAGES = {
+    "apt-get": "apt",
+    "debsign": "devscripts",
+    "dpkg-genbuildinfo": "dpkg-dev",
+    "dpkg-genchanges": "dpkg-dev",
+    "dpkg-source": "dpkg-dev",
+    "dput": "dput",
+    "gbp": "git-buildpackage",
+    "git": "git",
+    "gpg": "gnupg",
+    "lintian": "lintian",
+    "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2",
+    "newuidmap": "uidmap",
+    "nsenter": "util-linux",
+    "patch": "patch",
+    "ping": "iputils-ping",
+    "reprepro": "reprepro",
+    "sbuild": "sbuild",
+    "schroot": "schroot",
+    "sftp": "openssh-client",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "systemd-nspawn": "systemd-container",
+    "xz": "xz-utils",
+    "zstd": "zstd",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program did: its exit status (negative: the signal that ended it) and what it printed.
+
+    ``complaint``: the line it left in the log that tells most, where it failed and was not to.
+    """
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str = ""
+    complaint: str = ""
+
+    def __bool__(self) -> bool:
+        return self.returncode == 0
+
+
+class ProgramFailed(InfrastructureError):
+    """A program ended with a status that was not expected."""
+
+    def __init__(self, result: Result) -> None:
+        ended = f"ended with status {result.returncode}"
+        if result.returncode < 0:
+            ended = f"was killed by {signal_name(-result.returncode)}"
+        super().__init__(f"{shlex.join(result.argv[:3])} {ended}{': ' * bool(result.complaint)}{result.complaint}")
+        self.result = result
+
+
+class TimedOut(LabError):
+    """A program did not end within its time."""
+
+    exit_code = 3
+    verdict = "error"
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time signals have no name
+        return f"signal {number}"
+
+
+def echo(argv: Sequence[Word]) -> str:
+    """A command as the log shows it, to be pasted into a shell."""
+    return f"+ {shlex.join(map(str, argv))}\n"
+
+
+def missing_program(name: str) -> ConfigurationError:
+    package = PACKAGES.get(name)
+    hint = f"apt-get install {package}, or ./qalab setup for all that the lab needs" if package else ""
+    return ConfigurationError(f"the program {name} is not on this machine", hint=hint)
+
+
+class AttemptOptions(TypedDict, total=False):
+    """The options of `attempt`; `run` says what each means."""
+
+    env: Mapping[str, str] | None
+    timeout: float | None
+    capture: bool
+    stdin: bytes | None
+    cwd: Path | None
+    keep: Sequence[int]
+    foreground: bool
+
+
+class CheckedOptions(AttemptOptions, total=False):
+    """The options of `run` where the log is given."""
+
+    check: bool
+
+
+class RunOptions(CheckedOptions, total=False):
+    """All options of `run`."""
+
+    log: IO[str] | None
+
+
+class Runner(Protocol):
+    """A function that runs a program as `run` does, perhaps from somewhere else."""
+
+    def __call__(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result: ...
+
+
+def run(  # noqa: PLR0913 - one door, each knob by name
+    argv: Sequence[Word],
+    *,
+    log: IO[str] | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    capture: bool = False,
+    check: bool = True,
+    stdin: bytes | None = None,
+    keep: Sequence[int] = (),
+    foreground: bool = False,
+) -> Result:
+    """Run a program to its end.
+
+    ``log``: a real file that gets the echoed command and the program's output (None: discarded).
+    ``capture``: standard output is returned instead (decoded as UTF-8, surrogateescape) and only
+    standard error is logged.  ``env`` adds to the clean environment; ``timeout`` is in seconds;
+    ``keep`` are descriptors the child inherits (locks).  ``foreground``: the child stays in our
+    terminal's session and may ask there (sudo).
+    Raises ConfigurationError for a missing program, ProgramFailed for a non-zero status when
+    ``check``, TimedOut past its time.
+    """
+    words = [str(word) for word in argv]
+    program = words[0] if "/" in words[0] else environment.find_program(words[0])
+    if program is None or not os.access(Path(cwd or "", program), os.X_OK):
+        raise missing_program(words[0])
+    if log is not None:
+        log.write(echo(words))
+        log.flush()
+    mark = log.tell() if log is not None else 0
+    sink = log.fileno() if log is not None else subprocess.DEVNULL
+    process = subprocess.Popen(  # noqa: S603 - a list of words, and no shell
+        # Ended with us however we end, SIGKILL included: see prctl(2), PR_SET_PDEATHSIG.
+        [SETPRIV, "--pdeathsig", "TERM", "--", program, *words[1:]],
+        cwd=cwd,
+        env=environment.clean() | dict(env or {}),
+        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE if capture else sink,
+        stderr=sink,
+        start_new_session=not foreground,
+        pass_fds=tuple(keep),
+    )
+    try:
+        out, _ = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        end_group(process)
+        raise TimedOut(f"{words[0]} did not end within {timeout:g} seconds") from error
+    except BaseException:
+        end_group(process)
+        raise
+    result = Result(tuple(words), process.returncode, (out or b"").decode("utf-8", "surrogateescape"))
+    if check and not result:
+        raise ProgramFailed(replace(result, complaint=_complaint(log, mark)))
+    return result
+
+
+def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
+    """Run a program that may fail, see `run`; also the lines it printed.
+
+    They are in the log once it has ended, together, whoever else writes there at the same time.
+    """
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as own:
+        try:
+            result = run(argv, log=own, check=False, **options)
+        finally:
+            said = Path(own.name).read_text(encoding="utf-8", errors="surrogateescape")
+            log.write(said)
+            log.flush()
+    shown = said.removeprefix(echo(argv)).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return result, shown.splitlines()
+
+
+def _complaint(log: IO[str] | None, mark: int) -> str:
+    """Why a program failed, from what is in the log since ``mark``: its first complaint, else its last line."""
+    if log is None:
+        return ""
+    with Path(log.name).open("rb") as stream:
+        stream.seek(mark)
+        said = [line for line in map(str.strip, stream.read().decode("utf-8", "replace").splitlines()) if line]
+    return next(filter(COMPLAINT.search, said), said[-1] if said else "")[:LONGEST]
+
+
+def output(argv: Sequence[Word], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    """A program's standard output without its last line end; ProgramFailed when it fails."""
+    return run(argv, cwd=cwd, env=env, capture=True).stdout.rstrip("\n")
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all it started: SIGTERM, some seconds of grace, SIGKILL."""
+    _signal_group(process, signal.SIGTERM)
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        _signal_group(process, signal.SIGKILL)
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            with suppress(OSError):  # not read to its end: a daemon that left the group may hold it for ever
+                pipe.close()
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:  # it is over, or in the foreground and so in our own group
+        with suppress(PermissionError):  # sudo: it hears of its terminal alone
+            process.send_signal(number)

@@ -1,0 +1,1 @@
+"""The description of a lab, and how servers are reached."""

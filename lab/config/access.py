@@ -1,0 +1,139 @@
+"""How servers are reached: URLs, and logins from the environment, an ini file or a keyring.
+
+A password is never in lab.yaml, in an argument or in a message.
+"""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import keyring
+import keyring.errors
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.config.description import JenkinsSettings
+
+TIMEOUT_SECONDS: Final = 60.0
+# Where env finds the user and the password of a server, by its key in lab.yaml.
+VARIABLES: Final[Mapping[str, tuple[str, str]]] = {
+    "jenkins": ("QALAB_JENKINS_USER", "QALAB_JENKINS_TOKEN"),
+    "public.jenkins": ("QALAB_PUBLIC_JENKINS_USER", "QALAB_PUBLIC_JENKINS_TOKEN"),
+    "notifications.mail": ("QALAB_SMTP_USER", "QALAB_SMTP_PASSWORD"),
+    "notifications.gerrit": ("QALAB_GERRIT_USER", "QALAB_GERRIT_PASSWORD"),
+}
+# What a jenkins_jobs.ini need not say, as Jenkins Job Builder has it.
+DEFAULTS: Final = {"url": "http://localhost:8080/", "timeout": str(TIMEOUT_SECONDS)}
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who we are somewhere; ``source`` says where that is from."""
+
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    source: str = "anonymous"
+
+
+@dataclass(frozen=True)
+class Access:
+    """A Jenkins and who we are there; ``source`` says where that is from, ``ini`` is what JJB reads besides."""
+
+    url: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout: float = TIMEOUT_SECONDS
+    source: str = "anonymous"
+    ini: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError for what is no URL of a Jenkins."""
+        try:
+            parts = urlsplit(self.url)
+            good = parts.scheme in {"http", "https"} and parts.hostname and " " not in parts.netloc
+        except ValueError:
+            good = False
+        if not good:
+            raise ConfigurationError(f"{self.url}: is no URL of a Jenkins", hint="https://HOST[:PORT]/[PATH/]")
+        if parts.username or parts.password:
+            raise ConfigurationError(f"{parts.hostname}: its URL has credentials in it", hint=known("jenkins"))
+
+
+def known(key: str) -> str:
+    """Where credentials can be, for people."""
+    user, password = VARIABLES[key]
+    return f"known: env ({user} and {password}), ini:PATH, keyring:SERVICE"
+
+
+def for_lab(jenkins: JenkinsSettings | None, base: Path, key: str = "jenkins") -> Access:
+    """The access that lab.yaml names at ``key``; ``base``: the directory that a relative ini is in.
+
+    Raises ConfigurationError when it names none, or what it names is not there.
+    """
+    if jenkins is None:
+        hint = "write its URL there, or name a jenkins_jobs.ini with --ini"
+        raise ConfigurationError(f"lab.yaml: {key}: missing; which Jenkins is meant?", hint=hint)
+    kind, _, where = jenkins.credentials.partition(":")
+    if kind == "ini" and where:
+        found = of_ini(base / where)
+        return Access(jenkins.url, found.user, found.password, found.timeout, found.source, found.ini)
+    named = login(jenkins.credentials, base, key)
+    return Access(jenkins.url, named.user, named.password, source=named.source)
+
+
+def login(credentials: str, base: Path, key: str) -> Login:
+    """The login that the text ``KEY.credentials`` of lab.yaml means; of an ini the section ``jenkins``, or KEY's last part.
+
+    Raises ConfigurationError when what it names is not there.
+    """
+    kind, _, where = credentials.partition(":")
+    match kind, bool(where):
+        case "env", False:
+            return _of_environment(*VARIABLES[key])
+        case "ini", True:
+            found = of_ini(base / where, key.rpartition(".")[2])
+            return Login(found.user, found.password, found.source)
+        case "keyring", True:
+            return _of_keyring(where, key)
+    raise ConfigurationError(f"lab.yaml: {key}.credentials: {credentials}: no such place", hint=known(key))
+
+
+def _of_environment(user_variable: str, password_variable: str) -> Login:
+    user, password = environment.variable(user_variable), environment.variable(password_variable)
+    if bool(user) != bool(password):
+        hint = "set both, or none for no login"
+        raise ConfigurationError(f"only one of {user_variable} and {password_variable} is set", hint=hint)
+    source = f"{user_variable} and {password_variable}" if user else f"anonymous: {user_variable} is not set"
+    return Login(user, password, source)
+
+
+def _of_keyring(service: str, key: str) -> Login:
+    try:
+        found = keyring.get_credential(service, None)
+    except keyring.errors.KeyringError as error:
+        raise ConfigurationError(f"the keyring cannot be read: {error}", hint=known(key)) from None
+    if found is None:
+        raise ConfigurationError(f"the keyring has nothing for {service}", hint=f"keyring set {service} USER")
+    return Login(found.username, found.password, f"the keyring's {service}")
+
+
+def of_ini(path: Path, section: str = "jenkins") -> Access:
+    """What a jenkins_jobs.ini, or another file of its shape, says.  Raises ConfigurationError."""
+    parser = configparser.ConfigParser()
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), path.name)
+        said = {**DEFAULTS, **dict(parser.items(section))}
+        timeout = float(said["timeout"])
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: there is no such file", hint="name a jenkins_jobs.ini") from None
+    except (configparser.Error, ValueError, OSError) as error:
+        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
+    user, password = said.get("user"), said.get("password")
+    if bool(user) != bool(password):
+        raise ConfigurationError(f"{path}: [{section}] has only one of user and password")
+    return Access(said["url"], user, password, timeout, f"{path} [{section}]", path)

@@ -1,0 +1,226 @@
+"""The one door to a Jenkins, by python-jenkins: requests with a time limit, and failures as one line each.
+
+What may be better in a moment is tried again: answers of 500 and above, broken connections, an expired
+crumb.  A write whose answer was lost is first looked for: what is as it should be is not done twice.
+
+A redirect of a write is never followed: HTTP clients make a GET of a redirected POST, which changes nothing and
+succeeds.  Jenkins redirects after some writes, and a proxy redirects to where Jenkins is (see `lab.config.jenkins_redirects`).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import IO, Any
+from urllib.parse import quote
+
+import jenkins
+import requests
+
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.redirects import is_redirect
+from lab.config.access import Access
+from lab.config.jenkins_redirects import Redirected, complaint, is_below, is_own
+
+PAUSES_SECONDS = (0.5, 2.0)
+CHUNK = 1 << 16
+
+
+class JenkinsMissing(InfrastructureError):
+    """There is no such item."""
+
+
+class JenkinsRefused(ConfigurationError):
+    """The server understood, and does not take it."""
+
+
+class JenkinsForbidden(ConfigurationError):
+    """This account may not do that."""
+
+
+class JenkinsUnsure(InfrastructureError):
+    """It may have been done, and it may not; trying again may help."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A Jenkins, for many threads: each has a session, and so a crumb, of its own."""
+
+    access: Access
+    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    @property
+    def url(self) -> str:
+        return self.access.url.rstrip("/") + "/"
+
+    def json(self, where: str) -> dict[str, Any]:
+        answer = self.get(where)
+        try:
+            return dict(json.loads(answer.text))
+        except ValueError:
+            hint = "is that a Jenkins? check the URL"
+            raise ConfigurationError(f"{self.url}: answers with something else than JSON", hint=hint) from None
+
+    def get(self, where: str) -> requests.Response:
+        """A request that changes nothing, tried again.  Raises Redirected for one that leads elsewhere."""
+        for pause in PAUSES_SECONDS:
+            try:
+                return self._here(self.send("GET", where))
+            except JenkinsUnsure:
+                time.sleep(pause)
+        return self._here(self.send("GET", where))
+
+    def _here(self, answer: requests.Response) -> requests.Response:
+        """An answer that was not given elsewhere."""
+        if answer.history and not is_below(self.url, answer.url):
+            raise complaint(self.url, answer.history[0])
+        return answer
+
+    def download(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
+        """Append what is there to a file that was opened for it; the headers.  Raises Refused beyond ``most`` bytes."""
+        start = into.tell()
+        for pause in (*PAUSES_SECONDS, None):
+            try:
+                return self._copy(where, into, most)
+            except JenkinsUnsure:
+                into.seek(start)
+                into.truncate()
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError  # the last try returns or raises
+
+    def _copy(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
+        size = 0
+        with self.send("GET", where, stream=True) as answer:
+            try:
+                for chunk in answer.iter_content(CHUNK):
+                    size += len(chunk)
+                    if size > most:
+                        raise JenkinsRefused(f"{self.url}{where}: is larger than {most} bytes")
+                    into.write(chunk)
+            except requests.RequestException as error:
+                raise failure(self.access, f"GET {where}", error) from error
+            return answer.headers
+
+    def write(self, where: str, *, done: Callable[[], bool], **body: Any) -> None:
+        """A request that changes something; ``done`` tells whether an answer was lost and the work was not.
+
+        A redirect is a success only when ``done`` says so.  ``body``: data, files and headers, as of `requests.Request`.
+        """
+        for pause in (*PAUSES_SECONDS, None):
+            try:
+                answer = self.send("POST", where, **body)
+                if is_redirect(answer) and not done():
+                    raise complaint(self.url, answer)
+                return
+            except Redirected:
+                if self._is_proved(done):
+                    return
+                raise
+            except JenkinsUnsure:
+                if done():
+                    return
+                if pause is None:
+                    raise
+                time.sleep(pause)
+            except (JenkinsMissing, JenkinsRefused):
+                # It may be our own earlier try that stands in the way.
+                if pause != PAUSES_SECONDS[0] and done():
+                    return
+                raise
+
+    @staticmethod
+    def _is_proved(done: Callable[[], bool]) -> bool:
+        """Whether the work is seen to be done; what cannot be looked at is not."""
+        try:
+            return done()
+        except LabError:
+            return False
+
+    def send(self, method: str, where: str, *, stream: bool = False, **body: Any) -> requests.Response:
+        """One request, once.  Raises Missing, Refused, Forbidden, Unsure, Redirected and others of `lab.base.errors`.
+
+        The redirect that Jenkins sends after a write is an answer as any other, and is not followed.
+        """
+        location = ""
+
+        def judge(answer: requests.Response, **_: Any) -> None:
+            nonlocal location
+            if is_redirect(answer):
+                answer.close()  # nobody reads its body
+                if not is_own(self.url, where, answer):
+                    raise complaint(self.url, answer)
+                location = answer.headers.pop("Location")  # without it, requests does not follow
+
+        hooks = {"response": judge} if method == "POST" else None
+        request = requests.Request(method, f"{self.url}{where}", hooks=hooks, **body)
+        try:
+            answer: requests.Response = self._handle().jenkins_request(
+                request, add_crumb=method == "POST", stream=stream
+            )
+        except (jenkins.JenkinsException, requests.RequestException) as error:
+            found = failure(self.access, f"{method} {where}", error)
+            if isinstance(found, JenkinsUnsure):
+                self._local.__dict__.clear()  # another session next time, and so another crumb
+            raise found from error
+        if location:
+            answer.headers["Location"] = location
+        return answer
+
+    def _handle(self) -> jenkins.Jenkins:
+        if not hasattr(self._local, "handle"):
+            access = self.access
+            self._local.handle = jenkins.Jenkins(self.url, access.user, access.password, timeout=access.timeout)
+        handle: jenkins.Jenkins = self._local.handle
+        return handle
+
+
+def job_path(name: str) -> str:
+    """The path of the URL of a job or a folder, with its last slash; empty for the top."""
+    return "".join(f"job/{quote(part, safe='')}/" for part in name.split("/") if part)
+
+
+def failure(access: Access, call: str, error: Exception) -> LabError:
+    """What went wrong in a call, as python-jenkins tells it."""
+    who = access.user or "anonymous"
+    cause = error if isinstance(error, requests.HTTPError) else error.__context__
+    if isinstance(cause, requests.HTTPError) and cause.response is not None:
+        with cause.response as answer:  # closed: it may have been streamed
+            if answer.history and not is_below(access.url, answer.url):
+                return complaint(access.url, answer.history[0])
+            return _answered(access, who, call, answer)
+    if isinstance(error, requests.exceptions.SSLError):
+        hint = "REQUESTS_CA_BUNDLE names the authority to trust"
+        return InfrastructureError(f"{access.url}: TLS: {innermost(error)}", hint=hint)
+    if isinstance(error, jenkins.TimeoutException | requests.Timeout):
+        return JenkinsUnsure(f"{access.url}: did not answer within {access.timeout:g} seconds: {call}")
+    return JenkinsUnsure(f"{access.url}: cannot be reached: {innermost(error)}")
+
+
+def _answered(access: Access, who: str, call: str, answer: requests.Response) -> LabError:
+    match answer.status_code:
+        case HTTPStatus.UNAUTHORIZED:
+            return ConfigurationError(f"{access.url}: refuses the credentials of {who} ({access.source})")
+        case HTTPStatus.FORBIDDEN if "No valid crumb" in answer.text:
+            return JenkinsUnsure(f"{access.url}: does not take our crumb: {call}")
+        case HTTPStatus.FORBIDDEN:
+            return JenkinsForbidden(f"{access.url}: {who} may not {call}", hint=f"credentials: {access.source}")
+        case HTTPStatus.NOT_FOUND:
+            return JenkinsMissing(f"{access.url}: nothing there: {call}")
+        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            hint = "Jenkins' own log says why; is a plugin missing?"
+            return JenkinsUnsure(f"{access.url}: answers {status} {answer.reason} to {call}", hint=hint)
+    said = " ".join((answer.headers.get("X-Error") or f"{answer.status_code} {answer.reason}").split())
+    return JenkinsRefused(f"{access.url}: refuses {call}: {said}")
+
+
+def innermost(error: BaseException) -> str:
+    """What an error says at its root, in one line."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return " ".join(str(error).split())

@@ -1,0 +1,72 @@
+"""Redirects: those that Jenkins sends after a write, and those of something before it, a proxy or a login.
+
+Jenkins answers a deletion, a change of a build and some other writes with a redirect to a page that shows what came of
+it (recorded: 302 after ``doDelete``, ``disable`` and ``configSubmit``, 303 after ``buildWithParameters`` of what waits
+already).  A proxy that sends everybody to https, or to another path, redirects to the same request elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+import requests
+
+from lab.base.errors import ConfigurationError
+
+PORTS: Final = {"http": 80, "https": 443}
+
+
+class Redirected(ConfigurationError):
+    """Something before the server sends requests elsewhere; nothing was done."""
+
+
+def is_own(root: str, where: str, answer: requests.Response) -> bool:
+    """Whether a redirect is Jenkins' own after a POST to ``where``, a path below the URL ``root``.
+
+    The scheme and the port are not looked at: behind a proxy that ends TLS, Jenkins may write those that it sees.
+    """
+    target, base = urlsplit(_target(answer)), urlsplit(_directory(root))
+    if target.hostname != base.hostname or not target.path.startswith(base.path):
+        return False
+    shown = unquote(target.path.removeprefix(base.path))
+    *directory, call = unquote(where.partition("?")[0]).split("/")
+    match call:
+        case "build" | "buildWithParameters":
+            return shown.startswith("queue/item/")
+        case "doDelete":  # a build, job/NAME/NUMBER, shows its job; job/NAME and view/NAME show what they were in
+            return shown in {_path(directory[:-1]), _path(directory[:-2])}
+    return shown == _path(directory)
+
+
+def is_below(root: str, url: str) -> bool:
+    """Whether a URL is below that of a Jenkins."""
+    one, base = urlsplit(url), urlsplit(_directory(root))
+    return _origin(one) == _origin(base) and one.path.startswith(base.path)
+
+
+def complaint(root: str, answer: requests.Response) -> Redirected:
+    """What is wrong with the URL of a Jenkins that answered with a redirect, and what would be right."""
+    asked, target = urlsplit(answer.url), urlsplit(_target(answer))._replace(query="", fragment="")
+    where = asked.path.removeprefix(urlsplit(_directory(root)).path)
+    if where and target.path.endswith(f"/{where}"):
+        right = target._replace(path=target.path.removesuffix(where)).geturl()
+        return Redirected(f"{root}: redirects to {right}", hint=f"configure {right} as the URL of this Jenkins")
+    hint = "configure a URL at which Jenkins answers itself; is a login in front of it?"
+    return Redirected(f"{root}: redirects {answer.request.method} {where} to {target.geturl()}", hint=hint)
+
+
+def _target(answer: requests.Response) -> str:
+    return urljoin(answer.url, answer.headers.get("Location", ""))
+
+
+def _directory(root: str) -> str:
+    return root.rstrip("/") + "/"
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
+
+
+def _path(segments: list[str]) -> str:
+    return "".join(f"{segment}/" for segment in segments)

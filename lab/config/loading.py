@@ -1,0 +1,236 @@
+"""Reading `lab.yaml`: YAML with line numbers, then the model, then what the parts say of each other.
+
+An error reads ``file:line: key: what is wrong; what is known``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from lab.base.errors import ConfigurationError
+from lab.base.git import readable
+from lab.config.deployment import Deployment
+from lab.config.description import Lab
+
+Key = tuple[str | int, ...]
+# Far beyond any lab; anchors in anchors come to billions.
+MOST_ENTRIES = 200_000
+KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file as plain data, and the line each key stands on."""
+
+    path: Path
+    data: Any
+    lines: Mapping[Key, int]
+
+    def line(self, key: Key) -> int:
+        """The line of a key, or of the nearest key above it that is there."""
+        return next((self.lines[key[:size]] for size in range(len(key), -1, -1) if key[:size] in self.lines), 1)
+
+    def complaints(self, problems: Iterable[tuple[Key, str]]) -> DescriptionError:
+        """Problems as one error, in the order of the file."""
+        ordered = sorted((self.line(key), ".".join(map(str, key)), what) for key, what in problems)
+        return DescriptionError(f"{self.path}:{line}: {name or 'lab.yaml'}: {what}" for line, name, what in ordered)
+
+
+class DescriptionError(ConfigurationError):
+    """`lab.yaml` is wrong; each complaint is one line."""
+
+    def __init__(self, complaints: Iterable[str]) -> None:
+        self.complaints = tuple(map(readable, complaints))
+        super().__init__("\n".join(self.complaints))
+
+
+def load(path: Path) -> Lab:
+    """Read and validate a lab's description.  Raises DescriptionError."""
+    document = read_yaml(path)
+    try:
+        # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
+        data = json.dumps(document.data, default=str, ensure_ascii=False).encode()
+        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent})
+    except ValidationError as error:
+        raise document.complaints(_complaints(error)) from None
+    except UnicodeEncodeError as error:  # half of a character, escaped
+        raise DescriptionError([f"{path}: is no text: {error.object[error.start]!r} stands for no character"]) from None
+    if problems := dict.fromkeys(_contradictions(lab)):
+        raise document.complaints(problems)
+    return lab
+
+
+def read_yaml(path: Path) -> Document:
+    """Read a YAML file; duplicate keys are an error.  Raises DescriptionError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DescriptionError([f"{path}: there is no such file; name it with --lab or QALAB_LAB"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DescriptionError([f"{path}: cannot be read: {error}"]) from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = _lines(path, node) if node else {}
+        return Document(path, yaml.safe_load(text), lines)
+    except RecursionError:
+        raise DescriptionError([f"{path}: not YAML: nested too deep, or an anchor that is in itself"]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DescriptionError([f"{path}:{line}: not YAML: unacceptable character #x{error.character:04x}"]) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise DescriptionError([f"{where}: not YAML: {error.problem or error.context}"]) from None
+    except (yaml.YAMLError, ValueError) as error:  # what PyYAML lets through unmarked
+        raise DescriptionError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from None
+
+
+def _lines(path: Path, root: Node) -> dict[Key, int]:
+    """The line of each key.  Raises DescriptionError for one that is there twice, or is no text."""
+    lines: dict[Key, int] = {}
+    for count, (key, node) in enumerate(_walk(root, ())):
+        line = node.start_mark.line + 1
+        if count == MOST_ENTRIES:
+            raise DescriptionError([f"{path}: has more than {MOST_ENTRIES:,} entries, those behind aliases counted"])
+        if not isinstance(key[-1], int) and node.tag not in KEY_TAGS:
+            shown = node.value if isinstance(node, ScalarNode) else "of several parts"
+            raise DescriptionError([f"{path}:{line}: the key {shown} is no text to YAML: quote it"])
+        if key in lines:
+            raise DescriptionError([f"{path}:{line}: {'.'.join(map(str, key))}: is there twice"])
+        lines[key] = line
+    return lines
+
+
+def _walk(node: Node, key: Key) -> Iterator[tuple[Key, Node]]:
+    """Every key with the node that it stands on: its own, or the item of a list."""
+    if isinstance(node, MappingNode):
+        for name, value in node.value:
+            yield (*key, name.value), name
+            yield from _walk(value, (*key, name.value))
+    elif isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*key, index), value
+            yield from _walk(value, (*key, index))
+
+
+def _complaints(error: ValidationError) -> Iterator[tuple[Key, str]]:
+    for item in error.errors():
+        key: Key = item["loc"]
+        match item["type"]:
+            case "extra_forbidden":
+                known = sorted(_fields_at(key[:-1]))
+                close = difflib.get_close_matches(str(key[-1]), known, 1)
+                meant = f"did you mean {close[0]}? " if close else ""
+                what = f"unknown key; {meant}known: {', '.join(known)}"
+            case "missing":
+                what = f"missing; {_describe(key)}"
+            case "model_type":
+                what = f"must have keys of its own; known: {', '.join(sorted(_fields_at(key)))}"
+            case _:
+                what = item["msg"].removeprefix("Value error, ")
+                if not isinstance(item["input"], dict | list):
+                    what += f"; found: {_shown(item['input'])}"
+        yield tuple(part for part in key if part != "[key]"), what
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _model_at(key: Key) -> type[BaseModel] | None:
+    """The model that a place in the file is validated by."""
+    model: type[BaseModel] | None = Lab
+    inside_mapping = False
+    for part in key:
+        if inside_mapping:  # the part is a name that the user chose
+            inside_mapping = False
+            continue
+        field = model.model_fields.get(str(part)) if model else None
+        annotation = field.annotation if field else None
+        inside_mapping = "Mapping" in str(annotation)
+        model = next(_models_in(annotation), None)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _fields_at(key: Key) -> Iterable[str]:
+    model = _model_at(key)
+    return model.model_fields if model else ()
+
+
+def _describe(key: Key) -> str:
+    model = _model_at(key[:-1])
+    field = model.model_fields.get(str(key[-1])) if model else None
+    return (field.description if field and field.description else "it must be given").rstrip(".")
+
+
+def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
+    """What the parts of a description say of each other that cannot be."""
+    for name, track in lab.tracks.items():
+        yield from _unknown(("tracks", name, "series"), "series", [track.series], lab.series)
+        yield from _unknown(("tracks", name, "components"), "component", track.components or (), lab.components)
+    for name, own in lab.components.items():
+        yield from _unknown(("components", name, "tracks"), "track", own.tracks, lab.tracks)
+    yield from _repositories_missing(lab)
+    if lab.deployment:
+        yield from _deployment_contradictions(lab.deployment)
+        for name, track in lab.tracks.items():
+            if track.trigger == "proposed" and lab.deployment.target == "juju":
+                yield ("tracks", name, "trigger"), "charms take no packages of a -proposed pocket; nspawn and ssh do"
+        if lab.deployment.target == "juju" and not lab.archive.url:
+            yield ("archive", "url"), "missing; where Juju's machines find the lab's archive, on a web server"
+
+
+def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    ends = [end.split(":")[0] for pair in deployment.relations for end in pair]
+    yield from _unknown(("deployment", "relations"), "application", ends, deployment.applications)
+    if deployment.target == "ssh" and not deployment.ssh:
+        yield ("deployment", "ssh"), "missing; the hosts, and the command that restores them"
+    if deployment.ssh and deployment.target == "ssh":
+        most = len(deployment.ssh.hosts)
+        for name, unit in deployment.applications.items():
+            if max(unit.to, default=0) >= most:
+                last = "0" if most == 1 else f"0 to {most - 1}"
+                yield (
+                    ("deployment", "applications", name, "to"),
+                    f"no host {max(unit.to)} in deployment.ssh.hosts; known: {last}",
+                )
+
+
+def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:
+    """Components for which nobody, not even a default, says where upstream or the packaging is."""
+    for track in lab.tracks:
+        for name in lab.components_of(track):
+            if name in lab.components:
+                seen = lab.component(name, track)
+                for part, model in (("upstream", seen.upstream), ("packaging", seen.packaging)):
+                    if not model.git:
+                        yield ("components", name, part, "git"), f"missing; {_describe(('defaults', part, 'git'))}"
+
+
+def _unknown(key: Key, what: str, named: Iterable[str], known: Iterable[str]) -> Iterator[tuple[Key, str]]:
+    for name in named:
+        if name not in known:
+            yield (*key, name), f"no {what} {name}; known: {', '.join(known)}"
+
+
+def schema() -> str:
+    """The JSON Schema of `lab.yaml`, for editors."""
+    return json.dumps(Lab.model_json_schema() | {"title": "lab.yaml"}, indent=2, sort_keys=True) + "\n"

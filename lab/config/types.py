@@ -1,0 +1,116 @@
+"""The words of a lab's description: texts of many kinds, each checked as what it is used for takes it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+
+def _like(pattern: str, complaint: str) -> AfterValidator:
+    """What matches a pattern from its beginning to its end."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(complaint)
+        return text
+
+    return AfterValidator(check)
+
+
+def _repository(url: str) -> str:
+    # As git takes it: a scheme, the short form of ssh (host:path), or a path; see git-fetch(1), "GIT URLS".
+    if url and ":" not in url and not url.startswith("/"):
+        message = "a relative path means another place to each program: write the whole path, or a URL"
+        raise ValueError(message)
+    return url
+
+
+def _folder(name: str) -> str:
+    # What jenkins.model.Jenkins.checkGoodName() refuses, part by part.
+    if any(not part or part in {".", ".."} or re.search(r"[?*\\%!@#$^&|<>\[\]:;]", part) for part in name.split("/")):
+        message = "not a folder's name: parts joined by /, none of them empty, . or .., and without ?*\\%!@#$^&|<>[]:;"
+        raise ValueError(message)
+    return name
+
+
+def _pattern(text: str) -> str:
+    try:
+        matches_nothing = re.compile(text).search("")
+    except re.error as error:
+        message = f"not a regular expression: {error}"
+        raise ValueError(message) from None
+    if matches_nothing:
+        message = "matches an empty text: it must ask for one character at least"
+        raise ValueError(message)
+    return text
+
+
+Stripped = StringConstraints(strip_whitespace=True)
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Label = Annotated[
+    str,
+    _like(r"[a-z0-9][a-z0-9.-]*", "not a name: lower-case letters, digits, - and ., first a letter or digit"),
+]
+SourceName = Annotated[  # Debian policy, section 5.6.1
+    str,
+    _like(
+        r"[a-z0-9][a-z0-9+.-]+",
+        "not a source package name: lower-case letters, digits, + - ., two or more, first a letter or digit",
+    ),
+]
+Identity = Annotated[
+    str, _like(r"[^<>\n]*\S <[^<>@\s]+@[^<>@\s]+>", "not a maintainer: write it as Name <address@host>")
+]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+GitURL = Annotated[str, Stripped, AfterValidator(_repository)]
+Folder = Annotated[str, Stripped, AfterValidator(_folder)]
+PlainPath = Annotated[  # it stands in shell lines as it is
+    str,
+    _like(
+        r"(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+",
+        "not a plain absolute path: letters, digits, and _ . + - in its parts, with no / at the end",
+    ),
+]
+HostName = Annotated[
+    str,
+    _like(
+        r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])", "not a host's name: letters, digits, - and ., two or more"
+    ),
+    StringConstraints(to_lower=True),
+]
+WebURL = Annotated[
+    str,
+    Stripped,
+    _like(
+        r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s?#\"'<>\\]*)?",
+        "not a URL that can be linked to: http(s)://HOST[:PORT][/PATH], without a login, a query or a fragment",
+    ),
+]
+Address = Annotated[  # RFC 5322, 3.4.1, without quoted strings and comments
+    str,
+    Stripped,
+    _like(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*", "not a mail address: write it as name@host"),
+]
+SMTPServer = Annotated[
+    str,
+    _like(
+        r"smtps?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?",
+        "not a mail server: smtp://HOST[:PORT] or smtps://HOST[:PORT], without a login",
+    ),
+]
+Login = Annotated[
+    str,
+    _like(
+        r"[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?",
+        "not a login: write it as USER@HOST[:PORT]",
+    ),
+]
+
+
+class SettingsModel(BaseModel):
+    """A part of the description: immutable, and nothing in it unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)

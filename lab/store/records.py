@@ -1,0 +1,139 @@
+"""Records: the JSON file that each step leaves, and the run.json that says what is run.
+
+Times are UTC, RFC 3339; paths are relative to the run directory; digests are SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from lab.base import files, schema
+from lab.base.errors import ConfigurationError, Verdict
+from lab.config.description import Phase
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as ``2026-01-31T12:00:00.000Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Stored(BaseModel):
+    """Something kept as one JSON file, written atomically.
+
+    Its schema is the default of ``schema_version``.  A subclass that changes its fields declares the next
+    number there, and in ``migrations`` how raw JSON of the schema before becomes that of the next.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    migrations: ClassVar[Mapping[int, schema.Migration]] = {}
+    schema_version: int = Field(1, alias="schema")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if set(cls.migrations) != set(range(1, cls.known_schema())):
+            raise TypeError(f"{cls.__name__}: a migration for each schema before {cls.known_schema()}, and no other")
+
+    @classmethod
+    def known_schema(cls) -> int:
+        """Return the schema that this release writes."""
+        return int(cls.model_fields["schema_version"].default)
+
+    def write(self, path: Path) -> None:
+        files.write_atomic(path, self.model_dump_json(indent=2, by_alias=True) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file of this schema or an older one; the file stays as it is.
+
+        Raises ConfigurationError when it is missing or damaged, NewerSchemaError when a newer qalab wrote it.
+        """
+        try:
+            data = from_json(path.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise ConfigurationError(f"{path}: Invalid JSON: {error}") from None
+        if not isinstance(data, dict):
+            raise ConfigurationError(f"{path}: must be a JSON object")
+        current = schema.migrate(data, cls.known_schema(), cls.migrations, path)
+        try:
+            return cls.model_validate(current)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ConfigurationError(f"{path}: {where}: {first['msg']}; expected schema {cls.known_schema()}") from None
+
+
+class Artifact(BaseModel):
+    """A file that a step made: ``kind`` is orig, source, binary, changes, buildinfo or other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    path: str
+    sha256: str
+    size: int
+    kind: str
+
+
+class Native(BaseModel):
+    """What a tool wrote by itself: ``format`` names a module of reports/formats."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    path: str
+    format: str
+
+
+class RunInfo(Stored):
+    """run.json: what this run is."""
+
+    lab: str
+    track: str
+    component: str
+    series: str
+    phase: Phase = "build"
+    revision: str = ""
+    """What was asked for: a commit, a ref; empty for the tip of the branch."""
+    commit: str = ""
+    """The upstream commit, once the snapshot has found it (40 hexadecimal digits)."""
+    version: str = ""
+    """What an earlier phase has built, for one that goes on with it; empty for whatever the archive has."""
+    number: int
+    origin: Literal["jenkins", "local"] = "local"
+    url: str = ""
+    started: str
+
+
+class Record(Stored):
+    """results/NN-STEP.json: what a step did.
+
+    Written once as ``running`` before the work, and again after it.  ``facts`` are what later steps
+    and reports need to know; each step's docstring says which it leaves.
+    """
+
+    step: str
+    component: str
+    track: str
+    series: str
+    architecture: str
+    commit: str = ""
+    version: str = ""
+    verdict: Verdict | Literal["running"] = "running"
+    started: str
+    finished: str = ""
+    seconds: float = 0.0
+    exit_code: int | None = None
+    message: str = ""
+    log: str
+    artifacts: tuple[Artifact, ...] = ()
+    native: tuple[Native, ...] = ()
+    facts: Mapping[str, Any] = {}
+
+    @property
+    def finished_well(self) -> bool:
+        """Whether a resumed run goes on behind this step."""
+        return self.verdict in {"passed", "skipped", "unstable"}

@@ -1,0 +1,305 @@
+"""What every step shares: open the run, write the record, do the one thing, write the record again.
+
+A step module has ``NAME``, an ``action(context) -> Outcome`` that raises `lab.base.errors`, and a ``main``
+that calls `main` here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, Unpack
+
+import click
+
+from lab.base import environment, failures, files
+from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
+from lab.base.failures import Failure
+from lab.base.git import readable
+from lab.base.run import AttemptOptions, CheckedOptions, Result, Word, attempt, output, run
+from lab.config.description import ComponentSettings, Lab, Series, Track
+from lab.config.loading import load
+from lab.config.options import lab_option
+from lab.store.records import Artifact, Native, Record, RunInfo, rfc3339
+from lab.store.runs import WHOLE, Run, Store, check_known, open_run, phase_of, run_at
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """All that a step may know: the validated description, the run, and the step's log."""
+
+    lab: Lab
+    run: Run
+    log: IO[str]
+
+    @cached_property
+    def store(self) -> Store:
+        return Store.of(self.lab)
+
+    @cached_property
+    def track_name(self) -> str:
+        return self.run.info.track
+
+    @cached_property
+    def track(self) -> Track:
+        return self.lab.tracks[self.track_name]
+
+    @cached_property
+    def component_name(self) -> str:
+        """Also the name of the source package."""
+        return self.run.info.component
+
+    @cached_property
+    def component(self) -> ComponentSettings:
+        return self.lab.component(self.component_name, self.track_name)
+
+    @cached_property
+    def series_name(self) -> str:
+        return self.track.series
+
+    @cached_property
+    def series(self) -> Series:
+        return self.lab.series[self.series_name]
+
+    @cached_property
+    def codename(self) -> str:
+        """The release's codename, as apt and a changelog entry name it."""
+        return self.series.codename or self.series_name
+
+    def say(self, text: str) -> None:
+        """A line of our own in the step's log."""
+        self.log.write(f"{text}\n")
+        self.log.flush()
+
+    def last_words(self, text: str) -> None:
+        """A line on how the step ends; where the disk is full, the record matters more."""
+        with suppress(OSError):
+            self.say(text)
+
+    def sh(self, argv: Sequence[Word], **options: Unpack[CheckedOptions]) -> Result:
+        """Run a program with its output in the step's log; see `lab.run.run`."""
+        return run(argv, log=self.log, **options)
+
+    def try_sh(self, argv: Sequence[Word], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
+        """Run a program that may fail; also the lines it left in the log, the echoed command aside."""
+        return attempt(argv, self.log, **options)
+
+    def earlier(self, step: str) -> Record:
+        """The record of a step that must have gone well before this one."""
+        record = self.run.record(step)
+        if record is None or not record.finished_well:
+            stands = record.verdict if record else "not run"
+            hint = f"qalab step {step} --run {self.run.path}"
+            raise ConfigurationError(f"{self.run.path}: the step {step} comes first and is {stands}", hint=hint)
+        return record
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What a step has to say when it went well (or ``unstable``, or ``skipped``)."""
+
+    message: str = ""
+    version: str = ""
+    commit: str = ""
+    verdict: Verdict = "passed"
+    artifacts: Iterable[tuple[Path, str]] = ()
+    """Paths below the run directory, with their kind (see `lab.store.records.Artifact`)."""
+    native: Iterable[tuple[Path, str]] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Action = Callable[[StepContext], StepOutcome]
+# Between the tries of a step that the lab failed; the last one is for all further ones.
+PAUSES_SECONDS = (10.0, 30.0, 90.0)
+EXIT_CODES: Mapping[Verdict, int] = {"passed": 0, "skipped": 0, "failed": 1, "error": 3, "unstable": 4, "aborted": 130}
+
+
+def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
+    """Run a step in a held run directory.  Never raises what a user can meet: it is in the record.
+
+    An interruption is recorded as ``aborted`` and raised again as Aborted.
+    """
+    info = current.info
+    started = environment.now()
+    last_commit = info.commit
+    record = Record(
+        step=name,
+        component=info.component,
+        track=info.track,
+        series=info.series,
+        architecture=architecture(),
+        commit=last_commit,
+        started=rfc3339(started),
+        log=str(current.log_path(name).relative_to(current.path)),
+    )
+    current.results.mkdir(parents=True, exist_ok=True)
+    record.write(current.record_path(name))
+
+    def finish(verdict: Verdict, code: int, message: str, **more: Any) -> Record:
+        ended = environment.now()
+        done = record.model_copy(
+            update={
+                "verdict": verdict,
+                "exit_code": code,
+                "message": readable(message),
+                "finished": rfc3339(ended),
+                "seconds": max(0.0, round((ended - started).total_seconds(), 3)),
+                **more,
+            }
+        )
+        done.write(current.record_path(name))
+        return done
+
+    log = current.log_path(name).open("w", encoding="utf-8", errors="surrogateescape")
+    context = StepContext(lab, current, log)
+    try:
+        check_ours(lab, info)
+        outcome = action(context)
+        return finish(
+            outcome.verdict,
+            EXIT_CODES[outcome.verdict],
+            outcome.message,
+            version=outcome.version,
+            commit=outcome.commit or last_commit,
+            artifacts=tuple(describe(current, path, kind) for path, kind in outcome.artifacts),
+            native=tuple(
+                Native(path=str(path.relative_to(current.path)), format=kind) for path, kind in outcome.native
+            ),
+            facts=dict(outcome.facts),
+        )
+    except (KeyboardInterrupt, Aborted) as error:
+        context.last_words("aborted")
+        finish("aborted", Aborted.exit_code, str(error) or "interrupted")
+        raise Aborted(str(error) or "interrupted") from None
+    except Exception as error:  # noqa: BLE001 - the policy tells what it means; the record says so
+        failure = failures.failure(error)
+        message = f"{failure.message}; see {record.log}" if failure.bug else failure.message
+        context.last_words(_last_words(error, failure))
+        return finish(failure.verdict, failure.exit_code, message)
+    finally:
+        with suppress(OSError):  # what a full disk did not take
+            log.close()
+
+
+def _last_words(error: Exception, failure: Failure) -> str:
+    """What the step's log ends with.  A bug has a log of its own too, which the step's names."""
+    if isinstance(error, LabError):
+        return f"{failure.verdict}: {failure.message}"
+    told = failures.report(error, environment.arguments())
+    return f"{failures.write_log(told)}\n{told}" if failure.bug else told
+
+
+def check_ours(lab: Lab, info: RunInfo) -> None:
+    """Raises ConfigurationError for a run that this lab cannot go on with."""
+    if info.lab != lab.lab.name:
+        hint = "name its description with --lab or QALAB_LAB"
+        raise ConfigurationError(f"this is a run of the lab {info.lab}, not of {lab.lab.name}", hint=hint)
+    check_known(lab, info.track, info.component, info.phase)
+
+
+def describe(current: Run, path: Path, kind: str) -> Artifact:
+    """A file of the run as a record names it."""
+    relative = str(path.relative_to(current.path))
+    return Artifact(path=relative, sha256=files.sha256(path), size=path.stat().st_size, kind=kind)
+
+
+def architecture() -> str:
+    """This machine's architecture in dpkg's words."""
+    return output(["dpkg", "--print-architecture"])
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of ``qalab step NAME``."""
+
+    lab_file: Path
+    run: Path
+    track: str | None
+    component: str | None
+    commit: str
+    tries: int
+
+
+def main(name: str, action: Action, argv: Sequence[str] | None = None) -> int:
+    """Run one step as a program; return its exit code.  Raises `click.UsageError` for wrong arguments."""
+    words = None if argv is None else [*argv]
+    code: int = command(name, action).main(words, prog_name=f"qalab step {name}", standalone_mode=False)
+    return code
+
+
+def command(name: str, action: Action, document: str | None = None) -> click.Command:
+    """Return ``qalab step NAME`` as a command, whose callback returns the step's exit code.
+
+    ``document``: the docstring of the step's module; it is the help.
+    """
+
+    @click.command(name, help=_help(name, document or "Run it in a run directory."))
+    @lab_option
+    @click.option("--run", default=".", type=click.Path(path_type=Path), help="The run directory; default: this one.")
+    @click.option("--track", help="The track, to make the directory a run directory.")
+    @click.option("--component", help="The component, likewise; default: all, and none for a build.")
+    @click.option("--commit", default="", metavar="REV", help="An upstream commit or ref, likewise; default: the tip.")
+    @click.option("--tries", default=1, type=click.IntRange(min=1), help="How often, while the lab is at fault.")
+    def run_step(**options: Any) -> int:
+        return carry_out(name, action, Request(**options))
+
+    return run_step
+
+
+def _help(name: str, document: str) -> str:
+    """Return a module's docstring as a help text: without the step's name and without markup."""
+    text = inspect.cleandoc(document).removeprefix(f"{name}: ").replace("``", "")
+    return text[:1].upper() + text[1:]
+
+
+def carry_out(name: str, action: Action, options: Request) -> int:
+    """Run one step in a plain directory, without Jenkins or with it; return its exit code.
+
+    The directory is made a run directory when it is none yet, or still holds what another Jenkins build
+    left.
+    """
+    lab = load(options.lab_file)
+    path = options.run.resolve()
+    current = run_at(path)
+    build = environment.variable("BUILD_URL")
+    phase = phase_of(name)
+    if current is None or (build and current.info.url != build):
+        component = options.component or ("" if phase == "build" else WHOLE)
+        if not (options.track and component):
+            raise ConfigurationError(
+                f"{path}: no run directory yet", hint="name --track and --component to make it one"
+            )
+        check_known(lab, options.track, component, phase)  # before anything is deleted for a mistyped name
+        for leftover in ("results", "out", "work"):
+            shutil.rmtree(path / leftover, ignore_errors=True)
+        current = open_run(path, lab, options.track, component, revision=options.commit, phase=phase)
+    with current.held():
+        record = _tried(options.tries, name, action, lab, current)
+    print(f"{name}: {record.verdict}{': ' + record.message if record.message else ''}")  # noqa: T201
+    return record.exit_code or 0
+
+
+def _tried(most: int, name: str, action: Action, lab: Lab, current: Run) -> Record:
+    """Run a step, and again while the lab is at fault, up to ``most`` times in all.
+
+    Not again where the step itself has tried and counted its attempts (sbuild).  The record tells how often.
+    """
+    record = execute(name, action, lab, current)
+    tries = 1
+    while tries < most and record.exit_code == InfrastructureError.exit_code and "attempts" not in record.facts:
+        pause = PAUSES_SECONDS[min(tries, len(PAUSES_SECONDS)) - 1]
+        print(f"{name}: the lab's fault: {record.message}; trying again in {pause:g} seconds", flush=True)  # noqa: T201
+        time.sleep(pause)
+        record = execute(name, action, lab, current)
+        tries += 1
+    if tries > 1:
+        said = f"{record.message} (tried {tries} times)".lstrip()
+        record = record.model_copy(update={"message": said, "facts": {**record.facts, "attempts": tries}})
+        record.write(current.record_path(name))
+    return record

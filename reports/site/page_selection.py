@@ -1,0 +1,138 @@
+"""Which pages there are, and which of them may say something else after an update."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from lab.results import addresses
+from reports.model import FrozenModel
+from reports.site import lane_pages, overview
+from reports.site.api import KINDS, Lane
+from reports.site.lanes import History, lane
+from reports.site.overview import Identity
+from reports.site.state import SiteState
+from reports.site.summary import Summary
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that changes: where it is, its template and its data.
+
+    A path that ends with / (or is empty) is a page for people, with its data beside it in ``api/v1``.
+    """
+
+    path: str
+    template: str
+    data: FrozenModel | dict[str, Any]
+
+    @cached_property
+    def json(self) -> bytes:
+        if isinstance(self.data, dict):
+            return (json.dumps(self.data, indent=1, sort_keys=True) + "\n").encode()
+        return self.data.model_dump_json().encode()
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.json).hexdigest()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        if self.path and not self.path.endswith("/"):
+            return (self.path,)
+        return f"{self.path}index.html", f"api/v1/{self.path.rstrip('/') or 'index'}.json"
+
+
+@dataclass
+class Changed:
+    """What new builds are of: lanes with the months, and commits; ``everything``: also what depends on no build."""
+
+    lanes: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    commits: set[tuple[str, str]] = field(default_factory=set)
+    everything: bool = False
+
+    def add(self, build: Summary) -> None:
+        self.lanes.setdefault((build.component, build.track), set()).add(lane_pages.month_of(build))
+        if build.commit:
+            self.commits.add((build.component, build.commit))
+
+    def dumps(self) -> str:
+        """Return it as JSON, for `load`."""
+        lanes = [[*lane, sorted(months)] for lane, months in sorted(self.lanes.items())]
+        return json.dumps({"lanes": lanes, "commits": sorted(self.commits), "everything": self.everything})
+
+    def load(self, text: str) -> None:
+        """Add what `dumps` gave."""
+        told = json.loads(text)
+        for component, track, months in told["lanes"]:
+            self.lanes.setdefault((component, track), set()).update(months)
+        self.commits |= {(component, commit) for component, commit in told["commits"]}
+        self.everything |= told["everything"]
+
+
+def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[str, Iterator[Page]]]:
+    """The pages that new builds may change, in groups that do not need each other, each with what it is of."""
+    for (component, track), months in sorted(changed.lanes.items()):
+        yield f"{component} on {track}", _made_lane(state, component, track, sorted(months))
+    for component in sorted({component for component, _ in changed.lanes}):
+        yield component, _of_component(state.lanes(component))
+    for component, commit in sorted(changed.commits):
+        yield f"{component} {commit}", _of_commit(state, component, commit)
+    yield "the lab", _of_all(site, state.lanes())
+    if changed.everything:
+        yield "the site", _of_the_site(site)
+
+
+def _made_lane(state: SiteState, component: str, track: str, months: Sequence[str]) -> Iterator[Page]:
+    history = History(state.lane_builds(component, track), state.roster)
+    made = lane(history)
+    state.put_lane(made)
+    yield from _of_lane(history, made, months)
+    state.rosters.clear()
+
+
+def _of_commit(state: SiteState, component: str, commit: str) -> Iterator[Page]:
+    page = lane_pages.commit_page(state.commit_builds(component, commit))
+    yield Page(page.path, "commit.html", page)
+
+
+def _of_the_site(site: Identity) -> Iterator[Page]:
+    yield Page("about/", "about.html", overview.about(site))
+    for kind, model in KINDS.items():
+        yield Page(f"api/v1/schemas/{kind}.json", "", model.model_json_schema())
+
+
+def _of_lane(history: History, made: Lane, months: Sequence[str]) -> Iterator[Page]:
+    yield Page(made.path, "track.html", lane_pages.track_page(history))
+    for month in months:
+        page = lane_pages.month_page(history, month)
+        yield Page(page.path, "month.html", page)
+    for test in lane_pages.test_pages(history):
+        yield Page(test.path, "test.html", test)
+    yield from _feed_and_badge(f"{made.component} on {made.track}", made.path, [made])
+
+
+def _of_component(lanes: Sequence[Lane]) -> Iterator[Page]:
+    if not lanes:  # none of them could be made
+        return
+    path = addresses.component_path(lanes[0].component)
+    yield Page(path, "component.html", lane_pages.component_page(lanes))
+    yield from _feed_and_badge(lanes[0].component, path, lanes)
+
+
+def _feed_and_badge(title: str, path: str, lanes: Sequence[Lane]) -> Iterator[Page]:
+    yield Page(f"{path}feed.atom", "feed.atom", overview.feed(title, f"{path}feed.atom", path, lanes))
+    yield Page(f"{path}badge.svg", "badge.svg", overview.badge(title, [one.state for one in lanes]))
+
+
+def _of_all(site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
+    yield Page("", "home.html", overview.home(site, lanes))
+    yield Page("flaky/", "flaky.html", overview.flaky(lanes))
+    yield Page("slow/", "slow.html", overview.slow(lanes))
+    yield Page("stale/", "stale.html", overview.stale(lanes))
+    yield Page("search/", "search.html", overview.search(lanes))
+    yield Page("feed.atom", "feed.atom", overview.feed(site.lab, "feed.atom", "", lanes))

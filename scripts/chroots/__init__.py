@@ -1,0 +1,1 @@
+"""Clean chroots: how they are made, cached and used."""

@@ -1,0 +1,206 @@
+"""What goes into a clean chroot: the words for mmdebstrap, and the lines of sh that apt is told with."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian.deb822 import Deb822
+
+from lab.base import environment
+from lab.base.run import Word, output
+
+BUILD_FIELDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep",
+                "Build-Conflicts", "Build-Conflicts-Arch", "Build-Conflicts-Indep")  # fmt: skip
+HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+NO_DAEMONS = "#!/bin/sh\nexit 101\n"  # policy-rc.d(8)
+NO_DAEMONS_HOOKS = (
+    f'printf %s {shlex.quote(NO_DAEMONS)} > "$1"/usr/sbin/policy-rc.d',
+    'chmod 0755 "$1"/usr/sbin/policy-rc.d',
+)
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+APT_OPTIONS = (
+    # An index that cannot be had is an error: a build on old lists is not the one that was asked for.
+    'APT::Update::Error-Mode "any"',
+    'Acquire::Languages "none"',
+    # The lab's own archive may have an older version, which is to be taken.
+    'APT::Get::allow-downgrades "true"',
+    'Acquire::http::Proxy::127.0.0.1 "DIRECT"',
+)
+APT_GET = (
+    "apt-get --quiet --yes --no-install-recommends"
+    " --option APT::Keep-Downloaded-Packages=false --option Dpkg::Use-Pty=false"
+)
+TRUSTED = "/etc/apt/trusted.gpg.d/qalab.asc"
+SOURCES = "/etc/apt/sources.list.d/qalab.list"
+PREFERENCES = "/etc/apt/preferences.d/qalab"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A package archive for apt in a chroot: where it is, its suite, and what is taken from it.
+
+    It is signed by ``key``, or else by one of the file ``keyring``, which is there.  apt_preferences(5) knows it by
+    ``release``, which by default is its origin.  ``only``: source packages that are taken from it, and no others
+    unless nobody else has them; none: all that it has.
+    """
+
+    url: str
+    codename: str
+    key: str = ""
+    origin: str = ""
+    keyring: str = ""
+    release: str = ""
+    areas: tuple[str, ...] = ("main",)
+    only: tuple[str, ...] = ()
+
+    @property
+    def setup(self) -> str:
+        """A line of sh that has apt trust it, and take its packages above all others, newer ones too.
+
+        Without ``%``, in which sbuild finds escapes.
+        """
+        key = base64.b64encode(self.key.encode()).decode()
+        trust = f"echo {key} | base64 --decode > {TRUSTED};" if key else ""
+        signed = f"[signed-by={self.keyring}] " if self.keyring else ""
+        source = shlex.quote(f"deb {signed}{self.url} {self.codename} {' '.join(self.areas)}")
+        pin = map(shlex.quote, self.pin)
+        return (
+            f"set -e; {trust} echo {source} > {SOURCES};"
+            f" {{ {' '.join(f'echo {line};' for line in pin)} }} > {PREFERENCES}"
+        )
+
+    @property
+    def pin(self) -> tuple[str, ...]:
+        """The lines of apt_preferences(5) that put it, or what is taken from it, above all others."""
+        release = f"Pin: release {self.release or f'o={self.origin}'}"
+        if not self.only:
+            return "Package: *", release, "Pin-Priority: 1001"
+        named = " ".join(f"src:{name}" for name in self.only)
+        # 100: what is there already stays, and what anybody else has goes first.
+        return "Package: *", release, "Pin-Priority: 100", "", f"Package: {named}", release, "Pin-Priority: 1001"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """How apt-cache policy names it."""
+        return tuple(f" {self.url} {self.codename}/{area} " for area in self.areas)
+
+    @property
+    def identity(self) -> str:
+        """The same for as long as it is the same archive, wherever it is served."""
+        return f"{self.origin} {self.codename} {self.key}"
+
+
+def dependencies(dsc: str) -> str:
+    """The build dependencies that a .dsc names, as the control file of a source package with nothing else."""
+    fields = Deb822(dsc)
+    lines = (f"{name}: {' '.join(fields[name].split())}\n" for name in BUILD_FIELDS if name in fields)
+    return "Source: dependencies\n" + "".join(lines)
+
+
+def proxies() -> list[str]:
+    """How this machine's apt reaches a mirror through a proxy, as lines of an apt.conf; none when it needs none."""
+    lines = []
+    for scheme in ("http", "https"):
+        name = f"Acquire::{scheme}::Proxy"
+        set_up = output(["apt-config", "dump", "--no-empty", "--format", '%f "%v";%n', name]).splitlines()
+        variable = environment.variable(f"{scheme}_proxy")
+        lines += set_up or ([f'{name} "{variable}";'] if variable else [])
+    return lines
+
+
+def base_argv(  # noqa: PLR0913 - what goes into a base, by name
+    codename: str,
+    sources: Sequence[str],
+    *,
+    target: Word,
+    architecture: str,
+    builder: tuple[int, int],
+    keyring: str | None = None,
+    apt_conf: Path | None = None,
+) -> list[Word]:
+    """What to say to mmdebstrap for a base to build in.
+
+    ``builder``: ids of the user sbuild on this machine, because schroot goes by them.
+    ``keyring``: one that is not the distribution's own.
+    """
+    uid, gid = builder
+    account = f"--uid {uid} --gid {gid} --home-dir /var/lib/sbuild --no-create-home --shell /bin/bash"
+    hooks = [
+        *written({"etc/hosts": HOSTS}),
+        f'chroot "$1" groupadd --non-unique --gid {gid} sbuild',
+        f'chroot "$1" useradd --system --non-unique {account} sbuild',
+    ]
+    return mmdebstrap_argv(
+        "buildd", codename, sources, ["fakeroot"], hooks,
+        target=target, architecture=architecture, keyring=keyring, apt_conf=apt_conf,
+    )  # fmt: skip
+
+
+def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
+    variant: str,
+    codename: str,
+    sources: Sequence[str],
+    packages: Sequence[str],
+    hooks: Sequence[str],
+    *,
+    target: Word,
+    architecture: str,
+    keyring: str | None,
+    apt_conf: Path | None,
+) -> list[Word]:
+    """What all bases have in common: apt as the lab wants it, the indices kept, authorities and keyrings copied in."""
+    packages, hooks = [*packages], [*hooks]
+    if any("https:" in line for line in sources):
+        packages.append("ca-certificates")
+        hooks.append(f"upload {CERTIFICATES} {CERTIFICATES}")
+    if keyring:
+        there = shlex.quote(keyring)
+        hooks += [f'mkdir -p "$1"/"$(dirname {there})"', f"upload {there} {there}"]
+    return [
+        "mmdebstrap",
+        f"--variant={variant}",
+        f"--architectures={architecture}",
+        f"--include={','.join(packages)}",
+        *(f"--aptopt={option}" for option in (*APT_OPTIONS, apt_conf) if option),
+        "--dpkgopt=force-unsafe-io",
+        # Its own policy-rc.d would be gone when it is done, and in its place ours.
+        "--skip=cleanup/apt/lists,output/dev,chroot/policy-rc.d",
+        *(f"--essential-hook={hook}" for hook in NO_DAEMONS_HOOKS),
+        *(f"--customize-hook={hook}" for hook in hooks),
+        codename,
+        target,
+        *sources,
+    ]
+
+
+def written(contents: Mapping[str, str]) -> list[str]:
+    """Hooks of mmdebstrap that write files."""
+    return [f'printf %s {shlex.quote(text)} > "$1"/{name}' for name, text in contents.items()]
+
+
+def update(repository: Repository | None) -> str:
+    """Lines of sh that have apt read its indices, another archive's with them."""
+    setup = f"{repository.setup}\n" if repository else ""
+    return f"{setup}apt-get --quiet update\n"
+
+
+def layer_script(control: str, profiles: Sequence[str], repository: Repository | None) -> str:
+    """Lines of sh that install build dependencies in a chroot, and leave nothing else."""
+    chosen = f" --build-profiles={','.join(profiles)}" if profiles else ""
+    return (
+        f"{update(repository)}"
+        f"{APT_GET} dist-upgrade\n"
+        "mkdir -p /tmp/source/debian\n"
+        f"printf %s {shlex.quote(control)} > /tmp/source/debian/control\n"
+        f"{APT_GET}{chosen} build-dep /tmp/source\n"
+        f"rm -rf /tmp/source {TRUSTED} {SOURCES} {PREFERENCES}\n"
+    )
+
+
+def install_script(package: str, command: Sequence[str], repository: Repository | None) -> str:
+    """Lines of sh that install a package and run a command, whose output alone is on standard output."""
+    return f"{{\n{update(repository)}{APT_GET} install {shlex.quote(package)}\n}} >&2\nexec {shlex.join(command)}\n"

@@ -1,0 +1,312 @@
+"""Clean chroots: one base for each series, and layers with build dependencies installed on top.
+
+A base is made by mmdebstrap, and made anew when it is older than the series' ``refresh_days``.  A
+layer is a base with the build dependencies of a source package, kept for the next commit's build;
+its key is what went into it.  Nothing depends on a layer but time: sbuild updates, upgrades and
+resolves in every session, and where no layer can be made it starts from the base and gives the verdict.
+
+::
+
+    HOME/base-KEY-STAMP[.tar.zst], layer-KEY-STAMP[.tar.zst]    the chroots
+    HOME/base-KEY-STAMP.json, ...         what went into one; a chroot without it was never finished
+    HOME/locks/base-KEY-STAMP.lock, ...   held shared while somebody uses it
+    HOME/locks/base-KEY.lock, ...         held while one is made or chosen: two runs share the work
+    HOME/sessions/                        see `scripts.chroots.chroots.sessions`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import pwd
+import shlex
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from lab.base import apt, environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import ProgramFailed, Word, run
+from lab.config.description import Lab, Series
+from lab.results.apt_log import complaint
+from lab.store.records import Stored, rfc3339
+from lab.store.runs import Store
+from lab.store.step import architecture
+from scripts.archives.reprepro import PUBLIC_KEY
+from scripts.chroots.bootstrap import Repository, base_argv, install_script, layer_script, proxies
+from scripts.chroots.sessions import (
+    BUILD_USER,
+    Mode,
+    Session,
+    SessionBackend,
+    find_backend,
+    has_build_user,
+    make_build_user,
+    opened,
+)
+
+__all__ = ["BUILD_USER", "Chroot", "Chroots", "has_build_user", "make_build_user", "mode", "proxies", "run_installed"]
+
+Recipe = Callable[..., list[Word]]  # as `recipes.base_argv` is, but for its builder
+LAYERS_KEPT = 20
+UNUSED_DAYS = 30  # a base that no lab asks for any more
+
+
+def mode() -> tuple[Mode, str]:
+    """The mode, schroot or unshare, and why.  Raises ConfigurationError when this machine can do neither."""
+    way = find_backend()
+    return way.mode, way.reason
+
+
+def builds() -> Recipe:
+    """How the base for builds is made: for the user sbuild of this machine."""
+    account = pwd.getpwnam("sbuild")
+    return partial(base_argv, builder=(account.pw_uid, account.pw_gid))
+
+
+class ChrootManifest(Stored):
+    """What a chroot is made of, in the file beside it."""
+
+    created: str
+    of: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is known of a kept chroot: ``name`` is KIND-KEY-STAMP, ``used`` Unix time."""
+
+    name: str
+    created: datetime
+    of: str
+    used: float
+
+    @property
+    def key(self) -> str:
+        return self.name.split("-")[1]
+
+
+@dataclass(frozen=True)
+class Chroot:
+    """A kept chroot, locked for as long as it is used."""
+
+    path: Path
+    key: str
+    created: datetime
+    reused: bool
+    lock: int
+
+    @property
+    def age_days(self) -> float:
+        return round((environment.now() - self.created).total_seconds() / 86_400, 2)
+
+
+@dataclass(frozen=True)
+class Chroots:
+    """The chroots of this machine, as one way uses them."""
+
+    way: SessionBackend
+    log: IO[str] | None = None
+
+    @classmethod
+    def here(cls, log: IO[str] | None = None) -> Chroots:
+        """Raises ConfigurationError when this machine can have none."""
+        return cls(find_backend(), log)
+
+    @property
+    def suffix(self) -> str:
+        return "" if self.way.mode == "schroot" else ".tar.zst"
+
+    @contextmanager
+    def base(self, name: str, series: Series, recipe: Recipe | None = None) -> Iterator[Chroot]:
+        """The base of a series, made when there is none that is young enough; builds have a recipe of their own.
+
+        Raises InfrastructureError when it cannot be made.
+        """
+        proxy = proxies()
+        words = partial(
+            recipe or builds(),
+            series.codename or name,
+            apt.sources(name, series),
+            architecture=architecture(),
+            keyring=series.keyring,
+        )
+
+        def make(into: Path) -> None:
+            with opened(self.way, f"base-{name}", log=self.log) as session:
+                target, apt_conf = session.path / f"chroot{self.suffix}", session.path / "apt.conf"
+                files.write_atomic(apt_conf, "".join(f"{line}\n" for line in proxy))
+                argv = words(target=target, apt_conf=apt_conf)
+                mark = session.mark(argv)
+                if not session.run(argv, check=False):
+                    why = complaint(session.said(mark).splitlines())
+                    raise InfrastructureError(f"series {name}: no chroot could be made: {why}")
+                target.rename(into)
+
+        of, lasts = shlex.join(map(str, words(target=""))), timedelta(days=series.refresh_days)
+        # A proxy may have a password.
+        with self._provided("base", of, lasts, make, secret="".join(proxy)) as base:
+            yield base
+
+    @contextmanager
+    def layer(
+        self, base: Chroot, control: str, profiles: Sequence[str], repository: Repository | None
+    ) -> Iterator[Chroot | None]:
+        """A base with build dependencies (see `recipes.dependencies`) installed; None when they cannot be.
+
+        From the distribution alone where that has them: then every lab and track may use it.
+        """
+        plain = f"{base.path.name}\n{' '.join(sorted(profiles))}\n{control}"
+        origins = {plain: None} | ({f"{plain}{repository.identity}": repository} if repository else {})
+
+        with ExitStack() as held:
+            layer = None
+            for of in sorted(origins, key=lambda of: not self.kept(f"layer-{digest(of)}-")):
+                with suppress(ProgramFailed):
+                    script = layer_script(control, profiles, origins[of])
+                    layer = held.enter_context(self.layered(base, of, script))
+                    break
+            yield layer
+
+    @contextmanager
+    def layered(self, base: Chroot, of: str, script: str) -> Iterator[Chroot]:
+        """A base with what a script of sh has done in it.
+
+        ``of``: what it is made of; its first line is the name of the base.  Raises ProgramFailed.
+        """
+
+        def make(into: Path) -> None:
+            with opened(self.way, "layer", [base.path], log=self.log, keep=[base.lock]) as session:
+                target = session.path / f"layer{self.suffix}" if self.suffix else session.upper
+                session.shell(script, save_as=target)
+                target.rename(into)
+
+        with self._provided("layer", of, timedelta.max, make) as layer:
+            yield layer
+
+    @contextmanager
+    def session(self, name: str, base: Chroot, layer: Chroot | None = None) -> Iterator[Session]:
+        """A throw-away copy of a base, or of a layer on it."""
+        chroots = [layer, base] if layer else [base]
+        stack = [chroot.path for chroot in chroots]
+        locks = [chroot.lock for chroot in chroots]
+        with opened(self.way, name, stack[:1] if self.suffix else stack, log=self.log, keep=locks) as session:
+            yield session
+
+    @contextmanager
+    def _provided(
+        self, kind: str, of: str, lasts: timedelta, make: Callable[[Path], None], *, secret: str = ""
+    ) -> Iterator[Chroot]:
+        """The newest kept chroot that is made of this, or a new one from ``make``; ``secret`` is not noted."""
+        key = digest(of + secret)
+        with ExitStack() as held:
+            with files.locked(self._lock(f"{kind}-{key}")):
+                newest = self.kept(f"{kind}-{key}-")[-1:]
+                reused = any(environment.now() - each.created < lasts for each in newest)
+                name = newest[0].name if reused else self._keep(f"{kind}-{key}", of, make)
+                lock = held.enter_context(files.locked(self._lock(name), shared=True))
+                os.utime(self._note(name))
+            if not reused:
+                self.prune()
+            yield Chroot(self._path(name), key, self._read(name).created, reused, lock)
+
+    def _keep(self, kind: str, of: str, make: Callable[[Path], None]) -> str:
+        now = environment.now()
+        name = f"{kind}-{now:%Y%m%d%H%M%S%f}"
+        make(self._path(name))
+        ChrootManifest(created=rfc3339(now), of=of).write(self._note(name))
+        return name
+
+    def kept(self, prefix: str = "") -> list[Kept]:
+        """The chroots there are, by kind, key and age."""
+        found = []
+        for path in sorted(self.way.home.glob(f"{prefix}*.json")):
+            with suppress(ConfigurationError, FileNotFoundError):  # somebody removes it just now
+                found.append(self._read(path.stem))
+        return found
+
+    def _read(self, name: str) -> Kept:
+        made = ChrootManifest.read(self._note(name))
+        return Kept(name, datetime.fromisoformat(made.created), made.of, self._note(name).stat().st_mtime)
+
+    def prune(self) -> None:
+        """Remove bases that are replaced or that nobody asks for, layers on them, and the least used layers."""
+        kept = self.kept()
+        newest = {each.key: each for each in kept if each.name.startswith("base-")}.values()
+        oldest = environment.now().timestamp() - UNUSED_DAYS * 86_400
+        bases = {each.name for each in newest if each.used > oldest}
+        layers = sorted((each for each in kept if each.of.partition("\n")[0] in bases), key=lambda each: each.used)
+        good = bases | {each.name for each in layers[-LAYERS_KEPT:]}
+        there = {path.name.partition(".")[0] for kind in ("base", "layer") for path in self.way.home.glob(f"{kind}-*")}
+        for name in sorted(there - good):
+            self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        # Whoever uses it holds its own lock; whoever makes or chooses one of its kind holds that of the kind.
+        kind = self._lock(name.rpartition("-")[0])
+        with suppress(files.Busy), files.locked(kind, wait=False), files.locked(self._lock(name), wait=False):
+            self._note(name).unlink(missing_ok=True)
+            run(["rm", "-rf", "--", self._path(name)], log=self.log)
+            self._lock(name).unlink()
+
+    def _path(self, name: str) -> Path:
+        return self.way.home / f"{name}{self.suffix}"
+
+    def _note(self, name: str) -> Path:
+        return self.way.home / f"{name}.json"
+
+    def _lock(self, name: str) -> Path:
+        return self.way.home / "locks" / f"{name}.lock"
+
+
+def digest(of: str) -> str:
+    """The key of a chroot that is made of this."""
+    return hashlib.sha256(of.encode()).hexdigest()[:12]
+
+
+@contextmanager
+def served(lab: Lab, track: str) -> Iterator[Repository | None]:
+    """The lab's own archive over HTTP on a free loopback port; None while it has nothing for the track."""
+    root = Store.of(lab).archive
+    if not (root / "dists" / track).is_dir():
+        yield None
+        return
+    with _Server(("127.0.0.1", 0), partial(_Handler, directory=str(root))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            key = (root / PUBLIC_KEY).read_text()
+            yield Repository(f"http://127.0.0.1:{server.server_port}", track, key, lab.lab.name)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that was killed is no news."""
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        pass
+
+
+def run_installed(lab: Lab, track: str, package: str, command: Sequence[str], log: IO[str]) -> str:
+    """Install a package of the lab's archive in a clean chroot, and run a command there: what it prints.
+
+    Raises InfrastructureError when either fails.
+    """
+    name = lab.tracks[track].series
+    chroots = Chroots.here(log)
+    with (
+        served(lab, track) as repository,
+        chroots.base(name, lab.series[name]) as base,
+        chroots.session("installed", base) as session,
+    ):
+        return session.shell(install_script(package, command, repository), capture=True).stdout

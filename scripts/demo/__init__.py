@@ -1,0 +1,1 @@
+"""The demo: real source packages through the whole lab."""

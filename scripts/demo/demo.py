@@ -1,0 +1,190 @@
+"""The demo: the main job on real input.
+
+The distribution's own source package becomes an upstream and a packaging repository; two commits really
+change the program; each is built, deployed on a pristine container from the lab's archive, and exercised
+there; nothing is left of the containers.  Every date is fixed, so that every demo yields the same
+sources.  The demo's lab is its own and starts afresh each time; chroots and mirrors are kept.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+from lab.base import apt, environment, git
+from lab.base.errors import InfrastructureError
+from lab.base.run import ProgramFailed
+from lab.base.run import run as run_program
+from lab.config import loading
+from lab.config.description import PHASES, Lab, Series
+from lab.store.runs import Run, Store
+from lab.store.step import EXIT_CODES
+from scripts.archives.private_apt import own_apt
+from scripts.chroots import chroots
+from scripts.demo.examples import DEMOS, Demo, DemoCommit
+from scripts.drivers.nspawn import driver, leftovers
+from scripts.exercises import cases, command
+
+SERIES = "bookworm"
+TRACK = "trunk"
+MAINTAINER = "Demo Lab <lab@demo.example>"
+FIRST_COMMIT = 1_767_261_600  # 2026-01-01 10:00 UTC
+DAY = 86_400
+
+
+def run(
+    name: str,
+    say: Callable[[str], None],
+    run_on: Callable[[Lab, Run], int],
+    show: Callable[[Sequence[Run]], None],
+    publish: Callable[[Lab, Path], Path],
+) -> int:
+    """Run a demo of `DEMOS` from the source package to what was deployed and the page of its builds; the exit code.
+
+    ``run_on`` runs all phases and returns an exit code; ``show`` shows finished runs; ``publish`` puts
+    those of a lab, whose description is a file, on its site, and returns the home page.
+    """
+    demo, code = DEMOS[name], 0
+    home = environment.state_home() / f"demo-{name}"
+    driver.NspawnTarget(Store(home).environments / TRACK).destroy()
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    with (home / "demo.log").open("w", encoding="utf-8") as log:
+        say(f"importing the source package {demo.component} of Debian {SERIES}")
+        tips = make_repositories(demo, home, log)
+        lack = driver.missing_prerequisite()
+        description = write_lab(demo, home, deployed=not lack)
+        lab = loading.load(description)
+        store = Store.of(lab)
+        for tip in tips:
+            code = run_on(lab, store.new_run(lab, TRACK, demo.component, tip))
+            if code not in {0, EXIT_CODES["unstable"]}:
+                return code
+        if lack:
+            say(f"{lack}: {demo.install} is installed from the lab's archive in a clean chroot instead")
+            printed = chroots.run_installed(lab, TRACK, demo.install, demo.command, log).strip()
+        else:
+            printed = last_printed(store)
+    say(f"$ {shlex.join(demo.command)}\n{printed}")
+    if printed != demo.prints:
+        say(f"it should have printed: {demo.prints}")
+        return 1
+    for phase in PHASES:
+        if runs := [each for each in store.runs() if each.info.phase == phase]:
+            show(runs)
+    page = publish(lab, description)
+    left = leftovers.left_by(store.environments)
+    for line in left or ["nothing: no process, mount, namespace, link, loop device or control group"]:
+        say(f"left of containers     {line}")
+    say(f"the lab's description  {description}")
+    say(f"the package archive    {store.archive}")
+    say(f"the runs               {store.root / 'runs'}")
+    say(f"the site               {page}")
+    say(f"                       ./qalab site serve --lab {description}")
+    say("look around with       ./qalab status; ./qalab show RUN; ./qalab log RUN STEP")
+    return InfrastructureError.exit_code if left else code
+
+
+def last_printed(store: Store) -> str:
+    """What the program printed when it was last exercised."""
+    found = cases.read(store.runs()[-1].results / "native" / cases.FILE)
+    return next(case.output for case in found if case.classname == command.NAME)
+
+
+def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
+    """The description of the demo's lab; ``deployed``: whether this machine can deploy what is built."""
+    packaging = {
+        "git": str(home / "packaging"),
+        "branch": "master",
+        "testing": {"git": str(home / "packaging"), "branch": "testing"},
+    }
+    component = {
+        "upstream": {"git": str(home / "upstream")},
+        "packaging": packaging,
+        "build": {key: list(words) for key, words in demo.build.items()},
+    }
+    description = {
+        "lab": {"name": home.name, "maintainer": MAINTAINER, "description": "The demo"},
+        "series": {SERIES: {}},
+        "tracks": {TRACK: {"series": SERIES, "branch": "main", "phases": list(PHASES) if deployed else ["build"]}},
+        "components": {demo.component: component},
+        "deployment": deployment(demo),
+        "publish": {"jobs": ["*"]},
+    }
+    path = home / "lab.yaml"
+    path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def deployment(demo: Demo) -> dict[str, Any]:
+    """What is deployed of a demo, and around it."""
+    application: dict[str, Any] = {"role": demo.role}
+    application["options"] = {"command": shlex.join(demo.command), "prints": demo.always_prints}
+    if demo.role == "package":
+        application["packages"] = [demo.install]
+    needs = {demo.component: demo.needs, **demo.around}
+    return {
+        "applications": {demo.component: application, **{name: {"role": name} for name in demo.around}},
+        "relations": [[name, other] for name, others in needs.items() for other in others],
+        "exercises": list(demo.exercises),
+        **({"tempest": {}} if demo.tempest else {}),
+    }
+
+
+def make_repositories(demo: Demo, home: Path, log: IO[str]) -> list[str]:
+    """Make the upstream and the packaging repository; the ids of the two new upstream commits."""
+    dsc = download_source(demo.component, environment.cache_home() / "sources", log)
+    packaging, upstream = home / "packaging", home / "upstream"
+    env = git.NO_CONFIG | git.identity(MAINTAINER, FIRST_COMMIT)
+    # In a directory that is no repository: gbp would import into the one it stands in.
+    run_program(["gbp", "import-dsc", "--no-pristine-tar", "--debian-branch=master", dsc, packaging.name],
+                log=log, env=env, cwd=home)  # fmt: skip
+    git.git(["clone", "--quiet", "--branch", "upstream", "--single-branch", packaging, upstream])
+    git.git(["branch", "--move", "main"], cwd=upstream)
+    git.git(["tag", f"v{demo.upstream_version}"], cwd=upstream)
+    tips = [
+        _commit(upstream, commit, FIRST_COMMIT + number * DAY) for number, commit in enumerate(demo.commits, start=1)
+    ]
+    git.git(["checkout", "--quiet", "-b", "testing"], cwd=packaging)
+    tests = packaging / "debian/tests/control"
+    tests.parent.mkdir(exist_ok=True)
+    before = tests.read_text() + "\n" if tests.exists() else ""
+    tests.write_text(before + demo.test)
+    git.git(["add", "--all"], cwd=packaging)
+    git.git(["commit", "--quiet", "--message", "Test that the program starts"], cwd=packaging, env=env)
+    git.git(["checkout", "--quiet", "master"], cwd=packaging)
+    return tips
+
+
+def _commit(repository: Path, commit: DemoCommit, when: int) -> str:
+    for name in commit.files:
+        path = repository / name
+        text = path.read_text(encoding="utf-8")
+        if commit.old not in text:
+            raise InfrastructureError(f"{name} of this source package has no {commit.old!r}: the demo does not fit it")
+        path.write_text(text.replace(commit.old, commit.new), encoding="utf-8")
+    env = git.identity(commit.author, when)
+    git.git(["commit", "--quiet", "--all", "--message", commit.subject], cwd=repository, env=env)
+    return git.git(["rev-parse", "HEAD"], cwd=repository)
+
+
+def download_source(name: str, cache: Path, log: IO[str]) -> Path:
+    """The newest source package of a name, by an apt of its own: the machine's is left alone."""
+    options = own_apt(cache / "apt", apt.sources(SERIES, Series(), kind="deb-src"))
+    into = cache / name
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        run_program(["apt-get", *options, "update"], log=log)
+        run_program(["apt-get", *options, "source", "--download-only", "--only-source", name], log=log, cwd=into)
+    except ProgramFailed as error:
+        hint = f"see {log.name}"
+        raise InfrastructureError(
+            f"the source package {name} cannot be had from this machine's mirror", hint=hint
+        ) from error
+    # Older versions may lie there from earlier calls: apt has touched the one it just took last.
+    return max(into.glob("*.dsc"), key=lambda path: path.stat().st_mtime)

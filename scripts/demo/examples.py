@@ -1,0 +1,97 @@
+"""The demos there are: real source packages, what is changed in them, and what is deployed around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class DemoCommit:
+    """An upstream commit: in each file the one text is replaced by the other."""
+
+    subject: str
+    author: str
+    files: tuple[str, ...]
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A source package of the distribution, what is changed in it, and how it shows."""
+
+    component: str
+    upstream_version: str
+    commits: tuple[DemoCommit, ...]
+    test: str
+    """The stanza of debian/tests/control that the testing branch adds."""
+    build: Mapping[str, tuple[str, ...]]
+    install: str
+    command: tuple[str, ...]
+    always_prints: str
+    """A regular expression of what the command prints, whichever commit was built."""
+    prints: str
+    """What it prints when the last one was."""
+    role: str = "package"
+    around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is deployed with it, roles by their names, and what each needs."""
+    needs: tuple[str, ...] = ()
+    exercises: tuple[str, ...] = ()
+    tempest: bool = False
+
+
+GREETING = ("src/hello.c", "tests/hello-1")
+VERSION = ("keystone/version.py",)
+ADA, BEA = "Ada Author <ada@upstream.example>", "Bea Buthor <bea@upstream.example>"
+
+HELLO = Demo(
+    component="hello",
+    upstream_version="2.10",
+    commits=(
+        DemoCommit("Greet the packagers", ADA, GREETING, "Hello, world!", "Hello, packagers!"),
+        DemoCommit("Greet whoever tests every commit", BEA, GREETING, "Hello, packagers!", "Hello, every commit!"),
+    ),
+    test="Test-Command: hello\nDepends: hello\n",
+    build={},
+    install="hello",
+    command=("hello",),
+    always_prints="Hello, .*!",
+    prints="Hello, every commit!",
+)
+KEYSTONE = Demo(
+    component="keystone",
+    upstream_version="22.0.2",
+    commits=(
+        DemoCommit("Say that this is a snapshot", ADA, VERSION, "v3.14", "v3.14 snapshot"),
+        DemoCommit("Say which lab made the snapshot", BEA, VERSION, "v3.14 snapshot", "v3.14 snapshot of the lab"),
+    ),
+    test="Test-Command: keystone-manage --version\nDepends: keystone\n",
+    build={"options": ("nocheck", "nodoc"), "profiles": ("nocheck", "nodoc")},
+    install="python3-keystone",
+    command=("python3", "-c", "from keystone.version import release_string; print(release_string())"),
+    always_prints="v3.14 snapshot.*",
+    prints="v3.14 snapshot of the lab",
+    role="keystone",
+    around={"mariadb": (), "memcached": (), "glance": ("keystone", "mariadb")},
+    needs=("mariadb", "memcached"),
+    exercises=("token", "image-bundle"),
+)
+# One commit, with a whole cloud around it.
+OPENSTACK = replace(
+    KEYSTONE,
+    commits=KEYSTONE.commits[:1],
+    prints="v3.14 snapshot",
+    around={
+        **dict.fromkeys(("mariadb", "rabbitmq", "memcached"), ()),
+        "glance": ("keystone", "mariadb"),
+        "placement": ("keystone", "mariadb"),
+        "nova": ("glance", "keystone", "mariadb", "placement", "rabbitmq"),
+        "neutron": ("keystone", "mariadb", "rabbitmq"),
+        "nova-compute": ("neutron", "nova"),
+        "cinder": ("glance", "keystone", "mariadb", "rabbitmq"),
+    },
+    exercises=("token", "image-bundle", "instance", "floating-ip", "volume", "ec2"),
+    tempest=True,
+)
+DEMOS: Mapping[str, Demo] = {"hello": HELLO, "keystone": KEYSTONE, "openstack": OPENSTACK}

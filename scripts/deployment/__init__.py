@@ -1,0 +1,1 @@
+"""The deployment engine: from lab.yaml to applications that run on nodes."""

@@ -1,0 +1,43 @@
+"""Applications that charms are: Juju knows any role, as long as there is a charm of it.
+
+Whatever takes the lab's archive is tested; all else is there for it, and its faults are the lab's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lab.base.errors import ConfigurationError
+from lab.config.deployment import ApplicationSettings
+from lab.store.runs import WHOLE
+from scripts.drivers.topology import Application, Charm, CharmRole
+
+# Where a charm is called otherwise than the role that packages play.
+CHARMS = {"rabbitmq": "rabbitmq-server"}
+NONE_SUCH = {"package", "mariadb"}
+UNITS = "lab.yaml: deployment.applications"
+
+
+def application(name: str, unit: ApplicationSettings, built: Iterable[str]) -> Application:
+    """Raises ConfigurationError when nobody says which charm it is."""
+    if not unit.charm and unit.role in NONE_SUCH:
+        raise ConfigurationError(f"{UNITS}.{name}.charm: missing: no charm is called {unit.role}")
+    charm = Charm(unit.charm or CHARMS.get(unit.role, unit.role), unit.channel, unit.origin)
+    nodes = tuple(f"node{number}" for number in unit.to)
+    role = CharmRole(unit.role, SUPPORTING=not unit.origin)
+    return Application(name, role, tuple(unit.packages or built), nodes, unit.options, charm)
+
+
+def check(units: Mapping[str, ApplicationSettings], component: str) -> None:
+    """Raises ConfigurationError when what is to be tested would not be deployed, or not from the lab's archive."""
+    of_it = {name: unit for name, unit in units.items() if component in {WHOLE, name, unit.role}}
+    if not of_it:
+        known = ", ".join(units) or "none"
+        raise ConfigurationError(f"{UNITS}: none is of {component}, and Juju deploys charms; there is: {known}")
+    if not any(unit.origin for unit in of_it.values()):
+        hint = "openstack-origin for most of OpenStack's, else source"
+        names = ", ".join(of_it)
+        raise ConfigurationError(
+            f"{UNITS}: {names}: no origin, so nothing would come from the lab's archive; name the charm's option for it",
+            hint=hint,
+        )

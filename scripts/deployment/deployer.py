@@ -1,0 +1,33 @@
+"""What a deployer is, and what it leaves.
+
+A deployer puts the lab's packages on the nodes of one environment: by apt (see `scripts.deployment.package_deployer`), or by
+Juju (see `scripts.deployment.charm_deployer`).  `scripts.deployment.deployer_choice` says which one a target has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from scripts.drivers.topology import Topology
+from scripts.services.deployed_state import Installed, Service
+
+
+@dataclass(frozen=True)
+class DeployResult:
+    """Services by application, the packages that are installed, and how many seconds each part took."""
+
+    services: Mapping[str, Service]
+    packages: Sequence[Installed]
+    seconds: Mapping[str, float]
+
+
+class Deployer(Protocol):
+    """Brings applications onto the nodes of one environment."""
+
+    def deploy(self, topology: Topology) -> DeployResult:
+        """Install, set up, wait until all is well.
+
+        Raises Failed and InfrastructureError, which name the application or the package.
+        """

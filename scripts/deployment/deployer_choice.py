@@ -1,0 +1,30 @@
+"""Which deployer a target has: Juju's targets their own, all others apt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from scripts.chroots.bootstrap import Repository
+from scripts.deployment.charm_deployer import Charms
+from scripts.deployment.deployer import Deployer
+from scripts.deployment.package_deployer import Packages
+from scripts.drivers.interfaces import Node, Provisioner
+from scripts.drivers.juju import driver
+
+
+def deployer(
+    target: Provisioner,
+    nodes: Sequence[Node],
+    repository: Repository | None,
+    offered: Mapping[str, tuple[str, str]],
+    say: Callable[[str], None],
+) -> Deployer:
+    """Return the deployer for nodes that a target has made.
+
+    ``offered``: the version and the source package of each binary package that the repository has.
+    """
+    if isinstance(target, driver.JujuTarget):
+        noted = target.recorded()
+        model = target.model(noted)
+        return Charms(model, target.home, noted.base, noted.machines, nodes, repository, offered, say, target.minutes)
+    return Packages(target.reaching(nodes, repository), target, repository, offered, say)

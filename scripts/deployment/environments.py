@@ -1,0 +1,79 @@
+"""Environments: a track's deployment, where it lies, and whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from lab.base import files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.description import Lab
+from lab.store.runs import Store
+from lab.store.step import StepContext
+from scripts.drivers.interfaces import Node, Provisioner
+from scripts.drivers.registry import TARGETS, Driver
+from scripts.services import cloud_settings as configuration
+from scripts.services import deployed_state as deployment
+from scripts.services.deployed_state import Deployed
+
+
+def driver_of(lab: Lab) -> Driver:
+    return TARGETS[lab.deployment.target if lab.deployment else "nspawn"]
+
+
+def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
+    """The environment of a name, whether it is there or not."""
+    return driver_of(lab).target(Store.of(lab).environments / name, log, lab.deployment)
+
+
+def reset(lab: Lab, name: str, log: IO[str] | None = None) -> list[Node]:
+    """Bring the nodes of an environment back to pristine.
+
+    What was deployed there is forgotten first, so that nobody exercises it should this be interrupted.
+    """
+    for record in (deployment.FILE, configuration.FILE):
+        (Store.of(lab).environments / name / record).unlink(missing_ok=True)
+    return target(lab, name, log).reset()
+
+
+@contextmanager
+def exclusive_turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
+    """One at a time works on an environment, or on all that share its machines.
+
+    Raises InfrastructureError when not to wait.
+    """
+    driver = driver_of(lab)
+    whose = ("machines", driver.NAME) if driver.SHARED else ("environment", name)
+    try:
+        with files.locked(Store.of(lab).lock_path(*whose), wait=wait):
+            yield
+    except files.Busy:
+        raise InfrastructureError(f"{name}: somebody else works on this environment") from None
+
+
+def current_holder(lab: Lab, name: str) -> str:
+    """The other environment that has the machines which both share; "" where none has."""
+    others = [other for other in names(lab) if other != name] if driver_of(lab).SHARED else []
+    return next((other for other in others if target(lab, other).nodes()), "")
+
+
+def in_use_error(context: StepContext) -> str:
+    """Why there is nothing to do for a run whose track has lost its machines to another; "" when it has not."""
+    other = current_holder(context.lab, context.track_name)
+    return f"its machines have what {other} has deployed by now: the next deployment is exercised" if other else ""
+
+
+def deployed(context: StepContext, target: Provisioner) -> Deployed:
+    """What is deployed for a run's track.  Raises ConfigurationError when nothing is."""
+    found = Deployed.of(context.store.environments / context.track_name)
+    if found is None or not target.nodes():
+        hint = f"qalab run {context.track_name} {context.component_name}, or the job {context.track_name}-deploy"
+        raise ConfigurationError(f"{context.track_name}: nothing is deployed", hint=hint)
+    return found
+
+
+def names(lab: Lab) -> list[str]:
+    """The environments that there is anything of."""
+    home = Store.of(lab).environments
+    return sorted(path.name for path in home.iterdir()) if home.exists() else []

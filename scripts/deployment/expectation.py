@@ -1,0 +1,159 @@
+"""Whether a deployment is what a run is about: the component, the version and the commit that the run was given.
+
+A phase does not trust this machine's disk over what it was given: an archive, or a deployment, of another version is
+the lab's fault, unless it is a newer one, which has a run of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from debian.debian_support import Version
+
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError
+from lab.store.runs import WHOLE
+from lab.store.step import StepContext, StepOutcome
+from scripts.archives.package_source import PackageSource
+from scripts.deployment import installation
+from scripts.deployment.deployer import DeployResult
+from scripts.drivers.interfaces import Node
+from scripts.drivers.topology import Topology
+from scripts.services.deployed_state import Deployed, Installed
+from scripts.upstream import versions
+
+FEW = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a deployment must have: a component, or all of a track (`WHOLE`), at a version, from an offer.
+
+    The version is that of the source package; "" for a whole track, and for what the lab has never built.
+    """
+
+    component: str
+    version: str
+    offer: PackageSource
+
+    @property
+    def newer(self) -> str:
+        """The newer version that is on offer in its place; "" when there is none.
+
+        An index names one version of a package, and what is deployed is what the index names.
+        """
+        found = self.offer.sources.get(self.component, "")
+        return found if self.version and found and Version(found) > Version(self.version) else ""
+
+    def check_offer(self) -> None:
+        """Raise InfrastructureError where the lab's archive does not have it."""
+        offer, here = self.offer, f"{self.offer.place} on this machine"
+        if offer.waiting:
+            return
+        if self.component == WHOLE:
+            if not offer.sources.keys() & set(offer.lab.components_of(offer.track)):
+                raise InfrastructureError(f"{here} has no package of the track {offer.track}")
+        elif (found := offer.sources.get(self.component, "")) != self.version:
+            has = f"has {self.component} {found}" if found else f"has no package of {self.component}"
+            hint = "deploy where the archive is that the build went to"
+            raise InfrastructureError(f"{here} {has}: the run is about {self.version}", hint=hint)
+
+    def check_installed(self, made: DeployResult, topology: Topology, nodes: Mapping[str, Node]) -> None:
+        """Check what a deployer has installed.
+
+        Raises ConfigurationError where none of it is installed, Failed or InfrastructureError for another version.
+        """
+        if not self.offer.waiting:
+            self._check_versions(made.packages, nodes)
+        named = {self.component} if not (self.offer.waiting or self.component == WHOLE) else None
+        if not [each for each in made.packages if each.ours and (named is None or each.source in named)]:
+            what = self.offer.waiting or ("" if named is None else f"{self.component} {self.version}")
+            message = f"nothing of {what} from {self.offer.place}" if what else f"nothing from {self.offer.place}"
+            hint = "name its packages in deployment.applications"
+            raise ConfigurationError(f"{message} is installed; {_instead(topology, made, nodes)}", hint=hint)
+
+    def _check_versions(self, packages: Sequence[Installed], nodes: Mapping[str, Node]) -> None:
+        """Raise for the first package of the component's source that is of another version of it.
+
+        The build is at fault where it does not have a package that others need and the distribution's old one has.
+        """
+        for each in packages:
+            if each.source == self.component and each.source_version != self.version:
+                place = installation.origin(nodes[each.node], each.name)
+                what = f"{each.name} {each.version} is installed on {each.node}, from {place}"
+                kind = InfrastructureError if each.name in self.offer.archive else Failed
+                raise kind(f"{what}: it is not of {self.component} {self.version}, which the run is about")
+
+
+def wanted(context: StepContext, offer: PackageSource) -> Wanted:
+    """Return what a run is about.
+
+    The version is that of run.json, else the one that was built of the commit, else the one that is on offer.
+    Raises ConfigurationError for a commit of which no version is known, and a version of another commit.
+    """
+    info, offered = context.run.info, offer.sources.get(context.component_name, "")
+    if info.component == WHOLE:
+        if info.version and not offer.waiting:
+            raise ConfigurationError(f"the version {info.version} is of no component", hint="name the component too")
+        return Wanted(WHOLE, "", offer)
+    version = info.version or (_version_built(context) if info.commit and not offer.waiting else "") or offered
+    short = versions.commit_of(Version(version).upstream_version or "") if version else None
+    if info.commit and short and not info.commit.startswith(short):
+        raise ConfigurationError(f"{info.component} {version} is not of the commit {info.commit[:10]}")
+    if info.commit and offered and not (info.version or short or _version_built(context) or offer.waiting):
+        what = f"the version that {info.component} has at the commit {info.commit[:10]} is not known here"
+        raise ConfigurationError(what, hint="name it (VERSION), or build the commit here")
+    return Wanted(info.component, version, offer)
+
+
+def _version_built(context: StepContext) -> str:
+    """The version that the last build of a run's commit has made on this machine; "" when there is none."""
+    info = context.run.info
+    builds = context.store.runs(info.track, info.component, "build")
+    return next((run.version for run in reversed(builds) if run.info.commit == info.commit and run.version), "")
+
+
+def _instead(topology: Topology, made: DeployResult, nodes: Mapping[str, Node]) -> str:
+    """What is installed of a topology's packages, and where it comes from."""
+    found = {each.name: each for each in made.packages if each.name in topology.packages}
+    some = [found[name] for name in sorted(found)[:FEW]]
+    told = [f"{each.name} {each.version} from {installation.origin(nodes[each.node], each.name)}" for each in some]
+    more = f" and {len(found) - FEW} more" if len(found) > FEW else ""
+    return f"instead: {', '.join(told) or 'nothing that is named'}{more}"
+
+
+def another(context: StepContext, deployed: Deployed) -> StepOutcome | None:
+    """Return how a step ends whose run a newer deployment has superseded; None where the deployment is the run's own.
+
+    Raises InfrastructureError for a deployment of another component, of another commit, or of an older version.
+    """
+    info = context.run.info
+    if _is_of(deployed, info.component, info.version, info.commit):
+        return None
+    found = deployed.version if info.component == WHOLE else _version_of(deployed, info.component)
+    same = deployed.component == info.component and found == info.version
+    if info.version and found and not same and Version(found) >= Version(info.version):
+        message = f"what is deployed is {deployed.component} {deployed.version}: its own run exercises it"
+        return StepOutcome(message, version=info.version, verdict="skipped")
+    there = f"{_named(deployed.component, deployed.version, deployed.commit)} is deployed"
+    message = f"{there}, and not {_named(info.component, info.version, info.commit)}, which the run is about"
+    raise InfrastructureError(message, hint=f"deploy it first, on this machine: the job {info.track}-deploy")
+
+
+def _is_of(deployed: Deployed, component: str, version: str, commit: str) -> bool:
+    """Whether a deployment is of a component, at a version and a commit where these are given."""
+    if WHOLE not in {component, deployed.component} and component != deployed.component:
+        return False
+    if version and version != deployed.version:
+        return False
+    return not commit or commit == deployed.commit or bool(version and not deployed.commit)
+
+
+def _version_of(deployed: Deployed, component: str) -> str:
+    found = [each.source_version for each in deployed.packages if each.ours and each.source == component]
+    return max(found, key=Version, default="")
+
+
+def _named(component: str, version: str, commit: str) -> str:
+    of_commit = f"(commit {commit[:10]})" if commit else ""
+    return " ".join(filter(None, ["the whole track" if component == WHOLE else component, version, of_commit]))

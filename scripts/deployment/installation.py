@@ -1,0 +1,179 @@
+"""Packages on a node: by apt, as if by hand, each way to fail told apart.
+
+Services are not started by maintainer scripts (policy-rc.d(8)): roles start them when they are configured.
+Packages are fetched where the mirrors can be reached, and installed where they cannot.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from debian.deb822 import Packages
+from debian.debian_support import Version
+
+from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.store.step import architecture
+from scripts.chroots.bootstrap import APT_GET, Repository
+from scripts.drivers.interfaces import Node
+from scripts.services.deployed_state import Installed
+from scripts.services.units import NOTE_PRISTINE
+
+FULL = "No space left on device"
+UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts: .*|Breaks: .*)$")
+UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+) \(--\w+\):$")
+ABOUT_APT = re.compile(r"^E: (?P<why>.*)$")
+QUERY = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${db:Status-Status}\n"
+# What apt-cache policy says of a version that is installed, and pinned above all else.
+POLICY = re.compile(r"^ \*\*\* \S+ 1001$")
+# A place that has it, such as " 500 http://deb.example/debian bookworm/main amd64 Packages".
+PLACE = re.compile(r"^ +-?\d+ (?P<place>\S+ \S+) \S+ Packages$")
+
+
+def offered(archive: Path, codename: str) -> dict[str, tuple[str, str]]:
+    """What an archive has for this machine's architecture: the version and the source package by binary package."""
+    return {item["Package"]: (item["Version"], str(item.source)) for item in _index(archive, codename)}
+
+
+def sources(archive: Path, codename: str) -> dict[str, str]:
+    """The newest version of each source package that an archive has binary packages of.
+
+    A binary package may have a version of its own: see deb-src-control(5), and `dpkg-gencontrol -v`.
+    """
+    found: dict[str, Version] = {}
+    for item in _index(archive, codename):
+        name, version = str(item.source), Version(str(item.source_version))
+        found[name] = max(found.get(name, version), version)
+    return {name: str(version) for name, version in found.items()}
+
+
+def _index(archive: Path, codename: str) -> Iterator[Packages]:
+    path = archive / f"dists/{codename}/main/binary-{architecture()}/Packages"
+    if path.exists():
+        with path.open() as stream:
+            yield from Packages.iter_paragraphs(stream, use_apt_pkg=False)
+
+
+def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
+    """The binary packages by source package, without those that only have debugging symbols."""
+    found: dict[str, list[str]] = {}
+    for name, (_, source) in sorted(archive.items()):
+        if not name.endswith("-dbgsym"):
+            found.setdefault(source, []).append(name)
+    return found
+
+
+def install(node: Node, names: Sequence[str], repository: Repository | None) -> None:
+    """Install packages.
+
+    Raises Failed when they cannot be installed, InfrastructureError when they cannot be had.
+    """
+    node.run(["sh", "-euc", NOTE_PRISTINE])
+    if repository:
+        node.run(["sh", "-euc", repository.setup])
+    listed = shlex.join(names)
+    if lines := failed(node, "apt-get --quiet update", online=True):
+        _refuse_full(node, lines)
+        raise InfrastructureError(f"{node.name}: apt-get update: {_first(lines, ABOUT_APT)}")
+    simulated, lines = node.attempt(["sh", "-euc", f"{APT_GET} --simulate install {listed}"])
+    if not simulated:
+        raise unmet(lines)
+    if not any(line.startswith("Inst ") for line in lines):
+        return  # all is in the pristine state
+    if lines := failed(node, f"{APT_GET} --download-only install {listed}", online=True):
+        _refuse_full(node, lines)
+        raise InfrastructureError(f"{node.name}: packages cannot be fetched: {_first(lines, ABOUT_APT)}")
+    if lines := failed(node, f"{APT_GET} --no-download install {listed}"):
+        _refuse_full(node, lines)
+        raise unprocessed(lines)
+
+
+def failed(node: Node, script: str, *, online: bool = False) -> list[str]:
+    """What a script of sh said when it failed; nothing when it did not."""
+    result, lines = node.attempt(["sh", "-euc", script], online=online)
+    return [] if result else [*lines, "it ended without a word"]
+
+
+def unmet(lines: Sequence[str]) -> LabError:
+    """Why apt finds no way to install packages."""
+    reasons = [f"{match['package']}: {match['why']}" for line in lines if (match := UNMET.match(line))]
+    return Failed(f"cannot be installed: {reasons[0] if reasons else _first(lines, ABOUT_APT)}")
+
+
+def unprocessed(lines: Sequence[str]) -> LabError:
+    """Why dpkg did not get to the end: the first package that it names, and what that said."""
+    for number, line in enumerate(lines):
+        if match := UNPROCESSED.match(line):
+            why = lines[number + 1].strip() if number + 1 < len(lines) else ""
+            said = [before for before in lines[:number] if not before.startswith(("Setting up ", "Processing "))]
+            evidence = f" ({said[-1].strip()})" if said else ""
+            return Failed(f"the package {match['package']} cannot be installed: {why}{evidence}")
+    return InfrastructureError(f"apt-get: {_first(lines, ABOUT_APT)}")
+
+
+def _refuse_full(node: Node, lines: Sequence[str]) -> None:
+    if any(FULL in line for line in lines):
+        raise InfrastructureError(f"the disk of {node.name} is full: {FULL}")
+
+
+def _first(lines: Sequence[str], pattern: re.Pattern[str]) -> str:
+    return next((match["why"] for line in lines if (match := pattern.match(line))), lines[-1])
+
+
+def installed(node: Node, repository: Repository | None, archive: Mapping[str, tuple[str, str]]) -> list[Installed]:
+    """The packages on a node; for those that the lab's archive has, where they come from.
+
+    Raises InfrastructureError for one of these that apt has not taken from there.
+    """
+    listed = node.run(["dpkg-query", "--show", f"--showformat={QUERY}"], capture=True).stdout.splitlines()
+    rows = [line.split("\t") for line in listed]
+    there = {name: of for name, *of, status in rows if status == "installed"}
+    names = sorted(there.keys() & archive.keys()) if repository else []
+    proven = (
+        from_archive(node.run(["apt-cache", "policy", *names], capture=True).stdout, repository) if names else set()
+    )
+    for name in names:
+        if name not in proven or there[name][0] != archive[name][0]:
+            raise InfrastructureError(
+                f"{name} {there[name][0]} is installed, and not the {archive[name][0]} to be tested"
+            )
+    return [
+        Installed(
+            node=node.name,
+            name=name,
+            version=version,
+            source=source,
+            source_version=source_version,
+            ours=name in proven,
+        )
+        for name, (version, source, source_version) in sorted(there.items())
+    ]
+
+
+def from_archive(policy: str, repository: Repository | None) -> set[str]:
+    """The packages whose installed version an archive has, pinned above all else; of what apt-cache policy prints."""
+    found, name, current = set(), "", False
+    places = repository.places if repository else ()
+    for line in policy.splitlines():
+        if not line.startswith(" "):
+            name = line.rstrip(":")
+        elif not line.startswith(" " * 6):  # a version; behind it are the places that have it
+            current = bool(POLICY.match(line))
+        elif current and any(place in line for place in places):
+            found.add(name)
+    return found
+
+
+def origin(node: Node, name: str) -> str:
+    """Where apt on a node knows the installed version of a package from: "URL SUITE/AREA"; "no archive" if nowhere."""
+    installed = False
+    for line in node.run(["apt-cache", "policy", name], capture=True).stdout.splitlines():
+        if line.startswith(" *** "):
+            installed = True
+        elif installed and not line.startswith(" " * 6):
+            break
+        elif installed and (match := PLACE.match(line)):
+            return match["place"]
+    return "no archive"

@@ -1,0 +1,42 @@
+"""The deployer of packages: onto each node what its applications need, then the applications, side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from scripts.chroots.bootstrap import Repository
+from scripts.deployment import installation, startup
+from scripts.deployment.deployer import DeployResult
+from scripts.drivers.interfaces import Node, Provisioner
+from scripts.drivers.topology import Topology
+from scripts.services.site import Site
+
+
+@dataclass(frozen=True)
+class Packages:
+    """Deploys a topology from the lab's archive, and the distribution's where that has nothing."""
+
+    nodes: Sequence[Node]
+    target: Provisioner
+    repository: Repository | None
+    archive: Mapping[str, tuple[str, str]]
+    say: Callable[[str], None]
+
+    def deploy(self, topology: Topology) -> DeployResult:
+        """Install, set up, record.  Raises Failed and InfrastructureError, which name the application or the package."""
+        began = time.monotonic()
+        with ThreadPoolExecutor(len(self.nodes) or 1) as pool:
+            list(pool.map(lambda node: self._install(node, topology), self.nodes))
+        there = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
+        installed = round(time.monotonic() - began, 2)
+        nodes = {node.name: node for node in self.nodes}
+        site = Site(nodes, self.target.beside, self.target.route, topology.applications)
+        took = startup.set_up(site, topology, self.say)
+        return DeployResult(site.services, there, {"install": installed, **took})
+
+    def _install(self, node: Node, topology: Topology) -> None:
+        names = sorted({name for application in topology.on(node.name) for name in application.packages})
+        installation.install(node, names, self.repository)

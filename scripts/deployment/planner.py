@@ -1,0 +1,91 @@
+"""From lab.yaml's deployment to a topology.
+
+An application that relates to another one starts behind it.  A component that no application is of gets
+one of its own, of the role ``package``: so any component of any lab can be deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from lab.base.errors import ConfigurationError
+from lab.config.deployment import ApplicationSettings, Deployment
+from lab.config.description import Lab
+from lab.store.runs import WHOLE
+from scripts.chroots.bootstrap import Repository
+from scripts.deployment import charm_applications
+from scripts.drivers.interfaces import Pristine
+from scripts.drivers.topology import Application, Topology
+from scripts.roles.registry import ROLES
+
+DEFAULT_ROLE = "package"
+
+
+def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[str]]) -> Topology:
+    """What a track deploys for a component, or for all (`WHOLE`).
+
+    ``built``: the binary packages of each source package that the lab's archive has, or that wait; what does not
+    wait is not deployed for its own sake.
+    Raises ConfigurationError for roles that are not known, relations in a circle, and nothing to deploy;
+    for Juju, which knows more roles than we do: see `scripts.deployment.charm_applications`.
+    """
+    deployment = lab.deployment or Deployment(applications={})
+    units = dict(deployment.applications)
+    if deployment.target == "juju":
+        charm_applications.check(units, component)
+        charms = [
+            charm_applications.application(name, units[name], built.get(name, ()))
+            for name in _ordered(units, deployment)
+        ]
+        return Topology(tuple(charms), deployment.relations)
+    tested = lab.components_of(track) if component == WHOLE else (component,)
+    covered = {name for application, unit in units.items() for name in (application, unit.role)}
+    if component != WHOLE or not units:
+        units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
+    if lab.tracks[track].trigger == "proposed":
+        units = {name: unit for name, unit in units.items() if unit.role not in ROLES or _packages(name, unit, built)}
+    made = [_application(name, units[name], built) for name in _ordered(units, deployment)]
+    return Topology(tuple(made), deployment.relations)
+
+
+def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:
+    """What the nodes of a topology are made from."""
+    series = lab.tracks[track].series
+    return Pristine(
+        series,
+        lab.series[series],
+        packages=wanted.packages,
+        sources=(*lab.components_of(track), *(repository.only if repository else ())),
+        repository=repository,
+    )
+
+
+def _ordered(units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:
+    """Behind what they relate to, else in the order of the file."""
+    ends = [tuple(end.partition(":")[0] for end in pair) for pair in deployment.relations]
+    graph = {name: [to for requirer, to in ends if requirer == name and to in units] for name in units}
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        if deployment.target == "juju":  # whose relations have no direction: this only says who is blamed first
+            return list(units)
+        circle = " -> ".join(error.args[1])
+        raise ConfigurationError(f"lab.yaml: deployment.relations: a circle: {circle}") from None
+
+
+def _packages(name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    role = ROLES.get(unit.role)
+    return tuple(unit.packages or (role.PACKAGES if role else ()) or built.get(name, ()))
+
+
+def _application(name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]) -> Application:
+    if unit.role not in ROLES:
+        known = ", ".join(ROLES)
+        raise ConfigurationError(f"lab.yaml: deployment.applications.{name}.role: no {unit.role}; known: {known}")
+    role = ROLES[unit.role]
+    packages = _packages(name, unit, built)
+    if not packages:
+        hint = f"build it first, or name deployment.applications.{name}.packages"
+        raise ConfigurationError(f"{name}: the lab's archive has no packages of it", hint=hint)
+    return Application(name, role, packages, tuple(f"node{number}" for number in unit.to), unit.options)

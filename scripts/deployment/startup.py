@@ -1,0 +1,70 @@
+"""Applications set up side by side: most of what one does is to wait, or to keep one processor busy.
+
+All are described first.  Then each is configured as soon as what is there for others (a database) has started,
+and started behind those that it relates to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from scripts.drivers.topology import Application, Topology
+from scripts.roles.registry import ROLES
+from scripts.services.site import Site
+
+
+@dataclass(frozen=True)
+class Startup:
+    """How far the applications of a topology have come, by name; ``took``: seconds."""
+
+    site: Site
+    topology: Topology
+    say: Callable[[str], None]
+    configured: dict[str, Future[None]] = field(default_factory=dict)
+    started: dict[str, Future[None]] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
+
+    def configure(self, application: Application) -> None:
+        for each in self.topology.before(application):
+            if each.supporting:
+                self.started[each.name].result()
+        self._carry_out("configure", ROLES[application.role.NAME].configure, application)
+
+    def start(self, application: Application) -> None:
+        self.configured[application.name].result()
+        for each in self.topology.before(application):
+            self.started[each.name].result()
+        self._carry_out("start", ROLES[application.role.NAME].start, application)
+
+    def _carry_out(self, name: str, part: Callable[[Site, Application], None], application: Application) -> None:
+        self.site.cancellation.check()
+        self.say(f"{name} {application.name}")
+        began = time.monotonic()
+        part(self.site, application)
+        self.took[application.name] = round(self.took.get(application.name, 0) + time.monotonic() - began, 2)
+
+
+def set_up(site: Site, topology: Topology, say: Callable[[str], None]) -> dict[str, float]:
+    """How many seconds each application took; ``site`` has the services.
+
+    Raises what the first one raises that fails; what others do then is not waited for longer than a command takes.
+    """
+    for application in topology.applications:
+        site.services[application.name] = ROLES[application.role.NAME].describe(site, application)
+    course = Startup(site, topology, say)
+    ordered = sorted(topology.applications, key=lambda each: len(topology.before(each)))
+    with ThreadPoolExecutor(2 * len(ordered) or 1) as pool:
+        for application in ordered:  # who is waited for has begun
+            course.configured[application.name] = pool.submit(course.configure, application)
+            course.started[application.name] = pool.submit(course.start, application)
+        try:
+            done, _ = wait(course.started.values(), return_when=FIRST_EXCEPTION)
+        finally:
+            site.cancellation.cancel()
+    for future in course.started.values():
+        if future in done:
+            future.result()
+    return course.took

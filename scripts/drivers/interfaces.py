@@ -1,0 +1,105 @@
+"""The interfaces of drivers: what a driver of machines offers, and what all others may expect.
+
+A `Provisioner` makes the nodes of one environment from something pristine, brings them back to it, and destroys
+them.  It knows nothing of what is deployed on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Unpack
+
+from lab.base.run import AttemptOptions, Result, RunOptions, Word
+from lab.config.description import Lab, Series
+from scripts.chroots.bootstrap import Repository
+
+
+@dataclass(frozen=True)
+class Pristine:
+    """What nodes are made from: a series, with all that some packages depend on.
+
+    ``packages`` are going to be installed, and may be there already, but for those of the source packages ``sources``,
+    which are what is tested.
+    """
+
+    series_name: str
+    series: Series
+    packages: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    repository: Repository | None = None
+
+
+class PristineSnapshot(Protocol):
+    """A pristine state that nodes are made from in no time."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is to be recorded of it."""
+
+
+class Node(Protocol):
+    """A machine with a system on it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def address(self) -> str:
+        """Its IPv4 address, as the other nodes see it."""
+
+    def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
+        """A command on the node, as one of this machine; also for a terminal."""
+
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
+        """Run a program as root; see `lab.run.run`.
+
+        ``online``: where mirrors, and whatever this machine serves on its loopback, can be reached.
+        """
+
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
+        """Run a program that may fail; also the lines that it printed, which are in the log."""
+
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        """Write a file, and the directories that it needs; one that is there keeps its owner and, unless told, mode."""
+
+    def read(self, path: str) -> str:
+        """A file's text; what is not UTF-8 in it is escaped."""
+
+
+class Provisioner(Protocol):
+    """The machines of one environment."""
+
+    def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:
+        """The lab's archive as the nodes reach it; None while it has nothing for the track."""
+
+    def prepare(self, pristine: Pristine) -> AbstractContextManager[PristineSnapshot]:
+        """Have a pristine state at hand.  Raises InfrastructureError when it cannot be made."""
+
+    def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
+        """Make the environment, its nodes booted.  What there is of it from before is destroyed first."""
+
+    def nodes(self) -> list[Node]:
+        """The nodes there are; none when the environment is not there or not whole."""
+
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:
+        """Return nodes whose ``online`` programs reach a repository that this machine serves on its loopback."""
+
+    def collect_logs(self, into: Path) -> None:
+        """All that nodes have noted, in a directory for each, whatever state they are in."""
+
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        """Run a program of this machine from where the nodes can be reached, but on none of them."""
+
+    def route(self, network: str, via: str) -> None:
+        """Have whoever reaches the nodes reach a network behind one of them, whose address is ``via``."""
+
+    def reset(self) -> list[Node]:
+        """Bring all nodes back to what they were made from.  Raises InfrastructureError when there are none."""
+
+    def destroy(self) -> bool:
+        """Leave nothing, whatever state the environment is in; whether there was anything."""

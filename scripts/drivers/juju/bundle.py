@@ -1,0 +1,78 @@
+"""A topology as Juju's bundle, and as an overlay that points charms at the lab's archive.
+
+See "Bundle" in Juju's reference, and charmcraft's on the file ``bundle.yaml``.  The same topology gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from lab.base.errors import ConfigurationError
+from lab.config.description import Series
+from scripts.chroots.bootstrap import Repository
+from scripts.drivers.topology import Application, Charm, Topology
+
+# Those of options that are not the charm's: they are for the lab's own exercises.
+OURS = frozenset({"command", "prints", "health", "patience"})
+# Juju names releases of Ubuntu by their versions, and runs on its long-term ones.
+BASES = {"focal": "20.04", "jammy": "22.04", "noble": "24.04", "resolute": "26.04"}
+
+
+def base(name: str, series: Series, chosen: str | None) -> str:
+    """What machines run, as Juju says it (``ubuntu@24.04``).  Raises ConfigurationError when nothing says so."""
+    codename = series.codename or name
+    if chosen:
+        return chosen
+    if series.distribution != "ubuntu" or codename not in BASES:
+        known = ", ".join(BASES)
+        raise ConfigurationError(
+            f"lab.yaml: deployment.juju.base: missing: {codename} is none of Juju's; known: {known}"
+        )
+    return f"ubuntu@{BASES[codename]}"
+
+
+def bundle(topology: Topology, machines: Mapping[str, str], on: str) -> str:
+    """The YAML of a bundle; ``machines``: the ids of those that there are, by node."""
+    document = {
+        "default-base": on,
+        "machines": {machines[node]: {} for node in topology.nodes},
+        "applications": {each.name: _application(each, machines) for each in topology.applications},
+        "relations": [list(ends) for ends in topology.relations],
+    }
+    return _text(document)
+
+
+def overlay(applications: Iterable[Application], repository: Repository) -> str:
+    """The YAML of an overlay that gives the lab's archive to those charms that are to take it."""
+    options = {each.name: {"options": {charm(each).origin: source(repository)}} for each in applications}
+    return _text({"applications": options})
+
+
+def source(repository: Repository) -> str:
+    """An archive as charms take it in their options: a line of sources.list(5), and the key behind a bar."""
+    return f"deb {repository.url} {repository.codename} main|{repository.key.strip()}"
+
+
+def charm(application: Application) -> Charm:
+    assert application.charm  # noqa: S101 - all that the driver juju is given are charms
+    return application.charm
+
+
+def _application(application: Application, machines: Mapping[str, str]) -> dict[str, Any]:
+    of, units = charm(application), [machines[node] for node in application.nodes]
+    options = {key: value for key, value in application.options.items() if key not in OURS}
+    described = {
+        "charm": of.name,
+        "channel": of.channel,
+        "num_units": len(units),  # none of a subordinate: Juju makes them with the units that it is related to
+        "to": units,
+        "options": options,
+    }
+    return {key: value for key, value in described.items() if value}
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(document, sort_keys=True, default_flow_style=False, width=4096)

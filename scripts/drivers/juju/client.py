@@ -1,0 +1,164 @@
+"""The client of Juju: one model of one controller, each command by its documented words.
+
+Credentials are the client's own, in ~/.local/share/juju or where JUJU_DATA says.  Nothing is ever asked for: what
+Juju would have to ask is an error.  Only machine-readable output is read, and of errors what comes behind ``ERROR``.
+
+The client is our own: jubilant 1.14 has no time limit for a call, ends a wait at the first look that fails, knows of no
+one to blame, and refuses the status documents of Juju 2.9 to 3.2, whose relations are plain texts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import IO, Any
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import LONGEST, TimedOut, Word
+from scripts.drivers.commands import attempted
+from scripts.drivers.juju.status import Status
+
+PROGRAM = "juju"
+PATIENCE_SECONDS = 120.0
+# A bundle's charms are downloaded and uploaded by the controller before the client comes back.
+DEPLOY_SECONDS = 1200.0
+GENTLE_SECONDS = 300.0  # a unit in error keeps a model from being destroyed for ever, unless by force
+FORCED_SECONDS = 600.0
+COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
+AWAY = re.compile(r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host"
+                  r"|TLS handshake|temporary failure|log ?in|password|not logged|macaroon|discharge", re.IGNORECASE)  # fmt: skip
+
+
+class JujuRefused(InfrastructureError):
+    """Juju did not do what it was told; ``why``: in its words."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"{where}: {why[:LONGEST]}")
+        self.why = why
+
+
+def missing_prerequisite() -> str:
+    """Why this machine can have no such models; "" when it can."""
+    return "" if environment.find_program(PROGRAM) else f"the program {PROGRAM} is not on this machine"
+
+
+def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
+    """The controller (the client's current one, where none is named), and as whom the client is logged in there.
+
+    Raises InfrastructureError when it is not.
+    """
+    said = _juju(["whoami", "--format", "json"], log, where="juju whoami", controller=controller or "")
+    if not said.strip():  # which is told on standard error, and is no failure to Juju
+        at = (
+            f"controller {controller}: not logged in" if controller else "juju: no current controller, or not logged in"
+        )
+        raise InfrastructureError(at, hint="juju login")
+    found = _json(said, "juju whoami")
+    return found["controller"], found["user"]
+
+
+@dataclass(frozen=True)
+class JujuModel:
+    """A model of ``user``, whether it is there or not."""
+
+    controller: str
+    user: str
+    name: str
+    log: IO[str] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.controller}:{self.name}"
+
+    def call(self, command: str, *words: Word, timeout: float = PATIENCE_SECONDS) -> str:
+        """What a command on the model prints.  Raises InfrastructureError when it fails."""
+        return _juju([command, "--model", str(self), *words], self.log, where=f"juju {command}", timeout=timeout)
+
+    def add(self, mark: str, cloud: str | None) -> None:
+        """Make it, marked from the beginning; hooks that fail are not tried again, but told."""
+        config = {"extra-info": mark, "automatically-retry-hooks": "false"}
+        words: list[Word] = ["add-model", "--controller", self.controller, "--no-switch"]
+        words += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
+        _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
+
+    def mark(self) -> str:
+        """What it was marked with; "" when with nothing."""
+        try:
+            return self.call("model-config", "extra-info").strip()
+        except JujuRefused as error:
+            if "is not a key" in error.why:
+                return ""
+            raise
+
+    def life(self) -> str:
+        """``alive``, ``dying``, ``dead``, with why; "" when there is no such model of ours."""
+        where = f"controller {self.controller}"
+        words = ["models", "--controller", self.controller, "--format", "json"]
+        for each in _json(_juju(words, self.log, where=where), where)["models"]:
+            if each.get("short-name") == self.name and each.get("owner", self.user) == self.user:
+                return ": ".join(filter(None, [each.get("life", "alive"), each.get("status", {}).get("message", "")]))
+        return ""
+
+    def status(self) -> Status:
+        return Status.parse(self.status_text())
+
+    def status_text(self) -> str:
+        # It is asked for every few seconds: what has changed is told by those who ask.
+        return replace(self, log=None).call("status", "--format", "json")
+
+    def log_of(self, unit: str, lines: int) -> list[str]:
+        """The last lines of a unit's log: what it did, and what its hooks printed."""
+        return self.call("debug-log", "--include", unit, "--limit", str(lines)).splitlines()
+
+    def run_action(self, unit: str, action: str) -> dict[str, Any]:
+        """The results of a charm's action.  Raises Refused when it fails."""
+        said = _json(self.call("run", "--format", "json", "--wait", "2m", unit, action), "juju run")
+        done = next(iter(said.values()))
+        if done["status"] != "completed":
+            raise JujuRefused(f"juju run {unit} {action}", f"{done['status']}: {done.get('message', '')}")
+        return dict(done["results"])
+
+    def destroy(self) -> None:
+        """Destroy it, by force if it does not go otherwise.  Raises InfrastructureError when it stays."""
+        for force, seconds in ([], GENTLE_SECONDS), (["--force", "--no-wait"], FORCED_SECONDS):
+            with suppress(JujuRefused):  # whether it is gone is asked
+                argv = ["destroy-model", "--no-prompt", "--destroy-storage", *force, str(self)]
+                _juju(argv, self.log, where="juju destroy-model", timeout=seconds)
+            if not (life := self.life()):
+                return
+        hint = f"the next destroy goes on; see juju status --model {self}"
+        raise InfrastructureError(f"the model {self} does not die ({life})", hint=hint)
+
+
+def _juju(
+    words: Sequence[Word], log: IO[str] | None, *, where: str, timeout: float = PATIENCE_SECONDS, controller: str = ""
+) -> str:
+    """Run juju: what it prints.  Raises Refused when it fails or does not come back."""
+    if why := missing_prerequisite():
+        raise ConfigurationError(why, hint="snap install juju")
+    env = {"JUJU_CONTROLLER": controller} if controller else {}
+    try:
+        result, lines = attempted([PROGRAM, *words], log, timeout=timeout, capture=True, env=env)
+    except TimedOut:
+        raise JujuRefused(where, f"no answer within {timeout:g} seconds") from None
+    if not result:
+        raise JujuRefused(where, complaint(lines))
+    return result.stdout
+
+
+def complaint(lines: Sequence[str]) -> str:
+    """What Juju complains of; with what comes behind it, where it ends in a colon."""
+    for number, line in enumerate(lines):
+        if match := COMPLAINT.match(line):
+            return " ".join([match["why"], *(lines[number + 1 :] if match["why"].endswith(":") else [])])
+    return lines[-1] if lines else "it ended without a word"
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise InfrastructureError(f"{what}: not JSON: {text.strip()[:LONGEST] or 'nothing'}") from None

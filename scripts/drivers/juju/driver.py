@@ -1,0 +1,221 @@
+"""juju: nodes are machines of a model that Juju makes, and what is deployed on them are charms.
+
+An environment is a model, called after the lab and the track and marked as the lab's own from the moment that it
+is there; one of that name that somebody else has made is left alone.  It is noted before it is made: whoever is
+killed leaves what the next destroy ends.
+
+::
+
+    ENVIRONMENT/model.json      where the model is, and its machines, once they are up
+    ENVIRONMENT/bundle.yaml     what was deployed, and
+    ENVIRONMENT/overlay.yaml    what takes the lab's archive
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Unpack
+
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.run import Result, RunOptions, Word, run
+from lab.config.deployment import Deployment, Juju
+from lab.config.description import Lab
+from lab.store.records import Stored, rfc3339
+from lab.store.runs import Store
+from scripts.archives.reprepro import PUBLIC_KEY
+from scripts.chroots.bootstrap import Repository
+from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
+from scripts.drivers.juju import bundle, client, model_logs
+from scripts.drivers.juju.client import JujuModel
+from scripts.drivers.juju.machine import JujuMachine
+from scripts.drivers.juju.watch import Watch
+from scripts.drivers.topology import Topology
+
+NAME = "juju"
+SHARED = False
+
+
+class JujuEnvironment(Stored):
+    """What an environment is: a model, made or about to be; its machines, once they are up."""
+
+    created: str
+    controller: str
+    user: str
+    model: str
+    base: str
+    machines: Mapping[str, str] = {}
+    """Ids by node."""
+    addresses: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class JujuPristine:
+    """Juju's machines come from images of the cloud's own; what is pristine is their base."""
+
+    base: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"base": self.base}
+
+
+@dataclass(frozen=True)
+class JujuTarget:
+    """One environment: ``home`` is its directory, in that of the lab."""
+
+    home: Path
+    log: IO[str] | None = None
+    settings: Deployment | None = None
+
+    @property
+    def juju(self) -> Juju:
+        return (self.settings.juju if self.settings else None) or Juju()
+
+    @property
+    def minutes(self) -> float:
+        return self.juju.timeout_minutes
+
+    @property
+    def _note(self) -> Path:
+        return self.home / "model.json"
+
+    @contextmanager
+    def archive(self, lab: Lab, track: str) -> Iterator[Repository | None]:
+        root = Store.of(lab).archive
+        if lab.archive.url and (root / "dists" / track).is_dir():
+            key = (root / PUBLIC_KEY).read_text()
+            yield Repository(lab.archive.url.rstrip("/"), track, key, lab.lab.name)
+        else:
+            yield None
+
+    @contextmanager
+    def prepare(self, pristine: Pristine) -> Iterator[JujuPristine]:
+        if why := client.missing_prerequisite():
+            raise ConfigurationError(why, hint="snap install juju, or choose another deployment.target")
+        yield JujuPristine(bundle.base(pristine.series_name, pristine.series, self.juju.base))
+
+    def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
+        assert isinstance(snapshot, JujuPristine)  # noqa: S101 - it is one of ours
+        self.destroy()
+        return self._make(snapshot.base, names)
+
+    def nodes(self) -> list[Node]:
+        noted = self._noted()
+        if noted is None or not noted.addresses:
+            return []
+        model = self.model(noted)
+        return self._machines(noted) if model.life().startswith("alive") and self._is_ours(model) else []
+
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all do
+        return nodes
+
+    def collect_logs(self, into: Path) -> None:
+        with suppress(LabError):
+            if noted := self._noted():
+                model_logs.collect(self.model(noted), self.nodes(), into)
+
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, **options}
+        return run(argv, **own)
+
+    def route(self, network: str, via: str) -> None:
+        """This machine's routes are not ours to change: it reaches what the cloud's network lets it reach."""
+
+    def reset(self) -> list[Node]:
+        noted = self._noted()
+        if noted is None or not noted.machines:
+            raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
+        self.destroy()
+        return self._make(noted.base, list(noted.machines))
+
+    def destroy(self) -> bool:
+        there = self.home.exists()
+        if noted := self._noted():
+            model = self.model(noted)
+            # One that is going already may have forgotten its mark.
+            if (life := model.life()) and (not life.startswith("alive") or self._is_ours(model)):
+                model.destroy()
+        if there:
+            shutil.rmtree(self.home)
+        return there
+
+    def _make(self, base: str, names: Sequence[str]) -> list[Node]:
+        controller, user = client.whoami(self.juju.controller, self.log)
+        now = rfc3339(environment.now())
+        noted = JujuEnvironment(created=now, controller=controller, user=user, model=self._name, base=base)
+        model = self.model(noted)
+        if model.life():
+            if not self._is_ours(model):
+                hint = f"juju destroy-model {model}, or another lab.name"
+                raise ConfigurationError(f"the model {model} is not this lab's", hint=hint)
+            model.destroy()  # what was noted of it is lost
+        self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # what is deployed has passwords
+        noted.write(self._note)
+        model.add(self._mark(), self.juju.cloud)
+        if names:
+            model.call("add-machine", "-n", str(len(names)), "--base", base)
+            noted = self._up(noted, model, names)
+            noted.write(self._note)
+        return self._machines(noted)
+
+    def _up(self, noted: JujuEnvironment, model: JujuModel, names: Sequence[str]) -> JujuEnvironment:
+        """Wait until the machines are up: what they are called, and where."""
+        watch = Watch(model.status, self._say, Topology(()))
+        status, blame = watch.until_machines(len(names), self.minutes)
+        if blame:
+            raise blame.error(Topology(()))
+        ids = dict(zip(names, sorted(status.machines, key=int), strict=True))
+        addresses = {name: status.machines[machine].address for name, machine in ids.items()}
+        return noted.model_copy(update={"machines": ids, "addresses": addresses})
+
+    def _is_ours(self, model: JujuModel) -> bool:
+        return model.mark() == self._mark()
+
+    def _mark(self) -> str:
+        """What the lab marks its models with: its own for ever, as long as its state is."""
+        path = self._lab / "juju.mark"
+        with files.locked(path):
+            if not (text := path.read_text()):
+                text = f"qalab {self._lab.name} {secrets.token_hex(8)}"
+                path.write_text(text)
+        return text
+
+    @property
+    def _lab(self) -> Path:
+        return self.home.parent.parent
+
+    @property
+    def _name(self) -> str:
+        """Lower-case letters, digits and hyphens: see `juju add-model`."""
+        return re.sub(r"[^a-z0-9]+", "-", f"qalab-{self._lab.name}-{self.home.name}")
+
+    def _noted(self) -> JujuEnvironment | None:
+        return JujuEnvironment.read(self._note) if self._note.exists() else None
+
+    def recorded(self) -> JujuEnvironment:
+        """Return what the environment that was made is."""
+        return JujuEnvironment.read(self._note)
+
+    def model(self, noted: JujuEnvironment) -> JujuModel:
+        return JujuModel(noted.controller, noted.user, noted.model, self.log)
+
+    def _machines(self, noted: JujuEnvironment) -> list[Node]:
+        model = self.model(noted)
+        return [JujuMachine(model, noted.machines[name], name, address) for name, address in noted.addresses.items()]
+
+    def _say(self, line: str) -> None:
+        if self.log:
+            self.log.write(f"{line}\n")
+            self.log.flush()
+
+
+def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> JujuTarget:
+    """Return the environment whose directory is ``home``, whether it exists or not."""
+    return JujuTarget(home, log, settings)

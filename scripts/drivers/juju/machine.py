@@ -1,0 +1,43 @@
+"""A machine of a model as a node: by ``juju ssh``, as root."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Unpack
+
+from lab.base.run import AttemptOptions, Result, RunOptions, Word, run
+from scripts.drivers.commands import SETTINGS, attempted, writing
+from scripts.drivers.juju.client import PROGRAM, JujuModel
+
+
+@dataclass(frozen=True)
+class JujuMachine:
+    """A node; ``machine``: its id in the model."""
+
+    model: JujuModel
+    machine: str
+    name: str
+    address: str
+
+    def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:  # noqa: ARG002 - it always is
+        # OpenSSH joins its words and has a shell there take them apart: one word, quoted, arrives as it is.
+        remote = shlex.join(["sudo", "--non-interactive", "env", "-i", *SETTINGS, *map(str, argv)])
+        return [PROGRAM, "ssh", "--model", str(self.model), self.machine, remote]
+
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.model.log, "cwd": Path("/"), **options}
+        return run(self.enter(argv, online=online), **own)
+
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
+        return attempted(self.enter(argv, online=online), self.model.log, **options)
+
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        self.run(writing(path, mode), stdin=text.encode("utf-8", "surrogateescape"))
+
+    def read(self, path: str) -> str:
+        return self.run(["cat", path], capture=True).stdout

@@ -1,0 +1,52 @@
+"""Logs of a model, whatever state it is in: Juju's own, and in one piece from each machine what it has."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from lab.base import files
+from lab.base.errors import LabError
+from scripts.drivers.interfaces import Node
+from scripts.drivers.juju.client import JujuModel
+from scripts.drivers.node_logs import LOGS, MOST_BYTES
+
+# All in one piece: each connection takes a second or two.
+PACK = """
+directory=$(mktemp --directory)
+journalctl --no-pager --output=short-iso --boot > "$directory/journal.log" || :
+"$@" -print0 | tar --create --gzip --ignore-failed-read --null --files-from=- --directory="$directory" journal.log
+rm -r "$directory"
+"""
+
+
+def collect(model: JujuModel, nodes: Iterable[Node], into: Path) -> None:
+    """``juju/status.json`` and ``juju/debug.log``; for each node a directory, as for any driver."""
+    asked: dict[str, Callable[[], str]] = {
+        "status.json": model.status_text,
+        "debug.log": lambda: model.call("debug-log", "--replay", "--no-tail", "--date", "--utc"),
+    }
+    for name, ask in asked.items():
+        with suppress(LabError):  # what cannot be had keeps nobody from the rest
+            _keep(into / "juju" / name, ask().encode("utf-8", "surrogateescape"))
+    for node in nodes:
+        with suppress(LabError, tarfile.TarError, EOFError):
+            packed = node.run(["sh", "-c", PACK, "sh", *LOGS], capture=True, check=False).stdout
+            unpack(packed.encode("utf-8", "surrogateescape"), into / node.name)
+
+
+def unpack(packed: bytes, into: Path) -> None:
+    """Write the files of a compressed tar archive below a directory, without what is above /var/log."""
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isfile() else None
+            path = Path(member.name.removeprefix("var/log/"))
+            if content and not path.is_absolute() and ".." not in path.parts:
+                _keep(into / path, content.read())
+
+
+def _keep(path: Path, content: bytes) -> None:
+    files.write_atomic(path, content[-MOST_BYTES:])

@@ -1,0 +1,182 @@
+"""What ``juju status --format json`` says, and what is to be made of it.
+
+Names are those of Juju's reference, "Status": a unit has a workload status (its charm's word) and the status of its
+agent; a machine has the status of its agent and that of the instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lab.base.errors import Failed, InfrastructureError, LabError
+from scripts.drivers.topology import Application as Wanted
+from scripts.drivers.topology import Topology
+
+WELL = {"active", "unknown"}  # unknown: a charm that never says how it is
+READY = "started"
+MOST = 3  # of units that are told of in one line
+
+
+class StatusPart(BaseModel):
+    """Juju adds keys as it goes on; what is not asked for is not looked at."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Info(StatusPart):
+    current: str = ""
+    message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.current}: {self.message}" if self.message else self.current
+
+
+class UnitStatus(StatusPart):
+    workload: Info = Field(Info(), alias="workload-status")
+    agent: Info = Field(Info(), alias="juju-status")
+    machine: str = ""
+    address: str = Field("", alias="public-address")
+    leader: bool = False
+    subordinates: Mapping[str, UnitStatus] = {}
+
+    @property
+    def well(self) -> bool:
+        return self.workload.current in WELL and self.idle
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do; every few minutes each unit looks how it is, which is no work."""
+        return self.agent.current == "idle" or "update-status" in self.agent.message
+
+    def __str__(self) -> str:
+        return f"{self.workload} ({'idle' if self.idle else self.agent})"
+
+
+class MachineStatus(StatusPart):
+    agent: Info = Field(Info(), alias="juju-status")
+    instance: Info = Field(Info(), alias="machine-status")
+    address: str = Field("", alias="dns-name")
+
+
+class ApplicationStatus(StatusPart):
+    units: Mapping[str, UnitStatus] = {}
+
+
+@dataclass(frozen=True)
+class Blame:
+    """What is wrong: with a machine, or with a unit; ``log``: whether the unit's log says more."""
+
+    entity: str
+    message: str
+    log: bool = False
+
+    def error(self, topology: Topology, evidence: str = "") -> LabError:
+        """As an error: of what is tested, its fault; else the lab's."""
+        name = application_of(self.entity)
+        tested = any(each.name == name and not each.supporting for each in topology.applications)
+        said = f"{self.entity}: {self.message}{': ' * bool(evidence)}{evidence}"
+        return Failed(said) if tested else InfrastructureError(said)
+
+
+class Status(StatusPart):
+    machines: Mapping[str, MachineStatus] = {}
+    applications: Mapping[str, ApplicationStatus] = {}
+
+    @classmethod
+    def parse(cls, text: str) -> Status:
+        """Raises InfrastructureError for what is no status."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InfrastructureError(f"juju status: not as it is documented: {where}: {first['msg']}") from None
+
+    def units(self, topology: Topology | None = None) -> dict[str, UnitStatus]:
+        """All units, subordinates too; those of applications that others need first, if it is known which."""
+        found = dict(_flat({name: unit for each in self.applications.values() for name, unit in each.units.items()}))
+        order = [each.name for each in topology.applications] if topology else []
+
+        def rank(name: str) -> int:
+            return order.index(application_of(name)) if application_of(name) in order else len(order)
+
+        return {name: found[name] for name in sorted(found, key=lambda name: (rank(name), name))}
+
+    def lines(self) -> list[str]:
+        """How each machine and unit is."""
+        machines = [f"machine {name}: {each.instance} ({each.agent})" for name, each in self.machines.items()]
+        return [*machines, *(f"{name}: {unit}" for name, unit in self.units().items())]
+
+    def broken(self, topology: Topology) -> Blame | None:
+        """What will not mend by itself: a machine that cannot be had, a hook that failed, an agent in error."""
+        for name, machine in self.machines.items():
+            if machine.instance.current in {"provisioning error", "error"}:
+                return Blame(
+                    f"machine {name}", f"cannot be had: {machine.instance.message or machine.instance.current}"
+                )
+            if machine.agent.current == "error":
+                return Blame(f"machine {name}", f"its agent is in error: {machine.agent.message}")
+        for name, unit in self.units(topology).items():
+            if unit.workload.current == "error":
+                return Blame(name, unit.workload.message or "is in error", log=True)
+            if unit.agent.current in {"error", "failed"}:
+                return Blame(name, f"its agent is in error: {unit.agent.message}", log=True)
+        return None
+
+    def lost(self, topology: Topology) -> Blame | None:
+        """An agent that its controller hears nothing of; it may come back."""
+        for name, machine in self.machines.items():
+            if machine.agent.current == "down":
+                return Blame(f"machine {name}", f"its agent is lost: {machine.agent.message}")
+        for name, unit in self.units(topology).items():
+            if unit.agent.current == "lost":
+                return Blame(f"machine {unit.machine}", f"the agent of {name} is lost: {unit.agent.message}")
+        return None
+
+    def blocked(self, topology: Topology) -> Blame | None:
+        """What waits for a person, while nobody does anything any more."""
+        units = self.units(topology)
+        if not all(unit.idle for unit in units.values()):
+            return None
+        for name, unit in units.items():
+            if unit.workload.current == "blocked":
+                return Blame(name, f"is blocked: {unit.workload.message}")
+        return None
+
+    def machines_up(self, count: int) -> bool:
+        return len(self.machines) >= count and all(each.agent.current == READY for each in self.machines.values())
+
+    def well(self, topology: Topology) -> bool:
+        """Whether all units are there and well, on machines that are up."""
+        there = self.machines_up(0) and all(map(self._has_units_of, topology.applications))
+        return there and all(unit.well for unit in self.units().values())
+
+    def _has_units_of(self, application: Wanted) -> bool:
+        found = self.applications.get(application.name)
+        return found is not None and len(found.units) >= len(application.nodes)
+
+    def overdue(self, topology: Topology, minutes: float) -> Blame:
+        """What is not ready in time: a machine, else the first unit that others wait for, with the next ones."""
+        late = f"is not ready after {minutes:g} minutes"
+        for name, machine in self.machines.items():
+            if machine.agent.current != READY:
+                return Blame(f"machine {name}", f"{late}: {machine.instance} ({machine.agent})")
+        waiting = [(name, f"{name}: {unit}") for name, unit in self.units(topology).items() if not unit.well]
+        missing = [each.name for each in topology.applications if not self._has_units_of(each)]
+        if not waiting:
+            return Blame(f"{missing[0] if missing else 'model'}", f"{late}: it has no units")
+        others = "".join(f"; {told}" for _, told in waiting[1:MOST])
+        return Blame(waiting[0][0], f"{late}: {self.units()[waiting[0][0]]}{others}")
+
+
+def application_of(unit: str) -> str:
+    return unit.partition("/")[0]
+
+
+def _flat(units: Mapping[str, UnitStatus]) -> Iterator[tuple[str, UnitStatus]]:
+    for name, unit in units.items():
+        yield name, unit
+        yield from _flat(unit.subordinates)

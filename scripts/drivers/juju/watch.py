@@ -1,0 +1,81 @@
+"""Watching a model until all is well, or will not be: by its status, with a time limit of our own.
+
+What is broken ends it at once.  What may mend by itself (an agent that is lost, a charm that waits for somebody)
+does when nothing has changed for a while; and so is what is well believed only when it stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lab.base.clock import Clock
+from scripts.drivers.juju.client import JujuRefused
+from scripts.drivers.juju.status import Blame, Status
+from scripts.drivers.topology import Topology
+
+LOOK_SECONDS = 5.0
+WELL_SECONDS = 15.0
+LOST_SECONDS = 60.0
+BLOCKED_SECONDS = 120.0
+TRIES = 3  # of a look: a controller may be busy for a moment
+
+
+@dataclass
+class Watch:
+    """One look after the other; each change is said, with when applications came to be well."""
+
+    look: Callable[[], Status]
+    say: Callable[[str], None]
+    topology: Topology
+    ready: dict[str, float] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+
+    def until_well(self, minutes: float) -> tuple[Status, Blame | None]:
+        """The last status, and what is to blame; None when all units are well."""
+        return self._until(lambda status: status.well(self.topology), WELL_SECONDS, minutes)
+
+    def until_machines(self, count: int, minutes: float) -> tuple[Status, Blame | None]:
+        """The same of machines."""
+        return self._until(lambda status: status.machines_up(count), 0, minutes)
+
+    def _until(self, good: Callable[[Status], bool], believed: float, minutes: float) -> tuple[Status, Blame | None]:
+        began = changed = self.clock.monotonic()
+        before: list[str] = []
+        while True:
+            status, now = self._look(), self.clock.monotonic()
+            lines = status.lines()
+            if lines != before:
+                for line in lines:
+                    if line not in before:
+                        self.say(line)
+                before, changed = lines, now
+            self._note(status, now - began)
+            if blame := status.broken(self.topology):
+                return status, blame
+            calm = now - changed
+            if good(status) and calm >= believed:
+                return status, None
+            if calm >= LOST_SECONDS and (blame := status.lost(self.topology)):
+                return status, blame
+            if calm >= BLOCKED_SECONDS and (blame := status.blocked(self.topology)):
+                return status, blame
+            if now - began >= minutes * 60 and not good(status):
+                return status, status.overdue(self.topology, minutes)
+            self.clock.sleep(LOOK_SECONDS)
+
+    def _look(self) -> Status:
+        for _ in range(TRIES - 1):
+            try:
+                return self.look()
+            except JujuRefused as error:
+                self.say(f"{error}; asking again")
+                self.clock.sleep(LOOK_SECONDS)
+        return self.look()
+
+    def _note(self, status: Status, seconds: float) -> None:
+        for name, application in status.applications.items():
+            if application.units and all(unit.well for unit in application.units.values()):
+                self.ready.setdefault(name, round(seconds, 2))
+            else:
+                self.ready.pop(name, None)

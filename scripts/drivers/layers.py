@@ -1,0 +1,146 @@
+"""Pristine layers: a base system for each series, and on it what some packages depend on.
+
+Bases and layers are kept, locked and pruned as those for builds are (see `scripts.chroots.chroots`), in a home of
+their own.  A layer's key is the exact packages in it and how they are installed, so it is made anew when the mirror has newer ones or
+the packages under test need others, and when nothing has changed it costs a question to apt.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from debian.deb822 import Packages
+
+from lab.base.run import ProgramFailed, Word
+from scripts.chroots.bootstrap import APT_GET, mmdebstrap_argv, update
+from scripts.chroots.chroots import Chroot, Chroots
+from scripts.chroots.sessions import find_backend
+from scripts.drivers.interfaces import Pristine
+from scripts.services.units import KEEP_LINKS, NOTE_PRISTINE
+
+# What a machine has that is installed with the defaults of an installer, less what needs hardware.
+VARIANT = "important"
+PACKAGES = ("dbus", "iputils-ping", "netbase", "systemd-sysv")
+# What waits for, or meddles with, hardware that is the host's; what wakes up in the middle of a test.
+MASKED = (
+    "apt-daily-upgrade.timer", "apt-daily.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
+    "iscsid.service", "iscsid.socket", "logrotate.timer", "lvm2-lvmpolld.socket", "lvm2-monitor.service",
+    "man-db.timer", "multipathd.service", "multipathd.socket", "networking.service", "open-iscsi.service",
+    "systemd-tmpfiles-clean.timer", "systemd-udev-settle.service", "systemd-udev-trigger.service",
+    "systemd-udevd-control.socket", "systemd-udevd-kernel.socket", "systemd-udevd.service",
+)  # fmt: skip
+SIMULATED = re.compile(r"^Inst (?P<name>\S+) (?:\[\S+\] )?\((?P<version>\S+) ")
+SEPARATOR = "=== sources"
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Directories that a node lies on, topmost first, locked for as long as this is at hand."""
+
+    stack: tuple[Path, ...]
+    locks: tuple[int, ...]
+    facts: dict[str, Any]
+
+
+def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
+    codename: str,
+    sources: Sequence[str],
+    *,
+    target: Word,
+    architecture: str,
+    keyring: str | None = None,
+    apt_conf: Path | None = None,
+) -> list[Word]:
+    """What to say to mmdebstrap for a base that boots."""
+    masks = [f'ln -s /dev/null "$1"/etc/systemd/system/{unit}' for unit in MASKED]
+    return mmdebstrap_argv(
+        VARIANT, codename, sources, PACKAGES, masks,
+        target=target, architecture=architecture, keyring=keyring, apt_conf=apt_conf,
+    )  # fmt: skip
+
+
+def missing_prerequisite() -> str:
+    """Why this machine can have no overlays; "" when it can."""
+    way = find_backend()
+    return "" if way.mode == "schroot" else f"a target of nspawn needs overlays, and here {way.reason}"
+
+
+def local_layers(home: Path, log: IO[str] | None) -> Chroots:
+    """The layers of this machine, where it can have some."""
+    chroots = Chroots.here(log)
+    return replace(chroots, way=replace(chroots.way, home=home))
+
+
+@contextmanager
+def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
+    """The layers for what is to be installed.
+
+    Where its dependencies cannot be had there is the base alone: apt will say why on the node.
+    """
+    with ExitStack() as held:
+        base = held.enter_context(chroots.base(pristine.series_name, pristine.series, target_argv))
+        wanted = closure(chroots, base, pristine) if pristine.packages else []
+        layers = [base]
+        if wanted:
+            script = install_script(wanted)  # also in its key: a layer made by another release may lack something
+            layers.insert(0, held.enter_context(chroots.layered(base, f"{base.path.name}\n{script}", script)))
+        yield Layers(
+            tuple(layer.path for layer in layers),
+            tuple(layer.lock for layer in layers),
+            {
+                "base": {"key": base.key, "reused": base.reused, "age_days": base.age_days},
+                "layer": {"key": layers[0].key, "reused": layers[0].reused, "packages": len(wanted)}
+                if wanted
+                else None,
+            },
+        )
+
+
+def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
+    """What the distribution adds to a base for some packages to be installed: NAME=VERSION, sorted."""
+    with chroots.session("closure", base) as session:
+        try:
+            printed = session.shell(closure_script(pristine), capture=True).stdout
+        except ProgramFailed:
+            return []
+    simulated, _, described = printed.partition(SEPARATOR)
+    found = (match for line in simulated.splitlines() if (match := SIMULATED.match(line)))
+    versions = {match["name"]: match["version"] for match in found}
+    sources = {item["Package"]: item.source for item in Packages.iter_paragraphs(described.lstrip(), use_apt_pkg=False)}
+    return sorted(
+        f"{name}={version}" for name, version in versions.items() if sources.get(name) not in pristine.sources
+    )
+
+
+def closure_script(pristine: Pristine) -> str:
+    """Lines of sh that print what apt would install, and the paragraphs of these packages."""
+    names = shlex.join(pristine.packages)
+    return (
+        f"{{\n{update(pristine.repository)}}} >&2\n"
+        f"{APT_GET} --simulate install {names} > /tmp/simulated\n"
+        "cat /tmp/simulated\n"
+        f"echo '{SEPARATOR}'\n"
+        "sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p' /tmp/simulated | xargs --no-run-if-empty apt-cache --no-all-versions show"
+        " | grep -E '^(Package|Source|Version|Architecture):|^$'\n"
+    )
+
+
+def install_script(wanted: Sequence[str]) -> str:
+    """Lines of sh that install exactly these packages, and leave nothing else but two notes.
+
+    None of their services begins when a node boots: roles start what is configured.  The links that enable them are
+    kept, and so is what was there before: see `scripts.services.units`.
+    """
+    return (
+        "touch /tmp/before\n"
+        f"{NOTE_PRISTINE}"
+        f"apt-get --quiet update\n{APT_GET} install {shlex.join(wanted)}\n"
+        f"{KEEP_LINKS}"
+        "rm -rf /etc/resolv.conf /tmp/*\n"
+    )

@@ -1,0 +1,1 @@
+"""The driver nspawn: nodes are containers on this machine."""

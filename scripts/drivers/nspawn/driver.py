@@ -1,0 +1,268 @@
+"""nspawn: nodes are containers on this machine that boot systemd, over overlays on pristine layers.
+
+An environment is a directory of the lab's state, and a keeper (see `scripts.drivers.nspawn.keeper`).  This
+isolates against accidents, not against hostile code: see systemd-nspawn(1) on ``--capability=all``.
+
+::
+
+    ENVIRONMENT/environment.json    what it is made of, once it is whole
+    ENVIRONMENT/nodes/NAME/upper    what a node has changed
+    ENVIRONMENT/nodes/NAME/console  what it said when it booted
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Unpack
+
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import AttemptOptions, Result, RunOptions, Word, missing_program, run
+from lab.config.deployment import Deployment
+from lab.config.description import Lab
+from lab.store.records import Stored, rfc3339
+from scripts.chroots.bootstrap import Repository
+from scripts.chroots.chroots import served
+from scripts.drivers import layers, node_logs
+from scripts.drivers.commands import SETTINGS, attempted, writing
+from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
+from scripts.drivers.layers import Layers
+from scripts.drivers.nspawn.keeper import BRIDGE, GATEWAY, NETWORK, Group, Keeper, group_prefix, wait_until
+
+NAME = "nspawn"
+SHARED = False
+PROGRAMS = ("ip", "nsenter", "systemd-nspawn")
+BOOT_SECONDS = 120.0
+FIRST_ADDRESS = 11
+# $1: the node's directory, $2: the layers below it, the rest: its control groups.
+# systemd and nspawn see no systemd of this machine; /sys may be written, so that network agents work.
+BOOT = f"""
+node=$1 lower=$2 name=$3
+shift 3
+for group; do mkdir -p "$group"; echo 0 > "$group/cgroup.procs"; done
+mkdir -p /run/systemd
+mount -t tmpfs tmpfs /run/systemd
+mount -t overlay -o "lowerdir=$lower,upperdir=$node/upper,workdir=$node/work" qalab "$node/root"
+tun=
+[ ! -e /dev/net/tun ] || tun=--bind=/dev/net/tun
+export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_SECCOMP=0
+exec systemd-nspawn --directory="$node/root" --machine="$name" --boot --keep-unit --register=no --capability=all \\
+    --network-bridge={BRIDGE} --resolv-conf=off --timezone=off --link-journal=no --console=pipe $tun
+"""
+# $1: where this machine finds names, which the node does not.
+ONLINE = """
+printf '%s' "$1" > /run/qalab.resolv.conf
+mount --bind /run/qalab.resolv.conf /etc/resolv.conf
+shift
+exec "$@"
+"""
+
+
+def missing_prerequisite() -> str:
+    """Why this machine can have no such environments; "" when it can."""
+    if not environment.is_root():
+        return "a target of nspawn needs root"
+    missing = next((program for program in PROGRAMS if not environment.find_program(program)), "")
+    return str(missing_program(missing)) if missing else layers.missing_prerequisite()
+
+
+class EnvironmentManifest(Stored):
+    """What an environment is made of."""
+
+    created: str
+    stack: tuple[str, ...]
+    nodes: Mapping[str, str]
+    """Addresses by name."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A node."""
+
+    home: Path
+    name: str
+    address: str
+    log: IO[str] | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.home / "nodes" / self.name
+
+    @property
+    def group(self) -> Group:
+        return Group(f"{group_prefix(self.home)}{self.name}")
+
+    @cached_property
+    def init(self) -> int:
+        """Its first process."""
+        pid = self.group.first_process()
+        if not pid:
+            raise InfrastructureError(f"the node {self.name} does not run", hint=f"see {self.path / 'console'}")
+        return pid
+
+    def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
+        """A command in the node, as one of this machine."""
+        namespaces = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", *([] if online else ["--net"])]
+        words: list[Word] = ["nsenter", "--target", str(self.init), *namespaces, "--root", "--wd", "--"]
+        if online:
+            words += ["unshare", "--mount", "sh", "-euc", ONLINE, "sh", Path("/etc/resolv.conf").read_text()]
+        return [*words, "env", "-i", *SETTINGS, *argv]
+
+    def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, "cwd": Path("/"), **options}
+        return run(self.enter(argv, online=online), **own)
+
+    def attempt(
+        self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
+    ) -> tuple[Result, list[str]]:
+        return attempted(self.enter(argv, online=online), self.log, **options)
+
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        self.run(writing(path, mode), stdin=text.encode("utf-8", "surrogateescape"))
+
+    def read(self, path: str) -> str:
+        return self.run(["cat", path], capture=True).stdout
+
+    def boot(self, stack: Sequence[Path], keeper: Keeper, hosts: str) -> None:
+        """Begin, with nothing changed."""
+        for name in ("upper", "work", "root"):
+            (self.path / name).mkdir(parents=True)
+            (self.path / name).chmod(0o755)
+        machine_id = hashlib.md5(str(self.path).encode(), usedforsecurity=False).hexdigest()  # machine-id(5): 128 bits
+        for name, text in {"hostname": f"{self.name}\n", "hosts": hosts, "resolv.conf": "",
+                           "machine-id": f"{machine_id}\n"}.items():  # fmt: skip
+            files.write_atomic(self.path / "upper/etc" / name, text)
+        (self.path / "upper/etc").chmod(0o755)
+        argv: list[Word] = ["unshare", "--mount", "--propagation", "slave", "sh", "-euc", BOOT, "sh", self.path,
+                ":".join(map(str, stack)), self.name, *self.group.paths]  # fmt: skip
+        with (self.path / "console").open("w") as console:
+            run(["setsid", "--fork", *keeper.inside(argv, "pid", "mount", "net")], log=console, cwd=Path("/"))
+
+    def come_up(self) -> None:
+        """Wait until it has booted.  Raises InfrastructureError when it does not."""
+        if not wait_until(self.group.first_process, BOOT_SECONDS):
+            raise InfrastructureError(f"the node {self.name} does not start: {self._last_words()}")
+        network = (
+            f"ip address add {self.address}/24 dev host0; ip link set host0 up; ip route add default via {GATEWAY}"
+        )
+        # In the node's network alone, by this machine's tools.
+        run(["nsenter", "--target", str(self.init), "--net", "--", "sh", "-euc", network], log=self.log)
+        if not wait_until(lambda: self._says("running", "degraded"), BOOT_SECONDS):
+            raise InfrastructureError(f"the node {self.name} does not boot: {self._last_words()}")
+
+    def _says(self, *states: str) -> bool:
+        asked = ["systemctl", "is-system-running", "--wait"]
+        said = self.run(asked, capture=True, check=False, log=None, timeout=BOOT_SECONDS).stdout.strip()
+        return said in states
+
+    def _last_words(self) -> str:
+        lines = (self.path / "console").read_text(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+@dataclass(frozen=True)
+class NspawnTarget:
+    """One environment: ``home`` is its directory."""
+
+    home: Path
+    log: IO[str] | None = None
+    settings: Deployment | None = None
+
+    @property
+    def keeper(self) -> Keeper:
+        return Keeper(self.home)
+
+    @property
+    def _note(self) -> Path:
+        return self.home / "environment.json"
+
+    def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:
+        return served(lab, track)
+
+    @contextmanager
+    def prepare(self, pristine: Pristine) -> Iterator[Layers]:
+        if why := missing_prerequisite():
+            raise ConfigurationError(why, hint="or choose another deployment.target")
+        with layers.prepared(layers.local_layers(environment.cache_home() / "targets", self.log), pristine) as snapshot:
+            yield snapshot
+
+    def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
+        assert isinstance(snapshot, Layers)  # noqa: S101 - it is one of ours
+        self.destroy()
+        self.home.mkdir(parents=True, mode=0o700)  # what is deployed has passwords
+        self.keeper.start(snapshot.locks)
+        addresses = {name: f"{NETWORK}{number}" for number, name in enumerate(names, FIRST_ADDRESS)}
+        made = EnvironmentManifest(
+            created=rfc3339(environment.now()), stack=tuple(map(str, snapshot.stack)), nodes=addresses
+        )
+        nodes = self._boot(made)
+        made.write(self._note)
+        return nodes
+
+    def nodes(self) -> list[Node]:
+        if not (self.keeper.pid and self._note.exists()):
+            return []
+        return [*self._containers(EnvironmentManifest.read(self._note))]
+
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all do
+        return nodes
+
+    def collect_logs(self, into: Path) -> None:
+        node_logs.collect(self.nodes(), into)
+
+    def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+        own: RunOptions = {"log": self.log, **options}
+        return run(self.keeper.inside(argv, "net"), **own)
+
+    def route(self, network: str, via: str) -> None:
+        self.beside(["ip", "route", "replace", network, "via", via])
+
+    def reset(self) -> list[Node]:
+        if not self.nodes():
+            raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
+        made = EnvironmentManifest.read(self._note)
+        self._note.unlink()
+        for node in self._containers(made):
+            node.group.end()
+            self._remove(node.path)
+        nodes = self._boot(made)
+        made.write(self._note)
+        return nodes
+
+    def destroy(self) -> bool:
+        there = self.home.exists()
+        self._note.unlink(missing_ok=True)
+        self.keeper.end()
+        for path in self.keeper_groups():
+            Group(path.name).end()
+        self._remove(self.home)
+        return there
+
+    def keeper_groups(self) -> list[Path]:
+        """The control groups of its nodes, whether the nodes are known or not."""
+        return [path for hierarchy in Group("").paths for path in hierarchy.glob(f"{group_prefix(self.home)}*")]
+
+    def _containers(self, made: EnvironmentManifest) -> list[Container]:
+        return [Container(self.home, name, address, self.log) for name, address in made.nodes.items()]
+
+    def _boot(self, made: EnvironmentManifest) -> list[Node]:
+        hosts = "".join(f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **made.nodes}.items())
+        containers = self._containers(made)
+        for node in containers:
+            node.boot([Path(path) for path in made.stack], self.keeper, hosts)
+        for node in containers:
+            node.come_up()
+        return [*containers]
+
+    def _remove(self, path: Path) -> None:
+        run(["rm", "-rf", "--", path], log=self.log)
+
+
+def target(home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> NspawnTarget:
+    """Return the environment whose directory is ``home``, whether it exists or not."""
+    return NspawnTarget(home, log, settings)

@@ -1,0 +1,144 @@
+"""The keeper of an environment: one process whose namespaces hold all that an environment is.
+
+It is the first process of a PID namespace, with a mount and a network namespace of its own and a bridge in
+that.  All nodes live in these: so no link, mount or namespace is ever to be seen from this machine, two
+environments may use the same addresses, and when the keeper ends, the kernel ends everything else.  Whoever
+made it may be killed; it lives while its lock is held, which it holds itself.
+
+::
+
+    HOME/lock       held by the keeper
+    HOME/pid        the keeper
+    HOME/keeper.log
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.base import files
+from lab.base.errors import InfrastructureError
+from lab.base.run import Word, run
+
+BRIDGE = "qalab"
+NETWORK = "10.20.0."  # as seen inside; nobody else sees it
+GATEWAY = f"{NETWORK}1"
+CGROUPS = Path("/sys/fs/cgroup")
+PATIENCE_SECONDS = 20.0
+# /proc is still that of this machine when the process id is read.  Orphans are reaped by the kernel: signal(7).
+KEEP = f"""
+read -r pid rest < /proc/self/stat
+mount -t proc proc /proc
+ip link set lo up
+ip link add {BRIDGE} type bridge
+ip address add {GATEWAY}/24 dev {BRIDGE}
+ip link set {BRIDGE} up
+echo "$pid" > "$1/pid.new"
+mv "$1/pid.new" "$1/pid"
+exec env --ignore-signal=CHLD sleep infinity
+"""
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """The keeper of the environment whose directory is ``home``."""
+
+    home: Path
+
+    @property
+    def pid(self) -> int:
+        """Its process id, 0 when it does not live."""
+        if not files.is_locked(self.home / "lock"):
+            return 0
+        with suppress(FileNotFoundError, ValueError):
+            return int((self.home / "pid").read_text())
+        return 0
+
+    def start(self, keep: Sequence[int]) -> None:
+        """Begin, in a directory where nothing lives; ``keep``: locks that it holds for as long as it lives."""
+        with files.locked(self.home / "lock", wait=False) as lock, (self.home / "keeper.log").open("w") as log:
+            # --fork: it is no child of ours, or it would end with us.
+            argv: list[Word] = ["setsid", "--fork", "unshare", "--pid", "--mount", "--net", "--propagation", "slave", "--fork",
+                    "--kill-child", "sh", "-euc", KEEP, "sh", self.home]  # fmt: skip
+            run(argv, log=log, cwd=Path("/"), keep=[*keep, lock])
+            if not wait_until((self.home / "pid").exists):
+                raise InfrastructureError(f"no environment could be started: see {log.name}")
+
+    def inside(self, argv: Sequence[Word], *namespaces: str) -> list[Word]:
+        """A command in namespaces of the keeper (``net``, ``mount``, ``pid``)."""
+        return ["nsenter", "--target", str(self.pid), *(f"--{name}" for name in namespaces), "--", *argv]
+
+    def end(self) -> None:
+        """End it and all that lives in it; nothing when it does not live."""
+        if pid := self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not wait_until(lambda: not files.is_locked(self.home / "lock")):
+            raise InfrastructureError(f"{self.home}: the processes of this environment do not end")
+
+
+def wait_until(what: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:
+    """Whether something comes true in time."""
+    last = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > last:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def group_prefix(home: Path) -> str:
+    """How the control groups of an environment begin; those of no other environment of this machine do."""
+    return f"qalab+{hashlib.sha256(str(home.parent).encode()).hexdigest()[:10]}+{home.name}+"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A control group of a node, the same in each hierarchy that systemd in it needs; see cgroups(7)."""
+
+    name: str
+
+    @property
+    def paths(self) -> list[Path]:
+        # A machine with hierarchies of version 1 has systemd's own beside them; of the others it needs none.
+        split = [CGROUPS / name for name in ("systemd", "unified") if (CGROUPS / name / "cgroup.procs").exists()]
+        return [path / self.name for path in split or [CGROUPS]]
+
+    def processes(self) -> Iterator[int]:
+        """All that live in it, wherever systemd has put them."""
+        for path in self.paths[0].rglob("cgroup.procs"):
+            with suppress(OSError):
+                yield from map(int, path.read_text().split())
+
+    def first_process(self) -> int:
+        """The init of a node: the first process of a namespace, once it is systemd; 0 while there is none.
+
+        Before that it is nspawn's, which still makes the namespaces what they will be.
+        """
+        for pid in self.processes():
+            with suppress(OSError):
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+                if told["NSpid"].split()[-1] == "1" and told["Name"] == "systemd":
+                    return pid
+        return 0
+
+    def end(self) -> None:
+        """End all processes in it, and remove it."""
+        for pid in list(self.processes()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not wait_until(lambda: not list(self.processes())):
+            raise InfrastructureError(f"control group {self.name}: its processes do not end")
+        for path in self.paths:
+            for directory in sorted(path.rglob("*/"), reverse=True):
+                directory.rmdir()
+            with suppress(FileNotFoundError):
+                path.rmdir()

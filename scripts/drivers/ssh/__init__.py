@@ -1,0 +1,1 @@
+"""The driver ssh: nodes are machines that exist."""

@@ -1,0 +1,118 @@
+"""What is deployed where: applications on nodes, in the order that they start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from lab.base.errors import Failed, InfrastructureError, LabError
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the catalog says that a service is: its kind, and behind the address of its node, the port and a path."""
+
+    kind: str
+    port: int
+    path: str = ""
+
+
+class RoleFacts(Protocol):
+    """The constants of a role."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802 - a module's constant
+        """The name that ``role`` has in lab.yaml."""
+
+    @property
+    def PACKAGES(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
+        """The packages to install where lab.yaml names none."""
+
+    @property
+    def SUPPORTING(self) -> bool:  # noqa: N802 - a module's constant
+        """Whether it only serves others: its packages may be in the pristine state, its faults are the lab's."""
+
+    @property
+    def ENDPOINT(self) -> Endpoint | None:  # noqa: N802 - a module's constant
+        """How it is entered in the catalog; None when it is not."""
+
+
+@dataclass(frozen=True)
+class CharmRole:
+    """A role that a charm plays: the lab knows no more of it than this."""
+
+    NAME: str
+    SUPPORTING: bool
+    PACKAGES: tuple[str, ...] = ()
+    ENDPOINT: Endpoint | None = None
+
+
+@dataclass(frozen=True)
+class Charm:
+    """What Juju deploys as an application; ``origin``: its option that takes the lab's archive."""
+
+    name: str
+    channel: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True)
+class Application:
+    """A service: its role, the packages that it is, the nodes that it runs on."""
+
+    name: str
+    role: RoleFacts
+    packages: tuple[str, ...]
+    nodes: tuple[str, ...]
+    options: Mapping[str, str | int | bool]
+    charm: Charm | None = None
+
+    @property
+    def supporting(self) -> bool:
+        """Whether it is there for others, and is not what is tested."""
+        return self.role.SUPPORTING
+
+    def fault(self, message: str) -> LabError:
+        """What is wrong with it as an error: the lab's fault when it is there for others only."""
+        return (InfrastructureError if self.supporting else Failed)(f"{self.name}: {message}")
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Applications in the order that they start, and all nodes."""
+
+    applications: tuple[Application, ...]
+    relations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(sorted({node for application in self.applications for node in application.nodes}))
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return tuple(sorted({name for application in self.applications for name in application.packages}))
+
+    def before(self, application: Application) -> tuple[Application, ...]:
+        """What is set up first: what it relates to, what that relates to, and all that is there for others."""
+        names = self._reached(application.name)
+        if not application.supporting:
+            for each in self.applications:
+                reached = self._reached(each.name)
+                if each.supporting and application.name not in reached:
+                    names |= {each.name, *reached}
+        return tuple(each for each in self.applications if each.name in names)
+
+    def _reached(self, name: str) -> set[str]:
+        found: set[str] = set()
+        wanted = [name]
+        while wanted:
+            at = wanted.pop()
+            ends = [tuple(end.partition(":")[0] for end in pair) for pair in self.relations]
+            new = {provider for requirer, provider in ends if requirer == at} - found
+            found |= new
+            wanted += new
+        return found
+
+    def on(self, node: str) -> tuple[Application, ...]:
+        return tuple(application for application in self.applications if node in application.nodes)

@@ -1,0 +1,1 @@
+"""This machine: the prerequisites of the lab."""

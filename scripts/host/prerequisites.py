@@ -1,0 +1,108 @@
+"""This machine: what the lab needs of it, what is there, and the one command that mends each lack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from lab.base import apt, environment, resources
+from lab.base.errors import InfrastructureError, LabError
+from lab.base.run import ProgramFailed, run
+from lab.config.description import Lab
+from scripts.chroots import chroots
+
+BINDEP = resources.path("bindep.txt")
+SETUP = "./qalab setup"
+ENOUGH_BYTES = 5 * 2**30  # a base chroot, a few layers and a build
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is as it should be, or is not; ``mend`` is the one command that helps."""
+
+    what: str
+    good: bool
+    detail: str
+    mend: str = ""
+
+
+def needed_packages() -> list[str]:
+    """The Debian packages of bindep.txt."""
+    lines = (line.partition("#")[0].split() for line in BINDEP.read_text().splitlines())
+    return [words[0] for words in lines if words]
+
+
+def missing_packages() -> list[str]:
+    """Those of them that are not installed."""
+    needed = needed_packages()
+    query = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *needed]
+    shown = run(query, capture=True, check=False).stdout.splitlines()
+    return [name for name in needed if f"{name} installed" not in shown]
+
+
+def setup(say: Callable[[str], None], log: IO[str]) -> None:
+    """Install what is missing, and make the user that builds where root may not; no question is asked.
+
+    Raises InfrastructureError when apt fails.
+    """
+    root = () if environment.is_root() else ("sudo",)
+    if missing := missing_packages():
+        say(
+            f"installing Debian packages with {'sudo ' if root else ''}apt-get, for builds and tests: {' '.join(missing)}"
+        )
+        try:
+            run([*root, "apt-get", "update", "-qq"], log=log, foreground=bool(root))
+            install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq"]
+            run([*root, *install, "--no-install-recommends", *missing], log=log, foreground=bool(root))
+        except ProgramFailed as error:
+            raise InfrastructureError(
+                f"apt-get could not install {' '.join(missing)}", hint=f"see {log.name}"
+            ) from error
+    if environment.is_root() and not chroots.has_build_user():
+        say(f"making the user {chroots.BUILD_USER}, who builds where root may not (subordinate user ids)")
+        chroots.make_build_user(log)
+
+
+def is_set_up() -> bool:
+    return not missing_packages() and (not environment.is_root() or chroots.has_build_user())
+
+
+def doctor(lab: Lab | None) -> Iterator[Finding]:
+    """What this machine can and cannot do; with a lab, also for its series."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", sys.version_info >= (3, 11), version, "apt-get install python3")
+    missing = missing_packages()
+    yield Finding("Debian packages", not missing, f"missing: {' '.join(missing)}" if missing else "all there", SETUP)
+    yield _builds()
+    for name, path in (("state", environment.state_home()), ("cache", environment.cache_home())):
+        yield _disk(name, path)
+    for name, series in lab.series.items() if lab else ():
+        yield _found(f"mirror of {name}", partial(apt.mirror, name, series))
+        yield _found(f"keyring of {name}", partial(apt.keyring, name, series))
+
+
+def _found(what: str, look: Callable[[], object]) -> Finding:
+    try:
+        return Finding(what, good=True, detail=str(look()))
+    except LabError as error:
+        return Finding(what, good=False, detail=str(error.args[0]), mend=error.hint)
+
+
+def _builds() -> Finding:
+    return _found("clean builds", lambda: "{} mode: {}".format(*chroots.mode()))
+
+
+def _disk(name: str, path: Path) -> Finding:
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    variable = f"XDG_{name.upper()}_HOME"
+    if not os.access(there, os.W_OK):
+        return Finding(f"disk for {name}", good=False, detail=f"{path}: may not be written", mend=f"set {variable}")
+    free = shutil.disk_usage(there).free
+    detail = f"{path}: {free / 2**30:.0f} GiB free"
+    return Finding(f"disk for {name}", free >= ENOUGH_BYTES, detail, f"make room, or set {variable}")

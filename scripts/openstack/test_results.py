@@ -1,0 +1,94 @@
+"""What tests have told in a stream of subunit, and what it comes to: a verdict, and a line for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.base.errors import Verdict
+from lab.base.run import LONGEST
+from lab.base.text import one_line
+from lab.results import subunit
+from lab.results.subunit_results import Outcome, outcome, why
+
+
+@dataclass(frozen=True)
+class BadTestResult:
+    """What a test has told: its id in the stream, and why it did not pass."""
+
+    id: str
+    outcome: Outcome
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``package.module.Class.test``."""
+        return ".".join(filter(None, subunit.names(self.id)))
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was told; ``known`` are the reasons of known failures among it, by id.
+
+    ``broken``: why it is not all that there was to tell; "" when it is.
+    """
+
+    tests: Sequence[BadTestResult]
+    known: Mapping[str, str]
+    broken: str = ""
+
+    def of(self, *outcomes: Outcome, known: bool = False) -> list[BadTestResult]:
+        """Those of some outcomes that are, or are not, known to fail."""
+        return [test for test in self.tests if test.outcome in outcomes and (test.id in self.known) is known]
+
+    @property
+    def passed(self) -> int:
+        return sum(test.outcome == "passed" for test in self.tests)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Known failures do not count; where nothing is left to go by, it is ``skipped``."""
+        if self.broken or self.of("error"):
+            return "error"
+        if self.of("failed"):
+            return "unstable" if self.passed else "failed"
+        return "passed" if self.passed or self.of("failed", "error", known=True) else "skipped"
+
+    def __str__(self) -> str:
+        """How many passed, failed as is known, were skipped; the first that is not well, with why."""
+        skipped = sum(test.outcome == "skipped" for test in self.tests)
+        known, mended = self.of("failed", "error", known=True), self.of("passed", known=True)
+        parts = [f"{self.passed} of {len(self.tests)} passed"]
+        parts += [f"{skipped} skipped"] if skipped else []
+        parts += [f"{len(known)} failed as is known ({_reasons(known, self.known)})"] if known else []
+        parts += [f"{len(mended)} passed against what is known ({mended[0].name})"] if mended else []
+        bad = next(iter(self.of("error") or self.of("failed")), None)
+        return "; ".join([", ".join(parts), *filter(None, [self.broken, f"{bad.name}: {bad.why}" if bad else ""])])
+
+
+def _reasons(tests: Sequence[BadTestResult], known: Mapping[str, str]) -> str:
+    return "; ".join(dict.fromkeys(known[test.id] for test in tests))[:LONGEST]
+
+
+def results_of(stream: bytes) -> Iterator[BadTestResult]:
+    """What a stream says of each test; what is wrong with the stream itself is an error."""
+    for test in subunit.tests(stream):
+        if isinstance(test, subunit.Damage):
+            yield BadTestResult("the stream", "error", str(test))
+        else:
+            yield BadTestResult(test.id, outcome(test.status), _why(test))
+
+
+def _why(test: subunit.Test) -> str:
+    _, reason = test.files.get("reason", ("", b""))
+    _, traceback = test.files.get("traceback", ("", b""))
+    return _short(one_line(why(test.status, _text(reason), _text(traceback))))
+
+
+def _text(content: bytes | bytearray) -> str:
+    return content.decode("utf-8", "backslashreplace")
+
+
+def _short(line: str) -> str:
+    """A line without its middle when it is long: what happened is at its beginning, and why at its end."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 5]} ... {line[-LONGEST // 2 :]}"

@@ -1,0 +1,1 @@
+"""The services of a deployment, as roles use them."""

@@ -1,0 +1,32 @@
+"""Work that is done at the same time, and ended together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+
+from lab.base.errors import Aborted
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """Whether one of several workers has failed: then the others begin nothing more and wait for nothing."""
+
+    event: Event = field(default_factory=Event)
+
+    def cancel(self) -> None:
+        self.event.set()
+
+    def check(self) -> None:
+        """Raise Aborted after `cancel`."""
+        if self.event.is_set():
+            raise Aborted("another application has failed")
+
+
+def side_by_side(*parts: Callable[[], object]) -> None:
+    """Call functions that do not depend on each other.  Raises what the first of them raises that fails."""
+    with ThreadPoolExecutor(len(parts)) as pool:
+        for future in [pool.submit(part) for part in parts]:
+            future.result()

@@ -1,0 +1,66 @@
+"""What is deployed, as exercises see it: one JSON file in the environment's directory.
+
+It has passwords of the deployment, which nobody outside of the environment can use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from lab.store.records import Stored
+
+FILE = "deployment.json"
+
+
+class DeployedPart(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Installed(DeployedPart):
+    """A binary package on a node; ``ours``: proven to come from the lab's archive."""
+
+    node: str
+    name: str
+    version: str
+    source: str
+    source_version: str
+    ours: bool
+
+
+class Service(DeployedPart):
+    """An application that was deployed."""
+
+    role: str
+    nodes: tuple[str, ...]
+    packages: tuple[str, ...]
+    units: tuple[str, ...] = ()
+    """The units that run."""
+    idle: Mapping[str, str] = {}
+    """Units that do not, and why; a fault is none of it."""
+    options: Mapping[str, str | int | bool] = {}
+    settings: Mapping[str, str] = {}
+    """What others need to know to use it: URLs, names, passwords."""
+
+
+class Deployed(Stored):
+    """A deployment: of what, on which nodes (addresses by name), what runs there."""
+
+    track: str
+    component: str
+    version: str
+    commit: str
+    finished: str
+    nodes: Mapping[str, str]
+    services: Mapping[str, Service]
+    packages: tuple[Installed, ...]
+    waiting: Mapping[str, str] = {}
+    """The versions by source package of what waits in a -proposed pocket, where that is what is tested."""
+
+    @classmethod
+    def of(cls, home: Path) -> Deployed | None:
+        """What is deployed in an environment; None when nothing is."""
+        path = home / FILE
+        return cls.read(path) if path.exists() else None

@@ -1,0 +1,183 @@
+"""The units that an application's packages bring, as their packaging enables them: those that a boot would start.
+
+Packages come in by name and by what they depend on.  A layer keeps aside the links that enable units while it is made
+(see `scripts.drivers.layers`), so that nothing begins when a node boots: here they are put back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from debian.deb822 import PkgRelation
+
+from lab.base.errors import InfrastructureError
+from scripts.drivers.interfaces import Node
+
+UNITS = "/etc/systemd/system"
+KEPT = "/var/lib/qalab/links"
+PRISTINE = "/var/lib/qalab/pristine"
+# Lines of sh: note the packages that were there before anything was installed.
+NOTE_PRISTINE = f"""\
+if [ ! -e {PRISTINE} ]; then
+    mkdir -p {PRISTINE.rpartition("/")[0]}
+    dpkg-query --show --showformat='${{Package}} ${{Version}}\\n' > {PRISTINE}
+fi
+"""
+# Lines of sh: keep aside the links that enable units and are newer than /tmp/before.
+KEEP_LINKS = f"""\
+mkdir -p {KEPT}
+cd {UNITS}
+find . -path '*.wants/*' -type l -newer /tmp/before -exec cp --no-dereference --parents --target-directory={KEPT} {{}} +
+find . -path '*.wants/*' -type l -newer /tmp/before -delete
+cd /
+"""
+# Lines of sh: put back the links that are named.
+PUT_BACK = f'cd {KEPT}; cp --no-dereference --parents --target-directory={UNITS} "$@"; rm -- "$@"'
+LIST_KEPT = f"[ ! -d {KEPT} ] || find {KEPT} -type l -printf '%P\\n'"
+DPKG_FIELDS = ("Package", "Version", "Provides", "Pre-Depends", "Depends", "db:Status-Status")
+UNIT_FILE = re.compile(
+    r"^(?:/usr/lib|/lib|/etc)/systemd/system/(?P<unit>[^/]+\.(?:service|socket|path|mount|target|timer))$"
+)
+INIT_SCRIPT = re.compile(r"^/etc/init\.d/(?P<name>[^/]+)$")
+# What makes a unit start together with another one: see systemd.unit(5).
+STARTS = ("Wants", "Requires", "BindsTo", "Upholds")
+SHOWN = ("Id", "Names", "LoadState", "UnitFileState", *STARTS)
+# A socket does not start once its service has: see systemd.socket(5).
+ORDER = ("target", "mount", "socket", "path", "service", "timer")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that is installed: the names it provides, and per dependency the names of which one will do."""
+
+    version: str
+    provides: tuple[str, ...]
+    needs: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of an application on a node that are enabled; ``idle``: those that are not, and why.
+
+    ``named`` are of the packages that the application names, ``needed`` of those that these depend on.
+    """
+
+    named: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    idle: Mapping[str, str] = field(default_factory=dict)
+
+
+def enabled(node: Node, names: Sequence[str], others: Iterable[str]) -> Units:
+    """Return the units of packages on a node; ``others``: packages that other applications there name.
+
+    The links of these units that a layer has kept aside are put back.
+    """
+    fields = "".join(f"${{{each}}}\\t" for each in DPKG_FIELDS)
+    there = packages(node.run(["dpkg-query", "--show", f"--showformat={fields}\\n"], capture=True).stdout)
+    before = set(node.read(PRISTINE).splitlines())
+    came = {name for name, each in there.items() if f"{name} {each.version}" not in before}
+    needed = (closure(names, there, set(others)) & came) - set(names)
+    of_named, of_needed = _brought(node, names), _brought(node, sorted(needed))
+    _put_back(node, of_named | of_needed)
+    loaded = _shown(node, "*")
+    if not (begun := started(loaded, "default.target")):
+        raise InfrastructureError(f"{node.name}: systemd does not say what a boot starts")
+    called = {unit: each["Names"].split() for unit, each in loaded.items() if unit in begun and _is_there(each)}
+    named = {unit for unit, its in called.items() if is_of(its, of_named)}
+    dependent = {unit for unit, its in called.items() if is_of(its, of_needed)} - named
+    return Units(ordered(named), ordered(dependent), _idle(node, of_named, begun))
+
+
+def packages(shown: str) -> dict[str, Package]:
+    """Return the packages that are installed, of what dpkg-query prints of `DPKG_FIELDS`."""
+    found = {}
+    for line in shown.splitlines():
+        name, version, provides, before, needs, status, _ = line.split("\t")
+        if status == "installed":
+            needed = _names(before) + _names(needs)
+            found[name] = Package(version, tuple(chain(*_names(provides))), needed)
+    return found
+
+
+def _names(relations: str) -> tuple[tuple[str, ...], ...]:
+    parsed = PkgRelation.parse_relations(relations) if relations else []
+    return tuple(tuple(str(each["name"]) for each in group) for group in parsed)
+
+
+def closure(names: Iterable[str], there: Mapping[str, Package], apart: set[str]) -> set[str]:
+    """Return packages with what they depend on, of those that are there; not through those of ``apart``."""
+    providers: dict[str, set[str]] = {name: {name} for name in there}
+    for name, each in there.items():
+        for virtual in each.provides:
+            providers.setdefault(virtual, set()).add(name)
+    found: set[str] = set()
+    left = [name for name in names if name in there]
+    while left:
+        name = left.pop()
+        found.add(name)
+        new = {provider for need in chain(*there[name].needs) for provider in providers.get(need, ())}
+        left += new - found - apart - set(left)
+    return found
+
+
+def _brought(node: Node, names: Sequence[str]) -> set[str]:
+    """The unit files of packages, and the units that init scripts become."""
+    if not names:
+        return set()
+    listed = node.run(["dpkg-query", "--listfiles", *names], capture=True).stdout.splitlines()
+    units = {match["unit"] for path in listed if (match := UNIT_FILE.match(path))}
+    return units | {f"{match['name']}.service" for path in listed if (match := INIT_SCRIPT.match(path))}
+
+
+def is_of(names: Iterable[str], files: set[str]) -> bool:
+    """Whether a unit, by any of its names, is one of some unit files, or an instance of one of them."""
+    return any(name in files or re.sub(r"@.+(?=\.)", "@", name) in files for name in names)
+
+
+def _put_back(node: Node, files: set[str]) -> None:
+    kept = node.run(["sh", "-euc", LIST_KEPT], capture=True).stdout.splitlines()
+    links = [path for path in kept if is_of([path.rpartition("/")[2]], files)]
+    if links:
+        node.run(["sh", "-euc", PUT_BACK, "sh", *links])
+    node.run(["systemctl", "daemon-reload"])
+
+
+def _shown(node: Node, *units: str) -> dict[str, dict[str, str]]:
+    """What systemd knows of units, by what it calls them."""
+    argv = ["systemctl", "show", "--all", f"--property={','.join(SHOWN)}", "--", *units]
+    shown = node.run(argv, capture=True).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in shown.split("\n\n")]
+    return {block["Id"]: block for block in blocks if "Id" in block}
+
+
+def started(loaded: Mapping[str, Mapping[str, str]], begin: str) -> set[str]:
+    """Return what systemd starts with a unit, of what `SHOWN` says of all units that are loaded."""
+    called = {name: unit for unit, each in loaded.items() for name in each["Names"].split()}
+    found: set[str] = set()
+    left = [begin]
+    while left:
+        unit = called.get(left.pop())
+        if unit and unit not in found:
+            found.add(unit)
+            left += [name for kind in STARTS for name in loaded[unit].get(kind, "").split()]
+    return found
+
+
+def _is_there(shown: Mapping[str, str]) -> bool:
+    return shown["LoadState"] == "loaded"
+
+
+def ordered(units: Iterable[str]) -> tuple[str, ...]:
+    """Return units in the order that they are to be started."""
+    return tuple(sorted(units, key=lambda unit: (ORDER.index(unit.rpartition(".")[2]), unit)))
+
+
+def _idle(node: Node, files: set[str], begun: set[str]) -> dict[str, str]:
+    """Services that packages bring, and that are not to be started though they could be."""
+    names = sorted(name for name in files if name.endswith(".service") and "@" not in name)
+    shown = _shown(node, *names) if names else {}
+    states = {unit: each["UnitFileState"] for unit, each in shown.items() if unit not in begun}
+    return {unit: f"it is {state}" for unit, state in sorted(states.items()) if state in {"disabled", "masked"}}

@@ -1,0 +1,69 @@
+"""Waiting for services: one is well when it says so."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+
+from lab.base.run import LONGEST, TimedOut
+from scripts.drivers.interfaces import Node
+from scripts.drivers.topology import Application
+from scripts.services import queries, systemd
+from scripts.services.site import Site
+
+PATIENCE_SECONDS = 60
+# For services that start at the same time as all of a cloud, on a machine with other work.
+CROWDED_SECONDS = 180
+LOOK_SECONDS = 0.25
+
+
+def until_alive(site: Site, application: Application, kind: str, daemons: Mapping[str, Sequence[Node]]) -> None:
+    """Wait until an API (of a ``kind``, see `scripts.roles.__main__.LISTED`) lists daemons as alive on nodes.
+
+    Raises the application's fault when one dies, or is not alive in time.
+    """
+    units = [(node, f"{daemon}.service") for daemon, nodes in daemons.items() for node in nodes]
+    wanted = {daemon: [node.name for node in nodes] for daemon, nodes in daemons.items()}
+    _wait(site, application, units, lambda: queries.ask_cloud(site, "alive", kind=kind, wanted=wanted))
+
+
+def until_answers(site: Site, node: Node, application: Application, unit: str, url: str) -> None:
+    """Wait until a service answers.  Raises the application's fault when it dies, or does not answer in time."""
+    _wait(site, application, [(node, unit)], lambda: queries.ask_url(site, url))
+
+
+def until_succeeds(
+    site: Site, node: Node, application: Application, command: Sequence[str], patience: float | None = None
+) -> None:
+    """Run a command until it succeeds, for ``patience`` seconds (`PATIENCE_SECONDS` by default).
+
+    Raises the application's fault when it does not succeed in time.
+    """
+    seconds = PATIENCE_SECONDS if patience is None else patience
+    last = site.clock.monotonic() + seconds
+    while True:
+        site.cancellation.check()
+        try:
+            result, lines = node.attempt(command, timeout=max(1.0, last - site.clock.monotonic()))
+        except TimedOut:
+            lines = ["no answer"]
+        else:
+            if result:
+                return
+        if site.clock.monotonic() > last:
+            why = lines[-1].strip()[:LONGEST] if lines else f"status {result.returncode}"
+            what = shlex.join(command)
+            raise application.fault(f"is not well on {node.name} after {seconds:g} s: {what}: {why}")
+        site.clock.sleep(LOOK_SECONDS)
+
+
+def _wait(site: Site, application: Application, units: Sequence[tuple[Node, str]], ask: Callable[[], str]) -> None:
+    """Ask until nothing is wrong, and see that the units keep running meanwhile."""
+    last = site.clock.monotonic() + CROWDED_SECONDS
+    before = [systemd.restarts(node, unit) for node, unit in units]
+    while why := ask():
+        site.cancellation.check()
+        for (node, unit), restarts in zip(units, before, strict=True):
+            systemd.must_run(node, application, unit, restarts)
+        if site.clock.monotonic() > last:
+            raise application.fault(f"is not well on {units[0][0].name} after {CROWDED_SECONDS} s: {why}")

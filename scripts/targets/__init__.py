@@ -1,1 +1,0 @@
-"""Where deployments land: the seams, and a module for each driver."""

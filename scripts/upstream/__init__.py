@@ -1,0 +1,1 @@
+"""Upstream projects: commits, versions, tarballs and patches."""

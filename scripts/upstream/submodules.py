@@ -1,0 +1,92 @@
+"""The trees that make up an upstream commit: its own, and those of its submodules.
+
+Each submodule comes through a mirror of its own.  A part of the step `snapshot`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Literal
+
+from lab.base.errors import ConfigurationError, Failed
+from lab.base.git import GitMirror, try_git
+
+GITLINK = re.compile(r"160000 commit (?P<commit>[0-9a-f]+)\t(?P<path>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class CommitTree:
+    """A commit's tree, and the directory it is checked out in: empty, or a path that ends with a slash."""
+
+    path: str
+    mirror: GitMirror
+    commit: str
+
+
+def trees(tree: CommitTree, policy: Literal["refuse", "include"], log: IO[str]) -> Iterator[CommitTree]:
+    """A tree, and all below it.
+
+    Raises ConfigurationError when the policy refuses submodules, Failed when upstream does not say where one is.
+    """
+    yield tree
+    mirror, commit = tree.mirror, tree.commit
+    links = gitlinks(mirror.git("ls-tree", "-r", "-z", "--full-tree", commit))
+    where = f"{mirror.url}: commit {commit[:7]}"
+    if links and policy == "refuse":
+        hint = "orig.submodules: include takes them into the tarball"
+        raise ConfigurationError(f"{where} has submodules: {', '.join(sorted(links))}", hint=hint)
+    said = urls(mirror, commit) if links else {}
+    for path, wanted in links.items():
+        if path not in said:
+            raise Failed(f"{where}: .gitmodules has no URL for the submodule {path}")
+        url = resolve(mirror.url, said[path])
+        if url is None:
+            raise Failed(
+                f"{where}: the submodule {path} may not be taken from {said[path]}: it is no remote repository"
+            )
+        inner = GitMirror.of(url)
+        if inner.resolve(wanted) is None:
+            inner.fetch(log)
+        if inner.resolve(wanted) is None:
+            raise Failed(f"{where}: the submodule {path} is at {wanted}, which is on no branch and no tag of {url}")
+        yield from trees(CommitTree(f"{tree.path}{path}/", inner, wanted), policy, log)
+
+
+def gitlinks(listing: str) -> dict[str, str]:
+    """Path and commit of the submodules in the output of ``git ls-tree -r -z``."""
+    matches = (GITLINK.fullmatch(entry) for entry in listing.split("\0"))
+    return {match["path"]: match["commit"] for match in matches if match}
+
+
+def urls(mirror: GitMirror, commit: str) -> dict[str, str]:
+    """What a commit's .gitmodules says: the URL for each path."""
+    argv = ["config", f"--blob={commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$"]
+    said = dict(entry.split("\n", 1) for entry in try_git(argv, cwd=mirror.path).stdout.split("\0") if "\n" in entry)
+    paths = {key.removesuffix(".path"): path for key, path in said.items() if key.endswith(".path")}
+    return {path: said[f"{key}.url"] for key, path in paths.items() if f"{key}.url" in said}
+
+
+def resolve(superproject: str, url: str) -> str | None:
+    """Where a submodule is, a relative URL resolved as git-submodule(1) has it.
+
+    None for what upstream must not make us read: an option to git, or this machine's own files (unless the
+    superproject is on this machine too).
+    """
+    if url.startswith(("./", "../")):
+        base, separator = superproject.rstrip("/"), "/"
+        while url.startswith(("./", "../")):
+            step, _, url = url.partition("/")
+            if step == "..":
+                separator = "/" if "/" in base else ":"
+                base = base.rpartition(separator)[0]
+        url = f"{base}{separator}{url}"
+    if url.startswith("-") or (_is_local(url) and not _is_local(superproject)):
+        return None
+    return url
+
+
+def _is_local(url: str) -> bool:
+    # host:path is remote (git-clone(1), GIT URLS); a slash before the first colon makes it a path.
+    return url.startswith("file:") or ":" not in url.partition("/")[0]

@@ -1,0 +1,171 @@
+"""Upstream versions: what a tag stands for, and how a snapshot of a commit is called.  No input, no output.
+
+A snapshot is ``LAST+gitYYYYMMDD.N.SHA7`` or ``NEXT~gitYYYYMMDD.N.SHA7``.  Why it rises along ancestry,
+whatever the dates, merges and tags of a history:
+
+- a commit's tags are among its descendants' tags, and the highest of NEXT~git and each TAG+git is taken, so what
+  stands before the date never falls (that, and not the highest tag alone, because ``1.0.2a`` < ``1.0.2+git``);
+- behind the same tag, a descendant has more commits, and their greatest date, the tag's own among them, is no less;
+- where no tag is counted from (NEXT~git), it is the whole history that is counted: behind the last tag it would
+  fall with every further tag below NEXT.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from debian.debian_support import Version
+
+FIRST = "0.0.1"
+"""What a repository with no usable tag leads to."""
+UPSTREAM_VERSION = re.compile(r"[0-9](?:[0-9A-Za-z.+~]*[0-9A-Za-z])?")
+"""Debian policy, section 5.6.12, without the characters that would need an epoch or a revision."""
+
+_SNAPSHOT = re.compile(r"(?P<until>.*[+~]git)(?P<day>\d{8})\.(?P<count>\d+)\.(?P<commit>[0-9a-f]{7})")
+_LAST_DAY = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+
+# Nightlies and the like: beside real versions they would be above all of them.  NAME-20260131 and v20260131 are meant.
+_BARE_DATE = re.compile(r"\d{8}.*|\d{4}[-_]\d\d[-_]\d\d.*")
+_DATED = re.compile(r".*[-_]\d{8,}")
+_WORD = "(?:releases?|rel|versions?|ver)"
+_PREFIX = rf"(?:{_WORD}[-_./])?(?:(?:{{names}})[-_.])?(?:{_WORD}[-_./]?)?(?:v[-_.]?)?"
+_VERSION = re.compile(
+    r"""
+    (?P<release>\d+(?:[-_.]\d+)*)
+    (?:
+        (?P<letter>z?[a-wyz])                                             # 1.0.2a, 1.0.2zh: after 1.0.2
+      | [-_.]?(?P<pre>(?:alpha|beta|preview|pre|rc)(?:[-_.]?\d+(?:\.\d+)*)?|[abcm][-_.]?\d+(?:\.\d+)*)
+    )?
+    (?:[-_.]?(?P<post>(?:post|patch|pl|sp|rev|p)[-_.]?\d+))?
+    (?:[-_.]?(?P<dev>dev[-_.]?\d*))?
+    (?:[-_.]?(?:final|release|ga|stable))?
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+# PBR writes a pre-release of 14.0.0 as 14.0.0.0b1.
+_PBR = re.compile(r"(\d+\.\d+\.\d+)\.0(?=(?:a|b|rc)\d)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class VersionTag:
+    """A tag and the Debian upstream version that it stands for."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a snapshot's version starts with, and the tags that it is counted from (none: the whole history)."""
+
+    until: str
+    tags: tuple[VersionTag, ...] = ()
+
+
+@dataclass(frozen=True)
+class CommitRange:
+    """The commits behind a tag (``""``: all of history): how many, and the greatest committer date (Unix time).
+
+    The date of the tag's own commit counts too.
+    """
+
+    tag: str
+    count: int
+    newest: int
+
+
+@dataclass(frozen=True)
+class SnapshotVersion:
+    """A commit's version, and where it was counted from."""
+
+    version: str
+    tag: str
+    count: int
+
+
+def from_tag(tag: str, names: Sequence[str], pattern: re.Pattern[str] | None = None) -> str | None:
+    """The Debian upstream version that a tag stands for, None when it is no release.
+
+    ``names``: what the project is called (``NAME-1.2`` is a version of NAME).  ``pattern`` is matched against
+    the whole tag instead of our own rules, and its one group against those for a version.
+    """
+    if pattern is None:
+        text = _prefix(tuple(names)).sub("", tag, count=1)
+        noise = _DATED.fullmatch(text) or (text == tag and _BARE_DATE.fullmatch(text))
+        return None if noise else normalised(text)
+    match = pattern.fullmatch(tag)
+    return normalised(match[1] or "") if match else None
+
+
+@lru_cache
+def _prefix(names: tuple[str, ...]) -> re.Pattern[str]:
+    spelt = (re.sub(r"(?:\\?[-_.])+", "[-_.]", re.escape(name)) for name in sorted(names, key=len, reverse=True))
+    return re.compile(_PREFIX.format(names="|".join(spelt)), re.IGNORECASE | re.ASCII)
+
+
+def normalised(text: str) -> str | None:
+    """A version as upstreams write it, as Debian sorts it; None when it is none.
+
+    Pre-releases go below the release (``~rc1``), and development versions below those (``~~dev5``).
+    """
+    match = _VERSION.fullmatch(_PBR.sub(r"\1", text, count=1))
+    if match is None:
+        return None
+    parts = {key: re.sub(r"(?<=[a-z])[-_.]", "", (value or "").lower()) for key, value in match.groupdict().items()}
+    version = re.sub(r"[-_]", ".", parts["release"]) + parts["letter"]
+    if parts["pre"]:
+        version += f"~{parts['pre']}"
+    if parts["post"]:
+        version += parts["post"] if re.match(r"p\d", parts["post"]) else f".{parts['post']}"
+    if parts["dev"]:
+        version += f"~{parts['dev']}" if parts["pre"] or parts["post"] else f"~~{parts['dev']}"
+    return version
+
+
+def base(tags: Iterable[VersionTag], following: str | None = None) -> Base:
+    """What to count from, among the tags merged into a commit; ``following`` is the next release, where known.
+
+    Several tags may stand for the same version, and all of them are taken: which of them was there first does not
+    matter then.
+    """
+    ahead = f"{following or FIRST}~git"
+    ranked = [(Version(f"{tag.version}+git"), tag) for tag in tags]
+    highest = max((rank for rank, _ in ranked), default=None)
+    if highest is None or highest < Version(ahead):
+        return Base(ahead)
+    return Base(str(highest), tuple(tag for rank, tag in ranked if rank == highest))
+
+
+def snapshot(start: Base, stretches: Sequence[CommitRange], commit: str) -> SnapshotVersion:
+    """The version of a commit (its full id), from a stretch for each tag of ``start``, or one for all of history."""
+    longest = max(stretches, key=lambda stretch: (stretch.count, stretch.tag))
+    newest = max(stretch.newest for stretch in stretches)
+    return SnapshotVersion(f"{start.until}{day(newest)}.{longest.count}.{commit[:7]}", longest.tag, longest.count)
+
+
+def successor(version: str, commit: str) -> str | None:
+    """The snapshot version next above ``version`` for a commit; ``version`` itself when it is the commit's own.
+
+    None when ``version`` is no snapshot's.
+    """
+    match = _SNAPSHOT.fullmatch(version)
+    if match is None:
+        return None
+    if match["commit"] == commit[:7]:
+        return version
+    return f"{match['until']}{match['day']}.{int(match['count']) + 1}.{commit[:7]}"
+
+
+def commit_of(version: str) -> str | None:
+    """The short id in a snapshot's version, None when it is no snapshot's."""
+    match = _SNAPSHOT.fullmatch(version)
+    return match["commit"] if match else None
+
+
+def day(stamp: int) -> str:
+    """The day of a Unix time, UTC, always in eight digits: dates beyond the year 9999 are taken for its last day."""
+    return f"{datetime.fromtimestamp(min(stamp, _LAST_DAY), UTC):%Y%m%d}"

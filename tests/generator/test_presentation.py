@@ -1,0 +1,54 @@
+"""Plans and results in plain lines."""
+
+from __future__ import annotations
+
+from generator import presentation
+from generator.apply import Done
+from generator.differences import Difference
+from generator.plan import Plan, PlanStep
+from lab.config.jenkins import JenkinsForbidden
+
+TIMEOUT = (Difference("buildWrappers/timeout", "150", "120"),)
+
+
+def changed(name: str, *differences: Difference, edited: bool = False) -> PlanStep:
+    return PlanStep(
+        action="change", kind="job", name=name, before="x", xml="<y/>", edited=edited, differences=differences
+    )
+
+
+def test_what_differs_alike_is_told_once() -> None:
+    told = list(
+        presentation.steps([changed("a", *TIMEOUT), changed("b", Difference("x", None, "1")), changed("c", *TIMEOUT)])
+    )
+    assert told == ["~ job a", "~ job c", "    ~ buildWrappers/timeout: 150 -> 120", "~ job b", "    + x: 1"]
+
+
+def test_a_plan_ends_with_its_counts() -> None:
+    steps = (
+        PlanStep(action="create", kind="view", name="v", xml="<v/>"),
+        PlanStep(action="rename", kind="job", name="f/new", old="f/old", before="x", xml="<y/>"),
+        PlanStep(action="delete", kind="job", name="gone", before="x", edited=True),
+        PlanStep(action="taken", kind="job", name="theirs"),
+    )
+    made = Plan(schema=1, server="http://j/", owner="lab", steps=steps, unchanged=7, missing_plugins=("git", "junit"))
+    assert list(presentation.plan(made)) == [
+        "+ view v",
+        "> job f/old -> new; its builds stay with it",
+        "- job gone (edited by hand)",
+        "? job theirs: is there and not this lab's; qalab adopt theirs takes it as it is",
+        "http://j/: 1 to create, 1 to rename, 1 to delete, by qalab prune, 1 there, and not this lab's, 7 as described",
+        "plugins that are needed and not there: git, junit",
+    ]
+
+
+def test_what_was_not_done_says_why() -> None:
+    done = [Done(changed("a")), Done(changed("b"), JenkinsForbidden("http://j/: bot may not do that", hint="ask"))]
+    assert list(presentation.results(done)) == [
+        "✘ job b: not done: http://j/: bot may not do that (ask)",
+        "1 changed, 1 not done",
+    ]
+
+
+def test_drift_that_is_none() -> None:
+    assert list(presentation.drift([])) == ["nothing was edited by hand"]

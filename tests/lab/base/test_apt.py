@@ -1,0 +1,131 @@
+"""Where apt finds a series: who is asked, in which order, and what is said when nobody knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.base import apt
+from lab.base.errors import ConfigurationError
+from lab.config.description import Series
+
+DEBIAN, UBUNTU = Series(), Series(distribution="ubuntu")
+# What `apt-get indextargets` prints of a machine with both distributions; the last has not been updated yet.
+TARGETS = """\
+http://third.example/repo/ Third Party
+http://security.example/debian-security/ Debian-Security
+http://deb.example/debian/ Debian
+http://deb.example/debian/ Debian
+http://ubuntu.example/ubuntu Ubuntu
+http://new.example/
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """``machine(text)``: a machine whose apt-get prints this of its index targets."""
+
+    def make(text: str) -> None:
+        (tmp_path / "targets").write_text(text)
+        program = tmp_path / "bin" / "apt-get"
+        program.parent.mkdir()
+        program.write_text(
+            "#!/bin/sh\n"
+            "[ \"$*\" = 'indextargets --format $(REPO_URI) $(LABEL) Created-By: Packages' ] || exit 9\n"
+            f"cat {tmp_path}/targets\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "targets, distribution, security, url",
+    [
+        (TARGETS, "debian", False, "http://deb.example/debian"),
+        (TARGETS, "debian", True, "http://security.example/debian-security"),
+        (TARGETS, "ubuntu", False, "http://ubuntu.example/ubuntu"),
+        (TARGETS, "ubuntu", True, "http://ubuntu.example/ubuntu"),
+        ("http://deb.example/debian/ Debian\n", "ubuntu", False, None),
+        ("", "debian", False, None),
+    ],
+)
+def test_the_machines_own_mirror(
+    machine: Callable[[str], None], *, targets: str, distribution: str, security: bool, url: str | None
+) -> None:
+    machine(targets)
+    assert apt.machine_mirror(distribution, security=security) == url
+
+
+def test_the_real_apt_is_understood() -> None:
+    url = apt.machine_mirror("debian")
+    assert url is None or (":/" in url and not url.endswith("/"))
+
+
+def test_the_description_goes_first_then_the_environment_then_the_machine(
+    machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(TARGETS)
+    named = Series(mirror="http://named.example/debian")
+    assert apt.mirror("bookworm", DEBIAN) == "http://deb.example/debian"
+    monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "http://env.example/debian")
+    assert apt.mirror("bookworm", DEBIAN) == "http://env.example/debian"
+    assert apt.mirror("noble", UBUNTU) == "http://ubuntu.example/ubuntu"
+    assert apt.mirror("bookworm", named) == "http://named.example/debian"
+
+
+def test_nobody_knows_a_mirror(machine: Callable[[str], None]) -> None:
+    machine("http://deb.example/debian/ Debian\n")
+    with pytest.raises(ConfigurationError) as caught:
+        apt.mirror("noble", UBUNTU)
+    assert str(caught.value) == (
+        "series noble: this machine's apt knows no mirror of ubuntu (name it as series.noble.mirror in lab.yaml, "
+        "or in the variable QALAB_MIRROR_UBUNTU; try apt-get update)"
+    )
+
+
+def test_a_keyring_is_there_or_named(tmp_path: Path) -> None:
+    (tmp_path / "ring.gpg").touch()
+    assert apt.keyring("x", Series(keyring=str(tmp_path / "ring.gpg"))) == tmp_path / "ring.gpg"
+    with pytest.raises(ConfigurationError) as caught:
+        apt.keyring("sid", Series(keyring=str(tmp_path / "none.gpg")))
+    assert str(caught.value) == (
+        f"series sid: no keyring {tmp_path}/none.gpg (apt-get install debian-archive-keyring, or name series.sid.keyring)"
+    )
+
+
+@pytest.mark.parametrize(
+    "series, kind, expected",
+    [
+        ({}, "deb", ["deb [signed-by=K] http://deb.example/debian bookworm main"]),
+        ({"codename": "trixie", "components": ("main", "contrib")}, "deb-src",
+         ["deb-src [signed-by=K] http://deb.example/debian trixie main contrib"]),
+        ({"pockets": ("updates", "security")}, "deb",
+         ["deb [signed-by=K] http://deb.example/debian bookworm main",
+          "deb [signed-by=K] http://deb.example/debian bookworm-updates main",
+          "deb [signed-by=K] http://security.example/debian-security bookworm-security main"]),
+        ({"distribution": "ubuntu", "codename": "noble", "pockets": ("updates", "security")}, "deb",
+         ["deb [signed-by=K] http://ubuntu.example/ubuntu noble main",
+          "deb [signed-by=K] http://ubuntu.example/ubuntu noble-updates main",
+          "deb [signed-by=K] http://ubuntu.example/ubuntu noble-security main"]),
+    ],
+)  # fmt: skip
+def test_the_lines_of_a_sources_list(
+    machine: Callable[[str], None], tmp_path: Path, *, series: dict[str, object], kind: str, expected: list[str]
+) -> None:
+    machine(TARGETS)
+    ring = tmp_path / "ring.gpg"
+    ring.touch()
+    lines = apt.sources("bookworm", Series(keyring=str(ring), **series), kind=kind)  # type: ignore[arg-type]
+    assert [line.replace(str(ring), "K") for line in lines] == expected
+
+
+def test_security_beside_a_mirror_that_has_it(machine: Callable[[str], None], tmp_path: Path) -> None:
+    machine("")
+    (tmp_path / "ring.gpg").touch()
+    series = Series(mirror="http://own.example/debian", pockets=("security",), keyring=str(tmp_path / "ring.gpg"))
+    assert apt.sources("bookworm", series)[1].endswith(" http://own.example/debian-security bookworm-security main")

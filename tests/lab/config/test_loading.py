@@ -1,0 +1,245 @@
+"""lab.yaml, right and wrong: each complaint names its line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import ConfigurationError
+from lab.config import loading
+from lab.config.deployment import Tempest
+
+GOOD = """\
+lab:
+  name: mine
+  maintainer: Q A <qa@lab.example>
+series:
+  bookworm: {pockets: [updates]}
+tracks:
+  trunk: {series: bookworm, branch: master}
+  stable: {series: bookworm, trigger: gerrit, branch: stable/1.0}
+defaults:
+  build: {options: [nocheck], timeout_minutes: 5}
+components:
+  hello:
+    upstream: {git: /srv/hello}
+    packaging: {git: /srv/hello-packaging}
+    build: {profiles: [nodoc]}
+    tracks:
+      stable: {build: {options: [parallel=1]}, packaging: {git: /srv/stable}}
+"""
+
+# Each name ten times the one before: 10^9 in all.
+BOMB = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else 'x'] * 10)}]\n" for n in range(9))
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "lab.yaml"
+    path.write_text(text)
+    return path
+
+
+KEPT = "keep, keep_days"
+
+
+@pytest.mark.parametrize(
+    "section, unknown, said",
+    [
+        ("archive", "keep_artifact_days", f"did you mean keep_days? known: gnupg_home, {KEPT}, signing_key, url"),
+        ("runs", "keep_builds", f"did you mean keep_days? known: {KEPT}"),
+        ("runs", "days", f"known: {KEPT}"),
+        ("jenkins", "keep_days", "home, keep_artifact_days, keep_builds, lab_agent"),
+    ],
+)
+def test_a_key_of_another_section_is_refused(tmp_path: Path, section: str, unknown: str, said: str) -> None:
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, f"{GOOD}{section}: {{{unknown}: 3}}\n"))
+    line = f"{section}.{unknown}: unknown key; "
+    assert [one for one in caught.value.complaints if line in one and said in one]
+
+
+@pytest.mark.parametrize(
+    "old, new, line, said",
+    [
+        (
+            "  name: mine",
+            "  nmae: mine",
+            2,
+            "lab.nmae: unknown key; did you mean name? known: description, maintainer, name",
+        ),
+        ("  name: mine", "  name: Mine!", 2, "lab.name: not a name: lower-case letters"),
+        ("Q A <qa@lab.example>", "nobody", 3, "not a maintainer: write it as Name <address@host>; found: 'nobody'"),
+        ("series: bookworm, branch: master", "series: sid, branch: master", 7, "no series sid; known: bookworm"),
+        ("trigger: gerrit", "trigger: email", 8, "Input should be 'commit', 'proposed' or 'gerrit'; found: 'email'"),
+        ("trigger: gerrit", "trigger: proposed", 8, "leave the phase build out"),
+        ("branch: master}", "phases: [exercise, build]}", 7, "phases must be in the order build, deploy, exercise"),
+        ("timeout_minutes: 5", "timeout_minutes: soon", 10, "valid integer; found: 'soon'"),
+        ("timeout_minutes: 5", "timeout_minutes: 0", 10, "greater than or equal to 1; found: 0"),
+        ("  hello:", "  Hello:", 12, "components.Hello: not a source package name"),
+        ("upstream: {git: /srv/hello}", "upstream: {}", 13, "components.hello.upstream.git: missing; URL or path"),
+        (
+            "upstream: {git: /srv/hello}",
+            "upstream: {git: ../hello}",
+            13,
+            "write the whole path, or a URL; found: '../hello'",
+        ),
+        ("upstream: {git: /srv/hello}", "upstream: {git: 3}", 13, "valid string; found: 3"),
+        ("      stable: {build", "      old: {build", 17, "no track old; known: trunk, stable"),
+        ("components:\n", "components: [\n", 13, "not YAML"),
+        ("tracks:\n  trunk", "tracks:\n  stable: {series: bookworm}\n  trunk", 9, "tracks.stable: is there twice"),
+    ],
+)
+def test_complaints(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ConfigurationError) as caught:
+        loading.load(path)
+    assert [one for one in str(caught.value).splitlines() if one.startswith(f"{path}:{line}:") and said in one]
+
+
+def test_every_complaint_is_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("name: mine", "nmae: mine").replace("pockets", "pocket")
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, text))
+    assert len(caught.value.complaints) == 3  # two unknown keys, and the name is missing
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"lab\.yaml: there is no such file; name it with --lab"):
+        loading.load(tmp_path / "lab.yaml")
+
+
+def test_a_component_is_seen_through_its_track(tmp_path: Path) -> None:
+    lab = loading.load(write(tmp_path, GOOD))
+    trunk, stable = lab.component("hello", "trunk"), lab.component("hello", "stable")
+    assert (trunk.build.options, trunk.build.profiles, trunk.build.timeout_minutes) == (("nocheck",), ("nodoc",), 5)
+    assert (stable.build.options, stable.build.profiles) == (("parallel=1",), ("nodoc",))
+    assert (trunk.upstream.branch, stable.upstream.branch) == ("master", "stable/1.0")
+    assert (trunk.packaging.git, stable.packaging.git) == ("/srv/hello-packaging", "/srv/stable")
+
+
+def test_the_schema_knows_every_part() -> None:
+    schema = json.loads(loading.schema())
+    assert set(schema["properties"]) >= {"lab", "series", "tracks", "components", "archive", "jenkins", "public"}
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ('lab:\n- "\x00"\n', "2: not YAML: unacceptable character #x0000"),
+        ("lab: 2026-13-45\n", "not YAML: month must be in 1..12"),
+        ("a: &a [*a]\n", "not YAML: nested too deep, or an anchor that is in itself"),
+        (f"a: {'[' * 3000}{']' * 3000}\n", "not YAML: nested too deep"),
+        ("[a]: b\n", "1: the key of several parts is no text to YAML: quote it"),
+        ("2026-01-01: x\n", "1: the key 2026-01-01 is no text to YAML: quote it"),
+        ("tracks:\n  2026.10: x\n", "2: the key 2026.10 is no text to YAML: quote it"),  # or it would be 2026.1
+        ("~: x\n", "1: the key ~ is no text to YAML: quote it"),
+        ('lab: "\\ud800"\n', "is no text: '\\ud800' stands for no character"),
+        ("lab: !!python/name:os.system\n", "1:6: not YAML: could not determine a constructor"),
+        ("lab: *x\n", "1:6: not YAML: found undefined alias"),
+        ("lab: x\n y: z\n", "2:3: not YAML: mapping values are not allowed here"),
+        ("", "1: lab.yaml: must have keys of its own; known: archive, components"),
+        ("- a\n- b\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
+        ("3\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
+        (BOMB, "has more than 200,000 entries, those behind aliases counted"),
+    ],
+)
+def test_what_is_no_description_gets_one_line(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(path)
+    (complaint,) = caught.value.complaints
+    assert complaint.removeprefix(f"{path}:").strip().startswith(said)
+    assert "\n" not in complaint
+
+
+@pytest.mark.parametrize(
+    "old, new, complaint",
+    [
+        (
+            "  trunk: {",
+            '  "tr\\nu\\e[31mnk": {',
+            "tracks.tr u [31mnk: not a name: ",
+        ),  # shown as one line, with no colour
+        ("Q A <qa@lab.example>", "x" * 10_000, f"found: '{'x' * 79}..."),
+        ("    upstream: {git: /srv/hello}", "    upstream:", "must have keys of its own; known: branch, git"),
+    ],
+)
+def test_a_complaint_is_short_and_safe_to_show(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, GOOD.replace(old, new, 1)))
+    (said,) = str(caught.value).splitlines()
+    assert complaint in said
+    assert len(said) < 300 + len(str(tmp_path))
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "latin1"):
+        (tmp_path / "latin1").write_bytes(b"caf\xe9")
+        with pytest.raises(loading.DescriptionError, match=f"^{path}: cannot be read: "):
+            loading.load(path)
+
+
+def test_relations_are_of_what_is_deployed(tmp_path: Path) -> None:
+    deployment = """\
+deployment:
+  applications: {web: {role: web}, db: {role: db}}
+  relations: [["web:store", "db:server"], [web, cache]]
+"""
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, GOOD + deployment))
+    (complaint,) = caught.value.complaints
+    assert complaint.endswith("deployment.relations.cache: no application cache; known: web, db")
+
+
+@pytest.mark.parametrize(
+    "deployment, complaint",
+    [
+        ("{target: ssh, applications: {web: {role: web}}}", "deployment.ssh: missing; the hosts"),
+        (
+            (
+                "{target: ssh, applications: {web: {role: web, to: [0, 2]}},"
+                " ssh: {hosts: [root@one.example, root@two.example:2222], restore: [restore, '{host}']}}"
+            ),
+            "deployment.applications.web.to: no host 2 in deployment.ssh.hosts; known: 0 to 1",
+        ),
+        (
+            "{target: ssh, applications: {web: {role: web}}, ssh: {hosts: [one.example], restore: [restore]}}",
+            "deployment.ssh.hosts.0: not a login: write it as USER@HOST[:PORT]; found: 'one.example'",
+        ),
+    ],
+)
+def test_machines_are_told_and_as_many_as_are_used(tmp_path: Path, deployment: str, complaint: str) -> None:
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, f"{GOOD}deployment: {deployment}\n"))
+    assert complaint in str(caught.value)
+
+
+def test_charms_take_nothing_of_a_pocket(tmp_path: Path) -> None:
+    proposed = GOOD.replace("trigger: gerrit", "trigger: proposed, phases: [deploy]")
+    deployment = "deployment: {target: juju, applications: {web: {role: web}}}\n"
+    with pytest.raises(
+        loading.DescriptionError, match=r"tracks.stable.trigger: charms take no packages of a -proposed"
+    ):
+        loading.load(write(tmp_path, proposed + deployment))
+
+
+def test_a_track_may_exercise_something_else(tmp_path: Path) -> None:
+    deployment = "deployment: {applications: {web: {role: web}}, exercises: [token], tempest: {concurrency: 4}}\n"
+    lab = loading.load(write(tmp_path, GOOD + deployment))
+    own = {"exercises": (), "tempest": Tempest(tests=("identity",))}
+    track = lab.tracks["trunk"].model_copy(update=own)
+    other = lab.model_copy(update={"tracks": {**lab.tracks, "other": track}})
+    assert (other.exercises_of("trunk"), other.exercises_of("other")) == (("token",), ())
+    assert [other.tempest_of(name).concurrency for name in ("trunk", "other")] == [4, 2]  # type: ignore[union-attr]
+
+
+def test_a_track_names_components_that_are_there(tmp_path: Path) -> None:
+    text = GOOD.replace("branch: master}", "branch: master, components: [hello, goodbye]}")
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, text))
+    (complaint,) = caught.value.complaints
+    assert complaint.endswith(":7: tracks.trunk.components.goodbye: no component goodbye; known: hello")

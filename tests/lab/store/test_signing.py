@@ -1,0 +1,142 @@
+"""The lab's key: made once, found again, good for a signature, and no agent left behind."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import ConfigurationError
+from lab.base.run import ProgramFailed, output, run
+from lab.config.description import Lab
+from lab.store.runs import Store
+from lab.store.signing import SigningKey, lab_key
+from tests.processes import alive, python, wait_for
+
+ASKER = """
+import sys
+from pathlib import Path
+from lab.config.loading import load
+from lab.store.signing import lab_key
+from lab.store.runs import Store
+lab = load(Path(sys.argv[1]))
+with lab_key(lab, Store.of(lab)) as key:
+    print(key.fingerprint)
+"""
+
+
+def agents(home: Path) -> list[int]:
+    """The agents that serve a GnuPG home, by whatever path they know it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if words[0].endswith("gpg-agent") and alive(int(process.name)):
+            at = words[words.index("--homedir") + 1] if "--homedir" in words else ""
+            found += [int(process.name)] if Path(at).resolve() == home.resolve() else []
+    return found
+
+
+def assert_signs(key: SigningKey, place: Path) -> None:
+    """A signature of the key verifies with what it exports, and with nothing else."""
+    (place / "text").write_text("a release\n")
+    run(["gpg", "--batch", "--yes", "--local-user", key.fingerprint, "--detach-sign", place / "text"], env=key.env)
+    key.export(place / "key.asc")
+    assert (place / "key.asc").read_text().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
+    run(["gpg", "--batch", "--yes", "--output", place / "key.gpg", "--dearmor", place / "key.asc"], env=key.env)
+    verify = ["gpgv", "--keyring", place / "key.gpg", place / "text.sig", place / "text"]
+    assert run(verify)
+    (place / "text").write_text("another one\n")
+    with pytest.raises(ProgramFailed):
+        run(verify)
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab]) -> Lab:
+    return lab_factory(lab={"lab": {"maintainer": "Zoë Łab <zoe@lab.example>"}})
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="q") as directory:
+        yield Path(directory)
+
+
+@pytest.mark.parametrize("state", ["s", "s" * 120])  # GnuPG's sockets cannot lie in so long a path
+def test_a_key_is_made_once_and_signs(
+    lab: Lab, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(short / state))
+    store = Store.of(lab)
+    with (tmp_path / "log").open("w") as log, lab_key(lab, store, log) as key:
+        assert_signs(key, tmp_path)
+        assert agents(store.gnupg)
+    with lab_key(lab, store) as again:
+        assert again.fingerprint == key.fingerprint
+        assert re.fullmatch("[0-9A-F]{40}", key.fingerprint)
+        assert_signs(again, tmp_path)
+        assert "Zoë Łab (testlab archive) <zoe@lab.example>" in output(["gpg", "--list-keys"], env=again.env)
+    assert (tmp_path / "log").read_text().count("+ gpg ") == 1
+    assert store.gnupg.stat().st_mode & 0o777 == 0o700
+    assert wait_for(lambda: not agents(store.gnupg))
+
+
+def test_an_agent_ends_when_the_work_fails(lab: Lab) -> None:
+    store = Store.of(lab)
+    with pytest.raises(ProgramFailed), lab_key(lab, store) as key:
+        run(["gpg", "--batch", "--local-user", key.fingerprint, "--sign", "/nowhere"], env=key.env)
+    assert wait_for(lambda: not agents(store.gnupg))
+
+
+def test_two_who_ask_at_once_get_the_same_key(lab: Lab, tmp_path: Path) -> None:
+    with python(ASKER, tmp_path / "lab.yaml") as one, python(ASKER, tmp_path / "lab.yaml") as other:
+        keys = {process.communicate(timeout=60)[0] for process in (one, other)}
+    assert len(keys) == 1
+    assert re.fullmatch("[0-9A-F]{40}\n", *keys)
+    assert wait_for(lambda: not agents(Store.of(lab).gnupg))
+
+
+@pytest.fixture
+def team(own_home: Path) -> Iterator[SigningKey]:
+    """A key of the team's own, in its own GnuPG home, where an agent runs."""
+    home = own_home / "team"
+    home.mkdir(mode=0o700)
+    env = {"GNUPGHOME": str(home)}
+    for name in ("Team", "Other"):
+        run(
+            ["gpg", "--batch", "--passphrase", "", "--quick-generate-key", f"{name} <x@lab.example>", "ed25519"],
+            env=env,
+        )
+    keys = output(["gpg", "--with-colons", "--list-secret-keys", "Other"], env=env).splitlines()
+    yield SigningKey(next(line.split(":")[9] for line in keys if line.startswith("fpr:")), home)
+    run(["gpgconf", "--kill", "gpg-agent"], env=env)
+
+
+def test_a_key_that_is_named_is_used_and_its_agent_stays(
+    lab_factory: Callable[..., Lab], team: SigningKey, tmp_path: Path
+) -> None:
+    lab = lab_factory(lab={"archive": {"signing_key": team.fingerprint, "gnupg_home": "~/team"}})
+    running = agents(team.home)
+    with lab_key(lab, Store.of(lab)) as key:
+        assert key.fingerprint == team.fingerprint
+        assert_signs(key, tmp_path)
+    assert agents(team.home) == running != []
+    assert not Store.of(lab).gnupg.exists()
+
+
+@pytest.mark.parametrize("home", ["~/team", "~/nowhere"])
+def test_a_key_that_is_not_there_is_named(
+    lab_factory: Callable[..., Lab], team: SigningKey, own_home: Path, home: str
+) -> None:
+    wanted = "0123456789ABCDEF0123456789ABCDEF01234567"
+    lab = lab_factory(lab={"archive": {"signing_key": wanted, "gnupg_home": home}})
+    with pytest.raises(ConfigurationError) as caught, lab_key(lab, Store.of(lab)):
+        pass
+    place = home.replace("~", str(own_home))
+    assert str(caught.value) == f"archive.signing_key: no secret key {wanted} in {place}"
+    assert not (own_home / "nowhere").exists()

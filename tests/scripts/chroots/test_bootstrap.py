@@ -1,0 +1,141 @@
+"""What goes into a clean chroot, as words and lines; what they are for is tested with the real programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.base.run import run
+from scripts.chroots.bootstrap import Repository, base_argv, dependencies, install_script, layer_script, proxies, update
+
+REPOSITORY = Repository("http://127.0.0.1:8", "trunk", "KEY 'of' it\n", "my-lab")
+SIGNED = """\
+-----BEGIN PGP SIGNED MESSAGE-----
+Hash: SHA256
+
+Source: greet
+Build-Depends: a
+
+-----BEGIN PGP SIGNATURE-----
+
+iQ==
+-----END PGP SIGNATURE-----
+"""
+MIRROR = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example/debian bookworm main"
+
+
+def written(script: str, tmp_path: Path) -> dict[str, str]:
+    """Run the lines of a script that write below /etc/apt, there: the files and what is in them."""
+    for name in ("trusted.gpg.d", "sources.list.d", "preferences.d"):
+        (tmp_path / "apt" / name).mkdir(parents=True)
+    lines = script.replace("/etc/apt/", f"{tmp_path}/apt/").replace("apt-get --quiet update", "true")
+    run(["sh", "-euc", lines])
+    return {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("qalab*")}
+
+
+def test_another_archive_is_trusted_listed_and_pinned(tmp_path: Path) -> None:
+    assert written(update(REPOSITORY), tmp_path) == {
+        "apt/trusted.gpg.d/qalab.asc": "KEY 'of' it\n",
+        "apt/sources.list.d/qalab.list": "deb http://127.0.0.1:8 trunk main\n",
+        "apt/preferences.d/qalab": "Package: *\nPin: release o=my-lab\nPin-Priority: 1001\n",
+    }
+    assert update(None) == "apt-get --quiet update\n"
+
+
+def test_of_a_pocket_only_what_is_named_is_taken(tmp_path: Path) -> None:
+    keyring = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+    pocket = Repository(
+        "http://m.example", "noble-proposed", keyring=keyring, release="a=noble-proposed",
+        areas=("main", "universe"), only=("greet", "libgreet"),
+    )  # fmt: skip
+    assert written(pocket.setup, tmp_path) == {
+        "apt/sources.list.d/qalab.list": f"deb [signed-by={keyring}] http://m.example noble-proposed main universe\n",
+        "apt/preferences.d/qalab": (
+            "Package: *\nPin: release a=noble-proposed\nPin-Priority: 100\n\n"
+            "Package: src:greet src:libgreet\nPin: release a=noble-proposed\nPin-Priority: 1001\n"
+        ),
+    }
+    assert pocket.places == (" http://m.example noble-proposed/main ", " http://m.example noble-proposed/universe ")
+
+
+def test_sbuild_finds_no_escape_in_the_setup() -> None:
+    """It replaces %s and its like in the commands that it is given."""
+    assert "%" not in REPOSITORY.setup
+
+
+@pytest.mark.parametrize(
+    "dsc, expected",
+    [
+        ("Source: greet\nVersion: 1\n", ""),
+        ("Source: greet\nBuild-Depends: a,\n b  (>= 1) <!nocheck>\nBuild-Conflicts: c\nVersion: 1\n",
+         "Build-Depends: a, b (>= 1) <!nocheck>\nBuild-Conflicts: c\n"),
+        ("Build-Depends-Indep: b\nBuild-Depends-Arch: c\nBuild-Depends: a\nSource: greet\n",
+         "Build-Depends: a\nBuild-Depends-Arch: c\nBuild-Depends-Indep: b\n"),
+        (SIGNED, "Build-Depends: a\n"),
+    ],
+)  # fmt: skip
+def test_dependencies(dsc: str, expected: str) -> None:
+    """Whatever else changes from commit to commit, they stay the same."""
+    assert dependencies(dsc) == f"Source: dependencies\n{expected}"
+
+
+def test_base_argv() -> None:
+    argv = base_argv("bookworm", [MIRROR], target="/t", architecture="amd64", builder=(102, 105))
+    assert argv[:4] == ["mmdebstrap", "--variant=buildd", "--architectures=amd64", "--include=fakeroot"]
+    assert argv[-3:] == ["bookworm", "/t", MIRROR]
+    assert '--aptopt=APT::Update::Error-Mode "any"' in argv
+    group, user = (str(word) for word in argv if str(word).startswith("--customize-hook=chroot"))
+    assert group == '--customize-hook=chroot "$1" groupadd --non-unique --gid 105 sbuild'
+    assert "useradd --system --non-unique --uid 102 --gid 105 --home-dir /var/lib/sbuild " in user
+
+
+def test_a_mirror_by_https_needs_certificates() -> None:
+    argv = base_argv("sid", [MIRROR.replace("http:", "https:")], target="/t", architecture="amd64", builder=(1, 2))
+    assert "--include=fakeroot,ca-certificates" in argv
+    assert any(str(word).startswith("--customize-hook=upload /etc/ssl/certs/") for word in argv)
+
+
+def test_a_keyring_of_ones_own_is_there_for_apt_in_the_chroot() -> None:
+    argv = base_argv("sid", [MIRROR], target="/t", architecture="amd64", builder=(1, 2), keyring="/srv/our keys/a.gpg")
+    assert """--customize-hook=mkdir -p "$1"/"$(dirname '/srv/our keys/a.gpg')\"""" in argv
+    assert "--customize-hook=upload '/srv/our keys/a.gpg' '/srv/our keys/a.gpg'" in argv
+
+
+def test_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own apt knows best; else the environment's word."""
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    fake = tmp_path / "apt-config"
+    fake.write_text('#!/bin/sh\n[ "$5" = Acquire::http::Proxy ] && echo "$5 \\"http://cache.example\\";"\nexit 0\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert proxies() == [
+        'Acquire::http::Proxy "http://cache.example";',
+        'Acquire::https::Proxy "http://proxy.example:3128";',
+    ]
+
+
+def test_apt_config_prints_what_an_apt_conf_takes(tmp_path: Path) -> None:
+    argv = ["apt-config", "--option=Acquire::http::Proxy=http://a", "dump", "--no-empty", "--format", '%f "%v";%n']
+    assert run([*argv, "Acquire::http::Proxy"], capture=True).stdout == 'Acquire::http::Proxy "http://a";\n'
+
+
+@pytest.mark.parametrize("profiles, option", [((), ""), (("nocheck", "nodoc"), " --build-profiles=nocheck,nodoc")])
+def test_layer_script(profiles: tuple[str, ...], option: str) -> None:
+    script = layer_script("Source: x\nBuild-Depends: a <!nocheck>\n", profiles, REPOSITORY)
+    assert f"{option} build-dep /tmp/source\n" in script
+    assert script.endswith(
+        "rm -rf /tmp/source /etc/apt/trusted.gpg.d/qalab.asc /etc/apt/sources.list.d/qalab.list "
+        "/etc/apt/preferences.d/qalab\n"
+    )
+    assert run(["sh", "-n"], stdin=script.encode(), check=False)
+
+
+def test_only_the_command_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "apt-get"
+    fake.write_text("#!/bin/sh\necho noise\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    script = install_script("greet", ["echo", "hello  there", "$HOME"], None)
+    assert run(["sh", "-euc", script], capture=True).stdout == "hello  there $HOME\n"

@@ -1,0 +1,245 @@
+"""Kept chroots around a pretended mmdebstrap: made once, reused, replaced by age, removed."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lab.base import environment, files
+from lab.base.errors import InfrastructureError
+from lab.config.description import Lab, Series
+from lab.store.records import rfc3339
+from lab.store.runs import Store
+from scripts.chroots import chroots
+from scripts.chroots.bootstrap import Repository
+from scripts.chroots.chroots import ChrootManifest, Chroots, served
+from scripts.chroots.sessions import SessionBackend
+from tests import fakes
+from tests.fakes import Fakes
+from tests.processes import python
+
+SERIES = Series(mirror="http://127.0.0.1:9/debian", refresh_days=7)
+CONTROL = "Source: dependencies\nBuild-Depends: a\n"
+REPOSITORY = Repository("http://127.0.0.1:1", "trunk", "KEY", "testlab")
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    return fakes.install(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def kept(fake: Fakes, tmp_path: Path) -> Chroots:
+    return Chroots(SessionBackend("schroot", "a test", tmp_path / "chroots"))
+
+
+def make_older(place: Chroots, name: str, days: float) -> None:
+    """A chroot that was made, and last used, so many days ago."""
+    note = place.way.home / f"{name}.json"
+    then = environment.now() - timedelta(days=days)
+    made = ChrootManifest.read(note)
+    made.model_copy(update={"created": rfc3339(then)}).write(note)
+    os.utime(note, (then.timestamp(), then.timestamp()))
+
+
+def names(place: Chroots, kind: str) -> list[str]:
+    return sorted(path.name for path in place.way.home.glob(f"{kind}-*") if path.suffix != ".json")
+
+
+def test_a_base_is_made_once(kept: Chroots, fake: Fakes) -> None:
+    with kept.base("bookworm", SERIES) as first:
+        assert first.path.is_dir()
+        assert (first.reused, first.age_days) == (False, 0.0)
+        with kept.base("bookworm", SERIES) as second:
+            assert (second.path, second.reused) == (first.path, True)
+    assert len(fake.calls("mmdebstrap")) == 1
+    assert first.path.name.startswith(f"base-{first.key}-")
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        SERIES.model_copy(update={"mirror": "http://127.0.0.1:8/debian"}),
+        SERIES.model_copy(update={"pockets": ("updates",)}),
+        SERIES.model_copy(update={"components": ("main", "contrib")}),
+        SERIES.model_copy(update={"codename": "sid"}),
+    ],
+)
+def test_another_series_has_another_base(kept: Chroots, fake: Fakes, series: Series) -> None:
+    with kept.base("bookworm", SERIES) as one, kept.base("bookworm", series) as other:
+        assert one.key != other.key
+    assert len(fake.calls("mmdebstrap")) == 2
+
+
+def test_when_a_base_is_made_anew_is_not_what_it_is_made_of(kept: Chroots, fake: Fakes) -> None:
+    with kept.base("bookworm", SERIES), kept.base("bookworm", SERIES.model_copy(update={"refresh_days": 9})) as other:
+        assert other.reused
+
+
+def test_an_old_base_is_replaced(kept: Chroots, fake: Fakes) -> None:
+    with kept.base("bookworm", SERIES) as first:
+        make_older(kept, first.path.name, 7.1)
+        with kept.base("bookworm", SERIES) as second:
+            assert (second.key, second.reused) == (first.key, False)
+            # Somebody still builds in the old one.
+            assert first.path.is_dir()
+    kept.prune()
+    assert names(kept, "base") == [second.path.name]
+
+
+def test_a_base_that_cannot_be_made(kept: Chroots, fake: Fakes, tmp_path: Path) -> None:
+    fake.write("mmdebstrap.status", 1)
+    fake.write("mmdebstrap.says", "I: on it\nE: apt-get update failed\n")
+    with (tmp_path / "log").open("w") as log:
+        place = Chroots(kept.way, log)
+        expected = "series bookworm: no chroot could be made: apt-get update failed"
+        with pytest.raises(InfrastructureError, match=expected), place.base("bookworm", SERIES):
+            pass
+    assert names(kept, "base") == []
+    assert not any(files.is_locked(lock) for lock in (kept.way.home / "locks").iterdir())
+
+
+def test_a_proxys_password_is_not_noted(kept: Chroots, monkeypatch: pytest.MonkeyPatch) -> None:
+    with kept.base("bookworm", SERIES) as plain:
+        pass
+    monkeypatch.setenv("http_proxy", "http://me:secret@proxy.example")
+    with kept.base("bookworm", SERIES) as proxied:
+        assert proxied.key != plain.key
+    assert "secret" not in "".join(path.read_text() for path in kept.way.home.glob("*.json"))
+
+
+def test_two_processes_share_the_work(kept: Chroots, fake: Fakes) -> None:
+    fake.write("mmdebstrap.seconds", 0.5)
+    code = (
+        "import sys; from pathlib import Path; from lab.config.description import Series\n"
+        "from scripts.chroots.chroots import Chroots; from scripts.chroots.sessions import SessionBackend\n"
+        "place = Chroots(SessionBackend('schroot', '', Path(sys.argv[1])))\n"
+        "with place.base('bookworm', Series(mirror='http://127.0.0.1:9/debian')) as base: print(base.reused)\n"
+    )
+    with python(code, kept.way.home) as one, python(code, kept.way.home) as other:
+        said = sorted(process.communicate(timeout=60)[0].strip() for process in (one, other))
+    assert said == ["False", "True"]
+    assert len(fake.calls("mmdebstrap")) == 1
+
+
+def test_a_layer_is_kept(kept: Chroots, fake: Fakes) -> None:
+    with kept.base("bookworm", SERIES) as base:
+        with kept.layer(base, CONTROL, ("nodoc", "nocheck"), None) as first:
+            assert first is not None
+            assert (first.reused, first.path.is_dir()) == (False, True)
+        with kept.layer(base, CONTROL, ("nocheck", "nodoc"), None) as second:
+            assert second is not None
+            assert (second.reused, second.path) == (True, first.path)
+        for control, profiles in ((f"{CONTROL}Build-Conflicts: b\n", ("nocheck", "nodoc")), (CONTROL, ())):
+            with kept.layer(base, control, profiles, None) as other:
+                assert other is not None
+                assert (other.reused, other.key == first.key) == (False, False)
+        with kept.session("x", base, first) as session:
+            assert session.lower == f"{first.path}:{base.path}"
+
+
+def test_a_layer_goes_with_its_base(kept: Chroots, fake: Fakes) -> None:
+    with kept.base("bookworm", SERIES) as base, kept.layer(base, CONTROL, (), None) as layer:
+        assert layer is not None
+    make_older(kept, base.path.name, 8)
+    with kept.base("bookworm", SERIES) as new, kept.layer(new, CONTROL, (), None) as other:
+        assert other is not None
+        assert other.reused is False
+        assert names(kept, "layer") == [other.path.name]
+
+
+def test_no_layer_is_no_failure(kept: Chroots, fake: Fakes) -> None:
+    """sbuild will say what is wrong."""
+    fake.write("chroot.status", 100)
+    with kept.base("bookworm", SERIES) as base, kept.layer(base, CONTROL, (), REPOSITORY) as layer:
+        assert layer is None
+    assert len(fake.calls("chroot")) == 2  # from the distribution alone, and with the lab's archive
+    assert names(kept, "layer") == []
+
+
+def test_a_layer_needs_the_labs_archive(kept: Chroots, fake: Fakes) -> None:
+    """One made without it is everybody's; one that needs it is this archive's alone."""
+    fake.write(
+        "chroot",
+        '#!/bin/sh\necho >> "$0.calls"\ncase $* in *"base64 --decode"*) exit 0 ;; esac\nexit 100\n',
+    )
+    with kept.base("bookworm", SERIES) as base:
+        with kept.layer(base, CONTROL, (), REPOSITORY) as first:
+            assert first is not None
+        assert len(fake.calls("chroot")) == 2
+        moved = Repository("http://127.0.0.1:2", "trunk", "KEY", "testlab")
+        with kept.layer(base, CONTROL, (), moved) as second:
+            assert second is not None
+            assert (second.reused, second.key) == (True, first.key)
+        assert len(fake.calls("chroot")) == 2
+        with kept.layer(base, CONTROL, (), Repository("http://127.0.0.1:2", "other", "KEY", "testlab")) as other:
+            assert other is not None
+            assert (other.reused, other.key == first.key) == (False, False)
+
+
+def test_the_least_used_layers_are_removed(kept: Chroots, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chroots, "LAYERS_KEPT", 2)
+    made = []
+    with kept.base("bookworm", SERIES) as base:
+        for number in (1, 2, 3):
+            if number == 3:
+                make_older(kept, made[1], 2)
+            with kept.layer(base, f"{CONTROL}Build-Conflicts: b{number}\n", (), None) as layer:
+                assert layer is not None
+                made.append(layer.path.name)
+    assert names(kept, "layer") == sorted([made[0], made[2]])
+
+
+def test_what_nobody_asks_for_is_removed(kept: Chroots, fake: Fakes) -> None:
+    with kept.base("bookworm", SERIES) as base:
+        pass
+    make_older(kept, base.path.name, 31)
+    (kept.way.home / "base-0123456789ab-20260101000000000000").mkdir()  # never finished
+    (kept.way.home / "layer-0123456789ab-20260101000000000000.json").write_text("{")
+    kept.prune()
+    assert sorted(path.name for path in kept.way.home.glob("[bl]a*-*")) == []
+
+
+def test_what_is_being_made_is_not_removed(kept: Chroots, fake: Fakes) -> None:
+    name = "base-0123456789ab-20260101000000000000"
+    (kept.way.home / name).mkdir(parents=True)
+    with files.locked(kept.way.home / "locks/base-0123456789ab.lock"):
+        kept.prune()
+    assert names(kept, "base") == [name]
+
+
+def test_served(lab_factory: Callable[..., Lab]) -> None:
+    lab = lab_factory()
+    with served(lab, "trunk") as nothing:
+        assert nothing is None
+    root = Store.of(lab).archive
+    (root / "dists/trunk").mkdir(parents=True)
+    (root / "dists/trunk/Release").write_text("Origin: testlab\n")
+    (root / "archive-key.asc").write_text("KEY\n")
+    with served(lab, "trunk") as repository:
+        assert repository is not None
+        assert (repository.codename, repository.key, repository.origin) == ("trunk", "KEY\n", "testlab")
+        assert repository.url.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(f"{repository.url}/dists/trunk/Release") as answer:
+            assert answer.read() == b"Origin: testlab\n"
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"{repository.url}/dists/trunk/Release", timeout=2)
+
+
+def test_mode(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert chroots.mode() == ("unshare", "this is not root")
+
+
+def test_run_installed(fake: Fakes, lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    fake.write("chroot", "#!/bin/sh\necho Hello\n")
+    lab = lab_factory(lab={"series": {"bookworm": {"mirror": SERIES.mirror}}})
+    with Path(os.devnull).open("w") as log:
+        assert chroots.run_installed(lab, "trunk", "greet", ["greet"], log) == "Hello\n"

@@ -1,0 +1,175 @@
+"""Sessions, with programs that only pretend to open namespaces: nothing is left, the dead are swept."""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError
+from scripts.chroots import sessions
+from scripts.chroots.sessions import Session, SessionBackend, find_backend, opened, schroot_configuration, sweep
+from tests import fakes
+from tests.fakes import Fakes
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
+    return fakes.install(tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=["schroot", "unshare"])
+def way(request: pytest.FixtureRequest, fake: Fakes, tmp_path: Path) -> SessionBackend:
+    return SessionBackend(request.param, "a test", tmp_path / "chroots", prefix=("setpriv", "--nothing", "--"))
+
+
+def left(tmp_path: Path) -> list[str]:
+    """All that there is of sessions."""
+    places = (tmp_path / "chroots/sessions", tmp_path / "scratch", tmp_path / "schroot")
+    return sorted(path.name for place in places if place.exists() for path in place.iterdir())
+
+
+def test_nothing_is_left(way: SessionBackend, tmp_path: Path) -> None:
+    with opened(way, "trunk/greet+x/12", [Path("/chroot")]) as session:
+        chroot = session.for_sbuild()
+        assert session.name.startswith("qalab-trunk-greet-x-12-")
+        assert set(left(tmp_path)) == {session.name}
+        assert chroot == (session.name if way.mode == "schroot" else "/chroot")
+        assert {path.stat().st_mode & 0o777 for path in (session.path, session.upper, session.scratch)} == {0o755}
+    assert left(tmp_path) == []
+
+
+def test_nothing_is_left_of_a_failure(way: SessionBackend, tmp_path: Path) -> None:
+    def fail() -> None:
+        with opened(way, "x", [Path("/chroot")]) as session:
+            session.for_sbuild()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert left(tmp_path) == []
+
+
+def test_the_dead_are_swept_and_the_living_are_not(way: SessionBackend, tmp_path: Path) -> None:
+    with opened(way, "living", [Path("/chroot")]) as living:
+        living.for_sbuild()
+        dead = Session(way, way.home / "sessions/qalab-dead-abc", (Path("/chroot"),))
+        dead.path.mkdir()
+        dead.begin()
+        dead.for_sbuild()
+        (dead.path / "lock").touch()
+        # One that was killed before it had anything, another one that is being made.
+        (way.home / "sessions/qalab-dead-bare").mkdir()
+        (way.home / "sessions/new-one").mkdir()
+        sweep(way)
+        assert set(left(tmp_path)) == {living.name, "new-one"}
+
+
+def test_a_program_of_a_session_keeps_its_lock(way: SessionBackend) -> None:
+    """So that an orphan's session is not taken from it."""
+    with opened(way, "x") as session:
+        listed = session.run(["sh", "-c", f"ls -l /proc/$$/fd | grep -c {session.path}/lock"], capture=True)
+        assert listed.stdout == "1\n"
+        assert files.is_locked(session.path / "lock")
+
+
+def test_a_session_is_the_home_of_its_programs(way: SessionBackend) -> None:
+    with opened(way, "x") as session:
+        shown = session.run(["sh", "-c", "echo $HOME $TMPDIR; pwd"], capture=True).stdout
+        assert shown == f"{session.path} {session.scratch}\n{session.path}\n"
+
+
+def test_what_a_program_says(way: SessionBackend, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log, opened(way, "x", log=log) as session:
+        argv = ["sh", "-c", "echo one\necho two"]
+        mark = session.mark(argv)
+        session.run(argv)
+        assert session.said(mark) == "one\ntwo\n"
+
+
+def test_schroot_configuration() -> None:
+    session = Session(
+        SessionBackend("schroot", "", Path("/h")), Path("/h/sessions/qalab-x"), (Path("/h/layer"), Path("/h/base"))
+    )
+    assert schroot_configuration(session) == (
+        "[qalab-x]\n"
+        "type=directory\n"
+        "directory=/h/base\n"
+        "union-type=overlay\n"
+        "union-mount-options="
+        "lowerdir=/h/layer:/h/base,upperdir=/h/sessions/qalab-x/upper,workdir=/h/sessions/qalab-x/work\n"
+        "root-users=root\n"
+        "profile=sbuild\n"
+        "setup.fstab=../../h/sessions/qalab-x/fstab\n"
+        "setup.nssdatabases=\n"
+    )
+
+
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    return
+
+
+def test_root_has_overlays(fake: Fakes, root: None) -> None:
+    way = find_backend()
+    assert (way.mode, way.reason, way.user) == ("schroot", "this is root, and overlayfs works", "")
+    assert way.home == environment.cache_home() / "chroots"
+    assert list(way.home.iterdir()) == []
+
+
+def test_root_without_overlays_and_without_a_builder(fake: Fakes, root: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.write("mount", "#!/bin/sh\nexit 32\n")
+    monkeypatch.setenv("QALAB_BUILD_USER", "nobody-at-all")
+    lack = f"overlayfs does not work in {environment.cache_home()}/chroots"
+    expected = rf"{lack}; and there is no user nobody-at-all with subordinate ids \(\./qalab setup makes it\)"
+    with pytest.raises(ConfigurationError, match=expected):
+        find_backend()
+    monkeypatch.setenv("QALAB_CHROOT_MODE", "schroot")
+    with pytest.raises(ConfigurationError, match=f"QALAB_CHROOT_MODE=schroot: {lack}"):
+        find_backend()
+
+
+def test_a_user_has_namespaces(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    way = find_backend()
+    assert (way.mode, way.reason, way.user, way.prefix) == ("unshare", "this is not root", "", ())
+    fake.write("mmdebstrap", "#!/bin/sh\nexit 1\n")
+    with pytest.raises(ConfigurationError, match="this is not root; and this user cannot use user namespaces"):
+        find_backend()
+
+
+def test_a_user_is_not_root(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("QALAB_CHROOT_MODE", "schroot")
+    with pytest.raises(ConfigurationError, match="QALAB_CHROOT_MODE=schroot: this is not root"):
+        find_backend()
+
+
+def test_no_such_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QALAB_CHROOT_MODE", "docker")
+    with pytest.raises(ConfigurationError, match=r"QALAB_CHROOT_MODE=docker: no such mode \(known: schroot, unshare\)"):
+        find_backend()
+
+
+@pytest.mark.parametrize("name", ["mmdebstrap", "sbuild", "schroot", "newuidmap", "zstd"])
+def test_missing_program(name: str, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0 if name == "schroot" else 1000)
+    (fake.bin / name).unlink()
+    (fake.bin / "sh").symlink_to("/usr/bin/sh")
+    (fake.bin / "mkdir").symlink_to("/usr/bin/mkdir")
+    monkeypatch.setenv("PATH", str(fake.bin))
+    with pytest.raises(ConfigurationError, match=f"the program {name} is not on this machine"):
+        find_backend()
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [("nobody-at-all", False), (pwd.getpwuid(0).pw_name, False)],
+)
+def test_has_build_user(name: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a table
+    monkeypatch.setenv("QALAB_BUILD_USER", name)
+    assert sessions.has_build_user() is expected

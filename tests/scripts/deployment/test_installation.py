@@ -1,0 +1,113 @@
+"""What apt and dpkg say, as errors that name who is at fault; where a package comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.store.step import architecture
+from scripts.chroots.bootstrap import Repository
+from scripts.deployment.installation import built, from_archive, offered, unmet, unprocessed
+
+LAB = Repository("http://127.0.0.1:4711", "trunk", "KEY", "testlab")
+SUBPROCESS = "installed greet package post-installation script subprocess returned error exit status 7"
+OVERWRITE = "trying to overwrite '/usr/bin/a', which is also in package a 1"
+UNMET = """\
+The following packages have unmet dependencies:
+ nova-api : Depends: nova-common (= 3:26.2) but 3:26.1 is to be installed
+E: Unable to correct problems, you have held broken packages.
+"""
+CONFIGURED = f"""\
+Setting up libgreet (1.0) ...
+Setting up greet (1.0-1) ...
+the schema is wrong
+dpkg: error processing package greet (--configure):
+ {SUBPROCESS}
+Errors were encountered while processing:
+ greet
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+"""
+UNPACKED = f"""\
+dpkg: error processing archive /var/cache/apt/archives/b_1_all.deb (--unpack):
+ {OVERWRITE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (unmet(UNMET.splitlines()), Failed,
+         "cannot be installed: nova-api: Depends: nova-common (= 3:26.2) but 3:26.1 is to be installed"),
+        (unmet(["E: Unable to locate package nosuch"]), Failed, "cannot be installed: Unable to locate package nosuch"),
+        (unprocessed(CONFIGURED.splitlines()), Failed,
+         f"the package greet cannot be installed: {SUBPROCESS} (the schema is wrong)"),
+        (unprocessed(UNPACKED.splitlines()), Failed,
+         f"the package /var/cache/apt/archives/b_1_all.deb cannot be installed: {OVERWRITE}"),
+        (unprocessed(["E: Could not get lock"]), InfrastructureError, "apt-get: Could not get lock"),
+    ],
+)  # fmt: skip
+def test_complaints(error: LabError, kind: type[LabError], message: str) -> None:
+    assert (type(error), str(error)) == (kind, message)
+
+
+POLICY = """\
+greet:
+  Installed: 1.0-1
+  Candidate: 1.0-1
+  Version table:
+     2.0-1 500
+        500 http://deb.example/debian bookworm/main amd64 Packages
+ *** 1.0-1 1001
+       1001 http://127.0.0.1:4711 trunk/main amd64 Packages
+        100 /var/lib/dpkg/status
+theirs:
+  Installed: 3.0
+  Candidate: 3.0
+  Version table:
+ *** 3.0 500
+        500 http://deb.example/debian bookworm/main amd64 Packages
+        100 /var/lib/dpkg/status
+     2.0 1001
+       1001 http://127.0.0.1:4711 trunk/main amd64 Packages
+"""
+OF_A_POCKET = """\
+greet:
+  Installed: 1.0-2
+  Version table:
+ *** 1.0-2 1001
+        100 http://m.example noble-proposed/universe amd64 Packages
+        100 /var/lib/dpkg/status
+     1.0-1 500
+        500 http://m.example noble/universe amd64 Packages
+around:
+  Installed: 2
+  Version table:
+ *** 2 100
+        100 http://m.example noble-proposed/universe amd64 Packages
+        100 /var/lib/dpkg/status
+"""
+
+
+def test_where_the_installed_version_comes_from() -> None:
+    assert from_archive(POLICY, LAB) == {"greet"}
+    assert from_archive(POLICY, None) == set()
+    pocket = Repository("http://m.example", "noble-proposed", areas=("main", "universe"), only=("greet",))
+    assert from_archive(OF_A_POCKET, pocket) == {"greet"}
+    assert from_archive(OF_A_POCKET, LAB) == set()
+
+
+def test_what_an_archive_has(tmp_path: Path) -> None:
+    index = tmp_path / f"dists/trunk/main/binary-{architecture()}/Packages"
+    index.parent.mkdir(parents=True)
+    paragraphs = (
+        {"Package": "greet"},
+        {"Package": "greet-dbgsym", "Source": "greet (0.9)"},
+        {"Package": "lib", "Source": "greet"},
+    )
+    index.write_text("\n".join("".join(f"{k}: {v}\n" for k, v in (p | {"Version": "1.0"}).items()) for p in paragraphs))
+    archive = offered(tmp_path, "trunk")
+    assert archive == {"greet": ("1.0", "greet"), "greet-dbgsym": ("1.0", "greet"), "lib": ("1.0", "greet")}
+    assert built(archive) == {"greet": ["greet", "lib"]}
+    assert offered(tmp_path, "other") == {}

@@ -1,0 +1,75 @@
+"""A topology as a bundle: the same bytes each time, and nothing in it that is not Juju's."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from lab.base.errors import ConfigurationError
+from lab.config.description import Series
+from scripts.chroots.bootstrap import Repository
+from scripts.drivers.juju.bundle import base, bundle, overlay, source
+from scripts.drivers.topology import Application, Charm, CharmRole, Topology
+
+LAB = Repository("http://archive.lab.example", "trunk", "KEY\nOF THE LAB\n", "testlab")
+MYSQL = Application("mysql", CharmRole("mysql-innodb-cluster", SUPPORTING=True), (), ("node0", "node1"), {},
+                    Charm("mysql-innodb-cluster", "8.0/stable"))  # fmt: skip
+ROUTER = Application("router", CharmRole("mysql-router", SUPPORTING=True), (), (), {}, Charm("mysql-router"))
+KEYSTONE = Application("keystone", CharmRole("keystone", SUPPORTING=False), (), ("node1",),
+                       {"region": "One", "worker-multiplier": 1, "command": "keystone-manage --version"},
+                       Charm("keystone", "2024.1/stable", "openstack-origin"))  # fmt: skip
+TOPOLOGY = Topology((MYSQL, ROUTER, KEYSTONE), (("keystone:shared-db", "router:shared-db"),))
+BUNDLE = """\
+applications:
+  keystone:
+    channel: 2024.1/stable
+    charm: keystone
+    num_units: 1
+    options:
+      region: One
+      worker-multiplier: 1
+    to:
+    - '1'
+  mysql:
+    channel: 8.0/stable
+    charm: mysql-innodb-cluster
+    num_units: 2
+    to:
+    - '0'
+    - '1'
+  router:
+    charm: mysql-router
+default-base: ubuntu@24.04
+machines:
+  '0': {}
+  '1': {}
+relations:
+- - keystone:shared-db
+  - router:shared-db
+"""
+
+
+def test_a_bundle() -> None:
+    assert bundle(TOPOLOGY, {"node0": "0", "node1": "1"}, "ubuntu@24.04") == BUNDLE
+
+
+def test_an_overlay() -> None:
+    assert source(LAB) == "deb http://archive.lab.example trunk main|KEY\nOF THE LAB"
+    options = {"openstack-origin": source(LAB)}
+    assert yaml.safe_load(overlay([KEYSTONE], LAB)) == {"applications": {"keystone": {"options": options}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "chosen", "expected"),
+    [
+        ("noble", Series(distribution="ubuntu"), None, "ubuntu@24.04"),
+        ("lts", Series(distribution="ubuntu", codename="jammy"), None, "ubuntu@22.04"),
+        ("bookworm", Series(), "ubuntu@20.04", "ubuntu@20.04"),
+        ("bookworm", Series(), None, "lab.yaml: deployment.juju.base: missing: bookworm is none of Juju's; known: focal, "),
+    ],
+)  # fmt: skip
+def test_bases(name: str, series: Series, chosen: str | None, expected: str) -> None:
+    try:
+        assert base(name, series, chosen) == expected
+    except ConfigurationError as error:
+        assert str(error).startswith(expected)  # noqa: PT017 - the table has both

@@ -1,0 +1,476 @@
+"""juju, against a client that answers as documented: steps from deploy to reset, and each way to fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import ProgramFailed, run
+from lab.config.description import Lab
+from lab.config.loading import DescriptionError
+from lab.store.records import Record
+from lab.store.runs import Store
+from lab.store.step import architecture
+from scripts import deploy, exercise, reset
+from scripts.archives.reprepro import PUBLIC_KEY
+from scripts.deployment import charm_deployer, environments
+from scripts.drivers.juju import client, driver, model_logs, watch
+from scripts.services.deployed_state import Deployed
+from scripts.verbs import env
+from tests import jujufake
+from tests.clocks import Moved
+from tests.conftest import Bench
+from tests.jujufake import Juju, bare, changed, machine, status, unit
+from tests.packages import start
+from tests.samples import sampled
+
+URL = "http://archive.lab.example/debian"
+KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n-----END PGP PUBLIC KEY BLOCK-----\n"
+VERSION = "2:25.1~git20260306-0lab1"
+MODEL = "lab:qalab-testlab-trunk"
+KEYSTONE = {
+    "mysql": {"role": "mysql-innodb-cluster", "channel": "8.0/stable", "to": [0, 1, 2]},
+    "keystone-mysql-router": {"role": "mysql-router", "channel": "8.0/stable", "to": []},
+    "keystone": {"role": "keystone", "channel": "2024.1/stable", "to": [3], "origin": "openstack-origin",
+                 "options": {"region": "RegionTwo"}},
+}  # fmt: skip
+RELATIONS = [
+    ["keystone:shared-db", "keystone-mysql-router:shared-db"],
+    ["keystone-mysql-router:db-router", "mysql:db-router"],
+]
+GREET = {"greet": {"role": "greet", "origin": "source", "options": {"command": "greet", "prints": "hello"}}}
+
+
+@pytest.fixture
+def juju(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Juju:
+    for module in (charm_deployer, driver):
+        monkeypatch.setattr(module, "Watch", partial(watch.Watch, clock=Moved().clock))
+    return jujufake.install(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
+    """A lab that deploys with Juju, whose archive has the component."""
+
+    def make(name: str = "keystone", applications: Any = None, version: str = VERSION, **settings: Any) -> Lab:
+        deployment = {"target": "juju", "applications": applications or KEYSTONE, "relations": [], "juju": settings}
+        if applications is None:
+            deployment["relations"] = RELATIONS
+        lab = lab_factory(
+            name=name,
+            track={"series": "noble", "phases": ["build", "deploy", "exercise"]},
+            lab={
+                "series": {"noble": {"distribution": "ubuntu"}},
+                "archive": {"url": f"{URL}/"},
+                "deployment": deployment,
+            },
+        )
+        archive = Store.of(lab).archive
+        index = archive / f"dists/trunk/main/binary-{architecture()}/Packages"
+        index.parent.mkdir(parents=True)
+        index.write_text(f"Package: {name}\nVersion: {version}\n")
+        (archive / "dists/trunk/InRelease").write_text("signed\n")
+        (archive / PUBLIC_KEY).write_text(KEY)
+        return lab
+
+    return make
+
+
+def installed(juju: Juju, name: str, version: str = VERSION, where: str = URL) -> None:
+    """What dpkg and apt say on all machines."""
+    juju.write("installed", f"{name}\t{version}\t{name}\t{version}\tinstalled\nlibc6\t2.39\tglibc\t2.39\tinstalled\n")
+    juju.write(
+        "policy",
+        f"{name}:\n  Installed: {version}\n *** {version} 1001\n       1001 {where} trunk/main amd64 Packages\n",
+    )
+
+
+def begin(lab: Lab, phase: str) -> Bench:
+    return Bench(lab, Store.of(lab).new_run(lab, "trunk", next(iter(lab.components)), phase=phase))  # type: ignore[arg-type]
+
+
+def deployed(lab: Lab) -> tuple[Bench, Record]:
+    at = begin(lab, "deploy")
+    return at, at.execute(deploy)
+
+
+def ready(juju: Juju, *after: dict[str, Any]) -> None:
+    """Machines come up, one after the other; what is said from the deployment on."""
+    up = bare(status())
+    pending = {
+        "juju-status": {"current": "pending"},
+        "machine-status": {"current": "pending", "message": "Creating container"},
+    }
+    juju.statuses(changed(up, (machine(2), pending)), up, then=after or (status(),))
+    installed(juju, "keystone")
+
+
+def test_from_deploy_to_reset(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe("greet", GREET, version="1.0-1")
+    juju.statuses(bare(status("greet")), then=(status("greet"),))
+    installed(juju, "greet", "1.0-1")
+    at, record = deployed(lab)
+    assert record.verdict == "passed", record.message
+    assert record.message.startswith("greet 1.0-1 on 1 node, 1 package from the lab's archive; booted in ")
+    assert record.facts["snapshot"] == {"base": "ubuntu@24.04"}
+    assert record.facts["packages"] == ["greet=1.0-1"]
+    nodes = at.run.results / "nodes"
+    assert (nodes / "node0/journal.log").read_text() == "booted\n"
+    assert (nodes / "node0/juju/unit-greet-0.log").read_text() == "a hook has run\n"
+    assert json.loads((nodes / "juju/status.json").read_text()) == status("greet")
+    assert "awaiting error resolution" in (nodes / "juju/debug.log").read_text()
+
+    at = begin(lab, "exercise")
+    record = at.execute(exercise)
+    assert (record.verdict, record.message) == ("passed", "3 of 3 passed")
+    assert at.execute(reset).message == "pristine again"
+    assert juju.models == []
+    assert environments.names(lab) == []
+
+
+def test_a_bundle_on_machines_that_are_there(juju: Juju, describe: Callable[..., Lab]) -> None:
+    """What Juju is told, word by word; the lab's archive above all else; the password in no log and no argument."""
+    lab = describe()
+    busy = {"workload-status": {"current": "maintenance", "message": "Installing apt packages"},
+            "juju-status": {"current": "executing", "message": "running install hook"}}  # fmt: skip
+    ready(juju, changed(status(), (unit("keystone/0"), busy)), status())
+    at, record = deployed(lab)
+    assert record.verdict == "passed", record.message
+    home = Store.of(lab).environments / "trunk"
+    mark = (Store.of(lab).root / "juju.mark").read_text()
+    model = ["--model", MODEL]
+    told = [call for call in juju.calls() if call[0] not in {"whoami", "models", "model-config", "status", "ssh"}]
+    assert told == [
+        ["add-model", "--controller", "lab", "--no-switch", "--config", f"extra-info={mark}",
+         "--config", "automatically-retry-hooks=false", "qalab-testlab-trunk"],
+        ["add-machine", *model, "-n", "4", "--base", "ubuntu@24.04"],
+        ["deploy", *model, f"{home}/bundle.yaml", "--overlay", f"{home}/overlay.yaml", "--map-machines=0=0,1=1,2=2,3=3"],
+        ["run", *model, "--format", "json", "--wait", "2m", "keystone/leader", "get-admin-password"],
+        ["debug-log", *model, "--replay", "--no-tail", "--date", "--utc"],
+    ]  # fmt: skip
+    assert yaml.safe_load((home / "overlay.yaml").read_text()) == {
+        "applications": {"keystone": {"options": {"openstack-origin": f"deb {URL} trunk main|{KEY.strip()}"}}}
+    }
+    assert (juju.home / "written/qalab").read_text() == "Package: *\nPin: release o=testlab\nPin-Priority: 1001\n"
+    assert [call[:4] for call in juju.calls("ssh") if "preferences.d" in call[4]] == [["ssh", *model, "3"]]
+    assert "keystone/0: maintenance: Installing apt packages (executing: running install hook)" in at.log("deploy")
+    found = Deployed.of(home)
+    assert found
+    assert found.nodes == {f"node{number}": f"10.142.7.{20 + number}" for number in range(4)}
+    assert found.services["keystone"].settings == {
+        "auth_url": "http://10.142.7.23:5000/v3", "user": "admin", "password": "sesame",
+        "domain": "admin_domain", "region": "RegionTwo",
+    }  # fmt: skip
+    assert {each.node for each in found.packages if each.ours} == {"node3"}
+    assert "sesame" not in at.log("deploy") + str(juju.calls())
+    assert home.stat().st_mode & 0o077 == 0
+
+
+HOOK = {"workload-status": {"current": "error", "message": 'hook failed: "install"'}}
+LOG = """\
+unit-keystone-0: 10:12:29 INFO unit.keystone/0.juju-log Installing ['keystone'] with options: ['--option=Dpkg::Options::=--force-confold']
+unit-keystone-0: 10:12:31 WARNING unit.keystone/0.install E: Unable to correct problems, you have held broken packages.
+unit-keystone-0: 10:12:31 WARNING unit.keystone/0.install subprocess.CalledProcessError: Command '['apt-get']' returned non-zero exit status 100.
+unit-keystone-0: 10:12:31 ERROR juju.worker.uniter.operation hook "install" (via explicit, bespoke hook script) failed: exit status 1
+"""
+PROVISIONING = {"juju-status": {"current": "pending"},
+                "machine-status": {"current": "provisioning error", "message": "no matching agent binaries available"}}  # fmt: skip
+WAITING = {"workload-status": {"current": "waiting", "message": "Incomplete relations: database"}}
+FULL = "unit-keystone-0: 10:12:31 WARNING unit.keystone/0.install dpkg: error: No space left on device\n"
+BROKEN: dict[str, tuple[tuple[Any, ...], str, str]] = {
+    "a hook that fails": (
+        (unit("keystone/0"), HOOK), "failed",
+        'keystone/0: hook failed: "install": E: Unable to correct problems, you have held broken packages.',
+    ),
+    "a hook of the database that fails": (
+        (unit("mysql/0"), HOOK), "error", 'mysql/0: hook failed: "install": ',
+    ),
+    "an agent in error": (
+        (unit("keystone/0"), {"juju-status": {"current": "failed", "message": "resolver loop error"}}), "failed",
+        "keystone/0: its agent is in error: resolver loop error: ",
+    ),
+    "a machine that cannot be had": (
+        (machine(3), PROVISIONING), "error", "machine 3: cannot be had: no matching agent binaries available",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_is_broken_is_named(juju: Juju, describe: Callable[..., Lab], what: str) -> None:
+    change, verdict, message = BROKEN[what]
+    ready(juju, changed(status(), change))
+    juju.write("debug-log", LOG)
+    at, record = deployed(describe())
+    assert record.verdict == verdict, record.message
+    assert record.message.startswith(message), record.message
+    assert (at.run.results / "nodes/juju/status.json").exists()
+    assert juju.models == ["qalab-testlab-trunk"]  # it is there to be looked at
+
+
+def test_a_full_disk_is_the_labs_fault(juju: Juju, describe: Callable[..., Lab]) -> None:
+    ready(juju, changed(status(), (unit("keystone/0"), HOOK)))
+    juju.write("debug-log", FULL)
+    _, record = deployed(describe())
+    assert record.verdict == "error"
+    assert record.message.endswith("dpkg: error: No space left on device")
+
+
+def test_what_is_not_ready_in_time(juju: Juju, describe: Callable[..., Lab]) -> None:
+    ready(juju)
+    juju.statuses(bare(status()), then=(changed(status(), (unit("keystone/0"), WAITING)),))
+    lab = describe(timeout_minutes=1)
+    _, record = deployed(lab)
+    assert record.verdict == "failed"
+    assert record.message == (
+        "keystone/0: is not ready after 1 minutes: waiting: Incomplete relations: database (idle)"
+    )
+    slow = {"juju-status": {"current": "pending"}, "machine-status": {"current": "allocating", "message": "Deploying"}}
+    juju.statuses(changed(bare(status()), (machine(1), slow)))
+    _, record = deployed(lab)
+    assert record.verdict == "error"
+    assert record.message == "machine 1: is not ready after 1 minutes: allocating: Deploying (pending)"
+
+
+NO_ENDPOINT = ('ERROR cannot deploy bundle: cannot add relation between "keystone:shared-db" and "mysql:db": '
+               'application "mysql" has no "db" relation\n')  # fmt: skip
+
+
+def test_an_endpoint_that_nobody_has(juju: Juju, describe: Callable[..., Lab]) -> None:
+    ready(juju)
+    juju.write("deploy.refuses", NO_ENDPOINT)
+    _, record = deployed(describe())
+    assert record.exit_code == 2
+    assert record.message.startswith(
+        'lab.yaml: deployment.relations: cannot add relation between "keystone:shared-db" and'
+    )
+
+
+def test_a_controller_that_is_away(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe()
+    ready(juju)
+    assert deployed(lab)[1].verdict == "passed"
+    juju.write("away", "ERROR opening API connection: unable to connect to API: dial tcp 10.0.0.1:17070: i/o timeout\n")
+    _, record = deployed(lab)
+    assert (record.verdict, record.exit_code) == ("error", 3)
+    assert record.message.startswith("controller lab: opening API connection: unable to connect to API: ")
+    # Nothing is forgotten.
+    with pytest.raises(InfrastructureError, match="controller lab: opening API connection"):
+        environments.target(lab, "trunk").destroy()
+    (juju.home / "away").unlink()
+    assert environments.target(lab, "trunk").destroy()
+    assert juju.models == []
+
+
+@pytest.mark.parametrize(
+    ("whoami", "message"),
+    [("", "juju: no current controller, or not logged in (juju login)"), ("no json", "juju whoami: not JSON: no json")],
+)
+def test_nobody_is_logged_in(juju: Juju, describe: Callable[..., Lab], whoami: str, message: str) -> None:
+    juju.write("whoami", whoami)
+    _, record = deployed(describe())
+    assert (record.exit_code, record.message) == (3, message)
+
+
+def test_a_model_of_somebody_else_is_left_alone(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe()
+    ready(juju)
+    juju.model("qalab-testlab-trunk", "")
+    _, record = deployed(lab)
+    hint = f"(juju destroy-model {MODEL}, or another lab.name)"
+    assert (record.exit_code, record.message) == (2, f"the model {MODEL} is not this lab's {hint}")
+    assert juju.models == ["qalab-testlab-trunk"]
+    # One that a colleague shares is called the same, and is not in the way.
+    juju.model("qalab-testlab-trunk", "", owner="bob")
+    assert deployed(lab)[1].verdict == "passed"
+
+
+def test_ours_in_whose_place_is_somebody_elses_is_gone(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe()
+    ready(juju)
+    assert deployed(lab)[1].verdict == "passed"
+    juju.write("mark", "another lab's")
+    target = environments.target(lab, "trunk")
+    assert target.nodes() == []
+    assert target.destroy()
+    assert juju.models == ["qalab-testlab-trunk"]
+    assert juju.calls("destroy-model") == []
+
+
+def test_a_model_whose_note_is_lost_is_known_by_its_mark(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe()
+    ready(juju)
+    assert deployed(lab)[1].verdict == "passed"
+    shutil.rmtree(Store.of(lab).environments / "trunk")
+    ready(juju)
+    assert deployed(lab)[1].verdict == "passed"
+    assert len(juju.calls("destroy-model")) == 1
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "command",
+    sampled(["add-model", "add-machine", "status", "deploy", "debug-log", "destroy-model"], "deploy", "destroy-model"),
+)
+def test_killed_at_any_command_nothing_is_forgotten(juju: Juju, describe: Callable[..., Lab], command: str) -> None:
+    lab = describe()
+    ready(juju)
+    if command == "destroy-model":
+        assert deployed(lab)[1].verdict == "passed"
+    juju.write(f"{command}.kills")
+    assert start(deploy, begin(lab, "deploy")).wait(timeout=60) == -signal.SIGKILL
+    assert environments.target(lab, "trunk").destroy()
+    assert (juju.models, environments.names(lab)) == ([], [])
+    ready(juju)
+    assert deployed(lab)[1].verdict == "passed"
+
+
+def test_a_model_that_goes_by_force_alone(
+    juju: Juju, describe: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = describe()
+    ready(juju)
+    assert deployed(lab)[1].verdict == "passed"
+    monkeypatch.setattr(client, "GENTLE_SECONDS", 0.1)
+    juju.write("gentle.sleeps")
+    assert environments.target(lab, "trunk").destroy()
+    assert juju.calls("destroy-model") == [
+        ["destroy-model", "--no-prompt", "--destroy-storage", MODEL],
+        ["destroy-model", "--no-prompt", "--destroy-storage", "--force", "--no-wait", MODEL],
+    ]
+    assert juju.models == []
+
+
+def test_a_model_that_does_not_die_is_not_forgotten(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe()
+    ready(juju)
+    assert deployed(lab)[1].verdict == "passed"
+    for how in ("gentle", "forced"):
+        juju.write(f"{how}.stays")
+    mark = (juju.home / "mark").read_text()
+    juju.model(
+        "qalab-testlab-trunk", mark, life="dying", status={"current": "destroying", "message": "machine 3 is stuck"}
+    )
+    at = begin(lab, "exercise")
+    record = at.execute(reset)
+    assert record.exit_code == 3
+    assert record.message.startswith(
+        f"the model {MODEL} does not die (dying: machine 3 is stuck) (the next destroy goes on; "
+    )
+    assert environments.names(lab) == ["trunk"]
+    (juju.home / "forced.stays").unlink()
+    assert at.execute(reset).message == "pristine again"
+    assert (juju.models, environments.names(lab)) == ([], [])
+
+
+def test_a_package_that_charms_took_from_elsewhere(juju: Juju, describe: Callable[..., Lab]) -> None:
+    ready(juju)
+    installed(juju, "keystone", "2:25.0.0-0ubuntu1", "http://archive.ubuntu.com/ubuntu")
+    _, record = deployed(describe())
+    assert record.message == f"keystone 2:25.0.0-0ubuntu1 is installed, and not the {VERSION} to be tested"
+
+
+def test_an_action_that_fails(juju: Juju, describe: Callable[..., Lab]) -> None:
+    ready(juju)
+    juju.write("run", {"keystone/0": {"id": "2", "status": "failed", "message": "not the leader"}})
+    _, record = deployed(describe())
+    said = "juju run keystone/leader get-admin-password: failed: not the leader"
+    assert (record.verdict, record.message) == ("failed", f"keystone: {said}")
+
+
+def test_words_arrive_as_they_are(juju: Juju, describe: Callable[..., Lab]) -> None:
+    lab = describe("greet", GREET)
+    juju.statuses(bare(status("greet")))
+    target = environments.target(lab, "trunk")
+    (node,) = target._make("ubuntu@24.04", ["node0"])  # type: ignore[attr-defined]
+    odd = ["greet", "two words", "$HOME", "it's", '"', "", "a\nb", "*", "--", ";rm", "\\", "é"]
+    assert node.run(odd, capture=True).stdout == "hello\n"
+    assert juju.on_machines()[-1] == odd
+    assert node.attempt(["greet", "*"])[1] == ["hello"]
+    node.write("/etc/motd", "a file\n")
+    assert (juju.home / "written/motd").read_text() == "a file\n"
+    with pytest.raises(ProgramFailed):
+        node.read("/none")
+
+
+def test_a_person_makes_looks_resets_destroys(
+    juju: Juju, describe: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe("greet", GREET)
+    juju.statuses(bare(status("greet")))
+
+    def call(*argv: str) -> str:
+        result = CliRunner().invoke(
+            env, [argv[0], "--lab", str(tmp_path / "lab.yaml"), *argv[1:]], catch_exceptions=False
+        )
+        assert result.exit_code == 0, result.output
+        return re.sub("; look inside.*", "", result.output)
+
+    assert call("create", "trunk", "greet") == "trunk: node0 10.142.7.20\n"
+    assert call("list") == "trunk: node0 10.142.7.20; bare\n"
+    entered: list[list[str]] = []
+    monkeypatch.setattr(os, "execvp", lambda _, words: entered.append(words))
+    call("shell", "trunk", "--", "uptime")
+    assert entered[0][:5] == ["juju", "ssh", "--model", MODEL, "0"]
+    assert re.search(" env TERM=[a-z0-9-]+ uptime$", entered[0][5])
+    assert call("reset", "trunk") == "trunk: node0 10.142.7.20\n"
+    assert [len(juju.calls(command)) for command in ("add-model", "destroy-model")] == [2, 1]
+    assert call("destroy") == "trunk: gone\n"
+    assert juju.models == []
+
+
+def test_logs_come_in_one_piece(tmp_path: Path) -> None:
+    """The real tools, on other files."""
+    for name, text in {"var/log/a.log": "a\n", "var/log/juju/two words.log": "b\n", "var/log/old.gz": "c"}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    find = ["find", "var/log", *model_logs.LOGS[2:]]
+    made = run(["sh", "-c", model_logs.PACK, "sh", *find], cwd=tmp_path, capture=True).stdout
+    model_logs.unpack(made.encode("utf-8", "surrogateescape"), tmp_path / "into")
+    found = {str(path.relative_to(tmp_path / "into")) for path in (tmp_path / "into").rglob("*") if path.is_file()}
+    assert found == {"a.log", "juju/two words.log", "journal.log"}
+    model_logs.unpack(
+        jujufake.packed({"../../evil": b"", "var/log//etc/evil": b"", "var/log/good": b""}), tmp_path / "into"
+    )
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.name in {"evil", "good"}) == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("applications", "message"),
+    [
+        ({"greet": {"role": "package", "origin": "source"}}, "deployment.applications.greet.charm: missing: no charm is called package"),
+        ({"other": {"role": "other", "origin": "source"}}, "none is of greet, and Juju deploys charms; there is: other"),
+        ({"greet": {"role": "greet"}}, "greet: no origin, so nothing would come from the lab's archive"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_deployed(juju: Juju, describe: Callable[..., Lab], applications: Any, message: str) -> None:
+    _, record = deployed(describe("greet", applications))
+    assert record.exit_code == 2
+    assert message in record.message
+    assert juju.calls() == []
+
+
+def test_what_is_missing_is_told(
+    juju: Juju, describe: Callable[..., Lab], lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DescriptionError, match=r"lab.yaml:\d+: archive.url: missing; where Juju's machines find"):
+        lab_factory(lab={"deployment": {"target": "juju", "applications": {}}})
+    ready(juju)
+    lab = describe()
+    (Store.of(lab).archive / "dists/trunk").rename(Store.of(lab).archive / "dists/other")
+    assert deployed(lab)[1].message == "the lab's archive has nothing for the track yet (build it first)"
+    (juju.home.parent / "juju").unlink()
+    target = environments.target(lab, "other")
+    with pytest.raises(ConfigurationError, match=r"the program juju is not on this machine \(snap install juju, or"):
+        target.prepare(None).__enter__()  # type: ignore[arg-type]

@@ -1,0 +1,204 @@
+"""What a status means: who is to blame, in which order, and what is believed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError
+from scripts.deployment.charm_deployer import failure_line, refused
+from scripts.drivers.juju.client import JujuRefused, complaint
+from scripts.drivers.juju.status import Status
+from scripts.drivers.juju.watch import Watch
+from scripts.drivers.topology import Application, Charm, CharmRole, Topology
+from tests.clocks import Moved
+from tests.jujufake import changed, machine, status, unit
+
+
+def application(name: str, *nodes: str, origin: str | None = None) -> Application:
+    return Application(name, CharmRole(name, SUPPORTING=not origin), (), nodes, {}, Charm(name, origin=origin))
+
+
+TOPOLOGY = Topology((
+    application("mysql", "node0", "node1", "node2"),
+    application("keystone-mysql-router"),
+    application("keystone", "node3", origin="openstack-origin"),
+))  # fmt: skip
+
+
+def parsed(*changes: Any) -> Status:
+    return Status.parse(json.dumps(changed(status(), *changes)))
+
+
+def test_all_is_well() -> None:
+    found = parsed()
+    assert found.well(TOPOLOGY)
+    assert found.machines_up(4)
+    assert not found.machines_up(5)
+    assert [found.broken(TOPOLOGY), found.lost(TOPOLOGY), found.blocked(TOPOLOGY)] == [None, None, None]
+    assert list(found.units(TOPOLOGY)) == ["mysql/0", "mysql/1", "mysql/2", "keystone-mysql-router/0", "keystone/0"]
+
+
+def subordinate(document: Any) -> Any:
+    return unit("keystone/0")(document)["subordinates"]["keystone-mysql-router/0"]
+
+
+@pytest.mark.parametrize(
+    ("change", "well"),
+    [
+        ((unit("mysql/1"), {"juju-status": {"current": "executing", "message": "running update-status hook"}}), True),
+        ((unit("mysql/1"), {"juju-status": {"current": "executing", "message": "running config-changed hook"}}), False),
+        ((unit("mysql/1"), {"workload-status": {"current": "unknown"}}), True),
+        ((unit("mysql/1"), {"workload-status": {"current": "maintenance"}}), False),
+        ((subordinate, {"workload-status": {"current": "waiting"}}), False),
+        ((lambda each: each["applications"]["mysql"], {"units": {}}), False),
+        ((lambda each: each["applications"], {"keystone": {}}), False),
+    ],
+)
+def test_what_is_well(change: Any, *, well: bool) -> None:
+    assert parsed(change).well(TOPOLOGY) is well
+
+
+def test_whom_others_wait_for_is_blamed() -> None:
+    bad = {"workload-status": {"current": "error", "message": 'hook failed: "start"'}}
+    found = parsed((unit("keystone/0"), bad), (unit("mysql/2"), bad)).broken(TOPOLOGY)
+    assert found
+    assert found.entity == "mysql/2"
+    waiting = {"workload-status": {"current": "waiting"}}
+    late = parsed((unit("keystone/0"), waiting), (subordinate, waiting)).overdue(TOPOLOGY, 60)
+    assert late.entity == "keystone-mysql-router/0"
+    assert late.message == "is not ready after 60 minutes: waiting (idle); keystone/0: waiting (idle)"
+    never = parsed((lambda each: each["applications"]["mysql"], {"units": {}})).overdue(TOPOLOGY, 60)
+    assert (never.entity, never.message) == ("mysql", "is not ready after 60 minutes: it has no units")
+
+
+def test_nobody_is_blocked_while_somebody_works() -> None:
+    assert parsed((KEYSTONE, BLOCKED)).blocked(TOPOLOGY)
+    assert parsed((KEYSTONE, BLOCKED), (MYSQL, BUSY)).blocked(TOPOLOGY) is None
+
+
+def test_a_machine_in_error_is_told_first() -> None:
+    found = parsed(
+        (machine(1), {"juju-status": {"current": "error", "message": "cannot start"}}),
+        (unit("keystone/0"), {"workload-status": {"current": "error"}}),
+    ).broken(TOPOLOGY)
+    assert found
+    assert str(found.error(TOPOLOGY)) == "machine 1: its agent is in error: cannot start"
+
+
+BLOCKED = {"workload-status": {"current": "blocked", "message": "Missing relations: database"}}
+LOST = {"juju-status": {"current": "lost", "message": "agent is not communicating with the server"}}
+BUSY = {"workload-status": {"current": "maintenance"}, "juju-status": {"current": "executing"}}
+KEYSTONE, MYSQL = unit("keystone/0"), unit("mysql/1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ([(KEYSTONE, BLOCKED)], Failed, "keystone/0: is blocked: Missing relations: database"),
+        ([(MYSQL, BLOCKED)], InfrastructureError, "mysql/1: is blocked: Missing relations: database"),
+        ([(KEYSTONE, LOST)], InfrastructureError, "machine 3: the agent of keystone/0 is lost: agent is not communicating"),
+        ([(machine(3), {"juju-status": {"current": "down", "message": "no answer"}})], InfrastructureError,
+         "machine 3: its agent is lost: no answer"),
+        ([(KEYSTONE, BUSY)], Failed, "keystone/0: is not ready after 5 minutes: maintenance (executing)"),
+        ([(machine(3), {"juju-status": {"current": "pending"}}), (KEYSTONE, BUSY)], InfrastructureError,
+         "machine 3: is not ready after 5 minutes: running: Running (pending)"),
+    ],
+)  # fmt: skip
+def test_what_does_not_mend(changes: Any, kind: type[Exception], message: str) -> None:
+    _, blame = Watch(lambda: parsed(*changes), lambda _: None, TOPOLOGY, clock=Moved().clock).until_well(5)
+    assert blame
+    error = blame.error(TOPOLOGY)
+    assert type(error) is kind
+    assert str(error).startswith(message)
+
+
+def test_what_mends_by_itself() -> None:
+    """Each is there for too short a time to be believed; so is what is well at first.  A look may fail."""
+    answers = [
+        parsed(),
+        JujuRefused("juju status", "no answer"),
+        parsed((KEYSTONE, BLOCKED)),
+        parsed((KEYSTONE, LOST)),
+        parsed((MYSQL, BUSY)),
+    ]
+    said: list[str] = []
+
+    def look() -> Status:
+        answer = answers.pop(0) if answers else parsed()
+        if isinstance(answer, JujuRefused):
+            raise answer
+        return answer
+
+    watch = Watch(look, said.append, TOPOLOGY, clock=Moved().clock)
+    _, blame = watch.until_well(1)
+    assert blame is None
+    assert "juju status: no answer; asking again" in said
+    assert said[-1].startswith("mysql/1: active: Unit is ready")
+    assert watch.ready.keys() == {"keystone", "mysql"}
+
+
+def test_a_controller_that_stays_away() -> None:
+    def look() -> Status:
+        raise JujuRefused("juju status", "no answer")
+
+    with pytest.raises(JujuRefused, match="juju status: no answer"):
+        Watch(look, lambda _: None, TOPOLOGY, clock=Moved().clock).until_well(1)
+
+
+NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has no "y" relation'
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        (f"cannot deploy bundle: {NO_ENDPOINT}", ConfigurationError, f"lab.yaml: deployment.relations: {NO_ENDPOINT}"),
+        ('cannot deploy bundle: cannot resolve charm or bundle "k": No charm', ConfigurationError,
+         'lab.yaml: deployment.applications: cannot resolve charm or bundle "k": No charm'),
+        ("cannot deploy bundle: dial tcp 10.0.0.1: connect: connection refused", InfrastructureError, "juju deploy: "),
+        ("unable to connect to API: no route to host", InfrastructureError, "juju deploy: unable to connect"),
+    ],
+)  # fmt: skip
+def test_what_juju_does_not_take(said: str, kind: type[Exception], message: str) -> None:
+    error = refused(JujuRefused("juju deploy", said))
+    assert isinstance(error, kind)
+    assert str(error).startswith(message)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"machines": []}', '{"applications": {"a": {"units": 1}}}'])
+def test_what_is_no_status(text: str) -> None:
+    with pytest.raises(InfrastructureError, match="juju status: not as it is documented: "):
+        Status.parse(text)
+
+
+PLAIN = "unit-greet-0: 10:12:31 INFO unit.greet/0.juju-log"
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ([f"{PLAIN} all good", f"{PLAIN} cannot open it", f"{PLAIN} never mind"], "cannot open it"),
+        ([f"{PLAIN} E: Unable to locate package x", f"{PLAIN} an error"], "E: Unable to locate package x"),
+        ([f"{PLAIN} ValueError: no", "unit-greet-0: 10:12:31 ERROR juju.worker hook failed: error"], "ValueError: no"),
+        (["unit-greet-0: 10:12:31 INFO juju.worker.uniter awaiting"], "awaiting"),
+        (["not a line of a log"], "not a line of a log"),
+        ([], ""),
+    ],
+)
+def test_the_line_that_tells_most(lines: list[str], line: str) -> None:
+    assert failure_line(lines) == line
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["WARNING slow", "ERROR it is away", "more"], "it is away"),
+        (["ERROR several:", "one", "two"], "several: one two"),
+        (["nothing known"], "nothing known"),
+        ([], "it ended without a word"),
+    ],
+)
+def test_complaints(lines: list[str], said: str) -> None:
+    assert complaint(lines) == said

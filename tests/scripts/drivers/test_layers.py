@@ -1,0 +1,97 @@
+"""What apt would install, as the packages of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab.base.run import ProgramFailed, Result
+from lab.config.description import Series
+from scripts.drivers.interfaces import Pristine
+from scripts.drivers.layers import MASKED, closure, closure_script, install_script, target_argv
+
+PRINTED = """\
+NOTE: This is only a simulation!
+Inst libc6 [2.36-9] (2.36-9+deb12u1 Debian-Security:12/stable-security [amd64]) []
+Inst keystone (2:22.0.2-0 Debian:12.1/stable [all])
+Inst python3-keystone (2:22.0.2-0 Debian:12.1/stable [all])
+Inst glance-api (2:25.1.0-2 Debian:12.1/stable [all])
+Inst mariadb-server (1:10.11 Debian:12.1/stable [amd64])
+Conf libc6 (2.36-9+deb12u1 Debian-Security:12/stable-security [amd64])
+=== sources
+Package: libc6
+Source: glibc
+Version: 2.36-9+deb12u1
+
+Package: keystone
+Version: 2:22.0.2-0
+
+Package: python3-keystone
+Source: keystone
+Version: 2:22.0.2-0
+
+Package: glance-api
+Source: glance
+Version: 2:25.1.0-2
+
+Package: mariadb-server
+Source: mariadb (1:10.11)
+Version: 1:10.11
+"""
+
+
+class Chroots:
+    """Chroots in which apt prints what a test says, or fails."""
+
+    def __init__(self, printed: str | None) -> None:
+        self.printed = printed
+
+    @contextmanager
+    def session(self, *_: object) -> Iterator[Any]:
+        yield SimpleNamespace(shell=self.shell)
+
+    def shell(self, script: str, *, capture: bool) -> Result:
+        if self.printed is None:
+            raise ProgramFailed(Result(("apt-get",), 100))
+        return Result(("sh",), 0, self.printed)
+
+
+@pytest.mark.parametrize(
+    ("pristine", "expected"),
+    [
+        (
+            Pristine("x", Series(), ("keystone", "mariadb-server"), ("keystone", "glance")),
+            ["libc6=2.36-9+deb12u1", "mariadb-server=1:10.11"],
+        ),
+        (
+            Pristine("x", Series(), ("glance-api",), ("glance",)),
+            ["keystone=2:22.0.2-0", "libc6=2.36-9+deb12u1", "mariadb-server=1:10.11", "python3-keystone=2:22.0.2-0"],
+        ),
+    ],
+)
+def test_what_is_tested_is_left_out_with_all_of_its_source(pristine: Pristine, expected: list[str]) -> None:
+    assert closure(Chroots(PRINTED), None, pristine) == expected  # type: ignore[arg-type]
+
+
+def test_where_apt_finds_no_way_there_is_no_layer() -> None:
+    assert closure(Chroots(None), None, Pristine("x", Series(), ("x",))) == []  # type: ignore[arg-type]
+
+
+def test_of_what_is_installed_nothing_begins_when_a_node_boots() -> None:
+    assert "-path '*.wants/*' -type l -newer /tmp/before -delete" in install_script(["a=1"])
+
+
+def test_names_are_quoted() -> None:
+    assert "--simulate install 'a b' c >" in closure_script(Pristine("x", Series(), ("a b", "c")))
+
+
+def test_what_meddles_with_hardware_is_masked() -> None:
+    argv = target_argv("bookworm", ["deb http://x bookworm main"], target=Path("/t"), architecture="amd64")
+    hooks = [word for word in map(str, argv) if word.startswith("--customize-hook=ln -s /dev/null")]
+    assert len(hooks) == len(MASKED)
+    assert "--variant=important" in argv

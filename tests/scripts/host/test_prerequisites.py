@@ -1,0 +1,83 @@
+"""What this machine has, what it lacks, and the one command that mends it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import InfrastructureError
+from lab.base.run import PACKAGES
+from lab.config.description import Lab
+from scripts.host import prerequisites
+
+FAKE_QUERY = "#!/bin/sh\nfor name; do case $name in -*|'$'*|git) ;; *) echo \"$name installed\" ;; esac; done\n"
+
+
+def fake(directory: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory.mkdir(exist_ok=True)
+    (directory / name).write_text(script)
+    (directory / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
+
+
+def test_bindep_names_every_program_of_the_door() -> None:
+    assert set(PACKAGES.values()) - {"apt"} <= set(prerequisites.needed_packages())
+
+
+def test_this_machine_is_set_up() -> None:
+    assert prerequisites.missing_packages() == []
+    assert prerequisites.is_set_up()
+
+
+def test_a_missing_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
+    assert prerequisites.missing_packages() == ["git"]
+    assert not prerequisites.is_set_up()
+    lacks = [finding for finding in prerequisites.doctor(None) if not finding.good]
+    assert [(finding.what, finding.mend) for finding in lacks] == [("Debian packages", "./qalab setup")]
+
+
+@pytest.mark.parametrize("status", [0, 100])
+def test_setup_installs_what_is_missing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    called, said = tmp_path / "called", []
+    fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
+    fake(tmp_path / "bin", "apt-get", f'#!/bin/sh\necho "$*" >> {called}\nexit {status}\n', monkeypatch)
+    with (tmp_path / "log").open("w") as log:
+        if status:
+            with pytest.raises(InfrastructureError, match="apt-get could not install git"):
+                prerequisites.setup(said.append, log)
+        else:
+            prerequisites.setup(said.append, log)
+            assert "install -y -qq --no-install-recommends git" in called.read_text()
+    assert said[0].endswith("apt-get, for builds and tests: git")
+
+
+def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "http://mirror.example/debian")
+    lab = lab_factory(lab={"series": {"noble": {"distribution": "ubuntu", "keyring": "/nowhere.gpg"}}})
+    found = {finding.what: finding for finding in prerequisites.doctor(lab)}
+    assert found["mirror of bookworm"].detail == "http://mirror.example/debian"
+    assert not found["keyring of noble"].good
+    assert "name series.noble.keyring" in found["keyring of noble"].mend
+    assert found["disk for state"].good
+
+
+def test_a_place_that_may_not_be_written_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # where not even root may
+    monkeypatch.setattr(prerequisites.os, "access", lambda path, _: not str(path).startswith("/proc"))
+    found = {finding.what: finding for finding in prerequisites.doctor(None)}
+    assert found["disk for state"] == prerequisites.Finding(
+        "disk for state", good=False, detail="/proc/nowhere/qalab: may not be written", mend="set XDG_STATE_HOME"
+    )
+    assert found["disk for cache"].good
+
+
+def test_setup_has_nothing_to_do_here() -> None:
+    said: list[str] = []
+    prerequisites.setup(said.append, io.StringIO())
+    assert said == []

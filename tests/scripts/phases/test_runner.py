@@ -1,0 +1,272 @@
+"""The runner: what is done, kept, done again, and in which order; what a watch finds to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lab.base import files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.description import PHASES, Lab, Phase
+from lab.store.records import Record
+from lab.store.runs import HANDED_OVER, Run, Store
+from lab.store.step import StepContext, StepOutcome
+from scripts.phases import runner
+from tests.conftest import Bench, GitRepository, packaging_files
+
+
+class Heard:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.waits = threading.Event()
+
+    def waiting(self, current: Run) -> None:
+        self.waits.set()
+
+    def started(self, current: Run, name: str) -> None:
+        self.events.append(f"start {name}")
+
+    def kept(self, current: Run, record: Record) -> None:
+        self.events.append(f"keep {record.step}")
+
+    def ended(self, current: Run, record: Record) -> None:
+        self.events.append(f"{record.verdict} {record.step}")
+
+
+@pytest.fixture
+def upstream(git_repository: Callable[..., GitRepository]) -> GitRepository:
+    repository = git_repository("upstream")
+    repository.commit("Start", {"greet.txt": "hello\n"})
+    repository.tag("v1.0")
+    return repository
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository], upstream: GitRepository) -> Lab:
+    packaging = git_repository("packaging")
+    packaging.commit("Package it", packaging_files())
+    return lab_factory(upstream=upstream.path, packaging=packaging.path)
+
+
+def test_finished_steps_are_kept_and_the_rest_is_done(lab: Lab) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet")
+    first, second, third = Heard(), Heard(), Heard()
+    runner.run_phase(lab, current, first, until="packaging")
+    assert first.events == ["start snapshot", "passed snapshot", "start packaging", "passed packaging"]
+
+    runner.run_phase(lab, current, second, until="changelog")
+    assert second.events == ["keep snapshot", "keep packaging", "start changelog", "passed changelog"]
+
+    runner.run_phase(lab, current, third, first="packaging", until="packaging")
+    assert third.events == ["keep snapshot", "start packaging", "passed packaging"]
+    assert current.record("changelog") is None  # what came after is to be done again as well
+
+
+def test_a_bug_in_a_step_ends_the_phase(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def action(context: StepContext) -> StepOutcome:
+        raise TypeError("planted")
+
+    monkeypatch.setattr(runner, "STEPS", {**runner.STEPS, "snapshot": SimpleNamespace(action=action)})
+    current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
+    ended = runner.run_phase(lab, current, heard)
+    assert heard.events == ["start snapshot", "error snapshot"]
+    assert ended is not None
+    assert (ended.exit_code, current.verdict) == (70, "error")
+
+
+def test_a_step_that_fails_ends_the_phase(lab: Lab, upstream: GitRepository) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet", "nosuchcommit")
+    heard = Heard()
+    ended = runner.run_phase(lab, current, heard)
+    assert heard.events == ["start snapshot", "error snapshot"]
+    assert ended is not None
+    assert ended.exit_code == 2
+    assert current.verdict == "error"
+
+
+def test_where_even_the_record_finds_no_room_the_step_is_told_aborted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current, heard, write = Store.of(lab).new_run(lab, "trunk", "greet"), Heard(), Record.write
+
+    def full(self: Record, path: Path) -> None:
+        if self.verdict != "running":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(self, path)
+
+    monkeypatch.setattr(Record, "write", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        runner.run_phase(lab, current, heard)
+    assert heard.events == ["start snapshot", "aborted snapshot"]
+    monkeypatch.undo()
+    runner.run_phase(lab, current, heard, until="snapshot")
+    assert heard.events[2:] == ["start snapshot", "passed snapshot"]
+
+
+def test_an_unknown_step_is_refused_before_anything_is_done(lab: Lab) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet")
+    with pytest.raises(ConfigurationError, match="no step lunch in this phase; known: snapshot, packaging"):
+        runner.run_phase(lab, current, Heard(), until="lunch")
+    assert current.records() == []
+
+
+def test_to_end_before_the_beginning_is_refused(lab: Lab) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet")
+    runner.run_phase(lab, current, Heard(), until="packaging")
+    with pytest.raises(ConfigurationError, match="from packaging until snapshot: snapshot comes before it"):
+        runner.run_phase(lab, current, Heard(), first="packaging", until="snapshot")
+    assert [record.step for record in current.records()] == ["snapshot", "packaging"]
+
+
+def test_a_run_is_worked_on_by_one(lab: Lab) -> None:
+    current = Store.of(lab).new_run(lab, "trunk", "greet")
+    with current.held(), pytest.raises(InfrastructureError, match="another process works on this run"):
+        runner.run_phase(lab, current, Heard(), until="snapshot")
+
+
+def test_runs_of_one_component_take_turns(lab: Lab) -> None:
+    current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
+    with files.locked(Store.of(lab).lock_path("run", "trunk", "greet")):
+        thread = threading.Thread(target=runner.run_phase, args=(lab, current, heard), kwargs={"until": "snapshot"})
+        thread.start()
+        assert heard.waits.wait(60)
+        assert heard.events == []
+    thread.join(60)
+    assert heard.events == ["start snapshot", "passed snapshot"]
+
+
+def test_the_newest_unfinished_run_is_found(lab: Lab) -> None:
+    store = Store.of(lab)
+    assert runner.unfinished(store) is None
+    runs = [store.new_run(lab, "trunk", "greet") for _ in range(2)]
+    found = runner.unfinished(store, "trunk", "greet")
+    assert found is not None
+    assert found.path == runs[-1].path
+
+
+@pytest.mark.parametrize("case", ["first time", "nothing new", "two new", "merge", "rewritten", "an older one again"])
+def test_new_commits(lab: Lab, upstream: GitRepository, case: str, tmp_path: Path) -> None:
+    tested = upstream.heads[-1]
+    if case != "first time":
+        run = Store.of(lab).new_run(lab, "trunk", "greet")
+        run.write_info(run.info.model_copy(update={"commit": tested}))
+    expected: list[str] = []
+    match case:
+        case "first time":
+            expected = [tested]
+        case "two new":
+            expected = [upstream.commit("One"), upstream.commit("Two")]
+        case "merge":  # the branch itself went from one state to the next: the side's commits were never its tip
+            upstream.git("checkout", "--quiet", "-b", "side")
+            upstream.commit("On the side", {"side.txt": "x\n"})
+            upstream.git("checkout", "--quiet", "main")
+            one = upstream.commit("On main", {"main.txt": "x\n"})
+            upstream.git("-c", "user.name=A", "-c", "user.email=a@b.example", "merge", "--quiet", "--no-edit", "side")
+            expected = [one, upstream.git("rev-parse", "HEAD")]
+        case "an older one again":
+            upstream.commit("Tested")
+            for commit in (upstream.heads[-1], tested):
+                run = Store.of(lab).new_run(lab, "trunk", "greet")
+                run.write_info(run.info.model_copy(update={"commit": commit}))
+            expected = [upstream.commit("New")]
+        case "rewritten":
+            upstream.git("checkout", "--quiet", "--orphan", "other")
+            upstream.commit("Start over", {"greet.txt": "bye\n"})
+            upstream.commit("Go on", {"greet.txt": "goodbye\n"})
+            upstream.git("branch", "--force", "main", "other")
+            expected = [upstream.heads[-1]]
+    assert runner.new_commits(lab, "trunk", "greet") == expected
+
+
+def test_a_branch_that_is_gone_is_named_with_those_there_are(lab: Lab, upstream: GitRepository) -> None:
+    upstream.git("branch", "--move", "main", "trunk")
+    with pytest.raises(ConfigurationError, match=r"upstream: no branch main; branches: trunk$"):
+        runner.new_commits(lab, "trunk", "greet")
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_watch_goes_on_past_an_upstream_that_is_not_there(
+    lab_factory: Callable[..., Lab], upstream: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *,
+    once: bool,
+) -> None:  # fmt: skip
+    gone = {"upstream": {"git": str(tmp_path / "gone")}, "packaging": {"git": "/nowhere"}}
+    lab = lab_factory(upstream=upstream.path, lab={"components": {"aa": gone, "zz": gone}})
+    said: list[str] = []
+    monkeypatch.setattr(runner.time, "sleep", lambda _: upstream.commit("Next"))
+    runs = runner.watch(lab, "trunk", 9, once=once, say=said.append)
+    assert next(runs).id == "trunk/greet/1"
+    if once:
+        with pytest.raises(InfrastructureError, match="gone: cannot be fetched"):
+            next(runs)
+    else:
+        run = next(runs)  # of the next round
+        assert (run.id, run.info.revision) == ("trunk/greet/2", upstream.heads[-1])
+    assert [line.partition(": ")[0] for line in said] == [str(tmp_path / "gone")] * (1 if once else 2)
+
+
+def test_watch_makes_a_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
+    made = list(runner.watch(lab, "trunk", 0, once=True))
+    assert [(run.id, run.info.revision) for run in made] == [("trunk/greet/1", upstream.heads[-1])]
+
+
+@pytest.fixture
+def three(lab_factory: Callable[..., Lab], upstream: GitRepository) -> Lab:
+    """A lab whose track has all phases."""
+    return lab_factory(upstream=upstream.path, track={"phases": ["build", "deploy", "exercise"]})
+
+
+def test_a_phase_is_followed_by_the_next_about_the_same(three: Lab) -> None:
+    store = Store.of(three)
+    run = store.new_run(three, "trunk", "greet")
+    run.write_info(run.info.model_copy(update={"commit": "a" * 40}))
+    following = runner.next_run(three, run)
+    assert following is not None
+    info = following.info
+    assert (following.id, info.phase, info.commit, info.revision) == ("trunk/greet/2", "deploy", "a" * 40, "a" * 40)
+    assert following.steps == PHASES["deploy"]
+    assert runner.next_run(three, following) is None  # nothing was deployed
+    (following.results / HANDED_OVER).write_text("VERSION=1.0\n")
+    last = runner.next_run(three, following)
+    assert last is not None
+    assert last.info.phase == "exercise"
+    assert runner.next_run(three, last) is None
+
+
+@pytest.mark.parametrize(
+    ("phase", "first", "until", "message"),
+    [
+        ("build", None, "exercise", ""),
+        ("build", "sbuild", "deploy", ""),
+        ("deploy", None, "sbuild", "no step sbuild in this phase; known: deploy, configure, exercise, "),
+        ("build", "deploy", None, "no step deploy in this phase; known: snapshot, "),
+        ("exercise", "reset", "exercise", "from reset until exercise: exercise comes before it"),
+    ],
+)
+def test_steps_of_later_phases(three: Lab, phase: Phase, first: str | None, until: str | None, message: str) -> None:
+    if not message:
+        runner.check_span(three, "trunk", phase, first, until)
+        return
+    with pytest.raises(ConfigurationError, match=message):
+        runner.check_span(three, "trunk", phase, first, until)
+
+
+def test_what_nothing_has_followed_is_gone_on_with(three: Lab) -> None:
+    run = Store.of(three).new_run(three, "trunk", "greet", phase="deploy")
+    assert runner.to_go_on(three) is None  # it is not finished
+    for step in PHASES["deploy"]:
+        Bench(three, run).pretend(step)
+    assert runner.to_go_on(three) is None  # it was skipped, say: nothing is handed over
+    (run.results / HANDED_OVER).write_text("VERSION=1.0\n")
+    found = runner.to_go_on(three, "trunk", "greet")
+    assert found is not None
+    assert found.id == "trunk/greet/1"
+    Bench(three, Store.of(three).new_run(three, "trunk", "greet", phase="exercise")).pretend("exercise")
+    assert runner.to_go_on(three) is None

@@ -1,0 +1,174 @@
+"""What roles work with, on a node that answers as it is told."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError
+from lab.base.run import Result
+from scripts.drivers.topology import Application
+from scripts.roles import keystone, mariadb, package
+from scripts.services import systemd, waiting
+from scripts.services.concurrency import side_by_side
+from scripts.services.deployed_state import Service
+from scripts.services.site import Site
+from tests.clocks import Moved
+
+RUNS = "ActiveState=active\nExecMainStartTimestamp=now\nNRestarts=0\nResult=success\nType=simple\n"
+FAILED = RUNS.replace("=active", "=failed").replace("success", "exit-code")
+JOURNAL = """\
+greet.service: Main process exited, code=exited, status=3
+Started greet.service - Greeter.
+reading /etc/greet.conf
+error: cannot open /etc/greet.conf
+giving up
+greet.service: Failed with result 'exit-code'.
+"""
+
+
+@dataclass
+class Node:
+    """Answers by the first word that fits: statuses and texts in turn, the last for ever."""
+
+    answers: dict[str, list[tuple[int, str]]]
+    name: str = "node0"
+    address: str = "10.20.0.11"
+    asked: list[str] = field(default_factory=list)
+
+    def run(self, argv: Any, *, check: bool = True, **options: Any) -> Result:
+        words = " ".join(map(str, argv))
+        self.asked.append(words)
+        key = next((key for key in self.answers if key in words), "")
+        queue = self.answers.get(key, [(0, "")])
+        status, text = queue.pop(0) if len(queue) > 1 else queue[0]
+        return Result(tuple(argv), status, text)
+
+    def attempt(self, argv: Any, **options: Any) -> tuple[Result, list[str]]:
+        result = self.run(argv)
+        return result, result.stdout.splitlines()
+
+
+def place(role: Any = package, asked: int = 0, **answers: Any) -> tuple[Site, Node, Application]:
+    node = Node({key.replace("_", " "): value for key, value in answers.items()})
+    application = Application("greet", role, ("greet",), ("node0",), {})
+    nodes: dict[str, Any] = {"node0": node}
+    time = Moved()
+
+    def beside(*_: Any, **__: Any) -> Result:
+        time.sleep(5)  # as long as it asks
+        return Result((), asked, "ConnectionError\n")
+
+    return Site(nodes, beside, lambda *_: None, clock=time.clock), node, application
+
+
+def test_a_service_that_stays() -> None:
+    site, node, application = place(systemctl_show=[(0, RUNS)])
+    systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
+    assert node.asked[0] == "systemctl restart greet.service"
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        (
+            [(0, RUNS), (0, FAILED)],
+            "greet.service starts and dies on node0 (exit-code): error: cannot open /etc/greet.conf",
+        ),
+        (
+            [(0, RUNS), (0, RUNS.replace("NRestarts=0", "NRestarts=1"))],
+            "greet.service starts and dies on node0 (success)",
+        ),
+        ([(0, RUNS.replace("=active", "=inactive"))], "greet.service starts and dies"),
+        ([(0, FAILED.replace("=now", "="))], "greet.service does not start on node0 (exit-code)"),
+    ],
+)
+@pytest.mark.parametrize(("role", "fault"), [(package, Failed), (mariadb, InfrastructureError)])
+def test_a_service_that_dies_is_told_with_what_it_said(shown: Any, message: str, role: Any, fault: Any) -> None:
+    site, node, application = place(role, systemctl_show=shown.copy(), journalctl=[(0, JOURNAL)])
+    with pytest.raises(fault) as caught:
+        systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
+    assert str(caught.value).startswith(f"greet: {message}")
+
+
+def test_one_that_is_done_at_once_may_be() -> None:
+    site, node, application = place(
+        systemctl_show=[(0, RUNS.replace("simple", "oneshot").replace("=active", "=inactive"))]
+    )
+    systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
+
+
+def test_who_never_answers_is_told_with_what_came_instead() -> None:
+    site, node, application = place(asked=1, systemctl_show=[(0, RUNS)])
+    with pytest.raises(Failed, match=r"^greet: is not well on node0 after 180 s: http://x: ConnectionError$"):
+        waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
+    site, node, application = place(asked=1, systemctl_show=[(0, RUNS), (0, FAILED)], journalctl=[(0, "fatal: no\n")])
+    with pytest.raises(Failed, match=r"^greet: greet.service starts and dies on node0 \(exit-code\): fatal: no$"):
+        waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
+
+
+def test_a_program_that_must_do_it_and_does_not() -> None:
+    site, node, application = place(greet_sync=[(1, "Traceback\nOperationalError: access denied\nsee the manual\n")])
+    with pytest.raises(Failed, match=r"^greet: greet sync ended with status 1: OperationalError: access denied$"):
+        site.must(node, application, ["greet", "sync"])  # type: ignore[arg-type]
+
+
+def test_what_lab_yaml_cannot_mean() -> None:
+    site, *_ = place()
+    with pytest.raises(ConfigurationError, match=r"deployment.applications: no mariadb, which others need \(such"):
+        site.provider("mariadb")
+    several = Application("id", keystone, (), ("node0", "node1"), {})
+    with pytest.raises(ConfigurationError, match=r"deployment.applications.id.to: keystone runs on one node"):
+        site.node_of(several)
+    site.services["db"] = Service(role="mariadb", nodes=("node0",), packages=())
+    assert site.provider("mariadb").nodes == ("node0",)
+    assert site.passwords.of("x") == site.passwords.of("x") != site.passwords.of("y")
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("", "its journal says nothing"),
+        ("Started greet.service - Greeter.\nreading\n", "reading"),
+        (
+            (
+                "starting\n2026-01-01 00:00:00.904 155 ERROR oslo_service.service [None req-1 - - -] Failed: no such host\n"
+                "2026-01-01 00:00:00.905 155 ERROR oslo_service.service \n2026-01-01 00:00:00.906 155 INFO greet bye\n"
+            ),
+            "Failed: no such host",
+        ),
+    ],
+)
+def test_what_its_journal_and_its_log_say(shown: str, expected: str) -> None:
+    _, node, _ = place(journalctl=[(0, shown)])
+    assert systemd.journal(node, "greet.service") == expected  # type: ignore[arg-type]
+    assert node.asked[0].endswith(" sh greet.service greet.log")
+
+
+@dataclass
+class Files(Node):
+    """One file, which is empty for a while whenever it is written."""
+
+    text: str = "[DEFAULT]\nstate_path = /var/lib/nova\n"
+
+    def read(self, path: str) -> str:
+        return self.text
+
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        self.text = ""
+        time.sleep(0.05)
+        self.text = text
+
+
+def test_two_roles_set_options_in_the_same_file_one_after_the_other() -> None:
+    node: Any = Files({})
+    site = Site({"node0": node}, lambda *_, **__: Result((), 0), lambda *_: None)
+    parts = [
+        partial(site.files.set_options, node, "/etc/nova/nova.conf", f"[{name}]\na = 1\n") for name in ("one", "two")
+    ]
+    side_by_side(*parts)
+    assert {"state_path = /var/lib/nova", "[one]", "[two]"} <= {*node.text.splitlines()}
