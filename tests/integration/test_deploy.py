@@ -115,7 +115,7 @@ def test_a_package_is_deployed_exercised_and_gone(place: Place) -> None:
     at, record = place.exercise("1.0-1")
     assert (record.verdict, record.message) == ("passed", "4 of 4 passed")
     found = cases.read(at.run.path / record.native[0].path)
-    assert [case.name for case in found if case.suite == "command"] == ["greet: $ greet"]
+    assert [case.name for case in found if case.classname == "command"] == ["greet: $ greet"]
     assert found[-1].output == "hello"
     assert at.execute(reset).message == "pristine again"
     assert place.left == []
