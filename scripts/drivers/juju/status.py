@@ -96,7 +96,7 @@ class Status(StatusPart):
             raise InfrastructureError(f"juju status: not as it is documented: {where}: {first['msg']}") from None
 
     def units(self, topology: Topology | None = None) -> dict[str, UnitStatus]:
-        """Return all units with subordinates, sorted by name; given a topology, in the order of its applications."""
+        """Return all units with subordinates, sorted by name; with a topology, those that others need come first."""
         found = dict(_flat({name: unit for each in self.applications.values() for name, unit in each.units.items()}))
         order = [each.name for each in topology.applications] if topology else []
 
