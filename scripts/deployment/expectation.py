@@ -1,7 +1,7 @@
 """Check that a deployment matches the run's inputs: the component, the version and the commit.
 
 The run's inputs take precedence over this machine's disk: an archive, or a deployment, of another version is the lab's
-fault, unless the version is newer, in which case it has a run of its own.
+fault, unless the version is newer, in which case it has its own run.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def first(found: Iterable[T]) -> T | None:
-    """Return the first item; None if there are no items."""
+    """Return the first item of an iterable; None if it is empty."""
     return next(iter(found), None)
 
 

@@ -52,7 +52,7 @@ def make(deployed: Deployed, home: Path, guest: Guest | None) -> Configured:
 
 
 def person(admin: Cloud, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return a user in a project; its password is derived from the administrator's, so a rerun computes the same one."""
+    """Return a user in a project; the password is derived from the administrator's, so reruns compute the same one."""
     identity, password = admin.identity, hashlib.sha256(f"{NAME} {settings['password']}".encode()).hexdigest()
     project = first(identity.projects(name=NAME)) or identity.create_project(name=NAME, domain_id=DOMAIN)
     user = first(identity.users(name=NAME)) or identity.create_user(name=NAME, password=password, domain_id=DOMAIN)

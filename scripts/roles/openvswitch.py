@@ -34,7 +34,7 @@ ovs-vsctl add-br br-projects -- set bridge br-projects datapath_type=netdev -- a
 
 
 def write(site: Site, node: Node, *, database: str = "") -> None:
-    """Write the configuration of neutron's services and agents; with ``database`` on the node of its API and gateway."""
+    """Write the configuration of neutron services and agents; with ``database`` on the node of the API and gateway."""
     values = {"queue": rabbitmq.url(site), "database": database, **keystone.client(site, NEUTRON)}
     site.files.set_options(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", **values))
     site.files.set_options(node, "/etc/neutron/plugins/ml2/ml2_conf.ini", fill("ml2_conf.ini.j2"))

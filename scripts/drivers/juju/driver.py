@@ -113,7 +113,7 @@ class JujuTarget:
         model = self.model(noted)
         return self._machines(noted) if model.life().startswith("alive") and self._is_ours(model) else []
 
-    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all nodes do
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all do
         return nodes
 
     def collect_logs(self, into: Path) -> None:

@@ -209,7 +209,7 @@ class NspawnTarget:
             return []
         return [*self._containers(EnvironmentManifest.read(self._note))]
 
-    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all nodes do
+    def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:  # noqa: ARG002 - all do
         return nodes
 
     def collect_logs(self, into: Path) -> None:
