@@ -1,7 +1,8 @@
-"""What a deployer is, and what it leaves.
+"""The interface of deployers, and the result of a deployment.
 
-A deployer puts the lab's packages on the nodes of one environment: by apt (see `scripts.deployment.package_deployer`), or by
-Juju (see `scripts.deployment.charm_deployer`).  `scripts.deployment.deployer_choice` says which one a target has.
+A deployer installs the lab's packages on the nodes of one environment: with apt (see
+`scripts.deployment.package_deployer`), or with Juju (see `scripts.deployment.charm_deployer`).
+`scripts.deployment.deployer_choice` selects the deployer for a target.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from scripts.services.deployed_state import Installed, Service
 
 @dataclass(frozen=True)
 class DeployResult:
-    """Services by application, the packages that are installed, and how many seconds each part took."""
+    """Services by application, the installed packages, and the duration of each part in seconds."""
 
     services: Mapping[str, Service]
     packages: Sequence[Installed]
@@ -24,10 +25,10 @@ class DeployResult:
 
 
 class Deployer(Protocol):
-    """Brings applications onto the nodes of one environment."""
+    """A deployer of applications on the nodes of one environment."""
 
     def deploy(self, topology: Topology) -> DeployResult:
-        """Install, set up, wait until all is well.
+        """Install and set up all applications, and wait until they are healthy.
 
         Raises Failed and InfrastructureError, which name the application or the package.
         """

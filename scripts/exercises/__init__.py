@@ -1,1 +1,1 @@
-"""What is exercised: a module for each exercise, which sees a deployment and nothing of how it was made."""
+"""The exercises: a module for each one, which sees a deployment but not the way in which it was created."""

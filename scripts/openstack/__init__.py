@@ -1,1 +1,1 @@
-"""What steps need of an OpenStack cloud: its API, a guest image, Tempest's configuration and results."""
+"""OpenStack support for steps: the cloud's API, a guest image, Tempest's configuration and results."""

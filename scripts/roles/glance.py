@@ -1,4 +1,4 @@
-"""glance: images, in files of its node."""
+"""glance: images, stored in files on its node."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("glance",)
 SUPPORTING = False
 ENDPOINT = Endpoint("image", 9292)
 UNIT = "glance-api.service"
-# glance-manage reads one of its own.
+# glance-manage reads a separate file.
 FILES = ("/etc/glance/glance-api.conf", "/etc/glance/glance-manage.conf")
 
 

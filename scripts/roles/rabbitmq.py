@@ -1,4 +1,4 @@
-"""rabbitmq: the message queue of the others."""
+"""rabbitmq: the message queue of the other applications."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def configure(site: Site, application: Application) -> None:
 
 
 def start(site: Site, application: Application) -> None:
-    systemd.restart(site.node_of(application), application, UNIT)  # and it says when it is well
+    systemd.restart(site.node_of(application), application, UNIT)  # its start completes when it is healthy
 
 
 def definitions(password: str) -> str:
-    """A user who may do everything: see "definitions" in RabbitMQ's documentation."""
+    """Return the definition of a user with all permissions: see "definitions" in RabbitMQ's documentation."""
     may = {"configure": ".*", "write": ".*", "read": ".*"}
     made = {
         "vhosts": [{"name": "/"}],
@@ -46,5 +46,5 @@ def definitions(password: str) -> str:
 
 
 def url(site: Site) -> str:
-    """Where it is, and as whom one is let in."""
+    """Return the URL of the queue, including the credentials."""
     return site.provider(NAME).settings["url"]

@@ -1,4 +1,4 @@
-"""Keystone's catalog: where each service of a deployment is, and the user that it is."""
+"""Keystone's catalog: the endpoint of each service of a deployment, and its user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scripts.services.site import Site
 
 
 def enter(site: Site, keystone: Application) -> None:
-    """Enter all services of the deployment into the catalog.  Raises keystone's fault when it refuses."""
+    """Register all services of the deployment in the catalog.  Raises keystone's fault when keystone refuses."""
     services = [
         {
             "name": each.role.NAME,

@@ -1,6 +1,6 @@
-"""What is deployed, as exercises see it: one JSON file in the environment's directory.
+"""The state of a deployment for exercises: one JSON file in the environment's directory.
 
-It has passwords of the deployment, which nobody outside of the environment can use.
+It contains passwords of the deployment, which are useless outside the environment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class DeployedPart(BaseModel):
 
 
 class Installed(DeployedPart):
-    """A binary package on a node; ``ours``: proven to come from the lab's archive."""
+    """A binary package on a node; ``ours``: verified to come from the lab's archive."""
 
     node: str
     name: str
@@ -31,22 +31,22 @@ class Installed(DeployedPart):
 
 
 class Service(DeployedPart):
-    """An application that was deployed."""
+    """A deployed application."""
 
     role: str
     nodes: tuple[str, ...]
     packages: tuple[str, ...]
     units: tuple[str, ...] = ()
-    """The units that run."""
+    """The running units."""
     idle: Mapping[str, str] = {}
-    """Units that do not, and why; a fault is none of it."""
+    """The units that do not run, and why; failed units are not included."""
     options: Mapping[str, str | int | bool] = {}
     settings: Mapping[str, str] = {}
-    """What others need to know to use it: URLs, names, passwords."""
+    """The settings that clients need: URLs, names, passwords."""
 
 
 class Deployed(Stored):
-    """A deployment: of what, on which nodes (addresses by name), what runs there."""
+    """A deployment: its component, its nodes (addresses by name), and its services."""
 
     track: str
     component: str
@@ -57,10 +57,10 @@ class Deployed(Stored):
     services: Mapping[str, Service]
     packages: tuple[Installed, ...]
     waiting: Mapping[str, str] = {}
-    """The versions by source package of what waits in a -proposed pocket, where that is what is tested."""
+    """The versions by source package of the packages in a -proposed pocket, if the pocket is under test."""
 
     @classmethod
     def of(cls, home: Path) -> Deployed | None:
-        """What is deployed in an environment; None when nothing is."""
+        """Return the deployment in an environment; None if nothing is deployed."""
         path = home / FILE
         return cls.read(path) if path.exists() else None

@@ -1,4 +1,4 @@
-"""The passwords of a deployment, made at random."""
+"""The random passwords of a deployment."""
 
 from __future__ import annotations
 

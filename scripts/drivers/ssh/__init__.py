@@ -1,1 +1,1 @@
-"""The driver ssh: nodes are machines that exist."""
+"""The driver ssh: nodes are existing machines."""

@@ -1,11 +1,12 @@
-"""ssh: nodes are machines that exist, and that a command of lab.yaml's brings back to pristine.
+"""ssh: nodes are existing machines, which a command from lab.yaml restores to pristine.
 
-All tracks of a lab share them, and one environment at a time has them: its turn is everybody's (see
-`scripts.deployment.environments`).  It is noted before a machine is touched: whoever is killed leaves what the next one ends.
+All tracks of a lab share the machines, and one environment at a time has them, so all tracks share one lock (see
+`scripts.deployment.environments`).  The environment is recorded before any machine is changed: if a process is killed,
+the next one cleans up.
 
 ::
 
-    ENVIRONMENT/machines.json     which machines it has, and their addresses, once it is whole
+    ENVIRONMENT/machines.json     the machines, and their addresses once the environment is complete
     ENVIRONMENT/NODE.socket       the connection, see `scripts.drivers.ssh.connection`
 """
 
@@ -39,13 +40,13 @@ NOTE = "machines.json"
 
 
 class SshEnvironment(Stored):
-    """What an environment is."""
+    """The record of an environment."""
 
     created: str
     machines: Mapping[str, str]
-    """Logins by name of all that are to be restored, what another environment had of them too."""
+    """Logins by name of all machines to restore, including those of another environment."""
     addresses: Mapping[str, str] = {}
-    """Of its nodes, by name; none while it is not whole."""
+    """Addresses of the nodes, by name; empty until the environment is complete."""
     identity: str | None = None
     known_hosts: str | None = None
     routes: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ class SshEnvironment(Stored):
 
 @dataclass(frozen=True)
 class RestoredPristine:
-    """What is pristine is what the command restores."""
+    """The pristine state that the restore command produces."""
 
     machines: Machines
 
@@ -64,7 +65,7 @@ class RestoredPristine:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """One environment: ``home`` is its directory, beside those of the lab's other tracks."""
+    """One environment: ``home`` is its directory, a sibling of the directories of the lab's other tracks."""
 
     home: Path
     log: IO[str] | None = None
@@ -72,7 +73,7 @@ class SshTarget:
 
     @property
     def machines(self) -> Machines:
-        """Raises ConfigurationError where lab.yaml names none."""
+        """The machines from lab.yaml.  Raises ConfigurationError if lab.yaml names none."""
         if self.settings is None or self.settings.ssh is None:
             raise ConfigurationError("lab.yaml: deployment.ssh: missing", hint="the hosts, and what restores them")
         return self.settings.ssh
@@ -87,7 +88,7 @@ class SshTarget:
         yield RestoredPristine(self.machines)
 
     def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
-        assert isinstance(snapshot, RestoredPristine)  # noqa: S101 - it is one of ours
+        assert isinstance(snapshot, RestoredPristine)  # noqa: S101 - prepare() always returns this class
         how = snapshot.machines
         others = [replace(self, home=path.parent) for path in self.home.parent.glob(f"*/{NOTE}")]
         had = [noted for other in others if (noted := other.noted())]
@@ -141,12 +142,12 @@ class SshTarget:
         return there
 
     def noted(self) -> SshEnvironment | None:
-        """What this environment is; None when it is not."""
+        """Return the record of this environment; None if it does not exist."""
         path = self.home / NOTE
         return SshEnvironment.read(path) if path.exists() else None
 
     def forget(self, keep: str = "") -> None:
-        """Leave nothing of this environment on this machine, but one file perhaps."""
+        """Delete this environment's files and routes on this machine, except for the file named ``keep``."""
         if noted := self.noted():
             for node in self._machines(noted, noted.machines):
                 node.hang_up()
@@ -159,7 +160,7 @@ class SshTarget:
             self.home.rmdir()
 
     def _note(self, noted: SshEnvironment) -> None:
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is deployed has passwords
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # the deployment contains passwords
         noted.write(self.home / NOTE)
 
     @property
@@ -184,7 +185,7 @@ class SshTarget:
         restore.restore(self._machines(noted, noted.machines), self.machines, self.log, self._whose)
 
     def _made(self, noted: SshEnvironment, names: Sequence[str]) -> list[Node]:
-        """Restore all that is noted, and make nodes of some."""
+        """Restore all recorded machines, and turn the named ones into nodes."""
         self._restore(noted)
         found = {node.name: address_of(node.real_host) for node in self._machines(noted, names)}
         whole = noted.model_copy(
@@ -197,13 +198,13 @@ class SshTarget:
 
 
 def served_at(url: str) -> int:
-    """The port of this machine's loopback where something is served; 0 when it is elsewhere."""
+    """Return the loopback port of this machine that a URL uses; 0 if the URL is on another host."""
     parts = urlsplit(url)
     return parts.port or 0 if parts.hostname == "127.0.0.1" else 0
 
 
 def address_of(host: str) -> str:
-    """The IPv4 address of a host.  Raises InfrastructureError when it has none."""
+    """Return the IPv4 address of a host.  Raises InfrastructureError when it has none."""
     try:
         return str(socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0])
     except socket.gaierror as error:
