@@ -207,7 +207,9 @@ def test_a_build_leaves_its_results_and_no_more(stock: list[Item]) -> None:
 
 
 def test_the_docs_name_the_plugins(stock: list[Item]) -> None:
-    table = dict(re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \|$", (HOUSE / "docs/jenkins.md").read_text(), re.MULTILINE))
+    table = dict(
+        re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \|$", (HOUSE / "docs/how-to/jenkins.md").read_text(), re.MULTILINE)
+    )
     assert table == PLUGINS
     assert plugins_of(stock) == set(needed_plugins(FLAGSHIP)) == set(PLUGINS)
 

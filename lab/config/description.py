@@ -1,7 +1,7 @@
 """The typed description of a lab: what `lab.yaml` may say, and what it means when it says nothing.
 
 Frozen models; unknown keys are refused.  `lab.config.loading` reads the file and names the line of what is
-wrong.  Names are the field's: series, pocket, component, track, phase (see docs/lab-yaml.md).
+wrong.  Names are the field's: series, pocket, component, track, phase (see docs/reference/lab-yaml.md).
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class JenkinsSettings(SettingsModel):
 
 
 class LabJenkinsSettings(JenkinsSettings):
-    """The lab's own Jenkins, and how its jobs run there (see docs/jenkins.md)."""
+    """The lab's own Jenkins, and how its jobs run there (see docs/how-to/jenkins.md)."""
 
     agent: Text = Field("qalab", description="Label of the agents that run builds, deployments and exercises.")
     lab_agent: Text | None = Field(
@@ -238,7 +238,7 @@ class LabJenkinsSettings(JenkinsSettings):
 
 
 class PublicJenkinsSettings(JenkinsSettings):
-    """The Jenkins that the public sees, and the jobs there that take builds in (see docs/publishing.md)."""
+    """The Jenkins that the public sees, and the jobs there that take builds in (see docs/how-to/publishing.md)."""
 
     credentials: Text = Field(
         "env", description="env (QALAB_PUBLIC_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE."

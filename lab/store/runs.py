@@ -2,7 +2,7 @@
 
 ::
 
-    STATE/LAB/runs/TRACK/COMPONENT/NUMBER/   run directories, see docs/run-directory.md
+    STATE/LAB/runs/TRACK/COMPONENT/NUMBER/   run directories, see docs/reference/run-directory.md
     STATE/LAB/archive/                       the package archive
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK.json            versions of a -proposed pocket that were tested

@@ -17,7 +17,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.publication import KnownSecret
 
 SHORTEST = 6
-# What we ourselves authenticate with, where it is in the environment; see docs/lab-yaml.md.
+# What we ourselves authenticate with, where it is in the environment; see docs/reference/lab-yaml.md.
 OUR_OWN = (
     KnownSecret(name="jenkins-token", env="QALAB_JENKINS_TOKEN"),
     KnownSecret(name="public-jenkins-token", env="QALAB_PUBLIC_JENKINS_TOKEN"),

@@ -1,4 +1,4 @@
-"""A preview of the site on this machine alone, with the headers that docs/site.md asks of a real server."""
+"""A preview of the site on this machine alone, with the headers that docs/how-to/site.md asks of a real server."""
 
 from __future__ import annotations
 
