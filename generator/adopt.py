@@ -34,11 +34,11 @@ def adopt(
 def _chosen(name: str, described: Sequence[ItemKey], entries: dict[ItemKey, ListedItem]) -> ItemKey:
     found = [key for key in described if key.name == name]
     if not found:
-        hint = "an item of the lab's that is not described is deleted by qalab prune: describe it first"
+        hint = "an item of the lab's that is not described is deleted by qalab jenkins prune: describe it first"
         raise ConfigurationError(f"{name}: no job or view of that name is described", hint=hint)
     there = [key for key in found if key in entries]
     if not there:
-        raise ConfigurationError(f"{found[0]}: is not there: qalab apply creates it")
+        raise ConfigurationError(f"{found[0]}: is not there: qalab jenkins apply creates it")
     return there[0]
 
 

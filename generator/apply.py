@@ -94,7 +94,7 @@ def _attempt(server: Server, step: PlanStep, keep: Keep) -> LabError | None:
 
 def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "taken":
-        hint = f"qalab adopt {step.name} takes it under management as it is"
+        hint = f"qalab jenkins adopt {step.name} takes it under management as it is"
         raise ConfigurationError(f"{step.key}: is there and not this lab's", hint=hint)
     if step.action == "create":
         server.create(step.key, step.xml.encode())

@@ -16,7 +16,7 @@ WORDS: dict[Action, str] = {
     "change": "to change",
     "revert": "to put back as described",
     "rename": "to rename",
-    "delete": "to delete, by qalab prune",
+    "delete": "to delete, by qalab jenkins prune",
     "taken": "there, and not this lab's",
 }
 PAST: dict[Action, str] = {
@@ -55,7 +55,7 @@ def headline(step: PlanStep) -> str:
         case "rename":
             what = f"{step.there} -> {step.name.rpartition('/')[2]}; its builds stay with it"
         case "taken":
-            what = f"{step.key}: is there and not this lab's; qalab adopt {step.name} takes it as it is"
+            what = f"{step.key}: is there and not this lab's; qalab jenkins adopt {step.name} takes it as it is"
         case _:
             what = str(step.key)
     return f"{what} (edited by hand)" if step.edited else what

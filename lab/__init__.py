@@ -1,1 +1,3 @@
-"""The ground: the typed lab description, the one door to programs, records, runs and errors."""
+"""What all of qalab stands on: base < config < store < results."""
+
+__version__ = "0.2.0"

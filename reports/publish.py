@@ -238,16 +238,21 @@ class Publisher:
     def _is_retracted(self, name: str) -> bool:
         return self.place.tombstone(name).exists()
 
-    def retract(self, wanted: str) -> PublishReport:
-        """Take a build back from everywhere, for ever: by its identity, its short name, or the URL of its page.
+    def find(self, wanted: str) -> JournalEntry:
+        """Return the build with an identity, a short name, or the URL of its page.
 
-        Raises ConfigurationError for a build that nobody knows.
+        Raises ConfigurationError for an unknown or retracted build.
         """
-        self._begin()
         entry = self.journal.named(wanted) or self.journal.named(wanted.rstrip("/").rpartition("/")[2])
         if entry is None or entry.state == "retracted":
             known = "is retracted already" if entry else "no such build was published"
             raise ConfigurationError(f"{wanted}: {known}", hint="name its identity, its short name, or its page")
+        return entry
+
+    def retract(self, wanted: str) -> PublishReport:
+        """Permanently unpublish a build from every output; see `find` for its name."""
+        self._begin()
+        entry = self.find(wanted)
         component, track, phase = entry.lane
         name, now = entry.name or build_id(entry.source), rfc3339(environment.now())
         stone = Tombstone(name=name, component=component, track=track, phase=phase, retracted=now)

@@ -12,9 +12,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from lab.base import apt, resources
+from lab.base import resources
 from lab.base.errors import Failed, InfrastructureError
 from lab.base.run import Word
+from lab.config import apt
 from lab.store import step
 from lab.store.step import StepContext, StepOutcome
 from scripts.deployment import environments, expectation

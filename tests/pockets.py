@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lab.base import apt
 from lab.base.run import run
+from lab.config import apt
 from tests.packages import BINARY, binary
 
 KEY = (

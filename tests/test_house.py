@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from lab import __version__
 from lab.config import loading
+from scripts.registry import STEPS
 
 HOUSE = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -39,3 +42,27 @@ def test_the_flagship_is_a_good_description() -> None:
 
 def test_the_schema_in_docs_is_the_models() -> None:
     assert (HOUSE / "docs/lab.schema.json").read_text() == loading.schema()
+
+
+def product() -> list[Path]:
+    """Return the modules of the product."""
+    return [path for name in ("cli", "generator", "lab", "reports", "scripts") for path in (HOUSE / name).rglob("*.py")]
+
+
+def test_scripts_holds_the_steps_alone() -> None:
+    files = {path.stem for path in (HOUSE / "scripts").glob("*.py")}
+    assert files == {*STEPS, "registry", "__init__"}
+
+
+def test_no_class_name_is_used_twice() -> None:
+    names: dict[str, list[str]] = {}
+    for path in product():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                names.setdefault(node.name, []).append(str(path.relative_to(HOUSE)))
+    assert {name: paths for name, paths in names.items() if len(paths) > 1} == {}
+
+
+def test_the_version_has_one_home() -> None:
+    done = subprocess.run([sys.executable, HOUSE / "qalab.py", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"qalab {__version__}\n"

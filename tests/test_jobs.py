@@ -15,7 +15,7 @@ import click
 import pytest
 from lxml import etree
 
-import qalab
+from cli.main import cli
 from generator import jjb, render
 from generator.canonical import parse
 from generator.items import Item, ItemKey
@@ -157,11 +157,15 @@ def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
         assert "\n" not in line
         program, verb, *options = shlex.split(line)
         assert program == "/srv/qalab/qalab"
-        command = qalab.cli.get_command(click.Context(qalab.cli), verb)
+        command = cli.get_command(click.Context(cli), verb)
+        if isinstance(command, click.Group):
+            inner, *options = options
+            verb, command = f"{verb} {inner}", command.get_command(click.Context(command), inner)
         assert command is not None, verb
         command.make_context(verb, options)
         called.add(verb)
-    assert called == {"generate", "apply", "backup", "doctor", "drift", "publish"}
+    lab_jobs = {"generate", "apply", "backup", "drift"}
+    assert called == {*(f"jenkins {verb}" for verb in lab_jobs), "doctor", "publish"}
 
 
 def test_phases_hand_on_what_was_built(stock: list[Item]) -> None:
@@ -242,8 +246,8 @@ def test_the_labs_repository_is_polled_and_applied(expanded: Callable[..., Items
     assert texts(apply, "scm/userRemoteConfigs/*/url") == ["https://git.example/{lab}.git"]
     assert texts(apply, "scm/branches/*/name") == ["refs/heads/x{y}"]
     assert shells(apply) == [
-        "/home/qa/lab/qalab generate --check --lab /home/qa/lab/lab.yaml",
-        "/home/qa/lab/qalab apply --yes --lab /home/qa/lab/lab.yaml",
+        "/home/qa/lab/qalab jenkins generate --check --lab /home/qa/lab/lab.yaml",
+        "/home/qa/lab/qalab jenkins apply --yes --lab /home/qa/lab/lab.yaml",
     ]
     assert apply.find(".//hudson.plugins.ws__cleanup.PreBuildCleanup") is None  # it would take the checkout away
 

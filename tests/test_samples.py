@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qalab import fast_suite
+from cli.test import fast_suite
 from tests.samples import sampled
 
 TESTS = """\

@@ -1,4 +1,4 @@
-"""Every pattern of a secret is seen by both who look for it: `qalab check` in a job, `qalab redact` in a log."""
+"""Every pattern of a secret is seen by both who look for it: `qalab check` in a job, `qalab results redact` in a log."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 
+from lab import __version__
 from lab.base import environment, files, resources
 from lab.base.errors import Aborted, InfrastructureError, LabError, Verdict
 
@@ -115,8 +115,5 @@ def without_secrets(argv: Sequence[str]) -> list[str]:
 
 
 def version() -> str:
-    """Return qalab's version; a checkout that is not installed has none."""
-    try:
-        return metadata.version("qalab")
-    except metadata.PackageNotFoundError:
-        return f"a checkout: {resources.ROOT}"
+    """Return qalab's version, and where it runs from."""
+    return f"{__version__} ({resources.ROOT})"

@@ -1,4 +1,4 @@
-"""Options that verbs of all rooms share."""
+"""Options that most verbs and all steps have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ lab_option = click.option(
     envvar="QALAB_LAB",
     default="lab.yaml",
     show_default=True,
-    type=click.Path(path_type=Path, readable=False),  # what is wrong with it, `loading` says
-    help="The lab's description.",
+    type=click.Path(path_type=Path, readable=False),  # `lab.config.loading` reports what is wrong with it
+    help="The lab description.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -109,7 +109,7 @@ class PublicMirror:
             with caught():
                 self._look(lane)
         except JenkinsMissing:
-            note = f"no job {lane.job} at {self.connection.url}: qalab apply jobs/public makes it"
+            note = f"no job {lane.job} at {self.connection.url}: qalab jenkins apply jobs/public makes it"
             yield from self._give_up(lane, note)
             return
         except Bug as error:  # by what it answered

@@ -48,7 +48,7 @@ class Scanner:
     def __call__(self, stream: Readable) -> None:
         """Raises Held, naming the rule, at the first hit."""
         for name in self.found(stream):
-            raise Held(f"held back: the rule {name} still finds something", hint="see: qalab redact")
+            raise Held(f"held back: the rule {name} still finds something", hint="see: qalab results redact")
 
     def found(self, stream: Readable) -> Iterator[str]:
         """The names of the rules that find something; a text that was wrapped is also looked at unwrapped."""

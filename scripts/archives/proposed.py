@@ -16,9 +16,10 @@ from typing import IO, Any
 from debian.deb822 import Packages
 from debian.debian_support import Version
 
-from lab.base import apt, environment, files
+from lab.base import environment, files
 from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed, run
+from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.store.records import Stored
 from lab.store.runs import WHOLE, Store

@@ -30,9 +30,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from lab.base import apt, environment, files
+from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed, Word, run
+from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.results.apt_log import complaint
 from lab.store.records import Stored, rfc3339

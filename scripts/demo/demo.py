@@ -10,24 +10,21 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
 
-from lab.base import apt, environment, git
+from lab.base import environment, git
 from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed
 from lab.base.run import run as run_program
-from lab.config import loading
-from lab.config.description import PHASES, Lab, Series
-from lab.store.runs import Run, Store
-from lab.store.step import EXIT_CODES
+from lab.config import apt
+from lab.config.description import PHASES, Series
+from lab.store.runs import Store
 from scripts.archives.private_apt import own_apt
-from scripts.chroots import chroots
-from scripts.demo.examples import DEMOS, Demo, DemoCommit
-from scripts.drivers.nspawn import driver, leftovers
+from scripts.demo.examples import Demo, DemoCommit
+from scripts.drivers.nspawn import driver
 from scripts.exercises import cases, command
 
 SERIES = "bookworm"
@@ -37,57 +34,13 @@ FIRST_COMMIT = 1_767_261_600  # 2026-01-01 10:00 UTC
 DAY = 86_400
 
 
-def run(
-    name: str,
-    say: Callable[[str], None],
-    run_on: Callable[[Lab, Run], int],
-    show: Callable[[Sequence[Run]], None],
-    publish: Callable[[Lab, Path], Path],
-) -> int:
-    """Run a demo of `DEMOS` from the source package to what was deployed and the page of its builds; the exit code.
-
-    ``run_on`` runs all phases and returns an exit code; ``show`` shows finished runs; ``publish`` puts
-    those of a lab, whose description is a file, on its site, and returns the home page.
-    """
-    demo, code = DEMOS[name], 0
+def empty_home(name: str) -> Path:
+    """Return the empty directory of a demo's lab; what an earlier demo left there is destroyed."""
     home = environment.state_home() / f"demo-{name}"
-    driver.NspawnTarget(Store(home).environments / TRACK).destroy()
+    driver.target(Store(home).environments / TRACK).destroy()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    with (home / "demo.log").open("w", encoding="utf-8") as log:
-        say(f"importing the source package {demo.component} of Debian {SERIES}")
-        tips = make_repositories(demo, home, log)
-        lack = driver.missing_prerequisite()
-        description = write_lab(demo, home, deployed=not lack)
-        lab = loading.load(description)
-        store = Store.of(lab)
-        for tip in tips:
-            code = run_on(lab, store.new_run(lab, TRACK, demo.component, tip))
-            if code not in {0, EXIT_CODES["unstable"]}:
-                return code
-        if lack:
-            say(f"{lack}: {demo.install} is installed from the lab's archive in a clean chroot instead")
-            printed = chroots.run_installed(lab, TRACK, demo.install, demo.command, log).strip()
-        else:
-            printed = last_printed(store)
-    say(f"$ {shlex.join(demo.command)}\n{printed}")
-    if printed != demo.prints:
-        say(f"it should have printed: {demo.prints}")
-        return 1
-    for phase in PHASES:
-        if runs := [each for each in store.runs() if each.info.phase == phase]:
-            show(runs)
-    page = publish(lab, description)
-    left = leftovers.left_by(store.environments)
-    for line in left or ["nothing: no process, mount, namespace, link, loop device or control group"]:
-        say(f"left of containers     {line}")
-    say(f"the lab's description  {description}")
-    say(f"the package archive    {store.archive}")
-    say(f"the runs               {store.root / 'runs'}")
-    say(f"the site               {page}")
-    say(f"                       ./qalab site serve --lab {description}")
-    say("look around with       ./qalab status; ./qalab show RUN; ./qalab log RUN STEP")
-    return InfrastructureError.exit_code if left else code
+    return home
 
 
 def last_printed(store: Store) -> str:

@@ -1,1 +1,1 @@
-"""The deployment engine: from lab.yaml to running applications on nodes."""
+"""The deployment engine: from lab.yaml to applications that run on nodes."""

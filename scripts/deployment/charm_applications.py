@@ -1,6 +1,6 @@
-"""Applications that are deployed as charms: Juju accepts any role for which a charm exists.
+"""Applications that charms are: Juju knows any role, as long as there is a charm of it.
 
-Applications that take the lab's archive are under test; all others support them, and their faults are the lab's.
+Whatever takes the lab's archive is tested; all else is there for it, and its faults are the lab's.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from lab.config.deployment import ApplicationSettings
 from lab.store.runs import WHOLE
 from scripts.drivers.topology import Application, Charm, CharmRole
 
-# Roles whose charm has another name than the packaged role.
+# Where a charm is called otherwise than the role that packages play.
 CHARMS = {"rabbitmq": "rabbitmq-server"}
 NONE_SUCH = {"package", "mariadb"}
 UNITS = "lab.yaml: deployment.applications"
 
 
 def application(name: str, unit: ApplicationSettings, built: Iterable[str]) -> Application:
-    """Return an application deployed as a charm.  Raises ConfigurationError when its charm is unknown."""
+    """Raises ConfigurationError when nobody says which charm it is."""
     if not unit.charm and unit.role in NONE_SUCH:
         raise ConfigurationError(f"{UNITS}.{name}.charm: missing: no charm is called {unit.role}")
     charm = Charm(unit.charm or CHARMS.get(unit.role, unit.role), unit.channel, unit.origin)
@@ -29,7 +29,7 @@ def application(name: str, unit: ApplicationSettings, built: Iterable[str]) -> A
 
 
 def check(units: Mapping[str, ApplicationSettings], component: str) -> None:
-    """Raise ConfigurationError if the tested component is not deployed, or not from the lab's archive."""
+    """Raises ConfigurationError when what is to be tested would not be deployed, or not from the lab's archive."""
     of_it = {name: unit for name, unit in units.items() if component in {WHOLE, name, unit.role}}
     if not of_it:
         known = ", ".join(units) or "none"

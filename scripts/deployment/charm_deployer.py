@@ -1,4 +1,4 @@
-"""The deployer of charms: deploy a bundle to existing machines, and watch until all units are healthy."""
+"""The deployer of charms: a bundle onto machines that are there, watched until all units are well."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from scripts.services.deployed_state import Installed, Service
 LINES = 100
 # A line of debug-log: the entity, the time, the level, the module; see its reference.
 LOGGED = re.compile(r"^\S+: \d\S* (?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<said>.*)$")
-# The most specific lines about a failed hook: the messages of apt and dpkg, else any complaint.
+# What says most of why a hook failed: apt's and dpkg's own words, else any complaint.
 TELLING = (installation.ABOUT_APT, re.compile(r"dpkg: error"), COMPLAINT, re.compile(r"\w(?:Error|Exception)\b"))
-# Errors that are the fault of neither a charm nor a package.
+# What no charm and no package is to blame for.
 LABS = re.compile(f"Failed to fetch|Temporary failure resolving|{installation.FULL}")
 ABOUT_RELATIONS = re.compile(r"\brelations?\b")
 
 
 @dataclass(frozen=True)
 class Charms:
-    """A Juju deployer for a topology; ``machines``: machine ids by node; ``home``: the directory of the bundle."""
+    """Deploys a topology with Juju; ``machines``: their ids by node; ``home``: where the bundle is written."""
 
     model: JujuModel
     home: Path
@@ -48,10 +48,10 @@ class Charms:
     minutes: float
 
     def deploy(self, topology: Topology) -> DeployResult:
-        """Deploy a topology, and watch until all units are healthy.
+        """Deploy, and watch until all units are well.
 
         Raises Failed and InfrastructureError, which name the unit or the machine, and ConfigurationError for
-        a bundle that Juju rejects.
+        what Juju does not take.
         """
         if self.repository is None:
             raise ConfigurationError("the lab's archive has nothing for the track yet", hint="build it first")
@@ -59,7 +59,7 @@ class Charms:
         asking = {node for each in tested for node in each.nodes}
         began = time.monotonic()
         for node in self.nodes:
-            if node.name in asking:  # a charm would give the archive the same priority as the distribution's
+            if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
         self._begin(topology, tested, self.repository)
         watch = Watch(self.model.status, self.say, topology)
@@ -114,7 +114,7 @@ class Charms:
         )
 
     def _identity(self, application: Application, status: Status) -> dict[str, str]:
-        """Return the settings that clients of keystone need; the password appears in no command line and no log."""
+        """What those who use keystone need; the password comes by no command line, and into no log."""
         units = status.applications[application.name].units
         unit = next((each for each in units.values() if each.leader), next(iter(units.values())))
         try:
@@ -125,13 +125,13 @@ class Charms:
             "auth_url": f"http://{unit.address}:5000/v3",
             "user": keystone.ADMIN,
             "password": str(results["admin-password"]),
-            "domain": "admin_domain",  # fixed by the charm, whatever its options
+            "domain": "admin_domain",  # the charm's, whatever its options
             "region": str(application.options.get("region", keystone.REGION)),
         }
 
 
 def refused(error: JujuRefused) -> LabError:
-    """Return the error for a rejected bundle: the description's fault, unless the controller is unreachable."""
+    """Why Juju does not take a bundle: the description's fault, unless the controller is away."""
     _, cannot, why = error.why.rpartition("cannot deploy bundle: ")
     if not cannot or AWAY.search(why):
         return error
@@ -140,7 +140,7 @@ def refused(error: JujuRefused) -> LabError:
 
 
 def failure_line(lines: Sequence[str]) -> str:
-    """Return the line of a unit's log that best explains a failed hook."""
+    """The line of a unit's log that says most of why a hook failed."""
     entries = [match for line in lines if (match := LOGGED.match(line))]
     of_charm = [entry["said"].strip() for entry in entries if entry["module"].startswith("unit.")]
     said = of_charm or [entry["said"].strip() for entry in entries] or list(lines)

@@ -1,8 +1,7 @@
-"""The interface of deployers, and the result of a deployment.
+"""What a deployer is, and what it leaves.
 
-A deployer installs the lab's packages on the nodes of one environment: with apt (see
-`scripts.deployment.package_deployer`), or with Juju (see `scripts.deployment.charm_deployer`).
-`scripts.deployment.deployer_choice` selects the deployer for a target.
+A deployer puts the lab's packages on the nodes of one environment: by apt (see `scripts.deployment.package_deployer`), or by
+Juju (see `scripts.deployment.charm_deployer`).  `scripts.deployment.deployer_choice` says which one a target has.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from scripts.services.deployed_state import Installed, Service
 
 @dataclass(frozen=True)
 class DeployResult:
-    """Services by application, the installed packages, and the duration of each part in seconds."""
+    """Services by application, the packages that are installed, and how many seconds each part took."""
 
     services: Mapping[str, Service]
     packages: Sequence[Installed]
@@ -25,10 +24,10 @@ class DeployResult:
 
 
 class Deployer(Protocol):
-    """A deployer of applications on the nodes of one environment."""
+    """Brings applications onto the nodes of one environment."""
 
     def deploy(self, topology: Topology) -> DeployResult:
-        """Install and set up all applications, and wait until they are healthy.
+        """Install, set up, wait until all is well.
 
         Raises Failed and InfrastructureError, which name the application or the package.
         """

@@ -1,4 +1,4 @@
-"""Choice of the deployer for a target: Juju targets have their own deployer, all others use apt."""
+"""Which deployer a target has: Juju's targets their own, all others apt."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def deployer(
     offered: Mapping[str, tuple[str, str]],
     say: Callable[[str], None],
 ) -> Deployer:
-    """Return the deployer for nodes that a target has created.
+    """Return the deployer for nodes that a target has made.
 
-    ``offered``: the version and the source package of each binary package in the repository.
+    ``offered``: the version and the source package of each binary package that the repository has.
     """
     if isinstance(target, driver.JujuTarget):
         noted = target.recorded()

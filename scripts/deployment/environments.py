@@ -1,4 +1,4 @@
-"""Environments: the deployment of a track, its directory, and the lock that grants exclusive access."""
+"""Environments: a track's deployment, where it lies, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def driver_of(lab: Lab) -> Driver:
 
 
 def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
-    """Return the environment with a name, whether it exists or not."""
+    """The environment of a name, whether it is there or not."""
     return driver_of(lab).target(Store.of(lab).environments / name, log, lab.deployment)
 
 
 def reset(lab: Lab, name: str, log: IO[str] | None = None) -> list[Node]:
-    """Restore the nodes of an environment to pristine.
+    """Bring the nodes of an environment back to pristine.
 
-    The records of the deployment are deleted first, so that no exercise uses them if the reset is interrupted.
+    What was deployed there is forgotten first, so that nobody exercises it should this be interrupted.
     """
     for record in (deployment.FILE, configuration.FILE):
         (Store.of(lab).environments / name / record).unlink(missing_ok=True)
@@ -39,9 +39,9 @@ def reset(lab: Lab, name: str, log: IO[str] | None = None) -> list[Node]:
 
 @contextmanager
 def exclusive_turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
-    """Hold the exclusive lock of an environment, or of all environments that share its machines.
+    """One at a time works on an environment, or on all that share its machines.
 
-    Raises InfrastructureError when the lock is taken and ``wait`` is false.
+    Raises InfrastructureError when not to wait.
     """
     driver = driver_of(lab)
     whose = ("machines", driver.NAME) if driver.SHARED else ("environment", name)
@@ -53,19 +53,19 @@ def exclusive_turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
 
 
 def current_holder(lab: Lab, name: str) -> str:
-    """Return the other environment that currently has the shared machines; "" if none has."""
+    """The other environment that has the machines which both share; "" where none has."""
     others = [other for other in names(lab) if other != name] if driver_of(lab).SHARED else []
     return next((other for other in others if target(lab, other).nodes()), "")
 
 
 def in_use_error(context: StepContext) -> str:
-    """Return why a run has nothing to do because another track now has its machines; "" if its track has them."""
+    """Why there is nothing to do for a run whose track has lost its machines to another; "" when it has not."""
     other = current_holder(context.lab, context.track_name)
     return f"its machines have what {other} has deployed by now: the next deployment is exercised" if other else ""
 
 
 def deployed(context: StepContext, target: Provisioner) -> Deployed:
-    """Return the deployment of a run's track.  Raises ConfigurationError when nothing is deployed."""
+    """What is deployed for a run's track.  Raises ConfigurationError when nothing is."""
     found = Deployed.of(context.store.environments / context.track_name)
     if found is None or not target.nodes():
         hint = f"qalab run {context.track_name} {context.component_name}, or the job {context.track_name}-deploy"
@@ -74,6 +74,6 @@ def deployed(context: StepContext, target: Provisioner) -> Deployed:
 
 
 def names(lab: Lab) -> list[str]:
-    """Return the names of the environments that have a directory, complete or not."""
+    """The environments that there is anything of."""
     home = Store.of(lab).environments
     return sorted(path.name for path in home.iterdir()) if home.exists() else []

@@ -1,7 +1,7 @@
-"""Check that a deployment matches the run's inputs: the component, the version and the commit.
+"""Whether a deployment is what a run is about: the component, the version and the commit that the run was given.
 
-The run's inputs take precedence over this machine's disk: an archive, or a deployment, of another version is the lab's
-fault, unless the version is newer, in which case it has its own run.
+A phase does not trust this machine's disk over what it was given: an archive, or a deployment, of another version is
+the lab's fault, unless it is a newer one, which has a run of its own.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ FEW = 3
 
 @dataclass(frozen=True)
 class Wanted:
-    """The expected content of a deployment: a component, or a whole track (`WHOLE`), at a version, from an offer.
+    """What a deployment must have: a component, or all of a track (`WHOLE`), at a version, from an offer.
 
-    The version is the source package's; "" for a whole track, and for a component that the lab has never built.
+    The version is that of the source package; "" for a whole track, and for what the lab has never built.
     """
 
     component: str
@@ -38,15 +38,15 @@ class Wanted:
 
     @property
     def newer(self) -> str:
-        """The newer version on offer in place of the expected one; "" if none.
+        """The newer version that is on offer in its place; "" when there is none.
 
-        An index names one version of a package, and apt deploys the version in the index.
+        An index names one version of a package, and what is deployed is what the index names.
         """
         found = self.offer.sources.get(self.component, "")
         return found if self.version and found and Version(found) > Version(self.version) else ""
 
     def check_offer(self) -> None:
-        """Raise InfrastructureError if the lab's archive does not have the expected version."""
+        """Raise InfrastructureError where the lab's archive does not have it."""
         offer, here = self.offer, f"{self.offer.place} on this machine"
         if offer.waiting:
             return
@@ -59,10 +59,9 @@ class Wanted:
             raise InfrastructureError(f"{here} {has}: the run is about {self.version}", hint=hint)
 
     def check_installed(self, made: DeployResult, topology: Topology, nodes: Mapping[str, Node]) -> None:
-        """Check the packages that a deployer has installed.
+        """Check what a deployer has installed.
 
-        Raises ConfigurationError if none of the expected packages is installed, Failed or InfrastructureError for
-        another version.
+        Raises ConfigurationError where none of it is installed, Failed or InfrastructureError for another version.
         """
         if not self.offer.waiting:
             self._check_versions(made.packages, nodes)
@@ -74,9 +73,9 @@ class Wanted:
             raise ConfigurationError(f"{message} is installed; {_instead(topology, made, nodes)}", hint=hint)
 
     def _check_versions(self, packages: Sequence[Installed], nodes: Mapping[str, Node]) -> None:
-        """Raise an error for the first package of the component's source that has another source version.
+        """Raise for the first package of the component's source that is of another version of it.
 
-        The build is at fault if it lacks a package that others need and the distribution has an old version of it.
+        The build is at fault where it does not have a package that others need and the distribution's old one has.
         """
         for each in packages:
             if each.source == self.component and each.source_version != self.version:
@@ -87,10 +86,10 @@ class Wanted:
 
 
 def wanted(context: StepContext, offer: PackageSource) -> Wanted:
-    """Return the expected content of a run's deployment.
+    """Return what a run is about.
 
-    The version comes from run.json, else from the build of the commit, else from the offer.
-    Raises ConfigurationError for a commit without a known version, and for a version of another commit.
+    The version is that of run.json, else the one that was built of the commit, else the one that is on offer.
+    Raises ConfigurationError for a commit of which no version is known, and a version of another commit.
     """
     info, offered = context.run.info, offer.sources.get(context.component_name, "")
     if info.component == WHOLE:
@@ -108,14 +107,14 @@ def wanted(context: StepContext, offer: PackageSource) -> Wanted:
 
 
 def _version_built(context: StepContext) -> str:
-    """Return the version from the last build of a run's commit on this machine; "" if none."""
+    """The version that the last build of a run's commit has made on this machine; "" when there is none."""
     info = context.run.info
     builds = context.store.runs(info.track, info.component, "build")
     return next((run.version for run in reversed(builds) if run.info.commit == info.commit and run.version), "")
 
 
 def _instead(topology: Topology, made: DeployResult, nodes: Mapping[str, Node]) -> str:
-    """Return the installed packages of a topology, with their origins."""
+    """What is installed of a topology's packages, and where it comes from."""
     found = {each.name: each for each in made.packages if each.name in topology.packages}
     some = [found[name] for name in sorted(found)[:FEW]]
     told = [f"{each.name} {each.version} from {installation.origin(nodes[each.node], each.name)}" for each in some]
@@ -124,7 +123,7 @@ def _instead(topology: Topology, made: DeployResult, nodes: Mapping[str, Node]) 
 
 
 def another(context: StepContext, deployed: Deployed) -> StepOutcome | None:
-    """Return the outcome of a step whose run is superseded by a newer deployment; None if the run owns the deployment.
+    """Return how a step ends whose run a newer deployment has superseded; None where the deployment is the run's own.
 
     Raises InfrastructureError for a deployment of another component, of another commit, or of an older version.
     """
@@ -142,7 +141,7 @@ def another(context: StepContext, deployed: Deployed) -> StepOutcome | None:
 
 
 def _is_of(deployed: Deployed, component: str, version: str, commit: str) -> bool:
-    """Return whether a deployment matches a component, and a version and a commit if these are given."""
+    """Whether a deployment is of a component, at a version and a commit where these are given."""
     if WHOLE not in {component, deployed.component} and component != deployed.component:
         return False
     if version and version != deployed.version:

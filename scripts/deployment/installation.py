@@ -1,7 +1,7 @@
-"""Installation of packages on a node with apt, as an administrator does it, with a distinct error for each failure.
+"""Packages on a node: by apt, as if by hand, each way to fail told apart.
 
-Maintainer scripts do not start services (policy-rc.d(8)): roles start them after configuration.
-Packages are downloaded where the mirrors are reachable, and installed where they are not.
+Services are not started by maintainer scripts (policy-rc.d(8)): roles start them when they are configured.
+Packages are fetched where the mirrors can be reached, and installed where they cannot.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts
 UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+) \(--\w+\):$")
 ABOUT_APT = re.compile(r"^E: (?P<why>.*)$")
 QUERY = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${db:Status-Status}\n"
-# The line that apt-cache policy prints for an installed version with the highest pin priority.
+# What apt-cache policy says of a version that is installed, and pinned above all else.
 POLICY = re.compile(r"^ \*\*\* \S+ 1001$")
-# A source of a version, such as " 500 http://deb.example/debian bookworm/main amd64 Packages".
+# A place that has it, such as " 500 http://deb.example/debian bookworm/main amd64 Packages".
 PLACE = re.compile(r"^ +-?\d+ (?P<place>\S+ \S+) \S+ Packages$")
 
 
 def offered(archive: Path, codename: str) -> dict[str, tuple[str, str]]:
-    """Return the version and source package of each binary package in an archive for this machine's architecture."""
+    """What an archive has for this machine's architecture: the version and the source package by binary package."""
     return {item["Package"]: (item["Version"], str(item.source)) for item in _index(archive, codename)}
 
 
 def sources(archive: Path, codename: str) -> dict[str, str]:
-    """Return the newest version of each source package that has binary packages in an archive.
+    """The newest version of each source package that an archive has binary packages of.
 
-    A binary package's version can differ from its source version: see deb-src-control(5), and `dpkg-gencontrol -v`.
+    A binary package may have a version of its own: see deb-src-control(5), and `dpkg-gencontrol -v`.
     """
     found: dict[str, Version] = {}
     for item in _index(archive, codename):
@@ -57,7 +57,7 @@ def _index(archive: Path, codename: str) -> Iterator[Packages]:
 
 
 def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """Return the binary packages by source package, without those that contain only debugging symbols."""
+    """The binary packages by source package, without those that only have debugging symbols."""
     found: dict[str, list[str]] = {}
     for name, (_, source) in sorted(archive.items()):
         if not name.endswith("-dbgsym"):
@@ -68,7 +68,7 @@ def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
 def install(node: Node, names: Sequence[str], repository: Repository | None) -> None:
     """Install packages.
 
-    Raises Failed when the installation fails, InfrastructureError when the packages cannot be downloaded.
+    Raises Failed when they cannot be installed, InfrastructureError when they cannot be had.
     """
     node.run(["sh", "-euc", NOTE_PRISTINE])
     if repository:
@@ -81,7 +81,7 @@ def install(node: Node, names: Sequence[str], repository: Repository | None) -> 
     if not simulated:
         raise unmet(lines)
     if not any(line.startswith("Inst ") for line in lines):
-        return  # the pristine state contains every package
+        return  # all is in the pristine state
     if lines := failed(node, f"{APT_GET} --download-only install {listed}", online=True):
         _refuse_full(node, lines)
         raise InfrastructureError(f"{node.name}: packages cannot be fetched: {_first(lines, ABOUT_APT)}")
@@ -91,19 +91,19 @@ def install(node: Node, names: Sequence[str], repository: Repository | None) -> 
 
 
 def failed(node: Node, script: str, *, online: bool = False) -> list[str]:
-    """Run a shell script and return its output if it fails; return an empty list if it succeeds."""
+    """What a script of sh said when it failed; nothing when it did not."""
     result, lines = node.attempt(["sh", "-euc", script], online=online)
     return [] if result else [*lines, "it ended without a word"]
 
 
 def unmet(lines: Sequence[str]) -> LabError:
-    """Return the error for packages whose dependencies apt cannot resolve."""
+    """Why apt finds no way to install packages."""
     reasons = [f"{match['package']}: {match['why']}" for line in lines if (match := UNMET.match(line))]
     return Failed(f"cannot be installed: {reasons[0] if reasons else _first(lines, ABOUT_APT)}")
 
 
 def unprocessed(lines: Sequence[str]) -> LabError:
-    """Return the error for an interrupted dpkg run: the first package that dpkg names, and that package's output."""
+    """Why dpkg did not get to the end: the first package that it names, and what that said."""
     for number, line in enumerate(lines):
         if match := UNPROCESSED.match(line):
             why = lines[number + 1].strip() if number + 1 < len(lines) else ""
@@ -123,9 +123,9 @@ def _first(lines: Sequence[str], pattern: re.Pattern[str]) -> str:
 
 
 def installed(node: Node, repository: Repository | None, archive: Mapping[str, tuple[str, str]]) -> list[Installed]:
-    """Return the packages on a node, marking those that come from the lab's archive.
+    """The packages on a node; for those that the lab's archive has, where they come from.
 
-    Raises InfrastructureError for a package of the lab's archive that apt installed from elsewhere.
+    Raises InfrastructureError for one of these that apt has not taken from there.
     """
     listed = node.run(["dpkg-query", "--show", f"--showformat={QUERY}"], capture=True).stdout.splitlines()
     rows = [line.split("\t") for line in listed]
@@ -153,13 +153,13 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
 
 
 def from_archive(policy: str, repository: Repository | None) -> set[str]:
-    """Return the packages installed from an archive with top pin priority, from the output of apt-cache policy."""
+    """The packages whose installed version an archive has, pinned above all else; of what apt-cache policy prints."""
     found, name, current = set(), "", False
     places = repository.places if repository else ()
     for line in policy.splitlines():
         if not line.startswith(" "):
             name = line.rstrip(":")
-        elif not line.startswith(" " * 6):  # a version, followed by its sources
+        elif not line.startswith(" " * 6):  # a version; behind it are the places that have it
             current = bool(POLICY.match(line))
         elif current and any(place in line for place in places):
             found.add(name)
@@ -167,7 +167,7 @@ def from_archive(policy: str, repository: Repository | None) -> set[str]:
 
 
 def origin(node: Node, name: str) -> str:
-    """Return the archive of a package's installed version, as "URL SUITE/AREA"; "no archive" if apt knows none."""
+    """Where apt on a node knows the installed version of a package from: "URL SUITE/AREA"; "no archive" if nowhere."""
     installed = False
     for line in node.run(["apt-cache", "policy", name], capture=True).stdout.splitlines():
         if line.startswith(" *** "):

@@ -1,4 +1,4 @@
-"""The deployer of packages: install each node's packages, then set up the applications in parallel."""
+"""The deployer of packages: onto each node what its applications need, then the applications, side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scripts.services.site import Site
 
 @dataclass(frozen=True)
 class Packages:
-    """A deployer that installs from the lab's archive, and from the distribution's for all other packages."""
+    """Deploys a topology from the lab's archive, and the distribution's where that has nothing."""
 
     nodes: Sequence[Node]
     target: Provisioner
@@ -26,10 +26,7 @@ class Packages:
     say: Callable[[str], None]
 
     def deploy(self, topology: Topology) -> DeployResult:
-        """Install and set up all applications.
-
-        Raises Failed and InfrastructureError, which name the application or the package.
-        """
+        """Install, set up, record.  Raises Failed and InfrastructureError, which name the application or the package."""
         began = time.monotonic()
         with ThreadPoolExecutor(len(self.nodes) or 1) as pool:
             list(pool.map(lambda node: self._install(node, topology), self.nodes))

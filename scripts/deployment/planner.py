@@ -1,7 +1,7 @@
-"""Translation of lab.yaml's deployment into a topology.
+"""From lab.yaml's deployment to a topology.
 
-An application starts after the applications that it relates to.  A component without an application gets an
-application with the role ``package``, so any component of any lab can be deployed.
+An application that relates to another one starts behind it.  A component that no application is of gets
+one of its own, of the role ``package``: so any component of any lab can be deployed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ DEFAULT_ROLE = "package"
 
 
 def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[str]]) -> Topology:
-    """Return the topology that a track deploys for a component, or for all components (`WHOLE`).
+    """What a track deploys for a component, or for all (`WHOLE`).
 
-    ``built``: the binary packages of each source package in the lab's archive, or waiting in -proposed; on a -proposed
-    track, a source package that does not wait there is not deployed for its own sake.
-    Raises ConfigurationError for unknown roles, circular relations, and an empty deployment; for Juju, which accepts
-    more roles than qalab defines, see `scripts.deployment.charm_applications`.
+    ``built``: the binary packages of each source package that the lab's archive has, or that wait; what does not
+    wait is not deployed for its own sake.
+    Raises ConfigurationError for roles that are not known, relations in a circle, and nothing to deploy;
+    for Juju, which knows more roles than we do: see `scripts.deployment.charm_applications`.
     """
     deployment = lab.deployment or Deployment(applications={})
     units = dict(deployment.applications)
@@ -50,7 +50,7 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
 
 
 def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:
-    """Return the pristine state from which the nodes of a topology are created."""
+    """What the nodes of a topology are made from."""
     series = lab.tracks[track].series
     return Pristine(
         series,
@@ -62,13 +62,13 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
 
 
 def _ordered(units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:
-    """Return the applications after those that they relate to, else in the order of the file."""
+    """Behind what they relate to, else in the order of the file."""
     ends = [tuple(end.partition(":")[0] for end in pair) for pair in deployment.relations]
     graph = {name: [to for requirer, to in ends if requirer == name and to in units] for name in units}
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        if deployment.target == "juju":  # relations have no direction: the order only affects blame
+        if deployment.target == "juju":  # whose relations have no direction: this only says who is blamed first
             return list(units)
         circle = " -> ".join(error.args[1])
         raise ConfigurationError(f"lab.yaml: deployment.relations: a circle: {circle}") from None

@@ -1,7 +1,7 @@
-"""Parallel setup of applications: each one spends most of its time waiting or keeping a single processor busy.
+"""Applications set up side by side: most of what one does is to wait, or to keep one processor busy.
 
-All applications are described first.  Each is then configured as soon as its supporting applications (such as a
-database) have started, and started after the applications that it relates to.
+All are described first.  Then each is configured as soon as what is there for others (a database) has started,
+and started behind those that it relates to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scripts.services.site import Site
 
 @dataclass(frozen=True)
 class Startup:
-    """Progress of the applications of a topology, by name; ``took``: seconds."""
+    """How far the applications of a topology have come, by name; ``took``: seconds."""
 
     site: Site
     topology: Topology
@@ -48,17 +48,16 @@ class Startup:
 
 
 def set_up(site: Site, topology: Topology, say: Callable[[str], None]) -> dict[str, float]:
-    """Describe, configure and start all applications; return the seconds that each one took.
+    """How many seconds each application took; ``site`` has the services.
 
-    Stores the services in ``site.services``.  Raises the exception of the first application that fails; the others are
-    then canceled, so the wait for them is at most the duration of one command.
+    Raises what the first one raises that fails; what others do then is not waited for longer than a command takes.
     """
     for application in topology.applications:
         site.services[application.name] = ROLES[application.role.NAME].describe(site, application)
     course = Startup(site, topology, say)
     ordered = sorted(topology.applications, key=lambda each: len(topology.before(each)))
     with ThreadPoolExecutor(2 * len(ordered) or 1) as pool:
-        for application in ordered:  # dependencies are submitted first
+        for application in ordered:  # who is waited for has begun
             course.configured[application.name] = pool.submit(course.configure, application)
             course.started[application.name] = pool.submit(course.start, application)
         try:

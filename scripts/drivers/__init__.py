@@ -1,1 +1,1 @@
-"""The drivers: one folder for each kind of target, and the interface that they implement."""
+"""The drivers: one folder for each kind of target, and the interface that they satisfy."""

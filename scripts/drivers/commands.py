@@ -1,4 +1,4 @@
-"""Execution of programs on nodes, common to all drivers: as root, in a clean environment."""
+"""How programs run on nodes, whatever the driver: as root, in an environment of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETTINGS = (
 
 
 def attempted(argv: Sequence[Word], log: IO[str] | None, **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
-    """Run a program as `lab.run.attempt` does, from the root directory, with or without a log."""
+    """Run a program as `lab.run.attempt` does, from the root directory, with a log or without."""
     options = {"cwd": Path("/"), **options}
     if log:
         return attempt(argv, log, **options)
@@ -25,7 +25,7 @@ def attempted(argv: Sequence[Word], log: IO[str] | None, **options: Unpack[Attem
 
 
 def writing(path: str, mode: int | None) -> list[Word]:
-    """Return a command that writes its standard input to a file, see `scripts.drivers.interfaces.Node.write`."""
-    # Written in place: an existing file keeps its owner.
+    """A command that writes what it reads to a file, see `scripts.drivers.interfaces.Node.write`."""
+    # In place: a file that is there keeps its owner.
     script = 'umask 022; mkdir -p "$(dirname "$1")"; cat > "$1"; [ -z "$2" ] || chmod "$2" "$1"'
     return ["sh", "-euc", script, "sh", path, f"{mode:o}" if mode else ""]

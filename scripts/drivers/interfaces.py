@@ -1,7 +1,7 @@
-"""The interfaces of drivers: the operations on machines that a driver provides to the rest of qalab.
+"""The interfaces of drivers: what a driver of machines offers, and what all others may expect.
 
-A `Provisioner` creates the nodes of one environment from a pristine state, restores them to it, and destroys them.  It
-is independent of the applications deployed on them.
+A `Provisioner` makes the nodes of one environment from something pristine, brings them back to it, and destroys
+them.  It knows nothing of what is deployed on them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from scripts.chroots.bootstrap import Repository
 
 @dataclass(frozen=True)
 class Pristine:
-    """The pristine state of nodes: a series, with all dependencies of some packages.
+    """What nodes are made from: a series, with all that some packages depend on.
 
-    ``packages`` are to be installed, and may be in the pristine state already, except those built from the source
-    packages ``sources``, which are under test.
+    ``packages`` are going to be installed, and may be there already, but for those of the source packages ``sources``,
+    which are what is tested.
     """
 
     series_name: str
@@ -33,73 +33,73 @@ class Pristine:
 
 
 class PristineSnapshot(Protocol):
-    """A pristine state from which nodes are created without delay."""
+    """A pristine state that nodes are made from in no time."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The facts about the snapshot for the record."""
+        """What is to be recorded of it."""
 
 
 class Node(Protocol):
-    """A machine with an operating system."""
+    """A machine with a system on it."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def address(self) -> str:
-        """The IPv4 address, as the other nodes use it."""
+        """Its IPv4 address, as the other nodes see it."""
 
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
-        """Return the command that runs a command of the node from this machine; also for a terminal."""
+        """A command on the node, as one of this machine; also for a terminal."""
 
     def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
         """Run a program as root; see `lab.run.run`.
 
-        ``online``: run where mirrors, and any service on this machine's loopback, are reachable.
+        ``online``: where mirrors, and whatever this machine serves on its loopback, can be reached.
         """
 
     def attempt(
         self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[AttemptOptions]
     ) -> tuple[Result, list[str]]:
-        """Run a program that may fail; return the result and the printed lines, which are also in the log."""
+        """Run a program that may fail; also the lines that it printed, which are in the log."""
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
-        """Write a file and its parent directories; an existing file keeps its owner and, without ``mode``, its mode."""
+        """Write a file, and the directories that it needs; one that is there keeps its owner and, unless told, mode."""
 
     def read(self, path: str) -> str:
-        """Return a file's text; bytes that are not UTF-8 are escaped."""
+        """A file's text; what is not UTF-8 in it is escaped."""
 
 
 class Provisioner(Protocol):
     """The machines of one environment."""
 
     def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:
-        """Return the lab's archive as the nodes access it; None while it has no packages for the track."""
+        """The lab's archive as the nodes reach it; None while it has nothing for the track."""
 
     def prepare(self, pristine: Pristine) -> AbstractContextManager[PristineSnapshot]:
-        """Provide a pristine state.  Raises InfrastructureError when the state cannot be created."""
+        """Have a pristine state at hand.  Raises InfrastructureError when it cannot be made."""
 
     def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
-        """Create the environment and boot its nodes.  Any previous environment is destroyed first."""
+        """Make the environment, its nodes booted.  What there is of it from before is destroyed first."""
 
     def nodes(self) -> list[Node]:
-        """Return the existing nodes; none if the environment does not exist or is incomplete."""
+        """The nodes there are; none when the environment is not there or not whole."""
 
     def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:
         """Return nodes whose ``online`` programs reach a repository that this machine serves on its loopback."""
 
     def collect_logs(self, into: Path) -> None:
-        """Collect the logs of the nodes in any state, in a directory for each node."""
+        """All that nodes have noted, in a directory for each, whatever state they are in."""
 
     def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
-        """Run a program on this machine, outside the nodes, in a place from which the nodes are reachable."""
+        """Run a program of this machine from where the nodes can be reached, but on none of them."""
 
     def route(self, network: str, via: str) -> None:
-        """Route a network via one of the nodes, with address ``via``, for all programs that can reach the nodes."""
+        """Have whoever reaches the nodes reach a network behind one of them, whose address is ``via``."""
 
     def reset(self) -> list[Node]:
-        """Restore all nodes to the state of their creation.  Raises InfrastructureError when no nodes exist."""
+        """Bring all nodes back to what they were made from.  Raises InfrastructureError when there are none."""
 
     def destroy(self) -> bool:
-        """Delete the environment in any state; return whether it existed."""
+        """Leave nothing, whatever state the environment is in; whether there was anything."""

@@ -1,9 +1,8 @@
-"""Pristine layers: a base system for each series, and on top of it the dependencies of some packages.
+"""Pristine layers: a base system for each series, and on it what some packages depend on.
 
-Bases and layers are kept, locked and pruned like those for builds (see `scripts.chroots.chroots`), in a separate home
-directory.  A layer's key is the exact packages in it and their installation script, so a layer is rebuilt when the
-mirror has newer versions or the packages under test need other dependencies.  If nothing has changed, the cost is one
-query to apt.
+Bases and layers are kept, locked and pruned as those for builds are (see `scripts.chroots.chroots`), in a home of
+their own.  A layer's key is the exact packages in it and how they are installed, so it is made anew when the mirror has newer ones or
+the packages under test need others, and when nothing has changed it costs a question to apt.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from scripts.chroots.sessions import find_backend
 from scripts.drivers.interfaces import Pristine
 from scripts.services.units import KEEP_LINKS, NOTE_PRISTINE
 
-# The packages of a machine installed with an installer's defaults, without those that need hardware.
+# What a machine has that is installed with the defaults of an installer, less what needs hardware.
 VARIANT = "important"
 PACKAGES = ("dbus", "iputils-ping", "netbase", "systemd-sysv")
-# Units that wait for, or change, the host's hardware; units that start periodically, possibly during a test.
+# What waits for, or meddles with, hardware that is the host's; what wakes up in the middle of a test.
 MASKED = (
     "apt-daily-upgrade.timer", "apt-daily.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
     "iscsid.service", "iscsid.socket", "logrotate.timer", "lvm2-lvmpolld.socket", "lvm2-monitor.service",
@@ -42,7 +41,7 @@ SEPARATOR = "=== sources"
 
 @dataclass(frozen=True)
 class Layers:
-    """Directories of a node's overlay, topmost first, locked while this object is in use."""
+    """Directories that a node lies on, topmost first, locked for as long as this is at hand."""
 
     stack: tuple[Path, ...]
     locks: tuple[int, ...]
@@ -58,7 +57,7 @@ def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
     keyring: str | None = None,
     apt_conf: Path | None = None,
 ) -> list[Word]:
-    """Return the mmdebstrap command for a bootable base."""
+    """What to say to mmdebstrap for a base that boots."""
     masks = [f'ln -s /dev/null "$1"/etc/systemd/system/{unit}' for unit in MASKED]
     return mmdebstrap_argv(
         VARIANT, codename, sources, PACKAGES, masks,
@@ -67,29 +66,29 @@ def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
 
 
 def missing_prerequisite() -> str:
-    """Return why this machine does not support overlays; "" if it does."""
+    """Why this machine can have no overlays; "" when it can."""
     way = find_backend()
     return "" if way.mode == "schroot" else f"a target of nspawn needs overlays, and here {way.reason}"
 
 
 def local_layers(home: Path, log: IO[str] | None) -> Chroots:
-    """Return the layers of this machine, if it supports layers."""
+    """The layers of this machine, where it can have some."""
     chroots = Chroots.here(log)
     return replace(chroots, way=replace(chroots.way, home=home))
 
 
 @contextmanager
 def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
-    """Yield the layers for the packages to be installed.
+    """The layers for what is to be installed.
 
-    If the dependencies cannot be resolved, yield the base alone: apt reports the reason on the node.
+    Where its dependencies cannot be had there is the base alone: apt will say why on the node.
     """
     with ExitStack() as held:
         base = held.enter_context(chroots.base(pristine.series_name, pristine.series, target_argv))
         wanted = closure(chroots, base, pristine) if pristine.packages else []
         layers = [base]
         if wanted:
-            script = install_script(wanted)  # also in its key: a layer made by another release may differ
+            script = install_script(wanted)  # also in its key: a layer made by another release may lack something
             layers.insert(0, held.enter_context(chroots.layered(base, f"{base.path.name}\n{script}", script)))
         yield Layers(
             tuple(layer.path for layer in layers),
@@ -104,7 +103,7 @@ def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
 
 
 def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
-    """Return the packages that an installation adds to a base from the distribution: NAME=VERSION, sorted."""
+    """What the distribution adds to a base for some packages to be installed: NAME=VERSION, sorted."""
     with chroots.session("closure", base) as session:
         try:
             printed = session.shell(closure_script(pristine), capture=True).stdout
@@ -120,7 +119,7 @@ def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
 
 
 def closure_script(pristine: Pristine) -> str:
-    """Return shell commands that print the packages that apt would install, and their package index paragraphs."""
+    """Lines of sh that print what apt would install, and the paragraphs of these packages."""
     names = shlex.join(pristine.packages)
     return (
         f"{{\n{update(pristine.repository)}}} >&2\n"
@@ -133,10 +132,10 @@ def closure_script(pristine: Pristine) -> str:
 
 
 def install_script(wanted: Sequence[str]) -> str:
-    """Return shell commands that install exactly these packages, and leave nothing else except two records.
+    """Lines of sh that install exactly these packages, and leave nothing else but two notes.
 
-    None of the services starts when a node boots: roles start the configured services.  One record keeps the links that
-    enable units, the other the previously installed packages: see `scripts.services.units`.
+    None of their services begins when a node boots: roles start what is configured.  The links that enable them are
+    kept, and so is what was there before: see `scripts.services.units`.
     """
     return (
         "touch /tmp/before\n"

@@ -1,4 +1,4 @@
-"""Logs of nodes in any state: the journal of each node, and its files below /var/log."""
+"""Logs of nodes: each one's journal, and what is below /var/log, whatever state it is in."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from lab.base.errors import LabError
 from lab.base.run import ProgramFailed
 from scripts.drivers.interfaces import Node
 
-MOST_BYTES = 2_000_000  # of one log; its end is the most informative part
+MOST_BYTES = 2_000_000  # of one log; its end is what tells most
 LOGS = ["find", "/var/log", "-type", "f", "-size", "+0", "-not", "-path", "/var/log/journal/*", "-not", "-name", "*.[gx]z",
         "-not", "-name", "wtmp", "-not", "-name", "lastlog"]  # fmt: skip
 
 
 def collect(nodes: Iterable[Node], into: Path) -> None:
-    """Write ``journal.log`` and the log files, under their names on the node, in a directory for each node."""
+    """Below ``into``, in a directory for each node: ``journal.log``, and files called as they are there."""
     for node in nodes:
-        with suppress(LabError):  # a node that does not answer does not prevent collecting the others
+        with suppress(LabError):  # a node that does not answer keeps nobody from the others
             journal = node.run(["journalctl", "--no-pager", "--output=short-iso", "--boot"], capture=True, check=False)
             _write(into / node.name / "journal.log", journal.stdout)
             for path in node.run(LOGS, capture=True).stdout.splitlines():
-                with suppress(ProgramFailed):  # just rotated away
+                with suppress(ProgramFailed):  # rotated away just now
                     _write(into / node.name / path.removeprefix("/var/log/"), node.read(path))
 
 

@@ -18,11 +18,11 @@ class Driver(Protocol):
 
     @property
     def NAME(self) -> str:  # noqa: N802 - a module's constant
-        """The driver's name in ``deployment.target`` of lab.yaml."""
+        """The name that ``deployment.target`` has in lab.yaml."""
 
     @property
     def SHARED(self) -> bool:  # noqa: N802 - a module's constant
-        """True if all tracks share the machines, so that one environment at a time has them."""
+        """Whether all tracks share its machines, so that one environment at a time has them."""
 
     def target(self, home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> Provisioner:
         """Return the environment whose directory is ``home``, whether it exists or not."""

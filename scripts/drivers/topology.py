@@ -1,4 +1,4 @@
-"""The topology of a deployment: applications on nodes, in the order of their start."""
+"""What is deployed where: applications on nodes, in the order that they start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.base.errors import Failed, InfrastructureError, LabError
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The endpoint of a service in the catalog: its kind, the port on its node, and a path."""
+    """Where the catalog says that a service is: its kind, and behind the address of its node, the port and a path."""
 
     kind: str
     port: int
@@ -23,24 +23,24 @@ class RoleFacts(Protocol):
 
     @property
     def NAME(self) -> str:  # noqa: N802 - a module's constant
-        """The name of the role in lab.yaml."""
+        """The name that ``role`` has in lab.yaml."""
 
     @property
     def PACKAGES(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
-        """The packages to install if lab.yaml names none."""
+        """The packages to install where lab.yaml names none."""
 
     @property
     def SUPPORTING(self) -> bool:  # noqa: N802 - a module's constant
-        """True if the role only serves others: its packages may be in the pristine state, its faults are the lab's."""
+        """Whether it only serves others: its packages may be in the pristine state, its faults are the lab's."""
 
     @property
     def ENDPOINT(self) -> Endpoint | None:  # noqa: N802 - a module's constant
-        """The catalog entry; None if the role has none."""
+        """How it is entered in the catalog; None when it is not."""
 
 
 @dataclass(frozen=True)
 class CharmRole:
-    """A role that a charm implements: the lab has no other facts about it."""
+    """A role that a charm plays: the lab knows no more of it than this."""
 
     NAME: str
     SUPPORTING: bool
@@ -50,7 +50,7 @@ class CharmRole:
 
 @dataclass(frozen=True)
 class Charm:
-    """The charm that Juju deploys as an application; ``origin``: the charm option for the lab's archive."""
+    """What Juju deploys as an application; ``origin``: its option that takes the lab's archive."""
 
     name: str
     channel: str | None = None
@@ -59,7 +59,7 @@ class Charm:
 
 @dataclass(frozen=True)
 class Application:
-    """A service: its role, its packages, and its nodes."""
+    """A service: its role, the packages that it is, the nodes that it runs on."""
 
     name: str
     role: RoleFacts
@@ -70,17 +70,17 @@ class Application:
 
     @property
     def supporting(self) -> bool:
-        """True if the application only serves others, and is not under test."""
+        """Whether it is there for others, and is not what is tested."""
         return self.role.SUPPORTING
 
     def fault(self, message: str) -> LabError:
-        """Return a problem of the application as an error: the lab's fault if it only serves others."""
+        """What is wrong with it as an error: the lab's fault when it is there for others only."""
         return (InfrastructureError if self.supporting else Failed)(f"{self.name}: {message}")
 
 
 @dataclass(frozen=True)
 class Topology:
-    """Applications in the order of their start, and all nodes."""
+    """Applications in the order that they start, and all nodes."""
 
     applications: tuple[Application, ...]
     relations: tuple[tuple[str, str], ...] = ()
@@ -94,7 +94,7 @@ class Topology:
         return tuple(sorted({name for application in self.applications for name in application.packages}))
 
     def before(self, application: Application) -> tuple[Application, ...]:
-        """Return the applications to set up first: direct and indirect relations, and all supporting applications."""
+        """What is set up first: what it relates to, what that relates to, and all that is there for others."""
         names = self._reached(application.name)
         if not application.supporting:
             for each in self.applications:

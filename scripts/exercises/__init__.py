@@ -1,1 +1,1 @@
-"""The exercises: a module for each one, which sees a deployment but not the way in which it was created."""
+"""What is exercised: a module for each exercise, which sees a deployment and nothing of how it was made."""

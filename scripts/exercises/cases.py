@@ -1,4 +1,4 @@
-"""Test cases: the results of an exercise, each with its duration and evidence, recorded as they occur."""
+"""Cases: what an exercise finds, each with its time and its evidence, written down as it goes."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ LONGEST = 400
 
 @dataclass
 class Attempt:
-    """A test case in progress; ``output`` is the evidence of its outcome."""
+    """A case that goes on; ``output`` is what shows how it went."""
 
     output: str = ""
 
 
 class Over(Exception):
-    """A failed test case that makes the following test cases meaningless."""
+    """A case did not pass, and those behind it would prove nothing."""
 
 
 @dataclass(frozen=True)
 class Cases:
-    """The test cases of one exercise, in a file with one test case per line."""
+    """The cases of one exercise, in a file that has one of them a line."""
 
     exercise: str
     path: Path
 
     @contextmanager
     def case(self, name: str) -> Iterator[Attempt]:
-        """Run a test case; Failed and AssertionError mean that the tested software is at fault.  Raises Over."""
+        """Try something; Failed, and an assertion, say that the thing tested is at fault.  Raises Over."""
         attempt, began = Attempt(), time.monotonic()
         outcome: Outcome = "passed"
         message = ""
@@ -58,7 +58,7 @@ class Cases:
             raise Over
 
 
-def made(  # noqa: PLR0913, PLR0917 - the fields of a case, in order
+def made(  # noqa: PLR0913, PLR0917 - what a case is, in its order
     exercise: str, name: str, outcome: Outcome, message: str = "", output: str = "", seconds: float = 0.0
 ) -> Case:
     """Return a case of an exercise; an error is the lab's fault."""
@@ -78,7 +78,7 @@ def made(  # noqa: PLR0913, PLR0917 - the fields of a case, in order
 
 @contextmanager
 def refused(status: int) -> Iterator[None]:
-    """Check that a server refuses the requests in the block with a status.  Raises Failed when it does not."""
+    """Something that a server must refuse with a status.  Raises Failed when it does not."""
     try:
         with sdk_errors_as_failures():
             yield
@@ -90,7 +90,7 @@ def refused(status: int) -> Iterator[None]:
 
 
 def read(path: Path) -> list[Case]:
-    """Return the cases of a file; none if the file is missing.  Raises InfrastructureError for a truncated file."""
+    """Return the cases of a file; none when there is no file.  Raises InfrastructureError for a torn one."""
     try:
         return list(cases.parse(path.read_text(encoding="utf-8"))) if path.exists() else []
     except NotCases as error:

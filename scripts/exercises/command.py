@@ -1,6 +1,6 @@
-"""command: run the command in an application's options, and compare its output with the expected output.
+"""command: the command that an application names in its options runs, and prints what it says there.
 
-Options: ``command``; ``prints``, a regular expression that matches the whole output, excluding the last newline.
+Options: ``command``; ``prints``, a regular expression of all that it prints, the last line end aside.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ec2: exchange a request signed with EC2 credentials for a token, and use it to start and list a server."""
+"""ec2: credentials in the style of EC2: a signed request gives a token, with which a server is started and listed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOKEN = "X-Subject-Token"  # noqa: S105 - the name of a header
 
 
 def signed(access: str, secret: str, when: str) -> dict[str, Any]:
-    """Return a request signed as by EC2 clients, in the form that keystone expects: see its API, OS-EC2."""
+    """A request as EC2's clients sign it, as keystone is told of it: see its API, OS-EC2."""
     params = {
         "Action": "DescribeInstances",
         "AWSAccessKeyId": access,
@@ -35,14 +35,14 @@ def signed(access: str, secret: str, when: str) -> dict[str, Any]:
 
 
 def signature(secret: str, verb: str, host: str, path: str, params: Mapping[str, str]) -> str:
-    """Return the signature of a request, in Amazon's version 2."""
+    """The signature of a request, in Amazon's version 2."""
     query = "&".join(f"{name}={quote(params[name], safe='-_.~')}" for name in sorted(params))
     text = f"{verb}\n{host}\n{path}\n{query}"
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256)).decode()
 
 
 def exchanged(cloud: Cloud, settings: Mapping[str, str], access: str, secret: str) -> Any:
-    """Return keystone's answer to a signed request; the caller must be a service, or an administrator."""
+    """The answer of keystone's to a signed request; whoever asks must be a service, or an administrator."""
     request = signed(access, secret, rfc3339(environment.now()))
     return cloud.session.post(f"{settings['auth_url']}/ec2tokens", json={"credentials": request})
 
@@ -58,7 +58,7 @@ def exercise(scene: Scene, cases: Cases) -> None:
             assert said["user"]["name"] == given.user, f"it is {said['user']['name']}'s"  # noqa: S101 - a case is an assertion
         with cases.case("a wrong secret is refused"), refused(HTTPStatus.UNAUTHORIZED):
             exchanged(admin, settings, given.access, given.secret[::-1])
-        # The SDK's tokens are not used: these requests carry the token from the exchange.
+        # None of the SDK's own tokens: these requests have the one that was signed for.
         session, compute = at.cloud.session, at.cloud.compute.get_endpoint()
         header = {"headers": {"X-Auth-Token": answer.headers[TOKEN]}, "authenticated": False}
         with cases.case("with it a server is started") as case:

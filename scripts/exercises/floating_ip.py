@@ -1,4 +1,4 @@
-"""floating-ip: allocate and associate an address, check ping and ssh, release it, and check that it is silent."""
+"""floating-ip: an address is allocated, associated, answers to ping and lets in by ssh; released, it is silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""image-bundle: upload a kernel, a ramdisk and a machine image that refers to both, read them back, delete them."""
+"""image-bundle: a kernel, a ramdisk and a machine image that names both, uploaded, read back, deleted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTS = ("aki", "ari", "ami")
 def exercise(scene: Scene, cases: Cases) -> None:
     images = connect(scene.role("keystone").settings).image
     with ExitStack() as cleaning:
-        sweep(images)  # images left over from an exercise that was killed
+        sweep(images)  # what is left of an exercise that was killed
         cleaning.callback(sweep, images)
         ids: dict[str, str] = {}
         for seed, kind in enumerate(PARTS):

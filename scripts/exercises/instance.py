@@ -1,4 +1,4 @@
-"""instance: launch a server from a machine image, check its user data, stop, restart and terminate it."""
+"""instance: a server is launched from a machine image, shows its user data, stops, starts again, is terminated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scripts.exercises.scene import Scene
 from scripts.exercises.servers import GONE, ROLES, Project, project
 
 NAME = "instance"
-# A line of a guest's console: each boot prints one.
+# Of a guest's console: each boot shows one.
 READY = re.compile(r"^guest: ready$", re.MULTILINE)
 USER_DATA = "a word to the guest\nand another one"
 
@@ -43,7 +43,7 @@ def exercise(scene: Scene, cases: Cases) -> None:
 
 
 def booted(at: Project, server: str) -> str:
-    """Return the guest's lines from its console, once it is ready."""
+    """What the guest says on its console, once it is ready."""
     said = ""
 
     def look() -> str:

@@ -1,4 +1,4 @@
-"""Access to servers from outside: ping and ssh to their floating addresses, and diagnosis of missing answers."""
+"""Servers from outside: ping and ssh at their floating addresses, and why there may be no answer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from scripts.exercises.servers import LOOK_SECONDS, Project
 
 ANSWER_SECONDS = 60
 SSH_SECONDS = 60
-NO_CONNECTION = 255  # from ssh itself; other exit codes are the command's
+NO_CONNECTION = 255  # of ssh itself; all others are of the command
 SSH = (
     "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR",
     "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5",
-    # A guest has a new host key each time that it starts.
+    # A guest is somebody else each time that it starts.
     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
 )  # fmt: skip
 
 
 def answers(at: Project, address: str) -> str:
-    """Return the output of ping for an address that answers.  Raises Failed, with the likely cause of no answer."""
+    """What ping says of an address that answers.  Raises Failed, with why it may not."""
     last = time.monotonic() + ANSWER_SECONDS
     while True:
         answered, said = ping(address)
@@ -34,14 +34,14 @@ def answers(at: Project, address: str) -> str:
 
 
 def ping(address: str) -> tuple[bool, str]:
-    """Return whether an address answers now, and the output of ping."""
+    """Whether an address answers now; what ping says of it."""
     result = run(["ping", "-n", "-c", "1", "-W", "2", address], capture=True, check=False)
     lines = [line for line in result.stdout.splitlines() if "from" in line.lower() or "packet loss" in line]
     return bool(result), lines[0] if lines else f"ping ended with status {result.returncode}"
 
 
 def ssh(at: Project, address: str, command: str) -> str:
-    """Return the output of a command on a guest.  Raises Failed, with the output of ssh or the command."""
+    """What a command prints on a guest.  Raises Failed, with what ssh or the command says."""
     argv = [*SSH, "-i", at.scene.given.key, f"root@{address}", command]
     last = time.monotonic() + SSH_SECONDS
     while True:
@@ -55,7 +55,7 @@ def ssh(at: Project, address: str, command: str) -> str:
 
 
 def no_route(at: Project) -> str:
-    """Return why the router cannot reach the network; "" if it is set up correctly."""
+    """What the router lacks to reach the network; "" when it is as it should be."""
     given, network = at.scene.given, at.cloud.network
     router = next((each for each in network.routers() if each.id == given.router), None)
     if router is None:

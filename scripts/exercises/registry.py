@@ -11,14 +11,14 @@ from scripts.exercises.scene import Scene
 
 
 class Exercise(Protocol):
-    """A module that tests one kind of service."""
+    """A module that tries out one kind of service."""
 
     @property
     def NAME(self) -> str:  # noqa: N802 - a module's constant
-        """The exercise's name in ``exercises`` of lab.yaml, and the suite of its cases."""
+        """The name that it has in ``exercises`` of lab.yaml, and the suite of its cases."""
 
     def exercise(self, scene: Scene, cases: Cases) -> None:
-        """Run the test cases in order, and clean up afterwards, whatever the outcome."""
+        """Try one thing after the other, and clean up afterwards, whatever the outcome."""
 
 
 MODULES: Sequence[Exercise] = [installed, command, token, image_bundle, instance, floating_ip, volume, ec2]

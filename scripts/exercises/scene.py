@@ -1,4 +1,4 @@
-"""The inputs of an exercise: the deployment, the configuration of the cloud, and the nodes."""
+"""What an exercise is given: what is deployed and configured, and the nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Scene:
     configured: Configured | None = None
 
     def role(self, name: str) -> Service:
-        """Return the service of a role.  Raises ConfigurationError when the deployment has none."""
+        """The service of a role.  Raises ConfigurationError when the deployment has none."""
         for service in self.deployed.services.values():
             if service.role == name:
                 return service
@@ -27,24 +27,24 @@ class Scene:
 
     @property
     def given(self) -> Configured:
-        """The configuration of the cloud.  Raises ConfigurationError if the cloud was not configured."""
+        """What the cloud was configured with.  Raises ConfigurationError when it was not."""
         if self.configured is None:
             raise ConfigurationError("this exercise needs what the step configure makes", hint="qalab step configure")
         return self.configured
 
     def cloud(self) -> Cloud:
-        """Return a connection to the cloud as the user of the exercises."""
+        """The cloud, as it is to the user that exercises act as."""
         given, settings = self.given, self.role("keystone").settings
         return connect(settings, user=given.user, password=given.password, project=given.project)
 
     def places(self) -> Iterator[tuple[str, Service, Node]]:
-        """Yield each application on each of its nodes."""
+        """Each application on each of its nodes."""
         for name, service in self.deployed.services.items():
             for node in service.nodes:
                 yield name, service, self.nodes[node]
 
     def ailing(self, *roles: str) -> str:
-        """Return the first unit of the given roles that does not run, with its node; "" if all run."""
+        """The first unit of some roles that does not run, with where; "" when all do."""
         for _, service, node in self.places():
             if service.role in roles and service.units:
                 asked = node.run(["systemctl", "is-active", *service.units], capture=True, check=False)

@@ -1,6 +1,6 @@
-"""The common parts of cloud exercises: a project that is emptied before and after, server launches, state polling.
+"""What exercises of a cloud share: a project left as empty as it was found, servers started, states waited for.
 
-Only exercises use the project, so any resource in it is left over from an exercise that was killed.
+The project is for exercises alone, so that whatever is in it is of an exercise that was killed.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.5
-# Interval between two checks that the services run.
+# Between two looks at whether the services run at all.
 AILING_SECONDS = 10.0
-# Roles whose services take part in the start of a server.
+# Whose services take part when a server is started.
 ROLES = ("glance", "placement", "nova", "nova-compute", "neutron")
 GONE = "gone"
 
 
 @dataclass(frozen=True)
 class Project:
-    """The cloud as seen by the user of the exercises; ``roles`` are the roles whose services take part."""
+    """The cloud as it is to the user that exercises act as; ``roles`` are those whose services take part."""
 
     scene: Scene
     cloud: Cloud
     roles: tuple[str, ...]
 
     def wait(self, what: str, look: Callable[[], str], *wanted: str, seconds: float = PATIENCE_SECONDS) -> None:
-        """Poll until a state is one of the wanted states.
+        """Look until a state is one that is wanted.
 
-        Raises Failed when the state is an error, on a timeout, and when a participating service does not run.
+        Raises Failed when it is an error, when it is not in time, and when a service that takes part does not run.
         """
         began = asked = time.monotonic()
         while (state := look()) not in wanted:
@@ -57,7 +57,7 @@ class Project:
             time.sleep(LOOK_SECONDS)
 
     def launch(self, name: str, user_data: str = "") -> Server:
-        """Create a server, wait until it is ACTIVE and return it."""
+        """A server that is ACTIVE."""
         given = self.scene.given
         server = self.cloud.compute.create_server(
             name=name,
@@ -72,24 +72,24 @@ class Project:
         return server
 
     def reach(self, server: Server, *states: str) -> None:
-        """Wait until a server is in one of the states."""
+        """Wait until a server is in a state."""
         self.wait(f"the server {server.name}", lambda: self.state(server), *states)
 
     def state(self, server: Server) -> str:
-        """Return a server's state; for an error, with nova's reason."""
+        """A server's state; where it is an error, with nova's reason."""
         for each in self.cloud.compute.servers():
             if each.id == server.id:
                 return f"{each.status} ({(each.fault or {}).get('message')})" if each.fault else str(each.status)
         return GONE
 
     def address(self, server: Server) -> FloatingIP:
-        """Create a floating address, associate it with a server and return it."""
+        """A floating address, associated with a server."""
         given, network = self.scene.given, self.cloud.network
         (port,) = network.ports(device_id=server.id)
         return network.create_ip(floating_network_id=given.external_network, port_id=port.id)
 
     def sweep(self) -> str:
-        """Delete all resources in the project; return a description of the deleted resources."""
+        """Delete all that there is in the project; what it was."""
         compute, network = self.cloud.compute, self.cloud.network
         found = []
         for server in compute.servers():
@@ -107,7 +107,7 @@ class Project:
         mine = self.cloud.block_storage
         found = [*mine.volumes()]
         if found:
-            # The user may not delete a volume that waits for a stopped service; an administrator resets it first.
+            # One that waits for a service that was stopped may be deleted by nobody else.
             admin = connect(self.scene.role("keystone").settings).block_storage
             for volume in found:
                 admin.reset_volume_status(volume, status="error", attach_status="detached", migration_status=None)
@@ -122,7 +122,7 @@ def _named(found: Any) -> str:
 
 @contextmanager
 def project(scene: Scene, cases: Cases, *roles: str) -> Iterator[Project]:
-    """Yield the project of the exercises, emptied before and after, with a case for each.
+    """The project of exercises, emptied before and after, each as a case.
 
     Raises ConfigurationError when the deployment does not have all roles.
     """

@@ -1,4 +1,4 @@
-"""token: check that keystone issues and validates tokens, refuses a wrong password, and rejects revoked tokens."""
+"""token: keystone issues tokens, knows them again, refuses a wrong password, and forgets what is revoked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts.exercises.scene import Scene
 from scripts.openstack.cloud import connect
 
 NAME = "token"
-# The service type that each role registers in the catalog.
+# What each role enters into the catalog.
 KINDS = {"keystone": "identity", "glance": "image", "placement": "placement", "nova": "compute", "neutron": "network",
          "cinder": "volumev3"}  # fmt: skip
 

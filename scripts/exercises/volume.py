@@ -1,4 +1,4 @@
-"""volume: create a volume, attach it, detect and use it inside the guest, detach and delete it."""
+"""volume: a volume is created, attached, seen and used inside the guest, detached, deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scripts.exercises.servers import GONE, ROLES, project
 
 NAME = "volume"
 GIB = 1
-# Print the size, in 512-byte sectors, of the attached disk, once it appears; see sysfs(5).
+# Prints the size, in sectors of 512 bytes, of the disk that was plugged in, once it is there; see sysfs(5).
 SIZE = "for i in $(seq 50); do cat /sys/block/vdb/size 2> /dev/null && exit; sleep 0.2; done; echo no such disk; exit 1"
 WRITE = "echo a volume for exercises > /tmp/wrote && dd if=/tmp/wrote of=/dev/vdb conv=fsync 2> /dev/null && head -n 1 /dev/vdb"
 ABSENT = "for i in $(seq 50); do [ -e /sys/block/vdb ] || exit 0; sleep 0.2; done; echo the disk is still there; exit 1"

@@ -1,4 +1,4 @@
-"""This machine: what the lab needs of it, what is there, and the one command that mends each lack."""
+"""This machine: what the lab needs of it, what is there, and the one command that fixes each problem."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from lab.base import apt, environment, resources
+from lab.base import environment, resources
 from lab.base.errors import InfrastructureError, LabError
 from lab.base.run import ProgramFailed, run
+from lab.config import apt
 from lab.config.description import Lab
 from scripts.chroots import chroots
 
@@ -24,12 +25,12 @@ ENOUGH_BYTES = 5 * 2**30  # a base chroot, a few layers and a build
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is as it should be, or is not; ``mend`` is the one command that helps."""
+    """One thing that is as it should be, or is not; ``fix`` is the one command that helps."""
 
     what: str
     good: bool
     detail: str
-    mend: str = ""
+    fix: str = ""
 
 
 def needed_packages() -> list[str]:
@@ -91,7 +92,7 @@ def _found(what: str, look: Callable[[], object]) -> Finding:
     try:
         return Finding(what, good=True, detail=str(look()))
     except LabError as error:
-        return Finding(what, good=False, detail=str(error.args[0]), mend=error.hint)
+        return Finding(what, good=False, detail=str(error.args[0]), fix=error.hint)
 
 
 def _builds() -> Finding:
@@ -102,7 +103,7 @@ def _disk(name: str, path: Path) -> Finding:
     there = next(parent for parent in (path, *path.parents) if parent.exists())
     variable = f"XDG_{name.upper()}_HOME"
     if not os.access(there, os.W_OK):
-        return Finding(f"disk for {name}", good=False, detail=f"{path}: may not be written", mend=f"set {variable}")
+        return Finding(f"disk for {name}", good=False, detail=f"{path}: may not be written", fix=f"set {variable}")
     free = shutil.disk_usage(there).free
     detail = f"{path}: {free / 2**30:.0f} GiB free"
     return Finding(f"disk for {name}", free >= ENOUGH_BYTES, detail, f"make room, or set {variable}")

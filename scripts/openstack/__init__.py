@@ -1,1 +1,1 @@
-"""OpenStack support for steps: the cloud's API, a guest image, Tempest's configuration and results."""
+"""What steps need of an OpenStack cloud: its API, a guest image, Tempest's configuration and results."""

@@ -1,7 +1,7 @@
-"""The APIs of a cloud, with OpenStack's SDK: a connection, and conversion of SDK errors to qalab's errors.
+"""A cloud's APIs, by OpenStack's own SDK: a connection, and its complaints as errors of ours.
 
-The module is used in a place from which the nodes are reachable (see `Provisioner.beside`).  Importing the SDK takes a
-third of a second, so it is imported only when a connection is made.
+It is used where the nodes can be reached (see `Provisioner.beside`).  The SDK takes a third of a second to be
+imported, which is for those to wait who connect.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from openstack.image.v2._proxy import Proxy as Image
     from openstack.network.v2._proxy import Proxy as Network
 
-# Servers that have just started occasionally reset connections; idempotent requests are retried.
+# Connections are reset now and then by servers that have just started; what is idempotent is asked again.
 TRIES = 3
 TIMEOUT_SECONDS = 60
 UNAVAILABLE = 503
 LONGEST = 200
 T = TypeVar("T")
-DOMAIN = "default"  # the id, which keystone-manage creates
+DOMAIN = "default"  # its id; keystone-manage makes it
 
 
 class Cloud(Protocol):
-    """An SDK connection, limited to the API versions that are still in use."""
+    """A connection of the SDK's, with the versions of the APIs that there still are."""
 
     session: Session
     identity: Identity
@@ -41,7 +41,7 @@ class Cloud(Protocol):
 
 
 class CloudRefused(Failed):
-    """An unexpected answer of a server."""
+    """A server answered, and not as was wanted."""
 
     def __init__(self, method: str, url: str, status: int, said: str) -> None:
         super().__init__(f"{method} {url}: {status}: {' '.join(said.split())[:LONGEST]}")
@@ -49,9 +49,9 @@ class CloudRefused(Failed):
 
 
 def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", project: str = "") -> Cloud:
-    """Return a connection of a user in a project; by default, of the administrator in keystone's ``settings``.
+    """A connection of a user in a project; of the administrator whom keystone's ``settings`` name, when not said.
 
-    All settings of the SDK are passed explicitly: no clouds.yaml, no environment variables, no proxy.
+    All that the SDK knows is said here: no clouds.yaml, no variables, no proxy.
     """
     import requests  # noqa: PLC0415
     from keystoneauth1.identity.v3 import Password  # noqa: PLC0415
@@ -61,10 +61,10 @@ def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", 
 
     http = requests.Session()
     http.trust_env = False
-    # The SDK's connect_retries also retries requests that are not idempotent: one server would become two.
+    # Not the SDK's own connect_retries, which ask again what is not idempotent too: one server would become two.
     again = Retry(TRIES - 1, status_forcelist=[UNAVAILABLE], raise_on_status=False, backoff_factor=0.5)
     http.mount("http://", requests.adapters.HTTPAdapter(max_retries=again))
-    # An administrator that was created externally may be in another domain.
+    # The administrator that somebody else has made may be elsewhere.
     domain = None if user else settings.get("domain")
     who = Password(
         auth_url=settings["auth_url"],
@@ -82,7 +82,7 @@ def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", 
 
 @contextmanager
 def sdk_errors_as_failures() -> Iterator[None]:
-    """Raise SDK errors as Failed, in one line; as CloudRefused if a server has answered."""
+    """Raise what the SDK complains of as Failed, in one line; as Refused where a server has answered."""
     try:
         yield
     except Exception as error:
@@ -92,7 +92,7 @@ def sdk_errors_as_failures() -> Iterator[None]:
 
 
 def _complaint(error: Exception) -> Failed | None:
-    """Convert an SDK error to one of qalab's; return None for any other error."""
+    """An error of the SDK's as one of ours; None when it is none."""
     from keystoneauth1.exceptions import ClientException, HttpError  # noqa: PLC0415
     from openstack.exceptions import HttpException, SDKException  # noqa: PLC0415
     from requests import RequestException  # noqa: PLC0415
@@ -113,17 +113,17 @@ def _complaint(error: Exception) -> Failed | None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """Return an error and its causes; the last is the innermost, which has details that the outer ones omit."""
+    """An error and its causes; the innermost, which says what the outer ones do not, is the last."""
     return [error, *(_chain(error.__context__) if error.__context__ else [])]
 
 
 def first(found: Iterable[T]) -> T | None:
-    """Return the first item of an iterable; None if it is empty."""
+    """The first of what there is; None when there is nothing."""
     return next(iter(found), None)
 
 
 def enter(cloud: Cloud, service: Mapping[str, str], region: str) -> None:
-    """Register a service (name, kind, url, password) in the catalog, with a user who may act for others."""
+    """Enter a service (name, kind, url, password) into the catalog, with a user who may act for others."""
     identity, name = cloud.identity, service["name"]
     project = first(identity.projects(name="service")) or identity.create_project(name="service", domain_id=DOMAIN)
     user = first(identity.users(name=name)) or identity.create_user(

@@ -1,11 +1,11 @@
-"""A guest: the smallest machine that a cloud can start, built from a series' kernel, busybox and dropbear.
+"""A guest: the smallest machine that a cloud can start, of a series' own kernel, busybox and dropbear.
 
-The guest runs from its ramdisk: it obtains its address, prints its metadata's user data on the console, accepts ssh
-logins with the key from its metadata, detects attached disks and its config drive, and responds to its power button.
-See ``guest-init.sh``.  The programs that Tempest runs in a guest are included.
+It lives in its ramdisk: it takes its address, shows its metadata's user data on the console, lets in the key that
+its metadata has, sees disks that are plugged in and its config drive, and heeds its power button.  See
+``guest-init.sh``; what Tempest runs in a guest is there as well.
 
-The guest is built from downloaded packages, and cached until the packages change.  The same packages produce the same
-bytes.
+It is made of packages that are downloaded, and kept for as long as they are the same.  The same packages make the
+same bytes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PROGRAMS = ("busybox-static", "dropbear-bin")
 KERNEL = re.compile(r"linux-image-\d")
 SIMULATED = re.compile(r"^Inst (\S+) \((\S+) ", re.MULTILINE)
 COMPLAINT = re.compile(r"^E: (.*)$", re.MULTILINE)
-# Each module follows its dependencies; a module that is built into the kernel is absent.
+# Each behind what it needs; one that a kernel has built in is not there.
 MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover",
            "net_failover", "virtio_net", "virtio_blk", "evdev", "button",
            "scsi_common", "scsi_mod", "libata", "ata_piix", "cdrom", "sr_mod", "isofs")  # fmt: skip
@@ -50,13 +50,13 @@ PASSWD = b"root:*:0:0:root:/root:/bin/sh\n"
 
 @dataclass(frozen=True)
 class Guest:
-    """The directory of a guest."""
+    """Where a guest lies."""
 
     path: Path
 
     @property
     def key(self) -> str:
-        """The name that identifies the content."""
+        """What names its content."""
         return self.path.name
 
     @property
@@ -69,9 +69,9 @@ class Guest:
 
 
 def made(name: str, sources: Sequence[str], log: IO[str]) -> Guest:
-    """Return the guest for the current packages of a series' sources (see `lab.base.apt.sources`), cached or new.
+    """The guest of a series' packages as its sources (see `lab.config.apt.sources`) have them now, from the cache or new.
 
-    Raises InfrastructureError when the mirror does not have the packages.
+    Raises InfrastructureError when the mirror does not have them.
     """
     home = environment.cache_home() / "guests"
     with files.locked(home / "lock"):
@@ -95,7 +95,7 @@ def made(name: str, sources: Sequence[str], log: IO[str]) -> Guest:
 
 
 def prune(home: Path, name: str) -> None:
-    """Remove guests of a series that have not been used for a while, and incomplete guests."""
+    """Remove guests of a series that nobody has asked for in a while, and what was left half made."""
     oldest = environment.now().timestamp() - UNUSED_DAYS * 86_400
     old = [path for path in home.glob(f"{name}-*") if path.stat().st_mtime < oldest]
     for path in [*old, *home.glob(f"{NEW}*")]:
@@ -103,13 +103,13 @@ def prune(home: Path, name: str) -> None:
 
 
 def key(packages: Sequence[str]) -> str:
-    """Return the name that identifies the guest built from these packages (NAME=VERSION) by these scripts."""
+    """What names the guest that is made of these packages (NAME=VERSION) by these scripts."""
     made_of = [*packages, *(path.read_text() for path in (*SCRIPTS.values(), Path(__file__)))]
     return hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:16]
 
 
 def resolved(ask: Ask) -> list[str]:
-    """Return the packages of a guest, NAME=VERSION: the newest kernel, the programs and all their dependencies."""
+    """The packages that a guest is made of, NAME=VERSION: the newest kernel, the programs and all that they need."""
     ask(["update", "--error-on=any"])
     kernel = ask(["install", "--simulate", f"linux-image-cloud-{architecture()}"])
     programs = ask(["install", "--simulate", *PROGRAMS])
@@ -118,7 +118,7 @@ def resolved(ask: Ask) -> list[str]:
 
 
 def asked(name: str, options: Sequence[str], log: IO[str], argv: Sequence[str], at: Path | None = None) -> str:
-    """Run apt-get and return its output.  Raises InfrastructureError with its error message."""
+    """What apt-get printed.  Raises InfrastructureError with what it complains of."""
     result, lines = attempt(["apt-get", *options, *argv], log, cwd=at)
     said = "\n".join(lines)
     if not result:
@@ -128,13 +128,13 @@ def asked(name: str, options: Sequence[str], log: IO[str], argv: Sequence[str], 
 
 
 def make(root: Path, log: IO[str]) -> tuple[bytes, bytes]:
-    """Return the kernel and the ramdisk built from unpacked packages."""
+    """The kernel and the ramdisk that are made of unpacked packages."""
     (kernel,) = root.glob("boot/vmlinuz-*")
     return kernel.read_bytes(), gzip.compress(archive(content(root, log)), mtime=0)
 
 
 def content(root: Path, log: IO[str]) -> dict[str, tuple[int, bytes]]:
-    """Return the content of the ramdisk: mode and bytes by path."""
+    """What is in the ramdisk: mode and bytes by path."""
     dropbear = root / "usr/sbin/dropbear"
     found: dict[str, tuple[int, bytes]] = {
         "bin/busybox": (PROGRAM, next(root.glob("**/bin/busybox")).read_bytes()),
@@ -157,17 +157,17 @@ def content(root: Path, log: IO[str]) -> dict[str, tuple[int, bytes]]:
 
 
 def libraries(root: Path, program: Path, log: IO[str]) -> dict[str, Path]:
-    """Return the shared libraries of a program, and its loader, by the paths that the loader searches: see ld.so(8)."""
+    """The shared libraries that a program needs, and what loads them; by where it looks for them: see ld.so(8)."""
     loader = next(path for path in sorted(root.glob("**/ld-linux*.so.*")) if path.is_file())
     where = ":".join(sorted({str(path.parent) for path in root.glob("**/*.so.*")}))
     listed = run([loader, "--library-path", where, "--list", program], log=log, capture=True).stdout
-    # The entry of the loader itself is a path.
+    # The loader itself is named by its path.
     return {match["name"].lstrip("/") if "/" in match["name"] else f"lib/{match['name']}": Path(match["path"])
             for match in NEEDED.finditer(listed)}  # fmt: skip
 
 
 def archive(found: Mapping[str, tuple[int, bytes]]) -> bytes:
-    """Return files in the format of the kernel: see its documentation, initramfs buffer format (newc)."""
+    """Files as the kernel wants them: see its documentation, initramfs buffer format (newc)."""
     trailer = ("TRAILER!!!", (0, b""))
     return b"".join(_member(number, *each) for number, each in enumerate([*sorted(found.items()), trailer], start=1))
 

@@ -1,7 +1,7 @@
-"""Known failures: tests that are expected to fail, each with its reason, in a file that people maintain.
+"""Known failures: tests that are known to fail, each with its reason, in a file that people keep.
 
-Each line has the form ``TEST # REASON``.  TEST is the name of a test (``package.module.Class.test``), or a regular
-expression that matches the full names of one or more tests.  Empty lines, and lines that begin with ``#``, are ignored.
+One a line: ``TEST # REASON``.  TEST is what a test is called (``package.module.Class.test``), or a regular expression
+of all that one or more are called.  Empty lines, and those that begin with ``#``, say nothing.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from lab.base.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class KnownFailure:
-    """A line of a known failures file."""
+    """A line of such a file."""
 
     test: re.Pattern[str]
     reason: str
 
 
 def read(path: Path) -> tuple[KnownFailure, ...]:
-    """Return the known failures of a file.  Raises ConfigurationError, which names the line."""
+    """The known failures of a file.  Raises ConfigurationError, which names the line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -53,5 +53,5 @@ def _read(where: str, line: str) -> KnownFailure:
 
 
 def reason(known: Sequence[KnownFailure], test: str) -> str:
-    """Return why a test is known to fail; "" if it is not."""
+    """Why a test is known to fail; "" when it is not."""
     return next((each.reason for each in known if each.test.fullmatch(test)), "")

@@ -1,8 +1,7 @@
-"""Resources of a cloud for exercises, found or created: HOME [GUEST], run in a place from which it is reachable.
+"""What exercises need of a cloud, found or made: HOME [GUEST], to be run from where the cloud can be reached.
 
-HOME is the environment's directory, which receives the record (see `scripts.services.cloud_settings`); GUEST is the
-directory of the guest that the cloud starts.  Each resource is created if its service is deployed, and only once:
-existing resources are looked up first.
+HOME is the environment's directory, where it is noted (see `scripts.services.cloud_settings`); GUEST the directory of the
+machine that is started.  Each thing is made where its service is deployed, and once: all is looked for before.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from scripts.services.deployed_state import Deployed
 NAME = "qalab"
 EXTERNAL = "external"
 CIDR = "192.168.80.0/24"
-# The resources of a guest; the disk has nova's minimum size, in GiB.
+# What a guest needs; the disk is the least that nova knows of, in GiB.
 FLAVOR = {"ram": 128, "vcpus": 1, "disk": 1}
 OPEN: Mapping[str, Mapping[str, int]] = {"icmp": {}, "tcp": {"port_range_min": 22, "port_range_max": 22}}
-# A guest runs from its ramdisk; the disk exists because nova starts no server without one.
+# A guest lives in its ramdisk; its disk is there because nova starts nothing without one.
 DISK = bytes(1 << 20)
 COMMAND_LINE = "console=ttyS0 quiet"
 
 
 def make(deployed: Deployed, home: Path, guest: Guest | None) -> Configured:
-    """Create all resources that the deployed services support."""
+    """All that the deployed services let us have."""
     settings = {service.role: service.settings for service in deployed.services.values()}
     admin = connect(settings["keystone"])
     values = person(admin, settings["keystone"])
@@ -52,7 +51,7 @@ def make(deployed: Deployed, home: Path, guest: Guest | None) -> Configured:
 
 
 def person(admin: Cloud, settings: Mapping[str, str]) -> dict[str, str]:
-    """Return a user in a project; the password is derived from the administrator's, so reruns compute the same one."""
+    """A user in a project, the password made of the administrator's: whoever runs this again knows it."""
     identity, password = admin.identity, hashlib.sha256(f"{NAME} {settings['password']}".encode()).hexdigest()
     project = first(identity.projects(name=NAME)) or identity.create_project(name=NAME, domain_id=DOMAIN)
     user = first(identity.users(name=NAME)) or identity.create_user(name=NAME, password=password, domain_id=DOMAIN)
@@ -62,7 +61,7 @@ def person(admin: Cloud, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def credentials(mine: Cloud, auth_url: str) -> dict[str, str]:
-    """Return EC2 credentials: see keystone's API, OS-EC2, which the SDK does not support."""
+    """Credentials in the style of EC2: see keystone's API, OS-EC2, which the SDK does not know."""
     session = mine.session
     where, project = f"{auth_url}/users/{session.get_user_id()}/credentials/OS-EC2", session.get_project_id()
     there = first(each for each in session.get(where).json()["credentials"] if each["tenant_id"] == project)
@@ -71,7 +70,7 @@ def credentials(mine: Cloud, auth_url: str) -> dict[str, str]:
 
 
 def external_network(admin: Cloud, settings: Mapping[str, str]) -> str:
-    """Return the network of floating addresses; its pool contains all addresses except the gateway's."""
+    """The network that floating addresses are of: all but the gateway's own."""
     flat = {"provider_network_type": "flat", "provider_physical_network": settings["physical_network"]}
     found = first(admin.network.networks(name=EXTERNAL)) or admin.network.create_network(
         name=EXTERNAL, is_router_external=True, **flat
@@ -87,7 +86,7 @@ def external_network(admin: Cloud, settings: Mapping[str, str]) -> str:
 
 
 def network(mine: Cloud, external: str) -> dict[str, str]:
-    """Return a network connected to a router, and a security group that allows ping and ssh."""
+    """A network behind a router, and a security group that lets in ping and ssh."""
     at = mine.network
     made = first(at.networks(name=NAME)) or at.create_network(name=NAME)
     subnet = first(at.subnets(network_id=made.id)) or at.create_subnet(
@@ -108,10 +107,10 @@ def network(mine: Cloud, external: str) -> dict[str, str]:
 
 
 def key_pair(mine: Cloud, home: Path) -> dict[str, str]:
-    """Return the name of a key pair, and the path of its private key."""
+    """The name of a key pair, and where its private key is."""
     path = home / "id_ed25519"
     public = path.with_suffix(".pub")
-    if not public.exists():  # written last
+    if not public.exists():  # which is written last
         path.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", NAME, "-f", path])
     text = public.read_text().strip()
@@ -125,16 +124,16 @@ def key_pair(mine: Cloud, home: Path) -> dict[str, str]:
 
 
 def image(admin: Cloud, guest: Guest) -> str:
-    """Return a public machine image of the guest."""
+    """A machine image of the guest, for everybody."""
     kernel = _upload(admin, f"{NAME}-kernel", guest.kernel.read_bytes(), disk_format="aki", container_format="aki")
     ramdisk = _upload(admin, f"{NAME}-ramdisk", guest.ramdisk.read_bytes(), disk_format="ari", container_format="ari")
-    # nova starts no image of the format ami, the proper format for an image with a kernel and a ramdisk.
+    # Of the format ami, which names a kernel and a ramdisk by right, nova starts nothing.
     booted = {"kernel_id": kernel, "ramdisk_id": ramdisk, "os_command_line": COMMAND_LINE}
     return _upload(admin, NAME, DISK, disk_format="raw", container_format="bare", **booted)
 
 
 def _upload(admin: Cloud, name: str, content: bytes, **values: Any) -> str:
-    """Return the image with this name and content; delete other images of the name, and incomplete uploads."""
+    """The image of this name and content; others of the name, and what was not uploaded whole, are deleted."""
     digest, found = hashlib.sha512(content).hexdigest(), ""
     for each in admin.image.images(name=name):
         booted = (each.kernel_id, each.ramdisk_id) == (values.get("kernel_id"), values.get("ramdisk_id"))
@@ -151,7 +150,7 @@ def _upload(admin: Cloud, name: str, content: bytes, **values: Any) -> str:
 
 def main(home: Path, guest: Path | None) -> int:
     deployed = Deployed.of(home)
-    assert deployed  # noqa: S101 - the step has checked this
+    assert deployed  # noqa: S101 - the step has looked
     with sdk_errors_as_failures():
         made = make(deployed, home, Guest(guest) if guest else None)
     made.write(home / FILE)

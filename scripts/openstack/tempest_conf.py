@@ -1,6 +1,6 @@
-"""tempest.conf for the deployed cloud: HOME, run in a place from which the cloud is reachable.
+"""tempest.conf, for the cloud that is deployed: HOME, to be run from where the cloud can be reached.
 
-HOME is the environment's directory; the content of the file is printed.
+HOME is the environment's directory; what belongs into the file is printed.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from scripts.roles.config_files import fill
 from scripts.services.cloud_settings import Configured
 from scripts.services.deployed_state import Deployed
 
-# Tempest's work directory, inside its chroot, and its log file there.
+# Where Tempest works, in its own system, and its log there.
 PLACE = "/srv/tempest"
 LOG = "tempest.log"
-# Tempest's names of the services; by default it assumes that most of them are available.
+# As Tempest calls them; it takes most of them for there when nobody says otherwise.
 SERVICES = ("cinder", "glance", "horizon", "neutron", "nova", "swift")
 
 
 def configuration(deployed: Deployed, made: Configured | None, extensions: Sequence[str] = ()) -> str:
-    """Return the content of the file; ``extensions`` are those of the network's API.
+    """The file; ``extensions`` are those of the network's API.
 
     Raises ConfigurationError for a deployment without keystone, and for one with nova that was not configured.
     """
@@ -46,7 +46,7 @@ def configuration(deployed: Deployed, made: Configured | None, extensions: Seque
 
 def main(home: Path) -> int:
     deployed = Deployed.of(home)
-    assert deployed  # noqa: S101 - the step has checked this
+    assert deployed  # noqa: S101 - the step has looked
     extensions: list[str] = []
     if any(service.role == "neutron" for service in deployed.services.values()):
         keystone = next(service for service in deployed.services.values() if service.role == "keystone")

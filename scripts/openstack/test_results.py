@@ -1,4 +1,4 @@
-"""The results of tests in a subunit stream, and their summary: a verdict, and a line for people."""
+"""What tests have told in a stream of subunit, and what it comes to: a verdict, and a line for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.results.subunit_results import Outcome, outcome, why
 
 @dataclass(frozen=True)
 class BadTestResult:
-    """The result of a test: its id in the stream, its outcome, and why it did not pass."""
+    """What a test has told: its id in the stream, and why it did not pass."""
 
     id: str
     outcome: Outcome
@@ -22,15 +22,15 @@ class BadTestResult:
 
     @property
     def name(self) -> str:
-        """The display name: ``package.module.Class.test``."""
+        """What people call it: ``package.module.Class.test``."""
         return ".".join(filter(None, subunit.names(self.id)))
 
 
 @dataclass(frozen=True)
 class Results:
-    """All results of a stream; ``known`` has the reasons of known failures among them, by id.
+    """All that was told; ``known`` are the reasons of known failures among it, by id.
 
-    ``broken``: why the results are incomplete; "" if they are complete.
+    ``broken``: why it is not all that there was to tell; "" when it is.
     """
 
     tests: Sequence[BadTestResult]
@@ -38,7 +38,7 @@ class Results:
     broken: str = ""
 
     def of(self, *outcomes: Outcome, known: bool = False) -> list[BadTestResult]:
-        """Return the tests with the given outcomes that are, or are not, known failures."""
+        """Those of some outcomes that are, or are not, known to fail."""
         return [test for test in self.tests if test.outcome in outcomes and (test.id in self.known) is known]
 
     @property
@@ -47,7 +47,7 @@ class Results:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict without known failures; ``skipped`` if no results remain to decide."""
+        """Known failures do not count; where nothing is left to go by, it is ``skipped``."""
         if self.broken or self.of("error"):
             return "error"
         if self.of("failed"):
@@ -55,7 +55,7 @@ class Results:
         return "passed" if self.passed or self.of("failed", "error", known=True) else "skipped"
 
     def __str__(self) -> str:
-        """Return the counts of passed, known and skipped tests, and the first test with a problem, with the reason."""
+        """How many passed, failed as is known, were skipped; the first that is not well, with why."""
         skipped = sum(test.outcome == "skipped" for test in self.tests)
         known, mended = self.of("failed", "error", known=True), self.of("passed", known=True)
         parts = [f"{self.passed} of {len(self.tests)} passed"]
@@ -71,7 +71,7 @@ def _reasons(tests: Sequence[BadTestResult], known: Mapping[str, str]) -> str:
 
 
 def results_of(stream: bytes) -> Iterator[BadTestResult]:
-    """Yield the result of each test in a stream; damage to the stream itself is an error."""
+    """What a stream says of each test; what is wrong with the stream itself is an error."""
     for test in subunit.tests(stream):
         if isinstance(test, subunit.Damage):
             yield BadTestResult("the stream", "error", str(test))
@@ -90,5 +90,5 @@ def _text(content: bytes | bytearray) -> str:
 
 
 def _short(line: str) -> str:
-    """Return a line, shortened in the middle if it is long: it begins with the event and ends with the reason."""
+    """A line without its middle when it is long: what happened is at its beginning, and why at its end."""
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 5]} ... {line[-LONGEST // 2 :]}"

@@ -1,1 +1,1 @@
-"""The roles of applications: a module for each role, which configures, starts and checks an application."""
+"""What applications are: a module for each role, which configures, starts and asks after one."""

@@ -1,8 +1,8 @@
-"""Queries of roles to services, as a program that runs in a place from which the services are reachable.
+"""What roles ask of services, as a program to be run from where these can be reached.
 
-``answer URL SECONDS``: wait until a service answers at a URL.  With JSON on standard input, ``enter``: register
-services in the catalog; ``alive``: wait until an API lists daemons as alive.  Problems are printed; the exit code is
-the error's.
+``answer URL SECONDS``: wait until something answers there.  With JSON on standard input, ``enter``: enter services
+into the catalog; ``alive``: wait until an API lists daemons as alive.  What is wrong is printed; the exit code is
+that of the error.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from scripts.openstack import cloud
 
 
 def answer(url: str, seconds: float) -> str:
-    """Wait for an answer that is no server error; return "" on success, else the status or error received instead."""
+    """Wait for an answer that is no complaint of the server's; "" when it came, else what came instead."""
     last = time.monotonic() + seconds
     http = requests.Session()
-    http.trust_env = False  # no proxy between this machine and the nodes
+    http.trust_env = False  # no proxy is between here and the nodes
     while True:
         try:
             status = http.get(url, timeout=max(1.0, seconds)).status_code
@@ -42,7 +42,7 @@ def enter(settings: dict[str, str], services: list[dict[str, str]]) -> None:
 
 
 def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], seconds: float = 5) -> str:
-    """Wait until an API lists daemons (hosts by name) as alive; return "" on success, else the first missing one."""
+    """Wait until an API lists daemons (hosts by name) as alive; "" when it does, else the first that is not."""
     last = time.monotonic() + seconds
     with cloud.sdk_errors_as_failures():
         connection = cloud.connect(settings)
@@ -56,7 +56,7 @@ def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], sec
 
 LISTED: dict[str, Callable[[cloud.Cloud], set[tuple[str, str]]]] = {
     "compute": lambda at: {(each.binary, each.host) for each in at.compute.services() if each.state == "up"},
-    # Only hosts that can run servers: they are mapped to the cell.
+    # Those only that servers can be put on: they are mapped to the cell.
     "hypervisor": lambda at: {("nova-compute", each.name) for each in at.compute.hypervisors() if each.state == "up"},
     "network": lambda at: {(each.binary, each.host) for each in at.network.agents() if each.is_alive},
     "volumev3": lambda at: {

@@ -1,8 +1,8 @@
 """cinder: volumes; its API, scheduler and volume service.
 
-Volumes are files of cinder's NFS driver, and the share is a directory on its node: a container has no NFS, so mount.nfs
-binds the directory instead.  For cinder, nova and libvirt, the share behaves like any other share.  The limitation is
-that servers on another node than cinder's cannot see a volume; nova reports this.
+Volumes are files, of cinder's NFS driver, and the share is a directory of its node: there is no NFS in a
+container, so that mount.nfs binds the directory instead.  All that cinder, nova and libvirt do is as with any
+other share; that servers of another node than cinder's see a volume is what this cannot do, and nova says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DAEMONS = ("cinder-scheduler", "cinder-volume")
 UNITS = (API, *(f"{daemon}.service" for daemon in DAEMONS))
 SHARE = "/srv/volumes"
 SHARES = "/etc/cinder/nfs_shares"
-# See mount(8) on the arguments of a helper: source, directory, options.
+# See mount(8) on what a helper is told: source, directory, options.
 MOUNT = '#!/bin/sh\nexec mount --bind "${1#*:}" "$2"\n'
 
 

@@ -1,4 +1,4 @@
-"""glance: images, stored in files on its node."""
+"""glance: images, in files of its node."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("glance",)
 SUPPORTING = False
 ENDPOINT = Endpoint("image", 9292)
 UNIT = "glance-api.service"
-# glance-manage reads a separate file.
+# glance-manage reads one of its own.
 FILES = ("/etc/glance/glance-api.conf", "/etc/glance/glance-manage.conf")
 
 

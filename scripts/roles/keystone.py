@@ -1,4 +1,4 @@
-"""keystone: identity; when it runs, all services of the deployment are registered in its catalog."""
+"""keystone: identity; when it runs, all services of the deployment are entered into its catalog."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scripts.services.deployed_state import Service
 from scripts.services.site import Site
 
 NAME = "keystone"
-PACKAGES = ("keystone", "python3-pymemcache")  # required by its cache, and not a dependency of the package
+PACKAGES = ("keystone", "python3-pymemcache")  # which its cache needs, and the package does not depend on
 SUPPORTING = False
 ENDPOINT = None
 UNIT = "keystone.service"
 PORT = 5000
 REGION = "RegionOne"
 ADMIN = "admin"
-# The password comes from standard input: a command line is visible to all users.
+# The password is read: a command line is for everybody to see.
 BOOTSTRAP = 'read -r OS_BOOTSTRAP_PASSWORD; export OS_BOOTSTRAP_PASSWORD; exec keystone-manage bootstrap "$@"'
 OWNERS = ("--keystone-user", "keystone", "--keystone-group", "keystone")
 PREPARE = (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS])
@@ -43,7 +43,7 @@ def configure(site: Site, application: Application) -> None:
 
 def start(site: Site, application: Application) -> None:
     node, settings = site.node_of(application), site.provider(NAME).settings
-    systemd.restart(node, application, UNIT)  # takes as long to start as the next command:
+    systemd.restart(node, application, UNIT)  # it takes as long to begin as this:
     bootstrap = ["sh", "-euc", BOOTSTRAP, "sh", *places(settings["auth_url"])]
     site.must(node, application, bootstrap, stdin=f"{settings['password']}\n".encode())
     waiting.until_answers(site, node, application, UNIT, settings["auth_url"])
@@ -51,7 +51,7 @@ def start(site: Site, application: Application) -> None:
 
 
 def client(site: Site, name: str) -> dict[str, str]:
-    """Return the template values that a service needs to validate tokens with keystone, and to authenticate itself."""
+    """What the templates of a service need, so that it can ask keystone who somebody is, and say who it is itself."""
     settings = site.provider(NAME).settings
     return {
         "auth_url": settings["auth_url"],
@@ -63,7 +63,7 @@ def client(site: Site, name: str) -> dict[str, str]:
 
 
 def places(url: str) -> list[str]:
-    """Return the bootstrap options for keystone's endpoints in its catalog."""
+    """Where keystone enters itself into its catalog."""
     return [
         f"--bootstrap-region-id={REGION}",
         *(f"--bootstrap-{each}-url={url}/" for each in ("admin", "internal", "public")),

@@ -1,4 +1,4 @@
-"""mariadb: the database server of the other applications, each with a separate user."""
+"""mariadb: the database of the others, each with a user of its own."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def start(site: Site, application: Application) -> None:
 
 
 def database(site: Site, name: str, *more: str) -> str:
-    """Create an empty database with a user, and return its URL; ``more``: other databases for the same user."""
+    """The URL of a database made for somebody, empty; ``more``: others that the same may use."""
     server, password = site.provider(NAME), site.passwords.of(f"database {name}")
     made = "".join(
         f"create database {each} character set utf8mb4; grant all on {each}.* to '{name}'@'%';"

@@ -1,4 +1,4 @@
-"""memcached: a cache for tokens, which other services use if it is deployed."""
+"""memcached: a cache for tokens; those who find one use it."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def start(site: Site, application: Application) -> None:
 
 
 def address(site: Site) -> str:
-    """Return the address of the cache; "" if none is deployed."""
+    """Where it is; "" when there is none."""
     return next((each.settings["address"] for each in site.services.values() if each.role == NAME), "")

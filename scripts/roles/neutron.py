@@ -1,8 +1,7 @@
-"""neutron: networks; its API and RPC server, and the agents for switching, routing, DHCP and metadata.
+"""neutron: networks; its API and RPC server, and the agents that switch, route, lease and tell metadata.
 
-Options: ``external_cidr``, the network of floating addresses (172.24.4.0/24 by default); its first address is the
-node's, on the bridge ``br-ex``.  Programs that reach the nodes also reach floating addresses, which are routed to this
-node.
+Options: ``external_cidr``, the network of floating addresses (172.24.4.0/24 when not said); its first address is
+the node's own, on the bridge ``br-ex``.  Whoever reaches the nodes reaches them too: they are routed to this node.
 """
 
 from __future__ import annotations
@@ -74,10 +73,7 @@ def start(site: Site, application: Application) -> None:
 
 
 def external(application: Application) -> tuple[IPv4Network, str]:
-    """Return the network of floating addresses, and the node's address in it.
-
-    Raises ConfigurationError for an invalid network.
-    """
+    """The network of floating addresses, and the node's own in it.  Raises ConfigurationError when it is none."""
     said = str(application.options.get("external_cidr", CIDR))
     try:
         network = IPv4Network(said)

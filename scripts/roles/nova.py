@@ -1,4 +1,4 @@
-"""nova: servers; its API, metadata, conductor and scheduler.  The hypervisor is the role ``nova-compute``."""
+"""nova: servers; its API, metadata, conductor and scheduler.  Where they run is the role ``nova-compute``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METADATA_PORT = 8775
 API, METADATA = "nova-api.service", "nova-api-metadata.service"
 DAEMONS = ("nova-conductor", "nova-scheduler")
 UNITS = (API, METADATA, *(f"{daemon}.service" for daemon in DAEMONS))
-# The databases' addresses come from the configuration file.
+# The databases' addresses are read from the configuration.
 MANAGE = (
     ["api_db", "sync"],
     ["cell_v2", "map_cell0"],
@@ -57,7 +57,7 @@ def start(site: Site, application: Application) -> None:
 
 
 def write(site: Site, node: Node, database: str = "", api_database: str = "") -> None:
-    """Write nova.conf; on a node of the role ``nova-compute``, without databases."""
+    """Lay over nova.conf, on a node of the role ``nova-compute`` without databases."""
     text = fill(
         "nova.conf.j2",
         address=node.address,

@@ -1,4 +1,4 @@
-"""nova-compute: the hypervisor for servers: libvirt, and emulation by qemu, because containers cannot use KVM."""
+"""nova-compute: where servers run: libvirt, and qemu by emulation, as nobody lends a container a processor's help."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scripts.services.deployed_state import Service
 from scripts.services.site import Site
 
 NAME = "nova-compute"
-# genisoimage creates the config drive; nova-compute does not depend on it.
+# genisoimage makes the disk with metadata, which nova-compute does not depend on.
 PACKAGES = ("genisoimage", "nova-compute", "nova-compute-kvm", *openvswitch.PACKAGES)
 SUPPORTING = False
 ENDPOINT = None
@@ -37,7 +37,7 @@ def start(site: Site, application: Application) -> None:
         openvswitch.start(site, node, application)
         systemd.restart(node, application, openvswitch.UNIT)
     for node in site.nodes_of(application):
-        # dbus has read its policy for polkit, which libvirt queries, before the user polkitd existed.
+        # It has read what polkit may do, which libvirt asks, before there was the user polkitd.
         site.must(node, application, ["systemctl", "reload", "dbus.service"])
         systemd.restart(node, application, LIBVIRT)
         systemd.restart(node, application, UNIT)
@@ -46,6 +46,6 @@ def start(site: Site, application: Application) -> None:
 
 
 def bare(site: Site, application: Application) -> list[Node]:
-    """Return the nodes without the role neutron, which already provides the agent."""
+    """The nodes on which the role neutron is not, which has the agent already."""
     network = site.provider(neutron.NAME)
     return [node for node in site.nodes_of(application) if node.name not in network.nodes]

@@ -1,8 +1,8 @@
-"""The network agent of every node with servers, routers or DHCP: Open vSwitch, and neutron's agent that configures it.
+"""What neutron has on every node with servers, routers or DHCP: Open vSwitch, and the agent that plugs them into it.
 
-It is not a role: the roles neutron and nova-compute include it on their nodes.  The datapath runs in user space
-(``netdev``) and needs no kernel module.  Networks of projects are VLANs, on a physical network that is a single kernel
-VXLAN between the nodes, so they work in the same way on one node and on several.
+It is no role: the roles neutron and nova-compute have it on their nodes.  Its datapath is its own (``netdev``) and
+needs no module of the kernel.  Networks of projects are VLANs, on a physical network that is one VXLAN of the kernel's
+between the nodes: so they are the same on one node and on several.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SWITCH, UNIT = "ovs-vswitchd.service", f"{DAEMON}.service"
 UNITS = (SWITCH, UNIT)
 NEUTRON = "neutron"
 PROJECTS, EXTERNAL = "projects:br-projects", "external:br-ex"
-"""Physical networks, and their bridges on a node."""
-# The start script requires the kernel's datapath even if it is unused: see modprobe.d(5).
+"""Physical networks, and the bridges that are these on a node."""
+# Its start script wants the kernel's datapath, used or not: see modprobe.d(5).
 NO_MODULE = "install openvswitch /bin/true\n"
 # $1: this node's address, the rest: those of the others.
 BRIDGE = """
@@ -34,7 +34,7 @@ ovs-vsctl add-br br-projects -- set bridge br-projects datapath_type=netdev -- a
 
 
 def write(site: Site, node: Node, *, database: str = "") -> None:
-    """Write the configuration of neutron services and agents; with ``database`` on the node of the API and gateway."""
+    """Lay over what neutron's services and agents read; with ``database`` where its API is, and what is external."""
     values = {"queue": rabbitmq.url(site), "database": database, **keystone.client(site, NEUTRON)}
     site.files.set_options(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", **values))
     site.files.set_options(node, "/etc/neutron/plugins/ml2/ml2_conf.ini", fill("ml2_conf.ini.j2"))

@@ -1,7 +1,7 @@
-"""package: any package; its enabled units, and those of its dependencies, are started and must keep running.
+"""package: any package; the units that it enables, and those of what it depends on, are started, and have to stay.
 
-Options: ``health``, a command that succeeds when the application is healthy (retried for ``patience`` seconds, 60 by
-default); for the exercise ``command``: ``command`` and its expected output ``prints``.
+Options: ``health``, a command that succeeds once the application is well (it is asked for ``patience`` seconds,
+60 when not said); for the exercise ``command``: ``command`` and what it ``prints``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def describe(site: Site, application: Application) -> Service:
 
 
 def configure(site: Site, application: Application) -> None:
-    """Do nothing: the packages have configured the application."""
+    """It is as its packages have configured it."""
 
 
 def start(site: Site, application: Application) -> None:

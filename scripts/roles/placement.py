@@ -1,4 +1,4 @@
-"""placement: the inventory and allocation of resources."""
+"""placement: how much of what there is where, and who has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rabbitmq: the message queue of the other applications."""
+"""rabbitmq: the message queue of the others."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def configure(site: Site, application: Application) -> None:
 
 
 def start(site: Site, application: Application) -> None:
-    systemd.restart(site.node_of(application), application, UNIT)  # its start completes when it is healthy
+    systemd.restart(site.node_of(application), application, UNIT)  # and it says when it is well
 
 
 def definitions(password: str) -> str:
-    """Return the definition of a user with all permissions: see "definitions" in RabbitMQ's documentation."""
+    """A user who may do everything: see "definitions" in RabbitMQ's documentation."""
     may = {"configure": ".*", "write": ".*", "read": ".*"}
     made = {
         "vhosts": [{"name": "/"}],
@@ -46,5 +46,5 @@ def definitions(password: str) -> str:
 
 
 def url(site: Site) -> str:
-    """Return the URL of the queue, including the credentials."""
+    """Where it is, and as whom one is let in."""
     return site.provider(NAME).settings["url"]

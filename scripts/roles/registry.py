@@ -1,6 +1,6 @@
 """The roles: add a module and name it here.
 
-`scripts.deployment.startup` defines when each function is called for each application.
+`scripts.deployment.startup` says which part of which application is called when.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Role(RoleFacts, Protocol):
     """A module that deploys one kind of application.  Its functions are called in this order."""
 
     def describe(self, site: Site, application: Application) -> Service:
-        """Return the settings that other applications need; no service has to run for this."""
+        """Return what other applications need to know; nothing has to run for it."""
 
     def configure(self, site: Site, application: Application) -> None:
-        """Prepare an application for its start: its files, and the content of its databases."""
+        """Make an application ready to start: its files, and what databases have to hold."""
 
     def start(self, site: Site, application: Application) -> None:
-        """Start an application, and wait until it reports that it is healthy."""
+        """Start an application, and wait until it says that it is well."""
 
 
 MODULES: Sequence[Role] = [

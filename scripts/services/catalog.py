@@ -1,4 +1,4 @@
-"""Keystone's catalog: the endpoint of each service of a deployment, and its user."""
+"""Keystone's catalog: where each service of a deployment is, and the user that it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scripts.services.site import Site
 
 
 def enter(site: Site, keystone: Application) -> None:
-    """Register all services of the deployment in the catalog.  Raises keystone's fault when keystone refuses."""
+    """Enter all services of the deployment into the catalog.  Raises keystone's fault when it refuses."""
     services = [
         {
             "name": each.role.NAME,

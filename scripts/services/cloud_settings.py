@@ -1,6 +1,6 @@
-"""The configuration of a cloud for exercises: one JSON file in the environment's directory.
+"""What a cloud was configured with, as exercises use it: one JSON file in the environment's directory.
 
-It contains passwords of the deployment, which are useless outside the environment.
+It has passwords of the deployment, which nobody outside of the environment can use.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ FILE = "cloud.json"
 
 
 class Configured(Stored):
-    """The user and resources of exercises: names, ids, a path; "" if the service is not deployed."""
+    """Whom exercises act as, and what they use: names, ids, a path; "" where the service is not deployed."""
 
     user: str
     password: str
     project: str
     access: str
-    """The access key of EC2 credentials, used with ``secret``."""
+    """Of the credentials in the style of EC2, with ``secret``."""
     secret: str
     external_network: str = ""
     network: str = ""
@@ -29,11 +29,11 @@ class Configured(Stored):
     flavor: str = ""
     key_pair: str = ""
     key: str = ""
-    """The path of the private key."""
+    """Where the private key lies."""
     image: str = ""
 
     @classmethod
     def of(cls, home: Path) -> Configured | None:
-        """Return the configuration in an environment; None if the cloud was not configured."""
+        """What there is in an environment; None when it was not configured."""
         path = home / FILE
         return cls.read(path) if path.exists() else None

@@ -1,4 +1,4 @@
-"""Concurrent work that is canceled as a whole."""
+"""Work that is done at the same time, and ended together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.base.errors import Aborted
 
 @dataclass(frozen=True)
 class Cancellation:
-    """A flag that one of several workers has failed: the others then start no new work and stop waiting."""
+    """Whether one of several workers has failed: then the others begin nothing more and wait for nothing."""
 
     event: Event = field(default_factory=Event)
 
@@ -26,7 +26,7 @@ class Cancellation:
 
 
 def side_by_side(*parts: Callable[[], object]) -> None:
-    """Call independent functions concurrently.  Raises the exception of the first one that fails, in argument order."""
+    """Call functions that do not depend on each other.  Raises what the first of them raises that fails."""
     with ThreadPoolExecutor(len(parts)) as pool:
         for future in [pool.submit(part) for part in parts]:
             future.result()

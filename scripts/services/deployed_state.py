@@ -1,6 +1,6 @@
-"""The state of a deployment for exercises: one JSON file in the environment's directory.
+"""What is deployed, as exercises see it: one JSON file in the environment's directory.
 
-It contains passwords of the deployment, which are useless outside the environment.
+It has passwords of the deployment, which nobody outside of the environment can use.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class DeployedPart(BaseModel):
 
 
 class Installed(DeployedPart):
-    """A binary package on a node; ``ours``: verified to come from the lab's archive."""
+    """A binary package on a node; ``ours``: proven to come from the lab's archive."""
 
     node: str
     name: str
@@ -31,22 +31,22 @@ class Installed(DeployedPart):
 
 
 class Service(DeployedPart):
-    """A deployed application."""
+    """An application that was deployed."""
 
     role: str
     nodes: tuple[str, ...]
     packages: tuple[str, ...]
     units: tuple[str, ...] = ()
-    """The running units."""
+    """The units that run."""
     idle: Mapping[str, str] = {}
-    """The units that do not run, and why; failed units are not included."""
+    """Units that do not, and why; a fault is none of it."""
     options: Mapping[str, str | int | bool] = {}
     settings: Mapping[str, str] = {}
-    """The settings that clients need: URLs, names, passwords."""
+    """What others need to know to use it: URLs, names, passwords."""
 
 
 class Deployed(Stored):
-    """A deployment: its component, its nodes (addresses by name), and its services."""
+    """A deployment: of what, on which nodes (addresses by name), what runs there."""
 
     track: str
     component: str
@@ -57,10 +57,10 @@ class Deployed(Stored):
     services: Mapping[str, Service]
     packages: tuple[Installed, ...]
     waiting: Mapping[str, str] = {}
-    """The versions by source package of the packages in a -proposed pocket, if the pocket is under test."""
+    """The versions by source package of what waits in a -proposed pocket, where that is what is tested."""
 
     @classmethod
     def of(cls, home: Path) -> Deployed | None:
-        """Return the deployment in an environment; None if nothing is deployed."""
+        """What is deployed in an environment; None when nothing is."""
         path = home / FILE
         return cls.read(path) if path.exists() else None

@@ -1,27 +1,27 @@
-"""INI files from packages, with options set in them.
+"""INI files of packages, with options set in them.
 
-The package's own file is edited instead of adding a drop-in: Debian's init scripts pass ``--config-file``, which is
-read last and takes precedence.
+The package's own file, not a drop-in beside it: Debian's init scripts pass ``--config-file``, which is read last and
+wins.
 """
 
 from __future__ import annotations
 
 import re
 
-# ConfigUpdater 4.1 was tried and is not used: it rejects a file without sections (libvirt's qemu.conf), and sets the
-# first occurrence of an option that a section repeats, whereas uwsgi and oslo.config use the last.
+# Not by ConfigUpdater 4.1, which was tried: it refuses a file without sections (libvirt's qemu.conf), and of an option
+# that a section repeats it sets the first, where uwsgi and oslo.config heed the last.
 SECTION = re.compile(r"^\[(?P<name>[^\]]+)\]\s*$")
 OPTION = re.compile(r"^(?P<name>[^\s#;=:\[]+)\s*[=:]")
 
 
 def set_options(text: str, options: str) -> str:
-    """Return an INI file with the options of another one set in their sections, each once; the rest is unchanged."""
+    """Return an INI file with the options of another one set: in their sections, each once, the rest unchanged."""
     wanted, set_here = _sections(options), _sections(options)
     lines: list[str] = []
     section, replaced = "", False
     for line in [*text.splitlines(), "[]"]:
         if replaced and line[:1].isspace() and line.strip():
-            continue  # continuation lines of a replaced value
+            continue  # more lines of a value that is gone
         header = "" if line == "[]" else _name(SECTION, line)
         if header or line == "[]":
             lines += _left(wanted, section)
@@ -30,7 +30,7 @@ def set_options(text: str, options: str) -> str:
         replaced = name in set_here.get(section, {})
         if name in wanted.get(section, {}):
             lines.append(wanted[section].pop(name))
-        elif not replaced:  # each option that was set occurs once
+        elif not replaced:  # each option that was set is there once
             lines.append(line)
     del lines[-1]
     for name in list(wanted):
@@ -48,7 +48,7 @@ def _name(pattern: re.Pattern[str], line: str) -> str:
 
 
 def _sections(text: str) -> dict[str, dict[str, str]]:
-    """Return the lines of a file by section and option."""
+    """The lines of a file by section and option."""
     found: dict[str, dict[str, str]] = {}
     section = ""
     for line in text.splitlines():

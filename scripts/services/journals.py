@@ -1,4 +1,4 @@
-"""Selection of the line of a service's output that best explains its failure."""
+"""Which line of what a service has said tells most of why it is not well."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 
 from lab.base.run import COMPLAINT, LONGEST
 
-# $1: a unit, $2: a log file name; the log is older than the journal of a unit that fails before it opens the log.
+# $1: a unit, $2: a log called as it is, which is older than what is in the journal of one that does not get as far.
 SHOW = (
     'find /var/log -name "$2" -exec tail -n 50 {} +; journalctl --quiet --no-pager --output=cat --lines=50 --unit="$1"'
 )
-# The prefix of a message from oslo.log: time, process, level, module, request context.
+# What oslo.log puts before a message: when, the process, how bad, who, on whose behalf.
 PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
-# Messages about a unit from systemd, not from the unit itself.
+# What systemd says of a unit, which is not what the unit says.
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip
 
 
 def failure_line(shown: str, unit: str) -> str:
-    """Return the last complaint in a log and a journal, else the last line from the unit itself."""
+    """The last complaint in a log and a journal, else the last line that the unit itself has said."""
     lines = [PREFIX.sub("", line).strip() for line in shown.splitlines() if not _is_of_systemd(line, unit)]
     own = [line for line in lines if line]
     complaints = [line for line in own if COMPLAINT.search(line)]

@@ -1,4 +1,4 @@
-"""Configuration files on nodes that several roles may change concurrently."""
+"""Configuration files on nodes that several roles may change at the same time."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ class NodeFiles:
     locks: dict[tuple[str, str], Lock] = field(default_factory=dict)
 
     def set_options(self, node: Node, path: str, options: str) -> None:
-        """Set options in an INI file from a package; a lock serializes the roles that share the file."""
+        """Set options in an INI file that a package has installed; roles that share the file take turns."""
         with self.locks.setdefault((node.name, path), Lock()):
             node.write(path, ini_files.set_options(node.read(path), options))

@@ -1,4 +1,4 @@
-"""The random passwords of a deployment."""
+"""The passwords of a deployment, made at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queries to the services of a deployment, made by a program that runs where the nodes are reachable.
+"""Questions to the services of a deployment, asked by a program that runs where the nodes can be reached.
 
 The program is `scripts.roles.__main__`.
 """
@@ -16,7 +16,7 @@ PROGRAM = (sys.executable, "-m", "scripts.roles")
 
 
 def ask_cloud(site: Site, verb: str, **arguments: Any) -> str:
-    """Query the cloud; return "" on success, else the problem."""
+    """Ask the cloud something; return "" when all is well, else what is wrong."""
     settings = dict(site.provider("keystone").settings)
     request = json.dumps({"settings": settings, **arguments}).encode()
     result = site.beside([*PROGRAM, verb], cwd=resources.ROOT, stdin=request, capture=True, check=False)
@@ -24,6 +24,6 @@ def ask_cloud(site: Site, verb: str, **arguments: Any) -> str:
 
 
 def ask_url(site: Site, url: str) -> str:
-    """Query a URL; return "" if it answers, else the response or error received instead."""
+    """Ask whether something answers; return "" when it does, else what came instead."""
     result = site.beside([*PROGRAM, "answer", url, "5"], cwd=resources.ROOT, capture=True, check=False)
     return "" if result else f"{url}: {result.stdout.strip()}"

@@ -1,7 +1,6 @@
-"""The context of a role: the nodes, the other applications, and the state that all of them share.
+"""What a role works with: the nodes, the other applications, and what all of them share.
 
-The operations of roles on services are in `scripts.services.systemd`, `scripts.services.waiting` and
-`scripts.services.catalog`.
+What roles do with services is in `scripts.services.systemd`, `scripts.services.waiting` and `scripts.services.catalog`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from scripts.services.units import Units
 
 @dataclass(frozen=True)
 class Site:
-    """A deployment in progress; ``beside`` runs a program in a place from which the nodes are reachable."""
+    """A deployment while it is made; ``beside`` runs a program from where the nodes can be reached."""
 
     nodes: Mapping[str, Node]
     beside: Runner
@@ -43,7 +42,7 @@ class Site:
         return [self.nodes[name] for name in application.nodes]
 
     def node_of(self, application: Application) -> Node:
-        """Return the node of an application that runs on one node.
+        """Return the node of an application that runs on one.
 
         Raises ConfigurationError when lab.yaml names several.
         """
@@ -63,7 +62,7 @@ class Site:
     def url(self, application: Application) -> str:
         """Return the URL of an application that has an endpoint."""
         endpoint = application.role.ENDPOINT
-        assert endpoint  # noqa: S101 - only roles with an endpoint call this method
+        assert endpoint  # noqa: S101 - only roles with an endpoint ask
         return f"http://{self.node_of(application).address}:{endpoint.port}"
 
     def service(
@@ -80,7 +79,7 @@ class Site:
         )
 
     def units(self, node: Node, application: Application) -> Units:
-        """Return the units of an application's packages on a node; the node is queried once."""
+        """Return the units of an application's packages on a node; the node is asked once."""
         key = node.name, application.name
         if key not in self.found:
             others = [

@@ -1,7 +1,7 @@
-"""Services of applications as systemd units: start them, and check that they keep running.
+"""Services of applications as systemd units: start them, and see that they stay.
 
-A service that starts and then dies is detected by its state while it is watched, and reported with the most
-informative line of its journal.
+A service that starts and dies is found by its state while it is watched, and reported with the line of its journal
+that explains most.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from scripts.drivers.topology import Application
 from scripts.services import journals
 from scripts.services.site import Site
 
-# Duration for which a service without a health query is watched before it counts as healthy.
+# How long a service that cannot be asked is watched before it is believed.
 WATCH_SECONDS = 1.5
 LOOK_SECONDS = 0.25
 
 
 def restart(node: Node, application: Application, unit: str, verb: str = "restart") -> None:
-    """Start or restart a unit whose health is checked afterwards.  Raises the application's fault."""
+    """Start or restart a unit, whose health is then to be asked.  Raises the application's fault."""
     if not node.run(["systemctl", verb, unit], check=False):
         raise application.fault(f"{unit} does not start on {node.name}: {journal(node, unit)}")
 
 
 def start(site: Site, node: Node, application: Application, *names: str, needed: Sequence[str] = ()) -> dict[str, str]:
-    """Start units without a health query, and check that they keep running; return valid idle units and why.
+    """Start units that cannot be asked, and see that they stay; return those that rightly do not run, and why.
 
     Units of ``needed`` packages may run already, and others may use them.  Raises the application's fault.
     """
@@ -48,9 +48,9 @@ def start(site: Site, node: Node, application: Application, *names: str, needed:
 
 
 def must_run(node: Node, application: Application, unit: str, before: str | None) -> None:
-    """Check that a unit runs and was not restarted since.  Raises the application's fault.
+    """See that a unit runs and was not restarted since.  Raises the application's fault.
 
-    ``before``: the earlier restart count; None for a unit that systemd does not restart.
+    ``before``: how often it had been restarted then; None for a unit that systemd does not restart.
     """
     state = _state(node, unit)
     if not _is_well(state) or state.get("NRestarts") != before:
@@ -65,7 +65,7 @@ def restarts(node: Node, unit: str) -> str | None:
 
 
 def journal(node: Node, unit: str) -> str:
-    """Return the line of a unit's journal, or of a log with the same name, that best explains its failure."""
+    """Return the line of a unit's journal, or of a log of the same name, that explains most why it is not well."""
     words = ["sh", "-c", journals.SHOW, "sh", unit, f"{unit.removesuffix('.service')}.log"]
     return journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
 
@@ -78,7 +78,7 @@ def _state(node: Node, unit: str) -> dict[str, str]:
 
 
 def _is_done(state: Mapping[str, str]) -> bool:
-    """Return whether a unit is a oneshot service that has completed successfully."""
+    """Return whether a unit does something, ends, and did so."""
     return state.get("Type") == "oneshot" and state["ActiveState"] == "inactive" and state["Result"] == "success"
 
 
@@ -87,7 +87,7 @@ def _is_well(state: Mapping[str, str]) -> bool:
 
 
 def _idle(state: Mapping[str, str]) -> str:
-    """Return why a started unit does not run, if it is not expected to; an empty string if it is expected to run."""
+    """Return why a unit that was started rightly does not run; an empty string when it is to run."""
     if state["ActiveState"] != "inactive":
         return ""
     if state.get("ConditionTimestamp") and state.get("ConditionResult") == "no":

@@ -1,7 +1,7 @@
-"""The units of an application's packages, as their packaging enables them: the units that a boot would start.
+"""The units that an application's packages bring, as their packaging enables them: those that a boot would start.
 
-Packages are included by name and by dependency.  While a layer is built, the links that enable units are moved aside
-(see `scripts.drivers.layers`), so that no service starts when a node boots; this module restores them.
+Packages come in by name and by what they depend on.  A layer keeps aside the links that enable units while it is made
+(see `scripts.drivers.layers`), so that nothing begins when a node boots: here they are put back.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from scripts.drivers.interfaces import Node
 UNITS = "/etc/systemd/system"
 KEPT = "/var/lib/qalab/links"
 PRISTINE = "/var/lib/qalab/pristine"
-# Shell commands: record the packages that are present before any installation.
+# Lines of sh: note the packages that were there before anything was installed.
 NOTE_PRISTINE = f"""\
 if [ ! -e {PRISTINE} ]; then
     mkdir -p {PRISTINE.rpartition("/")[0]}
     dpkg-query --show --showformat='${{Package}} ${{Version}}\\n' > {PRISTINE}
 fi
 """
-# Shell commands: move aside the links that enable units and are newer than /tmp/before.
+# Lines of sh: keep aside the links that enable units and are newer than /tmp/before.
 KEEP_LINKS = f"""\
 mkdir -p {KEPT}
 cd {UNITS}
@@ -34,7 +34,7 @@ find . -path '*.wants/*' -type l -newer /tmp/before -exec cp --no-dereference --
 find . -path '*.wants/*' -type l -newer /tmp/before -delete
 cd /
 """
-# Shell commands: restore the links given as arguments.
+# Lines of sh: put back the links that are named.
 PUT_BACK = f'cd {KEPT}; cp --no-dereference --parents --target-directory={UNITS} "$@"; rm -- "$@"'
 LIST_KEPT = f"[ ! -d {KEPT} ] || find {KEPT} -type l -printf '%P\\n'"
 DPKG_FIELDS = ("Package", "Version", "Provides", "Pre-Depends", "Depends", "db:Status-Status")
@@ -42,16 +42,16 @@ UNIT_FILE = re.compile(
     r"^(?:/usr/lib|/lib|/etc)/systemd/system/(?P<unit>[^/]+\.(?:service|socket|path|mount|target|timer))$"
 )
 INIT_SCRIPT = re.compile(r"^/etc/init\.d/(?P<name>[^/]+)$")
-# The dependencies that start a unit together with another one: see systemd.unit(5).
+# What makes a unit start together with another one: see systemd.unit(5).
 STARTS = ("Wants", "Requires", "BindsTo", "Upholds")
 SHOWN = ("Id", "Names", "LoadState", "UnitFileState", *STARTS)
-# A socket does not start after its service has started: see systemd.socket(5).
+# A socket does not start once its service has: see systemd.socket(5).
 ORDER = ("target", "mount", "socket", "path", "service", "timer")
 
 
 @dataclass(frozen=True)
 class Package:
-    """An installed package: the names that it provides, and for each dependency the names of its alternatives."""
+    """A package that is installed: the names it provides, and per dependency the names of which one will do."""
 
     version: str
     provides: tuple[str, ...]
@@ -60,9 +60,9 @@ class Package:
 
 @dataclass(frozen=True)
 class Units:
-    """The enabled units of an application on a node; ``idle``: the units that are not enabled, and why.
+    """The units of an application on a node that are enabled; ``idle``: those that are not, and why.
 
-    ``named`` are from the packages that the application names, ``needed`` from the dependencies of these packages.
+    ``named`` are of the packages that the application names, ``needed`` of those that these depend on.
     """
 
     named: tuple[str, ...] = ()
@@ -71,9 +71,9 @@ class Units:
 
 
 def enabled(node: Node, names: Sequence[str], others: Iterable[str]) -> Units:
-    """Return the units of packages on a node; ``others``: packages named by other applications on the node.
+    """Return the units of packages on a node; ``others``: packages that other applications there name.
 
-    The links of these units that a layer has moved aside are restored.
+    The links of these units that a layer has kept aside are put back.
     """
     fields = "".join(f"${{{each}}}\\t" for each in DPKG_FIELDS)
     there = packages(node.run(["dpkg-query", "--show", f"--showformat={fields}\\n"], capture=True).stdout)
@@ -92,7 +92,7 @@ def enabled(node: Node, names: Sequence[str], others: Iterable[str]) -> Units:
 
 
 def packages(shown: str) -> dict[str, Package]:
-    """Return the installed packages from the output of dpkg-query for `DPKG_FIELDS`."""
+    """Return the packages that are installed, of what dpkg-query prints of `DPKG_FIELDS`."""
     found = {}
     for line in shown.splitlines():
         name, version, provides, before, needs, status, _ = line.split("\t")
@@ -108,7 +108,7 @@ def _names(relations: str) -> tuple[tuple[str, ...], ...]:
 
 
 def closure(names: Iterable[str], there: Mapping[str, Package], apart: set[str]) -> set[str]:
-    """Return the installed packages with their installed dependencies, without following any in ``apart``."""
+    """Return packages with what they depend on, of those that are there; not through those of ``apart``."""
     providers: dict[str, set[str]] = {name: {name} for name in there}
     for name, each in there.items():
         for virtual in each.provides:
@@ -124,7 +124,7 @@ def closure(names: Iterable[str], there: Mapping[str, Package], apart: set[str])
 
 
 def _brought(node: Node, names: Sequence[str]) -> set[str]:
-    """Return the unit files of packages, and the units generated from their init scripts."""
+    """The unit files of packages, and the units that init scripts become."""
     if not names:
         return set()
     listed = node.run(["dpkg-query", "--listfiles", *names], capture=True).stdout.splitlines()
@@ -133,7 +133,7 @@ def _brought(node: Node, names: Sequence[str]) -> set[str]:
 
 
 def is_of(names: Iterable[str], files: set[str]) -> bool:
-    """Return whether a unit, by any of its names, is one of the unit files, or an instance of one of them."""
+    """Whether a unit, by any of its names, is one of some unit files, or an instance of one of them."""
     return any(name in files or re.sub(r"@.+(?=\.)", "@", name) in files for name in names)
 
 
@@ -146,7 +146,7 @@ def _put_back(node: Node, files: set[str]) -> None:
 
 
 def _shown(node: Node, *units: str) -> dict[str, dict[str, str]]:
-    """Return systemd's properties of units, by unit id."""
+    """What systemd knows of units, by what it calls them."""
     argv = ["systemctl", "show", "--all", f"--property={','.join(SHOWN)}", "--", *units]
     shown = node.run(argv, capture=True).stdout
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in shown.split("\n\n")]
@@ -154,7 +154,7 @@ def _shown(node: Node, *units: str) -> dict[str, dict[str, str]]:
 
 
 def started(loaded: Mapping[str, Mapping[str, str]], begin: str) -> set[str]:
-    """Return the units that systemd starts with a unit, from the `SHOWN` properties of all loaded units."""
+    """Return what systemd starts with a unit, of what `SHOWN` says of all units that are loaded."""
     called = {name: unit for unit, each in loaded.items() for name in each["Names"].split()}
     found: set[str] = set()
     left = [begin]
@@ -171,12 +171,12 @@ def _is_there(shown: Mapping[str, str]) -> bool:
 
 
 def ordered(units: Iterable[str]) -> tuple[str, ...]:
-    """Return units in the order in which they must be started."""
+    """Return units in the order that they are to be started."""
     return tuple(sorted(units, key=lambda unit: (ORDER.index(unit.rpartition(".")[2]), unit)))
 
 
 def _idle(node: Node, files: set[str], begun: set[str]) -> dict[str, str]:
-    """Return the startable services of packages that are not to be started, with the reason."""
+    """Services that packages bring, and that are not to be started though they could be."""
     names = sorted(name for name in files if name.endswith(".service") and "@" not in name)
     shown = _shown(node, *names) if names else {}
     states = {unit: each["UnitFileState"] for unit, each in shown.items() if unit not in begun}

@@ -1,4 +1,4 @@
-"""Waiting for services: a service is healthy when it reports so."""
+"""Waiting for services: one is well when it says so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.services import queries, systemd
 from scripts.services.site import Site
 
 PATIENCE_SECONDS = 60
-# For services that start at the same time as a whole cloud, on a machine with other load.
+# For services that start at the same time as all of a cloud, on a machine with other work.
 CROWDED_SECONDS = 180
 LOOK_SECONDS = 0.25
 
@@ -20,7 +20,7 @@ LOOK_SECONDS = 0.25
 def until_alive(site: Site, application: Application, kind: str, daemons: Mapping[str, Sequence[Node]]) -> None:
     """Wait until an API (of a ``kind``, see `scripts.roles.__main__.LISTED`) lists daemons as alive on nodes.
 
-    Raises the application's fault when a daemon dies, or is not alive before the timeout.
+    Raises the application's fault when one dies, or is not alive in time.
     """
     units = [(node, f"{daemon}.service") for daemon, nodes in daemons.items() for node in nodes]
     wanted = {daemon: [node.name for node in nodes] for daemon, nodes in daemons.items()}
@@ -28,7 +28,7 @@ def until_alive(site: Site, application: Application, kind: str, daemons: Mappin
 
 
 def until_answers(site: Site, node: Node, application: Application, unit: str, url: str) -> None:
-    """Wait until a service answers.  Raises the application's fault when it dies or the wait times out."""
+    """Wait until a service answers.  Raises the application's fault when it dies, or does not answer in time."""
     _wait(site, application, [(node, unit)], lambda: queries.ask_url(site, url))
 
 
@@ -37,7 +37,7 @@ def until_succeeds(
 ) -> None:
     """Run a command until it succeeds, for ``patience`` seconds (`PATIENCE_SECONDS` by default).
 
-    Raises the application's fault when the command does not succeed before the timeout.
+    Raises the application's fault when it does not succeed in time.
     """
     seconds = PATIENCE_SECONDS if patience is None else patience
     last = site.clock.monotonic() + seconds
@@ -58,7 +58,7 @@ def until_succeeds(
 
 
 def _wait(site: Site, application: Application, units: Sequence[tuple[Node, str]], ask: Callable[[], str]) -> None:
-    """Poll until no problem is reported, and check that the units keep running meanwhile."""
+    """Ask until nothing is wrong, and see that the units keep running meanwhile."""
     last = site.clock.monotonic() + CROWDED_SECONDS
     before = [systemd.restarts(node, unit) for node, unit in units]
     while why := ask():

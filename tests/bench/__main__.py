@@ -22,9 +22,10 @@ from typing import IO
 import click
 from rich.console import Console
 
-from lab.base import apt, environment
+from lab.base import environment
 from lab.base.errors import ConfigurationError, LabError
 from lab.base.run import run
+from lab.config import apt
 from lab.config.description import Series
 from scripts.chroots import chroots
 from scripts.demo import demo, examples

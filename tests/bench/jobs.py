@@ -113,7 +113,7 @@ class Contest:
         if cold:
             shutil.rmtree(self.home / "cache/qalab", ignore_errors=True)
         options = ["--lab", self.lab, "--ini", self.ini(self.jenkins)]
-        return self.run(self.jenkins, [sys.executable, HOUSE / "qalab.py", argv[0], *options, *argv[1:]])
+        return self.run(self.jenkins, [sys.executable, HOUSE / "qalab.py", *argv, *options])
 
     def update(self, *, cold: bool) -> Cost:
         if cold:
@@ -137,12 +137,12 @@ class Contest:
         self.jenkins.wipe()
         self.theirs.wipe()
         yield "update, empty server", lambda: self.update(cold=True)
-        yield "apply", lambda: self.qalab("apply", "--yes", "--workers", str(WORKERS), cold=True)
+        yield "apply", lambda: self.qalab("jenkins", "apply", "--yes", "--workers", str(WORKERS), cold=True)
         yield "update, cold cache", lambda: self.update(cold=True)
-        yield "plan, the first", lambda: self.qalab("plan", "--check", cold=True)
-        yield "plan", lambda: self.qalab("plan", "--check")
+        yield "plan, the first", lambda: self.qalab("jenkins", "plan", "--check", cold=True)
+        yield "plan", lambda: self.qalab("jenkins", "plan", "--check")
         yield "update, warm cache", lambda: self.update(cold=False)
-        yield "plan --quick", lambda: self.qalab("plan", "--check", "--quick")
+        yield "plan --quick", lambda: self.qalab("jenkins", "plan", "--check", "--quick")
         yield "its expansion", self.expand
         yield "generate", self.generate
 

@@ -108,7 +108,7 @@ def test_what_is_taken_is_told(jenkins: Double, there: Server, tmp_path: Path) -
                                    lambda *_: None, lambda _: None)
         if one.error
     ]  # fmt: skip
-    assert "qalab adopt plain" in str(result.error)
+    assert "qalab jenkins adopt plain" in str(result.error)
     assert there.config(ItemKey("job", "plain")).endswith(b"<project/>") or b"Managed" not in there.config(
         ItemKey("job", "plain")
     )

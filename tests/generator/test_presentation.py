@@ -36,8 +36,8 @@ def test_a_plan_ends_with_its_counts() -> None:
         "+ view v",
         "> job f/old -> new; its builds stay with it",
         "- job gone (edited by hand)",
-        "? job theirs: is there and not this lab's; qalab adopt theirs takes it as it is",
-        "http://j/: 1 to create, 1 to rename, 1 to delete, by qalab prune, 1 there, and not this lab's, 7 as described",
+        "? job theirs: is there and not this lab's; qalab jenkins adopt theirs takes it as it is",
+        "http://j/: 1 to create, 1 to rename, 1 to delete, by qalab jenkins prune, 1 there, and not this lab's, 7 as described",
         "plugins that are needed and not there: git, junit",
     ]
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from generator import jjb, render, verbs
+from cli.jenkins import apply
+from generator import jjb, render
 from generator.canonical import parse
 from generator.items import Item
 from generator.lint import lint
@@ -109,6 +110,6 @@ def test_qalab_applies_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         argv = ["jobs/public", "--ini", str(ini), "--yes"]
         for writes in (40, 0):
             before = len(jenkins.writes())
-            done = CliRunner().invoke(verbs.apply_verb, argv)
+            done = CliRunner().invoke(apply.command, argv)
             assert done.exit_code == 0, done.output
             assert len(jenkins.writes()) - before == writes

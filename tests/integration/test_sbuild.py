@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from lab.base import apt, environment
+from lab.base import environment
 from lab.base.run import run
+from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.store.records import Record
 from lab.store.runs import Store

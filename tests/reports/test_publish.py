@@ -15,11 +15,13 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from cli import publish as publish_verb
+from cli import retract as retract_verb
 from lab.base import environment
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError
 from lab.config.jenkins import Connection
 from lab.config.loading import load
-from reports import journal, verbs_publish
+from reports import journal
 from reports.model import Build
 from reports.outputs.delivery import Tombstone
 from reports.publish import MOST_TRIES
@@ -363,7 +365,7 @@ def test_a_bug_in_a_filter_parks_that_build_alone(press: Press, monkeypatch: pyt
     assert "in fail\n" in log.read_text()
     with press.journal() as told:
         assert told.states() == {"bundled": 1, "parked": 1}
-        (waits,) = verbs_publish.summary(told)["waiting"]
+        (waits,) = publish_verb.summary(told)["waiting"]
         assert (waits["state"], waits["note"]) == ("parked", note)
         told.retry()
     assert press.run().bundled == 1
@@ -510,7 +512,7 @@ def at_home(all_there: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def call(*argv: str) -> Result:
     """A verb, as the command line calls it."""
-    verbs = click.Group(commands=list(verbs_publish.VERBS))
+    verbs = click.Group(commands=[publish_verb.command, retract_verb.command])
     return CliRunner().invoke(verbs, list(argv))
 
 
@@ -522,7 +524,7 @@ def test_publish_says_what_it_did(at_home: Everything) -> None:
     assert json.loads(call("publish", "--json").output) == {
         "bundled": 0,
         "outputs": {"site": {}, "jenkins": {}, "mail": {}},
-        "troubles": [],
+        "problems": [],
     }
 
 
@@ -534,7 +536,7 @@ def test_the_status_says_what_waits_and_why(at_home: Everything) -> None:
     assert failed.exit_code == 3
     assert "qalab: jenkins: " in failed.output
     told = call("publish", "--status").output
-    assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  is put off until .*Z: http", told)
+    assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  postponed until .*Z: http", told)
     status = json.loads(call("publish", "--status", "--json").output)
     assert status["outputs"]["jenkins"]["builds"] == {"waiting": 1}
     assert "answers 503" in status["outputs"]["jenkins"]["outage"]["note"]
@@ -564,7 +566,7 @@ def test_it_goes_on_until_it_is_ended(at_home: Everything, monkeypatch: pytest.M
         at_home.build(number=2)
 
     at_home.build(number=1)
-    monkeypatch.setattr("reports.verbs_publish.time.sleep", sleep)
+    monkeypatch.setattr("cli.publish.time.sleep", sleep)
     assert call("publish", "--watch", "--interval", "7").exit_code == 1
     assert (pauses, at_home.twins()) == ([7, 7], ["#1", "#2"])
 
@@ -573,7 +575,7 @@ def test_retract_says_so(at_home: Everything) -> None:
     at_home.build(number=1)
     call("publish")
     (name,) = [path.parent.name for path in at_home.site.glob("b/*/*/index.html")]
-    assert call("retract", name).output == f"{name}: retracted; it will not be published again\n"
+    assert call("retract", name, "--yes").output == f"{name}: retracted; it will not be published again\n"
     assert call("publish", "--status").output.startswith("builds: 1 retracted\n")
 
 

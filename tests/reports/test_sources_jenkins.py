@@ -153,7 +153,7 @@ def test_the_lab_that_the_mark_names_owns_a_job(
     description: str,
     owned: bool,  # noqa: FBT001
 ) -> None:
-    """The same mark that `qalab plan` goes by."""
+    """The same mark that `qalab jenkins plan` goes by."""
     escaped = description.replace("<", "&lt;").replace(">", "&gt;")
     double.create(JOB, f"<project><description>{escaped}</description></project>")
     double.add_build(JOB)

@@ -1,1 +1,1 @@
-"""The parts of the driver juju: the deployed bundle, the Juju client, and the parser of Juju's status."""
+"""The parts of the driver juju: what it deploys, how it speaks to Juju, what Juju says."""

@@ -1,4 +1,4 @@
-"""A topology as a Juju bundle, and as an overlay that configures charms to use the lab's archive.
+"""A topology as Juju's bundle, and as an overlay that points charms at the lab's archive.
 
 See "Bundle" in Juju's reference, and charmcraft's on the file ``bundle.yaml``.  The same topology gives the same bytes.
 """
@@ -15,14 +15,14 @@ from lab.config.description import Series
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers.topology import Application, Charm, Topology
 
-# Options that are not passed to the charm: they are for the lab's exercises.
+# Those of options that are not the charm's: they are for the lab's own exercises.
 OURS = frozenset({"command", "prints", "health", "patience"})
-# Juju identifies Ubuntu releases by version, and supports the long-term releases.
+# Juju names releases of Ubuntu by their versions, and runs on its long-term ones.
 BASES = {"focal": "20.04", "jammy": "22.04", "noble": "24.04", "resolute": "26.04"}
 
 
 def base(name: str, series: Series, chosen: str | None) -> str:
-    """Return the base of machines in Juju's form (``ubuntu@24.04``).  Raises ConfigurationError if none is known."""
+    """What machines run, as Juju says it (``ubuntu@24.04``).  Raises ConfigurationError when nothing says so."""
     codename = series.codename or name
     if chosen:
         return chosen
@@ -35,7 +35,7 @@ def base(name: str, series: Series, chosen: str | None) -> str:
 
 
 def bundle(topology: Topology, machines: Mapping[str, str], on: str) -> str:
-    """Return the YAML of a bundle; ``machines``: the ids of the existing machines, by node."""
+    """The YAML of a bundle; ``machines``: the ids of those that there are, by node."""
     document = {
         "default-base": on,
         "machines": {machines[node]: {} for node in topology.nodes},
@@ -46,18 +46,18 @@ def bundle(topology: Topology, machines: Mapping[str, str], on: str) -> str:
 
 
 def overlay(applications: Iterable[Application], repository: Repository) -> str:
-    """Return the YAML of an overlay that configures the lab's archive for the charms that must use it."""
+    """The YAML of an overlay that gives the lab's archive to those charms that are to take it."""
     options = {each.name: {"options": {charm(each).origin: source(repository)}} for each in applications}
     return _text({"applications": options})
 
 
 def source(repository: Repository) -> str:
-    """Return an archive in the form of charm options: a line of sources.list(5), and the key after a vertical bar."""
+    """An archive as charms take it in their options: a line of sources.list(5), and the key behind a bar."""
     return f"deb {repository.url} {repository.codename} main|{repository.key.strip()}"
 
 
 def charm(application: Application) -> Charm:
-    assert application.charm  # noqa: S101 - the driver juju receives only charms
+    assert application.charm  # noqa: S101 - all that the driver juju is given are charms
     return application.charm
 
 
@@ -67,7 +67,7 @@ def _application(application: Application, machines: Mapping[str, str]) -> dict[
     described = {
         "charm": of.name,
         "channel": of.channel,
-        "num_units": len(units),  # zero for a subordinate: Juju creates its units with the related units
+        "num_units": len(units),  # none of a subordinate: Juju makes them with the units that it is related to
         "to": units,
         "options": options,
     }

@@ -1,10 +1,10 @@
-"""The Juju client: commands on one model of one controller, with their documented arguments.
+"""The client of Juju: one model of one controller, each command by its documented words.
 
-Credentials are the client's, in ~/.local/share/juju or in JUJU_DATA.  No command is interactive: if Juju would have to
-prompt, the command fails.  Only machine-readable output is parsed, and from errors the text after ``ERROR``.
+Credentials are the client's own, in ~/.local/share/juju or where JUJU_DATA says.  Nothing is ever asked for: what
+Juju would have to ask is an error.  Only machine-readable output is read, and of errors what comes behind ``ERROR``.
 
-The implementation uses no library: jubilant 1.14 has no timeout for a call, ends a wait at the first failed poll, does
-not identify the failing unit, and rejects the status documents of Juju 2.9 to 3.2, whose relations are plain strings.
+The client is our own: jubilant 1.14 has no time limit for a call, ends a wait at the first look that fails, knows of no
+one to blame, and refuses the status documents of Juju 2.9 to 3.2, whose relations are plain texts.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from scripts.drivers.juju.status import Status
 
 PROGRAM = "juju"
 PATIENCE_SECONDS = 120.0
-# The controller downloads and uploads a bundle's charms before the client returns.
+# A bundle's charms are downloaded and uploaded by the controller before the client comes back.
 DEPLOY_SECONDS = 1200.0
-GENTLE_SECONDS = 300.0  # a unit in error blocks the destruction of a model until it is forced
+GENTLE_SECONDS = 300.0  # a unit in error keeps a model from being destroyed for ever, unless by force
 FORCED_SECONDS = 600.0
 COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
 AWAY = re.compile(r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host"
@@ -34,7 +34,7 @@ AWAY = re.compile(r"unable to connect|connection (?:refused|is shut down|reset)|
 
 
 class JujuRefused(InfrastructureError):
-    """A Juju command that failed; ``why``: Juju's error message."""
+    """Juju did not do what it was told; ``why``: in its words."""
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(f"{where}: {why[:LONGEST]}")
@@ -42,17 +42,17 @@ class JujuRefused(InfrastructureError):
 
 
 def missing_prerequisite() -> str:
-    """Return why this machine does not support Juju models; "" if it does."""
+    """Why this machine can have no such models; "" when it can."""
     return "" if environment.find_program(PROGRAM) else f"the program {PROGRAM} is not on this machine"
 
 
 def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
-    """Return the controller (the client's current one if none is named), and the user logged in there.
+    """The controller (the client's current one, where none is named), and as whom the client is logged in there.
 
-    Raises InfrastructureError when no user is logged in.
+    Raises InfrastructureError when it is not.
     """
     said = _juju(["whoami", "--format", "json"], log, where="juju whoami", controller=controller or "")
-    if not said.strip():  # Juju reports this on standard error, with exit code 0
+    if not said.strip():  # which is told on standard error, and is no failure to Juju
         at = (
             f"controller {controller}: not logged in" if controller else "juju: no current controller, or not logged in"
         )
@@ -63,7 +63,7 @@ def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class JujuModel:
-    """A model of ``user``, whether it exists or not."""
+    """A model of ``user``, whether it is there or not."""
 
     controller: str
     user: str
@@ -74,18 +74,18 @@ class JujuModel:
         return f"{self.controller}:{self.name}"
 
     def call(self, command: str, *words: Word, timeout: float = PATIENCE_SECONDS) -> str:
-        """Run a command on the model and return its output.  Raises InfrastructureError when it fails."""
+        """What a command on the model prints.  Raises InfrastructureError when it fails."""
         return _juju([command, "--model", str(self), *words], self.log, where=f"juju {command}", timeout=timeout)
 
     def add(self, mark: str, cloud: str | None) -> None:
-        """Create the model with a mark; failed hooks are reported instead of retried."""
+        """Make it, marked from the beginning; hooks that fail are not tried again, but told."""
         config = {"extra-info": mark, "automatically-retry-hooks": "false"}
         words: list[Word] = ["add-model", "--controller", self.controller, "--no-switch"]
         words += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
         _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
 
     def mark(self) -> str:
-        """Return the mark of the model; "" if it has none."""
+        """What it was marked with; "" when with nothing."""
         try:
             return self.call("model-config", "extra-info").strip()
         except JujuRefused as error:
@@ -94,7 +94,7 @@ class JujuModel:
             raise
 
     def life(self) -> str:
-        """Return ``alive``, ``dying`` or ``dead``, with the reason; "" if the user has no such model."""
+        """``alive``, ``dying``, ``dead``, with why; "" when there is no such model of ours."""
         where = f"controller {self.controller}"
         words = ["models", "--controller", self.controller, "--format", "json"]
         for each in _json(_juju(words, self.log, where=where), where)["models"]:
@@ -106,15 +106,15 @@ class JujuModel:
         return Status.parse(self.status_text())
 
     def status_text(self) -> str:
-        # The status is polled every few seconds: callers log only the changes.
+        # It is asked for every few seconds: what has changed is told by those who ask.
         return replace(self, log=None).call("status", "--format", "json")
 
     def log_of(self, unit: str, lines: int) -> list[str]:
-        """Return the last lines of a unit's log: its activity, and the output of its hooks."""
+        """The last lines of a unit's log: what it did, and what its hooks printed."""
         return self.call("debug-log", "--include", unit, "--limit", str(lines)).splitlines()
 
     def run_action(self, unit: str, action: str) -> dict[str, Any]:
-        """Return the results of a charm's action.  Raises JujuRefused when the action fails."""
+        """The results of a charm's action.  Raises Refused when it fails."""
         said = _json(self.call("run", "--format", "json", "--wait", "2m", unit, action), "juju run")
         done = next(iter(said.values()))
         if done["status"] != "completed":
@@ -122,9 +122,9 @@ class JujuModel:
         return dict(done["results"])
 
     def destroy(self) -> None:
-        """Destroy the model, by force if necessary.  Raises InfrastructureError when the model remains."""
+        """Destroy it, by force if it does not go otherwise.  Raises InfrastructureError when it stays."""
         for force, seconds in ([], GENTLE_SECONDS), (["--force", "--no-wait"], FORCED_SECONDS):
-            with suppress(JujuRefused):  # the result is checked below
+            with suppress(JujuRefused):  # whether it is gone is asked
                 argv = ["destroy-model", "--no-prompt", "--destroy-storage", *force, str(self)]
                 _juju(argv, self.log, where="juju destroy-model", timeout=seconds)
             if not (life := self.life()):
@@ -136,7 +136,7 @@ class JujuModel:
 def _juju(
     words: Sequence[Word], log: IO[str] | None, *, where: str, timeout: float = PATIENCE_SECONDS, controller: str = ""
 ) -> str:
-    """Run juju and return its output.  Raises JujuRefused when it fails or times out."""
+    """Run juju: what it prints.  Raises Refused when it fails or does not come back."""
     if why := missing_prerequisite():
         raise ConfigurationError(why, hint="snap install juju")
     env = {"JUJU_CONTROLLER": controller} if controller else {}
@@ -150,7 +150,7 @@ def _juju(
 
 
 def complaint(lines: Sequence[str]) -> str:
-    """Return Juju's error message, including the following lines if the message ends in a colon."""
+    """What Juju complains of; with what comes behind it, where it ends in a colon."""
     for number, line in enumerate(lines):
         if match := COMPLAINT.match(line):
             return " ".join([match["why"], *(lines[number + 1 :] if match["why"].endswith(":") else [])])

@@ -1,14 +1,14 @@
-"""juju: nodes are machines of a model that Juju creates, and the deployed applications are charms.
+"""juju: nodes are machines of a model that Juju makes, and what is deployed on them are charms.
 
-An environment is a model, named after the lab and the track and marked as the lab's from its creation; a model with
-that name from another owner is left alone.  The model is recorded before it is created: if a process is killed, the
-next destroy cleans up.
+An environment is a model, called after the lab and the track and marked as the lab's own from the moment that it
+is there; one of that name that somebody else has made is left alone.  It is noted before it is made: whoever is
+killed leaves what the next destroy ends.
 
 ::
 
-    ENVIRONMENT/model.json      the model, and its machines once they are up
-    ENVIRONMENT/bundle.yaml     the deployed bundle, and
-    ENVIRONMENT/overlay.yaml    the overlay with the lab's archive
+    ENVIRONMENT/model.json      where the model is, and its machines, once they are up
+    ENVIRONMENT/bundle.yaml     what was deployed, and
+    ENVIRONMENT/overlay.yaml    what takes the lab's archive
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SHARED = False
 
 
 class JujuEnvironment(Stored):
-    """The record of an environment: a model, existing or about to be created; its machines, once they are up."""
+    """What an environment is: a model, made or about to be; its machines, once they are up."""
 
     created: str
     controller: str
@@ -51,13 +51,13 @@ class JujuEnvironment(Stored):
     model: str
     base: str
     machines: Mapping[str, str] = {}
-    """Machine ids by node."""
+    """Ids by node."""
     addresses: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
 class JujuPristine:
-    """The base of Juju's machines: the cloud provides their images, so the base alone identifies the pristine state."""
+    """Juju's machines come from images of the cloud's own; what is pristine is their base."""
 
     base: str
 
@@ -68,7 +68,7 @@ class JujuPristine:
 
 @dataclass(frozen=True)
 class JujuTarget:
-    """One environment: ``home`` is its directory, inside the lab's."""
+    """One environment: ``home`` is its directory, in that of the lab."""
 
     home: Path
     log: IO[str] | None = None
@@ -102,7 +102,7 @@ class JujuTarget:
         yield JujuPristine(bundle.base(pristine.series_name, pristine.series, self.juju.base))
 
     def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
-        assert isinstance(snapshot, JujuPristine)  # noqa: S101 - prepare() always returns this class
+        assert isinstance(snapshot, JujuPristine)  # noqa: S101 - it is one of ours
         self.destroy()
         return self._make(snapshot.base, names)
 
@@ -126,7 +126,7 @@ class JujuTarget:
         return run(argv, **own)
 
     def route(self, network: str, via: str) -> None:
-        """Do nothing: this machine's routes are not managed by qalab, and the cloud's network decides reachability."""
+        """This machine's routes are not ours to change: it reaches what the cloud's network lets it reach."""
 
     def reset(self) -> list[Node]:
         noted = self._noted()
@@ -139,7 +139,7 @@ class JujuTarget:
         there = self.home.exists()
         if noted := self._noted():
             model = self.model(noted)
-            # A dying model may have lost its mark.
+            # One that is going already may have forgotten its mark.
             if (life := model.life()) and (not life.startswith("alive") or self._is_ours(model)):
                 model.destroy()
         if there:
@@ -155,8 +155,8 @@ class JujuTarget:
             if not self._is_ours(model):
                 hint = f"juju destroy-model {model}, or another lab.name"
                 raise ConfigurationError(f"the model {model} is not this lab's", hint=hint)
-            model.destroy()  # its record is lost
-        self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # the deployment contains passwords
+            model.destroy()  # what was noted of it is lost
+        self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # what is deployed has passwords
         noted.write(self._note)
         model.add(self._mark(), self.juju.cloud)
         if names:
@@ -166,7 +166,7 @@ class JujuTarget:
         return self._machines(noted)
 
     def _up(self, noted: JujuEnvironment, model: JujuModel, names: Sequence[str]) -> JujuEnvironment:
-        """Wait until the machines are up; return the record with their ids and addresses."""
+        """Wait until the machines are up: what they are called, and where."""
         watch = Watch(model.status, self._say, Topology(()))
         status, blame = watch.until_machines(len(names), self.minutes)
         if blame:
@@ -179,7 +179,7 @@ class JujuTarget:
         return model.mark() == self._mark()
 
     def _mark(self) -> str:
-        """Return the mark of the lab's models, which is unique to the lab and kept as long as its state."""
+        """What the lab marks its models with: its own for ever, as long as its state is."""
         path = self._lab / "juju.mark"
         with files.locked(path):
             if not (text := path.read_text()):
@@ -193,14 +193,14 @@ class JujuTarget:
 
     @property
     def _name(self) -> str:
-        """The model name: lower-case letters, digits and hyphens, see `juju add-model`."""
+        """Lower-case letters, digits and hyphens: see `juju add-model`."""
         return re.sub(r"[^a-z0-9]+", "-", f"qalab-{self._lab.name}-{self.home.name}")
 
     def _noted(self) -> JujuEnvironment | None:
         return JujuEnvironment.read(self._note) if self._note.exists() else None
 
     def recorded(self) -> JujuEnvironment:
-        """Return the record of the created environment."""
+        """Return what the environment that was made is."""
         return JujuEnvironment.read(self._note)
 
     def model(self, noted: JujuEnvironment) -> JujuModel:

@@ -1,4 +1,4 @@
-"""A machine of a model as a node: with ``juju ssh``, as root."""
+"""A machine of a model as a node: by ``juju ssh``, as root."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class JujuMachine:
     address: str
 
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:  # noqa: ARG002 - it always is
-        # OpenSSH joins its arguments, and a remote shell parses them: one quoted word arrives unchanged.
+        # OpenSSH joins its words and has a shell there take them apart: one word, quoted, arrives as it is.
         remote = shlex.join(["sudo", "--non-interactive", "env", "-i", *SETTINGS, *map(str, argv)])
         return [PROGRAM, "ssh", "--model", str(self.model), self.machine, remote]
 

@@ -1,4 +1,4 @@
-"""Logs of a model in any state: Juju's logs, and one archive of logs from each machine."""
+"""Logs of a model, whatever state it is in: Juju's own, and in one piece from each machine what it has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripts.drivers.interfaces import Node
 from scripts.drivers.juju.client import JujuModel
 from scripts.drivers.node_logs import LOGS, MOST_BYTES
 
-# One archive per machine: each connection takes a second or two.
+# All in one piece: each connection takes a second or two.
 PACK = """
 directory=$(mktemp --directory)
 journalctl --no-pager --output=short-iso --boot > "$directory/journal.log" || :
@@ -24,13 +24,13 @@ rm -r "$directory"
 
 
 def collect(model: JujuModel, nodes: Iterable[Node], into: Path) -> None:
-    """Write ``juju/status.json`` and ``juju/debug.log``, and a directory for each node, as with any driver."""
+    """``juju/status.json`` and ``juju/debug.log``; for each node a directory, as for any driver."""
     asked: dict[str, Callable[[], str]] = {
         "status.json": model.status_text,
         "debug.log": lambda: model.call("debug-log", "--replay", "--no-tail", "--date", "--utc"),
     }
     for name, ask in asked.items():
-        with suppress(LabError):  # a log that is unavailable does not prevent collecting the rest
+        with suppress(LabError):  # what cannot be had keeps nobody from the rest
             _keep(into / "juju" / name, ask().encode("utf-8", "surrogateescape"))
     for node in nodes:
         with suppress(LabError, tarfile.TarError, EOFError):
@@ -39,7 +39,7 @@ def collect(model: JujuModel, nodes: Iterable[Node], into: Path) -> None:
 
 
 def unpack(packed: bytes, into: Path) -> None:
-    """Write the files of a compressed tar archive below a directory, without the /var/log prefix."""
+    """Write the files of a compressed tar archive below a directory, without what is above /var/log."""
     with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isfile() else None

@@ -1,7 +1,7 @@
-"""The output of ``juju status --format json``, and its interpretation.
+"""What ``juju status --format json`` says, and what is to be made of it.
 
-Names follow Juju's reference, "Status": a unit has a workload status (set by its charm) and the status of its agent; a
-machine has the status of its agent and that of the instance.
+Names are those of Juju's reference, "Status": a unit has a workload status (its charm's word) and the status of its
+agent; a machine has the status of its agent and that of the instance.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from lab.base.errors import Failed, InfrastructureError, LabError
 from scripts.drivers.topology import Application as Wanted
 from scripts.drivers.topology import Topology
 
-WELL = {"active", "unknown"}  # unknown: a charm that never sets its status
+WELL = {"active", "unknown"}  # unknown: a charm that never says how it is
 READY = "started"
-MOST = 3  # units reported in one line
+MOST = 3  # of units that are told of in one line
 
 
 class StatusPart(BaseModel):
-    """A part of the status document; unknown keys are ignored, because newer versions of Juju add keys."""
+    """Juju adds keys as it goes on; what is not asked for is not looked at."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,7 +48,7 @@ class UnitStatus(StatusPart):
 
     @property
     def idle(self) -> bool:
-        """The idle state of the agent; update-status, the periodic check of each unit, counts as idle."""
+        """Whether there is nothing to do; every few minutes each unit looks how it is, which is no work."""
         return self.agent.current == "idle" or "update-status" in self.agent.message
 
     def __str__(self) -> str:
@@ -67,14 +67,14 @@ class ApplicationStatus(StatusPart):
 
 @dataclass(frozen=True)
 class Blame:
-    """The cause of a failure: a machine or a unit; ``log``: the unit's log has more details."""
+    """What is wrong: with a machine, or with a unit; ``log``: whether the unit's log says more."""
 
     entity: str
     message: str
     log: bool = False
 
     def error(self, topology: Topology, evidence: str = "") -> LabError:
-        """Return the failure as an error: the application's fault if it is under test, else the lab's."""
+        """As an error: of what is tested, its fault; else the lab's."""
         name = application_of(self.entity)
         tested = any(each.name == name and not each.supporting for each in topology.applications)
         said = f"{self.entity}: {self.message}{': ' * bool(evidence)}{evidence}"
@@ -87,7 +87,7 @@ class Status(StatusPart):
 
     @classmethod
     def parse(cls, text: str) -> Status:
-        """Parse a status document.  Raises InfrastructureError for an invalid document."""
+        """Raises InfrastructureError for what is no status."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
@@ -96,7 +96,7 @@ class Status(StatusPart):
             raise InfrastructureError(f"juju status: not as it is documented: {where}: {first['msg']}") from None
 
     def units(self, topology: Topology | None = None) -> dict[str, UnitStatus]:
-        """Return all units with subordinates, sorted by name; with a topology, those that others need come first."""
+        """All units, subordinates too; those of applications that others need first, if it is known which."""
         found = dict(_flat({name: unit for each in self.applications.values() for name, unit in each.units.items()}))
         order = [each.name for each in topology.applications] if topology else []
 
@@ -106,12 +106,12 @@ class Status(StatusPart):
         return {name: found[name] for name in sorted(found, key=lambda name: (rank(name), name))}
 
     def lines(self) -> list[str]:
-        """Return the state of each machine and unit, one per line."""
+        """How each machine and unit is."""
         machines = [f"machine {name}: {each.instance} ({each.agent})" for name, each in self.machines.items()]
         return [*machines, *(f"{name}: {unit}" for name, unit in self.units().items())]
 
     def broken(self, topology: Topology) -> Blame | None:
-        """Return a permanent failure: a machine that cannot be provisioned, a failed hook, an agent in error."""
+        """What will not mend by itself: a machine that cannot be had, a hook that failed, an agent in error."""
         for name, machine in self.machines.items():
             if machine.instance.current in {"provisioning error", "error"}:
                 return Blame(
@@ -127,7 +127,7 @@ class Status(StatusPart):
         return None
 
     def lost(self, topology: Topology) -> Blame | None:
-        """Return an agent that has lost contact with its controller; it may recover."""
+        """An agent that its controller hears nothing of; it may come back."""
         for name, machine in self.machines.items():
             if machine.agent.current == "down":
                 return Blame(f"machine {name}", f"its agent is lost: {machine.agent.message}")
@@ -137,7 +137,7 @@ class Status(StatusPart):
         return None
 
     def blocked(self, topology: Topology) -> Blame | None:
-        """Return a unit that waits for manual intervention, if all units are idle."""
+        """What waits for a person, while nobody does anything any more."""
         units = self.units(topology)
         if not all(unit.idle for unit in units.values()):
             return None
@@ -150,7 +150,7 @@ class Status(StatusPart):
         return len(self.machines) >= count and all(each.agent.current == READY for each in self.machines.values())
 
     def well(self, topology: Topology) -> bool:
-        """Return whether all units exist and are healthy, on machines that are up."""
+        """Whether all units are there and well, on machines that are up."""
         there = self.machines_up(0) and all(map(self._has_units_of, topology.applications))
         return there and all(unit.well for unit in self.units().values())
 
@@ -159,7 +159,7 @@ class Status(StatusPart):
         return found is not None and len(found.units) >= len(application.nodes)
 
     def overdue(self, topology: Topology, minutes: float) -> Blame:
-        """Return the cause of a timeout: a machine, else the first unit that others wait for, with the next ones."""
+        """What is not ready in time: a machine, else the first unit that others wait for, with the next ones."""
         late = f"is not ready after {minutes:g} minutes"
         for name, machine in self.machines.items():
             if machine.agent.current != READY:

@@ -1,7 +1,7 @@
-"""Watching a model until all units are healthy, or cannot become healthy: by its status, with a separate timeout.
+"""Watching a model until all is well, or will not be: by its status, with a time limit of our own.
 
-A permanent failure ends the watch at once.  A failure that can recover (a lost agent, a blocked charm) ends it when
-the status has not changed for a while; a healthy status also counts only if it remains stable.
+What is broken ends it at once.  What may mend by itself (an agent that is lost, a charm that waits for somebody)
+does when nothing has changed for a while; and so is what is well believed only when it stays so.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ LOOK_SECONDS = 5.0
 WELL_SECONDS = 15.0
 LOST_SECONDS = 60.0
 BLOCKED_SECONDS = 120.0
-TRIES = 3  # for each poll: a controller may be busy for a moment
+TRIES = 3  # of a look: a controller may be busy for a moment
 
 
 @dataclass
 class Watch:
-    """A sequence of polls; each change is reported, and the time at which each application became healthy recorded."""
+    """One look after the other; each change is said, with when applications came to be well."""
 
     look: Callable[[], Status]
     say: Callable[[str], None]
@@ -32,11 +32,11 @@ class Watch:
     clock: Clock = field(default_factory=Clock)
 
     def until_well(self, minutes: float) -> tuple[Status, Blame | None]:
-        """Poll until all units are healthy; return the last status, and the failure or None."""
+        """The last status, and what is to blame; None when all units are well."""
         return self._until(lambda status: status.well(self.topology), WELL_SECONDS, minutes)
 
     def until_machines(self, count: int, minutes: float) -> tuple[Status, Blame | None]:
-        """Poll until the machines are up; return the last status, and the failure or None."""
+        """The same of machines."""
         return self._until(lambda status: status.machines_up(count), 0, minutes)
 
     def _until(self, good: Callable[[Status], bool], believed: float, minutes: float) -> tuple[Status, Blame | None]:

@@ -1,13 +1,13 @@
-"""nspawn: nodes are containers on this machine that boot systemd, with overlays on pristine layers.
+"""nspawn: nodes are containers on this machine that boot systemd, over overlays on pristine layers.
 
-An environment is a directory of the lab's state, and a keeper (see `scripts.drivers.nspawn.keeper`).  The isolation
-protects against accidents, not against hostile code: see systemd-nspawn(1) on ``--capability=all``.
+An environment is a directory of the lab's state, and a keeper (see `scripts.drivers.nspawn.keeper`).  This
+isolates against accidents, not against hostile code: see systemd-nspawn(1) on ``--capability=all``.
 
 ::
 
-    ENVIRONMENT/environment.json    the manifest, once the environment is complete
-    ENVIRONMENT/nodes/NAME/upper    the changes of a node
-    ENVIRONMENT/nodes/NAME/console  the console output of its boot
+    ENVIRONMENT/environment.json    what it is made of, once it is whole
+    ENVIRONMENT/nodes/NAME/upper    what a node has changed
+    ENVIRONMENT/nodes/NAME/console  what it said when it booted
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PROGRAMS = ("ip", "nsenter", "systemd-nspawn")
 BOOT_SECONDS = 120.0
 FIRST_ADDRESS = 11
 # $1: the node's directory, $2: the layers below it, the rest: its control groups.
-# The host's systemd is hidden from systemd and nspawn; /sys is writable, so that network agents work.
+# systemd and nspawn see no systemd of this machine; /sys may be written, so that network agents work.
 BOOT = f"""
 node=$1 lower=$2 name=$3
 shift 3
@@ -54,7 +54,7 @@ export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_SECCOMP=0
 exec systemd-nspawn --directory="$node/root" --machine="$name" --boot --keep-unit --register=no --capability=all \\
     --network-bridge={BRIDGE} --resolv-conf=off --timezone=off --link-journal=no --console=pipe $tun
 """
-# $1: the host's name resolution settings, which the node does not have.
+# $1: where this machine finds names, which the node does not.
 ONLINE = """
 printf '%s' "$1" > /run/qalab.resolv.conf
 mount --bind /run/qalab.resolv.conf /etc/resolv.conf
@@ -64,7 +64,7 @@ exec "$@"
 
 
 def missing_prerequisite() -> str:
-    """Return why this machine does not support such environments; "" if it does."""
+    """Why this machine can have no such environments; "" when it can."""
     if not environment.is_root():
         return "a target of nspawn needs root"
     missing = next((program for program in PROGRAMS if not environment.find_program(program)), "")
@@ -72,7 +72,7 @@ def missing_prerequisite() -> str:
 
 
 class EnvironmentManifest(Stored):
-    """The layers and nodes of an environment."""
+    """What an environment is made of."""
 
     created: str
     stack: tuple[str, ...]
@@ -99,14 +99,14 @@ class Container:
 
     @cached_property
     def init(self) -> int:
-        """The process id of the node's init."""
+        """Its first process."""
         pid = self.group.first_process()
         if not pid:
             raise InfrastructureError(f"the node {self.name} does not run", hint=f"see {self.path / 'console'}")
         return pid
 
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
-        """Return the command that runs a command of the node from this machine."""
+        """A command in the node, as one of this machine."""
         namespaces = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", *([] if online else ["--net"])]
         words: list[Word] = ["nsenter", "--target", str(self.init), *namespaces, "--root", "--wd", "--"]
         if online:
@@ -129,7 +129,7 @@ class Container:
         return self.run(["cat", path], capture=True).stdout
 
     def boot(self, stack: Sequence[Path], keeper: Keeper, hosts: str) -> None:
-        """Boot the node from an unchanged state."""
+        """Begin, with nothing changed."""
         for name in ("upper", "work", "root"):
             (self.path / name).mkdir(parents=True)
             (self.path / name).chmod(0o755)
@@ -144,13 +144,13 @@ class Container:
             run(["setsid", "--fork", *keeper.inside(argv, "pid", "mount", "net")], log=console, cwd=Path("/"))
 
     def come_up(self) -> None:
-        """Wait until the node has booted.  Raises InfrastructureError when the boot fails."""
+        """Wait until it has booted.  Raises InfrastructureError when it does not."""
         if not wait_until(self.group.first_process, BOOT_SECONDS):
             raise InfrastructureError(f"the node {self.name} does not start: {self._last_words()}")
         network = (
             f"ip address add {self.address}/24 dev host0; ip link set host0 up; ip route add default via {GATEWAY}"
         )
-        # In the network namespace of the node alone, with the host's tools.
+        # In the node's network alone, by this machine's tools.
         run(["nsenter", "--target", str(self.init), "--net", "--", "sh", "-euc", network], log=self.log)
         if not wait_until(lambda: self._says("running", "degraded"), BOOT_SECONDS):
             raise InfrastructureError(f"the node {self.name} does not boot: {self._last_words()}")
@@ -192,9 +192,9 @@ class NspawnTarget:
             yield snapshot
 
     def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
-        assert isinstance(snapshot, Layers)  # noqa: S101 - prepare() always returns this class
+        assert isinstance(snapshot, Layers)  # noqa: S101 - it is one of ours
         self.destroy()
-        self.home.mkdir(parents=True, mode=0o700)  # the deployment contains passwords
+        self.home.mkdir(parents=True, mode=0o700)  # what is deployed has passwords
         self.keeper.start(snapshot.locks)
         addresses = {name: f"{NETWORK}{number}" for number, name in enumerate(names, FIRST_ADDRESS)}
         made = EnvironmentManifest(
@@ -244,7 +244,7 @@ class NspawnTarget:
         return there
 
     def keeper_groups(self) -> list[Path]:
-        """Return the control groups of the environment's nodes, whether the nodes are recorded or not."""
+        """The control groups of its nodes, whether the nodes are known or not."""
         return [path for hierarchy in Group("").paths for path in hierarchy.glob(f"{group_prefix(self.home)}*")]
 
     def _containers(self, made: EnvironmentManifest) -> list[Container]:

@@ -1,14 +1,14 @@
-"""The keeper of an environment: one process whose namespaces contain the whole environment.
+"""The keeper of an environment: one process whose namespaces hold all that an environment is.
 
-The keeper is the first process of a PID namespace, with private mount and network namespaces and a bridge in the
-latter.  All nodes run in these namespaces: therefore no link, mount or namespace is visible on the host, two
-environments can use the same addresses, and when the keeper ends, the kernel ends everything else.  The process that
-starts the keeper may be killed: the keeper holds its own lock, and runs as long as the lock is held.
+It is the first process of a PID namespace, with a mount and a network namespace of its own and a bridge in
+that.  All nodes live in these: so no link, mount or namespace is ever to be seen from this machine, two
+environments may use the same addresses, and when the keeper ends, the kernel ends everything else.  Whoever
+made it may be killed; it lives while its lock is held, which it holds itself.
 
 ::
 
     HOME/lock       held by the keeper
-    HOME/pid        the process id of the keeper
+    HOME/pid        the keeper
     HOME/keeper.log
 """
 
@@ -28,11 +28,11 @@ from lab.base.errors import InfrastructureError
 from lab.base.run import Word, run
 
 BRIDGE = "qalab"
-NETWORK = "10.20.0."  # visible only inside the namespace
+NETWORK = "10.20.0."  # as seen inside; nobody else sees it
 GATEWAY = f"{NETWORK}1"
 CGROUPS = Path("/sys/fs/cgroup")
 PATIENCE_SECONDS = 20.0
-# The host's /proc is still mounted when the process id is read.  The kernel reaps orphans: signal(7).
+# /proc is still that of this machine when the process id is read.  Orphans are reaped by the kernel: signal(7).
 KEEP = f"""
 read -r pid rest < /proc/self/stat
 mount -t proc proc /proc
@@ -54,7 +54,7 @@ class Keeper:
 
     @property
     def pid(self) -> int:
-        """The process id, 0 if the keeper does not run."""
+        """Its process id, 0 when it does not live."""
         if not files.is_locked(self.home / "lock"):
             return 0
         with suppress(FileNotFoundError, ValueError):
@@ -62,9 +62,9 @@ class Keeper:
         return 0
 
     def start(self, keep: Sequence[int]) -> None:
-        """Start the keeper in a directory without a keeper; ``keep``: locks that it holds until it ends."""
+        """Begin, in a directory where nothing lives; ``keep``: locks that it holds for as long as it lives."""
         with files.locked(self.home / "lock", wait=False) as lock, (self.home / "keeper.log").open("w") as log:
-            # --fork: a child of this process would end with it.
+            # --fork: it is no child of ours, or it would end with us.
             argv: list[Word] = ["setsid", "--fork", "unshare", "--pid", "--mount", "--net", "--propagation", "slave", "--fork",
                     "--kill-child", "sh", "-euc", KEEP, "sh", self.home]  # fmt: skip
             run(argv, log=log, cwd=Path("/"), keep=[*keep, lock])
@@ -72,11 +72,11 @@ class Keeper:
                 raise InfrastructureError(f"no environment could be started: see {log.name}")
 
     def inside(self, argv: Sequence[Word], *namespaces: str) -> list[Word]:
-        """Return a command that runs in namespaces of the keeper (``net``, ``mount``, ``pid``)."""
+        """A command in namespaces of the keeper (``net``, ``mount``, ``pid``)."""
         return ["nsenter", "--target", str(self.pid), *(f"--{name}" for name in namespaces), "--", *argv]
 
     def end(self) -> None:
-        """End the keeper and all its processes; do nothing if it does not run."""
+        """End it and all that lives in it; nothing when it does not live."""
         if pid := self.pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -85,7 +85,7 @@ class Keeper:
 
 
 def wait_until(what: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:
-    """Wait until a condition is true; return whether it became true before the timeout."""
+    """Whether something comes true in time."""
     last = time.monotonic() + seconds
     while not what():
         if time.monotonic() > last:
@@ -95,32 +95,32 @@ def wait_until(what: Callable[[], object], seconds: float = PATIENCE_SECONDS) ->
 
 
 def group_prefix(home: Path) -> str:
-    """Return the prefix of the environment's control groups, unique among all environments of this machine."""
+    """How the control groups of an environment begin; those of no other environment of this machine do."""
     return f"qalab+{hashlib.sha256(str(home.parent).encode()).hexdigest()[:10]}+{home.name}+"
 
 
 @dataclass(frozen=True)
 class Group:
-    """A control group of a node, the same in each hierarchy that the node's systemd needs; see cgroups(7)."""
+    """A control group of a node, the same in each hierarchy that systemd in it needs; see cgroups(7)."""
 
     name: str
 
     @property
     def paths(self) -> list[Path]:
-        # A host with version 1 hierarchies has separate systemd hierarchies; the node needs none of the others.
+        # A machine with hierarchies of version 1 has systemd's own beside them; of the others it needs none.
         split = [CGROUPS / name for name in ("systemd", "unified") if (CGROUPS / name / "cgroup.procs").exists()]
         return [path / self.name for path in split or [CGROUPS]]
 
     def processes(self) -> Iterator[int]:
-        """Yield the ids of all processes in the group, including its subgroups created by systemd."""
+        """All that live in it, wherever systemd has put them."""
         for path in self.paths[0].rglob("cgroup.procs"):
             with suppress(OSError):
                 yield from map(int, path.read_text().split())
 
     def first_process(self) -> int:
-        """Return the init of a node: the first process of a PID namespace, once it is systemd; 0 until then.
+        """The init of a node: the first process of a namespace, once it is systemd; 0 while there is none.
 
-        Before that, the first process is nspawn's, which is still setting up the namespaces.
+        Before that it is nspawn's, which still makes the namespaces what they will be.
         """
         for pid in self.processes():
             with suppress(OSError):
@@ -131,7 +131,7 @@ class Group:
         return 0
 
     def end(self) -> None:
-        """End all processes in the group, and remove it."""
+        """End all processes in it, and remove it."""
         for pid in list(self.processes()):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

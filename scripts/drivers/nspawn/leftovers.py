@@ -1,7 +1,7 @@
-"""Resources that an environment has left on this machine, one line for each.
+"""What an environment has left on this machine: nothing, or it is named.
 
-The checks query the kernel and not the driver: processes that have a mount of the directory (and thus namespaces,
-which exist only through processes and mounts), control groups, links, loop devices, files.
+It asks the kernel and not the driver: any process that sees a mount of the directory (which is to say: its
+namespaces too, those live by their processes and mounts), control groups, links, loop devices, files.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from scripts.drivers.nspawn.keeper import BRIDGE, CGROUPS, group_prefix
 
 
 def left_by(home: Path) -> list[str]:
-    """Return a line for each remaining resource of the environments below a directory, excluding the directory."""
+    """A line for each thing that is left of the environments below a directory, the directory itself aside."""
     return sorted({*_processes(home), *_groups(home), *_links(), *_loops(home), *_files(home)})
 
 
 def _processes(home: Path) -> Iterator[str]:
     for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # the process has just ended
+        with suppress(OSError):  # it ends just now
             words = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             mounted = f"{home}/" in (path / "mountinfo").read_text(errors="replace")
             if mounted or (f"{home}/" in words and "unshare" in words):

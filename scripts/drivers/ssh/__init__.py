@@ -1,1 +1,1 @@
-"""The driver ssh: nodes are existing machines."""
+"""The driver ssh: nodes are machines that exist."""

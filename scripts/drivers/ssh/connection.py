@@ -1,8 +1,8 @@
-"""A node that is a separate machine, accessed with OpenSSH; see ssh(1), ssh_config(5).
+"""A node that is a machine of its own, reached by OpenSSH; see ssh(1), ssh_config(5).
 
-One connection carries all commands (ControlMaster).  Its socket is in the environment's directory, and if the process
-is killed, the connection closes soon after its last command.  ssh runs in that directory, because the path of a socket
-is limited in length (unix(7)).
+One connection carries all commands (ControlMaster): its socket is in the environment's directory, and it ends
+by itself soon after the last command of whoever is killed.  The directory is where ssh runs, because the path of
+a socket may not be long (unix(7)).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from lab.base.run import COMPLAINT, LONGEST, AttemptOptions, ProgramFailed, Resu
 from scripts.drivers.commands import SETTINGS, attempted, writing
 from scripts.drivers.nspawn.keeper import wait_until
 
-LOST = 255  # exit code of ssh itself; a remote command may return it too
+LOST = 255  # what ssh itself ends with; a command may as well
 OWN = "qalab: it is the command that ended with 255"
-# OpenSSH joins its arguments into one string, which a remote shell parses.
+# OpenSSH hands its words over as one, which a shell there takes apart.
 REMOTE = f'"$@"; status=$?; [ "$status" != {LOST} ] || echo "{OWN}" >&2; exit "$status"'
 OPTIONS = (
     "BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=3",
-    "LogLevel=ERROR", "RequestTTY=yes",  # only if standard input is a terminal
+    "LogLevel=ERROR", "RequestTTY=yes",  # where standard input is a terminal, that is
 )  # fmt: skip
 SHARED = ("ControlMaster=auto", "ControlPersist=30")
 HANGS_UP_SECONDS = 2.0
 ALONE = ("ControlPath=none", "ExitOnForwardFailure=yes")
-# If many commands run at once, or two are first, some use separate connections, and ssh prints these messages.
+# Many commands at once, or two that are first: some go by connections of their own, and are told so.
 ASIDE = re.compile(r"ControlSocket \S+ already exists|mux_client_request_session: ")
-# Messages of ssh, as one self-contained line: the first matching pattern applies.
+# What ssh says, as one line that needs no other: the first pattern that fits.
 SAID = (
     (re.compile(r"^Offending (?P<kind>\S+) key in (?P<where>.*)$", re.MULTILINE),
      "its host key has changed: {where} has another {kind} key"),
@@ -47,7 +47,7 @@ SAID = (
 class SshMachine:
     """A node: ``login`` is USER@HOST[:PORT], ``home`` the environment's directory.
 
-    ``port``: a loopback port of this machine that is forwarded to the node for ``online`` commands.
+    ``port``: one of this machine's loopback, which commands that are ``online`` reach as their own.
     """
 
     home: Path
@@ -115,20 +115,20 @@ class SshMachine:
 
     @property
     def real_host(self) -> str:
-        """The host name that ssh connects to: ssh_config may map the given host to another name."""
+        """The host that ssh connects to: its settings may know it by another name."""
         shown = run(self._ssh(ALONE, "-G", "--", self.login_url), capture=True, cwd=Path("/")).stdout
         return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)["hostname"]
 
     def hang_up(self) -> None:
-        """Close the shared connection, if it exists."""
+        """End the connection that commands share; nothing where there is none."""
         if self.socket.exists():
             run(self._ssh((), "-O", "exit", "--", self.login_url), check=False, cwd=Path("/"))
             if not wait_until(lambda: not self.socket.exists(), HANGS_UP_SECONDS):
-                self.socket.unlink(missing_ok=True)  # no process was left to remove it
+                self.socket.unlink(missing_ok=True)  # nobody was there to remove it
 
     @property
     def login_url(self) -> str:
-        """The login as a URL for ssh, including the port."""
+        """As ssh takes it, port and all."""
         return f"ssh://{self.login}"
 
     def _ssh(self, more: Sequence[str], *words: Word) -> list[Word]:
@@ -141,7 +141,7 @@ class SshMachine:
 
 
 def parse_ssh_error(lines: Sequence[str]) -> str:
-    """Return why ssh failed, from its output."""
+    """Why ssh failed, of all that it said."""
     text = "\n".join(line.strip() for line in lines)
     for pattern, told in SAID:
         if match := pattern.search(text):
@@ -150,5 +150,5 @@ def parse_ssh_error(lines: Sequence[str]) -> str:
 
 
 def _limited(argv: Sequence[Word], seconds: float | None) -> list[Word]:
-    """Return a command that also times out on the node if the local caller stops waiting."""
+    """A command that ends there too when nobody waits for it here any more."""
     return ["timeout", "--kill-after=5", f"{seconds + 1:g}", *argv] if seconds else [*argv]

@@ -1,12 +1,11 @@
-"""ssh: nodes are existing machines, which a command from lab.yaml restores to pristine.
+"""ssh: nodes are machines that exist, and that a command of lab.yaml's brings back to pristine.
 
-All tracks of a lab share the machines, and one environment at a time has them, so all tracks share one lock (see
-`scripts.deployment.environments`).  The environment is recorded before any machine is changed: if a process is killed,
-the next one cleans up.
+All tracks of a lab share them, and one environment at a time has them: its turn is everybody's (see
+`scripts.deployment.environments`).  It is noted before a machine is touched: whoever is killed leaves what the next one ends.
 
 ::
 
-    ENVIRONMENT/machines.json     the machines, and their addresses once the environment is complete
+    ENVIRONMENT/machines.json     which machines it has, and their addresses, once it is whole
     ENVIRONMENT/NODE.socket       the connection, see `scripts.drivers.ssh.connection`
 """
 
@@ -40,13 +39,13 @@ NOTE = "machines.json"
 
 
 class SshEnvironment(Stored):
-    """The record of an environment."""
+    """What an environment is."""
 
     created: str
     machines: Mapping[str, str]
-    """Logins by name of all machines to restore, including those of another environment."""
+    """Logins by name of all that are to be restored, what another environment had of them too."""
     addresses: Mapping[str, str] = {}
-    """Addresses of the nodes, by name; empty until the environment is complete."""
+    """Of its nodes, by name; none while it is not whole."""
     identity: str | None = None
     known_hosts: str | None = None
     routes: tuple[str, ...] = ()
@@ -54,7 +53,7 @@ class SshEnvironment(Stored):
 
 @dataclass(frozen=True)
 class RestoredPristine:
-    """The pristine state that the restore command produces."""
+    """What is pristine is what the command restores."""
 
     machines: Machines
 
@@ -65,7 +64,7 @@ class RestoredPristine:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """One environment: ``home`` is its directory, a sibling of the directories of the lab's other tracks."""
+    """One environment: ``home`` is its directory, beside those of the lab's other tracks."""
 
     home: Path
     log: IO[str] | None = None
@@ -73,7 +72,7 @@ class SshTarget:
 
     @property
     def machines(self) -> Machines:
-        """The machines from lab.yaml.  Raises ConfigurationError if lab.yaml names none."""
+        """Raises ConfigurationError where lab.yaml names none."""
         if self.settings is None or self.settings.ssh is None:
             raise ConfigurationError("lab.yaml: deployment.ssh: missing", hint="the hosts, and what restores them")
         return self.settings.ssh
@@ -88,7 +87,7 @@ class SshTarget:
         yield RestoredPristine(self.machines)
 
     def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
-        assert isinstance(snapshot, RestoredPristine)  # noqa: S101 - prepare() always returns this class
+        assert isinstance(snapshot, RestoredPristine)  # noqa: S101 - it is one of ours
         how = snapshot.machines
         others = [replace(self, home=path.parent) for path in self.home.parent.glob(f"*/{NOTE}")]
         had = [noted for other in others if (noted := other.noted())]
@@ -142,12 +141,12 @@ class SshTarget:
         return there
 
     def noted(self) -> SshEnvironment | None:
-        """Return the record of this environment; None if it does not exist."""
+        """What this environment is; None when it is not."""
         path = self.home / NOTE
         return SshEnvironment.read(path) if path.exists() else None
 
     def forget(self, keep: str = "") -> None:
-        """Delete this environment's files and routes on this machine, except for the file named ``keep``."""
+        """Leave nothing of this environment on this machine, but one file perhaps."""
         if noted := self.noted():
             for node in self._machines(noted, noted.machines):
                 node.hang_up()
@@ -160,7 +159,7 @@ class SshTarget:
             self.home.rmdir()
 
     def _note(self, noted: SshEnvironment) -> None:
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # the deployment contains passwords
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is deployed has passwords
         noted.write(self.home / NOTE)
 
     @property
@@ -185,7 +184,7 @@ class SshTarget:
         restore.restore(self._machines(noted, noted.machines), self.machines, self.log, self._whose)
 
     def _made(self, noted: SshEnvironment, names: Sequence[str]) -> list[Node]:
-        """Restore all recorded machines, and turn the named ones into nodes."""
+        """Restore all that is noted, and make nodes of some."""
         self._restore(noted)
         found = {node.name: address_of(node.real_host) for node in self._machines(noted, names)}
         whole = noted.model_copy(
@@ -198,13 +197,13 @@ class SshTarget:
 
 
 def served_at(url: str) -> int:
-    """Return the loopback port of this machine that a URL uses; 0 if the URL is on another host."""
+    """The port of this machine's loopback where something is served; 0 when it is elsewhere."""
     parts = urlsplit(url)
     return parts.port or 0 if parts.hostname == "127.0.0.1" else 0
 
 
 def address_of(host: str) -> str:
-    """Return the IPv4 address of a host.  Raises InfrastructureError when it has none."""
+    """The IPv4 address of a host.  Raises InfrastructureError when it has none."""
     try:
         return str(socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0])
     except socket.gaierror as error:

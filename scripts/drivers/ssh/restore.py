@@ -1,7 +1,7 @@
-"""Restoring machines to pristine with a command from lab.yaml, verifying the result, and turning them into nodes.
+"""Machines brought back to pristine by a command of lab.yaml's, believed when they are, and made nodes.
 
-A machine in use has a mark file, which only a restore removes: while the mark exists, the machine is not restored,
-whatever exit code the command returns.
+A machine in use bears a mark, which only restoring it takes away: as long as that is there, the machine is not
+what it should be, whatever the command says.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from scripts.drivers.ssh.connection import SshMachine
 
 MARK = "/var/lib/qalab/environment"
 LOOK_SECONDS = 0.5
-LAST_LOOK_SECONDS = 10.0  # a machine that is back just before the timeout may take a while to answer
-# A machine may refuse connections for a while during its installation; longer refusals are permanent.
+LAST_LOOK_SECONDS = 10.0  # a machine that is back at the last moment may take a while to say so
+# A machine that is being installed may refuse us for a while; one that goes on with it does so for ever.
 REFUSED_SECONDS = 120.0
 REFUSALS = ("host key", "Permission denied", "sudo: ")
 STALE = "it still is what it was before: it was not restored"
@@ -31,7 +31,7 @@ if [ -e {MARK} ]; then echo '{STALE}' >&2; exit 1; fi
 state=$(systemctl is-system-running --wait || true)
 case "$state" in running|degraded) ;; *) echo "its system is $state" >&2; exit 1 ;; esac
 """
-# $1: the node's name, the rest: lines of hosts(5).  Periodic jobs are masked so that none starts during a test.
+# $1: the node's name, the rest: lines of hosts(5).  What would wake up in the middle of a test is not to.
 NODE = """
 hostname "$1"
 echo "$1" > /etc/hostname
@@ -47,12 +47,12 @@ APT_CONF = "".join(f"{option};\n" for option in (*APT_OPTIONS, 'DPkg::Lock::Time
 
 
 def restore(nodes: Sequence[SshMachine], how: Machines, log: IO[str] | None, whose: str) -> None:
-    """Restore machines: run the commands one after the other, then wait for all machines.
+    """Bring machines back: the commands one after the other, then all are waited for.
 
-    Raises InfrastructureError for a command that fails, and a machine that is not back before the timeout.
+    Raises InfrastructureError for a command that fails, and a machine that is not back in time.
     """
     for node in nodes:
-        with suppress(LabError):  # without an answer, the machine cannot be mistaken for a restored one
+        with suppress(LabError):  # it does not answer: then nobody takes it for what it was
             node.write(MARK, f"{whose}\n")
         node.hang_up()
     for node in nodes:
@@ -64,7 +64,7 @@ def restore(nodes: Sequence[SshMachine], how: Machines, log: IO[str] | None, who
 
 
 def prepare(nodes: Sequence[SshMachine], whose: str) -> None:
-    """Turn restored machines into nodes of one deployment, prepared as by the other drivers."""
+    """Make machines that are back nodes of one deployment, as the other drivers make them."""
     hosts = [f"{node.address} {node.name}" for node in nodes]
     for node in nodes:
         node.write(MARK, f"{whose}\n")
@@ -101,7 +101,7 @@ def _come_back(node: SshMachine, last: float, minutes: int, clock: Clock) -> Non
 
 
 def _missing(node: SshMachine, seconds: float) -> str:
-    """Return why a machine is not back yet; "" if it is."""
+    """What a machine lacks to be back; "" when it is."""
     try:
         result, lines = node.attempt(["sh", "-euc", BACK], timeout=max(LAST_LOOK_SECONDS, seconds))
     except TimedOut:

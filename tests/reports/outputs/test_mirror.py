@@ -191,7 +191,10 @@ def test_a_receiver_that_is_not_there(made: Bench, public: Double) -> None:
     made.publish(1)
     made.publish(2, component="other")
     ((_, how, note), kept) = sorted(made.deliver(opened(made)), reverse=True)
-    assert (how, note) == ("later", f"no job lab/trunk-other-build at {public.url}: qalab apply jobs/public makes it")
+    assert (how, note) == (
+        "later",
+        f"no job lab/trunk-other-build at {public.url}: qalab jenkins apply jobs/public makes it",
+    )
     assert kept == (1, "delivered", "")
 
 

@@ -37,7 +37,7 @@ def test_a_missing_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert prerequisites.missing_packages() == ["git"]
     assert not prerequisites.is_set_up()
     lacks = [finding for finding in prerequisites.doctor(None) if not finding.good]
-    assert [(finding.what, finding.mend) for finding in lacks] == [("Debian packages", "./qalab setup")]
+    assert [(finding.what, finding.fix) for finding in lacks] == [("Debian packages", "./qalab setup")]
 
 
 @pytest.mark.parametrize("status", [0, 100])
@@ -63,7 +63,7 @@ def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monk
     found = {finding.what: finding for finding in prerequisites.doctor(lab)}
     assert found["mirror of bookworm"].detail == "http://mirror.example/debian"
     assert not found["keyring of noble"].good
-    assert "name series.noble.keyring" in found["keyring of noble"].mend
+    assert "name series.noble.keyring" in found["keyring of noble"].fix
     assert found["disk for state"].good
 
 
@@ -72,7 +72,7 @@ def test_a_place_that_may_not_be_written_is_no_place(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(prerequisites.os, "access", lambda path, _: not str(path).startswith("/proc"))
     found = {finding.what: finding for finding in prerequisites.doctor(None)}
     assert found["disk for state"] == prerequisites.Finding(
-        "disk for state", good=False, detail="/proc/nowhere/qalab: may not be written", mend="set XDG_STATE_HOME"
+        "disk for state", good=False, detail="/proc/nowhere/qalab: may not be written", fix="set XDG_STATE_HOME"
     )
     assert found["disk for cache"].good
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from cli.env import command as env
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed, run
 from lab.config.description import Lab
@@ -28,7 +29,6 @@ from scripts.archives.reprepro import PUBLIC_KEY
 from scripts.deployment import charm_deployer, environments
 from scripts.drivers.juju import client, driver, model_logs, watch
 from scripts.services.deployed_state import Deployed
-from scripts.verbs import env
 from tests import jujufake
 from tests.clocks import Moved
 from tests.conftest import Bench
@@ -415,10 +415,10 @@ def test_a_person_makes_looks_resets_destroys(
             env, [argv[0], "--lab", str(tmp_path / "lab.yaml"), *argv[1:]], catch_exceptions=False
         )
         assert result.exit_code == 0, result.output
-        return re.sub("; look inside.*", "", result.output)
+        return re.sub("; open a shell.*", "", result.output)
 
     assert call("create", "trunk", "greet") == "trunk: node0 10.142.7.20\n"
-    assert call("list") == "trunk: node0 10.142.7.20; bare\n"
+    assert call("list") == "trunk: node0 10.142.7.20; nothing deployed\n"
     entered: list[list[str]] = []
     monkeypatch.setattr(os, "execvp", lambda _, words: entered.append(words))
     call("shell", "trunk", "--", "uptime")
@@ -426,7 +426,7 @@ def test_a_person_makes_looks_resets_destroys(
     assert re.search(" env TERM=[a-z0-9-]+ uptime$", entered[0][5])
     assert call("reset", "trunk") == "trunk: node0 10.142.7.20\n"
     assert [len(juju.calls(command)) for command in ("add-model", "destroy-model")] == [2, 1]
-    assert call("destroy") == "trunk: gone\n"
+    assert call("destroy", "--yes") == "trunk: destroyed\n"
     assert juju.models == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from cli.env import command as env
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
 from lab.config.description import Lab
@@ -19,7 +20,6 @@ from scripts.deployment import environments
 from scripts.drivers.ssh import restore
 from scripts.drivers.ssh.connection import OWN, SshMachine, parse_ssh_error
 from scripts.drivers.ssh.driver import NOTE, SshEnvironment, SshTarget, address_of, served_at
-from scripts.verbs import env
 from tests.clocks import Moved
 from tests.conftest import Bench
 

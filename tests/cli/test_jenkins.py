@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import qalab
+from cli.main import main
 from generator.items import ItemKey
 from generator.server import Server
 from lab.base.git import git
@@ -42,7 +42,7 @@ def call(
 
     def qalab_main(*argv: str) -> tuple[int, str]:
         try:
-            code = qalab.main(argv)
+            code = main(argv if argv[0] in {"check", "step"} else ("jenkins", *argv))
         except SystemExit as ended:
             code = int(ended.code or 0)
         said = capsys.readouterr()
@@ -58,14 +58,14 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
 @pytest.mark.parametrize("verb", ["plan", "drift", "generate"])
 def test_there_are_differences_is_one_code_of_all_checks(call: Callable[..., tuple[int, str]], verb: str) -> None:
     assert "--check" in (said := " ".join(call(verb, "--help")[1].split()))
-    assert "xit code 1: there are differences." in said
+    assert "xit with 1 if there are differences." in said
 
 
 def test_what_is_not_generated_is_a_difference(call: Callable[..., tuple[int, str]]) -> None:
     code, said = call("generate", "--check")
     assert code == 1
     assert said.startswith("qalab: ")
-    assert said.endswith(": not what lab.yaml says (run: qalab generate)\n")
+    assert said.endswith(": differs from lab.yaml (run: qalab jenkins generate)\n")
     assert call("generate")[0] == 0
     assert call("generate", "--check")[0] == 0
 
@@ -91,7 +91,7 @@ def test_from_nothing_to_nothing_to_do(call: Callable[..., tuple[int, str]], jen
     code, said = call("apply", "--yes")
     assert "! job folder/build (edited by hand)" in said
     assert "1 put back as described" in said
-    assert "what was there before is kept in" in said
+    assert "the previous configuration is kept in" in said
     assert call("drift") == (0, "nothing was edited by hand\n")
 
 
@@ -127,7 +127,7 @@ def test_killed_half_way_the_next_one_finishes(
     )
     before = len(jenkins.writes())
     last = jenkins.fault("silence", method="POST", at=writes + 1, times=FOREVER)  # one that is never answered
-    argv = [sys.executable, HOUSE / "qalab.py", "apply", "--yes", "--workers", "1"]
+    argv = [sys.executable, HOUSE / "qalab.py", "jenkins", "apply", "--yes", "--workers", "1"]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         asked = wait_for(lambda: last.seen > writes)
         process.kill()
@@ -250,10 +250,10 @@ def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None
     before = jenkins.config("plain")
     code, said = call("apply", "--yes")
     assert code == 2
-    assert "? job plain: is there and not this lab's; qalab adopt plain takes it as it is" in said
+    assert "? job plain: is there and not this lab's; qalab jenkins adopt plain takes it as it is" in said
     assert jenkins.config("plain") == before
     assert call("drift")[1] == "nothing was edited by hand\n"
-    assert call("adopt", "plain") == (0, "job plain: is testlab's now; qalab plan says what would change\n")
+    assert call("adopt", "plain") == (0, "job plain: now owned by testlab; see what would change: qalab jenkins plan\n")
     after = jenkins.config("plain")
     assert after.replace(after[after.index("&lt;!--") : after.index("--&gt;") + 6], "") == before
     assert call("drift")[1] == "nothing was edited by hand\n"
@@ -270,7 +270,7 @@ def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None
     "names, said",
     [
         (["nothing"], "nothing: no job or view of that name is described"),
-        (["with a blank"], "job with a blank: is not there: qalab apply creates it"),
+        (["with a blank"], "job with a blank: is not there: qalab jenkins apply creates it"),
         (["plain"], "job plain: is the lab other's (--from other takes it over)"),
     ],
 )
@@ -349,4 +349,4 @@ def test_check_looks_at_any_jobs(call: Callable[..., tuple[int, str]], text: str
     code, printed = call("check", "other.yaml")
     assert (code, said in printed) == (2, True), printed
     write("- job: {name: a}\n- view: {name: v, view-type: list}\n", "other.yaml")
-    assert call("check", "other.yaml") == (0, "other.yaml: good: 1 jobs, 1 views\n")
+    assert call("check", "other.yaml") == (0, "other.yaml: valid: 1 jobs, 1 views\n")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli.env import command as env
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts.deployment import environments
-from scripts.verbs import env
 
 
 def call(tmp_path: Path, *argv: str) -> str:
@@ -30,21 +30,21 @@ def test_there_are_none(lab: Lab, tmp_path: Path) -> None:
     assert call(tmp_path, "list") == "no environments\n"
     assert call(tmp_path, "list", "--json") == "[]\n"
     assert call(tmp_path, "destroy") == "no environments\n"
-    assert call(tmp_path, "destroy", "trunk") == "trunk: there was nothing\n"
+    assert call(tmp_path, "destroy", "trunk", "--yes") == "trunk: nothing to destroy\n"
 
 
 def test_what_a_killed_process_has_left_is_told_and_removed(lab: Lab, tmp_path: Path) -> None:
     left = Store.of(lab).environments / "trunk/nodes/node0/upper"
     left.mkdir(parents=True)
-    assert call(tmp_path, "list") == "trunk: not whole: qalab env destroy removes it; bare\n"
-    assert call(tmp_path, "destroy") == "trunk: gone\n"
+    assert call(tmp_path, "list") == "trunk: incomplete; remove it with: qalab env destroy trunk; nothing deployed\n"
+    assert call(tmp_path, "destroy", "--yes") == "trunk: destroyed\n"
     assert environments.names(lab) == []
 
 
 @pytest.mark.parametrize(
     ("argv", "error", "message"),
     [
-        (["shell", "trunk"], ConfigurationError, "no environment trunk; there is: none"),
+        (["shell", "trunk"], ConfigurationError, "no environment trunk; known: none"),
         (["reset", "trunk"], InfrastructureError, "trunk: there is no such environment"),
         (["create", "nosuch"], ConfigurationError, "no track nosuch; known: trunk"),
         (["create", "trunk", "nosuch"], ConfigurationError, "no component nosuch in trunk; known: greet"),
@@ -61,4 +61,4 @@ def test_an_environment_that_somebody_works_on_is_left_alone(lab: Lab, tmp_path:
         environments.exclusive_turn(lab, "trunk"),
         pytest.raises(InfrastructureError, match="trunk: somebody else works on"),
     ):
-        call(tmp_path, "destroy", "trunk")
+        call(tmp_path, "destroy", "trunk", "--yes")

@@ -1,4 +1,4 @@
-"""The verbs: qalab junit, qalab convert."""
+"""The verbs: qalab results junit, qalab results convert."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 from lxml import etree
 
+from cli.results import convert, junit
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
-from reports import verbs_convert
 from tests.conftest import Bench
 from tests.reports.formats import fixtures
 
@@ -19,7 +19,7 @@ TAP = fixtures.FORMATS / "tap/perl-short.tap"
 
 
 def test_convert_to_standard_output() -> None:
-    done = CliRunner().invoke(verbs_convert.convert, ["tap", str(TAP)], catch_exceptions=False)
+    done = CliRunner().invoke(convert.command, ["tap", str(TAP)], catch_exceptions=False)
     assert done.exit_code == 0
     assert done.stderr == f"{TAP}: 3 cases: 2 passed, 1 failed\n"
     assert [case.get("name") for case in etree.fromstring(done.stdout_bytes).iter("testcase")] == [
@@ -31,7 +31,7 @@ def test_convert_to_standard_output() -> None:
 
 def test_convert_by_content_to_a_file(tmp_path: Path) -> None:
     out = tmp_path / "deep/junit.xml"
-    done = CliRunner().invoke(verbs_convert.convert, ["auto", str(TAP), "-o", str(out)], catch_exceptions=False)
+    done = CliRunner().invoke(convert.command, ["auto", str(TAP), "-o", str(out)], catch_exceptions=False)
     assert (done.exit_code, done.stdout) == (0, "")
     fixtures.STRICT.assertValid(etree.parse(out))
 
@@ -39,15 +39,15 @@ def test_convert_by_content_to_a_file(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_converted_too(tmp_path: Path) -> None:
     page = tmp_path / "page.tap"
     page.write_text("<html></html>")
-    done = CliRunner().invoke(verbs_convert.convert, ["tap", str(page)], catch_exceptions=False)
+    done = CliRunner().invoke(convert.command, ["tap", str(page)], catch_exceptions=False)
     assert (done.exit_code, done.stderr) == (0, f"{page}: 1 case: 1 error\n")
     assert b"page.tap is an HTML page, not tap" in done.stdout_bytes
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
-        CliRunner().invoke(verbs_convert.convert, ["tap", str(tmp_path / "x")], catch_exceptions=False)
-    assert "'trx' is not one of" in CliRunner().invoke(verbs_convert.convert, ["trx", str(TAP)]).stderr
+        CliRunner().invoke(convert.command, ["tap", str(tmp_path / "x")], catch_exceptions=False)
+    assert "'trx' is not one of" in CliRunner().invoke(convert.command, ["trx", str(TAP)]).stderr
 
 
 @pytest.mark.parametrize("how", ["here", "directory", "name"])
@@ -58,10 +58,6 @@ def test_junit_of_a_run(
     ran.pretend("snapshot")
     monkeypatch.chdir(ran.run.path)
     argv = {"here": [], "directory": [str(ran.run.path)], "name": ["trunk/greet/1"]}[how]
-    done = CliRunner().invoke(verbs_convert.junit_verb, argv, catch_exceptions=False)
+    done = CliRunner().invoke(junit.command, argv, catch_exceptions=False)
     assert done.exit_code == 0
     assert (ran.run.results / "junit.xml").read_bytes().count(b"<testcase") == 1
-
-
-def test_verbs_have_the_names_people_type() -> None:
-    assert [verb.name for verb in verbs_convert.VERBS] == ["junit", "convert"]

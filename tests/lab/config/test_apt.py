@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.base import apt
 from lab.base.errors import ConfigurationError
+from lab.config import apt
 from lab.config.description import Series
 
 DEBIAN, UBUNTU = Series(), Series(distribution="ubuntu")

@@ -1,4 +1,4 @@
-"""qalab redact and qalab bundle: what they say, and that they never say a secret."""
+"""qalab results redact and qalab results bundle: what they say, and that they never say a secret."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.results import bundle, redact
 from lab.base.errors import ConfigurationError, Failed
 from lab.config import loading
 from lab.config.description import Lab
 from lab.store.runs import Store
-from reports import bundle, verbs_redact
+from reports import bundle as bundles
 from reports.redact.pseudonyms import Pseudonyms
 from tests.conftest import Bench
 from tests.reports.publications import SECRET, lab_that_publishes
@@ -51,40 +52,40 @@ def test_what_would_be_hidden_line_by_line(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "x.log").write_text(LOG)
     node = Pseudonyms.of(Store.of(lab)).name("node", "10.0.1.2")
     key = "private-key: [REDACTED:private-key]"
-    assert call(verbs_redact.redact, "x.log").output.splitlines() == [
+    assert call(redact.command, "x.log").output.splitlines() == [
         f"2: credential, private-address: export OS_PASSWORD=[REDACTED:credential] on {node}",
         "3: controls: plain",
         "4: cloud: [REDACTED:cloud] and [REDACTED:cloud]",
         f"5: {key}",
         f"6: {key}",
         f"7: {key}",
-        "x.log: hidden: cloud 1, controls 1, credential 1, private-address 1, private-key 3",
+        "x.log: cloud 1, controls 1, credential 1, private-address 1, private-key 3",
     ]
 
 
 def test_the_same_for_programs_and_from_standard_input(lab: Lab) -> None:
-    done = call(verbs_redact.redact, "-", "--json", input=f"agent-7\n{'x' * 20_000}{SECRET}\n{SECRET}\n")
+    done = call(redact.command, "-", "--json", input=f"agent-7\n{'x' * 20_000}{SECRET}\n{SECRET}\n")
     first, second = map(json.loads, done.output.splitlines())
     assert (first["number"], first["rules"]) == (1, ["private-host"])
     assert second == {"number": 3, "rules": ["cloud"], "shown": "[REDACTED:cloud]"}
-    assert call(verbs_redact.redact, "-", input="nothing\n").output == "-: hidden: nothing\n"
+    assert call(redact.command, "-", input="nothing\n").output == "-: nothing to hide\n"
 
 
 def test_a_rule_is_tried_on_a_sample(lab: Lab) -> None:
     sample = "curl -u me:hush http://10.0.1.2/"
-    done = call(verbs_redact.redact, "--rule", "curl-user", "--sample", sample)
+    done = call(redact.command, "--rule", "curl-user", "--sample", sample)
     assert done.output == "curl -u me:[REDACTED:curl-user] http://10.0.1.2/\n"
-    done = call(verbs_redact.redact, "--rule", "curl-user", "--sample", sample, "--json")
+    done = call(redact.command, "--rule", "curl-user", "--sample", sample, "--json")
     assert json.loads(done.output)["rules"] == ["curl-user"]
     with pytest.raises(Failed, match="the rule email hides nothing in this sample"):
-        call(verbs_redact.redact, "--rule", "email", "--sample", sample)
+        call(redact.command, "--rule", "email", "--sample", sample)
     with pytest.raises(ConfigurationError, match=r"no rule nope; known: cloud, private-key, .*email"):
-        call(verbs_redact.redact, "--rule", "nope", "--sample", sample)
+        call(redact.command, "--rule", "nope", "--sample", sample)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--rule", "email"], ["--sample", "x"], ["lab.yaml", "--rule", "email"]])
 def test_a_call_that_says_too_little(lab: Lab, arguments: list[str]) -> None:
-    done = call(verbs_redact.redact, *arguments)
+    done = call(redact.command, *arguments)
     assert done.exit_code == 2
     assert "name a FILE, or --rule NAME with --sample TEXT" in done.output
 
@@ -93,14 +94,14 @@ def test_the_bundle_of_a_run(lab: Lab, bench: Callable[..., Bench]) -> None:
     made = bench(lab)
     made.pretend("snapshot", message=f"{SECRET} on agent-7")
     made.run.log_path("snapshot").write_text(LOG)
-    path = Path(call(verbs_redact.bundle, "trunk/greet/1").output.strip())
+    path = Path(call(bundle.command, "trunk/greet/1").output.strip())
     assert path.parent.parent == Store.of(lab).root / "bundles"
     assert path.parent.name == path.name[:2]
-    (step,) = bundle.read(path).build.steps
+    (step,) = bundles.read(path).build.steps
     assert step.message == f"[REDACTED:cloud] on {Pseudonyms.of(Store.of(lab)).name('node', 'agent-7')}"
-    with bundle.read(path).open("logs/snapshot.log") as stream:
+    with bundles.read(path).open("logs/snapshot.log") as stream:
         assert stream.read().decode().endswith("\x1b[31mred\x1b[0m\n")
-    told = json.loads(call(verbs_redact.bundle, "trunk/greet/1", "--json").output)
+    told = json.loads(call(bundle.command, "trunk/greet/1", "--json").output)
     assert told == {"path": str(path), "sha256": path.name[:64], "notes": []}
 
 
@@ -108,7 +109,7 @@ def test_what_was_left_out_is_told(lab: Lab, bench: Callable[..., Bench]) -> Non
     made = bench(lab)
     made.pretend("snapshot")
     made.run.log_path("snapshot").symlink_to("/etc/passwd")
-    done = call(verbs_redact.bundle, "trunk/greet/1")
+    done = call(bundle.command, "trunk/greet/1")
     assert done.stderr == "logs/snapshot.log: not published: it is not a plain file\n"
 
 
@@ -118,7 +119,7 @@ def test_a_lab_that_allows_no_job_publishes_none(
     monkeypatch.chdir(tmp_path)
     bench(lab_factory()).pretend("snapshot")
     with pytest.raises(ConfigurationError, match="trunk/greet/build: this job is not published"):
-        call(verbs_redact.bundle, "trunk/greet/1")
+        call(bundle.command, "trunk/greet/1")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cli.site import command as site
+from cli.site.location import identity
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.runs import Store
-from reports.verbs_site import identity, site
 from tests.reports.site.crawl import crawl
 from tests.reports.site.worlds import World, write_bundles
 
@@ -27,17 +28,17 @@ def test_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     argv = ["build", "--lab", str(tmp_path / "lab.yaml")]
     store = Store.of(lab).root
     home = store / "site/current"
-    assert run(*argv).startswith(f"{home}: made anew: builds added: 0, files written: ")
+    assert run(*argv).startswith(f"{home}: rebuilt: builds added: 0, files written: ")
     paths = write_bundles(World(4, components=2, tracks=1, tests=5), store / "bundles")
     (paths[0].parent / f"{'0' * 64}.tar.gz").write_bytes(b"no bundle")
     output = run(*argv, code=2)
-    assert "brought up to date: builds added: 4" in output
+    assert "updated: builds added: 4" in output
     assert f"left out: {paths[0].parent / ('0' * 64)}.tar.gz: is not what its name says" in output
     assert [problem for problem in crawl(home).problems if "https://qa.lab.example/site/" not in problem] == []
     (paths[0].parent / f"{'0' * 64}.tar.gz").unlink()
     elsewhere = tmp_path / "elsewhere"
-    assert "made anew: builds added: 4" in run(*argv, "--out", elsewhere)
-    assert "made anew: builds added: 4" in run(*argv, "--out", elsewhere, "--rebuild")
+    assert "rebuilt: builds added: 4" in run(*argv, "--out", elsewhere)
+    assert "rebuilt: builds added: 4" in run(*argv, "--out", elsewhere, "--rebuild")
     assert (elsewhere / "current/index.html").is_file()
 
 

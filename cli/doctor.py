@@ -1,0 +1,29 @@
+"""``qalab doctor``: check this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cli.output import out
+from lab.base.errors import InfrastructureError
+from lab.config import loading
+from lab.config.options import json_option, lab_option
+from scripts.host import prerequisites
+
+
+@click.command("doctor")
+@lab_option
+@json_option
+def command(lab_file: Path, *, as_json: bool) -> None:
+    """Check this machine's prerequisites and print the command that fixes each problem."""
+    findings = list(prerequisites.doctor(loading.load(lab_file) if lab_file.exists() else None))
+    if as_json:
+        out.print_json(data=[vars(finding) for finding in findings])
+    for finding in () if as_json else findings:
+        out.print(f"{'✔' if finding.good else '✘'} {finding.what}: {finding.detail}")
+        if not finding.good:
+            out.print(f"  fix: {finding.fix}")
+    sys.exit(0 if all(finding.good for finding in findings) else InfrastructureError.exit_code)

@@ -1,0 +1,49 @@
+"""``qalab jenkins apply``: bring the Jenkins in line with the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
+
+import click
+
+from cli.jenkins.scope_options import (
+    ServerOptions,
+    carry_out,
+    path_argument,
+    rename_option,
+    scope_options,
+    workers_option,
+)
+from cli.options import yes_option
+from cli.output import print_lines
+from generator import apply, presentation
+from generator.plan import Plan
+from generator.scope import scope_of
+
+
+@click.command("apply")
+@path_argument
+@scope_options
+@rename_option
+@yes_option
+@workers_option
+def command(
+    *, path: Path | None, renames: Sequence[str], yes: bool, workers: int, **options: Unpack[ServerOptions]
+) -> None:
+    """Show the plan, ask for confirmation, and carry it out.
+
+    Jobs that are no longer in the configuration stay; delete them with `qalab jenkins prune`.
+
+    PATH: as for plan, or a saved plan (FILE.json), which is refused if it is stale.
+    """
+    saved = path if path and path.suffix == ".json" else None
+    scope = scope_of(path=None if saved else path, **options)
+    if saved:
+        plan = Plan.read(saved)
+        apply.verify(scope.server, plan, scope.owner)
+    else:
+        plan = scope.plan(renames)
+    print_lines(presentation.plan(plan))
+    carry_out(scope, plan.of("create", "change", "revert", "rename", "taken"), yes=yes, workers=workers)

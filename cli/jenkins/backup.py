@@ -1,0 +1,27 @@
+"""``qalab jenkins backup``: save a Jenkins to a git repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Unpack
+
+import click
+
+from cli.jenkins.scope_options import ServerOptions, scope_options
+from cli.output import out
+from generator import backup
+from generator.scope import scope_of
+
+
+@click.command("backup")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@scope_options
+def command(*, directory: Path, **options: Unpack[ServerOptions]) -> None:
+    """Save all jobs, folders, views and the list of plugins to a git repository.
+
+    Each config.xml is saved byte for byte.
+    """
+    scope = scope_of(path=None, **options)
+    saved = backup.save(scope.server, backup.Backup(directory.resolve(), scope.author))
+    counts = f"{saved.items} items, {saved.changed} changed, {saved.removed} removed"
+    out.print(f"{directory}: {counts}; {f'commit {saved.commit[:12]}' if saved.commit else 'nothing new'}")

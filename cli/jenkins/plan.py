@@ -1,0 +1,49 @@
+"""``qalab jenkins plan``: show what apply and prune would do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
+
+import click
+
+from cli.jenkins.scope_options import ScopeOptions, path_argument, rename_option, scope_options
+from cli.output import print_lines
+from generator import presentation
+from generator.scope import scope_of
+from lab.config.options import json_option
+
+
+@click.command("plan")
+@path_argument
+@scope_options
+@rename_option
+@click.option("--quick", is_flag=True, help="Trust the marks: two requests, but edits by hand are not seen.")
+@click.option("--check", is_flag=True, help="Exit with 1 if there are differences.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the plan, for: qalab jenkins apply FILE.")
+@json_option
+def command(
+    *,
+    renames: Sequence[str],
+    quick: bool,
+    check: bool,
+    output: Path | None,
+    as_json: bool,
+    **options: Unpack[ScopeOptions],
+) -> None:
+    """Show what would be created, changed, renamed and deleted on the Jenkins.
+
+    Edits made by hand in the web UI are shown as well.
+
+    PATH: a file or directory of Jenkins Job Builder YAML; default: jobs/ next to lab.yaml.
+    """
+    plan = scope_of(**options).plan(renames, quick=quick)
+    if output:
+        plan.save(output)
+    if as_json:
+        click.echo(plan.as_json())
+    else:
+        print_lines(presentation.plan(plan))
+    sys.exit(1 if check and not plan.empty else 0)

@@ -1,0 +1,61 @@
+"""``qalab jenkins prune``: delete jobs that are no longer in the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Unpack
+
+import click
+
+from cli.jenkins.scope_options import (
+    ScopeOptions,
+    carry_out,
+    path_argument,
+    rename_option,
+    scope_options,
+    workers_option,
+)
+from cli.options import dry_run_option, yes_option
+from cli.output import print_lines
+from generator import limits, presentation
+from generator.scope import scope_of
+
+
+@click.command("prune")
+@path_argument
+@scope_options
+@rename_option
+@yes_option
+@dry_run_option
+@workers_option
+@click.option(
+    "--max-delete",
+    type=click.IntRange(0),
+    metavar="N",
+    help=f"Refuse to delete more than N items.  [default: {limits.MOST}, and at most half of the lab's items]",
+)
+@click.option("--delete-all", is_flag=True, help="Delete all items of the lab if the configuration is empty.")
+def command(
+    *,
+    renames: Sequence[str],
+    yes: bool,
+    dry_run: bool,
+    workers: int,
+    max_delete: int | None,
+    delete_all: bool,
+    **options: Unpack[ScopeOptions],
+) -> None:
+    """Delete jobs and views that are no longer in the configuration.
+
+    Only items of this lab are deleted; renamed items are renamed.  Each config.xml is kept; builds are not.
+    """
+    scope = replace(scope_of(**options), may_be_empty=delete_all)
+    plan = scope.plan(renames, quick=True)
+    steps = plan.of("rename", "delete")
+    print_lines(presentation.steps(steps))
+    if dry_run:
+        return
+    if scope.items or max_delete is not None:  # else --delete-all
+        limits.check(plan, max_delete)
+    carry_out(scope, steps, yes=yes, workers=workers)

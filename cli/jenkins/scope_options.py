@@ -1,0 +1,73 @@
+"""The options that choose jobs, a Jenkins and an owner, and the way a plan is carried out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+import click
+
+from cli.options import confirm
+from cli.output import exit_with_worst, out, print_lines, progress
+from generator import apply, plan, presentation
+from generator.plan import PlanStep
+from generator.scope import Scope
+from lab.config.options import lab_option
+
+path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
+rename_option = click.option(
+    "--rename", "renames", multiple=True, metavar="OLD=NEW", help="A renamed job; * stands for the same text in both."
+)
+workers_option = click.option("--workers", default=plan.WORKERS, show_default=True, type=click.IntRange(1, 64))
+
+
+class ServerOptions(TypedDict):
+    """The options of `scope_options`."""
+
+    lab_file: Path
+    ini: Path | None
+    section: str
+    owner: str | None
+
+
+class ScopeOptions(ServerOptions):
+    """These options, and the path of the jobs."""
+
+    path: Path | None
+
+
+def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose jobs, a Jenkins and an owner."""
+    for option in (
+        click.option("--owner", help="The owner of the jobs; default: the lab's name."),
+        click.option("--section", default="jenkins", show_default=True, help="Section of jenkins_jobs.ini."),
+        click.option("--ini", type=click.Path(path_type=Path), help="A jenkins_jobs.ini with URL and credentials."),
+        lab_option,
+    ):
+        function = option(function)
+    return function
+
+
+def carry_out(scope: Scope, steps: Sequence[PlanStep], *, yes: bool, workers: int) -> None:
+    """Ask for confirmation, carry out the steps and print the results.
+
+    Exits with the highest exit code of the steps that failed.
+    """
+    if not steps:
+        return
+    counts = Counter(step.action for step in steps if step.action != "taken")
+    if counts:
+        what = ", ".join(f"{action} {count}" for action, count in counts.items())
+        confirm(f"{what} on {scope.server.url}", yes=yes)
+    kept = scope.kept
+    with kept.held(), progress(len(steps)) as advance:
+        try:
+            results = apply.carry_out(scope.server, steps, kept.write, lambda _: advance(), workers=workers)
+        finally:
+            commit = kept.commit(f"Before: {', '.join(sorted(counts))} on {scope.server.url}")
+    print_lines(presentation.results(results))
+    if commit:
+        out.print(f"the previous configuration is kept in {kept.directory}, commit {commit[:12]}")
+    exit_with_worst([result.error for result in results])

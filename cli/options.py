@@ -1,0 +1,24 @@
+"""The question that destructive verbs ask, and options that several verbs share."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from lab.base.errors import ConfigurationError
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+
+
+def confirm(action: str, *, yes: bool) -> None:
+    """Ask before something is destroyed.
+
+    Raises ConfigurationError where standard input is not a terminal, click.Abort for the answer no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"{action}: not done, because nobody can confirm it", hint="pass --yes to go ahead")
+    click.confirm(f"{action}?", abort=True)

@@ -1,0 +1,97 @@
+"""``qalab publish``: publish new builds, and show what was published."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cli import publisher
+from cli.output import out
+from lab.config import loading
+from lab.config.description import Lab
+from lab.config.options import json_option, lab_option
+from lab.store.runs import Store
+from reports import home, journal
+from reports.home import PublicationHome
+from reports.journal import Delivery, Journal
+from reports.outputs.registry import OUTPUTS
+
+INTERVAL_SECONDS: Final = 60.0
+
+
+@click.command("publish")
+@lab_option
+@click.option("--watch", is_flag=True, help="Repeat until interrupted.")
+@click.option("--interval", default=INTERVAL_SECONDS, show_default=True, metavar="SECONDS", help="Time between passes.")
+@click.option("--retry", is_flag=True, help="Retry now everything that was postponed or parked.")
+@click.option("--status", is_flag=True, help="Publish nothing; show what was published, what waits, and why.")
+@json_option
+def command(lab_file: Path, *, watch: bool, interval: float, retry: bool, status: bool, as_json: bool) -> None:
+    """Publish new builds to the site, Jenkins, mail, Gerrit and webhooks.
+
+    Each build is delivered once.  A failed delivery is retried later and does not delay the others.
+    """
+    lab = loading.load(lab_file)
+    if status:
+        show_status(lab, as_json=as_json)
+        return
+    while True:
+        with publisher.opened(lab, lab_file.parent) as (current, errors):
+            if retry:
+                current.journal.retry()
+            report = current.run()
+        report.errors[:0] = errors
+        publisher.print_report(report, as_json=as_json)
+        if not watch:
+            sys.exit(report.exit_code)
+        retry = False
+        time.sleep(interval)
+
+
+def show_status(lab: Lab, *, as_json: bool) -> None:
+    """Print the state of each build and each output."""
+    with journal.opened(PublicationHome(Store.of(lab)).journal) as opened:
+        found = summary(opened)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    out.print(f"builds: {_counted(found['builds']) or 'none yet'}")
+    for name, output in found["outputs"].items():
+        out.print(f"{name}: {_counted(output['builds']) or 'nothing yet'}")
+        if output["outage"]:
+            out.print(f"  postponed until {output['outage']['until']}: {output['outage']['note']}")
+    for waiting in found["waiting"]:
+        until = f", next try {waiting['until']}" if waiting["until"] else ""
+        output_name = f"{waiting['output']}: " if waiting["output"] else ""
+        note = f": {waiting['note']}" if waiting["note"] else ""
+        out.print(f"{output_name}{waiting['build']}: {waiting['state']}{until}{note}")
+
+
+def summary(opened: Journal) -> dict[str, Any]:
+    """Return what was published, what waits, and why, as JSON."""
+    outputs = {}
+    for name in OUTPUTS:
+        outage = opened.outage(name)
+        why = {"until": home.clock(outage.due), "note": outage.note} if outage else None
+        outputs[name] = {"builds": opened.deliveries(name), "outage": why}
+    waiting = [
+        {
+            "build": entry.source,
+            "output": entry.output if isinstance(entry, Delivery) else "",
+            "state": entry.state,
+            "until": home.clock(entry.due) if entry.due else "",
+            "note": entry.note,
+        }
+        for entry in opened.troubles()
+    ]
+    return {"builds": opened.states(), "outputs": outputs, "waiting": waiting}
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in counts.items())

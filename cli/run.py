@@ -1,0 +1,95 @@
+"""``qalab run``: run a component through the phases of a track."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from cli.output import out
+from cli.phases import run_phases
+from lab.base.errors import ConfigurationError
+from lab.config import loading
+from lab.config.description import Lab
+from lab.config.options import json_option, lab_option
+from lab.store.runs import WHOLE, Run, Store, check_known
+from reports import status
+from scripts.phases import runner
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """The arguments that choose a run; see `command`."""
+
+    track: str | None
+    component: str | None
+    commit: str
+    resume: bool
+    run_name: str | None
+    first: str | None
+    until: str | None
+
+    def __post_init__(self) -> None:
+        """Raises click.UsageError for options that exclude each other."""
+        if self.run_name and (self.track or self.commit or self.resume):
+            raise click.UsageError("--run cannot be combined with TRACK, COMPONENT, --commit or --resume")
+        if (self.resume or self.first) and self.commit:
+            raise click.UsageError("--commit starts a new run; it cannot be combined with --resume or --from")
+
+
+@click.command("run")
+@click.argument("track", required=False)
+@click.argument("component", required=False)
+@lab_option
+@click.option("--commit", default="", metavar="REV", help="An upstream commit or ref; default: the tip of the branch.")
+@click.option("--resume", is_flag=True, help="Continue the newest unfinished run (of TRACK and COMPONENT).")
+@click.option("--run", "run_name", metavar="RUN", help="Continue this run.")
+@click.option("--from", "first", metavar="STEP", help="Repeat the newest run (or RUN) from this step on.")
+@click.option("--until", metavar="STEP", help="Stop after this step.")
+@json_option
+def command(lab_file: Path, *, as_json: bool, **options: str | bool | None) -> None:
+    """Run a component through the phases of a track, step by step, as Jenkins does."""
+    request = RunRequest(**options)  # type: ignore[arg-type] # click hands over what the options above declare
+    lab = loading.load(lab_file)
+    current = choose_run(lab, request)
+    if current is None:
+        out.print("nothing to resume: every run is finished")
+        return
+    console = Console(stderr=True, highlight=False, markup=False) if as_json else out
+    code, runs = run_phases(lab, current, console, first=request.first, until=request.until)
+    if as_json:
+        click.echo(status.runs_json(runs))
+    sys.exit(code)
+
+
+def choose_run(lab: Lab, request: RunRequest) -> Run | None:
+    """Return the run that a call is about: an existing one, a new one, or None when there is nothing to resume."""
+    store, track, component = Store.of(lab), request.track, request.component
+    phase = lab.tracks[track].phases[0] if track and track in lab.tracks else "build"
+    if track:
+        check_known(lab, track, component, phase)
+    found: Run | None = None
+    if request.run_name:
+        found = status.find(request.run_name, lab.lab.name)
+    elif request.resume:
+        found = runner.unfinished(store, track, component) or runner.to_go_on(lab, track, component)
+        if found is None:
+            return None
+    elif not (track and (component or phase != "build")):
+        raise click.UsageError("name TRACK and COMPONENT, or --resume, or --run RUN")
+    elif request.first:
+        # The newest run whose phase has the step.
+        runs = [run for run in store.runs(track, component) if request.first in run.steps]
+        runs = runs or store.runs(track, component)
+        if not runs:
+            raise ConfigurationError(f"no run of {component} in {track} to repeat from {request.first}")
+        found = runs[-1]
+    if found:
+        check_known(lab, found.info.track)
+        runner.check_span(lab, found.info.track, found.info.phase, request.first, request.until)
+        return found
+    runner.check_span(lab, str(track), phase, request.first, request.until)
+    return store.new_run(lab, str(track), component or WHOLE, request.commit, phase=phase)

@@ -1,0 +1,47 @@
+"""``qalab site build``: update the site from the lab's bundles."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from rich.progress import track
+
+from cli.output import out
+from cli.site.location import bundles, identity, out_option, site_directory
+from lab.base import environment
+from lab.config import loading
+from lab.config.options import json_option, lab_option
+from reports.site import build
+
+
+@click.command("build")
+@lab_option
+@out_option
+@click.option("--rebuild", is_flag=True, help="Write all pages again.")
+@json_option
+def command(lab_file: Path, directory: Path | None, *, rebuild: bool, as_json: bool) -> None:
+    """Update the site from the lab's bundles."""
+    lab = loading.load(lab_file)
+    target = directory or site_directory(lab)
+    report = build(bundles(lab), target, identity(lab), rebuild=rebuild, progress=with_progress)
+    if as_json:
+        counts = {"added": report.added, "written": len(report.written), "rebuilt": report.rebuilt}
+        left_out = [str(error) for error in (*report.left_out.values(), *report.stale.values())]
+        click.echo(json.dumps(counts | {"errors": left_out}, indent=2))
+        sys.exit(report.exit_code)
+    for error in report.left_out.values():
+        out.print(f"left out: {error}")
+    for lane, error in report.stale.items():
+        out.print(f"not updated: pages of {lane}: {error}")
+    done = "rebuilt" if report.rebuilt else "updated"
+    out.print(f"{target / 'current'}: {done}: builds added: {report.added}, files written: {len(report.written)}")
+    sys.exit(report.exit_code)
+
+
+def with_progress(digests: Iterable[str]) -> Iterable[str]:
+    """Show a progress bar at a terminal while iterating."""
+    return track(list(digests), "reading bundles", console=out, disable=not environment.on_terminal())

@@ -1,0 +1,51 @@
+"""``qalab step``: run one step, as a Jenkins job does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
+
+import click
+
+from cli.groups import nearest
+from lab.store import step as steps
+from lab.store.runs import run_at
+from reports import junit
+from scripts.registry import STEPS
+
+
+class StepGroup(click.Group):
+    """All steps; the command of a step is built when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - all of them, whatever the context
+        return [*STEPS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name not in STEPS:
+            near = nearest(cmd_name, [*STEPS])
+            hint = f"; did you mean {near}?" if near else ""
+            raise click.UsageError(f"no step {cmd_name}; known: {', '.join(STEPS)}{hint}", ctx)
+        module = STEPS[cmd_name]
+        built = steps.command(cmd_name, module.action, module.__doc__)
+        assert built.callback  # noqa: S101 - `lab.store.step.command` gives it one
+        built.callback = partial(run_step, built.callback)
+        return built
+
+
+def run_step(action: Callable[..., int], **options: Any) -> NoReturn:
+    """Run a step, write the JUnit XML of its run, and exit with the step's exit code."""
+    code = action(**options)
+    # After each step, because a Jenkins job ends with the first step that fails.
+    if current := run_at(options["run"].resolve()):
+        junit.write(current)
+    sys.exit(code)
+
+
+command = StepGroup(
+    "step",
+    subcommand_metavar="NAME [OPTIONS]",
+    help="Run one step in a run directory, as a Jenkins job does.\n\n"
+    "--track and --component turn a plain directory into a run directory.",
+)

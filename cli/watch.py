@@ -1,0 +1,35 @@
+"""``qalab watch``: test new upstream commits, or new proposed packages, as they appear."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cli.output import out
+from cli.phases import run_phases
+from lab.config import loading
+from lab.config.options import lab_option
+from lab.store.runs import check_known
+from scripts.phases import runner
+
+
+@click.command("watch")
+@click.argument("track")
+@lab_option
+@click.option("--interval", default=300.0, show_default=True, metavar="SECONDS", help="Time between two polls.")
+@click.option("--once", is_flag=True, help="Poll once, then end.")
+def command(track: str, lab_file: Path, interval: float, *, once: bool) -> None:
+    """Test every new upstream commit, in order.
+
+    On a track of proposed packages: test all waiting packages whenever one of them is new.
+    """
+    lab = loading.load(lab_file)
+    check_known(lab, track)
+    codes = [
+        run_phases(lab, current, out)[0] for current in runner.watch(lab, track, interval, once=once, say=out.print)
+    ]
+    if not codes:
+        out.print(f"{track}: no new {'packages' if lab.tracks[track].trigger == 'proposed' else 'commits'}")
+    sys.exit(max(codes, default=0))
