@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from generator import cron
 from generator.jinja import fill
-from lab.base import files
+from lab.base import files, resources
 from lab.base.errors import ConfigurationError
 from lab.config.description import PHASES, Lab, LabJenkinsSettings, Phase, Track, Trigger, job_name
 
 GENERATED = "generated"
+# Files that qalab brings.
+OWN: Final = ("lab.yaml", "macros.yaml", "templates.yaml")
+PUBLIC_OWN: Final = ("public/receivers.yaml", "public/receive.py")
 SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would take it for jobs of its own when it looks below jobs/
 SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4 * * *"}
 BESIDE_THE_BUILD_MINUTES = 60
@@ -63,9 +66,14 @@ def render(lab: Lab, jobs: Path, phases: Mapping[Phase, Sequence[str]] = PHASES)
         "defaults": fill(f"defaults{SUFFIX}", values=_defaults(lab, jenkins)),
         "project": fill(f"project{SUFFIX}", lab=lab.lab.name, jobs=made, views=views),
     }
-    return {jobs / GENERATED / f"{name}{SUFFIX}": text for name, text in sorted(texts.items())} | public_files(
-        lab, jobs
-    )
+    generated = {jobs / GENERATED / f"{name}{SUFFIX}": text for name, text in sorted(texts.items())}
+    return generated | public_files(lab, jobs) | own_files(lab, jobs)
+
+
+def own_files(lab: Lab, jobs: Path) -> dict[Path, str]:
+    """Return the templates and macros that generated files refer to: a lab's repository has a copy of qalab's."""
+    names = [*OWN, *(PUBLIC_OWN if public_files(lab, jobs) else ())]
+    return {jobs / name: resources.path(f"jobs/{name}").read_text(encoding="utf-8") for name in names}
 
 
 def stale(lab: Lab, jobs: Path) -> list[Path]:

@@ -163,7 +163,7 @@ def test_what_cannot_become_jobs(
 
 def test_generated_files_are_brought_up_to_date(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab, jobs = lab_factory(lab=JENKINS), tmp_path / "jobs"
-    assert len(render.stale(lab, jobs)) == len(render.write(lab, jobs)) == 5
+    assert len(render.stale(lab, jobs)) == len(render.write(lab, jobs)) == 8
     assert render.stale(lab, jobs) == render.write(lab, jobs) == []
     edited, old, theirs = (jobs / "generated" / name for name in ("project.yaml.inc", "old.yaml.inc", "notes.txt"))
     edited.write_text(edited.read_text() + "# by hand\n")
