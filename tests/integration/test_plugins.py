@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 HOUSE = Path(__file__).parent.parent.parent
-PACKAGES = ("lab", "generator", "scripts", "reports")
+PACKAGES = ("cli", "lab", "generator", "scripts", "reports")
 ROLE = """
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
@@ -86,7 +86,9 @@ def checked(copy: Path, package: str, text: str) -> str:
         named = before.replace("\nMODULES: ", f"\nfrom {package.replace('/', '.')} import broken\n\nMODULES: ")
         registry.write_text(named.replace("] = [", "] = [broken, ", 1))
         argv = [Path(sys.executable).parent / "mypy", "--no-error-summary", "--hide-error-context", "--no-pretty"]
-        return subprocess.run(argv, cwd=copy, capture_output=True, text=True, check=False).stdout
+        done = subprocess.run(argv, cwd=copy, capture_output=True, text=True, check=False)
+        assert done.returncode == bool(done.stdout), done.stderr  # 2: mypy itself did not work
+        return done.stdout
     finally:
         registry.write_text(before)
         module.unlink()
