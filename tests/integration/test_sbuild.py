@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,8 @@ def test_killed_in_the_build(
     started = descendants(process.pid)
     assert len(started) > 3
     for pid in (process.pid, *(started if whose == "all" else ())):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it can have ended by itself
+            os.kill(pid, signal.SIGKILL)
     process.wait()
     assert wait_for(lambda: not any(alive(pid) for pid in started), 5)
     # The kernel has unmounted all; the files are swept by the next one.
