@@ -29,7 +29,7 @@ SECRETS = {"password", "access", "secret", "key"}
 
 
 def described(made: Configured) -> str:
-    """What there is now."""
+    """Return the names of the resources that the cloud now has."""
     parts = {
         f"the user {made.user}": made.user,
         "networks, a router and a security group": made.network,

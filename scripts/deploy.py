@@ -143,7 +143,7 @@ def describe(offer: PackageSource, deployed: Deployed, seconds: Mapping[str, flo
 
 
 def idle(services: Mapping[str, Service]) -> dict[str, str]:
-    """The applications that have services of which none runs, and why the first one does not."""
+    """Return why the first service failed, by application, for applications without any running service."""
     return {
         name: ": ".join(next(iter(service.idle.items())))
         for name, service in services.items()
@@ -152,7 +152,7 @@ def idle(services: Mapping[str, Service]) -> dict[str, str]:
 
 
 def hand_over(context: StepContext, offer: PackageSource, version: str) -> None:
-    """The parameters of the next job."""
+    """Write the parameters of the next job."""
     component = "" if context.component_name == WHOLE else context.component_name
     values = {"COMPONENT": component, "COMMIT": context.run.info.commit, "VERSION": version, "ARCHIVE": offer.state}
     text = "".join(f"{name}={value}\n" for name, value in values.items())

@@ -33,7 +33,7 @@ LONGEST_SECONDS = 900.0
 
 
 def chosen(context: StepContext) -> list[str]:
-    """The names of the exercises: those of every deployment, then those of lab.yaml."""
+    """Return the names of the exercises: those of every deployment, then those of lab.yaml."""
     named = context.lab.exercises_of(context.track_name)
     for name in named:
         if name not in EXERCISES:

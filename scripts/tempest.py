@@ -56,9 +56,9 @@ def script(concurrency: int) -> str:
 
 @contextmanager
 def system(context: StepContext) -> Iterator[Session]:
-    """A throw-away system with Tempest in it.
+    """Yield a disposable system with Tempest installed.
 
-    Raises ConfigurationError where there are no overlays, InfrastructureError when the series does not have Tempest.
+    Raises ConfigurationError where overlays are not supported, InfrastructureError when the series has no Tempest.
     """
     chroots = layers.local_layers(environment.cache_home() / "targets", context.log)
     if chroots.way.mode != "schroot":
@@ -109,7 +109,7 @@ def carry_out(context: StepContext, target: Provisioner, chosen: Tempest, settin
 
 
 def content(path: Path) -> bytes:
-    """What is in a file; nothing when it is not there."""
+    """Return a file's content; empty when it does not exist."""
     return path.read_bytes() if path.exists() else b""
 
 
@@ -121,7 +121,7 @@ def without_tests(chosen: Tempest, said: bytes, complaint: str) -> LabError:
 
 
 def results(native: Path, known: Sequence[KnownFailure], broken: str) -> Results:
-    """What the tests have told; what of it is known to fail is written beside it."""
+    """Return the test results; write the known failures among them to a file next to the stream."""
     tests = tuple(results_of(native.read_bytes()))
     reasons = {test.id: reason for test in tests if (reason := known_failures.reason(known, test.name))}
     files.write_atomic(native.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")

@@ -19,7 +19,7 @@ UNITS = "lab.yaml: deployment.applications"
 
 
 def application(name: str, unit: ApplicationSettings, built: Iterable[str]) -> Application:
-    """Raises ConfigurationError when nobody says which charm it is."""
+    """Return an application.  Raises ConfigurationError when neither lab.yaml nor qalab names its charm."""
     if not unit.charm and unit.role in NONE_SUCH:
         raise ConfigurationError(f"{UNITS}.{name}.charm: missing: no charm is called {unit.role}")
     charm = Charm(unit.charm or CHARMS.get(unit.role, unit.role), unit.channel, unit.origin)
@@ -29,7 +29,7 @@ def application(name: str, unit: ApplicationSettings, built: Iterable[str]) -> A
 
 
 def check(units: Mapping[str, ApplicationSettings], component: str) -> None:
-    """Raises ConfigurationError when what is to be tested would not be deployed, or not from the lab's archive."""
+    """Raise ConfigurationError when the bundle would not deploy the component from the lab's archive."""
     of_it = {name: unit for name, unit in units.items() if component in {WHOLE, name, unit.role}}
     if not of_it:
         known = ", ".join(units) or "none"

@@ -114,7 +114,7 @@ class Charms:
         )
 
     def _identity(self, application: Application, status: Status) -> dict[str, str]:
-        """What those who use keystone need; the password comes by no command line, and into no log."""
+        """Return what clients of keystone need; the password appears on no command line and in no log."""
         units = status.applications[application.name].units
         unit = next((each for each in units.values() if each.leader), next(iter(units.values())))
         try:
@@ -140,7 +140,7 @@ def refused(error: JujuRefused) -> LabError:
 
 
 def failure_line(lines: Sequence[str]) -> str:
-    """The line of a unit's log that says most of why a hook failed."""
+    """Return the line of a unit's log that best explains why a hook failed."""
     entries = [match for line in lines if (match := LOGGED.match(line))]
     of_charm = [entry["said"].strip() for entry in entries if entry["module"].startswith("unit.")]
     said = of_charm or [entry["said"].strip() for entry in entries] or list(lines)

@@ -23,7 +23,7 @@ def driver_of(lab: Lab) -> Driver:
 
 
 def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
-    """The environment of a name, whether it is there or not."""
+    """Return the environment of a name, deployed or not."""
     return driver_of(lab).target(Store.of(lab).environments / name, log, lab.deployment)
 
 
@@ -53,7 +53,7 @@ def exclusive_turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
 
 
 def current_holder(lab: Lab, name: str) -> str:
-    """The other environment that has the machines which both share; "" where none has."""
+    """Return the other environment that holds the machines that both share; "" for none."""
     others = [other for other in names(lab) if other != name] if driver_of(lab).SHARED else []
     return next((other for other in others if target(lab, other).nodes()), "")
 
@@ -65,7 +65,7 @@ def in_use_error(context: StepContext) -> str:
 
 
 def deployed(context: StepContext, target: Provisioner) -> Deployed:
-    """What is deployed for a run's track.  Raises ConfigurationError when nothing is."""
+    """Return the deployment of a run's track.  Raises ConfigurationError when nothing is deployed."""
     found = Deployed.of(context.store.environments / context.track_name)
     if found is None or not target.nodes():
         hint = f"qalab run {context.track_name} {context.component_name}, or the job {context.track_name}-deploy"
@@ -74,6 +74,6 @@ def deployed(context: StepContext, target: Provisioner) -> Deployed:
 
 
 def names(lab: Lab) -> list[str]:
-    """The environments that there is anything of."""
+    """Return the names of the environments that have any state on this machine."""
     home = Store.of(lab).environments
     return sorted(path.name for path in home.iterdir()) if home.exists() else []

@@ -107,14 +107,14 @@ def wanted(context: StepContext, offer: PackageSource) -> Wanted:
 
 
 def _version_built(context: StepContext) -> str:
-    """The version that the last build of a run's commit has made on this machine; "" when there is none."""
+    """Return the version of the last local build of a run's commit; "" for none."""
     info = context.run.info
     builds = context.store.runs(info.track, info.component, "build")
     return next((run.version for run in reversed(builds) if run.info.commit == info.commit and run.version), "")
 
 
 def _instead(topology: Topology, made: DeployResult, nodes: Mapping[str, Node]) -> str:
-    """What is installed of a topology's packages, and where it comes from."""
+    """Return the installed versions of a topology's packages and their origins, for a message."""
     found = {each.name: each for each in made.packages if each.name in topology.packages}
     some = [found[name] for name in sorted(found)[:FEW]]
     told = [f"{each.name} {each.version} from {installation.origin(nodes[each.node], each.name)}" for each in some]

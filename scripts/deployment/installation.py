@@ -33,12 +33,12 @@ PLACE = re.compile(r"^ +-?\d+ (?P<place>\S+ \S+) \S+ Packages$")
 
 
 def offered(archive: Path, codename: str) -> dict[str, tuple[str, str]]:
-    """What an archive has for this machine's architecture: the version and the source package by binary package."""
+    """Return version and source package by binary package, for this machine's architecture."""
     return {item["Package"]: (item["Version"], str(item.source)) for item in _index(archive, codename)}
 
 
 def sources(archive: Path, codename: str) -> dict[str, str]:
-    """The newest version of each source package that an archive has binary packages of.
+    """Return the newest version of each source package that has binary packages in an archive.
 
     A binary package may have a version of its own: see deb-src-control(5), and `dpkg-gencontrol -v`.
     """
@@ -57,7 +57,7 @@ def _index(archive: Path, codename: str) -> Iterator[Packages]:
 
 
 def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
-    """The binary packages by source package, without those that only have debugging symbols."""
+    """Return the binary packages by source package, without packages of debugging symbols."""
     found: dict[str, list[str]] = {}
     for name, (_, source) in sorted(archive.items()):
         if not name.endswith("-dbgsym"):
@@ -91,7 +91,7 @@ def install(node: Node, names: Sequence[str], repository: Repository | None) -> 
 
 
 def failed(node: Node, script: str, *, online: bool = False) -> list[str]:
-    """What a script of sh said when it failed; nothing when it did not."""
+    """Return the output of a shell script that failed; an empty list when it succeeded."""
     result, lines = node.attempt(["sh", "-euc", script], online=online)
     return [] if result else [*lines, "it ended without a word"]
 
@@ -123,9 +123,9 @@ def _first(lines: Sequence[str], pattern: re.Pattern[str]) -> str:
 
 
 def installed(node: Node, repository: Repository | None, archive: Mapping[str, tuple[str, str]]) -> list[Installed]:
-    """The packages on a node; for those that the lab's archive has, where they come from.
+    """Return the packages on a node; for packages in the lab's archive, with their origin.
 
-    Raises InfrastructureError for one of these that apt has not taken from there.
+    Raises InfrastructureError for a package of the lab's archive that apt took from elsewhere.
     """
     listed = node.run(["dpkg-query", "--show", f"--showformat={QUERY}"], capture=True).stdout.splitlines()
     rows = [line.split("\t") for line in listed]
@@ -153,7 +153,10 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
 
 
 def from_archive(policy: str, repository: Repository | None) -> set[str]:
-    """The packages whose installed version an archive has, pinned above all else; of what apt-cache policy prints."""
+    """Return the packages whose installed version comes from an archive pinned above all others.
+
+    ``policy``: the output of ``apt-cache policy``.
+    """
     found, name, current = set(), "", False
     places = repository.places if repository else ()
     for line in policy.splitlines():

@@ -23,12 +23,12 @@ DEFAULT_ROLE = "package"
 
 
 def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[str]]) -> Topology:
-    """What a track deploys for a component, or for all (`WHOLE`).
+    """Return what a track deploys for a component, or for all of them (`WHOLE`).
 
-    ``built``: the binary packages of each source package that the lab's archive has, or that wait; what does not
-    wait is not deployed for its own sake.
-    Raises ConfigurationError for roles that are not known, relations in a circle, and nothing to deploy;
-    for Juju, which knows more roles than we do: see `scripts.deployment.charm_applications`.
+    ``built``: the binary packages of each source package in the lab's archive, or waiting in -proposed.  In the
+    latter case, only packages that wait are deployed for their own sake.
+    Raises ConfigurationError for unknown roles, circular relations, and nothing to deploy.
+    Juju knows more roles than qalab: see `scripts.deployment.charm_applications`.
     """
     deployment = lab.deployment or Deployment(applications={})
     units = dict(deployment.applications)
@@ -50,7 +50,7 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
 
 
 def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:
-    """What the nodes of a topology are made from."""
+    """Return the pristine system from which a topology's nodes start."""
     series = lab.tracks[track].series
     return Pristine(
         series,

@@ -25,7 +25,7 @@ def attempted(argv: Sequence[Word], log: IO[str] | None, **options: Unpack[Attem
 
 
 def writing(path: str, mode: int | None) -> list[Word]:
-    """A command that writes what it reads to a file, see `scripts.drivers.interfaces.Node.write`."""
+    """Return a command that writes its input to a file: see `scripts.drivers.interfaces.Node.write`."""
     # In place: a file that is there keeps its owner.
     script = 'umask 022; mkdir -p "$(dirname "$1")"; cat > "$1"; [ -z "$2" ] || chmod "$2" "$1"'
     return ["sh", "-euc", script, "sh", path, f"{mode:o}" if mode else ""]

@@ -51,7 +51,7 @@ class Node(Protocol):
         """Its IPv4 address, as the other nodes see it."""
 
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
-        """A command on the node, as one of this machine; also for a terminal."""
+        """Return the local command that runs a command on the node; it also works on a terminal."""
 
     def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
         """Run a program as root; see `lab.run.run`.
@@ -68,14 +68,14 @@ class Node(Protocol):
         """Write a file, and the directories that it needs; one that is there keeps its owner and, unless told, mode."""
 
     def read(self, path: str) -> str:
-        """A file's text; what is not UTF-8 in it is escaped."""
+        """Return a file's text; bytes that are not UTF-8 are escaped."""
 
 
 class Provisioner(Protocol):
     """The machines of one environment."""
 
     def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:
-        """The lab's archive as the nodes reach it; None while it has nothing for the track."""
+        """Yield the lab's archive as the nodes reach it; None while it has nothing for the track."""
 
     def prepare(self, pristine: Pristine) -> AbstractContextManager[PristineSnapshot]:
         """Have a pristine state at hand.  Raises InfrastructureError when it cannot be made."""
@@ -84,7 +84,7 @@ class Provisioner(Protocol):
         """Make the environment, its nodes booted.  What there is of it from before is destroyed first."""
 
     def nodes(self) -> list[Node]:
-        """The nodes there are; none when the environment is not there or not whole."""
+        """Return the nodes; an empty list for an environment that does not exist or is incomplete."""
 
     def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:
         """Return nodes whose ``online`` programs reach a repository that this machine serves on its loopback."""

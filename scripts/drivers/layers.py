@@ -57,7 +57,7 @@ def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
     keyring: str | None = None,
     apt_conf: Path | None = None,
 ) -> list[Word]:
-    """What to say to mmdebstrap for a base that boots."""
+    """Return the options of mmdebstrap for a base that boots."""
     masks = [f'ln -s /dev/null "$1"/etc/systemd/system/{unit}' for unit in MASKED]
     return mmdebstrap_argv(
         VARIANT, codename, sources, PACKAGES, masks,
@@ -72,16 +72,16 @@ def missing_prerequisite() -> str:
 
 
 def local_layers(home: Path, log: IO[str] | None) -> Chroots:
-    """The layers of this machine, where it can have some."""
+    """Return the layers of this machine, where it supports them."""
     chroots = Chroots.here(log)
     return replace(chroots, way=replace(chroots.way, home=home))
 
 
 @contextmanager
 def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
-    """The layers for what is to be installed.
+    """Yield the layers for the packages to install.
 
-    Where its dependencies cannot be had there is the base alone: apt will say why on the node.
+    Where their dependencies are not available, yield the base alone: apt then reports the reason on the node.
     """
     with ExitStack() as held:
         base = held.enter_context(chroots.base(pristine.series_name, pristine.series, target_argv))
@@ -103,7 +103,7 @@ def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
 
 
 def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
-    """What the distribution adds to a base for some packages to be installed: NAME=VERSION, sorted."""
+    """Return the distribution's packages that an installation adds to a base: NAME=VERSION, sorted."""
     with chroots.session("closure", base) as session:
         try:
             printed = session.shell(closure_script(pristine), capture=True).stdout

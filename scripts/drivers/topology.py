@@ -74,7 +74,7 @@ class Application:
         return self.role.SUPPORTING
 
     def fault(self, message: str) -> LabError:
-        """What is wrong with it as an error: the lab's fault when it is there for others only."""
+        """Return a message as an error: the lab's fault for an application that only supports others."""
         return (InfrastructureError if self.supporting else Failed)(f"{self.name}: {message}")
 
 
@@ -94,7 +94,7 @@ class Topology:
         return tuple(sorted({name for application in self.applications for name in application.packages}))
 
     def before(self, application: Application) -> tuple[Application, ...]:
-        """What is set up first: what it relates to, what that relates to, and all that is there for others."""
+        """Return the applications to set up first: its relations, theirs, and all that only support others."""
         names = self._reached(application.name)
         if not application.supporting:
             for each in self.applications:

@@ -22,7 +22,7 @@ TOKEN = "X-Subject-Token"  # noqa: S105 - the name of a header
 
 
 def signed(access: str, secret: str, when: str) -> dict[str, Any]:
-    """A request as EC2's clients sign it, as keystone is told of it: see its API, OS-EC2."""
+    """Return a signed request of an EC2 client, in the form that keystone takes: see OS-EC2 in its API."""
     params = {
         "Action": "DescribeInstances",
         "AWSAccessKeyId": access,
@@ -35,14 +35,14 @@ def signed(access: str, secret: str, when: str) -> dict[str, Any]:
 
 
 def signature(secret: str, verb: str, host: str, path: str, params: Mapping[str, str]) -> str:
-    """The signature of a request, in Amazon's version 2."""
+    """Return the signature of a request, in Amazon's version 2."""
     query = "&".join(f"{name}={quote(params[name], safe='-_.~')}" for name in sorted(params))
     text = f"{verb}\n{host}\n{path}\n{query}"
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256)).decode()
 
 
 def exchanged(cloud: Cloud, settings: Mapping[str, str], access: str, secret: str) -> Any:
-    """The answer of keystone's to a signed request; whoever asks must be a service, or an administrator."""
+    """Return keystone's answer to a signed request; the caller must be a service or an administrator."""
     request = signed(access, secret, rfc3339(environment.now()))
     return cloud.session.post(f"{settings['auth_url']}/ec2tokens", json={"credentials": request})
 

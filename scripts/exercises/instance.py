@@ -43,7 +43,7 @@ def exercise(scene: Scene, cases: Cases) -> None:
 
 
 def booted(at: Project, server: str) -> str:
-    """What the guest says on its console, once it is ready."""
+    """Return the guest's console output, once it is ready."""
     said = ""
 
     def look() -> str:

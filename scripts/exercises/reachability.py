@@ -21,7 +21,7 @@ SSH = (
 
 
 def answers(at: Project, address: str) -> str:
-    """What ping says of an address that answers.  Raises Failed, with why it may not."""
+    """Return ping's output for an address that answers.  Raises Failed, with the probable reason, otherwise."""
     last = time.monotonic() + ANSWER_SECONDS
     while True:
         answered, said = ping(address)
@@ -41,7 +41,7 @@ def ping(address: str) -> tuple[bool, str]:
 
 
 def ssh(at: Project, address: str, command: str) -> str:
-    """What a command prints on a guest.  Raises Failed, with what ssh or the command says."""
+    """Return the output of a command on a guest.  Raises Failed, with the output of ssh or the command."""
     argv = [*SSH, "-i", at.scene.given.key, f"root@{address}", command]
     last = time.monotonic() + SSH_SECONDS
     while True:
@@ -55,7 +55,7 @@ def ssh(at: Project, address: str, command: str) -> str:
 
 
 def no_route(at: Project) -> str:
-    """What the router lacks to reach the network; "" when it is as it should be."""
+    """Return the reason why the router does not reach the network; "" when it is set up correctly."""
     given, network = at.scene.given, at.cloud.network
     router = next((each for each in network.routers() if each.id == given.router), None)
     if router is None:

@@ -19,7 +19,7 @@ class Scene:
     configured: Configured | None = None
 
     def role(self, name: str) -> Service:
-        """The service of a role.  Raises ConfigurationError when the deployment has none."""
+        """Return the service of a role.  Raises ConfigurationError when the deployment has none."""
         for service in self.deployed.services.values():
             if service.role == name:
                 return service
@@ -33,7 +33,7 @@ class Scene:
         return self.configured
 
     def cloud(self) -> Cloud:
-        """The cloud, as it is to the user that exercises act as."""
+        """Return the cloud, connected as the user of the exercises."""
         given, settings = self.given, self.role("keystone").settings
         return connect(settings, user=given.user, password=given.password, project=given.project)
 
@@ -44,7 +44,7 @@ class Scene:
                 yield name, service, self.nodes[node]
 
     def ailing(self, *roles: str) -> str:
-        """The first unit of some roles that does not run, with where; "" when all do."""
+        """Return the first unit of some roles that does not run, with its node; "" when all run."""
         for _, service, node in self.places():
             if service.role in roles and service.units:
                 asked = node.run(["systemctl", "is-active", *service.units], capture=True, check=False)

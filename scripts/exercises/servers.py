@@ -57,7 +57,7 @@ class Project:
             time.sleep(LOOK_SECONDS)
 
     def launch(self, name: str, user_data: str = "") -> Server:
-        """A server that is ACTIVE."""
+        """Start a server and return it when it is ACTIVE."""
         given = self.scene.given
         server = self.cloud.compute.create_server(
             name=name,
@@ -76,14 +76,14 @@ class Project:
         self.wait(f"the server {server.name}", lambda: self.state(server), *states)
 
     def state(self, server: Server) -> str:
-        """A server's state; where it is an error, with nova's reason."""
+        """Return a server's state; for an error, with nova's reason."""
         for each in self.cloud.compute.servers():
             if each.id == server.id:
                 return f"{each.status} ({(each.fault or {}).get('message')})" if each.fault else str(each.status)
         return GONE
 
     def address(self, server: Server) -> FloatingIP:
-        """A floating address, associated with a server."""
+        """Create a floating address and associate it with a server."""
         given, network = self.scene.given, self.cloud.network
         (port,) = network.ports(device_id=server.id)
         return network.create_ip(floating_network_id=given.external_network, port_id=port.id)
@@ -122,7 +122,7 @@ def _named(found: Any) -> str:
 
 @contextmanager
 def project(scene: Scene, cases: Cases, *roles: str) -> Iterator[Project]:
-    """The project of exercises, emptied before and after, each as a case.
+    """Yield the project of the exercises; empty it before and after, each as a case.
 
     Raises ConfigurationError when the deployment does not have all roles.
     """

@@ -34,7 +34,7 @@ class Finding:
 
 
 def needed_packages() -> list[str]:
-    """The Debian packages of bindep.txt."""
+    """Return the Debian packages of bindep.txt."""
     lines = (line.partition("#")[0].split() for line in BINDEP.read_text().splitlines())
     return [words[0] for words in lines if words]
 
@@ -75,7 +75,7 @@ def is_set_up() -> bool:
 
 
 def doctor(lab: Lab | None) -> Iterator[Finding]:
-    """What this machine can and cannot do; with a lab, also for its series."""
+    """Yield what this machine can and cannot do; with a lab, also for its series."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", sys.version_info >= (3, 11), version, "apt-get install python3")
     missing = missing_packages()

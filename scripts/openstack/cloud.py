@@ -49,9 +49,9 @@ class CloudRefused(Failed):
 
 
 def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", project: str = "") -> Cloud:
-    """A connection of a user in a project; of the administrator whom keystone's ``settings`` name, when not said.
+    """Return a connection for a user in a project; by default for the administrator in keystone's ``settings``.
 
-    All that the SDK knows is said here: no clouds.yaml, no variables, no proxy.
+    The SDK gets all its parameters here: it reads no clouds.yaml, no environment variables, and uses no proxy.
     """
     import requests  # noqa: PLC0415
     from keystoneauth1.identity.v3 import Password  # noqa: PLC0415
@@ -92,7 +92,7 @@ def sdk_errors_as_failures() -> Iterator[None]:
 
 
 def _complaint(error: Exception) -> Failed | None:
-    """An error of the SDK's as one of ours; None when it is none."""
+    """Return an error of the SDK as a failure of the exercise; None for any other error."""
     from keystoneauth1.exceptions import ClientException, HttpError  # noqa: PLC0415
     from openstack.exceptions import HttpException, SDKException  # noqa: PLC0415
     from requests import RequestException  # noqa: PLC0415
@@ -113,12 +113,12 @@ def _complaint(error: Exception) -> Failed | None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """An error and its causes; the innermost, which says what the outer ones do not, is the last."""
+    """Return an error and its causes, the innermost (which has the details) last."""
     return [error, *(_chain(error.__context__) if error.__context__ else [])]
 
 
 def first(found: Iterable[T]) -> T | None:
-    """The first of what there is; None when there is nothing."""
+    """Return the first element; None for an empty iterable."""
     return next(iter(found), None)
 
 

@@ -69,9 +69,9 @@ class Guest:
 
 
 def made(name: str, sources: Sequence[str], log: IO[str]) -> Guest:
-    """The guest of a series' packages as its sources (see `lab.config.apt.sources`) have them now, from the cache or new.
+    """Return the guest made from a series' current packages, from the cache where possible.
 
-    Raises InfrastructureError when the mirror does not have them.
+    ``sources``: see `lab.config.apt.sources`.  Raises InfrastructureError when the mirror does not have the packages.
     """
     home = environment.cache_home() / "guests"
     with files.locked(home / "lock"):
@@ -103,13 +103,13 @@ def prune(home: Path, name: str) -> None:
 
 
 def key(packages: Sequence[str]) -> str:
-    """What names the guest that is made of these packages (NAME=VERSION) by these scripts."""
+    """Return the cache key of the guest made from these packages (NAME=VERSION) by these scripts."""
     made_of = [*packages, *(path.read_text() for path in (*SCRIPTS.values(), Path(__file__)))]
     return hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:16]
 
 
 def resolved(ask: Ask) -> list[str]:
-    """The packages that a guest is made of, NAME=VERSION: the newest kernel, the programs and all that they need."""
+    """Return a guest's packages as NAME=VERSION: the newest kernel, the programs, and their dependencies."""
     ask(["update", "--error-on=any"])
     kernel = ask(["install", "--simulate", f"linux-image-cloud-{architecture()}"])
     programs = ask(["install", "--simulate", *PROGRAMS])
@@ -118,7 +118,7 @@ def resolved(ask: Ask) -> list[str]:
 
 
 def asked(name: str, options: Sequence[str], log: IO[str], argv: Sequence[str], at: Path | None = None) -> str:
-    """What apt-get printed.  Raises InfrastructureError with what it complains of."""
+    """Return the output of apt-get.  Raises InfrastructureError with its error message."""
     result, lines = attempt(["apt-get", *options, *argv], log, cwd=at)
     said = "\n".join(lines)
     if not result:
@@ -128,13 +128,13 @@ def asked(name: str, options: Sequence[str], log: IO[str], argv: Sequence[str], 
 
 
 def make(root: Path, log: IO[str]) -> tuple[bytes, bytes]:
-    """The kernel and the ramdisk that are made of unpacked packages."""
+    """Return kernel and ramdisk made from unpacked packages."""
     (kernel,) = root.glob("boot/vmlinuz-*")
     return kernel.read_bytes(), gzip.compress(archive(content(root, log)), mtime=0)
 
 
 def content(root: Path, log: IO[str]) -> dict[str, tuple[int, bytes]]:
-    """What is in the ramdisk: mode and bytes by path."""
+    """Return the ramdisk's content: mode and bytes by path."""
     dropbear = root / "usr/sbin/dropbear"
     found: dict[str, tuple[int, bytes]] = {
         "bin/busybox": (PROGRAM, next(root.glob("**/bin/busybox")).read_bytes()),
@@ -157,7 +157,7 @@ def content(root: Path, log: IO[str]) -> dict[str, tuple[int, bytes]]:
 
 
 def libraries(root: Path, program: Path, log: IO[str]) -> dict[str, Path]:
-    """The shared libraries that a program needs, and what loads them; by where it looks for them: see ld.so(8)."""
+    """Return the shared libraries of a program and the dynamic linker, by the path where it searches: see ld.so(8)."""
     loader = next(path for path in sorted(root.glob("**/ld-linux*.so.*")) if path.is_file())
     where = ":".join(sorted({str(path.parent) for path in root.glob("**/*.so.*")}))
     listed = run([loader, "--library-path", where, "--list", program], log=log, capture=True).stdout

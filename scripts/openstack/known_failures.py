@@ -23,7 +23,7 @@ class KnownFailure:
 
 
 def read(path: Path) -> tuple[KnownFailure, ...]:
-    """The known failures of a file.  Raises ConfigurationError, which names the line."""
+    """Return the known failures of a file.  Raises ConfigurationError, which names the line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:

@@ -51,7 +51,7 @@ def make(deployed: Deployed, home: Path, guest: Guest | None) -> Configured:
 
 
 def person(admin: Cloud, settings: Mapping[str, str]) -> dict[str, str]:
-    """A user in a project, the password made of the administrator's: whoever runs this again knows it."""
+    """Return a user in a project; the password derives from the administrator's, so that a second call finds it again."""
     identity, password = admin.identity, hashlib.sha256(f"{NAME} {settings['password']}".encode()).hexdigest()
     project = first(identity.projects(name=NAME)) or identity.create_project(name=NAME, domain_id=DOMAIN)
     user = first(identity.users(name=NAME)) or identity.create_user(name=NAME, password=password, domain_id=DOMAIN)
@@ -70,7 +70,7 @@ def credentials(mine: Cloud, auth_url: str) -> dict[str, str]:
 
 
 def external_network(admin: Cloud, settings: Mapping[str, str]) -> str:
-    """The network that floating addresses are of: all but the gateway's own."""
+    """Return the id of the network of floating addresses: all of its addresses except the gateway's."""
     flat = {"provider_network_type": "flat", "provider_physical_network": settings["physical_network"]}
     found = first(admin.network.networks(name=EXTERNAL)) or admin.network.create_network(
         name=EXTERNAL, is_router_external=True, **flat
@@ -86,7 +86,7 @@ def external_network(admin: Cloud, settings: Mapping[str, str]) -> str:
 
 
 def network(mine: Cloud, external: str) -> dict[str, str]:
-    """A network behind a router, and a security group that lets in ping and ssh."""
+    """Return a network connected to a router, and a security group that admits ping and ssh."""
     at = mine.network
     made = first(at.networks(name=NAME)) or at.create_network(name=NAME)
     subnet = first(at.subnets(network_id=made.id)) or at.create_subnet(
@@ -107,7 +107,7 @@ def network(mine: Cloud, external: str) -> dict[str, str]:
 
 
 def key_pair(mine: Cloud, home: Path) -> dict[str, str]:
-    """The name of a key pair, and where its private key is."""
+    """Return the name of a key pair and the path of its private key."""
     path = home / "id_ed25519"
     public = path.with_suffix(".pub")
     if not public.exists():  # which is written last
@@ -124,7 +124,7 @@ def key_pair(mine: Cloud, home: Path) -> dict[str, str]:
 
 
 def image(admin: Cloud, guest: Guest) -> str:
-    """A machine image of the guest, for everybody."""
+    """Upload a public machine image of the guest and return its id."""
     kernel = _upload(admin, f"{NAME}-kernel", guest.kernel.read_bytes(), disk_format="aki", container_format="aki")
     ramdisk = _upload(admin, f"{NAME}-ramdisk", guest.ramdisk.read_bytes(), disk_format="ari", container_format="ari")
     # Of the format ami, which names a kernel and a ramdisk by right, nova starts nothing.
@@ -133,7 +133,7 @@ def image(admin: Cloud, guest: Guest) -> str:
 
 
 def _upload(admin: Cloud, name: str, content: bytes, **values: Any) -> str:
-    """The image of this name and content; others of the name, and what was not uploaded whole, are deleted."""
+    """Return the image of this name and content; delete others of the name, and incomplete uploads."""
     digest, found = hashlib.sha512(content).hexdigest(), ""
     for each in admin.image.images(name=name):
         booted = (each.kernel_id, each.ramdisk_id) == (values.get("kernel_id"), values.get("ramdisk_id"))

@@ -23,7 +23,7 @@ SERVICES = ("cinder", "glance", "horizon", "neutron", "nova", "swift")
 
 
 def configuration(deployed: Deployed, made: Configured | None, extensions: Sequence[str] = ()) -> str:
-    """The file; ``extensions`` are those of the network's API.
+    """Return the text of tempest.conf; ``extensions`` are those of the network API.
 
     Raises ConfigurationError for a deployment without keystone, and for one with nova that was not configured.
     """

@@ -71,7 +71,7 @@ def _reasons(tests: Sequence[BadTestResult], known: Mapping[str, str]) -> str:
 
 
 def results_of(stream: bytes) -> Iterator[BadTestResult]:
-    """What a stream says of each test; what is wrong with the stream itself is an error."""
+    """Yield each bad result in a stream; damage of the stream itself is an error."""
     for test in subunit.tests(stream):
         if isinstance(test, subunit.Damage):
             yield BadTestResult("the stream", "error", str(test))
@@ -90,5 +90,5 @@ def _text(content: bytes | bytearray) -> str:
 
 
 def _short(line: str) -> str:
-    """A line without its middle when it is long: what happened is at its beginning, and why at its end."""
+    """Return a line, without its middle when it is long: the event is at its beginning, the reason at its end."""
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 5]} ... {line[-LONGEST // 2 :]}"

@@ -17,5 +17,5 @@ def _environment() -> Environment:
 
 
 def fill(name: str, **values: Any) -> str:
-    """A template filled.  Raises jinja2.UndefinedError when a value is missing."""
+    """Return a rendered template.  Raises jinja2.UndefinedError when a value is missing."""
     return _environment().get_template(name).render(values)

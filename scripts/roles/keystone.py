@@ -51,7 +51,7 @@ def start(site: Site, application: Application) -> None:
 
 
 def client(site: Site, name: str) -> dict[str, str]:
-    """What the templates of a service need, so that it can ask keystone who somebody is, and say who it is itself."""
+    """Return the values with which a service authenticates itself and its users against keystone."""
     settings = site.provider(NAME).settings
     return {
         "auth_url": settings["auth_url"],

@@ -32,7 +32,7 @@ def start(site: Site, application: Application) -> None:
 
 
 def database(site: Site, name: str, *more: str) -> str:
-    """The URL of a database made for somebody, empty; ``more``: others that the same may use."""
+    """Create an empty database and return its URL; ``more``: further databases for the same user."""
     server, password = site.provider(NAME), site.passwords.of(f"database {name}")
     made = "".join(
         f"create database {each} character set utf8mb4; grant all on {each}.* to '{name}'@'%';"

@@ -73,7 +73,7 @@ def start(site: Site, application: Application) -> None:
 
 
 def external(application: Application) -> tuple[IPv4Network, str]:
-    """The network of floating addresses, and the node's own in it.  Raises ConfigurationError when it is none."""
+    """Return the network of floating addresses and the node's address in it.  Raises ConfigurationError when invalid."""
     said = str(application.options.get("external_cidr", CIDR))
     try:
         network = IPv4Network(said)

@@ -46,6 +46,6 @@ def start(site: Site, application: Application) -> None:
 
 
 def bare(site: Site, application: Application) -> list[Node]:
-    """The nodes on which the role neutron is not, which has the agent already."""
+    """Return the nodes without the role neutron, which already has the agent."""
     network = site.provider(neutron.NAME)
     return [node for node in site.nodes_of(application) if node.name not in network.nodes]

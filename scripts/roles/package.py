@@ -29,7 +29,7 @@ def describe(site: Site, application: Application) -> Service:
 
 
 def configure(site: Site, application: Application) -> None:
-    """It is as its packages have configured it."""
+    """Do nothing: the packages have configured it."""
 
 
 def start(site: Site, application: Application) -> None:

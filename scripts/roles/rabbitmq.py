@@ -35,7 +35,7 @@ def start(site: Site, application: Application) -> None:
 
 
 def definitions(password: str) -> str:
-    """A user who may do everything: see "definitions" in RabbitMQ's documentation."""
+    """Return the definition of a user with all permissions: see "definitions" in RabbitMQ's documentation."""
     may = {"configure": ".*", "write": ".*", "read": ".*"}
     made = {
         "vhosts": [{"name": "/"}],

@@ -34,6 +34,6 @@ class Configured(Stored):
 
     @classmethod
     def of(cls, home: Path) -> Configured | None:
-        """What there is in an environment; None when it was not configured."""
+        """Return the configuration of an environment; None when it was not configured."""
         path = home / FILE
         return cls.read(path) if path.exists() else None

@@ -61,6 +61,6 @@ class Deployed(Stored):
 
     @classmethod
     def of(cls, home: Path) -> Deployed | None:
-        """What is deployed in an environment; None when nothing is."""
+        """Return the deployment in an environment; None when nothing is deployed."""
         path = home / FILE
         return cls.read(path) if path.exists() else None

@@ -48,7 +48,7 @@ def _name(pattern: re.Pattern[str], line: str) -> str:
 
 
 def _sections(text: str) -> dict[str, dict[str, str]]:
-    """The lines of a file by section and option."""
+    """Return the lines of a file by section and option."""
     found: dict[str, dict[str, str]] = {}
     section = ""
     for line in text.splitlines():

@@ -19,7 +19,7 @@ SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart 
 
 
 def failure_line(shown: str, unit: str) -> str:
-    """The last complaint in a log and a journal, else the last line that the unit itself has said."""
+    """Return the last error in a log and a journal, else the last line of the unit's own output."""
     lines = [PREFIX.sub("", line).strip() for line in shown.splitlines() if not _is_of_systemd(line, unit)]
     own = [line for line in lines if line]
     complaints = [line for line in own if COMPLAINT.search(line)]

@@ -124,7 +124,7 @@ def closure(names: Iterable[str], there: Mapping[str, Package], apart: set[str])
 
 
 def _brought(node: Node, names: Sequence[str]) -> set[str]:
-    """The unit files of packages, and the units that init scripts become."""
+    """Return the unit files of packages, and the units generated from init scripts."""
     if not names:
         return set()
     listed = node.run(["dpkg-query", "--listfiles", *names], capture=True).stdout.splitlines()
@@ -146,7 +146,7 @@ def _put_back(node: Node, files: set[str]) -> None:
 
 
 def _shown(node: Node, *units: str) -> dict[str, dict[str, str]]:
-    """What systemd knows of units, by what it calls them."""
+    """Return systemd's properties of units, by unit name."""
     argv = ["systemctl", "show", "--all", f"--property={','.join(SHOWN)}", "--", *units]
     shown = node.run(argv, capture=True).stdout
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in shown.split("\n\n")]

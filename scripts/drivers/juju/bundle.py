@@ -22,7 +22,7 @@ BASES = {"focal": "20.04", "jammy": "22.04", "noble": "24.04", "resolute": "26.0
 
 
 def base(name: str, series: Series, chosen: str | None) -> str:
-    """What machines run, as Juju says it (``ubuntu@24.04``).  Raises ConfigurationError when nothing says so."""
+    """Return a machine's base in Juju's notation (``ubuntu@24.04``).  Raises ConfigurationError when it is unknown."""
     codename = series.codename or name
     if chosen:
         return chosen
@@ -35,7 +35,7 @@ def base(name: str, series: Series, chosen: str | None) -> str:
 
 
 def bundle(topology: Topology, machines: Mapping[str, str], on: str) -> str:
-    """The YAML of a bundle; ``machines``: the ids of those that there are, by node."""
+    """Return the YAML of a bundle; ``machines``: the ids of the existing machines, by node."""
     document = {
         "default-base": on,
         "machines": {machines[node]: {} for node in topology.nodes},
@@ -46,13 +46,13 @@ def bundle(topology: Topology, machines: Mapping[str, str], on: str) -> str:
 
 
 def overlay(applications: Iterable[Application], repository: Repository) -> str:
-    """The YAML of an overlay that gives the lab's archive to those charms that are to take it."""
+    """Return the YAML of an overlay that gives the lab's archive to the charms that install from it."""
     options = {each.name: {"options": {charm(each).origin: source(repository)}} for each in applications}
     return _text({"applications": options})
 
 
 def source(repository: Repository) -> str:
-    """An archive as charms take it in their options: a line of sources.list(5), and the key behind a bar."""
+    """Return an archive in the notation of charm options: a line of sources.list(5), a bar, and the key."""
     return f"deb {repository.url} {repository.codename} main|{repository.key.strip()}"
 
 

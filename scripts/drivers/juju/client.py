@@ -47,9 +47,9 @@ def missing_prerequisite() -> str:
 
 
 def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
-    """The controller (the client's current one, where none is named), and as whom the client is logged in there.
+    """Return the controller (by default the client's current one) and the user logged in there.
 
-    Raises InfrastructureError when it is not.
+    Raises InfrastructureError when nobody is logged in.
     """
     said = _juju(["whoami", "--format", "json"], log, where="juju whoami", controller=controller or "")
     if not said.strip():  # which is told on standard error, and is no failure to Juju
@@ -74,7 +74,7 @@ class JujuModel:
         return f"{self.controller}:{self.name}"
 
     def call(self, command: str, *words: Word, timeout: float = PATIENCE_SECONDS) -> str:
-        """What a command on the model prints.  Raises InfrastructureError when it fails."""
+        """Return the output of a command on the model.  Raises InfrastructureError when it fails."""
         return _juju([command, "--model", str(self), *words], self.log, where=f"juju {command}", timeout=timeout)
 
     def add(self, mark: str, cloud: str | None) -> None:
@@ -85,7 +85,7 @@ class JujuModel:
         _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
 
     def mark(self) -> str:
-        """What it was marked with; "" when with nothing."""
+        """Return the model's mark; "" for none."""
         try:
             return self.call("model-config", "extra-info").strip()
         except JujuRefused as error:
@@ -110,11 +110,11 @@ class JujuModel:
         return replace(self, log=None).call("status", "--format", "json")
 
     def log_of(self, unit: str, lines: int) -> list[str]:
-        """The last lines of a unit's log: what it did, and what its hooks printed."""
+        """Return the last lines of a unit's log: its actions, and the output of its hooks."""
         return self.call("debug-log", "--include", unit, "--limit", str(lines)).splitlines()
 
     def run_action(self, unit: str, action: str) -> dict[str, Any]:
-        """The results of a charm's action.  Raises Refused when it fails."""
+        """Return the results of a charm's action.  Raises Refused when it fails."""
         said = _json(self.call("run", "--format", "json", "--wait", "2m", unit, action), "juju run")
         done = next(iter(said.values()))
         if done["status"] != "completed":
@@ -150,7 +150,7 @@ def _juju(
 
 
 def complaint(lines: Sequence[str]) -> str:
-    """What Juju complains of; with what comes behind it, where it ends in a colon."""
+    """Return Juju's error message, with the following line where it ends in a colon."""
     for number, line in enumerate(lines):
         if match := COMPLAINT.match(line):
             return " ".join([match["why"], *(lines[number + 1 :] if match["why"].endswith(":") else [])])

@@ -126,7 +126,7 @@ class JujuTarget:
         return run(argv, **own)
 
     def route(self, network: str, via: str) -> None:
-        """This machine's routes are not ours to change: it reaches what the cloud's network lets it reach."""
+        """Do nothing: reaching the cloud's networks is the business of this machine's administrator."""
 
     def reset(self) -> list[Node]:
         noted = self._noted()
@@ -179,7 +179,7 @@ class JujuTarget:
         return model.mark() == self._mark()
 
     def _mark(self) -> str:
-        """What the lab marks its models with: its own for ever, as long as its state is."""
+        """Return the mark of the lab's models; it lasts as long as the lab's state directory."""
         path = self._lab / "juju.mark"
         with files.locked(path):
             if not (text := path.read_text()):

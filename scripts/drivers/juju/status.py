@@ -87,7 +87,7 @@ class Status(StatusPart):
 
     @classmethod
     def parse(cls, text: str) -> Status:
-        """Raises InfrastructureError for what is no status."""
+        """Return a status.  Raises InfrastructureError when the text is not one."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
@@ -111,7 +111,7 @@ class Status(StatusPart):
         return [*machines, *(f"{name}: {unit}" for name, unit in self.units().items())]
 
     def broken(self, topology: Topology) -> Blame | None:
-        """What will not mend by itself: a machine that cannot be had, a hook that failed, an agent in error."""
+        """Return a permanent fault: a machine that cannot be provided, a failed hook, an agent in error."""
         for name, machine in self.machines.items():
             if machine.instance.current in {"provisioning error", "error"}:
                 return Blame(
@@ -127,7 +127,7 @@ class Status(StatusPart):
         return None
 
     def lost(self, topology: Topology) -> Blame | None:
-        """An agent that its controller hears nothing of; it may come back."""
+        """Return an agent that its controller has lost contact with; it can come back."""
         for name, machine in self.machines.items():
             if machine.agent.current == "down":
                 return Blame(f"machine {name}", f"its agent is lost: {machine.agent.message}")
@@ -137,7 +137,7 @@ class Status(StatusPart):
         return None
 
     def blocked(self, topology: Topology) -> Blame | None:
-        """What waits for a person, while nobody does anything any more."""
+        """Return what waits for a person, once no unit is busy."""
         units = self.units(topology)
         if not all(unit.idle for unit in units.values()):
             return None
@@ -159,7 +159,7 @@ class Status(StatusPart):
         return found is not None and len(found.units) >= len(application.nodes)
 
     def overdue(self, topology: Topology, minutes: float) -> Blame:
-        """What is not ready in time: a machine, else the first unit that others wait for, with the next ones."""
+        """Return what is not ready in time: a machine, else the first unit that others wait for, with the next ones."""
         late = f"is not ready after {minutes:g} minutes"
         for name, machine in self.machines.items():
             if machine.agent.current != READY:

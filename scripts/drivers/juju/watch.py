@@ -32,11 +32,11 @@ class Watch:
     clock: Clock = field(default_factory=Clock)
 
     def until_well(self, minutes: float) -> tuple[Status, Blame | None]:
-        """The last status, and what is to blame; None when all units are well."""
+        """Return the last status and the fault; None for the fault when all units are well."""
         return self._until(lambda status: status.well(self.topology), WELL_SECONDS, minutes)
 
     def until_machines(self, count: int, minutes: float) -> tuple[Status, Blame | None]:
-        """The same of machines."""
+        """Return the last status and the fault, of machines."""
         return self._until(lambda status: status.machines_up(count), 0, minutes)
 
     def _until(self, good: Callable[[Status], bool], believed: float, minutes: float) -> tuple[Status, Blame | None]:

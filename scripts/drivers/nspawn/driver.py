@@ -106,7 +106,7 @@ class Container:
         return pid
 
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
-        """A command in the node, as one of this machine."""
+        """Return the local command that runs a command in the node."""
         namespaces = ["--mount", "--uts", "--ipc", "--pid", "--cgroup", *([] if online else ["--net"])]
         words: list[Word] = ["nsenter", "--target", str(self.init), *namespaces, "--root", "--wd", "--"]
         if online:
@@ -244,7 +244,7 @@ class NspawnTarget:
         return there
 
     def keeper_groups(self) -> list[Path]:
-        """The control groups of its nodes, whether the nodes are known or not."""
+        """Return the control groups of its nodes, known and unknown."""
         return [path for hierarchy in Group("").paths for path in hierarchy.glob(f"{group_prefix(self.home)}*")]
 
     def _containers(self, made: EnvironmentManifest) -> list[Container]:

@@ -72,7 +72,7 @@ class Keeper:
                 raise InfrastructureError(f"no environment could be started: see {log.name}")
 
     def inside(self, argv: Sequence[Word], *namespaces: str) -> list[Word]:
-        """A command in namespaces of the keeper (``net``, ``mount``, ``pid``)."""
+        """Return a command that runs in namespaces of the keeper (``net``, ``mount``, ``pid``)."""
         return ["nsenter", "--target", str(self.pid), *(f"--{name}" for name in namespaces), "--", *argv]
 
     def end(self) -> None:
@@ -118,9 +118,9 @@ class Group:
                 yield from map(int, path.read_text().split())
 
     def first_process(self) -> int:
-        """The init of a node: the first process of a namespace, once it is systemd; 0 while there is none.
+        """Return the process id of a node's systemd, the first process of its namespace; 0 before it has started.
 
-        Before that it is nspawn's, which still makes the namespaces what they will be.
+        Before that, the first process is nspawn's own, which is still setting up the namespaces.
         """
         for pid in self.processes():
             with suppress(OSError):

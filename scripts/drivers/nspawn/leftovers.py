@@ -16,7 +16,7 @@ from scripts.drivers.nspawn.keeper import BRIDGE, CGROUPS, group_prefix
 
 
 def left_by(home: Path) -> list[str]:
-    """A line for each thing that is left of the environments below a directory, the directory itself aside."""
+    """Return a line for each remnant of the environments below a directory, except the directory itself."""
     return sorted({*_processes(home), *_groups(home), *_links(), *_loops(home), *_files(home)})
 
 

@@ -150,5 +150,5 @@ def parse_ssh_error(lines: Sequence[str]) -> str:
 
 
 def _limited(argv: Sequence[Word], seconds: float | None) -> list[Word]:
-    """A command that ends there too when nobody waits for it here any more."""
+    """Return a command that also ends on the remote machine after a time limit."""
     return ["timeout", "--kill-after=5", f"{seconds + 1:g}", *argv] if seconds else [*argv]

@@ -141,7 +141,7 @@ class SshTarget:
         return there
 
     def noted(self) -> SshEnvironment | None:
-        """What this environment is; None when it is not."""
+        """Return the recorded state of this environment; None when it does not exist."""
         path = self.home / NOTE
         return SshEnvironment.read(path) if path.exists() else None
 
@@ -197,13 +197,13 @@ class SshTarget:
 
 
 def served_at(url: str) -> int:
-    """The port of this machine's loopback where something is served; 0 when it is elsewhere."""
+    """Return the port of a URL on this machine's loopback interface; 0 for any other host."""
     parts = urlsplit(url)
     return parts.port or 0 if parts.hostname == "127.0.0.1" else 0
 
 
 def address_of(host: str) -> str:
-    """The IPv4 address of a host.  Raises InfrastructureError when it has none."""
+    """Return the IPv4 address of a host.  Raises InfrastructureError when it has none."""
     try:
         return str(socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0])
     except socket.gaierror as error:

@@ -101,7 +101,7 @@ def _come_back(node: SshMachine, last: float, minutes: int, clock: Clock) -> Non
 
 
 def _missing(node: SshMachine, seconds: float) -> str:
-    """What a machine lacks to be back; "" when it is."""
+    """Return the reason why a machine is not back yet; "" when it is back."""
     try:
         result, lines = node.attempt(["sh", "-euc", BACK], timeout=max(LAST_LOOK_SECONDS, seconds))
     except TimedOut:
