@@ -1,10 +1,11 @@
-"""configure: create what exercises need in the deployed cloud.
+"""configure: create the resources that exercises need in the deployed cloud.
 
-A user with a project and credentials in the style of EC2; a network of floating addresses, and one of the project's
-with a router between them; a security group, a key pair, a flavour; the guest (see `scripts.openstack.guest`) as a machine
-image.  Run again, it makes what is missing and nothing twice.  Where no cloud is deployed it is ``skipped``.
+It creates a user with a project and EC2 credentials; a network of floating addresses, and a network of the project,
+connected by a router; a security group, a key pair, a flavour; and a machine image of the guest (see
+`scripts.openstack.guest`).  A second run creates what is missing and nothing twice.  Without a deployed cloud the
+step is ``skipped``.
 
-Facts: ``environment``, ``guest`` (what names its content), ``made`` (ids and names).
+Facts: ``environment``, ``guest`` (the cache key of its content), ``made`` (ids and names).
 """
 
 from __future__ import annotations

@@ -1,18 +1,17 @@
-"""deploy: deploy what the track has built on a pristine target.
+"""deploy: deploy the packages of the track on a pristine target.
 
-The environment is called after the track; what was deployed there before is destroyed.  The lab's archive is
-pinned above all others; the versions are recorded, and those that the archive has are proven to come from it.
-What is installed is checked against what the run is about (see `scripts.deployment.expectation`): a deployment of another version,
-or one in which nothing is the lab's, does not pass.
-A track of proposed packages takes what waits in the pocket instead, and is ``skipped`` where nothing does, or where
-Jenkins asks for what was tested already.
+The environment is named after the track; the step destroys the previous deployment in it.  The lab's archive is
+pinned above all others.  The step records the installed versions, and proves that the packages of the lab's archive
+come from there.  It compares them with the run's component, version and commit (see
+`scripts.deployment.expectation`): a deployment of another version, or without any package of the lab, does not pass.
+A track of proposed packages installs the packages that wait in the pocket instead.  It is ``skipped`` when none
+wait, or when Jenkins asks for a set that was already tested.
 
-``results/parameters.properties`` hands COMPONENT, COMMIT, VERSION and ARCHIVE over to the next job; where there is
-nothing to be exercised, it is missing.  Logs of all nodes are in ``results/nodes``, however it went.
+``results/parameters.properties`` passes COMPONENT, COMMIT, VERSION and ARCHIVE to the next job; the file is missing
+when nothing can be exercised.  Logs of all nodes are in ``results/nodes``, whatever the verdict.
 
-Facts: ``environment``, ``snapshot`` (what the nodes were made from), ``seconds`` (by part), ``packages``
-(NAME=VERSION of those from the lab's archive, or the pocket), ``services``; ``pocket``, and all sources that are
-``taken`` from it.
+Facts: ``environment``, ``snapshot`` (the origin of the nodes), ``seconds`` (by part), ``packages`` (NAME=VERSION of
+the packages from the lab's archive, or the pocket), ``services``; ``pocket``, and all sources ``taken`` from it.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ NAME = "deploy"
 
 
 def skip_reason(context: StepContext, offer: PackageSource) -> str:
-    """Why a run of proposed packages has nothing to deploy; "" when it has, and for all other runs."""
+    """Return why a run of proposed packages has nothing to deploy; "" when it has, and for all other runs."""
     if offer.waiting is None:
         return ""
     name, wanted, versions = context.component_name, context.run.info.version, offer.waiting.versions
@@ -88,9 +87,9 @@ def action(context: StepContext) -> StepOutcome:
 def install(
     context: StepContext, wanted: Wanted, where: Topology, target: Provisioner
 ) -> tuple[DeployResult, dict[str, float], Mapping[str, Any]]:
-    """Make the nodes and deploy on them: what was made, the seconds by part, the facts of what nodes are made from.
+    """Create the nodes and deploy on them; return the result, the seconds by part, and the facts of the pristine system.
 
-    Raises whatever is wrong with it, also where what is installed is not what was wanted.
+    Raises any error of the deployment, also when the installed packages differ from the wanted ones.
     """
     offer = wanted.offer
     with offer.reached(target) as repository:
@@ -111,7 +110,7 @@ def install(
 
 
 def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes: Mapping[str, str]) -> Deployed:
-    """Note in the environment what was deployed, for those who exercise it."""
+    """Write the deployment to the environment's directory, for the steps that exercise it."""
     waiting = offer.waiting.versions if offer.waiting else {}
     source = next(iter(waiting)) if len(waiting) == 1 else context.component_name
     deployed = Deployed(

@@ -1,11 +1,11 @@
-"""exercise: try out what the track has deployed.
+"""exercise: try out the deployment of the track.
 
-Each exercise is a program of its own, run from where the nodes can be reached, with a time limit: one that
-crashes or hangs keeps nobody from the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes
-in ``results/nodes``.  The verdict: ``error`` when an exercise could not be carried out, ``failed`` when no case
-passed, ``unstable`` when some did.
+Each exercise is a separate program with a time limit.  It runs where it can reach the nodes; one that crashes or
+hangs does not stop the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes in
+``results/nodes``.  The verdict is ``error`` when an exercise could not run, ``failed`` when no case passed, and
+``unstable`` when some passed.
 
-Facts: ``environment``, ``exercises`` (with each, how many cases have which outcome).
+Facts: ``environment``, ``exercises`` (the number of cases by outcome, for each exercise).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def chosen(context: StepContext) -> list[str]:
 
 
 def carry_out(context: StepContext, target: Provisioner, name: str, native: Path) -> list[Case]:
-    """One exercise: its cases, the last of them an error when it did not go to its end."""
+    """Run one exercise and return its cases; the last one is an error when the exercise did not finish."""
     before = len(cases.read(native))
     driver = environments.driver_of(context.lab).NAME
     home = context.store.environments / context.track_name
@@ -68,7 +68,7 @@ def verdict_of(found: Sequence[Case]) -> Verdict:
 
 
 def describe(found: Sequence[Case]) -> str:
-    """How many passed; the first that did not, with why."""
+    """Return the number of passed cases, and the first case that did not pass, with its reason."""
     passed = sum(case.outcome == "passed" for case in found)
     bad = next((case for case in found if case.outcome == "error"), None)
     bad = bad or next((case for case in found if case.outcome == "failed"), None)

@@ -1,15 +1,15 @@
-"""tempest: run OpenStack's own tests against what is deployed.
+"""tempest: run OpenStack's own tests against the deployment.
 
-Tempest is the series' own, in a throw-away system beside the nodes: nothing of it is installed on what is tested, and
-the tests see the cloud as its users do.  lab.yaml says which tests, and where those that are known to fail are listed.
+Tempest comes from the series, in a disposable system next to the nodes: the step installs nothing on the tested
+nodes, and the tests see the cloud as its users do.  lab.yaml selects the tests and names the file of known failures.
 
-``results/native/tempest.subunit`` is what the tests have told, ``tempest.subunit.known.json`` beside it the reasons of
+``results/native/tempest.subunit`` has the results of the tests, ``tempest.subunit.known.json`` the reasons of the
 known failures among them; ``results/tempest/tempest.log`` is Tempest's own log; logs of all nodes are in
-``results/nodes``.  The verdict: ``error`` when Tempest did not get to its end, ``failed`` when tests failed and none
-passed, ``unstable`` when some passed; ``skipped`` when lab.yaml names no tests, or all have skipped themselves.
+``results/nodes``.  The verdict is ``error`` when Tempest did not finish, ``failed`` when tests failed and none
+passed, ``unstable`` when some passed, and ``skipped`` when lab.yaml names no tests, or all skipped themselves.
 
-Facts: ``environment``, ``tests`` (how many have which outcome), ``known_failures`` and ``mended`` (tests that failed,
-or passed, against which something is known: the reasons).
+Facts: ``environment``, ``tests`` (the number by outcome), ``known_failures`` and ``mended`` (the reasons of listed
+tests that failed, or passed).
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def configuration(context: StepContext, target: Provisioner) -> str:
 
 
 def carry_out(context: StepContext, target: Provisioner, chosen: Tempest, settings: str) -> str:
-    """Run tests; what they tell is in the run's results.  Why they were broken off; "" when they were not."""
+    """Run the tests into the run's results; return why they were broken off, "" when they finished."""
     with system(context) as session:
         place = session.upper / PLACE.removeprefix("/")
         place.mkdir(parents=True, mode=0o700)  # it has passwords
@@ -114,7 +114,7 @@ def content(path: Path) -> bytes:
 
 
 def without_tests(chosen: Tempest, said: bytes, complaint: str) -> LabError:
-    """Why no test was run: lab.yaml is at fault when there is none like those that it names."""
+    """Return why no test ran; a selection in lab.yaml that matches no test is a configuration error."""
     if NOTHING in said:
         return ConfigurationError(f"lab.yaml: tempest.tests: Tempest has no test like {' or '.join(chosen.tests)}")
     return InfrastructureError(f"Tempest has run no test: {complaint or 'it did not say why'}")

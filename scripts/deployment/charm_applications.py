@@ -1,6 +1,6 @@
-"""Applications that charms are: Juju knows any role, as long as there is a charm of it.
+"""Applications deployed as charms: Juju knows any role that has a charm.
 
-Whatever takes the lab's archive is tested; all else is there for it, and its faults are the lab's.
+Applications that install from the lab's archive are tested; all others support them, and their faults are the lab's.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Charms:
         """Deploy, and watch until all units are well.
 
         Raises Failed and InfrastructureError, which name the unit or the machine, and ConfigurationError for
-        what Juju does not take.
+        a bundle that Juju refuses.
         """
         if self.repository is None:
             raise ConfigurationError("the lab's archive has nothing for the track yet", hint="build it first")
@@ -131,7 +131,7 @@ class Charms:
 
 
 def refused(error: JujuRefused) -> LabError:
-    """Why Juju does not take a bundle: the description's fault, unless the controller is away."""
+    """Return why Juju refuses a bundle: a fault of the description, unless the controller is unreachable."""
     _, cannot, why = error.why.rpartition("cannot deploy bundle: ")
     if not cannot or AWAY.search(why):
         return error

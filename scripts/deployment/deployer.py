@@ -1,7 +1,8 @@
-"""What a deployer is, and what it leaves.
+"""The interface of deployers, and the result of a deployment.
 
-A deployer puts the lab's packages on the nodes of one environment: by apt (see `scripts.deployment.package_deployer`), or by
-Juju (see `scripts.deployment.charm_deployer`).  `scripts.deployment.deployer_choice` says which one a target has.
+A deployer installs the lab's packages on the nodes of one environment: with apt (see
+`scripts.deployment.package_deployer`), or with Juju (see `scripts.deployment.charm_deployer`).
+`scripts.deployment.deployer_choice` selects the deployer of a target.
 """
 
 from __future__ import annotations

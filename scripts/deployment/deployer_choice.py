@@ -1,4 +1,4 @@
-"""Which deployer a target has: Juju's targets their own, all others apt."""
+"""The choice of a target's deployer: charms for Juju's targets, apt for all others."""
 
 from __future__ import annotations
 

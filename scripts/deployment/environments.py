@@ -1,4 +1,4 @@
-"""Environments: a track's deployment, where it lies, and whose turn it is."""
+"""Environments: the deployment of a track, its directory, and the turns of tracks that share machines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def target(lab: Lab, name: str, log: IO[str] | None = None) -> Provisioner:
 def reset(lab: Lab, name: str, log: IO[str] | None = None) -> list[Node]:
     """Bring the nodes of an environment back to pristine.
 
-    What was deployed there is forgotten first, so that nobody exercises it should this be interrupted.
+    The record of the previous deployment is removed first, so that nothing exercises it after an interruption.
     """
     for record in (deployment.FILE, configuration.FILE):
         (Store.of(lab).environments / name / record).unlink(missing_ok=True)
@@ -39,9 +39,9 @@ def reset(lab: Lab, name: str, log: IO[str] | None = None) -> list[Node]:
 
 @contextmanager
 def exclusive_turn(lab: Lab, name: str, *, wait: bool = True) -> Iterator[None]:
-    """One at a time works on an environment, or on all that share its machines.
+    """Hold the lock of an environment, and of all environments that share its machines.
 
-    Raises InfrastructureError when not to wait.
+    Raises InfrastructureError when another holds it and the caller does not wait.
     """
     driver = driver_of(lab)
     whose = ("machines", driver.NAME) if driver.SHARED else ("environment", name)
@@ -59,7 +59,7 @@ def current_holder(lab: Lab, name: str) -> str:
 
 
 def in_use_error(context: StepContext) -> str:
-    """Why there is nothing to do for a run whose track has lost its machines to another; "" when it has not."""
+    """Return why a run cannot continue whose track has lost its machines to another; "" when it has not."""
     other = current_holder(context.lab, context.track_name)
     return f"its machines have what {other} has deployed by now: the next deployment is exercised" if other else ""
 

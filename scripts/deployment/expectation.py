@@ -1,7 +1,7 @@
-"""Whether a deployment is what a run is about: the component, the version and the commit that the run was given.
+"""The comparison of a deployment with its run: the component, version and commit given to the run.
 
-A phase does not trust this machine's disk over what it was given: an archive, or a deployment, of another version is
-the lab's fault, unless it is a newer one, which has a run of its own.
+A phase trusts the given values over this machine's disk: an archive or a deployment of another version is an error
+of the lab, except for a newer one, which has its own run.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ FEW = 3
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a deployment must have: a component, or all of a track (`WHOLE`), at a version, from an offer.
+    """The wanted content of a deployment: a component, or all of a track (`WHOLE`), at a version, from an offer.
 
-    The version is that of the source package; "" for a whole track, and for what the lab has never built.
+    The version is that of the source package; "" for a whole track, and for a component that the lab has never built.
     """
 
     component: str
@@ -38,9 +38,9 @@ class Wanted:
 
     @property
     def newer(self) -> str:
-        """The newer version that is on offer in its place; "" when there is none.
+        """The newer version on offer in its place; "" for none.
 
-        An index names one version of a package, and what is deployed is what the index names.
+        An index names one version of each package, and a deployment installs that version.
         """
         found = self.offer.sources.get(self.component, "")
         return found if self.version and found and Version(found) > Version(self.version) else ""
@@ -59,9 +59,9 @@ class Wanted:
             raise InfrastructureError(f"{here} {has}: the run is about {self.version}", hint=hint)
 
     def check_installed(self, made: DeployResult, topology: Topology, nodes: Mapping[str, Node]) -> None:
-        """Check what a deployer has installed.
+        """Compare with what a deployer has installed.
 
-        Raises ConfigurationError where none of it is installed, Failed or InfrastructureError for another version.
+        Raises ConfigurationError when none of its packages is installed, Failed or InfrastructureError for another version.
         """
         if not self.offer.waiting:
             self._check_versions(made.packages, nodes)
@@ -86,10 +86,10 @@ class Wanted:
 
 
 def wanted(context: StepContext, offer: PackageSource) -> Wanted:
-    """Return what a run is about.
+    """Return the wanted content of a run's deployment.
 
-    The version is that of run.json, else the one that was built of the commit, else the one that is on offer.
-    Raises ConfigurationError for a commit of which no version is known, and a version of another commit.
+    The version is that of run.json, else that built from the commit, else that on offer.
+    Raises ConfigurationError for a commit without a known version, and for a version of another commit.
     """
     info, offered = context.run.info, offer.sources.get(context.component_name, "")
     if info.component == WHOLE:
@@ -141,7 +141,7 @@ def another(context: StepContext, deployed: Deployed) -> StepOutcome | None:
 
 
 def _is_of(deployed: Deployed, component: str, version: str, commit: str) -> bool:
-    """Whether a deployment is of a component, at a version and a commit where these are given."""
+    """Return whether a deployment matches a component, and a version and a commit where these are given."""
     if WHOLE not in {component, deployed.component} and component != deployed.component:
         return False
     if version and version != deployed.version:

@@ -1,7 +1,7 @@
-"""Packages on a node: by apt, as if by hand, each way to fail told apart.
+"""Installation of packages on a node with apt; each kind of failure has its own message.
 
-Services are not started by maintainer scripts (policy-rc.d(8)): roles start them when they are configured.
-Packages are fetched where the mirrors can be reached, and installed where they cannot.
+Maintainer scripts do not start services (policy-rc.d(8)): roles start them after configuration.
+apt downloads packages where the mirrors are reachable, and installs them where they are not.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def offered(archive: Path, codename: str) -> dict[str, tuple[str, str]]:
 def sources(archive: Path, codename: str) -> dict[str, str]:
     """Return the newest version of each source package that has binary packages in an archive.
 
-    A binary package may have a version of its own: see deb-src-control(5), and `dpkg-gencontrol -v`.
+    The version of a binary package can differ from its source's: see deb-src-control(5), and `dpkg-gencontrol -v`.
     """
     found: dict[str, Version] = {}
     for item in _index(archive, codename):
@@ -68,7 +68,7 @@ def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
 def install(node: Node, names: Sequence[str], repository: Repository | None) -> None:
     """Install packages.
 
-    Raises Failed when they cannot be installed, InfrastructureError when they cannot be had.
+    Raises Failed when they cannot be installed, InfrastructureError when they cannot be downloaded.
     """
     node.run(["sh", "-euc", NOTE_PRISTINE])
     if repository:
@@ -97,13 +97,13 @@ def failed(node: Node, script: str, *, online: bool = False) -> list[str]:
 
 
 def unmet(lines: Sequence[str]) -> LabError:
-    """Why apt finds no way to install packages."""
+    """Return why apt finds no way to install packages."""
     reasons = [f"{match['package']}: {match['why']}" for line in lines if (match := UNMET.match(line))]
     return Failed(f"cannot be installed: {reasons[0] if reasons else _first(lines, ABOUT_APT)}")
 
 
 def unprocessed(lines: Sequence[str]) -> LabError:
-    """Why dpkg did not get to the end: the first package that it names, and what that said."""
+    """Return why dpkg did not finish: the first package that it names, and that package's error."""
     for number, line in enumerate(lines):
         if match := UNPROCESSED.match(line):
             why = lines[number + 1].strip() if number + 1 < len(lines) else ""
@@ -170,7 +170,7 @@ def from_archive(policy: str, repository: Repository | None) -> set[str]:
 
 
 def origin(node: Node, name: str) -> str:
-    """Where apt on a node knows the installed version of a package from: "URL SUITE/AREA"; "no archive" if nowhere."""
+    """Return the origin of a package's installed version: "URL SUITE/AREA", or "no archive"."""
     installed = False
     for line in node.run(["apt-cache", "policy", name], capture=True).stdout.splitlines():
         if line.startswith(" *** "):

@@ -1,4 +1,4 @@
-"""The deployer of packages: onto each node what its applications need, then the applications, side by side."""
+"""The deployer of packages: it installs the packages of each node, then sets up the applications in parallel."""
 
 from __future__ import annotations
 

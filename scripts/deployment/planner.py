@@ -1,7 +1,7 @@
-"""From lab.yaml's deployment to a topology.
+"""The topology of a deployment, from its description in lab.yaml.
 
-An application that relates to another one starts behind it.  A component that no application is of gets
-one of its own, of the role ``package``: so any component of any lab can be deployed.
+An application starts after those that it relates to.  A component that belongs to no application gets its own, with
+the role ``package``: so any component of any lab can be deployed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
 
 
 def _ordered(units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:
-    """Behind what they relate to, else in the order of the file."""
+    """Return applications after their relations, otherwise in the order of the file."""
     ends = [tuple(end.partition(":")[0] for end in pair) for pair in deployment.relations]
     graph = {name: [to for requirer, to in ends if requirer == name and to in units] for name in units}
     try:

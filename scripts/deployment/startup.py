@@ -1,7 +1,7 @@
-"""Applications set up side by side: most of what one does is to wait, or to keep one processor busy.
+"""Parallel set-up of applications: most of each one's time is waiting, or one busy processor.
 
-All are described first.  Then each is configured as soon as what is there for others (a database) has started,
-and started behind those that it relates to.
+All applications are described first.  Each is configured once the supporting applications (a database) have started,
+and started after those that it relates to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scripts.services.site import Site
 
 @dataclass(frozen=True)
 class Startup:
-    """How far the applications of a topology have come, by name; ``took``: seconds."""
+    """The progress of a topology's applications, by name; ``took``: seconds."""
 
     site: Site
     topology: Topology
@@ -48,9 +48,9 @@ class Startup:
 
 
 def set_up(site: Site, topology: Topology, say: Callable[[str], None]) -> dict[str, float]:
-    """How many seconds each application took; ``site`` has the services.
+    """Set up the applications; return the seconds that each one took.  ``site`` has the services.
 
-    Raises what the first one raises that fails; what others do then is not waited for longer than a command takes.
+    Raises the error of the first application that fails; it waits for the others no longer than one command takes.
     """
     for application in topology.applications:
         site.services[application.name] = ROLES[application.role.NAME].describe(site, application)

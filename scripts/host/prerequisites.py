@@ -1,4 +1,4 @@
-"""This machine: what the lab needs of it, what is there, and the one command that fixes each problem."""
+"""This machine's prerequisites: the needs of the lab, their state, and the one command that fixes each problem."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENOUGH_BYTES = 5 * 2**30  # a base chroot, a few layers and a build
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is as it should be, or is not; ``fix`` is the one command that helps."""
+    """One prerequisite that is met or not; ``fix`` is the command that meets it."""
 
     what: str
     good: bool
@@ -48,7 +48,7 @@ def missing_packages() -> list[str]:
 
 
 def setup(say: Callable[[str], None], log: IO[str]) -> None:
-    """Install what is missing, and make the user that builds where root may not; no question is asked.
+    """Install the missing packages, and create the build user where root must not build; ask no question.
 
     Raises InfrastructureError when apt fails.
     """
@@ -75,7 +75,7 @@ def is_set_up() -> bool:
 
 
 def doctor(lab: Lab | None) -> Iterator[Finding]:
-    """Yield what this machine can and cannot do; with a lab, also for its series."""
+    """Yield the state of each prerequisite of this machine; with a lab, also of its series."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", sys.version_info >= (3, 11), version, "apt-get install python3")
     missing = missing_packages()

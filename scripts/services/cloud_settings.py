@@ -1,6 +1,6 @@
-"""What a cloud was configured with, as exercises use it: one JSON file in the environment's directory.
+"""The configuration of a cloud, for exercises: one JSON file in the environment's directory.
 
-It has passwords of the deployment, which nobody outside of the environment can use.
+It contains passwords of the deployment, which are useless outside the environment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FILE = "cloud.json"
 
 
 class Configured(Stored):
-    """Whom exercises act as, and what they use: names, ids, a path; "" where the service is not deployed."""
+    """The user and resources of exercises: names, ids, a path; "" where the service is not deployed."""
 
     user: str
     password: str

@@ -12,7 +12,7 @@ from lab.base.errors import Aborted
 
 @dataclass(frozen=True)
 class Cancellation:
-    """Whether one of several workers has failed: then the others begin nothing more and wait for nothing."""
+    """A flag that one of several workers has failed: the others then start nothing more and stop waiting."""
 
     event: Event = field(default_factory=Event)
 
@@ -26,7 +26,7 @@ class Cancellation:
 
 
 def side_by_side(*parts: Callable[[], object]) -> None:
-    """Call functions that do not depend on each other.  Raises what the first of them raises that fails."""
+    """Call independent functions in parallel.  Raises the error of the first one that fails."""
     with ThreadPoolExecutor(len(parts)) as pool:
         for future in [pool.submit(part) for part in parts]:
             future.result()

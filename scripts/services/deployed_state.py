@@ -1,6 +1,6 @@
-"""What is deployed, as exercises see it: one JSON file in the environment's directory.
+"""The deployment, for exercises: one JSON file in the environment's directory.
 
-It has passwords of the deployment, which nobody outside of the environment can use.
+It contains passwords of the deployment, which are useless outside the environment.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Service(DeployedPart):
 
 
 class Deployed(Stored):
-    """A deployment: of what, on which nodes (addresses by name), what runs there."""
+    """A deployment: its component and version, its nodes (addresses by name), its applications."""
 
     track: str
     component: str

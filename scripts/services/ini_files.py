@@ -1,7 +1,7 @@
-"""INI files of packages, with options set in them.
+"""INI files of packages, with options changed.
 
-The package's own file, not a drop-in beside it: Debian's init scripts pass ``--config-file``, which is read last and
-wins.
+The change is in the package's own file, not in a drop-in: Debian's init scripts pass ``--config-file``, which is read
+last and wins.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which line of what a service has said tells most of why it is not well."""
+"""The choice of the line in a service's output that best explains a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to the services of a deployment, asked by a program that runs where the nodes can be reached.
+"""Queries to the services of a deployment, sent by a program that runs where it can reach the nodes.
 
 The program is `scripts.roles.__main__`.
 """
@@ -16,7 +16,7 @@ PROGRAM = (sys.executable, "-m", "scripts.roles")
 
 
 def ask_cloud(site: Site, verb: str, **arguments: Any) -> str:
-    """Ask the cloud something; return "" when all is well, else what is wrong."""
+    """Send the cloud a query; return "" when all is well, else the error."""
     settings = dict(site.provider("keystone").settings)
     request = json.dumps({"settings": settings, **arguments}).encode()
     result = site.beside([*PROGRAM, verb], cwd=resources.ROOT, stdin=request, capture=True, check=False)
@@ -24,6 +24,6 @@ def ask_cloud(site: Site, verb: str, **arguments: Any) -> str:
 
 
 def ask_url(site: Site, url: str) -> str:
-    """Ask whether something answers; return "" when it does, else what came instead."""
+    """Wait for an answer from a URL; return "" for a good answer, else what came instead."""
     result = site.beside([*PROGRAM, "answer", url, "5"], cwd=resources.ROOT, capture=True, check=False)
     return "" if result else f"{url}: {result.stdout.strip()}"

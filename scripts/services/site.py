@@ -1,6 +1,6 @@
-"""What a role works with: the nodes, the other applications, and what all of them share.
+"""The working environment of a role: the nodes, the other applications, and their shared values.
 
-What roles do with services is in `scripts.services.systemd`, `scripts.services.waiting` and `scripts.services.catalog`.
+Operations on services are in `scripts.services.systemd`, `scripts.services.waiting` and `scripts.services.catalog`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scripts.services.units import Units
 
 @dataclass(frozen=True)
 class Site:
-    """A deployment while it is made; ``beside`` runs a program from where the nodes can be reached."""
+    """A deployment in progress; ``beside`` runs a program where it can reach the nodes."""
 
     nodes: Mapping[str, Node]
     beside: Runner
@@ -79,7 +79,7 @@ class Site:
         )
 
     def units(self, node: Node, application: Application) -> Units:
-        """Return the units of an application's packages on a node; the node is asked once."""
+        """Return the units of an application's packages on a node; the first call queries the node."""
         key = node.name, application.name
         if key not in self.found:
             others = [

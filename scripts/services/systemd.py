@@ -19,15 +19,15 @@ LOOK_SECONDS = 0.25
 
 
 def restart(node: Node, application: Application, unit: str, verb: str = "restart") -> None:
-    """Start or restart a unit, whose health is then to be asked.  Raises the application's fault."""
+    """Start or restart a unit that has its own health check.  Raises the application's fault."""
     if not node.run(["systemctl", verb, unit], check=False):
         raise application.fault(f"{unit} does not start on {node.name}: {journal(node, unit)}")
 
 
 def start(site: Site, node: Node, application: Application, *names: str, needed: Sequence[str] = ()) -> dict[str, str]:
-    """Start units that cannot be asked, and see that they stay; return those that rightly do not run, and why.
+    """Start units without a health check, and check that they keep running; return those idle by design, with the reason.
 
-    Units of ``needed`` packages may run already, and others may use them.  Raises the application's fault.
+    Units of ``needed`` packages can already be running for other applications.  Raises the application's fault.
     """
     for unit in needed:
         restart(node, application, unit, verb="start")

@@ -1,7 +1,7 @@
-"""The units that an application's packages bring, as their packaging enables them: those that a boot would start.
+"""The systemd units of an application's packages that a boot would start, as their packaging enables them.
 
-Packages come in by name and by what they depend on.  A layer keeps aside the links that enable units while it is made
-(see `scripts.drivers.layers`), so that nothing begins when a node boots: here they are put back.
+The packages are those of the application and their dependencies.  A layer saves the links that enable units (see
+`scripts.drivers.layers`), so that no service starts when a node boots: this module restores them.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ class Units:
 
 
 def enabled(node: Node, names: Sequence[str], others: Iterable[str]) -> Units:
-    """Return the units of packages on a node; ``others``: packages that other applications there name.
+    """Restore the links that a layer has saved, and return the enabled units of packages on a node.
 
-    The links of these units that a layer has kept aside are put back.
+    ``others``: packages named by other applications on that node.
     """
     fields = "".join(f"${{{each}}}\\t" for each in DPKG_FIELDS)
     there = packages(node.run(["dpkg-query", "--show", f"--showformat={fields}\\n"], capture=True).stdout)
@@ -92,7 +92,7 @@ def enabled(node: Node, names: Sequence[str], others: Iterable[str]) -> Units:
 
 
 def packages(shown: str) -> dict[str, Package]:
-    """Return the packages that are installed, of what dpkg-query prints of `DPKG_FIELDS`."""
+    """Return the installed packages from the output of dpkg-query with `DPKG_FIELDS`."""
     found = {}
     for line in shown.splitlines():
         name, version, provides, before, needs, status, _ = line.split("\t")
@@ -108,7 +108,7 @@ def _names(relations: str) -> tuple[tuple[str, ...], ...]:
 
 
 def closure(names: Iterable[str], there: Mapping[str, Package], apart: set[str]) -> set[str]:
-    """Return packages with what they depend on, of those that are there; not through those of ``apart``."""
+    """Return packages with their installed dependencies, without following those of ``apart``."""
     providers: dict[str, set[str]] = {name: {name} for name in there}
     for name, each in there.items():
         for virtual in each.provides:
@@ -133,7 +133,7 @@ def _brought(node: Node, names: Sequence[str]) -> set[str]:
 
 
 def is_of(names: Iterable[str], files: set[str]) -> bool:
-    """Whether a unit, by any of its names, is one of some unit files, or an instance of one of them."""
+    """Return whether a unit, by any of its names, belongs to some unit files, or is an instance of one."""
     return any(name in files or re.sub(r"@.+(?=\.)", "@", name) in files for name in names)
 
 
@@ -154,7 +154,7 @@ def _shown(node: Node, *units: str) -> dict[str, dict[str, str]]:
 
 
 def started(loaded: Mapping[str, Mapping[str, str]], begin: str) -> set[str]:
-    """Return what systemd starts with a unit, of what `SHOWN` says of all units that are loaded."""
+    """Return the units that systemd starts with a unit, from the properties (`SHOWN`) of all loaded units."""
     called = {name: unit for unit, each in loaded.items() for name in each["Names"].split()}
     found: set[str] = set()
     left = [begin]

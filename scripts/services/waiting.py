@@ -1,4 +1,4 @@
-"""Waiting for services: one is well when it says so."""
+"""Waiting for services that report their own health."""
 
 from __future__ import annotations
 
