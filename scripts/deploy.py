@@ -87,7 +87,7 @@ def action(context: StepContext) -> StepOutcome:
 def install(
     context: StepContext, wanted: Wanted, where: Topology, target: Provisioner
 ) -> tuple[DeployResult, dict[str, float], Mapping[str, Any]]:
-    """Create the nodes and deploy on them; return the result, the seconds by part, and the facts of the pristine system.
+    """Create the nodes and deploy on them; return the result, the seconds by part, and the snapshot's facts.
 
     Raises any error of the deployment, also when the installed packages differ from the wanted ones.
     """

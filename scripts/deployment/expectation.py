@@ -61,7 +61,8 @@ class Wanted:
     def check_installed(self, made: DeployResult, topology: Topology, nodes: Mapping[str, Node]) -> None:
         """Compare with what a deployer has installed.
 
-        Raises ConfigurationError when none of its packages is installed, Failed or InfrastructureError for another version.
+        Raises ConfigurationError when none of its packages is installed, Failed or InfrastructureError for another
+        version.
         """
         if not self.offer.waiting:
             self._check_versions(made.packages, nodes)

@@ -1,4 +1,4 @@
-"""How programs run on nodes, whatever the driver: as root, in an environment of their own."""
+"""Execution of programs on nodes, for all drivers: as root, in a clean environment."""
 
 from __future__ import annotations
 

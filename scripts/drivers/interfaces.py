@@ -1,7 +1,7 @@
-"""The interfaces of drivers: what a driver of machines offers, and what all others may expect.
+"""The interfaces of drivers: what a driver of machines provides to the rest of qalab.
 
-A `Provisioner` makes the nodes of one environment from something pristine, brings them back to it, and destroys
-them.  It knows nothing of what is deployed on them.
+A `Provisioner` creates the nodes of one environment from a pristine system, resets them to it, and destroys them.  It
+knows nothing about the packages deployed on them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from scripts.chroots.bootstrap import Repository
 
 @dataclass(frozen=True)
 class Pristine:
-    """What nodes are made from: a series, with all that some packages depend on.
+    """The starting point of nodes: a series, with the dependencies of some packages.
 
-    ``packages`` are going to be installed, and may be there already, but for those of the source packages ``sources``,
-    which are what is tested.
+    ``packages`` are the packages to deploy.  The pristine system can already contain them, except for those of the
+    tested source packages (``sources``).
     """
 
     series_name: str
@@ -37,7 +37,7 @@ class PristineSnapshot(Protocol):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What is to be recorded of it."""
+        """Return the facts for the step's record."""
 
 
 class Node(Protocol):
@@ -65,7 +65,7 @@ class Node(Protocol):
         """Run a program that may fail; also the lines that it printed, which are in the log."""
 
     def write(self, path: str, text: str, mode: int | None = None) -> None:
-        """Write a file, and the directories that it needs; one that is there keeps its owner and, unless told, mode."""
+        """Write a file and its parent directories; an existing file keeps its owner and, without ``mode``, its mode."""
 
     def read(self, path: str) -> str:
         """Return a file's text; bytes that are not UTF-8 are escaped."""
@@ -81,7 +81,7 @@ class Provisioner(Protocol):
         """Have a pristine state at hand.  Raises InfrastructureError when it cannot be made."""
 
     def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
-        """Make the environment, its nodes booted.  What there is of it from before is destroyed first."""
+        """Create the environment and boot its nodes.  Destroys any previous environment of this name first."""
 
     def nodes(self) -> list[Node]:
         """Return the nodes; an empty list for an environment that does not exist or is incomplete."""
@@ -90,16 +90,16 @@ class Provisioner(Protocol):
         """Return nodes whose ``online`` programs reach a repository that this machine serves on its loopback."""
 
     def collect_logs(self, into: Path) -> None:
-        """All that nodes have noted, in a directory for each, whatever state they are in."""
+        """Write all logs of the nodes, in a directory for each, whatever state the nodes are in."""
 
     def beside(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
         """Run a program of this machine from where the nodes can be reached, but on none of them."""
 
     def route(self, network: str, via: str) -> None:
-        """Have whoever reaches the nodes reach a network behind one of them, whose address is ``via``."""
+        """Route a network that is connected to a node, whose address is ``via``, for every client of the nodes."""
 
     def reset(self) -> list[Node]:
-        """Bring all nodes back to what they were made from.  Raises InfrastructureError when there are none."""
+        """Bring all nodes back to their pristine state.  Raises InfrastructureError when the environment has none."""
 
     def destroy(self) -> bool:
         """Leave nothing, whatever state the environment is in; whether there was anything."""

@@ -1,8 +1,8 @@
-"""Pristine layers: a base system for each series, and on it what some packages depend on.
+"""Pristine layers: a base system for each series, and above it the dependencies of some packages.
 
-Bases and layers are kept, locked and pruned as those for builds are (see `scripts.chroots.chroots`), in a home of
-their own.  A layer's key is the exact packages in it and how they are installed, so it is made anew when the mirror has newer ones or
-the packages under test need others, and when nothing has changed it costs a question to apt.
+Bases and layers are kept, locked and pruned like those for builds (see `scripts.chroots.chroots`), in a separate
+directory.  A layer's key consists of its exact packages and the way to install them.  A layer is therefore made again
+when the mirror has newer packages or the tested packages need others; otherwise it costs one call of apt.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SEPARATOR = "=== sources"
 
 @dataclass(frozen=True)
 class Layers:
-    """Directories that a node lies on, topmost first, locked for as long as this is at hand."""
+    """The lower directories of a node's overlay, topmost first, locked while this object is in use."""
 
     stack: tuple[Path, ...]
     locks: tuple[int, ...]
@@ -66,7 +66,7 @@ def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
 
 
 def missing_prerequisite() -> str:
-    """Why this machine can have no overlays; "" when it can."""
+    """Return why this machine does not support overlays; "" when it does."""
     way = find_backend()
     return "" if way.mode == "schroot" else f"a target of nspawn needs overlays, and here {way.reason}"
 
@@ -119,7 +119,7 @@ def closure(chroots: Chroots, base: Chroot, pristine: Pristine) -> list[str]:
 
 
 def closure_script(pristine: Pristine) -> str:
-    """Lines of sh that print what apt would install, and the paragraphs of these packages."""
+    """Return the shell script that prints the packages that apt would install, and their control paragraphs."""
     names = shlex.join(pristine.packages)
     return (
         f"{{\n{update(pristine.repository)}}} >&2\n"
@@ -132,10 +132,10 @@ def closure_script(pristine: Pristine) -> str:
 
 
 def install_script(wanted: Sequence[str]) -> str:
-    """Lines of sh that install exactly these packages, and leave nothing else but two notes.
+    """Return the shell script that installs exactly these packages, and leaves nothing else except two notes.
 
-    None of their services begins when a node boots: roles start what is configured.  The links that enable them are
-    kept, and so is what was there before: see `scripts.services.units`.
+    None of their services starts when a node boots: roles start them after configuration.  The script saves the links
+    that enable units, and the list of earlier units: see `scripts.services.units`.
     """
     return (
         "touch /tmp/before\n"

@@ -1,4 +1,4 @@
-"""Logs of nodes: each one's journal, and what is below /var/log, whatever state it is in."""
+"""Logs of nodes in any state: the journal, and the files below /var/log."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Driver(Protocol):
 
     @property
     def SHARED(self) -> bool:  # noqa: N802 - a module's constant
-        """Whether all tracks share its machines, so that one environment at a time has them."""
+        """Whether all tracks share the driver's machines, so that only one environment at a time can use them."""
 
     def target(self, home: Path, log: IO[str] | None = None, settings: Deployment | None = None) -> Provisioner:
         """Return the environment whose directory is ``home``, whether it exists or not."""

@@ -1,4 +1,4 @@
-"""What is deployed where: applications on nodes, in the order that they start."""
+"""The topology of a deployment: applications on nodes, in the order of their start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.base.errors import Failed, InfrastructureError, LabError
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the catalog says that a service is: its kind, and behind the address of its node, the port and a path."""
+    """The address of a service in the catalog: its type, and the port and path that follow its node's address."""
 
     kind: str
     port: int
@@ -31,11 +31,11 @@ class RoleFacts(Protocol):
 
     @property
     def SUPPORTING(self) -> bool:  # noqa: N802 - a module's constant
-        """Whether it only serves others: its packages may be in the pristine state, its faults are the lab's."""
+        """Whether it only supports others: the pristine state can contain its packages; its faults are the lab's."""
 
     @property
     def ENDPOINT(self) -> Endpoint | None:  # noqa: N802 - a module's constant
-        """How it is entered in the catalog; None when it is not."""
+        """Its entry in the catalog; None for no entry."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class CharmRole:
 
 @dataclass(frozen=True)
 class Charm:
-    """What Juju deploys as an application; ``origin``: its option that takes the lab's archive."""
+    """The charm of an application; ``origin``: its option for the lab's archive."""
 
     name: str
     channel: str | None = None
@@ -70,7 +70,7 @@ class Application:
 
     @property
     def supporting(self) -> bool:
-        """Whether it is there for others, and is not what is tested."""
+        """Whether it supports other applications and is not tested itself."""
         return self.role.SUPPORTING
 
     def fault(self, message: str) -> LabError:

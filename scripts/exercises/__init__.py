@@ -1,1 +1,1 @@
-"""What is exercised: a module for each exercise, which sees a deployment and nothing of how it was made."""
+"""Exercises: a module for each, which sees a deployment and nothing of how it was made."""

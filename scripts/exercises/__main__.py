@@ -1,7 +1,7 @@
-"""An exercise as a program, to be run from where the nodes can be reached: EXERCISE DRIVER ENVIRONMENT CASES.
+"""An exercise as a program that runs where it can reach the nodes: EXERCISE DRIVER ENVIRONMENT CASES.
 
-ENVIRONMENT is a directory, CASES a file.  The exit code is 0 however the cases went; what keeps an exercise from
-its end is a case too.
+ENVIRONMENT is a directory, CASES a file.  The exit code is 0 whatever the outcome of the cases; an error that stops
+the exercise is a case too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cases: what an exercise finds, each with its time and its evidence, written down as it goes."""
+"""Cases of an exercise, each with its time and its output, written as the exercise proceeds."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LONGEST = 400
 
 @dataclass
 class Attempt:
-    """A case that goes on; ``output`` is what shows how it went."""
+    """A case in progress; ``output`` shows what happened."""
 
     output: str = ""
 
 
 class Over(Exception):
-    """A case did not pass, and those behind it would prove nothing."""
+    """The end of an exercise: a case did not pass, and the following ones would prove nothing."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def made(  # noqa: PLR0913, PLR0917 - what a case is, in its order
 
 @contextmanager
 def refused(status: int) -> Iterator[None]:
-    """Something that a server must refuse with a status.  Raises Failed when it does not."""
+    """Expect a server to refuse the request with a status.  Raises Failed when it does not."""
     try:
         with sdk_errors_as_failures():
             yield
@@ -90,7 +90,7 @@ def refused(status: int) -> Iterator[None]:
 
 
 def read(path: Path) -> list[Case]:
-    """Return the cases of a file; none when there is no file.  Raises InfrastructureError for a torn one."""
+    """Return the cases of a file; none when the file does not exist.  Raises InfrastructureError for a torn file."""
     try:
         return list(cases.parse(path.read_text(encoding="utf-8"))) if path.exists() else []
     except NotCases as error:

@@ -1,6 +1,6 @@
-"""command: the command that an application names in its options runs, and prints what it says there.
+"""command: run the command in an application's options, and compare its output.
 
-Options: ``command``; ``prints``, a regular expression of all that it prints, the last line end aside.
+Options: ``command``; ``prints``, a regular expression that matches the whole output without the final newline.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""installed: what was deployed is still there as it was packaged, and its services run."""
+"""installed: the deployed packages are still installed as packaged, and their services run."""
 
 from __future__ import annotations
 

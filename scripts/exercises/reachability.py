@@ -34,7 +34,7 @@ def answers(at: Project, address: str) -> str:
 
 
 def ping(address: str) -> tuple[bool, str]:
-    """Whether an address answers now; what ping says of it."""
+    """Return whether an address answers now, and ping's output."""
     result = run(["ping", "-n", "-c", "1", "-W", "2", address], capture=True, check=False)
     lines = [line for line in result.stdout.splitlines() if "from" in line.lower() or "packet loss" in line]
     return bool(result), lines[0] if lines else f"ping ended with status {result.returncode}"

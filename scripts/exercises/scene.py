@@ -1,4 +1,4 @@
-"""What an exercise is given: what is deployed and configured, and the nodes."""
+"""The input of an exercise: the deployment, its configuration, and the nodes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Scene:
 
     @property
     def given(self) -> Configured:
-        """What the cloud was configured with.  Raises ConfigurationError when it was not."""
+        """The configuration of the cloud.  Raises ConfigurationError when it was not configured."""
         if self.configured is None:
             raise ConfigurationError("this exercise needs what the step configure makes", hint="qalab step configure")
         return self.configured

@@ -1,6 +1,6 @@
-"""What exercises of a cloud share: a project left as empty as it was found, servers started, states waited for.
+"""Shared parts of exercises of a cloud: a project that ends as empty as it began, servers, waits for states.
 
-The project is for exercises alone, so that whatever is in it is of an exercise that was killed.
+Only exercises use the project, so anything left in it comes from an exercise that was killed.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Project:
         return network.create_ip(floating_network_id=given.external_network, port_id=port.id)
 
     def sweep(self) -> str:
-        """Delete all that there is in the project; what it was."""
+        """Delete everything in the project, and return what it was."""
         compute, network = self.cloud.compute, self.cloud.network
         found = []
         for server in compute.servers():

@@ -1,4 +1,4 @@
-"""token: keystone issues tokens, knows them again, refuses a wrong password, and forgets what is revoked."""
+"""token: keystone issues tokens, validates them, refuses a wrong password, and rejects revoked tokens."""
 
 from __future__ import annotations
 

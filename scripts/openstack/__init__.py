@@ -1,1 +1,1 @@
-"""What steps need of an OpenStack cloud: its API, a guest image, Tempest's configuration and results."""
+"""OpenStack for steps: its API, a guest image, Tempest's configuration and results."""

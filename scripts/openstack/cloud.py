@@ -1,7 +1,7 @@
-"""A cloud's APIs, by OpenStack's own SDK: a connection, and its complaints as errors of ours.
+"""A cloud's APIs through the OpenStack SDK: a connection, and the SDK's errors as failures of exercises.
 
-It is used where the nodes can be reached (see `Provisioner.beside`).  The SDK takes a third of a second to be
-imported, which is for those to wait who connect.
+It is used where the nodes are reachable (see `Provisioner.beside`).  The import of the SDK takes a third of a second,
+so it happens only in processes that connect.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", 
 
 @contextmanager
 def sdk_errors_as_failures() -> Iterator[None]:
-    """Raise what the SDK complains of as Failed, in one line; as Refused where a server has answered."""
+    """Raise errors of the SDK as Failed, in one line; as Refused where a server has answered."""
     try:
         yield
     except Exception as error:

@@ -1,11 +1,10 @@
-"""A guest: the smallest machine that a cloud can start, of a series' own kernel, busybox and dropbear.
+"""A guest: the smallest machine that a cloud can start, from a series' own kernel, busybox and dropbear.
 
-It lives in its ramdisk: it takes its address, shows its metadata's user data on the console, lets in the key that
-its metadata has, sees disks that are plugged in and its config drive, and heeds its power button.  See
-``guest-init.sh``; what Tempest runs in a guest is there as well.
+It runs from its ramdisk: it configures its address, shows its metadata's user data on the console, admits the key
+from its metadata, sees attached disks and its config drive, and reacts to its power button.  See ``guest-init.sh``;
+the programs that Tempest runs in a guest are included.
 
-It is made of packages that are downloaded, and kept for as long as they are the same.  The same packages make the
-same bytes.
+It is built from downloaded packages, and cached until they change.  The same packages give the same bytes.
 """
 
 from __future__ import annotations
@@ -50,13 +49,13 @@ PASSWD = b"root:*:0:0:root:/root:/bin/sh\n"
 
 @dataclass(frozen=True)
 class Guest:
-    """Where a guest lies."""
+    """The kernel and ramdisk of a guest, as files."""
 
     path: Path
 
     @property
     def key(self) -> str:
-        """What names its content."""
+        """The name of its content."""
         return self.path.name
 
     @property
@@ -95,7 +94,7 @@ def made(name: str, sources: Sequence[str], log: IO[str]) -> Guest:
 
 
 def prune(home: Path, name: str) -> None:
-    """Remove guests of a series that nobody has asked for in a while, and what was left half made."""
+    """Remove the guests of a series that were not used for a while, and incomplete ones."""
     oldest = environment.now().timestamp() - UNUSED_DAYS * 86_400
     old = [path for path in home.glob(f"{name}-*") if path.stat().st_mtime < oldest]
     for path in [*old, *home.glob(f"{NEW}*")]:

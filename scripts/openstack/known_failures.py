@@ -1,7 +1,7 @@
-"""Known failures: tests that are known to fail, each with its reason, in a file that people keep.
+"""Known failures: tests that are expected to fail, each with its reason, in a file that people maintain.
 
-One a line: ``TEST # REASON``.  TEST is what a test is called (``package.module.Class.test``), or a regular expression
-of all that one or more are called.  Empty lines, and those that begin with ``#``, say nothing.
+Each line is ``TEST # REASON``.  TEST is the name of a test (``package.module.Class.test``), or a regular expression
+that matches the whole names of one or more tests.  Empty lines, and lines that begin with ``#``, are ignored.
 """
 
 from __future__ import annotations
@@ -53,5 +53,5 @@ def _read(where: str, line: str) -> KnownFailure:
 
 
 def reason(known: Sequence[KnownFailure], test: str) -> str:
-    """Why a test is known to fail; "" when it is not."""
+    """Return why a test is known to fail; "" when it is not."""
     return next((each.reason for each in known if each.test.fullmatch(test)), "")

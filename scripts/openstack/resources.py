@@ -1,7 +1,8 @@
-"""What exercises need of a cloud, found or made: HOME [GUEST], to be run from where the cloud can be reached.
+"""The resources that exercises need in a cloud, found or created: HOME [GUEST]; runs where it can reach the cloud.
 
-HOME is the environment's directory, where it is noted (see `scripts.services.cloud_settings`); GUEST the directory of the
-machine that is started.  Each thing is made where its service is deployed, and once: all is looked for before.
+HOME is the environment's directory, which gets the result (see `scripts.services.cloud_settings`); GUEST is the
+directory of the machine to start.  Each resource is created where its service is deployed, and only when it does not
+exist yet.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ COMMAND_LINE = "console=ttyS0 quiet"
 
 
 def make(deployed: Deployed, home: Path, guest: Guest | None) -> Configured:
-    """All that the deployed services let us have."""
+    """Create all resources for which a service is deployed."""
     settings = {service.role: service.settings for service in deployed.services.values()}
     admin = connect(settings["keystone"])
     values = person(admin, settings["keystone"])

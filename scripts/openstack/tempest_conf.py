@@ -1,6 +1,6 @@
-"""tempest.conf, for the cloud that is deployed: HOME, to be run from where the cloud can be reached.
+"""tempest.conf for the deployed cloud: HOME; runs where it can reach the cloud.
 
-HOME is the environment's directory; what belongs into the file is printed.
+HOME is the environment's directory; the program prints the content of the file.
 """
 
 from __future__ import annotations

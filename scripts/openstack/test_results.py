@@ -1,4 +1,4 @@
-"""What tests have told in a stream of subunit, and what it comes to: a verdict, and a line for people."""
+"""The test results in a stream of subunit: a verdict, and a line for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.results.subunit_results import Outcome, outcome, why
 
 @dataclass(frozen=True)
 class BadTestResult:
-    """What a test has told: its id in the stream, and why it did not pass."""
+    """A test that did not pass: its id in the stream, and the reason."""
 
     id: str
     outcome: Outcome
@@ -22,15 +22,15 @@ class BadTestResult:
 
     @property
     def name(self) -> str:
-        """What people call it: ``package.module.Class.test``."""
+        """The common name of the test: ``package.module.Class.test``."""
         return ".".join(filter(None, subunit.names(self.id)))
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that was told; ``known`` are the reasons of known failures among it, by id.
+    """All results; ``known`` are the reasons of known failures among them, by id.
 
-    ``broken``: why it is not all that there was to tell; "" when it is.
+    ``broken``: why the results are incomplete; "" when they are complete.
     """
 
     tests: Sequence[BadTestResult]
@@ -55,7 +55,7 @@ class Results:
         return "passed" if self.passed or self.of("failed", "error", known=True) else "skipped"
 
     def __str__(self) -> str:
-        """How many passed, failed as is known, were skipped; the first that is not well, with why."""
+        """Return how many passed, failed as known, and were skipped; the first bad one, with its reason."""
         skipped = sum(test.outcome == "skipped" for test in self.tests)
         known, mended = self.of("failed", "error", known=True), self.of("passed", known=True)
         parts = [f"{self.passed} of {len(self.tests)} passed"]

@@ -1,1 +1,1 @@
-"""What applications are: a module for each role, which configures, starts and asks after one."""
+"""Roles of applications: a module for each, which configures, starts and checks an application."""

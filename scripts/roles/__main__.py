@@ -1,8 +1,8 @@
-"""What roles ask of services, as a program to be run from where these can be reached.
+"""Queries of roles to services, as a program that runs where it can reach them.
 
-``answer URL SECONDS``: wait until something answers there.  With JSON on standard input, ``enter``: enter services
-into the catalog; ``alive``: wait until an API lists daemons as alive.  What is wrong is printed; the exit code is
-that of the error.
+``answer URL SECONDS``: wait until the URL answers.  With JSON on standard input, ``enter``: enter services into the
+catalog; ``alive``: wait until an API lists daemons as alive.  The program prints the error; the exit code is that of
+the error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scripts.openstack import cloud
 
 
 def answer(url: str, seconds: float) -> str:
-    """Wait for an answer that is no complaint of the server's; "" when it came, else what came instead."""
+    """Wait for an answer that is not a server error; return "" for one, else what came instead."""
     last = time.monotonic() + seconds
     http = requests.Session()
     http.trust_env = False  # no proxy is between here and the nodes

@@ -1,8 +1,8 @@
 """cinder: volumes; its API, scheduler and volume service.
 
-Volumes are files, of cinder's NFS driver, and the share is a directory of its node: there is no NFS in a
-container, so that mount.nfs binds the directory instead.  All that cinder, nova and libvirt do is as with any
-other share; that servers of another node than cinder's see a volume is what this cannot do, and nova says so.
+Volumes are files of cinder's NFS driver, and the share is a directory of its node: a container has no NFS, so
+mount.nfs binds the directory instead.  Everything else that cinder, nova and libvirt do is the same as with any other
+share.  Only servers on cinder's own node can see a volume; for any other node, nova reports an error.
 """
 
 from __future__ import annotations

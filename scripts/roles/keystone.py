@@ -63,7 +63,7 @@ def client(site: Site, name: str) -> dict[str, str]:
 
 
 def places(url: str) -> list[str]:
-    """Where keystone enters itself into its catalog."""
+    """Return the endpoints that keystone enters into its catalog for itself."""
     return [
         f"--bootstrap-region-id={REGION}",
         *(f"--bootstrap-{each}-url={url}/" for each in ("admin", "internal", "public")),

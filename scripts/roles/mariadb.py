@@ -1,4 +1,4 @@
-"""mariadb: the database of the others, each with a user of its own."""
+"""mariadb: the database of the other applications, with a separate user for each."""
 
 from __future__ import annotations
 

@@ -32,5 +32,5 @@ def start(site: Site, application: Application) -> None:
 
 
 def address(site: Site) -> str:
-    """Where it is; "" when there is none."""
+    """Return its address; "" when none is deployed."""
     return next((each.settings["address"] for each in site.services.values() if each.role == NAME), "")

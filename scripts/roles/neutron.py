@@ -1,7 +1,7 @@
-"""neutron: networks; its API and RPC server, and the agents that switch, route, lease and tell metadata.
+"""neutron: networks; its API and RPC server, and the agents for switching, routing, DHCP and metadata.
 
-Options: ``external_cidr``, the network of floating addresses (172.24.4.0/24 when not said); its first address is
-the node's own, on the bridge ``br-ex``.  Whoever reaches the nodes reaches them too: they are routed to this node.
+Options: ``external_cidr``, the network of floating addresses (default 172.24.4.0/24); its first address is the node's
+own, on the bridge ``br-ex``.  Clients that reach the nodes reach this network too: it is routed to this node.
 """
 
 from __future__ import annotations

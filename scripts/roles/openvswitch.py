@@ -1,8 +1,8 @@
-"""What neutron has on every node with servers, routers or DHCP: Open vSwitch, and the agent that plugs them into it.
+"""Open vSwitch and neutron's agent for it, on every node with servers, routers or DHCP.
 
-It is no role: the roles neutron and nova-compute have it on their nodes.  Its datapath is its own (``netdev``) and
-needs no module of the kernel.  Networks of projects are VLANs, on a physical network that is one VXLAN of the kernel's
-between the nodes: so they are the same on one node and on several.
+It is not a role: the roles neutron and nova-compute use it on their nodes.  Its datapath runs in user space
+(``netdev``) and needs no kernel module.  Networks of projects are VLANs on a physical network, which is one VXLAN of
+the kernel between the nodes: they are therefore the same on one node and on several.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ ovs-vsctl add-br br-projects -- set bridge br-projects datapath_type=netdev -- a
 
 
 def write(site: Site, node: Node, *, database: str = "") -> None:
-    """Lay over what neutron's services and agents read; with ``database`` where its API is, and what is external."""
+    """Write the configuration of neutron's services and agents.
+
+    ``database`` is for the API, ``external`` for routers.
+    """
     values = {"queue": rabbitmq.url(site), "database": database, **keystone.client(site, NEUTRON)}
     site.files.set_options(node, "/etc/neutron/neutron.conf", fill("neutron.conf.j2", **values))
     site.files.set_options(node, "/etc/neutron/plugins/ml2/ml2_conf.ini", fill("ml2_conf.ini.j2"))

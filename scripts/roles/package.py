@@ -1,7 +1,7 @@
-"""package: any package; the units that it enables, and those of what it depends on, are started, and have to stay.
+"""package: any package; it starts the units enabled by the package and its dependencies, which have to keep running.
 
-Options: ``health``, a command that succeeds once the application is well (it is asked for ``patience`` seconds,
-60 when not said); for the exercise ``command``: ``command`` and what it ``prints``.
+Options: ``health``, a command that succeeds once the application is well (repeated for ``patience`` seconds, default
+60); for the exercise ``command``: ``command`` and the text that it ``prints``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""placement: how much of what there is where, and who has it."""
+"""placement: the inventory of resources and their allocation."""
 
 from __future__ import annotations
 

@@ -46,5 +46,5 @@ def definitions(password: str) -> str:
 
 
 def url(site: Site) -> str:
-    """Where it is, and as whom one is let in."""
+    """Return its URL, with the user and the password."""
     return site.provider(NAME).settings["url"]

@@ -1,6 +1,6 @@
-"""The roles: add a module and name it here.
+"""The registry of roles: to add a role, add a module and name it here.
 
-`scripts.deployment.startup` says which part of which application is called when.
+`scripts.deployment.startup` defines the order of calls.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Role(RoleFacts, Protocol):
     """A module that deploys one kind of application.  Its functions are called in this order."""
 
     def describe(self, site: Site, application: Application) -> Service:
-        """Return what other applications need to know; nothing has to run for it."""
+        """Return the values that other applications need; works before anything runs."""
 
     def configure(self, site: Site, application: Application) -> None:
-        """Make an application ready to start: its files, and what databases have to hold."""
+        """Prepare an application for its start: its files, and the content of its databases."""
 
     def start(self, site: Site, application: Application) -> None:
-        """Start an application, and wait until it says that it is well."""
+        """Start an application, and wait until it reports that it is well."""
 
 
 MODULES: Sequence[Role] = [

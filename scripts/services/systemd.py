@@ -25,9 +25,10 @@ def restart(node: Node, application: Application, unit: str, verb: str = "restar
 
 
 def start(site: Site, node: Node, application: Application, *names: str, needed: Sequence[str] = ()) -> dict[str, str]:
-    """Start units without a health check, and check that they keep running; return those idle by design, with the reason.
+    """Start units without a health check, and check that they keep running.
 
-    Units of ``needed`` packages can already be running for other applications.  Raises the application's fault.
+    Returns the units that are idle by design, with the reason.  Units of ``needed`` packages can already be running for
+    other applications.  Raises the application's fault.
     """
     for unit in needed:
         restart(node, application, unit, verb="start")

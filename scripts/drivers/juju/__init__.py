@@ -1,1 +1,1 @@
-"""The parts of the driver juju: what it deploys, how it speaks to Juju, what Juju says."""
+"""The parts of the driver juju: bundles, the client, the status."""

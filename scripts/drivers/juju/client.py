@@ -1,10 +1,11 @@
-"""The client of Juju: one model of one controller, each command by its documented words.
+"""The client of Juju: one model of one controller, through Juju's documented commands.
 
-Credentials are the client's own, in ~/.local/share/juju or where JUJU_DATA says.  Nothing is ever asked for: what
-Juju would have to ask is an error.  Only machine-readable output is read, and of errors what comes behind ``ERROR``.
+Credentials are the client's own, in ~/.local/share/juju or in JUJU_DATA.  The client never prompts: a command that
+would need an answer is an error.  It reads only machine-readable output, and of errors only the text after ``ERROR``.
 
-The client is our own: jubilant 1.14 has no time limit for a call, ends a wait at the first look that fails, knows of no
-one to blame, and refuses the status documents of Juju 2.9 to 3.2, whose relations are plain texts.
+The client is qalab's own code: jubilant 1.14 has no time limit for a call, ends a wait at the first status call that
+fails, does not name the unit at fault, and refuses the status documents of Juju 2.9 to 3.2, whose relations are plain
+texts.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ AWAY = re.compile(r"unable to connect|connection (?:refused|is shut down|reset)|
 
 
 class JujuRefused(InfrastructureError):
-    """Juju did not do what it was told; ``why``: in its words."""
+    """Juju refused a command; ``why``: its error message."""
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(f"{where}: {why[:LONGEST]}")
@@ -42,7 +43,7 @@ class JujuRefused(InfrastructureError):
 
 
 def missing_prerequisite() -> str:
-    """Why this machine can have no such models; "" when it can."""
+    """Return why this machine cannot have such models; "" when it can."""
     return "" if environment.find_program(PROGRAM) else f"the program {PROGRAM} is not on this machine"
 
 
@@ -78,7 +79,7 @@ class JujuModel:
         return _juju([command, "--model", str(self), *words], self.log, where=f"juju {command}", timeout=timeout)
 
     def add(self, mark: str, cloud: str | None) -> None:
-        """Make it, marked from the beginning; hooks that fail are not tried again, but told."""
+        """Create the model with its mark; failed hooks are not retried, but reported."""
         config = {"extra-info": mark, "automatically-retry-hooks": "false"}
         words: list[Word] = ["add-model", "--controller", self.controller, "--no-switch"]
         words += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
@@ -94,7 +95,7 @@ class JujuModel:
             raise
 
     def life(self) -> str:
-        """``alive``, ``dying``, ``dead``, with why; "" when there is no such model of ours."""
+        """Return ``alive``, ``dying`` or ``dead``, with the reason; "" when the lab has no such model."""
         where = f"controller {self.controller}"
         words = ["models", "--controller", self.controller, "--format", "json"]
         for each in _json(_juju(words, self.log, where=where), where)["models"]:
@@ -136,7 +137,7 @@ class JujuModel:
 def _juju(
     words: Sequence[Word], log: IO[str] | None, *, where: str, timeout: float = PATIENCE_SECONDS, controller: str = ""
 ) -> str:
-    """Run juju: what it prints.  Raises Refused when it fails or does not come back."""
+    """Run juju and return its output.  Raises Refused when it fails or exceeds its time limit."""
     if why := missing_prerequisite():
         raise ConfigurationError(why, hint="snap install juju")
     env = {"JUJU_CONTROLLER": controller} if controller else {}

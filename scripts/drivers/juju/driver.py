@@ -1,14 +1,14 @@
-"""juju: nodes are machines of a model that Juju makes, and what is deployed on them are charms.
+"""juju: nodes are machines of a Juju model, and deployments on them are charms.
 
-An environment is a model, called after the lab and the track and marked as the lab's own from the moment that it
-is there; one of that name that somebody else has made is left alone.  It is noted before it is made: whoever is
-killed leaves what the next destroy ends.
+An environment is a model, named after the lab and the track, and marked as the lab's own from its creation; the
+driver never touches a model of that name without the mark.  The driver records the model before it creates it: the
+next destroy removes whatever a killed process leaves.
 
 ::
 
-    ENVIRONMENT/model.json      where the model is, and its machines, once they are up
-    ENVIRONMENT/bundle.yaml     what was deployed, and
-    ENVIRONMENT/overlay.yaml    what takes the lab's archive
+    ENVIRONMENT/model.json      the model's controller and name, and its machines, once they are up
+    ENVIRONMENT/bundle.yaml     the deployed bundle, and
+    ENVIRONMENT/overlay.yaml    the options that point charms to the lab's archive
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SHARED = False
 
 
 class JujuEnvironment(Stored):
-    """What an environment is: a model, made or about to be; its machines, once they are up."""
+    """The recorded state of an environment: a model, created or about to be; its machines, once they are up."""
 
     created: str
     controller: str
@@ -57,7 +57,7 @@ class JujuEnvironment(Stored):
 
 @dataclass(frozen=True)
 class JujuPristine:
-    """Juju's machines come from images of the cloud's own; what is pristine is their base."""
+    """The base of Juju's machines, which start from images of the cloud."""
 
     base: str
 
@@ -68,7 +68,7 @@ class JujuPristine:
 
 @dataclass(frozen=True)
 class JujuTarget:
-    """One environment: ``home`` is its directory, in that of the lab."""
+    """One environment; ``home`` is its directory, below the lab's."""
 
     home: Path
     log: IO[str] | None = None
@@ -166,7 +166,7 @@ class JujuTarget:
         return self._machines(noted)
 
     def _up(self, noted: JujuEnvironment, model: JujuModel, names: Sequence[str]) -> JujuEnvironment:
-        """Wait until the machines are up: what they are called, and where."""
+        """Wait until the machines are up; return their names and addresses."""
         watch = Watch(model.status, self._say, Topology(()))
         status, blame = watch.until_machines(len(names), self.minutes)
         if blame:
@@ -200,7 +200,7 @@ class JujuTarget:
         return JujuEnvironment.read(self._note) if self._note.exists() else None
 
     def recorded(self) -> JujuEnvironment:
-        """Return what the environment that was made is."""
+        """Return the recorded state of the environment."""
         return JujuEnvironment.read(self._note)
 
     def model(self, noted: JujuEnvironment) -> JujuModel:

@@ -1,4 +1,4 @@
-"""Logs of a model, whatever state it is in: Juju's own, and in one piece from each machine what it has."""
+"""Logs of a model in any state: Juju's own, and one archive of logs from each machine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def collect(model: JujuModel, nodes: Iterable[Node], into: Path) -> None:
 
 
 def unpack(packed: bytes, into: Path) -> None:
-    """Write the files of a compressed tar archive below a directory, without what is above /var/log."""
+    """Write the files of a compressed tar archive of /var/log into a directory."""
     with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
         for member in archive:
             content = archive.extractfile(member) if member.isfile() else None

@@ -1,7 +1,7 @@
-"""What ``juju status --format json`` says, and what is to be made of it.
+"""The output of ``juju status --format json``, and its interpretation.
 
-Names are those of Juju's reference, "Status": a unit has a workload status (its charm's word) and the status of its
-agent; a machine has the status of its agent and that of the instance.
+Names follow Juju's reference, "Status": a unit has a workload status (set by its charm) and an agent status; a
+machine has an agent status and an instance status.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST = 3  # of units that are told of in one line
 
 
 class StatusPart(BaseModel):
-    """Juju adds keys as it goes on; what is not asked for is not looked at."""
+    """A part of the status; keys that newer versions of Juju add are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,7 +48,7 @@ class UnitStatus(StatusPart):
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do; every few minutes each unit looks how it is, which is no work."""
+        """Return whether the unit is idle; the regular update-status hook counts as idle."""
         return self.agent.current == "idle" or "update-status" in self.agent.message
 
     def __str__(self) -> str:
@@ -67,14 +67,14 @@ class ApplicationStatus(StatusPart):
 
 @dataclass(frozen=True)
 class Blame:
-    """What is wrong: with a machine, or with a unit; ``log``: whether the unit's log says more."""
+    """A fault of a machine or a unit; ``log``: whether the unit's log has the details."""
 
     entity: str
     message: str
     log: bool = False
 
     def error(self, topology: Topology, evidence: str = "") -> LabError:
-        """As an error: of what is tested, its fault; else the lab's."""
+        """Return the fault as an error: the package's for a tested application, else the lab's."""
         name = application_of(self.entity)
         tested = any(each.name == name and not each.supporting for each in topology.applications)
         said = f"{self.entity}: {self.message}{': ' * bool(evidence)}{evidence}"
@@ -96,7 +96,7 @@ class Status(StatusPart):
             raise InfrastructureError(f"juju status: not as it is documented: {where}: {first['msg']}") from None
 
     def units(self, topology: Topology | None = None) -> dict[str, UnitStatus]:
-        """All units, subordinates too; those of applications that others need first, if it is known which."""
+        """Return all units, subordinates included; those that others depend on first, where dependencies are known."""
         found = dict(_flat({name: unit for each in self.applications.values() for name, unit in each.units.items()}))
         order = [each.name for each in topology.applications] if topology else []
 
@@ -106,7 +106,7 @@ class Status(StatusPart):
         return {name: found[name] for name in sorted(found, key=lambda name: (rank(name), name))}
 
     def lines(self) -> list[str]:
-        """How each machine and unit is."""
+        """Return the state of each machine and unit."""
         machines = [f"machine {name}: {each.instance} ({each.agent})" for name, each in self.machines.items()]
         return [*machines, *(f"{name}: {unit}" for name, unit in self.units().items())]
 
@@ -137,7 +137,7 @@ class Status(StatusPart):
         return None
 
     def blocked(self, topology: Topology) -> Blame | None:
-        """Return what waits for a person, once no unit is busy."""
+        """Return a unit that waits for a person, once no unit is busy."""
         units = self.units(topology)
         if not all(unit.idle for unit in units.values()):
             return None
@@ -150,7 +150,7 @@ class Status(StatusPart):
         return len(self.machines) >= count and all(each.agent.current == READY for each in self.machines.values())
 
     def well(self, topology: Topology) -> bool:
-        """Whether all units are there and well, on machines that are up."""
+        """Return whether all units exist and are well, on machines that are up."""
         there = self.machines_up(0) and all(map(self._has_units_of, topology.applications))
         return there and all(unit.well for unit in self.units().values())
 
@@ -159,7 +159,7 @@ class Status(StatusPart):
         return found is not None and len(found.units) >= len(application.nodes)
 
     def overdue(self, topology: Topology, minutes: float) -> Blame:
-        """Return what is not ready in time: a machine, else the first unit that others wait for, with the next ones."""
+        """Return a machine that is not ready in time, else the first unit that others wait for, with the next ones."""
         late = f"is not ready after {minutes:g} minutes"
         for name, machine in self.machines.items():
             if machine.agent.current != READY:

@@ -1,7 +1,7 @@
-"""Watching a model until all is well, or will not be: by its status, with a time limit of our own.
+"""The watch over a model until it is well or has failed, with qalab's own time limit.
 
-What is broken ends it at once.  What may mend by itself (an agent that is lost, a charm that waits for somebody)
-does when nothing has changed for a while; and so is what is well believed only when it stays so.
+A permanent fault ends the watch at once.  A temporary fault (a lost agent, a charm that waits for a person) ends it
+when nothing has changed for a while.  The model counts as well only when it stays well.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TRIES = 3  # of a look: a controller may be busy for a moment
 
 @dataclass
 class Watch:
-    """One look after the other; each change is said, with when applications came to be well."""
+    """A sequence of status calls that logs each change, and the time at which each application is well."""
 
     look: Callable[[], Status]
     say: Callable[[str], None]

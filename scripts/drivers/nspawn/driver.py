@@ -1,13 +1,13 @@
-"""nspawn: nodes are containers on this machine that boot systemd, over overlays on pristine layers.
+"""nspawn: nodes are containers on this machine that boot systemd, on overlays over pristine layers.
 
 An environment is a directory of the lab's state, and a keeper (see `scripts.drivers.nspawn.keeper`).  This
 isolates against accidents, not against hostile code: see systemd-nspawn(1) on ``--capability=all``.
 
 ::
 
-    ENVIRONMENT/environment.json    what it is made of, once it is whole
-    ENVIRONMENT/nodes/NAME/upper    what a node has changed
-    ENVIRONMENT/nodes/NAME/console  what it said when it booted
+    ENVIRONMENT/environment.json    its layers and nodes, once it is complete
+    ENVIRONMENT/nodes/NAME/upper    the changes of a node
+    ENVIRONMENT/nodes/NAME/console  the console output of its boot
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ exec "$@"
 
 
 def missing_prerequisite() -> str:
-    """Why this machine can have no such environments; "" when it can."""
+    """Return why this machine does not support such environments; "" when it does."""
     if not environment.is_root():
         return "a target of nspawn needs root"
     missing = next((program for program in PROGRAMS if not environment.find_program(program)), "")
@@ -72,7 +72,7 @@ def missing_prerequisite() -> str:
 
 
 class EnvironmentManifest(Stored):
-    """What an environment is made of."""
+    """The layers and nodes of an environment."""
 
     created: str
     stack: tuple[str, ...]
@@ -167,7 +167,7 @@ class Container:
 
 @dataclass(frozen=True)
 class NspawnTarget:
-    """One environment: ``home`` is its directory."""
+    """One environment; ``home`` is its directory."""
 
     home: Path
     log: IO[str] | None = None

@@ -1,9 +1,9 @@
-"""The keeper of an environment: one process whose namespaces hold all that an environment is.
+"""The keeper of an environment: one process whose namespaces contain everything in the environment.
 
-It is the first process of a PID namespace, with a mount and a network namespace of its own and a bridge in
-that.  All nodes live in these: so no link, mount or namespace is ever to be seen from this machine, two
-environments may use the same addresses, and when the keeper ends, the kernel ends everything else.  Whoever
-made it may be killed; it lives while its lock is held, which it holds itself.
+It is the first process of a PID namespace, and has its own mount namespace and network namespace with a bridge.  All
+nodes run inside these namespaces.  No link, mount or namespace is therefore visible on this machine, two environments
+can use the same addresses, and when the keeper ends, the kernel ends everything else.  The keeper survives the
+process that started it; it runs while its lock is held, which it holds itself.
 
 ::
 
@@ -85,7 +85,7 @@ class Keeper:
 
 
 def wait_until(what: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:
-    """Whether something comes true in time."""
+    """Return whether a condition becomes true within the time limit."""
     last = time.monotonic() + seconds
     while not what():
         if time.monotonic() > last:
@@ -95,7 +95,7 @@ def wait_until(what: Callable[[], object], seconds: float = PATIENCE_SECONDS) ->
 
 
 def group_prefix(home: Path) -> str:
-    """How the control groups of an environment begin; those of no other environment of this machine do."""
+    """Return the prefix of an environment's control groups; it is unique on this machine."""
     return f"qalab+{hashlib.sha256(str(home.parent).encode()).hexdigest()[:10]}+{home.name}+"
 
 
@@ -112,7 +112,7 @@ class Group:
         return [path / self.name for path in split or [CGROUPS]]
 
     def processes(self) -> Iterator[int]:
-        """All that live in it, wherever systemd has put them."""
+        """Return all its processes, also those in control groups that systemd has made below it."""
         for path in self.paths[0].rglob("cgroup.procs"):
             with suppress(OSError):
                 yield from map(int, path.read_text().split())

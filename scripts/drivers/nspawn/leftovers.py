@@ -1,7 +1,7 @@
-"""What an environment has left on this machine: nothing, or it is named.
+"""Remnants of an environment on this machine, each one named.
 
-It asks the kernel and not the driver: any process that sees a mount of the directory (which is to say: its
-namespaces too, those live by their processes and mounts), control groups, links, loop devices, files.
+The answer comes from the kernel, not from the driver: processes that see a mount of the directory (this includes its
+namespaces, which exist through their processes and mounts), control groups, links, loop devices, files.
 """
 
 from __future__ import annotations

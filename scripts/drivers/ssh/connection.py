@@ -1,8 +1,8 @@
-"""A node that is a machine of its own, reached by OpenSSH; see ssh(1), ssh_config(5).
+"""A node that is a separate machine, reached with OpenSSH; see ssh(1), ssh_config(5).
 
-One connection carries all commands (ControlMaster): its socket is in the environment's directory, and it ends
-by itself soon after the last command of whoever is killed.  The directory is where ssh runs, because the path of
-a socket may not be long (unix(7)).
+One connection carries all commands (ControlMaster).  Its socket is in the environment's directory, and it ends by
+itself soon after the last command of a killed process.  ssh runs in that directory, because the path of a socket is
+limited in length (unix(7)).
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class SshMachine:
         return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)["hostname"]
 
     def hang_up(self) -> None:
-        """End the connection that commands share; nothing where there is none."""
+        """End the connection that commands share, if it exists."""
         if self.socket.exists():
             run(self._ssh((), "-O", "exit", "--", self.login_url), check=False, cwd=Path("/"))
             if not wait_until(lambda: not self.socket.exists(), HANGS_UP_SECONDS):
@@ -128,7 +128,7 @@ class SshMachine:
 
     @property
     def login_url(self) -> str:
-        """As ssh takes it, port and all."""
+        """The URL for ssh, with the port."""
         return f"ssh://{self.login}"
 
     def _ssh(self, more: Sequence[str], *words: Word) -> list[Word]:
@@ -141,7 +141,7 @@ class SshMachine:
 
 
 def parse_ssh_error(lines: Sequence[str]) -> str:
-    """Why ssh failed, of all that it said."""
+    """Return why ssh failed, from its error output."""
     text = "\n".join(line.strip() for line in lines)
     for pattern, told in SAID:
         if match := pattern.search(text):

@@ -1,11 +1,12 @@
-"""ssh: nodes are machines that exist, and that a command of lab.yaml's brings back to pristine.
+"""ssh: nodes are existing machines, which a command of lab.yaml restores to pristine.
 
-All tracks of a lab share them, and one environment at a time has them: its turn is everybody's (see
-`scripts.deployment.environments`).  It is noted before a machine is touched: whoever is killed leaves what the next one ends.
+All tracks of a lab share the machines, and one environment at a time uses them (see
+`scripts.deployment.environments`).  The driver records an environment before it touches a machine: the next
+environment ends whatever a killed process leaves.
 
 ::
 
-    ENVIRONMENT/machines.json     which machines it has, and their addresses, once it is whole
+    ENVIRONMENT/machines.json     its machines and their addresses, once it is complete
     ENVIRONMENT/NODE.socket       the connection, see `scripts.drivers.ssh.connection`
 """
 
@@ -39,7 +40,7 @@ NOTE = "machines.json"
 
 
 class SshEnvironment(Stored):
-    """What an environment is."""
+    """The recorded state of an environment."""
 
     created: str
     machines: Mapping[str, str]
@@ -53,7 +54,7 @@ class SshEnvironment(Stored):
 
 @dataclass(frozen=True)
 class RestoredPristine:
-    """What is pristine is what the command restores."""
+    """The state that the command of lab.yaml restores."""
 
     machines: Machines
 
@@ -64,7 +65,7 @@ class RestoredPristine:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """One environment: ``home`` is its directory, beside those of the lab's other tracks."""
+    """One environment; ``home`` is its directory, next to those of the lab's other tracks."""
 
     home: Path
     log: IO[str] | None = None

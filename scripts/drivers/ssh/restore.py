@@ -1,7 +1,7 @@
-"""Machines brought back to pristine by a command of lab.yaml's, believed when they are, and made nodes.
+"""Restoring machines to pristine with a command of lab.yaml, with proof, and preparing them as nodes.
 
-A machine in use bears a mark, which only restoring it takes away: as long as that is there, the machine is not
-what it should be, whatever the command says.
+A machine in use has a mark, which disappears only when the machine is restored: while the mark exists, the machine is
+not pristine, whatever the command reports.
 """
 
 from __future__ import annotations
