@@ -1,27 +1,33 @@
-"""The steps: add a module, name it here and in `lab.config.description.PHASES`."""
+"""The registry of steps: to add a step, add a module, and name it here and in `lab.config.description.PHASES`.
+
+A step's module is imported on first use, because a command needs few of them and all of them need half a second.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
 
 from lab.store.step import StepContext, StepOutcome
-from scripts import (
-    archive,
-    changelog,
-    configure,
-    deploy,
-    exercise,
-    lintian,
-    packaging,
-    push,
-    reset,
-    sbuild,
-    snapshot,
-    source,
-    tempest,
-    upload,
-)
+
+if TYPE_CHECKING:
+    from scripts import (
+        archive,
+        changelog,
+        configure,
+        deploy,
+        exercise,
+        lintian,
+        packaging,
+        push,
+        reset,
+        sbuild,
+        snapshot,
+        source,
+        tempest,
+        upload,
+    )
 
 
 class Step(Protocol):
@@ -38,20 +44,56 @@ class Step(Protocol):
         """Run the step as a program; return its exit code."""
 
 
-MODULES: Sequence[Step] = [
-    snapshot,
-    packaging,
-    changelog,
-    source,
-    sbuild,
-    lintian,
-    archive,
-    upload,
-    push,
-    deploy,
-    configure,
-    exercise,
-    tempest,
-    reset,
-]
-STEPS: Mapping[str, Step] = {module.NAME: module for module in MODULES}
+NAMES = (
+    "snapshot",
+    "packaging",
+    "changelog",
+    "source",
+    "sbuild",
+    "lintian",
+    "archive",
+    "upload",
+    "push",
+    "deploy",
+    "configure",
+    "exercise",
+    "tempest",
+    "reset",
+)
+
+if TYPE_CHECKING:  # mypy compares each module with the protocol
+    MODULES: Sequence[Step] = [
+        snapshot,
+        packaging,
+        changelog,
+        source,
+        sbuild,
+        lintian,
+        archive,
+        upload,
+        push,
+        deploy,
+        configure,
+        exercise,
+        tempest,
+        reset,
+    ]
+
+
+class StepModules(Mapping[str, Step]):
+    """The module of each step by name, imported on first use."""
+
+    def __getitem__(self, name: str) -> Step:
+        if name not in NAMES:
+            raise KeyError(name)
+        module: Step = import_module(f"scripts.{name}")
+        return module
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+STEPS = StepModules()

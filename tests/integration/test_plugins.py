@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -83,7 +84,8 @@ def checked(copy: Path, package: str, text: str) -> str:
     before = registry.read_text()
     try:
         module.write_text(text)
-        named = before.replace("\nMODULES: ", f"\nfrom {package.replace('/', '.')} import broken\n\nMODULES: ")
+        imported = f"\\1from {package.replace('/', '.')} import broken\n\n\\1MODULES: "
+        named = re.sub(r"^( *)MODULES: ", imported, before, count=1, flags=re.MULTILINE)
         registry.write_text(named.replace("] = [", "] = [broken, ", 1))
         argv = [Path(sys.executable).parent / "mypy", "--no-error-summary", "--hide-error-context", "--no-pretty"]
         done = subprocess.run(argv, cwd=copy, capture_output=True, text=True, check=False)
