@@ -55,6 +55,13 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test cuts the power, so none waits for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    monkeypatch.setattr(os, "sync", lambda: None)
+
+
 @dataclass
 class GitRepository:
     """A real repository with a work tree; every commit a day after the one before it unless told."""

@@ -17,15 +17,8 @@ from cli.main import cli
 from lab.base import files
 from lab.config.description import Lab
 from scripts.registry import STEPS
+from tests.command import HOUSE, qalab
 from tests.conftest import GitRepository, packaging_files
-
-HOUSE = Path(__file__).parent.parent
-
-
-def qalab(*argv: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, HOUSE / "qalab.py", *argv]
-    env = os.environ | {"COLUMNS": "100"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=env, timeout=120)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from cli.test import fast_suite
 from tests.samples import sampled
+
+HOUSE = Path(__file__).parent.parent
 
 TESTS = """\
 import pytest
@@ -47,24 +50,33 @@ def test_a_core_that_is_not_in_the_table_is_refused(core: tuple[int, ...]) -> No
         sampled([1, 2], *core)
 
 
-@pytest.mark.parametrize(
-    "arguments, expected",
-    [
-        (fast_suite(("-m", "full")), []),
-        (fast_suite(("-qm", "integration")), ["test_fast"]),
-        (fast_suite(("-k", "test_core or test_fast")), ["test_fast"]),
-        (["-m", "integration and not full"], ["test_core"]),
-        (["-m", "integration"], ["test_core", "test_rest"]),
-    ],
-    ids=["of the full", "in one word", "by name", "core", "all"],
-)
-def test_suites(arguments: list[str], expected: list[str], tmp_path: Path) -> None:
-    """A real pytest, with the hook of this suite's conftest.py."""
-    house = Path(__file__).parent.parent
+SUITES = {
+    "of the full": (fast_suite(("-m", "full")), []),
+    "in one word": (fast_suite(("-qm", "integration")), ["test_fast"]),
+    "by name": (fast_suite(("-k", "test_core or test_fast")), ["test_fast"]),
+    "core": (["-m", "integration and not full"], ["test_core"]),
+    "all": (["-m", "integration"], ["test_core", "test_rest"]),
+}
+EACH = """
+import json, sys
+import pytest
+for arguments in json.loads(sys.argv[1]):
+    code = pytest.main([*sys.argv[2:], *arguments])
+    assert code in {0, 5}, code  # 5: no test is selected
+    print("next suite")
+"""
+
+
+def test_suites(tmp_path: Path) -> None:
+    """A real pytest, with the hook of this suite's conftest.py, collects the tests of each suite."""
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_collection_modifyitems\n")
     (tmp_path / "test_it.py").write_text(TESTS)
-    argv = [sys.executable, "-m", "pytest", "-c", house / "pyproject.toml", "--rootdir", tmp_path, "-n0", "--collect-only",
-            "-p", "no:cacheprovider", *arguments, tmp_path]  # fmt: skip
-    done = subprocess.run(argv, cwd=house, capture_output=True, text=True, check=False)
-    assert done.returncode in {0, 5}, done.stdout + done.stderr  # 5: no test is selected
-    assert [word for word in ("test_fast", "test_core", "test_rest") if word in done.stdout] == expected
+    given = json.dumps([arguments for arguments, _ in SUITES.values()])
+    argv = [sys.executable, "-c", EACH, given, "-c", HOUSE / "pyproject.toml", "--rootdir", tmp_path, "-n0",
+            "--collect-only", "-p", "no:cacheprovider", tmp_path]  # fmt: skip
+    done = subprocess.run(argv, cwd=HOUSE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    *printed, rest = done.stdout.split("next suite\n")
+    assert rest == ""
+    collected = [[name for name in ("test_fast", "test_core", "test_rest") if name in text] for text in printed]
+    assert dict(zip(SUITES, collected, strict=True)) == {name: expected for name, (_, expected) in SUITES.items()}
