@@ -30,6 +30,7 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
+NOWHERE = Path("/sys/nowhere")  # not even root can create it
 EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
 
 
@@ -42,16 +43,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nothing of the user's is read or written."""
-    home = tmp_path / "home"
-    home.mkdir()
+def own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing of the user's is read or written.  A test without a directory has a home that nobody can create."""
+    place = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else NOWHERE
+    home: Path = place / "home"
+    if place != NOWHERE:
+        home.mkdir()
     for name in [name for name in os.environ if name.startswith(("GIT_", "QALAB_", "DEB", "BUILD_"))]:
         if name != "GIT_SSL_CAINFO":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
     return home
 
 

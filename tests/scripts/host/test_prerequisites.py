@@ -67,7 +67,7 @@ def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monk
     assert found["disk for state"].good
 
 
-def test_a_place_that_may_not_be_written_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_may_not_be_written_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # where not even root may
     monkeypatch.setattr(prerequisites.os, "access", lambda path, _: not str(path).startswith("/proc"))
     found = {finding.what: finding for finding in prerequisites.doctor(None)}
