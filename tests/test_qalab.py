@@ -194,7 +194,7 @@ def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp
         (["step", "snapshot", "--frob"], 2, "No such option"),
         (["step", "snapshot", "--tries", "0"], 2, "Invalid value for '--tries': 0 is not in the range"),
         (["step", "snapshot"], 2, "no run directory yet"),
-        (["demo", "--component", "glance"], 2, "'glance' is not one of 'hello', 'keystone'"),
+        (["demo", "--component", "glance"], 2, "'glance' is not one of 'hello', 'keystone', 'qalab'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -15,8 +15,8 @@ from typing import IO, Any
 
 import yaml
 
-from lab.base import environment, git
-from lab.base.errors import InfrastructureError
+from lab.base import environment, git, resources
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed
 from lab.base.run import run as run_program
 from lab.config import apt
@@ -60,6 +60,7 @@ def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
         "upstream": {"git": str(home / "upstream")},
         "packaging": packaging,
         "build": {key: list(words) for key, words in demo.build.items()},
+        **({"orig": demo.orig} if demo.orig else {}),
     }
     description = {
         "lab": {"name": home.name, "maintainer": MAINTAINER, "description": "The demo"},
@@ -90,16 +91,20 @@ def deployment(demo: Demo) -> dict[str, Any]:
 
 
 def make_repositories(demo: Demo, home: Path, log: IO[str]) -> list[str]:
-    """Make the upstream and the packaging repository; the ids of the two new upstream commits."""
-    dsc = download_source(demo.component, environment.cache_home() / "sources", log)
+    """Make the upstream and the packaging repository; return the ids of the new upstream commits."""
     packaging, upstream = home / "packaging", home / "upstream"
     env = git.NO_CONFIG | git.identity(MAINTAINER, FIRST_COMMIT)
-    # In a directory that is no repository: gbp would import into the one it stands in.
-    run_program(["gbp", "import-dsc", "--no-pristine-tar", "--debian-branch=master", dsc, packaging.name],
-                log=log, env=env, cwd=home)  # fmt: skip
-    git.git(["clone", "--quiet", "--branch", "upstream", "--single-branch", packaging, upstream])
-    git.git(["branch", "--move", "main"], cwd=upstream)
-    git.git(["tag", f"v{demo.upstream_version}"], cwd=upstream)
+    if demo.from_checkout:
+        _clone_checkout(upstream, "main")
+        _clone_checkout(packaging, "master")
+    else:
+        dsc = download_source(demo.component, environment.cache_home() / "sources", log)
+        # In a directory that is no repository: gbp would import into the one it stands in.
+        run_program(["gbp", "import-dsc", "--no-pristine-tar", "--debian-branch=master", dsc, packaging.name],
+                    log=log, env=env, cwd=home)  # fmt: skip
+        git.git(["clone", "--quiet", "--branch", "upstream", "--single-branch", packaging, upstream])
+        git.git(["branch", "--move", "main"], cwd=upstream)
+    git.git(["tag", "--force", f"v{demo.upstream_version}"], cwd=upstream)
     tips = [
         _commit(upstream, commit, FIRST_COMMIT + number * DAY) for number, commit in enumerate(demo.commits, start=1)
     ]
@@ -112,6 +117,14 @@ def make_repositories(demo: Demo, home: Path, log: IO[str]) -> list[str]:
     git.git(["commit", "--quiet", "--message", "Test that the program starts"], cwd=packaging, env=env)
     git.git(["checkout", "--quiet", "master"], cwd=packaging)
     return tips
+
+
+def _clone_checkout(path: Path, branch: str) -> None:
+    """Clone this checkout's current commit as a branch.  Raises ConfigurationError outside a checkout."""
+    if not (resources.ROOT / ".git").exists():
+        raise ConfigurationError("this demo packages qalab's own git history: run it in a checkout")
+    git.git(["clone", "--quiet", "--no-checkout", resources.ROOT, path])
+    git.git(["checkout", "--quiet", "-B", branch, git.git(["rev-parse", "HEAD"], cwd=resources.ROOT)], cwd=path)
 
 
 def _commit(repository: Path, commit: DemoCommit, when: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from lab import __version__
+
 
 @dataclass(frozen=True)
 class DemoCommit:
@@ -32,13 +34,16 @@ class Demo:
     always_prints: str
     """A regular expression of what the command prints, whichever commit was built."""
     prints: str
-    """What it prints when the last one was."""
+    """The last line that it prints when the last commit was built."""
     role: str = "package"
     around: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What is deployed with it, roles by their names, and what each needs."""
     needs: tuple[str, ...] = ()
     exercises: tuple[str, ...] = ()
     tempest: bool = False
+    from_checkout: bool = False
+    """Whether upstream and packaging are the git history of this checkout, and no source package."""
+    orig: Mapping[str, object] = field(default_factory=dict)
 
 
 GREETING = ("src/hello.c", "tests/hello-1")
@@ -94,4 +99,23 @@ OPENSTACK = replace(
     exercises=("token", "image-bundle", "instance", "floating-ip", "volume", "ec2"),
     tempest=True,
 )
-DEMOS: Mapping[str, Demo] = {"hello": HELLO, "keystone": KEYSTONE, "openstack": OPENSTACK}
+# qalab packages itself: its own history, its own debian/.
+LAB_IN_CONTAINER = 'd=$(mktemp -d) && qalab init "$d/lab" > /dev/null && cd "$d/lab" && qalab check && qalab --version'
+QALAB = Demo(
+    component="qalab",
+    upstream_version=__version__,
+    commits=(
+        DemoCommit(
+            "Show that this is a snapshot", ADA, ("lab/__init__.py",), f'"{__version__}"', f'"{__version__}+demo"'
+        ),
+    ),
+    test="Test-Command: qalab --version\nDepends: qalab\n",
+    build={},
+    install="qalab",
+    command=("sh", "-euc", LAB_IN_CONTAINER),
+    always_prints=r".*valid: 4 jobs, .*\nqalab .*",
+    prints=f"qalab {__version__}+demo",
+    from_checkout=True,
+    orig={"method": "sdist", "constraints": ["hatchling==1.33.0", "pip==26.3"]},
+)
+DEMOS: Mapping[str, Demo] = {"hello": HELLO, "keystone": KEYSTONE, "openstack": OPENSTACK, "qalab": QALAB}
