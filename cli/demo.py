@@ -46,8 +46,7 @@ def run(name: str) -> int:
     example = DEMOS[name]
     home = demo.empty_home(name)
     with (home / "demo.log").open("w", encoding="utf-8") as log:
-        source = "this checkout" if example.from_checkout else f"the source package {example.component} of Debian {demo.SERIES}"
-        out.print(f"importing {source}")
+        out.print(f"importing {demo.origin(example)}")
         commits = demo.make_repositories(example, home, log)
         missing = driver.missing_prerequisite()
         description = demo.write_lab(example, home, deployed=not missing)

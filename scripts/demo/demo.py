@@ -43,6 +43,11 @@ def empty_home(name: str) -> Path:
     return home
 
 
+def origin(demo: Demo) -> str:
+    """Return where the repositories of a demo come from."""
+    return "this checkout" if demo.from_checkout else f"the source package {demo.component} of Debian {SERIES}"
+
+
 def last_printed(store: Store) -> str:
     """What the program printed when it was last exercised."""
     found = cases.read(store.runs()[-1].results / "native" / cases.FILE)
