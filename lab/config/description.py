@@ -20,7 +20,18 @@ Phase = Literal["build", "deploy", "exercise"]
 
 # The steps of each phase, in their order; a step's place is its number in the run directory.
 PHASES: Mapping[Phase, tuple[str, ...]] = {
-    "build": ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "archive", "upload", "push"),
+    "build": (
+        "snapshot",
+        "packaging",
+        "changelog",
+        "source",
+        "sbuild",
+        "lintian",
+        "content",
+        "archive",
+        "upload",
+        "push",
+    ),
     "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "tempest", "reset"),
 }
@@ -93,6 +104,17 @@ class Versioning(SettingsModel):
     tag_pattern: Text | None = Field(None, description="Regular expression with one group, the version, for odd tags.")
 
 
+class ContentCheck(SettingsModel):
+    """How the content of new packages is compared with an earlier build."""
+
+    verdict: Literal["failed", "unstable", "off"] = Field(
+        "unstable", description="The verdict of a build that has lost something; off: nothing is compared."
+    )
+    accept: tuple[Text, ...] = Field(
+        (), description="Intended losses, as the step content names them: 'package gone: foo-doc'; * and ? match."
+    )
+
+
 class BuildSettings(SettingsModel):
     """How packages are built."""
 
@@ -102,6 +124,7 @@ class BuildSettings(SettingsModel):
     lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
         (), description="Severities of lintian tags that make a run unstable."
     )
+    content: ContentCheck = ContentCheck()
 
 
 class Upload(SettingsModel):
