@@ -1,6 +1,7 @@
 """archive: add the packages to the lab's archive.
 
-Source and binary packages go there; apt and sbuild read it.
+Source and binary packages go there; apt and sbuild read it.  Packages are held back, and the step is skipped, when
+a step of ``build.gate`` is unstable: then there is no upload, no push and no next phase either.
 
 The archive is reprepro's, in the store: one codename per track, signed with the lab's key, whose
 public half is ``archive-key.asc`` (see `scripts.archives.reprepro`).  Old versions are deleted from the pool as
@@ -85,7 +86,22 @@ def hand_over(context: StepContext, archive: Archive, version: str) -> str:
     return state
 
 
+def held_back(context: StepContext) -> str:
+    """Return why the packages may not go into the archive; an empty text when they may."""
+    if context.earlier("sbuild").verdict == "skipped":
+        return "nothing was built"
+    for name in context.component.build.gate:
+        record = context.earlier(name)
+        if record.verdict == "unstable":
+            return f"held back: {name} is unstable: {record.message}"
+    return ""
+
+
 def action(context: StepContext) -> StepOutcome:
+    if reason := held_back(context):
+        # Nothing to go on with for the next phase.
+        (context.run.results / HANDED_OVER).unlink(missing_ok=True)
+        return StepOutcome(reason, verdict="skipped", facts={"codename": context.track_name, "added": False})
     source, built = context.earlier("source"), context.earlier("sbuild")
     new, codename = Tracked(context.component_name, source.version), context.track_name
     changes = next(context.run.path / item.path for item in source.artifacts if item.kind == "changes")

@@ -44,8 +44,13 @@ KINDS = {".changes": "changes", ".buildinfo": "buildinfo", ".deb": "binary", ".u
 
 def pretend_built(bench: Bench, version: str = "1.0-1", **options: Any) -> None:
     """Leave in a run what the steps up to content would have left: real packages and their records."""
+    pretend_packages(bench, build(version, **options), version)
+
+
+def pretend_packages(bench: Bench, packages: Path, version: str) -> None:
+    """Leave packages of a directory in a run, with the records of the steps up to content."""
     out = bench.run.out
-    shutil.copytree(build(version, **options), out, dirs_exist_ok=True)
+    shutil.copytree(packages, out, dirs_exist_ok=True)
     kinds = {path: KINDS.get(path.suffix, "orig" if ".orig." in path.name else "source") for path in out.iterdir()}
     made = {path: describe(bench.run, path, kind) for path, kind in sorted(kinds.items())}
     of_source = {path for path in made if made[path].kind == "source" or path.stem.endswith("_source")}

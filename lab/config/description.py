@@ -125,6 +125,11 @@ class BuildSettings(SettingsModel):
         (), description="Severities of lintian tags that make a run unstable."
     )
     content: ContentCheck = ContentCheck()
+    gate: tuple[Literal["lintian", "content"], ...] = Field(
+        ("lintian", "content"),
+        description="Steps that must pass before the archive: if one is unstable, the package is held back from "
+        "archive, upload and push.",
+    )
 
 
 class Upload(SettingsModel):
