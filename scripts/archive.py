@@ -62,7 +62,7 @@ def age(archive: Archive, version: Tracked) -> float:
 
 def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes: Path, binaries: Sequence[Path]) -> str:
     """Add a version and remove what is past its time; returns what was done."""
-    settings = archive.context.lab.archive
+    settings = archive.lab.archive
     ages = {item: age(archive, item) for item in (*present, new)}
     old = expired(ages, settings.keep, settings.keep_days)
     with archive.change():
@@ -110,7 +110,7 @@ def action(context: StepContext) -> StepOutcome:
     facts = {"codename": codename, "path": str(context.store.archive), "added": False}
     lock_path = context.store.lock_path("archive")
     with files.locked(lock_path) as lock, lab_key(context.lab, context.store, context.log) as key:
-        archive = Archive(context, key, lock)
+        archive = Archive(context.lab, codename, new.source, key, lock, context.log)
         archive.open()
         present = archive.versions()
         newest = max((item.version for item in present if item.source == new.source), key=Version, default=new.version)

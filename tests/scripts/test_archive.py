@@ -110,6 +110,21 @@ def test_a_version_is_added_once(publish):
     assert_whole(root)
 
 
+def test_slow_readers_find_the_indices_of_before(publish):
+    _, work = publish("1.0-1")
+    index = Store.of(work.lab).archive / "dists/trunk/main/binary-amd64"
+    first = index / f"by-hash/SHA256/{files.sha256(index / 'Packages')}"
+    publish("1.0-2")
+    second = index / f"by-hash/SHA256/{files.sha256(index / 'Packages')}"
+    assert (first.read_text() != second.read_text(), second.read_bytes()) == (True, (index / "Packages").read_bytes())
+    long_ago = time.time() - 2 * 3600
+    os.utime(second, (long_ago, long_ago))  # its time begins when it is replaced
+    os.utime(first, (long_ago, long_ago))
+    publish("1.0-3")
+    assert (first.exists(), second.exists()) == (False, True)
+    assert not list(index.glob("by-hash/SHA256/.*"))
+
+
 def test_the_public_key_verifies_the_archive(publish, tmp_path):
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
