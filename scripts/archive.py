@@ -48,8 +48,12 @@ def expired(ages: Mapping[Tracked, float], keep: int, keep_days: int) -> list[Tr
 
 
 def holds(archive: Archive, version: Tracked, present: Iterable[Tracked], packages: Iterable[Artifact]) -> bool:
-    """Whether a version is there with all these files, their content the same."""
-    there = {Path(path).name: archive.root / path for item in present if item == version for path in item.files}
+    """Return whether a version is listed with all these files, their content the same.
+
+    A version that was taken out of the indices may still be tracked: its files are in the pool, listed by none.
+    """
+    files_of = (item.files.items() for item in present if item == version)
+    there = {Path(path).name: archive.root / path for each in files_of for path, listed in each if listed}
     wanted = {Path(item.path).name.replace(".ddeb", ".deb"): item.sha256 for item in packages}
     return all(name in there and files.sha256(there[name]) == digest for name, digest in wanted.items())
 

@@ -1,4 +1,4 @@
-"""content: compare what was built with an earlier build of the component, and name what is lost.
+"""content: compare the packages with an earlier build; name losses.
 
 The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,

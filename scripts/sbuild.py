@@ -26,7 +26,7 @@ from debian.deb822 import Changes, Dsc
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.base.run import TimedOut, Word
-from lab.config.description import BuildSettings
+from lab.config.description import BuildSettings, Lab
 from lab.results import sbuild_log
 from lab.results.apt_log import FULL
 from lab.results.sbuild_log import Reading
@@ -190,14 +190,20 @@ def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None
     }
 
 
+def replacing(lab: Lab, track: str) -> tuple[str, ...]:
+    """Return the components that builds take from the lab's archive even if the distribution has a newer version."""
+    return tuple(name for name in lab.components_of(track) if lab.component(name, track).version.replace_newer)
+
+
 def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepOutcome, bool]:
     """One attempt: its outcome, and whether another one may help.
 
     Raises InfrastructureError when no base can be made, or what was built is not whole.
     """
     control, profiles = dependencies(dsc.read_text()), context.component.build.profiles
+    track = context.track_name
     with (
-        served(context.lab, context.track_name) as repository,
+        served(context.lab, track, replaces=replacing(context.lab, track)) as repository,
         chroots.base(context.series_name, context.series) as base,
         chroots.layer(base, control, profiles, repository) as layer,
         chroots.session(context.run.id, base, layer) as session,

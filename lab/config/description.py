@@ -101,6 +101,9 @@ class Versioning(SettingsModel):
     """How a snapshot gets its upstream version."""
 
     next: Text | None = Field(None, description="The release this branch leads to: NEXT~git... instead of LAST+git...")
+    replace_newer: bool = Field(
+        False, description="Builds of the lab install this package even if the distribution has a newer version."
+    )
     tag_pattern: Text | None = Field(None, description="Regular expression with one group, the version, for odd tags.")
 
 

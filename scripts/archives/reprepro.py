@@ -191,6 +191,16 @@ class Archive:
     def add(self, changes: Path, binaries: Sequence[Path]) -> None:
         """Include a source package and its binary packages in the codename."""
         self.reprepro(NO_EXPORT, "include", self.codename, changes)
+        self._add_binaries(binaries)
+
+    def restore(self, version: Tracked) -> None:
+        """List a version again whose files are still in the pool."""
+        paths = [self.root / name for name in sorted(version.files)]
+        for path in (path for path in paths if path.suffix == ".dsc"):
+            self.reprepro(NO_EXPORT, "includedsc", self.codename, path)
+        self._add_binaries([path for path in paths if path.suffix in {".deb", ".udeb"}])
+
+    def _add_binaries(self, binaries: Sequence[Path]) -> None:
         if debs := [path for path in binaries if path.suffix != ".udeb"]:
             # Ubuntu's debug packages are .deb files by another name.
             self.reprepro(NO_EXPORT, "--ignore=extension", "includedeb", self.codename, *debs)

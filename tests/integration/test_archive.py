@@ -18,6 +18,7 @@ from lab.store.runs import Store
 from lab.store.signing import lab_key
 from scripts import archive
 from scripts.archives.reprepro import Archive
+from scripts.chroots.bootstrap import Repository
 from tests.packages import build, killer, pretend_built, start
 from tests.samples import sampled
 from tests.scripts.test_archive import assert_whole, listed, own_tmp, publish  # noqa: F401 - fixtures of that room
@@ -97,6 +98,27 @@ def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa
         publish("1.0-2~1", verdict="skipped")
         apt.get("update")
         assert apt.versions() == ["1.0-3"]
+
+
+@pytest.mark.parametrize(
+    "replaces, distribution, taken",
+    [((), "2.0-1", "2.0-1"), ((), "0.9-1", "1.0-1"), (("greet",), "2.0-1", "1.0-1"), (None, "2.0-1", "1.0-1"),
+     (("other",), "2.0-1", "2.0-1")],
+)  # fmt: skip
+def test_a_newer_version_of_the_distribution_stays(publish, tmp_path, replaces, distribution, taken):  # noqa: F811
+    _, work = publish("1.0-1")
+    root = Store.of(work.lab).archive
+    apt = apt_for(root, f"file:{root}", tmp_path / "apt")
+    flat = tmp_path / "distribution"
+    flat.mkdir()
+    run(["sh", "-c", 'cp "$1"/*.deb . && dpkg-scanpackages --multiversion . > Packages', "sh", build(distribution)],
+        cwd=flat)  # fmt: skip
+    with (apt.root / "etc/apt/sources.list").open("a") as sources:
+        sources.write(f"deb [trusted=yes] file:{flat} ./\n")
+    pin = Repository("", "trunk", origin="testlab", replaces=replaces).pin
+    (apt.root / "etc/apt/preferences.d/qalab").write_text("\n".join([*pin, ""]))
+    apt.get("update")
+    assert f"Inst greet ({taken} " in apt.get("--simulate", "install", "greet").stdout
 
 
 def test_apt_trusts_no_other_key(publish, tmp_path):  # noqa: F811

@@ -29,6 +29,11 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
     return fakes.install(tmp_path, monkeypatch)
 
 
+def test_components_that_replace_newer_versions(lab_factory: Callable[..., Lab]) -> None:
+    assert sbuild.replacing(lab_factory(), "trunk") == ()
+    assert sbuild.replacing(lab_factory(component={"version": {"replace_newer": True}}), "trunk") == ("greet",)
+
+
 @pytest.fixture
 def place(fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Bench:
     """A run that is ready for the step; no mirror is asked for anything."""
