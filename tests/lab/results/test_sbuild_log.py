@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.results.sbuild_log import build_output, ended, failure_line, read, timed_out
+from lab.results.sbuild_log import build_output, ended, read, timed_out
 from tests.sbuildlogs import log
 
 APT = """\
@@ -231,34 +231,6 @@ def test_dependencies_are_not_unmet_where_apt_could_not_look(line: str) -> None:
     text = f"{line}\n{APT.format(lines=f'{DUMMY}nonexistent (>= 2) but it is not installable' + chr(10))}"
     reading = read(log(before=text, stage="install-deps"))
     assert (reading.verdict, reading.message) == ("error", f"sbuild failed at install-deps: {line[3:]}")
-
-
-@pytest.mark.parametrize(
-    "said, expected",
-    [
-        ([], ""),
-        (["dh build", "dpkg-buildpackage: error: it died"], "dpkg-buildpackage: error: it died"),
-        (["make: *** [Makefile:3: all] Error 1"], "make: *** [Makefile:3: all] Error 1"),
-        (["FAIL: tests/one", "make: *** [check] Error 1"], "FAIL: tests/one (make: *** [check] Error 1)"),
-        (["dh_missing: error: missing files, aborting", "make: *** [binary] Error 25"],
-         "dh_missing: error: missing files, aborting (make: *** [binary] Error 25)"),
-        (["dh_auto_test: error: make check returned exit code 2", "make: *** [build] Error 25"],
-         "make: *** [build] Error 25"),
-        (["E   AssertionError: Error", "dpkg-buildpackage: error: x"],
-         "E   AssertionError: Error (dpkg-buildpackage: error: x)"),
-        (["make: frobnicate: No such file or directory", "make: *** [debian/rules:3: clean] Error 127"],
-         "make: frobnicate: No such file or directory (make: *** [debian/rules:3: clean] Error 127)"),
-        (["make[1]: Entering directory '/build/error'", "make: *** [all] Error 1"], "make: *** [all] Error 1"),
-        (["debian/rules:2: *** missing separator.  Stop.", "dpkg-buildpackage: error: x"],
-         "debian/rules:2: *** missing separator.  Stop. (dpkg-buildpackage: error: x)"),
-        (["/usr/bin/fakeroot: 175: debian/rules: not found", "dpkg-buildpackage: error: x"],
-         "/usr/bin/fakeroot: 175: debian/rules: not found (dpkg-buildpackage: error: x)"),
-        (["an old error: not in the end", *["..."] * 300, "make: *** [all] Error 1"], "make: *** [all] Error 1"),
-        (["x" * 300 + " error: long"], ("x" * 300)[:200]),
-    ],
-)  # fmt: skip
-def test_failure_line(said: list[str], expected: str) -> None:
-    assert failure_line(said) == expected
 
 
 def test_build_output_is_that_of_dpkg_buildpackage() -> None:
