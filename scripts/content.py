@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lab.base.text import first_of
 from lab.store import step
 from lab.store.step import StepContext, StepOutcome
-from scripts.archives.content_comparison import BuildContent, Loss, accepted, empty_packages, first_of, losses
+from scripts.archives.content_comparison import BuildContent, Loss, accepted, empty_packages, losses
 from scripts.archives.package_content import read_packages
 from scripts.archives.reference_packages import Reference, distribution_build, last_build
 

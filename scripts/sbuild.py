@@ -8,7 +8,8 @@ has failed.
 
 Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
 ``reused``; None without one), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
-``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.
+``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.  A build that
+passed also has ``installed`` (the versions of all packages that it had, from its .buildinfo) and ``new_symbols``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from debian.deb822 import Changes, Dsc
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.base.run import TimedOut, Word
+from lab.base.text import first_of
 from lab.config.description import BuildSettings, Lab
 from lab.results import sbuild_log
 from lab.results.apt_log import FULL
+from lab.results.buildinfo import installed_versions
 from lab.results.sbuild_log import Reading
 from lab.store import step
 from lab.store.step import StepContext, StepOutcome
@@ -167,7 +170,8 @@ def full_disk(context: StepContext, chroots: Chroots) -> Path | None:
     return next((place for place in places if shutil.disk_usage(place).free < FULL_BYTES), None)
 
 
-def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None) -> str:
+def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None, symbols: Sequence[str] = ()) -> str:
+    """Return the record's message."""
     if reading.verdict != "passed":
         return reading.message
     chroot = "reused" if base.reused else "made"
@@ -175,7 +179,15 @@ def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None
         "no layer" if layer is None else f"dependencies {'from' if layer.reused else 'kept as'} layer {layer.key[:6]}"
     )
     seconds = reading.summary.get("Build-Time", "?")
-    return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; chroot {chroot}, {kept}"
+    news = f"{len(symbols)} new symbol{'s' * (len(symbols) != 1)}: {first_of(symbols)}; " if symbols else ""
+    return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; {news}chroot {chroot}, {kept}"
+
+
+def environment_facts(built: Sequence[tuple[Path, str]], symbols: Sequence[str]) -> dict[str, Any]:
+    """Return what a build that passed had installed, and what its libraries have gained."""
+    texts = (path.read_text(errors="replace") for path, kind in built if kind == "buildinfo")
+    versions = [item for text in texts for item in installed_versions(text).items()]
+    return {"installed": dict(versions), "new_symbols": [*symbols]} if built else {}
 
 
 def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None) -> dict[str, Any]:
@@ -221,13 +233,14 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
             files.write_atomic(native, log.encode("utf-8", "surrogateescape"))
         built = collect(session.path / "build", context.run.out) if passed else []
     packages = sum(kind == "binary" for _, kind in built)
+    symbols = sbuild_log.new_symbols(log) if built else []
     outcome = StepOutcome(
-        describe(reading, packages, base, layer),
+        describe(reading, packages, base, layer, symbols),
         version=str(Dsc(dsc.read_text())["Version"]),
         verdict=reading.verdict,
         artifacts=built,
         native=[(native, "sbuild")] if native.exists() else [],
-        facts=facts(reading, chroots, base, layer),
+        facts=facts(reading, chroots, base, layer) | environment_facts(built, symbols),
     )
     return outcome, again
 

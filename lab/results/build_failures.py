@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from lab.base.text import first_of
 from lab.results.apt_log import LONGEST
 
 TAIL_LINES = 200
-NAMED = 3
 DPKG = "dpkg-buildpackage: error: "
 MAKE = re.compile(r"make(\[\d+\])?: \*\*\* ")
 TESTING = re.compile(
@@ -75,9 +75,7 @@ def failed_tests(lines: Sequence[str]) -> str:
     named: dict[str, str] = {}
     for name in _test_results(lines):
         named.setdefault(name.removesuffix(".test").removesuffix(".sh"), name)
-    names = list(named.values())
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return first_of([*named.values()])
 
 
 def _test_results(lines: Sequence[str]) -> Iterator[str]:

@@ -27,6 +27,8 @@ RULE = "-" * 80
 SECTIONS = {"install-deps": "Install package build dependencies", "arch-check": "Check architectures", "build": "Build"}
 TIMES = {"install-deps": "Install-Time", "build": "Build-Time"}
 
+DIFF = re.compile(r"[-+@\\]| (?!  dh_)|dpkg-gensymbols: ")
+NEW_SYMBOL = re.compile(r'\+ (?:\([^)]+\))?(?P<symbol>.+@[^@\s"]+"?) \S+(?: \d+)?$')
 FIELD = re.compile(r"^([A-Z][A-Za-z-]*): (.*)$", re.MULTILINE)
 HEADING = re.compile(r"^\+-{78}\+\n\| (.+?) *\|\n\+-{78}\+\n", re.MULTILINE)
 PACKAGE = re.compile(r"^Package: (\S+)$", re.MULTILINE)
@@ -98,6 +100,17 @@ def read(whole: str) -> Reading:
 def build_output(log: str) -> list[str]:
     """Return the lines of dpkg-buildpackage."""
     return log.partition(BUILD_BEGINS)[2].rpartition(BUILD_ENDS)[0].split("\n")
+
+
+def new_symbols(log: str) -> list[str]:
+    """Return the symbols that shared libraries have gained, as dpkg-gensymbols(1) shows them."""
+    found: list[str] = []
+    inside = False
+    for line in build_output(log):
+        inside = line.startswith("+++ dpkg-gensymbols") or (inside and bool(DIFF.match(line)))
+        if inside and (match := NEW_SYMBOL.match(line)):
+            found.append(match["symbol"].strip('"').removesuffix("@Base"))
+    return list(dict.fromkeys(found))
 
 
 def _summary(log: str) -> dict[str, str]:

@@ -13,12 +13,12 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from lab.base.text import first_of
 from scripts.archives.package_content import BinaryContent
 
 # Below these, half says nothing.
 LEAST_BYTES = 4096
 LEAST_FILES = 4
-NAMED = 3
 PROGRAM = re.compile(r"usr/(s?bin|games)/[^/]+$")
 UNIT = re.compile(
     r"usr/lib/systemd/(system|user)/[^/]+\.(service|socket|timer|path|mount|target|slice)$|etc/init\.d/[^/]+$"
@@ -184,12 +184,6 @@ def _halved(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
             yield Loss("size halved", name, f"{was} bytes before, {is_now} now")
         elif len(old) >= LEAST_FILES and 2 * len(new) <= len(old):
             yield Loss("files halved", name, f"{len(old)} files before, {len(new)} now")
-
-
-def first_of(names: Sequence[str], most: int = NAMED) -> str:
-    """Return the first few names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _count(files: Iterable[str]) -> str:

@@ -85,6 +85,14 @@ def test_configuration_is_perl(options: tuple[str, ...], expected: str, tmp_path
     assert run(["perl", "-c", path], check=False)
 
 
+def test_new_symbols_are_news(place: Bench, fake: Fakes) -> None:
+    diff = "--- debian/g.symbols\n+++ dpkg-gensymbolsX\n@@ -1 +1 @@\n+ greet@Base 1.1\n+ hail@Base 1.1\n"
+    fake.sbuild(log(build=diff, status="successful", seconds=21), files=built())
+    record = place.execute(sbuild)
+    assert record.message.startswith("built 1 package in 21 s; 2 new symbols: greet, hail; chroot made, ")
+    assert record.facts["new_symbols"] == ["greet", "hail"]
+
+
 def test_passed(place: Bench, fake: Fakes) -> None:
     fake.sbuild(SUCCESS, files=built())
     record = place.execute(sbuild)
@@ -101,6 +109,8 @@ def test_passed(place: Bench, fake: Fakes) -> None:
     expected = {"attempts": 1, "status": "successful", "fail_stage": "", "build_seconds": 21, "install_seconds": 3}
     assert {name: record.facts[name] for name in expected} == expected
     assert record.facts["chroot"]["reused"] is False
+    assert record.facts["installed"] == {"bash": "5.2.15-2+b7", "make": "4.3-4.1"}
+    assert record.facts["new_symbols"] == []
     argv = fake.argv()
     assert argv[-1].endswith("/source/greet_1.0.dsc")
     assert "--profiles=nocheck,nodoc" in argv

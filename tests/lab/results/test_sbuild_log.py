@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.results.sbuild_log import build_output, ended, read, timed_out
+from lab.results.sbuild_log import build_output, ended, new_symbols, read, timed_out
 from tests.sbuildlogs import log
 
 APT = """\
@@ -231,6 +231,39 @@ def test_dependencies_are_not_unmet_where_apt_could_not_look(line: str) -> None:
     text = f"{line}\n{APT.format(lines=f'{DUMMY}nonexistent (>= 2) but it is not installable' + chr(10))}"
     reading = read(log(before=text, stage="install-deps"))
     assert (reading.verdict, reading.message) == ("error", f"sbuild failed at install-deps: {line[3:]}")
+
+
+# dpkg-gensymbols 1.21, where a function and a variable are new and another is gone.
+SYMBOLS = """\
+dpkg-gensymbols: warning: some new symbols appeared in the symbols file: see diff output below
+{early}--- debian/libgreet1.symbols (libgreet1_1.1_amd64)
++++ dpkg-gensymbolsOw0d4j\t2026-11-28 07:30:21.416506728 +0000
+@@ -1,3 +1,6 @@
+ libgreet.so.1 libgreet1 #MINVER#
++ MAX_LEVEL@Base 1.1
+  greet@Base 1.0
+{late}- hail@Base 1.0
++#MISSING: 1.1# hail@Base 1.0
++ (c++)"greet::Greeter::hello(int)@Base" 1.1
++ shout@GREET_2 1.1 1
+   dh_shlibdeps -a -O--buildsystem=makefile
++ echo x@Base 1
+"""
+WARNING = (
+    "dpkg-gensymbols: warning: debian/libgreet1/DEBIAN/symbols doesn't match completely debian/libgreet1.symbols\n"
+)
+
+
+@pytest.mark.parametrize(("early", "late"), [("", ""), (WARNING, ""), ("", WARNING)])
+def test_new_symbols(early: str, late: str) -> None:
+    text = log(build=SYMBOLS.format(early=early, late=late) * 2, status="successful")
+    assert new_symbols(text) == ["MAX_LEVEL", "greet::Greeter::hello(int)", "shout@GREET_2"]
+
+
+@pytest.mark.parametrize("said", ["", "+ x@Base 1.1\n", "+++ other\n+ x@Base 1.1\n"])
+def test_no_new_symbols(said: str) -> None:
+    assert new_symbols(log(build=said)) == []
+    assert new_symbols(said) == []
 
 
 def test_build_output_is_that_of_dpkg_buildpackage() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
-from scripts.archives.content_comparison import BuildContent, accepted, empty_packages, first_of, losses
+from scripts.archives.content_comparison import BuildContent, accepted, empty_packages, losses
 from scripts.archives.package_content import BinaryContent
 
 DOCUMENTS = ("usr/share/doc/greet/changelog.gz", "usr/share/doc/greet/copyright")
@@ -128,9 +127,3 @@ def test_empty_packages_without_an_earlier_build(found: BinaryContent, names: li
 def test_intended_losses(patterns: list[str], left: int) -> None:
     found = losses(BuildContent.of([package([GREET, "usr/bin/hail"]), OTHER]), BuildContent.of([package([GREET])]))
     assert len(found) - len(accepted(found, patterns)) == left
-
-
-def test_first_of() -> None:
-    assert [first_of(list("abcd")[:number]) for number in range(5)] == [
-        "", "a", "a, b", "a, b, c", "a, b, c and 1 more"]  # fmt: skip
-    assert re.search("more$", first_of(["x"] * 9))
