@@ -4,7 +4,7 @@ The lab's own archive is an extra repository.
 
 Where the lab is at fault (see `lab.results.sbuild_log`) and it may be better in a moment, it is tried three
 times in all; a full disk is not waited for.  A build that does not end in its time (``timeout_minutes``)
-has failed.
+has failed.  A package that is not for this machine's architecture is skipped.
 
 Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
 ``reused``; None without one), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
@@ -25,7 +25,8 @@ from typing import Any
 from debian.deb822 import Changes, Dsc
 
 from lab.base import files
-from lab.base.errors import InfrastructureError
+from lab.base.debian import covers
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import TimedOut, Word
 from lab.base.text import first_of
 from lab.config.description import BuildSettings, Lab
@@ -245,9 +246,29 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
     return outcome, again
 
 
+def for_others(context: StepContext, dsc: Dsc) -> StepOutcome | None:
+    """Return the outcome for a package that this machine does not build; None when it does.
+
+    Raises ConfigurationError when lab.yaml wants packages for another machine.
+    """
+    machine = step.architecture()
+    if machine not in context.series.architectures:
+        wanted, hint = (
+            ", ".join(context.series.architectures),
+            f"series.{context.series_name}.architectures: [{machine}]",
+        )
+        raise ConfigurationError(f"this machine builds for {machine}, and not for {wanted}", hint=hint)
+    if covers(dsc["Architecture"], machine):
+        return None
+    message = f"not for {machine}: the package is for {dsc['Architecture']}"
+    return StepOutcome(message, version=str(dsc["Version"]), verdict="skipped")
+
+
 def action(context: StepContext) -> StepOutcome:
     source = context.earlier("source")
     dsc = next(context.run.path / item.path for item in source.artifacts if item.path.endswith(".dsc"))
+    if elsewhere := for_others(context, Dsc(dsc.read_text())):
+        return elsewhere
     chroots = Chroots.here(context.log)
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -17,7 +17,7 @@ from scripts.chroots import sessions
 from tests.conftest import Bench
 from tests.sbuildlogs import log
 
-DSC = "Format: 3.0 (native)\nSource: greet\nVersion: 1.0\nBuild-Depends: debhelper-compat (= 13)\nFiles:\n {} greet_1.0.tar\n"
+DSC = "Format: 3.0 (native)\nSource: greet\nArchitecture: any\nVersion: 1.0\nBuild-Depends: debhelper-compat (= 13)\nFiles:\n {} greet_1.0.tar\n"
 BUILDINFO = "Format: 1.0\nSource: greet\nInstalled-Build-Depends:\n make (= 4.3-4.1),\n bash (= 5.2.15-2+b7)\n"
 # Those that only open namespaces: they call what comes behind their options.
 PASS_ON = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lab.config.deployment import Deployment, Tempest
 from lab.config.publication import Notifications, Publish
@@ -49,9 +49,18 @@ class Series(SettingsModel):
     )
     pockets: tuple[Label, ...] = Field((), description="Pockets beside the release itself: updates, security ...")
     components: tuple[Label, ...] = Field(("main",), description="Archive areas.")
-    architectures: tuple[Label, ...] = Field(("amd64",), description="What packages are built for.")
+    architectures: tuple[Label, ...] = Field(
+        ("amd64",), description="What packages are built for: the one architecture of the machines that build."
+    )
     keyring: Text | None = Field(None, description="Path of the keyring that signs the mirror; default: the system's.")
     refresh_days: int = Field(7, ge=1, description="A chroot older than this is made anew.")
+
+    @field_validator("architectures")
+    @classmethod
+    def _one_architecture(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(names) != 1:
+            raise ValueError("must be one architecture: qalab builds for that of the machine, and for no other")
+        return names
 
 
 class Branch(SettingsModel):

@@ -11,7 +11,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
 from lab.config.description import BuildSettings, Lab
 from lab.results import sbuild_log
-from scripts import sbuild
+from scripts import archive, content, sbuild
 from scripts.chroots.bootstrap import Repository
 from tests import fakes
 from tests.conftest import Bench
@@ -83,6 +83,29 @@ def test_configuration_is_perl(options: tuple[str, ...], expected: str, tmp_path
     path.write_text(f"use strict; my ($build_user, $build_environment, $bd_uninstallable_explainer, "
                     f"$stalled_pkg_timeout, $unshare_tmpdir_template);\n{text}")  # fmt: skip
     assert run(["perl", "-c", path], check=False)
+
+
+def test_a_package_for_other_architectures_is_skipped_before_a_chroot_is_made(place: Bench, fake: Fakes) -> None:
+    path = place.run.out / "greet_1.0.dsc"
+    path.write_text(path.read_text().replace("Architecture: any", "Architecture: s390x hurd-any"))
+    record = place.execute(sbuild)
+    assert (record.verdict, record.message) == ("skipped", "not for amd64: the package is for s390x hurd-any")
+    assert (fake.calls("sbuild"), fake.calls("mmdebstrap")) == ([], [])
+    place.pretend("lintian")
+    assert place.execute(content).verdict == "skipped"
+    archived = place.execute(archive)
+    assert (archived.verdict, archived.message) == ("skipped", "nothing was built")
+
+
+def test_another_architecture_than_the_machines_is_refused(
+    fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]
+) -> None:
+    series = {"bookworm": {"mirror": "http://127.0.0.1:9/debian", "architectures": ["s390x"]}}
+    place = fakes.ready_to_build(lab_factory, bench, {}, series=series)
+    record = place.execute(sbuild)
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    assert record.message.startswith("this machine builds for amd64, and not for s390x (series.bookworm.architectures")
+    assert fake.calls("mmdebstrap") == []
 
 
 def test_new_symbols_are_news(place: Bench, fake: Fakes) -> None:
