@@ -19,6 +19,7 @@ VERBS: Final[Mapping[str, str]] = {
         name: f"cli.{name}"
         for name in ("init", "check", "run", "watch", "status", "show", "log", "publish", "retract", "tidy")
     },
+    "archive": "cli.archive",
     "env": "cli.env",
     "jenkins": "cli.jenkins",
     "results": "cli.results",

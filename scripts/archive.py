@@ -1,6 +1,7 @@
 """archive: add the packages to the lab's archive.
 
-Source and binary packages go there; apt and sbuild read it.
+Source and binary packages go there; apt and sbuild read it.  Packages are held back, and the step is skipped, when
+a step of ``build.gate`` is unstable: then there is no upload, no push and no next phase either.
 
 The archive is reprepro's, in the store: one codename per track, signed with the lab's key, whose
 public half is ``archive-key.asc`` (see `scripts.archives.reprepro`).  Old versions are deleted from the pool as
@@ -47,8 +48,12 @@ def expired(ages: Mapping[Tracked, float], keep: int, keep_days: int) -> list[Tr
 
 
 def holds(archive: Archive, version: Tracked, present: Iterable[Tracked], packages: Iterable[Artifact]) -> bool:
-    """Whether a version is there with all these files, their content the same."""
-    there = {Path(path).name: archive.root / path for item in present if item == version for path in item.files}
+    """Return whether a version is listed with all these files, their content the same.
+
+    A version that was taken out of the indices may still be tracked: its files are in the pool, listed by none.
+    """
+    files_of = (item.files.items() for item in present if item == version)
+    there = {Path(path).name: archive.root / path for each in files_of for path, listed in each if listed}
     wanted = {Path(item.path).name.replace(".ddeb", ".deb"): item.sha256 for item in packages}
     return all(name in there and files.sha256(there[name]) == digest for name, digest in wanted.items())
 
@@ -61,7 +66,7 @@ def age(archive: Archive, version: Tracked) -> float:
 
 def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes: Path, binaries: Sequence[Path]) -> str:
     """Add a version and remove what is past its time; returns what was done."""
-    settings = archive.context.lab.archive
+    settings = archive.lab.archive
     ages = {item: age(archive, item) for item in (*present, new)}
     old = expired(ages, settings.keep, settings.keep_days)
     with archive.change():
@@ -85,7 +90,22 @@ def hand_over(context: StepContext, archive: Archive, version: str) -> str:
     return state
 
 
+def held_back(context: StepContext) -> str:
+    """Return why the packages may not go into the archive; an empty text when they may."""
+    if context.earlier("sbuild").verdict == "skipped":
+        return "nothing was built"
+    for name in context.component.build.gate:
+        record = context.earlier(name)
+        if record.verdict == "unstable":
+            return f"held back: {name} is unstable: {record.message}"
+    return ""
+
+
 def action(context: StepContext) -> StepOutcome:
+    if reason := held_back(context):
+        # Nothing to go on with for the next phase.
+        (context.run.results / HANDED_OVER).unlink(missing_ok=True)
+        return StepOutcome(reason, verdict="skipped", facts={"codename": context.track_name, "added": False})
     source, built = context.earlier("source"), context.earlier("sbuild")
     new, codename = Tracked(context.component_name, source.version), context.track_name
     changes = next(context.run.path / item.path for item in source.artifacts if item.kind == "changes")
@@ -94,7 +114,7 @@ def action(context: StepContext) -> StepOutcome:
     facts = {"codename": codename, "path": str(context.store.archive), "added": False}
     lock_path = context.store.lock_path("archive")
     with files.locked(lock_path) as lock, lab_key(context.lab, context.store, context.log) as key:
-        archive = Archive(context, key, lock)
+        archive = Archive(context.lab, codename, new.source, key, lock, context.log)
         archive.open()
         present = archive.versions()
         newest = max((item.version for item in present if item.source == new.source), key=Version, default=new.version)

@@ -16,35 +16,32 @@ from pathlib import Path
 from lab.base import environment, files
 from lab.base.errors import InfrastructureError
 from lab.base.run import Word
+from lab.base.text import first_of
 from lab.results.lintian_tags import tags, with_policy
 from lab.store import step
 from lab.store.step import StepContext, StepOutcome
 
 NAME = "lintian"
 COUNTED = ("error", "warning", "info", "pedantic")
-# What a lab cannot help, whatever it packages.
+# Tags that the lab itself causes, whatever it packages.
 SUPPRESSED = (
     "bad-distribution-in-changes-file",  # the series is the lab's choice; this lintian may be older than it
     "no-nmu-in-changelog",  # the lab is not the package's maintainer ...
     "source-nmu-has-incorrect-version-number",  # ... and numbers its builds in its own way
     "orig-tarball-missing-upstream-signature",  # upstream signs releases, not commits
+    "package-has-long-file-name",  # the version of a snapshot is long
+    # A new symbol gets the version of the build, which has a revision.  The step sbuild names it.
+    "symbols-file-contains-current-version-with-debian-revision",
 )
 
 
 def command(changes: Iterable[Path], distribution: str, *, root: bool) -> list[Word]:
-    """Lintian's words for .changes files, by the policy of ``debian`` or ``ubuntu``."""
+    """Return the command line of lintian for .changes files, by the policy of ``debian`` or ``ubuntu``."""
     return [
         "lintian", "--no-cfg", "--no-user-dirs", *(["--allow-root"] if root else []), "--profile", distribution,
         "--display-info", "--pedantic", "--suppress-tags", ",".join(SUPPRESSED),
         "--color", "never", "--tag-display-limit", "0", "--fail-on", "none", *changes,
     ]  # fmt: skip
-
-
-def first(names: Sequence[str], most: int = 3) -> str:
-    """The first few different names, and how many more there are."""
-    different = list(dict.fromkeys(names))
-    more = f" and {len(different) - most} more" if len(different) > most else ""
-    return ", ".join(different[:most]) + more
 
 
 def action(context: StepContext) -> StepOutcome:
@@ -63,7 +60,7 @@ def action(context: StepContext) -> StepOutcome:
     refused = [f"{tag.severity} {tag.name}" for tag in found if tag.severity in fail_on]
     counts = {severity: sum(tag.severity == severity for tag in found) for severity in COUNTED}
     return StepOutcome(
-        first(refused) or ", ".join(f"{count} {severity}" for severity, count in counts.items() if count),
+        first_of(refused) or ", ".join(f"{count} {severity}" for severity, count in counts.items() if count),
         verdict="unstable" if refused else "passed",
         native=[(report, "lintian")],
         facts={**counts, "suppressed": list(SUPPRESSED)},

@@ -4,11 +4,12 @@ The lab's own archive is an extra repository.
 
 Where the lab is at fault (see `lab.results.sbuild_log`) and it may be better in a moment, it is tried three
 times in all; a full disk is not waited for.  A build that does not end in its time (``timeout_minutes``)
-has failed.
+has failed.  A package that is not for this machine's architecture is skipped.
 
 Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
 ``reused``; None without one), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
-``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.
+``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.  A build that
+passed also has ``installed`` (the versions of all packages that it had, from its .buildinfo) and ``new_symbols``.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ from typing import Any
 from debian.deb822 import Changes, Dsc
 
 from lab.base import files
-from lab.base.errors import InfrastructureError
+from lab.base.debian import covers
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import TimedOut, Word
-from lab.config.description import BuildSettings
+from lab.base.text import first_of
+from lab.config.description import BuildSettings, Lab
 from lab.results import sbuild_log
 from lab.results.apt_log import FULL
+from lab.results.buildinfo import installed_versions
 from lab.results.sbuild_log import Reading
 from lab.store import step
 from lab.store.step import StepContext, StepOutcome
@@ -167,7 +171,8 @@ def full_disk(context: StepContext, chroots: Chroots) -> Path | None:
     return next((place for place in places if shutil.disk_usage(place).free < FULL_BYTES), None)
 
 
-def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None) -> str:
+def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None, symbols: Sequence[str] = ()) -> str:
+    """Return the record's message."""
     if reading.verdict != "passed":
         return reading.message
     chroot = "reused" if base.reused else "made"
@@ -175,7 +180,15 @@ def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None
         "no layer" if layer is None else f"dependencies {'from' if layer.reused else 'kept as'} layer {layer.key[:6]}"
     )
     seconds = reading.summary.get("Build-Time", "?")
-    return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; chroot {chroot}, {kept}"
+    news = f"{len(symbols)} new symbol{'s' * (len(symbols) != 1)}: {first_of(symbols)}; " if symbols else ""
+    return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; {news}chroot {chroot}, {kept}"
+
+
+def environment_facts(built: Sequence[tuple[Path, str]], symbols: Sequence[str]) -> dict[str, Any]:
+    """Return what a build that passed had installed, and what its libraries have gained."""
+    texts = (path.read_text(errors="replace") for path, kind in built if kind == "buildinfo")
+    versions = [item for text in texts for item in installed_versions(text).items()]
+    return {"installed": dict(versions), "new_symbols": [*symbols]} if built else {}
 
 
 def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None) -> dict[str, Any]:
@@ -190,14 +203,20 @@ def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None
     }
 
 
+def replacing(lab: Lab, track: str) -> tuple[str, ...]:
+    """Return the components that builds take from the lab's archive even if the distribution has a newer version."""
+    return tuple(name for name in lab.components_of(track) if lab.component(name, track).version.replace_newer)
+
+
 def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepOutcome, bool]:
     """One attempt: its outcome, and whether another one may help.
 
     Raises InfrastructureError when no base can be made, or what was built is not whole.
     """
     control, profiles = dependencies(dsc.read_text()), context.component.build.profiles
+    track = context.track_name
     with (
-        served(context.lab, context.track_name) as repository,
+        served(context.lab, track, replaces=replacing(context.lab, track)) as repository,
         chroots.base(context.series_name, context.series) as base,
         chroots.layer(base, control, profiles, repository) as layer,
         chroots.session(context.run.id, base, layer) as session,
@@ -215,20 +234,41 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
             files.write_atomic(native, log.encode("utf-8", "surrogateescape"))
         built = collect(session.path / "build", context.run.out) if passed else []
     packages = sum(kind == "binary" for _, kind in built)
+    symbols = sbuild_log.new_symbols(log) if built else []
     outcome = StepOutcome(
-        describe(reading, packages, base, layer),
+        describe(reading, packages, base, layer, symbols),
         version=str(Dsc(dsc.read_text())["Version"]),
         verdict=reading.verdict,
         artifacts=built,
         native=[(native, "sbuild")] if native.exists() else [],
-        facts=facts(reading, chroots, base, layer),
+        facts=facts(reading, chroots, base, layer) | environment_facts(built, symbols),
     )
     return outcome, again
+
+
+def for_others(context: StepContext, dsc: Dsc) -> StepOutcome | None:
+    """Return the outcome for a package that this machine does not build; None when it does.
+
+    Raises ConfigurationError when lab.yaml wants packages for another machine.
+    """
+    machine = step.architecture()
+    if machine not in context.series.architectures:
+        wanted, hint = (
+            ", ".join(context.series.architectures),
+            f"series.{context.series_name}.architectures: [{machine}]",
+        )
+        raise ConfigurationError(f"this machine builds for {machine}, and not for {wanted}", hint=hint)
+    if covers(dsc["Architecture"], machine):
+        return None
+    message = f"not for {machine}: the package is for {dsc['Architecture']}"
+    return StepOutcome(message, version=str(dsc["Version"]), verdict="skipped")
 
 
 def action(context: StepContext) -> StepOutcome:
     source = context.earlier("source")
     dsc = next(context.run.path / item.path for item in source.artifacts if item.path.endswith(".dsc"))
+    if elsewhere := for_others(context, Dsc(dsc.read_text())):
+        return elsewhere
     chroots = Chroots.here(context.log)
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -88,8 +88,9 @@ def action(context: StepContext) -> StepOutcome:
     settings = context.component.upload
     if settings is None:
         return StepOutcome("upload.to is not set", verdict="skipped")
-    if context.earlier("archive").verdict == "skipped":
-        return StepOutcome("what the archive does not take is not uploaded", verdict="skipped")
+    archived = context.earlier("archive")
+    if archived.verdict == "skipped":
+        return StepOutcome(f"not in the archive: {archived.message}", verdict="skipped")
     source = context.earlier("source")
     item = next(item for item in source.artifacts if item.kind == "changes")
     changes, host = context.run.path / item.path, section(settings.to, item.sha256)

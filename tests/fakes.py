@@ -17,7 +17,8 @@ from scripts.chroots import sessions
 from tests.conftest import Bench
 from tests.sbuildlogs import log
 
-DSC = "Format: 3.0 (native)\nSource: greet\nVersion: 1.0\nBuild-Depends: debhelper-compat (= 13)\nFiles:\n {} greet_1.0.tar\n"
+DSC = "Format: 3.0 (native)\nSource: greet\nArchitecture: any\nVersion: 1.0\nBuild-Depends: debhelper-compat (= 13)\nFiles:\n {} greet_1.0.tar\n"
+BUILDINFO = "Format: 1.0\nSource: greet\nInstalled-Build-Depends:\n make (= 4.3-4.1),\n bash (= 5.2.15-2+b7)\n"
 # Those that only open namespaces: they call what comes behind their options.
 PASS_ON = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
 PROGRAMS = {
@@ -94,7 +95,7 @@ class Fakes:
 
 def built(version: str = "1.0") -> dict[str, str]:
     """What a build leaves."""
-    files = {f"greet_{version}_all.deb": "a package\n", f"greet_{version}_amd64.buildinfo": "what was installed\n"}
+    files = {f"greet_{version}_all.deb": "a package\n", f"greet_{version}_amd64.buildinfo": BUILDINFO}
     digests = "".join(
         f" {hashlib.sha256(text.encode()).hexdigest()} {len(text)} {name}\n" for name, text in files.items()
     )

@@ -37,14 +37,20 @@ Priority: optional
 Description: program of a test
  It says what it is told.
 """
+CONTENT = "usr/share/greet/{name}"
 ENVIRONMENT = {"SOURCE_DATE_EPOCH": "1767225600"}
 KINDS = {".changes": "changes", ".buildinfo": "buildinfo", ".deb": "binary", ".udeb": "binary", ".ddeb": "binary"}
 
 
 def pretend_built(bench: Bench, version: str = "1.0-1", **options: Any) -> None:
-    """Leave in a run what the steps up to lintian would have left: real packages and their records."""
+    """Leave in a run what the steps up to content would have left: real packages and their records."""
+    pretend_packages(bench, build(version, **options), version)
+
+
+def pretend_packages(bench: Bench, packages: Path, version: str) -> None:
+    """Leave packages of a directory in a run, with the records of the steps up to content."""
     out = bench.run.out
-    shutil.copytree(build(version, **options), out, dirs_exist_ok=True)
+    shutil.copytree(packages, out, dirs_exist_ok=True)
     kinds = {path: KINDS.get(path.suffix, "orig" if ".orig." in path.name else "source") for path in out.iterdir()}
     made = {path: describe(bench.run, path, kind) for path, kind in sorted(kinds.items())}
     of_source = {path for path in made if made[path].kind == "source" or path.stem.endswith("_source")}
@@ -53,6 +59,7 @@ def pretend_built(bench: Bench, version: str = "1.0-1", **options: Any) -> None:
     bench.pretend("source", version=version, artifacts=tuple(made[path] for path in sorted(of_source)))
     bench.pretend("sbuild", version=version, artifacts=tuple(made[path] for path in sorted(of_sbuild)))
     bench.pretend("lintian")
+    bench.pretend("content")
 
 
 @functools.cache
@@ -106,7 +113,7 @@ def build(
 
 def binary(root: Path, path: Path, control: str, text: str, files: tuple[tuple[str, str], ...] = ()) -> None:
     """A binary package at ``path``, made of what lies at ``root`` then."""
-    for name, content in (("DEBIAN/control", control), (f"usr/share/greet/{root.name}", f"{text}\n"), *files):
+    for name, content in (("DEBIAN/control", control), (CONTENT.format(name=root.name), f"{text}\n"), *files):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content)
         (root / name).chmod(0o755 if content.startswith("#!") else 0o644)

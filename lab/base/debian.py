@@ -23,6 +23,18 @@ def compare(left: str, relation: Relation, right: str) -> bool:
     return run(["dpkg", "--compare-versions", left, relation, right], check=False).returncode == 0
 
 
+def covers(architectures: str, machine: str) -> bool:
+    """Return whether packages of a source are built on a machine, by the field Architecture of its .dsc.
+
+    Such as ``any``, ``all``, ``linux-any arm64``: see deb-src-control(5) and dpkg-architecture(1).
+    """
+    return any(
+        name in {"any", "all", machine}
+        or run(["dpkg-architecture", "--host-arch", machine, "--is", name], check=False).returncode == 0
+        for name in architectures.split()
+    )
+
+
 @dataclass(frozen=True)
 class ChangelogEntry:
     """What is to be known of a changelog entry; ``date`` is Unix time, 0 while it has none."""

@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +31,16 @@ def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # which a full disk does not say by itself
         raise
+
+
+def sync(paths: Iterable[Path]) -> None:
+    """Have files and directories on the disk before the caller goes on (fsync(2)): power may fail at any time."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def sha256(path: Path) -> str:

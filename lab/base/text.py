@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def one_line(text: str) -> str:
     """Return the words of a text on one line."""
@@ -16,6 +18,13 @@ def first_line(text: str) -> str:
 def cut_short(text: str, most: int) -> str:
     """Return a text of at most ``most`` characters; a longer one ends with an ellipsis."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def first_of(names: Sequence[str], most: int = 3) -> str:
+    """Return the first few different names, and how many more there are."""
+    different = list(dict.fromkeys(names))
+    more = f" and {len(different) - most} more" if len(different) > most else ""
+    return ", ".join(different[:most]) + more
 
 
 def tail(text: str, lines: int) -> str:

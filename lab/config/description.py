@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lab.config.deployment import Deployment, Tempest
 from lab.config.publication import Notifications, Publish
@@ -20,7 +20,18 @@ Phase = Literal["build", "deploy", "exercise"]
 
 # The steps of each phase, in their order; a step's place is its number in the run directory.
 PHASES: Mapping[Phase, tuple[str, ...]] = {
-    "build": ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "archive", "upload", "push"),
+    "build": (
+        "snapshot",
+        "packaging",
+        "changelog",
+        "source",
+        "sbuild",
+        "lintian",
+        "content",
+        "archive",
+        "upload",
+        "push",
+    ),
     "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "tempest", "reset"),
 }
@@ -38,9 +49,18 @@ class Series(SettingsModel):
     )
     pockets: tuple[Label, ...] = Field((), description="Pockets beside the release itself: updates, security ...")
     components: tuple[Label, ...] = Field(("main",), description="Archive areas.")
-    architectures: tuple[Label, ...] = Field(("amd64",), description="What packages are built for.")
+    architectures: tuple[Label, ...] = Field(
+        ("amd64",), description="What packages are built for: the one architecture of the machines that build."
+    )
     keyring: Text | None = Field(None, description="Path of the keyring that signs the mirror; default: the system's.")
     refresh_days: int = Field(7, ge=1, description="A chroot older than this is made anew.")
+
+    @field_validator("architectures")
+    @classmethod
+    def _one_architecture(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(names) != 1:
+            raise ValueError("must be one architecture: qalab builds for that of the machine, and for no other")
+        return names
 
 
 class Branch(SettingsModel):
@@ -90,7 +110,21 @@ class Versioning(SettingsModel):
     """How a snapshot gets its upstream version."""
 
     next: Text | None = Field(None, description="The release this branch leads to: NEXT~git... instead of LAST+git...")
+    replace_newer: bool = Field(
+        False, description="Builds of the lab install this package even if the distribution has a newer version."
+    )
     tag_pattern: Text | None = Field(None, description="Regular expression with one group, the version, for odd tags.")
+
+
+class ContentCheck(SettingsModel):
+    """How the content of new packages is compared with an earlier build."""
+
+    verdict: Literal["failed", "unstable", "off"] = Field(
+        "unstable", description="The verdict of a build that has lost something; off: nothing is compared."
+    )
+    accept: tuple[Text, ...] = Field(
+        (), description="Intended losses, as the step content names them: 'package gone: foo-doc'; * and ? match."
+    )
 
 
 class BuildSettings(SettingsModel):
@@ -101,6 +135,12 @@ class BuildSettings(SettingsModel):
     timeout_minutes: int = Field(120, ge=1)
     lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
         (), description="Severities of lintian tags that make a run unstable."
+    )
+    content: ContentCheck = ContentCheck()
+    gate: tuple[Literal["lintian", "content"], ...] = Field(
+        ("lintian", "content"),
+        description="Steps that must pass before the archive: if one is unstable, the package is held back from "
+        "archive, upload and push.",
     )
 
 

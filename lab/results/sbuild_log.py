@@ -10,15 +10,15 @@ sbuild's log lacks what its caller knows, so the step adds that as a last line (
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from lab.base import text
-from lab.results.apt_log import FULL, LONGEST, complaint, not_fetched, unmet
+from lab.results.apt_log import FULL, LONGEST, complaint, is_full, not_fetched, unmet
+from lab.results.build_failures import DPKG, KILLED, NO_MEMORY, TAIL_LINES, failure_line
 
 Verdict = Literal["passed", "failed", "error"]
-TAIL_LINES = 200
 LAST_LINES = 60
 NO_SPACE = "E: Disk space is probably not sufficient for building."
 BUILD_BEGINS = "\nCommand: dpkg-buildpackage "
@@ -27,30 +27,13 @@ RULE = "-" * 80
 SECTIONS = {"install-deps": "Install package build dependencies", "arch-check": "Check architectures", "build": "Build"}
 TIMES = {"install-deps": "Install-Time", "build": "Build-Time"}
 
+DIFF = re.compile(r"[-+@\\]| (?!  dh_)|dpkg-gensymbols: ")
+NEW_SYMBOL = re.compile(r'\+ (?:\([^)]+\))?(?P<symbol>.+@[^@\s"]+"?) \S+(?: \d+)?$')
 FIELD = re.compile(r"^([A-Z][A-Za-z-]*): (.*)$", re.MULTILINE)
 HEADING = re.compile(r"^\+-{78}\+\n\| (.+?) *\|\n\+-{78}\+\n", re.MULTILINE)
 PACKAGE = re.compile(r"^Package: (\S+)$", re.MULTILINE)
 ENDING = re.compile(r"\nqalab: sbuild (?:ended with status (?P<status>-?\d+)|(?P<late>did not end within \d+ min))\n\Z")
 STALLED = re.compile(r"E: Build killed with signal \w+ after \d+ minutes of inactivity")
-KILLED = re.compile(
-    r"make(\[\d+\])?: \*\*\* .*\] (Killed|Terminated|Error 137)\b"  # 128 + SIGKILL, as a shell has it
-    r"|(.*: line \d+: +\d+ )?Killed\b"
-    r"|.*: Killed signal terminated program "
-    r"|.*: internal compiler error: Killed"
-    r"|.*\bterminated with signal 9\b"
-    r"|.*\(signal: 9, SIGKILL"
-    r"|dpkg-buildpackage: error: .* killed by signal "
-)
-FAILURE = re.compile(
-    r".*(\b(error|Error|ERROR|FAIL|FAILED|fatal)\b|undefined reference|No such file|Permission denied"
-    r"|: not found$|\*\*\* missing separator)"
-)
-MAKE = re.compile(r"make(\[\d+\])?: \*\*\* ")
-DPKG = "dpkg-buildpackage: error: "
-# Programs that report the failure of another one.
-SECOND_HAND = re.compile(
-    r"make(\[\d+\])?: (?!.*: (No such file|Permission denied))|(dh_auto_\w+|dpkg-buildpackage): |E: "
-)
 
 
 @dataclass(frozen=True)
@@ -119,14 +102,15 @@ def build_output(log: str) -> list[str]:
     return log.partition(BUILD_BEGINS)[2].rpartition(BUILD_ENDS)[0].split("\n")
 
 
-def failure_line(lines: Sequence[str]) -> str:
-    """Return why a build failed: the first failure near its end, and the line of the innermost make."""
-    end = lines[-TAIL_LINES:]
-    first = next((line for line in end if FAILURE.match(line) and not SECOND_HAND.match(line)), "")
-    make = next((line for line in end if MAKE.match(line)), "")
-    dpkg = next((line for line in end if line.startswith(DPKG)), "")
-    last = make or dpkg
-    return f"{first.strip()[:LONGEST]} ({last[:LONGEST]})" if first and last else (first or last)[:LONGEST]
+def new_symbols(log: str) -> list[str]:
+    """Return the symbols that shared libraries have gained, as dpkg-gensymbols(1) shows them."""
+    found: list[str] = []
+    inside = False
+    for line in build_output(log):
+        inside = line.startswith("+++ dpkg-gensymbols") or (inside and bool(DIFF.match(line)))
+        if inside and (match := NEW_SYMBOL.match(line)):
+            found.append(match["symbol"].strip('"').removesuffix("@Base"))
+    return list(dict.fromkeys(found))
 
 
 def _summary(log: str) -> dict[str, str]:
@@ -138,7 +122,7 @@ def _summary(log: str) -> dict[str, str]:
 
 def _judge(log: str, stage: str, summary: Mapping[str, str], status: int | None, late: str) -> tuple[Verdict, str]:
     lines = log.split("\n")
-    if any(FULL in line or line == NO_SPACE for line in lines[-TAIL_LINES:]):
+    if any(is_full(line) or line == NO_SPACE for line in lines[-TAIL_LINES:]):
         return "error", FULL
     if late:
         return ("failed" if BUILD_BEGINS in log else "error"), late
@@ -167,12 +151,14 @@ def _judge_dependencies(missing: str, lost: str) -> tuple[Verdict, str]:
     return "failed", f"unsatisfiable build dependencies: {missing}"
 
 
-def _judge_build(lines: Sequence[str]) -> tuple[Verdict, str]:
+def _judge_build(lines: list[str]) -> tuple[Verdict, str]:
     end = lines[-TAIL_LINES:]
     if stalled := next((line for line in end if STALLED.match(line)), ""):
         return "failed", stalled.removeprefix("E: ")
     if killed := next((line for line in end if KILLED.match(line)), ""):
         return "error", f"the build was killed: {killed[:LONGEST]}"
+    if starved := next((line for line in end if NO_MEMORY.match(line)), ""):
+        return "error", f"out of memory: {starved[:LONGEST]}"
     if not any(line.startswith(DPKG) for line in end):
         return "error", "the build was killed: dpkg-buildpackage ended without a message"
     return "failed", f"build failed: {failure_line(lines)}"

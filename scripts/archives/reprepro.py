@@ -1,8 +1,11 @@
 """reprepro, so that it can be killed: the lab's archive as one that every change leaves whole.
 
 reprepro's Berkeley DB does not survive a kill, and its lockfile does.  So the database is copied to
-``db.before`` ahead of every change and the copy removed behind it; whoever finds one puts it back
-first.  The caller's lock is inherited by reprepro, so that an orphan is never joined by another.
+``db.before`` before every change and the copy removed after it; the next process that finds one restores it
+first.  reprepro inherits the caller's lock, so that no second process joins an orphan.
+
+reprepro writes indices file by file.  So it writes them to ``dists.new``, without a signature, and
+`scripts.archives.index_export` puts them in their place.
 
 A codename or an architecture that lab.yaml no longer names stays as it is, because reprepro would
 refuse to run without it (see clearvanished in reprepro(1)).
@@ -10,22 +13,23 @@ refuse to run without it (see clearvanished in reprepro(1)).
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from debian.deb822 import Deb822
 
 from lab.base import files
 from lab.base.errors import Failed, InfrastructureError, LabError
-from lab.base.run import Word
+from lab.base.run import Word, attempt, run
 from lab.config.description import Lab
+from lab.store.runs import Store
 from lab.store.signing import SigningKey
-from lab.store.step import StepContext
+from scripts.archives.index_export import publish_indices
 
 PUBLIC_KEY = "archive-key.asc"
 NO_EXPORT, KEEP_FILES = "--export=silent-never", "--keepunreferencedfiles"
@@ -61,10 +65,17 @@ def distributions(lab: Lab, fingerprint: str, present: str) -> str:
             "UDebComponents": "main",
             "Tracking": "keep",
         })  # fmt: skip
-    return "\n".join(
-        "".join(f"{name}: {value}\n" for name, value in (paragraph | {"SignWith": fingerprint}).items())
+    text = "\n".join(
+        "".join(f"{name}: {value}\n" for name, value in paragraph.items() if name != "SignWith")
         for paragraph in [*paragraphs, *vanished]
     )
+    # Another key signs everything again.
+    return f"# signed by {fingerprint}\n{text}"
+
+
+def codenames(configuration: str) -> list[str]:
+    """Return the codenames of conf/distributions."""
+    return [paragraph["Codename"] for paragraph in Deb822.iter_paragraphs(configuration)]
 
 
 def tracked(dump: str) -> list[Tracked]:
@@ -92,39 +103,28 @@ def complaint(lines: Sequence[str]) -> LabError:
     return InfrastructureError(f"reprepro: {why}")
 
 
-def sync(paths: Iterable[Path]) -> None:
-    """Have files and directories on the disk before we go on (fsync(2)): power may go at any time."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 def copy(database: Path, to: Path) -> None:
     """Copy reprepro's database, a directory of files."""
     to.mkdir()
     for path in database.iterdir():
         shutil.copy2(path, to)
-    sync([*to.iterdir(), to])
+    files.sync([*to.iterdir(), to])
 
 
 @dataclass(frozen=True)
 class Archive:
-    """The lab's archive, its lock held by us, as one track changes it."""
+    """The lab's archive as one track changes it for one source package; the caller holds its lock."""
 
-    context: StepContext
+    lab: Lab
+    codename: str
+    source: str
     key: SigningKey
     lock: int
+    log: IO[str]
 
     @property
     def root(self) -> Path:
-        return self.context.store.archive
-
-    @property
-    def codename(self) -> str:
-        return self.context.track_name
+        return Store.of(self.lab).archive
 
     @property
     def database(self) -> Path:
@@ -141,30 +141,32 @@ class Archive:
 
     def reprepro(self, *argv: Word) -> None:
         words: list[Word] = ["reprepro", "--basedir", self.root, *argv]
-        result, said = self.context.try_sh(words, env=self.key.env, keep=[self.lock])
+        result, said = attempt(words, self.log, env=self.key.env, keep=[self.lock])
         if not result:
             raise complaint(said)
 
     def ask(self, *argv: Word) -> str:
-        """What a command prints that changes nothing."""
-        return self.context.sh(["reprepro", "--basedir", self.root, *argv], capture=True, keep=[self.lock]).stdout
+        """Return what a command prints that changes nothing."""
+        words: list[Word] = ["reprepro", "--basedir", self.root, *argv]
+        return run(words, log=self.log, capture=True, keep=[self.lock]).stdout
 
     def open(self) -> None:
         """Make the archive what lab.yaml says, and whole: configuration, database, indices and pool agree."""
         shutil.rmtree(self.partial, ignore_errors=True)
         (self.database / "lockfile").unlink(missing_ok=True)
         if cut_short := self.before.exists():
-            self.context.say("a change of the archive was cut short: back to what was before it")
+            self.log.write("a change of the archive was cut short: back to the state before it\n")
+            self.log.flush()
             shutil.rmtree(self.database, ignore_errors=True)
             copy(self.before, self.database)
         configuration = self.root / "conf" / "distributions"
         present = configuration.read_text() if configuration.exists() else ""
-        wanted = distributions(self.context.lab, self.key.fingerprint, present)
+        wanted = distributions(self.lab, self.key.fingerprint, present)
         if cut_short or wanted != present:
             with self.change():
                 self.key.export(self.root / PUBLIC_KEY)
                 files.write_atomic(configuration, wanted)
-                self.reprepro("export")
+                self.export(*codenames(wanted))
         self.sweep()
 
     @contextmanager
@@ -174,11 +176,11 @@ class Archive:
             self.database.mkdir(parents=True, exist_ok=True)
             copy(self.database, self.partial)
             self.partial.rename(self.before)
-            sync([self.root])
+            files.sync([self.root])
         yield
-        pool = self.root.glob(f"pool/*/*/{self.context.component_name}/*")
+        pool = self.root.glob(f"pool/*/*/{self.source}/*")
         indices = (path for path in (self.root / "dists").rglob("*") if path.is_file())
-        sync([*pool, *indices, *self.database.iterdir()])
+        files.sync([*pool, *indices, *self.database.iterdir()])
         self.before.rename(self.partial)
         shutil.rmtree(self.partial)
 
@@ -189,6 +191,16 @@ class Archive:
     def add(self, changes: Path, binaries: Sequence[Path]) -> None:
         """Include a source package and its binary packages in the codename."""
         self.reprepro(NO_EXPORT, "include", self.codename, changes)
+        self._add_binaries(binaries)
+
+    def restore(self, version: Tracked) -> None:
+        """List a version again whose files are still in the pool."""
+        paths = [self.root / name for name in sorted(version.files)]
+        for path in (path for path in paths if path.suffix == ".dsc"):
+            self.reprepro(NO_EXPORT, "includedsc", self.codename, path)
+        self._add_binaries([path for path in paths if path.suffix in {".deb", ".udeb"}])
+
+    def _add_binaries(self, binaries: Sequence[Path]) -> None:
         if debs := [path for path in binaries if path.suffix != ".udeb"]:
             # Ubuntu's debug packages are .deb files by another name.
             self.reprepro(NO_EXPORT, "--ignore=extension", "includedeb", self.codename, *debs)
@@ -201,9 +213,17 @@ class Archive:
             self.reprepro(NO_EXPORT, KEEP_FILES, "removesrc", self.codename, version.source, version.version)
         self.reprepro(KEEP_FILES, "removetrack", self.codename, version.source, version.version)
 
-    def export(self) -> None:
-        """Write the codename's indices, signed."""
-        self.reprepro("export", self.codename)
+    def export(self, *codenames: str) -> None:
+        """Write the signed indices of codenames, by default of this one.
+
+        A reader finds the old state of a codename or the new one (see `scripts.archives.index_export`).
+        """
+        staged = self.root / "dists.new"
+        shutil.rmtree(staged, ignore_errors=True)
+        self.reprepro("--distdir", staged, "export", *(codenames or (self.codename,)))
+        for path in sorted(staged.iterdir()):
+            publish_indices(path, self.root / "dists" / path.name, self.key, self.log, [self.lock])
+        staged.rmdir()
 
     def sweep(self) -> None:
         """Delete files that nothing needs.

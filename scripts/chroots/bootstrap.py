@@ -45,7 +45,8 @@ class Repository:
 
     It is signed by ``key``, or else by one of the file ``keyring``, which is there.  apt_preferences(5) knows it by
     ``release``, which by default is its origin.  ``only``: source packages that are taken from it, and no others
-    unless nobody else has them; none: all that it has.
+    unless no other archive has them; none: all that it has.  ``replaces``: source packages of which its versions
+    replace newer ones of other archives, the newest version of all others is taken; None: all.
     """
 
     url: str
@@ -56,10 +57,11 @@ class Repository:
     release: str = ""
     areas: tuple[str, ...] = ("main",)
     only: tuple[str, ...] = ()
+    replaces: tuple[str, ...] | None = None
 
     @property
     def setup(self) -> str:
-        """A line of sh that has apt trust it, and take its packages above all others, newer ones too.
+        """Return a line of sh that has apt trust it and take its packages as `pin` says.
 
         Without ``%``, in which sbuild finds escapes.
         """
@@ -75,13 +77,15 @@ class Repository:
 
     @property
     def pin(self) -> tuple[str, ...]:
-        """The lines of apt_preferences(5) that put it, or what is taken from it, above all others."""
+        """Return the lines of apt_preferences(5) that say which of its packages replace newer ones."""
         release = f"Pin: release {self.release or f'o={self.origin}'}"
-        if not self.only:
+        # 100: what is installed stays, and other archives go first; 500: as other archives.
+        others, names = ("100", self.only) if self.only else ("500", self.replaces)
+        if names is None:
             return "Package: *", release, "Pin-Priority: 1001"
-        named = " ".join(f"src:{name}" for name in self.only)
-        # 100: what is there already stays, and what anybody else has goes first.
-        return "Package: *", release, "Pin-Priority: 100", "", f"Package: {named}", release, "Pin-Priority: 1001"
+        rest = ("Package: *", release, f"Pin-Priority: {others}")
+        named = " ".join(f"src:{name}" for name in names)
+        return (*rest, "", f"Package: {named}", release, "Pin-Priority: 1001") if named else rest
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -90,8 +94,9 @@ class Repository:
 
     @property
     def identity(self) -> str:
-        """The same for as long as it is the same archive, wherever it is served."""
-        return f"{self.origin} {self.codename} {self.key}"
+        """Return a text that stays the same for the same archive and pins, wherever it is served."""
+        replaces = "all" if self.replaces is None else " ".join(self.replaces)
+        return f"{self.origin} {self.codename} {replaces} {self.key}"
 
 
 def dependencies(dsc: str) -> str:

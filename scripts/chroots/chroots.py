@@ -271,8 +271,11 @@ def digest(of: str) -> str:
 
 
 @contextmanager
-def served(lab: Lab, track: str) -> Iterator[Repository | None]:
-    """The lab's own archive over HTTP on a free loopback port; None while it has nothing for the track."""
+def served(lab: Lab, track: str, *, replaces: tuple[str, ...] | None = None) -> Iterator[Repository | None]:
+    """Serve the lab's own archive over HTTP on a free loopback port; None while it has nothing for the track.
+
+    ``replaces``: see `scripts.chroots.bootstrap.Repository`.
+    """
     root = Store.of(lab).archive
     if not (root / "dists" / track).is_dir():
         yield None
@@ -282,7 +285,7 @@ def served(lab: Lab, track: str) -> Iterator[Repository | None]:
         thread.start()
         try:
             key = (root / PUBLIC_KEY).read_text()
-            yield Repository(f"http://127.0.0.1:{server.server_port}", track, key, lab.lab.name)
+            yield Repository(f"http://127.0.0.1:{server.server_port}", track, key, lab.lab.name, replaces=replaces)
         finally:
             server.shutdown()
             thread.join()

@@ -15,7 +15,8 @@ from lab.base import environment, resources
 from lab.base.errors import InfrastructureError, LabError
 from lab.base.run import ProgramFailed, run
 from lab.config import apt
-from lab.config.description import Lab
+from lab.config.description import Lab, Series
+from lab.store.step import architecture
 from scripts.chroots import chroots
 
 BINDEP = resources.path("bindep.txt")
@@ -84,8 +85,16 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
     for name, path in (("state", environment.state_home()), ("cache", environment.cache_home())):
         yield _disk(name, path)
     for name, series in lab.series.items() if lab else ():
+        yield _architecture(name, series)
         yield _found(f"mirror of {name}", partial(apt.mirror, name, series))
         yield _found(f"keyring of {name}", partial(apt.keyring, name, series))
+
+
+def _architecture(name: str, series: Series) -> Finding:
+    """Return whether this machine builds what a series asks for."""
+    machine, wanted = architecture(), " ".join(series.architectures)
+    fix = f"set series.{name}.architectures: [{machine}], or use a machine of {wanted}"
+    return Finding(f"architecture of {name}", wanted == machine, f"{wanted}; this machine builds for {machine}", fix)
 
 
 def _found(what: str, look: Callable[[], object]) -> Finding:

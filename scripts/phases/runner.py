@@ -72,8 +72,8 @@ def run_phase(
 def next_run(lab: Lab, finished: Run) -> Run | None:
     """The run of the phase behind that of a run which went well.
 
-    It is about the same commit and the version that was built.  None when the track has no other, and behind a
-    deployment that hands nothing over.
+    It is about the same commit and the version that was built.  None when the track has no other, and after a run
+    that hands nothing over: a package that was held back, a deployment without anything to deploy.
     """
     info = finished.info
     later = following_phases(lab, finished)
@@ -85,10 +85,9 @@ def next_run(lab: Lab, finished: Run) -> Run | None:
 
 
 def following_phases(lab: Lab, finished: Run) -> list[Phase]:
-    """The phases that are to follow a run which went well: a deployment must have handed something over."""
-    info = finished.info
-    nothing = info.phase == "deploy" and not (finished.results / HANDED_OVER).exists()
-    return [] if nothing else later_phases(lab, info.track, info.phase)
+    """Return the phases that follow a run which went well; none when it has handed nothing over."""
+    handed_over = (finished.results / HANDED_OVER).exists()
+    return later_phases(lab, finished.info.track, finished.info.phase) if handed_over else []
 
 
 def later_phases(lab: Lab, track: str, phase: Phase) -> list[Phase]:

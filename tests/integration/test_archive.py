@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from lab.base import files
 from lab.base.run import Result, output, run
 from lab.store.runs import Store
+from lab.store.signing import lab_key
 from scripts import archive
-from tests.packages import killer, pretend_built, start
+from scripts.archives.reprepro import Archive
+from scripts.chroots.bootstrap import Repository
+from tests.packages import build, killer, pretend_built, start
 from tests.samples import sampled
 from tests.scripts.test_archive import assert_whole, listed, own_tmp, publish  # noqa: F401 - fixtures of that room
 
@@ -94,6 +98,27 @@ def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa
         publish("1.0-2~1", verdict="skipped")
         apt.get("update")
         assert apt.versions() == ["1.0-3"]
+
+
+@pytest.mark.parametrize(
+    "replaces, distribution, taken",
+    [((), "2.0-1", "2.0-1"), ((), "0.9-1", "1.0-1"), (("greet",), "2.0-1", "1.0-1"), (None, "2.0-1", "1.0-1"),
+     (("other",), "2.0-1", "2.0-1")],
+)  # fmt: skip
+def test_a_newer_version_of_the_distribution_stays(publish, tmp_path, replaces, distribution, taken):  # noqa: F811
+    _, work = publish("1.0-1")
+    root = Store.of(work.lab).archive
+    apt = apt_for(root, f"file:{root}", tmp_path / "apt")
+    flat = tmp_path / "distribution"
+    flat.mkdir()
+    run(["sh", "-c", 'cp "$1"/*.deb . && dpkg-scanpackages --multiversion . > Packages', "sh", build(distribution)],
+        cwd=flat)  # fmt: skip
+    with (apt.root / "etc/apt/sources.list").open("a") as sources:
+        sources.write(f"deb [trusted=yes] file:{flat} ./\n")
+    pin = Repository("", "trunk", origin="testlab", replaces=replaces).pin
+    (apt.root / "etc/apt/preferences.d/qalab").write_text("\n".join([*pin, ""]))
+    apt.get("update")
+    assert f"Inst greet ({taken} " in apt.get("--simulate", "install", "greet").stdout
 
 
 def test_apt_trusts_no_other_key(publish, tmp_path):  # noqa: F811
@@ -176,4 +201,52 @@ def test_two_at_once_take_turns(publish, lab_factory, bench):  # noqa: F811
     assert [process.wait() for process in [start(archive, work) for work in works]] == [0, 0]
     root = Store.of(lab).archive
     assert listed(root) == ["greet 2.0-1", "hail 2.0-1"]
+    assert_whole(root)
+
+
+@pytest.mark.parametrize("method", ["file", "http"])
+@pytest.mark.parametrize("readings", sampled([16, 100], 16))
+def test_no_reader_sees_half_an_export(publish, lab_factory, tmp_path, method, readings):  # noqa: F811
+    """apt-get update again and again, while the archive changes and is exported all the time."""
+    publish("1.0-1")
+    lab = lab_factory()
+    root = Store.of(lab).archive
+    out = build("1.0-2")
+    changes, debs = next(out.glob("*_source.changes")), [*out.glob("*.deb")]
+    failures: list[str] = []
+    done = threading.Event()
+
+    def change() -> None:
+        with (
+            files.locked(Store.of(lab).lock_path("archive")) as lock,
+            lab_key(lab, Store.of(lab)) as key,
+            (tmp_path / "log").open("w+") as log,
+        ):
+            for number in range(readings // 2):
+                target = Archive(lab, "trunk", "greet", key, lock, log)
+                target.open()
+                with target.change():
+                    if number % 2:
+                        target.remove(next(item for item in target.versions() if item.version == "1.0-2"))
+                    else:
+                        target.add(changes, debs)
+                    target.export()
+        done.set()
+
+    thread = threading.Thread(target=change)
+    with served(root) as address:
+        apt = apt_for(root, f"file:{root}" if method == "file" else address, tmp_path / "apt")
+        thread.start()
+        try:
+            count = 0
+            while count < readings or not done.is_set():
+                assert thread.is_alive() or done.is_set(), (tmp_path / "log").read_text()
+                result = apt.get("update", check=False)
+                failures += [] if result else [result.stdout]
+                count += 1
+        finally:
+            thread.join()
+    assert failures == []
+    assert (count >= readings, (root / "dists.new").exists()) == (True, False)
+    publish("1.0-3")
     assert_whole(root)

@@ -240,7 +240,7 @@ def test_every_step_is_a_case(run: Run) -> None:
         ("source", "error", "testbed", "it is error"),
         ("sbuild", "error", "error", "it is aborted"),
         ("lintian", "skipped", "skipped", "it is skipped"),
-        ("archive", "error", "error", "it is running"),
+        ("content", "error", "error", "it is running"),
     ]  # fmt: skip
     assert {element.get("classname") for element in suite} == {"trunk.greet"}
     assert suite[0].findtext("system-out") == "[passed] it is passed"

@@ -308,7 +308,7 @@ def test_a_job_that_is_private(press: Press, tmp_path: Path) -> None:
 def test_a_run_that_was_broken_off_may_go_on(press: Press) -> None:
     a_local_run(press.lab, number=1)
     run = a_local_run(press.lab, number=2, verdict="passed")
-    (run.results / "09-push.json").unlink()
+    (run.results / "10-push.json").unlink()
     assert run.verdict == "aborted"
     assert press.run().bundled == 1
     a_local_run(press.lab, number=3)

@@ -13,7 +13,7 @@ from debian.deb822 import Packages, Release
 from lab.base import files
 from lab.base.run import output, run
 from lab.store.runs import Store
-from scripts import archive
+from scripts import archive, push, upload
 from scripts.archive import DAY_SECONDS
 from scripts.archives.reprepro import Tracked
 from tests.packages import killer, pretend_built, start, wait_for
@@ -110,6 +110,21 @@ def test_a_version_is_added_once(publish):
     assert_whole(root)
 
 
+def test_slow_readers_find_the_indices_of_before(publish):
+    _, work = publish("1.0-1")
+    index = Store.of(work.lab).archive / "dists/trunk/main/binary-amd64"
+    first = index / f"by-hash/SHA256/{files.sha256(index / 'Packages')}"
+    publish("1.0-2")
+    second = index / f"by-hash/SHA256/{files.sha256(index / 'Packages')}"
+    assert (first.read_text() != second.read_text(), second.read_bytes()) == (True, (index / "Packages").read_bytes())
+    long_ago = time.time() - 2 * 3600
+    os.utime(second, (long_ago, long_ago))  # its time begins when it is replaced
+    os.utime(first, (long_ago, long_ago))
+    publish("1.0-3")
+    assert (first.exists(), second.exists()) == (False, True)
+    assert not list(index.glob("by-hash/SHA256/.*"))
+
+
 def test_the_public_key_verifies_the_archive(publish, tmp_path):
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
@@ -118,6 +133,54 @@ def test_the_public_key_verifies_the_archive(publish, tmp_path):
     # GnuPG's agent ends with the step.
     sockets = output(["gpgconf", "--list-dirs", "agent-socket"], env={"GNUPGHOME": str(Store.of(work.lab).gnupg)})
     assert not Path(sockets).exists()
+
+
+HELD = "held back: {} is unstable: it is not good"
+
+
+@pytest.mark.parametrize(
+    "gate, verdicts, reason",
+    [
+        (None, {"content": "unstable"}, HELD.format("content")),
+        (None, {"lintian": "unstable"}, HELD.format("lintian")),
+        (None, {"lintian": "unstable", "content": "unstable"}, HELD.format("lintian")),
+        (None, {"content": "skipped"}, ""),
+        (["content"], {"lintian": "unstable"}, ""),
+        (["lintian"], {"content": "unstable"}, ""),
+        ([], {"lintian": "unstable", "content": "unstable"}, ""),
+        ([], {"sbuild": "skipped"}, "nothing was built"),
+    ],
+)
+def test_the_gate_holds_packages_back(lab_factory, bench, gate, verdicts, reason):
+    component = {"packaging": {"push": {"git": "/x", "branch": "y"}}, "upload": {"to": "file:///x"}}
+    work = bench(lab_factory(component=component | ({} if gate is None else {"build": {"gate": gate}})))
+    pretend_built(work)
+    handed_over = work.run.results / "parameters.properties"
+    handed_over.write_text("VERSION=1.0-0\n")  # by an earlier try
+    for name, verdict in verdicts.items():
+        before = work.run.record(name)
+        before.model_copy(update={"verdict": verdict, "message": "it is not good"}).write(work.run.record_path(name))
+    record = work.execute(archive)
+    root = Store.of(work.lab).archive
+    if not reason:
+        assert (record.verdict, record.message, listed(root)) == ("passed", "added", ["greet 1.0-1"])
+        return
+    assert (record.verdict, record.message, record.facts["added"]) == ("skipped", reason, False)
+    assert not root.exists()
+    assert not handed_over.exists()
+    uploaded, pushed = work.execute(upload), work.execute(push)
+    assert (uploaded.verdict, uploaded.message) == ("skipped", f"not in the archive: {reason}")
+    assert pushed.verdict == "skipped"
+
+
+@pytest.mark.parametrize("name", ["content", "lintian"])
+def test_the_gate_cannot_be_walked_around(lab_factory, bench, name):
+    work = bench(lab_factory())
+    pretend_built(work)
+    work.run.record_path(name).unlink()
+    record = work.execute(archive)
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    assert f"the step {name} comes first and is not run" in record.message
 
 
 def test_an_older_version_is_skipped(publish):

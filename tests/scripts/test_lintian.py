@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.base.text import first_of
 from lab.results.lintian_tags import with_policy
 from reports.formats.runs import cases_of
 from scripts import lintian
@@ -22,23 +23,6 @@ P: greet source: no-dep5-copyright [debian/copyright]
 N: 0 hints overridden; 1 unused override
 warning: something else
 """
-
-
-@pytest.mark.parametrize(
-    "names, text",
-    [
-        ([], ""),
-        (["error a"], "error a"),
-        (["error a", "error a", "error b"], "error a, error b"),
-        (["error a", "error b", "error c"], "error a, error b, error c"),
-        (
-            ["error a", "error b", "warning c", "error a", "error d", "error e"],
-            "error a, error b, warning c and 2 more",
-        ),
-    ],
-)
-def test_first(names, text):
-    assert lintian.first(names) == text
 
 
 @pytest.mark.parametrize("root", [True, False])
@@ -92,7 +76,7 @@ def test_severities_that_make_a_run_unstable(checked, tmp_path, fail_on, verdict
     told = [case for case in cases_of(work.run) if case.suite == "lintian"]
     assert (len(told), all(case.outcome in {"failed", "skipped"} for case in told)) == (6, True)
     failed = [f"{case.message.partition(':')[0]} {case.name}" for case in told if case.outcome == "failed"]
-    assert lintian.first(failed) == (message if verdict == "unstable" else "")
+    assert first_of(failed) == (message if verdict == "unstable" else "")
     out = work.run.out
     argv = (tmp_path / "argv").read_text().strip()
     assert argv.endswith(f" {out}/greet_1.0-1_source.changes {out}/greet_1.0-1_amd64.changes")

@@ -11,7 +11,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
 from lab.config.description import BuildSettings, Lab
 from lab.results import sbuild_log
-from scripts import sbuild
+from scripts import archive, content, sbuild
 from scripts.chroots.bootstrap import Repository
 from tests import fakes
 from tests.conftest import Bench
@@ -27,6 +27,11 @@ SUCCESS = log(build="dh build\n", status="successful", seconds=21)
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
     monkeypatch.setattr(sbuild, "BACK_OFF_SECONDS", (0.0, 0.0))
     return fakes.install(tmp_path, monkeypatch)
+
+
+def test_components_that_replace_newer_versions(lab_factory: Callable[..., Lab]) -> None:
+    assert sbuild.replacing(lab_factory(), "trunk") == ()
+    assert sbuild.replacing(lab_factory(component={"version": {"replace_newer": True}}), "trunk") == ("greet",)
 
 
 @pytest.fixture
@@ -80,6 +85,37 @@ def test_configuration_is_perl(options: tuple[str, ...], expected: str, tmp_path
     assert run(["perl", "-c", path], check=False)
 
 
+def test_a_package_for_other_architectures_is_skipped_before_a_chroot_is_made(place: Bench, fake: Fakes) -> None:
+    path = place.run.out / "greet_1.0.dsc"
+    path.write_text(path.read_text().replace("Architecture: any", "Architecture: s390x hurd-any"))
+    record = place.execute(sbuild)
+    assert (record.verdict, record.message) == ("skipped", "not for amd64: the package is for s390x hurd-any")
+    assert (fake.calls("sbuild"), fake.calls("mmdebstrap")) == ([], [])
+    place.pretend("lintian")
+    assert place.execute(content).verdict == "skipped"
+    archived = place.execute(archive)
+    assert (archived.verdict, archived.message) == ("skipped", "nothing was built")
+
+
+def test_another_architecture_than_the_machines_is_refused(
+    fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]
+) -> None:
+    series = {"bookworm": {"mirror": "http://127.0.0.1:9/debian", "architectures": ["s390x"]}}
+    place = fakes.ready_to_build(lab_factory, bench, {}, series=series)
+    record = place.execute(sbuild)
+    assert (record.verdict, record.exit_code) == ("error", 2)
+    assert record.message.startswith("this machine builds for amd64, and not for s390x (series.bookworm.architectures")
+    assert fake.calls("mmdebstrap") == []
+
+
+def test_new_symbols_are_news(place: Bench, fake: Fakes) -> None:
+    diff = "--- debian/g.symbols\n+++ dpkg-gensymbolsX\n@@ -1 +1 @@\n+ greet@Base 1.1\n+ hail@Base 1.1\n"
+    fake.sbuild(log(build=diff, status="successful", seconds=21), files=built())
+    record = place.execute(sbuild)
+    assert record.message.startswith("built 1 package in 21 s; 2 new symbols: greet, hail; chroot made, ")
+    assert record.facts["new_symbols"] == ["greet", "hail"]
+
+
 def test_passed(place: Bench, fake: Fakes) -> None:
     fake.sbuild(SUCCESS, files=built())
     record = place.execute(sbuild)
@@ -96,6 +132,8 @@ def test_passed(place: Bench, fake: Fakes) -> None:
     expected = {"attempts": 1, "status": "successful", "fail_stage": "", "build_seconds": 21, "install_seconds": 3}
     assert {name: record.facts[name] for name in expected} == expected
     assert record.facts["chroot"]["reused"] is False
+    assert record.facts["installed"] == {"bash": "5.2.15-2+b7", "make": "4.3-4.1"}
+    assert record.facts["new_symbols"] == []
     argv = fake.argv()
     assert argv[-1].endswith("/source/greet_1.0.dsc")
     assert "--profiles=nocheck,nodoc" in argv

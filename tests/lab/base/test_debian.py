@@ -22,6 +22,26 @@ greet (2:1.0-1) unstable; urgency=medium
 
 
 @pytest.mark.parametrize(
+    "architectures, machine, here",
+    [
+        ("any", "amd64", True),
+        ("all", "amd64", True),
+        ("amd64", "amd64", True),
+        ("s390x arm64", "arm64", True),
+        ("linux-any", "amd64", True),
+        ("any-amd64", "amd64", True),
+        ("all s390x", "amd64", True),
+        ("s390x", "amd64", False),
+        ("kfreebsd-any", "amd64", False),
+        ("arm64 any-arm", "amd64", False),
+        ("amd64", "arm64", False),
+    ],
+)
+def test_architectures(architectures: str, machine: str, *, here: bool) -> None:
+    assert debian.covers(architectures, machine) is here
+
+
+@pytest.mark.parametrize(
     "left, relation, right, holds",
     [
         ("1.0~rc1", "lt", "1.0", True),

@@ -71,6 +71,13 @@ def test_a_key_of_another_section_is_refused(tmp_path: Path, section: str, unkno
         ),
         ("  name: mine", "  name: Mine!", 2, "lab.name: not a name: lower-case letters"),
         ("Q A <qa@lab.example>", "nobody", 3, "not a maintainer: write it as Name <address@host>; found: 'nobody'"),
+        (
+            "{pockets: [updates]}",
+            "{architectures: [amd64, arm64]}",
+            5,
+            "series.bookworm.architectures: must be one architecture: qalab builds for that of the machine",
+        ),
+        ("{pockets: [updates]}", "{architectures: []}", 5, "series.bookworm.architectures: must be one architecture"),
         ("series: bookworm, branch: master", "series: sid, branch: master", 7, "no series sid; known: bookworm"),
         ("trigger: gerrit", "trigger: email", 8, "Input should be 'commit', 'proposed' or 'gerrit'; found: 'email'"),
         ("trigger: gerrit", "trigger: proposed", 8, "leave the phase build out"),

@@ -35,6 +35,36 @@ def test_unmet(lines: str, expected: str) -> None:
     assert unmet(APT.format(lines=lines)) == expected
 
 
+ERROR = "E: Unable to correct problems, you have held broken packages.\n"
+HEADING = "The following packages have unmet dependencies:\n"
+LINE = f"{DUMMY}tlib (>= 2) but it is not installable\n"
+CONTINUED = f"{' ' * 35}Depends: b but it is not going to be installed\n"
+BOTH = "tlib (>= 2) but it is not installable; b but it is not going to be installed"
+SOLVER_3 = """\
+E: Unable to satisfy dependencies. Reached two conflicting assignments:
+   1. sbuild-build-depends-main-dummy:amd64=0.invalid.0 is selected for install
+   2. sbuild-build-depends-main-dummy:amd64 Depends nonexistent (>= 2) but none of the choices are installable:
+      [no choices]
+"""
+
+
+@pytest.mark.parametrize(
+    "log, expected",
+    [
+        (HEADING + LINE + CONTINUED + ERROR, BOTH),
+        (HEADING + ERROR + LINE + CONTINUED, BOTH),
+        (HEADING + LINE + ERROR + CONTINUED, BOTH),
+        (ERROR + HEADING + LINE + CONTINUED, BOTH),
+        (f"{HEADING}apt-get failed.\n{ERROR}W: slow\n{LINE}{CONTINUED}", BOTH),
+        (SOLVER_3, "nonexistent (>= 2)"),
+        (f"The following NEW packages will be installed:\n  a b\n{HEADING}{ERROR}{LINE}", BOTH.partition(";")[0]),
+        (ERROR + LINE, ""),
+    ],
+)
+def test_unmet_in_any_order_of_the_streams(log: str, expected: str) -> None:
+    assert unmet(log) == expected
+
+
 @pytest.mark.parametrize(
     "said, expected",
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.results.sbuild_log import build_output, ended, failure_line, read, timed_out
+from lab.results.sbuild_log import build_output, ended, new_symbols, read, timed_out
 from tests.sbuildlogs import log
 
 APT = """\
@@ -233,32 +233,37 @@ def test_dependencies_are_not_unmet_where_apt_could_not_look(line: str) -> None:
     assert (reading.verdict, reading.message) == ("error", f"sbuild failed at install-deps: {line[3:]}")
 
 
-@pytest.mark.parametrize(
-    "said, expected",
-    [
-        ([], ""),
-        (["dh build", "dpkg-buildpackage: error: it died"], "dpkg-buildpackage: error: it died"),
-        (["make: *** [Makefile:3: all] Error 1"], "make: *** [Makefile:3: all] Error 1"),
-        (["FAIL: tests/one", "make: *** [check] Error 1"], "FAIL: tests/one (make: *** [check] Error 1)"),
-        (["dh_missing: error: missing files, aborting", "make: *** [binary] Error 25"],
-         "dh_missing: error: missing files, aborting (make: *** [binary] Error 25)"),
-        (["dh_auto_test: error: make check returned exit code 2", "make: *** [build] Error 25"],
-         "make: *** [build] Error 25"),
-        (["E   AssertionError: Error", "dpkg-buildpackage: error: x"],
-         "E   AssertionError: Error (dpkg-buildpackage: error: x)"),
-        (["make: frobnicate: No such file or directory", "make: *** [debian/rules:3: clean] Error 127"],
-         "make: frobnicate: No such file or directory (make: *** [debian/rules:3: clean] Error 127)"),
-        (["make[1]: Entering directory '/build/error'", "make: *** [all] Error 1"], "make: *** [all] Error 1"),
-        (["debian/rules:2: *** missing separator.  Stop.", "dpkg-buildpackage: error: x"],
-         "debian/rules:2: *** missing separator.  Stop. (dpkg-buildpackage: error: x)"),
-        (["/usr/bin/fakeroot: 175: debian/rules: not found", "dpkg-buildpackage: error: x"],
-         "/usr/bin/fakeroot: 175: debian/rules: not found (dpkg-buildpackage: error: x)"),
-        (["an old error: not in the end", *["..."] * 300, "make: *** [all] Error 1"], "make: *** [all] Error 1"),
-        (["x" * 300 + " error: long"], ("x" * 300)[:200]),
-    ],
-)  # fmt: skip
-def test_failure_line(said: list[str], expected: str) -> None:
-    assert failure_line(said) == expected
+# dpkg-gensymbols 1.21, where a function and a variable are new and another is gone.
+SYMBOLS = """\
+dpkg-gensymbols: warning: some new symbols appeared in the symbols file: see diff output below
+{early}--- debian/libgreet1.symbols (libgreet1_1.1_amd64)
++++ dpkg-gensymbolsOw0d4j\t2026-11-28 07:30:21.416506728 +0000
+@@ -1,3 +1,6 @@
+ libgreet.so.1 libgreet1 #MINVER#
++ MAX_LEVEL@Base 1.1
+  greet@Base 1.0
+{late}- hail@Base 1.0
++#MISSING: 1.1# hail@Base 1.0
++ (c++)"greet::Greeter::hello(int)@Base" 1.1
++ shout@GREET_2 1.1 1
+   dh_shlibdeps -a -O--buildsystem=makefile
++ echo x@Base 1
+"""
+WARNING = (
+    "dpkg-gensymbols: warning: debian/libgreet1/DEBIAN/symbols doesn't match completely debian/libgreet1.symbols\n"
+)
+
+
+@pytest.mark.parametrize(("early", "late"), [("", ""), (WARNING, ""), ("", WARNING)])
+def test_new_symbols(early: str, late: str) -> None:
+    text = log(build=SYMBOLS.format(early=early, late=late) * 2, status="successful")
+    assert new_symbols(text) == ["MAX_LEVEL", "greet::Greeter::hello(int)", "shout@GREET_2"]
+
+
+@pytest.mark.parametrize("said", ["", "+ x@Base 1.1\n", "+++ other\n+ x@Base 1.1\n"])
+def test_no_new_symbols(said: str) -> None:
+    assert new_symbols(log(build=said)) == []
+    assert new_symbols(said) == []
 
 
 def test_build_output_is_that_of_dpkg_buildpackage() -> None:

@@ -40,7 +40,7 @@ while True:
         for verdict in ("running", "passed"):
             record.model_copy(update={"verdict": verdict}).write(run.record_path("snapshot"))
 """
-STEPS = ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "archive", "upload", "push")
+STEPS = ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push")
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_one_at_a_time_works_on_a_run(lab: Lab, store: Store) -> None:
 
 def test_records_are_numbered_by_their_place(lab: Lab, store: Store) -> None:
     run = store.new_run(lab, "trunk", "greet")
-    assert [run.record_path(name).name for name in STEPS][::8] == ["01-snapshot.json", "09-push.json"]
+    assert [run.record_path(name).name for name in STEPS][::9] == ["01-snapshot.json", "10-push.json"]
     assert run.log_path("push") == run.path / "results/push.log"
     assert run.record("push") is None
     with pytest.raises(ConfigurationError, match="no step fly in this phase; known: snapshot, packaging, "):

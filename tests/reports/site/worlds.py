@@ -23,7 +23,7 @@ NAMES = ("keystone", "glance", "placement", "nova", "neutron", "cinder", "horizo
          "karbor", "masakari", "monasca", "qinling", "rally", "searchlight", "solum", "storlets", "tacker",
          "tempest")  # fmt: skip
 TRACKS = {"trunk-trixie": "trixie", "trunk-noble": "noble", "proposed-noble": "noble"}
-STEPS = ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "archive", "upload", "push")
+STEPS = ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push")
 SUBJECTS = ("Validate tokens before they are cached", "Fix a race in the scheduler", "Update requirements",
             "Drop support for the v2 API", "Add a release note", "Imported translations", "Speed up list queries",
             "Retry when the database is away", "Document the policy file", "Remove unused imports")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,24 @@ def test_of_a_pocket_only_what_is_named_is_taken(tmp_path: Path) -> None:
         ),
     }
     assert pocket.places == (" http://m.example noble-proposed/main ", " http://m.example noble-proposed/universe ")
+
+
+@pytest.mark.parametrize(
+    "replaces, lines",
+    [
+        (None, ["*", "1001"]),
+        ((), ["*", "500"]),
+        (("greet", "hail"), ["*", "500", "src:greet src:hail", "1001"]),
+    ],
+)
+def test_newer_versions_of_others_stay_but_for_those_named(
+    tmp_path: Path, replaces: tuple[str, ...] | None, lines: list[str]
+) -> None:
+    archive = dataclasses.replace(REPOSITORY, replaces=replaces)
+    preferences = written(archive.setup, tmp_path)["apt/preferences.d/qalab"].splitlines()
+    assert [line.partition(": ")[2] for line in preferences if line.startswith(("Package:", "Pin-P"))] == lines
+    assert archive.identity == dataclasses.replace(archive, url="http://127.0.0.1:9").identity
+    assert (archive.identity == REPOSITORY.identity) is (replaces is None)
 
 
 def test_sbuild_finds_no_escape_in_the_setup() -> None:

@@ -65,6 +65,14 @@ def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monk
     assert not found["keyring of noble"].good
     assert "name series.noble.keyring" in found["keyring of noble"].fix
     assert found["disk for state"].good
+    assert found["architecture of bookworm"].good
+
+
+def test_the_doctor_refuses_another_architecture(lab_factory: Callable[..., Lab]) -> None:
+    lab = lab_factory(lab={"series": {"bookworm": {"architectures": ["s390x"]}}})
+    (found,) = (finding for finding in prerequisites.doctor(lab) if finding.what == "architecture of bookworm")
+    assert (found.good, found.detail.partition(";")[0]) == (False, "s390x")
+    assert "set series.bookworm.architectures: [" in found.fix
 
 
 def test_a_place_that_may_not_be_written_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

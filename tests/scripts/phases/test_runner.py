@@ -227,6 +227,8 @@ def test_a_phase_is_followed_by_the_next_about_the_same(three: Lab) -> None:
     store = Store.of(three)
     run = store.new_run(three, "trunk", "greet")
     run.write_info(run.info.model_copy(update={"commit": "a" * 40}))
+    assert runner.next_run(three, run) is None  # the package was held back
+    (run.results / HANDED_OVER).write_text("VERSION=1.0\n")
     following = runner.next_run(three, run)
     assert following is not None
     info = following.info

@@ -1,0 +1,7 @@
+"""``qalab archive``: the lab's package archive."""
+
+from __future__ import annotations
+
+from cli.groups import LazyGroup
+
+command = LazyGroup("archive", {"withdraw": "cli.archive.withdraw"}, help="Change the lab's package archive.")

@@ -1,0 +1,191 @@
+"""What a build has lost against an earlier one: packages, directories, programs, declarations, half of the size.
+
+The packages of a source are compared as a whole where a file or a name may move from one to another.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from lab.base.text import first_of
+from scripts.archives.package_content import BinaryContent
+
+# Below these, half says nothing.
+LEAST_BYTES = 4096
+LEAST_FILES = 4
+PROGRAM = re.compile(r"usr/(s?bin|games)/[^/]+$")
+UNIT = re.compile(
+    r"usr/lib/systemd/(system|user)/[^/]+\.(service|socket|timer|path|mount|target|slice)$|etc/init\.d/[^/]+$"
+)
+LIBRARY = re.compile(r"usr/lib\w*/(?:.*/)?(?P<name>[^/]+?)(?:\.(?:cpython|abi)[^./]*)?\.so(?P<number>\.\d+)?$")
+PAPERS = re.compile(r"usr/share/doc/[^/]+/(changelog|copyright)")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Something that an earlier build had, and this one does not."""
+
+    kind: str
+    name: str
+    detail: str = ""
+
+    @property
+    def title(self) -> str:
+        """What ``build.content.accept`` is matched against."""
+        return f"{self.kind}: {self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.detail})" if self.detail else self.title
+
+
+@dataclass(frozen=True)
+class BuildContent:
+    """The binary packages of one build of a source package."""
+
+    packages: Mapping[str, BinaryContent]
+
+    @classmethod
+    def of(cls, packages: Iterable[BinaryContent]) -> BuildContent:
+        return cls({package.name: package for package in packages})
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        return frozenset(path for package in self.packages.values() for path in package.files)
+
+    def joined(self, names: Callable[[BinaryContent], Iterable[str]]) -> set[str]:
+        """Return names of all packages together."""
+        return {name for package in self.packages.values() for name in names(package)}
+
+
+def accepted(losses: Sequence[Loss], patterns: Sequence[str]) -> list[Loss]:
+    """Return the losses that a pattern matches; ``*`` and ``?`` as in a shell."""
+    return [loss for loss in losses if any(fnmatchcase(loss.title, pattern) for pattern in patterns)]
+
+
+def empty_packages(now: BuildContent, before: BuildContent | None = None) -> list[Loss]:
+    """Return the packages without any files of their own, unless they say so or were so before."""
+    earlier = before.packages if before else {}
+    return [
+        Loss("empty package", name, f"{_count(package.files)}, all documentation or metadata")
+        for name, package in sorted(now.packages.items())
+        if package.is_empty and not package.fileless and not (name in earlier and earlier[name].is_empty)
+    ]
+
+
+def losses(before: BuildContent, now: BuildContent) -> list[Loss]:
+    """Return what was lost, the worst first."""
+    gone = sorted(before.packages.keys() - now.packages.keys())
+    empty = empty_packages(now, before)
+    told = {*gone, *(loss.name for loss in empty)}
+    rest = BuildContent({name: package for name, package in before.packages.items() if name not in told})
+    return [
+        *(Loss("package gone", name, _count(before.packages[name].files)) for name in gone),
+        *empty,
+        *_files_lost(rest, now),
+        *_declarations_lost(rest, now),
+        *_halved(rest, now),
+    ]
+
+
+def _files_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    conffiles = before.joined(lambda package: package.conffiles)
+    single = {path for path in before.files if PROGRAM.match(path) or UNIT.match(path) or path in conffiles}
+    directories = lost_directories(before.files - single, now.files)
+    for directory, files in directories.items():
+        yield Loss("directory gone", directory, _count(files))
+    lost = sorted(before.files - now.files)
+    for path in lost:
+        if UNIT.match(path):
+            yield Loss("service gone", path)
+        elif PROGRAM.match(path):
+            yield Loss("program gone", path)
+        elif path in conffiles:
+            yield Loss("conffile gone", path)
+    there = {_library(path) for path in now.files}
+    inside = {path for files in directories.values() for path in files}
+    for path in lost:
+        if LIBRARY.match(path) and path not in inside and _library(path) not in there:
+            yield Loss("library gone", path)
+
+
+def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, list[str]]:
+    """Return the directories that had files and have none, with those files.
+
+    Of directories in one another it is the one that has all the files of the topmost.  A directory is renamed, not
+    lost, where at least half of its files have the same relative path below a directory beside it
+    (``foo-1.0.egg-info`` and ``foo-1.1.egg-info``).
+    """
+    kept = {str(parent) for path in now for parent in PurePosixPath(path).parents}
+    found: dict[str, list[str]] = {}
+    for path in sorted(before):
+        lost = [str(parent) for parent in PurePosixPath(path).parents if str(parent) not in kept]
+        if lost:
+            found.setdefault(lost[-1], []).append(path)
+    added = now - set(before)
+    lost_ones: dict[str, list[str]] = {}
+    for topmost, files in found.items():
+        common = PurePosixPath(posixpath.commonpath([posixpath.dirname(path) for path in files]))
+        chain = [str(each) for each in (common, *common.parents) if f"{each}/".startswith(f"{topmost}/")]
+        if not any(_renamed(directory, files, added) for directory in chain):
+            lost_ones[str(common)] = files
+    return lost_ones
+
+
+def _renamed(directory: str, files: Sequence[str], added: Iterable[str]) -> bool:
+    parent = directory.rpartition("/")[0]
+    there = {path.removeprefix(f"{parent}/").partition("/")[2] for path in added if path.startswith(f"{parent}/")}
+    return 2 * sum(path.removeprefix(f"{directory}/") in there for path in files) >= len(files)
+
+
+def _library(path: str) -> str:
+    """Return the path of a shared object, without the Python version that it is built for."""
+    match = LIBRARY.match(path)
+    return f"{path.rpartition('/')[0]}/{match['name']}.so{match['number'] or ''}" if match else path
+
+
+def _declarations_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    for name, package in sorted(before.packages.items()):
+        for script in sorted(package.scripts - now.packages[name].scripts):
+            yield Loss("maintainer script gone", f"{name} {script}")
+    provided = {_shape(name) for name in {*now.joined(lambda package: package.provides), *now.packages}}
+    for name in sorted(before.joined(lambda package: package.provides)):
+        if _shape(name) not in provided:
+            yield Loss("Provides gone", name)
+    libraries: dict[str, list[str]] = {}
+    for entry in sorted(before.joined(lambda package: package.symbols) - now.joined(lambda package: package.symbols)):
+        library, _, symbol = entry.partition(" ")
+        libraries.setdefault(library, []).append(symbol)
+    for library, symbols in libraries.items():
+        yield Loss("symbols gone", library, first_of(symbols))
+    for entry in sorted(before.joined(lambda package: package.shlibs) - now.joined(lambda package: package.shlibs)):
+        yield Loss("shlibs gone", entry)
+
+
+def _shape(name: str) -> str:
+    """Return a name without the numbers of a version: ``librust-itoa-1.0.9-dev`` has another one in each release."""
+    return re.sub(r"\d[\d.]*", "#", name)
+
+
+def _halved(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    for name, package in sorted(before.packages.items()):
+        mine = now.packages[name].files
+        elsewhere = now.joined(lambda other: other.files) - set(mine)
+        old, new = ({path: size for path, size in files.items() if not PAPERS.match(path)}
+                    for files in (package.files, mine))  # fmt: skip
+        old = {path: size for path, size in old.items() if path not in elsewhere}
+        was, is_now = sum(old.values()), sum(new.values())
+        if was >= LEAST_BYTES and 2 * is_now <= was:
+            yield Loss("size halved", name, f"{was} bytes before, {is_now} now")
+        elif len(old) >= LEAST_FILES and 2 * len(new) <= len(old):
+            yield Loss("files halved", name, f"{len(old)} files before, {len(new)} now")
+
+
+def _count(files: Iterable[str]) -> str:
+    number = len(list(files))
+    return f"{number} file{'s' * (number != 1)}"

@@ -1,0 +1,100 @@
+"""The indices of the archive, put in place so that a reader finds one whole state and never half of two.
+
+A reader takes ``InRelease`` first, and then the indices that it names.  It finds these by their digest
+(``Acquire-By-Hash``, see apt-transport-http(1) and the repository format of Debian's wiki), beside the new ones for
+as long as a slow reader may ask for them.  ``InRelease`` is replaced last, in one rename.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import IO
+
+from debian.deb822 import Release
+
+from lab.base import environment, files
+from lab.base.run import Word, run
+from lab.store.signing import SigningKey
+
+BY_HASH = Path("by-hash/SHA256")
+# How long a reader may take between InRelease and the last index.
+PATIENCE = timedelta(hours=1)
+SIGNATURES = {"Release.gpg": ("--armor", "--detach-sign"), "InRelease": ("--clearsign",)}
+LAST = ("Release", *SIGNATURES)
+
+
+def publish_indices(staged: Path, target: Path, key: SigningKey, log: IO[str], keep: Sequence[int] = ()) -> None:
+    """Sign freshly written indices and move them to their place; ``keep``: descriptors of locks.
+
+    Raises InfrastructureError when they cannot be signed.
+    """
+    release = staged / "Release"
+    files.write_atomic(release, f"Acquire-By-Hash: yes\n{release.read_text()}")
+    for name, how in SIGNATURES.items():
+        argv: list[Word] = [
+            "gpg",
+            "--batch",
+            "--yes",
+            "--local-user",
+            key.fingerprint,
+            "--output",
+            staged / name,
+            *how,
+            release,
+        ]
+        run(argv, env=key.env, log=log, keep=keep)
+    target.mkdir(parents=True, exist_ok=True)
+    current = digests(staged)
+    for name, digest in current.items():
+        _link(staged / name, target / by_hash(name, digest))
+    superseded = digests(target)
+    for path in sorted(path.relative_to(staged) for path in staged.rglob("*") if path.is_file()):
+        if str(path) not in LAST:
+            _replace(staged / path, target / path)
+    for name, digest in superseded.items():
+        if current.get(name) != digest and (old := target / by_hash(name, digest)).exists():
+            os.utime(old)  # from now on it is on its way out
+    files.sync(path for path in target.rglob("*") if path.is_file())
+    for name in LAST:
+        _replace(staged / name, target / name)
+    _forget(target, {target / by_hash(name, digest) for name, digest in current.items()})
+    shutil.rmtree(staged)
+
+
+def digests(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of each index that a Release file names and that is there; none without the file."""
+    path = directory / "Release"
+    if not path.exists():
+        return {}
+    listed = {item["name"]: item["sha256"] for item in Release(path.read_text()).get("SHA256", [])}
+    return {name: digest for name, digest in listed.items() if (directory / name).is_file()}
+
+
+def by_hash(name: str, digest: str) -> Path:
+    """Return where a reader finds an index by its digest."""
+    return Path(name).parent / BY_HASH / digest
+
+
+def _link(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}")
+    temporary.unlink(missing_ok=True)
+    temporary.hardlink_to(path)
+    temporary.replace(target)
+
+
+def _replace(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+
+
+def _forget(target: Path, current: set[Path]) -> None:
+    """Delete indices that no reader asks for any more."""
+    oldest = (environment.now() - PATIENCE).timestamp()
+    for path in target.rglob(f"{BY_HASH}/*"):
+        if path not in current and path.stat().st_mtime < oldest:
+            path.unlink()

@@ -1,0 +1,131 @@
+"""The content of binary packages: files, and what the control archive declares.  See deb(5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from debian.arfile import ArError
+from debian.deb822 import Deb822
+from debian.debfile import DebError, DebFile, DebPart
+
+from lab.base.errors import InfrastructureError
+
+# A merged /usr: the same file has a path below / in one release and below /usr in the next.
+MERGED = re.compile(r"^(?=(?:bin|sbin|lib|lib32|lib64|libx32)/)")
+SCRIPTS = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
+# Packages that have no files on purpose: see lintian's tag empty-binary-package.
+FILELESS = re.compile(
+    r"\b(meta ?-?package|dummy|transitional|dependency package|virtual package|empty package)\b", re.IGNORECASE
+)
+FILELESS_SECTIONS = ("metapackages", "oldlibs", "tasks")
+# What a build that found nothing to build installs nevertheless.
+ACCOMPANYING = re.compile(
+    r"usr/share/(doc|lintian|bug|doc-base|metainfo)/|.*\.(egg-info|dist-info)(/|$)|usr/lib/\.build-id/|var/lib/gems/.*\.gemspec$"
+)
+DOCUMENTATION = re.compile(r"-docs?$")
+
+
+@dataclass(frozen=True)
+class BinaryContent:
+    """A binary package: its files with their sizes in bytes, and what its control files declare.
+
+    Paths are relative and as in a system with a merged /usr.  ``symbols`` and ``shlibs`` have entries
+    ``LIBRARY SYMBOL`` and ``LIBRARY VERSION`` of deb-symbols(5) and deb-shlibs(5).
+    """
+
+    name: str
+    version: str = ""
+    files: Mapping[str, int] = field(default_factory=dict)
+    provides: frozenset[str] = frozenset()
+    scripts: frozenset[str] = frozenset()
+    conffiles: frozenset[str] = frozenset()
+    symbols: frozenset[str] = frozenset()
+    shlibs: frozenset[str] = frozenset()
+    fileless: bool = False
+    """Whether it says of itself that it has no files of its own (a metapackage, a transitional package)."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has nothing beyond documentation and metadata, and is no package of documentation."""
+        own = (path for path in self.files if not ACCOMPANYING.match(path))
+        documents = DOCUMENTATION.search(self.name) and self.has_documents
+        return not any(own) and not documents
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether there are documents beside changelogs and the copyright."""
+        usual = re.compile(r"usr/share/doc/[^/]+/(changelog|copyright|NEWS)")
+        return any(path.startswith("usr/share/doc/") and not usual.match(path) for path in self.files)
+
+
+def read_package(path: Path) -> BinaryContent:
+    """Read a .deb, .udeb or .ddeb.  Raises InfrastructureError for a file that is none."""
+    try:
+        with DebFile(str(path)) as deb:
+            control, files = Deb822(_text(deb.control, "control")), dict(_files(deb.data))
+            symbols, shlibs = (_text(deb.control, name) for name in ("symbols", "shlibs"))
+            return BinaryContent(
+                name=control["Package"],
+                version=control["Version"],
+                files=files,
+                provides=frozenset(_names(control.get("Provides", ""))),
+                scripts=SCRIPTS & {_plain(name) for name in deb.control},
+                conffiles=frozenset(_conffiles(_text(deb.control, "conffiles"))),
+                symbols=frozenset(_symbols(symbols)),
+                shlibs=frozenset(_shlibs(shlibs)),
+                fileless=_says_fileless(control),
+            )
+    except (ArError, DebError, OSError, EOFError, KeyError) as error:
+        raise InfrastructureError(f"{path}: is not a binary package that can be read: {error}") from error
+
+
+def read_packages(paths: Iterable[Path]) -> list[BinaryContent]:
+    """Read binary packages, without those that only have debugging symbols."""
+    return [read_package(path) for path in sorted(paths) if not path.name.partition("_")[0].endswith("-dbgsym")]
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("./").lstrip("/")
+
+
+def _text(part: DebPart, name: str) -> str:
+    """Return a control file; an empty text when there is none."""
+    content = part.get_content(name) if part.has_file(name) else b""
+    return (content or b"").decode("utf-8", "surrogateescape")
+
+
+def _files(data: DebPart) -> Iterator[tuple[str, int]]:
+    for member in data.tgz():
+        if not member.isdir():
+            yield MERGED.sub("usr/", _plain(member.name)), member.size
+
+
+def _names(relations: str) -> Iterator[str]:
+    return (item.split()[0] for item in relations.split(",") if item.strip())
+
+
+def _conffiles(text: str) -> Iterator[str]:
+    """Yield the paths; a line with a flag is about a file that the package no longer has."""
+    return (line.strip().lstrip("/") for line in text.splitlines() if line.startswith("/"))
+
+
+def _symbols(text: str) -> Iterator[str]:
+    library = ""
+    for line in text.splitlines():
+        if line.startswith(" ") and library:
+            yield f"{library} {line.split()[0]}"
+        elif line and line[0] not in "|*#":
+            library = line.split()[0]
+
+
+def _shlibs(text: str) -> Iterator[str]:
+    lines = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return (" ".join(words[:2]) for words in lines if not words[0].endswith(":"))
+
+
+def _says_fileless(control: Deb822) -> bool:
+    section = control.get("Section", "").rpartition("/")[2]
+    return section in FILELESS_SECTIONS or bool(FILELESS.search(control.get("Description", "")))

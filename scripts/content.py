@@ -1,0 +1,75 @@
+"""content: compare the packages with an earlier build; name losses.
+
+The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
+binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
+maintainer scripts, Provides, symbols and shlibs that are gone; and packages with half of their size or files.
+
+``build.content.accept`` lists the intended losses.  Others give the verdict that ``build.content.verdict`` names.
+An earlier build that cannot be read or downloaded is an error of the lab.
+
+Facts: ``reference`` (the version and who has it; empty for a first build), ``losses``, ``accepted``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.base.text import first_of
+from lab.store import step
+from lab.store.step import StepContext, StepOutcome
+from scripts.archives.content_comparison import BuildContent, Loss, accepted, empty_packages, losses
+from scripts.archives.package_content import read_packages
+from scripts.archives.reference_packages import Reference, distribution_build, last_build
+
+NAME = "content"
+
+
+def reference(context: StepContext) -> Reference | None:
+    """Return the earlier build to compare with; None for the first build of a package that is new."""
+    source = context.component_name
+    if found := last_build(context.store.archive, context.track_name, source):
+        return found
+    directory = context.run.work / "reference"
+    return distribution_build(context.series_name, context.series, source, directory, context.log)
+
+
+def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None) -> StepOutcome:
+    """Return the outcome for what was lost against an earlier build."""
+    settings = context.component.build.content
+    intended = accepted(found, settings.accept)
+    refused = [loss for loss in found if loss not in intended]
+    for loss in found:
+        context.say(f"{'accepted' if loss in intended else 'lost'}: {loss}")
+    compared = f"compared with {earlier}" if earlier else "first build, nothing to compare with"
+    if refused:
+        message = f"{first_of(list(map(str, refused)))}; {compared}"
+    else:
+        nothing = f"{len(intended)} accepted, nothing else lost" if intended else "nothing lost"
+        message = f"{nothing}; {compared}" if earlier else compared
+    return StepOutcome(
+        message,
+        verdict=settings.verdict if refused and settings.verdict != "off" else "passed",
+        facts={
+            "reference": str(earlier or ""),
+            "losses": list(map(str, refused)),
+            "accepted": list(map(str, intended)),
+        },
+    )
+
+
+def action(context: StepContext) -> StepOutcome:
+    built = context.earlier("sbuild")
+    if context.component.build.content.verdict == "off":
+        return StepOutcome("build.content.verdict is off", verdict="skipped")
+    if built.verdict == "skipped":
+        return StepOutcome("nothing was built", verdict="skipped")
+    now = BuildContent.of(
+        read_packages(context.run.path / item.path for item in built.artifacts if item.kind == "binary")
+    )
+    earlier = reference(context)
+    found = losses(BuildContent.of(read_packages(earlier.paths)), now) if earlier else empty_packages(now)
+    return judge(context, found, earlier)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step.main(NAME, action, argv)

@@ -1,0 +1,129 @@
+"""What a build has lost, told from the content of its packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from scripts.archives.content_comparison import BuildContent, accepted, empty_packages, losses
+from scripts.archives.package_content import BinaryContent
+
+DOCUMENTS = ("usr/share/doc/greet/changelog.gz", "usr/share/doc/greet/copyright")
+PYTHON = "usr/lib/python3/dist-packages"
+
+
+def package(files: Iterable[str] | Mapping[str, int] = (), name: str = "greet", **more: Any) -> BinaryContent:
+    """Return a package with files of 100 bytes, and documentation."""
+    sizes = files if isinstance(files, Mapping) else dict.fromkeys(files, 100)
+    sets = {key: frozenset(value) if isinstance(value, (list, set)) else value for key, value in more.items()}
+    return BinaryContent(name, "1", {**dict.fromkeys(DOCUMENTS, 100), **sizes}, **sets)
+
+
+def lost(before: Iterable[BinaryContent], now: Iterable[BinaryContent]) -> list[str]:
+    return [str(loss) for loss in losses(BuildContent.of(before), BuildContent.of(now))]
+
+
+GREET = "usr/bin/greet"
+OTHER = package(["usr/share/other/x"], "other")
+
+
+@pytest.mark.parametrize(
+    "before, now, expected",
+    [
+        pytest.param([package([GREET])], [package([GREET])], [], id="the same"),
+        pytest.param([package([GREET])], [package([GREET, "usr/bin/new"])], [], id="more"),
+        pytest.param([package([GREET]), OTHER], [package([GREET])], ["package gone: other (3 files)"], id="a package"),
+        pytest.param([package([GREET])], [package()], ["empty package: greet (2 files, all documentation or metadata)"],
+                     id="empty"),
+        pytest.param([package(name="meta")], [package(name="meta")], [], id="empty before as well"),
+        pytest.param([package([GREET, "usr/share/greet/a/1", "usr/share/greet/a/2", "usr/share/b/1", "usr/share/b/2"])],
+                     [package([GREET, "usr/share/b/1", "usr/share/b/2"])], ["directory gone: usr/share/greet/a (2 files)"],
+                     id="a directory"),
+        pytest.param([package([GREET, "usr/share/man/man1/greet.1.gz", "usr/share/man/de/man1/greet.1.gz"])],
+                     [package([GREET])], ["directory gone: usr/share/man (2 files)"], id="the topmost directory"),
+        pytest.param([package([GREET, f"{PYTHON}/greet-1.0.egg-info/PKG-INFO", f"{PYTHON}/greet/a.py"])],
+                     [package([GREET, f"{PYTHON}/greet-1.1.dev2.egg-info/PKG-INFO", f"{PYTHON}/greet/a.py"])], [],
+                     id="renamed for a version"),
+        pytest.param([package([GREET, "usr/lib/x/greet-1/a", "usr/lib/x/greet-1/sub/b"])],
+                     [package([GREET, "usr/lib/x/greet-2/a", "usr/lib/x/greet-2/sub/b"])], [], id="renamed as a whole"),
+        pytest.param([package([GREET, f"{PYTHON}/greet/a.py"])],
+                     [package([GREET, "usr/lib/python3.11/site-packages/greet/a.py"])],
+                     ["directory gone: usr/lib/python3/dist-packages/greet (1 file)"], id="installed in the wrong place"),
+        pytest.param([package([GREET, "usr/share/greet/a/1"]), OTHER],
+                     [package([GREET]), package(["usr/share/other/x", "usr/share/greet/a/1"], "other")], [],
+                     id="moved to another package"),
+        pytest.param([package([GREET, "usr/bin/hail", "usr/sbin/greetd"])], [package([GREET])],
+                     ["program gone: usr/bin/hail", "program gone: usr/sbin/greetd"], id="programs"),
+        pytest.param([package([GREET, "usr/lib/systemd/system/greet.service", "etc/init.d/greet"],
+                              conffiles=["etc/init.d/greet"])], [package([GREET])],
+                     ["service gone: etc/init.d/greet", "service gone: usr/lib/systemd/system/greet.service"],
+                     id="services"),
+        pytest.param([package([GREET, "etc/greet.conf"], conffiles=["etc/greet.conf"])], [package([GREET])],
+                     ["conffile gone: etc/greet.conf"], id="a conffile"),
+        pytest.param([package([GREET, "usr/lib/greet/a.so", "usr/lib/greet/b.so"])],
+                     [package([GREET, "usr/lib/greet/b.so"])], ["library gone: usr/lib/greet/a.so"], id="a plug-in"),
+        pytest.param([package([GREET, "usr/lib/greet/a.so"])], [package([GREET])],
+                     ["directory gone: usr/lib/greet (1 file)"], id="all plug-ins, named once"),
+        pytest.param([package(["usr/lib/x/libg.so.1", "usr/lib/x/libg.so.1.0.1"])],
+                     [package(["usr/lib/x/libg.so.1", "usr/lib/x/libg.so.1.0.2"])], [], id="a library's patch level"),
+        pytest.param([package(["usr/lib/x/_g.cpython-311-x86_64-linux-gnu.so", "usr/lib/x/y"])],
+                     [package(["usr/lib/x/_g.cpython-312-x86_64-linux-gnu.so", "usr/lib/x/y"])], [],
+                     id="another version of Python"),
+        pytest.param([package([GREET], scripts=["postinst", "prerm"])], [package([GREET], scripts=["prerm"])],
+                     ["maintainer script gone: greet postinst"], id="a maintainer script"),
+        pytest.param([package([GREET], provides=["hello", "mail-agent"])], [package([GREET], provides=["hello"])],
+                     ["Provides gone: mail-agent"], id="Provides"),
+        pytest.param([package([GREET], provides=["librust-itoa-1.0.9-dev"])],
+                     [package([GREET], provides=["librust-itoa-1.0.10-dev"])], [], id="Provides with a version"),
+        pytest.param([package([GREET], provides=["other"])], [package([GREET]), OTHER], [], id="Provides made real"),
+        pytest.param([package([GREET], symbols=[f"libg.so.1 f{number}@Base" for number in range(5)])],
+                     [package([GREET], symbols=["libg.so.1 f4@Base"])],
+                     ["symbols gone: libg.so.1 (f0@Base, f1@Base, f2@Base and 1 more)"], id="symbols"),
+        pytest.param([package([GREET], shlibs=["libg 1"])], [package([GREET], shlibs=["libg 2"])],
+                     ["shlibs gone: libg 1"], id="shlibs"),
+        pytest.param([package({GREET: 9000})], [package({GREET: 4500})],
+                     ["size halved: greet (9000 bytes before, 4500 now)"], id="half the size"),
+        pytest.param([package({GREET: 9000})], [package({GREET: 4900})], [], id="more than half the size"),
+        pytest.param([package({GREET: 1000})], [package({GREET: 1})], [], id="too small to tell"),
+        pytest.param([package([f"usr/share/g/{number}" for number in range(6)])], [package(["usr/share/g/1"])],
+                     ["files halved: greet (6 files before, 1 now)"], id="half the files"),
+        pytest.param([package({GREET: 9000, "usr/share/g/big": 90000})],
+                     [package({GREET: 9000}), package({"usr/share/g/big": 90000}, "greet-data")], [],
+                     id="split into two packages"),
+    ],
+)  # fmt: skip
+def test_losses(before: list[BinaryContent], now: list[BinaryContent], expected: list[str]) -> None:
+    assert lost(before, now) == expected
+
+
+@pytest.mark.parametrize(
+    "found, names",
+    [
+        (package(), ["greet"]),
+        (package([f"{PYTHON}/greet-1.0.egg-info/PKG-INFO", "usr/share/lintian/overrides/greet"]), ["greet"]),
+        (package(fileless=True), []),
+        (package([GREET]), []),
+        (package(["usr/share/doc/greet/html/index.html"]), ["greet"]),
+        (package(["usr/share/doc/greet/html/index.html"], "greet-doc"), []),
+        (package(name="greet-doc"), ["greet-doc"]),
+    ],
+)
+def test_empty_packages_without_an_earlier_build(found: BinaryContent, names: list[str]) -> None:
+    assert [loss.name for loss in empty_packages(BuildContent.of([found]))] == names
+
+
+@pytest.mark.parametrize(
+    "patterns, left",
+    [
+        ([], 2),
+        (["package gone: other"], 1),
+        (["program gone: *", "package gone: o?her"], 0),
+        (["package gone"], 2),
+        (["*"], 0),
+    ],
+)
+def test_intended_losses(patterns: list[str], left: int) -> None:
+    found = losses(BuildContent.of([package([GREET, "usr/bin/hail"]), OTHER]), BuildContent.of([package([GREET])]))
+    assert len(found) - len(accepted(found, patterns)) == left

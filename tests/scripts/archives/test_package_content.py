@@ -1,0 +1,92 @@
+"""Real binary packages, read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import InfrastructureError
+from lab.base.run import run
+from scripts.archives.package_content import read_package, read_packages
+
+CONTROL = """\
+Package: libgreet1
+Version: 1.0-1
+Architecture: all
+Maintainer: Test Lab <lab@lab.example>
+Provides: greet-api (= 1), libgreet
+Description: program of a test
+"""
+TREE = {
+    "DEBIAN/control": CONTROL,
+    "DEBIAN/postinst": "#!/bin/sh\n",
+    "DEBIAN/conffiles": "/etc/greet.conf\n",
+    "DEBIAN/shlibs": "libgreet 1 libgreet1\nudeb: libgreet 1 libgreet1-udeb\n",
+    "DEBIAN/symbols": "libgreet.so.1 libgreet1 #MINVER#\n| libgreet1 (= 1)\n* Build-Depends-Package: libgreet-dev\n"
+    " greet@Base 1.0\n (optional)hail@Base 1.0\n",
+    "etc/greet.conf": "x\n",
+    "lib/systemd/system/greet.service": "[Unit]\n",
+    "usr/share/greet/ä name": "12345",
+}
+
+
+def deb(directory: Path, tree: dict[str, str], *options: str) -> Path:
+    for name, content in tree.items():
+        path = directory / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        path.chmod(0o755 if content.startswith("#!") else 0o644)
+    path = directory / "libgreet1_1.0-1_all.deb"
+    run(["dpkg-deb", *options, "--root-owner-group", "--build", directory / "tree", path])
+    return path
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "xz", "zstd"])
+def test_all_that_is_compared(tmp_path: Path, compression: str) -> None:
+    content = read_package(deb(tmp_path, TREE, f"-Z{compression}"))
+    assert (content.name, content.version, content.fileless, content.is_empty) == ("libgreet1", "1.0-1", False, False)
+    assert content.files == {
+        "etc/greet.conf": 2, "usr/lib/systemd/system/greet.service": 7, "usr/share/greet/ä name": 5}  # fmt: skip
+    assert content.provides == {"greet-api", "libgreet"}
+    assert content.scripts == {"postinst"}
+    assert content.conffiles == {"etc/greet.conf"}
+    assert content.symbols == {"libgreet.so.1 greet@Base", "libgreet.so.1 (optional)hail@Base"}
+    assert content.shlibs == {"libgreet 1"}
+
+
+@pytest.mark.parametrize(
+    "field, fileless",
+    [
+        ("Description: metapackage for greet", True),
+        ("Description: greet\n This is a transitional package.", True),
+        ("Section: oldlibs\nDescription: greet", True),
+        ("Section: universe/metapackages\nDescription: greet", True),
+        ("Description: a dummyish greeter", False),
+    ],
+)
+def test_packages_that_have_no_files_on_purpose(tmp_path: Path, field: str, *, fileless: bool) -> None:
+    control = CONTROL.replace("Description: program of a test", field)
+    assert read_package(deb(tmp_path, {"DEBIAN/control": control})).fileless is fileless
+
+
+@pytest.mark.parametrize("damage", ["", "!<arch>\n", "not a package"])
+def test_what_is_no_package_is_an_error(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "x_1_all.deb"
+    path.write_text(damage)
+    with pytest.raises(InfrastructureError, match="not a binary package"):
+        read_package(path)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_package_cut_short_is_an_error(tmp_path: Path, share: float) -> None:
+    path = deb(tmp_path, TREE)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(InfrastructureError):
+        read_package(path)
+
+
+def test_debugging_symbols_are_left_out(tmp_path: Path) -> None:
+    path = deb(tmp_path, TREE)
+    debug = path.rename(path.with_name("libgreet1-dbgsym_1.0-1_all.deb"))
+    assert read_packages([debug]) == []

@@ -1,0 +1,117 @@
+"""The step content, against a real archive of the lab; that the distribution is asked is shown in tests/integration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.store.records import Record
+from scripts import archive, content
+from tests.conftest import Bench
+from tests.packages import pretend_built
+
+MANUAL = ("usr/share/man/man1/greet.1", "x\n")
+Compare = Callable[..., tuple[Record, Bench]]
+
+
+@pytest.fixture
+def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> Compare:
+    """``compare({...}, {...}, ...)``: archive a build of the first options, and compare one of the second with it."""
+
+    def do(before: dict[str, Any] | None, now: dict[str, Any], **settings: Any) -> tuple[Record, Bench]:
+        monkeypatch.setattr(content, "distribution_build", lambda *_: None)
+        lab = lab_factory(component={"build": {"content": settings}})
+        if before is not None:
+            earlier = bench(lab)
+            pretend_built(earlier, "1.0-1", **before)
+            assert earlier.execute(archive).verdict == "passed"
+        work = bench(lab)
+        pretend_built(work, "1.0-2", **now)
+        return work.execute(content), work
+
+    return do
+
+
+def test_nothing_is_lost(compare: Compare) -> None:
+    record, _ = compare({}, {})
+    assert (record.verdict, record.message) == ("passed", "nothing lost; compared with 1.0-1 of trunk")
+    assert record.facts == {"reference": "1.0-1 of trunk", "losses": [], "accepted": []}
+
+
+def test_a_first_build_says_so(compare: Compare) -> None:
+    record, _ = compare(None, {})
+    assert (record.verdict, record.message) == ("passed", "first build, nothing to compare with")
+
+
+@pytest.mark.parametrize(
+    "settings, verdict, code, message",
+    [
+        ({}, "unstable", 4, "package gone: greet-extra (2 files), directory gone: usr/share/man/man1 (1 file)"),
+        ({"verdict": "failed"}, "failed", 1, "package gone: greet-extra (2 files), directory gone"),
+        ({"verdict": "off"}, "skipped", 0, "build.content.verdict is off"),
+        ({"accept": ["package gone: *"]}, "unstable", 4, "directory gone: usr/share/man/man1 (1 file); compared with 1.0-1"),
+        ({"accept": ["package gone: greet-*", "directory gone: usr/share/man*"]}, "passed", 0,
+         "2 accepted, nothing else lost; compared with 1.0-1 of trunk"),
+    ],
+)  # fmt: skip
+def test_what_is_lost_is_named(
+    compare: Compare, settings: dict[str, Any], verdict: str, code: int, message: str
+) -> None:
+    before = {"binaries": ("greet.deb", "greet-extra.deb"), "files": (MANUAL,)}
+    record, work = compare(before, {}, **settings)
+    assert (record.verdict, record.exit_code) == (verdict, code)
+    assert record.message.startswith(message)
+    if verdict != "skipped":
+        assert len(record.facts["losses"]) + len(record.facts["accepted"]) == 2
+        assert "package gone: greet-extra (2 files)" in work.log("content")
+
+
+def test_binaries_of_older_versions_do_not_count(compare: Compare) -> None:
+    """The archive lists them for as long as it keeps their version."""
+    record, work = compare({"binaries": ("greet.deb", "greet-extra.deb")}, {}, accept=["package gone: greet-extra"])
+    assert work.execute(archive).verdict == "passed"
+    pretend_built(work, "1.0-3")
+    record = work.execute(content)
+    assert (record.verdict, record.facts["reference"]) == ("passed", "1.0-2 of trunk")
+
+
+def test_a_package_without_files_of_its_own(compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing to compare as well."""
+    monkeypatch.setattr("tests.packages.CONTENT", "usr/share/doc/greet/{name}")
+    record, _ = compare(None, {"text": "Empty"})
+    assert record.verdict == "unstable"
+    assert record.message == (
+        "empty package: greet (1 file, all documentation or metadata); first build, nothing to compare with"
+    )
+
+
+@pytest.mark.parametrize("damage", ["", "broken"])
+def test_a_reference_that_cannot_be_read_is_an_error(compare: Compare, damage: str) -> None:
+    _, work = compare({}, {})
+    path = next(work.run.path.parents[3].glob("archive/pool/main/g/greet/greet_1.0-1_all.deb"))
+    if damage:
+        path.write_text(damage)
+    else:
+        path.unlink()
+    record = work.execute(content)
+    assert (record.verdict, record.exit_code) == ("error", 3)
+    assert "greet_1.0-1_all.deb" in record.message
+
+
+def test_a_mirror_that_cannot_be_asked_is_an_error(
+    lab_factory: Callable[..., Any], bench: Callable[..., Bench]
+) -> None:
+    lab = lab_factory(lab={"series": {"bookworm": {"mirror": "http://127.0.0.1:9/debian"}}})
+    work = bench(lab)
+    pretend_built(work, "1.0-1")
+    record = work.execute(content)
+    assert (record.verdict, record.exit_code) == ("error", 3)
+    assert "series bookworm: greet cannot be had" in record.message
+
+
+def test_what_was_not_built_is_not_compared(compare: Compare) -> None:
+    _, work = compare(None, {})
+    work.pretend("sbuild").model_copy(update={"verdict": "skipped"}).write(work.run.record_path("sbuild"))
+    assert work.execute(content).verdict == "skipped"
