@@ -31,6 +31,7 @@ from lab.store import step
 from lab.store.records import Record
 from lab.store.runs import Run
 from lab.store.step import StepContext, StepOutcome
+from scripts.upstream import tags
 
 NAME = "changelog"
 CAP = 50
@@ -136,7 +137,9 @@ def commits_between(mirror: GitMirror, since: str, commit: str) -> list[Upstream
     commits = (
         UpstreamCommit(name, readable(author), readable(email), subject_of(body)) for name, author, email, body in rows
     )
-    return [commit for commit in commits if not commit.subject.startswith(AMENDING)]
+    # git ends the walk by date: with commits dated before their parents it may list what since has already.
+    packaged = tags.reachable(mirror, since)
+    return [one for one in commits if one.id not in packaged and not one.subject.startswith(AMENDING)]
 
 
 def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) -> tuple[str, list[UpstreamCommit]]:
