@@ -50,7 +50,8 @@ def action(context: StepContext) -> StepOutcome:
     commit = commit_selection.find(context, mirror, branch)
     context.run.write_info(context.run.info.model_copy(update={"commit": commit}))
     history = tags.CommitHistory(mirror, commit)
-    plain = history.version(tags.usable(context, history), tags.following(context))
+    read = tags.usable(context, history)
+    plain = history.version(read, tags.following(context))
     earlier, there = earlier_runs(context), archived(context)
     last = last_one(mirror, [record for _, record in earlier], there)
     place = stand(context, mirror, branch, commit, last)
@@ -61,7 +62,7 @@ def action(context: StepContext) -> StepOutcome:
     committed = history.commits[commit]
     tarball = orig_tarball.make(context, mirror, commit, version, committed)
     return StepOutcome(
-        message=message(plain, version, place, last.commit if last else "", branch),
+        message=message(plain, version, place, last.commit if last else "", branch) + tags.remark(history, read),
         version=version,
         commit=commit,
         artifacts=[(tarball, "orig")],
@@ -138,7 +139,8 @@ def above(version: str, floors: Iterable[str], commit: str, component: str) -> s
             continue
         risen = versions.successor(floor, commit)
         if risen is None:
-            hint = f"name a higher release in components.{component}.version.next, or take {floor} out of the archive"
+            following = versions.release_after(floor)
+            hint = f"set components.{component}.version.next: {following}, or take {floor} out of the archive"
             raise ConfigurationError(f"{component} {version} does not rise above {floor}, which is there", hint=hint)
         version = risen
     return version

@@ -7,7 +7,7 @@ dated before its parent, such a walk loses tags and counts commits twice.  A wal
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,6 +77,15 @@ def usable(context: StepContext, history: CommitHistory) -> list[versions.Versio
         names = commit_selection.abbreviated(left)
         context.say(f"tags that are taken for no versions (version.tag_pattern could read them): {names}")
     return [versions.VersionTag(name, version) for name, version in read if version]
+
+
+def remark(history: CommitHistory, read: Sequence[versions.VersionTag]) -> str:
+    """Return what a message says where there are tags and none stands for a version, else ""."""
+    count = len(history.tags)
+    if read or not count:
+        return ""
+    which = "1 tag, not read as a version" if count == 1 else f"{count} tags, none read as a version"
+    return f"; {which}: set version.tag_pattern"
 
 
 def project(url: str) -> str:
