@@ -15,7 +15,8 @@ from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
 from lab.store.runs import Store
 from reports import bundle, journal
-from reports.journal import Journal, JournalEntry
+from reports.journal import Journal
+from reports.journal_entries import JournalEntry
 from reports.outputs.delivery import OutputContext, PendingDelivery, PublisherClock, Tombstone
 
 SUFFIX: Final = ".tar.gz"
@@ -76,7 +77,7 @@ def context(lab: Lab, base: Path, place: PublicationHome, told: Journal, timepie
     """What the outputs of a lab may know."""
 
     def find(name: str) -> PendingDelivery | None:
-        entry = told.named(name)
+        entry = told.builds.named(name)
         return place.item(entry) if entry and entry.state == "bundled" else None
 
     return OutputContext(
@@ -84,10 +85,10 @@ def context(lab: Lab, base: Path, place: PublicationHome, told: Journal, timepie
         base=base,
         home=place.outputs,
         site=place.site,
-        published=lambda: [place.item(entry) for entry in told.published()],
-        history=told.lane,
+        published=lambda: [place.item(entry) for entry in told.builds.published()],
+        history=told.builds.lane,
         find=find,
-        authors=told.authors,
+        authors=told.builds.authors,
         clock=timepiece,
     )
 

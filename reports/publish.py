@@ -22,7 +22,8 @@ from lab.results.addresses import build_id
 from lab.store.records import rfc3339
 from reports import bundle
 from reports.home import SUFFIX, PublicationHome, clock
-from reports.journal import Journal, JournalEntry, Settled
+from reports.journal import Journal
+from reports.journal_entries import JournalEntry, Settled
 from reports.model import Build, started_ms
 from reports.outputs.delivery import DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
 from reports.redact.publication import Files, Publication, allowed
@@ -66,7 +67,7 @@ class Publisher:
         self._begin()
         self._make_bundles(self._look())
         for name, output in self.outputs.items():
-            outage = self.journal.outage(name)
+            outage = self.journal.deliveries.outage(name)
             if outage and outage.due > self.now():
                 self._trouble(name, InfrastructureError(f"put off until {clock(outage.due)}: {outage.note}"))
             else:
@@ -75,17 +76,17 @@ class Publisher:
 
     def _begin(self) -> None:
         self.report = PublishReport()
-        if self.journal.is_new:
-            self.journal.adopt(self._bundles())
+        if self.journal.builds.is_empty:
+            self.journal.builds.adopt(self._bundles())
         self._bury()
 
     def _bury(self) -> None:
         """Nothing is left of what was retracted, also where that was cut short."""
         for stone in self.place.tombstones():
-            entry = self.journal.named(stone.name)
+            entry = self.journal.builds.named(stone.name)
             if entry and entry.state == "bundled":
                 self.place.bundle(entry.bundle).unlink(missing_ok=True)
-                self.journal.advance(entry.source, "retracted")
+                self.journal.builds.advance(entry.source, "retracted")
 
     def _trouble(self, where: str, error: LabError) -> None:
         if isinstance(error, Aborted):
@@ -108,7 +109,7 @@ class Publisher:
 
     def _look(self) -> set[str]:
         """Note what is new; return the sources that nothing can be had from now."""
-        marks, lost = self.journal.marks(), set[str]()
+        marks, lost = self.journal.builds.marks(), set[str]()
         for name, source in self.sources.items():
             try:
                 with caught():
@@ -116,7 +117,7 @@ class Publisher:
                         if isinstance(seen, Trouble):
                             self._trouble(f"{name}: {seen.where}", seen.error)
                         else:
-                            self.journal.see(*seen)
+                            self.journal.builds.see(*seen)
             except LabError as error:
                 self._trouble(name, error)
                 lost |= {name} if isinstance(error, InfrastructureError) else set()
@@ -124,45 +125,45 @@ class Publisher:
 
     def _make_bundles(self, lost: set[str]) -> None:
         patterns = self.publication.policy.jobs
-        for job in self.journal.private_jobs():
+        for job in self.journal.builds.private_jobs():
             if allowed(job, patterns):
-                self.journal.reopen(job)
-        for entry in self.journal.unbundled(self.now()):
+                self.journal.builds.reopen(job)
+        for entry in self.journal.builds.unbundled(self.now()):
             if self._is_retracted(build_id(entry.source)):
-                self.journal.advance(entry.source, "retracted")
+                self.journal.builds.advance(entry.source, "retracted")
             elif not allowed(entry.job, patterns):
-                self.journal.advance(entry.source, "private", "not on the list publish.jobs of lab.yaml")
+                self.journal.builds.advance(entry.source, "private", "not on the list publish.jobs of lab.yaml")
             else:
-                name = next((name for name, source in self.sources.items() if source.has(entry.found)), "")
+                name = next((name for name, source in self.sources.items() if source.has(entry.source_build)), "")
                 if name and name not in lost:
                     self._make_bundle(name, entry, lost)
-        if not self.journal.unbundled(float("inf")):
+        if not self.journal.builds.unbundled(float("inf")):
             shutil.rmtree(self.place.spool(), ignore_errors=True)
 
     def _make_bundle(self, name: str, entry: JournalEntry, lost: set[str]) -> None:
         spool = self.place.spool(entry.source)
         try:
             with caught():
-                build, contents = self.sources[name].fetch(entry.found, spool)
+                build, contents = self.sources[name].fetch(entry.source_build, spool)
         except Gone as error:
-            self.journal.advance(entry.source, "gone", str(error))
+            self.journal.builds.advance(entry.source, "gone", str(error))
         except LabError as error:
             self._held_back(f"{name}: {entry.source}", entry, error)
             if isinstance(error, InfrastructureError):
                 lost.add(name)  # what else there is to fetch from there waits for the next pass
         else:
-            self.journal.advance(entry.source, "fetched")
+            self.journal.builds.advance(entry.source, "fetched")
             self._convert(entry, build, contents)
-        if not self.journal.is_under_way(entry.source):
+        if not self.journal.builds.is_unbundled(entry.source):
             shutil.rmtree(spool, ignore_errors=True)
 
     def _held_back(self, where: str, entry: JournalEntry, error: LabError) -> None:
         """A build that cannot be bundled now, or for a bug not at all."""
         self._trouble(where, error)
         if isinstance(error, Bug):
-            self.journal.advance(entry.source, "parked", one_line(error))
+            self.journal.builds.advance(entry.source, "parked", one_line(error))
         else:
-            self.journal.put_off(entry, one_line(error), self.now())
+            self.journal.builds.postpone(entry, one_line(error), self.now())
 
     def _convert(self, entry: JournalEntry, build: Build, contents: Files) -> None:
         try:
@@ -171,10 +172,12 @@ class Publisher:
                 told = bundle.read(path)
                 if self._is_retracted(build_id(told.build.id)):
                     path.unlink()
-                    self.journal.advance(entry.source, "retracted")
+                    self.journal.builds.advance(entry.source, "retracted")
                     return
                 authors = dict.fromkeys(parseaddr(commit.author)[1] for commit in build.commits)
-                self.journal.bundled(entry.source, told.build, told.digest, list(filter(ADDRESS.fullmatch, authors)))
+                self.journal.builds.set_bundled(
+                    entry.source, told.build, told.digest, list(filter(ADDRESS.fullmatch, authors))
+                )
         except LabError as error:
             where = f"redact: {entry.source}" if isinstance(error, Bug) else "redact"
             self._held_back(where, entry, error)
@@ -193,41 +196,41 @@ class Publisher:
                     counts[self._note(name, outcome)] += 1
         except LabError as error:
             self._trouble(name, error)
-            self.journal.fail(name, one_line(error), self.now())
+            self.journal.deliveries.begin_outage(name, one_line(error), self.now())
         else:
-            self.journal.recover(name)
+            self.journal.deliveries.end_outage(name)
 
     def _note(self, output: str, outcome: DeliveryOutcome) -> Settled | Literal["later"]:
         """Write down how a delivery went; return that, which is parked for one that failed too often."""
         how, note = outcome.how, outcome.note
         if how == "later":
-            tries = self.journal.delay(outcome.name, output, note, self.now())
+            tries = self.journal.deliveries.postpone(outcome.name, output, note, self.now())
             if outcome.is_own and tries >= MOST_TRIES:
                 how, note = "parked", f"given up after {tries} tries: {note}"
         if how != "later":
-            self.journal.settle(outcome.name, output, how, note)
+            self.journal.deliveries.settle(outcome.name, output, how, note)
         if how in {"parked", "later"} and outcome.is_trouble:
             kind = Bug if outcome.is_bug else InfrastructureError
             self._trouble(output, kind(f"{outcome.name}: {how}: {note}"))
         return how
 
     def _items(self, name: str, output: Output) -> Iterator[PendingDelivery]:
-        for entry in self.journal.waiting(name, self.now(), is_ordered=output.is_ordered):
+        for entry in self.journal.deliveries.waiting(name, self.now(), is_ordered=output.is_ordered):
             item = self.place.item(entry)
             if item.path.exists():
                 yield item
             else:
-                self.journal.settle(item.name, name, "parked", "its bundle is not in the store any more")
+                self.journal.deliveries.settle(item.name, name, "parked", "its bundle is not in the store any more")
 
     def _withdraw(self, name: str, output: Output) -> None:
         """Have an output take back what it has yet to; one that cannot be taken back holds up nothing else."""
         for stone in self.place.tombstones():
-            if self.journal.is_withdrawn(stone.name, name):
+            if self.journal.deliveries.is_withdrawn(stone.name, name):
                 continue
             try:
                 with caught():
                     output.withdraw([stone])
-                    self.journal.settle(stone.name, name, "withdrawn")
+                    self.journal.deliveries.settle(stone.name, name, "withdrawn")
             except InfrastructureError:
                 raise
             except LabError as error:
@@ -243,7 +246,7 @@ class Publisher:
 
         Raises ConfigurationError for an unknown or retracted build.
         """
-        entry = self.journal.named(wanted) or self.journal.named(wanted.rstrip("/").rpartition("/")[2])
+        entry = self.journal.builds.named(wanted) or self.journal.builds.named(wanted.rstrip("/").rpartition("/")[2])
         if entry is None or entry.state == "retracted":
             known = "is retracted already" if entry else "no such build was published"
             raise ConfigurationError(f"{wanted}: {known}", hint="name its identity, its short name, or its page")
@@ -258,7 +261,7 @@ class Publisher:
         stone = Tombstone(name=name, component=component, track=track, phase=phase, retracted=now)
         stone.write(self.place.tombstone(name))
         self._bury()
-        self.journal.advance(entry.source, "retracted")
+        self.journal.builds.advance(entry.source, "retracted")
         for output_name, output in self.outputs.items():
             try:
                 with caught():

@@ -14,8 +14,6 @@ from reports.site.api import (
     CommitPage,
     CommitRow,
     ComponentPage,
-    Flaky,
-    Lane,
     MatrixRow,
     MonthPage,
     PlotPoint,
@@ -24,6 +22,7 @@ from reports.site.api import (
     TestPage,
     TrackPage,
 )
+from reports.site.lane_models import Flaky, Lane
 from reports.site.lanes import History, flaky, newest_first, standings, worst
 from reports.site.summary import Summary
 

@@ -13,7 +13,7 @@ from lab.config.description import PHASES
 from lab.results import addresses
 from lab.results.history import WINDOW, Result, State, flips, is_flaky, of_verdict, standing, transitions
 from reports.model import Commit
-from reports.site.api import Flaky, Lane, Slow, StandingPart, TestRef, TransitionPart
+from reports.site.lane_models import Flaky, Lane, Slow, StandingPart, TestRef, TransitionPart
 from reports.site.summary import BadTest, Summary
 
 SUSPECTS: Final = 5

@@ -17,15 +17,14 @@ from reports.site.api import (
     Feed,
     FlakyPage,
     Home,
-    Lane,
     Row,
     SearchComponent,
     SearchPage,
     SlowPage,
     StaleLane,
     StalePage,
-    StandingPart,
 )
+from reports.site.lane_models import Lane, StandingPart
 from reports.site.lanes import newest_first, slowest, worst
 
 BROKEN: Final = 40

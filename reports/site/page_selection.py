@@ -12,7 +12,8 @@ from typing import Any
 from lab.results import addresses
 from reports.model import FrozenModel
 from reports.site import lane_pages, overview
-from reports.site.api import KINDS, Lane
+from reports.site.api import KINDS
+from reports.site.lane_models import Lane
 from reports.site.lanes import History, lane
 from reports.site.overview import Identity
 from reports.site.state import SiteState

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from reports import database
 from reports.database import statements
-from reports.site.api import Lane
+from reports.site.lane_models import Lane
 from reports.site.summary import Summary
 
 SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])

@@ -13,7 +13,7 @@ from lab.results import addresses
 from lab.results.cases import Case, Nuance
 from lab.results.history import Result, of_case
 from reports.model import Build, Commit, FrozenModel
-from reports.site.api import Ref
+from reports.site.lane_models import Ref
 
 COMMITS: Final = 20
 SLOWEST: Final = 5

@@ -23,7 +23,7 @@ from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, JenkinsMissing, JenkinsRefused, job_path
 from lab.results.ownership_mark import of_description
 from lab.store.runs import Run
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins_build import ORIGIN, JenkinsBuild, JobSubject
 from reports.sources.source import Gone, Marks, Seen, Trouble
@@ -64,7 +64,7 @@ class JenkinsSource:
             for component in self.lab.components_of(track)
         }
 
-    def has(self, found: Found) -> bool:
+    def has(self, found: SourceBuild) -> bool:
         return found.origin == ORIGIN and found.job in self.lanes
 
     # What is new
@@ -105,15 +105,15 @@ class JenkinsSource:
             return None
         return self._new_builds(name, mark) if _is_new(last["number"], last["timestamp"], mark) else None
 
-    def _new_builds(self, name: str, mark: tuple[int, int]) -> tuple[list[Found], Found | None]:
+    def _new_builds(self, name: str, mark: tuple[int, int]) -> tuple[list[SourceBuild], SourceBuild | None]:
         """Builds behind the mark; the new mark is before the first that still runs."""
         new = list(self._behind(name, mark))
         new.reverse()
-        found = [Found(ORIGIN, name, one["number"], one["timestamp"]) for one in new]
+        found = [SourceBuild(ORIGIN, name, one["number"], one["timestamp"]) for one in new]
         ended = [one["result"] is not None and not one["building"] for one in new]
         known = ended.index(False) if False in ended else len(ended)
         done = [one for one, is_over in zip(found, ended, strict=True) if is_over]
-        return done, Found(name, name, found[known - 1].number, found[known - 1].started) if known else None
+        return done, SourceBuild(name, name, found[known - 1].number, found[known - 1].started) if known else None
 
     def _behind(self, name: str, mark: tuple[int, int]) -> Iterator[dict[str, Any]]:
         """Builds behind the mark, the newest first."""
@@ -129,7 +129,7 @@ class JenkinsSource:
 
     # What there is of a build
 
-    def fetch(self, found: Found, spool: Path) -> tuple[Build, Mapping[str, Path]]:
+    def fetch(self, found: SourceBuild, spool: Path) -> tuple[Build, Mapping[str, Path]]:
         where = f"{job_path(found.job)}{found.number}/"
         info = self._info(where, found)
         run = Run(spool / "run")
@@ -149,7 +149,7 @@ class JenkinsSource:
         except JenkinsMissing:
             return {"suites": []}
 
-    def _info(self, where: str, found: Found) -> dict[str, Any]:
+    def _info(self, where: str, found: SourceBuild) -> dict[str, Any]:
         try:
             info = self.connection.json(f"{where}api/json?tree={TREE}")
         except JenkinsMissing:
@@ -158,7 +158,7 @@ class JenkinsSource:
             raise Gone("its job was made anew, and has another build of this number")
         return info
 
-    def _fetch_file(self, where: str, found: Found, name: str, target: Path) -> None:
+    def _fetch_file(self, where: str, found: SourceBuild, name: str, target: Path) -> None:
         if target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)

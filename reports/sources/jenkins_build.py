@@ -14,7 +14,7 @@ from lab.config.description import Lab
 from lab.results.cases import Case, Outcome
 from lab.store.records import rfc3339
 from lab.store.runs import Run
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build, Commit, Log
 from reports.sources import local
 
@@ -51,7 +51,7 @@ class JenkinsBuild:
     run: Run
     console: Path
 
-    def build(self, found: Found, report: Report) -> tuple[Build, Mapping[str, Path]]:
+    def build(self, found: SourceBuild, report: Report) -> tuple[Build, Mapping[str, Path]]:
         """The build and the files that it names."""
         try:
             told, named = local.build(self.run, self.lab)

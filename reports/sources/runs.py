@@ -11,7 +11,7 @@ from lab.base.errors import Aborted, ConfigurationError, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab
 from lab.store.runs import Run, Store
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build, started_ms
 from reports.sources import local
 from reports.sources.source import Gone, Marks, Seen, Trouble
@@ -46,10 +46,10 @@ class Runs:
     def _is_new(self, run: Run, last: Run) -> bool:
         return not self.knows(_found(run).source) and _is_over(run, last)
 
-    def has(self, found: Found) -> bool:
+    def has(self, found: SourceBuild) -> bool:
         return found.job.count("/") == JOB_SLASHES and found.job.partition("/")[0] in self.lab.tracks
 
-    def fetch(self, found: Found, spool: Path) -> tuple[Build, Mapping[str, Path]]:  # noqa: ARG002 - all is here
+    def fetch(self, found: SourceBuild, spool: Path) -> tuple[Build, Mapping[str, Path]]:  # noqa: ARG002 - all is here
         try:
             return local.build(Run(self._path(found).parent), self.lab)
         except ConfigurationError:
@@ -57,7 +57,7 @@ class Runs:
                 raise Gone("the run was removed") from None
             raise
 
-    def _path(self, found: Found) -> Path:
+    def _path(self, found: SourceBuild) -> Path:
         track, _, component = found.job.rpartition("/")[0].partition("/")
         return Store.of(self.lab).root / "runs" / track / component / str(found.number) / "run.json"
 
@@ -73,6 +73,6 @@ def _job(run: Run) -> str:
     return f"{info.track}/{info.component}/{info.phase}"
 
 
-def _found(run: Run) -> Found:
+def _found(run: Run) -> SourceBuild:
     info = run.info
-    return Found(info.origin, _job(run), info.number, started_ms(info.started))
+    return SourceBuild(info.origin, _job(run), info.number, started_ms(info.started))

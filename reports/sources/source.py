@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.base.errors import InfrastructureError, LabError
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build
 
 Marks = Mapping[str, tuple[int, int]]
 """By job, the number and the start (milliseconds) of the build up to which all are known."""
 
 
-Seen = tuple[list[Found], Found | None]
+Seen = tuple[list[SourceBuild], SourceBuild | None]
 """Finished builds of a job that may be new, oldest first; and up to which all of that job are known."""
 
 
@@ -37,10 +37,10 @@ class Source(Protocol):
     def look(self, marks: Marks) -> Iterator[Seen | Trouble]:
         """Look for new builds, job by job.  Raises a LabError when nothing can be had from here now."""
 
-    def has(self, found: Found) -> bool:
+    def has(self, found: SourceBuild) -> bool:
         """Whether a build is one of this source's."""
 
-    def fetch(self, found: Found, spool: Path) -> tuple[Build, Mapping[str, Path]]:
+    def fetch(self, found: SourceBuild, spool: Path) -> tuple[Build, Mapping[str, Path]]:
         """All there is of a build, with its files; what is in ``spool`` already is not fetched again.
 
         Raises Gone where it is lost, InfrastructureError when nothing can be had from here now.

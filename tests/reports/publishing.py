@@ -218,7 +218,7 @@ class Press:
     @contextmanager
     def opened(self) -> Iterator[Publisher]:
         with home.opened(self.lab) as (where, told):
-            sources: dict[str, Any] = {"runs": Runs(self.lab, told.knows)}
+            sources: dict[str, Any] = {"runs": Runs(self.lab, told.builds.knows)}
             if self.private:
                 connection = Connection(Access(self.private.url, *self.private.credentials, timeout=self.timeout))
                 sources["jenkins"] = JenkinsSource(self.lab, connection)
@@ -246,7 +246,7 @@ class Press:
 
     def deliveries(self) -> dict[str, dict[str, int]]:
         with self.journal() as told:
-            return {name: told.deliveries(name) for name in OUTPUTS}
+            return {name: told.deliveries.counts(name) for name in OUTPUTS}
 
 
 def told_by(counts: Mapping[str, Any]) -> dict[str, dict[str, int]]:

@@ -21,7 +21,7 @@ from lab.base import environment
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError
 from lab.config.jenkins import Connection
 from lab.config.loading import load
-from reports import journal
+from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.outputs.delivery import Tombstone
 from reports.publish import MOST_TRIES
@@ -223,7 +223,7 @@ def test_a_retraction_that_was_cut_short(all_there: Everything) -> None:
         all_there.build(number=number)
     all_there.press.run()
     with all_there.press.journal() as told:
-        entry = told.published()[0]
+        entry = told.builds.published()[0]
     stone = Tombstone(name=entry.name, component="greet", track="trunk", phase="build", retracted="")
     stone.write(all_there.press.place.tombstone(entry.name))
     assert all_there.press.run().lines == []
@@ -240,7 +240,7 @@ def test_a_run_that_was_removed(press: Press, monkeypatch: pytest.MonkeyPatch) -
     press.time.sleep(61)
     assert press.run().lines == []
     with press.journal() as told:
-        assert told.states() == {"gone": 1}
+        assert told.builds.counts() == {"gone": 1}
 
 
 def test_a_bundle_that_was_lost(press: Press) -> None:
@@ -301,7 +301,7 @@ def test_a_job_that_is_private(press: Press, tmp_path: Path) -> None:
     closed = Press(a_lab(tmp_path, publish={"jobs": []}), tmp_path)
     assert closed.run().bundled == 0
     with closed.journal() as told:
-        assert told.states() == {"private": 1}
+        assert told.builds.counts() == {"private": 1}
     assert press.run().bundled == 1
 
 
@@ -364,7 +364,7 @@ def test_a_bug_in_a_filter_parks_that_build_alone(press: Press, monkeypatch: pyt
         assert press.run().lines == []
     assert "in fail\n" in log.read_text()
     with press.journal() as told:
-        assert told.states() == {"bundled": 1, "parked": 1}
+        assert told.builds.counts() == {"bundled": 1, "parked": 1}
         (waits,) = publish_verb.summary(told)["waiting"]
         assert (waits["state"], waits["note"]) == ("parked", note)
         told.retry()
@@ -379,7 +379,7 @@ def test_a_build_that_cannot_be_read_parks_itself_alone(
     a_local_run(press.lab, number=2)
     real = getattr(Runs, place)
 
-    def fail(self: Runs, found: journal.Found, spool: Path) -> object:
+    def fail(self: Runs, found: SourceBuild, spool: Path) -> object:
         if found.number == 1:
             raise wrong
         return real(self, found, spool)
@@ -390,7 +390,7 @@ def test_a_build_that_cannot_be_read_parks_itself_alone(
     (line,) = report.lines
     assert line.startswith(f"runs: local/trunk/greet/build/1@1767312535000: a bug in qalab: {type(wrong).__name__}: ")
     with press.journal() as told:
-        assert told.states() == {"bundled": 1, "parked": 1}
+        assert told.builds.counts() == {"bundled": 1, "parked": 1}
 
 
 def test_a_run_with_a_time_that_is_none(press: Press) -> None:
@@ -437,7 +437,7 @@ def test_a_state_of_the_site_that_is_torn_holds_up_no_mail(press: Press, tmp_pat
         assert (report.exit_code, len(mail.taken)) == (3, 2)
     assert report.lines[0].startswith("site: ")
     with press.journal() as told:
-        outage = told.outage("site")
+        outage = told.deliveries.outage("site")
         assert outage is not None
         assert outage.note in report.lines[0]
 

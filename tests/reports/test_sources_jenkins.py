@@ -13,7 +13,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.access import Access
 from lab.config.description import Lab
 from lab.config.jenkins import Connection
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.source import Gone
@@ -47,7 +47,7 @@ def source(double: Double, lab: Lab) -> JenkinsSource:
     return JenkinsSource(lab, Connection(Access(double.url, *double.credentials, timeout=5.0)))
 
 
-def look(source: JenkinsSource, mark: tuple[int, int] | None = None) -> tuple[list[int], Found | None]:
+def look(source: JenkinsSource, mark: tuple[int, int] | None = None) -> tuple[list[int], SourceBuild | None]:
     """The numbers of the builds of the job that are new, and the new mark."""
     found = list(source.look({JOB: mark} if mark else {}))
     return ([one.number for one in found[0][0]], found[0][1]) if found else ([], None)
