@@ -6,7 +6,8 @@ writes and at a name that is not UTF-8, and loses results without a ``test:`` li
 A test that began and did not end, or was listed and never began, is an error.
 
 Beside a stream there may be a file that says which of its tests are known to fail: a JSON object of reasons by test
-id, called as the stream is with ``.known.json`` behind it.  One of them that fails is skipped, as expected.
+id, called as the stream is with ``.known.json`` behind it.  One of them that fails is skipped, as expected; one that
+did not end is an error nevertheless, and so is damage.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def parse(path: Path) -> Iterator[Case]:
         if isinstance(found, Damage):
             yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=str(found))
         else:
-            yield _marked(_case(found), known.get(found.id, ""))
+            has_ended = found.status in subunit_results.OUTCOMES
+            yield _marked(_case(found), known.get(found.id, "") if has_ended else "")
     if not first and data.strip():
         raise Unreadable("has not one test of subunit in it, neither of version 1 nor of 2")
 

@@ -56,8 +56,10 @@ class JenkinsBuild:
         try:
             told, named = local.build(self.run, self.lab)
             contents = {name: path for name, path in named.items() if path.exists()}  # packages are not archived
+            verdict = _verdict(self.info["result"], told.verdict)
         except ConfigurationError:  # no records, or none that can be read
             told, contents = self._without_records(report), {}
+            verdict = _verdict_without_records(self.info["result"], told.verdict)
         started = datetime.fromtimestamp(found.started / 1000, UTC)
         seconds = self.info["duration"] / 1000
         log = Log(name="console.log", path="logs/console.log", size=self.console.stat().st_size, lines=0)
@@ -68,7 +70,7 @@ class JenkinsBuild:
             "started": rfc3339(started),
             "finished": rfc3339(datetime.fromtimestamp(found.started / 1000 + seconds, UTC)),
             "seconds": seconds,
-            "verdict": _verdict(self.info["result"], told.verdict),
+            "verdict": verdict,
             "commits": told.commits or tuple(_changes(self.info)),
             "logs": (*told.logs, log),
             "parameters": {**_parameters(self.info), **told.parameters},
@@ -114,22 +116,31 @@ def _cases(report: Mapping[str, Any]) -> Iterator[Case]:
             )
 
 
-def _verdict(result: str, told: Verdict) -> Verdict:
-    """What Jenkins says of a build, and its records (or what is taken from its log and tests): these know more, unless
-    something happened behind them.
+def _verdict(result: str, recorded: Verdict) -> Verdict:
+    """Return the verdict of a build with records: the recorded one, unless Jenkins has a worse result.
+
+    Records are more precise than Jenkins' result, but something can fail after the last of them.
     """
     match result:
         case "ABORTED":
             return "aborted"
         case "NOT_BUILT":
             return "skipped"
-        case "FAILURE":
-            return "error" if told in {"passed", "unstable", "skipped"} else told
-        case "UNSTABLE" if told == "failed":
-            return "unstable"  # the tests of a build without records
-        case "SUCCESS" if told == "error":
+        case "FAILURE" if recorded in {"passed", "unstable", "skipped"}:
+            return "error"
+        case "UNSTABLE" if recorded in {"passed", "skipped"}:
+            return "unstable"
+    return recorded
+
+
+def _verdict_without_records(result: str, guessed: Verdict) -> Verdict:
+    """Return the verdict of a build without records: Jenkins' result; ``guessed`` from log and tests if it failed."""
+    match result:
+        case "SUCCESS" if guessed == "error":
             return "passed"
-    return told
+        case "UNSTABLE" if guessed == "failed":
+            return "unstable"
+    return _verdict(result, guessed)
 
 
 def _parameters(info: Mapping[str, Any]) -> dict[str, str]:

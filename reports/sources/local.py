@@ -11,7 +11,7 @@ from lab.base.errors import ConfigurationError, Verdict
 from lab.config.description import Lab
 from lab.store.records import Record
 from lab.store.runs import Run
-from reports.formats.runs import cases_of
+from reports.formats.runs import cases_of, failing
 from reports.model import Build, Commit, File, Log, StepSummary
 
 # What explains a verdict, the worst first.
@@ -30,6 +30,8 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
     if info.lab != lab.lab.name:
         raise ConfigurationError(f"{run.id}: is a run of the lab {info.lab}, not of {lab.lab.name}")
     cause = next((record for kind in EXPLAINS for record in records if record.verdict == kind), None)
+    cases = tuple(cases_of(run))
+    contradiction = next(failing(cases), None) if verdict == "passed" else None
     finished = max([record.finished for record in records if record.finished], default=info.started)
     places = {
         f"logs/{record.step}.log": run.path / record.log for record in records if (run.path / record.log).exists()
@@ -51,12 +53,12 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         branch=_branch(lab, info.track, info.component),
         commit=info.commit,
         version=standing.version,
-        verdict=verdict,
+        verdict="unstable" if contradiction else verdict,
         step=cause.step if cause else "",
-        message=cause.message if cause else "",
+        message=cause.message if cause else contradiction.message if contradiction else "",
         commits=tuple(Commit(**named) for record in records for named in _named(record)),
         steps=tuple(_step(record, places) for record in records),
-        cases=tuple(cases_of(run)),
+        cases=cases,
         logs=tuple(
             Log(name=Path(path).name, path=path, size=place.stat().st_size, lines=0) for path, place in places.items()
         ),

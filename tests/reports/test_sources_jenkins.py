@@ -244,12 +244,24 @@ def test_tests_where_there_are_no_records(double: Double, source: JenkinsSource,
     ]
 
 
-def test_something_went_wrong_behind_the_records(
-    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path
+@pytest.mark.parametrize(
+    "recorded, result, verdict",
+    [
+        ("passed", "FAILURE", "error"),
+        ("unstable", "FAILURE", "error"),
+        ("failed", "FAILURE", "failed"),
+        ("passed", "UNSTABLE", "unstable"),
+        ("failed", "UNSTABLE", "failed"),
+        ("error", "SUCCESS", "error"),
+        ("failed", "SUCCESS", "failed"),
+    ],
+)
+def test_verdict_of_build_with_records_is_the_worse_one(  # noqa: PLR0917 - a table and its fixtures
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, recorded: str, result: str, verdict: str
 ) -> None:
-    a_jenkins_build(double, lab, "greet", 1, "passed", fields={"result": "FAILURE"})
+    a_jenkins_build(double, lab, "greet", 1, recorded, fields={"result": result})
     build, _ = fetch(source, tmp_path / "spool")
-    assert build.verdict == "error"
+    assert build.verdict == verdict
 
 
 def test_artifacts_with_odd_names_stay_there(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
