@@ -52,5 +52,5 @@ def test_identity(lab_factory: Callable[..., Lab], public: dict[str, object], ur
 
 def test_serve_says_what_is_missing(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab_factory()
-    with pytest.raises(ConfigurationError, match="there is no site here"):
+    with pytest.raises(ConfigurationError, match="no site here"):
         run("serve", "--lab", tmp_path / "lab.yaml", "--port", "0")
