@@ -1,4 +1,4 @@
-"""HTTP servers on loopback for what is told to others: a Gerrit, and whatever gets a webhook."""
+"""HTTP servers on loopback: a Gerrit, and the receiver of a webhook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass
 class Service:
-    """Answers with what ``answer`` gives, None to tear the connection after it; keeps all requests."""
+    """A server that records all requests and answers with ``answer``; None closes the connection without an answer."""
 
     answer: Callable[[Request], Answer | None]
     requests: list[Request] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Service:
 
 @dataclass
 class Change:
-    """A change under review: its commit, what was said, and how it was voted."""
+    """A change under review: its commit, its comments and its votes."""
 
     number: int
     commit: str
@@ -81,14 +81,14 @@ class Change:
 
 @dataclass
 class Gerrit:
-    """As much of a Gerrit as a reviewer sees; see its REST API documentation."""
+    """The part of a Gerrit that a reviewer uses; see its REST API documentation."""
 
     changes: list[Change] = field(default_factory=list)
     trouble: Answer | None = None
     refusals: dict[int, Answer] = field(default_factory=dict)
-    """What it answers to a review of a change, by the change's number."""
+    """The answers to reviews, by the number of the change."""
     is_strict: bool = True
-    """See change.strictLabels: otherwise it passes over labels that it does not know."""
+    """As change.strictLabels: without it, Gerrit ignores unknown labels."""
     lose: int = 0
 
     def __call__(self, request: Request) -> Answer | None:

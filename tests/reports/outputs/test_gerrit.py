@@ -1,4 +1,4 @@
-"""Votes and comments, by REST against a server on loopback, and by SSH with a program in ssh's place."""
+"""Votes and comments, over REST with a server on loopback, and over SSH with a fake ssh."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def opened(made: Bench) -> Output:
     return output
 
 
-def test_who_has_no_gerrit(bench: Callable[..., Bench]) -> None:
+def test_no_output_without_gerrit(bench: Callable[..., Bench]) -> None:
     assert gerrit.open_output(bench().context) is None
 
 
-def test_a_vote_and_a_comment(made: Bench, there: Gerrit) -> None:
+def test_deliver_votes_and_comments(made: Bench, there: Gerrit) -> None:
     good, bad = made.publish(1), made.publish(2, "failed", message="it broke")
     assert made.deliver(opened(made)) == [(1, "delivered", ""), (2, "delivered", "")]
     assert [change.votes for change in there.changes] == [[{"Verified": 1}], [{"Verified": -1}]]
@@ -59,14 +59,14 @@ def test_a_vote_and_a_comment(made: Bench, there: Gerrit) -> None:
 
 
 @pytest.mark.parametrize("verdict", ["error", "aborted"])
-def test_the_labs_own_faults_are_no_vote(made: Bench, there: Gerrit, verdict: str) -> None:
+def test_infrastructure_error_has_no_vote(made: Bench, there: Gerrit, verdict: str) -> None:
     made.publish(1, verdict)
     made.deliver(opened(made))
     assert there.changes[0].votes == [{}]
-    assert "the lab was at fault" in there.changes[0].messages[0]
+    assert "infrastructure error" in there.changes[0].messages[0]
 
 
-def test_nothing_is_said_twice(made: Bench, there: Gerrit) -> None:
+def test_deliver_comments_once(made: Bench, there: Gerrit) -> None:
     made.publish(1)
     there.lose = 1
     ((_, how, note),) = made.deliver(opened(made))
@@ -76,30 +76,30 @@ def test_nothing_is_said_twice(made: Bench, there: Gerrit) -> None:
     assert len(there.changes[0].messages) == 1
 
 
-def test_another_run_of_a_patch_set_is_told(made: Bench, there: Gerrit) -> None:
+def test_second_run_of_patch_set_is_commented(made: Bench, there: Gerrit) -> None:
     made.publish(1, "failed")
     made.publish(3, commit=f"{1:040x}")
     made.deliver(opened(made))
     assert there.changes[0].votes == [{"Verified": -1}, {"Verified": 1}]
 
 
-def test_what_is_not_under_review(bench: Callable[..., Bench], service: Service) -> None:
+def test_build_of_other_track_is_not_sent(bench: Callable[..., Bench], service: Service) -> None:
     made = bench(notifications={"gerrit": service.url})
     made.publish(1)
     assert made.deliver(opened(made)) == [(1, "nothing", "not of a change under review")]
     assert service.requests == []
 
 
-def test_a_change_that_nobody_knows(made: Bench) -> None:
+def test_unknown_change_is_parked(made: Bench) -> None:
     made.publish(5)
     made.publish(1)
     told = made.deliver(opened(made))
     assert told == [(5, "parked", f"no change with the commit {5:040x}"), (1, "delivered", "")]
     made.publish(6, "error", commit="")
-    assert made.deliver(opened(made))[-1] == (6, "nothing", "ended before it knew its commit")
+    assert made.deliver(opened(made))[-1] == (6, "nothing", "it ended before its commit was known")
 
 
-def test_a_vote_that_is_refused(bench: Callable[..., Bench], service: Service, there: Gerrit, made: Bench) -> None:
+def test_refused_vote_is_parked(bench: Callable[..., Bench], service: Service, there: Gerrit, made: Bench) -> None:
     other = bench(tracks=REVIEWED, notifications={"gerrit": {"url": service.url, "label": "Unheard-Of"}})
     other.publish(1)
     ((_, how, note),) = other.deliver(opened(other))
@@ -116,14 +116,14 @@ def test_a_vote_that_is_refused(bench: Callable[..., Bench], service: Service, t
         (
             (401, "Unauthorized"),
             ConfigurationError,
-            "bot may not do that (QALAB_GERRIT_USER and QALAB_GERRIT_PASSWORD)",
+            "bot has no permission (QALAB_GERRIT_USER and QALAB_GERRIT_PASSWORD)",
         ),
-        ((403, "Forbidden"), ConfigurationError, "bot may not do that"),
+        ((403, "Forbidden"), ConfigurationError, "bot has no permission"),
         ((429, "slow\ndown"), InfrastructureError, "answers 429 to GET changes/: slow"),
-        ((200, "<html>"), ConfigurationError, "answers with something else than JSON"),
+        ((200, "<html>"), ConfigurationError, "the answer is not JSON"),
     ],
 )
-def test_a_gerrit_that_cannot_be_used(
+def test_unusable_server_raises(
     made: Bench, there: Gerrit, trouble: tuple[int, str], kind: type[LabError], said: str
 ) -> None:
     made.publish(1)
@@ -152,7 +152,7 @@ RESTRICTED = 'Applying label "Verified": 1 is restricted\n'
         (None, "later", "cannot be reached"),
     ],
 )
-def test_what_one_change_answers_holds_up_no_other(
+def test_refusal_of_one_change_does_not_delay_others(
     made: Bench, there: Gerrit, answer: Answer | None, how: str, note: str
 ) -> None:
     made.publish(1)
@@ -165,7 +165,7 @@ def test_what_one_change_answers_holds_up_no_other(
     assert there.changes[1].votes == [{"Verified": 1}]
 
 
-def test_a_gerrit_that_answers_none(made: Bench, there: Gerrit, service: Service) -> None:
+def test_three_failures_in_a_row_raise(made: Bench, there: Gerrit, service: Service) -> None:
     for number in (1, 2, 3, 4, 5):
         made.publish(number)
     there.trouble = (503, "busy\nreally")
@@ -176,7 +176,7 @@ def test_a_gerrit_that_answers_none(made: Bench, there: Gerrit, service: Service
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_redirect_is_no_success(made: Bench, there: Gerrit, service: Service, status: int, method: str) -> None:
+def test_redirect_raises(made: Bench, there: Gerrit, service: Service, status: int, method: str) -> None:
     made.publish(1)
 
     def elsewhere(request: Request) -> Answer | None:
@@ -195,22 +195,22 @@ def test_a_redirect_is_no_success(made: Bench, there: Gerrit, service: Service, 
     assert there.changes[0].votes == []
 
 
-def test_a_vote_that_is_passed_over(bench: Callable[..., Bench], service: Service, there: Gerrit, made: Bench) -> None:
+def test_ignored_vote_is_parked(bench: Callable[..., Bench], service: Service, there: Gerrit, made: Bench) -> None:
     there.is_strict = False
     other = bench(tracks=REVIEWED, notifications={"gerrit": {"url": service.url, "label": "Unheard-Of"}})
     other.publish(1)
-    note = f"{service.url}: took the comment and not the vote Unheard-Of: does its project have it?"
+    note = f"{service.url}: accepted the comment, but not the vote Unheard-Of: does the project have this label?"
     assert other.deliver(opened(other)) == [(1, "parked", note)]
 
 
-def test_what_was_overtaken_is_not_told(made: Bench, there: Gerrit) -> None:
+def test_older_build_than_commented_one_is_not_sent(made: Bench, there: Gerrit) -> None:
     old, new = made.publish(1, "failed"), made.publish(3, commit=f"{1:040x}")
     assert made.deliver(opened(made), [new]) == [(3, "delivered", "")]
-    assert made.deliver(opened(made), [old]) == [(1, "nothing", "a newer build of this change was told of already")]
+    assert made.deliver(opened(made), [old]) == [(1, "nothing", "a newer build of this change has a comment already")]
     assert there.changes[0].votes == [{"Verified": 1}]
 
 
-def test_a_bundle_that_is_torn_is_parked_alone(made: Bench, there: Gerrit) -> None:
+def test_damaged_bundle_is_parked_alone(made: Bench, there: Gerrit) -> None:
     torn = made.publish(1)
     made.publish(2)
     torn.path.write_bytes(b"torn")
@@ -229,7 +229,7 @@ def test_a_bundle_that_is_torn_is_parked_alone(made: Bench, there: Gerrit) -> No
         ("query", "fatal: not permitted", 1, "parked"),
     ],
 )
-def test_what_ssh_ends_with(  # noqa: PLR0917 - a table's columns
+def test_ssh_exit_status_decides_outcome(  # noqa: PLR0917 - a table's columns
     bench: Callable[..., Bench],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -238,7 +238,7 @@ def test_what_ssh_ends_with(  # noqa: PLR0917 - a table's columns
     status: int,
     how: str,
 ) -> None:
-    """The first change is refused, the second is not."""
+    """Only the first change is refused."""
     ssh = tmp_path / "bin" / "ssh"
     ssh.parent.mkdir()
     found = json.dumps({"number": 7, "comments": []})
@@ -263,8 +263,8 @@ case "$*" in *query*) echo '{found}';; esac
 
 
 @pytest.mark.parametrize("says, note", [('{"type":"error","message":"cannot query database"}', "cannot query database"),
-                                        ("<html>", "something else than JSON"), ("[1]", "something else")])  # fmt: skip
-def test_a_query_by_ssh_that_fails_is_no_answer(
+                                        ("<html>", "the answer is not JSON"), ("[1]", "the answer is not JSON")])  # fmt: skip
+def test_failed_ssh_query_is_postponed(
     bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, note: str
 ) -> None:
     ssh = tmp_path / "bin" / "ssh"
@@ -278,7 +278,7 @@ def test_a_query_by_ssh_that_fails_is_no_answer(
     assert (how, note in told) == ("later", True)
 
 
-def test_by_ssh(bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deliver_over_ssh(bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ssh = tmp_path / "bin" / "ssh"
     ssh.parent.mkdir()
     ssh.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> "$0.argv"\ncase "$*" in *query*) cat "$0.says" ;; esac\n')

@@ -1,4 +1,4 @@
-"""Mail, against a real server on loopback."""
+"""Mail, with an SMTP server on loopback."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def server() -> Iterator[MailServer]:
 
 @pytest.fixture
 def post(bench: Callable[..., Bench], server: MailServer) -> Callable[..., tuple[Bench, Output]]:
-    """``post(most_per_hour=3)``: a lab whose mail goes to the server."""
+    """Return ``post(most_per_hour=3)``: a lab that sends its mail to the server."""
 
-    def make(**said: Any) -> tuple[Bench, Output]:
-        made = bench(notifications={"mail": {"server": server.url, **said}})
+    def make(**settings: Any) -> tuple[Bench, Output]:
+        made = bench(notifications={"mail": {"server": server.url, **settings}})
         return made, opened(made)
 
     return make
@@ -41,11 +41,11 @@ def opened(made: Bench) -> Output:
     return output
 
 
-def test_who_wants_no_mail(bench: Callable[..., Bench]) -> None:
+def test_no_output_without_mail(bench: Callable[..., Bench]) -> None:
     assert mail.open_output(bench().context) is None
 
 
-def test_what_broke(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     made, output = post(to=["qa@lab.example"], upstream_authors=True)
     made.publish(1)
     made.publish(2, "error")
@@ -71,7 +71,7 @@ def test_what_broke(post: Callable[..., tuple[Bench, Output]], server: MailServe
     assert f'<a href="https://qa.lab.example/b/{bad.name[:2]}/{bad.name}/">' in page
 
 
-def test_any_text_goes_through_any_server(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+def test_any_text_is_sent_as_7bit(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     made, output = post()
     said = "grün ✘ " + "x" * 2000
     made.publish(
@@ -91,7 +91,7 @@ def test_any_text_goes_through_any_server(post: Callable[..., tuple[Bench, Outpu
     assert "kaputt: ünï" in text
 
 
-def test_nothing_is_told_twice(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+def test_deliver_sends_each_mail_once(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     made, output = post()
     made.publish(1)
     made.publish(2, "failed")
@@ -101,7 +101,7 @@ def test_nothing_is_told_twice(post: Callable[..., tuple[Bench, Output]], server
     assert server.taken[0].to == ("lab@lab.example",)
 
 
-def test_an_answer_that_was_lost(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+def test_lost_answer_repeats_same_mail(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     made, output = post()
     made.publish(1)
     server.lose = 1
@@ -113,7 +113,7 @@ def test_an_answer_that_was_lost(post: Callable[..., tuple[Bench, Output]], serv
     assert once.data == again.data  # the same mail, and the same Message-ID
 
 
-def test_many_at_once_are_one(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+def test_mails_above_limit_become_digest(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     made, output = post(most_per_hour=3)
     for number in range(1, 11):
         made.publish(number, "passed" if number % 2 else "failed")
@@ -124,7 +124,7 @@ def test_many_at_once_are_one(post: Callable[..., tuple[Bench, Output]], server:
     assert text.count("greet on trunk:") == 8
     made.publish(11)
     late = made.publish(12, "failed")
-    assert made.deliver(output, [late]) == [(12, "later", "as many mails as may be went out in this hour")]
+    assert made.deliver(output, [late]) == [(12, "later", "the limit of mails per hour is reached")]
     made.time.sleep(3601)
     assert made.deliver(output, [late]) == [(12, "delivered", "")]
     wrote = len(server.taken)
@@ -142,7 +142,7 @@ def test_many_at_once_are_one(post: Callable[..., tuple[Bench, Output]], server:
         ("(data)", "451 try later", "later"),
     ],
 )
-def test_a_mail_that_is_refused(
+def test_refused_mail_is_parked_or_postponed(
     post: Callable[..., tuple[Bench, Output]], server: MailServer, command: str, answer: str, how: str
 ) -> None:
     made, output = post(to=["gone@lab.example"])
@@ -156,7 +156,7 @@ def test_a_mail_that_is_refused(
     assert made.deliver(output) == [(1, "delivered", "")]
 
 
-def test_a_mail_that_cannot_be_written_is_parked_alone(
+def test_bug_in_one_mail_parks_it_alone(
     post: Callable[..., tuple[Bench, Output]], server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, output = post(to=["qa@lab.example"])
@@ -175,9 +175,7 @@ def test_a_mail_that_cannot_be_written_is_parked_alone(
     assert len(server.taken) == 1
 
 
-def test_an_address_that_the_server_cannot_take_is_parked_alone(
-    post: Callable[..., tuple[Bench, Output]], server: MailServer
-) -> None:
+def test_unsupported_address_is_parked_alone(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     made, output = post(to=["qa@lab.example"])
     (home,) = [made.context.home / "mail/waiting"]
     item = made.publish(1)
@@ -190,7 +188,7 @@ def test_an_address_that_the_server_cannot_take_is_parked_alone(
     assert len(server.taken) == 1
 
 
-def test_one_of_two_mailboxes_is_refused(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+def test_one_refused_recipient_is_noted(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     made, output = post(to=["gone@lab.example", "qa@lab.example"])
     made.publish(1)
     server.refuse = lambda said: "550 no such user" if "gone" in said and said.startswith("RCPT") else None
@@ -201,12 +199,12 @@ def test_one_of_two_mailboxes_is_refused(post: Callable[..., tuple[Bench, Output
 @pytest.mark.parametrize(
     "command, answer, said",
     [
-        ("MAIL", "550 not from you", "does not take mail from lab@lab.example: 550 not from you"),
+        ("MAIL", "550 not from you", "refuses mail from lab@lab.example: 550 not from you"),
         ("EHLO", "", "cannot be used: Connection unexpectedly closed"),
-        ("MAIL", "421 closing down", "does not take mail from lab@lab.example: 421 closing down"),
+        ("MAIL", "421 closing down", "refuses mail from lab@lab.example: 421 closing down"),
     ],
 )
-def test_a_server_that_cannot_be_used(
+def test_unusable_server_raises(
     post: Callable[..., tuple[Bench, Output]], server: MailServer, command: str, answer: str, said: str
 ) -> None:
     made, output = post()
@@ -217,7 +215,7 @@ def test_a_server_that_cannot_be_used(
     assert "\n" not in str(raised.value)
 
 
-def test_nobody_is_there(bench: Callable[..., Bench]) -> None:
+def test_unreachable_server_raises(bench: Callable[..., Bench]) -> None:
     made = bench(notifications={"mail": {"server": "smtp://127.0.0.1:1"}})
     made.publish(1)
     with pytest.raises(InfrastructureError, match=r"smtp://127\.0\.0\.1:1: cannot be used: .*refused"):
@@ -225,7 +223,7 @@ def test_nobody_is_there(bench: Callable[..., Bench]) -> None:
 
 
 @pytest.mark.parametrize("from_the_start", [True, False])
-def test_tls_and_a_login(
+def test_login_over_tls(
     bench: Callable[..., Bench], certificate: Path, monkeypatch: pytest.MonkeyPatch, *, from_the_start: bool
 ) -> None:
     monkeypatch.setenv("QALAB_SMTP_USER", "bot")
@@ -245,19 +243,19 @@ def test_tls_and_a_login(
         assert "wrong" not in str(raised.value)
 
 
-def test_no_password_in_the_clear(
+def test_password_is_not_sent_without_tls(
     post: Callable[..., tuple[Bench, Output]], server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QALAB_SMTP_USER", "bot")
     monkeypatch.setenv("QALAB_SMTP_PASSWORD", "s3cret")
     made, output = post()
     made.publish(1)
-    with pytest.raises(ConfigurationError, match="offers no TLS, and a password is not sent without"):
+    with pytest.raises(ConfigurationError, match="offers no TLS, and qalab sends no password without it"):
         made.deliver(output)
     assert not [command for command in server.commands if command.startswith("AUTH")]
 
 
-def test_what_is_retracted_is_not_sent_any_more(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+def test_withdraw_discards_waiting_mail(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     made, output = post()
     item = made.publish(1)
     server.refuse = lambda said: "" if said == "DATA" else None

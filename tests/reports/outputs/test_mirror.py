@@ -1,4 +1,4 @@
-"""The public Jenkins: twins in their order, each once, whatever is lost on the way."""
+"""The public Jenkins: mirrored builds in order, each once, despite lost requests and answers."""
 
 from __future__ import annotations
 
@@ -35,10 +35,12 @@ def made(bench: Callable[..., Bench], public: Double, tmp_path: Path, monkeypatc
     return at(bench, public, tmp_path, monkeypatch)
 
 
-def at(bench: Callable[..., Bench], public: Double, home: Path, monkeypatch: pytest.MonkeyPatch, **said: str) -> Bench:
+def at(
+    bench: Callable[..., Bench], public: Double, home: Path, monkeypatch: pytest.MonkeyPatch, **settings: str
+) -> Bench:
     monkeypatch.setenv("QALAB_PUBLIC_JENKINS_USER", "admin")
     monkeypatch.setenv("QALAB_PUBLIC_JENKINS_TOKEN", "secret")
-    jenkins = {"url": public.url, "folder": "lab", **said}
+    jenkins = {"url": public.url, "folder": "lab", **settings}
     made = bench(public={"site_url": "https://qa.lab.example/", "jenkins": jenkins})
     make_receivers(public, made.lab, home)
     return made
@@ -58,11 +60,11 @@ def titles(public: Double) -> list[str]:
     return [str(build.display_name).partition(" ")[0] for build in twins(public)]
 
 
-def test_who_has_no_public_jenkins(bench: Callable[..., Bench]) -> None:
+def test_no_output_without_public_jenkins(bench: Callable[..., Bench]) -> None:
     assert mirror.open_output(bench().context) is None
 
 
-def test_twins_in_their_order(made: Bench, public: Double) -> None:
+def test_deliver_keeps_order(made: Bench, public: Double) -> None:
     for number in (1, 2, 3):
         made.publish(number)
     assert made.deliver(opened(made)) == [(1, "delivered", ""), (2, "delivered", ""), (3, "delivered", "")]
@@ -78,7 +80,7 @@ FAULTS = [(kind, path, at) for kind in (500, 503, "reset", "lost", "crumb")
 
 
 @pytest.mark.parametrize("kind, path, place", FAULTS)
-def test_whatever_fails_once(made: Bench, public: Double, kind: int | str, path: str, place: int) -> None:
+def test_deliver_recovers_from_one_failure(made: Bench, public: Double, kind: int | str, path: str, place: int) -> None:
     for number in (1, 2, 3):
         made.publish(number)
     public.fault(kind, at=place, path=path)
@@ -92,7 +94,7 @@ def test_whatever_fails_once(made: Bench, public: Double, kind: int | str, path:
     assert titles(public) == ["#1", "#2", "#3"]
 
 
-def test_a_server_that_does_not_answer(made: Bench, public: Double) -> None:
+def test_failing_server_raises(made: Bench, public: Double) -> None:
     made.publish(1)
     public.fault(503, times=FOREVER)
     with pytest.raises(InfrastructureError, match="answers 503"):
@@ -105,7 +107,7 @@ def test_a_server_that_does_not_answer(made: Bench, public: Double) -> None:
     assert twins(public) == []
 
 
-def test_a_bundle_that_the_server_chokes_on_holds_up_its_job_alone(made: Bench, public: Double) -> None:
+def test_failing_bundle_delays_its_job_alone(made: Bench, public: Double) -> None:
     made.publish(1)
     made.publish(2)
     made.publish(3, component="other")
@@ -117,7 +119,7 @@ def test_a_bundle_that_the_server_chokes_on_holds_up_its_job_alone(made: Bench, 
     assert titles(public) == ["#1", "#2"]
 
 
-def test_a_name_that_is_refused_is_no_reason_to_stop(made: Bench, public: Double) -> None:
+def test_refused_name_is_noted(made: Bench, public: Double) -> None:
     made.publish(1)
     made.publish(2)
     public.fault(400, path="configSubmit")
@@ -126,16 +128,14 @@ def test_a_name_that_is_refused_is_no_reason_to_stop(made: Bench, public: Double
     assert "has no name and description" in first[2]
 
 
-def test_a_bundle_that_is_torn_is_parked_alone(made: Bench, public: Double) -> None:
+def test_damaged_bundle_is_parked_alone(made: Bench, public: Double) -> None:
     torn = made.publish(1)
     made.publish(2)
     torn.path.write_bytes(b"torn")
     assert [told[:2] for told in made.deliver(opened(made))] == [(1, "parked"), (2, "delivered")]
 
 
-def test_a_job_that_answers_oddly_holds_up_itself_alone(
-    made: Bench, public: Double, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_answer_delays_its_job_alone(made: Bench, public: Double, monkeypatch: pytest.MonkeyPatch) -> None:
     made.publish(1)
     made.publish(3, component="other")
     public.create("lab/trunk-other-build", etree.tostring(public._state.item(JOB).root).decode())
@@ -149,7 +149,7 @@ def test_a_job_that_answers_oddly_holds_up_itself_alone(
     assert (first.how, second.how, second.is_bug) == ("delivered", "later", True)
 
 
-def test_what_waits_in_the_queue_is_not_sent_again(made: Bench, public: Double) -> None:
+def test_queued_build_is_not_sent_again(made: Bench, public: Double) -> None:
     public.run = None
     for number in (1, 2):
         made.publish(number)
@@ -165,14 +165,14 @@ def test_what_waits_in_the_queue_is_not_sent_again(made: Bench, public: Double) 
     assert titles(public) == ["#1", "#2"]
 
 
-def test_what_is_older_than_what_is_there(made: Bench, public: Double) -> None:
+def test_older_build_than_twin_is_skipped(made: Bench, public: Double) -> None:
     old, new = made.publish(1), made.publish(2)
     made.deliver(opened(made), [new])
-    assert made.deliver(opened(made), [old]) == [(1, "nothing", "newer builds of its job are there already")]
+    assert made.deliver(opened(made), [old]) == [(1, "nothing", "its job has newer builds already")]
     assert titles(public) == ["#2"]
 
 
-def test_a_long_history_is_looked_for(made: Bench, public: Double) -> None:
+def test_twin_is_found_in_long_history(made: Bench, public: Double) -> None:
     items = [made.publish(number, day=1 + number % 28, started=f"2025-01-01T{number // 60:02}:{number % 60:02}:00Z")
              for number in range(230)]  # fmt: skip
     for item in items[:-1]:
@@ -187,18 +187,18 @@ def test_a_long_history_is_looked_for(made: Bench, public: Double) -> None:
     assert len(twins(public)) == 230
 
 
-def test_a_receiver_that_is_not_there(made: Bench, public: Double) -> None:
+def test_missing_receiver_job_postpones_builds(made: Bench, public: Double) -> None:
     made.publish(1)
     made.publish(2, component="other")
     ((_, how, note), kept) = sorted(made.deliver(opened(made)), reverse=True)
     assert (how, note) == (
         "later",
-        f"no job lab/trunk-other-build at {public.url}: qalab jenkins apply jobs/public makes it",
+        f"no job lab/trunk-other-build at {public.url}: create it with: qalab jenkins apply jobs/public",
     )
     assert kept == (1, "delivered", "")
 
 
-def test_a_bundle_that_the_receiver_refuses(made: Bench, public: Double) -> None:
+def test_refused_bundle_is_parked(made: Bench, public: Double) -> None:
     def refuse(build: Build) -> None:
         build.result, build.log = "FAILURE", "Started\nrefused: bundle.tar.gz is odd\nFinished: FAILURE\n"
 
@@ -210,7 +210,7 @@ def test_a_bundle_that_the_receiver_refuses(made: Bench, public: Double) -> None
     assert [told[:2] for told in made.deliver(opened(made))] == [(1, "parked"), (2, "delivered")]
 
 
-def test_an_account_that_may_only_build(
+def test_account_with_build_permission_only(
     bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rights = frozenset({"Read", "Build"})
@@ -218,10 +218,10 @@ def test_an_account_that_may_only_build(
         made = at(bench, public, tmp_path, monkeypatch)
         made.publish(1)
         ((_, how, note),) = made.deliver(opened(made))
-        assert (how, note) == ("delivered", f"{JOB} 1: has no name and description: the account may not Run/Update")
+        assert (how, note) == ("delivered", f"{JOB} 1: has no name and description: the account lacks the permission Run/Update")
 
 
-def test_wrong_credentials(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_credentials_raise(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     made.publish(1)
     monkeypatch.setenv("QALAB_PUBLIC_JENKINS_TOKEN", "wr0ng")
     with pytest.raises(ConfigurationError, match="refuses the credentials of admin") as raised:
@@ -229,7 +229,7 @@ def test_wrong_credentials(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None
     assert "wr0ng" not in str(raised.value)
 
 
-def test_what_is_taken_back(made: Bench, public: Double) -> None:
+def test_withdraw_deletes_twin(made: Bench, public: Double) -> None:
     item, _ = made.publish(1), made.publish(2)
     made.deliver(opened(made))
     stone = Tombstone(name=item.name, track="trunk", component="greet", phase="build", retracted="")
@@ -240,7 +240,7 @@ def test_what_is_taken_back(made: Bench, public: Double) -> None:
     opened(made).withdraw([nowhere])
 
 
-def test_external_jobs(
+def test_deliver_to_external_job(
     bench: Callable[..., Bench], public: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = at(bench, public, tmp_path, monkeypatch, receiver="external")

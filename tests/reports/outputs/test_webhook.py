@@ -1,4 +1,4 @@
-"""The webhook, against a server on loopback."""
+"""The webhook, with a server on loopback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.reports.outputs.servers import Answer, Request, Service
 
 
 class Hook:
-    """What answers; an answer for each request, then 204."""
+    """A receiver with a list of answers, then 204."""
 
     def __init__(self) -> None:
         self.answers: list[Answer | None] = []
@@ -50,11 +50,11 @@ def opened(made: Bench) -> Output:
     return output
 
 
-def test_who_wants_none(bench: Callable[..., Bench]) -> None:
+def test_no_output_without_webhook(bench: Callable[..., Bench]) -> None:
     assert webhook.open_output(bench().context) is None
 
 
-def test_a_signed_post(made: Bench, service: Service) -> None:
+def test_deliver_posts_signed_json(made: Bench, service: Service) -> None:
     item = made.publish(2, "failed")
     assert made.deliver(opened(made)) == [(2, "delivered", "")]
     (request,) = service.requests
@@ -68,7 +68,7 @@ def test_a_signed_post(made: Bench, service: Service) -> None:
     assert told["bundle"] == item.path.name.removesuffix(".tar.gz")
 
 
-def test_each_once(made: Bench, service: Service) -> None:
+def test_deliver_posts_each_build_once(made: Bench, service: Service) -> None:
     made.publish(1)
     made.publish(2)
     for _ in range(2):
@@ -76,7 +76,7 @@ def test_each_once(made: Bench, service: Service) -> None:
     assert len(service.requests) == 2
 
 
-def test_a_lost_answer_is_followed_by_the_same(made: Bench, service: Service, hook: Hook) -> None:
+def test_lost_answer_repeats_same_post(made: Bench, service: Service, hook: Hook) -> None:
     made.publish(1)
     hook.answers = [None]
     ((_, how, note),) = made.deliver(opened(made))
@@ -87,7 +87,9 @@ def test_a_lost_answer_is_followed_by_the_same(made: Bench, service: Service, ho
 
 
 @pytest.mark.parametrize("status, kind", [(401, ConfigurationError), (429, InfrastructureError)])
-def test_what_is_said_of_all(made: Bench, service: Service, hook: Hook, status: int, kind: type[LabError]) -> None:
+def test_status_that_concerns_receiver_raises(
+    made: Bench, service: Service, hook: Hook, status: int, kind: type[LabError]
+) -> None:
     made.publish(1)
     made.publish(2)
     hook.answers = [(status, "no")]
@@ -98,7 +100,7 @@ def test_what_is_said_of_all(made: Bench, service: Service, hook: Hook, status: 
 
 @pytest.mark.parametrize("status, how", [*((one, "parked") for one in (400, 403, 404, 410, 413, 422)),
                                          *((one, "later") for one in (408, 500, 502, 503))])  # fmt: skip
-def test_what_is_said_of_one(made: Bench, service: Service, hook: Hook, status: int, how: str) -> None:
+def test_status_that_concerns_one_delivery(made: Bench, service: Service, hook: Hook, status: int, how: str) -> None:
     made.publish(1)
     made.publish(2)
     hook.answers = [(status, "no")]
@@ -109,7 +111,7 @@ def test_what_is_said_of_one(made: Bench, service: Service, hook: Hook, status: 
     assert len(service.requests) == 2
 
 
-def test_a_receiver_that_fails_is_left_in_peace(made: Bench, service: Service, hook: Hook) -> None:
+def test_three_failures_in_a_row_raise(made: Bench, service: Service, hook: Hook) -> None:
     for number in range(1, 9):
         made.publish(number)
     hook.answers = [(500, "")] * 2 + [(204, "")] + [(500, "")] * 5
@@ -121,7 +123,7 @@ def test_a_receiver_that_fails_is_left_in_peace(made: Bench, service: Service, h
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_no_success(made: Bench, service: Service, hook: Hook, status: int) -> None:
+def test_redirect_raises(made: Bench, service: Service, hook: Hook, status: int) -> None:
     made.publish(1)
     hook.answers = [(status, "", {"Location": "/y"})]
     with pytest.raises(ConfigurationError) as raised:
@@ -134,7 +136,7 @@ def test_a_redirect_is_no_success(made: Bench, service: Service, hook: Hook, sta
     assert made.deliver(opened(made)) == [(1, "delivered", "")]
 
 
-def test_a_bug_in_one_is_parked_alone(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bug_in_one_delivery_parks_it_alone(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = made.publish(1)
     made.publish(2)
     body = webhook.WebhookOutput.body
@@ -153,7 +155,7 @@ def test_a_bug_in_one_is_parked_alone(made: Bench, monkeypatch: pytest.MonkeyPat
     assert log.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_a_key(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_key_raises(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("QALAB_WEBHOOK_SECRET")
     with pytest.raises(ConfigurationError, match="the variable QALAB_WEBHOOK_SECRET is not set"):
         opened(made)
@@ -161,7 +163,7 @@ def test_without_a_key(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "k3y" not in repr(opened(made))
 
 
-def test_what_is_retracted_is_not_told(made: Bench, service: Service, hook: Hook) -> None:
+def test_withdraw_discards_waiting_message(made: Bench, service: Service, hook: Hook) -> None:
     item = made.publish(1)
     hook.answers = [(500, "")]
     output = opened(made)
