@@ -1,4 +1,4 @@
-"""The cases of a run: its steps, what their tools wrote, and what of that cannot be read."""
+"""The cases of a run: steps, native results, and unreadable files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ran(bench: Callable[..., Bench], lab: Lab) -> Bench:
 
 
 def leave(ran: Bench, step: str, verdict: str, **natives: str) -> None:
-    """A record of a step, with fixtures (by format) as its native results."""
+    """Write the record of a step with fixtures (by format) as its native results."""
     native = []
     for name, fixture in natives.items():
         target = ran.run.results / "native" / Path(fixture).name
@@ -51,14 +51,14 @@ def build_verdict(ran: Bench, lab: Lab) -> tuple[str, str]:
     return build.verdict, build.message
 
 
-def told(run: Run) -> list[tuple[str, ...]]:
+def summaries(run: Run) -> list[tuple[str, ...]]:
     return [(case.suite, case.name, case.outcome, case.message) for case in runs.cases_of(run)]
 
 
-def test_steps_and_their_tools_in_order(ran: Bench) -> None:
+def test_cases_follow_order_of_steps(ran: Bench) -> None:
     leave(ran, "snapshot", "passed")
     leave(ran, "sbuild", "failed", sbuild="greet-c.log")
-    assert told(ran.run) == [
+    assert summaries(ran.run) == [
         ("trunk.greet", "snapshot", "passed", "snapshot is passed"),
         ("trunk.greet", "sbuild", "failed", "sbuild is failed"),
         ("sbuild", "install-deps", "passed", ""),
@@ -135,11 +135,11 @@ def test_earlier_try_in_result_of_passed_step_is_unchanged(ran: Bench, lab: Lab)
         ({"path": "results", "format": "tap"}, "tap", "results: is a directory; name a file in it"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_costs_nothing_else(ran: Bench, native: dict[str, Any], suite: str, message: str) -> None:
+def test_unreadable_result_does_not_hide_others(ran: Bench, native: dict[str, Any], suite: str, message: str) -> None:
     (ran.run.results / "native/page").write_text("<html>")
     ran.pretend("snapshot", native=(Native(**native),))
     leave(ran, "lintian", "passed", lintian="greet.txt")
-    cases = told(ran.run)
+    cases = summaries(ran.run)
     assert cases[1] == (suite, "[unreadable]", "error", f"snapshot passed, but its result did not: {message}")
     assert [case[:3] for case in cases[2:]] == [
         ("trunk.greet", "lintian", "passed"),
@@ -148,7 +148,7 @@ def test_what_cannot_be_read_costs_nothing_else(ran: Bench, native: dict[str, An
     ]
 
 
-def test_a_link_out_of_the_run_is_not_followed(ran: Bench, tmp_path: Path) -> None:
+def test_symlink_out_of_run_is_not_followed(ran: Bench, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("ok 1 - secret\n1..1\n")
     (ran.run.results / "native/link").symlink_to(secret)
@@ -158,12 +158,12 @@ def test_a_link_out_of_the_run_is_not_followed(ran: Bench, tmp_path: Path) -> No
     assert "secret" not in "".join(case.model_dump_json() for case in runs.cases_of(ran.run))
 
 
-def test_a_damaged_record_is_a_case(ran: Bench) -> None:
+def test_damaged_record_is_a_case(ran: Bench) -> None:
     leave(ran, "snapshot", "passed")
     leave(ran, "packaging", "passed")
     path = ran.run.record_path("snapshot")
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 0'))
-    assert told(ran.run) == [
+    assert summaries(ran.run) == [
         (
             "trunk.greet",
             "snapshot",
@@ -174,6 +174,6 @@ def test_a_damaged_record_is_a_case(ran: Bench) -> None:
     ]
 
 
-def test_no_run_no_cases(tmp_path: Path) -> None:
+def test_missing_run_raises(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"run\.json: cannot be read: No such file or directory"):
         runs.cases_of(Run(tmp_path))

@@ -218,7 +218,10 @@ def test_account_with_build_permission_only(
         made = at(bench, public, tmp_path, monkeypatch)
         made.publish(1)
         ((_, how, note),) = made.deliver(opened(made))
-        assert (how, note) == ("delivered", f"{JOB} 1: has no name and description: the account lacks the permission Run/Update")
+        assert (how, note) == (
+            "delivered",
+            f"{JOB} 1: has no name and description: the account lacks the permission Run/Update",
+        )
 
 
 def test_wrong_credentials_raise(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
