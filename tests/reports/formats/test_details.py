@@ -199,6 +199,8 @@ def test_files_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
          ("[unreadable]", "error", "output has a line that is not from lintian: warning: tainted binary package 'x', skipping")),
     ],
 )  # fmt: skip
-def test_untested_package_does_not_pass(name: str, content: str, expected: tuple[str, str, str], tmp_path: Path) -> None:
+def test_untested_package_does_not_pass(
+    name: str, content: str, expected: tuple[str, str, str], tmp_path: Path
+) -> None:
     (case,) = read(name, content, tmp_path)
     assert (case.name, case.outcome, case.message) == expected
