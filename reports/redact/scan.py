@@ -47,10 +47,10 @@ class Scanner:
 
     def __call__(self, stream: Readable) -> None:
         """Raise Held with the name of the rule at the first match."""
-        for name in self.found(stream):
+        for name in self.matches(stream):
             raise Held(f"held back: the rule {name} still matches", hint="see: qalab results redact")
 
-    def found(self, stream: Readable) -> Iterator[str]:
+    def matches(self, stream: Readable) -> Iterator[str]:
         """Yield the names of the rules that match; wrapped text is also scanned without its line breaks."""
         overlap = max([OVERLAP, *(2 * len(form) for form, _ in self._forms)])
         carry = b""

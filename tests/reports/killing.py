@@ -70,7 +70,7 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def work(order: dict[str, Any], told: int) -> None:
+def work(order: dict[str, Any], events: int) -> None:
     """Make a pass in a process of its own; write a byte for each event."""
     os.environ["XDG_STATE_HOME"] = order["state"]
     os.environ |= {f"QALAB_PUBLIC_JENKINS_{name}": value for name, value in (("USER", "admin"), ("TOKEN", "secret"))}
@@ -81,7 +81,7 @@ def work(order: dict[str, Any], told: int) -> None:
         time.sleep(order["days"] * 86_400)
         private = SimpleNamespace(url=order["private"], credentials=("admin", "secret"))
         press = Press(load(home / "lab.yaml"), home, private, time)
-        counter = Counter(order["at"], told)
+        counter = Counter(order["at"], events)
         sqlite3.connect = partial(connect, counter)
         sys.addaudithook(counter)
         report = press.run()
@@ -103,15 +103,15 @@ def connect(counter: Counter, *arguments: Any, **options: Any) -> sqlite3.Connec
 class Counter:
     """A counter of events that kills the process at a given event."""
 
-    def __init__(self, at: int, told: int) -> None:
-        self.left, self.told = at, told
+    def __init__(self, at: int, events: int) -> None:
+        self.left, self.events = at, events
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in WRITES or (event == "open" and arguments[2] & WRITING):
             self.one()
 
     def one(self) -> None:
-        os.write(self.told, b".")
+        os.write(self.events, b".")
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -131,8 +131,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_read_refuses_hostile_bundle_with_one_line(tmp_path: Path, kind: str) -> None:
-    make, said = HOSTILE[kind]
-    with pytest.raises(BadBundle, match=said) as caught:
+    make, message = HOSTILE[kind]
+    with pytest.raises(BadBundle, match=message) as caught:
         bundle.read(put(tmp_path, bytes(make())))
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)

@@ -102,8 +102,8 @@ def test_newer_database_is_unchanged(old: Path) -> None:
     with opened(old, [FIRST, SECOND, THIRD]):
         pass
     before = old.read_bytes()
-    said = rf"^{old} was written by a newer qalab \(schema 3; this one knows 2\): upgrade qalab$"
-    with pytest.raises(NewerSchemaError, match=said), opened(old, [FIRST, SECOND], "journal_mode = WAL"):
+    message = rf"^{old} was written by a newer qalab \(schema 3; this one knows 2\): upgrade qalab$"
+    with pytest.raises(NewerSchemaError, match=message), opened(old, [FIRST, SECOND], "journal_mode = WAL"):
         pass
     assert old.read_bytes() == before
 

@@ -35,7 +35,7 @@ def record(run: Run, step: str, verdict: str, message: str = "", seconds: float 
     )
 
 
-def told(run: Run, **options: bool) -> str:
+def output_of(run: Run, **options: bool) -> str:
     """Return the complete output about a run."""
     stream = io.StringIO()
     progress = Progress(Console(file=stream, highlight=False, markup=False, width=80, **options))  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ def told(run: Run, **options: bool) -> str:
 
 
 def test_plain_lines_without_terminal(run: Run) -> None:
-    assert told(run, soft_wrap=True).splitlines() == [
+    assert output_of(run, soft_wrap=True).splitlines() == [
         "trunk/greet/1: another run of the component is in progress; waiting",
         "trunk/greet/1  snapshot  ✔ passed    1.2 s (kept)  2.10+git20261123.3.c0ffeec",
         f"trunk/greet/1  packaging ✘ failed 1 min 15 s  [/x] {'a long reason ' * 10}",
@@ -57,8 +57,8 @@ def test_plain_lines_without_terminal(run: Run) -> None:
 
 
 def test_moving_line_at_terminal(run: Run) -> None:
-    text = told(run, force_terminal=True, no_color=True)
+    text = output_of(run, force_terminal=True, no_color=True)
     assert "trunk/greet/1 packaging" in text  # the moving line
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden and shown again
-    for line in told(run, soft_wrap=True).splitlines()[1:]:
+    for line in output_of(run, soft_wrap=True).splitlines()[1:]:
         assert line in text

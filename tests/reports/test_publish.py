@@ -176,9 +176,9 @@ def test_no_output_gets_private_text(all_there: Everything, tmp_path: Path, monk
     monkeypatch.setenv("THE_SECRET", SECRET)
     host = "builder-7.internal.lab.example"
     secrets = {"secrets": [{"name": "planted", "env": "THE_SECRET"}], "domains": ["internal.lab.example"]}
-    told = yaml.safe_load((tmp_path / "lab.yaml").read_text())
-    told["publish"] |= secrets
-    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(told))
+    actual = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    actual["publish"] |= secrets
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(actual))
     press = Press(load(tmp_path / "lab.yaml"), tmp_path, all_there.private)
     text = f"password {SECRET}\nfrom http://{host}:8080/job/x and 10.20.30.40\n"
     fields = {"parameters": {"TOKEN": SECRET, "NODE": host}}
@@ -222,8 +222,8 @@ def test_interrupted_retraction_is_completed(all_there: Everything) -> None:
     for number in (1, 2):
         all_there.build(number=number)
     all_there.press.run()
-    with all_there.press.journal() as told:
-        entry = told.builds.published()[0]
+    with all_there.press.journal() as actual:
+        entry = actual.builds.published()[0]
     stone = Tombstone(name=entry.name, component="greet", track="trunk", phase="build", retracted="")
     stone.write(all_there.press.place.tombstone(entry.name))
     assert all_there.press.run().lines == []
@@ -239,8 +239,8 @@ def test_removed_run_is_gone(press: Press, monkeypatch: pytest.MonkeyPatch) -> N
     shutil.rmtree(run.path)
     press.time.sleep(61)
     assert press.run().lines == []
-    with press.journal() as told:
-        assert told.builds.counts() == {"gone": 1}
+    with press.journal() as actual:
+        assert actual.builds.counts() == {"gone": 1}
 
 
 def test_lost_bundle_is_parked(press: Press) -> None:
@@ -298,8 +298,8 @@ def test_private_job_is_not_published(press: Press, tmp_path: Path) -> None:
     a_local_run(press.lab, number=1)
     closed = Press(a_lab(tmp_path, publish={"jobs": []}), tmp_path)
     assert closed.run().bundled == 0
-    with closed.journal() as told:
-        assert told.builds.counts() == {"private": 1}
+    with closed.journal() as actual:
+        assert actual.builds.counts() == {"private": 1}
     assert press.run().bundled == 1
 
 
@@ -361,11 +361,11 @@ def test_bug_in_filter_parks_that_build_alone(press: Press, monkeypatch: pytest.
         press.time.sleep(1e6)
         assert press.run().lines == []
     assert "in fail\n" in log.read_text()
-    with press.journal() as told:
-        assert told.builds.counts() == {"bundled": 1, "parked": 1}
-        (waits,) = publish_verb.summary(told)["waiting"]
+    with press.journal() as actual:
+        assert actual.builds.counts() == {"bundled": 1, "parked": 1}
+        (waits,) = publish_verb.summary(actual)["waiting"]
         assert (waits["state"], waits["note"]) == ("parked", note)
-        told.retry()
+        actual.retry()
     assert press.run().bundled == 1
 
 
@@ -387,14 +387,14 @@ def test_bug_in_fetch_parks_that_build_alone(
     assert (report.bundled, report.exit_code) == (1, 70)
     (line,) = report.lines
     assert line.startswith(f"runs: local/trunk/greet/build/1@1767312535000: a bug in qalab: {type(wrong).__name__}: ")
-    with press.journal() as told:
-        assert told.builds.counts() == {"bundled": 1, "parked": 1}
+    with press.journal() as actual:
+        assert actual.builds.counts() == {"bundled": 1, "parked": 1}
 
 
 def test_run_with_invalid_time_is_reported(press: Press) -> None:
     odd, _ = a_local_run(press.lab, number=1), a_local_run(press.lab, number=2)
-    told = json.loads((odd.path / "run.json").read_text())
-    (odd.path / "run.json").write_text(json.dumps(told | {"started": "never"}))
+    actual = json.loads((odd.path / "run.json").read_text())
+    (odd.path / "run.json").write_text(json.dumps(actual | {"started": "never"}))
     report = press.run()
     assert (report.bundled, report.exit_code) == (1, 70)
     (line,) = report.lines
@@ -434,8 +434,8 @@ def test_damaged_site_state_does_not_delay_mail(press: Press, tmp_path: Path) ->
         report = press.run()
         assert (report.exit_code, len(mail.taken)) == (3, 2)
     assert report.lines[0].startswith("site: ")
-    with press.journal() as told:
-        outage = told.deliveries.outage("site")
+    with press.journal() as actual:
+        outage = actual.deliveries.outage("site")
         assert outage is not None
         assert outage.note in report.lines[0]
 
@@ -516,9 +516,9 @@ def call(*argv: str) -> Result:
 
 def test_publish_prints_summary(at_home: Everything) -> None:
     at_home.build(number=1)
-    told = call("publish")
-    assert told.exit_code == 0, told.output
-    assert told.output == "builds: 1 new\nsite: 1 delivered\njenkins: 1 delivered\nmail: 1 delivered\n"
+    actual = call("publish")
+    assert actual.exit_code == 0, actual.output
+    assert actual.output == "builds: 1 new\nsite: 1 delivered\njenkins: 1 delivered\nmail: 1 delivered\n"
     assert json.loads(call("publish", "--json").output) == {
         "bundled": 0,
         "outputs": {"site": {}, "jenkins": {}, "mail": {}},
@@ -533,8 +533,8 @@ def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
     failed = call("publish")
     assert failed.exit_code == 3
     assert "qalab: jenkins: " in failed.output
-    told = call("publish", "--status").output
-    assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  postponed until .*Z: http", told)
+    actual = call("publish", "--status").output
+    assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  postponed until .*Z: http", actual)
     status = json.loads(call("publish", "--status", "--json").output)
     assert status["outputs"]["jenkins"]["builds"] == {"waiting": 1}
     assert "answers 503" in status["outputs"]["jenkins"]["outage"]["note"]
@@ -546,10 +546,12 @@ def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
 def test_misconfigured_output_does_not_stop_others(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
     at_home.build(number=1)
     monkeypatch.delenv("QALAB_PUBLIC_JENKINS_TOKEN")
-    told = call("publish")
-    assert told.exit_code == 2
-    assert "qalab: jenkins: only one of QALAB_PUBLIC_JENKINS_USER and QALAB_PUBLIC_JENKINS_TOKEN is set" in told.output
-    assert "site: 1 delivered\nmail: 1 delivered\n" in told.output
+    actual = call("publish")
+    assert actual.exit_code == 2
+    assert (
+        "qalab: jenkins: only one of QALAB_PUBLIC_JENKINS_USER and QALAB_PUBLIC_JENKINS_TOKEN is set" in actual.output
+    )
+    assert "site: 1 delivered\nmail: 1 delivered\n" in actual.output
 
 
 def test_publish_watch_repeats(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,23 +230,23 @@ def test_secret_in_any_field_is_redacted(ready: Press, text: str) -> None:
     raw = final_bytes(path)
     for form in known_secrets.forms(text):
         assert form.encode() not in raw
-    told = bundle.read(path).build
-    assert len(re.findall(r"REDACTED[:_]", told.model_dump_json())) >= fields
-    assert told.steps[0].log == told.logs[0].name
+    actual = bundle.read(path).build
+    assert len(re.findall(r"REDACTED[:_]", actual.model_dump_json())) >= fields
+    assert actual.steps[0].log == actual.logs[0].name
     assert set(bundle.read(path).sizes) == {
         "junit.xml",
-        told.logs[0].path,
-        told.files[0].path,
+        actual.logs[0].path,
+        actual.files[0].path,
     }  # no list has the .deb
 
 
 def test_identity_of_build_is_unchanged(ready: Press) -> None:
     """Version, commit and identity are published even if they look like addresses; other texts are redacted."""
     build, fields = everywhere("10.0.1.2")
-    told = ready.publish(a_build(**{field: getattr(build, field) for field in fields})).build
-    kept = {name for name in fields if getattr(told, name) == "10.0.1.2"}
+    actual = ready.publish(a_build(**{field: getattr(build, field) for field in fields})).build
+    kept = {name for name in fields if getattr(actual, name) == "10.0.1.2"}
     assert set(fields) - kept == {"branch", "message"}
-    assert told.branch == told.message == NODE
+    assert actual.branch == actual.message == NODE
     assert ready.publish(a_build()).build == a_build()
     assert a_build().commit == COMMIT
 
@@ -384,17 +384,17 @@ def forever(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault, said",
+    "fault, message",
     [(boom, r"held back: the filter failed: RuntimeError in test_redact\.py:\d+"), (forever, "did not end within 1 seconds")],
 )  # fmt: skip
 def test_failing_filter_publishes_and_quotes_nothing(
-    ready: Press, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None], said: str
+    ready: Press, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None], message: str
 ) -> None:
     monkeypatch.setattr(Redactor, "hits", fault)
     monkeypatch.setattr(publication, "SECONDS_A_MINUTE", 0.1 if fault is forever else 60.0)
     with pytest.raises(Held) as caught:
         ready.line(f"password={SECRET}\n")
-    assert re.search(said, str(caught.value))
+    assert re.search(message, str(caught.value))
     assert caught.value.exit_code == 3
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -431,7 +431,7 @@ def test_wrapped_secret_prevents_publication(ready: Press, wrap: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source, said",
+    "source, message",
     [
         ({"env": "NOT_SET"}, "the secret cloud: NOT_SET: is not set"),
         ({"env": "SHORT"}, "the secret cloud: SHORT: is too short: at least 6 characters are required"),
@@ -439,11 +439,15 @@ def test_wrapped_secret_prevents_publication(ready: Press, wrap: str) -> None:
     ],
 )
 def test_unreadable_secret_prevents_publication(
-    lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: dict[str, str], said: str
+    lab_factory: Callable[..., Lab],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: dict[str, str],
+    message: str,
 ) -> None:
     monkeypatch.setenv("SHORT", "abcde")
     lab = lab_that_publishes(lab_factory, secrets=[{"name": "cloud"} | source])
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=message):
         press(lab, tmp_path)
 
 
@@ -488,7 +492,7 @@ def test_shortened_log_is_noted(lab_factory: Callable[..., Lab], tmp_path: Path)
     ready = press(lab_that_publishes(lab_factory, logs={"first": 0, "last": 0, "line": 80}), tmp_path)
     shown = ready.line("line\n" * 200_000)
     assert re.fullmatch(r"line\n\[\.\.\. 999,995 bytes of this log are left out here \.\.\.\]\n", shown)
-    (told,) = ready.home.glob("bundles/*/*")
-    build = bundle.read(told).build
+    (actual,) = ready.home.glob("bundles/*/*")
+    build = bundle.read(actual).build
     assert build.notes == ("logs/x.log: only its beginning and its end are published",)
     assert (build.logs[0].cut, build.logs[0].lines, build.logs[0].size) == (True, 2, len(shown))

@@ -170,16 +170,16 @@ def test_long_log_keeps_beginning_and_end(published) -> None:
     lines[500] = f"{SECRET}\n"
     lines[990] = f"{SECRET}\n"
     done, shown = published("".join(lines).encode())
-    told = shown.splitlines(keepends=True)
-    (mark,) = [line for line in told if line.startswith("[...")]
-    at = told.index(mark)
-    left_out = len(lines) - (len(told) - 1)
+    actual = shown.splitlines(keepends=True)
+    (mark,) = [line for line in actual if line.startswith("[...")]
+    at = actual.index(mark)
+    left_out = len(lines) - (len(actual) - 1)
     assert -12 <= at * 12 - 1000 <= 24
-    assert -12 <= 3000 - (len(told) - 1 - at) * 12 <= 24
+    assert -12 <= 3000 - (len(actual) - 1 - at) * 12 <= 24
     hidden = dict.fromkeys((3, 990), "[REDACTED:cloud]\n")
     expected = [hidden.get(number, line) for number, line in enumerate(lines)]
-    assert told[:at] == expected[:at]
-    assert told[at + 1 :] == expected[at + left_out :]
+    assert actual[:at] == expected[:at]
+    assert actual[at + 1 :] == expected[at + left_out :]
     assert mark == f"[... {len(''.join(lines[at : at + left_out])):,} bytes of this log are left out here ...]\n"
     assert (done.cut, done.changed) == (True, 2)
 

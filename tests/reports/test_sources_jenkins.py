@@ -213,7 +213,7 @@ def test_log_continues_after_lost_connection(double: Double, lab: Lab, source: J
 
 
 @pytest.mark.parametrize(
-    "fields, told",
+    "fields, expected",
     [
         ({"result": "ABORTED"}, ("aborted", "it has no results")),
         ({"result": "FAILURE"}, ("error", "it has no results")),
@@ -225,19 +225,19 @@ def test_log_continues_after_lost_connection(double: Double, lab: Lab, source: J
     ],
 )
 def test_a_build_without_records(
-    double: Double, source: JenkinsSource, tmp_path: Path, fields: dict[str, Any], told: tuple[str, str]
+    double: Double, source: JenkinsSource, tmp_path: Path, fields: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     bare(double, **fields)
     build, files = fetch(source, tmp_path / "spool")
-    assert (build.verdict, build.message) == told
+    assert (build.verdict, build.message) == expected
     assert (build.component, list(files)) == ("greet", ["logs/console.log"])
 
 
 def test_tests_of_build_without_records(double: Double, source: JenkinsSource, tmp_path: Path) -> None:
     bare(double, result="FAILURE", test_report=REPORT)
     build, _ = fetch(source, tmp_path / "spool")
-    told = [(case.id, case.outcome, case.message, case.evidence, case.seconds) for case in build.cases]
-    assert told == [
+    actual = [(case.id, case.outcome, case.message, case.evidence, case.seconds) for case in build.cases]
+    assert actual == [
         ("s/c/good", "passed", "", "", 1.5),
         ("s/c/bad", "failed", "no", "trace", 0.0),
         ("s/c/left", "skipped", "not today", "", 0.0),
@@ -298,13 +298,13 @@ def test_build_of_recreated_job_is_gone(double: Double, lab: Lab, source: Jenkin
 
 
 @pytest.mark.parametrize(
-    "password, kind, said",
+    "password, kind, message",
     [("wrong", ConfigurationError, "refuses the credentials of admin"), ("secret", InfrastructureError, "answers 500")],
 )
-def test_unusable_jenkins_raises(double: Double, lab: Lab, password: str, kind: type[LabError], said: str) -> None:
+def test_unusable_jenkins_raises(double: Double, lab: Lab, password: str, kind: type[LabError], message: str) -> None:
     if password == "secret":
         double.fault(500, times=10)
-    with pytest.raises(kind, match=said) as raised:
+    with pytest.raises(kind, match=message) as raised:
         list(JenkinsSource(lab, Connection(Access(double.url, "admin", password))).look({}))
     assert "\n" not in str(raised.value)
 

@@ -104,16 +104,16 @@ def test_summary_of_run(
     ],
 )
 def test_summary_has_step_that_explains_verdict(lab: Lab, changed: dict[str, str], verdict: str, step: str) -> None:
-    told = status.summary(whole(lab, **changed))
-    assert (told["verdict"], told["step"]) == (verdict, step)
-    assert told["message"].startswith(f"{step} is ")
+    actual = status.summary(whole(lab, **changed))
+    assert (actual["verdict"], actual["step"]) == (verdict, step)
+    assert actual["message"].startswith(f"{step} is ")
 
 
 def test_run_json_has_steps(lab: Lab) -> None:
     run = new_run(lab, snapshot="passed", packaging="failed")
-    told = json.loads(status.run_json(run))
-    steps = told.pop("steps")
-    assert told == status.summary(run)
+    actual = json.loads(status.run_json(run))
+    steps = actual.pop("steps")
+    assert actual == status.summary(run)
     assert [(step["step"], step["verdict"], step["schema"]) for step in steps] == [
         ("snapshot", "passed", 1),
         ("packaging", "failed", 1),

@@ -28,7 +28,7 @@ def points(letters: str, days: float = 1.0) -> list[HistoryPoint]:
 
 
 @pytest.mark.parametrize(
-    "letters, told",
+    "letters, expected",
     [
         ("", {}),
         ("EAS", {}),
@@ -45,9 +45,9 @@ def points(letters: str, days: float = 1.0) -> list[HistoryPoint]:
         ("F" * 16, {0: "first", 7: "still broken", 14: "still broken"}),
     ],
 )
-def test_transitions_of_history(letters: str, told: dict[int, str]) -> None:
+def test_transitions_of_history(letters: str, expected: dict[int, str]) -> None:
     found = {int(one.point.name[:-1]): one.kind for one in transitions(points(letters), 7)}
-    assert found == told
+    assert found == expected
 
 
 def test_first_bad_range() -> None:

@@ -128,11 +128,11 @@ BAD: dict[str, tuple[Callable[[PendingDelivery], Members], str]] = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_invalid_bundle_is_refused(workspace: Workspace, good: PendingDelivery, what: str) -> None:
-    make, said = BAD[what]
+    make, message = BAD[what]
     code, log = workspace.send(packed(make(good)), good.name)
     assert code == 2
     assert log.startswith("refused: ")
-    assert said in log
+    assert message in log
     assert log.count("\n") == 1
     assert workspace.left == []
     assert not (workspace.path.parent / "evil").exists()
