@@ -55,7 +55,7 @@ class Rule:
         return self.shown(hidden) if self.shown else f"[REDACTED:{self.name}]"
 
 
-# Text in the place of a secret that is none: a mark of qalab, a variable, a mask, a common word.
+# Text in the place of a secret that is harmless: a mark of qalab, a variable, a mask, a common word.
 HARMLESS = re.compile(
     r"\[REDACTED:.*|\$\{?[A-Z_][A-Z0-9_]*\}?|\$\(.*|%\w+%|\*+|<[^>]*>|"
     r"(?i:true|false|yes|no|none|null|nil|str|string|bytes|ok|passed|failed|error|skipped)",

@@ -1,6 +1,6 @@
 """A publisher that is killed at a write to a file, a statement to a database, or a request to a server.
 
-A process of its own, without threads, forks for each pass that it is asked for: ``python -m tests.reports.killing``
+A separate process without threads forks for each requested pass: ``python -m tests.reports.killing``
 reads a line of JSON (where; after how many such events SIGKILL comes, 0 for never), and answers with how many came.
 """
 
@@ -71,7 +71,7 @@ def serve() -> None:
 
 
 def work(order: dict[str, Any], events: int) -> None:
-    """Make a pass in a process of its own; write a byte for each event."""
+    """Make a pass in a separate process; write a byte for each event."""
     os.environ["XDG_STATE_HOME"] = order["state"]
     os.environ |= {f"QALAB_PUBLIC_JENKINS_{name}": value for name, value in (("USER", "admin"), ("TOKEN", "secret"))}
     code = 70

@@ -217,14 +217,16 @@ class Press:
 
     @contextmanager
     def opened(self) -> Iterator[Publisher]:
-        with home.opened(self.lab) as (where, told):
-            sources: dict[str, Any] = {"runs": Runs(self.lab, told.builds.knows)}
+        with home.opened(self.lab) as (place, opened_journal):
+            sources: dict[str, Any] = {"runs": Runs(self.lab, opened_journal.builds.knows)}
             if self.private:
                 connection = Connection(Access(self.private.url, *self.private.credentials, timeout=self.timeout))
                 sources["jenkins"] = JenkinsSource(self.lab, connection)
-            context = home.context(self.lab, self.home, where, told, PublisherClock(self.time.now, self.time.sleep))
+            context = home.context(
+                self.lab, self.home, place, opened_journal, PublisherClock(self.time.now, self.time.sleep)
+            )
             outputs = {name: made for name, open_output in OUTPUTS.items() if (made := open_output(context))}
-            yield Publisher(where, told, Publication.of(self.lab), sources, outputs, self.time.now)
+            yield Publisher(place, opened_journal, Publication.of(self.lab), sources, outputs, self.time.now)
 
     def run(self) -> PublishReport:
         with self.opened() as publisher:
@@ -236,8 +238,8 @@ class Press:
 
     @contextmanager
     def journal(self) -> Iterator[journal.Journal]:
-        with journal.opened(self.place.journal) as told:
-            yield told
+        with journal.opened(self.place.journal) as opened_journal:
+            yield opened_journal
 
     def forget(self) -> None:
         """Delete the journal."""
@@ -245,8 +247,8 @@ class Press:
             path.unlink()
 
     def deliveries(self) -> dict[str, dict[str, int]]:
-        with self.journal() as told:
-            return {name: told.deliveries.counts(name) for name in OUTPUTS}
+        with self.journal() as opened_journal:
+            return {name: opened_journal.deliveries.counts(name) for name in OUTPUTS}
 
 
 def told_by(counts: Mapping[str, Any]) -> dict[str, dict[str, int]]:

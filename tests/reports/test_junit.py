@@ -47,8 +47,8 @@ CASES = st.builds(
 
 
 def case(outcome: str = "passed", nuance: str = "", **fields: object) -> Case:
-    told = {"suite": "s", "classname": "c", "name": "n", "outcome": outcome, "nuance": nuance, **fields}
-    return Case.model_validate(told)
+    values = {"suite": "s", "classname": "c", "name": "n", "outcome": outcome, "nuance": nuance, **fields}
+    return Case.model_validate(values)
 
 
 def written(cases: Iterable[Case]) -> etree._Element:
@@ -66,8 +66,8 @@ def read_back(cases: Iterable[Case], tmp_path: Path) -> list[Case]:
 
 
 def test_each_case_is_read_back(tmp_path: Path) -> None:
-    messages = ("", "why\nand why", "[flaky] not said by us")
-    outputs = ("", "words\n", "[superficial] said by the test\n\nmore")
+    messages = ("", "why\nand why", "[flaky] not written by qalab")
+    outputs = ("", "words\n", "[superficial] printed by the test\n\nmore")
     cases = [
         case(
             *words,
@@ -122,9 +122,9 @@ def test_any_cases_give_valid_xml_and_are_read_back(cases: list[Case], tmp_path:
     back = read_back(cases, tmp_path)
     ours = [one for suite in dict.fromkeys(one.suite for one in cases) for one in cases if one.suite == suite]
     assert [(one.outcome, one.nuance, one.message) for one in back] == [
-        (one.outcome, one.nuance, "" if told == (one.nuance or one.outcome) else told)
+        (one.outcome, one.nuance, "" if message == (one.nuance or one.outcome) else message)
         for one in ours
-        for told in [junit.legal(one.message)]
+        for message in [junit.legal(one.message)]
     ]
     for one, other in zip(ours, back, strict=True):
         assert (junit.legal(one.output), junit.legal(one.errors)) == (other.output, other.errors)

@@ -84,9 +84,9 @@ class Everything:
 
     def site_numbers(self, component: str = "greet") -> list[int]:
         return sorted(
-            told["number"]
+            build["number"]
             for path in (self.site / "api/v1/b").glob("*/*.json")
-            if (told := json.loads(path.read_text()))["component"] == component
+            if (build := json.loads(path.read_text()))["component"] == component
         )
 
 

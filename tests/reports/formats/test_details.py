@@ -47,7 +47,7 @@ def test_junit_times(attributes: str, seconds: float, started: str, tmp_path: Pa
         ("<failure/>", "failed", "", ""),
         ("<skipped/>", "skipped", "", ""),
         ("<system-out>[flaky] now and then</system-out>", "passed", "flaky", "now and then"),
-        ("<system-out>[PASS] said by the test</system-out>", "passed", "", ""),
+        ("<system-out>[PASS] printed by the test</system-out>", "passed", "", ""),
         ("<flakyError type='x' message='once'/>", "passed", "flaky", ""),
         ("<!-- <failure/> -->", "passed", "", ""),
     ],

@@ -64,9 +64,9 @@ def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server:
     assert first["Message-ID"] != broken["Message-ID"]
     assert str(broken["Auto-Submitted"]) == "auto-generated"
     text, page = (part.get_content() for part in broken.iter_parts())
-    for said in ("one test <failed>", "s/c/boot: it <b>fell</b>", "    line 2", "Change 2", "Change 3",
+    for part in ("one test <failed>", "s/c/boot: it <b>fell</b>", "    line 2", "Change 2", "Change 3",
                  f"https://qa.lab.example/b/{bad.name[:2]}/{bad.name}/"):  # fmt: skip
-        assert said in text
+        assert part in text
     assert "Change 1" not in text
     assert "it &lt;b&gt;fell&lt;/b&gt;" in page
     assert "<b>fell" not in page
@@ -75,12 +75,12 @@ def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server:
 
 def test_any_text_is_sent_as_7bit(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     workbench, output = post()
-    said = "grün ✘ " + "x" * 2000
+    evidence = "grün ✘ " + "x" * 2000
     workbench.publish(
         1,
         "failed",
         message="kaputt: ünï\r\nBcc: evil@example.org",
-        cases=(FAILING.model_copy(update={"evidence": said}),),
+        cases=(FAILING.model_copy(update={"evidence": evidence}),),
     )
     assert workbench.deliver(output) == [(1, "delivered", "")]
     (taken,) = server.taken
@@ -88,8 +88,8 @@ def test_any_text_is_sent_as_7bit(post: Callable[..., tuple[Bench, Output]], ser
     assert max(map(len, taken.data.split(b"\r\n"))) < 998
     assert taken.message["Bcc"] is None
     text, page = (part.get_content() for part in taken.message.iter_parts())
-    assert said in text
-    assert said in page
+    assert evidence in text
+    assert evidence in page
     assert "kaputt: ünï" in text
 
 
