@@ -19,7 +19,8 @@ from lab.config.options import json_option, lab_option
 from lab.store.runs import Store
 from reports import home, journal
 from reports.home import PublicationHome
-from reports.journal import Delivery, Journal
+from reports.journal import Journal
+from reports.journal_entries import Delivery, JournalEntry
 from reports.outputs.registry import OUTPUTS
 
 INTERVAL_SECONDS: Final = 60.0
@@ -77,9 +78,10 @@ def summary(opened: Journal) -> dict[str, Any]:
     """Return what was published, what waits, and why, as JSON."""
     outputs = {}
     for name in OUTPUTS:
-        outage = opened.outage(name)
+        outage = opened.deliveries.outage(name)
         why = {"until": home.clock(outage.due), "note": outage.note} if outage else None
-        outputs[name] = {"builds": opened.deliveries(name), "outage": why}
+        outputs[name] = {"builds": opened.deliveries.counts(name), "outage": why}
+    unfinished: list[JournalEntry | Delivery] = [*opened.builds.unfinished(), *opened.deliveries.unfinished()]
     waiting = [
         {
             "build": entry.source,
@@ -88,9 +90,9 @@ def summary(opened: Journal) -> dict[str, Any]:
             "until": home.clock(entry.due) if entry.due else "",
             "note": entry.note,
         }
-        for entry in opened.troubles()
+        for entry in unfinished
     ]
-    return {"builds": opened.states(), "outputs": outputs, "waiting": waiting}
+    return {"builds": opened.builds.counts(), "outputs": outputs, "waiting": waiting}
 
 
 def _counted(counts: Mapping[str, int]) -> str:

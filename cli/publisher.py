@@ -42,7 +42,7 @@ def opened(lab: Lab, base: Path, *, wait: bool = False) -> Iterator[tuple[Publis
 
 
 def _sources(lab: Lab, base: Path, journal: Journal) -> tuple[dict[str, Source], list[tuple[str, LabError]]]:
-    sources: dict[str, Source] = {"runs": Runs(lab, journal.knows)}
+    sources: dict[str, Source] = {"runs": Runs(lab, journal.builds.knows)}
     if lab.jenkins is None:
         return sources, []
     try:

@@ -1,1 +1,1 @@
-"""What a run left, as people and machines want to read it."""
+"""Reports: the results of runs as JUnit, bundles, a public site, mail and reviews."""

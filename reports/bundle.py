@@ -4,11 +4,11 @@
 
     build.json       the `reports.model.Build`, cases included
     junit.xml        its cases as JUnit XML
-    logs/NAME.log    UTF-8 text; of all controls only line ends, tabs and the colours of `reports.redact.plain_text`
+    logs/NAME.log    UTF-8 text; the only control characters are line ends, tabs and the colours of `reports.redact.plain_text`
     files/NAME       published artifacts
 
-The same content is the same bytes: members sorted, and neither owners nor times in them.  A bundle may come
-from elsewhere, so reading trusts nothing: regular members alone, one by one, their names checked, and limits.
+The same content gives the same bytes: members are sorted, without owners and times.  A bundle can come from
+elsewhere, so reading does not trust it: only regular members, with checked names, within limits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from reports.model import Build
 
 MOST_MEMBERS: Final = 1000
 MOST_BYTES: Final = 100_000_000  # of all members together
-MOST_RATIO: Final = 100  # of what is unpacked to what is packed, once that is more than a little
+MOST_RATIO: Final = 100  # of unpacked to packed bytes, above the limit LITTLE
 LITTLE: Final = 32_000_000
 LEVEL: Final = 6
 IN_MEMORY: Final = 8_000_000
@@ -44,7 +44,7 @@ Content = Path | bytes
 
 
 class Readable(Protocol):
-    """Whatever yields bytes, and none at its end."""
+    """An object that returns bytes, and none at its end."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -53,15 +53,14 @@ Scan = Callable[[Readable], None]
 
 
 class BadBundle(ConfigurationError):
-    """This is no bundle, or not the one that its name says."""
+    """The file is not a bundle, or not the one that its name identifies."""
 
 
 def write(build: Build, contents: Mapping[str, Content], into: Path, *, scan: Scan | None = None) -> Path:
-    """Write a bundle to ``INTO/SHA256.tar.gz``; the same build yields the same name.
+    """Write a bundle to ``INTO/SHA256.tar.gz``; the same build gives the same name.
 
-    ``contents``: what lies beside build.json, by its name in the bundle.  ``scan`` reads the finished tar once
-    more and raises when it must not be published: then nothing is left behind.  Raises BadBundle for what
-    could not be read again.
+    ``contents``: the files in addition to build.json, by their names in the bundle.  ``scan`` reads the finished tar,
+    and raises if it must not be published: then no file remains.  Raises BadBundle for content that `read` refuses.
     """
     into.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=into, prefix=".bundle.")
@@ -85,7 +84,7 @@ def write(build: Build, contents: Mapping[str, Content], into: Path, *, scan: Sc
 
 
 def shelf(store: Path, digest: str) -> Path:
-    """The directory of a store of bundles that one with this SHA-256 lies in: ``STORE/AA``."""
+    """Return the directory of a bundle with this SHA-256 in a store of bundles: ``STORE/AA``."""
     return store / digest[:2]
 
 
@@ -110,19 +109,19 @@ def _pack(contents: Mapping[str, Content], stream: IO[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was read and found good."""
+    """A bundle that was read and verified."""
 
     path: Path
     build: Build
     sizes: Mapping[str, int]
-    """Its members but build.json, in bytes, by name."""
+    """The size of each member except build.json, by name."""
 
     @property
     def digest(self) -> str:
         return self.path.name.partition(".")[0]
 
     def open(self, name: str) -> IO[bytes]:
-        """A member's content, the caller's to close.  Raises BadBundle when there is none of this name."""
+        """Return the content of a member; the caller closes it.  Raises BadBundle if it is missing."""
         for member, content in _members(self.path):
             if member == name:
                 copy = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller closes it
@@ -133,21 +132,21 @@ class Bundle:
 
 
 def read(path: Path) -> Bundle:
-    """Read a bundle whole once.  Raises BadBundle, in one line, for whatever is not one."""
+    """Read and verify a whole bundle.  Raises BadBundle, with one line, for any other file."""
     build, sizes = None, {}
     try:
         digest = files.sha256(path)
     except OSError as error:
         raise BadBundle(f"{path}: cannot be read: {error.strerror}") from None
     if path.name != f"{digest}.tar.gz":
-        raise BadBundle(f"{path}: is not what its name says: its SHA-256 is {digest}")
+        raise BadBundle(f"{path}: does not match its name: its SHA-256 is {digest}")
     for name, content in _members(path):
         if name == "build.json":
             build = _build(path, content.read())
         else:
             sizes[name] = content.seek(0, os.SEEK_END)
     if build is None:
-        raise BadBundle(f"{path}: is no bundle: it has no build.json")
+        raise BadBundle(f"{path}: is not a bundle: it has no build.json")
     return Bundle(path, build, sizes)
 
 
@@ -160,7 +159,7 @@ def _build(path: Path, data: bytes) -> Build:
 
 
 def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """The members one by one: name and content.  Raises BadBundle at the first thing that has no place here."""
+    """Yield the name and content of each member.  Raises BadBundle at the first member that is not allowed."""
     seen = set[str]()
     with _unpacked(path) as unpacked:
         try:
@@ -174,25 +173,25 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
                     assert content is not None  # noqa: S101 - a regular member has one
                     yield member.name, content
         except (tarfile.TarError, UnicodeError, ValueError, OverflowError) as error:
-            raise BadBundle(f"{path}: is no bundle: {error}") from None
+            raise BadBundle(f"{path}: is not a bundle: {error}") from None
 
 
 def _problem(member: tarfile.TarInfo, seen: set[str]) -> str:
-    """Why a member has no place in a bundle, "" when it has."""
+    """Return why a member is not allowed in a bundle, "" if it is."""
     if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE} or member.issparse():
         return "is not a plain file"
     if not NAME.fullmatch(member.name) or {".", ".."} & set(member.name.split("/")):
-        return "is not a name that a bundle may hold"
+        return "is not an allowed name"
     if member.name in seen:
-        return "is there twice"
+        return "is a duplicate"
     if len(seen) >= MOST_MEMBERS:
-        return f"is one too many: more than {MOST_MEMBERS} files"
+        return f"is beyond the limit of {MOST_MEMBERS} files"
     return ""
 
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[IO[bytes]]:
-    """The tar, unpacked within the limits."""
+    """Give the tar, unpacked within the limits."""
     packed, size = path.stat().st_size, 0
     most = min(MOST_BYTES, max(LITTLE, packed * MOST_RATIO))
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as unpacked:
@@ -204,6 +203,6 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
                         raise BadBundle(f"{path}: unpacks to more than {most} bytes")
                     unpacked.write(chunk)
         except (OSError, EOFError, zlib.error) as error:
-            raise BadBundle(f"{path}: is no bundle: {error}") from None
+            raise BadBundle(f"{path}: is not a bundle: {error}") from None
         unpacked.seek(0)
         yield unpacked

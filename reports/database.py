@@ -13,8 +13,8 @@ from pathlib import Path
 from lab.base import schema
 from lab.base.errors import InfrastructureError
 
-# Makes the tables of the next schema, and must not commit.
 Migration = Callable[[sqlite3.Connection], None]
+"""Make the tables of the next schema; a migration must not commit."""
 
 
 def statements(*lines: str) -> Migration:
@@ -29,11 +29,10 @@ def statements(*lines: str) -> Migration:
 
 @contextmanager
 def opened(path: Path, migrations: Sequence[Migration], *pragmas: str) -> Iterator[sqlite3.Connection]:
-    """Open a database, with rows that have names; its schema becomes the number of ``migrations``.
+    """Open a database whose rows have column names, and migrate its schema to the number of ``migrations``.
 
-    The first migration makes the tables of schema 1 where they are missing.  ``pragmas`` hold for this
-    connection.  Raises NewerSchemaError, and leaves the file as it is; InfrastructureError for a file that
-    is damaged or locked.
+    The first migration makes the tables of schema 1 where they are missing.  ``pragmas`` apply to this connection.
+    Raises NewerSchemaError, and leaves the file unchanged; InfrastructureError for a file that is damaged or locked.
     """
     with closing(sqlite3.connect(path)) as base:
         base.row_factory = sqlite3.Row

@@ -1,4 +1,4 @@
-"""Where a lab keeps what it publishes, and what it needs to know of that."""
+"""The directory of a lab's publications, and the context of its outputs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
 from lab.store.runs import Store
-from reports import bundle, journal
-from reports.journal import Journal, JournalEntry
+from reports import bundle
+from reports import journal as journals
+from reports.journal import Journal
+from reports.journal_entries import JournalEntry
 from reports.outputs.delivery import OutputContext, PendingDelivery, PublisherClock, Tombstone
 
 SUFFIX: Final = ".tar.gz"
@@ -23,7 +25,7 @@ SUFFIX: Final = ".tar.gz"
 
 @dataclass(frozen=True)
 class PublicationHome:
-    """Where a lab keeps what it publishes, below its store."""
+    """The places of a lab's publications, below its store."""
 
     store: Store
 
@@ -41,11 +43,11 @@ class PublicationHome:
 
     @property
     def outputs(self) -> Path:
-        """What outputs keep of their own."""
+        """The directory for the outputs' own files."""
         return self.store.root / "outputs"
 
     def spool(self, source: str = "") -> Path:
-        """What is fetched of a build until its bundle is made: not redacted."""
+        """Return the directory for the unredacted files of a build, until its bundle is written."""
         return self.store.root / "spool" / (hashlib.sha256(source.encode()).hexdigest()[:20] if source else "")
 
     def bundle(self, digest: str) -> Path:
@@ -61,22 +63,22 @@ class PublicationHome:
         return [Tombstone.read(path) for path in sorted((self.store.root / "retracted").glob("*.json"))]
 
     @contextmanager
-    def held(self, *, wait: bool = False) -> Iterator[None]:
-        """Publish; raises InfrastructureError when somebody else does, and that is not waited for."""
+    def locked(self, *, wait: bool = False) -> Iterator[None]:
+        """Hold the publisher's lock.  Raises InfrastructureError if another process has it, unless ``wait`` is set."""
         try:
             with files.locked(self.store.lock_path("publish"), wait=wait):
                 yield
         except files.Busy:
             raise InfrastructureError(
-                "another process publishes this lab", hint="see: qalab publish --status"
+                "another process is publishing this lab", hint="see: qalab publish --status"
             ) from None
 
 
-def context(lab: Lab, base: Path, place: PublicationHome, told: Journal, timepiece: PublisherClock) -> OutputContext:
-    """What the outputs of a lab may know."""
+def context(lab: Lab, base: Path, place: PublicationHome, journal: Journal, timepiece: PublisherClock) -> OutputContext:
+    """Return the context of the outputs of a lab."""
 
     def find(name: str) -> PendingDelivery | None:
-        entry = told.named(name)
+        entry = journal.builds.named(name)
         return place.item(entry) if entry and entry.state == "bundled" else None
 
     return OutputContext(
@@ -84,22 +86,22 @@ def context(lab: Lab, base: Path, place: PublicationHome, told: Journal, timepie
         base=base,
         home=place.outputs,
         site=place.site,
-        published=lambda: [place.item(entry) for entry in told.published()],
-        history=told.lane,
+        published=lambda: [place.item(entry) for entry in journal.builds.published()],
+        history=journal.builds.lane,
         find=find,
-        authors=told.authors,
+        authors=journal.builds.authors,
         clock=timepiece,
     )
 
 
 @contextmanager
 def opened(lab: Lab, *, wait: bool = False) -> Iterator[tuple[PublicationHome, Journal]]:
-    """A lab's place and journal, for whoever holds it."""
+    """Open the publications of a lab and its journal, and hold the publisher's lock."""
     place = PublicationHome(Store.of(lab))
-    with place.held(wait=wait), journal.opened(place.journal) as base:
+    with place.locked(wait=wait), journals.opened(place.journal) as base:
         yield place, base
 
 
 def clock(moment: float) -> str:
-    """A moment (Unix time), for people."""
+    """Return a moment (Unix time) in readable form."""
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%MZ}"

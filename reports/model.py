@@ -1,7 +1,7 @@
-"""What is told of a build, to whomever: cases, steps, commits, logs, artifacts.  Frozen, JSON on disk, schema 1.
+"""The model of a published build: cases, steps, commits, logs, artifacts.  Frozen, JSON on disk, schema 1.
 
-A bundle (see `reports.bundle`) holds one `Build` as ``build.json`` beside the files that it names; every output
-(the site, mirrors, mail) reads that and nothing else.
+A bundle (see `reports.bundle`) has one `Build` as ``build.json`` and the files that it names; every output (the site,
+mirrors, mail) reads only bundles.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCHEMA: Literal[1] = 1
 
 
 class FrozenModel(BaseModel):
-    """A part of what is told."""
+    """The base class of the parts of a build."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,7 +43,7 @@ class StepSummary(FrozenModel):
 
 
 class Log(FrozenModel):
-    """A log file of the bundle: ``lines`` and ``size`` (bytes) of what is published; ``cut`` when that is not all."""
+    """A log file of the bundle: the published ``lines`` and ``size`` (bytes); ``cut`` if parts are left out."""
 
     name: str
     path: str
@@ -53,7 +53,7 @@ class Log(FrozenModel):
 
 
 class File(FrozenModel):
-    """A file that the build made: its digest and size; ``path`` is "" when only that is published."""
+    """An artifact of the build: its digest and size; ``path`` is "" if its content is not published."""
 
     name: str
     sha256: str
@@ -67,7 +67,7 @@ class Build(FrozenModel):
 
     schema_version: Literal[1] = Field(SCHEMA, alias="schema")
     origin: str
-    """Where it ran: ``local``, or the name that lab.yaml gives a Jenkins; never a URL."""
+    """The place of the run: ``local``, or the name of a Jenkins in lab.yaml; never a URL."""
     job: str
     """``TRACK/COMPONENT/PHASE`` locally, the job's full name in a Jenkins."""
     number: int
@@ -85,7 +85,7 @@ class Build(FrozenModel):
     version: str = ""
     verdict: Verdict
     step: str = ""
-    """The step that explains the verdict; "" when all went well."""
+    """The step that explains the verdict; "" if all steps passed."""
     message: str = ""
     commits: tuple[Commit, ...] = ()
     steps: tuple[StepSummary, ...] = ()
@@ -93,16 +93,16 @@ class Build(FrozenModel):
     logs: tuple[Log, ...] = ()
     files: tuple[File, ...] = ()
     parameters: Mapping[str, str] = {}
-    """What it was started with, as far as lab.yaml allows it to be told."""
+    """The parameters of the build that lab.yaml allows to publish."""
     notes: tuple[str, ...] = ()
-    """What was left out or replaced on the way here, in words."""
+    """The changes by the redaction, in words: content that was left out or replaced."""
 
     @property
     def id(self) -> str:
-        """``ORIGIN/JOB/NUMBER@STARTED_MS``: the identity of a build, the same for ever."""
+        """``ORIGIN/JOB/NUMBER@STARTED_MS``: the permanent identity of a build."""
         return f"{self.origin}/{self.job}/{self.number}@{started_ms(self.started)}"
 
 
 def started_ms(started: str) -> int:
-    """A moment (RFC 3339) in milliseconds of Unix time."""
+    """Return a moment (RFC 3339) in milliseconds of Unix time."""
     return round(datetime.fromisoformat(started).timestamp() * 1000)

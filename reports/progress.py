@@ -1,4 +1,4 @@
-"""How a run goes on, while it does: a moving line at a terminal, plain lines elsewhere."""
+"""The progress of a run: a moving line at a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from reports.status import duration, verdict_text
 
 
 class Progress:
-    """Listens to a runner; see `scripts.phases.runner.Listener`."""
+    """A listener of a runner; see `scripts.phases.runner.Listener`."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.status: Status | None = None
 
     def waiting(self, current: Run) -> None:
-        self.console.print(f"{current.id}: another run of it is under way; waiting for its turn")
+        self.console.print(f"{current.id}: another run of the component is in progress; waiting")
 
     def started(self, current: Run, name: str) -> None:
         if self.console.is_terminal:

@@ -1,8 +1,8 @@
-"""Publishing: from the sources of builds to bundles, and from there to each output, once.
+"""Publishing: builds from the sources become bundles, and each output delivers each bundle once.
 
-One pass looks for what is new, makes its bundles, and has each output deliver what waits for it.  It may be killed
-anywhere: the next one goes on.  What fails, also by a bug of qalab, holds up nothing else: neither another build nor
-another output.
+A pass looks for new builds, makes their bundles, and has each output deliver the builds that wait for it.  A pass can
+be killed at any moment; the next pass continues.  A failure, even a bug of qalab, delays neither the other builds nor
+the other outputs.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from lab.results.addresses import build_id
 from lab.store.records import rfc3339
 from reports import bundle
 from reports.home import SUFFIX, PublicationHome, clock
-from reports.journal import Journal, JournalEntry, Settled
+from reports.journal import Journal
+from reports.journal_entries import JournalEntry, Settled
 from reports.model import Build, started_ms
 from reports.outputs.delivery import DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
 from reports.redact.publication import Files, Publication, allowed
 from reports.sources.source import Gone, Source, Trouble
 
-ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # what any mail server takes
-MOST_TRIES: Final = 20  # of one delivery that fails alone: some three days
+ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # accepted by any mail server
+MOST_TRIES: Final = 20  # for one failing delivery: about three days
 
 
 @dataclass
 class PublishReport:
-    """What a pass did: builds bundled, outcomes for each output; ``errors`` with where they came up."""
+    """The result of a pass: bundled builds, outcomes by output, and ``errors`` with their places."""
 
     bundled: int = 0
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class PublishReport:
 
 @dataclass
 class Publisher:
-    """A lab's publisher, for as long as its place is held."""
+    """A lab's publisher, while the publisher's lock is held."""
 
     place: PublicationHome
     journal: Journal
@@ -62,32 +63,32 @@ class Publisher:
     report: PublishReport = field(default_factory=PublishReport)
 
     def run(self) -> PublishReport:
-        """One pass."""
+        """Make one pass."""
         self._begin()
         self._make_bundles(self._look())
         for name, output in self.outputs.items():
-            outage = self.journal.outage(name)
+            outage = self.journal.deliveries.outage(name)
             if outage and outage.due > self.now():
-                self._trouble(name, InfrastructureError(f"put off until {clock(outage.due)}: {outage.note}"))
+                self._report_error(name, InfrastructureError(f"postponed until {clock(outage.due)}: {outage.note}"))
             else:
-                self._use(name, output)
+                self._deliver(name, output)
         return self.report
 
     def _begin(self) -> None:
         self.report = PublishReport()
-        if self.journal.is_new:
-            self.journal.adopt(self._bundles())
-        self._bury()
+        if self.journal.builds.is_empty:
+            self.journal.builds.adopt(self._bundles())
+        self._remove_retracted()
 
-    def _bury(self) -> None:
-        """Nothing is left of what was retracted, also where that was cut short."""
-        for stone in self.place.tombstones():
-            entry = self.journal.named(stone.name)
+    def _remove_retracted(self) -> None:
+        """Remove the bundles of retracted builds, also after an interrupted retraction."""
+        for tombstone in self.place.tombstones():
+            entry = self.journal.builds.named(tombstone.name)
             if entry and entry.state == "bundled":
                 self.place.bundle(entry.bundle).unlink(missing_ok=True)
-                self.journal.advance(entry.source, "retracted")
+                self.journal.builds.advance(entry.source, "retracted")
 
-    def _trouble(self, where: str, error: LabError) -> None:
+    def _report_error(self, where: str, error: LabError) -> None:
         if isinstance(error, Aborted):
             raise error
         self.report.errors.append((where, error))
@@ -95,174 +96,176 @@ class Publisher:
     # Sources
 
     def _bundles(self) -> Iterator[tuple[Build, str]]:
-        """What the store has bundles of: with no journal, that was published as they say."""
+        """Yield the builds of the bundles in the store: without a journal, these are the published builds."""
         for path in sorted(self.place.bundles.glob(f"??/*{SUFFIX}"), reverse=True):
             try:
                 with caught():
-                    found = bundle.read(path)
-                    started_ms(found.build.started)
+                    stored = bundle.read(path)
+                    started_ms(stored.build.started)
             except LabError as error:
-                self._trouble("bundles", error)
+                self._report_error("bundles", error)
             else:
-                yield found.build, found.digest
+                yield stored.build, stored.digest
 
     def _look(self) -> set[str]:
-        """Note what is new; return the sources that nothing can be had from now."""
-        marks, lost = self.journal.marks(), set[str]()
+        """Add the new builds to the journal; return the sources that cannot be used now."""
+        marks, lost = self.journal.builds.marks(), set[str]()
         for name, source in self.sources.items():
             try:
                 with caught():
                     for seen in source.look(marks):
                         if isinstance(seen, Trouble):
-                            self._trouble(f"{name}: {seen.where}", seen.error)
+                            self._report_error(f"{name}: {seen.where}", seen.error)
                         else:
-                            self.journal.see(*seen)
+                            self.journal.builds.see(*seen)
             except LabError as error:
-                self._trouble(name, error)
+                self._report_error(name, error)
                 lost |= {name} if isinstance(error, InfrastructureError) else set()
         return lost
 
     def _make_bundles(self, lost: set[str]) -> None:
         patterns = self.publication.policy.jobs
-        for job in self.journal.private_jobs():
+        for job in self.journal.builds.private_jobs():
             if allowed(job, patterns):
-                self.journal.reopen(job)
-        for entry in self.journal.unbundled(self.now()):
+                self.journal.builds.reopen(job)
+        for entry in self.journal.builds.unbundled(self.now()):
             if self._is_retracted(build_id(entry.source)):
-                self.journal.advance(entry.source, "retracted")
+                self.journal.builds.advance(entry.source, "retracted")
             elif not allowed(entry.job, patterns):
-                self.journal.advance(entry.source, "private", "not on the list publish.jobs of lab.yaml")
+                self.journal.builds.advance(entry.source, "private", "not on the list publish.jobs of lab.yaml")
             else:
-                name = next((name for name, source in self.sources.items() if source.has(entry.found)), "")
+                name = next((name for name, source in self.sources.items() if source.has(entry.source_build)), "")
                 if name and name not in lost:
                     self._make_bundle(name, entry, lost)
-        if not self.journal.unbundled(float("inf")):
+        if not self.journal.builds.unbundled(float("inf")):
             shutil.rmtree(self.place.spool(), ignore_errors=True)
 
     def _make_bundle(self, name: str, entry: JournalEntry, lost: set[str]) -> None:
         spool = self.place.spool(entry.source)
         try:
             with caught():
-                build, contents = self.sources[name].fetch(entry.found, spool)
+                build, contents = self.sources[name].fetch(entry.source_build, spool)
         except Gone as error:
-            self.journal.advance(entry.source, "gone", str(error))
+            self.journal.builds.advance(entry.source, "gone", str(error))
         except LabError as error:
-            self._held_back(f"{name}: {entry.source}", entry, error)
+            self._postpone(f"{name}: {entry.source}", entry, error)
             if isinstance(error, InfrastructureError):
-                lost.add(name)  # what else there is to fetch from there waits for the next pass
+                lost.add(name)  # the other builds of this source wait for the next pass
         else:
-            self.journal.advance(entry.source, "fetched")
+            self.journal.builds.advance(entry.source, "fetched")
             self._convert(entry, build, contents)
-        if not self.journal.is_under_way(entry.source):
+        if not self.journal.builds.is_unbundled(entry.source):
             shutil.rmtree(spool, ignore_errors=True)
 
-    def _held_back(self, where: str, entry: JournalEntry, error: LabError) -> None:
-        """A build that cannot be bundled now, or for a bug not at all."""
-        self._trouble(where, error)
+    def _postpone(self, where: str, entry: JournalEntry, error: LabError) -> None:
+        """Postpone a build that cannot be bundled now; park it if a bug is the reason."""
+        self._report_error(where, error)
         if isinstance(error, Bug):
-            self.journal.advance(entry.source, "parked", one_line(error))
+            self.journal.builds.advance(entry.source, "parked", one_line(error))
         else:
-            self.journal.put_off(entry, one_line(error), self.now())
+            self.journal.builds.postpone(entry, one_line(error), self.now())
 
     def _convert(self, entry: JournalEntry, build: Build, contents: Files) -> None:
         try:
             with caught():
                 path = self.publication.publish(build, contents, self.place.bundles)
-                told = bundle.read(path)
-                if self._is_retracted(build_id(told.build.id)):
+                written = bundle.read(path)
+                if self._is_retracted(build_id(written.build.id)):
                     path.unlink()
-                    self.journal.advance(entry.source, "retracted")
+                    self.journal.builds.advance(entry.source, "retracted")
                     return
                 authors = dict.fromkeys(parseaddr(commit.author)[1] for commit in build.commits)
-                self.journal.bundled(entry.source, told.build, told.digest, list(filter(ADDRESS.fullmatch, authors)))
+                self.journal.builds.set_bundled(
+                    entry.source, written.build, written.digest, list(filter(ADDRESS.fullmatch, authors))
+                )
         except LabError as error:
             where = f"redact: {entry.source}" if isinstance(error, Bug) else "redact"
-            self._held_back(where, entry, error)
+            self._postpone(where, entry, error)
         else:
             self.report.bundled += 1
 
     # Outputs
 
-    def _use(self, name: str, output: Output) -> None:
+    def _deliver(self, name: str, output: Output) -> None:
         counts = self.report.outcomes.setdefault(name, Counter())
         try:
             with caught():
                 self._withdraw(name, output)
                 items = list(self._items(name, output))
                 for outcome in output.deliver(items) if items else ():
-                    counts[self._note(name, outcome)] += 1
+                    counts[self._settle(name, outcome)] += 1
         except LabError as error:
-            self._trouble(name, error)
-            self.journal.fail(name, one_line(error), self.now())
+            self._report_error(name, error)
+            self.journal.deliveries.begin_outage(name, one_line(error), self.now())
         else:
-            self.journal.recover(name)
+            self.journal.deliveries.end_outage(name)
 
-    def _note(self, output: str, outcome: DeliveryOutcome) -> Settled | Literal["later"]:
-        """Write down how a delivery went; return that, which is parked for one that failed too often."""
+    def _settle(self, output: str, outcome: DeliveryOutcome) -> Settled | Literal["later"]:
+        """Record the outcome of a delivery, and return it: ``parked`` if the delivery failed too often."""
         how, note = outcome.how, outcome.note
         if how == "later":
-            tries = self.journal.delay(outcome.name, output, note, self.now())
+            tries = self.journal.deliveries.postpone(outcome.name, output, note, self.now())
             if outcome.is_own and tries >= MOST_TRIES:
                 how, note = "parked", f"given up after {tries} tries: {note}"
         if how != "later":
-            self.journal.settle(outcome.name, output, how, note)
+            self.journal.deliveries.settle(outcome.name, output, how, note)
         if how in {"parked", "later"} and outcome.is_trouble:
             kind = Bug if outcome.is_bug else InfrastructureError
-            self._trouble(output, kind(f"{outcome.name}: {how}: {note}"))
+            self._report_error(output, kind(f"{outcome.name}: {how}: {note}"))
         return how
 
     def _items(self, name: str, output: Output) -> Iterator[PendingDelivery]:
-        for entry in self.journal.waiting(name, self.now(), is_ordered=output.is_ordered):
+        for entry in self.journal.deliveries.waiting(name, self.now(), is_ordered=output.is_ordered):
             item = self.place.item(entry)
             if item.path.exists():
                 yield item
             else:
-                self.journal.settle(item.name, name, "parked", "its bundle is not in the store any more")
+                self.journal.deliveries.settle(item.name, name, "parked", "its bundle is no longer in the store")
 
     def _withdraw(self, name: str, output: Output) -> None:
-        """Have an output take back what it has yet to; one that cannot be taken back holds up nothing else."""
-        for stone in self.place.tombstones():
-            if self.journal.is_withdrawn(stone.name, name):
+        """Have an output unpublish the retracted builds; a failure does not delay the others."""
+        for tombstone in self.place.tombstones():
+            if self.journal.deliveries.is_withdrawn(tombstone.name, name):
                 continue
             try:
                 with caught():
-                    output.withdraw([stone])
-                    self.journal.settle(stone.name, name, "withdrawn")
+                    output.withdraw([tombstone])
+                    self.journal.deliveries.settle(tombstone.name, name, "withdrawn")
             except InfrastructureError:
                 raise
             except LabError as error:
-                self._trouble(name, error)
+                self._report_error(name, error)
 
     # Retraction
 
     def _is_retracted(self, name: str) -> bool:
         return self.place.tombstone(name).exists()
 
-    def find(self, wanted: str) -> JournalEntry:
+    def find(self, name: str) -> JournalEntry:
         """Return the build with an identity, a short name, or the URL of its page.
 
         Raises ConfigurationError for an unknown or retracted build.
         """
-        entry = self.journal.named(wanted) or self.journal.named(wanted.rstrip("/").rpartition("/")[2])
+        entry = self.journal.builds.named(name) or self.journal.builds.named(name.rstrip("/").rpartition("/")[2])
         if entry is None or entry.state == "retracted":
-            known = "is retracted already" if entry else "no such build was published"
-            raise ConfigurationError(f"{wanted}: {known}", hint="name its identity, its short name, or its page")
+            problem = "is retracted already" if entry else "no published build"
+            raise ConfigurationError(f"{name}: {problem}", hint="use its identity, its short name, or its page")
         return entry
 
-    def retract(self, wanted: str) -> PublishReport:
+    def retract(self, build_name: str) -> PublishReport:
         """Permanently unpublish a build from every output; see `find` for its name."""
         self._begin()
-        entry = self.find(wanted)
+        entry = self.find(build_name)
         component, track, phase = entry.lane
         name, now = entry.name or build_id(entry.source), rfc3339(environment.now())
-        stone = Tombstone(name=name, component=component, track=track, phase=phase, retracted=now)
-        stone.write(self.place.tombstone(name))
-        self._bury()
-        self.journal.advance(entry.source, "retracted")
+        tombstone = Tombstone(name=name, component=component, track=track, phase=phase, retracted=now)
+        tombstone.write(self.place.tombstone(name))
+        self._remove_retracted()
+        self.journal.builds.advance(entry.source, "retracted")
         for output_name, output in self.outputs.items():
             try:
                 with caught():
                     self._withdraw(output_name, output)
             except LabError as error:
-                self._trouble(output_name, error)
+                self._report_error(output_name, error)
         return self.report

@@ -1,4 +1,4 @@
-"""The runs of this machine, for people at a terminal and for programs (``--json``)."""
+"""The runs of this machine, as tables for a terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.store.records import Record
 from lab.store.runs import Run, Store, Survey, run_at
 from lab.store.standing import RunStanding
 
-# A verdict is told by a sign and a word; its colour only repeats them.
+# A verdict has a sign and a word; its colour only repeats them.
 SIGNS = {
     "passed": ("✔", "green"),
     "failed": ("✘", "red"),
@@ -35,7 +35,7 @@ def verdict_text(verdict: str) -> Text:
 
 
 def stores() -> list[Store]:
-    """The stores of all labs that have run on this machine."""
+    """Return the stores of all labs with runs on this machine."""
     home = environment.state_home()
     return [Store(path.parent) for path in sorted(home.glob("*/runs"))]
 
@@ -46,24 +46,24 @@ def all_runs(track: str | None = None, component: str | None = None) -> list[Run
 
 
 def survey(track: str | None = None, component: str | None = None) -> Survey:
-    """Read the run.json of each run on this machine once; the runs, oldest first.  Raises NewerSchemaError."""
+    """Read the run.json of each run on this machine once; return the runs, oldest first.  Raises NewerSchemaError."""
     surveys = [store.survey(track, component) for store in stores()]
-    runs = [run for each in surveys for run in each.runs]
-    return Survey(sorted(runs, key=lambda run: run.info.started), [error for each in surveys for error in each.errors])
+    runs = [run for part in surveys for run in part.runs]
+    return Survey(sorted(runs, key=lambda run: run.info.started), [error for part in surveys for error in part.errors])
 
 
 def find(name: str, lab: str = "") -> Run:
     """Return a run by TRACK/COMPONENT/NUMBER, LAB/TRACK/COMPONENT/NUMBER, or path.
 
-    When several labs have a run of that name, the one of ``lab`` is meant.  Raises ConfigurationError for a
-    name of no run or of several, and for a run.json that cannot be read.
+    If several labs have a run of that name, ``lab`` decides.  Raises ConfigurationError for an unknown or
+    ambiguous name, and for an unreadable run.json.
     """
-    found = _named(name.strip("/").split("/"))
-    found = [run for run in found if run.info.lab == lab] or found
-    if len(found) > 1:
-        choice = ", ".join(f"{run.info.lab}/{run.id}" for run in found)
-        raise ConfigurationError(f"{name}: there are several; say which: {choice}")
-    if run := found[0] if found else run_at(Path(name)):
+    runs = _named(name.strip("/").split("/"))
+    runs = [run for run in runs if run.info.lab == lab] or runs
+    if len(runs) > 1:
+        choice = ", ".join(f"{run.info.lab}/{run.id}" for run in runs)
+        raise ConfigurationError(f"{name}: is ambiguous; use one of: {choice}")
+    if run := runs[0] if runs else run_at(Path(name)):
         run.info  # noqa: B018 - reads run.json
         return run
     known = ", ".join(run.id for run in all_runs()[-5:]) or "none yet"
@@ -71,7 +71,7 @@ def find(name: str, lab: str = "") -> Run:
 
 
 def _named(parts: Sequence[str]) -> list[Run]:
-    """Return the runs of the labs at [LAB/]TRACK/COMPONENT/NUMBER, the oldest first."""
+    """Return the runs of the labs at [LAB/]TRACK/COMPONENT/NUMBER, oldest first."""
     match parts:
         case [lab, track, component, number]:
             found = [store.run(track, component, number) for store in stores() if store.root.name == lab]
@@ -83,12 +83,12 @@ def _named(parts: Sequence[str]) -> list[Run]:
 
 
 def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
-    """Return a run as `qalab status --json` shows it; ``standing`` is read when it is not given."""
+    """Return a run as `qalab status --json` shows it; ``standing`` is read if it is missing."""
     info, standing = run.info, standing or run.standing()
     records = standing.records
-    # The last step, unless an earlier one explains the verdict (lintian, when the run is unstable).
-    tells = next((record for record in reversed(records) if record.verdict not in {"passed", "skipped"}), None)
-    tells = tells or (records[-1] if records else None)
+    # The last step, unless an earlier one explains the verdict (lintian, for an unstable run).
+    step = next((record for record in reversed(records) if record.verdict not in {"passed", "skipped"}), None)
+    step = step or (records[-1] if records else None)
     return {
         "id": run.id,
         "lab": info.lab,
@@ -100,8 +100,8 @@ def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
         "commit": info.commit,
         "version": standing.version,
         "verdict": standing.verdict,
-        "step": tells.step if tells else "",
-        "message": tells.message if tells else "",
+        "step": step.step if step else "",
+        "message": step.message if step else "",
         "started": info.started,
         "seconds": round(sum(record.seconds for record in records), 3),
         "path": str(run.path),
@@ -119,26 +119,26 @@ def run_json(run: Run) -> str:
 
 
 def runs_table(runs: Sequence[Run]) -> Table:
-    """A table that fits 80 columns: what is long folds, and nothing is cut."""
+    """Return a table for 80 columns: long text is folded, not truncated."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("run", "verdict", "started", "took", "what happened"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in {"verdict", "started", "took"})
+    for heading in ("run", "verdict", "started", "duration", "message"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in {"verdict", "started", "duration"})
     for run in runs:
-        told = summary(run)
-        quiet = told["verdict"] in {"passed", "running"}
+        values = summary(run)
+        is_quiet = values["verdict"] in {"passed", "running"}
         table.add_row(
             run.id,
-            verdict_text(told["verdict"]),
-            told["started"][5:16].replace("T", " "),
-            duration(told["seconds"]),
-            told["version"] if quiet else f"{told['step']}: {told['message']}",
+            verdict_text(values["verdict"]),
+            values["started"][5:16].replace("T", " "),
+            duration(values["seconds"]),
+            values["version"] if is_quiet else f"{values['step']}: {values['message']}",
         )
     return table
 
 
 def steps_table(records: Sequence[Record]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading, justify in (("step", "left"), ("verdict", "left"), ("took", "right"), ("what it says", "left")):
+    for heading, justify in (("step", "left"), ("verdict", "left"), ("duration", "right"), ("message", "left")):
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for record in records:
         table.add_row(record.step, verdict_text(record.verdict), duration(record.seconds), record.message)
@@ -146,17 +146,19 @@ def steps_table(records: Sequence[Record]) -> Table:
 
 
 def side_by_side(runs: Sequence[Run]) -> Table:
-    """Steps by runs: how each step of each run went, and how long it took."""
+    """Return a table of steps by runs, with the verdict and duration of each step."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("step")
     standings = [run.standing() for run in runs]
     for run in runs:
         table.add_column(run.id, no_wrap=True)
     records = [{record.step: record for record in standing.records} for standing in standings]
-    for step in dict.fromkeys(step for found in records for step in found):
-        cells = [found.get(step) for found in records]
+    for step in dict.fromkeys(step for by_step in records for step in by_step):
+        cells = [by_step.get(step) for by_step in records]
         table.add_row(step, *(_cell(record.verdict, record.seconds) if record else "" for record in cells))
-    table.add_row("", *(_cell(each.verdict, sum(record.seconds for record in each.records)) for each in standings))
+    table.add_row(
+        "", *(_cell(standing.verdict, sum(record.seconds for record in standing.records)) for standing in standings)
+    )
     return table
 
 
@@ -172,12 +174,12 @@ def duration(seconds: float) -> str:
 
 
 def show(console: Console, run: Run) -> None:
-    """A run, its steps and its files, at a terminal."""
+    """Print a run, its steps and its files."""
     standing = run.standing()
-    told = summary(run, standing)
-    console.print(Text(run.id, style="bold"), verdict_text(told["verdict"]))
+    values = summary(run, standing)
+    console.print(Text(run.id, style="bold"), verdict_text(values["verdict"]))
     for key in ("commit", "version", "started", "path"):
-        console.print(f"  {key:8} {told[key]}", soft_wrap=True)
+        console.print(f"  {key:8} {values[key]}", soft_wrap=True)
     console.print(steps_table(standing.records))
     for record in standing.records:
         for artifact in record.artifacts:

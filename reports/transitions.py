@@ -1,7 +1,7 @@
-"""When people are told of a history of results: what broke, is still broken, was fixed, or came for the first time.
+"""The changes in a history of results that people are notified of: first result, broken, still broken, fixed.
 
-Pure functions over the builds of one phase of a component on a track, oldest first.  What is good, what is bad and
-what says nothing, `lab.results.history` defines.
+Pure functions over the builds of one phase of a component on a track, oldest first.  `lab.results.history` defines
+good, bad and neutral results.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DAY_SECONDS: Final = 86_400.0
 
 @dataclass(frozen=True)
 class HistoryPoint:
-    """A build: its short name, when it started (Unix time), and how it went."""
+    """A build: its short name, its start (Unix time) and its verdict."""
 
     name: str
     started: float
@@ -32,10 +32,10 @@ class HistoryPoint:
 
 @dataclass(frozen=True)
 class Transition:
-    """What is to be told at ``point``.
+    """A notification about the build ``point``.
 
-    ``since``: the first result of the streak that lasts, or that was ended; ``good``: the last good result before a
-    bad streak; ``suspects``: the builds after that up to and with ``since``.
+    ``since``: the first result of the current streak, or of the streak that ended; ``good``: the last good result
+    before a bad streak; ``suspects``: the builds after ``good``, up to and including ``since``.
     """
 
     kind: Kind
@@ -46,34 +46,34 @@ class Transition:
 
     @property
     def days(self) -> int:
-        """Whole days from ``since`` to here."""
+        """The whole days from ``since`` to ``point``."""
         return int((self.point.started - self.since.started) // DAY_SECONDS)
 
 
 def transitions(points: Sequence[HistoryPoint], remind_days: int) -> Iterator[Transition]:
-    """What is to be told, at most once a build; what is still broken again every so many days, when it is built."""
-    place: dict[Result, int] = {}  # where each result was seen last
+    """Yield the notifications, at most one for each build; repeat "still broken" every ``remind_days`` days."""
+    last_seen: dict[Result, int] = {}  # index of the last build with each result
     since, state = 0, None
-    for here, point in enumerate(points):
+    for index, point in enumerate(points):
         result = point.result
         if result == "neither":
             continue
-        good = place.get("good")
+        good = last_seen.get("good")
         if state is None:
             yield Transition("first", point, point)
-            since = here
+            since = index
         elif result != state and result == "good":
             yield Transition("fixed", point, points[since])
-            since = here
+            since = index
         elif result != state and good is not None:
-            since = here
-            yield Transition("broken", point, point, points[good], tuple(points[good + 1 : here + 1]))
-        elif result == "bad" and _is_due(points[since], points[place["bad"]], point, remind_days):
+            since = index
+            yield Transition("broken", point, point, points[good], tuple(points[good + 1 : index + 1]))
+        elif result == "bad" and _is_due(points[since], points[last_seen["bad"]], point, remind_days):
             before = points[good] if good is not None else None
             suspects = tuple(points[good + 1 : since + 1]) if good is not None else ()
             yield Transition("still broken", point, points[since], before, suspects)
         state = result
-        place[result] = here
+        last_seen[result] = index
 
 
 def _is_due(since: HistoryPoint, last: HistoryPoint, now: HistoryPoint, days: int) -> bool:

@@ -123,9 +123,10 @@ def without_tests(chosen: Tempest, said: bytes, complaint: str) -> LabError:
 def results(native: Path, known: Sequence[KnownFailure], broken: str) -> Results:
     """Return the test results; write the known failures among them to a file next to the stream."""
     tests = tuple(results_of(native.read_bytes()))
-    reasons = {test.id: reason for test in tests if (reason := known_failures.reason(known, test.name))}
+    ended = [test for test in tests if test.outcome != "error"]
+    reasons = {test.id: reason for test in ended if (reason := known_failures.reason(known, test.name))}
     files.write_atomic(native.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")
-    return Results(tests, reasons, broken)
+    return Results(tests, reasons, broken or ("" if tests else "Tempest reported no tests"))
 
 
 def action(context: StepContext) -> StepOutcome:
@@ -156,7 +157,7 @@ def action(context: StepContext) -> StepOutcome:
         facts={
             "environment": context.track_name,
             "tests": dict(Counter(test.outcome for test in found.tests)),
-            "known_failures": {test.name: found.known[test.id] for test in found.of("failed", "error", known=True)},
+            "known_failures": {test.name: found.known[test.id] for test in found.of("failed", known=True)},
             "mended": {test.name: found.known[test.id] for test in found.of("passed", known=True)},
         },
     )

@@ -1,6 +1,6 @@
-"""What tools write, as cases: one module a format.
+"""Readers of native results: one module for each format.
 
-A format is a module with ``FORMAT``, its name; ``MARK``, what tells it from others (a pattern that is looked for
-in the beginning and the end of a file); and ``parse(path) -> Iterable[Case]``, which raises `texts.Unreadable`
-and nothing else for what a file may hold.  To add one: write the module, name it in `registry.MODULES`.
+A format is a module with ``FORMAT``, its name; ``MARK``, a pattern that recognises it at the beginning or the end of a
+file; and ``parse(path) -> Iterable[Case]``, which raises only `excerpts.Unreadable`, whatever the file contains.  To
+add a format, write the module, and add it to `registry.MODULES`.
 """

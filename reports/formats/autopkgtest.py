@@ -1,8 +1,8 @@
-"""autopkgtest: the file ``summary`` of its output directory (with ``log`` beside it, for evidence), or its log.
+"""autopkgtest: the file ``summary`` of its output directory (with ``log`` next to it, for evidence), or its log.
 
 See autopkgtest(1), "OUTPUT FORMAT" and "EXIT STATUS".  ``FAIL badpkg`` and the lines ``blame:``, ``badpkg:``
-behind it are ``bad-package`` (status 12, 14); ``testbed failure`` (16) and ``unexpected error`` (20) are the lab's
-fault.  A flaky test that fails is a skipped case: autopkgtest does not count it.
+after it are ``bad-package`` (status 12, 14); ``testbed failure`` (16) and ``unexpected error`` (20) are infrastructure
+errors.  A flaky test that fails is a skipped case: autopkgtest does not count it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MARK = re.compile(
     rb"|^(?:testbed failure|erroneous package|blame|badpkg): |^quitting: unexpected error",
     re.MULTILINE,
 )
-SAYS = re.compile(r"^autopkgtest \[(\d\d:\d\d:\d\d)\]: (.*)$", re.MULTILINE)
+MESSAGE = re.compile(r"^autopkgtest \[(\d\d:\d\d:\d\d)\]: (.*)$", re.MULTILINE)
 SUMMARY = re.compile(r"@{20} summary$")
 RESULT = re.compile(r"(\S+) +(PASS|FAIL|SKIP|FLAKY|BROKEN)(?: (.*))?")
 REASON = re.compile(r"(?:blame|badpkg): .*")
@@ -34,23 +34,23 @@ KINDS: dict[str, tuple[Outcome, Nuance]] = {
     "FAIL": ("failed", ""),
     "SKIP": ("skipped", ""),
     "FLAKY": ("skipped", "flaky"),
-    "BROKEN": ("failed", "bad-package"),  # its control data
+    "BROKEN": ("failed", "bad-package"),  # the control data
 }
 
 
 def parse(path: Path) -> Iterator[Case]:
     summary = excerpts.text(path)
-    beside = path.parent / "log"
-    is_log = bool(SAYS.search(summary))
-    log = summary if is_log else excerpts.text(beside) if path.name == "summary" and beside.is_file() else ""
+    log_path = path.parent / "log"
+    is_log = bool(MESSAGE.search(summary))
+    log = summary if is_log else excerpts.text(log_path) if path.name == "summary" and log_path.is_file() else ""
     package = _package(log)
-    told = _tests(log)
+    tests = _tests(log)
     seen = 0
-    # A log says of a package without tests twice that it has none.
+    # The log of a package without tests has its result twice.
     for line in dict.fromkeys((_summary(log) if is_log else summary).split("\n")):
         if match := RESULT.fullmatch(line.rstrip()):
             seen += 1
-            yield _case(package, match, *told.get(match[1], (0.0, "")), summary)
+            yield _case(package, match, *tests.get(match[1], (0.0, "")), summary)
         elif match := LAB.fullmatch(line):
             seen += 1
             erroneous = match[1].startswith("erroneous")
@@ -97,8 +97,8 @@ def _package(log: str) -> str:
 
 
 def _summary(log: str) -> str:
-    """What stands below the last heading ``summary``, or what autopkgtest said of its end without one."""
-    parts = SAYS.split(log)
+    """Return the lines below the last heading ``summary``, or autopkgtest's messages about its end without a summary."""
+    parts = MESSAGE.split(log)
     for index in range(len(parts) - 3, 0, -3):
         if SUMMARY.fullmatch(parts[index + 1]):
             return parts[index + 2]
@@ -106,9 +106,9 @@ def _summary(log: str) -> str:
 
 
 def _tests(log: str) -> dict[str, tuple[float, str]]:
-    """Of each test how long it took, and what it printed."""
-    parts = SAYS.split(log)
-    found: dict[str, tuple[float, str]] = {}
+    """Return the duration and the output of each test."""
+    parts = MESSAGE.split(log)
+    tests: dict[str, tuple[float, str]] = {}
     began: tuple[str, str] = "", ""
     text: list[str] = []
     for clock, message, below in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
@@ -116,17 +116,17 @@ def _tests(log: str) -> dict[str, tuple[float, str]]:
         if match and match[2].startswith("["):
             began, text = (match[1], clock), [below.strip("\n")]
         elif match and match[1] == began[0]:
-            found[match[1]] = _between(began[1], clock), "\n".join(text)
+            tests[match[1]] = _between(began[1], clock), "\n".join(text)
             began = "", ""
         elif began[0]:
             text += [message, below.strip("\n")]
-    return found
+    return tests
 
 
 def _between(begin: str, end: str) -> float:
-    """Seconds between two times of day, the second of which may be on the next."""
+    """Return the seconds between two times of day; the second can be on the next day."""
     try:
-        first, last = (datetime.strptime(clock, "%H:%M:%S") for clock in (begin, end))  # noqa: DTZ007 - of a day
+        first, last = (datetime.strptime(clock, "%H:%M:%S") for clock in (begin, end))  # noqa: DTZ007 - times of day
     except ValueError:
         return 0.0
     return ((last - first) % DAY).total_seconds()

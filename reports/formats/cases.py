@@ -1,4 +1,4 @@
-"""The lab's own exercises: a case each line, see `lab.results.cases`."""
+"""The lab's own exercises: one case in each line, see `lab.results.cases`."""
 
 from __future__ import annotations
 

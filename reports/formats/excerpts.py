@@ -1,4 +1,4 @@
-"""What all formats share: files read within bounds, texts cut to a size, and words for what cannot be read."""
+"""Shared parts of all formats: files read within limits, texts shortened to a size, and the error for unreadable files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.results.cases import Case
 MOST_BYTES = 64 * 2**20
 HEAD_BYTES = 8 * 2**20
 LONGEST_LINE = 100_000
-# Characters of a case's texts.  What Jenkins cuts, `reports.junit` cuts before; these are bounds for us.
+# Limits of the texts of a case, in characters.  Jenkins has lower limits, which `reports.junit` applies.
 LONGEST_NAME = 500
 LONGEST_MESSAGE = 4_000
 LONGEST_EVIDENCE = 1_000_000
@@ -21,21 +21,21 @@ MARKER_ROOM = 60
 
 
 class Unreadable(Exception):
-    """A file is not what it should be; the message ends a sentence that begins with its name."""
+    """A file cannot be read as its format; the message continues a sentence that begins with the file's name."""
 
 
 def read(path: Path) -> bytes:
-    """A file that makes sense only as a whole.  Raises Unreadable for one too large."""
+    """Read a file that makes sense only as a whole.  Raises Unreadable for a file that is too large."""
     size = path.stat().st_size
     if size > MOST_BYTES:
-        raise Unreadable(f"has {size:,} bytes, more than the {MOST_BYTES:,} that are read")
+        raise Unreadable(f"has {size:,} bytes; the limit is {MOST_BYTES:,}")
     return path.read_bytes()
 
 
 def text(path: Path) -> str:
-    """A file of lines, as UTF-8; a byte that is none shows as a backslash, x and its number.
+    """Read a file of lines as UTF-8; invalid bytes become hexadecimal escapes.
 
-    A very large file is read without its middle, and so is a very long line.
+    The middle of a very large file, or of a very long line, is left out.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -54,7 +54,7 @@ def decoded(data: bytes) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """A text of at most ``most`` characters: the beginning and the end of a longer one, with a marker between."""
+    """Return a text of at most ``most`` characters: of a longer one, the beginning and the end with a marker between."""
     if len(text) <= most:
         return text
     half = (most - MARKER_ROOM) // 2
@@ -62,17 +62,17 @@ def cut(text: str, most: int) -> str:
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
-    """The last lines of a text."""
+    """Return the last lines of a text."""
     return "\n".join(text.rstrip("\n").split("\n")[-lines:])
 
 
 def first_line(text: str) -> str:
-    """The first line that says something."""
+    """Return the first line that is not blank."""
     return next((line for line in map(str.strip, text.split("\n")) if line), "")
 
 
 def cut_short(text: str, most: int) -> str:
-    """The beginning of a longer text."""
+    """Return the beginning of a text, with an ellipsis if it is longer than ``most``."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -88,7 +88,7 @@ BOUNDS: tuple[tuple[str, int, Callable[[str, int], str]], ...] = (
 
 
 def bounded(case: Case) -> Case:
-    """A case whose texts are of a size to work with, and text: halves of characters (of JSON, say) are made visible."""
+    """Return a case with texts of a limited size, in valid Unicode: lone surrogates (of JSON, for example) are escaped."""
     changed = {}
     for name, most, shorten in BOUNDS:
         value = getattr(case, name)

@@ -1,6 +1,6 @@
-"""devstack's exercise.sh: its summary, ``SKIP|PASS|FAILED NAME``, and what each exercise printed above it.
+"""devstack's exercise.sh: its summary, ``SKIP|PASS|FAILED NAME``, and the output of each exercise above it.
 
-An exercise that exits with 55 is one whose service is not enabled: it skips itself.
+An exercise exits with 55 if its service is not enabled: it is skipped.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ def parse(path: Path) -> Iterator[Case]:
         yield _case(match[2], match[1], outputs.get(match[2]))
     if not results and outputs:
         name, output = list(outputs.items())[-1]
-        message = "there is no summary: exercise.sh ended while this one ran"
+        message = "no summary: exercise.sh ended during this exercise"
         yield Case(suite=FORMAT, classname=FORMAT, name=name, outcome="error", message=message, evidence=output)
     elif not results and log.strip():
         raise Unreadable("has no summary of devstack's exercise.sh")
 
 
 def _case(name: str, word: str, output: str | None) -> Case:
-    outcome, said = OUTCOMES[word], output or ""
+    outcome, text = OUTCOMES[word], output or ""
     message = ""
     if outcome == "skipped":
-        message = "named in SKIP_EXERCISES" if output is None else "it exited with 55: not enabled here"
+        message = "named in SKIP_EXERCISES" if output is None else "exit code 55: not enabled"
     if outcome == "failed":
-        complaints = [line for line in said.split("\n") if COMPLAINT.fullmatch(line)]
-        message = complaints[-1] if complaints else excerpts.first_line(excerpts.tail(said, 1))
+        complaints = [line for line in text.split("\n") if COMPLAINT.fullmatch(line)]
+        message = complaints[-1] if complaints else excerpts.first_line(excerpts.tail(text, 1))
     return Case(
         suite=FORMAT, classname=FORMAT, name=name, outcome=outcome, message=message,
-        evidence=said if outcome == "failed" else "", output="" if outcome == "failed" else said,
+        evidence=text if outcome == "failed" else "", output="" if outcome == "failed" else text,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Making many objects at once without the garbage collector, which would walk all of them again and again."""
+"""A pause of the garbage collector while many objects are made, which it would visit again and again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Cyclic garbage waits while this is held: for what makes none, and takes a third of its time so."""
+    """Disable the collection of cyclic garbage in a block that makes none; it saves a third of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

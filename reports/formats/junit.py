@@ -1,8 +1,8 @@
-"""JUnit XML, ours and others': pytest (xunit1, xunit2), surefire, gtest, node, bats, subunit2junitxml ...
+"""JUnit XML of qalab and of others: pytest (xunit1, xunit2), surefire, gtest, node, bats, subunit2junitxml ...
 
-Ours is read back as it was written: a result's ``type`` is the case's nuance, a passing case tells its message and
-nuance in the head of its output (see `reports.junit`).  Earlier tries (``flakyFailure``, ``rerunFailure``) are cases
-of their own with the nuance ``rerun``, behind the one that they are tries of.  A DOCTYPE is refused.
+The XML of qalab is read back unchanged: the ``type`` of a result is the case's nuance, and the output of a passing case
+begins with its message and nuance (see `reports.junit`).  Earlier tries (``flakyFailure``, ``rerunFailure``) are cases
+of their own with the nuance ``rerun``, after the case that they belong to.  A DOCTYPE is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FORMAT = "junit"
 MARK = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\x00-\xff])*-->\s*)*<testsuites?\b|\A(?:\xff\xfe|\xfe\xff)")  # fmt: skip
 NUANCES: tuple[Nuance, ...] = get_args(Nuance)
 WORDS = ("passed", *filter(None, NUANCES))
-# Lines such as "[superficial] message" before a blank one, or alone.
+# Lines such as "[superficial] message" before a blank line, or alone.
 HEAD = re.compile(rf"\[({'|'.join(WORDS)})\] [^\n]*(?:\n\[\1\] [^\n]*)*(?:\n\n|\Z)")
 ENCODINGS = re.compile(r"UTF-?(?:8|16(?:LE|BE)?)|(?:US-)?ASCII|ISO-8859-\d+|WINDOWS-125\d", re.IGNORECASE)
 RESULTS: dict[str, Outcome] = {"error": "error", "failure": "failed", "skipped": "skipped"}
@@ -59,8 +59,8 @@ def _of_suite(name: str, suite: etree._Element) -> Iterator[Case]:
     """Yield the failure of a suite itself: it could not be loaded (see SuiteResult of Jenkins' junit-plugin)."""
     parts = _parts(suite)
     for kind in ("error", "failure"):
-        if found := parts.get(kind):
-            nuance, message, evidence = _result(RESULTS[kind], found)
+        if elements := parts.get(kind):
+            nuance, message, evidence = _result(RESULTS[kind], elements)
             yield Case(
                 suite=name, classname=name, name="[suite]", outcome=RESULTS[kind], nuance=nuance, message=message,
                 evidence=evidence,
@@ -75,20 +75,20 @@ def _root(data: bytes) -> etree._Element:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         if b"<!DOCTYPE" in data:
-            raise Unreadable("has a DOCTYPE, which no result of a test needs: refused") from None
+            raise Unreadable("has a DOCTYPE, which test results do not need: refused") from None
         raise Unreadable(f"is not well-formed XML: {' '.join((error.msg or 'not even XML').split())}") from None
     info: Any = root.getroottree().docinfo
     if info.doctype or info.internalDTD is not None:
-        raise Unreadable("has a DOCTYPE, which no result of a test needs: refused")
+        raise Unreadable("has a DOCTYPE, which test results do not need: refused")
     if not ENCODINGS.fullmatch(info.encoding or "UTF-8"):
-        raise Unreadable(f"is encoded as {info.encoding}: refused; UTF-8 is right")
+        raise Unreadable(f"has the encoding {info.encoding}: refused; use UTF-8")
     if root.tag not in {"testsuites", "testsuite"}:
-        raise Unreadable(f"is XML, but not JUnit's: its root is <{root.tag}>")
+        raise Unreadable(f"is XML, but not JUnit: its root is <{root.tag}>")
     return root
 
 
 def _cases(suite: str, element: etree._Element) -> Iterator[Case]:
-    """A test, and the earlier tries of it."""
+    """Yield a test and its earlier tries."""
     shared = {
         "suite": suite,
         "classname": element.get("classname") or suite,
@@ -96,7 +96,7 @@ def _cases(suite: str, element: etree._Element) -> Iterator[Case]:
     }
     parts = _parts(element)
     tries = [child for child in element if child.tag in TRIES] if parts else []
-    disabled = element.get("status") in {"notrun", "disabled"}  # of gtest, which dates it at 1970, and CTest
+    disabled = element.get("status") in {"notrun", "disabled"}  # of gtest, with a date in 1970, and of CTest
     output, errors = _texts(parts.get("system-out")), _texts(parts.get("system-err"))
     outcome: Outcome = "passed"
     nuance: Nuance = ""
@@ -104,8 +104,8 @@ def _cases(suite: str, element: etree._Element) -> Iterator[Case]:
     if kind := next((kind for kind in RESULTS if kind in parts), ""):
         todo = any(result.get("type") == "todo" for result in parts.get("skipped", ()))
         outcome = "skipped" if todo else RESULTS[kind]
-        found = [*parts["skipped"], *parts.get("failure", ())] if todo else parts[kind]
-        nuance, message, evidence = _result(outcome, found)
+        elements = [*parts["skipped"], *parts.get("failure", ())] if todo else parts[kind]
+        nuance, message, evidence = _result(outcome, elements)
     elif disabled:
         outcome, message = "skipped", "disabled"
     elif head := HEAD.match(output):
@@ -132,17 +132,17 @@ def _try(shared: Mapping[str, str], earlier: etree._Element) -> Case:
 
 
 def _parts(element: etree._Element) -> dict[str, list[etree._Element]]:
-    """An element's children by their names."""
+    """Return an element's children by name."""
     parts: dict[str, list[etree._Element]] = {}
     for child in element:
         parts.setdefault(str(child.tag), []).append(child)
     return parts
 
 
-def _result(outcome: Outcome, found: Sequence[etree._Element]) -> tuple[Nuance, str, str]:
-    """Nuance, message and evidence of the elements of a result."""
-    kind, message = found[0].get("type") or "", found[0].get("message")
-    evidence = _texts(found)
+def _result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance, str, str]:
+    """Return the nuance, message and evidence of the elements of a result."""
+    kind, message = elements[0].get("type") or "", elements[0].get("message")
+    evidence = _texts(elements)
     if kind and (kind in NUANCES or kind == outcome):
         nuance = cast("Nuance", "" if kind == outcome else kind)
         return nuance, "" if message == kind else message or excerpts.first_line(evidence), evidence

@@ -1,7 +1,8 @@
 """lintian's tags: its lines of text, or its JSON (``--exp-output=format=json``).
 
-One case a tag and package, however often it is there; its places are the evidence.  A severity that the lab
-does not accept (``error`` where the report does not say) has failed; what is overridden, masked or less severe is a skipped case: seen, told, and no failure.  No tags is a case too.
+All occurrences of a tag in a package are one case; their places are the evidence.  A tag fails if the lab does not
+accept its severity (``error`` if the report does not name the severities).  A tag that is overridden, masked or less
+severe is a skipped case: visible, but no failure.  A report without tags is a passed case.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from reports.formats.excerpts import Unreadable
 
 FORMAT = "lintian"
 MARK = re.compile(rb'"lintian_version" :|^[EWIPXCOM]: [a-z0-9][a-z0-9+.-]+(?: (?:source|udeb|changes|buildinfo))?: [a-z0-9-]+(?:\s|\Z)', re.MULTILINE)  # fmt: skip
-REFUSED = re.compile(r"warning: .*\bskipping$")  # a package that was not looked at
+REFUSED = re.compile(r"warning: .*\bskipping$")  # a package that lintian did not check
 KINDS = {".dsc": " source", ".changes": " changes", ".buildinfo": " buildinfo", ".udeb": " udeb"}
 
 
 def parse(path: Path) -> Iterator[Case]:
     data = excerpts.text(path)
-    found = list(_of_json(excerpts.read(path)) if data.lstrip().startswith("{") else _of_text(data))
+    tags = list(_of_json(excerpts.read(path)) if data.lstrip().startswith("{") else _of_text(data))
     fail_on = lintian_tags.policy(data)
     groups: dict[tuple[str, str, str], list[str]] = {}
-    for tag in found:
+    for tag in tags:
         groups.setdefault((tag.package, tag.name, tag.severity), []).append(tag.place)
     for (package, name, severity), places in groups.items():
         yield _case(package, name, severity, list(filter(None, places)), failed=severity in fail_on)
@@ -54,7 +55,7 @@ def _of_text(report: str) -> Iterator[LintianTag]:
         if tag := lintian_tags.parse(line):
             yield tag
         elif REFUSED.match(line) or not REMARK.match(line):
-            raise Unreadable(f"has a line that is none of lintian's: {line[:80]}")
+            raise Unreadable(f"has a line that is not from lintian: {line[:80]}")
 
 
 def _of_json(data: bytes) -> Iterator[LintianTag]:
@@ -67,7 +68,7 @@ def _of_json(data: bytes) -> Iterator[LintianTag]:
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"is not JSON: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(f"is JSON, but not lintian's: {error!r}") from None
+        raise Unreadable(f"is JSON, but not from lintian: {error!r}") from None
 
 
 def _hint(package: str, hint: dict[str, Any]) -> LintianTag:

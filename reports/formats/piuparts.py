@@ -1,7 +1,7 @@
-"""piuparts' logs: a case for each of its checks, and for the command that failed.
+"""piuparts' logs: a case for each check, and for the command that failed.
 
-A package that cannot be installed is told as ``bad-package``; a chroot that cannot be made, or a log that does
-not come to its end, is the lab's fault.
+A package that cannot be installed has the nuance ``bad-package``; a chroot that cannot be created, or an incomplete
+log, is an infrastructure error.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def parse(path: Path) -> Iterator[Case]:
     entries = list(_entries(excerpts.text(path)))
     starts = [number for number, entry in enumerate(entries) if entry[2].startswith(STARTS)]
     if not starts:
-        raise Unreadable("is no log of piuparts': its first lines are missing")
-    entries = entries[starts[-1] :]  # it appends to a log that is there
+        raise Unreadable("is not a piuparts log: its first lines are missing")
+    entries = entries[starts[-1] :]  # piuparts appends to an existing log
     copied = (PACKAGE.match(entry[2]) for entry in entries)
     package = next((match[1] for match in copied if match), FORMAT)
     for seconds, level, message, below in entries:
@@ -43,12 +43,12 @@ def parse(path: Path) -> Iterator[Case]:
         elif level == "ERROR" and (match := COMMAND.fullmatch(message)):
             yield _failed_command(package, seconds, match, below)
     if not any(entry[2] in ENDS for entry in entries):
-        message = f"the log does not come to its end; its last line: {entries[-1][2]}"
+        message = f"the log is incomplete; its last line: {entries[-1][2]}"
         yield _case(package, "All tests", "error", "testbed", message=message, evidence=entries[-1][3])
 
 
 def _entries(log: str) -> Iterator[Entry]:
-    """Seconds since the start, level, message, and the lines below it."""
+    """Yield the entries: seconds since the start, level, message, and the lines below it."""
     parts = ENTRY.split(log)
     for index in range(1, len(parts), 5):
         minutes, seconds, level, message, below = parts[index : index + 5]
@@ -56,22 +56,25 @@ def _entries(log: str) -> Iterator[Entry]:
 
 
 def _failed_command(package: str, seconds: float, match: re.Match[str], below: str) -> Case:
-    """Of the package when it was about to be installed or removed, else of the chroot, and the lab's fault."""
+    """Return the case of a failed command.
+
+    A command that installs or removes the package is a failure of the package; any other is an infrastructure error.
+    """
     try:
         argv = [str(word) for word in ast.literal_eval(match[2])]
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         argv = [match[2]]
     if argv[0] == "chroot":
-        argv = argv[2:]  # the chroot's name is another one each time
+        argv = argv[2:]  # the name of the chroot is always different
     change = next((word.lstrip("-") for word in argv if word in CHANGES), "")
     outcome: Outcome = "failed" if change else "error"
     nuance: Nuance = "bad-package" if change == "install" else "" if change else "testbed"
     name = f"Command: {change or ' '.join(argv[:1])}"
-    message = f"{' '.join(argv)} ended with status {match[1]}"
+    message = f"{' '.join(argv)} ended with exit code {match[1]}"
     return _case(package, name, outcome, nuance, seconds=seconds, message=message, evidence=excerpts.tail(below))
 
 
-def _case(  # noqa: PLR0913 - what a case is, by name
+def _case(  # noqa: PLR0913 - the fields of a case
     package: str,
     name: str,
     outcome: Outcome,

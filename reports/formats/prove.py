@@ -1,4 +1,4 @@
-"""What ``prove -v`` prints: the TAP of each file below a heading, ``t/name.t .. ``, and what prove found in the end."""
+"""The output of ``prove -v``: the TAP of each file below a heading, ``t/name.t .. ``, and prove's result at the end."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ RESULT = re.compile(r"^Result: (?!PASS\b).*", re.MULTILINE)
 
 
 def documents(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each document: one without a name where the text is not prove's.
+    """Yield the name and the text of each document; for text that is not from prove, one document without a name.
 
-    It is prove's when a heading stands before any line of TAP.  prove pads its headings to one width; a line of
-    another width that ends in dots is a heading only when it names a file ``.t``.
+    The text is from prove if a heading comes before any line of TAP.  prove pads its headings to one width; a line of
+    another width that ends in dots is a heading only if it names a file ``.t``.
     """
     name, body, width = "", list[str](), 0
     began = False
     for line in text.split("\n"):
-        is_tap = any(each.fullmatch(line) for each in TAP)
+        is_tap = any(pattern.fullmatch(line) for pattern in TAP)
         began = began or is_tap
         match = None if is_tap or (began and not width) else HEADING.fullmatch(line)
         if match and (not width or len(line.rstrip()) == width or match[1].endswith(".t")):
@@ -34,10 +34,10 @@ def documents(text: str) -> Iterator[tuple[str, str]]:
 
 
 def complaint(text: str) -> str:
-    """Return what prove says of a test that did not end well, "" when it says nothing."""
+    """Return prove's complaint about a test file, "" without one."""
     return match[0] if (match := DUBIOUS.search(text)) else ""
 
 
 def verdict(text: str) -> str:
-    """Return prove's last word when it is not PASS, else ""."""
+    """Return prove's result if it is not PASS, else ""."""
     return match[0] if (match := RESULT.search(text)) else ""

@@ -1,4 +1,4 @@
-"""Our own records: a step is a case; the end of its log is the evidence."""
+"""Records of qalab: a step is a case; the end of its log is the evidence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OUTCOMES: dict[str, Outcome] = {
 
 
 def parse(path: Path) -> Iterator[Case]:
-    """A record at ``RUN/results/NN-STEP.json``."""
+    """Read a record at ``RUN/results/NN-STEP.json``."""
     try:
         yield case(Record.read(path), path.parent.parent)
     except ConfigurationError as error:
@@ -35,9 +35,9 @@ def parse(path: Path) -> Iterator[Case]:
 
 
 def case(record: Record, run: Path) -> Case:
-    """A step as a case; ``run`` is where its log lies."""
+    """Return a step as a case; ``run`` is the directory of its run, with the log."""
     outcome = OUTCOMES[record.verdict]
-    told = outcome in {"failed", "error"}
+    is_failing = outcome in {"failed", "error"}
     return Case(
         suite=f"{record.track}.{record.component}",
         classname=f"{record.track}.{record.component}",
@@ -46,17 +46,17 @@ def case(record: Record, run: Path) -> Case:
         nuance="testbed" if record.verdict == "error" else "",
         seconds=record.seconds,
         message=record.message or ("" if outcome == record.verdict else record.verdict),
-        evidence=_end(run, record.log) or record.message if told else "",
+        evidence=_end(run, record.log) or record.message if is_failing else "",
         started=record.started,
     )
 
 
 def _end(run: Path, name: str) -> str:
-    """The end of a step's log; empty when it has none, or says it is somewhere else than in its run."""
+    """Return the end of a step's log; "" if it is missing, or outside the run."""
     path = (run / name).resolve()
     if not (path.is_relative_to(run.resolve()) and path.is_file()):
         return ""
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - EVIDENCE_BYTES))
-        # The first character may have been cut in two.
+        # The first character can be incomplete.
         return excerpts.tail(excerpts.decoded(stream.read().lstrip(bytes(range(0x80, 0xC0)))))

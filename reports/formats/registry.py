@@ -1,4 +1,4 @@
-"""Every format there is, and the one way to read a file of any."""
+"""The formats, and the function that reads a file of any format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HTML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)\b", re.IGNORE
 
 
 class Format(Protocol):
-    """What `reports.formats` says a format is."""
+    """The interface of a format, see `reports.formats`."""
 
     FORMAT: str
     MARK: re.Pattern[bytes]
@@ -28,13 +28,13 @@ class Format(Protocol):
     def parse(self, path: Path) -> Iterable[Case]: ...
 
 
-# In the order in which a file of an unknown format is tried: what could be part of a log of another comes late.
+# The order of recognition: a format that can be part of another format's log comes late.
 MODULES: tuple[Format, ...] = (record, own, junit, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap)
 FORMATS: Mapping[str, Format] = {module.FORMAT: module for module in MODULES}
 
 
 def recognise(path: Path) -> str | None:
-    """The format that a file's content tells, whatever its name; None for none that is known."""
+    """Return the format of a file by its content, whatever its name; None if it is unknown."""
     return _recognised(_sample(path))
 
 
@@ -43,40 +43,40 @@ def _recognised(sample: bytes) -> str | None:
 
 
 def cases(name: str, path: Path) -> list[Case]:
-    """The cases of a native result, one at least: what cannot be read is an error that says so.
+    """Return the cases of a native result, at least one: an unreadable file is a case with the error.
 
-    ``name`` is a format's or ``auto``.  Raises ConfigurationError when it is neither, or there is no such file.
+    ``name`` is that of a format or ``auto``.  Raises ConfigurationError for another name, or a missing file.
     """
     if name != AUTO and name not in FORMATS:
         raise ConfigurationError(f"no format {name}; known: {', '.join([*FORMATS, AUTO])}")
     try:
         sample = _sample(path)
         with uncollected():
-            found = [bounded(case) for case in _format(name, sample).parse(path)]
+            read_cases = [bounded(case) for case in _format(name, sample).parse(path)]
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Unreadable as error:
-        return [unreadable(name, path, f"{path.name} {error}{_better(name, sample)}")]
-    return found or [_without_tests(name, path, sample)]
+        return [unreadable(name, path, f"{path.name} {error}{_hint(name, sample)}")]
+    return read_cases or [_without_tests(name, path, sample)]
 
 
 def _format(name: str, sample: bytes) -> Format:
-    """The format to read a file by.  Raises Unreadable when no format can have made it."""
+    """Return the format of a file.  Raises Unreadable if it is of no format."""
     chosen = _recognised(sample) if name == AUTO else name
     if HTML.match(sample):
-        raise Unreadable(f"is an HTML page, not {name if name != AUTO else 'what a test left'}")
+        raise Unreadable(f"is an HTML page, not {name if name != AUTO else 'a test result'}")
     if chosen is None and sample.strip():
-        raise Unreadable(f"is of no format that is known: {', '.join(FORMATS)}")
-    return FORMATS[chosen or tap.FORMAT]  # an empty file has no test in it, whatever it was to be
+        raise Unreadable(f"has an unknown format; known: {', '.join(FORMATS)}")
+    return FORMATS[chosen or tap.FORMAT]  # an empty file has no test in any format
 
 
 def unreadable(name: str, path: Path, message: str) -> Case:
-    """What is told in place of the cases of a file."""
+    """Return the case of an unreadable file."""
     return Case(suite=name, classname=path.name, name="[unreadable]", outcome="error", message=message)
 
 
 def _sample(path: Path) -> bytes:
-    """The beginning and the end of a file."""
+    """Return the beginning and the end of a file."""
     if path.is_dir():
         raise ConfigurationError(f"{path}: is a directory; name a file in it")
     with path.open("rb") as stream:
@@ -85,12 +85,12 @@ def _sample(path: Path) -> bytes:
         return head + stream.read(SAMPLE_BYTES)
 
 
-def _better(name: str, sample: bytes) -> str:
+def _hint(name: str, sample: bytes) -> str:
     kind = _recognised(sample)
     return f"; it looks like {kind}" if kind and name not in {kind, AUTO} else ""
 
 
 def _without_tests(name: str, path: Path, sample: bytes) -> Case:
-    message = f"{path.name} is empty" if not sample.strip() else f"{path.name} has not one test in it"
+    message = f"{path.name} is empty" if not sample.strip() else f"{path.name} has no test"
     kind = "[empty]" if not sample.strip() else "[no tests]"
-    return Case(suite=name, classname=path.name, name=kind, outcome="failed", message=message + _better(name, sample))
+    return Case(suite=name, classname=path.name, name=kind, outcome="failed", message=message + _hint(name, sample))

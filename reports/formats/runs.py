@@ -1,27 +1,36 @@
-"""All that a run tells: a case for each step, and the cases of what its tools wrote."""
+"""The cases of a run: a case for each step, and the cases of each native result."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from lab.base.errors import ConfigurationError
-from lab.results.cases import Case
-from lab.store.records import Native, Record
+from lab.results.cases import Case, Outcome
+from lab.store.records import Native
 from lab.store.runs import Run
 from reports.formats import record as steps
 from reports.formats import registry
 from reports.formats.excerpts import bounded
 
+FAILING: Final[frozenset[Outcome]] = frozenset({"failed", "error"})
+
 
 def cases_of(run: Run) -> list[Case]:
-    """The cases of a run, in the order of its steps: each step's own, then those of its native results.
+    """Return the cases of a run in the order of its steps: the case of each step, then those of its native results.
 
-    What cannot be read is an error among them.  A step that passed has let be what its tool complained about (tags
-    that the lab does not mind): there a failure is told as skipped.
-    Raises ConfigurationError when the directory is no run's.
+    A file that cannot be read is an error among them.  A step that accepts a failure leaves its decision in the
+    result itself, where the format reads it: lintian's severities in the report, Tempest's known failures next to the
+    stream.  Any other failure in a result of a passed step stays a failure, and its message names the contradiction.
+    Raises ConfigurationError if the directory is not a run's.
     """
     return list(_cases(run))
+
+
+def failing(cases: Iterable[Case]) -> Iterator[Case]:
+    """Yield the cases that failed, without earlier tries."""
+    return (case for case in cases if case.outcome in FAILING and case.nuance != "rerun")
 
 
 def _cases(run: Run) -> Iterator[Case]:
@@ -29,18 +38,26 @@ def _cases(run: Run) -> Iterator[Case]:
         case = steps.case(record, run.path)
         yield bounded(case.model_copy(update={"message": case.message.replace(f"{run.path}/", "")}))
         for native in record.native:
-            yield from _of_native(run.path, record, native)
+            cases = _native_cases(run.path, native)
+            yield from (
+                (_with_contradiction(case, record.step) for case in cases) if record.verdict == "passed" else cases
+            )
 
 
-def _of_native(run: Path, record: Record, native: Native) -> Iterator[Case]:
+def _native_cases(run: Path, native: Native) -> list[Case]:
     path = run / native.path
     if not path.resolve().is_relative_to(run.resolve()):
-        yield registry.unreadable(native.format, path, f"{native.path} is not in the run's directory")
-        return
+        return [registry.unreadable(native.format, path, f"{native.path} is not in the run's directory")]
     try:
-        found = registry.cases(native.format, path)
+        return registry.cases(native.format, path)
     except ConfigurationError as error:
-        found = [registry.unreadable(native.format, path, str(error).replace(str(path), native.path))]
-    for case in found:
-        let_be = case.outcome == "failed" and record.verdict == "passed" and case.nuance != "rerun"
-        yield case.model_copy(update={"outcome": "skipped"}) if let_be else case
+        return [registry.unreadable(native.format, path, str(error).replace(str(path), native.path))]
+
+
+def _with_contradiction(case: Case, step: str) -> Case:
+    """Return a case of a passed step; a failing one with a message that names the contradiction."""
+    if not any(failing([case])):
+        return case
+    return bounded(
+        case.model_copy(update={"message": f"{step} passed, but its result did not: {case.message or case.outcome}"})
+    )

@@ -1,6 +1,7 @@
 """sbuild's logs: a case for each stage of the build, and for each check that sbuild ran after it.
 
-`lab.results.sbuild_log` decides how the build ended, as it does for the step; the lab's fault is ``error``, ``testbed``.
+`lab.results.sbuild_log` decides the verdict, as it does for the step; an infrastructure error is an ``error`` with the
+nuance ``testbed``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ GOOD = frozenset({"pass", "info", "warn", "skipped", "no tests"})
 def parse(path: Path) -> Iterator[Case]:
     log = excerpts.text(path)
     if not sbuild_log.is_log(log):
-        raise Unreadable("is no log of sbuild's: it has neither its first line nor its summary")
+        raise Unreadable("is not an sbuild log: it has neither the first line nor the summary")
     reading = sbuild_log.read(log)
     package = reading.package or FORMAT
     for stage in reading.passed_stages:

@@ -1,12 +1,12 @@
-"""subunit, v1 (lines) or v2 (packets): which of the two is told by the content.
+"""subunit of version 1 (lines) or 2 (packets); the content decides which.
 
-The reader is our own. python-subunit 1.4.6 was tried on all our test data: of version 2 it is as good and a quarter
-slower until a length is damaged, which costs it the packets after; of version 1 it raises at a time that Perl's emitter
-writes and at a name that is not UTF-8, and loses results without a ``test:`` line and those that are cut short.
+The reader is qalab's own.  python-subunit 1.4.6 was tried on all test data.  For version 2 it is equally good and a
+quarter slower, until a damaged length makes it lose the packets that follow.  For version 1 it raises for a time that
+Perl's emitter writes and for a name that is not UTF-8, and it loses results without a ``test:`` line and truncated ones.
 A test that began and did not end, or was listed and never began, is an error.
 
-Beside a stream there may be a file that says which of its tests are known to fail: a JSON object of reasons by test
-id, called as the stream is with ``.known.json`` behind it.  One of them that fails is skipped, as expected.
+A file next to a stream can list its known failures: a JSON object of reasons by test id, in ``STREAM.known.json``.  A
+known failure that fails is skipped, as expected.  A test that did not end, and damage, are errors nevertheless.
 """
 
 from __future__ import annotations
@@ -37,29 +37,30 @@ Attachments = dict[str, str]
 
 def parse(path: Path) -> Iterator[Case]:
     data, known = excerpts.read(path), _known(path.with_name(f"{path.name}.known.json"))
-    first = 0
-    for found in packets.tests(data) if packets.is_it(data) else subunit_v1.tests(data):
-        first += 1
-        if isinstance(found, Damage):
-            yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=str(found))
+    count = 0
+    for item in packets.tests(data) if packets.is_it(data) else subunit_v1.tests(data):
+        count += 1
+        if isinstance(item, Damage):
+            yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=str(item))
         else:
-            yield _marked(_case(found), known.get(found.id, ""))
-    if not first and data.strip():
-        raise Unreadable("has not one test of subunit in it, neither of version 1 nor of 2")
+            has_ended = item.status in subunit_results.OUTCOMES
+            yield _marked(_case(item), known.get(item.id, "") if has_ended else "")
+    if not count and data.strip():
+        raise Unreadable("has no subunit test of version 1 or 2")
 
 
 def _known(path: Path) -> dict[str, str]:
-    """Reasons of known failures by test; none when there is no such file."""
+    """Read the reasons of known failures by test; none if the file is missing."""
     if not path.exists():
         return {}
     try:
         return TypeAdapter(dict[str, str]).validate_json(excerpts.read(path))
     except ValidationError:
-        raise Unreadable(f"has a {path.name} beside it that is no object of reasons by test") from None
+        raise Unreadable(f"has a {path.name} next to it that is not an object of reasons by test") from None
 
 
 def _marked(case: Case, reason: str) -> Case:
-    """A case as it counts when it is known to fail; ``reason`` is "" when it is not."""
+    """Return the case of a known failure; ``reason`` is "" for any other test."""
     if reason and case.outcome in {"failed", "error"}:
         message = f"known failure: {reason}"
         return case.model_copy(update={"outcome": "skipped", "nuance": "expected-failure", "message": message})
@@ -96,7 +97,7 @@ def _case(test: Test) -> Case:
 
 
 def _result(status: str, files: Attachments) -> tuple[Outcome, Nuance, str, str]:
-    """Outcome, nuance, message and evidence; what became one of these is no attachment any more."""
+    """Return the outcome, nuance, message and evidence; remove from ``files`` the attachments that became one of them."""
     outcome, nuance = subunit_results.outcome(status), NUANCES.get(status, "")
     if status not in subunit_results.OUTCOMES:
         return outcome, nuance, subunit_results.why(status, "", ""), files.pop("traceback", "")

@@ -1,4 +1,4 @@
-"""subunit v1: lines, with details in brackets, or in chunks of a told length (``[ multipart``)."""
+"""subunit of version 1: lines, with details in brackets, or in chunks with their length (``[ multipart``)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ DETAILS = "details"
 
 
 class _Torn(Exception):
-    """The stream ends inside of details."""
+    """The stream ends within details."""
 
 
 @dataclass
 class _Reader:
-    """A place in a stream."""
+    """A position in a stream."""
 
     data: bytes
     at: int = 0
 
     def line(self) -> bytes:
-        """The next line without its end."""
+        """Return the next line without its end."""
         end = self.data.find(b"\n", self.at)
         end = len(self.data) if end < 0 else end
         line, self.at = self.data[self.at : end], end + 1
@@ -45,7 +45,7 @@ class _Reader:
 
 
 def tests(data: bytes) -> Iterator[Test | Damage]:
-    """The tests of a stream in the order in which they ended; those that did not, last."""
+    """Yield the tests of a stream in the order of their ends; unfinished tests come last."""
     reader, clock = _Reader(data), None
     running: dict[str, Test] = {}
     latest: Test | None = None
@@ -55,8 +55,8 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
         if not match:
             if latest and line.strip():
                 latest.noise += line + b"\n"
-        elif reader.at > len(data):  # a line without an end may be a part of one
-            yield Damage(f"the stream ends inside of a line: {excerpts.decoded(line)}")
+        elif reader.at > len(data):  # a line without an end can be incomplete
+            yield Damage(f"the stream ends within a line: {excerpts.decoded(line)}")
         elif match[1] == b"time":
             clock = _moment(match[2])
         elif match[1] in BEGIN:
@@ -71,14 +71,14 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
                 _read_details(reader, match[3] or b"", test.files)
             except _Torn:
                 yield test
-                yield Damage(f"the stream ends inside of the details of {name}")
+                yield Damage(f"the stream ends within the details of {name}")
                 continue
             yield test
     yield from running.values()
 
 
 def _read_details(reader: _Reader, kind: bytes, files: Files) -> None:
-    """Read what stands in brackets.  Raises _Torn at the end of the stream."""
+    """Read the details in brackets.  Raises _Torn at the end of the stream."""
     if not kind:
         return
     if kind == b" [":
@@ -89,7 +89,7 @@ def _read_details(reader: _Reader, kind: bytes, files: Files) -> None:
                 return
             content += line.removeprefix(b" ") if line.startswith(b" ]") else line
             content += b"\n"
-        if content.endswith(b"]\n"):  # of emitters that forget the last line end
+        if content.endswith(b"]\n"):  # of emitters that omit the last line end
             del content[-2:]
             return
         raise _Torn

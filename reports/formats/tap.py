@@ -1,22 +1,23 @@
-"""TAP 12 to 14, and what ``prove -v`` prints.
+"""TAP 12 to 14, and the output of ``prove -v``.
 
 The rules are those of https://testanything.org/tap-version-14-specification.html:
 
-- Version: TAP up to 14.  A newer one is read, and is a failing case: its results may mean something else.
-- Plan: there is one, first or last, and it is kept: as many test points as it says, none of its numbers missing,
-  doubled or out of its range.  ``1..0`` alone is a skipped case.  Any other plan, or none, is a failing case.
-- Test points: ``ok`` and ``not ok`` in lower case at the beginning of a line.  Their order is of no matter.
-- Directives: behind the first unescaped ``#`` that stands alone, in any case.  ``# SKIP`` is a skipped case, also of
-  a failing test.  ``# TODO`` is a skipped case when it fails and an unexpected success when it does not.  Stricter
-  than the specification: the word ends there (``skipped``, ``skipping`` and marks apart), so ``# todolist`` is none.
-- YAML diagnostics: between ``---`` and ``...`` of one indentation.  A block without its end takes no test with it.
-- Comments and anything else: output and evidence of the test that they stand at; no failure, but with
-  ``pragma +strict``.  Other pragmas mean nothing here.
-- ``Bail out!`` in any case and at any depth: an error, and the end of all.
-- Subtests: indented by four blanks.  Each of their tests is a case with the subtest's name in its class, and their
-  plans are asked for too.  What is nested deeper than is read is a failing case.
+- Version: TAP up to 14.  A newer version is read, and is a failing case: its results can have another meaning.
+- Plan: exactly one, first or last, and correct: it has the number of test points, and no number is missing,
+  duplicate or out of range.  ``1..0`` alone is a skipped case.  Any other plan, or none, is a failing case.
+- Test points: ``ok`` and ``not ok`` in lower case at the beginning of a line.  Their order does not matter.
+- Directives: after the first unescaped ``#`` that stands alone, in upper or lower case.  ``# SKIP`` is a skipped case, also of
+  a failing test.  ``# TODO`` is a skipped case if it fails, else an unexpected success.  Stricter than the
+  specification: the word must end there (except ``skipped``, ``skipping`` and punctuation); ``# todolist`` is none.
+- YAML diagnostics: between ``---`` and ``...`` of the same indentation.  A block without an end hides no test.
+- Comments and anything else: output and evidence of the test next to them; no failure, except with
+  ``pragma +strict``.  Other pragmas are ignored.
+- ``Bail out!`` in upper or lower case, at any depth: an error, and the end of the document.
+- Subtests: indented by four blanks.  Each of their tests is a case with the subtest's name in its class, and each
+  subtest needs a plan too.  Subtests below the maximum depth are a failing case.
 
-The reader is qalab's own: tap.py 3.2 drops subtests, broken plans, plans that skip all tests, and what follows "Bail out!".
+The reader is qalab's own: tap.py 3.2 drops subtests, broken plans, plans that skip all tests, and the lines after
+"Bail out!".
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ FEW = 5
 
 @dataclass
 class _Point:
-    """A test point and what belongs to it."""
+    """A test point with its output and diagnostics."""
 
     number: int
     good: bool
-    said: Description
+    description: Description
     before: list[str]
-    """What the test printed."""
+    """The output of the test."""
     below: list[str] = field(default_factory=list)
     """Diagnostics."""
     yaml: list[str] = field(default_factory=list)
@@ -60,7 +61,7 @@ class _Point:
 
 @dataclass
 class _Document:
-    """A document, or a subtest, as it is read."""
+    """A document, or a subtest, while it is read."""
 
     classname: str
     depth: int = 0
@@ -68,11 +69,11 @@ class _Document:
     points: list[_Point] = field(default_factory=list)
     children: list[Case] = field(default_factory=list)
     plans: list[tuple[int, int, str]] = field(default_factory=list)
-    """How many tests, behind how many points the plan stands, its reason."""
+    """For each plan: the number of tests, the number of points before the plan, its reason."""
     bailed: str | None = None
     faults: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
-    """What was printed since the last point."""
+    """The output since the last point."""
     current: _Point | None = None
     """The point that diagnostics belong to."""
 
@@ -80,7 +81,7 @@ class _Document:
 def parse(path: Path) -> Iterator[Case]:
     text = excerpts.text(path).removeprefix("\ufeff").replace("\r", "\n")
     if text.strip() and not ANY.search(text):
-        raise Unreadable("has not one line of TAP in it")
+        raise Unreadable("has no line of TAP")
     cases = [
         case
         for name, body in prove.documents(SPLIT_NOT.sub(r"\1not ", text))
@@ -89,7 +90,7 @@ def parse(path: Path) -> Iterator[Case]:
     yield from cases
     bad = any(case.outcome in {"failed", "error"} for case in cases)
     if not bad and (verdict := _verdict(text)):
-        yield _told(path.stem, "[prove]", "failed", verdict)
+        yield _document_case(path.stem, "[prove]", "failed", verdict)
 
 
 def _verdict(text: str) -> str:
@@ -97,16 +98,16 @@ def _verdict(text: str) -> str:
 
 
 def _outermost(name: str, stem: str, body: str) -> Iterator[Case]:
-    """Yield the cases of a document; one of prove's has a name, and must have a test."""
+    """Yield the cases of a document; a document of prove has a name, and must have a test."""
     document = _read(_Document(name or stem), body.split("\n"))
     cases = list(_cases(document))
-    if document.bailed is not None:  # a subtest that bails out ends all
-        cases.append(_told(document.classname, "[bail out]", "error", f"Bail out! {document.bailed}".strip()))
+    if document.bailed is not None:  # also if a subtest bails out
+        cases.append(_document_case(document.classname, "[bail out]", "error", f"Bail out! {document.bailed}".strip()))
     yield from cases
     if name and not cases:
-        yield _told(name, "[plan]", "failed", prove.complaint(body) or "there is no plan and no test")
-    elif name and (said := prove.complaint(body)) and all(case.outcome in {"passed", "skipped"} for case in cases):
-        yield _told(name, "[exit]", "failed", said)
+        yield _document_case(name, "[plan]", "failed", prove.complaint(body) or "no plan and no test")
+    elif name and (complaint := prove.complaint(body)) and all(case.outcome in {"passed", "skipped"} for case in cases):
+        yield _document_case(name, "[exit]", "failed", complaint)
 
 
 def _read(document: _Document, lines: Sequence[str]) -> _Document:
@@ -139,7 +140,7 @@ def _read_line(document: _Document, line: str) -> None:
         document.strict = match[1] == "+" if match[2] == "strict" else document.strict
     elif (match := tap_lines.VERSION.fullmatch(line)) and not (document.strict and not document.depth):
         if int(match[1]) > tap_lines.NEWEST_VERSION:
-            document.faults.append(f"{line.strip()} is not known; the newest known is {tap_lines.NEWEST_VERSION}")
+            document.faults.append(f"{line.strip()} is unknown; the newest known version is {tap_lines.NEWEST_VERSION}")
     elif line.lstrip(" \t").startswith("#"):
         if document.current and not tap_lines.SUBTEST.fullmatch(line):
             document.current.below.append(line.lstrip(" \t").removeprefix("#").removeprefix(" "))
@@ -156,12 +157,12 @@ def _read_output(document: _Document, lines: list[str]) -> None:
 
 
 def _read_subtest(document: _Document, lines: Sequence[str], at: int) -> int:
-    """Read a subtest; where reading goes on."""
+    """Read a subtest; return the index of the line after it."""
     end, inside, others = tap_lines.subtest(lines, at)
     _read_output(document, others)
     document.current = None
     if document.depth == DEEPEST:
-        document.faults.append(f"subtests are nested more than {DEEPEST} deep: those below are not read")
+        document.faults.append(f"subtests are nested more than {DEEPEST} levels deep: the lower levels are not read")
         return end
     closing = tap_lines.POINT.fullmatch(lines[end]) if end < len(lines) else None
     name = tap_lines.description(closing[3]).name if closing else ""
@@ -176,9 +177,9 @@ def _point(match: re.Match[str], document: _Document) -> _Point:
     number = document.points[-1].number + 1 if document.points else 1
     if digits:
         number = int(digits) if len(digits) <= NUMBER_DIGITS else -1
-    said = tap_lines.description(match[3])
-    name = said.name or f"test {digits or number}"[:30]
-    return _Point(number, not match[1], said._replace(name=name), document.output)
+    description = tap_lines.description(match[3])
+    name = description.name or f"test {digits or number}"[:30]
+    return _Point(number, not match[1], description._replace(name=name), document.output)
 
 
 def _cases(document: _Document) -> Iterator[Case]:
@@ -186,35 +187,35 @@ def _cases(document: _Document) -> Iterator[Case]:
     for point in document.points:
         yield _case(document.classname, point)
     if document.plans and not (document.points or document.children) and document.plans[0][0] == 0:
-        yield _told(document.classname, "all tests", "skipped", document.plans[0][2])
+        yield _document_case(document.classname, "all tests", "skipped", document.plans[0][2])
     if document.bailed is None and (broken := _broken_plan(document)):
-        yield _told(document.classname, "[plan]", "failed", broken)
+        yield _document_case(document.classname, "[plan]", "failed", broken)
     if document.faults:
-        yield _told(document.classname, "[document]", "failed", "; ".join(document.faults[:FEW]))
+        yield _document_case(document.classname, "[document]", "failed", "; ".join(document.faults[:FEW]))
 
 
 def _broken_plan(document: _Document) -> str:
-    """Return what is wrong with the plan, or with the numbers of the tests; "" when nothing is."""
+    """Return the error in the plan, or in the numbers of the tests; "" if both are correct."""
     count = len(document.points)
     if not document.plans:
-        there = document.points or document.children
-        return "there is no plan: it ended before it could say how many tests there are" if there else ""
-    planned, behind, _ = document.plans[0]
+        has_tests = document.points or document.children
+        return "no plan: the tests ended early" if has_tests else ""
+    planned, before, _ = document.plans[0]
     if len(document.plans) > 1:
-        return f"there are {len(document.plans)} plans"
+        return f"{len(document.plans)} plans"
     if planned != count:
         return f"{planned} planned, {count} run"
-    if 0 < behind < count:
-        return "the plan stands between tests: it must be the first or the last"
+    if 0 < before < count:
+        return "the plan is between tests: it must come first or last"
     numbers = Counter(point.number for point in document.points)
     if wrong := [number for number in numbers if not 1 <= number <= planned]:
-        return f"outside of the plan 1..{planned}: test {', '.join(map(str, wrong[:FEW]))}".replace("-1", "?")
-    twice = [number for number, times in numbers.items() if times > 1]
-    return f"more than once: test {', '.join(map(str, twice[:FEW]))}" if twice else ""
+        return f"outside the plan 1..{planned}: test {', '.join(map(str, wrong[:FEW]))}".replace("-1", "?")
+    duplicates = [number for number, times in numbers.items() if times > 1]
+    return f"more than once: test {', '.join(map(str, duplicates[:FEW]))}" if duplicates else ""
 
 
-def _told(classname: str, name: str, outcome: Outcome, message: str) -> Case:
-    """A case about a document, not about a test of it."""
+def _document_case(classname: str, name: str, outcome: Outcome, message: str) -> Case:
+    """Return a case about a document, not about one of its tests."""
     return Case(suite=FORMAT, classname=classname, name=name, outcome=outcome, message=message)
 
 
@@ -223,10 +224,10 @@ def _case(classname: str, point: _Point) -> Case:
     output, evidence = "\n".join(point.before), "\n".join(filter(None, ["\n".join(point.below), yaml]))
     outcome: Outcome = "passed" if point.good else "failed"
     nuance: Nuance = ""
-    message = point.said.reason
-    if point.said.directive == "skip":
+    message = point.description.reason
+    if point.description.directive == "skip":
         outcome = "skipped"
-    elif point.said.directive == "todo":
+    elif point.description.directive == "todo":
         outcome, nuance = ("passed", "unexpected-success") if point.good else ("skipped", "todo")
     elif not point.good:
         found = MESSAGE.search(yaml)
@@ -238,7 +239,7 @@ def _case(classname: str, point: _Point) -> Case:
         evidence = ""
     timed = DURATION.search(yaml)
     return Case(
-        suite=FORMAT, classname=classname, name=point.said.name, outcome=outcome, nuance=nuance,
-        seconds=point.said.seconds or (float(timed[1]) / 1000 if timed else 0.0), message=message,
+        suite=FORMAT, classname=classname, name=point.description.name, outcome=outcome, nuance=nuance,
+        seconds=point.description.seconds or (float(timed[1]) / 1000 if timed else 0.0), message=message,
         evidence=evidence, output=output,
     )  # fmt: skip

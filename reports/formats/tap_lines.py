@@ -1,6 +1,6 @@
-"""The lines of TAP: what each is, and what a description, a plan and a YAML block hold.
+"""The lines of TAP, and the parts of descriptions, plans and YAML blocks.
 
-The rules are those of the TAP 14 specification, named by its sections, and are listed in `reports.formats.tap`.
+The rules are those of the TAP 14 specification, cited by section; `reports.formats.tap` lists them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ NEWEST_VERSION = 14
 INDENT = "    "
 VERSION = re.compile(r"TAP version (\d{1,9})\s*")
 PLAN = re.compile(r"1\.\.(\d{1,9})\s*(?:#\s*(.*))?")
-# `ok` ends at a blank: "ok-ish" is no pass.  `not ok` may be followed by any mark: "not ok: x" is a failure.
+# `ok` ends at a blank: "ok-ish" is no pass.  Any punctuation can follow `not ok`: "not ok: x" is a failure.
 POINT = re.compile(r"(?:ok(?!\S)|(not[ \t]+)ok\b)(?:\s+(\d+)(?!\S))?(?:\s+-(?=\s|$))?\s*(.*)")
 BAIL = re.compile(r"Bail out!\s*(.*)", re.IGNORECASE)
 PRAGMA = re.compile(r"pragma ([+-])([A-Za-z0-9_-]+)\s*")
@@ -30,7 +30,7 @@ NODE_TIME = re.compile(r"(?<!\S)#\s*(?:time=|duration_ms )(\d{1,9}(?:\.\d{1,9})?
 
 
 class Description(NamedTuple):
-    """What follows the number of a test point."""
+    """The text after the number of a test point."""
 
     name: str
     directive: Literal["", "skip", "todo"] = ""
@@ -39,12 +39,12 @@ class Description(NamedTuple):
 
 
 def unescape(text: str) -> str:
-    r"""Return a text with ``\#`` and ``\\`` replaced; any other backslash is a literal one ("Escaping")."""
+    r"""Return a text with ``\#`` and ``\\`` replaced; any other backslash is literal ("Escaping")."""
     return ESCAPED.sub(r"\1", text.strip())
 
 
 def description(text: str) -> Description:
-    """Return the parts of a description ("Description", "Directive", "Escaping"); times as bats and node-tap add."""
+    """Return the parts of a description ("Description", "Directive", "Escaping"); also the times that bats and node-tap add."""
     seconds = 0.0
     if timed := NODE_TIME.search(text):
         seconds = float(timed[1]) / (1 if timed[2] == "s" else 1000)
@@ -59,7 +59,7 @@ def description(text: str) -> Description:
 
 
 def _directive(text: str) -> re.Match[str] | None:
-    """Return the directive behind the first delimiter, None when something else stands there or there is none."""
+    """Return the directive after the first delimiter, None if the text after it is no directive."""
     escaped_to = -1
     for token in HASH.finditer(text):
         at = token.start()
@@ -73,24 +73,24 @@ def _directive(text: str) -> re.Match[str] | None:
 
 
 def reason_to_skip(text: str | None) -> str:
-    """Return the reason that a plan of no tests gives, without the directive that TAP 12 has there."""
+    """Return the reason of a plan without tests, without the directive of TAP 12."""
     return unescape(SKIP_ALL.sub("", text, count=1) if SKIP_ALL.match(text or "") else text or "")  # type: ignore[arg-type]
 
 
 def begins_subtest(line: str) -> bool:
-    """Whether a line is indented by a multiple of four blanks and valid TAP ("Bare Subtests")."""
+    """Return whether a line is valid TAP, indented by a multiple of four blanks ("Bare Subtests")."""
     inner = line.lstrip(" ")
     depth, rest = divmod(len(line) - len(inner), len(INDENT))
-    return bool(depth) and not rest and any(each.fullmatch(inner) for each in (*TAP, SUBTEST, PRAGMA))
+    return bool(depth) and not rest and any(pattern.fullmatch(inner) for pattern in (*TAP, SUBTEST, PRAGMA))
 
 
 def subtest(lines: Sequence[str], at: int) -> tuple[int, list[str], list[str]]:
-    """Return where a subtest ends, its lines without their indentation, and the other lines among them.
+    """Return the end of a subtest, its lines without their indentation, and the other lines among them.
 
-    It goes on to the next line of TAP of the document that it is in ("Subtest Parsing/Generating Rules", 9 and 12).
+    It ends at the next line of TAP of the enclosing document ("Subtest Parsing/Generating Rules", 9 and 12).
     """
     end, last = at, at
-    while end < len(lines) and not any(each.fullmatch(lines[end]) for each in (*TAP, SUBTEST)):
+    while end < len(lines) and not any(pattern.fullmatch(lines[end]) for pattern in (*TAP, SUBTEST)):
         end += 1
         last = end if lines[end - 1].startswith(INDENT) else last
     inside = [line.removeprefix(INDENT) for line in lines[at:last] if line.startswith(INDENT) or not line.strip()]
@@ -98,10 +98,10 @@ def subtest(lines: Sequence[str], at: int) -> tuple[int, list[str], list[str]]:
 
 
 def yaml_block(lines: Sequence[str], at: int) -> tuple[int, list[str]]:
-    """Return where reading goes on behind the ``---`` of a YAML block, and the block's lines.
+    """Return the index of the line to read after the ``---`` of a YAML block, and the lines of the block.
 
-    It ends with ``...`` of the same indentation.  A block without its end is what is indented below ``---``, and
-    reading goes on in it: no test point is taken for a part of it.
+    The block ends with ``...`` of the same indentation.  A block without an end has the indented lines below ``---``,
+    and reading continues within it, so that it hides no test point.
     """
     indent = lines[at][: len(lines[at]) - len(lines[at].lstrip(" "))]
     end = at + 1

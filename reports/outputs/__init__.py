@@ -1,4 +1,4 @@
-"""Where what was bundled goes: one module an output, listed in `reports.outputs.registry`.
+"""The outputs that bundles are delivered to: one module for each, listed in `reports.outputs.registry`.
 
-An output gets bundles and nothing else, so that nothing unredacted can reach it; see `reports.outputs.delivery`.
+An output gets only bundles, so that nothing unredacted can reach it; see `reports.outputs.delivery`.
 """

@@ -1,10 +1,11 @@
-"""What an output is.
+"""The interface of an output.
 
-It is made by ``open_output(context)``, which gives None where lab.yaml does not want it.  ``deliver`` gets all that
-waits for it, oldest first, and yields how each went as soon as it knows; it looks for a build where it sends it
-before it sends it, so that what was done and not noted is not done twice.  It raises a `lab.base.errors.LabError` when it
-cannot be used at all: then the rest waits, for it alone.  What is wrong with one build, or with the answer to one, is
-that build's outcome: see `one_by_one`.  ``withdraw`` takes back what was retracted.
+``open_output(context)`` returns the output, or None if lab.yaml does not configure it.  ``deliver`` gets the waiting
+builds, oldest first, and yields the outcome of each as soon as it is known.  It looks for a build at the destination
+before it sends it, so that a delivery that was made but not recorded is not made twice.  It raises a
+`lab.base.errors.LabError` if the output cannot be used at all: then the other builds wait, for this output only.  An
+error of one build, or of the answer to it, is the outcome of that build: see `one_by_one`.  ``withdraw`` unpublishes
+retracted builds.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from reports.bundle import BadBundle, Bundle
 from reports.model import Build
 from reports.transitions import HistoryPoint
 
-# delivered; nothing to tell; never will be (note says why); put off.
 How = Literal["delivered", "nothing", "parked", "later"]
-MOST_IN_A_ROW: Final = 3  # failures, after which it is the place that is at fault and not what is sent there
+"""The result of a delivery: done; nothing to send; given up (the note has the reason); postponed."""
+MOST_IN_A_ROW: Final = 3  # after so many failures in a row, the destination is at fault, not the builds
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,25 @@ class PendingDelivery:
 
 @dataclass(frozen=True)
 class DeliveryOutcome:
-    """How a delivery went."""
+    """The outcome of a delivery."""
 
     name: str
     how: How
     note: str = ""
     is_trouble: bool = True
-    """Whether somebody should know that it is parked, or put off."""
+    """Report that the delivery is parked or postponed."""
     is_own: bool = False
-    """Whether this delivery failed and the place works: it is not tried for ever."""
+    """The delivery failed although the destination works: the number of tries is limited."""
     is_bug: bool = False
-    """Whether qalab itself is at fault."""
+    """A bug of qalab is the reason."""
 
 
 class Refused(ConfigurationError):
-    """A delivery was refused for good."""
+    """A delivery was refused permanently."""
 
 
 class NotNow(InfrastructureError):
-    """A delivery did not succeed; what was sent may be the reason, or the place."""
+    """A delivery failed; the reason is the content or the destination."""
 
 
 class Tombstone(records.Stored):
@@ -78,7 +79,7 @@ class Tombstone(records.Stored):
 
 @dataclass(frozen=True)
 class PublisherClock:
-    """The time (Unix time), and how to let it pass."""
+    """The time (Unix time), and the way to wait."""
 
     now: Callable[[], float]
     sleep: Callable[[float], None]
@@ -86,7 +87,7 @@ class PublisherClock:
 
 @dataclass(frozen=True)
 class OutputContext:
-    """What an output may know.  ``base``: where lab.yaml is; ``home``: for what it keeps of its own."""
+    """The inputs of an output.  ``base``: the directory of lab.yaml; ``home``: for the output's own files."""
 
     lab: Lab
     base: Path
@@ -97,34 +98,34 @@ class OutputContext:
     """The builds of a component, on a track, in a phase, oldest first."""
     find: Callable[[str], PendingDelivery | None]
     authors: Callable[[str], Sequence[str]]
-    """The mail addresses of who wrote what a build is the first to have."""
+    """The mail addresses of the authors of the commits that a build is the first to have."""
     clock: PublisherClock
 
     def link(self, build: Build) -> str:
-        """The build's page on the public site, "" when nobody knows where that is."""
+        """Return the address of the build's page on the public site, "" if the site's address is unknown."""
         url = self.lab.public.site_url if self.lab.public else None
         return f"{url.rstrip('/')}/{addresses.build_path(addresses.build_id(build.id))}" if url else ""
 
 
 class Output(Protocol):
-    """A place that builds are delivered to."""
+    """A destination of builds."""
 
     @property
     def is_ordered(self) -> bool:
-        """Whether builds of a component, track and phase wait while an older one of them is put off."""
+        """Builds of a component, track and phase wait while an older one of them is postponed."""
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]: ...
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
-        """Take these back.  Raises LabError where that is not possible."""
+        """Unpublish builds.  Raises LabError if that is not possible."""
 
 
 @dataclass(frozen=True)
 class Outbox:
-    """What was sent and cannot be looked for where it went: kept before it is sent, and after.
+    """The messages to a destination that cannot be asked for them: kept before they are sent, and after.
 
-    ``waiting/ID`` is written before the first try, with its final bytes; ``sent/NAME`` are hard links to it, one for
-    each build that it tells of, and only then it leaves ``waiting``.
+    ``waiting/ID`` is written before the first try, with its final bytes.  ``sent/NAME`` are hard links to it, one for
+    each build in the message; only then it is removed from ``waiting``.
     """
 
     home: Path
@@ -139,7 +140,7 @@ class Outbox:
         return sorted(path for path in (self.home / "waiting").glob("[!.]*"))
 
     def sent(self, path: Path, names: Sequence[str], now: float) -> None:
-        """What waited at ``path`` was taken now."""
+        """Record that the message at ``path`` was accepted now."""
         home = self.home / "sent"
         home.mkdir(parents=True, exist_ok=True)
         os.utime(path, (now, now))
@@ -149,13 +150,13 @@ class Outbox:
         path.unlink()
 
     def drop(self, path: Path) -> None:
-        """What waited is not sent after all."""
+        """Discard a waiting message."""
         path.unlink()
 
     def since(self, moment: float) -> int:
-        """How many were sent since (Unix time)."""
-        found = (path.stat() for path in (self.home / "sent").glob("*"))
-        return len({one.st_ino for one in found if one.st_mtime >= moment})
+        """Return the number of messages sent since a moment (Unix time)."""
+        stats = (path.stat() for path in (self.home / "sent").glob("*"))
+        return len({stat.st_ino for stat in stats if stat.st_mtime >= moment})
 
 
 def one_line(error: LabError) -> str:
@@ -163,22 +164,22 @@ def one_line(error: LabError) -> str:
 
 
 def parked(item: PendingDelivery, error: LabError) -> DeliveryOutcome:
-    """Return the outcome of a delivery that can never succeed as it is."""
+    """Return the outcome of a delivery that can never succeed."""
     return DeliveryOutcome(item.name, "parked", one_line(error), is_bug=isinstance(error, Bug))
 
 
 def one_by_one(
-    items: Sequence[PendingDelivery], tell: Callable[[PendingDelivery], DeliveryOutcome]
+    items: Sequence[PendingDelivery], deliver: Callable[[PendingDelivery], DeliveryOutcome]
 ) -> Iterator[DeliveryOutcome]:
-    """Deliver each by itself: what is refused, or meets a bug, is parked, what fails now is put off; the rest goes on.
+    """Deliver each build independently: park it if it is refused or meets a bug, postpone it if it fails.
 
-    Raises InfrastructureError after `MOST_IN_A_ROW` failures, and whatever else ``tell`` raises.
+    Raises InfrastructureError after `MOST_IN_A_ROW` failures, and any other error of ``deliver``.
     """
     failures = 0
     for item in items:
         try:
             with caught():
-                outcome = tell(item)
+                outcome = deliver(item)
         except (Refused, BadBundle, Bug) as error:
             yield parked(item, error)
         except NotNow as error:

@@ -1,6 +1,6 @@
-"""A receiver job of the plugin external-monitor-job: result, log, duration, name and description, and no tests.
+"""A receiver job of the plugin external-monitor-job: result, log, duration, name and description, but no tests.
 
-It answers 200 whatever it gets, so what is sent is written by an XML library, and what came of it is read back.
+The plugin answers 200 to any content; therefore an XML library writes the request, and the result is read back.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ HEADERS: Final = {"Content-Type": "text/xml; charset=utf-8"}
 
 
 def name(build: Mapping[str, Any]) -> str:
-    found = SOURCE.search(build["description"] or "")
-    return found[1] if found else ""
+    match = SOURCE.search(build["description"] or "")
+    return match[1] if match else ""
 
 
 def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None:
@@ -38,8 +38,8 @@ def settle(
     twin: MirroredBuild,
     context: OutputContext,  # noqa: ARG001
 ) -> DeliveryOutcome:
-    wanted = _result(item)
-    notes = "" if twin.result == wanted else f"{job} {twin.number}: shows as {twin.result}, not {wanted}"
+    expected = _result(item)
+    notes = "" if twin.result == expected else f"{job} {twin.number}: shows as {twin.result}, not {expected}"
     return DeliveryOutcome(item.name, "delivered", notes)
 
 
@@ -48,12 +48,12 @@ def _result(item: PendingDelivery) -> str:
 
 
 def _xml(item: PendingDelivery, context: OutputContext) -> bytes:
-    found = item.read()
-    build = found.build
+    bundle = item.read()
+    build = bundle.build
     title, text = freestyle.name_and_description(build, context.link(build))
     logs = []
     for log in build.logs:
-        with found.open(log.path) as stream:
+        with bundle.open(log.path) as stream:
             logs.append(f"==> {log.name}\n".encode() + stream.read() + b"\n")
     run = etree.Element("run")
     etree.SubElement(run, "log", encoding="hexBinary").text = b"".join(logs).hex()

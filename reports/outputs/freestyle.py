@@ -1,4 +1,4 @@
-"""A receiver job of core Jenkins: a file parameter for the bundle, and a script that checks and unpacks it."""
+"""A receiver job of core Jenkins: a file parameter with the bundle, and a script that verifies and unpacks it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ path = job_path
 
 
 def name(build: Mapping[str, Any]) -> str:
-    found = (
-        one.get("value")
+    ids = (
+        parameter.get("value")
         for action in build["actions"]
-        for one in action.get("parameters") or ()
-        if one["name"] == "SOURCE_ID"
+        for parameter in action.get("parameters") or ()
+        if parameter["name"] == "SOURCE_ID"
     )
-    return str(next(found, "") or "")
+    return str(next(ids, "") or "")
 
 
-def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None:  # noqa: ARG001 - one shape for all
+def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None:  # noqa: ARG001 - the interface of receiver jobs
     with item.path.open("rb") as stream:
         connection.send(
             "POST",
@@ -44,24 +44,26 @@ def settle(
     connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild, context: OutputContext
 ) -> DeliveryOutcome:
     build = item.read().build
-    wanted = RESULTS.get(build.verdict, "FAILURE")
+    expected = RESULTS.get(build.verdict, "FAILURE")
     if twin.result not in RESULTS.values() and not _is_received(connection, job, twin):
         return DeliveryOutcome(item.name, "parked", f"{job} {twin.number}: {_refusal(connection, job, twin)}")
-    notes = [] if twin.result == wanted else [f"{job} {twin.number}: shows as {twin.result}, not {wanted}"]
+    notes = [] if twin.result == expected else [f"{job} {twin.number}: shows as {twin.result}, not {expected}"]
     title, text = name_and_description(build, context.link(build))
     if (twin.title, twin.description) != (title, text):
         form = json.dumps({"displayName": title, "description": text})
         try:
             connection.send("POST", f"{path(job)}{twin.number}/configSubmit", data={"json": form, "Submit": "Save"})
         except JenkinsForbidden:
-            notes.append(f"{job} {twin.number}: has no name and description: the account may not Run/Update")
+            notes.append(
+                f"{job} {twin.number}: has no name and description: the account lacks the permission Run/Update"
+            )
         except JenkinsRefused as error:
             notes.append(f"{job} {twin.number}: has no name and description: {error}")
     return DeliveryOutcome(item.name, "delivered", "; ".join(notes))
 
 
 def name_and_description(build: Build, link: str) -> tuple[str, str]:
-    """The display name and the description of a twin, for people."""
+    """Return the display name and the description of a mirrored build."""
     title = f"#{build.number} {build.version}".strip()
     failed = f" at {build.step}" if build.step else ""
     minutes, seconds = divmod(round(build.seconds), 60)
@@ -70,11 +72,11 @@ def name_and_description(build: Build, link: str) -> tuple[str, str]:
 
 
 def _is_received(connection: Connection, job: str, twin: MirroredBuild) -> bool:
-    found = connection.json(f"{path(job)}{twin.number}/api/json?tree=artifacts[relativePath]")
-    return any(one["relativePath"] == RECEIPT for one in found["artifacts"])
+    info = connection.json(f"{path(job)}{twin.number}/api/json?tree=artifacts[relativePath]")
+    return any(artifact["relativePath"] == RECEIPT for artifact in info["artifacts"])
 
 
 def _refusal(connection: Connection, job: str, twin: MirroredBuild) -> str:
-    """Why a receiver did not take a bundle, as the last lines of its log say."""
+    """Return why a receiver refused a bundle, from the last lines of its log."""
     lines = connection.get(f"{path(job)}{twin.number}/consoleText").text[-MOST_OF_A_LOG:].splitlines()
     return next((line for line in reversed(lines) if line.startswith("refused: ")), f"ended as {twin.result}")

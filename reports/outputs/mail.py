@@ -1,8 +1,8 @@
 """Mail when something breaks, stays broken, is fixed, or has its first result; see `reports.transitions`.
 
-What is sent is kept in an outbox first, so that a mail that was begun is sent again as it was, with the same
-Message-ID.  Nothing can tell whether a server took a mail whose answer was lost (RFC 1047): then it comes twice,
-and who compares Message-IDs shows it once.
+Each mail is in an outbox before it is sent, so that an interrupted mail is sent again unchanged, with the same
+Message-ID.  If the answer of the server is lost, the mail can arrive twice (RFC 1047); mail programs that compare
+Message-IDs show it once.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from reports.transitions import Transition, transitions
 HOUR_SECONDS: Final = 3600.0
 TIMEOUT_SECONDS: Final = 60.0
 PERMANENT: Final = 500
-TOO_LARGE: Final = 552  # RFC 1870, section 6.1: an answer to MAIL FROM that is about this mail
-PLAIN: Final = policy.SMTP.clone(cte_type="7bit")  # every server takes it
-TELLS: Final = "X-QALab-Builds"
+TOO_LARGE: Final = 552  # RFC 1870, section 6.1: an answer to MAIL FROM that concerns this mail
+PLAIN: Final = policy.SMTP.clone(cte_type="7bit")  # every server accepts it
+BUILDS_HEADER: Final = "X-QALab-Builds"
 
 
 @dataclass(frozen=True)
 class MailOutput:
-    """A lab's mail."""
+    """The mail of a lab."""
 
     context: OutputContext
     mail: Mail
@@ -62,31 +62,31 @@ class MailOutput:
         return Outbox(self.context.home / "mail")
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
-        found: dict[str, Transition] = {}
+        by_name: dict[str, Transition] = {}
         for lane in dict.fromkeys(item.lane for item in items):
-            told = transitions(self.context.history(*lane), self.mail.remind_days)
-            found |= {transition.point.name: transition for transition in told}
+            changes = transitions(self.context.history(*lane), self.mail.remind_days)
+            by_name |= {transition.point.name: transition for transition in changes}
         news: list[tuple[PendingDelivery, Transition]] = []
         for item in items:
-            if item.name not in found:
+            if item.name not in by_name:
                 yield DeliveryOutcome(item.name, "nothing", "nothing changed")
             elif self.outbox.is_sent(item.name):
                 yield DeliveryOutcome(item.name, "delivered")
             else:
-                news.append((item, found[item.name]))
-        wanted = {item.name for item, _ in news}
-        if self.outbox.waiting():  # of a pass that was ended
+                news.append((item, by_name[item.name]))
+        pending = {item.name for item, _ in news}
+        if self.outbox.waiting():  # from an interrupted pass
             for outcome in self._send_all():
-                if outcome.name in wanted:
-                    wanted.discard(outcome.name)
+                if outcome.name in pending:
+                    pending.discard(outcome.name)
                     yield outcome
-        yield from self._write([(item, one) for item, one in news if item.name in wanted])
+        yield from self._write([(item, transition) for item, transition in news if item.name in pending])
 
     def _write(self, news: Sequence[tuple[PendingDelivery, Transition]]) -> Iterator[DeliveryOutcome]:
-        """As many mails as may go out in this hour, the last of them of all that is left."""
+        """Send at most as many mails as this hour allows; the last one is a digest of the remaining changes."""
         left = self.mail.most_per_hour - self.outbox.since(self.context.clock.now() - HOUR_SECONDS)
         if left <= 0:
-            note = "as many mails as may be went out in this hour"
+            note = "the limit of mails per hour is reached"
             yield from (DeliveryOutcome(item.name, "later", note, is_trouble=False) for item, _ in news)
             return
         alone = news if len(news) <= left else news[: left - 1]
@@ -104,7 +104,7 @@ class MailOutput:
             yield from self._send_all()
 
     def _put(self, message: EmailMessage, items: Sequence[PendingDelivery]) -> None:
-        message[TELLS] = ", ".join(item.name for item in items)
+        message[BUILDS_HEADER] = ", ".join(item.name for item in items)
         self.outbox.put(items[0].name, message.as_bytes(policy=PLAIN))
 
     def _send_all(self) -> Iterator[DeliveryOutcome]:
@@ -116,9 +116,9 @@ class MailOutput:
     def _send(self, server: smtplib.SMTP, path: Path) -> Iterator[DeliveryOutcome]:
         data = path.read_bytes()
         message = BytesParser(policy=policy.SMTP).parsebytes(data, headersonly=True)
-        names = str(message[TELLS]).split(", ")
+        names = str(message[BUILDS_HEADER]).split(", ")
         try:
-            with caught(OSError):  # what smtplib raises is one
+            with caught(OSError):  # the errors of smtplib are among them
                 refused = _sent(server, message, data)
         except NotTaken as error:
             self.outbox.drop(path)
@@ -134,7 +134,7 @@ class MailOutput:
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
-        """A server that we are known to.  Raises ConfigurationError, InfrastructureError."""
+        """Connect to the server, and log in.  Raises ConfigurationError, InfrastructureError."""
         server = self.mail.server
         try:
             with _opened(server, needs_tls=self.login.user is not None) as connection:
@@ -144,26 +144,26 @@ class MailOutput:
         except smtplib.SMTPAuthenticationError:
             raise ConfigurationError(f"{server}: refuses {self.login.user} ({self.login.source})") from None
         except smtplib.SMTPSenderRefused as error:
-            said = _said(error.smtp_code, error.smtp_error)
-            raise ConfigurationError(f"{server}: does not take mail from {error.sender}: {said}") from None
+            answer = _answer(error.smtp_code, error.smtp_error)
+            raise ConfigurationError(f"{server}: refuses mail from {error.sender}: {answer}") from None
         except ssl.SSLError as error:
             hint = "SSL_CERT_FILE names the authority to trust"
             raise InfrastructureError(f"{server}: TLS: {error.reason or error}", hint=hint) from None
         except (smtplib.SMTPException, OSError) as error:
-            said = " ".join(str(error).split())
-            raise InfrastructureError(f"{server}: cannot be used: {said or type(error).__name__}") from None
+            reason = " ".join(str(error).split())
+            raise InfrastructureError(f"{server}: cannot be used: {reason or type(error).__name__}") from None
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
-        """What was mailed is out of reach; what waits is not sent."""
-        names = {one.name for one in gone}
+        """Discard the waiting mails about these builds; sent mails stay."""
+        names = {tombstone.name for tombstone in gone}
         for path in self.outbox.waiting():
             message = BytesParser(policy=policy.SMTP).parsebytes(path.read_bytes(), headersonly=True)
-            if names & set(str(message[TELLS]).split(", ")):
+            if names & set(str(message[BUILDS_HEADER]).split(", ")):
                 self.outbox.drop(path)
 
 
 class NotTaken(InfrastructureError):
-    """A server does not take this one mail; ``is_lasting``: nor will it later."""
+    """A server refuses this mail; ``is_lasting``: permanently."""
 
     def __init__(self, message: str, *, is_lasting: bool) -> None:
         super().__init__(message)
@@ -171,7 +171,7 @@ class NotTaken(InfrastructureError):
 
 
 def _sent(server: smtplib.SMTP, message: Message, data: bytes) -> dict[str, tuple[int, bytes]]:
-    """Send a mail; return the recipients that were refused.  Raises NotTaken where nobody gets it."""
+    """Send a mail; return the recipients that were refused.  Raises NotTaken if all are."""
     to = [address for _, address in getaddresses([str(message[key]) for key in ("To", "Cc") if message[key]])]
     sender = getaddresses([str(message["From"])])[0][1]
     try:
@@ -180,12 +180,12 @@ def _sent(server: smtplib.SMTP, message: Message, data: bytes) -> dict[str, tupl
         is_lasting = all(code >= PERMANENT for code, _ in error.recipients.values())
         raise NotTaken(_refusals(error.recipients), is_lasting=is_lasting) from None
     except smtplib.SMTPDataError as error:
-        said = _said(error.smtp_code, error.smtp_error)
-        raise NotTaken(said, is_lasting=error.smtp_code >= PERMANENT) from None
+        answer = _answer(error.smtp_code, error.smtp_error)
+        raise NotTaken(answer, is_lasting=error.smtp_code >= PERMANENT) from None
     except smtplib.SMTPSenderRefused as error:
         if error.smtp_code != TOO_LARGE:
             raise
-        raise NotTaken(_said(error.smtp_code, error.smtp_error), is_lasting=True) from None
+        raise NotTaken(_answer(error.smtp_code, error.smtp_error), is_lasting=True) from None
     except smtplib.SMTPNotSupportedError as error:  # an address that is not ASCII
         raise NotTaken(" ".join(str(error).split()), is_lasting=True) from None
 
@@ -205,15 +205,17 @@ def _opened(url: str, *, needs_tls: bool) -> Iterator[smtplib.SMTP]:
             server.starttls(context=context)
             server.ehlo()
         elif needs_tls:
-            raise ConfigurationError(f"{url}: offers no TLS, and a password is not sent without", hint="smtps://HOST")
+            raise ConfigurationError(
+                f"{url}: offers no TLS, and qalab sends no password without it", hint="smtps://HOST"
+            )
         yield server
 
 
 def _refusals(refused: dict[str, tuple[int, bytes]]) -> str:
-    return "; ".join(f"{address}: refused: {_said(*said)}" for address, said in sorted(refused.items()))
+    return "; ".join(f"{address}: refused: {_answer(*answer)}" for address, answer in sorted(refused.items()))
 
 
-def _said(code: int, text: bytes | str) -> str:
+def _answer(code: int, text: bytes | str) -> str:
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return " ".join(f"{code} {plain}".split())
 

@@ -1,4 +1,4 @@
-"""What mails say: of one transition, and of many at once; as text and as HTML."""
+"""The content of mails about one transition, or about many; as text and as HTML."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WIDTH: Final = 160
 
 @dataclass(frozen=True)
 class MailSection:
-    """A heading and what is under it: lines, or (``is_code``) text as it was printed."""
+    """A heading with lines, or (``is_code``) with unchanged output."""
 
     heading: str
     lines: tuple[str, ...]
@@ -36,7 +36,7 @@ class MailSection:
 
 
 def mail_text(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> EmailMessage:
-    """A mail on one transition, to the lab's people, and to the authors of what broke it where lab.yaml says so."""
+    """Return a mail about one transition, to the lab's people and, if lab.yaml says so, to the authors of the suspects."""
     build = item.read().build
     copies = _authors(context, transition) if mail.upstream_authors and transition.kind == "broken" else []
     message = _message(context, mail, subject(build, transition), item.name, copies)
@@ -47,7 +47,7 @@ def mail_text(context: OutputContext, mail: Mail, item: PendingDelivery, transit
 
 
 def digest(context: OutputContext, mail: Mail, news: Sequence[tuple[PendingDelivery, Transition]]) -> EmailMessage:
-    """One mail on many transitions."""
+    """Return one mail about many transitions."""
     lines = []
     for item, transition in news:
         build = item.read().build
@@ -61,19 +61,19 @@ def digest(context: OutputContext, mail: Mail, news: Sequence[tuple[PendingDeliv
 
 def subject(build: Build, transition: Transition) -> str:
     lab, where = build.lab, f"{build.component} on {build.track}"
-    return f"[{lab}] {where}: {_what(build, transition)}"
+    return f"[{lab}] {where}: {_change(build, transition)}"
 
 
 def headline(build: Build, transition: Transition) -> str:
     commit = f" at commit {build.commit[:12]}" if build.commit else ""
     version = f", version {build.version}" if build.version else ""
     return (
-        f"{build.component} on {build.track}: {_what(build, transition)}: "
+        f"{build.component} on {build.track}: {_change(build, transition)}: "
         f"{build.phase} {build.number}{commit}{version}, {build.started[:16]}Z."
     )
 
 
-def _what(build: Build, transition: Transition) -> str:
+def _change(build: Build, transition: Transition) -> str:
     bad = f"{build.verdict} at {build.step}" if build.step else build.verdict
     match transition.kind:
         case "first":
@@ -89,18 +89,19 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
     parts = []
     failing = [case for case in build.cases if of_case(case) == "bad" and case.nuance != "rerun"]
     if build.message and transition.kind != "fixed":
-        parts.append(MailSection("What it says", (shortened(build.message, WIDTH),)))
+        parts.append(MailSection("Message", (shortened(build.message, WIDTH),)))
     if failing:
-        told = [f"{case.id}: {shortened(case.message or case.outcome, WIDTH)}" for case in failing[:MOST_TESTS]]
-        more = len(failing) - len(told)
-        parts.append(MailSection(f"Failing tests: {len(failing)}", (*told, *([f"and {more} more"] if more else []))))
+        lines = [f"{case.id}: {shortened(case.message or case.outcome, WIDTH)}" for case in failing[:MOST_TESTS]]
+        more = len(failing) - len(lines)
+        parts.append(MailSection(f"Failing tests: {len(failing)}", (*lines, *([f"and {more} more"] if more else []))))
         parts += [evidence for case in failing[:1] if (evidence := _evidence(case))]
     if transition.kind in {"broken", "still broken"} and transition.good:
         commits = _commits(context, build, transition)
         title = "Commits since the last good build" if commits else "No new commits since the last good build"
         parts.append(
             MailSection(
-                title, tuple(f"{one.id[:12]} {shortened(one.subject, WIDTH)}" for one in commits[:MOST_COMMITS])
+                title,
+                tuple(f"{commit.id[:12]} {shortened(commit.subject, WIDTH)}" for commit in commits[:MOST_COMMITS]),
             )
         )
     return parts
@@ -108,17 +109,17 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
 
 def _evidence(case: Case) -> MailSection | None:
     lines = (case.evidence or case.errors or case.output).splitlines()[-MOST_EVIDENCE:]
-    return MailSection(f"Evidence of {case.name}", tuple(lines), is_code=True) if lines else None
+    return MailSection(f"Output of {case.name}", tuple(lines), is_code=True) if lines else None
 
 
 def _commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:
-    """The first bad range: what came after the last good build, up to the first bad one."""
-    found: dict[str, Commit] = {}
+    """Return the commits of the first bad range: after the last good build, up to the first bad one."""
+    by_id: dict[str, Commit] = {}
     for point in transition.suspects:
         item = context.find(point.name)
-        those = build.commits if point.name == transition.point.name else item.read().build.commits if item else ()
-        found |= {commit.id: commit for commit in those}
-    return list(found.values())
+        commits = build.commits if point.name == transition.point.name else item.read().build.commits if item else ()
+        by_id |= {commit.id: commit for commit in commits}
+    return list(by_id.values())
 
 
 def _authors(context: OutputContext, transition: Transition) -> list[str]:

@@ -1,8 +1,8 @@
-"""The public Jenkins: each build has a twin in the receiver job of its track and component, in the same order.
+"""The public Jenkins: each build is mirrored in the receiver job of its track and component, in the same order.
 
-Before anything is sent the receiver job is asked which builds it has, by their SOURCE_ID, which is a build's short
-name.  One is under way at a time in each job; it is done when its twin has ended, and has its name and description.
-What one job, or the answer to one build, has wrong holds up that job or that build alone.
+Before a build is sent, the receiver job is asked for its builds by SOURCE_ID, a build's short name.  Each job receives
+one build at a time; a delivery is complete when the mirrored build (the twin) ended and has its name and description.
+An error of one job, or of the answer to one build, delays that job or that build only.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from reports.outputs.delivery import (
 from reports.outputs.receiver_job import MirroredBuild, Receiver
 
 PAGE: Final = 100
-RECENT: Final = 10  # enough to find what was sent a moment ago
+RECENT: Final = 10  # enough to find a build that was just sent
 TRIES: Final = 3
 POLL_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
-PATIENCE_SECONDS: Final = 120.0  # in which no twin ends; what waits then, waits for the next pass
+PATIENCE_SECONDS: Final = 120.0  # without a finished twin; then the other builds wait for the next pass
 
 
 RECEIVERS: Final[Mapping[str, Receiver]] = {"freestyle": freestyle, "external": external}
@@ -41,18 +41,18 @@ RECEIVERS: Final[Mapping[str, Receiver]] = {"freestyle": freestyle, "external": 
 
 @dataclass
 class ReceiverQueue:
-    """A receiver job and what it has yet to get, oldest first."""
+    """A receiver job and the builds that wait for it, oldest first."""
 
     job: str
     items: list[PendingDelivery]
     starts: Mapping[str, float]
-    """When the builds that are told there were started, by name."""
+    """The start of each build of the job, by name."""
     twins: dict[str, MirroredBuild] = field(default_factory=dict)
     is_busy: bool = False
     is_known: bool = False
     tries: int = 0
     failure: JenkinsUnsure | None = None
-    """Why it was given up for this pass."""
+    """The reason why this pass gave the job up."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class PublicMirror:
         while todo and waited < PATIENCE_SECONDS:
             outcomes = 0
             for lane in todo:
-                for outcome in self._go_on(lane):
+                for outcome in self._advance(lane):
                     yield outcome
                     outcomes += 1
                 failures = failures + 1 if lane.failure else 0
@@ -94,35 +94,35 @@ class PublicMirror:
         return [
             ReceiverQueue(
                 job,
-                those,
-                {point.name: point.started for lane in {one.lane for one in those} for point in history(*lane)},
+                builds,
+                {point.name: point.started for lane in {item.lane for item in builds} for point in history(*lane)},
             )
-            for job, those in jobs.items()
+            for job, builds in jobs.items()
         ]
 
     def job(self, component: str, track: str, phase: str) -> str:
         return f"{self.public.folder or ''}/{job_name(track, component, phase)}".lstrip("/")
 
-    def _go_on(self, lane: ReceiverQueue) -> Iterator[DeliveryOutcome]:
-        """Look at a receiver job; settle what has ended there, and send the next."""
+    def _advance(self, lane: ReceiverQueue) -> Iterator[DeliveryOutcome]:
+        """Query a receiver job, settle the finished twins, and send the next build."""
         try:
             with caught():
                 self._look(lane)
         except JenkinsMissing:
-            note = f"no job {lane.job} at {self.connection.url}: qalab jenkins apply jobs/public makes it"
+            note = f"no job {lane.job} at {self.connection.url}: create it with: qalab jenkins apply jobs/public"
             yield from self._give_up(lane, note)
             return
-        except Bug as error:  # by what it answered
+        except Bug as error:  # caused by the answer
             yield from self._give_up(lane, f"{lane.job}: {one_line(error)}", is_bug=True)
             return
-        yield from self._pass_over(lane)
+        yield from self._skip_outdated(lane)
         while lane.items and (twin := lane.twins.get(lane.items[0].name)) and twin.result:
             yield self._settle(lane, lane.items.pop(0), twin)
         if lane.items and not lane.is_busy and lane.items[0].name not in lane.twins:
             yield from self._send(lane)
 
     def _give_up(self, lane: ReceiverQueue, note: str, *, is_bug: bool = False) -> Iterator[DeliveryOutcome]:
-        """Nothing of a job goes on in this pass."""
+        """Postpone all builds of a job to the next pass."""
         yield from (DeliveryOutcome(item.name, "later", note, is_bug=is_bug) for item in lane.items)
         lane.items.clear()
 
@@ -144,24 +144,24 @@ class PublicMirror:
             yield parked(lane.items.pop(0), error)
         except JenkinsUnsure as error:
             if lane.tries < TRIES:
-                self.context.clock.sleep(POLL_SECONDS[lane.tries])  # then it is looked for again
+                self.context.clock.sleep(POLL_SECONDS[lane.tries])  # then look for it again
                 return
             lane.failure = error
             yield DeliveryOutcome(lane.items[0].name, "later", one_line(error), is_own=True)
             lane.items.clear()
 
     def _look(self, lane: ReceiverQueue) -> None:
-        """What a receiver job has: the first time as much as is needed to know what it has of all that waits."""
-        wanted = {item.name for item in lane.items}
+        """Read the builds of a receiver job: the first time, as many as decide which of the waiting builds it has."""
+        waiting = {item.name for item in lane.items}
         for start in range(0, 10**9, PAGE):
             span = f"{{{start},{start + PAGE}}}" if not lane.is_known else f"{{0,{RECENT}}}"
             tree = f"inQueue,allBuilds[number,result,building,displayName,description{self.receiver.TREE}]{span}"
-            found = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")
-            page = [self._twin(build) for build in found["allBuilds"]]
+            job = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")
+            page = [self._twin(build) for build in job["allBuilds"]]
             lane.twins |= {twin.name: twin for twin in page}
             if start == 0:
-                lane.is_busy = bool(found.get("inQueue")) or any(twin.result is None for twin in page)
-            if lane.is_known or len(page) < PAGE or any(twin.name not in wanted for twin in page):
+                lane.is_busy = bool(job.get("inQueue")) or any(twin.result is None for twin in page)
+            if lane.is_known or len(page) < PAGE or any(twin.name not in waiting for twin in page):
                 break
         lane.is_known = True
 
@@ -170,37 +170,37 @@ class PublicMirror:
         name = self.receiver.name(build) or f"#{build['number']}"
         return MirroredBuild(name, build["number"], result, build["displayName"] or "", build["description"] or "")
 
-    def _pass_over(self, lane: ReceiverQueue) -> Iterator[DeliveryOutcome]:
-        """What is older than a twin that is there already would come out of order."""
+    def _skip_outdated(self, lane: ReceiverQueue) -> Iterator[DeliveryOutcome]:
+        """Skip the builds that are older than a twin: they would come out of order."""
         newest = max((lane.starts.get(name, 0.0) for name in lane.twins), default=0.0)
         for item in tuple(lane.items):
             if item.name not in lane.twins and lane.starts.get(item.name, 0.0) < newest:
                 lane.items.remove(item)
-                yield DeliveryOutcome(item.name, "nothing", "newer builds of its job are there already")
+                yield DeliveryOutcome(item.name, "nothing", "its job has newer builds already")
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
-        for one in gone:
-            if not one.track:
+        for tombstone in gone:
+            if not tombstone.track:
                 continue
-            job = self.job(one.component, one.track, one.phase)
+            job = self.job(tombstone.component, tombstone.track, tombstone.phase)
             lane = ReceiverQueue(job, [], {})
             try:
-                self._look_for(lane, one.name)
-                if twin := lane.twins.get(one.name):
+                self._look_for(lane, tombstone.name)
+                if twin := lane.twins.get(tombstone.name):
                     self.connection.send("POST", f"{freestyle.path(job)}{twin.number}/doDelete")
             except JenkinsMissing:
                 continue
             except JenkinsForbidden as error:
                 where = f"{self.connection.url}{freestyle.path(job)}"
-                hint = f"{where}: delete the build with SOURCE_ID {one.name} there by hand"
+                hint = f"{where}: delete the build with SOURCE_ID {tombstone.name} manually"
                 raise JenkinsForbidden(error.args[0], hint=hint) from None
 
     def _look_for(self, lane: ReceiverQueue, name: str) -> None:
         for start in range(0, 10**9, PAGE):
             tree = f"allBuilds[number,result,displayName,description{self.receiver.TREE}]{{{start},{start + PAGE}}}"
-            found = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")["allBuilds"]
-            lane.twins |= {twin.name: twin for twin in map(self._twin, found)}
-            if name in lane.twins or len(found) < PAGE:
+            builds = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")["allBuilds"]
+            lane.twins |= {twin.name: twin for twin in map(self._twin, builds)}
+            if name in lane.twins or len(builds) < PAGE:
                 return
 
 

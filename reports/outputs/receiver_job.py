@@ -1,4 +1,4 @@
-"""Twins: what the public Jenkins has of builds, and how a kind of receiver job is spoken to."""
+"""Mirrored builds (twins) of the public Jenkins, and the interface of a kind of receiver job."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class MirroredBuild:
 
 
 class Receiver(Protocol):
-    """How one kind of receiver job is spoken to: `freestyle` and `external` are two."""
+    """The interface of a kind of receiver job: `freestyle` or `external`."""
 
     TREE: str
 
     def name(self, build: Mapping[str, Any]) -> str:
-        """The short name of the build that a build of the job is the twin of, "" for none."""
+        """Return the short name of the build that a build of the job mirrors, "" for none."""
 
     def send(self, connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None: ...
 
     def settle(
         self, connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild, context: OutputContext
     ) -> DeliveryOutcome:
-        """A twin that has ended: name it, and look whether it is as it should be."""
+        """Name a finished twin, and compare its result with the build's verdict."""

@@ -1,4 +1,4 @@
-"""Every output there is.  A new one is a module here and a line below."""
+"""The outputs.  A new output is a module here and a line below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public site, see `reports.site`: it is brought up to date with all bundles at once."""
+"""The public site, see `reports.site`: updated with all bundles at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.site import Identity, SiteReport, build
 
 @dataclass(frozen=True)
 class SiteOutput:
-    """The site of a lab; it knows by itself which bundles it has."""
+    """The site of a lab; the site's state knows which bundles it has."""
 
     context: OutputContext
     is_ordered: ClassVar[bool] = False

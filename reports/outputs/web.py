@@ -1,4 +1,4 @@
-"""HTTP as outputs send it: one request, once, no redirect followed; what an answer means for one delivery."""
+"""HTTP requests of outputs, sent once, without redirects; and the meaning of an answer for a delivery."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMEOUT_SECONDS: Final = 60.0
 def send(method: str, url: str, base: str, setting: str, **body: Any) -> requests.Response:
     """Send a request to the server whose URL ``base`` is configured at ``setting``.
 
-    Raises InfrastructureError when the server cannot be reached, NotNow for a lost answer, ConfigurationError for a
+    Raises InfrastructureError if the server cannot be reached, NotNow for a lost answer, ConfigurationError for a
     redirect.
     """
     try:
@@ -34,22 +34,22 @@ def send(method: str, url: str, base: str, setting: str, **body: Any) -> request
     return answer
 
 
-def check(status: int, said: str) -> None:
-    """Raise NotNow, Refused or InfrastructureError for a status that is no success, with the line ``said``."""
+def check(status: int, message: str) -> None:
+    """Raise NotNow, Refused or InfrastructureError for an error status, with the line ``message``."""
     match status:
         case HTTPStatus.TOO_MANY_REQUESTS:
-            raise InfrastructureError(said)
+            raise InfrastructureError(message)
         case HTTPStatus.REQUEST_TIMEOUT:
-            raise NotNow(said)
+            raise NotNow(message)
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise NotNow(said)
+            raise NotNow(message)
         case _ if status >= HTTPStatus.BAD_REQUEST:
-            raise Refused(said)
+            raise Refused(message)
 
 
 def _is_lost(error: requests.RequestException) -> bool:
-    """Return whether the server was reached: what was sent may be the reason why nothing came back."""
+    """Return whether the request reached the server: then its content can be the reason for the lost answer."""
     if isinstance(error, requests.Timeout):
         return not isinstance(error, requests.ConnectTimeout)
     is_connection = isinstance(error, requests.ConnectionError)
-    return is_connection and not any(isinstance(one, MaxRetryError) for one in error.args)
+    return is_connection and not any(isinstance(cause, MaxRetryError) for cause in error.args)

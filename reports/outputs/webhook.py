@@ -1,7 +1,7 @@
-"""A JSON POST for each build, signed, for whatever else wants to know.
+"""A signed JSON POST for each build.
 
 ``X-QALab-Signature: sha256=HEX`` is the HMAC of the body; ``X-QALab-Delivery`` is the build's short name, the same
-when an answer was lost and the POST comes again.  Any 2xx is an answer that it was taken.
+if the POST is repeated after a lost answer.  Any 2xx status accepts the delivery.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from reports.outputs.delivery import (
 )
 
 SETTING: Final = "notifications.webhook.url"
-TAKEN: Final = ("lab", "track", "component", "series", "architecture", "phase", "origin", "job", "number", "commit",
+FIELDS: Final = ("lab", "track", "component", "series", "architecture", "phase", "origin", "job", "number", "commit",
                 "version", "verdict", "step", "message", "started", "finished", "seconds")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class WebhookOutput:
-    """Where to POST, and the key."""
+    """The webhook of a lab, and its key."""
 
     context: OutputContext
     webhook: Webhook
     key: bytes = field(repr=False)
-    is_ordered: ClassVar[bool] = False  # each tells when its build began
+    is_ordered: ClassVar[bool] = False  # each message has the start of its build
 
     @property
     def outbox(self) -> Outbox:
         return Outbox(self.context.home / "webhook")
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
-        return one_by_one(items, self._tell)
+        return one_by_one(items, self._deliver)
 
-    def _tell(self, item: PendingDelivery) -> DeliveryOutcome:
+    def _deliver(self, item: PendingDelivery) -> DeliveryOutcome:
         if not self.outbox.is_sent(item.name):
             path = self.outbox.home / "waiting" / item.name
             if not path.exists():
@@ -61,18 +61,18 @@ class WebhookOutput:
 
     def body(self, item: PendingDelivery) -> bytes:
         build = item.read().build
-        told = {
+        content = {
             "schema": 1,
             "id": item.name,
             "bundle": item.path.name.partition(".")[0],
             "url": self.context.link(build),
-            **build.model_dump(include=set(TAKEN)),
+            **build.model_dump(include=set(FIELDS)),
             "failing": [case.id for case in build.cases if case.outcome in {"failed", "error"}],
         }
-        return json.dumps(told, sort_keys=True).encode()
+        return json.dumps(content, sort_keys=True).encode()
 
     def _post(self, path: Path) -> None:
-        """Send what is at ``path``; raises Refused, NotNow, or for the whole receiver another LabError."""
+        """Send the message at ``path``.  Raises Refused, NotNow, or another LabError that concerns the whole receiver."""
         body = path.read_bytes()
         signature = hmac.new(self.key, body, hashlib.sha256).hexdigest()
         headers = {
@@ -82,15 +82,15 @@ class WebhookOutput:
         }
         url = self.webhook.url
         answer = web.send("POST", url, url, SETTING, data=body, headers=headers)
-        said = f"{url}: answers {answer.status_code} {answer.reason}"
+        message = f"{url}: answers {answer.status_code} {answer.reason}"
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            raise ConfigurationError(said, hint=f"does it have the key in {self.webhook.secret}?")
-        web.check(answer.status_code, said)
+            raise ConfigurationError(message, hint=f"does it have the key in {self.webhook.secret}?")
+        web.check(answer.status_code, message)
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
-        """What was told is out of reach; what waits is not told."""
-        for one in gone:
-            (self.outbox.home / "waiting" / one.name).unlink(missing_ok=True)
+        """Discard the waiting messages of these builds; sent messages stay."""
+        for tombstone in gone:
+            (self.outbox.home / "waiting" / tombstone.name).unlink(missing_ok=True)
 
 
 def open_output(context: OutputContext) -> Output | None:

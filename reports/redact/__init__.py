@@ -1,1 +1,1 @@
-"""What must not be public, taken out of what is published."""
+"""The removal of everything private from published builds."""

@@ -1,4 +1,4 @@
-"""What is in an artifact that is no text: archives are looked into, within limits; nothing is unpacked to a disk."""
+"""The content of binary artifacts: archives are scanned within limits, and never unpacked to a disk."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from reports.bundle import Scan
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 100_000_000
 MOST_RATIO: Final = 100
-LITTLE: Final = 1_000_000  # what may be unpacked of even the smallest
-MOST_MEMORY: Final = 64_000_000  # of xz
+LITTLE: Final = 1_000_000  # the limit of the smallest archives
+MOST_MEMORY: Final = 64_000_000  # for xz
 CHUNK: Final = 1 << 16
 MAGIC: Final[tuple[tuple[bytes, Callable[[], Any]], ...]] = (
     (b"\x1f\x8b", lambda: zlib.decompressobj(31)),
@@ -28,7 +28,7 @@ MAGIC: Final[tuple[tuple[bytes, Callable[[], Any]], ...]] = (
     (b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(memlimit=MOST_MEMORY)),
 )
 COMPRESSED: Final = tuple(magic for magic, _ in MAGIC)
-PLAIN: Final = {0, 0o4, 0o10}  # stat(2): no type told, a directory, a file
+PLAIN: Final = {0, 0o4, 0o10}  # stat(2): no type, a directory, a file
 HEAD: Final = 512
 PACKED: Final = (b"PK\3\4", b"PK\5\6", b"\x28\xb5\x2f\xfd", b"!<arch>\n", b"7z\xbc\xaf", b"Rar!", *COMPRESSED)
 BROKEN: Final = (
@@ -38,12 +38,12 @@ BROKEN: Final = (
 
 
 class Unfit(Exception):
-    """Why an artifact cannot be published, in words without its content."""
+    """The reason why an artifact cannot be published, without its content."""
 
 
 @dataclass
 class Budget:
-    """How many bytes may still come out of an archive."""
+    """The number of bytes that an archive can still unpack to."""
 
     left: int
 
@@ -54,12 +54,12 @@ class Budget:
     def spend(self, size: int) -> None:
         self.left -= size
         if self.left < 0:
-            raise Unfit("unpacks to too much")
+            raise Unfit("unpacks to too many bytes")
 
 
 @dataclass
 class NotPacked:
-    """A tar without compression, in the words of a decompressor."""
+    """A decompressor for a tar without compression."""
 
     eof: bool = False
     unused_data: bytes = b""
@@ -72,7 +72,7 @@ class NotPacked:
 
 @dataclass
 class Unpacked(RawIOBase):
-    """A compressed file's content, which the budget pays for as it comes."""
+    """The content of a compressed file, counted against a budget."""
 
     stream: IO[bytes]
     decompressor: Any
@@ -90,36 +90,36 @@ class Unpacked(RawIOBase):
             if wants and not raw:
                 if isinstance(self.decompressor, NotPacked):
                     break
-                raise Unfit("is cut short")
+                raise Unfit("is truncated")
             data = self.decompressor.decompress(raw, len(buffer))
             self.tail = getattr(self.decompressor, "unconsumed_tail", b"")
         if not data and (self.decompressor.unused_data or self.stream.read(1)):
-            raise Unfit("goes on behind its end")
+            raise Unfit("has data after its end")
         self.budget.spend(len(data))
         buffer[: len(data)] = data
         return len(data)
 
 
-def look_into(path: Path, scan: Scan) -> None:
-    """Have all that is in an archive scanned, one level deep.  Raises Unfit for what cannot be looked into."""
+def scan_content(path: Path, scan: Scan) -> None:
+    """Scan the content of an archive, one level deep.  Raises Unfit for a file that cannot be scanned."""
     try:
         with path.open("rb") as stream:
             head = stream.read(HEAD)
             if head.startswith(b"PK"):
-                _zipped(stream, Budget.of(path), scan)
+                _scan_zip(stream, Budget.of(path), scan)
                 return
             if not _is_tar(head) and not head.startswith(COMPRESSED):
-                raise Unfit("is neither text nor an archive that can be looked into")
+                raise Unfit("is neither text nor an archive that can be scanned")
             with _unpacked(stream, Budget.of(path)) as content:
                 scan(content)
             with _unpacked(stream, Budget.of(path)) as content:
                 head = content.peek(HEAD)
                 if _is_tar(head):
-                    _tarred(content)
+                    _check_tar(content)
                 else:
-                    _flat(head)
+                    _check_not_packed(head)
     except BROKEN as error:
-        raise Unfit(f"cannot be looked into ({type(error).__name__})") from None
+        raise Unfit(f"cannot be scanned ({type(error).__name__})") from None
 
 
 def _is_tar(head: bytes) -> bool:
@@ -134,7 +134,7 @@ def _unpacked(stream: IO[bytes], budget: Budget) -> BufferedReader:
     return BufferedReader(Unpacked(stream, make(), budget), CHUNK)
 
 
-def _tarred(stream: IO[bytes]) -> None:
+def _check_tar(stream: IO[bytes]) -> None:
     files = 0
     with tarfile.open(fileobj=stream, mode="r|") as tar:
         for member in tar:
@@ -143,27 +143,27 @@ def _tarred(stream: IO[bytes]) -> None:
                 raise Unfit(f"has more than {MOST_FILES} files")
             content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
             if content:
-                _flat(content.read(HEAD))
+                _check_not_packed(content.read(HEAD))
             elif not member.isdir():
-                raise Unfit("has links or devices in it")
+                raise Unfit("contains links or devices")
 
 
-def _zipped(stream: IO[bytes], budget: Budget, scan: Scan) -> None:
+def _scan_zip(stream: IO[bytes], budget: Budget, scan: Scan) -> None:
     stream.seek(0)
     scan(stream)
     with zipfile.ZipFile(stream) as archive:
         if len(archive.infolist()) > MOST_FILES:
             raise Unfit(f"has more than {MOST_FILES} files")
         for member in archive.infolist():
-            budget.spend(member.file_size)  # zipfile reads no more than this
+            budget.spend(member.file_size)  # zipfile reads at most this number of bytes
             if (member.external_attr >> 28) not in PLAIN:
-                raise Unfit("has links or devices in it")
+                raise Unfit("contains links or devices")
             with archive.open(member) as content:
-                _flat(content.read(HEAD))
+                _check_not_packed(content.read(HEAD))
             with archive.open(member) as content:
                 scan(content)
 
 
-def _flat(head: bytes) -> None:
+def _check_not_packed(head: bytes) -> None:
     if head.startswith(PACKED) or _is_tar(head):
-        raise Unfit("has an archive in it")
+        raise Unfit("contains an archive")

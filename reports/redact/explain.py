@@ -1,4 +1,4 @@
-"""What would be hidden, and by which rule; never the value."""
+"""The places that would be redacted, and the rules; never the values."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from reports.redact import plain_text
 from reports.redact.redactor import Redactor, RedactorState, pieces
 from reports.redact.rules import PRIVATE_KEY
 
-CONTROLS = "controls"  # what `reports.redact.plain_text` takes away
+CONTROLS = "controls"  # the characters that `reports.redact.plain_text` removes
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a file, by its number, in which something would be hidden; ``shown``: what is left of it."""
+    """A line of a file in which something would be redacted; ``shown``: the line after redaction."""
 
     number: int
     rules: list[str]
@@ -35,8 +35,8 @@ def stream(redactor: Redactor, source: Readable) -> Iterator[Line]:
 def _line(redactor: Redactor, raw: bytes, number: int, state: RedactorState, *, whole: bool) -> Line | None:
     plain = plain_text.bare(plain_text.decode(raw)).rstrip("\n")
     in_key = state.in_key
-    made = redactor.piece(raw, state) if whole else redactor.beginning(raw, state)
-    shown = plain_text.bare(made.decode()).rstrip("\n")
+    redacted = redactor.piece(raw, state) if whole else redactor.beginning(raw, state)
+    shown = plain_text.bare(redacted.decode()).rstrip("\n")
     rules = dict.fromkeys(hit.rule for part in plain.split("\n") for hit in redactor.hits(part))
     if in_key and shown != plain and not rules:
         rules[PRIVATE_KEY.name] = None
@@ -46,9 +46,9 @@ def _line(redactor: Redactor, raw: bytes, number: int, state: RedactorState, *, 
 
 
 def sample(redactor: Redactor, name: str, line: str) -> tuple[str, list[str]]:
-    """A line as one rule alone leaves it, and the names of the rules that hid something.
+    """Return a line after redaction by one rule alone, and the names of the rules that matched.
 
-    Raises ConfigurationError for a rule that there is not.
+    Raises ConfigurationError for an unknown rule.
     """
     chosen = tuple(rule for rule in redactor.rules if rule.name == name)
     if not chosen:

@@ -1,4 +1,4 @@
-"""Known secrets, and every form in which one may stand in a text."""
+"""Known secrets, and the forms in which a text can contain them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lab.base.errors import ConfigurationError
 from lab.config.publication import KnownSecret
 
 SHORTEST = 6
-# What we ourselves authenticate with, where it is in the environment; see docs/reference/lab-yaml.md.
-OUR_OWN = (
+# The credentials of qalab in the environment; see docs/reference/lab-yaml.md.
+OWN = (
     KnownSecret(name="jenkins-token", env="QALAB_JENKINS_TOKEN"),
     KnownSecret(name="public-jenkins-token", env="QALAB_PUBLIC_JENKINS_TOKEN"),
     KnownSecret(name="smtp-password", env="QALAB_SMTP_PASSWORD"),
@@ -29,54 +29,57 @@ OUR_OWN = (
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret by the name that stands in its place."""
+    """A secret, and the name that replaces it."""
 
     name: str
     value: str = field(repr=False)
 
 
-def gather(wanted: tuple[KnownSecret, ...]) -> tuple[Secret, ...]:
-    """The values of known secrets.  Raises ConfigurationError for one that cannot be had: what is not known is not found."""
-    own = tuple(one for one in OUR_OWN if environment.variable(one.env or ""))
-    return tuple(Secret(one.name, value) for one in (*wanted, *own) for value in _values(one))
+def gather(secrets: tuple[KnownSecret, ...]) -> tuple[Secret, ...]:
+    """Read the values of known secrets.
+
+    Raises ConfigurationError for a secret that cannot be read: the redactor would not find it.
+    """
+    own = tuple(secret for secret in OWN if environment.variable(secret.env or ""))
+    return tuple(Secret(secret.name, value) for secret in (*secrets, *own) for value in _values(secret))
 
 
-def _values(wanted: KnownSecret) -> list[str]:
-    where = f"the secret {wanted.name}: {wanted.env or wanted.file}"
-    if wanted.env:
-        text = environment.variable(wanted.env)
+def _values(secret: KnownSecret) -> list[str]:
+    where = f"the secret {secret.name}: {secret.env or secret.file}"
+    if secret.env:
+        text = environment.variable(secret.env)
         if text is None:
-            raise ConfigurationError(f"{where}: is not set, so that nobody can look for it")
+            raise ConfigurationError(f"{where}: is not set, so it cannot be redacted")
     else:
         try:
-            text = Path(wanted.file or "").read_text(encoding="utf-8")
+            text = Path(secret.file or "").read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{where}: cannot be read: {error.__class__.__name__}") from None
     lines = [line.strip() for line in text.splitlines()]
     values = [line for line in lines if len(line) >= SHORTEST and not line.startswith("-----")]
     if not values:
-        raise ConfigurationError(f"{where}: is too short to be looked for: {SHORTEST} characters at least")
+        raise ConfigurationError(f"{where}: is too short: at least {SHORTEST} characters are required")
     return values
 
 
 def forms(value: str) -> list[str]:
-    """A secret as it is, quoted (URL, shell, JSON, Python, XML) and in base64; the longest first."""
+    """Return the forms of a secret: unchanged, quoted (URL, shell, JSON, Python, XML) and in base64; the longest first."""
     raw = value.encode("utf-8", "surrogateescape")
-    found = {value, quote(raw), quote(raw, safe=""), quote_plus(raw), shlex.quote(value), repr(value)[1:-1]}
-    found |= {re.sub("%..", lambda match: match[0].lower(), form) for form in tuple(found) if "%" in form}
-    found |= {re.sub(r"([^\w@%+=:,./-])", r"\\\1", value, flags=re.ASCII), value.replace("'", "'\\''")}
-    found |= {escape(form, quote=marks) for form in (value,) for marks in (True, False)}
-    found |= {value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")}
-    found |= {
-        json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in (value, *found) for ascii_only in (True, False)
+    variants = {value, quote(raw), quote(raw, safe=""), quote_plus(raw), shlex.quote(value), repr(value)[1:-1]}
+    variants |= {re.sub("%..", lambda match: match[0].lower(), form) for form in tuple(variants) if "%" in form}
+    variants |= {re.sub(r"([^\w@%+=:,./-])", r"\\\1", value, flags=re.ASCII), value.replace("'", "'\\''")}
+    variants |= {escape(form, quote=marks) for form in (value,) for marks in (True, False)}
+    variants |= {value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")}
+    variants |= {
+        json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in (value, *variants) for ascii_only in (True, False)
     }
-    found.add(value.replace("/", "\\/"))
-    found |= set(_base64(raw))
-    return sorted(found, key=lambda form: (-len(form), form))
+    variants.add(value.replace("/", "\\/"))
+    variants |= set(_base64(raw))
+    return sorted(variants, key=lambda form: (-len(form), form))
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """The characters that base64 has for these bytes wherever they stand, for each of the three places in a group."""
+    """Yield the base64 of these bytes within a longer text, for each of the three offsets in a group."""
     for before in range(3):
         data = b"\0" * before + raw
         first, last = -(-before * 8 // 6), len(data) * 8 // 6
@@ -86,5 +89,5 @@ def _base64(raw: bytes) -> Iterator[str]:
 
 
 def core(form: str) -> str:
-    """The longest run of letters and digits, in lower case: what a form must have, however it is quoted."""
+    """Return the longest run of letters and digits, in lower case, which every quoting keeps."""
     return max(re.findall(r"[A-Za-z0-9]+", form), key=len, default="").lower()

@@ -1,4 +1,4 @@
-"""A log as it is published: redacted, its beginning and its end, with a mark where something is left out."""
+"""The published form of a log: redacted, and of a long log the beginning and the end with a mark between them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import IO
 from lab.config.publication import LogLimits
 from reports.redact.redactor import Redactor, RedactorState
 
-# Read, and not shown, before the end that is shown: it may begin in the middle of a key.
+# Read, but not shown, before the shown end: that can begin within a key.
 RUN_UP = 1 << 18
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a published log is: bytes, lines, how many of them were changed, and whether some are left out."""
+class PublishedLog:
+    """A published log: its bytes and lines, the number of changed lines, and whether some are left out."""
 
     size: int
     lines: int
@@ -27,7 +27,7 @@ class Written:
 
 @dataclass
 class Window:
-    """Bytes ``[start, end)`` of a file, read like a file of their own."""
+    """The bytes ``[start, end)`` of a file, as a file."""
 
     stream: IO[bytes]
     start: int
@@ -40,8 +40,8 @@ class Window:
         return self.stream.read(min(size, self.end - self.stream.tell()))
 
 
-def publish(redactor: Redactor, limits: LogLimits, path: Path, to: Path) -> Written:
-    """Write a log's public form; memory does not grow with its size."""
+def publish(redactor: Redactor, limits: LogLimits, path: Path, to: Path) -> PublishedLog:
+    """Write the published form of a log; memory does not grow with its size."""
     state, size, lines = RedactorState(), 0, 0
     with path.open("rb") as stream, to.open("wb") as out:
         length = stream.seek(0, os.SEEK_END)
@@ -51,14 +51,14 @@ def publish(redactor: Redactor, limits: LogLimits, path: Path, to: Path) -> Writ
             out.write(piece)
             size += len(piece)
             lines += piece.count(b"\n")
-    return Written(size, lines, state.changed, cut)
+    return PublishedLog(size, lines, state.changed, cut)
 
 
 def _ends(redactor: Redactor, limits: LogLimits, log: Window, state: RedactorState) -> Iterator[bytes]:
-    """The first bytes and the last, in whole lines."""
+    """Yield the beginning and the end, in complete lines."""
     stream, length = log.stream, log.end
     stream.seek(limits.first)
-    first = limits.first + len(stream.readline(RUN_UP))  # of a line that goes on, too much for it to be taken as whole
+    first = limits.first + len(stream.readline(RUN_UP))  # of a longer line, more than the limit of a line
     yield from redactor.stream(Window(stream, 0, first), state)
     run_up, last = (_next_line(stream, length - before) for before in (limits.last + RUN_UP, limits.last))
     yield f"[... {last - first:,} bytes of this log are left out here ...]\n".encode()
@@ -70,7 +70,7 @@ def _ends(redactor: Redactor, limits: LogLimits, log: Window, state: RedactorSta
 
 
 def _next_line(stream: IO[bytes], at: int) -> int:
-    """Where the first line that begins at or after ``at`` does; the file's end when none does."""
+    """Return the start of the first line at or after ``at``; the end of the file if no line starts there."""
     stream.seek(at - 1)
     while (part := stream.readline(RUN_UP)) and not part.endswith(b"\n"):
         pass

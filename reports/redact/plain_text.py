@@ -1,8 +1,8 @@
-"""Text as anybody may see it: no controls, no tricks of terminals, a few colours.
+"""Plain text for publication: no control characters, no terminal sequences, a few colours.
 
-Of the sequences that steer a terminal (ECMA-48) only ``ESC [ N ; ... m`` with these N stay: 0 (all as usual),
-1 (bold), 30 to 37 and 90 to 97 (colours).  Gone are cursor moves, titles, links, Jenkins' console notes, marks
-that change the direction of writing (UAX #9), characters without width, and NUL; a carriage return ends a line.
+Of the terminal sequences (ECMA-48), only ``ESC [ N ; ... m`` with these N stays: 0 (reset), 1 (bold), 30 to 37 and 90
+to 97 (colours).  Removed are cursor moves, titles, links, Jenkins' console notes, marks that change the direction of
+writing (UAX #9), characters without width, and NUL; a carriage return ends a line.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 KEPT = {0, 1, *range(30, 38), *range(90, 98)}
-ENDS = {22, 39}  # no longer bold, no colour: as 0, which is one code less to know
+ENDS = {22, 39}  # not bold, default colour: replaced by 0
 PALETTE = 16
 CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n") + b"\x7f"
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-# A character that has no place, and what belongs to it; one set of characters in front, which is fast to look for.
+# A forbidden character with its sequence; the pattern begins with one set of characters, which is fast to find.
 TRICKS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
     r"(?:(?<=\r)(?P<line>\r*\n?)"
-    # hudson.console.ConsoleNote: PREAMBLE_STR, base64, POSTAMBLE_STR; without an end, all that follows.
+    # hudson.console.ConsoleNote: PREAMBLE_STR, base64, POSTAMBLE_STR; without an end, the rest of the line.
     r"|(?<=\x1b)(?:\[8mha:.*?(?:\x1b\[0m|$)"
     r"|\[(?P<codes>[0-9;]{0,60})m"
     r"|\][^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links
     r"|[PX^_][^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"  # DCS, SOS, PM, APC
-    r"|\[[0-?]*[ -/]*[@-~]?"  # CSI, also cut
+    r"|\[[0-?]*[ -/]*[@-~]?"  # CSI, also truncated
     r"|[ -/]*[0-~]?)"
     r"|(?<=\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
     r"|(?<=[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"
     r"|(?<=\x9b)[0-?]*[ -/]*[@-~]?)?",
     re.MULTILINE,
 )
-# The same in UTF-8, each with the byte that is looked for.
+# The same in UTF-8, by first byte.
 ODD = tuple(
     map(
         re.compile,
@@ -45,25 +45,25 @@ ODD = tuple(
         ),
     )
 )
-# A console note that has lost its beginning; the base64 of its length begins with ////.
+# A console note without its beginning; the base64 of its length begins with ////.
 CUT_NOTE = re.compile(r"(?:\[?8m)?ha:////[A-Za-z0-9+/=]*(?:\x1b\[0m)?")
-# The attachments plugin of Jenkins copies the file that a test's output names so.
+# The attachments plugin of Jenkins copies the file that a test's output names with this mark.
 ATTACHMENT = re.compile(r"\[(?=\[ATTACHMENT\|)", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
-    """Text without tricks; the colours that stay are in their normal form."""
-    made = TRICKS.sub(_instead, text)
-    return ATTACHMENT.sub("[ ", CUT_NOTE.sub("", made) if "ha:////" in made else made)
+    """Return text without forbidden sequences, and with normalised colours."""
+    cleaned = TRICKS.sub(_replacement, text)
+    return ATTACHMENT.sub("[ ", CUT_NOTE.sub("", cleaned) if "ha:////" in cleaned else cleaned)
 
 
 def bare(text: str) -> str:
-    """Clean text without its colours."""
+    """Return clean text without its colours."""
     return COLOURS.sub("", text) if "\x1b" in text else text
 
 
 def decode(raw: bytes) -> str:
-    """Bytes of a log as clean text; what is not UTF-8 shows as U+FFFD."""
+    """Return bytes of a log as clean text; invalid UTF-8 becomes U+FFFD."""
     text = raw.decode("utf-8", "replace")
     odd = len(raw.translate(None, CONTROLS)) != len(raw) or (
         not raw.isascii() and any(pattern.search(raw) for pattern in ODD)
@@ -71,7 +71,7 @@ def decode(raw: bytes) -> str:
     return clean(text) if odd or b"[[" in raw or b"ha:////" in raw else text
 
 
-def _instead(match: re.Match[str]) -> str:
+def _replacement(match: re.Match[str]) -> str:
     if match["line"] is not None:
         return "\n"
     if "\ud800" <= match[0] <= "\udfff":
@@ -89,7 +89,7 @@ def _colours(codes: str) -> str:
 def _known(codes: Iterator[str]) -> Iterator[int]:
     for text in codes:
         code = int(text or 0)
-        if code in {38, 48}:  # of the palette (5;N) or any (2;R;G;B), see ISO 8613-6
+        if code in {38, 48}:  # a palette colour (5;N) or any colour (2;R;G;B), see ISO 8613-6
             numbers = [next(codes, "") for _ in range(1 if next(codes, "") == "5" else 3)]
             if code == 38 and len(numbers) == 1 and int(numbers[0] or 0) < PALETTE:  # noqa: PLR2004 - the foreground
                 index = int(numbers[0] or 0)

@@ -1,4 +1,4 @@
-"""Names for what is private, the same for the same thing in all bundles of a lab: an HMAC under the lab's own key."""
+"""Pseudonyms of private names, stable in all bundles of a lab: an HMAC with the lab's own key."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class Pseudonyms:
-    """``node-1c3f0a`` instead of a machine's name or address."""
+    """The pseudonyms of a lab, such as ``node-1c3f0a`` for the name or address of a machine."""
 
     key: bytes = field(repr=False)
 
     @classmethod
     def of(cls, store: Store) -> Pseudonyms:
-        """Under the lab's key, made when there is none.  Who loses it gets other names from then on."""
+        """Read the lab's key, or make one if it is missing.  With a new key, all pseudonyms change."""
         path = store.root / "pseudonyms.key"
         with files.locked(store.lock_path("pseudonyms")):
             if not path.exists():

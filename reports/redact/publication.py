@@ -1,7 +1,7 @@
-"""From a build and its files to a bundle that anybody may see; or nothing at all.
+"""The publication of a build and its files as a redacted bundle.
 
-Default deny: a job, a parameter or the content of a file that lab.yaml does not allow is not published.  Fail
-closed: a filter that crashes, takes too long or is not sure of its own result publishes nothing.
+Default deny: a job, a parameter or the content of a file is published only if lab.yaml allows it.  Fail closed: if the
+filter crashes, takes too long or cannot verify its own result, nothing is published.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lab.store.runs import Store
 from reports import bundle, junit
 from reports.model import Build, File, Log
 from reports.redact import file_names, known_secrets, logs, rules
-from reports.redact.archives import Unfit, look_into
+from reports.redact.archives import Unfit, scan_content
 from reports.redact.known_secrets import Secret
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.redactor import Redactor
@@ -40,19 +40,19 @@ from reports.redact.scan import Held, Scanner
 
 Files = Mapping[str, Path]
 T = TypeVar("T")
-# What names a build and never comes from what was tested: only what is sure is hidden there.
+# The identity of a build, which never comes from the tested software: only sure rules apply to it.
 IDENTITY = frozenset({
     "origin", "job", "lab", "track", "component", "series", "architecture", "phase", "commit", "version", "id", "step",
 })  # fmt: skip
-# Words of ours, digests, and names in the bundle that are made safe elsewhere.
-OURS = frozenset({"started", "finished", "verdict", "outcome", "nuance", "sha256", "path", "log", "kind"})
+# Words of qalab, digests, and names in the bundle that other code makes safe: no rules apply to them.
+UNCHANGED = frozenset({"started", "finished", "verdict", "outcome", "nuance", "sha256", "path", "log", "kind"})
 TEXT_SAMPLE = 1 << 16
 SECONDS_A_MINUTE = 60.0
 
 
 @dataclass(frozen=True)
 class Publication:
-    """All that it takes to make builds of a lab public."""
+    """The policy and the filters of a lab's publication."""
 
     policy: Publish
     redactor: Redactor
@@ -61,7 +61,10 @@ class Publication:
 
     @classmethod
     def of(cls, lab: Lab) -> Publication:
-        """Of a lab on this machine, with its known secrets and its own key for pseudonyms.  Raises ConfigurationError."""
+        """Return the publication of a lab on this machine, with its known secrets and pseudonyms.
+
+        Raises ConfigurationError.
+        """
         return cls.with_key(lab, Pseudonyms.of(Store.of(lab)), this_machine())
 
     @classmethod
@@ -73,10 +76,10 @@ class Publication:
         return cls(lab.publish, Redactor(every, line), Redactor(sure, line), Scanner(secrets, every))
 
     def publish(self, build: Build, given: Files, into: Path) -> Path:
-        """Make the bundle of a build below the directory ``into`` of bundles; its path.
+        """Write the bundle of a build to the directory ``into`` of bundles; return its path.
 
-        ``given``: what `build` names, by its name in the bundle.  Raises ConfigurationError for a job that is not
-        to be published, Held for what must not be.
+        ``given``: the files that ``build`` names, by their names in the bundle.  Raises ConfigurationError for a job
+        that is not published, Held for content that must not be.
         """
         if not allowed(build.job, self.policy.jobs):
             hint = "allow it in lab.yaml: publish.jobs"
@@ -85,28 +88,28 @@ class Publication:
             held_back(build.id, self.policy.timeout_minutes * SECONDS_A_MINUTE),
             tempfile.TemporaryDirectory() as directory,
         ):
-            told, contents = self.redacted(build, given, Path(directory))
-            results = {"junit.xml": junit.render(told.cases)} if told.cases else {}
-            path = bundle.write(told, {**contents, **results}, Path(directory), scan=self.scanner)
+            redacted, contents = self.redacted(build, given, Path(directory))
+            results = {"junit.xml": junit.render(redacted.cases)} if redacted.cases else {}
+            path = bundle.write(redacted, {**contents, **results}, Path(directory), scan=self.scanner)
             return _shelved(path, into)
 
     def redacted(self, build: Build, given: Files, directory: Path) -> tuple[Build, dict[str, Path]]:
-        """A build as it is told to all, and its files as they are shown, written below ``directory``."""
+        """Return the redacted build, and its redacted files, which are written to ``directory``."""
         notes: list[str] = list(build.notes)
         contents: dict[str, Path] = {}
         logs_of = {log.name: self._log(log, given, directory, contents, notes) for log in build.logs}
-        told_files = tuple(self._file(one, given, directory, contents, notes) for one in build.files)
+        files_of = tuple(self._file(file, given, directory, contents, notes) for file in build.files)
         parameters = {name: value for name, value in build.parameters.items() if allowed(name, self.policy.parameters)}
         renamed = {name: log.name for name, log in logs_of.items() if log}
         steps = tuple(step.model_copy(update={"log": renamed.get(step.log, "")}) for step in build.steps)
         changed = {
             "logs": tuple(filter(None, logs_of.values())),
-            "files": told_files,
+            "files": files_of,
             "parameters": parameters,
             "steps": steps,
         }
-        told = build.model_copy(update={**changed, "notes": tuple(notes)})
-        return rewritten(told, cache(self.redactor.text), cache(self.sure.text)), contents
+        changed_build = build.model_copy(update={**changed, "notes": tuple(notes)})
+        return rewritten(changed_build, cache(self.redactor.text), cache(self.sure.text)), contents
 
     def _log(self, log: Log, given: Files, directory: Path, contents: dict[str, Path], notes: list[str]) -> Log | None:
         name = self._name(log.name, "logs", contents, notes)
@@ -120,56 +123,56 @@ class Publication:
             notes.append(f"{path}: only its beginning and its end are published")
         return Log(name=name, path=path, size=done.size, lines=done.lines, cut=done.cut or log.cut)
 
-    def _file(self, one: File, given: Files, directory: Path, contents: dict[str, Path], notes: list[str]) -> File:
-        name = self._name(one.name, "files", contents, notes)
-        told = one.model_copy(update={"name": name, "path": ""})
-        source = given.get(one.path)
-        if source is None or not allowed(one.name, self.policy.artifacts):
-            return told
+    def _file(self, file: File, given: Files, directory: Path, contents: dict[str, Path], notes: list[str]) -> File:
+        name = self._name(file.name, "files", contents, notes)
+        unpublished = file.model_copy(update={"name": name, "path": ""})
+        source = given.get(file.path)
+        if source is None or not allowed(file.name, self.policy.artifacts):
+            return unpublished
         path = f"files/{name}"
-        place = directory / f"{len(contents)}"
+        target = directory / f"{len(contents)}"
         try:
-            note = self._artifact(source, place)
+            note = self._artifact(source, target)
         except Unfit as error:
             notes.append(f"{path}: not published: it {error}")
-            return told
+            return unpublished
         if note:
             notes.append(f"{path}: {note}")
-        contents[path] = place
-        return told.model_copy(update={"path": path})
+        contents[path] = target
+        return unpublished.model_copy(update={"path": path})
 
-    def _artifact(self, source: Path, place: Path) -> str:
-        """Write an artifact as it is published; what must be said of it.  Raises Unfit."""
+    def _artifact(self, source: Path, target: Path) -> str:
+        """Write the published form of an artifact; return a note about it, or "".  Raises Unfit."""
         if source.is_symlink() or not source.is_file():
             raise Unfit("is not a plain file")
         if not _is_text(source):
             try:
-                look_into(source, self.scanner)
+                scan_content(source, self.scanner)
             except Held:
-                raise Unfit("has something in it that must not be public") from None
-            shutil.copyfile(source, place)
+                raise Unfit("contains something that must not be public") from None
+            shutil.copyfile(source, target)
             return ""
-        done = logs.publish(self.redactor, self.policy.logs, source, place)
-        left = ", and its middle is left out" if done.cut else ""
-        return f"not as it was built: {done.changed} of its lines were redacted{left}" if done.changed or left else ""
+        done = logs.publish(self.redactor, self.policy.logs, source, target)
+        cut = ", and its middle is left out" if done.cut else ""
+        return f"changed: {done.changed} of its lines were redacted{cut}" if done.changed or cut else ""
 
     def _name(self, name: str, where: str, taken: Mapping[str, Path], notes: list[str]) -> str:
-        """A name of a file that is safe, tells nothing, and is not taken; what is changed is told."""
+        """Return a safe, redacted and unique name of a file; add a note if it changed."""
         redacted = self.redactor.text(name)
         try:
-            made = file_names.safe(redacted)
+            safe_name = file_names.safe(redacted)
         except ValueError:
-            made = file_names.safe("_" + redacted.replace("/", "_").replace("\\", "_"))
-        stem, number = made, 2
-        while f"{where}/{made}" in taken:
-            made, number = f"{stem}-{number}", number + 1
-        if made != name:
-            notes.append(f"{where}/{made}: had another name")
-        return made
+            safe_name = file_names.safe("_" + redacted.replace("/", "_").replace("\\", "_"))
+        stem, number = safe_name, 2
+        while f"{where}/{safe_name}" in taken:
+            safe_name, number = f"{stem}-{number}", number + 1
+        if safe_name != name:
+            notes.append(f"{where}/{safe_name}: renamed")
+        return safe_name
 
 
 def this_machine() -> tuple[str, ...]:
-    """Its name, unless that is a word that may stand anywhere."""
+    """Return the name of this machine, unless it is a plain word that any text can contain."""
     name = platform.node()
     return (name,) if re.search(r"[\d.-]", name) else ()
 
@@ -178,19 +181,19 @@ Redact = Callable[[str], str]
 
 
 def rewritten(model: T, redact: Redact, sure: Redact, key: str = "") -> T:
-    """A part of a build with every text in it redacted; what is new in the model is redacted too."""
-    made: Any = model
+    """Return a part of a build with every text redacted, also in fields that the model gains later."""
+    result: Any = model
     match model:
         case str():
-            made = model if key in OURS else (sure if key in IDENTITY else redact)(model)
+            result = model if key in UNCHANGED else (sure if key in IDENTITY else redact)(model)
         case tuple():
-            made = tuple(rewritten(item, redact, sure, key) for item in model)
+            result = tuple(rewritten(item, redact, sure, key) for item in model)
         case Mapping():
-            made = {redact(name): redact(value) for name, value in model.items()}
+            result = {redact(name): redact(value) for name, value in model.items()}
         case BaseModel():
             values = {name: rewritten(getattr(model, name), redact, sure, name) for name in type(model).model_fields}
-            made = model.model_copy(update=values)
-    return made  # type: ignore[no-any-return]
+            result = model.model_copy(update=values)
+    return result  # type: ignore[no-any-return]
 
 
 def allowed(name: str, patterns: Iterable[str]) -> bool:
@@ -201,7 +204,7 @@ def _is_text(path: Path) -> bool:
     with path.open("rb") as stream:
         sample = stream.read(TEXT_SAMPLE)
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample)  # its last character may be cut
+        codecs.getincrementaldecoder("utf-8")().decode(sample)  # the last character can be incomplete
     except UnicodeDecodeError:
         return False
     return b"\0" not in sample
@@ -215,7 +218,7 @@ def _shelved(path: Path, into: Path) -> Path:
 
 @contextmanager
 def held_back(what: str, seconds: float) -> Iterator[None]:
-    """Whatever goes wrong inside, or takes longer, is told without a word of what was read there."""
+    """Raise Held for any failure in the block, and after ``seconds``; the message never quotes the content."""
 
     def too_long(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError
@@ -232,7 +235,7 @@ def held_back(what: str, seconds: float) -> Iterator[None]:
         raise
     except OSError as error:
         raise Held(f"{what}: held back: {error.strerror or type(error).__name__}") from None
-    except Exception as error:  # noqa: BLE001 - its message may quote what it read
+    except Exception as error:  # noqa: BLE001 - its message can quote the content
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
         raise Held(f"{what}: held back: the filter failed: {where}") from None

@@ -1,7 +1,7 @@
-"""Text in, text without what must not be public out; line by line, whatever the size.
+"""Redaction of text, line by line, for text of any size.
 
-Colours are no hiding place: rules look at lines without them, and a line in which something is hidden loses its
-own.  What has been redacted is redacted again until nothing changes, so that the result is stable.
+Rules see lines without colours, so that colours cannot hide a secret; a redacted line loses its colours.  Redaction
+repeats until nothing changes, so that the result is stable.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ MOST_UTF8 = 4
 LONGEST_BLANK = 60
 LINE_CUT = " [... this line is longer]"
 RESET = "\x1b[0m"
-# A line with nothing but a time: a log with times has no other blank lines.
+# A line with only a time: in a log with times, this is a blank line.
 BLANK = re.compile(r"\W*(?:[\dTZ:.,+ -]{5,40}\W*)?")
 KEY_ENDS = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
-HEADER = re.compile(r"^.{0,60}?\b[\w-]+: ")  # RFC 1421, 4.6: a blank line follows, and the key only then
+HEADER = re.compile(r"^.{0,60}?\b[\w-]+: ")  # RFC 1421, 4.6: a blank line and then the key follow
 
 
 @dataclass(frozen=True)
 class Hit:
-    """What a rule hides in a line: ``line[start:end]``."""
+    """The match of a rule in a line: ``line[start:end]``."""
 
     start: int
     end: int
@@ -43,7 +43,7 @@ class Hit:
 
 @dataclass
 class RedactorState:
-    """Where a stream stands: in a private key or not, and how many lines of it were changed."""
+    """The state of a stream: within a private key or not, and the number of changed lines."""
 
     in_key: bool = False
     body: bool = False
@@ -52,19 +52,19 @@ class RedactorState:
 
 @dataclass(frozen=True)
 class Redactor:
-    """The rules of a lab at work; ``line`` is the most bytes that a line may have."""
+    """The redactor of a lab; ``line`` is the maximum length of a line in bytes."""
 
     rules: tuple[Rule, ...]
     line: int = 8192
 
     @cached_property
     def overlap(self) -> int:
-        """More characters than any known secret has: of a line that was cut, so many are not trusted at its end."""
+        """More characters than any known secret has; so many are dropped at the end of a truncated line."""
         return max([OVERLAP, *(2 * len(rule.pattern.pattern) for rule in self.rules if rule.sure)])
 
     @cached_property
     def _words(self) -> list[tuple[bytes, dict[re.Pattern[bytes] | None, list[int]]]]:
-        """Words, and the ranks of the rules that want them, by what must follow."""
+        """Words, and the ranks of the rules that need them, by the pattern that must follow."""
         words = defaultdict[bytes, dict[re.Pattern[bytes] | None, list[int]]](dict)
         for rank, rule in enumerate(self.rules):
             for word in rule.words:
@@ -77,11 +77,11 @@ class Redactor:
 
     @cached_property
     def _blind(self) -> list[int]:
-        """The rules that look at every line."""
+        """The ranks of the rules that need every line."""
         return [rank for rank, rule in enumerate(self.rules) if not rule.words and not rule.probe]
 
     def hits(self, line: str, only: Iterable[int] | None = None) -> list[Hit]:
-        """What would be hidden in a clean line, in its order; nothing overlaps."""
+        """Return the matches in a clean line, in order and without overlaps."""
         found = []
         for rank in range(len(self.rules)) if only is None else only:
             rule = self.rules[rank]
@@ -89,28 +89,28 @@ class Redactor:
                 for start, end in map(match.span, rule.groups):
                     if start == end:
                         continue
-                    if rule.sure or not (HARMLESS.fullmatch(line, start, end) or rule.leaves(line[start:end])):
+                    if rule.sure or not (HARMLESS.fullmatch(line, start, end) or rule.keeps(line[start:end])):
                         found.append((start, end, rank))
         return [
-            Hit(start, end, self.rules[rank].name, self.rules[rank].instead(line[first:last]))
+            Hit(start, end, self.rules[rank].name, self.rules[rank].replacement(line[first:last]))
             for start, end, (first, last, rank) in _joined(sorted(found))
         ]
 
     def text(self, value: str) -> str:
-        """A text of a build, without colours."""
+        """Redact a text of a build, and remove its colours."""
         if not value:
             return value
         lines = self._redacted(plain_text.clean(value), RedactorState())
         return plain_text.bare("\n".join(map(self._cut, lines)))
 
     def stream(self, stream: Readable, state: RedactorState | None = None) -> Iterator[bytes]:
-        """A whole log, in pieces that are complete lines; see `reports.redact.plain_text` for what is left of controls."""
+        """Redact a log, in pieces of complete lines; `reports.redact.plain_text` lists the control characters that stay."""
         state = state or RedactorState()
         for raw, whole in pieces(stream, self.line + self.overlap):
             yield self.piece(raw, state) if whole else self.beginning(raw, state)
 
     def piece(self, raw: bytes, state: RedactorState) -> bytes:
-        """Some complete lines."""
+        """Redact some complete lines."""
         value = plain_text.decode(raw)
         end = "\n" if value.endswith("\n") else ""
         lines = self._redacted(value.removesuffix("\n"), state)
@@ -119,37 +119,37 @@ class Redactor:
         return ("\n".join(lines) + end).encode()
 
     def beginning(self, raw: bytes, state: RedactorState) -> bytes:
-        """The beginning of a line that is longer; nobody knows what its own end was the beginning of."""
+        """Redact the beginning of a longer line; its end is dropped, because a truncated secret cannot be recognised."""
         lines = self._redacted(plain_text.decode(raw), state)
         *before, last = plain_text.bare("\n".join(lines))[: -self.overlap].split("\n")
         return "".join(f"{line}\n" for line in (*map(self._cut, before), self._ended(last))).encode()
 
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
-        """The lines of a clean text."""
+        """Return the redacted lines of a clean text."""
         plain = plain_text.bare(value).split("\n")
-        made = list(_without_keys(plain, state) if state.in_key or KEY_BEGINS in value else plain)
-        todo = list(range(len(made)))
+        redacted = list(_without_keys(plain, state) if state.in_key or KEY_BEGINS in value else plain)
+        todo = list(range(len(redacted)))
         for _ in range(MOST_PASSES):
-            changes = self._pass([made[index] for index in todo])
+            changes = self._pass([redacted[index] for index in todo])
             todo = [todo[at] for at in changes]
             for index, line in zip(todo, changes.values(), strict=True):
-                made[index] = line
+                redacted[index] = line
             if not todo:
                 break
-        for index in todo:  # rules that feed each other
-            made[index] = "[REDACTED:line]"
-        changed = [index for index, (old, new) in enumerate(zip(plain, made, strict=True)) if old != new]
+        for index in todo:  # rules that match each other's replacements
+            redacted[index] = "[REDACTED:line]"
+        changed = [index for index, (old, new) in enumerate(zip(plain, redacted, strict=True)) if old != new]
         state.changed += len(changed)
         if "\x1b" not in value:
-            return made
+            return redacted
         lines = value.split("\n")
         shown = list(lines)
         for index in changed:
-            shown[index] = (RESET if lines[index] != plain[index] else "") + made[index]
+            shown[index] = (RESET if lines[index] != plain[index] else "") + redacted[index]
         return shown
 
     def _pass(self, lines: Sequence[str]) -> dict[int, str]:
-        """The lines that change, by their index."""
+        """Return the lines that change, by index."""
         changes = {}
         for index, ranks in self._candidates(lines):
             line = lines[index]
@@ -158,7 +158,7 @@ class Redactor:
         return changes
 
     def _candidates(self, lines: Sequence[str]) -> Iterator[tuple[int, set[int]]]:
-        """Lines that rules want to see, with the ranks of these rules."""
+        """Yield the indices of the lines that rules need, with the ranks of these rules."""
         whole = "\n".join(lines)
         starts = list(accumulate((len(line) + 1 for line in _measured(lines, whole)), initial=0))
         found: dict[int, set[int]] = {index: set(self._blind) for index in range(len(lines))} if self._blind else {}
@@ -167,7 +167,7 @@ class Redactor:
         return iter(sorted(found.items()))
 
     def _wanted(self, low: bytes) -> Iterator[tuple[int, Iterable[int]]]:
-        """Where rules want to look, and which."""
+        """Yield the offsets that rules need, with the ranks of these rules."""
         for word, wanted in self._words:
             at = low.find(word)
             while at >= 0:
@@ -187,7 +187,7 @@ class Redactor:
 
 
 def pieces(stream: Readable, most: int) -> Iterator[tuple[bytes, bool]]:
-    """A stream as complete lines, many at once; of a line longer than ``most`` its beginning, and False."""
+    """Yield a stream in blocks of complete lines, with True; of a line longer than ``most``, its beginning, with False."""
     carry = b""
     while chunk := stream.read(BLOCK):
         carry += chunk
@@ -218,7 +218,7 @@ def _short(block: bytes, most: int) -> Iterator[tuple[bytes, bool]]:
 
 
 def _without_keys(lines: Sequence[str], state: RedactorState) -> Iterator[str]:
-    """Lines of a private key, to its end or, of one that is cut, to the next blank line, show a mark."""
+    """Yield the lines; those of a private key, to its end or the next blank line, are replaced by a mark."""
     for line in lines:
         if not state.in_key:
             begins = line.rfind(KEY_BEGINS) if KEY_BEGINS in line else -1
@@ -227,35 +227,35 @@ def _without_keys(lines: Sequence[str], state: RedactorState) -> Iterator[str]:
             yield line
         elif KEY_ENDS.search(line):
             state.in_key = False
-            yield PRIVATE_KEY.instead("")
+            yield PRIVATE_KEY.replacement("")
         elif len(line) <= LONGEST_BLANK and BLANK.fullmatch(line):
             state.in_key = not state.body
             yield line
         else:
             state.body = state.body or not HEADER.match(line)
-            yield PRIVATE_KEY.instead("")
+            yield PRIVATE_KEY.replacement("")
 
 
 def _measured(lines: Sequence[str], whole: str) -> Iterable[str | bytes]:
-    """Lines whose lengths are those in UTF-8."""
+    """Return the lines in a form whose lengths are those in UTF-8."""
     return lines if whole.isascii() else [line.encode() for line in lines]
 
 
-def _joined(found: list[tuple[int, int, int]]) -> list[tuple[int, int, tuple[int, int, int]]]:
-    """Spans that overlap are one; it is shown as its part of the best rank is."""
-    made: list[tuple[int, int, tuple[int, int, int]]] = []
-    for one in found:
-        start, end, rank = one
-        if made and start < made[-1][1]:
-            first, last, best = made.pop()
-            made.append((first, max(last, end), one if rank < best[2] else best))
+def _joined(spans: list[tuple[int, int, int]]) -> list[tuple[int, int, tuple[int, int, int]]]:
+    """Join overlapping spans; the part with the best rank decides the replacement."""
+    joined: list[tuple[int, int, tuple[int, int, int]]] = []
+    for span in spans:
+        start, end, rank = span
+        if joined and start < joined[-1][1]:
+            first, last, best = joined.pop()
+            joined.append((first, max(last, end), span if rank < best[2] else best))
         else:
-            made.append((start, end, one))
-    return made
+            joined.append((start, end, span))
+    return joined
 
 
 def applied(line: str, hits: Iterable[Hit]) -> str:
-    """A line with all that the hits hide replaced."""
+    """Return a line with all hits replaced."""
     parts, at = [], 0
     for hit in hits:
         parts += [line[at : hit.start], hit.shown]

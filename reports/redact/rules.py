@@ -1,7 +1,8 @@
-"""The rules: what is hidden in a line, and what stands in its place.
+"""The rules of redaction: the text that a rule hides in a line, and its replacement.
 
-A rule looks at a line only when one of its ``words`` (in any case) is in it, where ``follows`` matches, if it has
-that; or its ``probe`` is.  Most lines of a log have none.  What is hidden is the groups ``value``, ``value2`` ... of the pattern, else all of it.
+A rule needs a line only if the line contains one of its ``words`` (in upper or lower case), followed by ``follows`` if
+the rule has it; or if its ``probe`` matches.  Most lines of a log have neither.  A rule hides the groups ``value``,
+``value2`` ... of its pattern, or the whole match if the pattern has none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ KEY_BEGINS = "-----BEGIN "
 
 @dataclass(frozen=True)
 class Rule:
-    """``sure``: a hit in a finished bundle holds it back.  ``shown``: what stands in the place of what is hidden."""
+    """A rule.  ``sure``: a match in a finished bundle prevents its publication.  ``shown``: makes the replacement."""
 
     name: str
     pattern: re.Pattern[str]
@@ -41,20 +42,20 @@ class Rule:
         return values(self.pattern)
 
     def wants(self, low: bytes) -> bool:
-        """Whether it may find something in these bytes, which are in lower case."""
+        """Return whether the rule can match these bytes in lower case."""
         if self.probe:
             return bool(self.probe.search(low))
         return not self.words or any(word.encode().lower() in low for word in self.words)
 
-    def leaves(self, text: str) -> bool:
-        """Whether it has nothing else to show for a text: what is public, though it is of a private domain."""
+    def keeps(self, text: str) -> bool:
+        """Return whether the replacement of a text is the text itself: a public name in a private domain."""
         return self.shown is not None and self.shown(text) == text
 
-    def instead(self, hidden: str) -> str:
+    def replacement(self, hidden: str) -> str:
         return self.shown(hidden) if self.shown else f"[REDACTED:{self.name}]"
 
 
-# What stands where a secret may stand and is none: a mark of ours, a variable, a mask, a word of programs.
+# Text in the place of a secret that is harmless: a mark of qalab, a variable, a mask, a common word.
 HARMLESS = re.compile(
     r"\[REDACTED:.*|\$\{?[A-Z_][A-Z0-9_]*\}?|\$\(.*|%\w+%|\*+|<[^>]*>|"
     r"(?i:true|false|yes|no|none|null|nil|str|string|bytes|ok|passed|failed|error|skipped)",
@@ -67,7 +68,7 @@ PRIVATE = (
     rf"|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.{OCTET}\.{OCTET}"
 )  # RFC 1918, 3927, 6598
 HEX = "[0-9a-fA-F]"
-# Domains that addresses of mail end in: foo@bar.service is a unit of systemd, en@quot.header a file of gettext.
+# Top-level domains of mail addresses: foo@bar.service is a unit of systemd, en@quot.header a file of gettext.
 TOP = (
     "(?:[a-z]{2}|com|org|net|edu|gov|mil|int|info|biz|name|pro|dev|app|cloud|tech|email|example|test|invalid|"
     "local|lan|internal|home|corp)"
@@ -75,7 +76,7 @@ TOP = (
 
 
 def of_pattern(known: SecretPattern) -> Rule:
-    """Return the rule of a pattern that every lab knows."""
+    """Return the rule of a pattern that all labs have."""
     return Rule(known.name, known.regex, known.words, known.follows, known.probe, sure=known.sure)
 
 
@@ -83,7 +84,7 @@ PRIVATE_KEY = of_pattern(secret_patterns.PRIVATE_KEY)
 
 
 def for_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> tuple[Rule, ...]:
-    """All the rules of a lab, by rank.  ``hosts``: private machines beside those that lab.yaml names."""
+    """Return the rules of a lab, by rank.  ``hosts``: private machines in addition to those of lab.yaml."""
     publish = lab.publish
     public = {_host(url) for url in (lab.public.site_url if lab.public else None,
                                      lab.public.jenkins.url if lab.public and lab.public.jenkins else None)}  # fmt: skip
@@ -100,7 +101,7 @@ def for_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: 
 
 
 def of_secrets(secrets: Iterable[Secret]) -> tuple[Rule, ...]:
-    """One rule for each secret, whatever form it stands in."""
+    """Return one rule for each secret, which matches all its forms."""
     return tuple(
         Rule(secret.name, re.compile("|".join(map(re.escape, every))), _cores(every), sure=True)
         for secret in secrets
@@ -109,7 +110,7 @@ def of_secrets(secrets: Iterable[Secret]) -> tuple[Rule, ...]:
 
 
 def _cores(every: Iterable[str]) -> tuple[str, ...]:
-    """Few words that each form has one of."""
+    """Return a few words, of which each form contains at least one."""
     words = {word if len(word := core(form)) >= SHORTEST_CORE else form for form in every}
     return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
 
@@ -121,7 +122,7 @@ def _of_pattern(hidden: HiddenPattern) -> Rule:
 def _of_places(
     pseudonyms: Pseudonyms, hosts: Iterable[str], domains: Iterable[str], public: frozenset[str]
 ) -> Iterable[Rule]:
-    """Machines, addresses and people of the lab: each has a name that says nothing."""
+    """Yield the rules of machines, addresses and users: each is replaced by a pseudonym."""
 
     def node(text: str) -> str:
         return text if text.lower() in public else pseudonyms.name("node", text)
@@ -131,7 +132,7 @@ def _of_places(
         yield Rule("private-host", re.compile(pattern, I), (domain,), shown=node)
     for host in hosts:
         yield Rule("private-host", re.compile(rf"(?<!\w){re.escape(host)}(?!\w)", I), (host,), shown=node)
-    # Not in a version, 10.0.1.2-1; but in a range of addresses, 10.0.1.2-10.0.1.9.
+    # Not in a version (10.0.1.2-1), but in a range of addresses (10.0.1.2-10.0.1.9).
     single = rf"(?<![\w.+~-])(?P<value>{PRIVATE})(?:-(?P<value2>{PRIVATE}))?(?![\w+~-]|\.\d)"
     probe = re.compile(rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
     yield Rule("private-address", re.compile(single, A), probe=probe, shown=node)

@@ -1,4 +1,4 @@
-"""The last look, at finished bytes: what a rule that is sure finds there holds everything back."""
+"""The final scan of a finished bundle: a match of a sure rule prevents the publication."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WRAPS = re.compile(rb"(?:\\[nr]|&#1[03];|[\r\n])+[ \t]*")
 
 
 class Held(InfrastructureError):
-    """Nothing was published: what a rule is sure of is still there, or the filter itself failed."""
+    """Nothing is published: a sure rule still matches, or the filter failed."""
 
 
 @dataclass(frozen=True)
 class Scanner:
-    """Known secrets and sure rules, on bytes that may be text, JSON, XML or anything."""
+    """The scan for known secrets and sure rules in any bytes: text, JSON, XML or binary."""
 
     secrets: tuple[Secret, ...]
     rules: tuple[Rule, ...]
@@ -46,12 +46,12 @@ class Scanner:
         ]
 
     def __call__(self, stream: Readable) -> None:
-        """Raises Held, naming the rule, at the first hit."""
-        for name in self.found(stream):
-            raise Held(f"held back: the rule {name} still finds something", hint="see: qalab results redact")
+        """Raise Held with the name of the rule at the first match."""
+        for name in self.matches(stream):
+            raise Held(f"held back: the rule {name} still matches", hint="see: qalab results redact")
 
-    def found(self, stream: Readable) -> Iterator[str]:
-        """The names of the rules that find something; a text that was wrapped is also looked at unwrapped."""
+    def matches(self, stream: Readable) -> Iterator[str]:
+        """Yield the names of the rules that match; wrapped text is also scanned without its line breaks."""
         overlap = max([OVERLAP, *(2 * len(form) for form, _ in self._forms)])
         carry = b""
         while chunk := stream.read(CHUNK):

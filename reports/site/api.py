@@ -1,6 +1,6 @@
-"""What each page says, as data: the models of ``/api/v1/``, from which the pages are made and the schemas come.
+"""The pages as data: the models of ``/api/v1/``, the input of the templates and the source of the JSON Schemas.
 
-``kind`` names the schema.  Paths are relative to the site's root; times are UTC, RFC 3339; seconds are seconds.
+``kind`` names the schema.  Paths are relative to the site's root; times are UTC, RFC 3339; durations are in seconds.
 """
 
 from __future__ import annotations
@@ -9,113 +9,9 @@ from typing import Literal
 
 from lab.base.errors import Verdict
 from lab.results.cases import Nuance, Outcome
-from lab.results.history import Change, Result, State
+from lab.results.history import Result, State
 from reports.model import Commit, File, FrozenModel
-
-
-class Ref(FrozenModel):
-    """A build, as lists tell of it."""
-
-    id: str
-    path: str
-    phase: str
-    number: int
-    verdict: Verdict
-    started: str
-    finished: str
-    seconds: float
-    commit: str
-    commit_path: str
-    subject: str
-    """Of the commit, where the build is the first to have it."""
-    version: str
-    step: str
-    message: str
-
-
-class TestRef(FrozenModel):
-    """A test that has failed at least once, and the page of its history."""
-
-    id: str
-    path: str
-    component: str
-    track: str
-
-
-class StandingPart(FrozenModel):
-    """How a component stands on a track in one phase: ``since`` when, and what the first bad range is.
-
-    ``good`` is the last build that passed before; ``suspects`` are the newest commits of those after it up to
-    ``since``, ``suspect_count`` is how many there are in all.  ``failing`` is the newest bad build.
-    """
-
-    component: str
-    track: str
-    series: str
-    phase: str
-    path: str
-    state: State
-    since: Ref | None
-    good: Ref | None
-    suspects: tuple[Commit, ...]
-    suspect_count: int
-    failing: Ref | None
-    test: TestRef | None
-    failed_tests: int
-    latest: Ref
-
-
-class TransitionPart(FrozenModel):
-    """Something changed: it broke, was mended, or was bad from the start."""
-
-    id: str
-    change: Change
-    component: str
-    track: str
-    phase: str
-    build: Ref
-    good: Ref | None
-    test: TestRef | None
-
-
-class Flaky(FrozenModel):
-    """A test that passes and fails; ``results`` are its last, newest first."""
-
-    test: TestRef
-    results: tuple[Result, ...]
-    flips: int
-    newest: Ref
-
-
-class Slow(FrozenModel):
-    """What takes long: the median of the newest builds, and of those before them."""
-
-    what: str
-    component: str
-    track: str
-    path: str
-    seconds: float
-    before: float | None
-
-
-class Lane(FrozenModel):
-    """A component on a track: what other pages need to know of it."""
-
-    component: str
-    track: str
-    series: str
-    path: str
-    state: State
-    phases: tuple[StandingPart, ...]
-    latest: Ref
-    builds: int
-    flaky: tuple[Flaky, ...]
-    failed: tuple[TestRef, ...]
-    transitions: tuple[TransitionPart, ...]
-    slow_builds: tuple[Slow, ...]
-    slow_steps: tuple[Slow, ...]
-    slow_tests: tuple[Slow, ...]
-    first: str
+from reports.site.lane_models import Flaky, Ref, Slow, StandingPart, TestRef, TransitionPart
 
 
 class Cell(FrozenModel):
@@ -126,7 +22,7 @@ class Cell(FrozenModel):
 
 
 class Row(FrozenModel):
-    """A component across the tracks; None where it is not tested."""
+    """A component on each track; None for a track that does not test it."""
 
     component: str
     path: str
@@ -148,7 +44,7 @@ class Home(FrozenModel):
 
 
 class PlotPoint(FrozenModel):
-    """A point of a plot: what it is of, its value, and the page that tells more."""
+    """A point of a plot: its label, its value, and the page with the details."""
 
     label: str
     value: float
@@ -176,7 +72,7 @@ class StepCell(FrozenModel):
 
 
 class CommitRow(FrozenModel):
-    """What came of a commit: the newest try of each step."""
+    """The newest result of each step for a commit."""
 
     commit: str
     path: str
@@ -188,7 +84,7 @@ class CommitRow(FrozenModel):
 
 
 class MatrixRow(FrozenModel):
-    """A test over the runs, newest first: one result a run, None where it was not run."""
+    """The results of a test, one for each run, newest first; None for a run without the test."""
 
     test: TestRef
     flaky: bool
@@ -245,7 +141,7 @@ class StepPart(FrozenModel):
     seconds: float
     message: str
     log_path: str
-    """Where its log begins, "" when it left none."""
+    """The beginning of the step's log; "" for a step without a log."""
 
 
 class CasePart(FrozenModel):
@@ -257,9 +153,9 @@ class CasePart(FrozenModel):
     seconds: float
     message: str
     evidence: str
-    """Why it failed, as much of it as a page holds; the bundle has it all."""
+    """The output of a failed test, shortened to what fits on the page; the bundle has all of it."""
     path: str
-    """The page of its history, "" when it did not fail."""
+    """The page of the test's history; "" for a test that did not fail."""
 
 
 class LogPart(FrozenModel):
@@ -275,7 +171,7 @@ class BuildPage(FrozenModel):
     id: str
     path: str
     bundle: str
-    """The SHA-256 of the bundle that this was made from."""
+    """The SHA-256 of the bundle that this page shows."""
     download: str
     lab: str
     origin: str
@@ -307,7 +203,7 @@ class BuildPage(FrozenModel):
 
 
 class StreakPart(FrozenModel):
-    """Results that agree.  The last streak is open: it has no ``last`` and no ``runs``."""
+    """Consecutive equal results.  The newest streak is open: it has no ``last`` and no ``runs``."""
 
     result: Result
     first: Ref
@@ -350,7 +246,7 @@ class StaleLane(FrozenModel):
 
 
 class StalePage(FrozenModel):
-    """What had no verdict for ``days`` before the newest build of the site."""
+    """The lanes without a build in the ``days`` before the newest build of the site."""
 
     kind: Literal["stale"] = "stale"
     days: int

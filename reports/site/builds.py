@@ -1,4 +1,4 @@
-"""A build's own pages, made once from its bundle alone: the build, its logs, and its tests where they are many."""
+"""The permanent pages of a build: the build, its logs, and its tests if they are many; they depend on its bundle alone."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from reports.site.logs import Paged, paged
 from reports.site.summary import Summary
 
 DOWNLOAD: Final = "bundle.tar.gz"
-EVIDENCE: Final = 14_000  # bytes of HTML that the evidence of all cases may take on the page
+EVIDENCE: Final = 14_000  # bytes of HTML for the evidence of all cases on the page
 EVIDENCE_EACH: Final = 4_000
 TAIL: Final = 4_000
 MESSAGE: Final = 1_000
-CASES: Final = 80  # named on the build's own page; the rest on pages of their own
+CASES: Final = 80  # on the build's page; all of more on pages of their own
 CASES_A_PAGE: Final = 1_000
 
 
 class BundleSource(Protocol):
-    """What is needed of a bundle, see `reports.bundle`."""
+    """The parts of a bundle that pages need, see `reports.bundle`."""
 
     @property
     def build(self) -> Build: ...
@@ -36,7 +36,7 @@ class BundleSource(Protocol):
 
 @dataclass(frozen=True)
 class BuildPages:
-    """A build's page, its logs, and the end of the log that tells why it failed: its text, and where it is."""
+    """The page of a build, its logs, and the end of the failed step's log: its text (``tail``) and its address (``end``)."""
 
     page: BuildPage
     logs: Paged
@@ -46,18 +46,18 @@ class BuildPages:
 
     @property
     def case_pages(self) -> list[tuple[CasePart, ...]]:
-        """The tests, in pages, where the build's own page does not name them all."""
+        """The tests in pages, if they are too many for the build's page."""
         cases = self.page.cases
         starts = range(0, len(cases), CASES_A_PAGE) if len(cases) > CASES else ()
         return [cases[start : start + CASES_A_PAGE] for start in starts]
 
 
 def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: bool) -> BuildPages:
-    """The pages of a build from its bundle, whose SHA-256 is ``digest``."""
+    """Make the pages of a build from its bundle with the SHA-256 ``digest``."""
     build = bundle.build
     logs = paged(build.logs, bundle.open)
     page = BuildPage(
-        **{name: getattr(build, name) for name in _TAKEN},
+        **{name: getattr(build, name) for name in _COPIED_FIELDS},
         id=summary.id,
         path=summary.path,
         bundle=digest,
@@ -85,12 +85,12 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
     return BuildPages(page, logs, tail, logs.ends.get(log, ""), has_bundle)
 
 
-_TAKEN = ("lab", "origin", "job", "number", "component", "track", "series", "architecture", "phase", "branch", "commit",
+_COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "series", "architecture", "phase", "branch", "commit",
           "version", "verdict", "step", "started", "finished", "seconds")  # fmt: skip
 
 
 def _cases(build: Build, marked: set[str]) -> Iterator[CasePart]:
-    """The cases, those that failed first; evidence as long as there is room on the page."""
+    """Yield the cases, failures first; evidence until the room on the page is used up."""
     room = EVIDENCE
     for case in sorted(build.cases, key=_rank):
         evidence = ""
@@ -121,12 +121,12 @@ def _log_parts(build: Build, starts: Mapping[str, str]) -> Iterator[LogPart]:
 
 
 def _weight(text: str) -> int:
-    """The bytes that a text takes in a page."""
+    """Return the size of a text in a page, in bytes."""
     return len(html.escape(text).encode("utf-8", "replace"))
 
 
 def fitting(text: str, room: int, *, end: bool = False) -> str:
-    """The beginning of a text, or its end, that takes no more than ``room`` bytes in a page; cut at a line if it can."""
+    """Return the beginning of a text, or its end, in at most ``room`` bytes of a page; cut between lines if possible."""
     kept = text[-room:] if end else text[: max(room, 0)]
     while kept and _weight(kept) > room:
         kept = kept[len(kept) // 8 + 1 :] if end else kept[: -(len(kept) // 8 + 1)]

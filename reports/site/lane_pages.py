@@ -14,8 +14,6 @@ from reports.site.api import (
     CommitPage,
     CommitRow,
     ComponentPage,
-    Flaky,
-    Lane,
     MatrixRow,
     MonthPage,
     PlotPoint,
@@ -24,6 +22,7 @@ from reports.site.api import (
     TestPage,
     TrackPage,
 )
+from reports.site.lane_models import Flaky, Lane
 from reports.site.lanes import History, flaky, newest_first, standings, worst
 from reports.site.summary import Summary
 
@@ -79,7 +78,7 @@ def track_page(history: History) -> TrackPage:
 
 
 def _columns(builds: Sequence[Summary]) -> list[str]:
-    """The steps of the newest builds of a phase, in the order of the build that has most of them."""
+    """Return the steps of the newest builds of a phase, in the order of the build with most steps."""
     return max(([step for step, _, _ in build.steps] for build in builds[-COMMITS:]), key=len, default=[])
 
 
@@ -94,7 +93,7 @@ def _commit_rows(history: History, columns: Sequence[str]) -> tuple[CommitRow, .
 
 
 def _commit_row(builds: Sequence[Summary], columns: Sequence[str]) -> CommitRow:
-    """A commit's builds, newest first, as one row."""
+    """Return the builds of a commit, newest first, as one row."""
     newest = builds[0]
     head = next((build.head for build in builds if build.head), None)
     cells: dict[str, StepCell] = {}
@@ -113,13 +112,16 @@ def _commit_row(builds: Sequence[Summary], columns: Sequence[str]) -> CommitRow:
 
 
 def _matrix(history: History) -> tuple[tuple[MatrixRow, ...], list[Summary]]:
-    """Tests that failed in the newest runs: those failing now first, then by how often; and the runs, newest first."""
+    """Return the tests that failed in the newest runs, and these runs, newest first.
+
+    Tests that fail now come first, then those with more failures.
+    """
     runs = [build for build in reversed(history.builds) if history.roster(build.roster)][:RUNS]
     tests = sorted({mark.test for build in runs for mark in build.marks})
     rows = []
     for test in tests:
         tries = history.tries(test)
-        results: dict[str, Result] = {one.build.id: one.result for one in tries}
+        results: dict[str, Result] = {item.build.id: item.result for item in tries}
         row = tuple(results.get(build.id) for build in runs)
         rows.append(MatrixRow(test=history.test(test), flaky=flaky(tries), results=row))
     return tuple(sorted(rows, key=_urgency)), runs
@@ -131,7 +133,7 @@ def _urgency(row: MatrixRow) -> tuple[bool, int, str]:
 
 
 def _durations(history: History) -> tuple[PlotPoint, ...]:
-    """How long the builds of the first phase took."""
+    """Return the durations of the builds of the first phase."""
     builds = next(iter(history.phases.values()))
     done = [build for build in builds if of_verdict(build.verdict) != "neither"][-POINTS:]
     return tuple(
@@ -141,7 +143,7 @@ def _durations(history: History) -> tuple[PlotPoint, ...]:
 
 
 def _pass_rate(history: History) -> tuple[PlotPoint, ...]:
-    """Per cent of verdicts that were good, by ISO week."""
+    """Return the percentage of good verdicts by ISO week."""
     weeks = defaultdict[str, list[Result]](list)
     for build in history.builds:
         if (result := of_verdict(build.verdict)) != "neither":
@@ -160,7 +162,7 @@ def _pass_rate(history: History) -> tuple[PlotPoint, ...]:
 
 
 def _verdict_time(history: History) -> tuple[PlotPoint, ...]:
-    """From the first start for a commit to the end of its last phase, all tries between."""
+    """Return for each commit the time from the start of its first build to the end of its last."""
     commits: dict[str, list[Summary]] = {}
     for build in history.builds:
         if build.commit:
@@ -168,11 +170,11 @@ def _verdict_time(history: History) -> tuple[PlotPoint, ...]:
     points = []
     for commit, builds in list(commits.items())[-POINTS:]:
         verdict = next(
-            (of_verdict(one.verdict) for one in reversed(builds) if of_verdict(one.verdict) != "neither"), None
+            (of_verdict(build.verdict) for build in reversed(builds) if of_verdict(build.verdict) != "neither"), None
         )
         if verdict:
-            begun = datetime.fromisoformat(builds[0].started)
-            seconds = (max(datetime.fromisoformat(one.finished) for one in builds) - begun).total_seconds()
+            first_start = datetime.fromisoformat(builds[0].started)
+            seconds = (max(datetime.fromisoformat(build.finished) for build in builds) - first_start).total_seconds()
             path = addresses.commit_path(history.component, commit)
             points.append(PlotPoint(label=builds[0].started, value=round(seconds, 1), path=path, result=verdict))
     return tuple(points)
@@ -189,19 +191,19 @@ def month_page(history: History, month: str) -> MonthPage:
 
 
 def test_pages(history: History) -> Iterator[TestPage]:
-    """A page for each test that has ever failed here."""
+    """Yield a page for each test that failed at least once."""
     for test in history.marks:
         tries = history.tries(test)
-        found = streaks([one.result for one in tries])
+        all_streaks = streaks([item.result for item in tries])
         parts = [
             StreakPart(
                 result=streak.result,
                 first=tries[streak.first].build.ref,
-                last=tries[streak.last].build.ref if streak is not found[-1] else None,
-                runs=streak.runs if streak is not found[-1] else None,
+                last=tries[streak.last].build.ref if streak is not all_streaks[-1] else None,
+                runs=streak.runs if streak is not all_streaks[-1] else None,
                 message=tries[streak.first].message,
             )
-            for streak in found
+            for streak in all_streaks
         ]
         yield TestPage(
             id=test,
@@ -209,7 +211,7 @@ def test_pages(history: History) -> Iterator[TestPage]:
             track=history.track,
             path=addresses.test_path(history.component, history.track, test),
             lane_path=history.path,
-            state=standing([one.result for one in tries]).state,
+            state=standing([item.result for item in tries]).state,
             flaky=flaky(tries),
             streaks=tuple(reversed(parts[-STREAKS:])),
             older=max(0, len(parts) - STREAKS),
@@ -217,14 +219,14 @@ def test_pages(history: History) -> Iterator[TestPage]:
 
 
 def commit_page(builds: Sequence[Summary]) -> CommitPage:
-    """A commit of a component, from all its builds, oldest first."""
+    """Return the page of a commit of a component from all its builds, oldest first."""
     head = next((build.head for build in builds if build.head), None)
-    newest_last = sorted(builds, key=lambda build: build.track)
+    by_track = sorted(builds, key=lambda build: build.track)
     return CommitPage(
         component=builds[0].component,
         commit=builds[0].commit,
         path=addresses.commit_path(builds[0].component, builds[0].commit),
         subject=head.subject if head else "",
         author=head.author if head else "",
-        builds=tuple(CommitBuild(track=build.track, series=build.series, build=build.ref) for build in newest_last),
+        builds=tuple(CommitBuild(track=build.track, series=build.series, build=build.ref) for build in by_track),
     )

@@ -1,4 +1,4 @@
-"""Lanes: a component on a track, its builds oldest first, and what they say together."""
+"""Lanes: the history of a component on a track, and the state, changes, flaky tests and durations that follow from it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lab.config.description import PHASES
 from lab.results import addresses
 from lab.results.history import WINDOW, Result, State, flips, is_flaky, of_verdict, standing, transitions
 from reports.model import Commit
-from reports.site.api import Flaky, Lane, Slow, StandingPart, TestRef, TransitionPart
+from reports.site.lane_models import Flaky, Lane, Slow, StandingPart, TestRef, TransitionPart
 from reports.site.summary import BadTest, Summary
 
 SUSPECTS: Final = 5
 TRANSITIONS: Final = 20
-RECENT: Final = 10  # builds that a median is taken of, ten by ten, so that it is another only every tenth time
+RECENT: Final = 10  # builds of a median; it changes only with every tenth build
 SLOWEST: Final = 5
 WORST: Final[tuple[State, ...]] = ("broken", "never passed", "passing", "no verdict")
 ORDER: Final = tuple(PHASES)
@@ -26,11 +26,11 @@ ORDER: Final = tuple(PHASES)
 
 @dataclass(frozen=True)
 class Try:
-    """A test in a build; tried again, when it failed and then passed in one."""
+    """The result of a test in a build; ``retried``: it failed and then passed in the same build."""
 
     build: Summary
     result: Result
-    again: bool = False
+    retried: bool = False
     message: str = ""
 
 
@@ -55,29 +55,29 @@ class History:
 
     @cached_property
     def phases(self) -> dict[str, tuple[Summary, ...]]:
-        """The builds of each phase, the phases in their order."""
-        found = sorted({build.phase for build in self.builds}, key=lambda name: (_place(name), name))
-        return {name: tuple(build for build in self.builds if build.phase == name) for name in found}
+        """The builds of each phase, in the order of the phases."""
+        names = sorted({build.phase for build in self.builds}, key=lambda name: (_phase_order(name), name))
+        return {name: tuple(build for build in self.builds if build.phase == name) for name in names}
 
     @cached_property
     def marks(self) -> dict[str, dict[str, BadTest]]:
         """The marks of each test, by build."""
-        found: dict[str, dict[str, BadTest]] = {}
+        marks: dict[str, dict[str, BadTest]] = {}
         for build in self.builds:
             for mark in build.marks:
-                found.setdefault(mark.test, {})[build.id] = mark
-        return dict(sorted(found.items()))
+                marks.setdefault(mark.test, {})[build.id] = mark
+        return dict(sorted(marks.items()))
 
     def tries(self, test: str) -> list[Try]:
-        """How a test went in each build that ran it."""
+        """Return the result of a test in each build that ran it."""
         marks = self.marks.get(test, {})
-        found = []
+        tries = []
         for build in self.builds:
             if mark := marks.get(build.id):
-                found.append(Try(build, mark.result, mark.flaky, mark.message))
+                tries.append(Try(build, mark.result, mark.flaky, mark.message))
             elif test in self.roster(build.roster):
-                found.append(Try(build, "good"))
-        return found
+                tries.append(Try(build, "good"))
+        return tries
 
     def test(self, test: str) -> TestRef:
         path = addresses.test_path(self.component, self.track, test)
@@ -87,15 +87,16 @@ class History:
         return next((self.test(mark.test) for mark in build.marks if mark.result == "bad"), None)
 
 
-def _place(phase: str) -> int:
+def _phase_order(phase: str) -> int:
     return next((place for place, name in enumerate(ORDER) if name == phase), len(ORDER))
 
 
 def flaky(tries: Sequence[Try]) -> bool:
     points: list[tuple[str, Result]] = []
-    for one in tries[-WINDOW:]:
-        points += [(one.build.commit or one.build.id, "bad")] * one.again
-        points.append((one.build.commit, one.result) if not one.again else (one.build.commit or one.build.id, "good"))
+    for item in tries[-WINDOW:]:
+        place = item.build.commit or item.build.id
+        points += [(place, "bad")] * item.retried
+        points.append((place, "good") if item.retried else (item.build.commit, item.result))
     return is_flaky(points)
 
 
@@ -104,7 +105,7 @@ def worst(states: Sequence[State]) -> State:
 
 
 def standings(history: History) -> tuple[StandingPart, ...]:
-    """How each phase stands."""
+    """Return the state of each phase."""
     return tuple(_standing(history, phase, builds) for phase, builds in history.phases.items())
 
 
@@ -134,14 +135,14 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
 
 
 def _suspects(builds: Sequence[Summary], good: int | None, since: int | None) -> tuple[tuple[Commit, ...], int]:
-    """The commits that may have broken it, newest build first, and how many there are in all."""
+    """Return the newest commits of the first bad range, newest build first, and the number of all of them."""
     if good is None or since is None:
         return (), 0
     broke = builds[good + 1 : since + 1]
     commits = {commit.id: commit for build in reversed(broke) for commit in build.commits}
-    # A build may know of more commits than it tells.
-    untold = sum(build.commit_count - len(build.commits) for build in broke)
-    return tuple(commits.values())[:SUSPECTS], len(commits) + untold
+    # A summary keeps only some of the commits of a build.
+    omitted = sum(build.commit_count - len(build.commits) for build in broke)
+    return tuple(commits.values())[:SUSPECTS], len(commits) + omitted
 
 
 def _transitions(history: History) -> Iterator[TransitionPart]:
@@ -165,20 +166,20 @@ def _transitions(history: History) -> Iterator[TransitionPart]:
                 last_good = build
 
 
-def newest_first(found: Sequence[TransitionPart]) -> tuple[TransitionPart, ...]:
-    return tuple(sorted(found, key=lambda change: (change.build.finished, change.id), reverse=True))
+def newest_first(changes: Sequence[TransitionPart]) -> tuple[TransitionPart, ...]:
+    return tuple(sorted(changes, key=lambda change: (change.build.finished, change.id), reverse=True))
 
 
 def _flaky_tests(history: History) -> Iterator[Flaky]:
     for test in history.marks:
-        tries = [one for one in history.tries(test)[-WINDOW:] if one.result != "neither"]
+        tries = [item for item in history.tries(test)[-WINDOW:] if item.result != "neither"]
         if flaky(tries):
-            results = tuple(one.result for one in reversed(tries))
+            results = tuple(item.result for item in reversed(tries))
             yield Flaky(test=history.test(test), results=results, flips=flips(results), newest=tries[-1].build.ref)
 
 
 def _slow(history: History, what: str, seconds: Sequence[float], path: str) -> Slow:
-    """The median of the newest, and of as many before them."""
+    """Return the median of the newest durations, and of as many before them."""
     before = seconds[-2 * RECENT : -RECENT]
     return Slow(
         what=what,
@@ -191,7 +192,7 @@ def _slow(history: History, what: str, seconds: Sequence[float], path: str) -> S
 
 
 def _full_tens(builds: Sequence[Summary]) -> Sequence[Summary]:
-    """The newest two full tens of builds; all of them before there is one."""
+    """Return the newest two full tens of builds; all builds while they are fewer than ten."""
     return builds[: len(builds) // RECENT * RECENT or len(builds)][-2 * RECENT :]
 
 
@@ -203,23 +204,23 @@ def _slow_builds(history: History) -> Iterator[Slow]:
 
 
 def _slow_parts(history: History, of: Callable[[Summary], Sequence[tuple[str, float]]]) -> tuple[Slow, ...]:
-    """The slowest steps, or tests, of the newest builds."""
+    """Return the slowest steps, or tests, of the newest builds."""
     seconds: dict[str, list[float]] = {}
     newest: dict[str, Summary] = {}
     for build in _full_tens(history.builds):
         for name, took in of(build):
             seconds.setdefault(name, []).append(took)
             newest[name] = build
-    found = [_slow(history, name, took, newest[name].path) for name, took in seconds.items()]
-    return slowest(found)[:SLOWEST]
+    durations = [_slow(history, name, took, newest[name].path) for name, took in seconds.items()]
+    return slowest(durations)[:SLOWEST]
 
 
-def slowest(found: Sequence[Slow]) -> tuple[Slow, ...]:
-    return tuple(sorted(found, key=lambda one: (-one.seconds, one.component, one.track, one.what)))
+def slowest(durations: Sequence[Slow]) -> tuple[Slow, ...]:
+    return tuple(sorted(durations, key=lambda slow: (-slow.seconds, slow.component, slow.track, slow.what)))
 
 
 def lane(history: History) -> Lane:
-    """What other pages need to know."""
+    """Return the summary of a lane."""
     now = standings(history)
     builds = history.builds
     return Lane(

@@ -1,7 +1,7 @@
-"""Logs as HTML: escaped text with an anchor on each line, colours as CSS classes, never a link made of the text.
+"""Logs as HTML: escaped text with an anchor on each line, colours as CSS classes, and no links from the text.
 
-The converter is our own: ansi2html 1.9 makes links of OSC 8, leaves other OSC sequences in the text, and makes a class of
-each of 16 million colours, for which no stylesheet that is written once (and so allowed by our CSP) can have rules.
+The converter is qalab's own: ansi2html 1.9 turns OSC 8 into links, leaves other OSC sequences in the text, and uses a
+class for each of 16 million colours; a static stylesheet (the CSP allows no other) cannot have rules for them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from markupsafe import Markup
 from lab.results import addresses
 from reports.model import Log
 
-LINES: Final = 2000  # of a page
+LINES: Final = 2000  # for each page
 TAIL: Final = 20
 TAIL_WIDTH: Final = 300
-# Colours and boldness are kept, every other sequence goes (ECMA-48: CSI, OSC, and what has two characters).
+# Colours and bold stay, every other sequence is removed (ECMA-48: CSI, OSC, and sequences of two characters).
 SEQUENCE: Final = re.compile(r"\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.|$)")
 RESET, BOLD, NOT_BOLD, DEFAULT = 0, 1, 22, 39
 COLOURS: Final = range(30, 38)
@@ -30,7 +30,7 @@ BRIGHT: Final = range(90, 98)
 
 @dataclass(frozen=True)
 class Section:
-    """Lines of one log on a page; ``anchor`` begins the anchors of its lines, ``first`` is the first line's number."""
+    """The lines of one log on a page; ``anchor`` is the prefix of their anchors, ``first`` the number of the first line."""
 
     name: str
     anchor: str
@@ -39,7 +39,7 @@ class Section:
 
     @property
     def html(self) -> Markup:
-        return Markup("".join(self.lines))  # noqa: S704 - made of escaped text below
+        return Markup("".join(self.lines))  # noqa: S704 - the lines are escaped below
 
     @property
     def last(self) -> int:
@@ -48,7 +48,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Paged:
-    """The logs of a build in pages; ``starts`` and ``ends`` say where each log begins and ends: ``PAGE#ANCHOR``."""
+    """The logs of a build in pages; ``starts`` and ``ends`` are the addresses of the ends of each log: ``PAGE#ANCHOR``."""
 
     pages: list[list[Section]]
     starts: Mapping[str, str]
@@ -61,14 +61,14 @@ def file_name(number: int) -> str:
 
 
 def paged(logs: Iterable[Log], opened: Callable[[str], IO[bytes]], size: int = LINES) -> Paged:
-    """All logs, one behind the other, ``size`` lines a page."""
+    """Return all logs, one after another, in pages of ``size`` lines."""
     pages: list[list[Section]] = []
     starts, ends, tails = {}, {}, {}
     room = 0
     for log in logs:
         anchor = addresses.part(log.name)
         tail: deque[str] = deque(maxlen=TAIL)
-        pen = AnsiState()
+        ansi = AnsiState()
         number = 0
         with opened(log.path) as stream:
             for number, line in enumerate(_lines(stream), 1):
@@ -77,7 +77,7 @@ def paged(logs: Iterable[Log], opened: Callable[[str], IO[bytes]], size: int = L
                     room = size
                 if not pages[-1] or pages[-1][-1].anchor != anchor:
                     pages[-1].append(Section(log.name, anchor, number))
-                pages[-1][-1].lines.append(_numbered(anchor, number, pen.html(line)))
+                pages[-1][-1].lines.append(_numbered(anchor, number, ansi.html(line)))
                 room -= 1
                 tail.append(plain(line)[:TAIL_WIDTH])
                 if number == 1:
@@ -104,7 +104,7 @@ def plain(line: str) -> str:
 
 @dataclass
 class AnsiState:
-    """What colour the text has, from one line to the next."""
+    """The colour of the text, which lasts from one line to the next."""
 
     colour: int = 0
     bold: bool = False
@@ -131,7 +131,7 @@ class AnsiState:
         return f'<span class="{self.classes}">{html}</span>' if text and self.classes else html
 
     def _select(self, parameters: str) -> None:
-        """Select Graphic Rendition: what of it we keep."""
+        """Apply the supported codes of Select Graphic Rendition."""
         for word in parameters.split(";"):
             code = int(word) if word.isascii() and word.isdigit() else 0
             if code == RESET:

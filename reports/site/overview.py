@@ -1,4 +1,4 @@
-"""The pages on the whole lab: home, flaky, slow, stale, search, about; and the feeds and badges."""
+"""The pages of the whole lab (home, flaky, slow, stale, search, about), the feeds and the badges."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from reports.site.api import (
     Feed,
     FlakyPage,
     Home,
-    Lane,
     Row,
     SearchComponent,
     SearchPage,
     SlowPage,
     StaleLane,
     StalePage,
-    StandingPart,
 )
+from reports.site.lane_models import Lane, StandingPart
 from reports.site.lanes import newest_first, slowest, worst
 
 BROKEN: Final = 40
@@ -38,7 +37,7 @@ STALE_DAYS: Final = 7
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose site it is; ``url`` is where it is published, with a / at its end, "" where nobody knows."""
+    """The lab of a site; ``url`` is the site's public address with a final slash, "" if it is unknown."""
 
     lab: str
     description: str = ""
@@ -46,8 +45,10 @@ class Identity:
 
 
 def home(site: Identity, lanes: Sequence[Lane]) -> Home:
-    broken = sorted(_broken(lanes), key=lambda one: (one.since.started if one.since else "", one.path), reverse=True)
-    broken.sort(key=lambda one: one.state)  # what never passed comes after what broke
+    broken = sorted(
+        _broken(lanes), key=lambda part: (part.since.started if part.since else "", part.path), reverse=True
+    )
+    broken.sort(key=lambda part: part.state)  # "never passed" comes after "broken"
     tracks = sorted({lane.track for lane in lanes})
     by_place = {(lane.component, lane.track): lane for lane in lanes}
     return Home(
@@ -78,8 +79,8 @@ def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:
 def _cell(lane: Lane | None) -> Cell | None:
     if lane is None:
         return None
-    telling = next(phase for phase in lane.phases if phase.state == lane.state)
-    since = telling.since.started if telling.since else ""
+    phase = next(phase for phase in lane.phases if phase.state == lane.state)
+    since = phase.since.started if phase.since else ""
     return Cell(track=lane.track, path=lane.path, state=lane.state, since=since)
 
 
@@ -88,25 +89,25 @@ def components(lanes: Iterable[Lane]) -> list[str]:
 
 
 def newest(lanes: Iterable[Lane]) -> str:
-    """When the newest build of all ended, "" when there is none."""
+    """Return the end of the newest build, "" without builds."""
     return max((lane.latest.finished for lane in lanes), default="")
 
 
 def flaky(lanes: Iterable[Lane]) -> FlakyPage:
-    tests = sorted((test for lane in lanes for test in lane.flaky), key=lambda one: (-one.flips, one.test.path))
+    tests = sorted((test for lane in lanes for test in lane.flaky), key=lambda test: (-test.flips, test.test.path))
     return FlakyPage(tests=tuple(tests[:FLAKY]))
 
 
 def slow(lanes: Sequence[Lane]) -> SlowPage:
     return SlowPage(
-        builds=slowest([one for lane in lanes for one in lane.slow_builds])[:SLOW],
-        steps=slowest([one for lane in lanes for one in lane.slow_steps])[:SLOW],
-        tests=slowest([one for lane in lanes for one in lane.slow_tests])[:SLOW],
+        builds=slowest([slow for lane in lanes for slow in lane.slow_builds])[:SLOW],
+        steps=slowest([slow for lane in lanes for slow in lane.slow_steps])[:SLOW],
+        tests=slowest([slow for lane in lanes for slow in lane.slow_tests])[:SLOW],
     )
 
 
 def stale(lanes: Sequence[Lane]) -> StalePage:
-    """Lanes without a build for long: not by the clock, which a page cannot know, but by the newest build."""
+    """Return the lanes without a recent build, measured from the newest build: a static page does not know the time."""
     latest = newest(lanes)
     limit = datetime.fromisoformat(latest) - timedelta(days=STALE_DAYS) if latest else None
     old = [lane for lane in lanes if limit and datetime.fromisoformat(lane.latest.finished) < limit]
@@ -140,10 +141,10 @@ def about(site: Identity) -> AboutPage:
 
 
 def feed(title: str, path: str, page: str, lanes: Sequence[Lane]) -> Feed:
-    """What changed in some lanes; as old as its newest entry, so that it changes only when something did."""
+    """Return the feed of some lanes; its date is that of its newest entry, so that it changes only with its entries."""
     entries = newest_first([change for lane in lanes for change in lane.transitions])[:ENTRIES]
-    begun = min((lane.first for lane in lanes), default="1970-01-01T00:00:00Z")
-    updated = entries[0].build.finished if entries else begun
+    first_build = min((lane.first for lane in lanes), default="1970-01-01T00:00:00Z")
+    updated = entries[0].build.finished if entries else first_build
     return Feed(title=title, path=path, home=page, updated=updated, entries=entries)
 
 

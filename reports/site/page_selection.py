@@ -1,4 +1,4 @@
-"""Which pages there are, and which of them may say something else after an update."""
+"""The pages of the site, and the pages that an update can change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 from lab.results import addresses
 from reports.model import FrozenModel
 from reports.site import lane_pages, overview
-from reports.site.api import KINDS, Lane
+from reports.site.api import KINDS
+from reports.site.lane_models import Lane
 from reports.site.lanes import History, lane
 from reports.site.overview import Identity
 from reports.site.state import SiteState
@@ -21,9 +22,9 @@ from reports.site.summary import Summary
 
 @dataclass(frozen=True)
 class Page:
-    """A page that changes: where it is, its template and its data.
+    """A page that can change: its path, its template and its data.
 
-    A path that ends with / (or is empty) is a page for people, with its data beside it in ``api/v1``.
+    A path that ends with / (or is empty) is an HTML page, whose data is also in ``api/v1``.
     """
 
     path: str
@@ -49,7 +50,7 @@ class Page:
 
 @dataclass
 class Changed:
-    """What new builds are of: lanes with the months, and commits; ``everything``: also what depends on no build."""
+    """The subjects of new builds: lanes with months, and commits; ``everything``: also pages that depend on no build."""
 
     lanes: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     commits: set[tuple[str, str]] = field(default_factory=set)
@@ -61,23 +62,23 @@ class Changed:
             self.commits.add((build.component, build.commit))
 
     def dumps(self) -> str:
-        """Return it as JSON, for `load`."""
+        """Return the subjects as JSON, for `load`."""
         lanes = [[*lane, sorted(months)] for lane, months in sorted(self.lanes.items())]
         return json.dumps({"lanes": lanes, "commits": sorted(self.commits), "everything": self.everything})
 
     def load(self, text: str) -> None:
-        """Add what `dumps` gave."""
-        told = json.loads(text)
-        for component, track, months in told["lanes"]:
+        """Add the subjects of a text from `dumps`."""
+        saved = json.loads(text)
+        for component, track, months in saved["lanes"]:
             self.lanes.setdefault((component, track), set()).update(months)
-        self.commits |= {(component, commit) for component, commit in told["commits"]}
-        self.everything |= told["everything"]
+        self.commits |= {(component, commit) for component, commit in saved["commits"]}
+        self.everything |= saved["everything"]
 
 
 def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[str, Iterator[Page]]]:
-    """The pages that new builds may change, in groups that do not need each other, each with what it is of."""
+    """Yield the pages that new builds can change, in independent groups, each with the name of its subject."""
     for (component, track), months in sorted(changed.lanes.items()):
-        yield f"{component} on {track}", _made_lane(state, component, track, sorted(months))
+        yield f"{component} on {track}", _with_new_lane(state, component, track, sorted(months))
     for component in sorted({component for component, _ in changed.lanes}):
         yield component, _of_component(state.lanes(component))
     for component, commit in sorted(changed.commits):
@@ -87,11 +88,11 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
         yield "the site", _of_the_site(site)
 
 
-def _made_lane(state: SiteState, component: str, track: str, months: Sequence[str]) -> Iterator[Page]:
+def _with_new_lane(state: SiteState, component: str, track: str, months: Sequence[str]) -> Iterator[Page]:
     history = History(state.lane_builds(component, track), state.roster)
-    made = lane(history)
-    state.put_lane(made)
-    yield from _of_lane(history, made, months)
+    summary = lane(history)
+    state.put_lane(summary)
+    yield from _of_lane(history, summary, months)
     state.rosters.clear()
 
 
@@ -112,18 +113,18 @@ def _schema(model: type[FrozenModel]) -> dict[str, Any]:
     return model.model_json_schema()
 
 
-def _of_lane(history: History, made: Lane, months: Sequence[str]) -> Iterator[Page]:
-    yield Page(made.path, "track.html", lane_pages.track_page(history))
+def _of_lane(history: History, summary: Lane, months: Sequence[str]) -> Iterator[Page]:
+    yield Page(summary.path, "track.html", lane_pages.track_page(history))
     for month in months:
         page = lane_pages.month_page(history, month)
         yield Page(page.path, "month.html", page)
     for test in lane_pages.test_pages(history):
         yield Page(test.path, "test.html", test)
-    yield from _feed_and_badge(f"{made.component} on {made.track}", made.path, [made])
+    yield from _feed_and_badge(f"{summary.component} on {summary.track}", summary.path, [summary])
 
 
 def _of_component(lanes: Sequence[Lane]) -> Iterator[Page]:
-    if not lanes:  # none of them could be made
+    if not lanes:  # all of them failed
         return
     path = addresses.component_path(lanes[0].component)
     yield Page(path, "component.html", lane_pages.component_page(lanes))
@@ -132,7 +133,7 @@ def _of_component(lanes: Sequence[Lane]) -> Iterator[Page]:
 
 def _feed_and_badge(title: str, path: str, lanes: Sequence[Lane]) -> Iterator[Page]:
     yield Page(f"{path}feed.atom", "feed.atom", overview.feed(title, f"{path}feed.atom", path, lanes))
-    yield Page(f"{path}badge.svg", "badge.svg", overview.badge(title, [one.state for one in lanes]))
+    yield Page(f"{path}badge.svg", "badge.svg", overview.badge(title, [lane.state for lane in lanes]))
 
 
 def _of_all(site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:

@@ -1,4 +1,4 @@
-"""Plots as the numbers of an SVG: where points stand, where the lines of the scale are."""
+"""Plots as coordinates for SVG: the points, and the lines of the scale."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot, ``width`` by ``height``: its points from left to right, and its scale (height and words)."""
+    """A plot of ``width`` by ``height``: its points from left to right, and its scale (y and label)."""
 
     dots: tuple[Dot, ...]
     scale: tuple[tuple[float, str], ...]
@@ -41,7 +41,7 @@ class Plot:
 
 
 def plot(points: Sequence[PlotPoint], unit: Unit = "seconds") -> Plot:
-    """Points from the oldest to the newest, evenly; values from nought up."""
+    """Return the plot of points, oldest first, at equal distances; the scale begins at zero."""
     top = 100.0 if unit == "per cent" else scale_top(max((point.value for point in points), default=0))
     step = (WIDTH - LEFT - 8) / max(len(points) - 1, 1)
     floor = HEIGHT - BELOW
@@ -68,13 +68,13 @@ def words(value: float, unit: Unit) -> str:
 
 
 def scale_top(seconds: float) -> float:
-    """The top of a scale of seconds: a round number of the hours, minutes or seconds that it is told in."""
+    """Return the top of a scale of seconds: a round number of hours, minutes or seconds, the unit of the labels."""
     size = next((size for size in (3600, 60) if seconds > size), 1)
     return round_up(seconds / size) * size
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2, 3, 6 times a power of ten, and 1 at least."""
+    """Return the next larger of 1, 2, 3, 6 times a power of ten, but at least 1."""
     if value <= 1:
         return 1
     power = 10.0 ** (ceil(log10(value)) - 1)

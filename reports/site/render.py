@@ -1,4 +1,4 @@
-"""Pages as bytes: Jinja2 templates over the models of `reports.site.api`, and nothing unfit for the web in them."""
+"""Pages as bytes: Jinja2 templates over the models of `reports.site.api`, without characters that are illegal on the web."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from reports.site.plots import plot
 from reports.status import duration
 
 HERE: Final = Path(__file__).parent
-# What HTML and XML may not hold, and what turns the order of text round, shows as a replacement character.
+# Characters that HTML and XML forbid, and those that change the direction of text, become a replacement character.
 UNFIT: Final = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u200d\u2010-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
 )
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
 )
-# A sign and a word; the colour only repeats them.
+# Each state has a sign and a word; the colour only repeats them.
 SIGNS: Final = {
     "passed": "✓", "failed": "✗", "unstable": "≠", "error": "△", "aborted": "■", "skipped": "–",
     "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·",
-    "good": "✓", "bad": "✗", "neither": "–", "broke": "✗", "mended": "✓",
+    "good": "✓", "bad": "✗", "neither": "–", "broke": "✗", "mended": "✓", "fixed": "✓",
 }  # fmt: skip
 COLOURS: Final = {
-    "passed": "good", "passing": "good", "good": "good", "mended": "good",
+    "passed": "good", "passing": "good", "good": "good", "mended": "good", "fixed": "good",
     "failed": "bad", "broken": "bad", "bad": "bad", "broke": "bad", "never passed": "bad",
     "unstable": "warn", "error": "lab", "aborted": "lab",
     "skipped": "mute", "neither": "mute", "no verdict": "mute",
@@ -60,18 +60,18 @@ def short(commit: str) -> str:
     return commit[:10]
 
 
-def plural(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}".replace(",", "\u202f")
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}".replace(",", "\u202f")
 
 
 def breakable(text: str) -> Sequence[str]:
-    """A long name in pieces, between which a line may break."""
+    """Return a long name in pieces; a line can break between them."""
     return re.split(r"(?<=[._/:-])(?=\w)", text)
 
 
 @dataclass(frozen=True)
 class Renderer:
-    """Renders for one site.  Its ``edition`` tells all that decides how a page looks, but the page's data."""
+    """The renderer of one site.  ``edition`` is a digest of everything that decides how a page looks, except its data."""
 
     site: Identity
 
@@ -84,29 +84,29 @@ class Renderer:
 
     @cached_property
     def environment(self) -> Environment:
-        made = Environment(
+        environment = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        made.filters |= {
+        environment.filters |= {
             "day": day, "minute": minute, "size": size, "short": short, "duration": duration, "breakable": breakable,
             "plural": plural, "plot": plot, "home": component_path,
         }  # fmt: skip
-        made.globals |= {
+        environment.globals |= {
             "site": self.site, "edition": self.edition, "policy": POLICY, "signs": SIGNS, "colours": COLOURS,
         }  # fmt: skip
-        return made
+        return environment
 
     def render(self, template: str, path: str, **data: Any) -> bytes:
-        """A page at ``path``; links in it are relative to where it stands."""
+        """Return a page at ``path``; its links are relative to that path."""
         text = self.environment.get_template(f"{template}.j2").render(root="../" * path.count("/"), path=path, **data)
         return UNFIT.sub("\ufffd", text).encode("utf-8", "replace")
 
 
 @lru_cache(maxsize=4)
 def renderer(site: Identity) -> Renderer:
-    """The one renderer of a site: to compile the templates takes longer than an update."""
+    """Return the renderer of a site, cached: compiling the templates takes longer than an update."""
     return Renderer(site)

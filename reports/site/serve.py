@@ -1,4 +1,4 @@
-"""A preview of the site on this machine alone, with the headers that docs/how-to/site.md asks of a real server."""
+"""A preview of the site on the loopback interface, with the headers that docs/how-to/site.md recommends for a server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEADERS: Final = {
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves what is there, says what it is, and lists nothing.  What is not of the site's own kinds is plain text."""
+    """A handler that serves files with fixed types and lists no directories; a file of another type is plain text."""
 
     def guess_type(self, path: object) -> str:
         return TYPES.get(Path(str(path)).suffix, "text/plain; charset=utf-8")
@@ -48,14 +48,14 @@ class Handler(SimpleHTTPRequestHandler):
         return None
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-        """Say nothing: who reads the preview sees it."""
+        """Print nothing: the browser shows each answer."""
 
 
 def server(out: Path, port: int) -> ThreadingHTTPServer:
-    """A server of the site in ``out``; port 0 takes any.  Raises ConfigurationError when it cannot be."""
+    """Return a server of the site in ``out``; port 0 is any free port.  Raises ConfigurationError if it cannot start."""
     if not (out / "current").exists():
-        raise ConfigurationError(f"{out}: there is no site here", hint="make one with: qalab site build")
+        raise ConfigurationError(f"{out}: no site here", hint="build one with: qalab site build")
     try:
         return ThreadingHTTPServer((LOOPBACK, port), partial(Handler, directory=str(out / "current")))
     except OSError as error:
-        raise ConfigurationError(f"{LOOPBACK}:{port}: cannot be listened on: {error.strerror}") from None
+        raise ConfigurationError(f"{LOOPBACK}:{port}: cannot listen: {error.strerror}") from None

@@ -1,7 +1,7 @@
-"""What the site knows, in one SQLite file beside it: summaries of builds, where lanes stand, which pages there are.
+"""The state of the site in one SQLite file next to it: summaries of builds, summaries of lanes, and the pages.
 
-Everything here can be made again from the bundles, and is when the tables of an older release are found.  A bundle whose build is known from another bundle is kept in
-mind, but not shown: of several, the one whose SHA-256 is smallest is.
+The state is a cache of the bundles; with the tables of an older release, it is built again.  If several bundles are of
+the same build, all are in the state, and the site shows the one with the smallest SHA-256.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pydantic import TypeAdapter
 
 from reports import database
 from reports.database import statements
-from reports.site.api import Lane
+from reports.site.lane_models import Lane
 from reports.site.summary import Summary
 
 SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])
-# Raised by one with each change of the tables.
+# Increased by one with each change of the tables.
 SCHEMA: Final = 1
 TABLES: Final = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
@@ -39,13 +39,13 @@ TABLES: Final = (
 )
 NAMES: Final = ("fact", "build", "roster", "lane", "page", "slot")
 DROPS: Final = tuple(f"DROP TABLE IF EXISTS {name}" for name in NAMES)
-# A cache is not carried over: each schema begins empty, and the site is built again from the bundles.
+# A cache is not migrated: each schema begins empty, and the site is built again from the bundles.
 MIGRATIONS: Final = (statements(*DROPS, *TABLES),) * SCHEMA
 
 
 @dataclass
 class SiteState:
-    """The open database.  What is written counts from `commit` on."""
+    """The open database.  Changes take effect with `commit`."""
 
     base: sqlite3.Connection
     rosters: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class SiteState:
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """Take back what is written inside when that raises; nothing is committed."""
+        """Roll back the changes of the block if it raises; commit nothing."""
         if not self.base.in_transaction:
             self.base.execute("BEGIN")
         self.base.execute("SAVEPOINT whole")
@@ -79,7 +79,7 @@ class SiteState:
             self.base.execute("RELEASE whole")
 
     def forget(self) -> None:
-        """Forget all but the slots and the generation."""
+        """Delete everything but the slots and the generation."""
         self.base.execute("DELETE FROM build")
         self.base.execute("DELETE FROM roster")
         self.base.execute("DELETE FROM lane")
@@ -90,11 +90,11 @@ class SiteState:
         return {row["bundle"] for row in self.base.execute("SELECT bundle FROM build")}
 
     def ids(self) -> set[str]:
-        """The builds that there are pages of."""
+        """Return the builds that have pages."""
         return {row["id"] for row in self.base.execute("SELECT id FROM build")}
 
     def add(self, bundle: str, started: float, summary: Summary, roster: Sequence[str]) -> bool:
-        """Remember a build; whether its pages are to be made from this bundle."""
+        """Add a build; return whether the site shows this bundle of it."""
         self.base.execute(
             "INSERT OR IGNORE INTO roster (digest, names) VALUES (?, ?)", (summary.roster, json.dumps(roster))
         )
@@ -103,11 +103,11 @@ class SiteState:
             "INSERT INTO build (bundle, id, component, track, revision, started, told) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*row, summary.model_dump_json()),
         )
-        found = self.base.execute("SELECT MIN(bundle) AS first FROM build WHERE id = ?", (summary.id,)).fetchone()
-        return bool(found["first"] == bundle)
+        shown = self.base.execute("SELECT MIN(bundle) AS first FROM build WHERE id = ?", (summary.id,)).fetchone()
+        return bool(shown["first"] == bundle)
 
     def lane_builds(self, component: str, track: str) -> tuple[Summary, ...]:
-        """The builds of a component on a track, oldest first."""
+        """Return the builds of a component on a track, oldest first."""
         # SQLite takes the other columns from the row that has the minimum (lang_select.html#bareagg).
         query = (
             "SELECT told, started, id, MIN(bundle) FROM build WHERE component = ? AND track = ? "
@@ -137,7 +137,7 @@ class SiteState:
         self.base.execute("INSERT OR REPLACE INTO lane (component, track, told) VALUES (?, ?, ?)", row)
 
     def lanes(self, component: str | None = None) -> tuple[Lane, ...]:
-        """The lanes, or those of a component, by their names."""
+        """Return the lanes, or those of a component, sorted by name."""
         rows = self.base.execute(
             "SELECT told FROM lane WHERE component = ? OR ? IS NULL ORDER BY component, track", (component, component)
         )
@@ -152,11 +152,11 @@ class SiteState:
         self.base.execute("INSERT OR REPLACE INTO page (path, digest, generation) VALUES (?, ?, ?)", row)
 
     def pages_since(self, generation: int) -> list[str]:
-        """The pages that changed after a generation."""
+        """Return the pages that changed after a generation."""
         return [row["path"] for row in self.base.execute("SELECT path FROM page WHERE generation > ?", (generation,))]
 
     def slots(self) -> Mapping[str, int]:
-        """The generation that each slot holds."""
+        """Return the generation of each slot."""
         return {row["name"]: row["generation"] for row in self.base.execute("SELECT name, generation FROM slot")}
 
     def set_slot(self, name: str, generation: int) -> None:
@@ -168,7 +168,7 @@ LANES: Final = TypeAdapter(tuple[Lane, ...])
 
 @contextmanager
 def opened(path: Path) -> Iterator[SiteState]:
-    """Open the site's state, and make it when there is none.  Raises NewerSchemaError."""
-    # secure_delete: what was withdrawn is not to be found here either.
+    """Open the site's state, and make the file if it is missing.  Raises NewerSchemaError."""
+    # secure_delete: withdrawn content must not stay in the file.
     with database.opened(path, MIGRATIONS, "secure_delete = ON") as base:
         yield SiteState(base)

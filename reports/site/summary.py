@@ -1,4 +1,4 @@
-"""What the site remembers of a build: enough for every page but the build's own, small enough to keep them all."""
+"""The summary of a build in the site's state: enough for every page but the build's own, and small."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lab.results import addresses
 from lab.results.cases import Case, Nuance
 from lab.results.history import Result, of_case
 from reports.model import Build, Commit, FrozenModel
-from reports.site.api import Ref
+from reports.site.lane_models import Ref
 
 COMMITS: Final = 20
 SLOWEST: Final = 5
 
 
 class BadTest(FrozenModel):
-    """A test that failed, or passed only after it was tried again."""
+    """A test that failed, or passed only when it was retried (``flaky``)."""
 
     test: str
     result: Result
@@ -29,7 +29,7 @@ class BadTest(FrozenModel):
 
 
 class Summary(FrozenModel):
-    """A build.  ``roster`` names the set of tests that ran; all that have no mark passed."""
+    """A build.  ``roster`` is the digest of the names of the tests that ran; all tests without a mark passed."""
 
     id: str
     component: str
@@ -58,7 +58,7 @@ class Summary(FrozenModel):
 
     @property
     def head(self) -> Commit | None:
-        """The commit that was built, where the build tells of it."""
+        """The built commit, if it is among the commits of the build."""
         return next((commit for commit in self.commits if commit.id == self.commit), None)
 
     @property
@@ -82,15 +82,15 @@ class Summary(FrozenModel):
 
 
 def summarise(build: Build) -> tuple[Summary, list[str]]:
-    """A build's summary, and its roster: the names of the tests that ran."""
+    """Return a build's summary, and its roster: the names of the tests that ran."""
     ran = [case for case in build.cases if of_case(case) != "neither"]
     roster = sorted({case.id for case in ran})
     longest = sorted(ran, key=lambda case: (-case.seconds, case.id))[:SLOWEST]
     summary = Summary(
         id=addresses.build_id(build.id),
-        **{name: getattr(build, name) for name in _TAKEN},
+        **{name: getattr(build, name) for name in _COPIED_FIELDS},
         message=shortened(build.message),
-        commits=tuple(_commit(commit) for commit in _newest(build)),
+        commits=tuple(_commit(commit) for commit in _kept_commits(build)),
         commit_count=len(build.commits),
         steps=tuple((step.step, step.verdict, step.seconds) for step in build.steps),
         roster=digest(roster),
@@ -100,7 +100,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
     return summary, roster
 
 
-_TAKEN = ("component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
+_COPIED_FIELDS = ("component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
           "commit", "version", "step")  # fmt: skip
 
 
@@ -108,8 +108,8 @@ def digest(roster: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(list(roster)).encode()).hexdigest()[:16]
 
 
-def _newest(build: Build) -> list[Commit]:
-    """The commits that are kept: the one that was built before all others."""
+def _kept_commits(build: Build) -> list[Commit]:
+    """Return the commits to keep: the built commit first."""
     return sorted(build.commits, key=lambda commit: commit.id != build.commit)[:COMMITS]
 
 
@@ -123,7 +123,7 @@ def _marks(ran: Iterable[Case]) -> Iterator[BadTest]:
         tries.setdefault(case.id, []).append(case)
     again: set[Nuance] = {"flaky", "rerun"}
     for test, cases in tries.items():
-        # What an earlier try said is not the last word, unless there is no other.
+        # An earlier try does not decide, unless it is the only one.
         final = [case for case in cases if case.nuance != "rerun"] or cases
         bad = [case for case in final if of_case(case) == "bad"]
         flaky = not bad and any(case.nuance in again for case in cases)

@@ -1,15 +1,15 @@
-"""The published tree: permanent pages, and three slots of those that change, one of which is ``current``.
+"""The published tree: permanent pages, and three slots of the pages that change; one slot is ``current``.
 
 ::
 
     OUT/current -> slots/b       the document root of a web server
-    OUT/slots/a, b, c            whole trees of the pages that change; what is the same in them is linked
-    OUT/editions/EDITION/        permanent pages, and the styles: builds/, api/, static/
-    OUT/state.sqlite             what the site knows (see `reports.site.state`)
+    OUT/slots/a, b, c            complete trees of the pages that change; equal files are hard links
+    OUT/editions/EDITION/        permanent pages and stylesheets: builds/, api/, static/
+    OUT/state.sqlite             the site's state (see `reports.site.state`)
 
-A generation is written into the slot that is oldest, after what changed since that one was current has been linked
-into it from the current one; then the symlink is swapped.  The cost is that of what changed, however much there is;
-nobody sees half a generation; and the two before it stay for readers who are on the way.
+A generation is written into the oldest slot, after the pages that changed since that slot was current are linked into
+it from the current one; then the symlink is swapped.  The cost depends on the changes alone, not on the size of the
+site; readers never see half a generation, and the two previous generations stay for readers in progress.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Final
 
 SLOTS: Final = ("a", "b", "c")
-MANY: Final = 500  # files, above which one sync(2) costs less than an fsync(2) of each
+MANY: Final = 500  # for more files, one sync(2) costs less than an fsync(2) of each
 
 
 @dataclass
 class SiteTree:
-    """OUT.  ``written`` are the files written since it was opened, ``linked`` is how many were linked."""
+    """The directory OUT, with the files that were written, and the number of linked files, since it was opened."""
 
     out: Path
     written: list[Path] = field(default_factory=list)
@@ -36,7 +36,7 @@ class SiteTree:
 
     @property
     def current(self) -> str:
-        """The slot that is published, "" when none is."""
+        """The published slot, "" if none is."""
         link = self.out / "current"
         return link.readlink().name if link.is_symlink() else ""
 
@@ -47,7 +47,7 @@ class SiteTree:
         return self.out / "editions" / name
 
     def put(self, path: Path, data: bytes) -> None:
-        """Write a file beside its old content, which other slots may share, and put it in its place."""
+        """Replace a file; its old content, which other slots can share, stays."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name[:200]}.new")
         temporary.write_bytes(data)
@@ -55,7 +55,7 @@ class SiteTree:
         self.written.append(path)
 
     def link(self, source: Path, target: Path) -> None:
-        """Make ``target`` the same file as ``source``; a copy where the two are on different file systems."""
+        """Make ``target`` a hard link to ``source``; a copy if they are on different file systems."""
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name[:200]}.new")
         temporary.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ class SiteTree:
         self.linked += 1
 
     def make_slot(self, name: str, edition: str) -> None:
-        """Begin a slot anew: empty but for the ways to what is permanent."""
+        """Empty a slot, and link it to the permanent pages."""
         slot = self.slot(name)
         shutil.rmtree(slot, ignore_errors=True)
         (slot / "api/v1").mkdir(parents=True)
@@ -78,22 +78,22 @@ class SiteTree:
             (self.edition(edition) / permanent).mkdir(parents=True, exist_ok=True)
 
     def copy_slot(self, source: str, target: str) -> None:
-        """Make a slot the same as another, its files linked."""
+        """Make a slot a copy of another, with hard links."""
         shutil.rmtree(self.slot(target), ignore_errors=True)
         shutil.copytree(self.slot(source), self.slot(target), symlinks=True, copy_function=os.link)
 
     def catch_up(self, source: str, target: str, paths: Iterable[str]) -> None:
-        """Link what changed since ``target`` was current."""
+        """Link the pages that changed since ``target`` was current."""
         for path in paths:
             self.link(self.slot(source) / path, self.slot(target) / path)
 
     def settle(self) -> None:
-        """Bring what was written to the disk."""
+        """Flush the written files to the disk."""
         if len(self.written) > MANY:
             os.sync()
             return
         for path in {*self.written, *(path.parent for path in self.written)}:
-            with suppress(FileNotFoundError):  # removed again
+            with suppress(FileNotFoundError):  # removed later
                 handle = os.open(path, os.O_RDONLY)
                 try:
                     os.fsync(handle)
@@ -101,7 +101,7 @@ class SiteTree:
                     os.close(handle)
 
     def publish(self, name: str) -> None:
-        """Swap the symlink: from here on this slot is what is seen."""
+        """Swap the symlink: publish a slot."""
         temporary = self.out / ".current.new"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(f"slots/{name}", target_is_directory=True)
@@ -113,7 +113,7 @@ class SiteTree:
         (self.edition(edition) / "api" / name[:2] / f"{name}.json").unlink(missing_ok=True)
 
     def remove_all_but(self, edition: str, ids: Collection[str]) -> None:
-        """Remove other editions, and of this one the pages of builds that are not among ``ids``."""
+        """Remove the other editions, and the pages of builds that are not among ``ids``."""
         for path in (self.out / "editions").glob("*"):
             if path.name != edition:
                 shutil.rmtree(path)

@@ -1,11 +1,11 @@
-"""Bringing the site up to date with the bundles there are.
+"""Update the site from a set of bundles.
 
-A build that is new costs its own pages, and those of the component, the track, the commit, the tests and the lab that
-say something else now; whatever else there is costs nothing.  A bundle that is gone, a new version of qalab, and
-``rebuild`` make the site anew from all bundles; it comes out the same, byte for byte, either way.
+A new build costs its own pages, and the pages of the component, the track, the commit, the tests and the lab that
+change; everything else costs nothing.  A missing bundle, a new version of qalab, and ``rebuild`` build the site again
+from all bundles.  The result is the same, byte for byte, either way.
 
-A bundle whose pages cannot be made is left out, and a page that cannot be made stays as it was: the rest is published.
-Both are tried again by each update.
+A bundle whose pages fail is left out, and a page that fails stays unchanged: the rest is published.  Each update
+retries both.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SUFFIX: Final = ".tar.gz"
 
 @dataclass(frozen=True)
 class SiteReport:
-    """What an update did: ``left_out`` are bundles that could not be used, ``stale`` what has pages that could not."""
+    """The result of an update: ``left_out`` are the bundles that failed, ``stale`` the subjects of the pages that failed."""
 
     added: int = 0
     rebuilt: bool = False
@@ -49,16 +49,16 @@ class SiteReport:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """A line for each bundle that was left out."""
+        """A line for each bundle that is left out."""
         return tuple(map(str, self.left_out.values()))
 
     @property
     def exit_code(self) -> int:
-        """That of the gravest trouble."""
+        """The highest exit code of the errors."""
         return max((error.exit_code for error in (*self.left_out.values(), *self.stale.values())), default=0)
 
 
-def build(  # noqa: PLR0913 - one door, each knob by name
+def build(  # noqa: PLR0913 - the only entry point; options have names
     bundles: Iterable[Path],
     out: Path,
     site: Identity,
@@ -67,7 +67,7 @@ def build(  # noqa: PLR0913 - one door, each knob by name
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> SiteReport:
-    """Make the site in ``out`` tell of just these bundles.  Another update of it is waited for."""
+    """Make the site in ``out`` show exactly these bundles; wait for another update of it."""
     named = {path.name.removesuffix(SUFFIX): path for path in bundles}
     out.mkdir(parents=True, exist_ok=True)
     with files.locked(out / ".lock"), opened(out / "state.sqlite") as state:
@@ -76,7 +76,7 @@ def build(  # noqa: PLR0913 - one door, each knob by name
 
 @dataclass
 class Update:
-    """One update: what it works on, and what it found."""
+    """One update: its inputs and its results."""
 
     tree: SiteTree
     state: SiteState
@@ -93,7 +93,7 @@ class Update:
         return self.tree.edition(self.renderer.edition)
 
     def run(self, *, rebuild: bool) -> SiteReport:
-        self._finish_the_last()
+        self._finish_last_update()
         known = self.state.bundles()
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
@@ -113,8 +113,8 @@ class Update:
         added = len(new) - len(self.left_out)
         return SiteReport(added, rebuild, tuple(self.tree.written), self.tree.linked, self.left_out, self.stale)
 
-    def _finish_the_last(self) -> None:
-        """An update that was killed after its last word is published; what any other left is cleared away."""
+    def _finish_last_update(self) -> None:
+        """Publish an update that was killed after its commit; clean up after any other."""
         slot = self.state.fact("slot")
         if slot and self.tree.current != slot:
             self.tree.publish(slot)
@@ -122,7 +122,7 @@ class Update:
             self._tidy(slot)
 
     def _begin(self, *, rebuild: bool) -> str:
-        """Make the oldest slot what the current one is, or empty; it is written into."""
+        """Return the slot to write into: the oldest one, made equal to the current one, or empty for a rebuild."""
         current, slots = self.tree.current, self.state.slots()
         slot = min((name for name in SLOTS if name != current), key=lambda name: (slots.get(name, 0), name))
         self.state.set_fact("under way", "yes")
@@ -137,23 +137,23 @@ class Update:
         return slot
 
     def _add(self, digest: str) -> None:
-        """Remember a build, and write its own pages; neither when one of these fails."""
-        path, made = self.bundles[digest], None
+        """Add a build, and write its own pages; neither if one of them fails."""
+        path, build_pages = self.bundles[digest], None
         try:
             with caught(), self.state.whole():
                 bundle = self.read(path)
                 _check(path, bundle.build)
                 summary, roster = summarise(bundle.build)
-                made = builds.make(bundle, digest, summary, has_bundle=path.exists())
+                build_pages = builds.make(bundle, digest, summary, has_bundle=path.exists())
                 if self.state.add(digest, started_ms(summary.started), summary, roster):
-                    self._write_build(made, path)
+                    self._write_build(build_pages, path)
                     self.changed.add(summary)
         except Aborted:
             raise
         except LabError as error:
             self.left_out[path] = error
-            if made and made.page.id not in self.state.ids():
-                self.tree.remove_build(self.renderer.edition, made.page.id)
+            if build_pages and build_pages.page.id not in self.state.ids():
+                self.tree.remove_build(self.renderer.edition, build_pages.page.id)
 
     def _write_build(self, made: BuildPages, bundle: Path) -> None:
         page = made.page
@@ -180,7 +180,7 @@ class Update:
         self.tree.put(file, self.renderer.render(template, path, **context))
 
     def _write_group(self, where: str, group: Iterator[Page], slot: str) -> None:
-        """Write pages of one thing; each that fails is left as it was."""
+        """Write the pages of one subject; each that fails stays unchanged."""
         while True:
             try:
                 with caught():
@@ -194,7 +194,7 @@ class Update:
                 self.stale.setdefault(where, error)
 
     def _write(self, page: Page, slot: str) -> None:
-        """Render a page whose data changed; its digest is kept with each of its files."""
+        """Render a page if its data changed; store its digest with each of its files."""
         if self.state.page_digest(page.files[0]) == page.digest:
             return
         for name in page.files:
@@ -206,7 +206,7 @@ class Update:
             self.state.put_page(name, page.digest, self.state.generation + 1)
 
     def _publish(self, slot: str, *, rebuilt: bool) -> None:
-        """The last word in the database, then the swap."""
+        """Commit the database, then swap the symlink."""
         self.state.set_fact("edition", self.renderer.edition)
         self.state.set_fact("slot", slot)
         self.state.set_fact("generation", str(self.state.generation + 1))
@@ -219,7 +219,7 @@ class Update:
             self._tidy(slot)
 
     def _tidy(self, current: str) -> None:
-        """Remove what is told no more, from every place; the other slots become the same as the current one."""
+        """Remove everything that the current slot does not show; make the other slots equal to it."""
         self.tree.remove_all_but(self.state.fact("edition"), self.state.ids())
         for slot in SLOTS:
             if current and slot != current:
@@ -230,13 +230,13 @@ class Update:
 
 
 def _check(path: Path, build: Build) -> None:
-    """Raise BadBundle for times that are none: pages on the whole lab compare them."""
+    """Raise BadBundle for invalid times and durations: the pages of the lab compare them."""
     for moment in (build.started, build.finished):
         try:
             is_time = datetime.fromisoformat(moment).tzinfo is not None
         except ValueError:
             is_time = False
         if not is_time:
-            raise BadBundle(f"{path}: {moment!r} is no time")
+            raise BadBundle(f"{path}: {moment!r} is not a time with a time zone")
     if not math.isfinite(build.seconds):
-        raise BadBundle(f"{path}: {build.seconds} is no duration")
+        raise BadBundle(f"{path}: {build.seconds} is not a duration")

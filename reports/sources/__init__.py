@@ -1,1 +1,1 @@
-"""Where builds come from: each module yields a `reports.model.Build` and the files that it names."""
+"""The sources of builds: each yields a `reports.model.Build` and the files that it names."""

@@ -1,8 +1,8 @@
-"""A private Jenkins as a source of builds: the jobs of the lab, their finished builds, and all these left.
+"""A private Jenkins as a source of builds: the jobs of the lab, and their finished builds with logs and results.
 
-A pass asks for a hundred jobs in a request, and more only of jobs in which something is new.  What is fetched of a
-build is its log, and of its artifacts ``run.json`` and ``results/``: with these it is read like a run of this
-machine.  A build that left none (its agent was lost, it was aborted early) is told from what Jenkins knows of it.
+A pass asks for a hundred jobs in each request, and asks further only about jobs with new builds.  It fetches the log
+of a build and the artifacts ``run.json`` and ``results/``; with these, the build is read like a local run.  A build
+without them (its agent was lost, it was aborted early) is read from the data of Jenkins.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, JenkinsMissing, JenkinsRefused, job_path
 from lab.results.ownership_mark import of_description
 from lab.store.runs import Run
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins_build import ORIGIN, JenkinsBuild, JobSubject
 from reports.sources.source import Gone, Marks, Seen, Trouble
 
 PAGE: Final = 100
-MOST_IN_A_ROW: Final = 3  # jobs without an answer, after which none is asked for
+MOST_IN_A_ROW: Final = 3  # after so many jobs without an answer, the pass stops
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 500_000_000
-MOST_OF_A_LOG: Final = 20_000_000_000
+MOST_LOG_BYTES: Final = 20_000_000_000
 WANTED: Final = re.compile(r"run\.json|results(?:/[^/\x00-\x1f\\]+)+")
 CHANGES: Final = "items[commitId,msg,authorEmail,author[fullName]]"
 TREE: Final = (
@@ -64,31 +64,31 @@ class JenkinsSource:
             for component in self.lab.components_of(track)
         }
 
-    def has(self, found: Found) -> bool:
-        return found.origin == ORIGIN and found.job in self.lanes
+    def has(self, build: SourceBuild) -> bool:
+        return build.origin == ORIGIN and build.job in self.lanes
 
-    # What is new
+    # New builds
 
     def look(self, marks: Marks) -> Iterator[Seen | Trouble]:
         failures = 0
-        for told in self._jobs():
+        for job in self._jobs():
             try:
                 with caught():
-                    seen = self._look_at(told, marks)
+                    seen = self._look_at(job, marks)
             except Aborted:
                 raise
             except LabError as error:
                 failures += isinstance(error, InfrastructureError)
                 if failures >= MOST_IN_A_ROW:
                     raise
-                yield Trouble(_name(told), error)
+                yield Trouble(_name(job), error)
             else:
                 failures = 0
                 if seen:
                     yield seen
 
     def _jobs(self) -> Iterator[Any]:
-        """All jobs of the folder, each with the last build that ended."""
+        """Yield all jobs of the folder, each with its last completed build."""
         for start in range(0, 10**9, PAGE):
             tree = f"jobs[name,description,lastCompletedBuild[number,timestamp]]{{{start},{start + PAGE}}}"
             page = self.connection.json(f"{job_path(self._folder)}api/json?tree={tree}")["jobs"]
@@ -96,27 +96,27 @@ class JenkinsSource:
             if len(page) < PAGE:
                 return
 
-    def _look_at(self, told: Mapping[str, Any], marks: Marks) -> Seen | None:
-        """What is new of a job, None for nothing."""
-        name = f"{self._folder}/{told['name']}".lstrip("/")
-        last, mark = told.get("lastCompletedBuild"), marks.get(name, (0, 0))
-        owner = of_description(told.get("description") or "")
+    def _look_at(self, job: Mapping[str, Any], marks: Marks) -> Seen | None:
+        """Return the new builds of a job, None without new builds."""
+        name = f"{self._folder}/{job['name']}".lstrip("/")
+        last, mark = job.get("lastCompletedBuild"), marks.get(name, (0, 0))
+        owner = of_description(job.get("description") or "")
         if not last or name not in self.lanes or owner is None or owner.lab != self.lab.lab.name:
             return None
         return self._new_builds(name, mark) if _is_new(last["number"], last["timestamp"], mark) else None
 
-    def _new_builds(self, name: str, mark: tuple[int, int]) -> tuple[list[Found], Found | None]:
-        """Builds behind the mark; the new mark is before the first that still runs."""
-        new = list(self._behind(name, mark))
+    def _new_builds(self, name: str, mark: tuple[int, int]) -> tuple[list[SourceBuild], SourceBuild | None]:
+        """Return the finished builds after the mark, and the new mark, which is before the first running build."""
+        new = list(self._builds_after(name, mark))
         new.reverse()
-        found = [Found(ORIGIN, name, one["number"], one["timestamp"]) for one in new]
-        ended = [one["result"] is not None and not one["building"] for one in new]
+        builds = [SourceBuild(ORIGIN, name, info["number"], info["timestamp"]) for info in new]
+        ended = [info["result"] is not None and not info["building"] for info in new]
         known = ended.index(False) if False in ended else len(ended)
-        done = [one for one, is_over in zip(found, ended, strict=True) if is_over]
-        return done, Found(name, name, found[known - 1].number, found[known - 1].started) if known else None
+        done = [build for build, is_over in zip(builds, ended, strict=True) if is_over]
+        return done, SourceBuild(name, name, builds[known - 1].number, builds[known - 1].started) if known else None
 
-    def _behind(self, name: str, mark: tuple[int, int]) -> Iterator[dict[str, Any]]:
-        """Builds behind the mark, the newest first."""
+    def _builds_after(self, name: str, mark: tuple[int, int]) -> Iterator[dict[str, Any]]:
+        """Yield the builds after the mark, newest first."""
         for start in range(0, 10**9, PAGE):
             tree = f"allBuilds[number,timestamp,building,result]{{{start},{start + PAGE}}}"
             page = self.connection.json(f"{job_path(name)}api/json?tree={tree}")["allBuilds"]
@@ -127,21 +127,21 @@ class JenkinsSource:
             if len(page) < PAGE:
                 return
 
-    # What there is of a build
+    # The files of a build
 
-    def fetch(self, found: Found, spool: Path) -> tuple[Build, Mapping[str, Path]]:
-        where = f"{job_path(found.job)}{found.number}/"
-        info = self._info(where, found)
+    def fetch(self, build: SourceBuild, spool: Path) -> tuple[Build, Mapping[str, Path]]:
+        where = f"{job_path(build.job)}{build.number}/"
+        info = self._info(where, build)
         run = Run(spool / "run")
         for name in _wanted(info):
-            self._fetch_file(where, found, name, run.path / name)
+            self._fetch_file(where, build, name, run.path / name)
         console = spool / "console.log"
         try:
             self._fetch_log(f"{where}logText/progressiveText", console)
         except JenkinsMissing:
-            raise Gone("it was deleted while it was fetched") from None
-        left = JenkinsBuild(self.lab, self.lanes[found.job], info, run, console)
-        return left.build(found, lambda: self._report(where))
+            raise Gone("it was deleted during the fetch") from None
+        jenkins_build = JenkinsBuild(self.lab, self.lanes[build.job], info, run, console)
+        return jenkins_build.build(build, lambda: self._report(where))
 
     def _report(self, where: str) -> dict[str, Any]:
         try:
@@ -149,16 +149,16 @@ class JenkinsSource:
         except JenkinsMissing:
             return {"suites": []}
 
-    def _info(self, where: str, found: Found) -> dict[str, Any]:
+    def _info(self, where: str, build: SourceBuild) -> dict[str, Any]:
         try:
             info = self.connection.json(f"{where}api/json?tree={TREE}")
         except JenkinsMissing:
             raise Gone("it was deleted before it was fetched") from None
-        if info["timestamp"] != found.started:
-            raise Gone("its job was made anew, and has another build of this number")
+        if info["timestamp"] != build.started:
+            raise Gone("its job was recreated, and has another build with this number")
         return info
 
-    def _fetch_file(self, where: str, found: Found, name: str, target: Path) -> None:
+    def _fetch_file(self, where: str, build: SourceBuild, name: str, target: Path) -> None:
         if target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -168,22 +168,22 @@ class JenkinsSource:
             with temporary.open("wb") as stream:
                 self.connection.download(f"{where}artifact/{path}", stream, MOST_BYTES)
         except JenkinsMissing:
-            self._info(where, found)  # raises Gone, unless only this file is lost
+            self._info(where, build)  # raises Gone, unless only this file is missing
         except JenkinsRefused:
-            pass  # larger than any result of ours
+            pass  # larger than any result of qalab
         else:
             temporary.replace(target)
         temporary.unlink(missing_ok=True)
 
     def _fetch_log(self, where: str, target: Path) -> None:
-        """Go on with the log where the last try ended; places in it are Jenkins' own, which hides parts of it."""
+        """Continue the log at the end of the last try; the offsets are those of Jenkins, which hides parts of the log."""
         state = target.with_name("console.json")
         at = json.loads(state.read_bytes()) if state.exists() else {"start": 0, "size": 0, "more": True}
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("ab") as stream:
             stream.truncate(at["size"])
             while at["more"]:
-                headers = self.connection.download(f"{where}?start={at['start']}", stream, MOST_OF_A_LOG)
+                headers = self.connection.download(f"{where}?start={at['start']}", stream, MOST_LOG_BYTES)
                 start, before = int(headers.get("X-Text-Size", "0")), at["start"]
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -191,12 +191,12 @@ class JenkinsSource:
                 files.write_atomic(state, json.dumps(at))
 
 
-def _name(told: Any) -> str:
-    return str(told.get("name", "a job")) if isinstance(told, dict) else "a job"
+def _name(job: Any) -> str:
+    return str(job.get("name", "a job")) if isinstance(job, dict) else "a job"
 
 
 def _is_new(number: int, started: int, mark: tuple[int, int]) -> bool:
-    """Whether a build is behind the mark; in a job that was made anew, its start tells."""
+    """Return whether a build is after the mark; in a recreated job, the start decides."""
     return number > mark[0] or started > mark[1]
 
 

@@ -1,4 +1,4 @@
-"""What a build of a Jenkins left, and what it tells: its records, or else what Jenkins knows of it."""
+"""A build of a Jenkins as a `Build`: from its records, or, without records, from the data of Jenkins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.config.description import Lab
 from lab.results.cases import Case, Outcome
 from lab.store.records import rfc3339
 from lab.store.runs import Run
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build, Commit, Log
 from reports.sources import local
 
@@ -24,17 +24,17 @@ LOST: Final = re.compile(
 )
 TAIL: Final = 65_536
 OUTCOMES: Final[Mapping[str, Outcome]] = {"PASSED": "passed", "FIXED": "passed", "SKIPPED": "skipped"}
-# What is said of every build later.
-UNTOLD: Final[Mapping[str, Any]] = {
+# Fields that are set later for every build.
+UNSET: Final[Mapping[str, Any]] = {
     "origin": "", "job": "", "number": 0, "started": "", "finished": "", "seconds": 0.0,
 }  # fmt: skip
 Report = Callable[[], Mapping[str, Any]]
-"""Asks for the build's test report, as Jenkins' API has it."""
+"""Fetch the build's test report from Jenkins' API."""
 
 
 @dataclass(frozen=True)
 class JobSubject:
-    """What a job is about; a job of a whole track has no component of its own."""
+    """The subject of a job; the job of a whole track has no component."""
 
     track: str
     component: str
@@ -43,7 +43,7 @@ class JobSubject:
 
 @dataclass(frozen=True)
 class JenkinsBuild:
-    """What was fetched of a build: ``info`` of Jenkins' API, its results as a run directory, its console log."""
+    """The fetched parts of a build: ``info`` of Jenkins' API, its results as a run directory, its console log."""
 
     lab: Lab
     lane: JobSubject
@@ -51,29 +51,31 @@ class JenkinsBuild:
     run: Run
     console: Path
 
-    def build(self, found: Found, report: Report) -> tuple[Build, Mapping[str, Path]]:
-        """The build and the files that it names."""
+    def build(self, source: SourceBuild, report: Report) -> tuple[Build, Mapping[str, Path]]:
+        """Return the build, and the files that it names."""
         try:
-            told, named = local.build(self.run, self.lab)
+            build, named = local.build(self.run, self.lab)
             contents = {name: path for name, path in named.items() if path.exists()}  # packages are not archived
-        except ConfigurationError:  # no records, or none that can be read
-            told, contents = self._without_records(report), {}
-        started = datetime.fromtimestamp(found.started / 1000, UTC)
+            verdict = _verdict(self.info["result"], build.verdict)
+        except ConfigurationError:  # missing or unreadable records
+            build, contents = self._without_records(report), {}
+            verdict = _verdict_without_records(self.info["result"], build.verdict)
+        started = datetime.fromtimestamp(source.started / 1000, UTC)
         seconds = self.info["duration"] / 1000
         log = Log(name="console.log", path="logs/console.log", size=self.console.stat().st_size, lines=0)
         changed = {
             "origin": ORIGIN,
-            "job": found.job,
-            "number": found.number,
+            "job": source.job,
+            "number": source.number,
             "started": rfc3339(started),
-            "finished": rfc3339(datetime.fromtimestamp(found.started / 1000 + seconds, UTC)),
+            "finished": rfc3339(datetime.fromtimestamp(source.started / 1000 + seconds, UTC)),
             "seconds": seconds,
-            "verdict": _verdict(self.info["result"], told.verdict),
-            "commits": told.commits or tuple(_changes(self.info)),
-            "logs": (*told.logs, log),
-            "parameters": {**_parameters(self.info), **told.parameters},
+            "verdict": verdict,
+            "commits": build.commits or tuple(_changes(self.info)),
+            "logs": (*build.logs, log),
+            "parameters": {**_parameters(self.info), **build.parameters},
         }
-        return told.model_copy(update=changed), {**contents, log.path: self.console}
+        return build.model_copy(update=changed), {**contents, log.path: self.console}
 
     def _without_records(self, report: Report) -> Build:
         lane = self.lane
@@ -82,7 +84,7 @@ class JenkinsBuild:
         cases = tuple(_cases(report()))
         lost = LOST.search(_tail(self.console))
         return Build(
-            **UNTOLD,
+            **UNSET,
             lab=self.lab.lab.name,
             track=lane.track,
             component=lane.component or parameters.get("COMPONENT") or lane.track,
@@ -92,9 +94,9 @@ class JenkinsBuild:
             branch=self.lab.tracks[lane.track].branch,
             commit=parameters.get("COMMIT", ""),
             version=parameters.get("VERSION", ""),
-            # What left neither records nor tests says nothing of what it was to test.
+            # A build without records and tests says nothing about the tested software.
             verdict="failed" if cases and not lost else "error",
-            message="its agent was lost" if lost else "" if cases else "it left no results",
+            message="its agent was lost" if lost else "" if cases else "it has no results",
             cases=cases,
         )
 
@@ -114,34 +116,43 @@ def _cases(report: Mapping[str, Any]) -> Iterator[Case]:
             )
 
 
-def _verdict(result: str, told: Verdict) -> Verdict:
-    """What Jenkins says of a build, and its records (or what is taken from its log and tests): these know more, unless
-    something happened behind them.
+def _verdict(result: str, recorded: Verdict) -> Verdict:
+    """Return the verdict of a build with records: the recorded one, unless Jenkins has a worse result.
+
+    Records are more precise than Jenkins' result, but something can fail after the last of them.
     """
     match result:
         case "ABORTED":
             return "aborted"
         case "NOT_BUILT":
             return "skipped"
-        case "FAILURE":
-            return "error" if told in {"passed", "unstable", "skipped"} else told
-        case "UNSTABLE" if told == "failed":
-            return "unstable"  # the tests of a build without records
-        case "SUCCESS" if told == "error":
+        case "FAILURE" if recorded in {"passed", "unstable", "skipped"}:
+            return "error"
+        case "UNSTABLE" if recorded in {"passed", "skipped"}:
+            return "unstable"
+    return recorded
+
+
+def _verdict_without_records(result: str, guessed: Verdict) -> Verdict:
+    """Return the verdict of a build without records: Jenkins' result; ``guessed`` from log and tests if it failed."""
+    match result:
+        case "SUCCESS" if guessed == "error":
             return "passed"
-    return told
+        case "UNSTABLE" if guessed == "failed":
+            return "unstable"
+    return _verdict(result, guessed)
 
 
 def _parameters(info: Mapping[str, Any]) -> dict[str, str]:
-    """What a build was started with, and by what: BUILD_CAUSE."""
-    found = {
-        one["name"]: str(one["value"])
+    """Return the parameters of a build, and its cause as BUILD_CAUSE."""
+    parameters = {
+        parameter["name"]: str(parameter["value"])
         for action in info["actions"]
-        for one in action.get("parameters") or ()
-        if one.get("value") is not None
+        for parameter in action.get("parameters") or ()
+        if parameter.get("value") is not None
     }
-    causes = [one["shortDescription"] for action in info["actions"] for one in action.get("causes") or ()]
-    return found | ({"BUILD_CAUSE": "; ".join(causes)} if causes else {})
+    causes = [cause["shortDescription"] for action in info["actions"] for cause in action.get("causes") or ()]
+    return parameters | ({"BUILD_CAUSE": "; ".join(causes)} if causes else {})
 
 
 def _changes(info: Mapping[str, Any]) -> Iterator[Commit]:

@@ -1,4 +1,4 @@
-"""A run of this machine's store as a `Build`, and the files that it names: unredacted, for `reports.redact` alone."""
+"""A run of the local store as a `Build` with its files: unredacted, for `reports.redact` only."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ from lab.base.errors import ConfigurationError, Verdict
 from lab.config.description import Lab
 from lab.store.records import Record
 from lab.store.runs import Run
-from reports.formats.runs import cases_of
+from reports.formats.runs import cases_of, failing
 from reports.model import Build, Commit, File, Log, StepSummary
 
-# What explains a verdict, the worst first.
+# The verdicts that a step can explain, the worst first.
 EXPLAINS: tuple[Verdict, ...] = ("failed", "error", "aborted", "unstable")
 
 
 def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
-    """What a finished run has to tell; its logs and artifacts by their names in a bundle.
+    """Return the build of a finished run, and its logs and artifacts by their names in a bundle.
 
-    Raises ConfigurationError for a run that goes on, has not begun, or is of another lab.
+    Raises ConfigurationError for a run that is not finished, or is of another lab.
     """
     info, standing = run.info, run.standing()
     verdict, records = standing.verdict, standing.records
     if verdict == "running" or not records:
-        raise ConfigurationError(f"{run.id}: is not finished: there is nothing to publish of it yet")
+        raise ConfigurationError(f"{run.id}: is not finished, and cannot be published yet")
     if info.lab != lab.lab.name:
         raise ConfigurationError(f"{run.id}: is a run of the lab {info.lab}, not of {lab.lab.name}")
     cause = next((record for kind in EXPLAINS for record in records if record.verdict == kind), None)
+    cases = tuple(cases_of(run))
+    contradiction = next(failing(cases), None) if verdict == "passed" else None
     finished = max([record.finished for record in records if record.finished], default=info.started)
     places = {
         f"logs/{record.step}.log": run.path / record.log for record in records if (run.path / record.log).exists()
     }
-    made = dict(_files(run, records))
-    told = Build(
+    artifacts = dict(_files(run, records))
+    build = Build(
         origin=info.origin,
         job=f"{info.track}/{info.component}/{info.phase}",
         number=info.number,
@@ -51,31 +53,31 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         branch=_branch(lab, info.track, info.component),
         commit=info.commit,
         version=standing.version,
-        verdict=verdict,
+        verdict="unstable" if contradiction else verdict,
         step=cause.step if cause else "",
-        message=cause.message if cause else "",
-        commits=tuple(Commit(**named) for record in records for named in _named(record)),
+        message=cause.message if cause else contradiction.message if contradiction else "",
+        commits=tuple(Commit(**commit) for record in records for commit in _commits(record)),
         steps=tuple(_step(record, places) for record in records),
-        cases=tuple(cases_of(run)),
+        cases=cases,
         logs=tuple(
             Log(name=Path(path).name, path=path, size=place.stat().st_size, lines=0) for path, place in places.items()
         ),
-        files=tuple(file for file, _ in made.values()),
+        files=tuple(file for file, _ in artifacts.values()),
         parameters=_parameters(run.results / "parameters.properties"),
     )
-    return told, places | {path: place for path, (_, place) in made.items()}
+    return build, places | {path: place for path, (_, place) in artifacts.items()}
 
 
 def _branch(lab: Lab, track: str, component: str) -> str:
-    """The upstream branch; "" when lab.yaml no longer knows the run's track or component."""
+    """Return the upstream branch; "" if lab.yaml no longer has the run's track or component."""
     if track not in lab.tracks or component not in lab.components:
         return ""
     return lab.component(component, track).upstream.branch or ""
 
 
-def _named(record: Record) -> list[dict[str, Any]]:
-    named: list[dict[str, Any]] = record.facts.get("named", []) if record.step == "changelog" else []
-    return named
+def _commits(record: Record) -> list[dict[str, Any]]:
+    commits: list[dict[str, Any]] = record.facts.get("named", []) if record.step == "changelog" else []
+    return commits
 
 
 def _step(record: Record, places: Mapping[str, Path]) -> StepSummary:
@@ -90,23 +92,26 @@ def _step(record: Record, places: Mapping[str, Path]) -> StepSummary:
 
 
 def _files(run: Run, records: Sequence[Record]) -> Iterator[tuple[str, tuple[File, Path]]]:
-    """What the steps made, each file once: the last word on it counts."""
+    """Yield the artifacts of the steps, each file once: the last record of it counts."""
     for record in records:
-        for made in record.artifacts:
-            name = Path(made.path).name
+        for artifact in record.artifacts:
+            name = Path(artifact.path).name
             path = f"files/{name}"
             yield (
                 path,
-                (File(name=name, sha256=made.sha256, size=made.size, kind=made.kind, path=path), run.path / made.path),
+                (
+                    File(name=name, sha256=artifact.sha256, size=artifact.size, kind=artifact.kind, path=path),
+                    run.path / artifact.path,
+                ),
             )
 
 
 def _parameters(path: Path) -> dict[str, str]:
-    """What the step archive left for the next job."""
+    """Read the parameters that the step archive wrote for the next job."""
     if not path.exists():
         return {}
     pairs = (line.partition("=") for line in path.read_text(encoding="utf-8").splitlines())
-    return {name: value for name, found, value in pairs if found}
+    return {name: value for name, equals, value in pairs if equals}
 
 
 def _moment(text: str) -> datetime:

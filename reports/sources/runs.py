@@ -1,4 +1,4 @@
-"""The runs of this machine's store, as a source of builds."""
+"""The runs of the local store as a source of builds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.base.errors import Aborted, ConfigurationError, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab
 from lab.store.runs import Run, Store
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build, started_ms
 from reports.sources import local
 from reports.sources.source import Gone, Marks, Seen, Trouble
@@ -21,13 +21,13 @@ JOB_SLASHES = "TRACK/COMPONENT/PHASE".count("/")
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of a lab.  One that was broken off may be resumed, so it is told of once there is a later one."""
+    """The runs of a lab.  An interrupted run can be resumed; it is a build once a later run exists."""
 
     lab: Lab
     knows: Callable[[str], bool]
-    """Whether a build is known, by its identity."""
+    """Return whether a build with this identity is known."""
 
-    def look(self, marks: Marks) -> Iterator[Seen | Trouble]:  # noqa: ARG002 - all are at hand
+    def look(self, marks: Marks) -> Iterator[Seen | Trouble]:  # noqa: ARG002 - all runs are local
         lanes: defaultdict[str, list[Run]] = defaultdict(list)
         for run in Store.of(self.lab).runs():
             lanes[_job(run)].append(run)
@@ -35,31 +35,31 @@ class Runs:
             for run in runs:
                 try:
                     with caught():
-                        found = [_found(run)] if self._is_new(run, runs[-1]) else []
+                        new = [_source_build(run)] if self._is_new(run, runs[-1]) else []
                 except Aborted:
                     raise
                 except LabError as error:
                     yield Trouble(run.id, error)
                 else:
-                    yield found, None
+                    yield new, None
 
     def _is_new(self, run: Run, last: Run) -> bool:
-        return not self.knows(_found(run).source) and _is_over(run, last)
+        return not self.knows(_source_build(run).source) and _is_over(run, last)
 
-    def has(self, found: Found) -> bool:
-        return found.job.count("/") == JOB_SLASHES and found.job.partition("/")[0] in self.lab.tracks
+    def has(self, build: SourceBuild) -> bool:
+        return build.job.count("/") == JOB_SLASHES and build.job.partition("/")[0] in self.lab.tracks
 
-    def fetch(self, found: Found, spool: Path) -> tuple[Build, Mapping[str, Path]]:  # noqa: ARG002 - all is here
+    def fetch(self, build: SourceBuild, spool: Path) -> tuple[Build, Mapping[str, Path]]:  # noqa: ARG002 - all files are local
         try:
-            return local.build(Run(self._path(found).parent), self.lab)
+            return local.build(Run(self._path(build).parent), self.lab)
         except ConfigurationError:
-            if not self._path(found).exists():
+            if not self._path(build).exists():
                 raise Gone("the run was removed") from None
             raise
 
-    def _path(self, found: Found) -> Path:
-        track, _, component = found.job.rpartition("/")[0].partition("/")
-        return Store.of(self.lab).root / "runs" / track / component / str(found.number) / "run.json"
+    def _path(self, build: SourceBuild) -> Path:
+        track, _, component = build.job.rpartition("/")[0].partition("/")
+        return Store.of(self.lab).root / "runs" / track / component / str(build.number) / "run.json"
 
 
 def _is_over(run: Run, last: Run) -> bool:
@@ -73,6 +73,6 @@ def _job(run: Run) -> str:
     return f"{info.track}/{info.component}/{info.phase}"
 
 
-def _found(run: Run) -> Found:
+def _source_build(run: Run) -> SourceBuild:
     info = run.info
-    return Found(info.origin, _job(run), info.number, started_ms(info.started))
+    return SourceBuild(info.origin, _job(run), info.number, started_ms(info.started))

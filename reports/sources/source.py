@@ -1,4 +1,4 @@
-"""What a source of builds is."""
+"""The interface of a source of builds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Protocol
 
 from lab.base.errors import InfrastructureError, LabError
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build
 
 Marks = Mapping[str, tuple[int, int]]
-"""By job, the number and the start (milliseconds) of the build up to which all are known."""
+"""By job: the number and the start (milliseconds) of the build up to which all builds are known."""
 
 
-Seen = tuple[list[Found], Found | None]
-"""Finished builds of a job that may be new, oldest first; and up to which all of that job are known."""
+Seen = tuple[list[SourceBuild], SourceBuild | None]
+"""The finished builds of a job that can be new, oldest first; and the build up to which all are known."""
 
 
 class Gone(InfrastructureError):
@@ -25,23 +25,23 @@ class Gone(InfrastructureError):
 
 @dataclass(frozen=True)
 class Trouble:
-    """A job or a run that cannot be looked at."""
+    """An error of a job or a run."""
 
     where: str
     error: LabError
 
 
 class Source(Protocol):
-    """Where builds come from."""
+    """A source of builds."""
 
     def look(self, marks: Marks) -> Iterator[Seen | Trouble]:
-        """Look for new builds, job by job.  Raises a LabError when nothing can be had from here now."""
+        """Yield new builds, job by job.  Raises a LabError if the source cannot be used now."""
 
-    def has(self, found: Found) -> bool:
-        """Whether a build is one of this source's."""
+    def has(self, build: SourceBuild) -> bool:
+        """Return whether a build is from this source."""
 
-    def fetch(self, found: Found, spool: Path) -> tuple[Build, Mapping[str, Path]]:
-        """All there is of a build, with its files; what is in ``spool`` already is not fetched again.
+    def fetch(self, build: SourceBuild, spool: Path) -> tuple[Build, Mapping[str, Path]]:
+        """Return a build with its files; files that are in ``spool`` already are not fetched again.
 
-        Raises Gone where it is lost, InfrastructureError when nothing can be had from here now.
+        Raises Gone if the build is lost, InfrastructureError if the source cannot be used now.
         """

@@ -39,7 +39,11 @@ class Results:
 
     def of(self, *outcomes: Outcome, known: bool = False) -> list[BadTestResult]:
         """Those of some outcomes that are, or are not, known to fail."""
-        return [test for test in self.tests if test.outcome in outcomes and (test.id in self.known) is known]
+        return [test for test in self.tests if test.outcome in outcomes and self.is_known(test) is known]
+
+    def is_known(self, test: BadTestResult) -> bool:
+        """Return whether a test is known to fail: one that did not end, or damage of the stream, never is."""
+        return test.id in self.known and test.outcome != "error"
 
     @property
     def passed(self) -> int:
@@ -47,17 +51,17 @@ class Results:
 
     @property
     def verdict(self) -> Verdict:
-        """Known failures do not count; where nothing is left to go by, it is ``skipped``."""
-        if self.broken or self.of("error"):
+        """Known failures do not count; ``skipped`` if all tests were skipped, ``error`` if there are no tests."""
+        if self.broken or self.of("error") or not self.tests:
             return "error"
         if self.of("failed"):
             return "unstable" if self.passed else "failed"
-        return "passed" if self.passed or self.of("failed", "error", known=True) else "skipped"
+        return "passed" if self.passed or self.of("failed", known=True) else "skipped"
 
     def __str__(self) -> str:
         """Return how many passed, failed as known, and were skipped; the first bad one, with its reason."""
         skipped = sum(test.outcome == "skipped" for test in self.tests)
-        known, mended = self.of("failed", "error", known=True), self.of("passed", known=True)
+        known, mended = self.of("failed", known=True), self.of("passed", known=True)
         parts = [f"{self.passed} of {len(self.tests)} passed"]
         parts += [f"{skipped} skipped"] if skipped else []
         parts += [f"{len(known)} failed as is known ({_reasons(known, self.known)})"] if known else []

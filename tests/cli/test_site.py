@@ -33,7 +33,7 @@ def test_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     (paths[0].parent / f"{'0' * 64}.tar.gz").write_bytes(b"no bundle")
     output = run(*argv, code=2)
     assert "updated: builds added: 4" in output
-    assert f"left out: {paths[0].parent / ('0' * 64)}.tar.gz: is not what its name says" in output
+    assert f"left out: {paths[0].parent / ('0' * 64)}.tar.gz: does not match its name" in output
     assert [problem for problem in crawl(home).problems if "https://qa.lab.example/site/" not in problem] == []
     (paths[0].parent / f"{'0' * 64}.tar.gz").unlink()
     elsewhere = tmp_path / "elsewhere"
@@ -52,5 +52,5 @@ def test_identity(lab_factory: Callable[..., Lab], public: dict[str, object], ur
 
 def test_serve_says_what_is_missing(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab_factory()
-    with pytest.raises(ConfigurationError, match="there is no site here"):
+    with pytest.raises(ConfigurationError, match="no site here"):
         run("serve", "--lab", tmp_path / "lab.yaml", "--port", "0")

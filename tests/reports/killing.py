@@ -1,6 +1,6 @@
-"""A publisher that is killed: at any write to a file, any statement to a database, any request to a server.
+"""A publisher that is killed at a write to a file, a statement to a database, or a request to a server.
 
-A process of its own, without threads, forks for each pass that it is asked for: ``python -m tests.reports.killing``
+A separate process without threads forks for each requested pass: ``python -m tests.reports.killing``
 reads a line of JSON (where; after how many such events SIGKILL comes, 0 for never), and answers with how many came.
 """
 
@@ -31,7 +31,7 @@ WRITING = os.O_WRONLY | os.O_RDWR
 
 @dataclass
 class Killer:
-    """The process; ``publish`` has it do a pass."""
+    """The process of a publisher; ``publish`` makes a pass in it."""
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
@@ -44,7 +44,7 @@ class Killer:
         self.process.communicate()
 
     def publish(self, home: Path, state: Path, private: str, at: int = 0, days: int = 0) -> tuple[int, int]:
-        """Killed or not (its return code), and how many events there were until then."""
+        """Return the exit code of the process, and the number of events until then."""
         assert self.process.stdin
         assert self.process.stdout
         order = {"home": str(home), "state": str(state), "private": private, "at": at, "days": days}
@@ -70,8 +70,8 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def work(order: dict[str, Any], told: int) -> None:
-    """A pass, in a process that ends with it; each event is a byte for whoever counts."""
+def work(order: dict[str, Any], events: int) -> None:
+    """Make a pass in a separate process; write a byte for each event."""
     os.environ["XDG_STATE_HOME"] = order["state"]
     os.environ |= {f"QALAB_PUBLIC_JENKINS_{name}": value for name, value in (("USER", "admin"), ("TOKEN", "secret"))}
     code = 70
@@ -81,7 +81,7 @@ def work(order: dict[str, Any], told: int) -> None:
         time.sleep(order["days"] * 86_400)
         private = SimpleNamespace(url=order["private"], credentials=("admin", "secret"))
         press = Press(load(home / "lab.yaml"), home, private, time)
-        counter = Counter(order["at"], told)
+        counter = Counter(order["at"], events)
         sqlite3.connect = partial(connect, counter)
         sys.addaudithook(counter)
         report = press.run()
@@ -101,17 +101,17 @@ def connect(counter: Counter, *arguments: Any, **options: Any) -> sqlite3.Connec
 
 
 class Counter:
-    """Counts what is written, and ends it all at the event that it is told."""
+    """A counter of events that kills the process at a given event."""
 
-    def __init__(self, at: int, told: int) -> None:
-        self.left, self.told = at, told
+    def __init__(self, at: int, events: int) -> None:
+        self.left, self.events = at, events
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in WRITES or (event == "open" and arguments[2] & WRITING):
             self.one()
 
     def one(self) -> None:
-        os.write(self.told, b".")
+        os.write(self.events, b".")
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

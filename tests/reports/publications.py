@@ -1,4 +1,4 @@
-"""Builds for tests of what is published, and the way from a text to the final bytes of a bundle."""
+"""Builds for tests of publications, and the path from a text to the final bytes of a bundle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.redact.publication import Publication
 from reports.redact.redactor import Redactor
 
 KEY = Pseudonyms(b"a key of tests")
-SECRET = "s3cr3t/w0rd&x y'z"  # with what URLs, shells, JSON and XML quote
+SECRET = "s3cr3t/w0rd&x y'z"  # with characters that URLs, shells, JSON and XML quote
 PLANTED = "Pl4nted-Secret/77"
 COMMIT = "c0ffee" * 6 + "c0de"
 
@@ -48,7 +48,7 @@ def a_build(**changed: Any) -> Build:
 
 @dataclass
 class Press:
-    """A lab's publication, and a directory that it writes to."""
+    """The publication of a lab, and its output directory."""
 
     home: Path
     publication: Publication
@@ -64,14 +64,14 @@ class Press:
         return bundle.read(self.path(build, files))
 
     def line(self, raw: str | bytes) -> str:
-        """What the log in the final bytes of a bundle has for a log of this content."""
+        """Return the log in the final bytes of a bundle for a log with this content."""
         self.log.write_bytes(raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass"))
         log = Log(name="x.log", path="logs/x.log", size=0, lines=0)
         with self.publish(a_build(logs=(log,)), {"logs/x.log": self.log}).open("logs/x.log") as stream:
             return stream.read().decode()
 
     def artifact(self, name: str, content: bytes) -> tuple[Bundle, bytes | None]:
-        """The bundle with an artifact, and what is published of its content."""
+        """Return the bundle of a build with an artifact, and the published content."""
         path = self.home / "artifact"
         path.write_bytes(content)
         one = File(name=name, sha256="0" * 64, size=len(content), kind="other", path="files/it")

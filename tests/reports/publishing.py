@@ -1,4 +1,4 @@
-"""Labs with results to publish, and the places that these go to: receivers, mail, and HTTP servers on loopback."""
+"""Labs with results to publish, and their destinations on loopback: receivers, mail, and HTTP servers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OWNED = str(Mark("testlab", "0123abcd" * 8))
 
 
 def a_lab(home: Path, components: tuple[str, ...] = ("greet",), **more: Any) -> Lab:
-    """A lab of one track, all of whose builds may be published; its file is HOME/lab.yaml."""
+    """Return a lab with one track that publishes all builds; its file is HOME/lab.yaml."""
     data: dict[str, Any] = {
         "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
         "series": {"bookworm": {}},
@@ -61,7 +61,7 @@ def a_lab(home: Path, components: tuple[str, ...] = ("greet",), **more: Any) -> 
 
 
 def a_run(run: Run, lab: Lab, component: str, number: int, verdict: str = "passed", **more: Any) -> Run:
-    """Fill a run directory: its steps up to the one that explains the verdict, their logs, and what upstream did.
+    """Fill a run directory: the steps up to the one that explains the verdict, their logs, and the upstream commits.
 
     A build a day; ``day`` names another.  ``text``: what is in the log of the step that decides.
     """
@@ -107,7 +107,7 @@ def a_local_run(lab: Lab, component: str = "greet", number: int = 1, verdict: st
 def a_jenkins_build(
     double: Double, lab: Lab, component: str, number: int, verdict: str = "passed", **more: Any
 ) -> Build:
-    """A build on the private Jenkins, with what it archived; a job that is not there is made."""
+    """Make a build on the private Jenkins with its artifacts; make the job if it is missing."""
     name = f"trunk-{component}-build"
     if name not in double.jobs():
         double.create(
@@ -130,7 +130,7 @@ def a_jenkins_build(
 
 
 def receive(build: Build) -> None:
-    """What an agent does with a build: run its shell step for real, then publish and archive what that left."""
+    """Run the shell step of a build for real, then archive and publish its files, as an agent does."""
     with tempfile.TemporaryDirectory() as workspace:
         values = {one.name: one.value for one in build.parameters}
         for name, value in values.items():
@@ -150,7 +150,7 @@ def receive(build: Build) -> None:
 
 
 def _after(build: Build, workspace: Path) -> None:
-    """The publishers junit and archive."""
+    """Run the publishers junit and archive."""
     publishers = build.job.root.find("publishers")
     assert publishers is not None
     for reports in publishers.findall("hudson.tasks.junit.JUnitResultArchiver/testResults"):
@@ -167,13 +167,13 @@ def _after(build: Build, workspace: Path) -> None:
 
 
 def quick(build: Build) -> None:
-    """The same without its script, where that is not what is tested."""
+    """Do the same without the script, for tests of other parts."""
     build.result = "SUCCESS"
     build.artifacts = {"received/build.json": b""}
 
 
 def make_receivers(double: Double, lab: Lab, home: Path) -> None:
-    """Put a lab's receiver jobs in place, as Jenkins Job Builder makes them."""
+    """Create a lab's receiver jobs, as Jenkins Job Builder does."""
     public = home / "jobs" / "public"
     public.mkdir(parents=True, exist_ok=True)
     for name in ("receivers.yaml", "receive.py"):
@@ -190,7 +190,7 @@ def make_receivers(double: Double, lab: Lab, home: Path) -> None:
 
 @dataclass
 class Time:
-    """A clock that is set by hand."""
+    """A clock that tests set."""
 
     moment: float = (EPOCH + timedelta(days=1000)).timestamp()
 
@@ -203,7 +203,7 @@ class Time:
 
 @dataclass
 class Press:
-    """A lab's publisher, made anew for each pass."""
+    """The publisher of a lab, opened again for each pass."""
 
     lab: Lab
     home: Path
@@ -217,14 +217,16 @@ class Press:
 
     @contextmanager
     def opened(self) -> Iterator[Publisher]:
-        with home.opened(self.lab) as (where, told):
-            sources: dict[str, Any] = {"runs": Runs(self.lab, told.knows)}
+        with home.opened(self.lab) as (place, opened_journal):
+            sources: dict[str, Any] = {"runs": Runs(self.lab, opened_journal.builds.knows)}
             if self.private:
                 connection = Connection(Access(self.private.url, *self.private.credentials, timeout=self.timeout))
                 sources["jenkins"] = JenkinsSource(self.lab, connection)
-            context = home.context(self.lab, self.home, where, told, PublisherClock(self.time.now, self.time.sleep))
+            context = home.context(
+                self.lab, self.home, place, opened_journal, PublisherClock(self.time.now, self.time.sleep)
+            )
             outputs = {name: made for name, open_output in OUTPUTS.items() if (made := open_output(context))}
-            yield Publisher(where, told, Publication.of(self.lab), sources, outputs, self.time.now)
+            yield Publisher(place, opened_journal, Publication.of(self.lab), sources, outputs, self.time.now)
 
     def run(self) -> PublishReport:
         with self.opened() as publisher:
@@ -236,17 +238,17 @@ class Press:
 
     @contextmanager
     def journal(self) -> Iterator[journal.Journal]:
-        with journal.opened(self.place.journal) as told:
-            yield told
+        with journal.opened(self.place.journal) as opened_journal:
+            yield opened_journal
 
     def forget(self) -> None:
-        """Lose the journal."""
+        """Delete the journal."""
         for path in self.place.journal.parent.glob("journal.sqlite*"):
             path.unlink()
 
     def deliveries(self) -> dict[str, dict[str, int]]:
-        with self.journal() as told:
-            return {name: told.deliveries(name) for name in OUTPUTS}
+        with self.journal() as opened_journal:
+            return {name: opened_journal.deliveries.counts(name) for name in OUTPUTS}
 
 
 def told_by(counts: Mapping[str, Any]) -> dict[str, dict[str, int]]:

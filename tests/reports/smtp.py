@@ -1,4 +1,4 @@
-"""A mail server on loopback that takes mail and keeps it: SMTP (RFC 5321) with STARTTLS and AUTH, and its failures."""
+"""A mail server on loopback that stores its mail: SMTP (RFC 5321) with STARTTLS, AUTH and failures on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Taken:
-    """A mail, and whom it was for."""
+    """A mail and its recipients."""
 
     to: tuple[str, ...]
     data: bytes
@@ -33,9 +33,10 @@ class Taken:
 
 @dataclass
 class MailServer:
-    """Listens from ``with`` on.  ``refuse``: an answer to a command instead of what it would do, None for none.
+    """A server that runs in a ``with`` block.
 
-    An answer that is empty tears the connection; ``lose``: takes so many mails without a word.
+    ``refuse``: the answer to a command instead of its effect, None for none; an empty answer closes the connection.
+    ``lose``: the number of mails that the server accepts without an answer.
     """
 
     certificate: Path | None = None
@@ -56,7 +57,7 @@ class MailServer:
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 talk = Talk(server, self.request)
-                with suppress(OSError):  # the client went away, or speaks no TLS
+                with suppress(OSError):  # the client disconnected, or has no TLS
                     talk.run()
                 talk.close()
 
@@ -82,7 +83,7 @@ class MailServer:
 
 
 class Talk:
-    """One connection."""
+    """A connection."""
 
     def __init__(self, server: MailServer, connection: socket.socket) -> None:
         self.server, self.connection = server, connection

@@ -1,4 +1,4 @@
-"""SQLite files: migrated forward whole or not at all, and refused when they are newer."""
+"""SQLite files: migrated completely or not at all, and refused if they are newer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST = statements("CREATE TABLE IF NOT EXISTS fruit (title TEXT)")
 SECOND = statements("ALTER TABLE fruit RENAME COLUMN title TO name", "INSERT INTO fruit VALUES ('of the second')")
 THIRD = statements("CREATE TABLE colour (name TEXT)", "INSERT INTO colour SELECT name FROM fruit")
 
-# Is killed after it has changed the tables, and before the transaction ends.
+# Killed after the change of the tables, and before the end of the transaction.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -40,7 +40,7 @@ def dump(path: Path) -> tuple[int, list[str]]:
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A database of schema 1, by a release that wrote no version."""
+    """Return a database of schema 1, from a release without schema versions."""
     path = tmp_path / "old.sqlite"
     with closing(sqlite3.connect(path)) as base, base:
         base.execute("CREATE TABLE fruit (title TEXT)")
@@ -56,8 +56,8 @@ def old(tmp_path: Path) -> Path:
         ([FIRST, SECOND, THIRD], "SELECT name FROM colour", ["apple", "of the second"]),
     ],
 )
-def test_an_older_database_is_migrated(old: Path, migrations: list[Migration], query: str, rows: list[str]) -> None:
-    for number in range(1, len(migrations) + 1):  # by release and release, and once more
+def test_older_database_is_migrated(old: Path, migrations: list[Migration], query: str, rows: list[str]) -> None:
+    for number in range(1, len(migrations) + 1):  # one release after another, and the last one twice
         with opened(old, migrations[:number]):
             pass
     with opened(old, migrations) as base:
@@ -65,7 +65,7 @@ def test_an_older_database_is_migrated(old: Path, migrations: list[Migration], q
     assert dump(old)[0] == len(migrations)
 
 
-def test_a_database_is_migrated_over_several_schemas_as_one_by_one(old: Path, tmp_path: Path) -> None:
+def test_migration_over_several_schemas_equals_single_steps(old: Path, tmp_path: Path) -> None:
     new = tmp_path / "new.sqlite"
     for path in (old, new):
         with opened(path, [FIRST, SECOND, THIRD]):
@@ -76,7 +76,7 @@ def test_a_database_is_migrated_over_several_schemas_as_one_by_one(old: Path, tm
 
 
 @pytest.mark.parametrize("pragmas", [(), ("journal_mode = WAL",)])
-def test_a_kill_in_mid_migration_leaves_the_old_one(old: Path, pragmas: Sequence[str]) -> None:
+def test_kill_during_migration_keeps_old_database(old: Path, pragmas: Sequence[str]) -> None:
     with opened(old, [FIRST], *pragmas):
         pass
     before = dump(old)
@@ -87,7 +87,7 @@ def test_a_kill_in_mid_migration_leaves_the_old_one(old: Path, pragmas: Sequence
         assert [row["name"] for row in base.execute("SELECT name FROM fruit")] == ["apple", "of the second"]
 
 
-def test_a_migration_that_fails_leaves_the_old_one(old: Path) -> None:
+def test_failed_migration_keeps_old_database(old: Path) -> None:
     before = dump(old)
     broken = statements("DELETE FROM fruit", "INSERT INTO nowhere VALUES (1)")
     with (
@@ -98,17 +98,17 @@ def test_a_migration_that_fails_leaves_the_old_one(old: Path) -> None:
     assert dump(old) == before
 
 
-def test_a_newer_database_is_left_as_it_is(old: Path) -> None:
+def test_newer_database_is_unchanged(old: Path) -> None:
     with opened(old, [FIRST, SECOND, THIRD]):
         pass
     before = old.read_bytes()
-    said = rf"^{old} was written by a newer qalab \(schema 3; this one knows 2\): upgrade qalab$"
-    with pytest.raises(NewerSchemaError, match=said), opened(old, [FIRST, SECOND], "journal_mode = WAL"):
+    message = rf"^{old} was written by a newer qalab \(schema 3; this one knows 2\): upgrade qalab$"
+    with pytest.raises(NewerSchemaError, match=message), opened(old, [FIRST, SECOND], "journal_mode = WAL"):
         pass
     assert old.read_bytes() == before
 
 
-def test_what_is_no_database_is_named(tmp_path: Path) -> None:
+def test_invalid_file_is_named_in_error(tmp_path: Path) -> None:
     path = tmp_path / "bad.sqlite"
     path.write_text("no database, and long enough to be asked" * 100)
     with pytest.raises(InfrastructureError, match=rf"^{path}: file is not a database$"), opened(path, [FIRST]):

@@ -1,4 +1,4 @@
-"""The journal: what it remembers, and when it says to try again."""
+"""The journal: its builds, its deliveries, and the time of the next try."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.base.schema import NewerSchemaError
-from reports import journal
-from reports.journal import Found, Journal, pause
+from reports.journal import Journal, opened
+from reports.journal_entries import SourceBuild, pause
 from reports.model import Build
 from tests.reports.publications import a_build
 
@@ -22,182 +22,188 @@ SCHEMA_1 = Path(__file__).parent.parent / "data/schema1"
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[Journal]:
-    with journal.opened(tmp_path / "journal.sqlite") as one:
-        yield one
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with opened(tmp_path / "journal.sqlite") as journal:
+        yield journal
 
 
-def found(number: int = 1, started: int = 1_767_225_600_000) -> Found:
-    return Found("local", "trunk/greet/build", number, started)
+def source_build(number: int = 1, started: int = 1_767_225_600_000) -> SourceBuild:
+    return SourceBuild("local", "trunk/greet/build", number, started)
 
 
-def bundled(told: Journal, number: int = 1) -> str:
-    """A build that was bundled; its short name."""
-    one = found(number)
-    told.see([one])
-    told.bundled(one.source, a_build(number=number), f"{number:064x}", ["a@example.org", "b@example.org"])
-    entry = told.named(one.source)
+def bundled(journal: Journal, number: int = 1) -> str:
+    """Add a bundled build, and return its short name."""
+    build = source_build(number)
+    journal.builds.see([build])
+    journal.builds.set_bundled(
+        build.source, a_build(number=number), f"{number:064x}", ["a@example.org", "b@example.org"]
+    )
+    entry = journal.builds.named(build.source)
     assert entry is not None
     return entry.name
 
 
 @given(st.integers(1, 1000), st.text(max_size=5))
-def test_the_longer_it_fails_the_longer_it_waits(tries: int, salt: str) -> None:
+def test_pause_grows_with_tries(tries: int, salt: str) -> None:
     assert 30 <= pause(tries, salt) <= 6 * 3600
     assert pause(tries, salt) <= 2 * pause(tries + 1, salt)
     assert pause(tries, salt) == pause(tries, salt)
 
 
-def test_not_all_come_at_once() -> None:
+def test_pause_differs_between_builds() -> None:
     assert len({pause(3, str(number)) for number in range(100)}) > 50
 
 
-def written_by_schema_1(path: Path) -> None:
+def write_schema_1(path: Path) -> None:
     with closing(sqlite3.connect(path)) as base:
         base.executescript((SCHEMA_1 / "journal.sql").read_text())
 
 
-def test_a_journal_of_schema_1_is_read(tmp_path: Path) -> None:
+def test_journal_migrates_schema_1(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    written_by_schema_1(path)
-    with journal.opened(path) as told:
-        assert told.states() == {"bundled": 1, "gone": 1, "seen": 1}
-        assert told.marks() == {"trunk/greet/build": (3, 1_767_225_600_003)}
-        (entry,) = told.published()
+    write_schema_1(path)
+    with opened(path) as journal:
+        assert journal.builds.counts() == {"bundled": 1, "gone": 1, "seen": 1}
+        assert journal.builds.marks() == {"trunk/greet/build": (3, 1_767_225_600_003)}
+        (entry,) = journal.builds.published()
         assert (entry.source, entry.lane) == ("local/trunk/greet/build/1@1767225600001", ("greet", "trunk", "build"))
-        assert told.named(entry.name) == entry
-        assert told.authors(entry.name) == ["a@example.org"]
-        assert told.deliveries("mail") == {"waiting": 1}
-        assert told.deliveries("site") == {"delivered": 1}
-        assert [(each.note, each.tries) for each in told.troubles()] == [("", 0), ("no route", 1)]
-        outage = told.outage("gerrit")
+        assert journal.builds.named(entry.name) == entry
+        assert journal.builds.authors(entry.name) == ["a@example.org"]
+        assert journal.deliveries.counts("mail") == {"waiting": 1}
+        assert journal.deliveries.counts("site") == {"delivered": 1}
+        assert [(build.note, build.tries) for build in journal.builds.unfinished()] == [("", 0)]
+        assert [(delivery.note, delivery.tries) for delivery in journal.deliveries.unfinished()] == [("no route", 1)]
+        outage = journal.deliveries.outage("gerrit")
         assert outage is not None
         assert (outage.tries, outage.note) == (1, "down")
     with closing(sqlite3.connect(path)) as base:
         assert base.execute("PRAGMA user_version").fetchone() == (1,)
 
 
-def test_a_journal_of_a_newer_qalab_is_left_as_it_is(tmp_path: Path) -> None:
+def test_journal_leaves_newer_schema_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
-    written_by_schema_1(path)
+    write_schema_1(path)
     with closing(sqlite3.connect(path)) as base:
         base.execute("PRAGMA user_version = 3")
     before = path.read_bytes()
-    with pytest.raises(NewerSchemaError) as caught, journal.opened(path):
+    with pytest.raises(NewerSchemaError) as caught, opened(path):
         pass
     assert str(caught.value) == (f"{path} was written by a newer qalab (schema 3; this one knows 1): upgrade qalab")
     assert path.read_bytes() == before
     assert list(tmp_path.glob("journal*")) == [path]
 
 
-def test_a_build_is_seen_once(told: Journal) -> None:
-    told.see([found(), found()])
-    told.advance(found().source, "fetched")
-    told.see([found(), found(2)])
-    assert told.states() == {"fetched": 1, "seen": 1}
+def test_see_adds_build_once(journal: Journal) -> None:
+    journal.builds.see([source_build(), source_build()])
+    journal.builds.advance(source_build().source, "fetched")
+    journal.builds.see([source_build(), source_build(2)])
+    assert journal.builds.counts() == {"fetched": 1, "seen": 1}
 
 
-def test_a_job_that_counts_from_one_again_has_other_builds(told: Journal) -> None:
-    told.see([found(1), found(1, 1_767_225_600_001)])
-    assert told.states() == {"seen": 2}
+def test_see_distinguishes_builds_of_a_recreated_job(journal: Journal) -> None:
+    journal.builds.see([source_build(1), source_build(1, 1_767_225_600_001)])
+    assert journal.builds.counts() == {"seen": 2}
 
 
-def test_builds_come_in_their_order(told: Journal) -> None:
-    told.see([found(2, 200), found(3, 100), found(1, 300)])
-    assert [entry.number for entry in told.unbundled(0)] == [3, 2, 1]
+def test_unbundled_orders_by_start(journal: Journal) -> None:
+    journal.builds.see([source_build(2, 200), source_build(3, 100), source_build(1, 300)])
+    assert [entry.number for entry in journal.builds.unbundled(0)] == [3, 2, 1]
 
 
-def test_marks(told: Journal) -> None:
-    told.see([found(1)], found(1))
-    told.see([], found(7, 700))
-    assert told.marks() == {"trunk/greet/build": (7, 700)}
+def test_marks_replaces_mark_of_job(journal: Journal) -> None:
+    journal.builds.see([source_build(1)], source_build(1))
+    journal.builds.see([], source_build(7, 700))
+    assert journal.builds.marks() == {"trunk/greet/build": (7, 700)}
 
 
-def test_what_is_put_off(told: Journal) -> None:
-    told.see([found()])
-    (entry,) = told.unbundled(1000.0)
-    told.put_off(entry, "no luck", 1000.0)
-    assert told.unbundled(1029.0) == []
-    (entry,) = told.unbundled(1060.0)
+def test_postpone_delays_build_until_retry(journal: Journal) -> None:
+    journal.builds.see([source_build()])
+    (entry,) = journal.builds.unbundled(1000.0)
+    journal.builds.postpone(entry, "no luck", 1000.0)
+    assert journal.builds.unbundled(1029.0) == []
+    (entry,) = journal.builds.unbundled(1060.0)
     assert (entry.tries, entry.note) == (1, "no luck")
-    told.retry()
-    assert len(told.unbundled(0.0)) == 1
+    journal.retry()
+    assert len(journal.builds.unbundled(0.0)) == 1
 
 
-def test_deliveries(told: Journal) -> None:
-    first, second = bundled(told, 1), bundled(told, 2)
-    assert [entry.name for entry in told.waiting("mail", 0)] == [first, second]
-    told.settle(first, "mail", "delivered")
-    told.delay(second, "mail", "busy", 1000.0)
-    assert told.waiting("mail", 1001.0) == []
-    assert [entry.name for entry in told.waiting("mail", 1060.0)] == [second]
-    assert [entry.name for entry in told.waiting("site", 0)] == [first, second]
-    assert told.deliveries("mail") == {"delivered": 1, "waiting": 1}
-    (trouble,) = told.troubles()
-    assert (trouble.note, trouble.tries) == ("busy", 1)
-    told.delay(second, "mail", "busy", 1000.0)
-    assert [one.tries for one in told.troubles()] == [2]
-    told.settle(second, "mail", "parked", "never")
-    assert told.waiting("mail", 1e12) == []
-    told.retry()
-    assert [entry.name for entry in told.waiting("mail", 0)] == [second]
+def test_waiting_excludes_settled_and_postponed(journal: Journal) -> None:
+    first, second = bundled(journal, 1), bundled(journal, 2)
+    assert [entry.name for entry in journal.deliveries.waiting("mail", 0)] == [first, second]
+    journal.deliveries.settle(first, "mail", "delivered")
+    journal.deliveries.postpone(second, "mail", "busy", 1000.0)
+    assert journal.deliveries.waiting("mail", 1001.0) == []
+    assert [entry.name for entry in journal.deliveries.waiting("mail", 1060.0)] == [second]
+    assert [entry.name for entry in journal.deliveries.waiting("site", 0)] == [first, second]
+    assert journal.deliveries.counts("mail") == {"delivered": 1, "waiting": 1}
+    (delivery,) = journal.deliveries.unfinished()
+    assert (delivery.note, delivery.tries) == ("busy", 1)
+    journal.deliveries.postpone(second, "mail", "busy", 1000.0)
+    assert [delivery.tries for delivery in journal.deliveries.unfinished()] == [2]
+    journal.deliveries.settle(second, "mail", "parked", "never")
+    assert journal.deliveries.waiting("mail", 1e12) == []
+    journal.retry()
+    assert [entry.name for entry in journal.deliveries.waiting("mail", 0)] == [second]
 
 
-def test_nothing_overtakes_what_was_put_off_in_its_lane(told: Journal) -> None:
-    first, second = bundled(told, 1), bundled(told, 2)
-    told.see([found(3)])
-    told.bundled(found(3).source, a_build(number=3, component="other"), "3" * 64)
-    told.delay(first, "jenkins", "busy", 1000.0)
-    assert [entry.component for entry in told.waiting("jenkins", 1001.0)] == ["other"]
-    waiting = [entry.name for entry in told.waiting("jenkins", 1060.0)]
+def test_waiting_keeps_order_within_lane(journal: Journal) -> None:
+    first, second = bundled(journal, 1), bundled(journal, 2)
+    journal.builds.see([source_build(3)])
+    journal.builds.set_bundled(source_build(3).source, a_build(number=3, component="other"), "3" * 64)
+    journal.deliveries.postpone(first, "jenkins", "busy", 1000.0)
+    assert [entry.component for entry in journal.deliveries.waiting("jenkins", 1001.0)] == ["other"]
+    waiting = [entry.name for entry in journal.deliveries.waiting("jenkins", 1060.0)]
     assert waiting[1:] == [first, second]  # what failed before comes last
-    assert [entry.component for entry in told.waiting("jenkins", 1001.0, is_ordered=False)] == ["greet", "other"]
-    told.settle(first, "jenkins", "parked")
-    assert [entry.component for entry in told.waiting("jenkins", 1001.0)] == ["greet", "other"]
+    assert [entry.component for entry in journal.deliveries.waiting("jenkins", 1001.0, is_ordered=False)] == [
+        "greet",
+        "other",
+    ]
+    journal.deliveries.settle(first, "jenkins", "parked")
+    assert [entry.component for entry in journal.deliveries.waiting("jenkins", 1001.0)] == ["greet", "other"]
 
 
-def test_outages(told: Journal) -> None:
-    assert told.outage("mail") is None
-    told.fail("mail", "down", 1000.0)
-    told.fail("mail", "still down", 1000.0)
-    outage = told.outage("mail")
+def test_outage_counts_tries_until_it_ends(journal: Journal) -> None:
+    assert journal.deliveries.outage("mail") is None
+    journal.deliveries.begin_outage("mail", "down", 1000.0)
+    journal.deliveries.begin_outage("mail", "still down", 1000.0)
+    outage = journal.deliveries.outage("mail")
     assert outage is not None
     assert (outage.tries, outage.note) == (2, "still down")
     assert 1060.0 <= outage.due <= 1120.0
-    told.recover("mail")
-    assert told.outage("mail") is None
+    journal.deliveries.end_outage("mail")
+    assert journal.deliveries.outage("mail") is None
 
 
-def test_lanes_and_authors(told: Journal) -> None:
-    name = bundled(told, 2)
-    bundled(told, 1)
-    assert [point.verdict for point in told.lane("greet", "trunk", "build")] == ["passed", "passed"]
-    assert told.lane("greet", "trunk", "deploy") == []
-    assert told.authors(name) == ["a@example.org", "b@example.org"]
-    assert told.authors("nobody") == []
+def test_lane_and_authors_of_bundled_builds(journal: Journal) -> None:
+    name = bundled(journal, 2)
+    bundled(journal, 1)
+    assert [point.verdict for point in journal.builds.lane("greet", "trunk", "build")] == ["passed", "passed"]
+    assert journal.builds.lane("greet", "trunk", "deploy") == []
+    assert journal.builds.authors(name) == ["a@example.org", "b@example.org"]
+    assert journal.builds.authors("nobody") == []
 
 
-def test_private_jobs(told: Journal) -> None:
-    told.see([found()])
-    told.advance(found().source, "private")
-    assert told.private_jobs() == ["trunk/greet/build"]
-    told.reopen("trunk/greet/build")
-    assert told.states() == {"seen": 1}
+def test_reopen_publishes_private_job(journal: Journal) -> None:
+    journal.builds.see([source_build()])
+    journal.builds.advance(source_build().source, "private")
+    assert journal.builds.private_jobs() == ["trunk/greet/build"]
+    journal.builds.reopen("trunk/greet/build")
+    assert journal.builds.counts() == {"seen": 1}
 
 
-def test_what_the_store_has_is_adopted(told: Journal) -> None:
-    assert told.is_new
-    told.adopt([(a_build(), "0" * 64)])
-    assert not told.is_new
-    assert told.knows(a_build().id)
-    assert told.states() == {"bundled": 1}
+def test_adopt_adds_bundles_of_the_store(journal: Journal) -> None:
+    assert journal.builds.is_empty
+    journal.builds.adopt([(a_build(), "0" * 64)])
+    assert not journal.builds.is_empty
+    assert journal.builds.knows(a_build().id)
+    assert journal.builds.counts() == {"bundled": 1}
 
 
-def test_all_of_the_store_is_adopted_or_nothing(told: Journal) -> None:
-    def cut_short() -> Iterator[tuple[Build, str]]:
+def test_adopt_adds_nothing_when_interrupted(journal: Journal) -> None:
+    def interrupted() -> Iterator[tuple[Build, str]]:
         yield a_build(number=1), "1" * 64
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        told.adopt(cut_short())
-    assert told.is_new
+        journal.builds.adopt(interrupted())
+    assert journal.builds.is_empty

@@ -1,4 +1,4 @@
-"""JUnit XML: well-formed whatever the text, true to the strict profile, read back as written, no failure ever lost."""
+"""JUnit XML: well-formed for any text, valid in the strict profile, read back unchanged, without lost failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reports.formats import registry
 from tests.reports.formats.fixtures import STRICT, XUNIT_PLUGIN
 
 LEGAL = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
-# Any text at all: controls, surrogates, what is no character, what XML gives a meaning, and what our own head has.
+# Any text: control characters, surrogates, noncharacters, XML syntax, and the marks of qalab.
 NASTY = st.text(
     st.one_of(st.characters(), st.characters(categories=["Cc", "Cs", "Cn"]), st.sampled_from("<>&'\"]\r\n\t"))
 )
@@ -47,12 +47,12 @@ CASES = st.builds(
 
 
 def case(outcome: str = "passed", nuance: str = "", **fields: object) -> Case:
-    told = {"suite": "s", "classname": "c", "name": "n", "outcome": outcome, "nuance": nuance, **fields}
-    return Case.model_validate(told)
+    values = {"suite": "s", "classname": "c", "name": "n", "outcome": outcome, "nuance": nuance, **fields}
+    return Case.model_validate(values)
 
 
 def written(cases: Iterable[Case]) -> etree._Element:
-    """What is written of cases, parsed and found good."""
+    """Return the parsed and validated XML of cases."""
     tree = etree.fromstring(junit.render(cases))
     STRICT.assertValid(tree)
     XUNIT_PLUGIN.assertValid(tree)
@@ -66,8 +66,8 @@ def read_back(cases: Iterable[Case], tmp_path: Path) -> list[Case]:
 
 
 def test_each_case_is_read_back(tmp_path: Path) -> None:
-    messages = ("", "why\nand why", "[flaky] not said by us")
-    outputs = ("", "words\n", "[superficial] said by the test\n\nmore")
+    messages = ("", "why\nand why", "[flaky] not written by qalab")
+    outputs = ("", "words\n", "[superficial] printed by the test\n\nmore")
     cases = [
         case(
             *words,
@@ -114,7 +114,7 @@ def test_earlier_tries_are_children_and_are_read_back(tmp_path: Path) -> None:
 
 @settings(max_examples=150)
 @given(cases=st.lists(CASES, max_size=4))
-def test_any_cases_make_good_xml_and_come_back(cases: list[Case], tmp_path: Path) -> None:
+def test_any_cases_give_valid_xml_and_are_read_back(cases: list[Case], tmp_path: Path) -> None:
     tree = written(cases)
     for element in tree.iter():
         for text in (element.text, *element.attrib.values()):
@@ -122,9 +122,9 @@ def test_any_cases_make_good_xml_and_come_back(cases: list[Case], tmp_path: Path
     back = read_back(cases, tmp_path)
     ours = [one for suite in dict.fromkeys(one.suite for one in cases) for one in cases if one.suite == suite]
     assert [(one.outcome, one.nuance, one.message) for one in back] == [
-        (one.outcome, one.nuance, "" if told == (one.nuance or one.outcome) else told)
+        (one.outcome, one.nuance, "" if message == (one.nuance or one.outcome) else message)
         for one in ours
-        for told in [junit.legal(one.message)]
+        for message in [junit.legal(one.message)]
     ]
     for one, other in zip(ours, back, strict=True):
         assert (junit.legal(one.output), junit.legal(one.errors)) == (other.output, other.errors)
@@ -133,7 +133,7 @@ def test_any_cases_make_good_xml_and_come_back(cases: list[Case], tmp_path: Path
 
 
 @given(NASTY)
-def test_what_xml_cannot_hold_is_made_visible(text: str) -> None:
+def test_illegal_characters_are_visible(text: str) -> None:
     legal = junit.legal(text)
     assert LEGAL.fullmatch(legal)
     assert junit.legal(legal) == legal
@@ -152,14 +152,14 @@ def test_what_xml_cannot_hold_is_made_visible(text: str) -> None:
         ("日本 🙂", "日本 🙂"),
     ],
 )
-def test_how_it_is_made_visible(text: str, legal: str) -> None:
+def test_legal_form_of_text(text: str, legal: str) -> None:
     assert junit.legal(text) == legal
 
 
 @pytest.mark.parametrize(
     "outcome, most", [("passed", 1_000), ("skipped", 1_000), ("failed", 100_000), ("error", 100_000)]
 )
-def test_an_output_is_cut_where_jenkins_would_and_the_evidence_is_not(outcome: str, most: int, tmp_path: Path) -> None:
+def test_output_is_shortened_and_evidence_is_not(outcome: str, most: int, tmp_path: Path) -> None:
     output = f"begin {'x' * 300_000} end"
     evidence = "" if outcome == "passed" else "e" * 900_000
     one = case(outcome, output=output, errors=output, evidence=evidence)
@@ -170,10 +170,10 @@ def test_an_output_is_cut_where_jenkins_would_and_the_evidence_is_not(outcome: s
         assert re.fullmatch(r"begin x+\n\[\.\.\. [\d,]+ characters cut \.\.\.\]\nx+ end", text)
     (back,) = read_back([one], tmp_path)
     assert back.evidence == evidence
-    assert read_back([back], tmp_path) == [back]  # cut once, and no more
+    assert read_back([back], tmp_path) == [back]  # shortened only once
 
 
-def test_suites_in_their_order_with_their_counts() -> None:
+def test_suites_keep_order_and_counts() -> None:
     cases = [
         case(suite="b", seconds=0.0004, started="2026-01-01T00:00:02Z"),
         case("failed", suite="a", seconds=3600.25),
@@ -187,7 +187,7 @@ def test_suites_in_their_order_with_their_counts() -> None:
     ]  # fmt: skip
 
 
-def test_no_cases_are_no_suite() -> None:
+def test_no_cases_give_no_suite() -> None:
     assert len(written([])) == 0
 
 
@@ -213,7 +213,7 @@ def record(run: Run, name: str, verdict: str = "passed", message: str = "", seco
 
 
 def left(run: Run, records: Sequence[Record]) -> etree._Element:
-    """What is written of a run with these records, parsed and found good."""
+    """Return the parsed and validated XML of a run with these records."""
     for one in records:
         one.write(run.record_path(one.step))
     tree = etree.fromstring(junit.write(run).read_bytes())
@@ -230,7 +230,7 @@ def test_every_step_is_a_case(run: Run) -> None:
     ]
     for step in steps[:5]:
         run.log_path(step).write_text(f"+ {step}\nwords of {step}\n")
-    with run.held():  # else `running` reads as `aborted`
+    with run.held():  # otherwise `running` is read as `aborted`
         (suite,) = left(run, records)
     assert (suite.get("name"), suite.get("timestamp")) == ("trunk.greet", re.sub(r"\.\d+Z$", "Z", run.info.started))
     assert [(element.get("name"), element[0].tag, element[0].get("type"), element[0].get("message")) for element in suite] == [
@@ -245,7 +245,7 @@ def test_every_step_is_a_case(run: Run) -> None:
     assert {element.get("classname") for element in suite} == {"trunk.greet"}
     assert suite[0].findtext("system-out") == "[passed] it is passed"
     assert suite[1][0].text == "+ packaging\nwords of packaging"
-    assert suite[6][0].text == "it is running"  # it has no log
+    assert suite[6][0].text == "it is running"  # without a log
 
 
 @pytest.mark.parametrize(
@@ -259,25 +259,25 @@ def test_every_step_is_a_case(run: Run) -> None:
     ],
 )
 @pytest.mark.parametrize("log", [None, "", "words\n"])
-def test_a_result_without_a_message_is_kept(run: Run, verdict: str, tag: str, message: str, log: str | None) -> None:
+def test_result_without_message_is_kept(run: Run, verdict: str, tag: str, message: str, log: str | None) -> None:
     if log is not None:
         run.log_path("snapshot").write_text(log)
     ((element,),) = left(run, [record(run, "snapshot", verdict)])
     assert [(child.tag, child.get("message")) for child in element] == [(tag, message)]
 
 
-def test_the_evidence_is_the_end_of_the_log(run: Run) -> None:
+def test_evidence_is_end_of_log(run: Run) -> None:
     lines = [f"line {number} é" for number in range(5000)]
     run.log_path("snapshot").write_text("\n".join(lines) + "\n")
     ((element,),) = left(run, [record(run, "snapshot", "failed", "no")])
     assert (element[0].text or "").splitlines() == lines[-60:]
-    # One long line is cut, and not in the middle of a character.
+    # One long line is shortened between characters.
     run.log_path("snapshot").write_text("é" * 100_001)
     ((element,),) = left(run, [])
     assert re.fullmatch("é{5999,6000}", element[0].text or "")
 
 
-def test_a_run_without_a_step_has_no_suite(run: Run) -> None:
+def test_run_without_steps_has_no_suite(run: Run) -> None:
     assert len(left(run, [])) == 0
 
 
@@ -303,6 +303,6 @@ GOOD = (
         ("</failure>", "</failure><properties/>"),
     ],
 )
-def test_the_profile_is_strict(right: str, wrong: str) -> None:
+def test_profile_is_strict(right: str, wrong: str) -> None:
     assert STRICT.validate(etree.fromstring(GOOD))
     assert not STRICT.validate(etree.fromstring(GOOD.replace(right, wrong, 1)))

@@ -1,4 +1,4 @@
-"""One log of sbuild, one verdict: in the step's record, in JUnit, on the site and in the mail."""
+"""An sbuild log has the same verdict in the step's record, in JUnit, on the site and in mail."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def server() -> Iterator[MailServer]:
 
 
 def of_junit(cases: list[Case]) -> set[str]:
-    """The results that are no success: of the step's own case, and of what its tool wrote."""
+    """Return the bad results of the step's own case and of its native result."""
     tree = etree.fromstring(junit.render(cases))
     return {str(child.tag) for case in tree.iter("testcase") for child in case} & {"error", "failure", "skipped"}
 
 
 def of_site(published: outputs.Bench) -> tuple[str, str]:
-    """How the phase stands, and whether a test of sbuild counts as failing."""
+    """Return the state of the phase, and whether a test of sbuild is bad."""
     out = published.home / "site"
     build([item.path for item in published.items.values()], out, Identity("testlab"))
     page = json.loads((out / "current/api/v1/p/greet/trunk.json").read_text())
@@ -80,7 +80,7 @@ def of_site(published: outputs.Bench) -> tuple[str, str]:
     ids=["disk", "make-killed", "shell-killed", "dpkg-killed", "compiler-killed", "no-dpkg", "cut-short", "status",
          "update", "fetch", "stale-index", "unmet", "compiler", "stalled", "architecture"],
 )  # fmt: skip
-def test_one_verdict(  # noqa: PLR0917 - a table, and what it is tried with
+def test_verdict_is_the_same_everywhere(  # noqa: PLR0917 - a table and its fixtures
     text: str,
     status: int,
     expected: dict[str, object],
@@ -95,11 +95,13 @@ def test_one_verdict(  # noqa: PLR0917 - a table, and what it is tried with
     place = fakes.ready_to_build(lab_factory, bench, {})
     fake.sbuild(text, status)
     record = place.execute(sbuild)
-    told, _ = local.build(place.run, place.lab)
+    result, _ = local.build(place.run, place.lab)
 
     published = outputs.Bench(tmp_path, a_lab(tmp_path, notifications={"mail": {"server": server.url}}))
     published.publish(1, cases=(GOOD,))
-    published.publish(2, told.verdict, message=told.message, step=told.step, cases=told.cases, steps=told.steps)
+    published.publish(
+        2, result.verdict, message=result.message, step=result.step, cases=result.cases, steps=result.steps
+    )
     output = mail.open_output(published.context)
     assert output is not None
     published.deliver(output)
@@ -112,5 +114,5 @@ def test_one_verdict(  # noqa: PLR0917 - a table, and what it is tried with
         "mail": subjects[1:],
     } == expected
     assert subjects[:1] == ["first result: passed"]
-    (message,) = [case.message for case in told.cases if case.suite == "sbuild" and case.outcome != "passed"]
+    (message,) = [case.message for case in result.cases if case.suite == "sbuild" and case.outcome != "passed"]
     assert record.message.startswith(one_line(message))

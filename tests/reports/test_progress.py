@@ -1,4 +1,4 @@
-"""How a run goes on: plain lines for a file, a moving line for a terminal."""
+"""The progress of a run: plain lines in a file, a moving line at a terminal."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ def record(run: Run, step: str, verdict: str, message: str = "", seconds: float 
     )
 
 
-def told(run: Run, **options: bool) -> str:
-    """All that is told of a run."""
+def output_of(run: Run, **options: bool) -> str:
+    """Return the complete output about a run."""
     stream = io.StringIO()
     progress = Progress(Console(file=stream, highlight=False, markup=False, width=80, **options))  # type: ignore[arg-type]
     progress.waiting(run)
     progress.kept(run, record(run, "snapshot", "passed", "2.10+git20261123.3.c0ffeec", 1.25))
     progress.started(run, "packaging")
     progress.ended(run, record(run, "packaging", "failed", f"[/x] {'a long reason ' * 10}", 75))
-    progress.ended(run, record(run, "sbuild", "aborted"))  # interrupted before it was heard to start
+    progress.ended(run, record(run, "sbuild", "aborted"))  # interrupted before its start was reported
     return stream.getvalue()
 
 
-def test_without_a_terminal_there_are_plain_lines(run: Run) -> None:
-    assert told(run, soft_wrap=True).splitlines() == [
-        "trunk/greet/1: another run of it is under way; waiting for its turn",
+def test_plain_lines_without_terminal(run: Run) -> None:
+    assert output_of(run, soft_wrap=True).splitlines() == [
+        "trunk/greet/1: another run of the component is in progress; waiting",
         "trunk/greet/1  snapshot  ✔ passed    1.2 s (kept)  2.10+git20261123.3.c0ffeec",
         f"trunk/greet/1  packaging ✘ failed 1 min 15 s  [/x] {'a long reason ' * 10}",
         "trunk/greet/1  sbuild    ■ aborted    0.0 s  ",
     ]
 
 
-def test_at_a_terminal_a_line_moves_and_the_same_lines_stay(run: Run) -> None:
-    text = told(run, force_terminal=True, no_color=True)
+def test_moving_line_at_terminal(run: Run) -> None:
+    text = output_of(run, force_terminal=True, no_color=True)
     assert "trunk/greet/1 packaging" in text  # the moving line
-    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden and comes back
-    for line in told(run, soft_wrap=True).splitlines()[1:]:
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is hidden and shown again
+    for line in output_of(run, soft_wrap=True).splitlines()[1:]:
         assert line in text

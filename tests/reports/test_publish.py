@@ -1,4 +1,4 @@
-"""Publishing: each build once everywhere, whatever happens on the way."""
+"""Publishing: each build once in each output, despite failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lab.base import environment
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError
 from lab.config.jenkins import Connection
 from lab.config.loading import load
-from reports import journal
+from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.outputs.delivery import Tombstone
 from reports.publish import MOST_TRIES
@@ -45,12 +45,12 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def press(tmp_path: Path) -> Press:
-    """Of a lab that publishes what runs on this machine to its site."""
+    """Return the publisher of a lab that publishes local runs to its site."""
     return Press(a_lab(tmp_path), tmp_path)
 
 
 class Everything:
-    """A lab with a private Jenkins, a public one, and a mail server."""
+    """A lab with a private and a public Jenkins, and a mail server."""
 
     def __init__(
         self, home: Path, private: Double, public: Double, mail: MailServer, components: Sequence[str] = ("greet",)
@@ -70,7 +70,7 @@ class Everything:
         a_jenkins_build(self.private, self.lab, component, number, verdict, **more)
 
     def twins(self, component: str = "greet") -> list[str]:
-        """What the twins are of, in their order: the numbers of the builds."""
+        """Return the numbers of the mirrored builds, in their order."""
         builds = [build for number, build in self.numbered(component)]
         return [str(build.display_name).partition(" ")[0] for build in builds]
 
@@ -84,9 +84,9 @@ class Everything:
 
     def site_numbers(self, component: str = "greet") -> list[int]:
         return sorted(
-            told["number"]
+            build["number"]
             for path in (self.site / "api/v1/b").glob("*/*.json")
-            if (told := json.loads(path.read_text()))["component"] == component
+            if (build := json.loads(path.read_text()))["component"] == component
         )
 
 
@@ -100,7 +100,7 @@ def all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Every
         yield Everything(tmp_path, private, public, mail)
 
 
-def test_a_run_of_this_machine(press: Press) -> None:
+def test_publish_local_run(press: Press) -> None:
     a_local_run(press.lab, number=1)
     a_local_run(press.lab, number=2, verdict="failed")
     report = press.run()
@@ -110,7 +110,7 @@ def test_a_run_of_this_machine(press: Press) -> None:
     assert (again.bundled, again.lines, dict(again.outcomes["site"])) == (0, [], {})
 
 
-def test_everything_goes_everywhere_once(all_there: Everything) -> None:
+def test_every_build_is_delivered_once_to_every_output(all_there: Everything) -> None:
     for number, verdict in enumerate(VERDICTS, 1):
         all_there.build(number=number, verdict=verdict)
     report = all_there.press.run()
@@ -135,7 +135,7 @@ def test_everything_goes_everywhere_once(all_there: Everything) -> None:
     assert (len(all_there.public.writes()), len(all_there.mail.taken)) == wrote
 
 
-def test_a_public_jenkins_that_is_down(all_there: Everything) -> None:
+def test_unreachable_public_jenkins_is_retried(all_there: Everything) -> None:
     all_there.public.fault("reset", times=FOREVER)
     all_there.build(number=1)
     all_there.build(number=2, verdict="failed")
@@ -146,7 +146,7 @@ def test_a_public_jenkins_that_is_down(all_there: Everything) -> None:
     assert (all_there.site_numbers(), len(all_there.mail.taken), all_there.twins()) == ([1, 2], 2, [])
     all_there.build(number=3)
     report = all_there.press.run()
-    assert "put off until" in report.lines[0]
+    assert "postponed until" in report.lines[0]
     assert (all_there.site_numbers(), len(all_there.mail.taken)) == ([1, 2, 3], 3)
     all_there.public.heal()
     all_there.press.time.sleep(61)
@@ -154,7 +154,7 @@ def test_a_public_jenkins_that_is_down(all_there: Everything) -> None:
     assert all_there.twins() == ["#1", "#2", "#3"]
 
 
-def test_a_journal_that_is_lost(all_there: Everything) -> None:
+def test_lost_journal_repeats_no_delivery(all_there: Everything) -> None:
     for number, verdict in enumerate(VERDICTS[:4], 1):
         all_there.build(number=number, verdict=verdict)
     all_there.press.run()
@@ -172,13 +172,13 @@ def test_a_journal_that_is_lost(all_there: Everything) -> None:
     assert len([one for one in all_there.private.requests if "/artifact/" in one.path]) == fetched
 
 
-def test_nothing_private_arrives(all_there: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_output_gets_private_text(all_there: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THE_SECRET", SECRET)
     host = "builder-7.internal.lab.example"
     secrets = {"secrets": [{"name": "planted", "env": "THE_SECRET"}], "domains": ["internal.lab.example"]}
-    told = yaml.safe_load((tmp_path / "lab.yaml").read_text())
-    told["publish"] |= secrets
-    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(told))
+    actual = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    actual["publish"] |= secrets
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(actual))
     press = Press(load(tmp_path / "lab.yaml"), tmp_path, all_there.private)
     text = f"password {SECRET}\nfrom http://{host}:8080/job/x and 10.20.30.40\n"
     fields = {"parameters": {"TOKEN": SECRET, "NODE": host}}
@@ -196,7 +196,7 @@ def test_nothing_private_arrives(all_there: Everything, tmp_path: Path, monkeypa
         assert private not in everything
 
 
-def test_what_is_retracted_is_gone_for_ever(all_there: Everything) -> None:
+def test_retract_unpublishes_permanently(all_there: Everything) -> None:
     for number in (1, 2, 3):
         all_there.build(number=number)
     all_there.press.run()
@@ -214,16 +214,16 @@ def test_what_is_retracted_is_gone_for_ever(all_there: Everything) -> None:
         all_there.press.run()
         assert (all_there.site_numbers(), all_there.twins()) == ([1, 3], ["#1", "#3"])
         all_there.press.forget()
-    with pytest.raises(ConfigurationError, match="nothing: no such build was published"):
+    with pytest.raises(ConfigurationError, match="nothing: no published build"):
         all_there.press.retract("nothing")
 
 
-def test_a_retraction_that_was_cut_short(all_there: Everything) -> None:
+def test_interrupted_retraction_is_completed(all_there: Everything) -> None:
     for number in (1, 2):
         all_there.build(number=number)
     all_there.press.run()
-    with all_there.press.journal() as told:
-        entry = told.published()[0]
+    with all_there.press.journal() as actual:
+        entry = actual.builds.published()[0]
     stone = Tombstone(name=entry.name, component="greet", track="trunk", phase="build", retracted="")
     stone.write(all_there.press.place.tombstone(entry.name))
     assert all_there.press.run().lines == []
@@ -231,7 +231,7 @@ def test_a_retraction_that_was_cut_short(all_there: Everything) -> None:
     assert not all_there.press.place.bundle(entry.bundle).exists()
 
 
-def test_a_run_that_was_removed(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removed_run_is_gone(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     run = a_local_run(press.lab)
     with monkeypatch.context() as patched:
         patched.setattr(Publication, "publish", lambda *_: (_ for _ in ()).throw(Held("not now")))
@@ -239,11 +239,11 @@ def test_a_run_that_was_removed(press: Press, monkeypatch: pytest.MonkeyPatch) -
     shutil.rmtree(run.path)
     press.time.sleep(61)
     assert press.run().lines == []
-    with press.journal() as told:
-        assert told.states() == {"gone": 1}
+    with press.journal() as actual:
+        assert actual.builds.counts() == {"gone": 1}
 
 
-def test_a_bundle_that_was_lost(press: Press) -> None:
+def test_lost_bundle_is_parked(press: Press) -> None:
     a_local_run(press.lab)
     with press.opened() as publisher:
         publisher.outputs = {}
@@ -254,7 +254,7 @@ def test_a_bundle_that_was_lost(press: Press) -> None:
     assert press.deliveries()["site"] == {"parked": 1}
 
 
-def test_a_bundle_in_the_store_that_is_none(press: Press) -> None:
+def test_invalid_bundle_in_store_is_reported(press: Press) -> None:
     a_local_run(press.lab)
     press.run()
     odd = press.place.bundles / "00" / f"{'0' * 64}.tar.gz"
@@ -263,26 +263,24 @@ def test_a_bundle_in_the_store_that_is_none(press: Press) -> None:
     press.forget()
     report = press.run()
     assert report.lines == [
-        f"bundles: {odd}: is not what its name says: its SHA-256 is {hashlib.sha256(b'odd').hexdigest()}"
+        f"bundles: {odd}: does not match its name: its SHA-256 is {hashlib.sha256(b'odd').hexdigest()}"
     ]
     assert press.deliveries()["site"] == {"delivered": 1}
 
 
-def test_a_retraction_that_the_public_jenkins_does_not_allow(all_there: Everything) -> None:
+def test_refused_retraction_is_retried(all_there: Everything) -> None:
     all_there.build(number=1)
     all_there.press.run()
     all_there.public.fault(403, path="doDelete")
     (name,) = [path.parent.name for path in all_there.site.glob("b/*/*/index.html")]
     (line,) = all_there.press.retract(name).lines
-    assert re.fullmatch(
-        rf"jenkins: .*admin may not POST .*delete the build with SOURCE_ID {name} there by hand\)", line
-    )
+    assert re.fullmatch(rf"jenkins: .*admin may not POST .*delete the build with SOURCE_ID {name} manually\)", line)
     assert all_there.site_numbers() == []
-    assert all_there.press.run().lines == []  # where it is allowed by now
+    assert all_there.press.run().lines == []  # after it was allowed
     assert all_there.twins() == []
 
 
-def test_mail_that_waits_for_its_hour_is_no_trouble(press: Press, tmp_path: Path) -> None:
+def test_mail_above_hourly_limit_is_no_error(press: Press, tmp_path: Path) -> None:
     with MailServer() as mail:
         few = {"server": mail.url, "most_per_hour": 1}
         press = Press(a_lab(tmp_path, notifications={"mail": few}), tmp_path)
@@ -296,16 +294,16 @@ def test_mail_that_waits_for_its_hour_is_no_trouble(press: Press, tmp_path: Path
         assert mail.subjects[1:] == ["[testlab] greet on trunk: broken: failed at sbuild"]
 
 
-def test_a_job_that_is_private(press: Press, tmp_path: Path) -> None:
+def test_private_job_is_not_published(press: Press, tmp_path: Path) -> None:
     a_local_run(press.lab, number=1)
     closed = Press(a_lab(tmp_path, publish={"jobs": []}), tmp_path)
     assert closed.run().bundled == 0
-    with closed.journal() as told:
-        assert told.states() == {"private": 1}
+    with closed.journal() as actual:
+        assert actual.builds.counts() == {"private": 1}
     assert press.run().bundled == 1
 
 
-def test_a_run_that_was_broken_off_may_go_on(press: Press) -> None:
+def test_interrupted_run_is_published_after_a_later_one(press: Press) -> None:
     a_local_run(press.lab, number=1)
     run = a_local_run(press.lab, number=2, verdict="passed")
     (run.results / "10-push.json").unlink()
@@ -315,12 +313,12 @@ def test_a_run_that_was_broken_off_may_go_on(press: Press) -> None:
     assert press.run().bundled == 2
 
 
-def test_two_publishers(press: Press) -> None:
-    with press.opened(), pytest.raises(InfrastructureError, match="another process publishes this lab"):
+def test_second_publisher_is_refused(press: Press) -> None:
+    with press.opened(), pytest.raises(InfrastructureError, match="another process is publishing this lab"):
         press.run()
 
 
-def test_a_filter_that_fails_holds_back_that_build_alone(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_filter_delays_that_build_alone(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     a_local_run(press.lab, number=1, verdict="failed", text="the odd one")
     a_local_run(press.lab, number=2)
     publish = Publication.publish
@@ -340,10 +338,10 @@ def test_a_filter_that_fails_holds_back_that_build_alone(press: Press, monkeypat
     assert press.run().bundled == 1
 
 
-# What one has wrong, no other has to bear
+# Isolation of failures
 
 
-def test_a_bug_in_a_filter_parks_that_build_alone(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bug_in_filter_parks_that_build_alone(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     a_local_run(press.lab, number=1)
     a_local_run(press.lab, number=2)
     publish = Publication.publish
@@ -363,23 +361,23 @@ def test_a_bug_in_a_filter_parks_that_build_alone(press: Press, monkeypatch: pyt
         press.time.sleep(1e6)
         assert press.run().lines == []
     assert "in fail\n" in log.read_text()
-    with press.journal() as told:
-        assert told.states() == {"bundled": 1, "parked": 1}
-        (waits,) = publish_verb.summary(told)["waiting"]
+    with press.journal() as actual:
+        assert actual.builds.counts() == {"bundled": 1, "parked": 1}
+        (waits,) = publish_verb.summary(actual)["waiting"]
         assert (waits["state"], waits["note"]) == ("parked", note)
-        told.retry()
+        actual.retry()
     assert press.run().bundled == 1
 
 
 @pytest.mark.parametrize("place, wrong", [("fetch", KeyError("duration")), ("fetch", RecursionError("deep"))])
-def test_a_build_that_cannot_be_read_parks_itself_alone(
+def test_bug_in_fetch_parks_that_build_alone(
     press: Press, monkeypatch: pytest.MonkeyPatch, place: str, wrong: Exception
 ) -> None:
     a_local_run(press.lab, number=1)
     a_local_run(press.lab, number=2)
     real = getattr(Runs, place)
 
-    def fail(self: Runs, found: journal.Found, spool: Path) -> object:
+    def fail(self: Runs, found: SourceBuild, spool: Path) -> object:
         if found.number == 1:
             raise wrong
         return real(self, found, spool)
@@ -389,14 +387,14 @@ def test_a_build_that_cannot_be_read_parks_itself_alone(
     assert (report.bundled, report.exit_code) == (1, 70)
     (line,) = report.lines
     assert line.startswith(f"runs: local/trunk/greet/build/1@1767312535000: a bug in qalab: {type(wrong).__name__}: ")
-    with press.journal() as told:
-        assert told.states() == {"bundled": 1, "parked": 1}
+    with press.journal() as actual:
+        assert actual.builds.counts() == {"bundled": 1, "parked": 1}
 
 
-def test_a_run_with_a_time_that_is_none(press: Press) -> None:
+def test_run_with_invalid_time_is_reported(press: Press) -> None:
     odd, _ = a_local_run(press.lab, number=1), a_local_run(press.lab, number=2)
-    told = json.loads((odd.path / "run.json").read_text())
-    (odd.path / "run.json").write_text(json.dumps(told | {"started": "never"}))
+    actual = json.loads((odd.path / "run.json").read_text())
+    (odd.path / "run.json").write_text(json.dumps(actual | {"started": "never"}))
     report = press.run()
     assert (report.bundled, report.exit_code) == (1, 70)
     (line,) = report.lines
@@ -404,7 +402,7 @@ def test_a_run_with_a_time_that_is_none(press: Press) -> None:
 
 
 @pytest.mark.parametrize("answer", ['{"allBuilds": null}', '{"allBuilds": [null]}', '{"allBuilds": [{"number": "x"}]}'])
-def test_a_job_that_answers_oddly_holds_up_no_other(
+def test_invalid_answer_of_one_job_does_not_delay_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     with Double() as private:
@@ -425,7 +423,7 @@ def test_a_job_that_answers_oddly_holds_up_no_other(
     ]
 
 
-def test_a_state_of_the_site_that_is_torn_holds_up_no_mail(press: Press, tmp_path: Path) -> None:
+def test_damaged_site_state_does_not_delay_mail(press: Press, tmp_path: Path) -> None:
     with MailServer() as mail:
         press = Press(a_lab(tmp_path, notifications={"mail": {"server": mail.url}}), tmp_path)
         a_local_run(press.lab, number=1)
@@ -436,13 +434,13 @@ def test_a_state_of_the_site_that_is_torn_holds_up_no_mail(press: Press, tmp_pat
         report = press.run()
         assert (report.exit_code, len(mail.taken)) == (3, 2)
     assert report.lines[0].startswith("site: ")
-    with press.journal() as told:
-        outage = told.outage("site")
+    with press.journal() as actual:
+        outage = actual.deliveries.outage("site")
         assert outage is not None
         assert outage.note in report.lines[0]
 
 
-def test_a_retraction_that_is_not_allowed_holds_up_nothing_else(all_there: Everything) -> None:
+def test_refused_retraction_does_not_delay_others(all_there: Everything) -> None:
     all_there.build(number=1)
     all_there.press.run()
     all_there.public.fault(403, path="doDelete", times=FOREVER)
@@ -457,13 +455,13 @@ def test_a_retraction_that_is_not_allowed_holds_up_nothing_else(all_there: Every
 
 @pytest.fixture
 def hooked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Press, Service]]:
-    """A lab whose webhook does not stand its first build."""
+    """A lab with a webhook that refuses its first build."""
     monkeypatch.setenv("QALAB_WEBHOOK_SECRET", "k3y-of-tests")
     with Service(lambda request: (500 if b'"number": 1,' in request.body else 204, "")) as service:
         yield Press(a_lab(tmp_path, notifications={"webhook": {"url": service.url}}), tmp_path), service
 
 
-def test_a_payload_that_a_receiver_never_takes_is_given_up(hooked: tuple[Press, Service]) -> None:
+def test_delivery_that_always_fails_is_parked(hooked: tuple[Press, Service]) -> None:
     press, service = hooked
     a_local_run(press.lab, number=1)
     a_local_run(press.lab, number=2)
@@ -481,10 +479,10 @@ def test_a_payload_that_a_receiver_never_takes_is_given_up(hooked: tuple[Press, 
 
 
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
-@pytest.mark.parametrize("where", ["reports.sources.runs.Runs.fetch", "reports.sources.runs._found",
+@pytest.mark.parametrize("where", ["reports.sources.runs.Runs.fetch", "reports.sources.runs._source_build",
                                    "reports.outputs.site.SiteOutput.deliver", "reports.outputs.webhook.WebhookOutput.body",
                                    "reports.redact.publication.Publication.publish"])  # fmt: skip
-def test_who_ends_a_pass_ends_it(
+def test_abort_stops_pass(
     hooked: tuple[Press, Service], monkeypatch: pytest.MonkeyPatch, where: str, kind: type[BaseException]
 ) -> None:
     press, _ = hooked
@@ -501,7 +499,7 @@ def test_who_ends_a_pass_ends_it(
     assert press.deliveries()["webhook"] == {"delivered": 1}
 
 
-# The verbs
+# Commands
 
 
 @pytest.fixture
@@ -511,16 +509,16 @@ def at_home(all_there: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def call(*argv: str) -> Result:
-    """A verb, as the command line calls it."""
+    """Run a command of the command line."""
     verbs = click.Group(commands=[publish_verb.command, retract_verb.command])
     return CliRunner().invoke(verbs, list(argv))
 
 
-def test_publish_says_what_it_did(at_home: Everything) -> None:
+def test_publish_prints_summary(at_home: Everything) -> None:
     at_home.build(number=1)
-    told = call("publish")
-    assert told.exit_code == 0, told.output
-    assert told.output == "builds: 1 new\nsite: 1 delivered\njenkins: 1 delivered\nmail: 1 delivered\n"
+    actual = call("publish")
+    assert actual.exit_code == 0, actual.output
+    assert actual.output == "builds: 1 new\nsite: 1 delivered\njenkins: 1 delivered\nmail: 1 delivered\n"
     assert json.loads(call("publish", "--json").output) == {
         "bundled": 0,
         "outputs": {"site": {}, "jenkins": {}, "mail": {}},
@@ -528,37 +526,39 @@ def test_publish_says_what_it_did(at_home: Everything) -> None:
     }
 
 
-def test_the_status_says_what_waits_and_why(at_home: Everything) -> None:
+def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
     assert call("publish", "--status").output.startswith("builds: none yet\nsite: nothing yet\n")
     at_home.build(number=1)
     at_home.public.fault(503, times=FOREVER)
     failed = call("publish")
     assert failed.exit_code == 3
     assert "qalab: jenkins: " in failed.output
-    told = call("publish", "--status").output
-    assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  postponed until .*Z: http", told)
+    actual = call("publish", "--status").output
+    assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  postponed until .*Z: http", actual)
     status = json.loads(call("publish", "--status", "--json").output)
     assert status["outputs"]["jenkins"]["builds"] == {"waiting": 1}
     assert "answers 503" in status["outputs"]["jenkins"]["outage"]["note"]
     at_home.public.heal()
-    assert "put off until" in call("publish").output
+    assert "postponed until" in call("publish").output
     assert "jenkins: 1 delivered" in call("publish", "--retry").output
 
 
-def test_what_is_set_up_wrong_stops_nothing_else(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misconfigured_output_does_not_stop_others(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
     at_home.build(number=1)
     monkeypatch.delenv("QALAB_PUBLIC_JENKINS_TOKEN")
-    told = call("publish")
-    assert told.exit_code == 2
-    assert "qalab: jenkins: only one of QALAB_PUBLIC_JENKINS_USER and QALAB_PUBLIC_JENKINS_TOKEN is set" in told.output
-    assert "site: 1 delivered\nmail: 1 delivered\n" in told.output
+    actual = call("publish")
+    assert actual.exit_code == 2
+    assert (
+        "qalab: jenkins: only one of QALAB_PUBLIC_JENKINS_USER and QALAB_PUBLIC_JENKINS_TOKEN is set" in actual.output
+    )
+    assert "site: 1 delivered\nmail: 1 delivered\n" in actual.output
 
 
-def test_it_goes_on_until_it_is_ended(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publish_watch_repeats(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses = []
 
     def sleep(seconds: float) -> None:
-        if seconds < 7:  # between looks at a twin
+        if seconds < 7:  # between two queries of a twin
             return
         pauses.append(seconds)
         if len(pauses) == 2:
@@ -571,7 +571,7 @@ def test_it_goes_on_until_it_is_ended(at_home: Everything, monkeypatch: pytest.M
     assert (pauses, at_home.twins()) == ([7, 7], ["#1", "#2"])
 
 
-def test_retract_says_so(at_home: Everything) -> None:
+def test_retract_prints_result(at_home: Everything) -> None:
     at_home.build(number=1)
     call("publish")
     (name,) = [path.parent.name for path in at_home.site.glob("b/*/*/index.html")]
@@ -592,7 +592,7 @@ def test_retract_says_so(at_home: Everything) -> None:
         ("lost", "progressiveText"),
     ],
 )
-def test_a_private_jenkins_that_fails(all_there: Everything, kind: int | str, path: str) -> None:
+def test_failing_private_jenkins_is_retried(all_there: Everything, kind: int | str, path: str) -> None:
     all_there.build(number=1)
     all_there.build(number=2)
     all_there.private.fault(kind, path=path, times=3)
@@ -604,7 +604,7 @@ def test_a_private_jenkins_that_fails(all_there: Everything, kind: int | str, pa
     assert (all_there.site_numbers(), all_there.twins()) == ([1, 2], ["#1", "#2"])
 
 
-def test_a_private_jenkins_that_is_slow(all_there: Everything) -> None:
+def test_slow_private_jenkins_is_retried(all_there: Everything) -> None:
     all_there.press.timeout = 1.5
     all_there.build(number=1)
     all_there.private.fault("slow", path="progressiveText", seconds=60.0, times=3)

@@ -1,4 +1,4 @@
-"""The publisher killed (SIGKILL) at a request or a write: the next pass makes it good, and nothing comes twice.
+"""The publisher killed (SIGKILL) at a request or a write: the next pass completes it, and repeats no delivery.
 
 Here at some of them; tests/integration kills it at every one.
 """
@@ -23,7 +23,7 @@ JOB = "trunk-greet-build"
 
 
 class Scene:
-    """Two builds on a private Jenkins, and all that they go to; ``publish`` begins with nothing published."""
+    """Two builds on a private Jenkins, and all outputs; ``publish`` begins without published builds."""
 
     def __init__(self, home: Path, private: Double, public: Double, mail: MailServer, killer: Killer) -> None:
         self.home, self.private, self.public, self.mail, self.killer = home, private, public, mail, killer
@@ -39,7 +39,7 @@ class Scene:
             kept.artifacts = {name: data for name, data in kept.artifacts.items() if not name.endswith(".log")}
 
     def publish(self, name: str, at: int) -> int:
-        """Publish until killed, then again; how many events the first pass had."""
+        """Publish until killed, then again; return the number of events of the first pass."""
         job = self.public._state.item(JOB)
         job.builds.clear()
         job.next_number = 1
@@ -53,13 +53,13 @@ class Scene:
         return count
 
     def check(self, state: Path, name: str) -> None:
-        """Each build is everywhere once, and in order."""
+        """Check that each output has each build once, and in order."""
         twins = [build for _, build in sorted(self.public._state.item(JOB).builds.items())]
         assert [str(build.display_name) for build in twins] == ["#1 1.1-1", "#2 1.2-1"], name
         mails = Counter(str(one.message["Message-ID"]) for one in self.mail.taken)
         subjects = list(dict.fromkeys(str(one.message["Subject"]).partition("trunk: ")[2] for one in self.mail.taken))
         assert subjects == ["first result: passed", "broken: failed at sbuild"], name
-        # RFC 1047: between the server's word and ours there is a gap, in which the same mail comes again.
+        # RFC 1047: if the answer of the server is lost, the same mail is sent again.
         assert (len(mails), len({one.data for one in self.mail.taken})) == (2, 2), name
         pages = (state / "qalab/testlab/site/current/api/v1/b").glob("*/*.json")
         assert sorted(json.loads(path.read_text())["number"] for path in pages) == [1, 2], name
@@ -67,7 +67,7 @@ class Scene:
 
 
 def run(build: Build) -> None:
-    """Jetty takes no request whose body ends early; the double makes a build without parameters of it."""
+    """Refuse requests with a truncated body, as Jetty does; the double would make a build without parameters."""
     if any(isinstance(one.value, bytes) for one in build.parameters):
         quick(build)
     else:
@@ -83,7 +83,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.mark.integration
-def test_killed_here_and_there(scene: Scene) -> None:
+def test_publisher_recovers_from_kill_at_any_event(scene: Scene) -> None:
     count = scene.publish("whole", 0)
     assert count > 100
     for at in range(1, SAMPLES + 1):

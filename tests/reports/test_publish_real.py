@@ -1,4 +1,4 @@
-"""End to end: a build on a private Jenkins, and its twin with tests on a public one.
+"""End to end: a build on a private Jenkins, and its mirrored build with tests on a public one.
 
 On doubles; on real, empty ones where QALAB_TEST_JENKINS and QALAB_TEST_PUBLIC_JENKINS name them.
 """
@@ -20,7 +20,7 @@ from tests.jenkins.double import Double
 from tests.jenkins.real import Real
 from tests.reports.publishing import OWNED, Press, a_lab, a_run, make_receivers, receive
 
-# Taken here, because a test does not see the lab's variables.
+# Read at import, because a test does not see the variables of the lab.
 PRIVATE, PUBLIC = (os.environ.get(name, "") for name in ("QALAB_TEST_JENKINS", "QALAB_TEST_PUBLIC_JENKINS"))
 JOB = """\
 - job:
@@ -53,7 +53,7 @@ def packed(directory: Path) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def test_a_build_and_its_twin(
+def test_build_is_mirrored_with_tests(
     tmp_path: Path, private: Double | Real, public: Double | Real, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QALAB_PUBLIC_JENKINS_USER", public.credentials[0])

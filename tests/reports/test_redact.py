@@ -1,4 +1,4 @@
-"""What must not be public is not in the final bytes of a bundle; what may be is still there."""
+"""Redaction: private text is not in the final bytes of a bundle; public text still is."""
 
 from __future__ import annotations
 
@@ -77,18 +77,18 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("form", KNOWN)
-def test_a_known_secret(ready: Press, form: str) -> None:
+def test_known_secret_is_redacted(ready: Press, form: str) -> None:
     shown = ready.line(f"before {KNOWN[form]} after\n")
     assert shown.startswith(("before ", "\x1b[0mbefore "))
     assert shown.endswith(" after\n")
     assert "[REDACTED:cloud]" in shown
-    # Of base64, the characters of its neighbours may stay.
+    # In base64, the characters of the neighbours can stay.
     for piece in ("s3cr3t", "w0rd", in_base64("")[2:10], in_base64("u")[3:10], in_base64("ab")[4:10]):
         assert piece not in shown
 
 
 LINES = [
-    # The value, and only the value.
+    # The value only.
     ("export OS_PASSWORD=hunter2 OS_USERNAME=admin", "export OS_PASSWORD=[REDACTED:credential] OS_USERNAME=admin"),
     ("ADMIN_PASSWORD=nomoresecret", "ADMIN_PASSWORD=[REDACTED:credential]"),  # devstack's localrc
     ("SERVICE_TOKEN=azertytoken", "SERVICE_TOKEN=[REDACTED:credential]"),
@@ -118,7 +118,7 @@ LINES = [
     (f"tls.key: {base64.b64encode(f'{BEGIN} MIIE{BLOB}{BLOB}'.encode()).decode()}", "tls.key: [REDACTED:encoded-key]"),
     ("see TICKET-4711", "see TICKET-[REDACTED:ticket]"),
     ("the password:hush", "the password:[REDACTED:credential]"),
-    # What only looks like it.
+    # Text that only looks like a secret.
     ("passwd_1:4.13+dfsg1-1 base-passwd_3.6.1", None),
     ("Setting up libsecret-1-0:amd64 (0.20.5-3) ...", None),
     ("passing: test_password_is_hashed ok", None),
@@ -130,7 +130,7 @@ LINES = [
     ("git@github.com:x/y.git ssh://git@host.example/y", None),
     ("gcc -DKEY=1 -O2 -c key.c basic configuration", None),
     ("PWD=/build/greet-1.0", None),
-    # Private places have pseudonyms.
+    # Pseudonyms of private names.
     ("ping 10.0.1.2, then 10.0.1.2:8080 and 192.168.7.9/24.", f"ping {NODE}, then {NODE}:8080 and {OTHER}/24."),
     ("range 10.0.1.2-192.168.7.9", f"range {NODE}-{OTHER}"),
     ("http://10.0.1.2/x?y=(10.0.1.2)", f"http://{NODE}/x?y=({NODE})"),
@@ -148,7 +148,7 @@ LINES = [
     (r"C:\Users\alice\x", rf"C:\Users\{ALICE}\x"),
     ("Signed-off-by: Ada <ada.l@upstream.example>", "Signed-off-by: Ada <***@upstream.example>"),
     ("foo@bar.service en@quot.header pkg@v1.2.3", None),
-    # Tricks of terminals.
+    # Terminal sequences.
     ("\x1b[01;31m\x1b[Kerror:\x1b[m\x1b[K bad", "\x1b[1;31merror:\x1b[0m bad"),
     ("\x1b[38;5;9mx\x1b[38;2;1;2;3my\x1b[48;5;1mz\x1b[4;7mu\x1b[39m", "\x1b[91mxyzu\x1b[0m"),
     ("\x1b[31mpassword=hush\x1b[0m", "\x1b[0mpassword=[REDACTED:credential]"),
@@ -162,13 +162,13 @@ LINES = [
     ("a:////4AAAAcut==\x1b[0mStarted".replace("a:", "8mha:", 1), "Started"),
     ("[[ATTACHMENT|/etc/passwd]]", "[ [ATTACHMENT|/etc/passwd]]"),
     ("[[ATTA\0CHMENT|/etc/passwd]]", "[ [ATTACHMENT|/etc/passwd]]"),
-    # Markup is text: the site's to escape.
+    # Markup is text; the site escapes it.
     ('<script>alert(1)</script> "><img src=x> {{7*7}} javascript:x', None),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("raw, shown", LINES, ids=lambda value: ascii(value)[1:40] if value else "stays")
-def test_a_line(ready: Press, raw: str, shown: str | None) -> None:
+def test_redacted_form_of_line(ready: Press, raw: str, shown: str | None) -> None:
     assert ready.line(f"first\n{raw}\nlast\n") == f"first\n{raw if shown is None else shown}\nlast\n"
 
 
@@ -188,16 +188,16 @@ def test_a_line(ready: Press, raw: str, shown: str | None) -> None:
         (["-----BEGIN PGP PRIVATE KEY BLOCK-----", "", "lQ", "-----END PGP PRIVATE KEY BLOCK-----", "x"], [MARK, "", MARK, MARK, "x"]),
     ],
 )  # fmt: skip
-def test_a_private_key(ready: Press, raw: list[str], shown: list[str]) -> None:
+def test_private_key_is_redacted(ready: Press, raw: list[str], shown: list[str]) -> None:
     assert ready.line("\n".join([*raw, ""])) == "\n".join([*shown, ""])
 
 
-def test_bytes_that_are_no_text_are_shown_as_such(ready: Press) -> None:
+def test_invalid_utf8_is_visible(ready: Press) -> None:
     assert ready.line(b"caf\xe9 \xed\xa0\x80 ok\n") == "caf\ufffd \ufffd\ufffd\ufffd ok\n"
 
 
 def everywhere(text: str) -> tuple[Build, list[str]]:
-    """A build with a text in every field that can hold one."""
+    """Return a build with a text in every text field."""
     case = Case(
         suite=text, classname=text, name=text, outcome="failed", message=text, evidence=f"a\n{text}\n", output=text, errors=text
     )  # fmt: skip
@@ -220,7 +220,7 @@ def everywhere(text: str) -> tuple[Build, list[str]]:
 
 
 @pytest.mark.parametrize("text", [SECRET, "ghp_" + "a1" * 20], ids=["known", "token"])
-def test_a_secret_in_every_field_is_nowhere(ready: Press, text: str) -> None:
+def test_secret_in_any_field_is_redacted(ready: Press, text: str) -> None:
     build, _ = everywhere(text)
     fields = json.dumps(build.model_dump(mode="json")).count(json.dumps(text)[1:-1])
     assert fields >= 30
@@ -230,28 +230,28 @@ def test_a_secret_in_every_field_is_nowhere(ready: Press, text: str) -> None:
     raw = final_bytes(path)
     for form in known_secrets.forms(text):
         assert form.encode() not in raw
-    told = bundle.read(path).build
-    assert len(re.findall(r"REDACTED[:_]", told.model_dump_json())) >= fields
-    assert told.steps[0].log == told.logs[0].name
+    actual = bundle.read(path).build
+    assert len(re.findall(r"REDACTED[:_]", actual.model_dump_json())) >= fields
+    assert actual.steps[0].log == actual.logs[0].name
     assert set(bundle.read(path).sizes) == {
         "junit.xml",
-        told.logs[0].path,
-        told.files[0].path,
-    }  # the .deb is on no list
+        actual.logs[0].path,
+        actual.files[0].path,
+    }  # no list has the .deb
 
 
-def test_what_names_a_build_stays_what_it_is(ready: Press) -> None:
-    """A version, a commit and an identity look like addresses or not: they are told; texts are redacted."""
+def test_identity_of_build_is_unchanged(ready: Press) -> None:
+    """Version, commit and identity are published even if they look like addresses; other texts are redacted."""
     build, fields = everywhere("10.0.1.2")
-    told = ready.publish(a_build(**{field: getattr(build, field) for field in fields})).build
-    kept = {name for name in fields if getattr(told, name) == "10.0.1.2"}
+    actual = ready.publish(a_build(**{field: getattr(build, field) for field in fields})).build
+    kept = {name for name in fields if getattr(actual, name) == "10.0.1.2"}
     assert set(fields) - kept == {"branch", "message"}
-    assert told.branch == told.message == NODE
+    assert actual.branch == actual.message == NODE
     assert ready.publish(a_build()).build == a_build()
     assert a_build().commit == COMMIT
 
 
-def test_a_pseudonym_is_the_same_in_all_bundles_of_a_lab(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_pseudonym_is_stable_within_lab(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_that_publishes(lab_factory)
     shown = {Press(tmp_path, Publication.of(lab)).line("10.9.8.7\n") for _ in range(2)}
     other = Press(tmp_path, Publication.of(lab_that_publishes(lab_factory).model_copy(update={
@@ -262,7 +262,7 @@ def test_a_pseudonym_is_the_same_in_all_bundles_of_a_lab(lab_factory: Callable[.
     assert (key.stat().st_mode & 0o777, key.stat().st_size) == (0o600, 32)
 
 
-def test_a_parameter_that_is_not_allowed_is_not_told(ready: Press) -> None:
+def test_unlisted_parameter_is_not_published(ready: Press) -> None:
     build = a_build(parameters={"COMPONENT": "greet", "NOTE": "from 10.0.1.2", "OS_CLOUD": "x", "note": "y"})
     assert ready.publish(build).build.parameters == {"COMPONENT": "greet", "NOTE": f"from {NODE}"}
 
@@ -276,7 +276,7 @@ def test_a_parameter_that_is_not_allowed_is_not_told(ready: Press) -> None:
         (["TRUNK/*"], "trunk/greet/build", False),
     ],
 )
-def test_a_job_that_is_not_allowed_is_not_published(
+def test_unlisted_job_is_not_published(
     lab_factory: Callable[..., Lab], tmp_path: Path, jobs: list[str], job: str, *, published: bool
 ) -> None:
     ready = press(lab_that_publishes(lab_factory, jobs=jobs), tmp_path)
@@ -312,16 +312,16 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name, made", NAMES, ids=lambda value: ascii(value)[1:20])
-def test_a_name_of_a_file(name: str, made: str | None) -> None:
+def test_safe_file_name(name: str, made: str | None) -> None:
     if made is None:
-        with pytest.raises(ValueError, match="leads elsewhere"):
+        with pytest.raises(ValueError, match="points outside the directory"):
             file_names.safe(name)
     else:
         assert file_names.safe(name) == made
         assert file_names.safe(made) == made
 
 
-def test_a_long_name_is_cut_and_stays_its_own() -> None:
+def test_long_file_name_stays_unique() -> None:
     one, two = (file_names.safe("é" * 300 + end) for end in (".txt", "2.txt"))
     assert one != two
     assert one.endswith(".txt")
@@ -331,17 +331,17 @@ def test_a_long_name_is_cut_and_stays_its_own() -> None:
 @pytest.mark.parametrize(
     "name", ["../x.txt", "/etc/x.txt", "C:\\x.txt", ".htaccess.txt", "a" * 300 + ".txt", "x\0.txt"]
 )
-def test_a_bad_name_of_an_artifact_is_mapped_and_told(ready: Press, name: str) -> None:
+def test_unsafe_artifact_name_is_replaced_and_noted(ready: Press, name: str) -> None:
     found, content = ready.artifact(name, b"content\n")
     assert content == b"content\n"
     (file,) = found.build.files
     assert file.path == f"files/{file.name}"
-    assert found.build.notes == (f"{file.path}: had another name",)
+    assert found.build.notes == (f"{file.path}: renamed",)
     assert re.fullmatch(r"[\w.-]{1,120}", file.name)
     assert not file.name.startswith(".")
 
 
-def test_two_artifacts_of_one_name_are_two(ready: Press) -> None:
+def test_artifacts_with_same_name_stay_separate(ready: Press) -> None:
     files = []
     for number in range(2):
         path = ready.home / str(number)
@@ -351,7 +351,7 @@ def test_two_artifacts_of_one_name_are_two(ready: Press) -> None:
     assert [file.name for file in found.build.files] == ["a_.txt", "a_.txt-2"]
 
 
-def test_links_and_devices_are_left_out_and_told(ready: Press) -> None:
+def test_links_and_devices_are_omitted_and_noted(ready: Press) -> None:
     target = ready.home / "target"
     target.write_text("x")
     link = ready.home / "link"
@@ -369,10 +369,10 @@ def test_links_and_devices_are_left_out_and_told(ready: Press) -> None:
         )
 
 
-def test_an_artifact_is_redacted_and_that_is_told(ready: Press) -> None:
+def test_redacted_artifact_is_noted(ready: Press) -> None:
     found, content = ready.artifact("x.html", f"<p>\n{SECRET} at 10.0.1.2\n".encode())
     assert content == f"<p>\n[REDACTED:cloud] at {NODE}\n".encode()
-    assert found.build.notes == ("files/x.html: not as it was built: 1 of its lines were redacted",)
+    assert found.build.notes == ("files/x.html: changed: 1 of its lines were redacted",)
 
 
 def boom(*_: object, **__: object) -> None:
@@ -380,28 +380,28 @@ def boom(*_: object, **__: object) -> None:
 
 
 def forever(*_: object, **__: object) -> None:
-    re.match(r"(?:a+)+b", "a" * 60)  # some thousand years
+    re.match(r"(?:a+)+b", "a" * 60)  # takes thousands of years
 
 
 @pytest.mark.parametrize(
-    "fault, said",
+    "fault, message",
     [(boom, r"held back: the filter failed: RuntimeError in test_redact\.py:\d+"), (forever, "did not end within 1 seconds")],
 )  # fmt: skip
-def test_a_filter_that_fails_publishes_nothing_and_tells_nothing(
-    ready: Press, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None], said: str
+def test_failing_filter_publishes_and_quotes_nothing(
+    ready: Press, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None], message: str
 ) -> None:
     monkeypatch.setattr(Redactor, "hits", fault)
     monkeypatch.setattr(publication, "SECONDS_A_MINUTE", 0.1 if fault is forever else 60.0)
     with pytest.raises(Held) as caught:
         ready.line(f"password={SECRET}\n")
-    assert re.search(said, str(caught.value))
+    assert re.search(message, str(caught.value))
     assert caught.value.exit_code == 3
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
     assert not (ready.home / "bundles").exists()
 
 
-def test_an_interruption_is_none_of_the_filters_faults(ready: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_is_not_held(ready: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     def ended(*_: object) -> None:
         raise Aborted("ended by SIGTERM")
 
@@ -414,50 +414,50 @@ def test_an_interruption_is_none_of_the_filters_faults(ready: Press, monkeypatch
 
 
 @pytest.mark.parametrize("text", [SECRET, in_base64("u:"), "ghp_" + "a1" * 20, BEGIN])
-def test_what_the_filter_lets_through_the_last_look_finds(
-    ready: Press, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
+def test_final_scan_finds_missed_secret(ready: Press, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(Redactor, "hits", lambda *_: [])
-    with pytest.raises(
-        Held, match=r"held back: the rule (cloud|github-token|private-key) still finds something"
-    ) as caught:
+    with pytest.raises(Held, match=r"held back: the rule (cloud|github-token|private-key) still matches") as caught:
         ready.line(f"x {text} y\n")
     assert text not in str(caught.value)
     assert not list(ready.home.glob("bundles/**/*"))
 
 
 @pytest.mark.parametrize("wrap", ["\n", "\n    ", "\r\n"])
-def test_a_secret_that_was_wrapped_holds_the_bundle_back(ready: Press, wrap: str) -> None:
-    with pytest.raises(Held, match="the rule cloud still finds"):
+def test_wrapped_secret_prevents_publication(ready: Press, wrap: str) -> None:
+    with pytest.raises(Held, match="the rule cloud still matches"):
         ready.line(f"x {SECRET[:8]}{wrap}{SECRET[8:]} y\n")
     with pytest.raises(Held):
         ready.publish(a_build(message=f"x {SECRET[:8]}{wrap}{SECRET[8:]} y"))
 
 
 @pytest.mark.parametrize(
-    "source, said",
+    "source, message",
     [
         ({"env": "NOT_SET"}, "the secret cloud: NOT_SET: is not set"),
-        ({"env": "SHORT"}, "the secret cloud: SHORT: is too short to be looked for: 6 characters at least"),
+        ({"env": "SHORT"}, "the secret cloud: SHORT: is too short: at least 6 characters are required"),
         ({"file": "/nowhere/at/all"}, "the secret cloud: /nowhere/at/all: cannot be read"),
     ],
 )
-def test_a_secret_that_cannot_be_had_publishes_nothing(
-    lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: dict[str, str], said: str
+def test_unreadable_secret_prevents_publication(
+    lab_factory: Callable[..., Lab],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: dict[str, str],
+    message: str,
 ) -> None:
     monkeypatch.setenv("SHORT", "abcde")
     lab = lab_that_publishes(lab_factory, secrets=[{"name": "cloud"} | source])
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=message):
         press(lab, tmp_path)
 
 
-def test_a_secret_in_a_file_is_each_of_its_lines(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_each_line_of_secret_file_is_redacted(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     (tmp_path / "key").write_text("line-one-of-it\n\nline-two-of-it\n")
     ready = press(lab_that_publishes(lab_factory, secrets=[{"name": "k", "file": str(tmp_path / "key")}]), tmp_path)
     assert ready.line("line-two-of-it, line-one-of-it\n") == "[REDACTED:k], [REDACTED:k]\n"
 
 
-def test_the_public_sites_own_name_is_public(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_name_of_public_site_is_public(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory(
         lab={
             "publish": {"jobs": ["*"], "domains": ["lab.example"], "emails": "show"},
@@ -470,29 +470,29 @@ def test_the_public_sites_own_name_is_public(lab_factory: Callable[..., Lab], tm
     assert shown == f"qa.lab.example {db} {ci} me@x.example\n"
 
 
-@pytest.mark.parametrize("own", known_secrets.OUR_OWN, ids=lambda own: own.name)
-def test_what_we_authenticate_with_is_known(
+@pytest.mark.parametrize("own", known_secrets.OWN, ids=lambda own: own.name)
+def test_own_credentials_are_redacted(
     lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: KnownSecret
 ) -> None:
     monkeypatch.setenv(own.env or "", SECRET)
     assert press(lab_that_publishes(lab_factory), tmp_path).line(f"{SECRET}\n") == f"[REDACTED:{own.name}]\n"
 
 
-def test_a_pattern_that_finds_its_own_mark_hides_the_line(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_pattern_that_matches_its_mark_hides_line(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_that_publishes(lab_factory, patterns=[{"name": "odd", "pattern": "d+"}])
     ready = press(lab, tmp_path)
     assert ready.line("one\ntwo d\n") == "one\n[REDACTED:line]\n"
 
 
-def test_half_a_character_is_shown_as_such(ready: Press) -> None:
+def test_lone_surrogate_is_visible(ready: Press) -> None:
     assert ready.publication.redactor.text("caf\udce9") == "caf\ufffd"
 
 
-def test_a_log_that_is_cut_is_told(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_shortened_log_is_noted(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     ready = press(lab_that_publishes(lab_factory, logs={"first": 0, "last": 0, "line": 80}), tmp_path)
     shown = ready.line("line\n" * 200_000)
     assert re.fullmatch(r"line\n\[\.\.\. 999,995 bytes of this log are left out here \.\.\.\]\n", shown)
-    (told,) = ready.home.glob("bundles/*/*")
-    build = bundle.read(told).build
+    (actual,) = ready.home.glob("bundles/*/*")
+    build = bundle.read(actual).build
     assert build.notes == ("logs/x.log: only its beginning and its end are published",)
     assert (build.logs[0].cut, build.logs[0].lines, build.logs[0].size) == (True, 2, len(shown))

@@ -1,4 +1,4 @@
-"""Artifacts that are no text: looked into within limits, or left out, and why."""
+"""Binary artifacts: scanned within limits, or omitted with a reason."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ OTHER_ARCHIVE = {"in.bin": gzip.compress(b"x", mtime=0)}
     ],
     ids=["tar", "tar, a directory", "tar.gz", "tar.bz2", "tar.xz", "gz", "zip"],
 )
-def test_an_archive_with_nothing_to_hide_is_published_as_it_is(ready: Press, content: bytes) -> None:
+def test_clean_archive_is_published_unchanged(ready: Press, content: bytes) -> None:
     found, shown = ready.artifact("x.bin", content)
     assert shown == content
     assert found.build.notes == ()
 
 
-HIDES = "has something in it that must not be public"
+HIDES = "contains something that must not be public"
 
 
 @pytest.mark.parametrize(
@@ -95,30 +95,30 @@ HIDES = "has something in it that must not be public"
         (bz2.compress(f"\0{SECRET}".encode()), HIDES),
         (a_zip(BAD), HIDES),
         (a_zip({"a": b"x"}) + SECRET.encode(), HIDES),
-        (gzip.compress(a_tar(GOOD), mtime=0) + gzip.compress(SECRET.encode(), mtime=0), "goes on behind its end"),
-        (gzip.compress(a_tar(GOOD), mtime=0)[:-9], "is cut short"),
-        (lzma.compress(a_tar(GOOD))[:-40], "is cut short"),
-        (a_tar(OTHER_ARCHIVE), "has an archive in it"),
-        (gzip.compress(a_tar({"in.tar": a_tar(GOOD)}), mtime=0), "has an archive in it"),
-        (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "has an archive in it"),
-        (a_zip({"in.zip": a_zip(GOOD)}), "has an archive in it"),
-        (a_tar(GOOD, member("l", type=tarfile.SYMTYPE, linkname="/etc/passwd")), "has links or devices in it"),
-        (a_tar(GOOD, member("l", type=tarfile.LNKTYPE, linkname="a.txt")), "has links or devices in it"),
-        (a_tar(GOOD, member("d", type=tarfile.CHRTYPE, devmajor=1, devminor=3)), "has links or devices in it"),
-        (a_zip({"l": b"/etc/passwd"}, link=True), "has links or devices in it"),
-        (gzip.compress(bytes(2_000_000), mtime=0), "unpacks to too much"),
-        (lzma.compress(bytes(50_000_000)), "unpacks to too much"),
-        (a_zip({"bomb": bytes(2_000_000)}), "unpacks to too much"),
+        (gzip.compress(a_tar(GOOD), mtime=0) + gzip.compress(SECRET.encode(), mtime=0), "has data after its end"),
+        (gzip.compress(a_tar(GOOD), mtime=0)[:-9], "is truncated"),
+        (lzma.compress(a_tar(GOOD))[:-40], "is truncated"),
+        (a_tar(OTHER_ARCHIVE), "contains an archive"),
+        (gzip.compress(a_tar({"in.tar": a_tar(GOOD)}), mtime=0), "contains an archive"),
+        (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "contains an archive"),
+        (a_zip({"in.zip": a_zip(GOOD)}), "contains an archive"),
+        (a_tar(GOOD, member("l", type=tarfile.SYMTYPE, linkname="/etc/passwd")), "contains links or devices"),
+        (a_tar(GOOD, member("l", type=tarfile.LNKTYPE, linkname="a.txt")), "contains links or devices"),
+        (a_tar(GOOD, member("d", type=tarfile.CHRTYPE, devmajor=1, devminor=3)), "contains links or devices"),
+        (a_zip({"l": b"/etc/passwd"}, link=True), "contains links or devices"),
+        (gzip.compress(bytes(2_000_000), mtime=0), "unpacks to too many bytes"),
+        (lzma.compress(bytes(50_000_000)), "unpacks to too many bytes"),
+        (a_zip({"bomb": bytes(2_000_000)}), "unpacks to too many bytes"),
         (gzip.compress(a_tar({f"{number}": b"" for number in range(1001)}), mtime=0), "has more than 1000 files"),
         (a_zip({f"{number}": b"" for number in range(1001)}), "has more than 1000 files"),
-        (b"PK\3\4\0 is no zip", r"cannot be looked into \(BadZipFile\)"),
-        (b"\x1f\x8b is no gzip", r"cannot be looked into \(error\)"),
-        (PNG, "is neither text nor an archive that can be looked into"),
-        (b"!<arch>\n\0", "is neither text nor an archive that can be looked into"),
-        (b"\x28\xb5\x2f\xfd\0", "is neither text nor an archive that can be looked into"),
+        (b"PK\3\4\0 is no zip", r"cannot be scanned \(BadZipFile\)"),
+        (b"\x1f\x8b is no gzip", r"cannot be scanned \(error\)"),
+        (PNG, "is neither text nor an archive that can be scanned"),
+        (b"!<arch>\n\0", "is neither text nor an archive that can be scanned"),
+        (b"\x28\xb5\x2f\xfd\0", "is neither text nor an archive that can be scanned"),
     ],
 )
-def test_what_cannot_be_published_is_left_out_and_told(ready: Press, content: bytes, why: str) -> None:
+def test_unfit_artifact_is_omitted_with_reason(ready: Press, content: bytes, why: str) -> None:
     found, shown = ready.artifact("x.bin", content)
     assert shown is None
     assert found.build.files[0].path == ""

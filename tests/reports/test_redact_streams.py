@@ -1,4 +1,4 @@
-"""Logs of any size and any content: streamed, within limits, the same however they come in."""
+"""Logs of any size and content: streamed within limits, with the same result for any block size."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def redacted(ours: Redactor, raw: bytes) -> bytes:
 
 
 class Slow(io.BytesIO):
-    """A stream that yields few bytes at a time."""
+    """A stream that returns a few bytes at a time."""
 
     def __init__(self, raw: bytes, sizes: list[int]) -> None:
         super().__init__(raw)
@@ -59,7 +59,7 @@ class Slow(io.BytesIO):
 
 @settings(max_examples=150)
 @given(before=ANY, after=ANY, form=st.sampled_from([lambda x: x, quote, json.dumps, lambda x: base64.b64encode(x.encode()).decode()]))  # fmt: skip
-def test_whatever_surrounds_a_secret_it_is_gone(ours: Redactor, before: str, after: str, form: object) -> None:
+def test_secret_is_redacted_in_any_context(ours: Redactor, before: str, after: str, form: object) -> None:
     planted = form(PLANTED)  # type: ignore[operator]
     for shown in (
         redacted(ours, f"{before}{planted}{after}".encode("utf-8", "surrogatepass")).decode(),
@@ -71,7 +71,7 @@ def test_whatever_surrounds_a_secret_it_is_gone(ours: Redactor, before: str, aft
 
 @settings(max_examples=200)
 @given(ANY)
-def test_what_is_redacted_stays_as_it_is(ours: Redactor, value: str) -> None:
+def test_redaction_is_idempotent(ours: Redactor, value: str) -> None:
     once = redacted(ours, value.encode("utf-8", "surrogatepass"))
     assert redacted(ours, once) == once
     shown = ours.text(value)
@@ -87,26 +87,26 @@ def test_what_is_redacted_stays_as_it_is(ours: Redactor, value: str) -> None:
     ).map("\n".join),
     st.lists(st.integers(1, 300), min_size=1, max_size=5),
 )
-def test_how_a_log_comes_in_does_not_matter(value: str, sizes: list[int]) -> None:
+def test_result_does_not_depend_on_block_size(value: str, sizes: list[int]) -> None:
     small = Redactor(a_redactor().rules, 100)
-    object.__setattr__(small, "overlap", 120)  # so that the limits are met
+    object.__setattr__(small, "overlap", 120)  # so that the data reaches the limits
     raw = (value + "\n").encode("utf-8", "surrogatepass")
     assert b"".join(small.stream(Slow(raw, sizes))) == b"".join(small.stream(io.BytesIO(raw)))
 
 
 @given(st.binary())
-def test_any_bytes_are_text_afterwards(ours: Redactor, raw: bytes) -> None:
+def test_any_bytes_become_clean_text(ours: Redactor, raw: bytes) -> None:
     shown = redacted(ours, raw).decode()
     assert not any(ord(character) < 32 and character not in "\t\n" for character in plain_text.bare(shown))
 
 
 @pytest.mark.parametrize("size", [redactor.BLOCK - 9, redactor.BLOCK, redactor.BLOCK + 1])
-def test_a_secret_on_the_edge_of_a_block(ours: Redactor, size: int) -> None:
+def test_secret_at_block_boundary(ours: Redactor, size: int) -> None:
     shown = redacted(ours, b"x" * 99 + b"\n" + b"y\n" * ((size - 100) // 2) + SECRET.encode() + b"\n")
     assert shown.endswith(b"y\n[REDACTED:cloud]\n")
 
 
-def test_a_key_on_the_edge_of_a_block(ours: Redactor) -> None:
+def test_key_at_block_boundary(ours: Redactor) -> None:
     key = b"-----BEGIN RSA PRIVATE KEY-----\n" + b"MIIE\n" * 9 + b"-----END RSA PRIVATE KEY-----\n"
     shown = redacted(ours, b"x\n" * (redactor.BLOCK // 2 - 30) + key + b"after\n")
     assert shown.endswith(b"x\n" + b"[REDACTED:private-key]\n" * 11 + b"after\n")
@@ -114,8 +114,8 @@ def test_a_key_on_the_edge_of_a_block(ours: Redactor) -> None:
 
 @pytest.mark.parametrize("at", [0, 8100, 8180, 8192, 8200, 12_200, 12_270, 12_288, 12_300, 20_000])
 @pytest.mark.parametrize("filler", [b"x", b"\0", b" "])
-def test_a_secret_on_the_edge_of_a_long_line(ours: Redactor, at: int, filler: bytes) -> None:
-    """Where a line is cut, no part of a secret stays."""
+def test_secret_at_end_of_long_line(ours: Redactor, at: int, filler: bytes) -> None:
+    """At the end of a truncated line, no part of a secret stays."""
     (line,) = redacted(ours, filler * at + b" " + SECRET.encode() + b" " + b"y" * 30_000 + b"\n").decode().splitlines()
     assert len(line.encode()) <= 8192
     assert line.endswith(LINE_CUT)
@@ -123,7 +123,7 @@ def test_a_secret_on_the_edge_of_a_long_line(ours: Redactor, at: int, filler: by
     assert line == ours.text(line)
 
 
-def test_a_line_is_as_long_as_it_may_be(ours: Redactor) -> None:
+def test_line_length_limit(ours: Redactor) -> None:
     for length in (8191, 8192):
         raw = b"x" * length + b"\nnext\n"
         assert redacted(ours, raw) == raw
@@ -131,7 +131,7 @@ def test_a_line_is_as_long_as_it_may_be(ours: Redactor) -> None:
     assert (len(first), second) == (8192, b"next")
 
 
-def test_pieces_are_whole_lines() -> None:
+def test_pieces_are_complete_lines() -> None:
     raw = b"ab\n" + b"c" * 50 + b"\nde\n\n" + b"f" * 11
     assert list(pieces(io.BytesIO(raw), 10)) == [(b"ab\n", True), (b"c" * 10, False), (b"de\n\n", True), (b"f" * 10, False)]  # fmt: skip
     assert list(pieces(io.BytesIO(b""), 10)) == []
@@ -139,7 +139,7 @@ def test_pieces_are_whole_lines() -> None:
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
-    """The public form of a log, with small limits."""
+    """Return a function that publishes a log with small limits."""
     monkeypatch.setattr(logs, "RUN_UP", 500)
 
     def publish(raw: bytes) -> tuple[logs.Written, str]:
@@ -158,33 +158,33 @@ def numbered(count: int) -> list[str]:
     return [f"line {number:06d}\n" for number in range(count)]  # 12 bytes each
 
 
-def test_a_log_within_the_limits_is_whole(published) -> None:
+def test_log_within_limits_is_complete(published) -> None:
     raw = "".join(numbered(400))
     done, shown = published(raw.encode())
     assert (shown, done.cut, done.changed) == (raw, False, 0)
 
 
-def test_of_a_long_log_beginning_and_end(published) -> None:
+def test_long_log_keeps_beginning_and_end(published) -> None:
     lines = numbered(1000)
     lines[3] = f"{SECRET}\n"
     lines[500] = f"{SECRET}\n"
     lines[990] = f"{SECRET}\n"
     done, shown = published("".join(lines).encode())
-    told = shown.splitlines(keepends=True)
-    (mark,) = [line for line in told if line.startswith("[...")]
-    at = told.index(mark)
-    left_out = len(lines) - (len(told) - 1)
+    actual = shown.splitlines(keepends=True)
+    (mark,) = [line for line in actual if line.startswith("[...")]
+    at = actual.index(mark)
+    left_out = len(lines) - (len(actual) - 1)
     assert -12 <= at * 12 - 1000 <= 24
-    assert -12 <= 3000 - (len(told) - 1 - at) * 12 <= 24
+    assert -12 <= 3000 - (len(actual) - 1 - at) * 12 <= 24
     hidden = dict.fromkeys((3, 990), "[REDACTED:cloud]\n")
     expected = [hidden.get(number, line) for number, line in enumerate(lines)]
-    assert told[:at] == expected[:at]
-    assert told[at + 1 :] == expected[at + left_out :]
+    assert actual[:at] == expected[:at]
+    assert actual[at + 1 :] == expected[at + left_out :]
     assert mark == f"[... {len(''.join(lines[at : at + left_out])):,} bytes of this log are left out here ...]\n"
     assert (done.cut, done.changed) == (True, 2)
 
 
-def test_the_end_of_a_log_knows_of_a_key_that_began_before_it(published) -> None:
+def test_end_of_log_recognises_key_that_began_earlier(published) -> None:
     lines = numbered(1000)
     lines[715] = "-----BEGIN RSA PRIVATE KEY-----\n"  # before the last 3000 bytes
     lines[760] = "-----END RSA PRIVATE KEY-----\n"
@@ -196,7 +196,7 @@ def test_the_end_of_a_log_knows_of_a_key_that_began_before_it(published) -> None
 
 
 @pytest.mark.parametrize("tail", ["", "\n", "\nlast\n"])
-def test_a_log_of_one_line(published, tail: str) -> None:
+def test_log_of_one_line(published, tail: str) -> None:
     done, shown = published(b"x" * 20_000 + tail.encode())
     first, mark, *rest = shown.splitlines()
     assert first.endswith(LINE_CUT)
@@ -222,8 +222,8 @@ print(done.size, done.cut, peak)
 
 @pytest.mark.integration
 @pytest.mark.parametrize("kind", sampled(["5 GB of lines", "a line of 50 MB"], "a line of 50 MB"))
-def test_memory_does_not_grow_with_a_log(tmp_path: Path, kind: str) -> None:
-    """Less than 100 MB in all, the interpreter included; address space beyond the start is limited to as much."""
+def test_memory_does_not_grow_with_log(tmp_path: Path, kind: str) -> None:
+    """The limit is 100 MB, including the interpreter; the address space beyond the start has the same limit."""
     raw = tmp_path / "raw"
     with raw.open("wb") as stream:
         if kind == "5 GB of lines":
@@ -248,7 +248,7 @@ def test_memory_does_not_grow_with_a_log(tmp_path: Path, kind: str) -> None:
     assert shown.endswith(b"cc -c x.c [REDACTED:cloud]\n" if kind == "5 GB of lines" else b"\nlast\n")
 
 
-def test_state_counts_what_was_changed(ours: Redactor) -> None:
+def test_state_counts_changed_lines(ours: Redactor) -> None:
     state = RedactorState()
     list(ours.stream(io.BytesIO(b"a\npassword=hush\nb 10.0.0.1 10.0.0.2\n\x1b[31mred\n"), state))
     assert state.changed == 2

@@ -1,4 +1,4 @@
-"""A run of the local store as a build: what it tells, and that it is told of finished runs alone."""
+"""A run of the local store as a build; only finished runs are builds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lab(lab_factory: Callable[..., Lab]) -> Lab:
 
 @pytest.fixture
 def finished(lab: Lab, bench: Callable[..., Bench]) -> Bench:
-    """A run with a record, a log and a file of every step."""
+    """Return a run with records, logs and files."""
     made = bench(lab)
     for number, step in enumerate(made.run.steps):
         facts = {"named": [{"id": COMMIT, "subject": "Fix it", "author": "Ada <ada@up.example>"}]}
@@ -50,7 +50,7 @@ def finished(lab: Lab, bench: Callable[..., Bench]) -> Bench:
     return made
 
 
-def test_all_that_a_run_has_to_tell(lab: Lab, finished: Bench) -> None:
+def test_build_has_all_data_of_run(lab: Lab, finished: Bench) -> None:
     build, files = local.build(finished.run, lab)
     steps = finished.run.steps
     assert build.id == "local/trunk/greet/build/1@4070908798500"
@@ -75,7 +75,7 @@ def test_all_that_a_run_has_to_tell(lab: Lab, finished: Bench) -> None:
     assert files["files/greet_1.changes"] == finished.run.out / "greet_1.changes"
 
 
-def test_its_bundle_has_what_may_be_public(lab: Lab, finished: Bench) -> None:
+def test_bundle_has_public_data_only(lab: Lab, finished: Bench) -> None:
     build, files = local.build(finished.run, lab)
     paths = [Publication.with_key(lab, KEY).publish(build, files, finished.run.path / name) for name in ("a", "b")]
     assert paths[0].name == paths[1].name
@@ -104,7 +104,7 @@ def test_its_bundle_has_what_may_be_public(lab: Lab, finished: Bench) -> None:
         ({"sbuild": "aborted"}, "sbuild"),
     ],
 )
-def test_the_step_that_explains_the_verdict(lab: Lab, finished: Bench, verdicts: dict[str, str], step: str) -> None:
+def test_step_explains_verdict(lab: Lab, finished: Bench, verdicts: dict[str, str], step: str) -> None:
     for name, verdict in verdicts.items():
         record = finished.run.record(name)
         assert record
@@ -113,7 +113,7 @@ def test_the_step_that_explains_the_verdict(lab: Lab, finished: Bench, verdicts:
     assert (build.verdict, build.step, build.message) == (verdicts[step], step, f"{step} is done")
 
 
-def test_a_run_that_was_killed_is_told(lab: Lab, bench: Callable[..., Bench]) -> None:
+def test_killed_run_is_aborted_build(lab: Lab, bench: Callable[..., Bench]) -> None:
     made = bench(lab)
     record = made.pretend("snapshot")
     record.model_copy(update={"verdict": "running"}).write(made.run.record_path("snapshot"))
@@ -123,13 +123,13 @@ def test_a_run_that_was_killed_is_told(lab: Lab, bench: Callable[..., Bench]) ->
     assert (build.logs, build.steps[0].log, dict(files)) == ((), "", {})
 
 
-def test_a_run_of_what_lab_yaml_no_longer_names(lab: Lab, finished: Bench, lab_factory: Callable[..., Lab]) -> None:
+def test_run_of_removed_component(lab: Lab, finished: Bench, lab_factory: Callable[..., Lab]) -> None:
     other = lab_factory(name="other")
     build, _ = local.build(finished.run, other)
     assert (build.component, build.branch) == ("greet", "")
 
 
-def test_what_is_not_finished_is_not_told(lab: Lab, bench: Callable[..., Bench], finished: Bench) -> None:
+def test_unfinished_run_raises(lab: Lab, bench: Callable[..., Bench], finished: Bench) -> None:
     made = bench(lab)
     with pytest.raises(ConfigurationError, match="trunk/greet/2: is not finished"):
         local.build(made.run, lab)

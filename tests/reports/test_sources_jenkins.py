@@ -1,4 +1,4 @@
-"""A private Jenkins as a source: what is new there, and what there is of a build, whatever became of it."""
+"""A private Jenkins as a source: new builds, and the content of a build in all circumstances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.access import Access
 from lab.config.description import Lab
 from lab.config.jenkins import Connection
-from reports.journal import Found
+from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.source import Gone
@@ -47,8 +47,8 @@ def source(double: Double, lab: Lab) -> JenkinsSource:
     return JenkinsSource(lab, Connection(Access(double.url, *double.credentials, timeout=5.0)))
 
 
-def look(source: JenkinsSource, mark: tuple[int, int] | None = None) -> tuple[list[int], Found | None]:
-    """The numbers of the builds of the job that are new, and the new mark."""
+def look(source: JenkinsSource, mark: tuple[int, int] | None = None) -> tuple[list[int], SourceBuild | None]:
+    """Return the numbers of the new builds of the job, and the new mark."""
     found = list(source.look({JOB: mark} if mark else {}))
     return ([one.number for one in found[0][0]], found[0][1]) if found else ([], None)
 
@@ -60,14 +60,14 @@ def fetch(source: JenkinsSource, spool: Path, number: int = 1) -> tuple[Build, d
 
 
 def bare(double: Double, **fields: Any) -> None:
-    """A build that left no records."""
+    """Make a build without records."""
     if JOB not in double.jobs():
         description = OWNED.replace("<", "&lt;").replace(">", "&gt;")
         double.create(JOB, f"<project><description>{description}</description></project>")
     double.add_build(JOB, **({"timestamp": round(EPOCH.timestamp() * 1000), "duration": 1000} | fields))
 
 
-def test_only_what_is_new(double: Double, lab: Lab, source: JenkinsSource) -> None:
+def test_look_returns_new_builds_only(double: Double, lab: Lab, source: JenkinsSource) -> None:
     assert look(source) == ([], None)
     for number in (1, 2, 3):
         a_jenkins_build(double, lab, "greet", number)
@@ -83,7 +83,7 @@ def test_only_what_is_new(double: Double, lab: Lab, source: JenkinsSource) -> No
     assert look(source, (mark.number, mark.started))[0] == [4]
 
 
-def test_what_still_runs_is_not_passed_by(double: Double, lab: Lab, source: JenkinsSource) -> None:
+def test_mark_stays_before_running_build(double: Double, lab: Lab, source: JenkinsSource) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     running = a_jenkins_build(double, lab, "greet", 2, fields={"result": None})
     a_jenkins_build(double, lab, "greet", 3)
@@ -95,7 +95,7 @@ def test_what_still_runs_is_not_passed_by(double: Double, lab: Lab, source: Jenk
     assert (numbers, mark and mark.number) == ([2, 3], 3)
 
 
-def test_a_job_that_counts_from_one_again(double: Double, lab: Lab, source: JenkinsSource) -> None:
+def test_recreated_job_has_new_builds(double: Double, lab: Lab, source: JenkinsSource) -> None:
     for number in (1, 2, 3):
         a_jenkins_build(double, lab, "greet", number)
     _, mark = look(source)
@@ -108,7 +108,7 @@ def test_a_job_that_counts_from_one_again(double: Double, lab: Lab, source: Jenk
     assert look(source, (new.number, new.started)) == ([], None)
 
 
-def test_the_newest_build_was_deleted(double: Double, lab: Lab, source: JenkinsSource) -> None:
+def test_deleted_newest_build(double: Double, lab: Lab, source: JenkinsSource) -> None:
     for number in (1, 2):
         a_jenkins_build(double, lab, "greet", number)
     _, mark = look(source)
@@ -117,7 +117,7 @@ def test_the_newest_build_was_deleted(double: Double, lab: Lab, source: JenkinsS
     assert look(source, (mark.number, mark.started)) == ([], None)
 
 
-def test_a_long_history_comes_in_pages(double: Double, source: JenkinsSource) -> None:
+def test_long_history_is_read_in_pages(double: Double, source: JenkinsSource) -> None:
     for number in range(1, 251):
         bare(double, timestamp=number * 1000)
     numbers, mark = look(source)
@@ -126,7 +126,7 @@ def test_a_long_history_comes_in_pages(double: Double, source: JenkinsSource) ->
     assert mark.number == 250
 
 
-def test_jobs_of_others_are_not_looked_at(double: Double, source: JenkinsSource) -> None:
+def test_jobs_of_others_are_ignored(double: Double, source: JenkinsSource) -> None:
     double.create("theirs", "<project><description>not managed</description></project>")
     double.create(JOB, "<project><description>made by hand</description></project>")
     other = OWNED.replace("testlab", "otherlab").replace("<", "&lt;").replace(">", "&gt;")
@@ -147,13 +147,13 @@ def test_jobs_of_others_are_not_looked_at(double: Double, source: JenkinsSource)
         (f"{OWNED}<!-- Managed by Jenkins Job Builder -->", False),
     ],
 )
-def test_the_lab_that_the_mark_names_owns_a_job(
+def test_ownership_mark_decides_about_job(
     double: Double,
     source: JenkinsSource,
     description: str,
     owned: bool,  # noqa: FBT001
 ) -> None:
-    """The same mark that `qalab jenkins plan` goes by."""
+    """The source uses the same mark as `qalab jenkins plan`."""
     escaped = description.replace("<", "&lt;").replace(">", "&gt;")
     double.create(JOB, f"<project><description>{escaped}</description></project>")
     double.add_build(JOB)
@@ -162,7 +162,7 @@ def test_the_lab_that_the_mark_names_owns_a_job(
     assert bool(list(source.look({}))) is owned
 
 
-def test_five_hundred_jobs_with_nothing_new(double: Double, tmp_path: Path) -> None:
+def test_five_hundred_jobs_without_new_builds(double: Double, tmp_path: Path) -> None:
     names = tuple(f"c{number:03}" for number in range(500))
     lab = a_lab(tmp_path, names, jenkins={"url": double.url})
     description = OWNED.replace("<", "&lt;").replace(">", "&gt;")
@@ -192,15 +192,15 @@ def test_a_build_with_records(double: Double, lab: Lab, source: JenkinsSource, t
     assert len(build.cases) == 5
 
 
-def test_what_is_there_is_not_fetched_again(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
+def test_fetched_files_are_not_fetched_again(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     first = fetch(source, tmp_path / "spool")
     before = len(double.requests)
     assert fetch(source, tmp_path / "spool") == first
-    assert len(double.requests) == before + 3  # what is new, and whether this is still the same build
+    assert len(double.requests) == before + 3  # new builds, and a check that this is the same build
 
 
-def test_a_log_goes_on_where_it_broke_off(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
+def test_log_continues_after_lost_connection(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     log = "".join(f"line {number}\n" for number in range(1000))
     a_jenkins_build(double, lab, "greet", 1, fields={"log": log})
     double.fault("lost", path="progressiveText", times=3)
@@ -213,46 +213,60 @@ def test_a_log_goes_on_where_it_broke_off(double: Double, lab: Lab, source: Jenk
 
 
 @pytest.mark.parametrize(
-    "fields, told",
+    "fields, expected",
     [
-        ({"result": "ABORTED"}, ("aborted", "it left no results")),
-        ({"result": "FAILURE"}, ("error", "it left no results")),
+        ({"result": "ABORTED"}, ("aborted", "it has no results")),
+        ({"result": "FAILURE"}, ("error", "it has no results")),
         ({"result": "FAILURE", "log": "FATAL: agent went offline during the build\n"}, ("error", "its agent was lost")),
-        ({"result": "NOT_BUILT"}, ("skipped", "it left no results")),
+        ({"result": "NOT_BUILT"}, ("skipped", "it has no results")),
         ({"result": "UNSTABLE", "test_report": REPORT}, ("unstable", "")),
         ({"result": "FAILURE", "test_report": REPORT}, ("failed", "")),
-        ({"result": "SUCCESS"}, ("passed", "it left no results")),
+        ({"result": "SUCCESS"}, ("passed", "it has no results")),
     ],
 )
 def test_a_build_without_records(
-    double: Double, source: JenkinsSource, tmp_path: Path, fields: dict[str, Any], told: tuple[str, str]
+    double: Double, source: JenkinsSource, tmp_path: Path, fields: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     bare(double, **fields)
     build, files = fetch(source, tmp_path / "spool")
-    assert (build.verdict, build.message) == told
+    assert (build.verdict, build.message) == expected
     assert (build.component, list(files)) == ("greet", ["logs/console.log"])
 
 
-def test_tests_where_there_are_no_records(double: Double, source: JenkinsSource, tmp_path: Path) -> None:
+def test_tests_of_build_without_records(double: Double, source: JenkinsSource, tmp_path: Path) -> None:
     bare(double, result="FAILURE", test_report=REPORT)
     build, _ = fetch(source, tmp_path / "spool")
-    told = [(case.id, case.outcome, case.message, case.evidence, case.seconds) for case in build.cases]
-    assert told == [
+    actual = [(case.id, case.outcome, case.message, case.evidence, case.seconds) for case in build.cases]
+    assert actual == [
         ("s/c/good", "passed", "", "", 1.5),
         ("s/c/bad", "failed", "no", "trace", 0.0),
         ("s/c/left", "skipped", "not today", "", 0.0),
     ]
 
 
-def test_something_went_wrong_behind_the_records(
+@pytest.mark.parametrize(
+    "recorded, result, verdict",
+    [
+        ("passed", "FAILURE", "error"),
+        ("unstable", "FAILURE", "error"),
+        ("failed", "FAILURE", "failed"),
+        ("passed", "UNSTABLE", "unstable"),
+        ("failed", "UNSTABLE", "failed"),
+        ("error", "SUCCESS", "error"),
+        ("failed", "SUCCESS", "failed"),
+    ],
+)
+def test_verdict_of_build_with_records_is_the_worse_one(  # noqa: PLR0917 - a table and its fixtures
+    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, recorded: str, result: str, verdict: str
+) -> None:
+    a_jenkins_build(double, lab, "greet", 1, recorded, fields={"result": result})
+    build, _ = fetch(source, tmp_path / "spool")
+    assert build.verdict == verdict
+
+
+def test_artifacts_with_unsafe_names_are_not_fetched(
     double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path
 ) -> None:
-    a_jenkins_build(double, lab, "greet", 1, "passed", fields={"result": "FAILURE"})
-    build, _ = fetch(source, tmp_path / "spool")
-    assert build.verdict == "error"
-
-
-def test_artifacts_with_odd_names_stay_there(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     build = a_jenkins_build(double, lab, "greet", 1)
     odd = {"results/../../evil": b"x", "/etc/passwd": b"x", "out/big.deb": b"x", "results/grün 1.txt": b"kept"}
     build.artifacts = {**build.artifacts, **odd}
@@ -262,7 +276,7 @@ def test_artifacts_with_odd_names_stay_there(double: Double, lab: Lab, source: J
 
 
 @pytest.mark.parametrize("at", ["api/json\\?tree=timestamp", "artifact/run.json", "progressiveText"])
-def test_a_build_that_is_deleted_meanwhile(
+def test_build_deleted_during_fetch_is_gone(
     double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path, at: str
 ) -> None:
     a_jenkins_build(double, lab, "greet", 1)
@@ -274,30 +288,28 @@ def test_a_build_that_is_deleted_meanwhile(
         source.fetch(found[0], tmp_path / "spool")
 
 
-def test_a_build_of_a_job_that_was_made_anew(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
+def test_build_of_recreated_job_is_gone(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     ((found, _),) = source.look({})
     double.wipe()
     a_jenkins_build(double, lab, "greet", 1, day=50)
-    with pytest.raises(Gone, match="made anew"):
+    with pytest.raises(Gone, match="recreated"):
         source.fetch(found[0], tmp_path / "spool")
 
 
 @pytest.mark.parametrize(
-    "password, kind, said",
+    "password, kind, message",
     [("wrong", ConfigurationError, "refuses the credentials of admin"), ("secret", InfrastructureError, "answers 500")],
 )
-def test_a_jenkins_that_cannot_be_asked(
-    double: Double, lab: Lab, password: str, kind: type[LabError], said: str
-) -> None:
+def test_unusable_jenkins_raises(double: Double, lab: Lab, password: str, kind: type[LabError], message: str) -> None:
     if password == "secret":
         double.fault(500, times=10)
-    with pytest.raises(kind, match=said) as raised:
+    with pytest.raises(kind, match=message) as raised:
         list(JenkinsSource(lab, Connection(Access(double.url, "admin", password))).look({}))
     assert "\n" not in str(raised.value)
 
 
-def test_changes_as_jenkins_has_them(
+def test_commits_from_change_sets(
     double: Double, source: JenkinsSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare(double, result="FAILURE")
@@ -315,9 +327,7 @@ def test_changes_as_jenkins_has_them(
     ]
 
 
-def test_an_artifact_that_is_lost_while_its_build_is_not(
-    double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path
-) -> None:
+def test_missing_artifact_of_existing_build(double: Double, lab: Lab, source: JenkinsSource, tmp_path: Path) -> None:
     a_jenkins_build(double, lab, "greet", 1)
     double.fault(404, path="artifact/results/sbuild.log")
     build, files = fetch(source, tmp_path / "spool")

@@ -1,4 +1,4 @@
-"""The runs of this machine as tables and as JSON, and how a run is named."""
+"""The runs of this machine as tables and as JSON, and the names of runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lab(lab_factory: Callable[..., Lab]) -> Lab:
 
 
 def new_run(lab: Lab, name: str = "trunk/greet", **verdicts: str) -> Run:
-    """A run with records of these verdicts, each with a message that says so."""
+    """Return a run with records of these verdicts, each with its message."""
     run = Store.of(lab).new_run(lab, *name.split("/"))
     for number, (step, verdict) in enumerate(verdicts.items()):
         message = LONG if verdict == "failed" else f"{step} is {verdict}"
@@ -51,7 +51,7 @@ def whole(lab: Lab, name: str = "trunk/greet", **changed: str) -> Run:
 
 
 def shown(what: Any, width: int = 80, **options: Any) -> str:
-    """What the command line's own console makes of it."""
+    """Render an object with a console like that of the command line."""
     console = Console(file=io.StringIO(), highlight=False, markup=False, width=width, **options)
     what(console) if callable(what) else console.print(what)
     assert isinstance(console.file, io.StringIO)
@@ -69,7 +69,7 @@ def shown(what: Any, width: int = 80, **options: Any) -> str:
          "2.10+git20261123.3.c0ffeec"),
     ],
 )  # fmt: skip
-def test_what_is_told_of_a_run(
+def test_summary_of_run(
     lab: Lab, *, verdicts: dict[str, str], verdict: str, step: str, message: str, version: str
 ) -> None:
     run = new_run(lab, **verdicts)
@@ -103,17 +103,17 @@ def test_what_is_told_of_a_run(
         ({"lintian": "unstable", "push": "error"}, "error", "push"),
     ],
 )
-def test_the_step_that_explains_the_verdict_is_told(lab: Lab, changed: dict[str, str], verdict: str, step: str) -> None:
-    told = status.summary(whole(lab, **changed))
-    assert (told["verdict"], told["step"]) == (verdict, step)
-    assert told["message"].startswith(f"{step} is ")
+def test_summary_has_step_that_explains_verdict(lab: Lab, changed: dict[str, str], verdict: str, step: str) -> None:
+    actual = status.summary(whole(lab, **changed))
+    assert (actual["verdict"], actual["step"]) == (verdict, step)
+    assert actual["message"].startswith(f"{step} is ")
 
 
-def test_a_run_is_told_with_its_steps(lab: Lab) -> None:
+def test_run_json_has_steps(lab: Lab) -> None:
     run = new_run(lab, snapshot="passed", packaging="failed")
-    told = json.loads(status.run_json(run))
-    steps = told.pop("steps")
-    assert told == status.summary(run)
+    actual = json.loads(status.run_json(run))
+    steps = actual.pop("steps")
+    assert actual == status.summary(run)
     assert [(step["step"], step["verdict"], step["schema"]) for step in steps] == [
         ("snapshot", "passed", 1),
         ("packaging", "failed", 1),
@@ -121,18 +121,18 @@ def test_a_run_is_told_with_its_steps(lab: Lab) -> None:
 
 
 def unwrapped(table: str) -> str:
-    """All words of a table, folded ones joined again."""
+    """Return all words of a table, with folded words joined."""
     return re.sub(r"\s", "", table)
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 @pytest.mark.parametrize("options", [{}, {"soft_wrap": True}, {"force_terminal": True, "no_color": True}])
-def test_tables_fit_the_terminal_and_lose_nothing(lab: Lab, width: int, options: dict[str, bool]) -> None:
+def test_tables_fit_terminal_without_truncation(lab: Lab, width: int, options: dict[str, bool]) -> None:
     runs = [new_run(lab, "caracal-proposed/python-openstackclient", snapshot="passed", packaging="failed"), whole(lab)]
     table = shown(status.runs_table(runs), width, **options)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", table)
     assert max(map(len, plain.splitlines())) <= width
-    # Column by column, as folded cells are read.
+    # Read by column, because cells are folded.
     lines = plain.splitlines()
     ends = [match.start() for match in re.finditer(r"(?<=  )\S|^\S", lines[0])]
     cells = [
@@ -142,24 +142,24 @@ def test_tables_fit_the_terminal_and_lose_nothing(lab: Lab, width: int, options:
     assert cells[0] == "runcaracal-proposed/python-openstackclient/1trunk/greet/2"
     assert cells[1] == "verdict✘failed✔passed"
     assert cells[2] == "started" + "".join(run.info.started[5:16].replace("T", "") for run in runs)
-    assert cells[3] == "took2.5s12.5s"
-    assert cells[4] == "whathappenedpackaging:" + unwrapped(LONG) + "2.10+git20261123.3.c0ffeec-0qalab1~bookworm1"
+    assert cells[3] == "duration2.5s12.5s"
+    assert cells[4] == "messagepackaging:" + unwrapped(LONG) + "2.10+git20261123.3.c0ffeec-0qalab1~bookworm1"
 
     steps = shown(status.steps_table(runs[0].records()), width, **options)
     assert unwrapped(LONG)[:40] in unwrapped(re.sub(r"\x1b\[[0-9;]*m", "", steps))
 
 
 @pytest.mark.parametrize("verdict", list(status.SIGNS))
-def test_a_verdict_is_told_without_colours(verdict: str) -> None:
+def test_verdict_text_without_colours(verdict: str) -> None:
     text = shown(status.verdict_text(verdict))
     assert text == f"{status.SIGNS[verdict][0]} {verdict}\n"
 
 
-def test_signs_differ() -> None:
+def test_signs_are_unique() -> None:
     assert len({sign for sign, _ in status.SIGNS.values()}) == len(status.SIGNS)
 
 
-def test_a_run_is_shown(lab: Lab) -> None:
+def test_show_prints_run(lab: Lab) -> None:
     run = new_run(lab, snapshot="passed")
     record = run.record("snapshot")
     assert record is not None
@@ -183,11 +183,11 @@ def test_a_run_is_shown(lab: Lab) -> None:
         (3725, "62 min 05 s"),
     ],
 )
-def test_durations(seconds: float, text: str) -> None:
+def test_duration_text(seconds: float, text: str) -> None:
     assert status.duration(seconds) == text
 
 
-def test_runs_are_found_by_name_and_by_path(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_by_name_and_path(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = new_run(lab), new_run(lab)
     assert status.find("trunk/greet/2") == second
     assert status.find("testlab/trunk/greet/1") == first
@@ -213,7 +213,7 @@ def named(counted: Mapping[str, int], suffix: str) -> dict[str, int]:
     ],
     ids=["json", "table", "side by side", "one json", "one"],
 )
-def test_each_file_of_a_run_is_read_once(lab: Lab, show: Callable[[list[Run]], Any]) -> None:
+def test_each_file_of_run_is_read_once(lab: Lab, show: Callable[[list[Run]], Any]) -> None:
     runs = [whole(lab) if number % 2 else new_run(lab, snapshot="passed") for number in range(4)]
     records = {str(run.record_path(record.step)): 1 for run in runs for record in run.records()}
     infos = {str(run.path / "run.json"): 1 for store in status.stores() for run in store.runs()}
@@ -223,7 +223,7 @@ def test_each_file_of_a_run_is_read_once(lab: Lab, show: Callable[[list[Run]], A
     assert {path: count for path, count in counted.items() if path in records} == records
 
 
-def test_a_run_is_found_without_a_look_at_the_others(lab: Lab) -> None:
+def test_find_reads_no_other_runs(lab: Lab) -> None:
     runs = [new_run(lab) for _ in range(4)]
     for name, run in [("trunk/greet/3", runs[2]), ("testlab/trunk/greet/1", runs[0]), (str(runs[3].path), runs[3])]:
         with openings() as counted:
@@ -232,22 +232,22 @@ def test_a_run_is_found_without_a_look_at_the_others(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "content, said",
+    "content, message",
     [("{", "run.json: Invalid JSON: "), ("[]", "run.json: must be a JSON object"), ("{}", "run.json: lab: Field required"),
      ('{"schema": 9}', "run.json was written by a newer qalab (schema 9; this one knows 2): upgrade qalab")],
 )  # fmt: skip
-def test_a_bad_run_is_named_in_one_line(lab: Lab, content: str, said: str) -> None:
+def test_find_reports_damaged_run_in_one_line(lab: Lab, content: str, message: str) -> None:
     run = new_run(lab)
     (run.path / "run.json").write_text(content)
     for name in ("trunk/greet/1", str(run.path)):
         with pytest.raises(ConfigurationError) as caught:
             status.find(name)
-        assert said in str(caught.value)
+        assert message in str(caught.value)
         assert str(run.path) in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
-def test_a_name_that_is_none_gets_one_line(lab: Lab) -> None:
+def test_find_reports_unknown_name_in_one_line(lab: Lab) -> None:
     with pytest.raises(ConfigurationError) as caught:
         status.find("trunk/greet/1")
     assert str(caught.value) == "no run trunk/greet/1; the last ones: none yet"
@@ -259,18 +259,18 @@ def test_a_name_that_is_none_gets_one_line(lab: Lab) -> None:
     assert str(caught.value) == f"no run trunk/greet; the last ones: {ids}"
 
 
-def test_a_name_that_two_labs_have_is_asked_back(lab_factory: Callable[..., Lab]) -> None:
+def test_find_reports_ambiguous_name(lab_factory: Callable[..., Lab]) -> None:
     runs = [new_run(lab_factory(lab={"lab": {"name": name}})) for name in ("beta", "alpha")]
     with pytest.raises(ConfigurationError) as caught:
         status.find("trunk/greet/1")
-    said = "trunk/greet/1: there are several; say which: beta/trunk/greet/1, alpha/trunk/greet/1"
-    assert str(caught.value) == said
+    message = "trunk/greet/1: is ambiguous; use one of: beta/trunk/greet/1, alpha/trunk/greet/1"
+    assert str(caught.value) == message
     assert status.find("alpha/trunk/greet/1") == runs[1]
     assert status.all_runs() == runs  # by time, not by lab
     assert [store.root.name for store in status.stores()] == ["alpha", "beta"]
 
 
-def test_runs_are_listed_by_time_and_chosen(lab: Lab) -> None:
+def test_all_runs_sorts_by_time_and_filters(lab: Lab) -> None:
     names = ["trunk/greet", "caracal-proposed/greet", "trunk/python-openstackclient", "trunk/greet"]
     runs = [new_run(lab, name) for name in names]
     for number, run in enumerate(runs):
@@ -282,8 +282,8 @@ def test_runs_are_listed_by_time_and_chosen(lab: Lab) -> None:
     assert status.runs_json([]) == "[]"
 
 
-def test_runs_side_by_side(lab: Lab) -> None:
-    """A step that one run did not come to is an empty cell; the last line is the whole run."""
+def test_side_by_side_table(lab: Lab) -> None:
+    """A step that a run did not reach is an empty cell; the last line is the whole run."""
     runs = [whole(lab, sbuild="unstable"), new_run(lab, snapshot="passed", packaging="failed")]
     lines = shown(status.side_by_side(runs)).splitlines()
     assert lines[0].split() == ["step", "trunk/greet/2", "trunk/greet/3"]

@@ -1,4 +1,4 @@
-"""When people are told: tables of histories, and what holds of all of them."""
+"""Notifications: tables of histories, and properties of all histories."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def points(letters: str, days: float = 1.0) -> list[HistoryPoint]:
 
 
 @pytest.mark.parametrize(
-    "letters, told",
+    "letters, expected",
     [
         ("", {}),
         ("EAS", {}),
@@ -45,26 +45,26 @@ def points(letters: str, days: float = 1.0) -> list[HistoryPoint]:
         ("F" * 16, {0: "first", 7: "still broken", 14: "still broken"}),
     ],
 )
-def test_what_is_told(letters: str, told: dict[int, str]) -> None:
+def test_transitions_of_history(letters: str, expected: dict[int, str]) -> None:
     found = {int(one.point.name[:-1]): one.kind for one in transitions(points(letters), 7)}
-    assert found == told
+    assert found == expected
 
 
-def test_the_first_bad_range() -> None:
+def test_first_bad_range() -> None:
     (_, broken) = transitions(points("PPEAF"), 7)
     assert broken.good is not None
     assert (broken.good.name, broken.since.name) == ("1P", "4F")
     assert [point.name for point in broken.suspects] == ["2E", "3A", "4F"]
 
 
-def test_how_long_it_was_broken() -> None:
+def test_days_of_streak() -> None:
     (*_, reminded, fixed) = transitions(points("PFFFFFFFFP"), 7)
     assert (reminded.days, reminded.since.name, [point.name for point in reminded.suspects]) == (7, "1F", ["1F"])
     assert (fixed.kind, fixed.days, fixed.since.name) == ("fixed", 8, "1F")
 
 
 @given(st.text("PFUEAS", max_size=30))
-def test_it_is_what_the_site_shows(letters: str) -> None:
+def test_transitions_match_site(letters: str) -> None:
     found = {int(one.point.name[:-1]): one.kind for one in transitions(points(letters), 10_000)}
     shown = dict(history.transitions([point.result for point in points(letters)]))
     assert {place: kind for place, kind in found.items() if kind != "first"} == {
@@ -75,6 +75,6 @@ def test_it_is_what_the_site_shows(letters: str) -> None:
 
 
 @given(st.text("PFE", max_size=30), st.text("PFE", max_size=5))
-def test_what_comes_later_changes_nothing(letters: str, more: str) -> None:
+def test_later_results_change_nothing(letters: str, more: str) -> None:
     before = list(transitions(points(letters), 3))
     assert list(transitions(points(letters + more), 3))[: len(before)] == before

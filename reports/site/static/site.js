@@ -1,4 +1,4 @@
-// Filters the entries of the search page by what is typed.  Without it the page is an index.
+// Filter the entries of the search page by the typed words.  Without JavaScript the page is an index.
 "use strict";
 const box = document.querySelector(".filter");
 if (box) {

@@ -1,6 +1,6 @@
-"""Real outputs of real tools, with the cases that they are: NAME and NAME.cases.json in tests/data/formats/FORMAT.
+"""Recorded outputs of real tools with their expected cases: NAME and NAME.cases.json in tests/data/formats/FORMAT.
 
-In the expected cases what is "" or 0 is left out, and a long text is told by its first and last line and its size.
+The expected cases omit fields that are "" or 0; a long text has its first and last line and its size.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def format_of(path: Path) -> str:
     return path.relative_to(FORMATS).parts[0]
 
 
-def told(case: Case) -> dict[str, Any]:
-    """A case as the files of expected cases tell it."""
+def expected_form(case: Case) -> dict[str, Any]:
+    """Return a case in the form of the files of expected cases."""
     return {key: _short(value) for key, value in case.model_dump().items() if value}
 
 

@@ -1,4 +1,4 @@
-"""autopkgtest's words, each for what it is: whose fault, and whether it counts."""
+"""The result words of autopkgtest: outcome, nuance, and whose fault it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ autopkgtest [00:00:03]: test smoke: -----------------------]
 
 
 @pytest.mark.parametrize(
-    "line, told",
+    "line, expected",
     [
         ("smoke                PASS", ("smoke", "passed", "", "")),
         ("smoke                PASS (superficial)", ("smoke", "passed", "superficial", "")),
@@ -37,14 +37,14 @@ autopkgtest [00:00:03]: test smoke: -----------------------]
         ),
     ],
 )
-def test_words(line: str, told: tuple[str, ...], tmp_path: Path) -> None:
+def test_result_words(line: str, expected: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "summary"
     path.write_text(f"{line}\n")
     (case,) = registry.cases("auto", path)
-    assert (case.suite, case.name, case.outcome, case.nuance, case.message) == ("autopkgtest", *told)
+    assert (case.suite, case.name, case.outcome, case.nuance, case.message) == ("autopkgtest", *expected)
 
 
-def test_the_log_beside_a_summary_tells_package_time_and_evidence(tmp_path: Path) -> None:
+def test_log_next_to_summary_adds_package_time_and_evidence(tmp_path: Path) -> None:
     path = tmp_path / "summary"
     path.write_text("smoke                FAIL non-zero exit status 1\n")
     (tmp_path / "log").write_text(LOG)
@@ -52,7 +52,7 @@ def test_the_log_beside_a_summary_tells_package_time_and_evidence(tmp_path: Path
     assert (case.classname, case.seconds, case.evidence) == ("greet", 4.0, "about to greet")
 
 
-def test_a_log_that_ends_too_early_is_the_labs_fault(tmp_path: Path) -> None:
+def test_truncated_log_is_infrastructure_error(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text(LOG)
     (case,) = registry.cases("autopkgtest", path)

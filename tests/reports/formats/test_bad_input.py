@@ -1,4 +1,4 @@
-"""What is not as it should be: one case that says so, never a traceback, and nothing of the rest lost."""
+"""Invalid input: one case with the error, never a traceback, and no other result is lost."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def read(name: str, content: bytes, tmp_path: Path, file: str = "output") -> lis
     "name, content, message",
     [
         *((name, HTML, f"output is an HTML page, not {name}") for name in EVERY),
-        ("auto", HTML, "output is an HTML page, not what a test left"),
-        ("auto", b"Lorem ipsum\n", f"output is of no format that is known: {', '.join(EVERY)}"),
-        ("junit", BOMB + b"]><testsuite>&a19;</testsuite>", "output has a DOCTYPE, which no result of a test needs: refused"),
-        ("junit", OUTSIDE, "output has a DOCTYPE, which no result of a test needs: refused"),
-        ("junit", b"<?xml version='1.0' encoding='UTF-7'?>" + SUITE.encode(), "output is encoded as UTF-7: refused; UTF-8 is right"),
+        ("auto", HTML, "output is an HTML page, not a test result"),
+        ("auto", b"Lorem ipsum\n", f"output has an unknown format; known: {', '.join(EVERY)}"),
+        ("junit", BOMB + b"]><testsuite>&a19;</testsuite>", "output has a DOCTYPE, which test results do not need: refused"),
+        ("junit", OUTSIDE, "output has a DOCTYPE, which test results do not need: refused"),
+        ("junit", b"<?xml version='1.0' encoding='UTF-7'?>" + SUITE.encode(), "output has the encoding UTF-7: refused; use UTF-8"),
         ("junit", b"<testsuite><testcase", "output is not well-formed XML: Couldn't find end of Start Tag testcase"),
         ("junit", b"<testsuite>" * 300 + b"</testsuite>" * 300, "output is not well-formed XML: Excessive depth in document: 256"),
-        ("junit", b"<project/>", "output is XML, but not JUnit's: its root is <project>"),
+        ("junit", b"<project/>", "output is XML, but not JUnit: its root is <project>"),
         ("junit", b"1..1\nok 1\n", "output is not well-formed XML: Start tag expected, '<' not found, line 1, column 1; it looks like tap"),
-        ("tap", SUITE.encode(), "output has not one line of TAP in it; it looks like junit"),
-        ("subunit", b"Lorem ipsum\n", "output has not one test of subunit in it, neither of version 1 nor of 2"),
-        ("lintian", b"1..1\nok 1\n", "output has a line that is none of lintian's: 1..1; it looks like tap"),
+        ("tap", SUITE.encode(), "output has no line of TAP; it looks like junit"),
+        ("subunit", b"Lorem ipsum\n", "output has no subunit test of version 1 or 2"),
+        ("lintian", b"1..1\nok 1\n", "output has a line that is not from lintian: 1..1; it looks like tap"),
         ("lintian", b"{", "output is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        ("lintian", b'{"groups": 5}', "output is JSON, but not lintian's: TypeError(\"'int' object is not iterable\")"),
+        ("lintian", b'{"groups": 5}', "output is JSON, but not from lintian: TypeError(\"'int' object is not iterable\")"),
         ("lintian", b'{"groups": ' + b"[" * 100_000, "output is not JSON: maximum recursion depth exceeded while decoding a JSON array from a unicode string"),
-        ("sbuild", b"Lorem ipsum\n", "output is no log of sbuild's: it has neither its first line nor its summary"),
-        ("piuparts", b"Lorem ipsum\n", "output is no log of piuparts': its first lines are missing"),
+        ("sbuild", b"Lorem ipsum\n", "output is not an sbuild log: it has neither the first line nor the summary"),
+        ("piuparts", b"Lorem ipsum\n", "output is not a piuparts log: its first lines are missing"),
         ("autopkgtest", b"Lorem ipsum\n", "output is neither a summary nor a log of autopkgtest"),
         ("exercises", b"Lorem ipsum\n", "output has no summary of devstack's exercise.sh"),
         ("cases", b'{"schema": 1, "suite": "x", "classname": "c", "name": "y", "outcome": "lost"}\n', "output has no case on line 1"),
@@ -62,16 +62,16 @@ def read(name: str, content: bytes, tmp_path: Path, file: str = "output") -> lis
         ("record", b"", "output Invalid JSON: EOF while parsing a value at line 1 column 0"),
     ],
 )  # fmt: skip
-def test_one_case_says_what_is_wrong(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+def test_unreadable_file_is_one_case_with_the_error(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (case,) = read(name, content, tmp_path)
     assert (case.suite, case.classname, case.name, case.outcome) == (name, "output", "[unreadable]", "error")
-    # libxml2's own words differ from one version to the next.
+    # The messages of libxml2 differ between versions.
     assert case.message.startswith(message) if "XML: " in message else case.message == message
 
 
 @pytest.mark.parametrize("name", ["junit", "subunit", "tap", "autopkgtest", "exercises", "auto"])
 @pytest.mark.parametrize("content, kind, says", [(b"", "[empty]", "is empty"), (b" \n\n", "[empty]", "is empty")])
-def test_nothing_is_a_failure(name: str, content: bytes, kind: str, says: str, tmp_path: Path) -> None:
+def test_empty_file_is_a_failure(name: str, content: bytes, kind: str, says: str, tmp_path: Path) -> None:
     (case,) = read(name, content, tmp_path)
     assert (case.name, case.outcome, case.message) == (kind, "failed", f"output {says}")
 
@@ -85,19 +85,19 @@ def test_nothing_is_a_failure(name: str, content: bytes, kind: str, says: str, t
         ("tap", b"1..0\n# ok"),
     ],
 )
-def test_zero_tests_are_a_failure(name: str, content: bytes, tmp_path: Path) -> None:
+def test_file_without_tests_is_a_failure(name: str, content: bytes, tmp_path: Path) -> None:
     cases = read(name, content, tmp_path)
     assert [case.outcome for case in cases] in (["failed"], ["skipped"])
 
 
-def test_no_tags_are_a_good_sign(tmp_path: Path) -> None:
-    """lintian prints nothing when it has nothing to say."""
+def test_lintian_report_without_tags_passes(tmp_path: Path) -> None:
+    """lintian prints nothing if it finds no tags."""
     (case,) = read("lintian", b"", tmp_path)
     assert (case.name, case.outcome) == ("no tags", "passed")
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_a_wrong_extension_is_no_matter(name: str, tmp_path: Path) -> None:
+def test_file_extension_is_ignored(name: str, tmp_path: Path) -> None:
     for path in fixtures.outputs():
         if fixtures.format_of(path) == name:
             cases = read("auto", path.read_bytes(), tmp_path, "result.xml")
@@ -105,7 +105,7 @@ def test_a_wrong_extension_is_no_matter(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in {"junit", "record"}])
-def test_a_line_of_fifty_megabytes(name: str, tmp_path: Path) -> None:
+def test_line_of_fifty_megabytes(name: str, tmp_path: Path) -> None:
     cases = read(name, b"ok 1 - " + b"x" * 50_000_000, tmp_path)
     assert sum(len(case.model_dump_json()) for case in cases) < 3_000_000
     assert len(junit.render(cases)) < 3_000_000
@@ -116,9 +116,9 @@ def test_a_line_of_fifty_megabytes(name: str, tmp_path: Path) -> None:
     [b"<!---->", b"test: a\n", b"=" * 70 + b"\n", b"E: a ", b"0m0.0s INFO: ", b"a .. ", b"    ", b"ok 1 # ", b"\xb3)", b"PASS a\n",
      b"[passed] \n", b" [ multipart\n", b"  ---\n", b"'", b"[", b"Running a\n" + b"=" * 70 + b"\n"],
 )  # fmt: skip
-def test_no_pattern_takes_long(piece: bytes, tmp_path: Path) -> None:
+def test_patterns_are_fast(piece: bytes, tmp_path: Path) -> None:
     data = piece * (200_000 // len(piece))
-    begin = time.process_time()  # of the processor, whatever else the machine does
+    begin = time.process_time()  # processor time, independent of the load of the machine
     for name in ("auto", *EVERY):
         assert read(name, data, tmp_path)
     assert time.process_time() - begin < 20
@@ -132,9 +132,7 @@ def test_no_pattern_takes_long(piece: bytes, tmp_path: Path) -> None:
         (lambda path: registry.cases("trx", path), f"no format trx; known: {', '.join(EVERY)}, auto"),
     ],
 )  # fmt: skip
-def test_a_call_that_cannot_be_right_gets_one_line(
-    call: Callable[[Path], object], message: str, tmp_path: Path
-) -> None:
+def test_invalid_call_prints_one_line(call: Callable[[Path], object], message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         call(tmp_path)
     assert str(caught.value) == message.replace("{path}", str(tmp_path))
@@ -152,7 +150,7 @@ PIECES = st.one_of(
 
 @st.composite
 def spoiled(draw: st.DrawFn, name: str) -> bytes:
-    """An output with some of it cut out, something put in, or all of it replaced."""
+    """Return an output with a part removed, with bytes inserted, or replaced completely."""
     data = draw(st.sampled_from([*SEEDS[name], b""]))
     for _ in range(draw(st.integers(0, 4))):
         begin = draw(st.integers(0, len(data)))
@@ -164,7 +162,7 @@ def spoiled(draw: st.DrawFn, name: str) -> bytes:
 @pytest.mark.parametrize("name", EVERY)
 @settings(max_examples=60)
 @given(data=st.data())
-def test_any_bytes_make_cases_and_legal_xml(name: str, data: st.DataObject, tmp_path: Path) -> None:
+def test_any_bytes_give_cases_and_legal_xml(name: str, data: st.DataObject, tmp_path: Path) -> None:
     cases = read(name, data.draw(spoiled(name)), tmp_path)
     assert cases
     for case in cases:

@@ -1,4 +1,4 @@
-"""What the real outputs at hand do not show: rare words, odd values, files that are too large."""
+"""The result words of autopkgtest: outcome, nuance, and whose fault it is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read(name: str, content: str | bytes, tmp_path: Path) -> list[Case]:
         ("timestamp='yesterday'", 0.0, ""),
     ],
 )
-def test_times_of_junit(attributes: str, seconds: float, started: str, tmp_path: Path) -> None:
+def test_junit_times(attributes: str, seconds: float, started: str, tmp_path: Path) -> None:
     (case,) = read("junit", f"<testsuite name='s'><testcase name='t' {attributes}/></testsuite>", tmp_path)
     assert (case.seconds, case.started) == (seconds, started)
 
@@ -47,12 +47,12 @@ def test_times_of_junit(attributes: str, seconds: float, started: str, tmp_path:
         ("<failure/>", "failed", "", ""),
         ("<skipped/>", "skipped", "", ""),
         ("<system-out>[flaky] now and then</system-out>", "passed", "flaky", "now and then"),
-        ("<system-out>[PASS] said by the test</system-out>", "passed", "", ""),
+        ("<system-out>[PASS] printed by the test</system-out>", "passed", "", ""),
         ("<flakyError type='x' message='once'/>", "passed", "flaky", ""),
         ("<!-- <failure/> -->", "passed", "", ""),
     ],
 )
-def test_results_of_junit(inside: str, outcome: str, nuance: str, message: str, tmp_path: Path) -> None:
+def test_junit_results(inside: str, outcome: str, nuance: str, message: str, tmp_path: Path) -> None:
     case = read("junit", f"<testsuite name='s'><testcase name='t'>{inside}</testcase></testsuite>", tmp_path)[0]
     assert (case.suite, case.classname, case.name) == ("s", "s", "t")
     assert (case.outcome, case.nuance, case.message) == (outcome, nuance, message)
@@ -68,7 +68,7 @@ def test_results_of_junit(inside: str, outcome: str, nuance: str, message: str, 
         ({"visibility": "pedantic", "note": "\ud800"}, "skipped", r"pedantic: \ud800 [a/b]"),
     ],
 )
-def test_hints_of_lintian(hint: dict[str, object], outcome: str, message: str, tmp_path: Path) -> None:
+def test_lintian_hints(hint: dict[str, object], outcome: str, message: str, tmp_path: Path) -> None:
     (case,) = read("lintian", hints("a_1_all.deb", hint), tmp_path)
     assert (case.classname, case.name, case.outcome, case.message) == ("a", "t", outcome, message)
 
@@ -76,7 +76,7 @@ def test_hints_of_lintian(hint: dict[str, object], outcome: str, message: str, t
 @pytest.mark.parametrize(
     "file, package", [("a_1.dsc", "a source"), ("x/a_1_amd64.changes", "a changes"), ("b_1_all.udeb", "b udeb")]
 )
-def test_files_of_lintian(file: str, package: str, tmp_path: Path) -> None:
+def test_lintian_files(file: str, package: str, tmp_path: Path) -> None:
     (case,) = read("lintian", hints(file, {"visibility": "info"}), tmp_path)
     assert case.classname == package
 
@@ -86,13 +86,13 @@ def hints(file: str, hint: dict[str, object]) -> str:
     return json.dumps({"groups": [{"input_files": [{"path": file, "hints": [whole]}]}], "lintian_version": "2"})
 
 
-def test_one_case_a_tag_with_all_its_places(tmp_path: Path) -> None:
+def test_lintian_tag_is_one_case_with_all_places(tmp_path: Path) -> None:
     (case,) = read("lintian", "W: a: t x [1]\nW: a: t y [2]\nN: a remark\nW: a: t\n", tmp_path)
     assert (case.message, case.evidence) == ("warning: x [1] and 1 more", "x [1]\ny [2]")
 
 
 @pytest.mark.parametrize(
-    "summary, told",
+    "summary, expected",
     [
         ("Status: attempted\n", ("build", "error", "testbed")),
         ("Status: attempted\nFail-Stage: unpack\n", ("unpack", "failed", "")),
@@ -103,13 +103,13 @@ def test_one_case_a_tag_with_all_its_places(tmp_path: Path) -> None:
         ("Status: successful\nAutopkgtest: no tests\n", ("autopkgtest", "passed", "")),
     ],
 )
-def test_stages_of_sbuild(summary: str, told: tuple[str, str, str], tmp_path: Path) -> None:
+def test_sbuild_stages(summary: str, expected: tuple[str, str, str], tmp_path: Path) -> None:
     case = read("sbuild", f"sbuild (Debian sbuild) 0.85\n\n| Summary \n+--\nPackage: a\n{summary}", tmp_path)[-1]
-    assert (case.classname, case.name, case.outcome, case.nuance) == ("a", *told)
+    assert (case.classname, case.name, case.outcome, case.nuance) == ("a", *expected)
 
 
 @pytest.mark.parametrize(
-    "command, told",
+    "command, expected",
     [
         ("['chroot', '/tmp/x', 'apt-get', '-y', 'install', 'a']", ("Command: install", "failed", "bad-package")),
         ("['chroot', '/tmp/x', 'dpkg', '--purge', 'a']", ("Command: purge", "failed", "")),
@@ -117,16 +117,16 @@ def test_stages_of_sbuild(summary: str, told: tuple[str, str, str], tmp_path: Pa
         ("[half, ]", ("Command: [half, ]", "error", "testbed")),
     ],
 )
-def test_commands_of_piuparts(command: str, told: tuple[str, str, str], tmp_path: Path) -> None:
+def test_piuparts_commands(command: str, expected: tuple[str, str, str], tmp_path: Path) -> None:
     begin = "0m0.0s INFO: piuparts version 1\n0m1.5s DEBUG: Copying ./a_1_all.deb to /tmp/x\n"
     case = read("piuparts", f"{begin}0m2.0s ERROR: Command failed (status=1): {command}\n  why\n", tmp_path)[0]
-    assert (case.classname, case.name, case.outcome, case.nuance, case.evidence) == ("a", *told, "  why")
+    assert (case.classname, case.name, case.outcome, case.nuance, case.evidence) == ("a", *expected, "  why")
 
 
-def test_a_log_of_piuparts_without_end(tmp_path: Path) -> None:
+def test_piuparts_log_without_end(tmp_path: Path) -> None:
     case = read("piuparts", "0m0.0s INFO: piuparts version 1\n0m1.5s DEBUG: Unpacking base\n", tmp_path)[-1]
     assert (case.outcome, case.nuance) == ("error", "testbed")
-    assert case.message == "the log does not come to its end; its last line: Unpacking base"
+    assert case.message == "the log is incomplete; its last line: Unpacking base"
 
 
 def packet(flags: int, body: bytes) -> bytes:
@@ -134,8 +134,8 @@ def packet(flags: int, body: bytes) -> bytes:
     return data + zlib.crc32(data).to_bytes(4, "big")
 
 
-def test_attachments_of_subunit(tmp_path: Path) -> None:
-    """Binary ones are told, late ones are not lost, and what is printed meanwhile is the running test's."""
+def test_subunit_attachments(tmp_path: Path) -> None:
+    """Binary attachments are named, late ones are kept, and output in between belongs to the running test."""
     stream = (
         packet(0x802, b"\x03a.b")
         + b"about to greet\n"
@@ -157,24 +157,24 @@ def test_attachments_of_subunit(tmp_path: Path) -> None:
         "failure: a.b [ multipart\nContent-Type: text/plain\nlog\n5\nab",
     ],
 )
-def test_torn_chunks_of_subunit(torn: str, tmp_path: Path) -> None:
+def test_subunit_torn_chunks(torn: str, tmp_path: Path) -> None:
     failed, damage = read("subunit", torn, tmp_path)
     assert (failed.name, failed.outcome) == ("b", "failed")
-    assert damage.message == "the stream ends inside of the details of a.b"
+    assert damage.message == "the stream ends within the details of a.b"
 
 
-def test_an_exercise_that_never_ended(tmp_path: Path) -> None:
+def test_exercise_that_never_ended(tmp_path: Path) -> None:
     rule = "=" * 69
     (case,) = read("exercises", f"{rule}\nRunning euca\n{rule}\nbooting\n", tmp_path)
     assert (case.name, case.outcome, case.evidence) == ("euca", "error", "booting")
 
 
 @pytest.mark.parametrize("document", ["1..1\nok 1\n  ---\n  duration_ms: 1.2.3\n  ...\n", "1..1\nok 1 - in 9ms"])
-def test_durations_that_are_none(document: str, tmp_path: Path) -> None:
+def test_invalid_durations(document: str, tmp_path: Path) -> None:
     assert [case.seconds for case in read("tap", document, tmp_path)] == [0.0]
 
 
-def test_times_of_day_that_are_none(tmp_path: Path) -> None:
+def test_invalid_times_of_day(tmp_path: Path) -> None:
     log = (fixtures.FORMATS / "autopkgtest/slow/log").read_text().replace("[01:", "[99:")
     assert [case.seconds for case in read("autopkgtest", log, tmp_path)] == [0.0]
 
@@ -183,25 +183,24 @@ def test_files_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(excerpts, "MOST_BYTES", 300)
     monkeypatch.setattr(excerpts, "HEAD_BYTES", 100)
     stream = (fixtures.FORMATS / "subunit/stestr.v2").read_bytes()
-    assert (
-        read("subunit", stream, tmp_path)[0].message
-        == f"output has {len(stream):,} bytes, more than the 300 that are read"
-    )
+    assert read("subunit", stream, tmp_path)[0].message == f"output has {len(stream):,} bytes; the limit is 300"
     lines = "1..100\n" + "".join(f"ok {number}\n" for number in range(1, 101))
     cases = read("tap", lines, tmp_path)
     assert [cases[0].name, cases[-2].name, cases[-1].outcome] == ["test 1", "test 100", "failed"]
 
 
 @pytest.mark.parametrize(
-    "name, content, told",
+    "name, content, expected",
     [
         ("junit", "<testsuite name='s'><error message='no class'/></testsuite>", ("[suite]", "error", "no class")),
         ("junit", "<testsuite name='s'><failure message='no setup'/></testsuite>", ("[suite]", "failed", "no setup")),
         ("junit", "<testsuite name='s'><testcase name='t' status='disabled'/></testsuite>", ("t", "skipped", "disabled")),
         ("lintian", "warning: tainted binary package 'x', skipping\n",
-         ("[unreadable]", "error", "output has a line that is none of lintian's: warning: tainted binary package 'x', skipping")),
+         ("[unreadable]", "error", "output has a line that is not from lintian: warning: tainted binary package 'x', skipping")),
     ],
 )  # fmt: skip
-def test_what_was_not_tested_is_not_passed(name: str, content: str, told: tuple[str, str, str], tmp_path: Path) -> None:
+def test_untested_package_does_not_pass(
+    name: str, content: str, expected: tuple[str, str, str], tmp_path: Path
+) -> None:
     (case,) = read(name, content, tmp_path)
-    assert (case.name, case.outcome, case.message) == told
+    assert (case.name, case.outcome, case.message) == expected

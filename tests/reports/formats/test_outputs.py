@@ -1,4 +1,4 @@
-"""What real tools wrote is the cases that it is, whoever asks; and as JUnit XML it says the same."""
+"""Recorded outputs of real tools give the expected cases, also after a round trip through JUnit XML."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ REAL = pytest.mark.parametrize("path", fixtures.outputs(), ids=fixtures.name)
 
 
 @REAL
-def test_cases(path: Path) -> None:
-    assert [fixtures.told(case) for case in registry.cases(fixtures.format_of(path), path)] == fixtures.expected(path)
+def test_recorded_output_gives_expected_cases(path: Path) -> None:
+    assert [
+        fixtures.expected_form(case) for case in registry.cases(fixtures.format_of(path), path)
+    ] == fixtures.expected(path)
 
 
 @REAL
-def test_the_format_is_recognised_by_its_content(path: Path, tmp_path: Path) -> None:
+def test_format_is_recognised_by_content(path: Path, tmp_path: Path) -> None:
     nameless = tmp_path / "output"
     nameless.write_bytes(path.read_bytes())
     assert registry.recognise(nameless) == fixtures.format_of(path)
 
 
 @REAL
-def test_round_trip(path: Path, tmp_path: Path) -> None:
+def test_cases_survive_junit_round_trip(path: Path, tmp_path: Path) -> None:
     cases = registry.cases(fixtures.format_of(path), path)
     written = tmp_path / "junit.xml"
     written.write_bytes(junit.render(cases))
@@ -44,12 +46,12 @@ def by_suite(cases: list[Case]) -> list[Case]:
 
 
 def as_written(case: Case) -> Case:
-    """A case without what the profile has no place for: when it began, and more than three decimals."""
+    """Return a case without the parts that the profile cannot hold: its start, and more than three decimals."""
     legal = {name: junit.legal(getattr(case, name)) for name in ("message", "evidence", "output", "errors")}
     return case.model_copy(update={**legal, "started": "", "seconds": float(f"{case.seconds:.3f}")})
 
 
-def test_every_format_has_five_and_every_word_is_there() -> None:
+def test_every_format_has_five_outputs_and_every_word_occurs() -> None:
     count = Counter(map(fixtures.format_of, fixtures.outputs()))
     assert set(count) == set(registry.FORMATS)
     assert min(count.values()) >= 5

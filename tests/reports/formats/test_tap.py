@@ -1,4 +1,4 @@
-"""TAP, line by line: what each says, and what is wrong with a document."""
+"""TAP: the cases of lines, and the errors of documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Told = tuple[str, str, str, str, str]
 
 
 @pytest.mark.parametrize(
-    "document, told",
+    "document, expected",
     [
         ("1..1\nok", [("t", "test 1", "passed", "", "")]),
         ("1..1\nok 1 - a", [("t", "a", "passed", "", "")]),
@@ -34,7 +34,7 @@ Told = tuple[str, str, str, str, str]
         ("1..0", [("t", "all tests", "skipped", "", "")]),
         ("1..2\nok 1 - a", [("t", "a", "passed", "", ""), ("t", "[plan]", "failed", "", "2 planned, 1 run")]),
         ("1..1\nok 1 - a\nok 2 - b", [("t", "a", "passed", "", ""), ("t", "b", "passed", "", ""), ("t", "[plan]", "failed", "", "1 planned, 2 run")]),
-        ("ok 1 - a", [("t", "a", "passed", "", ""), ("t", "[plan]", "failed", "", "there is no plan: it ended before it could say how many tests there are")]),
+        ("ok 1 - a", [("t", "a", "passed", "", ""), ("t", "[plan]", "failed", "", "no plan: the tests ended early")]),
         ("1..3\nok 1 - a\nBail out!", [("t", "a", "passed", "", ""), ("t", "[bail out]", "error", "", "Bail out!")]),
         ("Bail out! no disk", [("t", "[bail out]", "error", "", "Bail out! no disk")]),
         ("1..1\n    ok 1 - a\n    1..1\nok 1 - outer", [("t.outer", "a", "passed", "", ""), ("t", "outer", "passed", "", "")]),
@@ -44,11 +44,11 @@ Told = tuple[str, str, str, str, str]
         ("t/a.t .. \n1..1\nok 1 - x\nt/b.t ... \n1..1\nok 1 - x\n", [("t/a.t", "x", "passed", "", ""), ("t/b.t", "x", "passed", "", "")]),
     ],
 )  # fmt: skip
-def test_documents(document: str, told: list[Told], tmp_path: Path) -> None:
+def test_cases_of_document(document: str, expected: list[Told], tmp_path: Path) -> None:
     path = tmp_path / "t.tap"
     path.write_bytes(document.encode())
     cases = registry.cases("tap", path)
-    assert [(case.classname, case.name, case.outcome, case.nuance, case.message) for case in cases] == told
+    assert [(case.classname, case.name, case.outcome, case.nuance, case.message) for case in cases] == expected
 
 
 def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str, str]]:
@@ -61,11 +61,11 @@ def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str
 @pytest.mark.parametrize(
     "document, lost",
     [
-        ("1..2\nnot ok 1 - a # TODO later\n  ---\n  a: b\nnot ok 2 - real\n", "real"),  # a block without its end
+        ("1..2\nnot ok 1 - a # TODO later\n  ---\n  a: b\nnot ok 2 - real\n", "real"),  # a block without an end
         ("1..3\nok 1\n  ---\n  a: b\nnot ok 2 - real\nok 3\n", "real"),
         ("1..1\n    1..1\n    ok 1\n      ---\n      a: b\n    not ok 2 - real\nok 1 - outer\n", "real"),
         ("1..2\nok 1\n  ---\n  raw: |\n    ...\n  not: ...\nnot ok 2 - real\n", "real"),
-        ("1..2\nnot ok 1 - x # TODO y\nnot ok 2 - the server died ...\n", "the server died ..."),  # a heading of prove?
+        ("1..2\nnot ok 1 - x # TODO y\nnot ok 2 - the server died ...\n", "the server died ..."),  # not a heading of prove
         ("t/a.t .. \n1..2\nok 1 - up\nnot ok 2 - going down ..\n", "going down .."),
         ("1..3\nnot ok 1 # TODO x\n", "[plan]"),  # two never ran
         ("1..3\nok 1\nok 1\nok 3\n", "[plan]"),
@@ -75,9 +75,9 @@ def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str
         ("ok 1\n1..3\nok 2\nok 3\n", "[plan]"),  # neither first nor last
         ("1..1\nok 1\n1..1\n", "[plan]"),
         ("1..0 # skip\nok 1\n", "[plan]"),
-        ("1..2 todo 2\nok 1\nok 2\n", "[plan]"),  # what it means is not known
+        ("1..2 todo 2\nok 1\nok 2\n", "[plan]"),  # unknown meaning
         ("2..3\nok 2\nok 3\n", "[plan]"),
-        ("TAP version 14\n    ok 1\n    1..1\n", "[plan]"),  # nothing but a subtest
+        ("TAP version 14\n    ok 1\n    1..1\n", "[plan]"),  # a subtest only
         ("1..1\nok-ish\n", "[plan]"),
         ("1..1\nnot ok: broken\n", ": broken"),
         ("1..2\nok 1\nnot\nok 2 - real\n", "real"),  # VMS
@@ -88,22 +88,22 @@ def outcomes(document: str, tmp_path: Path, name: str = "tap") -> list[tuple[str
         ("1..1\nnot ok 1 - see page.html#skip\n", "see page.html#skip"),
         ("1..1\nnot ok 1 - a \\# SKIP b\n", "a # SKIP b"),
         ("1..1\nnot ok 1 - a \\\\\\# todo b\n", "a \\# todo b"),
-        ("1..1\nnot ok 1 - a # b # todo\n", "a # b # todo"),  # behind the first delimiter alone
+        ("1..1\nnot ok 1 - a # b # todo\n", "a # b # todo"),  # only after the first delimiter
         ("TAP version 15\n1..1\nok 1\n", "[document]"),
         ("1..1\npragma +strict\nok 1\nwhat is this\n", "[document]"),
         ("1..1\npragma +strict\nTAP version 12\nok 1\n", "[document]"),
         ("1..1\nok 1\nbail out! no disk\n", "[bail out]"),
-        ("t/a.t .. \nNo subtests run\nt/b.t .. \n1..1\nok 1\n", "[plan]"),  # died before its first word
+        ("t/a.t .. \nNo subtests run\nt/b.t .. \n1..1\nok 1\n", "[plan]"),  # died before its first line
         ("t/a.t .. \n1..1\nok 1\nDubious, test returned 3 (wstat 768, 0x300)\n", "[exit]"),
         ("t/a.t .. \n1..1\nok 1\nResult: FAIL\n", "[prove]"),
     ],
 )  # fmt: skip
-def test_nothing_that_failed_is_lost(name: str, document: str, lost: str, tmp_path: Path) -> None:
+def test_no_failure_is_lost(name: str, document: str, lost: str, tmp_path: Path) -> None:
     assert dict(outcomes(document, tmp_path, name))[lost] in {"failed", "error"}
 
 
 @pytest.mark.parametrize(
-    "document, told",
+    "document, expected",
     [
         ("1..2 # two tests\nok 1\nok 2\n", [("test 1", "passed"), ("test 2", "passed")]),
         ("1..3\nok 2\nok 3\nok 1\n", [("test 2", "passed"), ("test 3", "passed"), ("test 1", "passed")]),
@@ -121,27 +121,25 @@ def test_nothing_that_failed_is_lost(name: str, document: str, lost: str, tmp_pa
         ("t/a.t .... \n1..1\nok 1\nt/abc.t .. \n1..1\nok 1\nResult: PASS\n", [("test 1", "passed"), ("test 1", "passed")]),
     ],
 )  # fmt: skip
-def test_what_the_specification_allows_is_no_failure(
-    document: str, told: list[tuple[str, str]], tmp_path: Path
-) -> None:
-    assert outcomes(document, tmp_path) == told
+def test_valid_documents_do_not_fail(document: str, expected: list[tuple[str, str]], tmp_path: Path) -> None:
+    assert outcomes(document, tmp_path) == expected
 
 
-def test_a_plan_that_counts_lines_is_a_plan_that_is_not_kept(tmp_path: Path) -> None:
-    """As the checkers of jenkins-debian-glue count."""
+def test_plan_that_counts_lines_is_broken(tmp_path: Path) -> None:
+    """The checkers of jenkins-debian-glue count so."""
     document = "1..3\nnot ok 1           possible bashism in debian/rules line 3 ('==')\n"
     bashism = "possible bashism in debian/rules line 3 ('==')"
     assert outcomes(document, tmp_path) == [(bashism, "failed"), ("[plan]", "failed")]
 
 
-def test_a_time_is_no_part_of_a_name(tmp_path: Path) -> None:
+def test_name_excludes_duration(tmp_path: Path) -> None:
     path = tmp_path / "t.tap"
     path.write_text("1..2\nnot ok 1 - a # time=13.5ms\nok 2 - b # duration_ms 20\n")
-    told = [(case.name, case.seconds) for case in registry.cases("tap", path)]
-    assert told == [("a", 0.0135), ("b", 0.02)]
+    times = [(case.name, case.seconds) for case in registry.cases("tap", path)]
+    assert times == [("a", 0.0135), ("b", 0.02)]
 
 
-def test_what_is_nested_too_deep_to_be_read_is_a_failure(tmp_path: Path) -> None:
+def test_too_deep_subtests_are_a_failure(tmp_path: Path) -> None:
     lines = [
         f"{'    ' * depth}{word}"
         for depth in range(30, -1, -1)
@@ -150,7 +148,7 @@ def test_what_is_nested_too_deep_to_be_read_is_a_failure(tmp_path: Path) -> None
     assert ("[document]", "failed") in outcomes("\n".join(lines), tmp_path)
 
 
-def test_what_a_test_prints_is_its_output_and_what_it_says_is_its_evidence(tmp_path: Path) -> None:
+def test_output_and_diagnostics_belong_to_test(tmp_path: Path) -> None:
     path = tmp_path / "t.tap"
     path.write_text("1..2\nhello\nok 1 - a\n# fine\nabout to greet\nnot ok 2 - b\n# expected hello\n# tests 2\n")
     passed, failed = registry.cases("tap", path)
@@ -158,7 +156,7 @@ def test_what_a_test_prints_is_its_output_and_what_it_says_is_its_evidence(tmp_p
     assert (failed.output, failed.evidence) == ("about to greet", "expected hello\ntests 2")
 
 
-def test_indentation_without_end(tmp_path: Path) -> None:
+def test_endless_indentation(tmp_path: Path) -> None:
     path = tmp_path / "t.tap"
     path.write_text("".join(f"{'    ' * depth}ok 1 - {depth}\n" for depth in range(300, -1, -1)) + "1..1\n")
     cases = registry.cases("tap", path)

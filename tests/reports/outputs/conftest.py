@@ -26,7 +26,7 @@ FAILING = Case(
 
 @dataclass
 class Bench:
-    """A lab, and what was published of it."""
+    """A lab and its published builds."""
 
     home: Path
     lab: Lab
@@ -58,7 +58,7 @@ class Bench:
         )
 
     def publish(self, number: int, verdict: str = "passed", day: int = 0, **fields: Any) -> PendingDelivery:
-        """A build of a day each."""
+        """Publish a build that started on ``day``."""
         bad = verdict in {"failed", "unstable"}
         made = {
             "number": number,
@@ -79,17 +79,17 @@ class Bench:
         return self.items[name]
 
     def deliver(self, output: Output, items: Iterable[PendingDelivery] | None = None) -> list[tuple[int, str, str]]:
-        """The number, outcome and note of each."""
+        """Deliver builds; return the number, outcome and note of each."""
         wanted = list(self.items.values() if items is None else items)
         return [(self.builds[one.name].number, one.how, one.note) for one in output.deliver(wanted)]
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Callable[..., Bench]:
-    """``bench(notifications={...}, ...)``: of a lab that says so."""
+    """Return ``bench(notifications={...}, ...)``: a lab with these settings."""
 
-    def make(**said: Any) -> Bench:
-        return Bench(tmp_path, a_lab(tmp_path, **said))
+    def make(**settings: Any) -> Bench:
+        return Bench(tmp_path, a_lab(tmp_path, **settings))
 
     return make
 

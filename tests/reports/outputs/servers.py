@@ -1,4 +1,4 @@
-"""HTTP servers on loopback for what is told to others: a Gerrit, and whatever gets a webhook."""
+"""HTTP servers on loopback: a Gerrit, and the receiver of a webhook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass
 class Service:
-    """Answers with what ``answer`` gives, None to tear the connection after it; keeps all requests."""
+    """A server that records all requests and answers with ``answer``; None closes the connection without an answer."""
 
     answer: Callable[[Request], Answer | None]
     requests: list[Request] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Service:
 
 @dataclass
 class Change:
-    """A change under review: its commit, what was said, and how it was voted."""
+    """A change under review: its commit, its comments and its votes."""
 
     number: int
     commit: str
@@ -81,14 +81,14 @@ class Change:
 
 @dataclass
 class Gerrit:
-    """As much of a Gerrit as a reviewer sees; see its REST API documentation."""
+    """The part of a Gerrit that a reviewer uses; see its REST API documentation."""
 
     changes: list[Change] = field(default_factory=list)
     trouble: Answer | None = None
     refusals: dict[int, Answer] = field(default_factory=dict)
-    """What it answers to a review of a change, by the change's number."""
+    """The answers to reviews, by the number of the change."""
     is_strict: bool = True
-    """See change.strictLabels: otherwise it passes over labels that it does not know."""
+    """The setting change.strictLabels: without it, Gerrit ignores unknown labels."""
     lose: int = 0
 
     def __call__(self, request: Request) -> Answer | None:
@@ -99,26 +99,26 @@ class Gerrit:
         url = urlsplit(request.path)
         if request.method == "GET" and url.path == "/a/changes/":
             commit = parse_qs(url.query)["q"][0].removeprefix("commit:")
-            return 200, self.shown([self.told(one) for one in self.changes if one.commit == commit])
+            return 200, self.shown([self.change_info(one) for one in self.changes if one.commit == commit])
         return self.review(url.path.split("/"), json.loads(request.body))
 
-    def review(self, parts: list[str], said: dict[str, Any]) -> Answer | None:
+    def review(self, parts: list[str], review_input: dict[str, Any]) -> Answer | None:
         (change,) = [one for one in self.changes if str(one.number) == parts[3]]
         assert parts[4:] == ["revisions", change.commit, "review"]
         if change.number in self.refusals:
             return self.refusals[change.number]
-        if "Verified" not in said["labels"] and said["labels"]:
+        if "Verified" not in review_input["labels"] and review_input["labels"]:
             if self.is_strict:
-                return 400, f'label "{next(iter(said["labels"]))}" is not a configured label\n'
-            said["labels"] = {}
-        change.messages.append(f"Patch Set 1:\n\n{said['message']}")
-        change.votes.append(said["labels"])
+                return 400, f'label "{next(iter(review_input["labels"]))}" is not a configured label\n'
+            review_input["labels"] = {}
+        change.messages.append(f"Patch Set 1:\n\n{review_input['message']}")
+        change.votes.append(review_input["labels"])
         if self.lose:
             self.lose -= 1
             return None
-        return 200, self.shown({"labels": said["labels"]})
+        return 200, self.shown({"labels": review_input["labels"]})
 
-    def told(self, change: Change) -> dict[str, Any]:
+    def change_info(self, change: Change) -> dict[str, Any]:
         return {"_number": change.number, "messages": [{"message": text} for text in change.messages]}
 
     def shown(self, data: Any) -> str:

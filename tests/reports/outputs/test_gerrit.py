@@ -1,4 +1,4 @@
-"""Votes and comments, by REST against a server on loopback, and by SSH with a program in ssh's place."""
+"""Votes and comments, over REST with a server on loopback, and over SSH with a fake ssh."""
 
 from __future__ import annotations
 
@@ -19,87 +19,89 @@ REVIEWED = {"trunk": {"series": "bookworm", "trigger": "gerrit", "branch": "main
 
 
 @pytest.fixture
-def there() -> Gerrit:
+def gerrit_server() -> Gerrit:
     return Gerrit([Change(7, f"{1:040x}"), Change(8, f"{2:040x}")])
 
 
 @pytest.fixture
-def service(there: Gerrit) -> Iterator[Service]:
-    with Service(there) as one:
+def service(gerrit_server: Gerrit) -> Iterator[Service]:
+    with Service(gerrit_server) as one:
         yield one
 
 
 @pytest.fixture
-def made(bench: Callable[..., Bench], service: Service, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def workbench(bench: Callable[..., Bench], service: Service, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("QALAB_GERRIT_USER", "bot")
     monkeypatch.setenv("QALAB_GERRIT_PASSWORD", "s3cret")
     return bench(tracks=REVIEWED, notifications={"gerrit": service.url})
 
 
-def opened(made: Bench) -> Output:
-    output = gerrit.open_output(made.context)
+def opened(workbench: Bench) -> Output:
+    output = gerrit.open_output(workbench.context)
     assert output is not None
     return output
 
 
-def test_who_has_no_gerrit(bench: Callable[..., Bench]) -> None:
+def test_no_output_without_gerrit(bench: Callable[..., Bench]) -> None:
     assert gerrit.open_output(bench().context) is None
 
 
-def test_a_vote_and_a_comment(made: Bench, there: Gerrit) -> None:
-    good, bad = made.publish(1), made.publish(2, "failed", message="it broke")
-    assert made.deliver(opened(made)) == [(1, "delivered", ""), (2, "delivered", "")]
-    assert [change.votes for change in there.changes] == [[{"Verified": 1}], [{"Verified": -1}]]
-    assert there.changes[0].messages == [
+def test_deliver_votes_and_comments(workbench: Bench, gerrit_server: Gerrit) -> None:
+    good, bad = workbench.publish(1), workbench.publish(2, "failed", message="it broke")
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", ""), (2, "delivered", "")]
+    assert [change.votes for change in gerrit_server.changes] == [[{"Verified": 1}], [{"Verified": -1}]]
+    assert gerrit_server.changes[0].messages == [
         f"Patch Set 1:\n\ngreet build on trunk: passed\nhttps://qa.lab.example/b/{good.name[:2]}/{good.name}/\n\nqalab: {good.name}"
     ]
-    (text,) = there.changes[1].messages
+    (text,) = gerrit_server.changes[1].messages
     assert "greet build on trunk: failed at sbuild\nit broke\n* s/c/boot: it <b>fell</b>\n" in text
     assert text.endswith(f"qalab: {bad.name}")
 
 
 @pytest.mark.parametrize("verdict", ["error", "aborted"])
-def test_the_labs_own_faults_are_no_vote(made: Bench, there: Gerrit, verdict: str) -> None:
-    made.publish(1, verdict)
-    made.deliver(opened(made))
-    assert there.changes[0].votes == [{}]
-    assert "the lab was at fault" in there.changes[0].messages[0]
+def test_infrastructure_error_has_no_vote(workbench: Bench, gerrit_server: Gerrit, verdict: str) -> None:
+    workbench.publish(1, verdict)
+    workbench.deliver(opened(workbench))
+    assert gerrit_server.changes[0].votes == [{}]
+    assert "infrastructure error" in gerrit_server.changes[0].messages[0]
 
 
-def test_nothing_is_said_twice(made: Bench, there: Gerrit) -> None:
-    made.publish(1)
-    there.lose = 1
-    ((_, how, note),) = made.deliver(opened(made))
+def test_deliver_comments_once(workbench: Bench, gerrit_server: Gerrit) -> None:
+    workbench.publish(1)
+    gerrit_server.lose = 1
+    ((_, how, note),) = workbench.deliver(opened(workbench))
     assert (how, "cannot be reached" in note) == ("later", True)
     for _ in range(2):
-        assert made.deliver(opened(made)) == [(1, "delivered", "")]
-    assert len(there.changes[0].messages) == 1
+        assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
+    assert len(gerrit_server.changes[0].messages) == 1
 
 
-def test_another_run_of_a_patch_set_is_told(made: Bench, there: Gerrit) -> None:
-    made.publish(1, "failed")
-    made.publish(3, commit=f"{1:040x}")
-    made.deliver(opened(made))
-    assert there.changes[0].votes == [{"Verified": -1}, {"Verified": 1}]
+def test_second_run_of_patch_set_is_commented(workbench: Bench, gerrit_server: Gerrit) -> None:
+    workbench.publish(1, "failed")
+    workbench.publish(3, commit=f"{1:040x}")
+    workbench.deliver(opened(workbench))
+    assert gerrit_server.changes[0].votes == [{"Verified": -1}, {"Verified": 1}]
 
 
-def test_what_is_not_under_review(bench: Callable[..., Bench], service: Service) -> None:
-    made = bench(notifications={"gerrit": service.url})
-    made.publish(1)
-    assert made.deliver(opened(made)) == [(1, "nothing", "not of a change under review")]
+def test_build_of_other_track_is_not_sent(bench: Callable[..., Bench], service: Service) -> None:
+    workbench = bench(notifications={"gerrit": service.url})
+    workbench.publish(1)
+    assert workbench.deliver(opened(workbench)) == [(1, "nothing", "not of a change under review")]
     assert service.requests == []
 
 
-def test_a_change_that_nobody_knows(made: Bench) -> None:
-    made.publish(5)
-    made.publish(1)
-    told = made.deliver(opened(made))
-    assert told == [(5, "parked", f"no change with the commit {5:040x}"), (1, "delivered", "")]
-    made.publish(6, "error", commit="")
-    assert made.deliver(opened(made))[-1] == (6, "nothing", "ended before it knew its commit")
+def test_unknown_change_is_parked(workbench: Bench) -> None:
+    workbench.publish(5)
+    workbench.publish(1)
+    actual = workbench.deliver(opened(workbench))
+    assert actual == [(5, "parked", f"no change with the commit {5:040x}"), (1, "delivered", "")]
+    workbench.publish(6, "error", commit="")
+    assert workbench.deliver(opened(workbench))[-1] == (6, "nothing", "it ended before its commit was known")
 
 
-def test_a_vote_that_is_refused(bench: Callable[..., Bench], service: Service, there: Gerrit, made: Bench) -> None:
+def test_refused_vote_is_parked(
+    bench: Callable[..., Bench], service: Service, gerrit_server: Gerrit, workbench: Bench
+) -> None:
     other = bench(tracks=REVIEWED, notifications={"gerrit": {"url": service.url, "label": "Unheard-Of"}})
     other.publish(1)
     ((_, how, note),) = other.deliver(opened(other))
@@ -107,30 +109,30 @@ def test_a_vote_that_is_refused(bench: Callable[..., Bench], service: Service, t
     assert note.endswith(
         "POST changes/7/revisions/" + f"{1:040x}" + '/review: label "Unheard-Of" is not a configured label'
     )
-    assert there.changes[0].messages == []
+    assert gerrit_server.changes[0].messages == []
 
 
 @pytest.mark.parametrize(
-    "trouble, kind, said",
+    "trouble, kind, message",
     [
         (
             (401, "Unauthorized"),
             ConfigurationError,
-            "bot may not do that (QALAB_GERRIT_USER and QALAB_GERRIT_PASSWORD)",
+            "bot has no permission (QALAB_GERRIT_USER and QALAB_GERRIT_PASSWORD)",
         ),
-        ((403, "Forbidden"), ConfigurationError, "bot may not do that"),
+        ((403, "Forbidden"), ConfigurationError, "bot has no permission"),
         ((429, "slow\ndown"), InfrastructureError, "answers 429 to GET changes/: slow"),
-        ((200, "<html>"), ConfigurationError, "answers with something else than JSON"),
+        ((200, "<html>"), ConfigurationError, "the answer is not JSON"),
     ],
 )
-def test_a_gerrit_that_cannot_be_used(
-    made: Bench, there: Gerrit, trouble: tuple[int, str], kind: type[LabError], said: str
+def test_unusable_server_raises(
+    workbench: Bench, gerrit_server: Gerrit, trouble: tuple[int, str], kind: type[LabError], message: str
 ) -> None:
-    made.publish(1)
-    there.trouble = trouble
+    workbench.publish(1)
+    gerrit_server.trouble = trouble
     with pytest.raises(kind) as raised:
-        made.deliver(opened(made))
-    assert said in str(raised.value)
+        workbench.deliver(opened(workbench))
+    assert message in str(raised.value)
     assert "s3cret" not in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -152,74 +154,78 @@ RESTRICTED = 'Applying label "Verified": 1 is restricted\n'
         (None, "later", "cannot be reached"),
     ],
 )
-def test_what_one_change_answers_holds_up_no_other(
-    made: Bench, there: Gerrit, answer: Answer | None, how: str, note: str
+def test_refusal_of_one_change_does_not_delay_others(
+    workbench: Bench, gerrit_server: Gerrit, answer: Answer | None, how: str, note: str
 ) -> None:
-    made.publish(1)
-    made.publish(2)
-    there.refusals = {7: answer}  # type: ignore[dict-item]
-    (first, second) = made.deliver(opened(made))
+    workbench.publish(1)
+    workbench.publish(2)
+    gerrit_server.refusals = {7: answer}  # type: ignore[dict-item]
+    (first, second) = workbench.deliver(opened(workbench))
     assert (first[:2], second) == ((1, how), (2, "delivered", ""))
     assert note in first[2]
     assert "\n" not in first[2]
-    assert there.changes[1].votes == [{"Verified": 1}]
+    assert gerrit_server.changes[1].votes == [{"Verified": 1}]
 
 
-def test_a_gerrit_that_answers_none(made: Bench, there: Gerrit, service: Service) -> None:
+def test_three_failures_in_a_row_raise(workbench: Bench, gerrit_server: Gerrit, service: Service) -> None:
     for number in (1, 2, 3, 4, 5):
-        made.publish(number)
-    there.trouble = (503, "busy\nreally")
+        workbench.publish(number)
+    gerrit_server.trouble = (503, "busy\nreally")
     with pytest.raises(InfrastructureError, match="answers 503 to GET changes/: busy"):
-        made.deliver(opened(made))
+        workbench.deliver(opened(workbench))
     assert len(service.requests) == MOST_IN_A_ROW
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_redirect_is_no_success(made: Bench, there: Gerrit, service: Service, status: int, method: str) -> None:
-    made.publish(1)
+def test_redirect_raises(workbench: Bench, gerrit_server: Gerrit, service: Service, status: int, method: str) -> None:
+    workbench.publish(1)
 
     def elsewhere(request: Request) -> Answer | None:
         if request.method == method:
             return status, "", {"Location": f"https://review.example/new{request.path}"}
-        return there(request)
+        return gerrit_server(request)
 
     service.answer = elsewhere
     with pytest.raises(ConfigurationError) as raised:
-        made.deliver(opened(made))
+        workbench.deliver(opened(workbench))
     (asked,) = [request for request in service.requests if request.method == method]
     assert str(raised.value) == (
         f"{service.url}: redirects {method} to https://review.example/new{asked.path}, which is not followed: "
         "is notifications.gerrit.url now https://review.example/new?"
     )
-    assert there.changes[0].votes == []
+    assert gerrit_server.changes[0].votes == []
 
 
-def test_a_vote_that_is_passed_over(bench: Callable[..., Bench], service: Service, there: Gerrit, made: Bench) -> None:
-    there.is_strict = False
+def test_ignored_vote_is_parked(
+    bench: Callable[..., Bench], service: Service, gerrit_server: Gerrit, workbench: Bench
+) -> None:
+    gerrit_server.is_strict = False
     other = bench(tracks=REVIEWED, notifications={"gerrit": {"url": service.url, "label": "Unheard-Of"}})
     other.publish(1)
-    note = f"{service.url}: took the comment and not the vote Unheard-Of: does its project have it?"
+    note = f"{service.url}: accepted the comment, but not the vote Unheard-Of: does the project have this label?"
     assert other.deliver(opened(other)) == [(1, "parked", note)]
 
 
-def test_what_was_overtaken_is_not_told(made: Bench, there: Gerrit) -> None:
-    old, new = made.publish(1, "failed"), made.publish(3, commit=f"{1:040x}")
-    assert made.deliver(opened(made), [new]) == [(3, "delivered", "")]
-    assert made.deliver(opened(made), [old]) == [(1, "nothing", "a newer build of this change was told of already")]
-    assert there.changes[0].votes == [{"Verified": 1}]
+def test_older_build_than_commented_one_is_not_sent(workbench: Bench, gerrit_server: Gerrit) -> None:
+    old, new = workbench.publish(1, "failed"), workbench.publish(3, commit=f"{1:040x}")
+    assert workbench.deliver(opened(workbench), [new]) == [(3, "delivered", "")]
+    assert workbench.deliver(opened(workbench), [old]) == [
+        (1, "nothing", "a newer build of this change has a comment already")
+    ]
+    assert gerrit_server.changes[0].votes == [{"Verified": 1}]
 
 
-def test_a_bundle_that_is_torn_is_parked_alone(made: Bench, there: Gerrit) -> None:
-    torn = made.publish(1)
-    made.publish(2)
+def test_damaged_bundle_is_parked_alone(workbench: Bench, gerrit_server: Gerrit) -> None:
+    torn = workbench.publish(1)
+    workbench.publish(2)
     torn.path.write_bytes(b"torn")
-    (first, second) = made.deliver(opened(made))
+    (first, second) = workbench.deliver(opened(workbench))
     assert (first[:2], second) == ((1, "parked"), (2, "delivered", ""))
 
 
 @pytest.mark.parametrize(
-    "verb, said, status, how",
+    "verb, message, status, how",
     [
         ("review", "fatal: change is closed", 1, "parked"),
         ("review", "error: Applying label Verified: 1 is restricted", 1, "parked"),
@@ -229,42 +235,42 @@ def test_a_bundle_that_is_torn_is_parked_alone(made: Bench, there: Gerrit) -> No
         ("query", "fatal: not permitted", 1, "parked"),
     ],
 )
-def test_what_ssh_ends_with(  # noqa: PLR0917 - a table's columns
+def test_ssh_exit_status_decides_outcome(  # noqa: PLR0917 - a table's columns
     bench: Callable[..., Bench],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     verb: str,
-    said: str,
+    message: str,
     status: int,
     how: str,
 ) -> None:
-    """The first change is refused, the second is not."""
+    """Only the first change is refused."""
     ssh = tmp_path / "bin" / "ssh"
     ssh.parent.mkdir()
     found = json.dumps({"number": 7, "comments": []})
     ssh.write_text(
         f"""#!/bin/sh
-case "$*" in *"gerrit {verb}"*{1:040x}*) echo '{said}' >&2; exit {status};; esac
+case "$*" in *"gerrit {verb}"*{1:040x}*) echo '{message}' >&2; exit {status};; esac
 case "$*" in *query*) echo '{found}';; esac
 """
     )
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
-    made = bench(tracks=REVIEWED, notifications={"gerrit": {"url": "http://g/", "ssh": "bot@g.example:29"}})
-    made.publish(1)
-    made.publish(2)
+    workbench = bench(tracks=REVIEWED, notifications={"gerrit": {"url": "http://g/", "ssh": "bot@g.example:29"}})
+    workbench.publish(1)
+    workbench.publish(2)
     if how == "raises":
-        with pytest.raises(InfrastructureError, match=rf"ssh ended with status 255: {said}"):
-            made.deliver(opened(made))
+        with pytest.raises(InfrastructureError, match=rf"ssh ended with status 255: {message}"):
+            workbench.deliver(opened(workbench))
         return
-    (first, second) = made.deliver(opened(made))
+    (first, second) = workbench.deliver(opened(workbench))
     assert (first[:2], second) == ((1, how), (2, "delivered", ""))
-    assert first[2] == f"bot@g.example:29: gerrit {verb} ended with status 1: {said}"
+    assert first[2] == f"bot@g.example:29: gerrit {verb} ended with status 1: {message}"
 
 
 @pytest.mark.parametrize("says, note", [('{"type":"error","message":"cannot query database"}', "cannot query database"),
-                                        ("<html>", "something else than JSON"), ("[1]", "something else")])  # fmt: skip
-def test_a_query_by_ssh_that_fails_is_no_answer(
+                                        ("<html>", "the answer is not JSON"), ("[1]", "the answer is not JSON")])  # fmt: skip
+def test_failed_ssh_query_is_postponed(
     bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, note: str
 ) -> None:
     ssh = tmp_path / "bin" / "ssh"
@@ -272,31 +278,31 @@ def test_a_query_by_ssh_that_fails_is_no_answer(
     ssh.write_text(f"#!/bin/sh\necho '{says}'\n")
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
-    made = bench(tracks=REVIEWED, notifications={"gerrit": {"url": "http://g/", "ssh": "bot@g.example"}})
-    made.publish(1)
-    ((_, how, told),) = made.deliver(opened(made))
-    assert (how, note in told) == ("later", True)
+    workbench = bench(tracks=REVIEWED, notifications={"gerrit": {"url": "http://g/", "ssh": "bot@g.example"}})
+    workbench.publish(1)
+    ((_, how, actual),) = workbench.deliver(opened(workbench))
+    assert (how, note in actual) == ("later", True)
 
 
-def test_by_ssh(bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deliver_over_ssh(bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ssh = tmp_path / "bin" / "ssh"
     ssh.parent.mkdir()
     ssh.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >> "$0.argv"\ncase "$*" in *query*) cat "$0.says" ;; esac\n')
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
-    made = bench(tracks=REVIEWED, notifications={"gerrit": {"url": "http://g/", "ssh": "bot@g.example:29"}})
-    item = made.publish(1, "failed", message='it\'s "odd" $(id)')
+    workbench = bench(tracks=REVIEWED, notifications={"gerrit": {"url": "http://g/", "ssh": "bot@g.example:29"}})
+    item = workbench.publish(1, "failed", message='it\'s "odd" $(id)')
     says = Path(f"{ssh}.says")
     says.write_text('{"type":"stats","rowCount":0}\n')
-    assert made.deliver(opened(made)) == [(1, "parked", f"no change with the commit {1:040x}")]
+    assert workbench.deliver(opened(workbench)) == [(1, "parked", f"no change with the commit {1:040x}")]
     says.write_text(json.dumps({"number": 7, "comments": [{"message": "hello"}]}) + '\n{"type":"stats"}\n')
-    assert made.deliver(opened(made)) == [(1, "delivered", "")]
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
     argv = Path(f"{ssh}.argv").read_text()
     assert "-p\n29\nbot@g.example\ngerrit review --tag autogenerated:qalab --label Verified=-1 --message '" in argv
     assert "it’s ”odd” $(id)" in argv
     says.write_text(json.dumps({"number": 7, "comments": [{"message": f"x\n\nqalab: {item.name}"}]}))
-    assert made.deliver(opened(made)) == [(1, "delivered", "")]
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
     assert Path(f"{ssh}.argv").read_text().count("gerrit review") == 1
     ssh.write_text("#!/bin/sh\nexit 255\n")
     with pytest.raises(InfrastructureError, match=r"bot@g\.example:29: ssh .*ended with status 255"):
-        made.deliver(opened(made))
+        workbench.deliver(opened(workbench))

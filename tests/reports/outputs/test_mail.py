@@ -1,4 +1,4 @@
-"""Mail, against a real server on loopback."""
+"""Mail, with an SMTP server on loopback."""
 
 from __future__ import annotations
 
@@ -26,32 +26,34 @@ def server() -> Iterator[MailServer]:
 
 @pytest.fixture
 def post(bench: Callable[..., Bench], server: MailServer) -> Callable[..., tuple[Bench, Output]]:
-    """``post(most_per_hour=3)``: a lab whose mail goes to the server."""
+    """Return ``post(most_per_hour=3)``: a lab that sends its mail to the server."""
 
-    def make(**said: Any) -> tuple[Bench, Output]:
-        made = bench(notifications={"mail": {"server": server.url, **said}})
-        return made, opened(made)
+    def make(**settings: Any) -> tuple[Bench, Output]:
+        workbench = bench(notifications={"mail": {"server": server.url, **settings}})
+        return workbench, opened(workbench)
 
     return make
 
 
-def opened(made: Bench) -> Output:
-    output = mail.open_output(made.context)
+def opened(workbench: Bench) -> Output:
+    output = mail.open_output(workbench.context)
     assert output is not None
     return output
 
 
-def test_who_wants_no_mail(bench: Callable[..., Bench]) -> None:
+def test_no_output_without_mail(bench: Callable[..., Bench]) -> None:
     assert mail.open_output(bench().context) is None
 
 
-def test_what_broke(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
-    made, output = post(to=["qa@lab.example"], upstream_authors=True)
-    made.publish(1)
-    made.publish(2, "error")
-    bad = made.publish(3, "failed", message="one test <failed>")
-    made.addresses = {item.name: [f"ada{number}@up.example"] for number, item in enumerate(made.items.values(), 1)}
-    assert made.deliver(output) == [(2, "nothing", "nothing changed"), (1, "delivered", ""), (3, "delivered", "")]
+def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    workbench, output = post(to=["qa@lab.example"], upstream_authors=True)
+    workbench.publish(1)
+    workbench.publish(2, "error")
+    bad = workbench.publish(3, "failed", message="one test <failed>")
+    workbench.addresses = {
+        item.name: [f"ada{number}@up.example"] for number, item in enumerate(workbench.items.values(), 1)
+    }
+    assert workbench.deliver(output) == [(2, "nothing", "nothing changed"), (1, "delivered", ""), (3, "delivered", "")]
     first, broken = (one.message for one in server.taken)
     assert str(first["Subject"]) == "[testlab] greet on trunk: first result: passed"
     assert str(broken["Subject"]) == "[testlab] greet on trunk: broken: failed at sbuild"
@@ -62,73 +64,73 @@ def test_what_broke(post: Callable[..., tuple[Bench, Output]], server: MailServe
     assert first["Message-ID"] != broken["Message-ID"]
     assert str(broken["Auto-Submitted"]) == "auto-generated"
     text, page = (part.get_content() for part in broken.iter_parts())
-    for said in ("one test <failed>", "s/c/boot: it <b>fell</b>", "    line 2", "Change 2", "Change 3",
+    for part in ("one test <failed>", "s/c/boot: it <b>fell</b>", "    line 2", "Change 2", "Change 3",
                  f"https://qa.lab.example/b/{bad.name[:2]}/{bad.name}/"):  # fmt: skip
-        assert said in text
+        assert part in text
     assert "Change 1" not in text
     assert "it &lt;b&gt;fell&lt;/b&gt;" in page
     assert "<b>fell" not in page
     assert f'<a href="https://qa.lab.example/b/{bad.name[:2]}/{bad.name}/">' in page
 
 
-def test_any_text_goes_through_any_server(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
-    made, output = post()
-    said = "grün ✘ " + "x" * 2000
-    made.publish(
+def test_any_text_is_sent_as_7bit(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    workbench, output = post()
+    evidence = "grün ✘ " + "x" * 2000
+    workbench.publish(
         1,
         "failed",
         message="kaputt: ünï\r\nBcc: evil@example.org",
-        cases=(FAILING.model_copy(update={"evidence": said}),),
+        cases=(FAILING.model_copy(update={"evidence": evidence}),),
     )
-    assert made.deliver(output) == [(1, "delivered", "")]
+    assert workbench.deliver(output) == [(1, "delivered", "")]
     (taken,) = server.taken
     assert taken.data.isascii()
     assert max(map(len, taken.data.split(b"\r\n"))) < 998
     assert taken.message["Bcc"] is None
     text, page = (part.get_content() for part in taken.message.iter_parts())
-    assert said in text
-    assert said in page
+    assert evidence in text
+    assert evidence in page
     assert "kaputt: ünï" in text
 
 
-def test_nothing_is_told_twice(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
-    made, output = post()
-    made.publish(1)
-    made.publish(2, "failed")
-    assert [how for _, how, _ in made.deliver(output)] == ["delivered"] * 2
-    assert [how for _, how, _ in made.deliver(output)] == ["delivered"] * 2
+def test_deliver_sends_each_mail_once(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    workbench, output = post()
+    workbench.publish(1)
+    workbench.publish(2, "failed")
+    assert [how for _, how, _ in workbench.deliver(output)] == ["delivered"] * 2
+    assert [how for _, how, _ in workbench.deliver(output)] == ["delivered"] * 2
     assert len(server.taken) == 2
     assert server.taken[0].to == ("lab@lab.example",)
 
 
-def test_an_answer_that_was_lost(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
-    made, output = post()
-    made.publish(1)
+def test_lost_answer_repeats_same_mail(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    workbench, output = post()
+    workbench.publish(1)
     server.lose = 1
     with pytest.raises(InfrastructureError, match="Connection unexpectedly closed"):
-        made.deliver(output)
-    made.time.sleep(3600)
-    assert made.deliver(opened(made)) == [(1, "delivered", "")]
+        workbench.deliver(output)
+    workbench.time.sleep(3600)
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
     once, again = server.taken
     assert once.data == again.data  # the same mail, and the same Message-ID
 
 
-def test_many_at_once_are_one(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
-    made, output = post(most_per_hour=3)
+def test_mails_above_limit_become_digest(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    workbench, output = post(most_per_hour=3)
     for number in range(1, 11):
-        made.publish(number, "passed" if number % 2 else "failed")
-    assert [how for _, how, _ in made.deliver(output)] == ["delivered"] * 10
+        workbench.publish(number, "passed" if number % 2 else "failed")
+    assert [how for _, how, _ in workbench.deliver(output)] == ["delivered"] * 10
     assert server.subjects[2] == "[testlab] 8 changes"
     assert len(server.taken) == 3
     (text, _) = (part.get_content() for part in server.taken[2].message.iter_parts())
     assert text.count("greet on trunk:") == 8
-    made.publish(11)
-    late = made.publish(12, "failed")
-    assert made.deliver(output, [late]) == [(12, "later", "as many mails as may be went out in this hour")]
-    made.time.sleep(3601)
-    assert made.deliver(output, [late]) == [(12, "delivered", "")]
+    workbench.publish(11)
+    late = workbench.publish(12, "failed")
+    assert workbench.deliver(output, [late]) == [(12, "later", "the limit of mails per hour is reached")]
+    workbench.time.sleep(3601)
+    assert workbench.deliver(output, [late]) == [(12, "delivered", "")]
     wrote = len(server.taken)
-    assert {how for _, how, _ in made.deliver(output)} == {"delivered"}
+    assert {how for _, how, _ in workbench.deliver(output)} == {"delivered"}
     assert len(server.taken) == wrote + 1  # build 11 fixed something
 
 
@@ -142,26 +144,26 @@ def test_many_at_once_are_one(post: Callable[..., tuple[Bench, Output]], server:
         ("(data)", "451 try later", "later"),
     ],
 )
-def test_a_mail_that_is_refused(
+def test_refused_mail_is_parked_or_postponed(
     post: Callable[..., tuple[Bench, Output]], server: MailServer, command: str, answer: str, how: str
 ) -> None:
-    made, output = post(to=["gone@lab.example"])
-    made.publish(1)
-    server.refuse = lambda said: answer if said.startswith(command) else None
-    ((_, outcome, told),) = made.deliver(output)
+    workbench, output = post(to=["gone@lab.example"])
+    workbench.publish(1)
+    server.refuse = lambda message: answer if message.startswith(command) else None
+    ((_, outcome, actual),) = workbench.deliver(output)
     assert outcome == how
-    assert told.endswith(f": {'refused: ' if 'RCPT' in command else ''}{answer}")
-    assert "\n" not in told
+    assert actual.endswith(f": {'refused: ' if 'RCPT' in command else ''}{answer}")
+    assert "\n" not in actual
     server.refuse = lambda _: None
-    assert made.deliver(output) == [(1, "delivered", "")]
+    assert workbench.deliver(output) == [(1, "delivered", "")]
 
 
-def test_a_mail_that_cannot_be_written_is_parked_alone(
+def test_bug_in_one_mail_parks_it_alone(
     post: Callable[..., tuple[Bench, Output]], server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, output = post(to=["qa@lab.example"])
-    odd = made.publish(1)
-    made.publish(2, "failed")
+    workbench, output = post(to=["qa@lab.example"])
+    odd = workbench.publish(1)
+    workbench.publish(2, "failed")
     letter = mail_text.mail_text
 
     def fail(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> EmailMessage:
@@ -170,101 +172,99 @@ def test_a_mail_that_cannot_be_written_is_parked_alone(
         return letter(context, mail, item, transition)
 
     monkeypatch.setattr(mail_text, "mail_text", fail)
-    (first, second) = output.deliver(list(made.items.values()))
+    (first, second) = output.deliver(list(workbench.items.values()))
     assert (first.how, first.is_bug, second.how) == ("parked", True, "delivered")
     assert len(server.taken) == 1
 
 
-def test_an_address_that_the_server_cannot_take_is_parked_alone(
-    post: Callable[..., tuple[Bench, Output]], server: MailServer
-) -> None:
-    made, output = post(to=["qa@lab.example"])
-    (home,) = [made.context.home / "mail/waiting"]
-    item = made.publish(1)
+def test_unsupported_address_is_parked_alone(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    workbench, output = post(to=["qa@lab.example"])
+    (home,) = [workbench.context.home / "mail/waiting"]
+    item = workbench.publish(1)
     home.mkdir(parents=True)
     (home / item.name).write_bytes(
         f"From: a@b.example\nTo: \u00fcx@b.example\nX-QALab-Builds: {item.name}\n\n".encode()
     )
-    made.publish(2, "failed")
-    assert [told[:2] for told in made.deliver(output)] == [(1, "parked"), (2, "delivered")]
+    workbench.publish(2, "failed")
+    assert [actual[:2] for actual in workbench.deliver(output)] == [(1, "parked"), (2, "delivered")]
     assert len(server.taken) == 1
 
 
-def test_one_of_two_mailboxes_is_refused(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
-    made, output = post(to=["gone@lab.example", "qa@lab.example"])
-    made.publish(1)
-    server.refuse = lambda said: "550 no such user" if "gone" in said and said.startswith("RCPT") else None
-    assert made.deliver(output) == [(1, "delivered", "gone@lab.example: refused: 550 no such user")]
+def test_one_refused_recipient_is_noted(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    workbench, output = post(to=["gone@lab.example", "qa@lab.example"])
+    workbench.publish(1)
+    server.refuse = lambda message: "550 no such user" if "gone" in message and message.startswith("RCPT") else None
+    assert workbench.deliver(output) == [(1, "delivered", "gone@lab.example: refused: 550 no such user")]
     assert server.taken[0].to == ("qa@lab.example",)
 
 
 @pytest.mark.parametrize(
-    "command, answer, said",
+    "command, answer, message",
     [
-        ("MAIL", "550 not from you", "does not take mail from lab@lab.example: 550 not from you"),
+        ("MAIL", "550 not from you", "refuses mail from lab@lab.example: 550 not from you"),
         ("EHLO", "", "cannot be used: Connection unexpectedly closed"),
-        ("MAIL", "421 closing down", "does not take mail from lab@lab.example: 421 closing down"),
+        ("MAIL", "421 closing down", "refuses mail from lab@lab.example: 421 closing down"),
     ],
 )
-def test_a_server_that_cannot_be_used(
-    post: Callable[..., tuple[Bench, Output]], server: MailServer, command: str, answer: str, said: str
+def test_unusable_server_raises(
+    post: Callable[..., tuple[Bench, Output]], server: MailServer, command: str, answer: str, message: str
 ) -> None:
-    made, output = post()
-    made.publish(1)
-    server.refuse = lambda told: answer if told.startswith(command) else None
-    with pytest.raises(LabError, match=said) as raised:
-        made.deliver(output)
+    workbench, output = post()
+    workbench.publish(1)
+    server.refuse = lambda actual: answer if actual.startswith(command) else None
+    with pytest.raises(LabError, match=message) as raised:
+        workbench.deliver(output)
     assert "\n" not in str(raised.value)
 
 
-def test_nobody_is_there(bench: Callable[..., Bench]) -> None:
-    made = bench(notifications={"mail": {"server": "smtp://127.0.0.1:1"}})
-    made.publish(1)
+def test_unreachable_server_raises(bench: Callable[..., Bench]) -> None:
+    workbench = bench(notifications={"mail": {"server": "smtp://127.0.0.1:1"}})
+    workbench.publish(1)
     with pytest.raises(InfrastructureError, match=r"smtp://127\.0\.0\.1:1: cannot be used: .*refused"):
-        made.deliver(opened(made))
+        workbench.deliver(opened(workbench))
 
 
 @pytest.mark.parametrize("from_the_start", [True, False])
-def test_tls_and_a_login(
+def test_login_over_tls(
     bench: Callable[..., Bench], certificate: Path, monkeypatch: pytest.MonkeyPatch, *, from_the_start: bool
 ) -> None:
     monkeypatch.setenv("QALAB_SMTP_USER", "bot")
     monkeypatch.setenv("QALAB_SMTP_PASSWORD", "s3cret")
     with MailServer(certificate, {"bot": "s3cret"}, is_tls_from_the_start=from_the_start) as server:
-        made = bench(notifications={"mail": {"server": server.url}})
-        made.publish(1)
+        workbench = bench(notifications={"mail": {"server": server.url}})
+        workbench.publish(1)
         with pytest.raises(InfrastructureError, match=r"TLS: CERTIFICATE_VERIFY_FAILED"):
-            made.deliver(opened(made))
+            workbench.deliver(opened(workbench))
         monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
-        assert made.deliver(opened(made)) == [(1, "delivered", "")]
+        assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
         assert (server.taken[0].is_encrypted, server.taken[0].user) == (True, "bot")
         monkeypatch.setenv("QALAB_SMTP_PASSWORD", "wrong")
-        made.publish(2, "failed")
+        workbench.publish(2, "failed")
         with pytest.raises(ConfigurationError, match="refuses bot") as raised:
-            made.deliver(opened(made))
+            workbench.deliver(opened(workbench))
         assert "wrong" not in str(raised.value)
 
 
-def test_no_password_in_the_clear(
+def test_password_is_not_sent_without_tls(
     post: Callable[..., tuple[Bench, Output]], server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QALAB_SMTP_USER", "bot")
     monkeypatch.setenv("QALAB_SMTP_PASSWORD", "s3cret")
-    made, output = post()
-    made.publish(1)
-    with pytest.raises(ConfigurationError, match="offers no TLS, and a password is not sent without"):
-        made.deliver(output)
+    workbench, output = post()
+    workbench.publish(1)
+    with pytest.raises(ConfigurationError, match="offers no TLS, and qalab sends no password without it"):
+        workbench.deliver(output)
     assert not [command for command in server.commands if command.startswith("AUTH")]
 
 
-def test_what_is_retracted_is_not_sent_any_more(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
-    made, output = post()
-    item = made.publish(1)
-    server.refuse = lambda said: "" if said == "DATA" else None
+def test_withdraw_discards_waiting_mail(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
+    workbench, output = post()
+    item = workbench.publish(1)
+    server.refuse = lambda message: "" if message == "DATA" else None
     with pytest.raises(InfrastructureError):
-        made.deliver(output)
+        workbench.deliver(output)
     output.withdraw([Tombstone(name=item.name, track="", component="", phase="", retracted="")])
     server.refuse = lambda _: None
-    made.publish(2)
-    made.deliver(output, [list(made.items.values())[1]])
+    workbench.publish(2)
+    workbench.deliver(output, [list(workbench.items.values())[1]])
     assert server.taken == []

@@ -1,4 +1,4 @@
-"""The public Jenkins: twins in their order, each once, whatever is lost on the way."""
+"""The public Jenkins: mirrored builds in order, each once, despite lost requests and answers."""
 
 from __future__ import annotations
 
@@ -31,21 +31,23 @@ def public() -> Iterator[Double]:
 
 
 @pytest.fixture
-def made(bench: Callable[..., Bench], public: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def workbench(bench: Callable[..., Bench], public: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return at(bench, public, tmp_path, monkeypatch)
 
 
-def at(bench: Callable[..., Bench], public: Double, home: Path, monkeypatch: pytest.MonkeyPatch, **said: str) -> Bench:
+def at(
+    bench: Callable[..., Bench], public: Double, home: Path, monkeypatch: pytest.MonkeyPatch, **settings: str
+) -> Bench:
     monkeypatch.setenv("QALAB_PUBLIC_JENKINS_USER", "admin")
     monkeypatch.setenv("QALAB_PUBLIC_JENKINS_TOKEN", "secret")
-    jenkins = {"url": public.url, "folder": "lab", **said}
-    made = bench(public={"site_url": "https://qa.lab.example/", "jenkins": jenkins})
-    make_receivers(public, made.lab, home)
-    return made
+    jenkins = {"url": public.url, "folder": "lab", **settings}
+    workbench = bench(public={"site_url": "https://qa.lab.example/", "jenkins": jenkins})
+    make_receivers(public, workbench.lab, home)
+    return workbench
 
 
-def opened(made: Bench) -> Output:
-    output = mirror.open_output(made.context)
+def opened(workbench: Bench) -> Output:
+    output = mirror.open_output(workbench.context)
     assert output is not None
     return output
 
@@ -58,17 +60,17 @@ def titles(public: Double) -> list[str]:
     return [str(build.display_name).partition(" ")[0] for build in twins(public)]
 
 
-def test_who_has_no_public_jenkins(bench: Callable[..., Bench]) -> None:
+def test_no_output_without_public_jenkins(bench: Callable[..., Bench]) -> None:
     assert mirror.open_output(bench().context) is None
 
 
-def test_twins_in_their_order(made: Bench, public: Double) -> None:
+def test_deliver_keeps_order(workbench: Bench, public: Double) -> None:
     for number in (1, 2, 3):
-        made.publish(number)
-    assert made.deliver(opened(made)) == [(1, "delivered", ""), (2, "delivered", ""), (3, "delivered", "")]
+        workbench.publish(number)
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", ""), (2, "delivered", ""), (3, "delivered", "")]
     assert titles(public) == ["#1", "#2", "#3"]
     wrote = len(public.writes())
-    assert [how for _, how, _ in made.deliver(opened(made))] == ["delivered"] * 3
+    assert [how for _, how, _ in workbench.deliver(opened(workbench))] == ["delivered"] * 3
     assert len(public.writes()) == wrote
     assert len(public.requests) <= 4 * 3 + 5
 
@@ -78,66 +80,66 @@ FAULTS = [(kind, path, at) for kind in (500, 503, "reset", "lost", "crumb")
 
 
 @pytest.mark.parametrize("kind, path, place", FAULTS)
-def test_whatever_fails_once(made: Bench, public: Double, kind: int | str, path: str, place: int) -> None:
+def test_deliver_recovers_from_one_failure(
+    workbench: Bench, public: Double, kind: int | str, path: str, place: int
+) -> None:
     for number in (1, 2, 3):
-        made.publish(number)
+        workbench.publish(number)
     public.fault(kind, at=place, path=path)
     for _ in range(3):
         try:
-            told = made.deliver(opened(made))
+            actual = workbench.deliver(opened(workbench))
         except LabError:
             continue
-        assert [how for _, how, _ in told] == ["delivered"] * 3
+        assert [how for _, how, _ in actual] == ["delivered"] * 3
         break
     assert titles(public) == ["#1", "#2", "#3"]
 
 
-def test_a_server_that_does_not_answer(made: Bench, public: Double) -> None:
-    made.publish(1)
+def test_failing_server_raises(workbench: Bench, public: Double) -> None:
+    workbench.publish(1)
     public.fault(503, times=FOREVER)
     with pytest.raises(InfrastructureError, match="answers 503"):
-        made.deliver(opened(made))
+        workbench.deliver(opened(workbench))
     public.heal()
     public.fault(500, times=FOREVER, path="buildWithParameters")
-    ((_, how, note),) = made.deliver(opened(made))
+    ((_, how, note),) = workbench.deliver(opened(workbench))
     assert how == "later"
     assert re.search(r"answers 500 .* to POST job/lab/job/trunk-greet-build/build", note)
     assert twins(public) == []
 
 
-def test_a_bundle_that_the_server_chokes_on_holds_up_its_job_alone(made: Bench, public: Double) -> None:
-    made.publish(1)
-    made.publish(2)
-    made.publish(3, component="other")
+def test_failing_bundle_delays_its_job_alone(workbench: Bench, public: Double) -> None:
+    workbench.publish(1)
+    workbench.publish(2)
+    workbench.publish(3, component="other")
     public.create("lab/trunk-other-build", etree.tostring(public._state.item(JOB).root).decode())
     public.fault(500, times=FOREVER, path="trunk-greet-build/buildWithParameters")
-    assert sorted(told[:2] for told in made.deliver(opened(made))) == [(1, "later"), (3, "delivered")]
+    assert sorted(actual[:2] for actual in workbench.deliver(opened(workbench))) == [(1, "later"), (3, "delivered")]
     public.heal()
-    assert {how for _, how, _ in made.deliver(opened(made))} == {"delivered"}
+    assert {how for _, how, _ in workbench.deliver(opened(workbench))} == {"delivered"}
     assert titles(public) == ["#1", "#2"]
 
 
-def test_a_name_that_is_refused_is_no_reason_to_stop(made: Bench, public: Double) -> None:
-    made.publish(1)
-    made.publish(2)
+def test_refused_name_is_noted(workbench: Bench, public: Double) -> None:
+    workbench.publish(1)
+    workbench.publish(2)
     public.fault(400, path="configSubmit")
-    (first, second) = made.deliver(opened(made))
+    (first, second) = workbench.deliver(opened(workbench))
     assert (first[:2], second) == ((1, "delivered"), (2, "delivered", ""))
     assert "has no name and description" in first[2]
 
 
-def test_a_bundle_that_is_torn_is_parked_alone(made: Bench, public: Double) -> None:
-    torn = made.publish(1)
-    made.publish(2)
+def test_damaged_bundle_is_parked_alone(workbench: Bench, public: Double) -> None:
+    torn = workbench.publish(1)
+    workbench.publish(2)
     torn.path.write_bytes(b"torn")
-    assert [told[:2] for told in made.deliver(opened(made))] == [(1, "parked"), (2, "delivered")]
+    assert [actual[:2] for actual in workbench.deliver(opened(workbench))] == [(1, "parked"), (2, "delivered")]
 
 
-def test_a_job_that_answers_oddly_holds_up_itself_alone(
-    made: Bench, public: Double, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made.publish(1)
-    made.publish(3, component="other")
+def test_invalid_answer_delays_its_job_alone(workbench: Bench, public: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    workbench.publish(1)
+    workbench.publish(3, component="other")
     public.create("lab/trunk-other-build", etree.tostring(public._state.item(JOB).root).decode())
     json_of = Connection.json
 
@@ -145,109 +147,112 @@ def test_a_job_that_answers_oddly_holds_up_itself_alone(
         return {"allBuilds": [None]} if "greet" in where else json_of(self, where)
 
     monkeypatch.setattr(Connection, "json", odd)
-    (first, second) = sorted(opened(made).deliver(list(made.items.values())), key=lambda one: one.how)
+    (first, second) = sorted(opened(workbench).deliver(list(workbench.items.values())), key=lambda one: one.how)
     assert (first.how, second.how, second.is_bug) == ("delivered", "later", True)
 
 
-def test_what_waits_in_the_queue_is_not_sent_again(made: Bench, public: Double) -> None:
+def test_queued_build_is_not_sent_again(workbench: Bench, public: Double) -> None:
     public.run = None
     for number in (1, 2):
-        made.publish(number)
-    assert made.deliver(opened(made)) == []
-    assert made.deliver(opened(made)) == []
+        workbench.publish(number)
+    assert workbench.deliver(opened(workbench)) == []
+    assert workbench.deliver(opened(workbench)) == []
     (queued,) = public._state.queue
     public.start(queued, result=None)
-    assert made.deliver(opened(made)) == []
+    assert workbench.deliver(opened(workbench)) == []
     (running,) = twins(public)
     public.run = quick
     quick(running)
-    assert [how for _, how, _ in made.deliver(opened(made))] == ["delivered"] * 2
+    assert [how for _, how, _ in workbench.deliver(opened(workbench))] == ["delivered"] * 2
     assert titles(public) == ["#1", "#2"]
 
 
-def test_what_is_older_than_what_is_there(made: Bench, public: Double) -> None:
-    old, new = made.publish(1), made.publish(2)
-    made.deliver(opened(made), [new])
-    assert made.deliver(opened(made), [old]) == [(1, "nothing", "newer builds of its job are there already")]
+def test_older_build_than_twin_is_skipped(workbench: Bench, public: Double) -> None:
+    old, new = workbench.publish(1), workbench.publish(2)
+    workbench.deliver(opened(workbench), [new])
+    assert workbench.deliver(opened(workbench), [old]) == [(1, "nothing", "its job has newer builds already")]
     assert titles(public) == ["#2"]
 
 
-def test_a_long_history_is_looked_for(made: Bench, public: Double) -> None:
-    items = [made.publish(number, day=1 + number % 28, started=f"2025-01-01T{number // 60:02}:{number % 60:02}:00Z")
+def test_twin_is_found_in_long_history(workbench: Bench, public: Double) -> None:
+    items = [workbench.publish(number, day=1 + number % 28, started=f"2025-01-01T{number // 60:02}:{number % 60:02}:00Z")
              for number in range(230)]  # fmt: skip
     for item in items[:-1]:
         public.add_build(
             JOB, parameters={"SOURCE_ID": item.name}, display_name="#0", artifacts={"received/build.json": b""}
         )
-    assert made.deliver(opened(made), items[-2:])[-1] == (229, "delivered", "")
+    assert workbench.deliver(opened(workbench), items[-2:])[-1] == (229, "delivered", "")
     before = len(public.requests)
-    assert {how for _, how, _ in made.deliver(opened(made))} == {"delivered"}
+    assert {how for _, how, _ in workbench.deliver(opened(workbench))} == {"delivered"}
     looked = [one for one in public.requests[before:] if "allBuilds" in one.path]
     assert len(looked) == 3
     assert len(twins(public)) == 230
 
 
-def test_a_receiver_that_is_not_there(made: Bench, public: Double) -> None:
-    made.publish(1)
-    made.publish(2, component="other")
-    ((_, how, note), kept) = sorted(made.deliver(opened(made)), reverse=True)
+def test_missing_receiver_job_postpones_builds(workbench: Bench, public: Double) -> None:
+    workbench.publish(1)
+    workbench.publish(2, component="other")
+    ((_, how, note), kept) = sorted(workbench.deliver(opened(workbench)), reverse=True)
     assert (how, note) == (
         "later",
-        f"no job lab/trunk-other-build at {public.url}: qalab jenkins apply jobs/public makes it",
+        f"no job lab/trunk-other-build at {public.url}: create it with: qalab jenkins apply jobs/public",
     )
     assert kept == (1, "delivered", "")
 
 
-def test_a_bundle_that_the_receiver_refuses(made: Bench, public: Double) -> None:
+def test_refused_bundle_is_parked(workbench: Bench, public: Double) -> None:
     def refuse(build: Build) -> None:
         build.result, build.log = "FAILURE", "Started\nrefused: bundle.tar.gz is odd\nFinished: FAILURE\n"
 
     public.run = refuse
-    made.publish(1, "failed")
-    assert made.deliver(opened(made)) == [(1, "parked", f"{JOB} 1: refused: bundle.tar.gz is odd")]
+    workbench.publish(1, "failed")
+    assert workbench.deliver(opened(workbench)) == [(1, "parked", f"{JOB} 1: refused: bundle.tar.gz is odd")]
     public.run = quick
-    made.publish(2)
-    assert [told[:2] for told in made.deliver(opened(made))] == [(1, "parked"), (2, "delivered")]
+    workbench.publish(2)
+    assert [actual[:2] for actual in workbench.deliver(opened(workbench))] == [(1, "parked"), (2, "delivered")]
 
 
-def test_an_account_that_may_only_build(
+def test_account_with_build_permission_only(
     bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rights = frozenset({"Read", "Build"})
     with Double(run=quick, users=[User("admin", rights=rights)]) as public:
-        made = at(bench, public, tmp_path, monkeypatch)
-        made.publish(1)
-        ((_, how, note),) = made.deliver(opened(made))
-        assert (how, note) == ("delivered", f"{JOB} 1: has no name and description: the account may not Run/Update")
+        workbench = at(bench, public, tmp_path, monkeypatch)
+        workbench.publish(1)
+        ((_, how, note),) = workbench.deliver(opened(workbench))
+        assert (how, note) == (
+            "delivered",
+            f"{JOB} 1: has no name and description: the account lacks the permission Run/Update",
+        )
 
 
-def test_wrong_credentials(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    made.publish(1)
+def test_wrong_credentials_raise(workbench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    workbench.publish(1)
     monkeypatch.setenv("QALAB_PUBLIC_JENKINS_TOKEN", "wr0ng")
     with pytest.raises(ConfigurationError, match="refuses the credentials of admin") as raised:
-        made.deliver(opened(made))
+        workbench.deliver(opened(workbench))
     assert "wr0ng" not in str(raised.value)
 
 
-def test_what_is_taken_back(made: Bench, public: Double) -> None:
-    item, _ = made.publish(1), made.publish(2)
-    made.deliver(opened(made))
+def test_withdraw_deletes_twin(workbench: Bench, public: Double) -> None:
+    item, _ = workbench.publish(1), workbench.publish(2)
+    workbench.deliver(opened(workbench))
     stone = Tombstone(name=item.name, track="trunk", component="greet", phase="build", retracted="")
     for _ in range(2):
-        opened(made).withdraw([stone])
+        opened(workbench).withdraw([stone])
         assert titles(public) == ["#2"]
     nowhere = stone.model_copy(update={"component": "nobody"})
-    opened(made).withdraw([nowhere])
+    opened(workbench).withdraw([nowhere])
 
 
-def test_external_jobs(
+def test_deliver_to_external_job(
     bench: Callable[..., Bench], public: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = at(bench, public, tmp_path, monkeypatch, receiver="external")
-    made.publish(1)
-    made.publish(2, "failed", message="odd </run> & <b>")
+    workbench = at(bench, public, tmp_path, monkeypatch, receiver="external")
+    workbench.publish(1)
+    workbench.publish(2, "failed", message="odd </run> & <b>")
     public.fault("lost", path="postBuildResult")
-    assert made.deliver(opened(made)) == [(1, "delivered", ""), (2, "delivered", "")]
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", ""), (2, "delivered", "")]
     good, bad = twins(public)
     assert (good.result, bad.result, good.duration, good.display_name) == (
         "SUCCESS",
@@ -258,5 +263,5 @@ def test_external_jobs(
     assert "==> sbuild.log\nlog\n" in good.log
     assert "https://qa.lab.example/b/" in str(good.description)
     wrote = len(public.writes())
-    assert [how for _, how, _ in made.deliver(opened(made))] == ["delivered"] * 2
+    assert [how for _, how, _ in workbench.deliver(opened(workbench))] == ["delivered"] * 2
     assert len(public.writes()) == wrote

@@ -1,4 +1,4 @@
-"""The script of the receiver jobs: what it takes, and all that it refuses, run as an agent runs it."""
+"""The script of the receiver jobs: accepted and refused bundles, run in the same way as by an agent."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Members = list[tuple[str | tarfile.TarInfo, bytes]]
 
 @dataclass
 class Workspace:
-    """Where the script runs."""
+    """The workspace of the script."""
 
     path: Path
     job: str = "lab/trunk-greet-build"
 
     def send(self, bundle: bytes | None, source: str, digest: str | None = None) -> tuple[int, str]:
-        """The exit code and the log."""
+        """Run the script; return its exit code and log."""
         if bundle is not None:
             (self.path / "bundle.tar.gz").write_bytes(bundle)
         variables = {"SOURCE_ID": source, "SHA256": digest or hashlib.sha256(bundle or b"").hexdigest()}
@@ -84,7 +84,7 @@ def link(name: str, kind: bytes) -> tarfile.TarInfo:
 @pytest.mark.parametrize(
     "verdict, code", [("passed", 0), ("skipped", 0), ("failed", 1), ("error", 3), ("aborted", 3), ("unstable", 4)]
 )
-def test_it_ends_as_the_build_ended(bench: Callable[..., Bench], workspace: Workspace, verdict: str, code: int) -> None:
+def test_exit_code_is_verdict(bench: Callable[..., Bench], workspace: Workspace, verdict: str, code: int) -> None:
     item = bench().publish(3, verdict)
     found, log = workspace.send(item.path.read_bytes(), item.name)
     assert (found, log) == (code, f"==> logs/sbuild.log\nlog\n\nverdict: {verdict}\n")
@@ -92,7 +92,7 @@ def test_it_ends_as_the_build_ended(bench: Callable[..., Bench], workspace: Work
 
 
 def change(item: PendingDelivery, **changed: Any) -> Members:
-    """The members with something else in build.json."""
+    """Return the members of a bundle with other fields in build.json."""
     made = dict(unpacked(item))
     made["build.json"] = json.dumps(json.loads(made["build.json"]) | changed).encode()
     return list(made.items())
@@ -127,31 +127,31 @@ BAD: dict[str, tuple[Callable[[PendingDelivery], Members], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_it_refuses(workspace: Workspace, good: PendingDelivery, what: str) -> None:
-    make, said = BAD[what]
+def test_invalid_bundle_is_refused(workspace: Workspace, good: PendingDelivery, what: str) -> None:
+    make, message = BAD[what]
     code, log = workspace.send(packed(make(good)), good.name)
     assert code == 2
     assert log.startswith("refused: ")
-    assert said in log
+    assert message in log
     assert log.count("\n") == 1
     assert workspace.left == []
     assert not (workspace.path.parent / "evil").exists()
 
 
-def test_the_wrong_hash(workspace: Workspace, good: PendingDelivery) -> None:
+def test_wrong_hash_is_refused(workspace: Workspace, good: PendingDelivery) -> None:
     code, log = workspace.send(good.path.read_bytes(), good.name, "0" * 64)
     assert (code, log) == (2, f"refused: bundle.tar.gz has the SHA-256 {good.path.name[:64]}, not {'0' * 64}\n")
 
 
 @pytest.mark.parametrize("data", [b"", b"\x1f\x8b", b"PK\x03\x04", gzip.compress(b"no tar" * 1000)], ids=range(4))
-def test_what_is_no_archive(workspace: Workspace, good: PendingDelivery, data: bytes) -> None:
+def test_non_archive_is_refused(workspace: Workspace, good: PendingDelivery, data: bytes) -> None:
     code, log = workspace.send(data, good.name)
     assert code == 2
     assert log.startswith("refused: ")
     assert workspace.left == []
 
 
-def test_one_that_is_cut_short(workspace: Workspace, good: PendingDelivery) -> None:
+def test_truncated_archive_is_refused(workspace: Workspace, good: PendingDelivery) -> None:
     data = good.path.read_bytes()
     code, log = workspace.send(data[:-20], good.name)
     assert (code, log[:45]) == (2, "refused: bundle.tar.gz cannot be unpacked: EO")
@@ -160,29 +160,29 @@ def test_one_that_is_cut_short(workspace: Workspace, good: PendingDelivery) -> N
 @pytest.mark.parametrize(
     "source", ["$(id)", "`id`", "0123456789abcdef0123\nid", "'; id; '", "", "0123456789ABCDEF0123", "../" * 7]
 )
-def test_a_source_that_is_none(workspace: Workspace, good: PendingDelivery, source: str) -> None:
+def test_invalid_source_id_is_refused(workspace: Workspace, good: PendingDelivery, source: str) -> None:
     code, log = workspace.send(good.path.read_bytes(), source)
     assert (code, log) == (2, f"refused: SOURCE_ID is not what it should be: {source!a}\n")
 
 
-def test_no_file_at_all(workspace: Workspace, good: PendingDelivery) -> None:
+def test_missing_file_is_refused(workspace: Workspace, good: PendingDelivery) -> None:
     assert workspace.send(None, good.name) == (2, "refused: no file bundle.tar.gz was sent\n")
 
 
-def test_nothing_of_an_earlier_build_is_left(workspace: Workspace, good: PendingDelivery) -> None:
+def test_files_of_earlier_build_are_removed(workspace: Workspace, good: PendingDelivery) -> None:
     workspace.send(good.path.read_bytes(), good.name)
     assert "bundle.tar.gz" not in workspace.left
     assert workspace.send(None, good.name)[0] == 2
     assert workspace.left == []
 
 
-def test_a_file_that_is_a_link(workspace: Workspace, good: PendingDelivery) -> None:
+def test_symlink_is_refused(workspace: Workspace, good: PendingDelivery) -> None:
     (workspace.path / "bundle.tar.gz").symlink_to(good.path)
     assert workspace.send(None, good.name, good.path.name[:64])[1] == "refused: no file bundle.tar.gz was sent\n"
     assert good.path.exists()
 
 
-def test_controls_in_a_log_are_not_shown(workspace: Workspace, good: PendingDelivery) -> None:
+def test_control_characters_of_log_are_not_printed(workspace: Workspace, good: PendingDelivery) -> None:
     note = b"a\x1b[8mha:////4AAAA=\x1b[0mb\x07\xff\xc2\x9bc\td\n"
     members = [(name, note if name == "logs/sbuild.log" else content) for name, content in unpacked(good)]
     code, log = workspace.send(packed(members), good.name)

@@ -1,4 +1,4 @@
-"""The webhook, against a server on loopback."""
+"""The webhook, with a server on loopback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.reports.outputs.servers import Answer, Request, Service
 
 
 class Hook:
-    """What answers; an answer for each request, then 204."""
+    """A receiver with a list of answers, then 204."""
 
     def __init__(self) -> None:
         self.answers: list[Answer | None] = []
@@ -39,104 +39,113 @@ def service(hook: Hook) -> Iterator[Service]:
 
 
 @pytest.fixture
-def made(bench: Callable[..., Bench], service: Service, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def workbench(bench: Callable[..., Bench], service: Service, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("QALAB_WEBHOOK_SECRET", "k3y")
     return bench(notifications={"webhook": {"url": f"{service.url}/x"}})
 
 
-def opened(made: Bench) -> Output:
-    output = webhook.open_output(made.context)
+def opened(workbench: Bench) -> Output:
+    output = webhook.open_output(workbench.context)
     assert output is not None
     return output
 
 
-def test_who_wants_none(bench: Callable[..., Bench]) -> None:
+def test_no_output_without_webhook(bench: Callable[..., Bench]) -> None:
     assert webhook.open_output(bench().context) is None
 
 
-def test_a_signed_post(made: Bench, service: Service) -> None:
-    item = made.publish(2, "failed")
-    assert made.deliver(opened(made)) == [(2, "delivered", "")]
+def test_deliver_posts_signed_json(workbench: Bench, service: Service) -> None:
+    item = workbench.publish(2, "failed")
+    assert workbench.deliver(opened(workbench)) == [(2, "delivered", "")]
     (request,) = service.requests
     assert (request.method, request.path) == ("POST", "/x")
     signature = hmac.new(b"k3y", request.body, hashlib.sha256).hexdigest()
     assert request.headers["x-qalab-signature"] == f"sha256={signature}"
     assert request.headers["x-qalab-delivery"] == item.name
-    told = json.loads(request.body)
-    assert (told["id"], told["verdict"], told["step"], told["failing"]) == (item.name, "failed", "sbuild", ["s/c/boot"])
-    assert told["url"] == f"https://qa.lab.example/b/{item.name[:2]}/{item.name}/"
-    assert told["bundle"] == item.path.name.removesuffix(".tar.gz")
+    actual = json.loads(request.body)
+    assert (actual["id"], actual["verdict"], actual["step"], actual["failing"]) == (
+        item.name,
+        "failed",
+        "sbuild",
+        ["s/c/boot"],
+    )
+    assert actual["url"] == f"https://qa.lab.example/b/{item.name[:2]}/{item.name}/"
+    assert actual["bundle"] == item.path.name.removesuffix(".tar.gz")
 
 
-def test_each_once(made: Bench, service: Service) -> None:
-    made.publish(1)
-    made.publish(2)
+def test_deliver_posts_each_build_once(workbench: Bench, service: Service) -> None:
+    workbench.publish(1)
+    workbench.publish(2)
     for _ in range(2):
-        assert [how for _, how, _ in made.deliver(opened(made))] == ["delivered"] * 2
+        assert [how for _, how, _ in workbench.deliver(opened(workbench))] == ["delivered"] * 2
     assert len(service.requests) == 2
 
 
-def test_a_lost_answer_is_followed_by_the_same(made: Bench, service: Service, hook: Hook) -> None:
-    made.publish(1)
+def test_lost_answer_repeats_same_post(workbench: Bench, service: Service, hook: Hook) -> None:
+    workbench.publish(1)
     hook.answers = [None]
-    ((_, how, note),) = made.deliver(opened(made))
+    ((_, how, note),) = workbench.deliver(opened(workbench))
     assert (how, "cannot be reached" in note) == ("later", True)
-    assert made.deliver(opened(made)) == [(1, "delivered", "")]
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
     once, again = service.requests
     assert (once.body, once.headers["x-qalab-delivery"]) == (again.body, again.headers["x-qalab-delivery"])
 
 
 @pytest.mark.parametrize("status, kind", [(401, ConfigurationError), (429, InfrastructureError)])
-def test_what_is_said_of_all(made: Bench, service: Service, hook: Hook, status: int, kind: type[LabError]) -> None:
-    made.publish(1)
-    made.publish(2)
+def test_status_that_concerns_receiver_raises(
+    workbench: Bench, service: Service, hook: Hook, status: int, kind: type[LabError]
+) -> None:
+    workbench.publish(1)
+    workbench.publish(2)
     hook.answers = [(status, "no")]
     with pytest.raises(kind, match=f"answers {status}"):
-        made.deliver(opened(made))
+        workbench.deliver(opened(workbench))
     assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("status, how", [*((one, "parked") for one in (400, 403, 404, 410, 413, 422)),
                                          *((one, "later") for one in (408, 500, 502, 503))])  # fmt: skip
-def test_what_is_said_of_one(made: Bench, service: Service, hook: Hook, status: int, how: str) -> None:
-    made.publish(1)
-    made.publish(2)
+def test_status_that_concerns_one_delivery(
+    workbench: Bench, service: Service, hook: Hook, status: int, how: str
+) -> None:
+    workbench.publish(1)
+    workbench.publish(2)
     hook.answers = [(status, "no")]
-    (refused, taken) = made.deliver(opened(made))
+    (refused, taken) = workbench.deliver(opened(workbench))
     assert refused[:2] == (1, how)
     assert f"answers {status}" in refused[2]
     assert taken == (2, "delivered", "")
     assert len(service.requests) == 2
 
 
-def test_a_receiver_that_fails_is_left_in_peace(made: Bench, service: Service, hook: Hook) -> None:
+def test_three_failures_in_a_row_raise(workbench: Bench, service: Service, hook: Hook) -> None:
     for number in range(1, 9):
-        made.publish(number)
+        workbench.publish(number)
     hook.answers = [(500, "")] * 2 + [(204, "")] + [(500, "")] * 5
-    told = opened(made).deliver(list(made.items.values()))
-    assert [next(told).how for _ in range(6)] == ["later", "later", "delivered", "later", "later", "later"]
+    actual = opened(workbench).deliver(list(workbench.items.values()))
+    assert [next(actual).how for _ in range(6)] == ["later", "later", "delivered", "later", "later", "later"]
     with pytest.raises(InfrastructureError, match="answers 500"):
-        next(told)
+        next(actual)
     assert len(service.requests) == 6
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_no_success(made: Bench, service: Service, hook: Hook, status: int) -> None:
-    made.publish(1)
+def test_redirect_raises(workbench: Bench, service: Service, hook: Hook, status: int) -> None:
+    workbench.publish(1)
     hook.answers = [(status, "", {"Location": "/y"})]
     with pytest.raises(ConfigurationError) as raised:
-        made.deliver(opened(made))
+        workbench.deliver(opened(workbench))
     assert str(raised.value) == (
         f"{service.url}/x: redirects POST to {service.url}/y, which is not followed: "
         f"is notifications.webhook.url now {service.url}/y?"
     )
     assert [request.method for request in service.requests] == ["POST"]
-    assert made.deliver(opened(made)) == [(1, "delivered", "")]
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
 
 
-def test_a_bug_in_one_is_parked_alone(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    odd = made.publish(1)
-    made.publish(2)
+def test_bug_in_one_delivery_parks_it_alone(workbench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = workbench.publish(1)
+    workbench.publish(2)
     body = webhook.WebhookOutput.body
 
     def fail(self: webhook.WebhookOutput, item: PendingDelivery) -> bytes:
@@ -145,7 +154,7 @@ def test_a_bug_in_one_is_parked_alone(made: Bench, monkeypatch: pytest.MonkeyPat
         return body(self, item)
 
     monkeypatch.setattr(webhook.WebhookOutput, "body", fail)
-    (first, second) = opened(made).deliver(list(made.items.values()))
+    (first, second) = opened(workbench).deliver(list(workbench.items.values()))
     assert (first.how, first.is_bug, second.how) == ("parked", True, "delivered")
     (log, *_) = sorted((environment.state_home() / "bugs").iterdir())
     assert first.note == f"a bug in qalab: TypeError: an odd body; see {log}"
@@ -153,18 +162,18 @@ def test_a_bug_in_one_is_parked_alone(made: Bench, monkeypatch: pytest.MonkeyPat
     assert log.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_a_key(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_key_raises(workbench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("QALAB_WEBHOOK_SECRET")
     with pytest.raises(ConfigurationError, match="the variable QALAB_WEBHOOK_SECRET is not set"):
-        opened(made)
+        opened(workbench)
     monkeypatch.setenv("QALAB_WEBHOOK_SECRET", "k3y")
-    assert "k3y" not in repr(opened(made))
+    assert "k3y" not in repr(opened(workbench))
 
 
-def test_what_is_retracted_is_not_told(made: Bench, service: Service, hook: Hook) -> None:
-    item = made.publish(1)
+def test_withdraw_discards_waiting_message(workbench: Bench, service: Service, hook: Hook) -> None:
+    item = workbench.publish(1)
     hook.answers = [(500, "")]
-    output = opened(made)
-    assert [how for _, how, _ in made.deliver(output)] == ["later"]
+    output = opened(workbench)
+    assert [how for _, how, _ in workbench.deliver(output)] == ["later"]
     output.withdraw([Tombstone(name=item.name, track="", component="", phase="", retracted="")])
-    assert not list((made.context.home / "webhook/waiting").iterdir())
+    assert not list((workbench.context.home / "webhook/waiting").iterdir())

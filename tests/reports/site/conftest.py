@@ -1,4 +1,4 @@
-"""A site that several tests look at and none changes."""
+"""A site that several tests read and none changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WORLD = World(300, components=4, tracks=3)
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """OUT of a site of 300 builds."""
+    """Return the directory OUT of a site of 300 builds."""
     out = tmp_path_factory.mktemp("site")
     report = build(WORLD, out, SITE, read=WORLD.read)
     assert (report.added, report.rebuilt, report.refused) == (300, True, ())

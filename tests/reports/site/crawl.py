@@ -1,4 +1,4 @@
-"""What a visitor finds: every page from the home page on, every link, every address."""
+"""A crawler: every page that links reach from the home page, and every address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESOLVER = etree.XMLParser(resolve_entities=False, no_network=True)
 
 @dataclass
 class Crawl:
-    """The addresses seen, and what is wrong with them."""
+    """The visited addresses, and the problems with them."""
 
     seen: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
@@ -27,16 +27,16 @@ def file_of(root: Path, url: str) -> Path:
 
 def crawl(root: Path) -> Crawl:
     """Follow every link of every page below a document root."""
-    found = Crawl()
+    result = Crawl()
     queue, anchors, wanted = [BASE], {}, set()
     while queue:
         url = queue.pop()
-        if url in found.seen:
+        if url in result.seen:
             continue
-        found.seen.add(url)
+        result.seen.add(url)
         file = file_of(root, url)
         if not file.is_file():
-            found.problems.append(f"dangling: {url}")
+            result.problems.append(f"dangling: {url}")
             continue
         anchors[url], links = read(file)
         for link in links:
@@ -45,16 +45,16 @@ def crawl(root: Path) -> Crawl:
                 queue.append(target)
                 wanted |= {(target, fragment, url)} if fragment else set()
             else:
-                found.problems.append(f"leaves the site: {link} on {url}")
+                result.problems.append(f"external link: {link} on {url}")
     missing = (
         (target, anchor, url) for target, anchor, url in sorted(wanted) if anchor not in anchors.get(target, anchor)
     )
-    found.problems += [f"no anchor: {target}#{anchor} on {url}" for target, anchor, url in missing]
-    return found
+    result.problems += [f"no anchor: {target}#{anchor} on {url}" for target, anchor, url in missing]
+    return result
 
 
 def read(file: Path) -> tuple[set[str], list[str]]:
-    """A file's anchors and links."""
+    """Return the anchors and links of a file."""
     if file.suffix == ".html":
         tree = html.fromstring(file.read_bytes())
         return set(tree.xpath("//@id")), tree.xpath("//@href | //@src")
@@ -64,7 +64,7 @@ def read(file: Path) -> tuple[set[str], list[str]]:
 
 
 def tree_of(root: Path) -> dict[str, bytes]:
-    """All that a document root serves, by path; what leads nowhere is served as nothing."""
+    """Return the files that a document root serves, by path; a dangling symlink serves nothing."""
     found: dict[str, bytes] = {}
     _collect(root, "", found)
     return found

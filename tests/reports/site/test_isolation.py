@@ -1,4 +1,4 @@
-"""A build or a page that the site cannot make holds up no other."""
+"""A build or page that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATHS = list(WORLD)
 
 
 def changed(**fields: Any) -> Callable[[Path], object]:
-    """Reads bundles, of which one has another build."""
+    """Return a reader of bundles that changes fields of one build."""
 
     def read(path: Path) -> object:
         found = WORLD.read(path)
@@ -38,33 +38,33 @@ def update(out: Path, read: Callable[[Path], Any] = WORLD.read, paths: list[Path
 
 
 @pytest.mark.parametrize(
-    "fields, said",
+    "fields, message",
     [
-        ({"started": "never"}, "'never' is no time"),
-        ({"finished": ""}, "'' is no time"),
-        ({"finished": "2026-01-01T00:00:00"}, "'2026-01-01T00:00:00' is no time"),
-        ({"seconds": float("nan")}, "nan is no duration"),
+        ({"started": "never"}, "'never' is not a time"),
+        ({"finished": ""}, "'' is not a time"),
+        ({"finished": "2026-01-01T00:00:00"}, "'2026-01-01T00:00:00' is not a time"),
+        ({"seconds": float("nan")}, "nan is not a duration"),
         ({"verdict": "odd"}, ""),
         ({"cases": (None,)}, "AttributeError"),
         ({"component": None}, ""),
     ],
 )
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_build_that_is_odd_is_left_out(tmp_path: Path, fields: dict[str, Any], said: str, *, is_first: bool) -> None:
+def test_invalid_build_is_left_out(tmp_path: Path, fields: dict[str, Any], message: str, *, is_first: bool) -> None:
     rest = [path for path in PATHS if path != ODD]
     update(tmp_path / "reference", paths=rest)
     if not is_first:
         update(tmp_path / "site", paths=rest)
     report = update(tmp_path / "site", changed(**fields))
     assert list(report.left_out) == [ODD]
-    assert said in report.refused[0]
+    assert message in report.refused[0]
     assert "\n" not in report.refused[0]
     assert report.exit_code in {2, 70}
     assert tree_of(tmp_path / "site/current") == tree_of(tmp_path / "reference/current")
 
 
-def broken(monkeypatch: pytest.MonkeyPatch, template: str, part: str) -> None:
-    """A template fails for paths with ``part``."""
+def break_template(monkeypatch: pytest.MonkeyPatch, template: str, part: str) -> None:
+    """Make a template fail for paths with ``part``."""
     render = Renderer.render
 
     def fail(self: Renderer, name: str, path: str, **data: Any) -> bytes:
@@ -76,7 +76,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, template: str, part: str) -> None:
 
 
 @pytest.mark.parametrize("template", ["build.html", "log.html"])
-def test_a_build_whose_page_fails_leaves_nothing(
+def test_build_with_failing_page_leaves_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str
 ) -> None:
     update(tmp_path / "reference")
@@ -85,7 +85,7 @@ def test_a_build_whose_page_fails_leaves_nothing(
     bundle = WORLD.read(ODD)
     name = builds.addresses.build_id(bundle.build.id)
     with monkeypatch.context() as patched:
-        broken(patched, template, name)
+        break_template(patched, template, name)
         report = update(tmp_path / "site")
     (error,) = report.left_out.values()
     assert isinstance(error, Bug)
@@ -104,16 +104,16 @@ def test_a_build_whose_page_fails_leaves_nothing(
      ("commit.html", ""), ("about.html", "")],
 )  # fmt: skip
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_page_that_fails_stays_as_it_was_and_is_tried_again(
+def test_failing_page_stays_unchanged_and_is_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, part: str, *, is_first: bool
 ) -> None:
     if template == "about.html" and not is_first:
-        pytest.skip("it does not change")
+        pytest.skip("this page does not change")
     update(tmp_path / "reference")
     if not is_first:
         update(tmp_path / "site", paths=PATHS[:12])
     with monkeypatch.context() as patched:
-        broken(patched, template, part)
+        break_template(patched, template, part)
         for _ in range(2):
             report = update(tmp_path / "site")
             assert report.stale
@@ -126,7 +126,7 @@ def test_a_page_that_fails_stays_as_it_was_and_is_tried_again(
 
 
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
-def test_who_ends_it_ends_it(tmp_path: Path, kind: type[BaseException]) -> None:
+def test_abort_stops_update(tmp_path: Path, kind: type[BaseException]) -> None:
     def read(path: Path) -> object:
         if path == ODD:
             raise kind("ended by SIGTERM")

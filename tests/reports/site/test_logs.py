@@ -1,4 +1,4 @@
-"""Logs as HTML: escaped, numbered, coloured, in pages."""
+"""Logs as HTML: escaping, line numbers, colours, pages."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ ESC = "\x1b"
         (f"cut {ESC}[3", "cut 3"),
     ],
 )
-def test_a_line(line: str, expected: str) -> None:
+def test_html_of_line(line: str, expected: str) -> None:
     assert logs.AnsiState().html(line) == expected
 
 
-def test_a_colour_goes_on_in_the_next_line() -> None:
-    pen = logs.AnsiState()
-    assert [pen.html(f"{ESC}[31mone"), pen.html("two"), pen.html(f"{ESC}[0mthree")] == [
+def test_colour_continues_on_next_line() -> None:
+    ansi = logs.AnsiState()
+    assert [ansi.html(f"{ESC}[31mone"), ansi.html("two"), ansi.html(f"{ESC}[0mthree")] == [
         '<span class="c1">one</span>',
         '<span class="c1">two</span>',
         "three",
@@ -49,20 +49,20 @@ def test_a_colour_goes_on_in_the_next_line() -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"])), max_size=5))
-def test_text_comes_back(lines: list[str]) -> None:
-    pen = logs.AnsiState()
-    assert [unescape(pen.html(line)) for line in lines] == lines
+def test_html_keeps_text(lines: list[str]) -> None:
+    ansi = logs.AnsiState()
+    assert [unescape(ansi.html(line)) for line in lines] == lines
 
 
-def test_pages() -> None:
+def test_paged_splits_logs_into_pages() -> None:
     content = {"logs/a.log": b"a1\na2\na3\n", "logs/none.log": b"", "logs/b c.log": b"b1\nb\xff2\r\nb3"}
-    told = [Log(name=name[5:-4], path=name, size=0, lines=0) for name in content]
-    made = logs.paged(told, lambda name: io.BytesIO(content[name]), size=4)
-    shape = [[(section.name, section.first, section.last) for section in page] for page in made.pages]
+    all_logs = [Log(name=name[5:-4], path=name, size=0, lines=0) for name in content]
+    paged = logs.paged(all_logs, lambda name: io.BytesIO(content[name]), size=4)
+    shape = [[(section.name, section.first, section.last) for section in page] for page in paged.pages]
     assert shape == [[("a", 1, 3), ("b c", 1, 1)], [("b c", 2, 3)]]
-    anchor = made.pages[1][0].anchor
-    assert made.starts == {"a": "log-1.html#a-1", "b c": f"log-1.html#{anchor}-1"}
-    assert made.ends == {"a": "log-1.html#a-3", "b c": f"log-2.html#{anchor}-3"}
-    assert made.tails["b c"] == ("b1", "b\ufffd2", "b3")
-    line = html.fragment_fromstring(made.pages[0][0].lines[1])
+    anchor = paged.pages[1][0].anchor
+    assert paged.starts == {"a": "log-1.html#a-1", "b c": f"log-1.html#{anchor}-1"}
+    assert paged.ends == {"a": "log-1.html#a-3", "b c": f"log-2.html#{anchor}-3"}
+    assert paged.tails["b c"] == ("b1", "b\ufffd2", "b3")
+    line = html.fragment_fromstring(paged.pages[0][0].lines[1])
     assert (line.get("id"), line[0].get("href"), line.text_content()) == ("a-2", "#a-2", "2a2\n")

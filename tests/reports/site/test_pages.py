@@ -1,4 +1,4 @@
-"""The site as its visitors find it: links, data, feeds, badges, weights, and nothing that runs."""
+"""The complete site: links, data, feeds, badges, sizes, and no active content."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def all_json(out: Path) -> list[Path]:
     return [path for place in places for path in place.rglob("*.json") if "schemas" not in path.parts]
 
 
-def test_every_link_leads_somewhere_and_every_page_is_found(built: Path) -> None:
+def test_links_resolve_and_reach_every_page(built: Path) -> None:
     found = crawl(built / "current")
     feeds = [problem for problem in found.problems if SITE.url not in problem]
     assert feeds == []
@@ -39,13 +39,13 @@ def test_every_link_leads_somewhere_and_every_page_is_found(built: Path) -> None
     assert sum(url.startswith(f"{BASE}b/") and url.endswith("/") for url in found.seen) == WORLD.count
 
 
-def test_every_page_has_its_data_and_every_datum_is_as_its_schema_says(built: Path) -> None:
+def test_every_page_has_data_that_matches_its_schema(built: Path) -> None:
     kinds = set()
     for path in all_json(built):
-        told = json.loads(path.read_text())
-        model = KINDS[told["kind"]]
+        page = json.loads(path.read_text())
+        model = KINDS[page["kind"]]
         assert model.model_validate_json(path.read_bytes()).model_dump_json().encode() == path.read_bytes()
-        kinds.add(told["kind"])
+        kinds.add(page["kind"])
     assert kinds == set(KINDS)
     for kind, model in KINDS.items():
         assert data(built, f"schemas/{kind}") == model.model_json_schema()
@@ -56,14 +56,14 @@ def test_every_page_has_its_data_and_every_datum_is_as_its_schema_says(built: Pa
     assert all((built / "current/api/v1" / f"{page}.json").is_file() for page in pages)
 
 
-def test_home_says_what_is_broken_since_when_by_what(built: Path) -> None:
-    told = data(built, "index")
+def test_home_shows_broken_phases_with_since_and_suspects(built: Path) -> None:
+    home = data(built, "index")
     page = html.fromstring((built / "current/index.html").read_bytes())
     cards = page.xpath("//article")
-    assert len(cards) == len(told["broken"]) == told["broken_count"] > 2
-    states = [one["state"] for one in told["broken"]]
+    assert len(cards) == len(home["broken"]) == home["broken_count"] > 2
+    states = [one["state"] for one in home["broken"]]
     assert states == sorted(states)
-    for card, one in zip(cards, told["broken"], strict=True):
+    for card, one in zip(cards, home["broken"], strict=True):
         text = " ".join(card.text_content().split())
         assert f"{one['component']} on {one['track']}" in text
         assert one["since"]["started"][:10] in text
@@ -82,27 +82,23 @@ def test_home_says_what_is_broken_since_when_by_what(built: Path) -> None:
         }[word]  # fmt: skip
 
 
-def test_the_range_that_broke_it_is_what_came_after_the_last_good_build(built: Path) -> None:
+def test_first_bad_range_follows_last_good_build(built: Path) -> None:
     builds = [WORLD.read(path).build for path in WORLD]
     for one in data(built, "index")["broken"]:
-        line = [
-            one_build
-            for one_build in builds
-            if (one_build.component, one_build.track) == (one["component"], one["track"])
-        ]
-        verdicts = [one_build.verdict for one_build in line]
-        since = next(n for n, one_build in enumerate(line) if one_build.number == one["since"]["number"])
+        line = [item for item in builds if (item.component, item.track) == (one["component"], one["track"])]
+        verdicts = [item.verdict for item in line]
+        since = next(n for n, item in enumerate(line) if item.number == one["since"]["number"])
         assert "passed" not in verdicts[since:]
         before = [n for n in range(since) if verdicts[n] == "passed"]
         assert (one["state"] == "broken") == bool(before)
         if before:
             assert one["good"]["number"] == line[before[-1]].number
-            commits = {commit.id for one_build in line[before[-1] + 1 : since + 1] for commit in one_build.commits}
+            commits = {commit.id for item in line[before[-1] + 1 : since + 1] for commit in item.commits}
             assert one["suspect_count"] == len(commits)
             assert {commit["id"] for commit in one["suspects"]} <= commits
 
 
-def test_feeds_are_atom_and_tell_of_changes_alone(built: Path) -> None:
+def test_feeds_are_valid_atom_with_changes_only(built: Path) -> None:
     feeds = list(built.glob("current/**/feed.atom"))
     assert len(feeds) == 1 + WORLD.components + len(WORLD.lanes)
     for path in feeds:
@@ -120,7 +116,7 @@ def test_feeds_are_atom_and_tell_of_changes_alone(built: Path) -> None:
     assert 0 < len(etree.parse(built / "current/p/nova/feed.atom").findall(".//a:entry", ATOM)) < len(verdicts) / 2
 
 
-def test_badges_say_it_in_words(built: Path) -> None:
+def test_badges_name_state(built: Path) -> None:
     badges = list(built.glob("current/**/badge.svg"))
     assert len(badges) == WORLD.components + len(WORLD.lanes)
     for path in badges:
@@ -129,7 +125,7 @@ def test_badges_say_it_in_words(built: Path) -> None:
         assert title.endswith(f": {state}")
 
 
-def test_weights(built: Path) -> None:
+def test_pages_are_small(built: Path) -> None:
     assert (built / "current/index.html").stat().st_size <= 100_000
     builds = list(built.glob("editions/*/builds/*/*/index.html"))
     assert len(builds) == WORLD.count
@@ -138,7 +134,7 @@ def test_weights(built: Path) -> None:
         assert (built / "current/static" / name).stat().st_size <= 10_000
 
 
-def test_pages_have_a_policy_and_nothing_inline(built: Path) -> None:
+def test_pages_have_policy_and_no_inline_code(built: Path) -> None:
     for path in [*built.glob("current/**/*.html"), *built.glob("editions/*/builds/*/*/*.html")]:
         page = html.fromstring(path.read_bytes())
         assert page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content") == [POLICY]
@@ -150,20 +146,23 @@ NASTY = '<script>alert(1)</script>"><img src=x onerror=alert(1)>javascript:alert
 
 
 def nasty(plain: Build) -> Build:
-    """A build whose every free text is hostile."""
+    """Return a build with hostile content in every free text."""
     fields = dict.fromkeys(("component", "track", "commit", "version", "branch", "message", "series", "phase", "architecture", "origin", "job", "step", "lab"), NASTY)  # fmt: skip
-    told = plain.model_dump(by_alias=True) | fields
-    told["commits"] = [{"id": NASTY, "subject": NASTY, "author": NASTY}, {"id": "b", "subject": NASTY, "author": NASTY}]
-    told["steps"] = [{"step": NASTY, "verdict": "failed", "message": NASTY, "log": NASTY}]
-    told["cases"] = [
+    values = plain.model_dump(by_alias=True) | fields
+    values["commits"] = [
+        {"id": NASTY, "subject": NASTY, "author": NASTY},
+        {"id": "b", "subject": NASTY, "author": NASTY},
+    ]
+    values["steps"] = [{"step": NASTY, "verdict": "failed", "message": NASTY, "log": NASTY}]
+    values["cases"] = [
         dict.fromkeys(("suite", "classname", "message", "evidence", "output", "errors"), NASTY)
         | {"name": f"{NASTY}{number}", "outcome": outcome}
         for number, outcome in enumerate(["failed", "error", "passed", "skipped"])
     ]
-    told["logs"] = [{"name": NASTY, "path": "logs/x.log", "size": 1, "lines": 1}]
-    told["files"] = [{"name": NASTY, "sha256": NASTY, "size": 1, "kind": NASTY, "path": NASTY}]
-    told["notes"] = [NASTY]
-    return Build.model_validate(told | {"verdict": "failed"})
+    values["logs"] = [{"name": NASTY, "path": "logs/x.log", "size": 1, "lines": 1}]
+    values["files"] = [{"name": NASTY, "sha256": NASTY, "size": 1, "kind": NASTY, "path": NASTY}]
+    values["notes"] = [NASTY]
+    return Build.model_validate(values | {"verdict": "failed"})
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +174,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_hostile_text_is_shown_as_text(hostile: Path) -> None:
+def test_hostile_text_is_escaped(hostile: Path) -> None:
     pages = list(hostile.glob("current/**/*.html")) + list(hostile.glob("editions/*/builds/*/*/*.html"))
     assert len(pages) > 12
     for path in pages:
@@ -193,7 +192,7 @@ def test_hostile_text_is_shown_as_text(hostile: Path) -> None:
         assert NASTY[:25] in "".join(tree.itertext())
 
 
-def test_hostile_names_stay_below_the_site(hostile: Path) -> None:
+def test_hostile_names_stay_inside_site(hostile: Path) -> None:
     assert crawl(hostile / "current").problems == []
     for path in hostile.rglob("*"):
         assert re.fullmatch(r"\.?[A-Za-z0-9~._+-]+", path.name), path.name

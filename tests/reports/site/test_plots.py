@@ -1,4 +1,4 @@
-"""Plots: where points stand, and scales of round numbers."""
+"""Plots: the positions of points, and scales of round numbers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from reports.site.plots import plot, scale_top, words
         (20_000, "6 h", "3 h"),
     ],
 )
-def test_a_scale_has_round_numbers(longest: float, top: str, half: str) -> None:
+def test_scale_has_round_numbers(longest: float, top: str, half: str) -> None:
     assert scale_top(longest) >= longest
     assert (words(scale_top(longest), "seconds"), words(scale_top(longest) / 2, "seconds")) == (top, half)
 
 
-def test_nothing_is_a_plot_too() -> None:
+def test_plot_without_points() -> None:
     assert plot([]).dots == ()
     assert [text for _, text in plot([], "per cent").scale] == ["0 %", "50 %", "100 %"]

@@ -1,4 +1,4 @@
-"""The preview: on loopback alone, the right types and headers, no listing, nothing but text shown in place."""
+"""The preview: loopback only, correct types and headers, no directory listings, unknown files as plain text."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         ("sub/file", "text/plain; charset=utf-8"),
     ],
 )
-def test_types_and_headers(url: str, name: str, kind: str) -> None:
+def test_serve_sends_types_and_headers(url: str, name: str, kind: str) -> None:
     answer = requests.get(f"{url}/{name}", timeout=5)
     assert (answer.status_code, answer.text, answer.headers["Content-Type"]) == (200, "content", kind)
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
@@ -53,15 +53,15 @@ def test_types_and_headers(url: str, name: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["sub/", "nothing", "../../secret", "%2e%2e/%2e%2e/secret"])
-def test_nothing_else(url: str, name: str) -> None:
+def test_serve_answers_404_for_other_paths(url: str, name: str) -> None:
     answer = requests.Request("GET", url).prepare()
     answer.url = f"{url}/{name}"
     with requests.Session() as session:
         assert session.send(answer, timeout=5).status_code == 404
 
 
-def test_where_it_cannot(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no site here \(make one with: qalab site build\)"):
+def test_server_reports_missing_site_and_used_port(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"no site here \(build one with: qalab site build\)"):
         server(tmp_path / "other", 0)
-    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:\d+: cannot be listened on: Address already in use"):
+    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:\d+: cannot listen: Address already in use"):
         server(tmp_path, int(url.rpartition(":")[2]))

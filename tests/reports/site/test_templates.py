@@ -1,4 +1,4 @@
-"""Every template, with everything that may be empty empty, alone and in any mixture."""
+"""Every template with empty fields, one at a time and in random mixtures."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from tests.reports.site.worlds import InMemory, World
 
 T = TypeVar("T", bound=FrozenModel)
 WORLD = World(32, components=2, tracks=2, tests=90, lines=3)
-# What no build is without.
+# Fields that every build has.
 KEPT = {"schema_version", "origin", "job", "number", "started", "finished", "component", "track", "verdict", "outcome",
         "phase", "path", "sha256", "step", "name"}  # fmt: skip
 EMPTY: Mapping[type, Any] = {str: "", int: 0, float: 0.0, bool: False, tuple: (), dict: {}}
-NOT_PAGES = {"base.html", "macros.html", "cases.html"}  # which pages are made of
+NOT_PAGES = {"base.html", "macros.html", "cases.html"}  # shared by pages
 
 
-def emptied(told: T, rng: Random, share: float) -> T:
-    """``told`` with some of its fields empty, in its parts too."""
+def emptied(model: T, rng: Random, share: float) -> T:
+    """Return a model with some of its fields empty, also in its parts."""
     changed: dict[str, Any] = {}
-    for name, value in told:
+    for name, value in model:
         if name not in KEPT and rng.random() < share:
             changed[name] = EMPTY[type(value)]
         elif isinstance(value, tuple) and value and isinstance(value[0], FrozenModel):
             changed[name] = tuple(emptied(part, rng, share) for part in value)
-    return told.model_copy(update=changed)
+    return model.model_copy(update=changed)
 
 
 @dataclass(frozen=True)
 class Emptied:
-    """A world whose builds lack things."""
+    """A world of builds with empty fields."""
 
     world: World
     share: float
@@ -50,8 +50,8 @@ class Emptied:
         return InMemory(made, found.logs)
 
 
-def rendered(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The templates that are rendered from here on."""
+def recorded_templates(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return a set to which each rendered template is added from now on."""
     seen: set[str] = set()
     render = Renderer.render
 
@@ -71,15 +71,15 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         (Identity("lab"), 1.0, 3),
     ],
 )
-def test_every_template_with_empty_fields(
+def test_every_template_renders_empty_fields(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Identity, share: float, seed: int
 ) -> None:
-    seen = rendered(monkeypatch)
+    seen = recorded_templates(monkeypatch)
     report = build(WORLD, tmp_path, site, read=Emptied(WORLD, share, seed).read)
     assert (report.added, report.left_out, report.stale) == (WORLD.count, {}, {})
     assert [one for one in crawl(tmp_path / "current").problems if "qa.lab.example" not in one] == []
     there = {path.name.removesuffix(".j2") for path in (HERE / "templates").iterdir()} - NOT_PAGES
-    assert share == 1.0 or seen == there  # of builds of nothing there are no pages of commits, logs and tests
+    assert share == 1.0 or seen == there  # empty builds have no pages of commits, logs and tests
 
 
 def failed(number: int, **fields: str) -> Case:
@@ -87,25 +87,25 @@ def failed(number: int, **fields: str) -> Case:
 
 
 CASES: list[tuple[str, dict[str, Any]]] = [
-    ("a failure that says nothing", {"cases": (failed(1),)}),
-    ("a message and no evidence", {"cases": (failed(1, message="boom"),)}),
-    ("an error without evidence", {"cases": (Case(suite="", classname="", name="n", outcome="error"),)}),
-    ("no names at all", {"cases": (Case(suite="", classname="", name="", outcome="failed"),)}),
-    ("200 that say little", {"cases": tuple(failed(n, evidence="x" * 200) for n in range(200))}),
-    ("200 that say nothing", {"cases": tuple(failed(n) for n in range(200))}),
-    ("five long ones", {"cases": tuple(failed(n, evidence="line\n" * 800) for n in range(5))}),
-    ("commits without words", {"commits": (Commit(id="", subject=""), Commit(id="", subject=""))}),
+    ("failure without text", {"cases": (failed(1),)}),
+    ("message without evidence", {"cases": (failed(1, message="boom"),)}),
+    ("error without evidence", {"cases": (Case(suite="", classname="", name="n", outcome="error"),)}),
+    ("no names", {"cases": (Case(suite="", classname="", name="", outcome="failed"),)}),
+    ("200 short failures", {"cases": tuple(failed(n, evidence="x" * 200) for n in range(200))}),
+    ("200 failures without text", {"cases": tuple(failed(n) for n in range(200))}),
+    ("5 long failures", {"cases": tuple(failed(n, evidence="line\n" * 800) for n in range(5))}),
+    ("commits without text", {"commits": (Commit(id="", subject=""), Commit(id="", subject=""))}),
     ("no commit", {"commit": "", "commits": ()}),
-    ("a step without a log", {"steps": (StepSummary(step="sbuild", verdict="failed"),), "step": "sbuild", "logs": ()}),
-    ("an empty log", {"logs": (Log(name="", path="logs/snapshot.log", size=0, lines=0),)}),
-    ("a file of nothing", {"files": (File(name="", sha256="", size=0, kind=""),)}),
+    ("step without log", {"steps": (StepSummary(step="sbuild", verdict="failed"),), "step": "sbuild", "logs": ()}),
+    ("empty log", {"logs": (Log(name="", path="logs/snapshot.log", size=0, lines=0),)}),
+    ("empty file", {"files": (File(name="", sha256="", size=0, kind=""),)}),
     ("nothing", {"cases": (), "commits": (), "steps": (), "logs": (), "files": (), "commit": "", "version": ""}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("what, fields", CASES, ids=[what for what, _ in CASES])
 @pytest.mark.parametrize("verdict", ["failed", "passed"])
-def test_a_build_that_lacks_something(tmp_path: Path, what: str, fields: dict[str, Any], verdict: str) -> None:
+def test_build_with_missing_parts_is_rendered(tmp_path: Path, what: str, fields: dict[str, Any], verdict: str) -> None:
     plain = WORLD.read(WORLD.path(0))
     made: Build = plain.build.model_copy(update={**fields, "verdict": verdict})
     report = build([WORLD.path(0)], tmp_path, Identity("lab"), read=lambda _: InMemory(made, plain.logs))

@@ -1,4 +1,4 @@
-"""Updates: what they cost, that the way there does not matter, and that a kill does no harm."""
+"""Updates: their cost, independence of order, and safety when killed."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def update(out: Path, world: World = WORLD, paths: list[Path] | None = None, *, 
 
 
 def changing(tree: dict[str, bytes]) -> dict[str, bytes]:
-    """What belongs to a generation: not the permanent pages, which are there before somebody leads to them."""
+    """Return the pages of a generation, without the permanent pages, which exist before links to them."""
     return {name: data for name, data in tree.items() if not name.startswith(("b/", "api/v1/b/"))}
 
 
 def whole(out: Path) -> dict[str, bytes]:
-    """All that is there but the database."""
+    """Return all files but the database."""
     return {name: data for name, data in tree_of(out).items() if not name.startswith(("state.sqlite", ".lock"))}
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What the site of the whole world is."""
+    """Return the site of the whole world."""
     out = tmp_path_factory.mktemp("reference")
     update(out)
     return tree_of(out / "current")
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_one_by_one_in_any_order_is_the_same_as_all_at_once(
+def test_update_one_by_one_in_any_order_equals_one_build(
     tmp_path: Path, reference: dict[str, bytes], seed: int
 ) -> None:
     paths = list(WORLD)
@@ -59,29 +59,27 @@ def test_one_by_one_in_any_order_is_the_same_as_all_at_once(
     assert tree_of(tmp_path / "current") == reference
 
 
-def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
+def test_update_without_new_builds_writes_nothing(tmp_path: Path) -> None:
     update(tmp_path)
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert update(tmp_path) == SiteReport()
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_a_build_costs_little_whatever_there_is(tmp_path: Path) -> None:
+def test_update_cost_does_not_grow_with_site(tmp_path: Path) -> None:
     costs = []
     update(tmp_path, grown(WORLD, 80))
     for count in range(81, 93):
         report = update(tmp_path, grown(WORLD, count))
         assert (report.added, report.rebuilt) == (1, False)
-        # The history of a test is a page of its own; how many change is the build's own doing.
+        # The number of test pages depends on the build.
         costs.append(sum(not {"t", "test"} & set(path.parts) for path in report.written))
         assert report.linked <= 2 * len(report.written) + 60
     assert sorted(costs)[len(costs) // 2] <= 16
     assert max(costs) <= 25
 
 
-def test_the_site_is_built_again_over_the_state_of_an_older_release(
-    tmp_path: Path, reference: dict[str, bytes]
-) -> None:
+def test_update_rebuilds_over_older_state(tmp_path: Path, reference: dict[str, bytes]) -> None:
     update(tmp_path, paths=list(WORLD)[:10])
     with closing(sqlite3.connect(tmp_path / "state.sqlite")) as base:
         base.executescript("DROP TABLE lane; CREATE TABLE lane (name TEXT); PRAGMA user_version = 0")
@@ -91,7 +89,7 @@ def test_the_site_is_built_again_over_the_state_of_an_older_release(
     assert update(tmp_path) == SiteReport()
 
 
-def test_the_site_of_a_newer_qalab_is_left_as_it_is(tmp_path: Path) -> None:
+def test_update_leaves_newer_state_unchanged(tmp_path: Path) -> None:
     update(tmp_path, paths=list(WORLD)[:10])
     with closing(sqlite3.connect(tmp_path / "state.sqlite")) as base:
         base.execute(f"PRAGMA user_version = {SCHEMA + 1}")
@@ -102,7 +100,7 @@ def test_the_site_of_a_newer_qalab_is_left_as_it_is(tmp_path: Path) -> None:
     assert tree_of(tmp_path) == before
 
 
-def test_a_bundle_that_is_gone_is_gone_from_everywhere(tmp_path: Path) -> None:
+def test_removed_bundle_leaves_no_trace(tmp_path: Path) -> None:
     paths = list(WORLD)
     update(tmp_path)
     found = WORLD.read(paths[7]).build
@@ -115,7 +113,7 @@ def test_a_bundle_that_is_gone_is_gone_from_everywhere(tmp_path: Path) -> None:
     assert crawl(tmp_path / "current").problems == []
 
 
-def test_of_two_bundles_of_one_build_one_is_shown_whatever_came_first(tmp_path: Path) -> None:
+def test_two_bundles_of_one_build_show_the_same_one_in_any_order(tmp_path: Path) -> None:
     same = [WORLD.path(0), Path("/nowhere/ff", f"{'f' * 64}.tar.gz")]
     trees = []
     for order in (same, same[::-1]):
@@ -127,7 +125,7 @@ def test_of_two_bundles_of_one_build_one_is_shown_whatever_came_first(tmp_path: 
     assert sum(name.endswith("index.html") and name.startswith("b/") for name in trees[0]) == 1
 
 
-def test_a_bundle_that_cannot_be_read_is_left_out_and_the_rest_is_there(tmp_path: Path) -> None:
+def test_unreadable_bundle_is_left_out(tmp_path: Path) -> None:
     def read(path: Path) -> object:
         if path == WORLD.path(3):
             raise BadBundle("bundle: is torn")
@@ -138,7 +136,7 @@ def test_a_bundle_that_cannot_be_read_is_left_out_and_the_rest_is_there(tmp_path
     assert crawl(tmp_path / "current").problems == []
 
 
-def test_real_bundles(tmp_path: Path) -> None:
+def test_update_from_bundles_on_disk(tmp_path: Path) -> None:
     paths = write_bundles(grown(WORLD, 12), tmp_path / "bundles")
     report = build(paths, tmp_path / "site", SITE)
     assert (report.added, report.refused) == (12, ())
@@ -152,7 +150,7 @@ def test_real_bundles(tmp_path: Path) -> None:
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL where a test cannot send one: nothing of ours catches it."""
+    """A substitute for SIGKILL where a test cannot send one: no code of qalab catches it."""
 
 
 @pytest.mark.parametrize(
@@ -168,7 +166,7 @@ class Killed(BaseException):
         ("rebuild", "copy_slot", "after"),
     ],
 )
-def test_killed_before(  # noqa: PLR0917 - a table's columns
+def test_update_recovers_from_kill_before(  # noqa: PLR0917 - a table's columns
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: dict[str, bytes], how: str, moment: str, published: str
 ) -> None:
     update(tmp_path, paths=list(WORLD)[:-1])
@@ -189,7 +187,7 @@ def test_killed_before(  # noqa: PLR0917 - a table's columns
         assert state.fact("under way") == ""
 
 
-def test_what_a_killed_update_left_of_a_withdrawn_build_is_removed(
+def test_update_removes_leftovers_of_killed_update(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: dict[str, bytes]
 ) -> None:
     update(tmp_path)
@@ -207,7 +205,7 @@ def test_what_a_killed_update_left_of_a_withdrawn_build_is_removed(
     assert whole(tmp_path) == clean
 
 
-def test_two_generations_stay(tmp_path: Path) -> None:
+def test_previous_two_generations_stay(tmp_path: Path) -> None:
     update(tmp_path)
     trees = [tree_of(tmp_path / "current")]
     for count in (25, 26, 27):
@@ -218,7 +216,7 @@ def test_two_generations_stay(tmp_path: Path) -> None:
     assert str((tmp_path / "current").readlink()) in {f"slots/{slot}" for slot in SLOTS}
 
 
-def test_another_version_or_name_makes_everything_anew(tmp_path: Path) -> None:
+def test_new_identity_rebuilds_site(tmp_path: Path) -> None:
     update(tmp_path)
     editions = [path.name for path in (tmp_path / "editions").iterdir()]
     report = build(WORLD, tmp_path, Identity("renamed"), read=WORLD.read)
@@ -229,9 +227,9 @@ def test_another_version_or_name_makes_everything_anew(tmp_path: Path) -> None:
     assert crawl(tmp_path / "current").problems == []
 
 
-def test_nothing_yet(tmp_path: Path) -> None:
+def test_empty_site(tmp_path: Path) -> None:
     report = build([], tmp_path, SITE)
     assert (report.added, report.rebuilt) == (0, True)
-    assert b"Nothing has been tested yet" in (tmp_path / "current/index.html").read_bytes()
+    assert b"No results yet" in (tmp_path / "current/index.html").read_bytes()
     assert crawl(tmp_path / "current").problems == []
     assert build([], tmp_path, SITE) == SiteReport()

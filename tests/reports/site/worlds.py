@@ -1,4 +1,4 @@
-"""Labs that were never run: builds with a realistic spread, the same every time, and their logs."""
+"""Invented labs: deterministic builds with a realistic distribution of results, and their logs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AssertionError: 200 != {status} : {"error": {"code": {status}, "title": "Not wha
 
 @dataclass(frozen=True)
 class InMemory:
-    """A bundle that lies nowhere."""
+    """A bundle without a file."""
 
     build: Build
     logs: dict[str, bytes]
@@ -77,7 +77,7 @@ class World:
         return iter(self.path(number) for number in range(self.count))
 
     def path(self, number: int) -> Path:
-        """Where the bundle would lie; its name tells which it is."""
+        """Return an invented path of a bundle; its name identifies the bundle."""
         digest = hashlib.sha256(f"{self.seed}/{number}".encode()).hexdigest()[:52] + f"{number:012x}"
         return Path("/nowhere", digest[:2], f"{digest}.tar.gz")
 
@@ -85,7 +85,7 @@ class World:
         return self.bundle(int(path.name.removesuffix(".tar.gz")[-12:], 16))
 
     def verdict(self, lane: int, turn: int, rng: Random) -> str:
-        """Some lanes never passed, some broke long ago, some break and are mended, the lab errs now and then."""
+        """Return a verdict: some lanes never passed, some broke long ago, some break and are fixed, a few builds are errors."""
         if rng.random() < 0.03:
             return "error"
         last = self.count // len(self.lanes)
@@ -104,23 +104,23 @@ class World:
         rng = Random(self.seed * 1_000_003 + number)
         verdict = self.verdict(lane, turn, rng)
         step = {"failed": "sbuild", "unstable": "lintian", "error": "packaging"}.get(verdict, "")
-        begun = BEGIN + timedelta(minutes=number * 400_000 // max(self.count, 4_000))
+        started = BEGIN + timedelta(minutes=number * 400_000 // max(self.count, 4_000))
         commit = self.sha(component, turn)
         short = commit[:7]
         seconds = round(40 + lane * 3 + turn % 13 + rng.random() * 30, 1)
         logs = dict(self.logs(component, step, rng))
         steps = []
         for name in STEPS:
-            told = verdict if name == step else ("skipped" if name in {"upload", "push"} else "passed")
-            steps.append(StepSummary(step=name, verdict=told, seconds=round(seconds / 9 * (3 if name == "sbuild" else 0.6), 1),
-                                  message=self.message(name, told), log=name if name in logs else ""))  # fmt: skip
+            outcome = verdict if name == step else ("skipped" if name in {"upload", "push"} else "passed")
+            steps.append(StepSummary(step=name, verdict=outcome, seconds=round(seconds / 9 * (3 if name == "sbuild" else 0.6), 1),
+                                  message=self.message(name, outcome), log=name if name in logs else ""))  # fmt: skip
             if name == step and verdict != "unstable":
                 break
         build = Build(
-            origin="local", job=f"{track}/{component}/build", number=turn + 1, started=rfc3339(begun),
-            finished=rfc3339(begun + timedelta(seconds=seconds)), seconds=seconds, lab="openstack", track=track,
+            origin="local", job=f"{track}/{component}/build", number=turn + 1, started=rfc3339(started),
+            finished=rfc3339(started + timedelta(seconds=seconds)), seconds=seconds, lab="openstack", track=track,
             component=component, series=TRACKS[track], architecture="amd64", phase="build", branch="master",
-            commit=commit, version=f"27.0.0~git2026{begun:%m%d}.{turn + 1}.{short}-0qalab1~{TRACKS[track]}1",
+            commit=commit, version=f"27.0.0~git2026{started:%m%d}.{turn + 1}.{short}-0qalab1~{TRACKS[track]}1",
             verdict=verdict, step=step, message=self.message(step, verdict) if step else "",
             commits=tuple(Commit(id=commit if back == 0 else self.sha(component, -turn * 5 - back), subject=rng.choice(SUBJECTS),
                                  author=rng.choice(PEOPLE)) for back in range(1 + turn % 3)),
@@ -171,7 +171,7 @@ class World:
 
 
 def write_bundles(world: World, store: Path) -> list[Path]:
-    """The world's bundles as real ones, in a store."""
+    """Write the bundles of a world to a store."""
     paths = []
     for path in world:
         made = world.read(path)

@@ -1,0 +1,150 @@
+"""The builds in the journal; each method is one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lab.results.addresses import build_id
+from reports.journal_entries import JournalEntry, SourceBuild, State, pause
+from reports.model import Build, started_ms
+from reports.transitions import HistoryPoint
+
+
+@dataclass(frozen=True)
+class BuildTable:
+    """The builds that are known, and the progress of each to its bundle."""
+
+    base: sqlite3.Connection
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        return self.base.execute(query, values).fetchall()
+
+    def _write(self, query: str, *values: Any) -> None:
+        with self.base:
+            self.base.execute(query, values)
+
+    # From sources
+
+    def see(self, builds: Iterable[SourceBuild], mark: SourceBuild | None = None) -> None:
+        """Add new builds; all builds of the job of ``mark`` up to ``mark`` are known."""
+        with self.base:
+            self._insert(builds)
+            if mark:
+                row = (mark.job, mark.number, mark.started)
+                self.base.execute("INSERT OR REPLACE INTO mark (job, number, started) VALUES (?, ?, ?)", row)
+
+    def marks(self) -> dict[str, tuple[int, int]]:
+        """Return for each Jenkins job the number and the start of the build up to which all are known."""
+        rows = self._rows("SELECT job, number, started FROM mark")
+        return {row["job"]: (row["number"], row["started"]) for row in rows}
+
+    def knows(self, source: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM build WHERE source = ?", source))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._rows("SELECT 1 FROM build LIMIT 1")
+
+    def _insert(self, builds: Iterable[SourceBuild]) -> None:
+        rows = [(build.source, build.origin, build.job, build.number, build.started) for build in builds]
+        self.base.executemany(
+            "INSERT OR IGNORE INTO build (source, origin, job, number, started, state) VALUES (?, ?, ?, ?, ?, 'seen')",
+            rows,
+        )
+
+    # To bundles
+
+    def unbundled(self, now: float) -> list[JournalEntry]:
+        """Return the builds that wait for their bundle and are due, oldest first."""
+        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched') AND due <= ? ORDER BY started, source"
+        return [JournalEntry.of(row) for row in self._rows(query, now)]
+
+    def is_unbundled(self, source: str) -> bool:
+        """Return whether a build still waits for its bundle."""
+        return bool(self._rows("SELECT 1 FROM build WHERE source = ? AND state IN ('seen', 'fetched')", source))
+
+    def advance(self, source: str, state: State, note: str = "") -> None:
+        self._write("UPDATE build SET state = ?, tries = 0, due = 0, note = ? WHERE source = ?", state, note, source)
+
+    def postpone(self, entry: JournalEntry, note: str, now: float) -> None:
+        """Try a build that could not be bundled again after a pause."""
+        due = now + pause(entry.tries + 1, entry.source)
+        self._write("UPDATE build SET tries = tries + 1, due = ?, note = ? WHERE source = ?", due, note, entry.source)
+
+    def set_bundled(self, source: str, build: Build, bundle: str, authors: Sequence[str] = ()) -> None:
+        """Mark a build whose bundle is in the store.
+
+        ``authors``: the addresses of the authors of the commits that this build is the first to have.
+        """
+        with self.base:
+            self._set_bundled(source, build, bundle, authors)
+
+    def adopt(self, bundles: Iterable[tuple[Build, str]]) -> None:
+        """Add the unknown builds of bundles in the store: all of them, or none."""
+        with self.base:
+            for build, bundle in bundles:
+                source_build = SourceBuild(build.origin, build.job, build.number, started_ms(build.started))
+                self._insert([source_build])
+                self._set_bundled(source_build.source, build, bundle, ())
+
+    def _set_bundled(self, source: str, build: Build, bundle: str, authors: Sequence[str]) -> None:
+        values = (build_id(build.id), bundle, build.component, build.track, build.phase, build.verdict)
+        query = (
+            "UPDATE build SET state = 'bundled', tries = 0, due = 0, note = '', name = ?, bundle = ?, component = ?, "
+            "track = ?, phase = ?, verdict = ?, authors = ? WHERE source = ?"
+        )
+        self.base.execute(query, (*values, "\n".join(authors), source))
+
+    def private_jobs(self) -> list[str]:
+        return [row["job"] for row in self._rows("SELECT DISTINCT job FROM build WHERE state = 'private'")]
+
+    def reopen(self, job: str) -> None:
+        """Publish the builds of a job that was private."""
+        self._write("UPDATE build SET state = 'seen' WHERE state = 'private' AND job = ?", job)
+
+    def retry(self) -> None:
+        """Make postponed and parked builds due now."""
+        with self.base:
+            self.base.execute("UPDATE build SET due = 0")
+            self.base.execute("UPDATE build SET state = 'seen', note = '' WHERE state = 'parked'")
+
+    # Published builds
+
+    def named(self, name: str) -> JournalEntry | None:
+        """Return the build with a short name or an identity."""
+        query = "SELECT * FROM build WHERE source = ? OR (name = ? AND name != '')"
+        return next((JournalEntry.of(row) for row in self._rows(query, name, name)), None)
+
+    def published(self) -> list[JournalEntry]:
+        rows = self._rows("SELECT * FROM build WHERE state = 'bundled' ORDER BY started, source")
+        return [JournalEntry.of(row) for row in rows]
+
+    def lane(self, component: str, track: str, phase: str) -> list[HistoryPoint]:
+        """Return the published builds of a phase of a component on a track, oldest first."""
+        query = (
+            "SELECT name, started, verdict FROM build WHERE state = 'bundled' AND component = ? AND track = ? "
+            "AND phase = ? ORDER BY started, source"
+        )
+        return [
+            HistoryPoint(row["name"], row["started"] / 1000, row["verdict"])
+            for row in self._rows(query, component, track, phase)
+        ]
+
+    def authors(self, name: str) -> list[str]:
+        rows = self._rows("SELECT authors FROM build WHERE name = ?", name)
+        return [address for row in rows for address in row["authors"].split("\n") if address]
+
+    # Reports
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of builds in each state."""
+        rows = self._rows("SELECT state, COUNT(*) AS builds FROM build GROUP BY state ORDER BY state")
+        return {row["state"]: row["builds"] for row in rows}
+
+    def unfinished(self) -> list[JournalEntry]:
+        """Return the builds that wait for their bundle or are parked."""
+        query = "SELECT * FROM build WHERE state IN ('seen', 'fetched', 'parked') ORDER BY started, source"
+        return [JournalEntry.of(row) for row in self._rows(query)]

@@ -1,0 +1,112 @@
+"""The state of a component on a track as data: the parts that several pages share."""
+
+from __future__ import annotations
+
+from lab.base.errors import Verdict
+from lab.results.history import Change, Result, State
+from reports.model import Commit, FrozenModel
+
+
+class Ref(FrozenModel):
+    """A build in a list."""
+
+    id: str
+    path: str
+    phase: str
+    number: int
+    verdict: Verdict
+    started: str
+    finished: str
+    seconds: float
+    commit: str
+    commit_path: str
+    subject: str
+    """The subject of the commit, if this build is the first to have it."""
+    version: str
+    step: str
+    message: str
+
+
+class TestRef(FrozenModel):
+    """A test that failed at least once, and the page of its history."""
+
+    id: str
+    path: str
+    component: str
+    track: str
+
+
+class StandingPart(FrozenModel):
+    """The state of one phase of a component on a track, ``since`` which build, and the first bad range.
+
+    ``good`` is the last build that passed before; ``suspects`` are the newest of the commits after it up to
+    ``since``, ``suspect_count`` is the number of all of them.  ``failing`` is the newest bad build.
+    """
+
+    component: str
+    track: str
+    series: str
+    phase: str
+    path: str
+    state: State
+    since: Ref | None
+    good: Ref | None
+    suspects: tuple[Commit, ...]
+    suspect_count: int
+    failing: Ref | None
+    test: TestRef | None
+    failed_tests: int
+    latest: Ref
+
+
+class TransitionPart(FrozenModel):
+    """A change of the state: broken, fixed, or bad from the start."""
+
+    id: str
+    change: Change
+    component: str
+    track: str
+    phase: str
+    build: Ref
+    good: Ref | None
+    test: TestRef | None
+
+
+class Flaky(FrozenModel):
+    """A test that both passes and fails; ``results`` are its newest results, newest first."""
+
+    test: TestRef
+    results: tuple[Result, ...]
+    flips: int
+    newest: Ref
+
+
+class Slow(FrozenModel):
+    """The duration of a slow phase, step or test: the median of the newest builds, and of the builds before them."""
+
+    what: str
+    component: str
+    track: str
+    path: str
+    seconds: float
+    before: float | None
+
+
+class Lane(FrozenModel):
+    """The summary of a component on a track for the pages of the component and of the lab."""
+
+    component: str
+    track: str
+    series: str
+    path: str
+    state: State
+    phases: tuple[StandingPart, ...]
+    latest: Ref
+    builds: int
+    flaky: tuple[Flaky, ...]
+    failed: tuple[TestRef, ...]
+    transitions: tuple[TransitionPart, ...]
+    slow_builds: tuple[Slow, ...]
+    slow_steps: tuple[Slow, ...]
+    slow_tests: tuple[Slow, ...]
+    first: str
