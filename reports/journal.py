@@ -17,7 +17,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from lab.results.addresses import build_id
+from lab.results.build_identity import build_id
 from reports import database
 from reports.database import statements
 from reports.model import Build, started_ms

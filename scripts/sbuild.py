@@ -26,11 +26,11 @@ from debian.deb822 import Changes, Dsc
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.base.run import TimedOut, Word
-from lab.config.description import BuildSettings
+from lab.config.components import BuildSettings
 from lab.results import sbuild_log
 from lab.results.apt_log import FULL
 from lab.results.sbuild_log import Reading
-from lab.store import step
+from lab.store import step, step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.chroots.bootstrap import Repository, dependencies
 from scripts.chroots.chroots import Chroot, Chroots, served
@@ -249,4 +249,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -7,13 +7,15 @@ wrong.  Names are the field's: series, pocket, component, track, phase (see docs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, Tempest
 from lab.config.publication import Notifications, Publish
-from lab.config.types import Folder, GitURL, Identity, Label, PlainPath, SettingsModel, SourceName, Text, WebURL
+from lab.config.servers import LabJenkinsSettings, Public
+from lab.config.types import Identity, Label, SettingsModel, SourceName, Text, WebURL
 
 Trigger = Literal["commit", "proposed", "gerrit"]
 Phase = Literal["build", "deploy", "exercise"]
@@ -41,98 +43,6 @@ class Series(SettingsModel):
     architectures: tuple[Label, ...] = Field(("amd64",), description="What packages are built for.")
     keyring: Text | None = Field(None, description="Path of the keyring that signs the mirror; default: the system's.")
     refresh_days: int = Field(7, ge=1, description="A chroot older than this is made anew.")
-
-
-class Branch(SettingsModel):
-    """A branch of a git repository."""
-
-    git: GitURL
-    branch: Text
-
-
-class Upstream(SettingsModel):
-    """The project that is packaged."""
-
-    git: GitURL = Field("", description="URL or path of the upstream repository.")
-    branch: Text | None = Field(None, description="Its branch; default: the track's.")
-
-
-class Push(SettingsModel):
-    """Where the tested packaging branch goes."""
-
-    git: GitURL
-    branch: Text
-
-
-class Packaging(SettingsModel):
-    """The distribution's packaging of a component."""
-
-    git: GitURL = Field("", description="URL or path of the packaging repository.")
-    branch: Text | None = Field(None, description="Its branch; default: what its debian/gbp.conf says, else its HEAD.")
-    testing: Branch | None = Field(None, description="A branch that is merged into it before the build.")
-    push: Push | None = Field(None, description="Where the tested branch is pushed, never by force; off by default.")
-    drop_merged_patches: bool = Field(
-        False, description="Drop patches that upstream has merged, with a changelog line."
-    )
-
-
-class Orig(SettingsModel):
-    """How the orig tarball is made."""
-
-    method: Literal["archive", "sdist"] = Field(
-        "archive", description="git archive, or the project's own sdist (PEP 517)."
-    )
-    submodules: Literal["refuse", "include"] = "refuse"
-    constraints: tuple[Text, ...] = Field((), description="sdist: pinned versions of what builds it (pbr==6.0.0 ...).")
-
-
-class Versioning(SettingsModel):
-    """How a snapshot gets its upstream version."""
-
-    next: Text | None = Field(None, description="The release this branch leads to: NEXT~git... instead of LAST+git...")
-    tag_pattern: Text | None = Field(None, description="Regular expression with one group, the version, for odd tags.")
-
-
-class BuildSettings(SettingsModel):
-    """How packages are built."""
-
-    profiles: tuple[Label, ...] = Field((), description="DEB_BUILD_PROFILES.")
-    options: tuple[Text, ...] = Field((), description="DEB_BUILD_OPTIONS.")
-    timeout_minutes: int = Field(120, ge=1)
-    lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
-        (), description="Severities of lintian tags that make a run unstable."
-    )
-
-
-class Upload(SettingsModel):
-    """Where source packages are uploaded, with dput."""
-
-    to: Text = Field(
-        description="ppa:team/name, or ftp://, sftp://, http://, https:// or file:// of an incoming queue."
-    )
-    published: Text | None = Field(
-        None, description="deb-style archive that the queue feeds ('URL SUITE COMPONENT'), asked before an upload."
-    )
-
-
-class ComponentSettings(SettingsModel):
-    """What may be said of a component: by the lab's defaults, a track's, itself, and itself in one track.
-
-    ``{component}`` in any text stands for the component's name.
-    """
-
-    upstream: Upstream = Upstream()
-    packaging: Packaging = Packaging()
-    orig: Orig = Orig()
-    version: Versioning = Versioning()
-    build: BuildSettings = BuildSettings()
-    upload: Upload | None = None
-
-
-class Component(ComponentSettings):
-    """One upstream project with its packaging."""
-
-    tracks: Mapping[Label, ComponentSettings] = Field({}, description="What single tracks change.")
 
 
 class Track(SettingsModel):
@@ -208,57 +118,6 @@ class RunsSettings(SettingsModel):
     )
 
 
-class JenkinsSettings(SettingsModel):
-    """A Jenkins; its credentials are named here and never given."""
-
-    url: Text
-    folder: Folder | None = Field(None, description="The folder that everything lies in; default: the top.")
-    credentials: Text = Field("env", description="env (QALAB_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE.")
-
-
-class LabJenkinsSettings(JenkinsSettings):
-    """The lab's own Jenkins, and how its jobs run there (see docs/how-to/jenkins.md)."""
-
-    agent: Text = Field("qalab", description="Label of the agents that run builds, deployments and exercises.")
-    lab_agent: Text | None = Field(
-        None, description="Label of the agent for the lab's own jobs, who may change Jenkins; default: agent."
-    )
-    home: PlainPath = Field("/srv/qalab", description="Where agents keep a checkout of the lab's own repository.")
-    repository: Branch | None = Field(
-        None,
-        description="The lab's own repository; its changes are applied to Jenkins. Default: not by Jenkins itself.",
-    )
-    keep_builds: int = Field(100, ge=1, description="How many builds of each job Jenkins keeps.")
-    keep_artifact_days: int = Field(
-        30,
-        ge=1,
-        description="Days after which Jenkins deletes the artifacts of a build (run.json and results/). The build "
-        "itself stays as long as keep_builds says.",
-    )
-
-
-class PublicJenkinsSettings(JenkinsSettings):
-    """The Jenkins that the public sees, and the jobs there that take builds in (see docs/how-to/publishing.md)."""
-
-    credentials: Text = Field(
-        "env", description="env (QALAB_PUBLIC_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE."
-    )
-    agent: Text = Field("built-in", description="Label of the agents that take builds in; they need python3 alone.")
-    keep_builds: int = Field(1000, ge=1, description="Builds that it remembers of each job.")
-    receiver: Literal["freestyle", "external"] = Field(
-        "freestyle",
-        description="freestyle: jobs that check and unpack what they are sent, with tests and files; "
-        "external: the plugin external-monitor-job, which shows result, log and duration.",
-    )
-
-
-class Public(SettingsModel):
-    """What the public sees."""
-
-    site_url: WebURL | None = Field(None, description="Where the site is published; links lead there.")
-    jenkins: PublicJenkinsSettings | None = None
-
-
 class Lab(SettingsModel):
     """All that `lab.yaml` describes."""
 
@@ -295,35 +154,10 @@ class Lab(SettingsModel):
         The component's word on the track goes first, then its own, the track's defaults, the lab's.
         """
         own = self.components[name]
-        merged: dict[str, Any] = {"upstream": {"branch": self.tracks[track].branch}}
-        for layer in (self.defaults, self.tracks[track].defaults, own, own.tracks.get(track)):
-            if layer is not None:
-                merged = _overlay(merged, layer.model_dump(exclude_unset=True, exclude={"tracks"}))
-        return ComponentSettings.model_validate(_fill_in(merged, name))
+        layers = (self.defaults, self.tracks[track].defaults, own, own.tracks.get(track))
+        return merge(name, self.tracks[track].branch, layers)
 
 
 def job_name(track: str, component: str, phase: str) -> str:
     """What the job of a phase is called, in its folder: builds have one each component, all else one a track."""
     return f"{track}-{component}-build" if phase == "build" else f"{track}-{phase}"
-
-
-def _fill_in(value: Any, component: str) -> Any:
-    """``value`` with ``{component}`` replaced in all its texts."""
-    match value:
-        case str():
-            return value.replace("{component}", component)
-        case Mapping():
-            return {key: _fill_in(item, component) for key, item in value.items()}
-        case tuple():
-            return tuple(_fill_in(item, component) for item in value)
-        case _:
-            return value
-
-
-def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merged key by key; anything else of ``above`` replaces what is below."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        merged[key] = _overlay(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
-    return merged

@@ -8,7 +8,7 @@ from pathlib import Path
 from lab.base.errors import ConfigurationError
 from lab.results.cases import Case
 from lab.store.records import Native, Record
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.formats import record as steps
 from reports.formats import registry
 from reports.formats.excerpts import bounded

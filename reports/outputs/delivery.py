@@ -20,6 +20,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
+from lab.results.build_identity import build_id
 from lab.store import records
 from reports import bundle
 from reports.bundle import BadBundle, Bundle
@@ -103,7 +104,7 @@ class OutputContext:
     def link(self, build: Build) -> str:
         """The build's page on the public site, "" when nobody knows where that is."""
         url = self.lab.public.site_url if self.lab.public else None
-        return f"{url.rstrip('/')}/{addresses.build_path(addresses.build_id(build.id))}" if url else ""
+        return f"{url.rstrip('/')}/{addresses.build_path(build_id(build.id))}" if url else ""
 
 
 class Output(Protocol):

@@ -12,7 +12,7 @@ import pytest
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.records import Native
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.formats import runs
 from tests.conftest import Bench
 from tests.reports.formats import fixtures

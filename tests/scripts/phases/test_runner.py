@@ -15,7 +15,8 @@ from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.description import PHASES, Lab, Phase
 from lab.store.records import Record
-from lab.store.runs import HANDED_OVER, Run, Store
+from lab.store.run_directory import HANDED_OVER, Run
+from lab.store.runs import Store
 from lab.store.step import StepContext, StepOutcome
 from scripts.phases import runner
 from tests.conftest import Bench, GitRepository, packaging_files
