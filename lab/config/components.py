@@ -9,97 +9,144 @@ from pydantic import Field
 
 from lab.config.types import GitURL, Label, SettingsModel, Text
 
+EXAMPLE_GIT = "https://git.example.org/hello.git"
+
 
 class Branch(SettingsModel):
     """A branch of a git repository."""
 
-    git: GitURL
-    branch: Text
+    git: GitURL = Field(description="The URL or the absolute path of the repository.", examples=[EXAMPLE_GIT])
+    branch: Text = Field(description="The branch.", examples=["main"])
 
 
 class Upstream(SettingsModel):
     """The project that is packaged."""
 
-    git: GitURL = Field("", description="URL or path of the upstream repository.")
-    branch: Text | None = Field(None, description="Its branch; default: the track's.")
+    git: GitURL = Field(
+        "",
+        description="The URL or the absolute path of the upstream repository. Required, here or in `defaults`.",
+        examples=["https://git.example.org/{component}.git"],
+    )
+    branch: Text | None = Field(None, description="The upstream branch. Default: the branch of the track.")
 
 
 class Push(SettingsModel):
-    """Where the tested packaging branch goes."""
+    """The destination of the tested packaging branch."""
 
-    git: GitURL
-    branch: Text
+    git: GitURL = Field(description="The URL or the absolute path of the repository.", examples=[EXAMPLE_GIT])
+    branch: Text = Field(description="The branch to push to.", examples=["lab/tested"])
 
 
 class Packaging(SettingsModel):
     """The distribution's packaging of a component."""
 
-    git: GitURL = Field("", description="URL or path of the packaging repository.")
-    branch: Text | None = Field(None, description="Its branch; default: what its debian/gbp.conf says, else its HEAD.")
-    testing: Branch | None = Field(None, description="A branch that is merged into it before the build.")
-    push: Push | None = Field(None, description="Where the tested branch is pushed, never by force; off by default.")
+    git: GitURL = Field(
+        "",
+        description="The URL or the absolute path of the packaging repository. Required, here or in `defaults`.",
+        examples=["https://salsa.debian.org/team/{component}.git"],
+    )
+    branch: Text | None = Field(
+        None,
+        description="The packaging branch. Default: the branch that debian/gbp.conf names, or the branch of DEP-14, or "
+        "the HEAD of the repository.",
+    )
+    testing: Branch | None = Field(
+        None, description="A branch to merge into the packaging branch before the build. Default: none."
+    )
+    push: Push | None = Field(
+        None, description="The branch to push the tested packaging branch to, never by force. Default: no push."
+    )
     drop_merged_patches: bool = Field(
-        False, description="Drop patches that upstream has merged, with a changelog line."
+        False, description="Drop patches that upstream has merged, with a line in the changelog."
     )
 
 
 class Orig(SettingsModel):
-    """How the orig tarball is made."""
+    """The orig tarball."""
 
     method: Literal["archive", "sdist"] = Field(
-        "archive", description="git archive, or the project's own sdist (PEP 517)."
+        "archive",
+        description="`archive`: git archive; `sdist`: the project's own sdist (PEP 517), which PBR projects need.",
     )
-    submodules: Literal["refuse", "include"] = "refuse"
-    constraints: tuple[Text, ...] = Field((), description="sdist: pinned versions of what builds it (pbr==6.0.0 ...).")
+    submodules: Literal["refuse", "include"] = Field(
+        "refuse", description="What to do with git submodules: `refuse` them, or `include` them in the tarball."
+    )
+    constraints: tuple[Text, ...] = Field(
+        (),
+        description="sdist: pinned versions of the packages that build the sdist, for a reproducible sdist.",
+        examples=[["pbr==6.0.0"]],
+    )
 
 
 class Versioning(SettingsModel):
-    """How a snapshot gets its upstream version."""
+    """The upstream version of a snapshot."""
 
-    next: Text | None = Field(None, description="The release this branch leads to: NEXT~git... instead of LAST+git...")
-    tag_pattern: Text | None = Field(None, description="Regular expression with one group, the version, for odd tags.")
+    next: Text | None = Field(
+        None,
+        description="The release that this branch leads to: the version is NEXT~git... instead of LAST+git...; see "
+        "[versions](versions.md). Default: none.",
+        examples=["2.13"],
+    )
+    tag_pattern: Text | None = Field(
+        None,
+        description="For unusual tags: a regular expression with one group, the version. Default: common forms of tags.",
+        examples=["release-(.*)"],
+    )
 
 
 class BuildSettings(SettingsModel):
-    """How packages are built."""
+    """The build of packages."""
 
-    profiles: tuple[Label, ...] = Field((), description="DEB_BUILD_PROFILES.")
-    options: tuple[Text, ...] = Field((), description="DEB_BUILD_OPTIONS.")
-    timeout_minutes: int = Field(120, ge=1)
+    profiles: tuple[Label, ...] = Field((), description="DEB_BUILD_PROFILES.", examples=[["nodoc"]])
+    options: tuple[Text, ...] = Field((), description="DEB_BUILD_OPTIONS.", examples=[["nocheck", "parallel=2"]])
+    timeout_minutes: int = Field(
+        120, ge=1, description="The maximum time of a build, in minutes. A build that takes longer fails."
+    )
     lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
-        (), description="Severities of lintian tags that make a run unstable."
+        (), description="The severities of lintian tags that make a run unstable.", examples=[["error"]]
     )
 
 
 class Upload(SettingsModel):
-    """Where source packages are uploaded, with dput."""
+    """The upload of source packages with dput."""
 
     to: Text = Field(
-        description="ppa:team/name, or ftp://, sftp://, http://, https:// or file:// of an incoming queue."
+        description="The destination: `ppa:TEAM/NAME`, or the `ftp://`, `sftp://`, `http://`, `https://` or `file://` "
+        "URL of an incoming queue.",
+        examples=["ppa:team/name"],
     )
     published: Text | None = Field(
-        None, description="deb-style archive that the queue feeds ('URL SUITE COMPONENT'), asked before an upload."
+        None,
+        description="The APT repository that the queue publishes to, as `URL SUITE COMPONENT`. qalab reads it before an "
+        "upload, to skip published versions. Default: not checked.",
     )
 
 
 class ComponentSettings(SettingsModel):
-    """What may be said of a component: by the lab's defaults, a track's, itself, and itself in one track.
+    """Settings of a component: in the lab's defaults, a track's defaults, the component, or the component in one track.
 
-    ``{component}`` in any text stands for the component's name.
+    In any text, `{component}` is replaced with the name of the component.
     """
 
-    upstream: Upstream = Upstream()
-    packaging: Packaging = Packaging()
-    orig: Orig = Orig()
-    version: Versioning = Versioning()
-    build: BuildSettings = BuildSettings()
-    upload: Upload | None = None
+    upstream: Upstream = Field(Upstream(), description="The upstream repository.")
+    packaging: Packaging = Field(Packaging(), description="The packaging repository.")
+    orig: Orig = Field(Orig(), description="The orig tarball.")
+    version: Versioning = Field(Versioning(), description="The upstream version of a snapshot.")
+    build: BuildSettings = Field(BuildSettings(), description="The build of packages.")
+    upload: Upload | None = Field(None, description="The upload of source packages. Default: no upload.")
 
 
 class Component(ComponentSettings):
-    """One upstream project with its packaging."""
+    """One upstream project with its packaging.
 
-    tracks: Mapping[Label, ComponentSettings] = Field({}, description="What single tracks change.")
+    Four levels of settings apply to a component, each overriding the previous one key by key: the lab's `defaults`, the
+    track's `defaults`, the component itself, and the component's settings for the track (`tracks: {TRACK: ...}`). In any
+    text, qalab replaces `{component}` with the component's name. The component's name is the name of its source package.
+    """
+
+    tracks: Mapping[Label, ComponentSettings] = Field(
+        {}, description="Settings of the component in single tracks.", examples=[{"trunk": {"build": {"profiles": []}}}]
+    )
 
 
 def merge(name: str, branch: str, layers: Iterable[ComponentSettings | None]) -> ComponentSettings:
@@ -115,7 +162,7 @@ def merge(name: str, branch: str, layers: Iterable[ComponentSettings | None]) ->
 
 
 def _fill_in(value: Any, component: str) -> Any:
-    """``value`` with ``{component}`` replaced in all its texts."""
+    """Return ``value`` with ``{component}`` replaced in all its texts."""
     match value:
         case str():
             return value.replace("{component}", component)
@@ -128,7 +175,7 @@ def _fill_in(value: Any, component: str) -> Any:
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merged key by key; anything else of ``above`` replaces what is below."""
+    """Return two mappings merged key by key; any other value of ``above`` replaces the one in ``below``."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)

@@ -11,51 +11,76 @@ from lab.config.types import Folder, PlainPath, SettingsModel, Text, WebURL
 
 
 class JenkinsSettings(SettingsModel):
-    """A Jenkins; its credentials are named here and never given."""
+    """A Jenkins. Its credentials are never in lab.yaml, only their source."""
 
-    url: Text
-    folder: Folder | None = Field(None, description="The folder that everything lies in; default: the top.")
-    credentials: Text = Field("env", description="env (QALAB_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE.")
+    url: Text = Field(description="The URL of Jenkins.", examples=["https://jenkins.example.org/"])
+    folder: Folder | None = Field(
+        None, description="The folder for all jobs and views. Default: the top level.", examples=["qa/lab"]
+    )
+    credentials: Text = Field(
+        "env",
+        description="The source of the credentials: `env` (QALAB_JENKINS_USER, QALAB_JENKINS_TOKEN), `ini:PATH` of a "
+        "jenkins_jobs.ini, or `keyring:SERVICE`.",
+        examples=["ini:/etc/jenkins_jobs/jenkins_jobs.ini"],
+    )
 
 
 class LabJenkinsSettings(JenkinsSettings):
-    """The lab's own Jenkins, and how its jobs run there (see docs/how-to/jenkins.md)."""
+    """The lab's own Jenkins, and its agents and jobs; see [Jenkins](../how-to/jenkins.md)."""
 
-    agent: Text = Field("qalab", description="Label of the agents that run builds, deployments and exercises.")
+    agent: Text = Field("qalab", description="The label of the agents that build, deploy and exercise.")
     lab_agent: Text | None = Field(
-        None, description="Label of the agent for the lab's own jobs, who may change Jenkins; default: agent."
+        None,
+        description="The label of the agent for the lab's own jobs, which can change Jenkins. Default: the label of "
+        "`agent`.",
     )
-    home: PlainPath = Field("/srv/qalab", description="Where agents keep a checkout of the lab's own repository.")
+    home: PlainPath = Field(
+        "/srv/qalab", description="The path of the checkout of the lab's own repository on the agents."
+    )
     repository: Branch | None = Field(
         None,
-        description="The lab's own repository; its changes are applied to Jenkins. Default: not by Jenkins itself.",
+        description="The lab's own repository; Jenkins polls it and applies its changes. Default: Jenkins does not "
+        "apply changes by itself.",
     )
-    keep_builds: int = Field(100, ge=1, description="How many builds of each job Jenkins keeps.")
+    keep_builds: int = Field(100, ge=1, description="The number of builds of a job that Jenkins keeps.")
     keep_artifact_days: int = Field(
         30,
         ge=1,
-        description="Days after which Jenkins deletes the artifacts of a build (run.json and results/). The build "
-        "itself stays as long as keep_builds says.",
+        description="The days after which Jenkins deletes the artifacts of a build (`run.json` and `results/`). The "
+        "build itself remains as long as `keep_builds` allows.",
     )
 
 
 class PublicJenkinsSettings(JenkinsSettings):
-    """The Jenkins that the public sees, and the jobs there that take builds in (see docs/how-to/publishing.md)."""
+    """The public Jenkins, which shows a mirrored build for each build, and its jobs that receive builds; see [publishing](../how-to/publishing.md)."""
 
     credentials: Text = Field(
-        "env", description="env (QALAB_PUBLIC_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE."
+        "env",
+        description="The source of the credentials: `env` (QALAB_PUBLIC_JENKINS_USER, QALAB_PUBLIC_JENKINS_TOKEN), "
+        "`ini:PATH` of a jenkins_jobs.ini, or `keyring:SERVICE`.",
     )
-    agent: Text = Field("built-in", description="Label of the agents that take builds in; they need python3 alone.")
-    keep_builds: int = Field(1000, ge=1, description="Builds that it remembers of each job.")
+    folder: Folder | None = Field(None, description="The folder of the receiver jobs. Default: the top level.")
+    agent: Text = Field(
+        "built-in", description="The label of the agents that run the receiver jobs. They need only python3."
+    )
+    keep_builds: int = Field(1000, ge=1, description="The number of builds of a job that the public Jenkins keeps.")
     receiver: Literal["freestyle", "external"] = Field(
         "freestyle",
-        description="freestyle: jobs that check and unpack what they are sent, with tests and files; "
-        "external: the plugin external-monitor-job, which shows result, log and duration.",
+        description="The kind of the receiver jobs. `freestyle`: jobs that verify and unpack a build, with tests and "
+        "files; `external`: jobs of the plugin external-monitor-job, which shows result, log and duration.",
     )
 
 
 class Public(SettingsModel):
-    """What the public sees."""
+    """The public site and the public Jenkins of the lab."""
 
-    site_url: WebURL | None = Field(None, description="Where the site is published; links lead there.")
-    jenkins: PublicJenkinsSettings | None = None
+    site_url: WebURL | None = Field(
+        None,
+        description="The URL of the published [site](../how-to/site.md), for links in mails and other outputs. Default: no links.",
+        examples=["https://qa.example.org/"],
+    )
+    jenkins: PublicJenkinsSettings | None = Field(
+        None,
+        description="A Jenkins that shows a mirrored build for each build; see [publishing](../how-to/publishing.md). "
+        "Default: none.",
+    )
