@@ -6,7 +6,7 @@ from rich.console import Console
 
 from lab.config.description import Lab
 from lab.store.records import Record
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from lab.store.step import EXIT_CODES
 from reports import junit, status
 from reports.progress import Progress

@@ -15,7 +15,8 @@ from lab.base.errors import ConfigurationError
 from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
-from lab.store.runs import WHOLE, Run, Store, check_known
+from lab.store.run_directory import WHOLE, Run, check_known
+from lab.store.runs import Store
 from reports import status
 from scripts.phases import runner
 

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import click
 
 from cli.groups import nearest
-from lab.store import step as steps
-from lab.store.runs import run_at
+from lab.store import step_command
+from lab.store.run_directory import run_at
 from reports import junit
 from scripts.registry import STEPS
 
@@ -28,8 +28,8 @@ class StepGroup(click.Group):
             hint = f"; did you mean {near}?" if near else ""
             raise click.UsageError(f"no step {cmd_name}; known: {', '.join(STEPS)}{hint}", ctx)
         module = STEPS[cmd_name]
-        built = steps.command(cmd_name, module.action, module.__doc__)
-        assert built.callback  # noqa: S101 - `lab.store.step.command` gives it one
+        built = step_command.command(cmd_name, module.action, module.__doc__)
+        assert built.callback  # noqa: S101 - `lab.store.step_command.command` gives it one
         built.callback = partial(run_step, built.callback)
         return built
 

@@ -11,7 +11,7 @@ from cli.output import out
 from cli.phases import run_phases
 from lab.config import loading
 from lab.config.options import lab_option
-from lab.store.runs import check_known
+from lab.store.run_directory import check_known
 from scripts.phases import watching
 
 

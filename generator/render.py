@@ -17,7 +17,8 @@ from generator import cron
 from generator.jinja import fill
 from lab.base import files, resources
 from lab.base.errors import ConfigurationError
-from lab.config.description import PHASES, Lab, LabJenkinsSettings, Phase, Track, Trigger, job_name
+from lab.config.description import PHASES, Lab, Phase, Track, Trigger, job_name
+from lab.config.servers import LabJenkinsSettings
 
 GENERATED = "generated"
 # Files that qalab brings.

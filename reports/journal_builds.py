@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.results.addresses import build_id
+from lab.results.build_identity import build_id
 from reports.journal_entries import JournalEntry, SourceBuild, State, pause
 from reports.model import Build, started_ms
 from reports.transitions import HistoryPoint

@@ -24,7 +24,7 @@ from lxml import etree
 
 from lab.base import files
 from lab.results.cases import Case
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.formats.excerpts import cut
 from reports.formats.gc_pause import uncollected
 from reports.formats.junit import HEAD

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.status import Status
 
 from lab.store.records import Record
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.status import duration, verdict_text
 
 

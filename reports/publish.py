@@ -18,7 +18,7 @@ from typing import Final, Literal
 from lab.base import environment
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import Bug, caught
-from lab.results.addresses import build_id
+from lab.results.build_identity import build_id
 from lab.store.records import rfc3339
 from reports import bundle
 from reports.home import SUFFIX, PublicationHome, clock

@@ -14,7 +14,8 @@ from rich.text import Text
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.store.records import Record
-from lab.store.runs import Run, Store, Survey, run_at
+from lab.store.run_directory import Run, run_at
+from lab.store.runs import Store, Survey
 from lab.store.standing import RunStanding
 
 # A verdict has a sign and a word; its colour only repeats them.

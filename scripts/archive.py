@@ -25,9 +25,9 @@ from debian.debian_support import Version
 
 from lab.base import environment, files
 from lab.base.errors import Verdict
-from lab.store import step
+from lab.store import step_command
 from lab.store.records import Artifact
-from lab.store.runs import HANDED_OVER
+from lab.store.run_directory import HANDED_OVER
 from lab.store.signing import lab_key
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives.reprepro import Archive, Tracked
@@ -131,4 +131,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

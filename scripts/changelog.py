@@ -27,9 +27,9 @@ from lab.base import debian, files
 from lab.base.debian import ChangelogEntry
 from lab.base.errors import Failed
 from lab.base.git import GitMirror, git, identity, readable, reset, try_git
-from lab.store import step
+from lab.store import step_command
 from lab.store.records import Record
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
 from scripts.upstream import packaged_version, tags, versions
 from scripts.upstream.tags import CommitHistory
@@ -228,4 +228,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

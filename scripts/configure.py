@@ -17,7 +17,7 @@ from lab.base import resources
 from lab.base.errors import Failed, InfrastructureError
 from lab.base.run import Word
 from lab.config import apt
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.deployment import environments, expectation
 from scripts.openstack import guest
@@ -78,4 +78,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.base.text import first_of
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives.content_comparison import BuildContent, Loss, accepted, empty_packages, losses
 from scripts.archives.package_content import read_packages
@@ -72,4 +72,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -22,9 +22,9 @@ from typing import Any
 
 from lab.base import environment, files
 from lab.base.errors import Failed
-from lab.store import step
+from lab.store import step_command
 from lab.store.records import rfc3339
-from lab.store.runs import HANDED_OVER, WHOLE
+from lab.store.run_directory import HANDED_OVER, WHOLE
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import package_source, proposed
 from scripts.archives.package_source import PackageSource
@@ -159,4 +159,4 @@ def hand_over(context: StepContext, offer: PackageSource, version: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -20,7 +20,7 @@ from lab.base.errors import ConfigurationError, Verdict
 from lab.base.run import TimedOut, Word
 from lab.results import cases as results
 from lab.results.cases import Case
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import proposed
 from scripts.deployment import environments, expectation
@@ -105,4 +105,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -18,7 +18,7 @@ from lab.base.errors import InfrastructureError
 from lab.base.run import Word
 from lab.base.text import first_of
 from lab.results.lintian_tags import tags, with_policy
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 
 NAME = "lintian"
@@ -68,4 +68,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
 from lab.base.git import GitMirror, git, identity, readable, try_git
-from lab.config.description import Branch
-from lab.store import step
+from lab.config.components import Branch
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 
 NAME = "packaging"
@@ -180,4 +180,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -16,7 +16,7 @@ from typing import Literal
 from lab.base.errors import InfrastructureError
 from lab.base.git import NO_CONFIG, SAFE, git, try_git
 from lab.base.run import Word
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 
 NAME = "push"
@@ -82,4 +82,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.deployment import environments
 
@@ -23,4 +23,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -29,12 +29,13 @@ from lab.base.debian import covers
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import TimedOut, Word
 from lab.base.text import first_of
-from lab.config.description import BuildSettings, Lab
+from lab.config.components import BuildSettings
+from lab.config.description import Lab
 from lab.results import sbuild_log
 from lab.results.apt_log import FULL
 from lab.results.buildinfo import installed_versions
 from lab.results.sbuild_log import Reading
-from lab.store import step
+from lab.store import step, step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.chroots.bootstrap import Repository, dependencies
 from scripts.chroots.chroots import Chroot, Chroots, served
@@ -289,4 +290,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -18,9 +18,9 @@ from lab.base.debian import compare
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror
 from lab.base.run import Word
-from lab.store import step
+from lab.store import step_command
 from lab.store.records import Record
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
 from scripts.upstream import commit_selection, orig_tarball, tags, versions
 
@@ -147,4 +147,4 @@ def above(version: str, floors: Iterable[str], commit: str, component: str) -> s
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -27,7 +27,7 @@ from lab.base.debian import add_bullet
 from lab.base.errors import Failed, InfrastructureError
 from lab.base.git import git, identity, readable, reset
 from lab.base.run import AttemptOptions
-from lab.store import step
+from lab.store import step_command
 from lab.store.signing import lab_key
 from lab.store.step import StepContext, StepOutcome
 from scripts.upstream import quilt_patches
@@ -184,4 +184,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -27,7 +27,7 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError, Lab
 from lab.base.run import ProgramFailed, TimedOut, Word
 from lab.config.deployment import Tempest
 from lab.results import subunit
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.chroots.sessions import Session, opened
 from scripts.deployment import environments, expectation
@@ -164,4 +164,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -21,7 +21,7 @@ from lab.base import files
 from lab.base.debian import compare
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Word
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import upload_queues
 from scripts.archives.upload_queues import Queue
@@ -114,4 +114,4 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)

@@ -18,7 +18,8 @@ from lab.config.description import Lab
 from lab.config.loading import load
 from lab.store import step
 from lab.store.records import Record
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 from scripts.registry import Step
 
 # The same examples in each run, however busy the machine is.  For others: --hypothesis-profile=default.

@@ -23,7 +23,7 @@ from generator.lint import lint
 from generator.plugins import PLUGINS, needed_plugins, plugins_of
 from lab.config import loading
 from lab.config.description import PHASES, Lab
-from lab.store import step
+from lab.store import step_command
 from scripts.registry import STEPS
 
 HOUSE = Path(__file__).parent.parent
@@ -146,7 +146,7 @@ def test_a_build_runs_the_steps_of_its_phase(stock: list[Item]) -> None:
 def step_options(line: str) -> Any:
     """What a step understands of its shell line."""
     _, _, name, *options = shlex.split(line)
-    return step.Request(**step.command(name, STEPS[name].action).make_context(name, options).params)
+    return step_command.Request(**step_command.command(name, STEPS[name].action).make_context(name, options).params)
 
 
 def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:

@@ -260,7 +260,7 @@ import sys
 import yaml
 from cli import main, phases
 from lab.config.description import Lab
-from lab.store import step
+from lab.store import step_command
 from reports import status
 def bug(*_, **__):
     raise TypeError("planted\\nhere")
@@ -276,7 +276,7 @@ sys.exit(main.main(sys.argv[1:]))
         ("yaml.compose", ["check"]),
         ("Lab.model_validate_json", ["run", "trunk", "greet"]),
         ("phases.runner.run_phase", ["run", "trunk", "greet"]),
-        ("step.carry_out", ["step", "snapshot"]),
+        ("step_command.carry_out", ["step", "snapshot"]),
     ],
 )
 def test_a_bug_is_one_line_and_a_log(

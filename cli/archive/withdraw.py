@@ -10,7 +10,8 @@ from cli.options import confirm, dry_run_option, yes_option
 from cli.output import out
 from lab.config import loading
 from lab.config.options import lab_option
-from lab.store.runs import Store, check_known
+from lab.store.run_directory import check_known
+from lab.store.runs import Store
 from scripts.archives import withdrawal
 from scripts.archives.reprepro import Tracked
 

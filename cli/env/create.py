@@ -10,7 +10,8 @@ from cli.env import log
 from lab.base.errors import ConfigurationError
 from lab.config import loading
 from lab.config.options import lab_option
-from lab.store.runs import WHOLE, Store, check_known
+from lab.store.run_directory import WHOLE, check_known
+from lab.store.runs import Store
 from scripts.archives import package_source
 from scripts.deployment import environments, installation, planner
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lab.store.runs import run_at
+from lab.store.run_directory import run_at
 from reports import junit, status
 
 

@@ -17,7 +17,7 @@ import keyring.errors
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError
-from lab.config.description import JenkinsSettings
+from lab.config.servers import JenkinsSettings
 
 TIMEOUT_SECONDS: Final = 60.0
 # Where env finds the user and the password of a server, by its key in lab.yaml.

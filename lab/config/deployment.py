@@ -1,4 +1,4 @@
-"""What `lab.yaml` says of a deployment: what runs where, on which machines, and how it is tried out."""
+"""The settings of a deployment: its applications, its machines, and the tests that run against it."""
 
 from __future__ import annotations
 
@@ -12,67 +12,116 @@ from lab.config.types import Label, Login, Pattern, PlainPath, SettingsModel, So
 
 
 class ApplicationSettings(SettingsModel):
-    """A service of the deployment: what it is and where it runs."""
+    """An application of the deployment: its role, its packages and its nodes."""
 
-    role: Label
-    packages: tuple[SourceName, ...] = ()
-    to: tuple[int, ...] = (0,)
-    options: Mapping[Text, str | int | bool] = {}
-    charm: Text | None = Field(None, description="juju: its charm; default: called as the role is.")
-    channel: Text | None = Field(None, description="juju: the channel of its charm.")
+    role: Label = Field(
+        description="The role: `package`, `mariadb`, `rabbitmq`, `memcached`, `keystone`, `glance`, `placement`, `nova`, "
+        "`nova-compute`, `neutron` or `cinder`; with the driver juju, any charm."
+    )
+    packages: tuple[SourceName, ...] = Field(
+        (),
+        description="Binary packages. Default: the packages of the role; for the role package, the packages of the "
+        "component in the archive that has the name of the application.",
+    )
+    to: tuple[int, ...] = Field(
+        (0,), description="The numbers of the nodes that run the application.", examples=[[0, 1]]
+    )
+    options: Mapping[Text, str | int | bool] = Field(
+        {},
+        description="Options of the role and of the exercises. The role package knows `health`, `patience` (seconds), "
+        "`command` and `prints`.",
+        examples=[{"health": "systemctl is-active ntpsec"}],
+    )
+    charm: Text | None = Field(None, description="juju: the charm. Default: the charm with the name of the role.")
+    channel: Text | None = Field(
+        None, description="juju: the channel of the charm. Default: Juju's own choice.", examples=["2024.1/stable"]
+    )
     origin: Text | None = Field(
-        None, description="juju: the option of its charm that takes the lab's archive; default: it takes nothing of it."
+        None,
+        description="juju: the option of the charm that takes the lab's archive. Default: none; such an application "
+        "only supports the others.",
+        examples=["openstack-origin"],
     )
 
 
-def _beside(path: str, info: ValidationInfo) -> str:
-    # Whoever reads a file says where it is.
+def _resolve(path: str, info: ValidationInfo) -> str:
+    # The loader passes the directory of the lab file as context.
     return str(Path(info.context["home"], path)) if info.context else path
 
 
 class Tempest(SettingsModel):
-    """Which of Tempest's tests are run, and what is known of them."""
+    """The selection of Tempest tests, and the known failures among them."""
 
     tests: tuple[Pattern, ...] = Field((r"\bsmoke\b",), description="Regular expressions of test ids.")
-    concurrency: int = Field(2, ge=1, description="How many tests run side by side.")
-    known_failures: Annotated[Text, AfterValidator(_beside)] | None = Field(
-        None, description="File of tests that are known to fail, each with its reason; beside lab.yaml when relative."
+    concurrency: int = Field(2, ge=1, description="The number of tests that run in parallel.")
+    known_failures: Annotated[Text, AfterValidator(_resolve)] | None = Field(
+        None,
+        description="A file of known failures, each with its reason. A relative path starts at the directory of the lab "
+        "file. Default: none.",
     )
 
 
 class Machines(SettingsModel):
-    """Machines that exist, for the driver ssh: of a MAAS, a cloud, or bare metal."""
+    """Existing machines, for the driver ssh: from a MAAS, a cloud, or bare metal."""
 
     hosts: tuple[Login, ...] = Field(
-        min_length=1, description="USER@HOST[:PORT]: node0, node1 ...; USER is root, or may sudo without a password."
+        min_length=1,
+        description="The machines node0, node1 ... as `USER@HOST[:PORT]`. USER is root, or can use sudo without a "
+        "password.",
+        examples=[["root@node0.example.org", "root@node1.example.org"]],
     )
     restore: tuple[Text, ...] = Field(
         min_length=1,
-        description="Command of this machine, word by word, that brings one back to pristine; {host} and {node} stand for it.",
+        description="The command on this machine that restores a machine to its pristine state, as a list of words. "
+        "`{host}` and `{node}` are placeholders.",
+        examples=[["maas-restore", "{host}"]],
     )
-    identity: PlainPath | None = Field(None, description="The private key; default: OpenSSH's own settings.")
-    known_hosts: PlainPath | None = Field(None, description="The keys of hosts; default: OpenSSH's own settings.")
-    boot_minutes: int = Field(15, ge=1, description="How long a machine may take to answer again.")
+    identity: PlainPath | None = Field(None, description="The private key. Default: OpenSSH's own settings.")
+    known_hosts: PlainPath | None = Field(None, description="The file of host keys. Default: OpenSSH's own settings.")
+    boot_minutes: int = Field(
+        15, ge=1, description="The maximum time for a machine to answer again after a restore, in minutes."
+    )
 
 
 class Juju(SettingsModel):
-    """Where the driver juju makes its models."""
+    """The models of the driver juju."""
 
-    controller: Text | None = Field(None, description="Default: the client's current one.")
-    cloud: Text | None = Field(None, description="CLOUD[/REGION]; default: the controller's.")
-    base: Text | None = Field(None, description="ubuntu@24.04, say; default: of the track's series.")
+    controller: Text | None = Field(None, description="The controller. Default: the client's current controller.")
+    cloud: Text | None = Field(
+        None, description="The cloud, as `CLOUD[/REGION]`. Default: the cloud of the controller."
+    )
+    base: Text | None = Field(
+        None, description="The base of the machines. Default: the series of the track.", examples=["ubuntu@24.04"]
+    )
     timeout_minutes: int = Field(
-        60, ge=1, description="How long machines may take to come up, and then all units to become active."
+        60,
+        ge=1,
+        description="The maximum time for machines to start, and then for all units to become active, in minutes.",
     )
 
 
 class Deployment(SettingsModel):
-    """What is deployed, shaped as a Juju bundle."""
+    """The applications to deploy, in the structure of a Juju bundle, and the exercises to run afterwards.
 
-    target: Literal["nspawn", "juju", "ssh"] = "nspawn"
-    applications: Mapping[Label, ApplicationSettings]
-    relations: tuple[tuple[Text, Text], ...] = ()
-    exercises: tuple[Label, ...] = ()
-    tempest: Tempest | None = None
-    ssh: Machines | None = None
-    juju: Juju | None = None
+    See [deploying](../how-to/deploying.md). Without this section, a track with the phase `deploy` installs each component
+    by itself. A track can have its own `exercises` and `tempest`.
+    """
+
+    target: Literal["nspawn", "juju", "ssh"] = Field(
+        "nspawn",
+        description="The driver of the machines: containers on this machine (`nspawn`), Juju's machines (`juju`), or "
+        "existing machines (`ssh`).",
+    )
+    applications: Mapping[Label, ApplicationSettings] = Field(description="The applications, each with its name.")
+    relations: tuple[tuple[Text, Text], ...] = Field(
+        (), description="Pairs of applications: `[A, B]` means that A needs B and starts after it.",
+        examples=[[["keystone", "mariadb"]]],
+    )  # fmt: skip
+    exercises: tuple[Label, ...] = Field(
+        (),
+        description="The exercises in addition to `installed` and `command`, which always run: `token`, `image-bundle`, "
+        "`instance`, `floating-ip`, `volume`, `ec2`.",
+    )
+    tempest: Tempest | None = Field(None, description="The Tempest tests. Default: no Tempest test runs.")
+    ssh: Machines | None = Field(None, description="The machines of the driver ssh, which requires this key.")
+    juju: Juju | None = Field(None, description="Settings of the driver juju. Default: those of Juju's client.")

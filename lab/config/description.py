@@ -1,19 +1,22 @@
-"""The typed description of a lab: what `lab.yaml` may say, and what it means when it says nothing.
+"""The typed description of a lab: the keys of `lab.yaml` and their defaults.
 
-Frozen models; unknown keys are refused.  `lab.config.loading` reads the file and names the line of what is
-wrong.  Names are the field's: series, pocket, component, track, phase (see docs/reference/lab-yaml.md).
+The models are frozen and refuse unknown keys.  `lab.config.loading` reads the file and names the line of an error.
+The descriptions of the keys are also their documentation: `lab.config.reference` writes them to
+docs/reference/lab-yaml.md, and `lab.config.loading.schema` to docs/lab.schema.json.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, Tempest
 from lab.config.publication import Notifications, Publish
-from lab.config.types import Folder, GitURL, Identity, Label, PlainPath, SettingsModel, SourceName, Text, WebURL
+from lab.config.servers import LabJenkinsSettings, Public
+from lab.config.types import Identity, Label, SettingsModel, SourceName, Text, WebURL
 
 Trigger = Literal["commit", "proposed", "gerrit"]
 Phase = Literal["build", "deploy", "exercise"]
@@ -40,20 +43,29 @@ PHASES: Mapping[Phase, tuple[str, ...]] = {
 class Series(SettingsModel):
     """A distribution release that packages are built for."""
 
-    distribution: Literal["debian", "ubuntu"] = "debian"
-    codename: Label | None = Field(None, description="The release's codename; default: the series' own name.")
+    distribution: Literal["debian", "ubuntu"] = Field("debian", description="The distribution of the release.")
+    codename: Label | None = Field(
+        None, description="The codename of the release. Default: the name of the series.", examples=["bookworm"]
+    )
     mirror: Text | None = Field(
         None,
-        description="Where apt finds the release. Default: the variable QALAB_MIRROR_DEBIAN or QALAB_MIRROR_UBUNTU, "
-        "else the mirror that this machine's own apt uses for the same distribution.",
+        description="The APT mirror of the release. Default: the variable QALAB_MIRROR_DEBIAN or QALAB_MIRROR_UBUNTU; "
+        "without the variable, this machine's APT mirror if the machine runs the same distribution.",
+        examples=["http://deb.debian.org/debian"],
     )
-    pockets: tuple[Label, ...] = Field((), description="Pockets beside the release itself: updates, security ...")
-    components: tuple[Label, ...] = Field(("main",), description="Archive areas.")
+    pockets: tuple[Label, ...] = Field(
+        (), description="Pockets in addition to the release.", examples=[["updates", "security", "backports"]]
+    )
+    components: tuple[Label, ...] = Field(("main",), description="Archive areas.", examples=[["main", "universe"]])
     architectures: tuple[Label, ...] = Field(
-        ("amd64",), description="What packages are built for: the one architecture of the machines that build."
+        ("amd64",), description="The architecture to build for: the one architecture of the build machines."
     )
-    keyring: Text | None = Field(None, description="Path of the keyring that signs the mirror; default: the system's.")
-    refresh_days: int = Field(7, ge=1, description="A chroot older than this is made anew.")
+    keyring: Text | None = Field(
+        None, description="The path of the keyring that signs the mirror. Default: the keyring of the system."
+    )
+    refresh_days: int = Field(
+        7, ge=1, description="The maximum age of a chroot, in days. qalab recreates an older chroot."
+    )
 
     @field_validator("architectures")
     @classmethod
@@ -63,133 +75,40 @@ class Series(SettingsModel):
         return names
 
 
-class Branch(SettingsModel):
-    """A branch of a git repository."""
-
-    git: GitURL
-    branch: Text
-
-
-class Upstream(SettingsModel):
-    """The project that is packaged."""
-
-    git: GitURL = Field("", description="URL or path of the upstream repository.")
-    branch: Text | None = Field(None, description="Its branch; default: the track's.")
-
-
-class Push(SettingsModel):
-    """Where the tested packaging branch goes."""
-
-    git: GitURL
-    branch: Text
-
-
-class Packaging(SettingsModel):
-    """The distribution's packaging of a component."""
-
-    git: GitURL = Field("", description="URL or path of the packaging repository.")
-    branch: Text | None = Field(None, description="Its branch; default: what its debian/gbp.conf says, else its HEAD.")
-    testing: Branch | None = Field(None, description="A branch that is merged into it before the build.")
-    push: Push | None = Field(None, description="Where the tested branch is pushed, never by force; off by default.")
-    drop_merged_patches: bool = Field(
-        False, description="Drop patches that upstream has merged, with a changelog line."
-    )
-
-
-class Orig(SettingsModel):
-    """How the orig tarball is made."""
-
-    method: Literal["archive", "sdist"] = Field(
-        "archive", description="git archive, or the project's own sdist (PEP 517)."
-    )
-    submodules: Literal["refuse", "include"] = "refuse"
-    constraints: tuple[Text, ...] = Field((), description="sdist: pinned versions of what builds it (pbr==6.0.0 ...).")
-
-
-class Versioning(SettingsModel):
-    """How a snapshot gets its upstream version."""
-
-    next: Text | None = Field(None, description="The release this branch leads to: NEXT~git... instead of LAST+git...")
-    replace_newer: bool = Field(
-        False, description="Builds of the lab install this package even if the distribution has a newer version."
-    )
-    tag_pattern: Text | None = Field(None, description="Regular expression with one group, the version, for odd tags.")
-
-
-class ContentCheck(SettingsModel):
-    """How the content of new packages is compared with an earlier build."""
-
-    verdict: Literal["failed", "unstable", "off"] = Field(
-        "unstable", description="The verdict of a build that has lost something; off: nothing is compared."
-    )
-    accept: tuple[Text, ...] = Field(
-        (), description="Intended losses, as the step content names them: 'package gone: foo-doc'; * and ? match."
-    )
-
-
-class BuildSettings(SettingsModel):
-    """How packages are built."""
-
-    profiles: tuple[Label, ...] = Field((), description="DEB_BUILD_PROFILES.")
-    options: tuple[Text, ...] = Field((), description="DEB_BUILD_OPTIONS.")
-    timeout_minutes: int = Field(120, ge=1)
-    lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
-        (), description="Severities of lintian tags that make a run unstable."
-    )
-    content: ContentCheck = ContentCheck()
-    gate: tuple[Literal["lintian", "content"], ...] = Field(
-        ("lintian", "content"),
-        description="Steps that must pass before the archive: if one is unstable, the package is held back from "
-        "archive, upload and push.",
-    )
-
-
-class Upload(SettingsModel):
-    """Where source packages are uploaded, with dput."""
-
-    to: Text = Field(
-        description="ppa:team/name, or ftp://, sftp://, http://, https:// or file:// of an incoming queue."
-    )
-    published: Text | None = Field(
-        None, description="deb-style archive that the queue feeds ('URL SUITE COMPONENT'), asked before an upload."
-    )
-
-
-class ComponentSettings(SettingsModel):
-    """What may be said of a component: by the lab's defaults, a track's, itself, and itself in one track.
-
-    ``{component}`` in any text stands for the component's name.
-    """
-
-    upstream: Upstream = Upstream()
-    packaging: Packaging = Packaging()
-    orig: Orig = Orig()
-    version: Versioning = Versioning()
-    build: BuildSettings = BuildSettings()
-    upload: Upload | None = None
-
-
-class Component(ComponentSettings):
-    """One upstream project with its packaging."""
-
-    tracks: Mapping[Label, ComponentSettings] = Field({}, description="What single tracks change.")
-
-
 class Track(SettingsModel):
-    """What is tested on what, and when."""
+    """What is tested on what, and when: a branch, a series, a trigger and phases."""
 
-    series: Label
-    trigger: Trigger = "commit"
-    branch: Text = Field("main", description="The upstream branch that is followed.")
-    phases: tuple[Phase, ...] = ("build",)
-    components: tuple[SourceName, ...] | None = Field(None, description="Which components; default: all.")
-    schedule: Text | None = Field(None, description="Cron line: when upstream, or -proposed, is polled.")
-    defaults: ComponentSettings = ComponentSettings()
-    exercises: tuple[Label, ...] | None = Field(None, description="What is exercised; default: as the deployment says.")
-    tempest: Tempest | None = Field(None, description="Which of Tempest's tests; default: as the deployment says.")
+    series: Label = Field(description="The series that the track builds for, a key of `series`.")
+    trigger: Trigger = Field(
+        "commit",
+        description="The start of a run. `commit`: each upstream commit; `proposed`: packages that wait in a -proposed "
+        "pocket; `gerrit`: a change under review.",
+    )
+    branch: Text = Field("main", description="The upstream branch to follow.")
+    phases: tuple[Phase, ...] = Field(
+        ("build",),
+        description="The phases, in the order build, deploy, exercise. A track with the trigger `proposed` has no "
+        "phase build.",
+        examples=[["build", "deploy", "exercise"]],
+    )
+    components: tuple[SourceName, ...] | None = Field(
+        None, description="The components of the track, keys of `components`. Default: all components."
+    )
+    schedule: Text | None = Field(
+        None,
+        description="Jenkins cron line for polling upstream or -proposed. Default: `H/15 * * * *`, and `H H/4 * * *` "
+        "with the trigger `proposed`.",
+    )
+    defaults: ComponentSettings = Field(ComponentSettings(), description="Settings of every component in this track.")
+    exercises: tuple[Label, ...] | None = Field(
+        None, description="The exercises of this track. Default: those of `deployment`."
+    )
+    tempest: Tempest | None = Field(
+        None, description="The Tempest tests of this track. Default: those of `deployment`."
+    )
 
     @model_validator(mode="after")
-    def _proposed_is_built_already(self) -> Self:
+    def _check_phases(self) -> Self:
         if self.trigger == "proposed" and "build" in self.phases:
             message = "a track with trigger proposed tests packages that are built already: leave the phase build out"
             raise ValueError(message)
@@ -202,168 +121,126 @@ class Track(SettingsModel):
 class About(SettingsModel):
     """The lab itself."""
 
-    name: Label
-    maintainer: Identity
-    description: str = ""
+    name: Label = Field(
+        description="The name of the lab. It marks every job, archive and record of the lab.", examples=["mylab"]
+    )
+    maintainer: Identity = Field(
+        description="The author of changelog entries and commits of the lab.", examples=["My Lab <lab@example.org>"]
+    )
+    description: str = Field("", description="One line about the lab, for people.")
 
 
 class ArchiveSettings(SettingsModel):
-    """The lab's package archive."""
+    """The lab's package archive on this machine.
+
+    A version of a source package is deleted from the pool if it is not among the newest `keep` versions, **or** if it
+    is older than `keep_days`, even if fewer than `keep` versions remain. The newest version is never deleted.
+    """
 
     signing_key: Text | None = Field(
-        None, description="Fingerprint in the GnuPG home; default: a key made for the lab."
+        None,
+        description="The fingerprint of the key that signs the archive and, if this key exists in lab.yaml, source "
+        "packages. Default: a key that qalab creates for the lab.",
     )
-    gnupg_home: Text | None = Field(None, description="Where the key lies; default: in the lab's own state.")
+    gnupg_home: Text | None = Field(
+        None, description="The GnuPG home directory of the key. Default: a directory in the lab's own state."
+    )
     url: WebURL | None = Field(
-        None, description="Where other machines find it, when a web server serves it; nspawn and ssh need none."
+        None,
+        description="The address of the archive for other machines, if a web server serves it. The driver juju needs "
+        "it; nspawn and ssh do not. Default: none.",
+        examples=["https://archive.example.org/lab"],
     )
     keep: int = Field(
         5,
         ge=1,
-        description="How many versions of a source package stay in the pool. A version is deleted when it is not "
-        "among the newest keep, OR when it is older than keep_days. The newest version is never deleted.",
+        description="The number of versions of a source package in the pool. A version is deleted if it is not among "
+        "the newest `keep` versions, OR if it is older than `keep_days`. The newest version is never deleted.",
     )
     keep_days: int = Field(
         30,
         ge=1,
-        description="Days after which a version is deleted from the pool, even when it is among the newest keep. "
-        "The newest version is never deleted.",
+        description="The maximum age of a version in the pool, in days. An older version is deleted, even if it is "
+        "among the newest `keep` versions. The newest version is never deleted.",
     )
 
 
 class RunsSettings(SettingsModel):
-    """The run directories on this machine."""
+    """The run directories on this machine, which `qalab tidy` cleans.
+
+    A run loses its scratch files, built files and node logs if it is not among the newest `keep` runs **and** it is
+    older than `keep_days`. Records, logs of steps and test results stay.
+    """
 
     keep: int = Field(
         5,
         ge=1,
-        description="How many runs of a phase, for each component of a track, keep all their files. `qalab tidy` "
-        "deletes scratch, built files and logs of nodes of a run when it is not among the newest keep, AND it is "
-        "older than keep_days. Records, logs of steps and test results stay.",
+        description="The number of runs of a phase, for each component of a track, that keep all their files.",
     )
     keep_days: int = Field(
-        30,
-        ge=1,
-        description="Days during which a run keeps all its files, however many runs are newer.",
+        30, ge=1, description="The number of days during which a run keeps all its files, regardless of newer runs."
     )
-
-
-class JenkinsSettings(SettingsModel):
-    """A Jenkins; its credentials are named here and never given."""
-
-    url: Text
-    folder: Folder | None = Field(None, description="The folder that everything lies in; default: the top.")
-    credentials: Text = Field("env", description="env (QALAB_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE.")
-
-
-class LabJenkinsSettings(JenkinsSettings):
-    """The lab's own Jenkins, and how its jobs run there (see docs/how-to/jenkins.md)."""
-
-    agent: Text = Field("qalab", description="Label of the agents that run builds, deployments and exercises.")
-    lab_agent: Text | None = Field(
-        None, description="Label of the agent for the lab's own jobs, who may change Jenkins; default: agent."
-    )
-    home: PlainPath = Field("/srv/qalab", description="Where agents keep a checkout of the lab's own repository.")
-    repository: Branch | None = Field(
-        None,
-        description="The lab's own repository; its changes are applied to Jenkins. Default: not by Jenkins itself.",
-    )
-    keep_builds: int = Field(100, ge=1, description="How many builds of each job Jenkins keeps.")
-    keep_artifact_days: int = Field(
-        30,
-        ge=1,
-        description="Days after which Jenkins deletes the artifacts of a build (run.json and results/). The build "
-        "itself stays as long as keep_builds says.",
-    )
-
-
-class PublicJenkinsSettings(JenkinsSettings):
-    """The Jenkins that the public sees, and the jobs there that take builds in (see docs/how-to/publishing.md)."""
-
-    credentials: Text = Field(
-        "env", description="env (QALAB_PUBLIC_JENKINS_USER, _TOKEN), ini:PATH, or keyring:SERVICE."
-    )
-    agent: Text = Field("built-in", description="Label of the agents that take builds in; they need python3 alone.")
-    keep_builds: int = Field(1000, ge=1, description="Builds that it remembers of each job.")
-    receiver: Literal["freestyle", "external"] = Field(
-        "freestyle",
-        description="freestyle: jobs that check and unpack what they are sent, with tests and files; "
-        "external: the plugin external-monitor-job, which shows result, log and duration.",
-    )
-
-
-class Public(SettingsModel):
-    """What the public sees."""
-
-    site_url: WebURL | None = Field(None, description="Where the site is published; links lead there.")
-    jenkins: PublicJenkinsSettings | None = None
 
 
 class Lab(SettingsModel):
-    """All that `lab.yaml` describes."""
+    """The description of a lab."""
 
-    lab: About
-    archive: ArchiveSettings = ArchiveSettings()
-    runs: RunsSettings = RunsSettings()
-    jenkins: LabJenkinsSettings | None = None
-    public: Public | None = None
-    series: Mapping[Label, Series] = Field(min_length=1)
-    tracks: Mapping[Label, Track] = Field(min_length=1)
-    defaults: ComponentSettings = ComponentSettings()
-    components: Mapping[SourceName, Component] = Field(min_length=1)
-    deployment: Deployment | None = None
-    notifications: Notifications = Notifications()
-    publish: Publish = Publish()
+    lab: About = Field(description="The name of the lab, and its maintainer.")
+    archive: ArchiveSettings = Field(ArchiveSettings(), description="The lab's package archive on this machine.")
+    runs: RunsSettings = Field(RunsSettings(), description="The run directories on this machine.")
+    jenkins: LabJenkinsSettings | None = Field(
+        None, description="The lab's own Jenkins. Default: the lab has no Jenkins, and runs start with `qalab run`."
+    )
+    public: Public | None = Field(None, description="The public site and the public Jenkins. Default: neither.")
+    series: Mapping[Label, Series] = Field(
+        min_length=1, description="The distribution releases to build for, each with its name.",
+        examples=[{"bookworm": {}}],
+    )  # fmt: skip
+    tracks: Mapping[Label, Track] = Field(
+        min_length=1, description="The tracks, each with its name.",
+        examples=[{"trunk": {"series": "bookworm", "branch": "main"}}],
+    )  # fmt: skip
+    defaults: ComponentSettings = Field(ComponentSettings(), description="Settings of every component.")
+    components: Mapping[SourceName, Component] = Field(
+        min_length=1, description="The components; the name of a component is the name of its source package."
+    )
+    deployment: Deployment | None = Field(
+        None,
+        description="The applications to deploy. Default: the phase deploy of a track installs each component by "
+        "itself.",
+    )
+    notifications: Notifications = Field(
+        Notifications(), description="Messages about results. Each notification is off until its key exists."
+    )
+    publish: Publish = Field(
+        Publish(), description="The data that can become public. Default: the lab publishes nothing."
+    )
 
     def components_of(self, track: str) -> tuple[str, ...]:
-        """The names of a track's components, in the order of the file."""
+        """Return the names of a track's components, in the order of the file."""
         chosen = self.tracks[track].components
         return tuple(self.components) if chosen is None else chosen
 
     def exercises_of(self, track: str) -> tuple[str, ...]:
-        """What is exercised on a track, by name."""
+        """Return the names of a track's exercises."""
         own = self.tracks[track].exercises
         return own if own is not None else self.deployment.exercises if self.deployment else ()
 
     def tempest_of(self, track: str) -> Tempest | None:
-        """What Tempest tests on a track; None: nothing."""
+        """Return the Tempest tests of a track; None: no tests."""
         return self.tracks[track].tempest or (self.deployment.tempest if self.deployment else None)
 
     def component(self, name: str, track: str) -> ComponentSettings:
-        """A component as one track sees it.
+        """Return the settings of a component in a track.
 
-        The component's word on the track goes first, then its own, the track's defaults, the lab's.
+        The component's settings for the track override its own, these override the track's defaults, and these
+        override the lab's.
         """
         own = self.components[name]
-        merged: dict[str, Any] = {"upstream": {"branch": self.tracks[track].branch}}
-        for layer in (self.defaults, self.tracks[track].defaults, own, own.tracks.get(track)):
-            if layer is not None:
-                merged = _overlay(merged, layer.model_dump(exclude_unset=True, exclude={"tracks"}))
-        return ComponentSettings.model_validate(_fill_in(merged, name))
+        layers = (self.defaults, self.tracks[track].defaults, own, own.tracks.get(track))
+        return merge(name, self.tracks[track].branch, layers)
 
 
 def job_name(track: str, component: str, phase: str) -> str:
-    """What the job of a phase is called, in its folder: builds have one each component, all else one a track."""
+    """Return the name of a phase's job in its folder: one job for each component's build, one for each later phase."""
     return f"{track}-{component}-build" if phase == "build" else f"{track}-{phase}"
-
-
-def _fill_in(value: Any, component: str) -> Any:
-    """``value`` with ``{component}`` replaced in all its texts."""
-    match value:
-        case str():
-            return value.replace("{component}", component)
-        case Mapping():
-            return {key: _fill_in(item, component) for key, item in value.items()}
-        case tuple():
-            return tuple(_fill_in(item, component) for item in value)
-        case _:
-            return value
-
-
-def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merged key by key; anything else of ``above`` replaces what is below."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        merged[key] = _overlay(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
-    return merged

@@ -178,7 +178,8 @@ def _fields_at(key: Key) -> Iterable[str]:
 def _describe(key: Key) -> str:
     model = _model_at(key[:-1])
     field = model.model_fields.get(str(key[-1])) if model else None
-    return (field.description if field and field.description else "it must be given").rstrip(".")
+    description = field.description if field and field.description else "a required key"
+    return description.partition(". ")[0].rstrip(".")
 
 
 def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:

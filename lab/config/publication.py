@@ -1,4 +1,4 @@
-"""What `lab.yaml` says of results: who is told, and what may become public."""
+"""The settings of results: notifications, and the data that can become public."""
 
 from __future__ import annotations
 
@@ -22,111 +22,162 @@ from lab.config.types import (
 
 
 class Mail(SettingsModel):
-    """Mail when something breaks, stays broken, is fixed, or has its first result."""
+    """Mails when a build breaks, stays broken, is fixed, or has its first result."""
 
-    to: tuple[Address, ...] = Field((), description="Who gets it; default: the lab's maintainer.")
-    upstream_authors: bool = Field(
-        False, description="Also those who wrote the commits that came between the last good build and the first bad."
+    to: tuple[Address, ...] = Field(
+        (), description="The recipients. Default: the lab's maintainer.", examples=[["qa@example.org"]]
     )
-    sender: Identity | None = Field(None, description="Whom it is from; default: the lab's maintainer.")
+    upstream_authors: bool = Field(
+        False,
+        description="Send a copy to the authors of the commits between the last good build and the first bad build.",
+    )
+    sender: Identity | None = Field(
+        None,
+        description="The sender. Default: the lab's maintainer.",
+        examples=["QA Lab <lab@example.org>"],
+    )
     server: SMTPServer = Field(
         "smtp://localhost",
-        description="smtp://HOST[:PORT], where TLS is begun with STARTTLS: always with a login, else where it is offered; "
-        "or smtps://HOST[:PORT].",
+        description="The mail server: `smtp://HOST[:PORT]`, with STARTTLS if the server offers it (with a login, STARTTLS "
+        "is required), or `smtps://HOST[:PORT]`.",
     )
     credentials: Text = Field(
-        "env", description="env (QALAB_SMTP_USER, _PASSWORD; none: no login), ini:PATH, or keyring:SERVICE."
+        "env",
+        description="The source of the credentials: `env` (QALAB_SMTP_USER, QALAB_SMTP_PASSWORD; if unset, no login), "
+        "`ini:PATH` (section mail), or `keyring:SERVICE`.",
     )
-    remind_days: int = Field(7, ge=1, description="What is still broken is told again after so many days.")
-    most_per_hour: int = Field(20, ge=1, description="Beyond so many mails an hour, one mail tells of all the rest.")
+    remind_days: int = Field(7, ge=1, description="The number of days between reminders of a persistent breakage.")
+    most_per_hour: int = Field(
+        20, ge=1, description="The maximum number of mails per hour. The last one summarises the rest."
+    )
 
 
 class Gerrit(SettingsModel):
     """Votes and comments on changes under review."""
 
-    url: WebURL
+    url: WebURL = Field(description="The URL of the Gerrit server.", examples=["https://review.example.org/"])
     label: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = Field(
-        "Verified", description="The label that is voted on."
+        "Verified", description="The label to vote on."
     )
     credentials: Text = Field(
-        "env", description="env (QALAB_GERRIT_USER, _PASSWORD: of HTTP), ini:PATH, or keyring:SERVICE."
+        "env",
+        description="The source of the HTTP credentials: `env` (QALAB_GERRIT_USER, QALAB_GERRIT_PASSWORD), `ini:PATH` "
+        "(section gerrit), or `keyring:SERVICE`.",
     )
     ssh: Login | None = Field(
-        None, description="USER@HOST[:PORT]: by SSH instead, with the keys of the user who publishes."
+        None,
+        description="`USER@HOST[:PORT]`: use SSH instead of HTTP, with the keys of the user that publishes. Default: HTTP.",
+        examples=["qalab@review.example.org:29418"],
     )
 
 
-def _gerrit(said: Any) -> Any:
-    return {"url": said} if isinstance(said, str) else said
+def _expand_url(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
 
 
 class Webhook(SettingsModel):
-    """A JSON POST for each build, signed."""
+    """A signed POST request with JSON for each build."""
 
-    url: WebURL
+    url: WebURL = Field(description="The receiver of the requests.", examples=["https://hooks.example.org/qalab"])
     secret: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = Field(
-        "QALAB_WEBHOOK_SECRET", description="The environment variable that holds the key of its HMAC."
+        "QALAB_WEBHOOK_SECRET", description="The environment variable that contains the key of the HMAC signature."
     )
 
 
 class Notifications(SettingsModel):
-    """Who is told."""
+    """Messages about results. Each notification is off until its key exists; see [publishing](../how-to/publishing.md)."""
 
-    mail: Mail | None = None
-    gerrit: Annotated[Gerrit, BeforeValidator(_gerrit, json_schema_input_type=Gerrit | str)] | None = Field(
-        None, description="The Gerrit that gets votes and comments, or its URL alone."
+    mail: Mail | None = Field(None, description="Mails about breakages. Default: no mails.")
+    gerrit: Annotated[Gerrit, BeforeValidator(_expand_url, json_schema_input_type=Gerrit | str)] | None = Field(
+        None,
+        description="The Gerrit server that gets votes and comments; `gerrit: URL` is the short form. Default: none.",
     )
-    webhook: Webhook | None = None
+    webhook: Webhook | None = Field(None, description="The receiver of a request for each build. Default: none.")
 
 
 class KnownSecret(SettingsModel):
-    """A secret that must not be published, in whatever form; where it is to be found, never itself."""
+    """A secret that must not be published: its source, never the secret itself."""
 
-    name: Label
-    env: Text | None = Field(None, description="The environment variable that holds it.")
-    file: PlainPath | None = Field(None, description="The file that holds it; each of its lines counts.")
+    name: Label = Field(description="The name of the secret in reports.", examples=["cloud"])
+    env: Text | None = Field(
+        None, description="The environment variable that contains the secret. Default: none.", examples=["OS_PASSWORD"]
+    )
+    file: PlainPath | None = Field(
+        None,
+        description="The file that contains the secret; each line of six or more characters is a secret. Default: none.",
+        examples=["/srv/qalab/upload.key"],
+    )
 
     @model_validator(mode="after")
-    def _from_one_place(self) -> Self:
+    def _check_source(self) -> Self:
         if (self.env is None) == (self.file is None):
-            message = "say where the secret is: env: NAME OF A VARIABLE, or file: /PATH"
+            message = "name one source of the secret: env: NAME OF A VARIABLE, or file: /PATH"
             raise ValueError(message)
         return self
 
 
 class HiddenPattern(SettingsModel):
-    """What else must not be published."""
+    """A pattern of text that must not be published."""
 
-    name: Label
+    name: Label = Field(description="The name of the rule in reports.", examples=["ticket"])
     pattern: Pattern = Field(
-        description="Regular expression, asked line by line; its group named value is hidden, else all of it."
+        description="A regular expression that is matched line by line. The group `value` is hidden, or the whole match if "
+        "the group does not exist.",
+        examples=["TICKET-(?P<value>[0-9]+)"],
     )
     words: tuple[Text, ...] = Field(
-        (), description="Literals; lines with none of them are not looked at, which is fast. Default: every line."
+        (),
+        description="Literals: the redactor skips lines that contain none of them, which is fast. Default: no line is "
+        "skipped.",
+        examples=[["ticket-"]],
     )
 
 
 class LogLimits(SettingsModel):
-    """How much of a log is published, in bytes."""
+    """The published part of a log, in bytes."""
 
-    first: int = Field(1_000_000, ge=0)
-    last: int = Field(4_000_000, ge=0)
-    line: int = Field(8_192, ge=80, le=65_536)
+    first: int = Field(1_000_000, ge=0, description="The number of bytes to publish from the beginning of a log.")
+    last: int = Field(4_000_000, ge=0, description="The number of bytes to publish from the end of a log.")
+    line: int = Field(8_192, ge=80, le=65_536, description="The maximum number of bytes of a line.")
 
 
 class Publish(SettingsModel):
-    """What may become public.  What is on no list here is not published."""
+    """The data that can become public.
 
-    jobs: tuple[Text, ...] = Field((), description="Patterns (as of a shell) of TRACK/COMPONENT/PHASE, or of a job.")
-    parameters: tuple[Text, ...] = Field((), description="Names of a build's parameters, or patterns of them.")
+    Everything that is not listed here stays private: a lab without this section publishes nothing. [The security
+    model](../explanation/security.md) lists the data that qalab hides without configuration. A named secret that cannot
+    be read is an error, because the redactor cannot search for an unknown secret; see
+    [publishing](../how-to/publishing.md) for an example.
+    """
+
+    jobs: tuple[Text, ...] = Field(
+        (),
+        description="Patterns of `TRACK/COMPONENT/PHASE`, or of job names. `*` and `?` match as in a shell, and `*` also "
+        "across `/`.",
+        examples=[["trunk/*"]],
+    )
+    parameters: tuple[Text, ...] = Field((), description="Names of build parameters, or patterns of names.")
     artifacts: tuple[Text, ...] = Field(
         ("*.buildinfo", "*.changes", "*.dsc"),
-        description="Patterns of files that are published whole, redacted; of all others only name, size and digest.",
+        description="Patterns of files that are published with their redacted content. Other files are published as name, "
+        "size and digest.",
     )
-    secrets: tuple[KnownSecret, ...] = ()
-    patterns: tuple[HiddenPattern, ...] = ()
-    hosts: tuple[HostName, ...] = Field((), description="Names of private machines.")
-    domains: tuple[HostName, ...] = Field((), description="Domains all of whose names are private.")
-    emails: Literal["hide", "show"] = Field("hide", description="What stands before the @ of an address.")
-    logs: LogLimits = LogLimits()
-    timeout_minutes: int = Field(10, ge=1, description="A build that takes longer to redact is held back.")
+    secrets: tuple[KnownSecret, ...] = Field(
+        (), description="Known secrets, each with a source.", examples=[[{"name": "cloud", "env": "OS_PASSWORD"}]]
+    )
+    patterns: tuple[HiddenPattern, ...] = Field((), description="Patterns of further text to hide.")
+    hosts: tuple[HostName, ...] = Field(
+        (), description="Names of private machines, in addition to the host of `jenkins.url` and this machine."
+    )
+    domains: tuple[HostName, ...] = Field(
+        (), description="Domains with only private names.", examples=[["corp.example"]]
+    )
+    emails: Literal["hide", "show"] = Field(
+        "hide", description="What to do with the part of a mail address before the @."
+    )
+    logs: LogLimits = Field(LogLimits(), description="The published part of a log.")
+    timeout_minutes: int = Field(
+        10,
+        ge=1,
+        description="The maximum time to redact a build, in minutes. A build that takes longer is not published.",
+    )

@@ -22,11 +22,6 @@ def part(text: str) -> str:
     return f"{plain}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
-def build_id(identity: str) -> str:
-    """A build's short name: from its identity, so that the address survives a new bundle of the same build."""
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:20]
-
-
 def build_path(name: str) -> str:
     return f"b/{name[:2]}/{name}/"
 

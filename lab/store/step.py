@@ -6,9 +6,6 @@ that calls `main` here.
 
 from __future__ import annotations
 
-import inspect
-import shutil
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,18 +13,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Unpack
 
-import click
-
 from lab.base import environment, failures, files
-from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
+from lab.base.errors import Aborted, ConfigurationError, LabError, Verdict
 from lab.base.failures import Failure
 from lab.base.git import readable
 from lab.base.run import AttemptOptions, CheckedOptions, Result, Word, attempt, output, run
-from lab.config.description import ComponentSettings, Lab, Series, Track
-from lab.config.loading import load
-from lab.config.options import lab_option
+from lab.config.components import ComponentSettings
+from lab.config.description import Lab, Series, Track
 from lab.store.records import Artifact, Native, Record, RunInfo, rfc3339
-from lab.store.runs import WHOLE, Run, Store, check_known, open_run, phase_of, run_at
+from lab.store.run_directory import Run, check_known
+from lab.store.runs import Store
 
 
 @dataclass(frozen=True)
@@ -115,8 +110,6 @@ class StepOutcome:
 
 
 Action = Callable[[StepContext], StepOutcome]
-# Between the tries of a step that the lab failed; the last one is for all further ones.
-PAUSES_SECONDS = (10.0, 30.0, 90.0)
 EXIT_CODES: Mapping[Verdict, int] = {"passed": 0, "skipped": 0, "failed": 1, "error": 3, "unstable": 4, "aborted": 130}
 
 
@@ -212,94 +205,3 @@ def describe(current: Run, path: Path, kind: str) -> Artifact:
 def architecture() -> str:
     """This machine's architecture in dpkg's words."""
     return output(["dpkg", "--print-architecture"])
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of ``qalab step NAME``."""
-
-    lab_file: Path
-    run: Path
-    track: str | None
-    component: str | None
-    commit: str
-    tries: int
-
-
-def main(name: str, action: Action, argv: Sequence[str] | None = None) -> int:
-    """Run one step as a program; return its exit code.  Raises `click.UsageError` for wrong arguments."""
-    words = None if argv is None else [*argv]
-    code: int = command(name, action).main(words, prog_name=f"qalab step {name}", standalone_mode=False)
-    return code
-
-
-def command(name: str, action: Action, document: str | None = None) -> click.Command:
-    """Return ``qalab step NAME`` as a command, whose callback returns the step's exit code.
-
-    ``document``: the docstring of the step's module; it is the help.
-    """
-
-    @click.command(name, help=_help(name, document or "Run it in a run directory."))
-    @lab_option
-    @click.option("--run", default=".", type=click.Path(path_type=Path), help="The run directory; default: this one.")
-    @click.option("--track", help="The track, to make the directory a run directory.")
-    @click.option("--component", help="The component, likewise; default: all, and none for a build.")
-    @click.option("--commit", default="", metavar="REV", help="An upstream commit or ref, likewise; default: the tip.")
-    @click.option("--tries", default=1, type=click.IntRange(min=1), help="How often, while the lab is at fault.")
-    def run_step(**options: Any) -> int:
-        return carry_out(name, action, Request(**options))
-
-    return run_step
-
-
-def _help(name: str, document: str) -> str:
-    """Return a module's docstring as a help text: without the step's name and without markup."""
-    text = inspect.cleandoc(document).removeprefix(f"{name}: ").replace("``", "")
-    return text[:1].upper() + text[1:]
-
-
-def carry_out(name: str, action: Action, options: Request) -> int:
-    """Run one step in a plain directory, without Jenkins or with it; return its exit code.
-
-    The directory is made a run directory when it is none yet, or still holds what another Jenkins build
-    left.
-    """
-    lab = load(options.lab_file)
-    path = options.run.resolve()
-    current = run_at(path)
-    build = environment.variable("BUILD_URL")
-    phase = phase_of(name)
-    if current is None or (build and current.info.url != build):
-        component = options.component or ("" if phase == "build" else WHOLE)
-        if not (options.track and component):
-            raise ConfigurationError(
-                f"{path}: no run directory yet", hint="name --track and --component to make it one"
-            )
-        check_known(lab, options.track, component, phase)  # before anything is deleted for a mistyped name
-        for leftover in ("results", "out", "work"):
-            shutil.rmtree(path / leftover, ignore_errors=True)
-        current = open_run(path, lab, options.track, component, revision=options.commit, phase=phase)
-    with current.held():
-        record = _tried(options.tries, name, action, lab, current)
-    print(f"{name}: {record.verdict}{': ' + record.message if record.message else ''}")  # noqa: T201
-    return record.exit_code or 0
-
-
-def _tried(most: int, name: str, action: Action, lab: Lab, current: Run) -> Record:
-    """Run a step, and again while the lab is at fault, up to ``most`` times in all.
-
-    Not again where the step itself has tried and counted its attempts (sbuild).  The record tells how often.
-    """
-    record = execute(name, action, lab, current)
-    tries = 1
-    while tries < most and record.exit_code == InfrastructureError.exit_code and "attempts" not in record.facts:
-        pause = PAUSES_SECONDS[min(tries, len(PAUSES_SECONDS)) - 1]
-        print(f"{name}: the lab's fault: {record.message}; trying again in {pause:g} seconds", flush=True)  # noqa: T201
-        time.sleep(pause)
-        record = execute(name, action, lab, current)
-        tries += 1
-    if tries > 1:
-        said = f"{record.message} (tried {tries} times)".lstrip()
-        record = record.model_copy(update={"message": said, "facts": {**record.facts, "attempts": tries}})
-        record.write(current.record_path(name))
-    return record

@@ -9,7 +9,7 @@ from typing import Final
 from lab.base.errors import ConfigurationError
 from lab.results.cases import Case, Outcome
 from lab.store.records import Native
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.formats import record as steps
 from reports.formats import registry
 from reports.formats.excerpts import bounded

@@ -21,6 +21,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
+from lab.results.build_identity import build_id
 from lab.store import records
 from reports import bundle
 from reports.bundle import BadBundle, Bundle
@@ -104,7 +105,7 @@ class OutputContext:
     def link(self, build: Build) -> str:
         """Return the address of the build's page on the public site, "" if the site's address is unknown."""
         url = self.lab.public.site_url if self.lab.public else None
-        return f"{url.rstrip('/')}/{addresses.build_path(addresses.build_id(build.id))}" if url else ""
+        return f"{url.rstrip('/')}/{addresses.build_path(build_id(build.id))}" if url else ""
 
 
 class Output(Protocol):

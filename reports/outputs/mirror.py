@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Final
 
 from lab.base.failures import Bug, caught
 from lab.config import access
-from lab.config.description import PublicJenkinsSettings, job_name
+from lab.config.description import job_name
 from lab.config.jenkins import Connection, JenkinsForbidden, JenkinsMissing, JenkinsRefused, JenkinsUnsure
+from lab.config.servers import PublicJenkinsSettings
 from reports.bundle import BadBundle
 from reports.outputs import external, freestyle
 from reports.outputs.delivery import (

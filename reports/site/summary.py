@@ -10,6 +10,7 @@ from typing import Final
 from lab.base.errors import Verdict
 from lab.base.text import shortened
 from lab.results import addresses
+from lab.results.build_identity import build_id
 from lab.results.cases import Case, Nuance
 from lab.results.history import Result, of_case
 from reports.model import Build, Commit, FrozenModel
@@ -87,7 +88,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
     roster = sorted({case.id for case in ran})
     longest = sorted(ran, key=lambda case: (-case.seconds, case.id))[:SLOWEST]
     summary = Summary(
-        id=addresses.build_id(build.id),
+        id=build_id(build.id),
         **{name: getattr(build, name) for name in _COPIED_FIELDS},
         message=shortened(build.message),
         commits=tuple(_commit(commit) for commit in _kept_commits(build)),

@@ -22,7 +22,7 @@ from lab.base.failures import caught
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, JenkinsMissing, JenkinsRefused, job_path
 from lab.results.ownership_mark import of_description
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins_build import ORIGIN, JenkinsBuild, JobSubject

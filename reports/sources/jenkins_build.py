@@ -13,7 +13,7 @@ from lab.base.errors import ConfigurationError, Verdict
 from lab.config.description import Lab
 from lab.results.cases import Case, Outcome
 from lab.store.records import rfc3339
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.journal_entries import SourceBuild
 from reports.model import Build, Commit, Log
 from reports.sources import local

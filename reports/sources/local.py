@@ -10,7 +10,7 @@ from typing import Any
 from lab.base.errors import ConfigurationError, Verdict
 from lab.config.description import Lab
 from lab.store.records import Record
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.formats.runs import cases_of, failing
 from reports.model import Build, Commit, File, Log, StepSummary
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from lab.base.errors import Aborted, ConfigurationError, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 from reports.journal_entries import SourceBuild
 from reports.model import Build, started_ms
 from reports.sources import local

@@ -22,7 +22,8 @@ from lab.base.run import ProgramFailed, run
 from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.store.records import Stored
-from lab.store.runs import WHOLE, Store
+from lab.store.run_directory import WHOLE
+from lab.store.runs import Store
 from scripts.archives.private_apt import own_apt
 from scripts.chroots.bootstrap import Repository
 

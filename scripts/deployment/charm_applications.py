@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from lab.base.errors import ConfigurationError
 from lab.config.deployment import ApplicationSettings
-from lab.store.runs import WHOLE
+from lab.store.run_directory import WHOLE
 from scripts.drivers.topology import Application, Charm, CharmRole
 
 # Where a charm is called otherwise than the role that packages play.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from debian.debian_support import Version
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
-from lab.store.runs import WHOLE
+from lab.store.run_directory import WHOLE
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives.package_source import PackageSource
 from scripts.deployment import installation

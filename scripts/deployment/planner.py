@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from lab.base.errors import ConfigurationError
 from lab.config.deployment import ApplicationSettings, Deployment
 from lab.config.description import Lab
-from lab.store.runs import WHOLE
+from lab.store.run_directory import WHOLE
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment import charm_applications
 from scripts.drivers.interfaces import Pristine

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 
 
 def old_runs(lab: Lab, now: datetime) -> Iterator[Run]:

@@ -14,7 +14,8 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import PHASES, Lab, Phase
 from lab.store import step
 from lab.store.records import Record
-from lab.store.runs import HANDED_OVER, Run, Store, phase_steps
+from lab.store.run_directory import HANDED_OVER, Run, phase_steps
+from lab.store.runs import Store
 from lab.store.standing import cut_short
 from scripts.registry import STEPS
 
@@ -140,7 +141,8 @@ def _turn(lab: Lab, current: Run, listener: Listener) -> Iterator[None]:
 
 def unfinished(store: Store, track: str | None = None, component: str | None = None) -> Run | None:
     """The newest run that is neither passed nor under way."""
-    runs = sorted(store.runs(track, component), key=lambda run: run.info.started, reverse=True)
+    # Two runs can start in the same millisecond: the number decides then.
+    runs = sorted(store.runs(track, component), key=lambda run: (run.info.started, run.info.number), reverse=True)
     return next((run for run in runs if run.verdict not in {"passed", "unstable", "running"}), None)
 
 

@@ -22,7 +22,8 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError, Lab
 from lab.base.git import GitMirror, try_git
 from lab.config.description import Lab
 from lab.store.records import Cause
-from lab.store.runs import COMMIT, WHOLE, Run, Store
+from lab.store.run_directory import COMMIT, WHOLE, Run
+from lab.store.runs import Store
 from scripts import packaging, push
 from scripts.archives import proposed
 from scripts.phases import runner

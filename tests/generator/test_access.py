@@ -11,7 +11,7 @@ from keyring.credentials import SimpleCredential
 from lab.base.errors import ConfigurationError
 from lab.config import access
 from lab.config.access import Access
-from lab.config.description import JenkinsSettings
+from lab.config.servers import JenkinsSettings
 
 URL = "https://jenkins.lab.example/"
 INI = "[jenkins]\nurl=https://other.lab.example/\nuser=bot\npassword=s%%cret\ntimeout=7\n[public]\nurl=http://p/\n"

@@ -19,7 +19,8 @@ from lab.base import environment
 from lab.base.git import git
 from lab.base.run import output
 from lab.config.description import PHASES, Lab
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 from tests.conftest import GitRepository, packaging_files
 from tests.samples import sampled
 

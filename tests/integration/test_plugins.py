@@ -25,13 +25,13 @@ def start(site: Site, application: Application) -> None: ...
 """
 STEP = """
 from collections.abc import Sequence
-from lab.store import step
+from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 NAME = "broken"
 def action(context: StepContext) -> StepOutcome:
     return StepOutcome()
 def main(argv: Sequence[str] | None = None) -> int:
-    return step.main(NAME, action, argv)
+    return step_command.main(NAME, action, argv)
 """
 EXERCISE = """
 from scripts.exercises.cases import Cases

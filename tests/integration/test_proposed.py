@@ -10,7 +10,8 @@ import pytest
 
 from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
-from lab.store.runs import WHOLE, Store
+from lab.store.run_directory import WHOLE
+from lab.store.runs import Store
 from scripts import deploy, exercise
 from scripts.archives import proposed
 from scripts.archives.proposed import waiting

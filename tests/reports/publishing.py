@@ -23,7 +23,8 @@ from lab.config.jenkins import Connection
 from lab.config.loading import load
 from lab.results.ownership_mark import Mark
 from lab.store.records import Record, RunInfo, rfc3339
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 from reports import home, journal
 from reports.home import PublicationHome
 from reports.outputs.delivery import PublisherClock

@@ -16,7 +16,8 @@ from lxml import etree
 from lab.config.description import Lab
 from lab.results.cases import Case, Nuance, Outcome
 from lab.store.records import Record
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 from reports import junit
 from reports.formats import registry
 from tests.reports.formats.fixtures import STRICT, XUNIT_PLUGIN

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from lab.config.description import Lab
 from lab.store.records import Record
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 from reports.progress import Progress
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from generator import jjb
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from tests.jenkins.double import Double
 from tests.jenkins.real import Real
 from tests.reports.publishing import OWNED, Press, a_lab, a_run, make_receivers, receive

@@ -16,7 +16,8 @@ from rich.console import Console
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.records import Artifact
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 from reports import status
 from tests.conftest import Bench
 from tests.openings import openings

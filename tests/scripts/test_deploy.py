@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lab.config.description import Lab
-from lab.store.runs import WHOLE, Store
+from lab.store.run_directory import WHOLE
+from lab.store.runs import Store
 from lab.store.step import architecture
 from scripts import deploy
 from tests.conftest import Bench

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lab.config.description import Lab
-from lab.store.runs import WHOLE, Store
+from lab.store.run_directory import WHOLE
+from lab.store.runs import Store
 from scripts import reset
 from tests.conftest import Bench
 

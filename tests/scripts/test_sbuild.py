@@ -9,7 +9,8 @@ import pytest
 
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
-from lab.config.description import BuildSettings, Lab
+from lab.config.components import BuildSettings
+from lab.config.description import Lab
 from lab.results import sbuild_log
 from scripts import archive, content, sbuild
 from scripts.chroots.bootstrap import Repository

@@ -85,7 +85,12 @@ def test_a_key_of_another_section_is_refused(tmp_path: Path, section: str, unkno
         ("timeout_minutes: 5", "timeout_minutes: soon", 10, "valid integer; found: 'soon'"),
         ("timeout_minutes: 5", "timeout_minutes: 0", 10, "greater than or equal to 1; found: 0"),
         ("  hello:", "  Hello:", 12, "components.Hello: not a source package name"),
-        ("upstream: {git: /srv/hello}", "upstream: {}", 13, "components.hello.upstream.git: missing; URL or path"),
+        (
+            "upstream: {git: /srv/hello}",
+            "upstream: {}",
+            13,
+            "components.hello.upstream.git: missing; The URL or the absolute path",
+        ),
         (
             "upstream: {git: /srv/hello}",
             "upstream: {git: ../hello}",

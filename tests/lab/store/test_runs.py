@@ -13,7 +13,8 @@ import pytest
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
 from lab.config.description import Lab
-from lab.store.runs import Run, Store, open_run, run_at
+from lab.store.run_directory import Run, open_run, run_at
+from lab.store.runs import Store
 from tests.conftest import Bench
 from tests.processes import python
 
@@ -31,7 +32,7 @@ print(*(Store.of(lab).new_run(lab, "trunk", "greet").path.name for _ in range(20
 WORKER = """
 import sys
 from pathlib import Path
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 run = Run(Path(sys.argv[1]))
 record = run.record("snapshot")
 print("ready", flush=True)

@@ -14,7 +14,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.results import subunit
 from lab.store.records import Native
-from lab.store.runs import Run
+from lab.store.run_directory import Run
 from reports.formats import registry, runs
 from reports.sources import local
 from tests.conftest import Bench

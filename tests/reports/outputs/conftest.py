@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab.config.description import Lab
-from lab.results.addresses import build_id
+from lab.results.build_identity import build_id
 from lab.results.cases import Case
 from reports import bundle
 from reports.model import Build, Commit, Log, started_ms

@@ -11,7 +11,8 @@ import pytest
 from lab.base import environment
 from lab.base.errors import Aborted
 from lab.base.failures import Bug
-from reports.site import Identity, build, builds
+from lab.results.build_identity import build_id
+from reports.site import Identity, build
 from reports.site.render import Renderer
 from reports.site.update import SiteReport
 from tests.reports.site.crawl import crawl, tree_of
@@ -83,7 +84,7 @@ def test_build_with_failing_page_leaves_no_files(
     rest = [path for path in PATHS if path != ODD]
     update(tmp_path / "without", paths=rest)
     bundle = WORLD.read(ODD)
-    name = builds.addresses.build_id(bundle.build.id)
+    name = build_id(bundle.build.id)
     with monkeypatch.context() as patched:
         break_template(patched, template, name)
         report = update(tmp_path / "site")

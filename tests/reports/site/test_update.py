@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.schema import NewerSchemaError
-from lab.results.addresses import build_id
+from lab.results.build_identity import build_id
 from reports import bundle
 from reports.bundle import BadBundle
 from reports.site import Identity, build

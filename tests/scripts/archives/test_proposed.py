@@ -8,7 +8,8 @@ import pytest
 from debian.deb822 import Packages
 
 from lab.config.description import Lab
-from lab.store.runs import WHOLE, Store
+from lab.store.run_directory import WHOLE
+from lab.store.runs import Store
 from lab.store.step import StepContext
 from scripts.archives import proposed
 from scripts.archives.package_source import PackageSource

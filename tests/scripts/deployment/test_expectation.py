@@ -10,7 +10,8 @@ import pytest
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.base.run import Result
 from lab.config.description import Lab
-from lab.store.runs import WHOLE, Store
+from lab.store.run_directory import WHOLE
+from lab.store.runs import Store
 from lab.store.step import StepContext
 from scripts.archives.package_source import PackageSource
 from scripts.deployment import expectation

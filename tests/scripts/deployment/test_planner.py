@@ -9,7 +9,7 @@ import pytest
 
 from lab.base.errors import ConfigurationError, Failed
 from lab.config.description import Lab
-from lab.store.runs import WHOLE
+from lab.store.run_directory import WHOLE
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment.planner import pristine, topology
 from scripts.drivers.topology import Topology

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lab.config.description import Lab
-from lab.store.runs import Run, Store
+from lab.store.run_directory import Run
+from lab.store.runs import Store
 from scripts.phases.retention import tidy
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -15,7 +15,8 @@ from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.description import PHASES, Lab, Phase
 from lab.store.records import Record
-from lab.store.runs import HANDED_OVER, Run, Store
+from lab.store.run_directory import HANDED_OVER, Run
+from lab.store.runs import Store
 from lab.store.step import StepContext, StepOutcome
 from scripts.phases import runner
 from tests.conftest import Bench, GitRepository, packaging_files
@@ -197,8 +198,7 @@ def test_a_phase_is_followed_by_the_next_about_the_same(three: Lab) -> None:
     run = store.new_run(three, "trunk", "greet")
     run.write_info(run.info.model_copy(update={"commit": "a" * 40, "cause": "testing commit"}))
     assert runner.next_run(three, run) is None  # the package was held back
-    (run.results / HANDED_OVER).write_text("VERSION=1.0
-")
+    (run.results / HANDED_OVER).write_text("VERSION=1.0\n")
     following = runner.next_run(three, run)
     assert following is not None
     info = following.info

@@ -1,0 +1,206 @@
+"""The settings of a component: its upstream, its packaging, and how its packages are built and uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lab.config.types import GitURL, Label, SettingsModel, Text
+
+EXAMPLE_GIT = "https://git.example.org/hello.git"
+
+
+class Branch(SettingsModel):
+    """A branch of a git repository."""
+
+    git: GitURL = Field(description="The URL or the absolute path of the repository.", examples=[EXAMPLE_GIT])
+    branch: Text = Field(description="The branch.", examples=["main"])
+
+
+class Upstream(SettingsModel):
+    """The project that is packaged."""
+
+    git: GitURL = Field(
+        "",
+        description="The URL or the absolute path of the upstream repository. Required, here or in `defaults`.",
+        examples=["https://git.example.org/{component}.git"],
+    )
+    branch: Text | None = Field(None, description="The upstream branch. Default: the branch of the track.")
+
+
+class Push(SettingsModel):
+    """The destination of the tested packaging branch."""
+
+    git: GitURL = Field(description="The URL or the absolute path of the repository.", examples=[EXAMPLE_GIT])
+    branch: Text = Field(description="The branch to push to.", examples=["lab/tested"])
+
+
+class Packaging(SettingsModel):
+    """The distribution's packaging of a component."""
+
+    git: GitURL = Field(
+        "",
+        description="The URL or the absolute path of the packaging repository. Required, here or in `defaults`.",
+        examples=["https://salsa.debian.org/team/{component}.git"],
+    )
+    branch: Text | None = Field(
+        None,
+        description="The packaging branch. Default: the branch that debian/gbp.conf names, or the branch of DEP-14, or "
+        "the HEAD of the repository.",
+    )
+    testing: Branch | None = Field(
+        None, description="A branch to merge into the packaging branch before the build. Default: none."
+    )
+    push: Push | None = Field(
+        None, description="The branch to push the tested packaging branch to, never by force. Default: no push."
+    )
+    drop_merged_patches: bool = Field(
+        False, description="Drop patches that upstream has merged, with a line in the changelog."
+    )
+
+
+class Orig(SettingsModel):
+    """The orig tarball."""
+
+    method: Literal["archive", "sdist"] = Field(
+        "archive",
+        description="`archive`: git archive; `sdist`: the project's own sdist (PEP 517), which PBR projects need.",
+    )
+    submodules: Literal["refuse", "include"] = Field(
+        "refuse", description="What to do with git submodules: `refuse` them, or `include` them in the tarball."
+    )
+    constraints: tuple[Text, ...] = Field(
+        (),
+        description="sdist: pinned versions of the packages that build the sdist, for a reproducible sdist.",
+        examples=[["pbr==6.0.0"]],
+    )
+
+
+class Versioning(SettingsModel):
+    """The upstream version of a snapshot."""
+
+    next: Text | None = Field(
+        None,
+        description="The release that this branch leads to: the version is NEXT~git... instead of LAST+git...; see "
+        "[versions](versions.md). Default: none.",
+        examples=["2.13"],
+    )
+    replace_newer: bool = Field(
+        False,
+        description="Builds of the lab install this package even if the distribution has a newer version.",
+    )
+    tag_pattern: Text | None = Field(
+        None,
+        description="For unusual tags: a regular expression with one group, the version. Default: common forms of tags.",
+        examples=["release-(.*)"],
+    )
+
+
+class ContentCheck(SettingsModel):
+    """The comparison of new packages with an earlier build."""
+
+    verdict: Literal["failed", "unstable", "off"] = Field(
+        "unstable", description="The verdict for a package that has lost content. `off`: no comparison."
+    )
+    accept: tuple[Text, ...] = Field(
+        (),
+        description="Intended losses, in the words of the step content; `*` and `?` match any text.",
+        examples=[["package gone: foo-doc"]],
+    )
+
+
+class BuildSettings(SettingsModel):
+    """The build of packages."""
+
+    profiles: tuple[Label, ...] = Field((), description="DEB_BUILD_PROFILES.", examples=[["nodoc"]])
+    options: tuple[Text, ...] = Field((), description="DEB_BUILD_OPTIONS.", examples=[["nocheck", "parallel=2"]])
+    timeout_minutes: int = Field(
+        120, ge=1, description="The maximum time of a build, in minutes. A build that takes longer fails."
+    )
+    lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
+        (), description="The severities of lintian tags that make a run unstable.", examples=[["error"]]
+    )
+    content: ContentCheck = Field(ContentCheck(), description="The comparison of new packages with an earlier build.")
+    gate: tuple[Literal["lintian", "content"], ...] = Field(
+        ("lintian", "content"),
+        description="The steps that must pass before the archive. If one is unstable, the package is held back from "
+        "archive, upload and push.",
+    )
+
+
+class Upload(SettingsModel):
+    """The upload of source packages with dput."""
+
+    to: Text = Field(
+        description="The destination: `ppa:TEAM/NAME`, or the `ftp://`, `sftp://`, `http://`, `https://` or `file://` "
+        "URL of an incoming queue.",
+        examples=["ppa:team/name"],
+    )
+    published: Text | None = Field(
+        None,
+        description="The APT repository that the queue publishes to, as `URL SUITE COMPONENT`. qalab reads it before an "
+        "upload, to skip published versions. Default: not checked.",
+    )
+
+
+class ComponentSettings(SettingsModel):
+    """Settings of a component: in the lab's defaults, a track's defaults, the component, or the component in one track.
+
+    In any text, `{component}` is replaced with the name of the component.
+    """
+
+    upstream: Upstream = Field(Upstream(), description="The upstream repository.")
+    packaging: Packaging = Field(Packaging(), description="The packaging repository.")
+    orig: Orig = Field(Orig(), description="The orig tarball.")
+    version: Versioning = Field(Versioning(), description="The upstream version of a snapshot.")
+    build: BuildSettings = Field(BuildSettings(), description="The build of packages.")
+    upload: Upload | None = Field(None, description="The upload of source packages. Default: no upload.")
+
+
+class Component(ComponentSettings):
+    """One upstream project with its packaging.
+
+    Four levels of settings apply to a component, each overriding the previous one key by key: the lab's `defaults`, the
+    track's `defaults`, the component itself, and the component's settings for the track (`tracks: {TRACK: ...}`). In any
+    text, qalab replaces `{component}` with the component's name. The component's name is the name of its source package.
+    """
+
+    tracks: Mapping[Label, ComponentSettings] = Field(
+        {}, description="Settings of the component in single tracks.", examples=[{"trunk": {"build": {"profiles": []}}}]
+    )
+
+
+def merge(name: str, branch: str, layers: Iterable[ComponentSettings | None]) -> ComponentSettings:
+    """Return the settings of a component from layers, where each layer overrides those before it key by key.
+
+    ``branch``: the upstream branch where no layer has one.
+    """
+    merged: dict[str, Any] = {"upstream": {"branch": branch}}
+    for layer in layers:
+        if layer is not None:
+            merged = _overlay(merged, layer.model_dump(exclude_unset=True, exclude={"tracks"}))
+    return ComponentSettings.model_validate(_fill_in(merged, name))
+
+
+def _fill_in(value: Any, component: str) -> Any:
+    """Return ``value`` with ``{component}`` replaced in all its texts."""
+    match value:
+        case str():
+            return value.replace("{component}", component)
+        case Mapping():
+            return {key: _fill_in(item, component) for key, item in value.items()}
+        case tuple():
+            return tuple(_fill_in(item, component) for item in value)
+        case _:
+            return value
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two mappings merged key by key; any other value of ``above`` replaces the one in ``below``."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        merged[key] = _overlay(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+    return merged

@@ -1,0 +1,86 @@
+"""The settings of the servers of a lab: its own Jenkins, and the public Jenkins and site."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lab.config.components import Branch
+from lab.config.types import Folder, PlainPath, SettingsModel, Text, WebURL
+
+
+class JenkinsSettings(SettingsModel):
+    """A Jenkins. Its credentials are never in lab.yaml, only their source."""
+
+    url: Text = Field(description="The URL of Jenkins.", examples=["https://jenkins.example.org/"])
+    folder: Folder | None = Field(
+        None, description="The folder for all jobs and views. Default: the top level.", examples=["qa/lab"]
+    )
+    credentials: Text = Field(
+        "env",
+        description="The source of the credentials: `env` (QALAB_JENKINS_USER, QALAB_JENKINS_TOKEN), `ini:PATH` of a "
+        "jenkins_jobs.ini, or `keyring:SERVICE`.",
+        examples=["ini:/etc/jenkins_jobs/jenkins_jobs.ini"],
+    )
+
+
+class LabJenkinsSettings(JenkinsSettings):
+    """The lab's own Jenkins, and its agents and jobs; see [Jenkins](../how-to/jenkins.md)."""
+
+    agent: Text = Field("qalab", description="The label of the agents that build, deploy and exercise.")
+    lab_agent: Text | None = Field(
+        None,
+        description="The label of the agent for the lab's own jobs, which can change Jenkins. Default: the label of "
+        "`agent`.",
+    )
+    home: PlainPath = Field(
+        "/srv/qalab", description="The path of the checkout of the lab's own repository on the agents."
+    )
+    repository: Branch | None = Field(
+        None,
+        description="The lab's own repository; Jenkins polls it and applies its changes. Default: Jenkins does not "
+        "apply changes by itself.",
+    )
+    keep_builds: int = Field(100, ge=1, description="The number of builds of a job that Jenkins keeps.")
+    keep_artifact_days: int = Field(
+        30,
+        ge=1,
+        description="The days after which Jenkins deletes the artifacts of a build (`run.json` and `results/`). The "
+        "build itself remains as long as `keep_builds` allows.",
+    )
+
+
+class PublicJenkinsSettings(JenkinsSettings):
+    """The public Jenkins, which shows a mirrored build for each build, and its jobs that receive builds; see [publishing](../how-to/publishing.md)."""
+
+    credentials: Text = Field(
+        "env",
+        description="The source of the credentials: `env` (QALAB_PUBLIC_JENKINS_USER, QALAB_PUBLIC_JENKINS_TOKEN), "
+        "`ini:PATH` of a jenkins_jobs.ini, or `keyring:SERVICE`.",
+    )
+    folder: Folder | None = Field(None, description="The folder of the receiver jobs. Default: the top level.")
+    agent: Text = Field(
+        "built-in", description="The label of the agents that run the receiver jobs. They need only python3."
+    )
+    keep_builds: int = Field(1000, ge=1, description="The number of builds of a job that the public Jenkins keeps.")
+    receiver: Literal["freestyle", "external"] = Field(
+        "freestyle",
+        description="The kind of the receiver jobs. `freestyle`: jobs that verify and unpack a build, with tests and "
+        "files; `external`: jobs of the plugin external-monitor-job, which shows result, log and duration.",
+    )
+
+
+class Public(SettingsModel):
+    """The public site and the public Jenkins of the lab."""
+
+    site_url: WebURL | None = Field(
+        None,
+        description="The URL of the published [site](../how-to/site.md), for links in mails and other outputs. Default: no links.",
+        examples=["https://qa.example.org/"],
+    )
+    jenkins: PublicJenkinsSettings | None = Field(
+        None,
+        description="A Jenkins that shows a mirrored build for each build; see [publishing](../how-to/publishing.md). "
+        "Default: none.",
+    )
