@@ -36,9 +36,11 @@ from lab.results.buildinfo import installed_versions
 from lab.results.sbuild_log import Reading
 from lab.store import step
 from lab.store.step import StepContext, StepOutcome
+from scripts.archives.serving import served
+from scripts.chroots.backends import Mode
 from scripts.chroots.bootstrap import Repository, dependencies
-from scripts.chroots.chroots import Chroot, Chroots, served
-from scripts.chroots.sessions import Mode, Session
+from scripts.chroots.chroots import Chroot, Chroots
+from scripts.chroots.sessions import Session
 
 NAME = "sbuild"
 NATIVE = "sbuild.build"

@@ -11,17 +11,15 @@ resolves in every session, and where no layer can be made it starts from the bas
     HOME/base-KEY-STAMP.json, ...         what went into one; a chroot without it was never finished
     HOME/locks/base-KEY-STAMP.lock, ...   held shared while somebody uses it
     HOME/locks/base-KEY.lock, ...         held while one is made or chosen: two runs share the work
-    HOME/sessions/                        see `scripts.chroots.chroots.sessions`
+    HOME/sessions/                        see `scripts.chroots.sessions`
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.server
 import os
 import pwd
 import shlex
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -37,32 +35,15 @@ from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.results.apt_log import complaint
 from lab.store.records import Stored, rfc3339
-from lab.store.runs import Store
 from lab.store.step import architecture
-from scripts.archives.reprepro import PUBLIC_KEY
+from scripts.archives.serving import served
+from scripts.chroots.backends import SessionBackend, find_backend
 from scripts.chroots.bootstrap import Repository, base_argv, install_script, layer_script, proxies
-from scripts.chroots.sessions import (
-    BUILD_USER,
-    Mode,
-    Session,
-    SessionBackend,
-    find_backend,
-    has_build_user,
-    make_build_user,
-    opened,
-)
+from scripts.chroots.sessions import Session, opened
 
-__all__ = ["BUILD_USER", "Chroot", "Chroots", "has_build_user", "make_build_user", "mode", "proxies", "run_installed"]
-
-Recipe = Callable[..., list[Word]]  # as `recipes.base_argv` is, but for its builder
+Recipe = Callable[..., list[Word]]  # as `scripts.chroots.bootstrap.base_argv` is, but for its builder
 LAYERS_KEPT = 20
 UNUSED_DAYS = 30  # a base that no lab asks for any more
-
-
-def mode() -> tuple[Mode, str]:
-    """The mode, schroot or unshare, and why.  Raises ConfigurationError when this machine can do neither."""
-    way = find_backend()
-    return way.mode, way.reason
 
 
 def builds() -> Recipe:
@@ -158,7 +139,7 @@ class Chroots:
     def layer(
         self, base: Chroot, control: str, profiles: Sequence[str], repository: Repository | None
     ) -> Iterator[Chroot | None]:
-        """A base with build dependencies (see `recipes.dependencies`) installed; None when they cannot be.
+        """A base with build dependencies (see `scripts.chroots.bootstrap.dependencies`) installed; None when they cannot be.
 
         From the distribution alone where that has them: then every lab and track may use it.
         """
@@ -268,37 +249,6 @@ class Chroots:
 def digest(of: str) -> str:
     """The key of a chroot that is made of this."""
     return hashlib.sha256(of.encode()).hexdigest()[:12]
-
-
-@contextmanager
-def served(lab: Lab, track: str, *, replaces: tuple[str, ...] | None = None) -> Iterator[Repository | None]:
-    """Serve the lab's own archive over HTTP on a free loopback port; None while it has nothing for the track.
-
-    ``replaces``: see `scripts.chroots.bootstrap.Repository`.
-    """
-    root = Store.of(lab).archive
-    if not (root / "dists" / track).is_dir():
-        yield None
-        return
-    with _Server(("127.0.0.1", 0), partial(_Handler, directory=str(root))) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            key = (root / PUBLIC_KEY).read_text()
-            yield Repository(f"http://127.0.0.1:{server.server_port}", track, key, lab.lab.name, replaces=replaces)
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    def handle_error(self, *_: object) -> None:
-        """A client that was killed is no news."""
-
-
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        pass
 
 
 def run_installed(lab: Lab, track: str, package: str, command: Sequence[str], log: IO[str]) -> str:
