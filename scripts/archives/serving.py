@@ -37,7 +37,7 @@ def served(lab: Lab, track: str, *, replaces: tuple[str, ...] | None = None) -> 
 
 class _Server(http.server.ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """A client that was killed is no news."""
+        """Ignore errors: a client that was killed is no news."""
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

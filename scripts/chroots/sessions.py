@@ -86,7 +86,7 @@ class Session:
     def lower(self) -> str:
         return ":".join(map(str, self.stack))
 
-    def run(  # noqa: PLR0913 - as `lab.run.run`, each knob by name
+    def run(  # noqa: PLR0913 - as `lab.base.run.run`, each option by name
         self,
         argv: Sequence[Word],
         *,
@@ -96,7 +96,7 @@ class Session:
         capture: bool = False,
         check: bool = True,
     ) -> Result:
-        """Run a program as sessions do, with its home here; see `lab.run.run`, and ``by`` for one from somewhere else."""
+        """Run a program as sessions do, with its home here; see `lab.base.run.run`; ``by`` runs it instead."""
         who = {"USER": self.way.user, "LOGNAME": self.way.user} if self.way.user else {}
         env = {"HOME": str(self.path), "TMPDIR": str(self.scratch), **who, **(env or {})}
         return by(
@@ -105,12 +105,12 @@ class Session:
         )  # fmt: skip
 
     def mark(self, argv: Sequence[Word]) -> int:
-        """Where in the log the output of a command is going to begin."""
+        """Return where in the log the output of a command will begin."""
         command = echo([*self.way.prefix, *argv]).encode("utf-8", "surrogateescape")
         return self.log.tell() + len(command) if self.log else 0
 
     def said(self, mark: int) -> str:
-        """What came into the log since."""
+        """Return what was written to the log since."""
         return Path(self.log.name).read_bytes()[mark:].decode("utf-8", "surrogateescape") if self.log else ""
 
     def shell(
@@ -132,7 +132,7 @@ class Session:
         return self.run(argv, by=by or run, timeout=timeout, capture=capture)
 
     def for_sbuild(self) -> str:
-        """What sbuild takes for ``--chroot``; in schroot mode that is a chroot of this session's name, made here."""
+        """Return what sbuild takes for ``--chroot``; in schroot mode that is a chroot of this session's name, made here."""
         if self.way.mode == "unshare":
             return str(self.stack[0])
         files.write_atomic(self.path / "fstab", FSTAB)
@@ -148,7 +148,7 @@ class Session:
             run(["chown", "--", f"{self.way.user}:", self.path, *directories], log=self.log)
 
     def end(self) -> None:
-        """Leave nothing behind.  Also for what a killed session has left, if that was only half made."""
+        """Remove everything of the session, also of one that was killed while it began."""
         if self.way.mode == "schroot":
             listed = run(["schroot", "--list", "--all-sessions"], capture=True, check=False).stdout.splitlines()
             for session in (line for line in listed if line.startswith(f"session:{self.name}-")):
@@ -161,13 +161,13 @@ class Session:
 
 
 def _directory(path: Path) -> None:
-    """A directory that the users of a chroot may enter, whatever our umask."""
+    """Make a directory that the users of a chroot may enter, whatever the umask."""
     path.mkdir(exist_ok=True)
     path.chmod(0o755)
 
 
 def schroot_configuration(session: Session) -> str:
-    """The chroot that sbuild is to use, for schroot.conf(5).
+    """Return the chroot that sbuild uses, as schroot.conf(5) has it.
 
     Users are those of the chroot: what a kept layer's packages have made must not be overwritten.
     """
@@ -190,7 +190,7 @@ def schroot_configuration(session: Session) -> str:
 def opened(
     way: SessionBackend, name: str, stack: Sequence[Path] = (), *, log: IO[str] | None = None, keep: Sequence[int] = ()
 ) -> Iterator[Session]:
-    """A session whose name starts with ``name``, ended in any case; ``keep``: the locks of what is in the stack."""
+    """Provide a session whose name starts with ``name``, ended in any case; ``keep``: the locks of its stack."""
     home = way.home / "sessions"
     way.home.mkdir(parents=True, exist_ok=True)
     for directory in (way.home, home):
