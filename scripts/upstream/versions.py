@@ -185,6 +185,11 @@ def without_repack(version: str) -> str:
     return _REPACKED.sub("", version)
 
 
+def without_components(version: str) -> str:
+    """Return an upstream version without the versions of further orig tarballs: ``7.3.5`` for ``7.3.5+~7.3.9``."""
+    return version.partition("+~")[0]
+
+
 def release_after(version: str) -> str:
     """Return a release whose ``RELEASE~git`` is above every upstream version with the numbers of ``version``.
 
