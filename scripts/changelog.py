@@ -58,19 +58,19 @@ class UpstreamCommit:
 
 
 def subject_of(message: str) -> str:
-    """The first paragraph of a commit message as one line, without trailers that stick to it."""
+    """Return the first paragraph of a commit message as one line, without trailers that stick to it."""
     first, *more = message.replace("\r\n", "\n").strip("\n").split("\n\n")[0].split("\n")
     subject = readable("\n".join([first, *(line for line in more if not TRAILER.match(line))])) or "(no subject)"
     return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 3] + "..."
 
 
 def escape_bug_closers(text: str) -> str:
-    """A text in which nobody finds a bug that an upload closes."""
+    """Reword a text so that no program finds a bug in it that an upload closes."""
     return LAUNCHPAD.sub(r"\1", CLOSES.sub(r"\1 upstream ", text))
 
 
 def commit_bullets(commits: Sequence[UpstreamCommit], maintainer: str) -> Iterator[str]:
-    """A line for each commit, the newest first, up to the cap; then how many more there are."""
+    """Yield a line for each commit, the newest first, up to the cap; then the number of the others."""
     for commit in commits[:CAP]:
         author = "" if maintainer.endswith(f"<{commit.email}>") else f" [{commit.author or commit.email}]"
         yield escape_bug_closers(f"{commit.id[:7]} {commit.subject}{author}")
@@ -115,7 +115,7 @@ def last_packaged(context: StepContext, mirror: GitMirror, changelog: str, top: 
 
 
 def commits_between(mirror: GitMirror, since: str, commit: str) -> list[UpstreamCommit]:
-    """The commits of ``since..commit`` that an entry names, the newest first."""
+    """Return the commits of ``since..commit`` that an entry names, the newest first."""
     text = mirror.git(
         "log", "--no-merges", "--date-order", "-z", "--encoding=UTF-8", "--format=%H%x00%an%x00%ae%x00%B",
         f"{since}..{commit}",
@@ -131,7 +131,7 @@ def commits_between(mirror: GitMirror, since: str, commit: str) -> list[Upstream
 
 
 def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) -> tuple[str, list[UpstreamCommit]]:
-    """A remark ("" when there is nothing to remark), and the commits to name."""
+    """Return a remark ("" for none), and the commits to name."""
     if not since:
         return "", []
     if since == commit:
@@ -151,7 +151,7 @@ def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) ->
 
 
 def upstream_mirror(context: StepContext, commit: str) -> GitMirror:
-    """The mirror that the snapshot was made from; fetched again only when it was lost meanwhile."""
+    """Return the mirror that the snapshot was made from; fetch it again only when it was lost meanwhile."""
     mirror = GitMirror.of(context.component.upstream.git)
     if not mirror.path.exists() or not mirror.resolve(commit):
         revision = context.run.info.revision
@@ -160,7 +160,7 @@ def upstream_mirror(context: StepContext, commit: str) -> GitMirror:
 
 
 def read_changelog(context: StepContext, path: Path) -> tuple[str, ChangelogEntry]:
-    """The packaging's changelog and its newest entry.  Raises Failed when it is not the component's."""
+    """Return the packaging's changelog and its newest entry.  Raises Failed when it is not the component's."""
     if not path.is_file():
         raise Failed("debian/changelog: is not there; the packaging branch needs one")
     text = path.read_bytes().decode("utf-8", "surrogateescape")
