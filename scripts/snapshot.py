@@ -78,7 +78,7 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition, last: str, branch: str) -> str:
-    """What the record says of a snapshot."""
+    """Return what the record says of a snapshot."""
     text = f"commit {plain.count} after the tag {plain.tag}" if plain.tag else f"commit {plain.count} of all history"
     if place.older:
         text += f"; older than the last one tested, {last[:7]}: the archive keeps the newer"
@@ -90,14 +90,14 @@ def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition
 
 
 def earlier_runs(context: StepContext) -> list[tuple[Run, Record]]:
-    """The runs of this track and component whose snapshot rose, newest first (our own is not done yet)."""
+    """Return the runs of the track and component whose snapshot rose, newest first (this run is not done yet)."""
     runs = context.store.runs(context.track_name, context.component_name, "build")
     found = [(run, run.record(NAME)) for run in reversed(runs)]
     return [(run, done) for run, done in found if done and done.finished_well and done.facts.get("rises")]
 
 
 def last_one(mirror: GitMirror, earlier: Sequence[Record], there: Iterable[str]) -> Last | None:
-    """What was tested last: by the runs, else (in Jenkins' workspaces there are none) by the archive's newest version."""
+    """Return what was tested last: by the runs, else (in Jenkins' workspaces there are none) by the archive's newest version."""
     if earlier:
         return Last(earlier[0].commit, earlier[0].version)
     snapshots = [(version, short) for version in there if (short := versions.commit_of(version))]
@@ -118,7 +118,7 @@ def stand(context: StepContext, mirror: GitMirror, branch: str, commit: str, las
 
 
 def archived(context: StepContext) -> list[str]:
-    """The upstream versions of the component that the lab's archive has for the track."""
+    """Return the upstream versions of the component that the lab's archive has for the track."""
     archive, track = context.store.archive, context.track_name
     distributions = archive / "conf/distributions"
     if not (archive / "db").is_dir() or f"Codename: {track}" not in distributions.read_text().splitlines():

@@ -54,7 +54,9 @@ class Packaging(SettingsModel):
         None, description="A branch to merge into the packaging branch before the build. Default: none."
     )
     push: Push | None = Field(
-        None, description="The branch to push the tested packaging branch to, never by force. Default: no push."
+        None,
+        description="The branch to push the tested packaging branch to, never by force. A branch other than the packaging "
+        "branch holds the last push of the lab. Default: no push.",
     )
     drop_merged_patches: bool = Field(
         False, description="Drop patches that upstream has merged, with a line in the changelog."
