@@ -24,7 +24,7 @@ from lab.store.run_directory import Run, check_known, open_run, run_at
 
 
 class Survey(NamedTuple):
-    """The runs that can be read, and an error for each run.json that cannot."""
+    """The runs whose run.json is readable, and an error for each run.json that is damaged or of a newer qalab."""
 
     runs: list[Run]
     errors: list[ConfigurationError]
@@ -59,18 +59,20 @@ class Store:
     def runs(self, track: str | None = None, component: str | None = None, phase: Phase | None = None) -> list[Run]:
         """Return the runs that can be read, by track, component and number, oldest first.
 
-        Raises NewerSchemaError.
+        Raises NewerSchemaError for a run of a newer qalab: a caller that works on runs must not ignore one.
         """
-        return [run for run in self.survey(track, component).runs if phase in {None, run.info.phase}]
+        survey = self.survey(track, component)
+        for error in survey.errors:
+            if isinstance(error, NewerSchemaError):
+                raise error
+        return [run for run in survey.runs if phase in {None, run.info.phase}]
 
     def survey(self, track: str | None = None, component: str | None = None) -> Survey:
-        """Read each run.json once.  Raises NewerSchemaError."""
+        """Read each run.json once."""
         survey = Survey([], [])
         for run in self._runs(track or "*", component or "*"):
             try:
                 run.info  # noqa: B018 - reads run.json
-            except NewerSchemaError:
-                raise
             except ConfigurationError as error:
                 survey.errors.append(error)
             else:
