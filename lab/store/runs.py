@@ -1,4 +1,4 @@
-"""The store: where a lab keeps its runs, its archive and its keys on this machine.
+"""The store of a lab on this machine: its runs, its archive and its keys.
 
 ::
 
@@ -7,7 +7,7 @@
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK.json            versions of a -proposed pocket that were tested
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.drivers`
-    STATE/LAB/juju.mark                      what Juju's models of the lab are known by, see `scripts.drivers.juju.driver`
+    STATE/LAB/juju.mark                      the mark of the lab's Juju models, see `scripts.drivers.juju.driver`
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Store:
 
     @property
     def environments(self) -> Path:
-        """What is deployed on this machine: a directory for each track."""
+        """The deployments on this machine: a directory for each track."""
         return self.root / "environments"
 
     @property
@@ -81,19 +81,19 @@ class Store:
 
     def _runs(self, track: str, component: str) -> list[Run]:
         found = (self.root / "runs").glob(f"{track}/{component}/*/run.json")
-        paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not somebody's copy of one
+        paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not a copy of a run directory
         return [Run(path) for path in sorted(paths, key=lambda path: (path.parts[:-1], int(path.name)))]
 
     def run(self, track: str, component: str, number: str) -> Run | None:
-        """Return a run by its place, without a look at any other; None when there is none."""
+        """Return a run by its place, without reading any other; None for a missing run."""
         if not number.isdecimal() or {track, component} & {"", ".", ".."}:
             return None
         return run_at(self.root / "runs" / track / component / number)
 
-    def new_run(  # noqa: PLR0913 - what a run is, by name
+    def new_run(  # noqa: PLR0913 - the identity of a run, by name
         self, lab: Lab, track: str, component: str, revision: str = "", *, phase: Phase = "build", version: str = ""
     ) -> Run:
-        """Make the next run directory of a track's component.  Raises ConfigurationError for an unknown one."""
+        """Create the next run directory of a track's component.  Raises ConfigurationError for an unknown one."""
         check_known(lab, track, component, phase)
         home = self.root / "runs" / track / component
         home.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,7 @@ def test_a_key_of_another_section_is_refused(tmp_path: Path, section: str, unkno
             "upstream: {git: /srv/hello}",
             "upstream: {git: ../hello}",
             13,
-            "write the whole path, or a URL; found: '../hello'",
+            "write the absolute path, or a URL; found: '../hello'",
         ),
         ("upstream: {git: /srv/hello}", "upstream: {git: 3}", 13, "valid string; found: 3"),
         ("      stable: {build", "      old: {build", 17, "no track old; known: trunk, stable"),
