@@ -43,7 +43,7 @@ class Document:
     def complaints(self, problems: Iterable[tuple[Key, str]]) -> DescriptionError:
         """Return problems as one error, in the order of the file."""
         ordered = sorted((self.line(key), ".".join(map(str, key)), what) for key, what in problems)
-        return DescriptionError(f"{self.path}:{line}: {name or 'lab.yaml'}: {what}" for line, name, what in ordered)
+        return DescriptionError(f"{self.path}:{line}: {name or self.path.name}: {what}" for line, name, what in ordered)
 
 
 class DescriptionError(ConfigurationError):
@@ -60,7 +60,7 @@ def load(path: Path) -> Lab:
     try:
         # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
         data = json.dumps(document.data, default=str, ensure_ascii=False).encode()
-        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent})
+        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent, "file": path})
     except ValidationError as error:
         raise document.complaints(_complaints(error)) from None
     except UnicodeEncodeError as error:  # half of a character, escaped

@@ -248,3 +248,13 @@ def test_a_track_names_components_that_are_there(tmp_path: Path) -> None:
         loading.load(write(tmp_path, text))
     (complaint,) = caught.value.complaints
     assert complaint.endswith(":7: tracks.trunk.components.goodbye: no component goodbye; known: hello")
+
+
+@pytest.mark.parametrize("name", ["lab.yaml", "small.yaml"])
+def test_lab_knows_its_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(GOOD)
+    assert loading.load(path).file == path
+    path.write_text("3\n")
+    with pytest.raises(ConfigurationError, match=f"^{path}:1: {name}: must have keys of its own"):
+        loading.load(path)
