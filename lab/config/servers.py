@@ -52,7 +52,7 @@ class LabJenkinsSettings(JenkinsSettings):
 
 
 class PublicJenkinsSettings(JenkinsSettings):
-    """The public Jenkins, which shows a mirrored build for each build, and its jobs that receive builds; see [publishing](../how-to/publishing.md)."""
+    """The public Jenkins, which shows a mirrored build for each build, and its receiver jobs."""
 
     credentials: Text = Field(
         "env",
