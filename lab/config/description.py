@@ -7,13 +7,25 @@ wrong.  Names are the field's: series, pocket, component, track, phase (see docs
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from lab.config.deployment import Deployment, Tempest
 from lab.config.publication import Notifications, Publish
-from lab.config.types import Folder, GitURL, Identity, Label, PlainPath, SettingsModel, SourceName, Text, WebURL
+from lab.config.types import (
+    CommandLine,
+    Folder,
+    GitURL,
+    Identity,
+    Label,
+    PlainPath,
+    SettingsModel,
+    SourceName,
+    Text,
+    WebURL,
+)
 
 Trigger = Literal["commit", "proposed", "gerrit"]
 Phase = Literal["build", "deploy", "exercise"]
@@ -223,10 +235,14 @@ class LabJenkinsSettings(JenkinsSettings):
     lab_agent: Text | None = Field(
         None, description="Label of the agent for the lab's own jobs, who may change Jenkins; default: agent."
     )
-    home: PlainPath = Field("/srv/qalab", description="Where agents keep a checkout of the lab's own repository.")
+    command: CommandLine = Field("qalab", description="How jobs call qalab: a program on the agents' PATH, or a path.")
     repository: Branch | None = Field(
         None,
-        description="The lab's own repository; its changes are applied to Jenkins. Default: not by Jenkins itself.",
+        description="The lab's own repository, with lab.yaml at its top. Each build checks it out, and Jenkins applies "
+        "its changes. Default: jobs read lab.yaml in home, and somebody else applies changes.",
+    )
+    home: PlainPath = Field(
+        "/srv/qalab", description="Without a repository: the directory on the agents that contains lab.yaml and jobs/."
     )
     keep_builds: int = Field(100, ge=1, description="How many builds of each job Jenkins keeps.")
     keep_artifact_days: int = Field(
@@ -274,6 +290,17 @@ class Lab(SettingsModel):
     deployment: Deployment | None = None
     notifications: Notifications = Notifications()
     publish: Publish = Publish()
+    _file: Path = PrivateAttr(Path("lab.yaml"))
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the file that the description was read from: the validation context names it."""
+        if context:
+            self._file = context["file"]
+
+    @property
+    def file(self) -> Path:
+        """The file that the description was read from."""
+        return self._file
 
     def components_of(self, track: str) -> tuple[str, ...]:
         """The names of a track's components, in the order of the file."""

@@ -60,7 +60,7 @@ def load(path: Path) -> Lab:
     try:
         # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
         data = json.dumps(document.data, default=str, ensure_ascii=False).encode()
-        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent})
+        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent, "file": path})
     except ValidationError as error:
         raise document.complaints(_complaints(error)) from None
     except UnicodeEncodeError as error:  # half of a character, escaped

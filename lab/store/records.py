@@ -91,6 +91,8 @@ class Native(BaseModel):
 class RunInfo(Stored):
     """run.json: what this run is."""
 
+    migrations = {1: lambda data: data}  # schema 2 added lab_commit
+    schema_version: int = Field(2, alias="schema")
     lab: str
     track: str
     component: str
@@ -102,6 +104,8 @@ class RunInfo(Stored):
     """The upstream commit, once the snapshot has found it (40 hexadecimal digits)."""
     version: str = ""
     """What an earlier phase has built, for one that goes on with it; empty for whatever the archive has."""
+    lab_commit: str = ""
+    """The commit of lab.yaml, see `lab.config.lab_repository.commit_of`; empty when it is in no repository."""
     number: int
     origin: Literal["jenkins", "local"] = "local"
     url: str = ""

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
+from lab.config import lab_repository
 from lab.config.description import PHASES, Lab, Phase
 from lab.store.records import Record, RunInfo, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
@@ -293,6 +294,7 @@ def open_run(  # noqa: PLR0913 - what a run is, by name
             revision=revision,
             commit=revision if phase != "build" and COMMIT.fullmatch(revision) else "",
             version=version,
+            lab_commit=lab_repository.commit_of(lab.file),
             number=number or int(build or 1),
             origin="jenkins" if url else "local",
             url=url or "",

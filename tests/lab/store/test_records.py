@@ -149,7 +149,7 @@ def test_older_data_is_migrated_and_stays_as_it_is_on_disk(
     assert model.read(path) == read
 
 
-@pytest.mark.parametrize("model, known", [(Record, 1), (RunInfo, 1), (Second, 2), (Third, 3)])
+@pytest.mark.parametrize("model, known", [(Record, 1), (RunInfo, 2), (Second, 2), (Third, 3)])
 def test_data_of_a_newer_qalab_is_refused_before_anything_else_of_it_is_looked_at(
     tmp_path: Path, model: type[Stored], known: int
 ) -> None:
@@ -181,7 +181,7 @@ def test_all_that_is_stored_says_its_schema_first() -> None:
 @pytest.mark.parametrize(
     "name, model, fields",
     [
-        ("run.json", RunInfo, {"component": "greet", "number": 1, "commit": "0000000167726565740000000000000000000000"}),
+        ("run.json", RunInfo, {"component": "greet", "number": 1, "lab_commit": "", "commit": "0000000167726565740000000000000000000000"}),
         ("record.json", Record, {"step": "lintian", "verdict": "unstable", "seconds": 10.0}),
         ("deployed.json", Deployed, {"track": "trunk", "nodes": {"node0": "10.0.0.2"}}),
         ("tested.json", proposed.Tested, {"versions": {"hello": "2.10-3"}}),
