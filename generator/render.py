@@ -6,6 +6,7 @@ Jinja2 writes them, as data for Jenkins Job Builder.  The same lab gives the sam
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from generator import cron
 from generator.jinja import fill
 from lab.base import files, resources
 from lab.base.errors import ConfigurationError
+from lab.config.components import Branch
 from lab.config.description import PHASES, Lab, Phase, Track, Trigger, job_name
+from lab.config.lab_repository import CHECKOUT
 from lab.config.servers import LabJenkinsSettings
 
 GENERATED = "generated"
@@ -29,7 +32,7 @@ SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4
 BESIDE_THE_BUILD_MINUTES = 60
 PHASE_MINUTES = 240
 PUBLIC = Path("public") / GENERATED
-NOTHING = "nothing"
+NOTHING = "nothing"  # the macro of this name
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def render(lab: Lab, jobs: Path, phases: Mapping[Phase, Sequence[str]] = PHASES)
     jenkins = lab.jenkins
     if jenkins is None:
         raise ConfigurationError("lab.yaml: jenkins: missing", hint="give the url of the Jenkins that the jobs are for")
-    made = [*_folder(lab, jenkins), *_track_jobs(lab, phases), *_lab_jobs(jenkins)]
+    made = [*_folder(lab, jenkins), *_track_jobs(lab), *_lab_jobs(jenkins)]
     views = [*_track_views(lab), View("lab", "The lab's own jobs", "lab-(apply|backup|publish|housekeeping)")]
     _refuse_twice("jobs", [job.name for job in made])
     _refuse_twice("views", ["all", *(view.name for view in views)])  # Jenkins has one that shows all
@@ -100,10 +103,17 @@ def _too_many(jobs: Path, texts: Mapping[Path, str]) -> list[Path]:
     return [path for path in found if path not in texts]
 
 
-def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, str | int]:
+def _checkout(repository: Branch) -> dict[str, Any]:
+    """Return the builder that checks out the lab's repository, with its values quoted for the shell."""
+    return {"checkout": {"repository": shlex.quote(repository.git), "branch": shlex.quote(repository.branch)}}
+
+
+def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, Any]:
     return {
         "inside": f"{jenkins.folder}/" if jenkins.folder else "",
-        "home": jenkins.home,
+        "command": jenkins.command,
+        "checkout": _checkout(jenkins.repository) if jenkins.repository else NOTHING,
+        "lab-file": shlex.quote(f"{CHECKOUT if jenkins.repository else jenkins.home}/{lab.file.name}"),
         "agent": jenkins.agent,
         "lab-agent": jenkins.lab_agent or jenkins.agent,
         "target": f"{lab.lab.name}-{lab.deployment.target if lab.deployment else 'target'}",
@@ -148,7 +158,7 @@ def _refuse_twice(what: str, names: Sequence[str]) -> None:
         raise ConfigurationError(f"lab.yaml: tracks: two {what} would be called {twice[0]}", hint=hint)
 
 
-def _track_jobs(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[Job]:
+def _track_jobs(lab: Lab) -> Iterator[Job]:
     for name, track in lab.tracks.items():
         later = _later(track)
         if "build" in track.phases:
@@ -159,7 +169,6 @@ def _track_jobs(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[Job
             values = {
                 "track": name,
                 "minutes": PHASE_MINUTES,
-                "disabled": not phases[phase],
                 "trigger": {"timer": {"schedule": _schedule(name, track)}} if starts else NOTHING,
                 "next": _next(name, later[place + 1 :]),
             }

@@ -101,6 +101,7 @@ def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
         "phase": info.phase,
         "commit": info.commit,
         "version": standing.version,
+        "lab_commit": info.lab_commit,
         "verdict": standing.verdict,
         "step": step.step if step else "",
         "message": step.message if step else "",
@@ -183,6 +184,7 @@ def show(console: Console, run: Run) -> None:
     console.print(Text(run.id, style="bold"), verdict_text(values["verdict"]))
     for key in ("commit", "version", "started", "path"):
         console.print(f"  {key:8} {values[key]}", soft_wrap=True)
+    console.print(f"  lab.yaml {values['lab_commit'] or 'not committed to a git repository'}", soft_wrap=True)
     console.print(steps_table(standing.records))
     for record in standing.records:
         for artifact in record.artifacts:

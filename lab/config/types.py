@@ -74,6 +74,9 @@ PlainPath = Annotated[  # part of shell lines, without quotes
         "not a plain absolute path: letters, digits, and _ . + - in its parts, with no / at the end",
     ),
 ]
+CommandLine = Annotated[
+    str, Stripped, _like(r"[^\x00-\x1f\x7f{}]+", "not a command: write it on one line, without braces")
+]
 HostName = Annotated[
     str,
     _like(

@@ -108,6 +108,8 @@ class RunInfo(Stored):
     """The upstream commit, once the snapshot has found it (40 hexadecimal digits)."""
     version: str = ""
     """The version that an earlier phase built, for a later phase; empty for the versions in the archive."""
+    lab_commit: str = ""
+    """The commit of lab.yaml, see `lab.config.lab_repository.commit_of`; empty when it is in no repository."""
     number: int
     origin: Literal["jenkins", "local"] = "local"
     url: str = ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
+from lab.config import lab_repository
 from lab.config.description import PHASES, Lab, Phase
 from lab.store.records import Record, RunInfo, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
@@ -204,6 +205,7 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
             url=url or "",
             started=rfc3339(environment.now()),
             cause="" if url else "by hand",
+            lab_commit=lab_repository.commit_of(lab.file),
         )
     )
     for directory in (run.results / "native", run.out, run.work):

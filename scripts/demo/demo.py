@@ -55,7 +55,18 @@ def last_printed(store: Store) -> str:
 
 
 def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
-    """The description of the demo's lab; ``deployed``: whether this machine can deploy what is built."""
+    """Write the description of the demo's lab; see `describe_lab`."""
+    path = home / "lab.yaml"
+    description = describe_lab(demo, home, name=home.name, deployed=deployed)
+    path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def describe_lab(demo: Demo, home: Path, *, name: str, deployed: bool) -> dict[str, Any]:
+    """Return the description of a lab for the repositories in ``home``, see `make_repositories`.
+
+    ``deployed``: whether this machine can deploy the packages.
+    """
     packaging = {
         "git": str(home / "packaging"),
         "branch": "master",
@@ -67,17 +78,14 @@ def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
         "build": {key: list(words) for key, words in demo.build.items()},
         **({"orig": demo.orig} if demo.orig else {}),
     }
-    description = {
-        "lab": {"name": home.name, "maintainer": MAINTAINER, "description": "The demo"},
+    return {
+        "lab": {"name": name, "maintainer": MAINTAINER, "description": "The demo"},
         "series": {SERIES: {}},
         "tracks": {TRACK: {"series": SERIES, "branch": "main", "phases": list(PHASES) if deployed else ["build"]}},
         "components": {demo.component: component},
         "deployment": deployment(demo),
         "publish": {"jobs": ["*"]},
     }
-    path = home / "lab.yaml"
-    path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
-    return path
 
 
 def deployment(demo: Demo) -> dict[str, Any]:

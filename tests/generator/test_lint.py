@@ -181,7 +181,7 @@ def test_secrets_in_a_shell(command: str, what: str) -> None:
         "mytool --password-file /run/secret --password $PASSWORD",
         "mytool --token-count 5",
         '[ "$TOKEN" = "" ] || echo tokens=5',
-        "/srv/qalab/qalab step sbuild --lab /srv/qalab/lab.yaml --tries 3",
+        "qalab step sbuild --lab lab/lab.yaml --tries 3",
         "git checkout 0123456789abcdef0123456789abcdef01234567",
         "ssh-keygen -l -f key.pub # -----BEGIN PUBLIC KEY-----",
     ],

@@ -16,6 +16,7 @@ from jenkins_jobs.formatter import CustomFormatter
 from generator import render
 from generator.jinja import data, fill
 from lab.base.errors import ConfigurationError
+from lab.config import loading
 from lab.config.description import PHASES, Lab
 
 JENKINS = {"jenkins": {"url": "https://jenkins.lab.example/"}}
@@ -79,8 +80,6 @@ def test_proposed_packages_are_deployed_by_the_clock(jobs_of: Callable[..., dict
     assert "build/trunk/greet" not in jobs
     assert jobs["deploy/trunk"]["trigger"] == {"timer": {"schedule": "H H/4 * * *"}}
     assert jobs["exercise/trunk"]["trigger"] == "nothing"
-    assert not jobs["deploy/trunk"]["disabled"]
-    assert not jobs["exercise/trunk"]["disabled"]
 
 
 def test_each_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:
@@ -93,13 +92,9 @@ def test_each_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> N
     assert skipping["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-exercise"}}
 
 
-def test_a_phase_without_steps_is_disabled(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_phase_has_one_builder_for_each_step(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab=JENKINS)
-    texts = render.render(lab, tmp_path, {**PHASES, "deploy": ("install", "wait"), "exercise": ()})
-    project = yaml.safe_load(texts[tmp_path / "generated/project.yaml.inc"])
-    disabled = {template: values["disabled"] for job in project["jobs"] for template, values in job.items()
-                if "disabled" in values and "track" in values}  # fmt: skip
-    assert disabled == {"deploy": False, "exercise": True}
+    texts = render.render(lab, tmp_path, {**PHASES, "deploy": ("install", "wait")})
     steps = yaml.safe_load(texts[tmp_path / "generated/deploy.yaml.inc"])["builders"]
     assert [next(iter(step)) for step in steps] == ["first-step", "step"]
     assert [step.popitem()[1]["step"] for step in steps] == ["install", "wait"]
@@ -113,6 +108,38 @@ def test_the_labs_own_jobs(jobs_of: Callable[..., dict[str, Any]]) -> None:
     plain = jobs_of()
     assert not {"lab-apply", "folder"} & set(plain)
     assert {"lab-backup", "lab-publish", "lab-housekeeping"} < set(plain)
+
+
+REPOSITORY = {"git": "https://git.example/lab.git", "branch": "main"}
+
+
+@pytest.mark.parametrize(
+    "jenkins, file, checkout, lab_file",
+    [
+        ({}, "lab.yaml", "nothing", "/srv/qalab/lab.yaml"),
+        ({"home": "/home/qa/lab"}, "qa.yaml", "nothing", "/home/qa/lab/qa.yaml"),
+        ({"repository": REPOSITORY}, "lab.yaml", ("https://git.example/lab.git", "main"), "lab/lab.yaml"),
+        ({"repository": REPOSITORY, "home": "/home/qa/lab"}, "qa.yaml", ("https://git.example/lab.git", "main"),
+         "lab/qa.yaml"),
+        ({"repository": {"git": "git@git.example:my lab.git", "branch": "$x"}}, "a b.yaml",
+         ("'git@git.example:my lab.git'", "'$x'"), "'lab/a b.yaml'"),
+    ],
+)  # fmt: skip
+def test_source_of_lab_file(
+    lab_factory: Callable[..., Lab],
+    tmp_path: Path,
+    *,
+    jenkins: dict[str, Any],
+    file: str,
+    checkout: tuple[str, str] | str,
+    lab_file: str,
+) -> None:
+    lab_factory(lab={"jenkins": {**JENKINS["jenkins"], **jenkins}})
+    lab = loading.load((tmp_path / "lab.yaml").rename(tmp_path / file))
+    defaults = yaml.safe_load(render.render(lab, tmp_path)[tmp_path / "generated/defaults.yaml.inc"])
+    if isinstance(checkout, tuple):
+        checkout = {"checkout": dict(zip(("repository", "branch"), checkout, strict=True))}
+    assert (defaults["checkout"], defaults["lab-file"], defaults["command"]) == (checkout, lab_file, "qalab")
 
 
 def test_views_show_their_track_alone(jobs_of: Callable[..., dict[str, Any]]) -> None:
