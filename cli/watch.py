@@ -12,7 +12,7 @@ from cli.phases import run_phases
 from lab.config import loading
 from lab.config.options import lab_option
 from lab.store.runs import check_known
-from scripts.phases import runner
+from scripts.phases import watching
 
 
 @click.command("watch")
@@ -28,7 +28,7 @@ def command(track: str, lab_file: Path, interval: float, *, once: bool) -> None:
     lab = loading.load(lab_file)
     check_known(lab, track)
     codes = [
-        run_phases(lab, current, out)[0] for current in runner.watch(lab, track, interval, once=once, say=out.print)
+        run_phases(lab, current, out)[0] for current in watching.watch(lab, track, interval, once=once, say=out.print)
     ]
     if not codes:
         out.print(f"{track}: no new {'packages' if lab.tracks[track].trigger == 'proposed' else 'commits'}")

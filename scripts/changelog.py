@@ -31,6 +31,8 @@ from lab.store import step
 from lab.store.records import Record
 from lab.store.runs import Run
 from lab.store.step import StepContext, StepOutcome
+from scripts.upstream import packaged_version, tags, versions
+from scripts.upstream.tags import CommitHistory
 
 NAME = "changelog"
 CAP = 50
@@ -77,10 +79,10 @@ def commit_bullets(commits: Sequence[UpstreamCommit], maintainer: str) -> Iterat
 
 def tag_names(package: str, upstream_version: str) -> list[str]:
     """What upstream, or a git-buildpackage import, may call the tag of an upstream version."""
-    plain = re.sub(r"[+~.-](dfsg|ds|repack)[0-9.]*$", "", upstream_version)
-    versions = dict.fromkeys([plain, plain.replace("~", ""), plain.replace("~", "-"), plain.replace("~", "_")])
+    plain = versions.without_repack(upstream_version)
+    spelt = dict.fromkeys([plain, plain.replace("~", ""), plain.replace("~", "-"), plain.replace("~", "_")])
     forms = ("{}", "v{}", f"{package}-{{}}", f"{package}_{{}}", "release-{}", "upstream/{}")
-    return [form.format(version) for version in versions for form in forms]
+    return [form.format(version) for version in spelt for form in forms]
 
 
 def build_number(stem: str, codename: str, taken: Iterable[str]) -> int:
@@ -108,8 +110,8 @@ def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
     if not number:
         # The pool is shared by all codenames, and its file names need no lock of reprepro's.
         pool = [path.name for path in context.store.archive.glob(f"pool/*/*/{context.component_name}/*")]
-        versions = [run.version for run in archived(context, None, snapshot.commit)]
-        number = build_number(upstream, codename, pool + versions)
+        built = [run.version for run in archived(context, None, snapshot.commit)]
+        number = build_number(upstream, codename, pool + built)
     return f"{epoch}{upstream}-0qalab{number}~{codename}1"
 
 
@@ -136,7 +138,9 @@ def commits_between(mirror: GitMirror, since: str, commit: str) -> list[Upstream
     commits = (
         UpstreamCommit(name, readable(author), readable(email), subject_of(body)) for name, author, email, body in rows
     )
-    return [commit for commit in commits if not commit.subject.startswith(AMENDING)]
+    # git ends the walk by date: with commits dated before their parents it may list what since has already.
+    before = tags.reachable(mirror, since)
+    return [one for one in commits if one.id not in before and not one.subject.startswith(AMENDING)]
 
 
 def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) -> tuple[str, list[UpstreamCommit]]:
@@ -194,6 +198,9 @@ def action(context: StepContext) -> StepOutcome:
 
     maintainer, committed = context.lab.lab.maintainer, int(snapshot.facts["committed"])
     version = debian_version(context, snapshot, f"{top.epoch}:" if top.epoch else "")
+    if snapshot.facts.get("rises", True):  # an older commit on purpose reaches no archive
+        history = CommitHistory(mirror, snapshot.commit)
+        packaged_version.check(context, history, version, packaged_version.newest(text))
     bullets = [
         f"Local package of the lab {context.lab.lab.name}.",  # else lintian takes it for a non-maintainer upload
         f"New upstream snapshot: commit {snapshot.commit}.",
@@ -216,7 +223,7 @@ def action(context: StepContext) -> StepOutcome:
     facts = {"since": since, "commits": len(named), "named": named, "entry": entry, "head": head}
     message = f"{version}; commits named: {len(named)}"
     if debian.compare(version, "le", top.version):
-        message += f"; not above the packaging's own {top.version}"
+        message += f"; not above the changelog's {top.version}"
     return StepOutcome(message, version=version, facts=facts)
 
 

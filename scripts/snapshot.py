@@ -8,7 +8,6 @@ an older commit than the last one is tested on purpose) and ``rewritten`` (the l
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +22,7 @@ from lab.store import step
 from lab.store.records import Record
 from lab.store.runs import Run
 from lab.store.step import StepContext, StepOutcome
-from scripts.upstream import commit_selection, orig_tarball, versions
+from scripts.upstream import commit_selection, orig_tarball, tags, versions
 
 NAME = "snapshot"
 
@@ -50,7 +49,9 @@ def action(context: StepContext) -> StepOutcome:
     mirror = GitMirror.of(upstream.git)
     commit = commit_selection.find(context, mirror, branch)
     context.run.write_info(context.run.info.model_copy(update={"commit": commit}))
-    plain = measure(mirror, commit, usable_tags(context, mirror, commit), following(context))
+    history = tags.CommitHistory(mirror, commit)
+    read = tags.usable(context, history)
+    plain = history.version(read, tags.following(context))
     earlier, there = earlier_runs(context), archived(context)
     last = last_one(mirror, [record for _, record in earlier], there)
     place = stand(context, mirror, branch, commit, last)
@@ -58,10 +59,10 @@ def action(context: StepContext) -> StepOutcome:
     if not place.older:
         floors = [*there, *([last.version] if last else [])]
         version = above(version, floors, commit, context.component_name)
-    committed = int(mirror.git("log", "-1", "--format=%ct", commit))
+    committed = history.commits[commit]
     tarball = orig_tarball.make(context, mirror, commit, version, committed)
     return StepOutcome(
-        message=message(plain, version, place, last.commit if last else "", branch),
+        message=message(plain, version, place, last.commit if last else "", branch) + tags.remark(history, read),
         version=version,
         commit=commit,
         artifacts=[(tarball, "orig")],
@@ -86,67 +87,6 @@ def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition
     if version != plain.version:
         text += f"; by itself it would be {plain.version}, which does not rise"
     return text
-
-
-def usable_tags(context: StepContext, mirror: GitMirror, commit: str) -> list[versions.VersionTag]:
-    """The tags merged into a commit that stand for a version."""
-    names, known_as, how = merged_tags(mirror, commit), (context.component_name, project(mirror.url)), pattern(context)
-    read = [(name, versions.from_tag(name, known_as, how)) for name in names]
-    if left := [name for name, version in read if not version]:
-        context.say(
-            f"tags that are taken for no versions (version.tag_pattern could read them): {commit_selection.abbreviated(left)}"
-        )
-    return [versions.VersionTag(name, version) for name, version in read if version]
-
-
-def merged_tags(mirror: GitMirror, commit: str) -> list[str]:
-    return mirror.git("for-each-ref", f"--merged={commit}", "--format=%(refname:lstrip=2)", "refs/tags").splitlines()
-
-
-def measure(
-    mirror: GitMirror, commit: str, tags: Iterable[versions.VersionTag], following: str | None
-) -> versions.SnapshotVersion:
-    """A commit's version by its history alone."""
-    start = versions.base(tags, following)
-    counted = [stretch(mirror, commit, tag.name) for tag in start.tags] or [stretch(mirror, commit, "")]
-    return versions.snapshot(start, counted, commit)
-
-
-def project(url: str) -> str:
-    """What a repository is called, by its URL."""
-    return re.split(r"[/:]", url.rstrip("/").removesuffix(".git"))[-1]
-
-
-def following(context: StepContext) -> str | None:
-    """version.next of lab.yaml.  Raises ConfigurationError when it is no upstream version."""
-    version = context.component.version.next
-    if version and not versions.UPSTREAM_VERSION.fullmatch(version):
-        hint = "digits first, then letters, digits, . + ~; no epoch, no revision"
-        raise ConfigurationError(f"version.next of {context.component_name}: {version} is no version", hint=hint)
-    return version
-
-
-def pattern(context: StepContext) -> re.Pattern[str] | None:
-    """version.tag_pattern of lab.yaml.  Raises ConfigurationError when it is no pattern with one group."""
-    text = context.component.version.tag_pattern
-    if text is None:
-        return None
-    where = f"version.tag_pattern of {context.component_name}: {text}"
-    try:
-        compiled = re.compile(text)
-    except re.error as error:
-        raise ConfigurationError(f"{where}: no regular expression: {error}") from None
-    if compiled.groups != 1:
-        raise ConfigurationError(f"{where}: has {compiled.groups} groups; needs one, the version", hint="v(.*)-final")
-    return compiled
-
-
-def stretch(mirror: GitMirror, commit: str, tag: str) -> versions.CommitRange:
-    """The commits behind a tag, or all of them."""
-    ref = f"refs/tags/{tag}"
-    stamps = mirror.git("log", "--format=%ct", commit, *([f"^{ref}"] if tag else [])).split()
-    at_tag = [mirror.git("log", "-1", "--format=%ct", ref)] if tag else []
-    return versions.CommitRange(tag, len(stamps), max(int(stamp) for stamp in [*stamps, *at_tag]))
 
 
 def earlier_runs(context: StepContext) -> list[tuple[Run, Record]]:
@@ -199,7 +139,8 @@ def above(version: str, floors: Iterable[str], commit: str, component: str) -> s
             continue
         risen = versions.successor(floor, commit)
         if risen is None:
-            hint = f"name a higher release in components.{component}.version.next, or take {floor} out of the archive"
+            following = versions.release_after(floor)
+            hint = f"set components.{component}.version.next: {following}, or take {floor} out of the archive"
             raise ConfigurationError(f"{component} {version} does not rise above {floor}, which is there", hint=hint)
         version = risen
     return version

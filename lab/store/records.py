@@ -88,9 +88,15 @@ class Native(BaseModel):
     format: str
 
 
+Cause = Literal["", "upstream commit", "packaging commit", "testing commit", "proposed packages", "by hand"]
+"""Why a run began.  Empty where that is not known: in Jenkins, and for runs of older releases."""
+
+
 class RunInfo(Stored):
     """run.json: what this run is."""
 
+    migrations = {1: lambda data: data}  # the new fields have defaults
+    schema_version: int = Field(2, alias="schema")
     lab: str
     track: str
     component: str
@@ -106,6 +112,11 @@ class RunInfo(Stored):
     origin: Literal["jenkins", "local"] = "local"
     url: str = ""
     started: str
+    cause: Cause = ""
+    packaging: str = ""
+    """The head of the packaging branch when `qalab watch` began the run; empty for other runs."""
+    testing: str = ""
+    """The head of the testing branch, likewise."""
 
 
 class Record(Stored):

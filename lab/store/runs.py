@@ -297,6 +297,7 @@ def open_run(  # noqa: PLR0913 - what a run is, by name
             origin="jenkins" if url else "local",
             url=url or "",
             started=rfc3339(environment.now()),
+            cause="" if url else "by hand",
         )
     )
     for directory in (run.results / "native", run.out, run.work):

@@ -19,6 +19,7 @@ from lab.base.git import NO_CONFIG, SAFE, git
 from lab.base.run import Word
 from lab.store.step import StepContext
 from scripts.upstream.submodules import CommitTree
+from scripts.upstream.tags import CommitHistory
 
 # What is said when it is not the project that is at fault.
 LAB = re.compile(
@@ -79,8 +80,8 @@ def checkout(context: StepContext, tree: CommitTree, path: Path) -> None:
     What else a mirror holds would show: in ``git describe``, and in how long git makes its short ids.
     """
     git(["init", "--quiet", "--initial-branch=snapshot", path])
-    tags = tree.mirror.git("for-each-ref", f"--merged={tree.commit}", "--format=%(refname):%(refname)", "refs/tags")
-    wanted = f"{tree.commit}:refs/remotes/origin/snapshot\n{tags}\n"
+    tags = [f"refs/tags/{name}:refs/tags/{name}" for name in CommitHistory(tree.mirror, tree.commit).tags]
+    wanted = "\n".join([f"{tree.commit}:refs/remotes/origin/snapshot", *tags, ""])
     argv: list[Word] = ["git", *SAFE, "fetch", "--quiet", "--no-tags", "--stdin", tree.mirror.path]
     context.sh(argv, cwd=path, env=NO_CONFIG, stdin=wanted.encode("utf-8", "surrogateescape"))
     git(["reset", "--quiet", "--hard", tree.commit], cwd=path, log=context.log)

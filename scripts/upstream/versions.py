@@ -26,13 +26,21 @@ UPSTREAM_VERSION = re.compile(r"[0-9](?:[0-9A-Za-z.+~]*[0-9A-Za-z])?")
 """Debian policy, section 5.6.12, without the characters that would need an epoch or a revision."""
 
 _SNAPSHOT = re.compile(r"(?P<until>.*[+~]git)(?P<day>\d{8})\.(?P<count>\d+)\.(?P<commit>[0-9a-f]{7})")
+_NUMBERS = re.compile(r"(?P<above>(?:\d+\.)*)(?P<last>\d+)", re.ASCII)
+_REPACKED = re.compile(r"[+~.-](?:dfsg|ds|repack)[0-9.]*$")
 _LAST_DAY = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 # Nightlies and the like: beside real versions they would be above all of them.  NAME-20260131 and v20260131 are meant.
 _BARE_DATE = re.compile(r"\d{8}.*|\d{4}[-_]\d\d[-_]\d\d.*")
 _DATED = re.compile(r".*[-_]\d{8,}")
+# DEP-14: what Debian calls an upstream version, with : as % and ~ as _, and # to keep two dots or ".lock" apart.
+_DEP14 = re.compile(r"upstream/(?P<version>[0-9][0-9A-Za-z.+_#]*)")
+# Schemes of single projects that no other project can mean: FFmpeg's n6.1, LLVM's llvmorg-17.0.6, Expat's R_2_5_0.
+_SCHEMES = r"(?-i:n(?=\d+\.\d)|llvmorg-(?=\d)|R_(?=\d+_\d))"
 _WORD = "(?:releases?|rel|versions?|ver)"
-_PREFIX = rf"(?:{_WORD}[-_./])?(?:(?:{{names}})[-_.])?(?:{_WORD}[-_./]?)?(?:v[-_.]?)?"
+_PREFIX = rf"(?:{_SCHEMES}|(?:{_WORD}[-_./])?(?:{{names}})?(?:{_WORD}[-_./]?)?(?:v[-_.]?)?)"
+# SemVer 2.0.0, section 10: build metadata does not count.  Two numbers and a + are no SemVer.
+_SEMVER_BUILD = re.compile(r"(?P<version>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)\+[0-9A-Za-z.-]+", re.ASCII)
 _VERSION = re.compile(
     r"""
     (?P<release>\d+(?:[-_.]\d+)*)
@@ -93,18 +101,28 @@ def from_tag(tag: str, names: Sequence[str], pattern: re.Pattern[str] | None = N
     ``names``: what the project is called (``NAME-1.2`` is a version of NAME).  ``pattern`` is matched against
     the whole tag instead of our own rules, and its one group against those for a version.
     """
-    if pattern is None:
-        text = _prefix(tuple(names)).sub("", tag, count=1)
-        noise = _DATED.fullmatch(text) or (text == tag and _BARE_DATE.fullmatch(text))
-        return None if noise else normalised(text)
-    match = pattern.fullmatch(tag)
-    return normalised(match[1] or "") if match else None
+    if pattern is not None:
+        match = pattern.fullmatch(tag)
+        return normalised(match[1] or "") if match else None
+    if match := _DEP14.fullmatch(tag):
+        version = match["version"].replace("_", "~").replace("#", "")
+        return version if UPSTREAM_VERSION.fullmatch(version) else None
+    text = _prefix(tuple(names)).sub("", tag, count=1)
+    noise = _DATED.fullmatch(text) or (text == tag and _BARE_DATE.fullmatch(text))
+    return None if noise else normalised(text)
 
 
 @lru_cache
 def _prefix(names: tuple[str, ...]) -> re.Pattern[str]:
-    spelt = (re.sub(r"(?:\\?[-_.])+", "[-_.]", re.escape(name)) for name in sorted(names, key=len, reverse=True))
-    return re.compile(_PREFIX.format(names="|".join(spelt)), re.IGNORECASE | re.ASCII)
+    spelt = "|".join(_named(name) for name in sorted(names, key=len, reverse=True))
+    return re.compile(_PREFIX.format(names=spelt), re.IGNORECASE | re.ASCII)
+
+
+def _named(name: str) -> str:
+    """Return the pattern of a project's name in front of its version: ``NAME-1``, ``NAME/v1``, ``NAME@1``, ``go1.21``."""
+    spelt = re.sub(r"(?:\\?[-_.])+", "[-_.]", re.escape(name))
+    # python3.12 is no version 12 of python3.
+    return spelt + (r"[-_/@]" if name[-1:].isdigit() else r"(?:[-_./@]|(?=\d))")
 
 
 def normalised(text: str) -> str | None:
@@ -112,6 +130,8 @@ def normalised(text: str) -> str | None:
 
     Pre-releases go below the release (``~rc1``), and development versions below those (``~~dev5``).
     """
+    if semver := _SEMVER_BUILD.fullmatch(text):
+        text = semver["version"]
     match = _VERSION.fullmatch(_PBR.sub(r"\1", text, count=1))
     if match is None:
         return None
@@ -158,6 +178,22 @@ def successor(version: str, commit: str) -> str | None:
     if match["commit"] == commit[:7]:
         return version
     return f"{match['until']}{match['day']}.{int(match['count']) + 1}.{commit[:7]}"
+
+
+def without_repack(version: str) -> str:
+    """Return an upstream version without Debian's mark of a repacked tarball (``+dfsg1``, ``.ds``, ``+repack``)."""
+    return _REPACKED.sub("", version)
+
+
+def release_after(version: str) -> str:
+    """Return a release whose ``RELEASE~git`` is above every upstream version with the numbers of ``version``.
+
+    ``1.2.14`` for ``1.2.13.dfsg``: the next of the last number that stands before anything else.
+    """
+    match = _NUMBERS.match(version)
+    if match is None:
+        raise ValueError(f"{version} is no upstream version")
+    return f"{match['above'] or ''}{int(match['last']) + 1}"
 
 
 def commit_of(version: str) -> str | None:

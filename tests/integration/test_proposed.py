@@ -16,7 +16,7 @@ from scripts.archives import proposed
 from scripts.archives.proposed import waiting
 from scripts.deployment import environments
 from scripts.drivers.nspawn import leftovers
-from scripts.phases import runner
+from scripts.phases import runner, watching
 from tests.conftest import Bench
 from tests.pockets import Mirror, mirrored
 
@@ -50,7 +50,7 @@ def test_a_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path: Path)
     assert (record.verdict, record.message) == ("skipped", f"nothing of greet waits in {POCKET}")
     assert runner.next_run(lab, at.run) is None
     assert run_of(lab, WHOLE).execute(deploy).message == f"nothing of the track waits in {POCKET}"
-    assert list(runner.watch(lab, "trunk", 0, once=True)) == []
+    assert list(watching.watch(lab, "trunk", 0, once=True)) == []
 
     newer_one = {"control": "Depends: libgreet (>= 2)\n"}
     mirror.add("bookworm-updates", "greet", "1.0-1")
@@ -65,10 +65,13 @@ def test_a_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path: Path)
     assert found.repository.only == ("greet", "greetlib")
     assert (found.repository.url, found.repository.release) == (mirror.url, f"n={POCKET}")
 
-    (run,) = runner.watch(lab, "trunk", 0, once=True)
+    (run,) = watching.watch(lab, "trunk", 0, once=True)
     assert (run.info.component, run.info.phase) == (WHOLE, "deploy")
+    assert next(watching.watch(lab, "trunk", 0, once=True)).id == run.id  # it was cut short
+    for step in run.steps:
+        Bench(lab, run).pretend(step)
     proposed.remember(lab, "trunk", {"greet": "1.0-2"})
-    assert list(runner.watch(lab, "trunk", 0, once=True)) == []
+    assert list(watching.watch(lab, "trunk", 0, once=True)) == []
     record = run_of(lab, origin="jenkins").execute(deploy)
     assert (record.verdict, record.message) == (
         "skipped",
@@ -86,7 +89,7 @@ def test_a_mirror_without_the_pocket(mirror: Mirror, lab: Lab) -> None:
         path.unlink()
     (mirror.root / "dists" / POCKET / "InRelease").write_text("torn\n")
     with pytest.raises(InfrastructureError) as error:
-        list(runner.watch(lab, "trunk", 0, once=True))
+        list(watching.watch(lab, "trunk", 0, once=True))
     assert str(error.value).startswith(f"series bookworm: {POCKET} cannot be asked: ")
 
 

@@ -234,7 +234,7 @@ def test_a_run_is_found_without_a_look_at_the_others(lab: Lab) -> None:
 @pytest.mark.parametrize(
     "content, said",
     [("{", "run.json: Invalid JSON: "), ("[]", "run.json: must be a JSON object"), ("{}", "run.json: lab: Field required"),
-     ('{"schema": 2}', "run.json was written by a newer qalab (schema 2; this one knows 1): upgrade qalab")],
+     ('{"schema": 9}', "run.json was written by a newer qalab (schema 9; this one knows 2): upgrade qalab")],
 )  # fmt: skip
 def test_a_bad_run_is_named_in_one_line(lab: Lab, content: str, said: str) -> None:
     run = new_run(lab)

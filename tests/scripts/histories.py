@@ -6,7 +6,8 @@ A history is a line of words:
 - ``@name`` go to the commit called ``name`` and commit on top of it from there (``@`` alone: to no commit, a new root);
 - ``*name`` a commit that merges the commit called ``name``;
 - ``=name`` call the commit ``name``;
-- anything else is a tag, put on the commit.
+- ``^tag`` an annotated tag, ``^^tag`` a tag of a tag, put on the commit; ``#tag`` a tag of a file;
+- anything else is a lightweight tag, put on the commit.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ def dpkg(left: str, relation: str, right: str) -> bool:
 
 @dataclass
 class History:
-    """Commits by number, each with its parents and its committer date; tags by name, with their commit."""
+    """Commits by number, each with its parents and its committer date; tags by name, with their commit.
+
+    ``objects``: the tags that have an object of their own, and how deep it is nested (0: it is a file).
+    """
 
     parents: list[tuple[int, ...]] = field(default_factory=list)
     stamps: list[int] = field(default_factory=list)
     tags: dict[str, int] = field(default_factory=dict)
+    objects: dict[str, int] = field(default_factory=dict)
 
     def add(self, parents: Sequence[int], stamp: int) -> int:
         self.parents.append(tuple(parents))
@@ -59,8 +64,13 @@ class History:
                 here = names[word[1:]] if word[1:] else None
             elif word.startswith("="):
                 names[word[1:]] = here
+            elif word.startswith("#"):
+                history.objects[word[1:]] = 0
             else:
-                history.tags[word] = here
+                name = word.lstrip("^")
+                history.tags[name] = here
+                if depth := len(word) - len(name):
+                    history.objects[name] = depth
         return history
 
     def ancestors(self, commit: int) -> set[int]:
@@ -89,7 +99,7 @@ class History:
         return versions.CommitRange(tag, len(behind), max(self.stamps[one] for one in behind | at))
 
     def write(self, repository: Path) -> list[str]:
-        """Make it a bare repository; the full ids of the commits."""
+        """Make it a bare repository whose branch main is the last commit; return the full ids of the commits."""
         subprocess.run(["git", "init", "--quiet", "--bare", "--template=", repository], check=True)
         stream = []
         for number, (parents, stamp) in enumerate(zip(self.parents, self.stamps, strict=True)):
@@ -97,13 +107,27 @@ class History:
             stream += [f"reset refs/heads/c{number}", f"commit refs/heads/c{number}", f"mark :{number + 1}"]
             stream += [f"committer A <a@upstream.example> {stamp} +0000", f"data {len(str(number))}", str(number)]
             stream += [f"{'merge' if place else 'from'} :{parent + 1}" for place, parent in enumerate(parents)]
+            stream += ["M 644 inline greet.txt", f"data {len(str(number))}", str(number)]
+        stream += ["reset refs/heads/main", f"from :{len(self.stamps)}", ""]
         for tag, at in self.tags.items():
             stream += [f"reset refs/tags/{tag}", f"from :{at + 1}", ""]
         marks = repository / "marks"
         argv = ["git", "fast-import", "--quiet", "--force", f"--export-marks={marks}"]
         subprocess.run(argv, cwd=repository, input="\n".join(stream).encode() + b"\n", check=True)
         found = dict(line.split() for line in marks.read_text().splitlines())
+        for tag, depth in self.objects.items():
+            nest(repository, tag, depth)
         return [found[f":{number + 1}"] for number in range(len(self.stamps))]
+
+
+def nest(repository: Path, tag: str, depth: int) -> None:
+    """Make a lightweight tag an annotated one, or a tag of a tag; or with depth 0 a new tag of a file."""
+    who = ["-c", "user.name=A", "-c", "user.email=a@upstream.example", "-c", "advice.nestedTag=false"]
+    if not depth:
+        subprocess.run(["git", "tag", tag, "main:greet.txt"], cwd=repository, check=True)
+    for level in range(depth):
+        argv = ["git", *who, "tag", "--annotate", "--force", "--message", f"level {level}", tag, tag]
+        subprocess.run(argv, cwd=repository, check=True, stdout=subprocess.DEVNULL)
 
 
 # What happens (name: words), version.next, the last commit's version without its id, and what dpkg must hold it to be
@@ -117,7 +141,18 @@ CASES: dict[str, tuple[str, str | None, str, str, str]] = {
     "a tag elsewhere": (". =a . 1.0 @a . .", None, "0.0.1~git20260105.3", "0", "0.0.1"),
     "ends of life only": (". newton-eol . ocata-em . yoga-eom .", None, "0.0.1~git20260105.4", "0", "0.0.1"),
     "private tags only": (". private-1.0 . private-2 .", None, "0.0.1~git20260104.3", "0", "0.0.1"),
-    "the packaging's tags only": (". debian/1.0-1 . upstream/1.0 .", None, "0.0.1~git20260104.3", "0", "0.0.1"),
+    "the packaging's tags only": (". debian/1.0-1 . debian/1.1-1 .", None, "0.0.1~git20260104.3", "0", "0.0.1"),
+    "DEP-14 tags": (". upstream/1.0 . upstream/1.1_rc1 .", None, "1.1~rc1+git20260104.1", "1.1~rc1", "1.1"),
+    "DEP-14 tags beside upstream's": (". v1.0 . upstream/1.0+dfsg .", None, "1.0+git20260104.2", "1.0+dfsg", "1.0.1"),
+    "a repacked DEP-14 tag above upstream's": (
+        ". v1.0 . upstream/1.0.dfsg .",
+        None,
+        "1.0.dfsg+git20260104.1",
+        "1.0.dfsg",
+        "1.1",
+    ),
+    "an epoch in a DEP-14 tag": (". upstream/1.0 . upstream/1%2.0 .", None, "1.0+git20260104.2", "1.0", "1.1"),
+    "build metadata": (". v1.0.0+1 . v1.0.0+2 .", None, "1.0.0+git20260104.2", "1.0.0", "1.0.1"),
     "a first tag below 0.0.1": (". . 0.0.0 .", None, "0.0.1~git20260104.3", "0.0.0", "0.0.1"),
     "a first alpha of 0.0.1": (". . 0.0.1a1 .", None, "0.0.1~git20260104.3", "0.0.1~a1", "0.0.1"),
     "0.0.1 is out": (". . 0.0.1 .", None, "0.0.1+git20260104.1", "0.0.1", "0.0.2"),

@@ -392,12 +392,17 @@ def test_a_pushed_commit_that_upstream_no_longer_has(bed: Bed) -> None:
     assert bullets(record) == ["The upstream history was replaced; 0123456, packaged last, is not in it."]
 
 
-def test_the_epoch_and_a_version_that_does_not_rise(bed: Bed) -> None:
+def test_the_epoch(bed: Bed) -> None:
     bed.upstream.commit("Base")
     bed.packaging.commit("Epoch", {"debian/changelog": packaging_files(version="2:1.0-1")["debian/changelog"]})
-    record, _ = bed.run(version="0.9+git20260102.1.abc1234")
-    assert record.version == "2:0.9+git20260102.1.abc1234-0qalab1~bookworm1"
-    assert record.message.endswith("; not above the packaging's own 2:1.0-1")
+    assert bed.run()[0].version == f"2:{UPSTREAM_VERSION}-0qalab1~bookworm1"
+
+
+def test_a_version_below_what_the_lab_pushed_is_remarked(bed: Bed) -> None:
+    bed.upstream.commit("Base")
+    pushed = packaging_files(version="2.11+git20260109.9.0123456-0qalab1~trixie1")["debian/changelog"]
+    bed.packaging.commit("Pushed back", {"debian/changelog": pushed})
+    assert bed.run()[0].message.endswith("; not above the changelog's 2.11+git20260109.9.0123456-0qalab1~trixie1")
 
 
 def test_old_entries_stay_as_they_are_to_the_byte(bed: Bed) -> None:

@@ -21,7 +21,7 @@ from lab.store.runs import Store
 from scripts import snapshot
 from scripts.upstream import orig_tarball, sdist, submodules
 from tests.conftest import EPOCH, Bench, GitRepository
-from tests.scripts.histories import CASES, History, dpkg, tags_of
+from tests.scripts.histories import History, dpkg
 
 DAY = 86_400
 Labs = Callable[..., Lab]
@@ -68,20 +68,6 @@ def members(tarball: Path) -> dict[str, tarfile.TarInfo]:
 def content(tarball: Path, name: str) -> str:
     with tarfile.open(tarball) as tar:
         return tar.extractfile(name).read().decode()
-
-
-# The version, by real git.
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_history(case: str, tmp_path: Path) -> None:
-    """By git it is what the model says, which dpkg has judged in test_versions.py."""
-    words, following, *_ = CASES[case]
-    history = History.read(words)
-    ids = history.write(tmp_path / "upstream.git")
-    mirror = GitMirror("upstream", tmp_path / "upstream.git")
-    found = snapshot.measure(mirror, ids[-1], tags_of(snapshot.merged_tags(mirror, ids[-1])), following)
-    assert found == history.snapshot(len(ids) - 1, following, ids[-1])
 
 
 def test_first_run(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
@@ -462,13 +448,6 @@ def test_tags_that_are_no_versions(lab_factory: Labs, bench: Benches, upstream: 
     run = bench(lab_factory(upstream=upstream.path))
     assert run.execute(snapshot).facts["tag"] == "v1.0"
     assert "taken for no versions (version.tag_pattern could read them): newton-eol\n" in run.log("snapshot")
-
-
-@pytest.mark.parametrize(
-    "url", ["https://h.example/x/greet.git", "h.example:greet", "/srv/greet/", "ssh://h.example/greet.git/"]
-)
-def test_project(url: str) -> None:
-    assert snapshot.project(url) == "greet"
 
 
 # The tarball.

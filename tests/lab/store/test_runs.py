@@ -254,13 +254,13 @@ def test_a_damaged_record_is_an_error_with_one_clear_line(lab: Lab, store: Store
 @pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json", "results/02-packaging.json"])
 def test_a_run_of_a_newer_qalab_is_neither_judged_nor_worked_on(lab: Lab, store: Store, name: str) -> None:
     path = left(store.new_run(lab, "trunk", "greet"), FIRST).path
-    data = json.loads((path / name).read_text()) | {"schema": 2, "novelty": {}}
+    data = json.loads((path / name).read_text()) | {"schema": 9, "novelty": {}}
     (path / name).write_text(json.dumps(data))
     before = {each: each.read_bytes() for each in path.rglob("*") if each.is_file()}
     run = Run(path)
     uses: list[Callable[[], object]] = [lambda: run.verdict, run.records, lambda: run.held().__enter__()]
     for use in uses:
-        with pytest.raises(NewerSchemaError, match=rf"/{name} was written by a newer qalab \(schema 2; this one"):
+        with pytest.raises(NewerSchemaError, match=rf"/{name} was written by a newer qalab \(schema 9; this one"):
             use()
     assert not run.is_held()
     after = {each: each.read_bytes() for each in path.rglob("*") if each.is_file() and each.name != "run.lock"}
@@ -269,7 +269,7 @@ def test_a_run_of_a_newer_qalab_is_neither_judged_nor_worked_on(lab: Lab, store:
 
 def test_a_newer_run_is_not_left_out_in_silence(lab: Lab, store: Store) -> None:
     first, _ = (store.new_run(lab, "trunk", "greet") for _ in range(2))
-    (first.path / "run.json").write_text('{"schema": 2}')
+    (first.path / "run.json").write_text('{"schema": 9}')
     for use in (store.runs, store.survey):
         with pytest.raises(NewerSchemaError):
             use()

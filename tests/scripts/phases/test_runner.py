@@ -1,4 +1,4 @@
-"""The runner: what is done, kept, done again, and in which order; what a watch finds to do."""
+"""The runner: what is done, kept, done again, and in which order."""
 
 from __future__ import annotations
 
@@ -66,8 +66,42 @@ def test_finished_steps_are_kept_and_the_rest_is_done(lab: Lab) -> None:
     assert second.events == ["keep snapshot", "keep packaging", "start changelog", "passed changelog"]
 
     runner.run_phase(lab, current, third, first="packaging", until="packaging")
-    assert third.events == ["keep snapshot", "start packaging", "passed packaging"]
-    assert current.record("changelog") is None  # what came after is to be done again as well
+    assert third.events == ["keep snapshot", "start packaging", "passed packaging", "keep changelog"]
+    fourth = Heard()
+    runner.run_phase(lab, current, fourth, first="changelog")
+    assert fourth.events[:4] == ["keep snapshot", "keep packaging", "start changelog", "passed changelog"]
+
+
+@pytest.mark.parametrize("step", ["snapshot", "lintian", "archive", "push"])
+def test_one_step_again_keeps_the_records_of_the_later_ones(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
+    bench = Bench(lab, current)
+    before = {name: bench.pretend(name, message="before") for name in current.steps}
+    again = SimpleNamespace(action=lambda _: StepOutcome("again"))
+    monkeypatch.setattr(runner, "STEPS", {**runner.STEPS, step: again})
+    runner.run_phase(lab, current, heard, first=step, until=step)
+    place = current.steps.index(step)
+    kept = [f"keep {name}" for name in current.steps]
+    assert heard.events == [*kept[:place], f"start {step}", f"passed {step}", *kept[place + 1 :]]
+    assert [record.message for record in current.records() if record.step != step] == ["before"] * (len(before) - 1)
+    assert current.record(step).message == "again"
+    assert current.verdict == "passed"
+
+
+def test_one_step_again_that_fails_is_the_verdict(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
+    for name in current.steps:
+        Bench(lab, current).pretend(name)
+
+    def action(context: StepContext) -> StepOutcome:
+        raise InfrastructureError("no room")
+
+    monkeypatch.setattr(runner, "STEPS", {**runner.STEPS, "lintian": SimpleNamespace(action=action)})
+    runner.run_phase(lab, current, heard, first="lintian", until="lintian")
+    assert current.verdict == "error"
+    assert current.record("archive").verdict == "passed"  # the archive has it, whatever lintian says now
 
 
 def test_a_bug_in_a_step_ends_the_phase(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,71 +186,6 @@ def test_the_newest_unfinished_run_is_found(lab: Lab) -> None:
     assert found.path == runs[-1].path
 
 
-@pytest.mark.parametrize("case", ["first time", "nothing new", "two new", "merge", "rewritten", "an older one again"])
-def test_new_commits(lab: Lab, upstream: GitRepository, case: str, tmp_path: Path) -> None:
-    tested = upstream.heads[-1]
-    if case != "first time":
-        run = Store.of(lab).new_run(lab, "trunk", "greet")
-        run.write_info(run.info.model_copy(update={"commit": tested}))
-    expected: list[str] = []
-    match case:
-        case "first time":
-            expected = [tested]
-        case "two new":
-            expected = [upstream.commit("One"), upstream.commit("Two")]
-        case "merge":  # the branch itself went from one state to the next: the side's commits were never its tip
-            upstream.git("checkout", "--quiet", "-b", "side")
-            upstream.commit("On the side", {"side.txt": "x\n"})
-            upstream.git("checkout", "--quiet", "main")
-            one = upstream.commit("On main", {"main.txt": "x\n"})
-            upstream.git("-c", "user.name=A", "-c", "user.email=a@b.example", "merge", "--quiet", "--no-edit", "side")
-            expected = [one, upstream.git("rev-parse", "HEAD")]
-        case "an older one again":
-            upstream.commit("Tested")
-            for commit in (upstream.heads[-1], tested):
-                run = Store.of(lab).new_run(lab, "trunk", "greet")
-                run.write_info(run.info.model_copy(update={"commit": commit}))
-            expected = [upstream.commit("New")]
-        case "rewritten":
-            upstream.git("checkout", "--quiet", "--orphan", "other")
-            upstream.commit("Start over", {"greet.txt": "bye\n"})
-            upstream.commit("Go on", {"greet.txt": "goodbye\n"})
-            upstream.git("branch", "--force", "main", "other")
-            expected = [upstream.heads[-1]]
-    assert runner.new_commits(lab, "trunk", "greet") == expected
-
-
-def test_a_branch_that_is_gone_is_named_with_those_there_are(lab: Lab, upstream: GitRepository) -> None:
-    upstream.git("branch", "--move", "main", "trunk")
-    with pytest.raises(ConfigurationError, match=r"upstream: no branch main; branches: trunk$"):
-        runner.new_commits(lab, "trunk", "greet")
-
-
-@pytest.mark.parametrize("once", [True, False])
-def test_watch_goes_on_past_an_upstream_that_is_not_there(
-    lab_factory: Callable[..., Lab], upstream: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *,
-    once: bool,
-) -> None:  # fmt: skip
-    gone = {"upstream": {"git": str(tmp_path / "gone")}, "packaging": {"git": "/nowhere"}}
-    lab = lab_factory(upstream=upstream.path, lab={"components": {"aa": gone, "zz": gone}})
-    said: list[str] = []
-    monkeypatch.setattr(runner.time, "sleep", lambda _: upstream.commit("Next"))
-    runs = runner.watch(lab, "trunk", 9, once=once, say=said.append)
-    assert next(runs).id == "trunk/greet/1"
-    if once:
-        with pytest.raises(InfrastructureError, match="gone: cannot be fetched"):
-            next(runs)
-    else:
-        run = next(runs)  # of the next round
-        assert (run.id, run.info.revision) == ("trunk/greet/2", upstream.heads[-1])
-    assert [line.partition(": ")[0] for line in said] == [str(tmp_path / "gone")] * (1 if once else 2)
-
-
-def test_watch_makes_a_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
-    made = list(runner.watch(lab, "trunk", 0, once=True))
-    assert [(run.id, run.info.revision) for run in made] == [("trunk/greet/1", upstream.heads[-1])]
-
-
 @pytest.fixture
 def three(lab_factory: Callable[..., Lab], upstream: GitRepository) -> Lab:
     """A lab whose track has all phases."""
@@ -226,11 +195,12 @@ def three(lab_factory: Callable[..., Lab], upstream: GitRepository) -> Lab:
 def test_a_phase_is_followed_by_the_next_about_the_same(three: Lab) -> None:
     store = Store.of(three)
     run = store.new_run(three, "trunk", "greet")
-    run.write_info(run.info.model_copy(update={"commit": "a" * 40}))
+    run.write_info(run.info.model_copy(update={"commit": "a" * 40, "cause": "testing commit"}))
     following = runner.next_run(three, run)
     assert following is not None
     info = following.info
     assert (following.id, info.phase, info.commit, info.revision) == ("trunk/greet/2", "deploy", "a" * 40, "a" * 40)
+    assert info.cause == "testing commit"
     assert following.steps == PHASES["deploy"]
     assert runner.next_run(three, following) is None  # nothing was deployed
     (following.results / HANDED_OVER).write_text("VERSION=1.0\n")

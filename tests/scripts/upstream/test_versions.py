@@ -76,6 +76,53 @@ NAMES = ("greet", "openstack-greet")
         ("2025b", "2025b"),
         ("1.2.0.Final", "1.2.0"),
         ("1.2.0-RELEASE", "1.2.0"),
+        # DEP-14, "Version mangling"; git-buildpackage's default for upstream-tag.
+        ("upstream/1.2", "1.2"),
+        ("upstream/1.2_rc1", "1.2~rc1"),
+        ("upstream/1.2+dfsg1", "1.2+dfsg1"),
+        ("upstream/1.2.13.dfsg", "1.2.13.dfsg"),
+        ("upstream/20260103", "20260103"),
+        ("upstream/1.0.6_git20210604.d5e0c06", "1.0.6~git20210604.d5e0c06"),
+        ("upstream/1.#.2", "1..2"),
+        ("upstream/1.2%2", None),
+        ("upstream/1%1.2", None),
+        ("upstream/v1.2", None),
+        ("upstream/latest", None),
+        ("upstream/1.2_", None),
+        ("upstream/1.2-1", None),
+        # SemVer 2.0.0, section 10.
+        ("v2.0.0-beta.2+build5", "2.0.0~beta2"),
+        ("1.0.0-alpha+001", "1.0.0~alpha"),
+        ("1.0.0+20130313144700", "1.0.0"),
+        ("v1.28.2+k3s1", "1.28.2"),
+        ("greet-1.0.0+21AF26D3", "1.0.0"),
+        ("1.0.0-foo+5", None),
+        ("1.2+dfsg1", None),
+        # Schemes of single projects: FFmpeg, LLVM, Expat.
+        ("n6.1", "6.1"),
+        ("n6.1.1", "6.1.1"),
+        ("n6.2-dev", "6.2~~dev"),
+        ("n6", None),
+        ("N6.1", None),
+        ("llvmorg-17.0.6", "17.0.6"),
+        ("llvmorg-18.1.0-rc1", "18.1.0~rc1"),
+        ("llvmorg-18-init", None),
+        ("R_2_5_0", "2.5.0"),
+        ("R_1_95_8", "1.95.8"),
+        ("R_1", None),
+        ("r_1_2", None),
+        # The project's own name: Go's own releases, Go's submodules, lerna's and release-please's monorepos.
+        ("greet1.21.5", "1.21.5"),
+        ("greet1.21rc2", "1.21~rc2"),
+        ("greet1", "1"),
+        ("greet/v1.2.3", "1.2.3"),
+        ("greet@1.2.3", "1.2.3"),
+        ("greet@v1.2.3", "1.2.3"),
+        ("greeting1.2", None),
+        ("frown/v1.2.3", None),
+        ("frown@1.2.3", None),
+        ("go1.21.5", None),
+        ("1_2_3", "1.2.3"),
         ("gdb-13.2-release", None),
         ("greet-13.2-release", "13.2"),
         # No versions.
@@ -86,8 +133,6 @@ NAMES = ("greet", "openstack-greet")
         ("yoga-eom", None),
         ("1.2-eol", None),
         ("debian/1.2-1", None),
-        ("upstream/1.2", None),
-        ("greet/v1.2", None),
         ("archive/v1.2", None),
         ("frown-1.2", None),
         ("submodule/v1.2", None),
@@ -118,6 +163,51 @@ def test_tag(tag: str, version: str | None) -> None:
     assert versions.from_tag(tag, NAMES) == version
     if version:
         assert versions.UPSTREAM_VERSION.fullmatch(version.replace("~~", "~")), "policy 5.6.12"
+
+
+@pytest.mark.parametrize(
+    "tag, names, version",
+    [
+        ("go1.21.5", ["golang-1.21", "go"], "1.21.5"),
+        ("go1.22rc1", ["golang-1.22", "go"], "1.22~rc1"),
+        ("python3.12", ["python3"], None),  # no version 12 of python3
+        ("python3-1.2", ["python3"], "1.2"),
+        ("gcc-13.2.0", ["gcc-13", "gcc"], "13.2.0"),
+        ("releases/gcc-13.2.0", ["gcc-13", "gcc"], "13.2.0"),
+        ("FIREFOX_120_0_RELEASE", ["firefox"], "120.0"),
+        ("OpenSSL_1_1_1w", ["openssl"], "1.1.1w"),
+        ("libX11-1.8.7", ["libx11"], "1.8.7"),
+        ("php-8.2.12", ["php8.2", "php-src"], None),
+    ],
+)
+def test_tag_with_a_name(tag: str, names: list[str], version: str | None) -> None:
+    assert versions.from_tag(tag, names) == version
+
+
+@pytest.mark.parametrize(
+    "version, following",
+    [
+        ("1.2.13.dfsg", "1.2.14"),
+        ("1.2.13", "1.2.14"),
+        ("1.0+repack", "1.1"),
+        ("2025b", "2026"),
+        ("9.6p1", "9.7"),
+        ("1.02", "1.3"),
+        ("254", "255"),
+        ("7.3.5+~7.3.9", "7.3.6"),
+        ("0.0~git20260101.784c73b", "0.1"),
+        ("1.2.", "1.3"),
+        ("20210604", "20210605"),
+    ],
+)
+def test_release_after(version: str, following: str) -> None:
+    assert versions.release_after(version) == following
+    assert dpkg(f"{following}~git", "gt", f"{version}+git")
+
+
+def test_no_release_is_after_what_has_no_number() -> None:
+    with pytest.raises(ValueError, match="next is no upstream version"):
+        versions.release_after("next")
 
 
 @pytest.mark.parametrize(
@@ -200,6 +290,7 @@ def test_history(case: str) -> None:
 
 TAGS = """
     v0.1 0.0.0 0.0.1a1 0.0.1 1.0 v1.0 release-1.0 1.0.0 1.0a1 1.0-beta.2 1.0rc1 1.0.0.0rc1 1.0-1 1.0p1 1.0a 1.0.post1
+    upstream/1.0 upstream/1.0+dfsg1 upstream/1.0_rc1 upstream/1.0.dfsg 1.0.0+build5 n1.1 greet@1.0.1 greet1.0.1
     1.0.2 1.0.2a 1.1.dev3 2.0b1 2.0rc1 2.0 02.0 v2.0.0 2.0-5 10.0 private-3 newton-eol 20260101
 """.split()  # noqa: SIM905 - a list of one tag a line would be all that there is to see
 

@@ -1,0 +1,81 @@
+"""The version that the packaging has already, and what to set where a snapshot's version is not above it.
+
+A part of the step `changelog`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from debian.debian_support import Version
+
+from lab.base.debian import compare
+from lab.base.errors import ConfigurationError
+from lab.store.step import StepContext
+from scripts.upstream import tags, versions
+from scripts.upstream.tags import CommitHistory
+from scripts.upstream.versions import VersionTag
+
+# The heading of an entry, see deb-changelog(5).
+HEADING = re.compile(r"^\w[\w.+-]* \((?P<version>[^()\s]+)\)", re.MULTILINE)
+# A lab's own revision, see `scripts.changelog.debian_version`.
+MADE_BY_A_LAB = re.compile(r"-0qalab\d+~")
+
+
+def newest(changelog: str) -> str:
+    """Return the newest version in a changelog that no lab has made, "" when there is none."""
+    found = (match["version"] for match in HEADING.finditer(changelog))
+    return next((version for version in found if not MADE_BY_A_LAB.search(version)), "")
+
+
+def check(context: StepContext, history: CommitHistory, version: str, packaged: str) -> None:
+    """Raise ConfigurationError where the Debian version of a snapshot is not above the packaging's ("": any is).
+
+    apt upgrades nobody to such a package, and where the lab's archive is pinned it replaces a newer one.
+    """
+    if not packaged or compare(version, "gt", packaged):
+        return
+    cures = [f"components.{context.component_name}.version.{cure}" for cure in Cures(context, history, packaged).all()]
+    raise ConfigurationError(
+        f"{version} is not above {packaged}, the packaging's own version", hint=f"set {' or '.join(cures)}"
+    )
+
+
+@dataclass(frozen=True)
+class Cures:
+    """Settings with which the version of a history is above the packaging's; each was tried on the history."""
+
+    context: StepContext
+    history: CommitHistory
+    packaged: str
+
+    def all(self) -> Iterator[str]:
+        """Yield ``KEY: VALUE`` for each setting that helps, below ``version``."""
+        yield from (f"tag_pattern: {text}" for text in self._patterns())
+        following = versions.release_after(self._upstream)
+        if self._helps(tags.usable(self.context, self.history), following):
+            yield f"next: {following}"
+
+    @property
+    def _upstream(self) -> str:
+        return str(Version(self.packaged).upstream_version)
+
+    def _helps(self, read: list[VersionTag], following: str | None) -> bool:
+        epoch = Version(self.packaged).epoch or "0"
+        version = self.history.version(read, following).version
+        return compare(f"{epoch}:{version}-0qalab1~", "gt", self.packaged)
+
+    def _patterns(self) -> Iterator[str]:
+        """Yield the pattern that reads a tag of the packaged release, where there is such a tag."""
+        release = versions.without_repack(self._upstream)
+        stems = dict.fromkeys(match[1] for name in self.history.tags if (match := re.match(r"(\D+)\d", name)))
+        for stem in stems:
+            text = re.sub(r"\\([-/])", r"\1", re.escape(stem)) + "(.*)"
+            found = [(name, versions.from_tag(name, (), re.compile(text))) for name in self.history.tags]
+            read = [VersionTag(name, version) for name, version in found if version]
+            packaged = any(tag.version == release for tag in read)
+            if packaged and self._helps(read, tags.following(self.context)):
+                yield text
+                return

@@ -1,0 +1,117 @@
+"""The tags and commits of an upstream history, read from git; what they mean is in `scripts.upstream.versions`.
+
+No walk here excludes commits: git ends ``A ^B`` and ``--merged=A`` by date, with a small margin.  Where a commit is
+dated before its parent, such a walk loses tags and counts commits twice.  A walk to the roots has no such limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from lab.base.errors import ConfigurationError
+from lab.base.git import GitMirror
+from lab.store.step import StepContext
+from scripts.upstream import commit_selection, versions
+
+TAGS = "refs/tags/"
+
+
+def reachable(mirror: GitMirror, *revisions: str) -> dict[str, int]:
+    """Return the full ids of the commits that can be reached from revisions, with their committer dates (Unix time).
+
+    Full ids that the mirror does not have are left out.
+    """
+    lines = mirror.git("rev-list", "--timestamp", "--ignore-missing", *revisions).splitlines()
+    return {commit: int(stamp) for stamp, commit in map(str.split, lines)}
+
+
+@dataclass(frozen=True)
+class CommitHistory:
+    """A commit with all that leads to it.  Each walk is made once."""
+
+    mirror: GitMirror
+    commit: str
+
+    @cached_property
+    def commits(self) -> dict[str, int]:
+        """The commit and its ancestors, with their committer dates."""
+        return reachable(self.mirror, self.commit)
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """The names of the tags in this history, sorted, with the full ids of their commits."""
+        found: dict[str, str] = {}
+        # show-ref peels a tag of a tag in every git; %(*objectname) of for-each-ref does so since git 2.45.
+        for line in self.mirror.git("show-ref", "--dereference").splitlines():
+            commit, ref = line.split(" ", 1)
+            if ref.startswith(TAGS):
+                found[ref.removeprefix(TAGS).removesuffix("^{}")] = commit  # the peeled one comes second
+        return {name: commit for name, commit in sorted(found.items()) if commit in self.commits}
+
+    def range_after(self, tag: str) -> versions.CommitRange:
+        """Return the commits after one of the tags ("": all commits)."""
+        if not tag:
+            return versions.CommitRange("", len(self.commits), max(self.commits.values()))
+        start = self.tags[tag]
+        after = self.commits.keys() - reachable(self.mirror, start).keys()
+        return versions.CommitRange(tag, len(after), max(self.commits[each] for each in {start, *after}))
+
+    def version(self, tags: Iterable[versions.VersionTag], following: str | None) -> versions.SnapshotVersion:
+        """Return the version that follows from the history alone."""
+        start = versions.base(tags, following)
+        ranges = [self.range_after(tag.name) for tag in start.tags] or [self.range_after("")]
+        return versions.snapshot(start, ranges, self.commit)
+
+
+def usable(context: StepContext, history: CommitHistory) -> list[versions.VersionTag]:
+    """Return the tags of a history that stand for a version; name the others in the step's log.
+
+    Raises ConfigurationError for a bad ``version.tag_pattern``.
+    """
+    known_as, how = (context.component_name, project(history.mirror.url)), pattern(context)
+    read = [(name, versions.from_tag(name, known_as, how)) for name in history.tags]
+    if left := [name for name, version in read if not version]:
+        names = commit_selection.abbreviated(left)
+        context.say(f"tags that are taken for no versions (version.tag_pattern could read them): {names}")
+    return [versions.VersionTag(name, version) for name, version in read if version]
+
+
+def remark(history: CommitHistory, read: Sequence[versions.VersionTag]) -> str:
+    """Return what a message says where there are tags and none stands for a version, else ""."""
+    count = len(history.tags)
+    if read or not count:
+        return ""
+    which = "1 tag, not read as a version" if count == 1 else f"{count} tags, none read as a version"
+    return f"; {which}: set version.tag_pattern"
+
+
+def project(url: str) -> str:
+    """Return the name of a repository, from its URL."""
+    return re.split(r"[/:]", url.rstrip("/").removesuffix(".git"))[-1]
+
+
+def pattern(context: StepContext) -> re.Pattern[str] | None:
+    """Return ``version.tag_pattern``.  Raises ConfigurationError when it is no pattern with one group."""
+    text = context.component.version.tag_pattern
+    if text is None:
+        return None
+    where = f"version.tag_pattern of {context.component_name}: {text}"
+    try:
+        compiled = re.compile(text)
+    except re.error as error:
+        raise ConfigurationError(f"{where}: no regular expression: {error}") from None
+    if compiled.groups != 1:
+        raise ConfigurationError(f"{where}: has {compiled.groups} groups; needs one, the version", hint="v(.*)-final")
+    return compiled
+
+
+def following(context: StepContext) -> str | None:
+    """Return ``version.next``.  Raises ConfigurationError when it is no upstream version."""
+    version = context.component.version.next
+    if version and not versions.UPSTREAM_VERSION.fullmatch(version):
+        hint = "digits first, then letters, digits, . + ~; no epoch, no revision"
+        raise ConfigurationError(f"version.next of {context.component_name}: {version} is no version", hint=hint)
+    return version

@@ -1,0 +1,428 @@
+"""The watch: which commits get a run, why, and what becomes of runs that were cut short."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.description import PHASES, Lab
+from lab.store.runs import Run, Store
+from scripts import packaging, snapshot
+from scripts.phases import runner, watching
+from tests.conftest import Bench, GitRepository, packaging_files
+from tests.packages import killer
+from tests.scripts.phases.test_runner import Heard
+
+HOUSE = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def upstream(git_repository: Callable[..., GitRepository]) -> GitRepository:
+    repository = git_repository("upstream")
+    repository.commit("Start", {"greet.txt": "hello\n"})
+    repository.tag("v1.0")
+    return repository
+
+
+@pytest.fixture
+def packages(git_repository: Callable[..., GitRepository]) -> GitRepository:
+    repository = git_repository("packaging")
+    repository.commit("Package it", packaging_files())
+    repository.git("branch", "testing")
+    repository.commit("Install it", {"debian/examples": "greet.txt\n"})
+    return repository
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], packages: GitRepository, upstream: GitRepository) -> Lab:
+    return lab_factory(upstream=upstream.path, packaging=packages.path)
+
+
+def end(lab: Lab, run: Run, verdict: str = "passed", exit_code: int = 0) -> None:
+    """Have a run's steps pass up to sbuild, which has the verdict; and the later ones where that is good."""
+    bench = Bench(lab, run)
+    for name in run.steps:
+        if run.record(name) is None:
+            bench.pretend(name)
+        if name == "sbuild" and verdict != "passed":
+            decided = run.record(name).model_copy(update={"verdict": verdict, "exit_code": exit_code})
+            decided.write(run.record_path(name))
+            if verdict != "unstable":
+                return
+
+
+def had(lab: Lab, commit: str, verdict: str = "passed", exit_code: int = 0) -> Run:
+    """A run at a commit that came to a verdict."""
+    run = Store.of(lab).new_run(lab, "trunk", "greet", commit)
+    run.write_info(run.info.model_copy(update={"commit": commit}))
+    if verdict != "aborted":
+        end(lab, run, verdict, exit_code)
+    return run
+
+
+def new(lab: Lab) -> list[str]:
+    return watching.new_commits(lab, "trunk", "greet")[0]
+
+
+# Which commits.
+
+
+def test_the_first_time_it_is_the_tip(lab: Lab, upstream: GitRepository) -> None:
+    upstream.commit("More")
+    assert new(lab) == [upstream.heads[-1]]
+
+
+def test_nothing_new(lab: Lab, upstream: GitRepository) -> None:
+    had(lab, upstream.heads[-1])
+    assert new(lab) == []
+
+
+def test_two_new(lab: Lab, upstream: GitRepository) -> None:
+    had(lab, upstream.heads[-1])
+    commits = [upstream.commit("One"), upstream.commit("Two")]
+    assert new(lab) == commits
+
+
+def test_a_merge_is_one_state_of_the_branch(lab: Lab, upstream: GitRepository) -> None:
+    had(lab, upstream.heads[-1])
+    upstream.git("checkout", "--quiet", "-b", "side")
+    upstream.commit("On the side", {"side.txt": "x\n"})
+    upstream.git("checkout", "--quiet", "main")
+    one = upstream.commit("On main", {"main.txt": "x\n"})
+    upstream.git("-c", "user.name=A", "-c", "user.email=a@b.example", "merge", "--quiet", "--no-edit", "side")
+    assert new(lab) == [one, upstream.git("rev-parse", "HEAD")]
+
+
+def test_an_older_one_by_hand_changes_nothing(lab: Lab, upstream: GitRepository) -> None:
+    upstream.commit("Tested")
+    for commit in reversed(upstream.heads):
+        had(lab, commit)
+    assert new(lab) == []
+    commit = upstream.commit("New")
+    assert new(lab) == [commit]
+
+
+@pytest.mark.parametrize("dropped, added", [(1, 1), (4, 3), (3, 0), (2, 6)])
+def test_after_a_force_push_it_is_what_follows_the_merge_base(
+    lab: Lab, upstream: GitRepository, dropped: int, added: int
+) -> None:
+    base = upstream.commit("Base")
+    for number in range(dropped):
+        upstream.commit(f"Dropped {number}")
+    for commit in upstream.heads:
+        had(lab, commit)
+    new(lab)  # the mirror has them
+    upstream.git("reset", "--quiet", "--hard", base)
+    commits = [upstream.commit(f"Added {number}", {"greet.txt": f"{number}\n"}) for number in range(added)]
+    assert new(lab) == (commits or [base])
+
+
+def test_a_force_push_whose_dropped_commit_nobody_has(lab: Lab, upstream: GitRepository) -> None:
+    had(lab, upstream.heads[-1])
+    had(lab, "0123456789abcdef0123456789abcdef01234567")
+    commits = [upstream.commit("Added"), upstream.commit("Added too")]
+    assert new(lab) == commits
+
+
+def test_set_back_and_tested_there(lab: Lab, upstream: GitRepository) -> None:
+    base = upstream.heads[-1]
+    had(lab, base)
+    had(lab, upstream.commit("Dropped"))
+    new(lab)
+    upstream.git("reset", "--quiet", "--hard", base)
+    assert new(lab) == [base]
+    had(lab, base)
+    assert new(lab) == []
+
+
+def test_a_history_that_was_replaced(lab: Lab, upstream: GitRepository) -> None:
+    had(lab, upstream.heads[-1])
+    upstream.git("checkout", "--quiet", "--orphan", "other")
+    upstream.commit("Start over", {"greet.txt": "bye\n"})
+    upstream.commit("Go on", {"greet.txt": "goodbye\n"})
+    upstream.git("branch", "--force", "main", "other")
+    assert new(lab) == [upstream.heads[-1]]
+
+
+@pytest.mark.parametrize("days", [[3000, 1, 1, 1, 1, 1, 1, 1, 1, 1], [-50] * 10])
+def test_dates_do_not_matter(lab: Lab, upstream: GitRepository, days: list[int]) -> None:
+    """git ends `TIP ^TESTED` by date; here it lists what was tested already."""
+    when = upstream.when
+    first = upstream.commit("Dated", {"greet.txt": "dated\n"}, when=when + days[0] * 86_400)
+    chain = [upstream.commit(f"Then {n}", when=when + n * 86_400) for n in range(len(days))]
+    upstream.git("checkout", "--quiet", "-b", "side", first)
+    side = upstream.commit("Aside", {"aside": ""}, when=when + (days[0] + 1) * 86_400)
+    upstream.git("branch", "--force", "main", "side")
+    had(lab, chain[-1])
+    upstream.git("tag", "kept", chain[-1])
+    assert new(lab) == [side]
+
+
+# What counts as tested.
+
+
+@pytest.mark.parametrize(
+    "ends, again",
+    [
+        ([("failed", 1)], False),
+        ([("unstable", 4)], False),
+        ([("error", 3)], True),
+        ([("error", 3)] * 2, True),
+        ([("error", 3)] * 3, False),
+        ([("error", 2)] * 2, True),
+        ([("error", 2), ("error", 3), ("error", 3)], False),
+        ([("error", 70)], False),  # a bug of qalab's is not tried again
+        ([("error", 3), ("passed", 0)], False),
+        ([("passed", 0), ("error", 3)], False),
+        ([("aborted", 130)], True),
+        ([("aborted", 130)] * 5, True),
+    ],
+)
+@pytest.mark.parametrize("later", [0, 2])
+def test_a_verdict_is_what_counts(
+    lab: Lab, upstream: GitRepository, ends: list[tuple[str, int]], *, again: bool, later: int
+) -> None:
+    """A commit that the lab failed gets another run, also when later ones were tested meanwhile."""
+    had(lab, upstream.heads[-1])
+    commit = upstream.commit("Tested or not")
+    for verdict, exit_code in ends:
+        had(lab, commit, verdict, exit_code)
+    for number in range(later):
+        had(lab, upstream.commit(f"Later {number}"))
+    aborted = {verdict for verdict, _ in ends} == {"aborted"}
+    assert new(lab) == ([commit] if again and not (aborted and later) else [])
+
+
+def test_a_snapshot_that_the_lab_failed_is_of_its_revision(lab: Lab, upstream: GitRepository) -> None:
+    run = Store.of(lab).new_run(lab, "trunk", "greet", upstream.heads[-1])
+    for _ in range(watching.TRIES):
+        assert new(lab) == [upstream.heads[-1]]
+        record = Bench(lab, run).pretend("snapshot")
+        record.model_copy(update={"verdict": "error", "exit_code": 3}).write(run.record_path("snapshot"))
+        run = Store.of(lab).new_run(lab, "trunk", "greet", upstream.heads[-1])
+    assert new(lab) == []
+
+
+def test_a_branch_that_is_gone_is_named_with_those_there_are(lab: Lab, upstream: GitRepository) -> None:
+    upstream.git("branch", "--move", "main", "trunk")
+    with pytest.raises(ConfigurationError, match=r"upstream: no branch main; branches: trunk$"):
+        new(lab)
+
+
+# A run for each, and why.
+
+
+def round_of(lab: Lab) -> list[tuple[str, str, str]]:
+    """One round of the watch, in which each run takes the snapshot and the packaging, and then passes."""
+    found = []
+    for run in watching.watch(lab, "trunk", 0, once=True, say=lambda _: None):
+        for module in (snapshot, packaging):
+            Bench(lab, run).execute(module)
+        end(lab, run)
+        found.append((run.id, run.info.cause, run.info.revision))
+    return found
+
+
+def test_a_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
+    assert round_of(lab) == [("trunk/greet/1", "upstream commit", upstream.heads[-1])]
+    commits = [upstream.commit("One"), upstream.commit("Two")]
+    assert round_of(lab) == [(f"trunk/greet/{n + 2}", "upstream commit", commit) for n, commit in enumerate(commits)]
+    assert round_of(lab) == []
+
+
+def change(packages: GitRepository, lab: Lab, what: str) -> None:
+    """Do something to the packaging."""
+    match what:
+        case "a packaging commit":
+            packages.commit("Install more", {"debian/docs": "greet.txt\n"})
+        case "packaging commits that cancel out":
+            packages.commit("Install more", {"debian/docs": "greet.txt\n"})
+            packages.commit("Do not", {"debian/docs": None})
+        case "a changelog entry":
+            packages.commit("Release", {"debian/changelog": packaging_files(version="1.0-2")["debian/changelog"]})
+        case "a file outside of debian":
+            packages.commit("Merge upstream", {"greet.txt": "hello\n"})
+        case "a testing commit" | "both":
+            packages.git("checkout", "--quiet", "testing")
+            packages.commit("Test it", {"debian/tests/control": "Test-Command: true\n"})
+            packages.git("checkout", "--quiet", "main")
+            if what == "both":
+                packages.commit("Install more", {"debian/docs": "greet.txt\n"})
+        case "a commit on another branch":
+            packages.git("checkout", "--quiet", "-b", "wip")
+            packages.commit("Try it", {"debian/docs": "greet.txt\n"})
+            packages.git("checkout", "--quiet", "main")
+        case "the lab's own push":
+            run = Store.of(lab).runs()[-1]
+            tree = run.work / "packaging"
+            pushed = packages.git("ls-remote", tree, "HEAD").split()[0]
+            packages.git("fetch", "--quiet", tree, "HEAD")
+            packages.git("reset", "--quiet", "--hard", pushed)
+        case "a force push":
+            packages.git("reset", "--quiet", "--hard", "HEAD~1")
+            packages.commit("Install another", {"debian/docs": "greet.txt\n"})
+
+
+@pytest.mark.parametrize(
+    "what, cause",
+    [
+        ("nothing", ""),
+        ("a packaging commit", "packaging commit"),
+        ("packaging commits that cancel out", ""),
+        ("a changelog entry", ""),
+        ("a file outside of debian", ""),
+        ("a testing commit", "testing commit"),
+        ("both", "packaging commit"),
+        ("a commit on another branch", ""),
+        ("a force push", "packaging commit"),
+    ],
+)
+def test_the_packaging_begins_a_run_of_the_tip(
+    lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository, what: str, cause: str
+) -> None:
+    testing = {"git": str(packages.path), "branch": "testing"}
+    lab = lab_factory(upstream=upstream.path, packaging=packages.path,
+                      component={"packaging": {"branch": "main", "testing": testing}})  # fmt: skip
+    assert len(round_of(lab)) == 1
+    change(packages, lab, what)
+    assert round_of(lab) == ([("trunk/greet/2", cause, upstream.heads[-1])] if cause else [])
+    assert round_of(lab) == []
+    change(packages, lab, "the lab's own push")
+    assert round_of(lab) == []
+
+
+def test_an_upstream_commit_takes_the_new_packaging_along(
+    lab: Lab, upstream: GitRepository, packages: GitRepository
+) -> None:
+    round_of(lab)
+    change(packages, lab, "a packaging commit")
+    commit = upstream.commit("One")
+    assert round_of(lab) == [("trunk/greet/2", "upstream commit", commit)]
+    assert round_of(lab) == []
+
+
+def test_a_packaging_that_failed_to_merge_is_tested_again_once_it_is_mended(
+    lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository
+) -> None:
+    testing = {"git": str(packages.path), "branch": "testing"}
+    lab = lab_factory(upstream=upstream.path, packaging=packages.path,
+                      component={"packaging": {"branch": "main", "testing": testing}})  # fmt: skip
+    round_of(lab)
+    packages.commit("Ours", {"debian/install": "a\n"})
+    packages.git("checkout", "--quiet", "testing")
+    packages.commit("Theirs", {"debian/install": "b\n"})
+    packages.git("checkout", "--quiet", "main")
+    for run in watching.watch(lab, "trunk", 0, once=True, say=lambda _: None):
+        Bench(lab, run).execute(snapshot)
+        assert Bench(lab, run).execute(packaging).verdict == "failed"
+        assert run.info.cause == "packaging commit"
+    assert round_of(lab) == []  # nothing has changed
+    packages.commit("As theirs", {"debian/install": "b\n"})
+    assert [cause for _, cause, _ in round_of(lab)] == ["packaging commit"]
+    assert round_of(lab) == []
+
+
+def test_a_packaging_commit_that_the_lab_failed_on_gets_another_run(
+    lab: Lab, upstream: GitRepository, packages: GitRepository
+) -> None:
+    round_of(lab)
+    change(packages, lab, "a packaging commit")
+    for _ in range(watching.TRIES):
+        [run] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
+        assert run.info.cause == "packaging commit"
+        for module in (snapshot, packaging):
+            Bench(lab, run).execute(module)
+        end(lab, run, "error", 3)
+    assert round_of(lab) == []
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_watch_goes_on_past_an_upstream_that_is_not_there(
+    lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, *, once: bool,
+) -> None:  # fmt: skip
+    gone = {"upstream": {"git": str(tmp_path / "gone")}, "packaging": {"git": str(packages.path)}}
+    lab = lab_factory(upstream=upstream.path, packaging=packages.path, lab={"components": {"aa": gone, "zz": gone}})
+    said: list[str] = []
+    monkeypatch.setattr(watching.time, "sleep", lambda _: upstream.commit("Next"))
+    runs = watching.watch(lab, "trunk", 9, once=once, say=said.append)
+    first = next(runs)
+    assert first.id == "trunk/greet/1"
+    end(lab, first)
+    if once:
+        with pytest.raises(InfrastructureError, match="gone: cannot be fetched"):
+            next(runs)
+    else:
+        run = next(runs)  # of the next round
+        assert (run.id, run.info.revision) == ("trunk/greet/2", upstream.heads[-1])
+    troubles = [line.partition(": ")[0] for line in said if "cannot be fetched" in line]
+    assert troubles == [str(tmp_path / "gone")] * (1 if once else 2)
+    assert said[0] == f"trunk/greet/1: upstream commit {upstream.heads[0][:7]}"
+
+
+def test_upstream_is_tested_though_the_packaging_cannot_be_asked(
+    lab_factory: Callable[..., Lab], upstream: GitRepository
+) -> None:
+    runs = watching.watch(lab_factory(upstream=upstream.path), "trunk", 9, once=True, say=lambda _: None)
+    assert next(runs).info.revision == upstream.heads[-1]
+    with pytest.raises(InfrastructureError, match="/nowhere/packaging: cannot be fetched"):
+        next(runs)
+
+
+# Runs that were cut short.
+
+
+def test_a_watch_that_was_killed_resumes_its_run_first(lab: Lab, upstream: GitRepository, tmp_path: Path) -> None:
+    path = killer(tmp_path / "bin", "dpkg-source", 1)
+    argv = [sys.executable, HOUSE / "qalab.py", "watch", "trunk", "--once", "--lab", tmp_path / "lab.yaml"]
+    environment = os.environ | {"PATH": f"{path}:{os.environ['PATH']}"}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -9, done.stdout + done.stderr
+    [run] = Store.of(lab).runs()
+    assert (run.verdict, run.record("changelog").verdict, run.record("source").verdict) == (
+        "aborted", "passed", "aborted"
+    )  # fmt: skip
+    later = upstream.commit("Meanwhile")
+    found = []
+    for each in watching.watch(lab, "trunk", 0, once=True, say=lambda _: None):
+        heard = Heard()
+        runner.run_phase(lab, each, heard, until="source")
+        end(lab, each)
+        found.append((each.id, each.info.cause, each.info.commit, heard.events[:3]))
+    kept, anew = ["keep snapshot", "keep packaging", "keep changelog"], ["start snapshot", "passed snapshot"]
+    assert found == [
+        ("trunk/greet/1", "upstream commit", upstream.heads[0], kept),
+        ("trunk/greet/2", "upstream commit", later, [*anew, "start packaging"]),
+    ]
+
+
+def test_a_run_by_hand_is_left_to_its_owner(lab: Lab, upstream: GitRepository) -> None:
+    run = had(lab, upstream.heads[-1], "aborted")
+    assert run.info.cause == "by hand"
+    assert [found[:2] for found in round_of(lab)] == [("trunk/greet/2", "upstream commit")]
+
+
+def test_a_run_that_another_process_works_on_is_left_alone(lab: Lab, upstream: GitRepository) -> None:
+    [run] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
+    with run.held():
+        assert round_of(lab) == []
+    assert [found[0] for found in round_of(lab)] == ["trunk/greet/1"]
+
+
+def test_a_phase_that_never_began_is_gone_on_to(
+    lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository
+) -> None:
+    phases: dict[str, Any] = {"phases": ["build", "deploy"]}
+    lab = lab_factory(upstream=upstream.path, packaging=packages.path, track=phases)
+    assert len(round_of(lab)) == 1
+    [run] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
+    assert (run.id, runner.next_run(lab, run).info.cause) == ("trunk/greet/1", "upstream commit")
+    [deployment] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
+    assert (deployment.id, deployment.steps) == ("trunk/greet/2", PHASES["deploy"])

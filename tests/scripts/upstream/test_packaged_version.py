@@ -1,0 +1,150 @@
+"""A snapshot below the packaging's own version is refused, and the hint leads out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.config.description import Lab
+from scripts import changelog, packaging, snapshot
+from scripts.upstream import packaged_version
+from tests.conftest import Bench, GitRepository, packaging_files
+from tests.scripts.histories import dpkg
+
+# What happens (name: upstream's tags, one on each commit; the packaging's version; the cures that the hint names).
+BELOW: dict[str, tuple[str, str, list[str]]] = {
+    "zlib, with .dfsg and an epoch": ("v1.2.12 v1.2.13", "1:1.2.13.dfsg-1", ["next: 1.2.14"]),
+    "a repack suffix that sorts after +git": ("v1.0", "1.0+repack-1", ["next: 1.1"]),
+    "a tag that the mirror does not have": ("v0.30", "0.31-2", ["next: 0.32"]),
+    "no tag at all": ("", "2.2.2-2", ["next: 2.2.3"]),
+    "tags of another name": ("php-8.1.0 php-8.2.12", "8.2.12-1", ["tag_pattern: php-(.*)", "next: 8.2.13"]),
+    "tags of another name, repacked": ("core-8-6-13", "8.6.13+dfsg-2", ["tag_pattern: core-(.*)", "next: 8.6.14"]),
+    "tags of two names": ("lib-3.0 prog-1.0 lib-3.1", "1.0-1", ["tag_pattern: prog-(.*)", "next: 1.1"]),
+    "tags of another name, whose release is older": ("php-8.1.0", "8.2.12-1", ["next: 8.2.13"]),
+    "an unreleased entry for the next release": ("v1.9", "2.0-1", ["next: 2.1"]),
+    "a letter behind the number": ("v1.0.2", "1.0.3u-1", ["next: 1.0.4"]),
+    "a date for a version": ("v1.0", "20210604-1", ["next: 20210605"]),
+    "a date for a version, and an epoch": ("", "2:20210604+ds1-1", ["next: 20210605"]),
+    "a commit of Go's in the version": ("v1.0.5", "1.0.6~git20210604-d5e0c06-1", ["next: 1.0.7"]),
+    "two origs": ("v7.3.4", "7.3.5+~7.3.9-1", ["next: 7.3.6"]),
+    "a lab's entry above the packaging's": ("v0.9", "1.0-1", ["next: 1.1"]),
+}  # fmt: skip
+
+LAB_ENTRY = (
+    "greet (0.9+git20251231.1.0123456-0qalab1~trixie1) trixie; urgency=medium\n\n  * Built.\n\n"
+    " -- Lab <lab@lab.example>  Fri, 02 Jan 2026 00:00:00 +0000\n\n"
+)
+
+
+@pytest.fixture
+def build(
+    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], git_repository: Callable[..., GitRepository]
+) -> Callable[..., Bench]:
+    """Return a function that runs the steps up to changelog, with ``version`` of lab.yaml."""
+    upstream, packages = git_repository("upstream"), git_repository("packaging")
+
+    def run(tags: str, packaged: str, version: dict[str, str] | None = None, commit: str = "") -> Bench:
+        if not upstream.heads:
+            for tag in tags.split() or [None]:
+                upstream.commit("Go on", {"greet.txt": str(tag)})
+                if tag:
+                    upstream.tag(tag)
+            upstream.commit("One more")
+            files = packaging_files(version=packaged)
+            if packaged == "1.0-1":
+                files["debian/changelog"] = LAB_ENTRY + files["debian/changelog"]
+            packages.commit("Package it", files)
+        lab = lab_factory(upstream=upstream.path, packaging=packages.path, component={"version": version or {}})
+        made = bench(lab, commit)
+        for module in (snapshot, packaging):
+            assert made.execute(module).verdict == "passed"
+        made.execute(changelog)
+        return made
+
+    return run
+
+
+def setting(cure: str) -> dict[str, str]:
+    key, _, value = cure.partition(": ")
+    return {key: value}
+
+
+@pytest.mark.parametrize("case", BELOW)
+def test_a_version_below_the_packagings_is_refused(case: str, build: Callable[..., Bench]) -> None:
+    tags, packaged, cures = BELOW[case]
+    record = build(tags, packaged).run.record("changelog")
+    assert (record.verdict, record.exit_code) == ("error", 2), record.message
+    assert f"is not above {packaged}, the packaging's own version (set components.greet.version." in record.message
+    hint = record.message.partition("(set ")[2].removesuffix(")")
+    assert hint.split(" or ") == [f"components.greet.version.{cure}" for cure in cures]
+    for cure in cures:
+        cured = build(tags, packaged, setting(cure)).run.record("changelog")
+        assert cured.verdict == "passed", (cure, cured.message)
+        assert dpkg(cured.version, "gt", packaged)
+
+
+def test_a_next_release_that_is_too_low_is_refused_as_well(build: Callable[..., Bench]) -> None:
+    record = build("v1.2.13", "1:1.2.13.dfsg-1", {"next": "1.2.13"}).run.record("changelog")
+    assert (record.exit_code, "version.next: 1.2.14" in record.message) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "tags, packaged",
+    [
+        ("v1.0", "1.0-1"),
+        ("v1.0", "1.0+dfsg-1"),
+        ("v1.0", "1.0+ds1-1"),
+        ("v1.0", "1.0~rc1-1"),
+        ("v1.0.2", "1.0.2u-1"),
+        ("upstream/2.2.2", "2.2.2-2"),
+        ("upstream/1.2.13.dfsg", "1:1.2.13.dfsg-1"),
+        ("upstream/1.0.6_git20210604.d5e0c06", "1.0.6~git20210604.d5e0c06-1"),
+        ("v7.3.5", "7.3.5+~7.3.9-1"),
+    ],
+)
+def test_a_version_above_the_packagings_is_built(tags: str, packaged: str, build: Callable[..., Bench]) -> None:
+    record = build(tags, packaged).run.record("changelog")
+    assert record.verdict == "passed", record.message
+    assert dpkg(record.version, "gt", packaged)
+
+
+def test_an_older_commit_on_purpose_reaches_no_archive_and_is_built(build: Callable[..., Bench]) -> None:
+    tip = build("v1.0 v2.0", "1.5-1")
+    for step in ("source", "sbuild", "lintian", "archive", "upload", "push"):
+        tip.pretend(step)
+    older = build("v1.0 v2.0", "1.5-1", commit="v1.0").run
+    assert older.record("snapshot").facts["rises"] is False
+    assert older.record("changelog").verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    "text, newest",
+    [
+        ("", ""),
+        ("nonsense", ""),
+        (packaging_files()["debian/changelog"], "1.0-1"),
+        (LAB_ENTRY, ""),
+        (LAB_ENTRY * 3 + packaging_files(version="2:1.0-1")["debian/changelog"], "2:1.0-1"),
+        ("a+b.c (1-1) x; urgency=low\n  * (9-9) x\n", "1-1"),
+    ],
+)
+def test_newest(text: str, newest: str) -> None:
+    assert packaged_version.newest(text) == newest
+
+
+@pytest.mark.parametrize(
+    "tags, remark",
+    [
+        ("v1.0", ""),
+        ("", ""),
+        ("php-8.2", "; 1 tag, not read as a version: set version.tag_pattern"),
+        ("a-1 b-2 c-3", "; 3 tags, none read as a version: set version.tag_pattern"),
+        ("a-1 v1.0", ""),
+    ],
+)
+def test_tags_that_are_not_read_are_counted_in_the_message(tags: str, remark: str, build: Callable[..., Any]) -> None:
+    message = build(tags, "0.0.0-1").run.record("snapshot").message
+    assert message.endswith(remark or message)
+    assert bool(remark) == ("version.tag_pattern" in message)
