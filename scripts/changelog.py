@@ -87,7 +87,7 @@ def tag_names(package: str, upstream_version: str) -> list[str]:
 
 def build_number(stem: str, codename: str, taken: Iterable[str]) -> int:
     """One more than the highest B among versions (or file names) with ``STEM-0qalabB~CODENAME1``."""
-    pattern = re.compile(rf"(?:^|[:_]){re.escape(stem)}-0qalab(\d+)~{re.escape(codename)}1")
+    pattern = re.compile(rf"(?:^|[:_]){re.escape(stem)}[-+]0qalab(\d+)~{re.escape(codename)}1")
     return 1 + max((int(match[1]) for text in taken if (match := pattern.search(text))), default=0)
 
 
@@ -103,7 +103,10 @@ def archived(context: StepContext, track: str | None, commit: str = "") -> Itera
 
 
 def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
-    """[EPOCH:]UPSTREAM-0qalabB~SERIES1, with a B that nobody else has and that this run keeps."""
+    """[EPOCH:]UPSTREAM-0qalabB~SERIES1, with a B that nobody else has and that this run keeps.
+
+    A native package has no revision: its version is UPSTREAM+0qalabB~SERIES1.
+    """
     upstream, codename = snapshot.version, context.codename
     own = [record.version for record in context.run.records() if record.step in {"source", "sbuild", "archive"}]
     number = build_number(upstream, codename, own) - 1
@@ -112,7 +115,8 @@ def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
         pool = [path.name for path in context.store.archive.glob(f"pool/*/*/{context.component_name}/*")]
         built = [run.version for run in archived(context, None, snapshot.commit)]
         number = build_number(upstream, codename, pool + built)
-    return f"{epoch}{upstream}-0qalab{number}~{codename}1"
+    mark = "+" if snapshot.facts["source_package"]["native"] else "-"
+    return f"{epoch}{upstream}{mark}0qalab{number}~{codename}1"
 
 
 def last_packaged(context: StepContext, mirror: GitMirror, changelog: str, top: ChangelogEntry) -> tuple[str, bool]:

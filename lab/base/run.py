@@ -40,6 +40,7 @@ PACKAGES = {
     "git": "git",
     "gpg": "gnupg",
     "lintian": "lintian",
+    "mk-origtargz": "devscripts",
     "mmdebstrap": "mmdebstrap",
     "ip": "iproute2",
     "newuidmap": "uidmap",

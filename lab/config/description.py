@@ -76,13 +76,45 @@ class Packaging(SettingsModel):
     )
 
 
-class Orig(SettingsModel):
-    """How the orig tarball is made."""
+class OrigComponent(SettingsModel):
+    """An additional orig tarball, NAME_VERSION.orig-COMPONENT.tar.xz (dpkg-source(1), "3.0 (quilt)")."""
 
-    method: Literal["archive", "sdist"] = Field(
-        "archive", description="git archive, or the project's own sdist (PEP 517)."
+    method: Literal["git", "distribution", "omit"] = Field(
+        "git",
+        description="git: from the repository named here; distribution: the one of the newest source package in the "
+        "series; omit: the package is built without it.",
     )
-    submodules: Literal["refuse", "include"] = "refuse"
+    git: GitURL = Field("", description="git: URL or path of the repository.")
+    branch: Text | None = Field(None, description="git: its branch; default: its HEAD.")
+    tag: Text | None = Field(None, description="git: a tag, instead of a branch.")
+
+
+class Orig(SettingsModel):
+    """How the orig tarballs are made."""
+
+    method: Literal["archive", "sdist", "command"] = Field(
+        "archive",
+        description="archive: git archive; sdist: the project's own sdist (PEP 517); command: what orig.command makes.",
+    )
+    command: Text | None = Field(
+        None,
+        description="command: a shell command that makes one tarball below the current directory (make dist). It runs "
+        "in a clean chroot, as an ordinary user, in a clone of the repository.",
+    )
+    packages: tuple[Text, ...] = Field((), description="command: packages that are installed for it (automake ...).")
+    components: Mapping[Label, OrigComponent] = Field(
+        {}, description="Additional orig tarballs, by component, for a packaging that needs them."
+    )
+    submodules: Literal["refuse", "include", "omit"] | tuple[Text, ...] = Field(
+        "refuse", description="refuse, include or omit submodules, or a list of the paths to include."
+    )
+    export_ignore: Literal["honour", "include"] = Field(
+        "honour",
+        description="archive: honour upstream's attribute export-ignore, or include the files that it leaves out.",
+    )
+    lfs: Literal["refuse", "keep"] = Field(
+        "refuse", description="archive: refuse Git LFS pointers, or keep them as they are in the place of the files."
+    )
     constraints: tuple[Text, ...] = Field((), description="sdist: pinned versions of what builds it (pbr==6.0.0 ...).")
 
 

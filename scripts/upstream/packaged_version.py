@@ -21,7 +21,7 @@ from scripts.upstream.versions import VersionTag
 # The heading of an entry, see deb-changelog(5).
 HEADING = re.compile(r"^\w[\w.+-]* \((?P<version>[^()\s]+)\)", re.MULTILINE)
 # A lab's own revision, see `scripts.changelog.debian_version`.
-MADE_BY_A_LAB = re.compile(r"-0qalab\d+~")
+MADE_BY_A_LAB = re.compile(r"[-+]0qalab\d+~")
 
 
 def newest(changelog: str) -> str:
