@@ -90,7 +90,10 @@ def archived(context: StepContext, track: str | None, commit: str = "") -> Itera
 
 
 def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
-    """Return [EPOCH:]UPSTREAM-0qalab+RELEASE+B, with a B that nobody else has and that this run keeps."""
+    """Return [EPOCH:]UPSTREAM-0qalab+RELEASE+B, with a B that nobody else has and that this run keeps.
+
+    A native package has no revision: its version is UPSTREAM+0qalab+RELEASE+B.
+    """
     upstream, release = snapshot.version, debian_versions.release(context.series.distribution, context.codename)
     own = [record.version for record in context.run.records() if record.step in {"source", "sbuild", "archive"}]
     number = build_number(upstream, release, own) - 1
@@ -99,7 +102,8 @@ def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
         pool = [path.name for path in context.store.archive.glob(f"pool/*/*/{context.component_name}/*")]
         built = [run.version for run in archived(context, None, snapshot.commit)]
         number = build_number(upstream, release, pool + built)
-    return f"{epoch}{upstream}-{debian_versions.revision(release, number)}"
+    mark = "+" if snapshot.facts["source_package"]["native"] else "-"
+    return f"{epoch}{upstream}{mark}{debian_versions.revision(release, number)}"
 
 
 def last_packaged(context: StepContext, mirror: GitMirror, changelog: str, top: ChangelogEntry) -> tuple[str, bool]:

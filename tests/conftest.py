@@ -33,6 +33,8 @@ settings.load_profile("suite")
 
 NOWHERE = Path("/sys/nowhere")  # not even root can create it
 EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
+QUILT = {"format": "3.0 (quilt)", "native": False, "components": [], "excluding": [], "suffix": ""}
+"""The fact ``source_package`` of a snapshot for `packaging_files`."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at -m

@@ -39,6 +39,7 @@ PACKAGES = {
     "git": "git",
     "gpg": "gnupg",
     "lintian": "lintian",
+    "mk-origtargz": "devscripts",
     "mmdebstrap": "mmdebstrap",
     "ip": "iproute2",
     "newuidmap": "uidmap",

@@ -92,6 +92,7 @@ class Session:
         *,
         by: Runner = run,
         env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
         timeout: float | None = None,
         capture: bool = False,
         check: bool = True,
@@ -101,7 +102,8 @@ class Session:
         env = {"HOME": str(self.path), "TMPDIR": str(self.scratch), **who, **(env or {})}
         return by(
             [*self.way.prefix, *argv],
-            log=self.log, cwd=self.path, env=env, keep=self.keep, timeout=timeout, capture=capture, check=check,
+            log=self.log, cwd=self.path, env=env, keep=self.keep, stdin=stdin, timeout=timeout, capture=capture,
+            check=check,
         )  # fmt: skip
 
     def mark(self, argv: Sequence[Word]) -> int:
@@ -113,12 +115,13 @@ class Session:
         """Return what was written to the log since."""
         return Path(self.log.name).read_bytes()[mark:].decode("utf-8", "surrogateescape") if self.log else ""
 
-    def shell(
+    def shell(  # noqa: PLR0913 - as `run`
         self,
         script: str,
         *,
         save_as: Path | None = None,
         by: Runner | None = None,
+        stdin: bytes | None = None,
         timeout: float | None = None,
         capture: bool = False,
     ) -> Result:
@@ -129,7 +132,7 @@ class Session:
         else:
             enter = f"{UNPACK_TARBALL}\n{ENTER}{PACK_TARBALL if save_as else ''}"
             argv = ["sh", "-euc", OPEN_TARBALLS, "sh", enter, script, self.stack[0], save_as or "/dev/null"]
-        return self.run(argv, by=by or run, timeout=timeout, capture=capture)
+        return self.run(argv, by=by or run, stdin=stdin, timeout=timeout, capture=capture)
 
     def for_sbuild(self) -> str:
         """Return what sbuild takes for ``--chroot``; in schroot mode that is a chroot of this session's name, made here."""

@@ -23,7 +23,7 @@ RELEASES: Mapping[str, Mapping[str, str]] = {
     },
 }  # fmt: skip
 """Releases by codename, as in distro-info-data."""
-_MADE_BY_A_LAB = re.compile(r"-0qalab[0-9+]")
+_MADE_BY_A_LAB = re.compile(r"[-+]0qalab[0-9+]")
 
 
 def release(distribution: str, codename: str) -> str:
@@ -43,6 +43,5 @@ def revision(release: str, number: int) -> str:
 
 def build_number(upstream: str, release: str, taken: Iterable[str]) -> int:
     """Return one more than the highest build number of an upstream version among versions, or names of source packages."""
-    stem = re.escape(f"{upstream}-0qalab+{release}+")
-    pattern = re.compile(rf"(?:^|[:_]){stem}(\d+)")
+    pattern = re.compile(rf"(?:^|[:_]){re.escape(upstream)}[-+]0qalab\+{re.escape(release)}\+(\d+)")
     return 1 + max((int(match[1]) for text in taken if (match := pattern.search(text))), default=0)

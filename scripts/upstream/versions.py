@@ -190,6 +190,16 @@ def without_components(version: str) -> str:
     return version.partition("+~")[0]
 
 
+def without_suffix(version: str) -> str:
+    """Return a snapshot's version without what stands after its commit id; any other version as it is.
+
+    That is a mark of a repacked tarball (``+dfsg``), the number of a second tarball of the commit (``+2``), and the
+    revision of a native package.
+    """
+    match = _SNAPSHOT.match(version)
+    return match[0] if match else version
+
+
 def release_after(version: str) -> str:
     """Return a release whose ``RELEASE~git`` is above every upstream version with the numbers of ``version``.
 

@@ -16,7 +16,7 @@ from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import changelog, packaging
 from scripts.changelog import UpstreamCommit
-from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
+from tests.conftest import EPOCH, QUILT, Bench, GitRepository, packaging_files
 
 UPSTREAM_VERSION = "2.10+git20260103.2.abc1234"
 FULL = "0123456789abcdef0123456789abcdef01234567"
@@ -176,7 +176,9 @@ class Bed:
             GitMirror.of(str(self.upstream.path)).fetch(log)
         made: Bench = self.bench(self.lab)
         full = self.upstream.git("rev-parse", commit)
-        made.pretend("snapshot", commit=full, version=version, facts={"committed": self.upstream.when})
+        made.pretend(
+            "snapshot", commit=full, version=version, facts={"committed": self.upstream.when, "source_package": QUILT}
+        )
         assert made.execute(packaging).verdict == "passed"
         return made
 
