@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -48,10 +49,10 @@ def free_version(context: StepContext, version: str, made: Mapping[str, Path]) -
 
     Also the tarballs of the pool to take in place of those made, by component; empty where the pool has none.
     """
-    contents = {component: content(path) for component, path in made.items()}
+    contents = cache(lambda component: content(made[component]))
     for candidate in _candidates(version):
         there = in_pool(context, candidate)
-        if all(there[component].suffix == path.suffix and content(there[component]) == contents[component]
+        if all(there[component].suffix == path.suffix and content(there[component]) == contents(component)
                for component, path in made.items() if component in there):  # fmt: skip
             return candidate, {component: path for component, path in there.items() if component in made}
     raise AssertionError("there is always another number")

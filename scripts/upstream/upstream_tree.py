@@ -5,6 +5,7 @@ A part of the step `snapshot`.
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from scripts.upstream.submodules import CommitTree, Trees
 # info/attributes goes before the tree's own: "$Format:%d$" would name whatever branches a mirror happens to have.
 ATTRIBUTES = "* -export-subst\n"
 KEEP_ALL = "* -export-ignore\n"
+GITS_OWN = re.compile(r"(?:^|/)\.git[^/]*$")
 # See git-lfs's docs/spec.md: a pointer is at most 1,024 bytes and begins so.
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 LFS_LONGEST = 1024
@@ -56,6 +58,8 @@ def tars(context: StepContext, origin: Origin, work: Path) -> tuple[list[Path], 
 def archive(context: StepContext, parts: Sequence[CommitTree], work: Path) -> tuple[list[Path], list[str]]:
     """Return a tar of each tree, by git archive, and the files that upstream's export-ignore has left out.
 
+    Git's own files (.gitignore, .gitattributes) are not among these.
+
     Raises ConfigurationError for Git LFS pointers, unless ``orig.lfs`` is ``keep``.
     """
     how = context.component.orig
@@ -65,7 +69,7 @@ def archive(context: StepContext, parts: Sequence[CommitTree], work: Path) -> tu
         made.append(export(part, work / f"{number}-{work.name}.tar", attributes, context))
         there, found = _members(made[-1])
         pointers += found
-        ignored += sorted(_files(part) - there)
+        ignored += sorted(name for name in _files(part) - there if not GITS_OWN.search(name))
     if pointers and how.lfs == "refuse":
         raise ConfigurationError(
             f"Git LFS pointers stand in the place of files: {abbreviated(sorted(pointers))}",
