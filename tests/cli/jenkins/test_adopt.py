@@ -20,7 +20,7 @@ def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None
     before = jenkins.config("plain")
     code, said = call("apply", "--yes")
     assert code == 2
-    assert "? job plain: is there and not this lab's; qalab jenkins adopt plain takes it as it is" in said
+    assert "? job plain: exists, and this lab does not manage it; qalab jenkins adopt plain takes it as it is" in said
     assert jenkins.config("plain") == before
     assert call("drift")[1] == "nothing was edited by hand\n"
     assert call("adopt", "plain") == (0, "job plain: now owned by testlab; see what would change: qalab jenkins plan\n")
@@ -39,8 +39,8 @@ def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None
 @pytest.mark.parametrize(
     "names, said",
     [
-        (["nothing"], "nothing: no job or view of that name is described"),
-        (["with a blank"], "job with a blank: is not there: qalab jenkins apply creates it"),
+        (["nothing"], "nothing: no job or view of this name is described"),
+        (["with a blank"], "job with a blank: does not exist: qalab jenkins apply creates it"),
         (["plain"], "job plain: is the lab other's (--from other takes it over)"),
     ],
 )

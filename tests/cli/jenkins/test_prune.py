@@ -28,12 +28,12 @@ def test_prune_has_a_budget_and_touches_nobody_elses(
     before = jenkins.jobs()
     code, said = call("prune", "--yes", "--max-delete", "4")
     assert code == 2
-    assert "5 would be deleted, more than 4 (is the path right? if that is meant: --max-delete 5)" in said
+    assert "5 would be deleted, more than 4 (check the path; to delete them anyway: --max-delete 5)" in said
     assert jenkins.jobs() == before
     build = jenkins.config("folder/build")
     code, said = call("prune", "--yes")
     assert code == 2
-    assert "5 of 6 would be deleted, more than half (is the path right? if that is meant: --max-delete 5)" in said
+    assert "5 of 6 would be deleted, more than half (check the path; to delete them anyway: --max-delete 5)" in said
     assert jenkins.jobs() == before
     code, said = call("prune", "--yes", "--max-delete", "5")
     assert (code, "5 deleted" in said) == (0, True)
@@ -51,7 +51,7 @@ def test_where_nothing_is_described_nothing_goes(
     Path("above/below").mkdir(parents=True)
     write("- job: {name: plain}", "above/below/jobs.yaml")
     before = jenkins.jobs()
-    refused = f"qalab: no jobs in {path}: nothing is described there (name the directory that the YAML lies in; "
+    refused = f"qalab: no jobs in {path}: nothing is described there (name the directory of the YAML; "
     for verb in (["prune", "--yes"], ["prune", "--yes", "--max-delete", "99"], ["apply", "--yes"], ["plan"], ["drift"],
                  ["check"]):  # fmt: skip
         code, said = call(verb[0], path, *verb[1:])
