@@ -138,8 +138,8 @@ def _turn(lab: Lab, current: Run, listener: Listener) -> Iterator[None]:
 
 def unfinished(store: Store, track: str | None = None, component: str | None = None) -> Run | None:
     """The newest run that is neither passed nor under way."""
-    runs = sorted(store.runs(track, component), key=lambda run: run.info.started, reverse=True)
-    return next((run for run in runs if run.verdict not in {"passed", "unstable", "running"}), None)
+    runs = sorted(store.runs(track, component), key=lambda run: run.info.started)  # of one moment: by number
+    return next((run for run in reversed(runs) if run.verdict not in {"passed", "unstable", "running"}), None)
 
 
 def to_go_on(lab: Lab, track: str | None = None, component: str | None = None) -> Run | None:
