@@ -34,7 +34,7 @@ SHOWN = 20
 
 
 def clone(context: StepContext, mirror: GitMirror, branch: str, commit: str) -> Path:
-    """A fresh clone of the mirror, hard-linked where the file systems allow, at ``commit``."""
+    """Clone the mirror, with hard links where the file systems allow, and check out ``commit``."""
     tree = context.run.work / NAME
     if tree.exists():
         shutil.rmtree(tree)
@@ -45,7 +45,7 @@ def clone(context: StepContext, mirror: GitMirror, branch: str, commit: str) -> 
 
 
 def described(tree: Path, commit: str) -> str:
-    """A commit as people name it: short id and subject."""
+    """Return a commit's short id and subject."""
     full, _, subject = git(["log", "-1", "--encoding=UTF-8", "--format=%H %s", commit], cwd=tree).partition(" ")
     return f"{full[:7]} {readable(subject)}"
 
@@ -79,7 +79,7 @@ def merge(context: StepContext, tree: Path, branch: str, testing: Branch) -> str
 def conflict(
     context: StepContext, tree: Path, base: str, ours: tuple[str, str], theirs: tuple[str, str]
 ) -> Failed | InfrastructureError:
-    """What stopped a merge, as an error; what each side did, and the hunks, go into the log."""
+    """Return the error for a merge that stopped; write each side's change and the hunks to the log."""
     files = git(["diff", "--name-only", "--diff-filter=U", "-z"], cwd=tree).split("\0")[:-1]
     if not files:
         return InfrastructureError("git merge ended without a conflict and without a merge")

@@ -50,7 +50,7 @@ def work(context: StepContext) -> Path:
 
 
 def environment(context: StepContext) -> dict[str, str]:
-    """What makes dpkg's programs yield the same on every machine."""
+    """Return the environment in which dpkg's programs give the same output on every machine."""
     return {
         "SOURCE_DATE_EPOCH": str(committed(context)),
         "DEB_VENDOR": context.series.distribution.capitalize(),
@@ -74,7 +74,7 @@ def shape_of(context: StepContext) -> SourceShape:
 
 
 def unpack(context: StepContext, name: str) -> Path:
-    """A fresh tree with upstream's files and the packaging's debian/, free of this machine's umask and clock."""
+    """Make a tree of upstream's files and the packaging's debian/, independent of this machine's umask and clock."""
     tree = work(context) / name
     if tree.exists():
         shutil.rmtree(tree)

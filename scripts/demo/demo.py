@@ -49,7 +49,7 @@ def origin(demo: Demo) -> str:
 
 
 def last_printed(store: Store) -> str:
-    """What the program printed when it was last exercised."""
+    """Return the output of the program in the last exercise."""
     found = cases.read(store.runs()[-1].results / "native" / cases.FILE)
     return next(case.output for case in found if case.classname == command.NAME)
 
@@ -89,7 +89,7 @@ def describe_lab(demo: Demo, home: Path, *, name: str, deployed: bool) -> dict[s
 
 
 def deployment(demo: Demo) -> dict[str, Any]:
-    """What is deployed of a demo, and around it."""
+    """Return the deployment of a demo, with the applications around it."""
     application: dict[str, Any] = {"role": demo.role}
     application["options"] = {"command": shlex.join(demo.command), "prints": demo.always_prints}
     if demo.role == "package":
@@ -153,7 +153,7 @@ def _commit(repository: Path, commit: DemoCommit, when: int) -> str:
 
 
 def download_source(name: str, cache: Path, log: IO[str]) -> Path:
-    """The newest source package of a name, by an apt of its own: the machine's is left alone."""
+    """Download the newest source package of a name with a private apt configuration, and return its .dsc."""
     options = own_apt(cache / "apt", apt.sources(SERIES, Series(), kind="deb-src"))
     into = cache / name
     into.mkdir(parents=True, exist_ok=True)

@@ -165,14 +165,14 @@ def _compressed(raw: IO[bytes], target: Path) -> Iterator[gzip.GzipFile | lzma.L
 
 
 def renamed(name: str, top: str) -> str:
-    """A member's name with ``top`` in the place of its first directory."""
+    """Return a member's name with ``top`` in place of its first directory."""
     return posixpath.join(top, posixpath.normpath(name).partition("/")[2]).rstrip("/")
 
 
 def normalised(
     name: str, tar: tarfile.TarFile, member: tarfile.TarInfo, mtime: int
 ) -> tuple[tarfile.TarInfo, IO[bytes] | None]:
-    """A member as it goes into the orig tarball, with its content; a hard link becomes a file."""
+    """Return a member of the orig tarball and its content; a hard link becomes a file."""
     info = tarfile.TarInfo(name)
     info.mtime = mtime
     if member.isdir() or member.issym():

@@ -92,7 +92,7 @@ def gitlinks(listing: str) -> dict[str, str]:
 
 
 def urls(mirror: GitMirror, commit: str) -> dict[str, str]:
-    """What a commit's .gitmodules says: the URL for each path."""
+    """Return the URL for each path in a commit's .gitmodules."""
     argv = ["config", f"--blob={commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$"]
     said = dict(entry.split("\n", 1) for entry in try_git(argv, cwd=mirror.path).stdout.split("\0") if "\n" in entry)
     paths = {key.removesuffix(".path"): path for key, path in said.items() if key.endswith(".path")}
