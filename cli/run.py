@@ -34,7 +34,7 @@ class RunRequest:
     until: str | None
 
     def __post_init__(self) -> None:
-        """Raises click.UsageError for options that exclude each other."""
+        """Raise click.UsageError for options that exclude each other."""
         if self.run_name and (self.track or self.commit or self.resume):
             raise click.UsageError("--run cannot be combined with TRACK, COMPONENT, --commit or --resume")
         if (self.resume or self.first) and self.commit:

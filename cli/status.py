@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from cli.output import out
 from lab.base.errors import ConfigurationError
+from lab.base.schema import NewerSchemaError
 from lab.config.options import json_option
+from lab.store.run_directory import Run
+from lab.store.standing import RunStanding
 from reports import status
 
 
@@ -15,16 +20,29 @@ from reports import status
 @click.option("--component", help="Only this component.")
 @json_option
 def command(track: str | None, component: str | None, *, as_json: bool) -> None:
-    """List the runs on this machine."""
+    """List the runs on this machine.
+
+    A run that cannot be read is one line on standard error.  The exit code is 2 if a newer qalab wrote it.
+    """
     runs, errors = status.survey(track, component)
-    for error in errors:
-        click.echo(f"qalab: {error}", err=True)
+    standings: dict[Run, RunStanding] = {}
+    for run in runs:
+        try:
+            standings[run] = run.standing()
+        except NewerSchemaError as error:
+            errors.append(error)
+    for message in errors:
+        click.echo(f"qalab: {message}", err=True)
     if as_json:
-        click.echo(status.runs_json(runs))
-    elif runs:
-        out.print(status.runs_table(runs))
+        click.echo(status.runs_json([*standings], standings))
+    elif standings:
+        out.print(status.runs_table([*standings], standings))
+    elif errors:
+        pass  # their lines are printed
     elif track or component:
         known = ", ".join(dict.fromkeys(f"{run.info.track}/{run.info.component}" for run in status.all_runs()))
         raise ConfigurationError(f"no runs of {track or '*'}/{component or '*'}; known: {known or 'none'}")
     else:
         out.print("no runs yet; try: qalab demo")
+    if any(isinstance(error, NewerSchemaError) for error in errors):
+        sys.exit(ConfigurationError.exit_code)

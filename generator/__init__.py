@@ -1,1 +1,1 @@
-"""From lab.yaml to Jenkins jobs."""
+"""The generator of Jenkins jobs from lab.yaml, and their management on a Jenkins."""

@@ -1,4 +1,4 @@
-"""Taking items that are there under management, as they are: the mark is put into the description, and nothing else."""
+"""Adoption of existing items: the description gets the mark, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lab.results.ownership_mark import Mark
 def adopt(
     server: Server, owner: str, items: Sequence[Item], names: Sequence[str], previous: str | None
 ) -> list[ItemKey]:
-    """Mark items as the owner's; those that were not yet.
+    """Mark items as the owner's; return those that were not marked before.
 
-    Raises ConfigurationError, before anything is changed, for a name that is not described (the next prune
-    would delete it), not there, or another lab's and not said to be taken from it (``previous``).
+    Raises ConfigurationError, before any change, for a name that is not described (the next prune would delete it),
+    that is not on the server, or that another lab owns, unless ``previous`` names that lab.
     """
     described = {item.key: item.xml for item in items}
     entries = server.listing()
@@ -34,16 +34,16 @@ def adopt(
 def _chosen(name: str, described: Sequence[ItemKey], entries: dict[ItemKey, ListedItem]) -> ItemKey:
     found = [key for key in described if key.name == name]
     if not found:
-        hint = "an item of the lab's that is not described is deleted by qalab jenkins prune: describe it first"
-        raise ConfigurationError(f"{name}: no job or view of that name is described", hint=hint)
+        hint = "describe it first, because qalab jenkins prune deletes undescribed items of the lab"
+        raise ConfigurationError(f"{name}: no job or view of this name is described", hint=hint)
     there = [key for key in found if key in entries]
     if not there:
-        raise ConfigurationError(f"{found[0]}: is not there: qalab jenkins apply creates it")
+        raise ConfigurationError(f"{found[0]}: does not exist: qalab jenkins apply creates it")
     return there[0]
 
 
 def _marked(server: Server, owner: str, described: Mapping[ItemKey, str]) -> Iterator[ItemKey]:
-    """Mark items.  The digest leaves out what is not described, which stays the server's."""
+    """Mark items.  The digest excludes undescribed parts, which stay as they are on the server."""
     for key, xml in described.items():
         there = server.config(key)
         server.update(key, mark.write(there, Mark(owner, digest(described_part(there, xml)))).encode())

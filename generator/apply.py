@@ -1,6 +1,6 @@
-"""Carrying a plan out: folders first, then jobs and views side by side; what fails is told and holds up nothing else.
+"""Execution of a plan: folders first, then jobs and views in parallel; a failure is reported and stops nothing else.
 
-Each item is looked at once more before it is changed: what has moved since the plan was made stays as it is.
+Each item is read again before the change: an item that has changed since the plan was computed stays as it is.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from lab.config.jenkins import JenkinsMissing
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a step; ``error`` is None when it was done."""
+    """The result of a step; ``error`` is None if the step succeeded."""
 
     step: PlanStep
     error: LabError | None = None
 
 
 class Moved(InfrastructureError):
-    """The live side is no longer what the plan was made for."""
+    """The server no longer has the state that the plan was computed from."""
 
 
 def stages(steps: Iterable[PlanStep]) -> Iterator[list[PlanStep]]:
-    """Steps that may be done side by side, in the order that is needed: a folder before what is in it, a view last.
+    """Return groups of steps that can run in parallel, in the required order: a folder before its content, views last.
 
-    What is deleted goes the other way.
+    Deletions have the reverse order.
     """
 
     def rank(step: PlanStep) -> tuple[int, int]:
@@ -57,17 +57,17 @@ Tell = Callable[[Done], None]
 def carry_out(
     server: Server, steps: Sequence[PlanStep], keep: Keep, tell: Tell, *, workers: int = WORKERS
 ) -> list[Done]:
-    """Do all that can be done; what became of each step, in the order of ``steps``.
+    """Execute all steps that can be executed; return the result of each step, in the order of ``steps``.
 
-    ``keep`` gets what is there before it is changed or deleted; ``tell`` hears of each step as it ends.
-    An interruption lets those under way end, and begins no other.
+    ``keep`` receives the present config.xml before a change or deletion; ``tell`` is called after each step.
+    After an interruption, running steps finish and no other step starts.
     """
     results: dict[ItemKey, Done] = {}
     failed: dict[str, LabError] = {}
 
     def one(step: PlanStep) -> None:
         error = failed.get(step.key.folder)
-        # The folder's own failure tells whose fault it is.
+        # The folder's own failure determines the exit code.
         error = type(error)("its folder could not be made") if error else _attempt(server, step, keep)
         results[step.key] = done = Done(step, error)
         if error and step.action == "create":
@@ -95,7 +95,7 @@ def _attempt(server: Server, step: PlanStep, keep: Keep) -> LabError | None:
 def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "taken":
         hint = f"qalab jenkins adopt {step.name} takes it under management as it is"
-        raise ConfigurationError(f"{step.key}: is there and not this lab's", hint=hint)
+        raise ConfigurationError(f"{step.key}: exists, and this lab does not manage it", hint=hint)
     if step.action == "create":
         server.create(step.key, step.xml.encode())
         return
@@ -110,23 +110,23 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
 
 
 def check(server: Server, step: PlanStep) -> bytes:
-    """The config.xml of a step's item.  Raises Moved when it is no longer what the plan was made for."""
+    """Return the config.xml of a step's item.  Raises Moved if it has changed since the plan was computed."""
     try:
         there = server.config(step.there)
     except JenkinsMissing:
-        raise Moved(f"{step.there}: is gone since the plan was made", hint="make a new plan") from None
+        raise Moved(f"{step.there}: was deleted since the plan was made", hint="make a new plan") from None
     if digest(there) != step.before:
         raise Moved(f"{step.there}: was changed since the plan was made", hint="make a new plan")
     return there
 
 
 def verify(server: Server, plan: Plan, owner: str) -> None:
-    """Raises Moved when a saved plan is stale, ConfigurationError when it is for another server or lab."""
+    """Raise Moved if a saved plan is stale, ConfigurationError if it is for another server or lab."""
     if (plan.server, plan.owner) != (server.url, owner):
         raise ConfigurationError(f"the plan is for {plan.owner} on {plan.server}, not for {owner} on {server.url}")
     entries = server.listing()
     for step in plan.of("create"):
         if step.key in entries:
-            raise Moved(f"{step.key}: is there by now", hint="make a new plan")
+            raise Moved(f"{step.key}: was created since the plan was made", hint="make a new plan")
     with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(partial(check, server), plan.of("change", "revert", "rename", "delete")))

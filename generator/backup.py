@@ -7,7 +7,7 @@
     DIR/views/NAME.xml                    a view; DIR/jobs/FOLDER/views/NAME.xml in a folder
     DIR/plugins.txt                       the plugins, NAME:VERSION a line
 
-Builds are no part of it.  What depends on a folder's or a multi-branch project's own making is left out too.
+A backup excludes builds, and items that a folder or a multi-branch project creates itself.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ Fate = Literal["there already", "created", "put back"]
 
 @dataclass(frozen=True)
 class Backup:
-    """A directory of a backup, in a git repository of its own or in somebody's; ``author`` signs the commits."""
+    """A backup directory, in its own or in an existing git repository; ``author`` is the author of the commits."""
 
     directory: Path
     author: str
 
     def path(self, key: ItemKey) -> Path:
-        """Where an item's config.xml lies.  Raises InfrastructureError for a name that is no name."""
+        """Return the path of an item's config.xml.  Raises InfrastructureError for an invalid name."""
         names = key.name.split("/")
         if any(name in {"", ".", ".."} or "\0" in name for name in names):
-            raise InfrastructureError(f"{key.name!r}: Jenkins has no such names; is this one?")
+            raise InfrastructureError(f"{key.name!r}: not a name of a Jenkins item")
         *folders, name = names
         home = self.directory.joinpath(*(part for folder in folders for part in ("jobs", folder)))
         return home / "jobs" / name / "config.xml" if key.kind == "job" else home / "views" / f"{name}.xml"
 
     def contents(self) -> list[ItemKey]:
-        """What is in it, a folder before what it holds."""
+        """Return the items of the backup, a folder before its content."""
         found = [key for path in self.directory.rglob("*.xml") if (key := self._key(path))]
         return sorted(found, key=lambda key: (key.kind, key.name.count("/"), key.name))
 
@@ -68,20 +68,20 @@ class Backup:
         return self.path(key).read_bytes()
 
     def write(self, key: ItemKey, xml: bytes) -> None:
-        """Keep an item; what is there already is not written again."""
+        """Write an item, unless the backup has the same bytes."""
         path = self.path(key)
         if not path.exists() or path.read_bytes() != xml:
             files.write_atomic(path, xml)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Work in it.  Raises InfrastructureError when somebody else does."""
+        """Hold the lock of the directory.  Raises InfrastructureError if another process holds it."""
         self.directory.mkdir(parents=True, exist_ok=True)
         try:
             with files.locked(self.directory / ".lock", wait=False):
                 if not try_git(["rev-parse", "--git-dir"], cwd=self.directory):
                     git(["init", "--quiet", "--initial-branch=main", self.directory])
-                for stale in (self.directory / ".git").glob("*.lock"):  # of a git that was killed with us
+                for stale in (self.directory / ".git").glob("*.lock"):  # left by a git that was killed
                     stale.unlink()
                 exclude = Path(git(["rev-parse", "--git-path", "info/exclude"], cwd=self.directory))
                 exclude = self.directory / exclude
@@ -92,7 +92,7 @@ class Backup:
             raise InfrastructureError(f"{self.directory}: another process works on this backup") from None
 
     def commit(self, message: str) -> str:
-        """Commit what has changed; the commit's id, "" when nothing has."""
+        """Commit all changes; return the commit's id, "" if nothing changed."""
         there = [name for name in PARTS if (self.directory / name).exists() or self._tracks(name)]
         if there:
             git(["add", "--all", "--", *there], cwd=self.directory)
@@ -108,7 +108,7 @@ class Backup:
 
 @dataclass(frozen=True)
 class Saved:
-    """What a backup has come to."""
+    """The result of a backup."""
 
     items: int
     changed: int
@@ -117,7 +117,7 @@ class Saved:
 
 
 def save(server: Server, backup: Backup) -> Saved:
-    """Make a directory what a Jenkins is now, and commit it when that is something new."""
+    """Write the present state of a Jenkins to a directory, and commit the changes."""
     with backup.held():
         configs = fetch(server, sorted(server.listing()))
         changed = 0
@@ -144,7 +144,7 @@ def _plugins(server: Server) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class RestoredItem:
-    """What became of an item; ``exact``: it is there byte for byte, and not only the same to Jenkins."""
+    """The result for an item; ``exact``: the server has the same bytes, and not only an equivalent config.xml."""
 
     key: ItemKey
     fate: Fate | None
@@ -153,9 +153,9 @@ class RestoredItem:
 
 
 def restore(server: Server, backup: Backup, names: Sequence[str] = ()) -> list[RestoredItem]:
-    """Put items back as they are in the backup, all of them or those named; nothing else is touched.
+    """Restore all items of the backup, or the named ones; nothing else changes.
 
-    Raises ConfigurationError for a name that the backup does not have.
+    Raises ConfigurationError for a name that the backup does not contain.
     """
     keys = backup.contents()
     if not keys:
@@ -179,7 +179,7 @@ def _restored(server: Server, key: ItemKey, xml: bytes) -> RestoredItem:
         fate = _put_back(server, key, xml)
         there = server.config(key)
         if digest(there) != digest(xml):
-            raise InfrastructureError(f"{key}: Jenkins has made something else of it")
+            raise InfrastructureError(f"{key}: Jenkins stored something else")
         return RestoredItem(key, fate, there == xml)
     except LabError as error:
         return RestoredItem(key, None, error=error)

@@ -1,4 +1,4 @@
-"""What Jenkins takes for a schedule: its cron syntax, rule by rule (hudson.scheduler: CronTabList, its grammar)."""
+"""The cron syntax that Jenkins accepts, rule by rule (hudson.scheduler: CronTabList and its grammar)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 ALIASES = ("yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly")
-# What Java knows besides the names of the time zone database.
+# Names that Java accepts in addition to the time zone database.
 JAVA_ZONES = "ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT IET IST JST MIT NET NST PLT PNT PRT PST SST VST"
 TERM = re.compile(
     r"""
@@ -19,13 +19,13 @@ TERM = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-TRIMMED = "".join(map(chr, range(33)))  # what Java's String.trim takes off
-INT_MAX = 2**31 - 1  # what Java's Integer.parseInt takes
+TRIMMED = "".join(map(chr, range(33)))  # the characters that Java's String.trim removes
+INT_MAX = 2**31 - 1  # the limit of Java's Integer.parseInt
 
 
 @dataclass(frozen=True)
 class Field:
-    """One of the five; ``hashed_to`` is the highest value that a bare H may become."""
+    """One of the five fields; ``hashed_to`` is the highest value of a bare H."""
 
     name: str
     low: int
@@ -43,10 +43,10 @@ FIELDS = (
 
 
 def complaint(spec: str) -> str | None:
-    """Why Jenkins would refuse a schedule, in one line; None when it takes it.
+    """Return the reason why Jenkins would refuse a schedule, in one line; None if Jenkins accepts it.
 
-    A schedule has any number of lines; blank ones and those that begin with # are skipped, and the first
-    may be ``TZ=ZONE``.  None of them at all is a schedule as well: never.
+    A schedule has any number of lines.  Blank lines and lines that begin with # are skipped, and the first line
+    can be ``TZ=ZONE``.  A schedule without lines is valid: the job never starts.
     """
     for number, raw in enumerate(re.split(r"\r?\n", spec), 1):
         line = raw.strip(TRIMMED)
@@ -67,7 +67,7 @@ def _zones() -> frozenset[str]:
 
 
 def _zone(name: str) -> str | None:
-    # A machine without the time zone database cannot tell.
+    # Without the time zone database, this machine cannot decide.
     if not _zones() or name in _zones() or name in JAVA_ZONES.split():
         return None
     return f"no time zone {name!r}; for example TZ=Europe/Berlin, or TZ=UTC"
@@ -78,7 +78,7 @@ def _line(line: str) -> str | None:
         return None if line[1:] in ALIASES else f"known: {', '.join('@' + alias for alias in ALIASES)}"
     texts = re.split(r"[ \t]+", line)
     if len(texts) != len(FIELDS):
-        return f"{len(texts)} fields; five are wanted: {', '.join(field.name for field in FIELDS)}"
+        return f"{len(texts)} fields instead of five: {', '.join(field.name for field in FIELDS)}"
     return next((problem for text, field in zip(texts, FIELDS, strict=True) if (problem := _field(text, field))), None)
 
 

@@ -1,7 +1,7 @@
-"""What differs between two config.xml, in the words of the XML, with Jenkins' own rewriting left out.
+"""The differences between two config.xml files, in the words of the XML, without Jenkins' own rewriting.
 
 A place is a path of fields, such as ``scm/branches/hudson.plugins.git.BranchSpec/name``.  Where a list has several
-members, and their order means something, a member's position stands before its name: ``builders/2 hudson.tasks.Shell``.
+members, and their order has a meaning, a member's position precedes its name: ``builders/2 hudson.tasks.Shell``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ MOST_PAIRS = 400
 
 @dataclass(frozen=True)
 class Difference:
-    """One place that differs: what it says on either side, None where it is not there.
+    """One place that differs: its text on each side, None where it is absent.
 
-    An element with children is told in one line when it is there on one side only: ``FIELD=TEXT; FIELD=TEXT``.
+    An element with children that is present on one side only is one line: ``FIELD=TEXT; FIELD=TEXT``.
     """
 
     path: str
@@ -33,7 +33,7 @@ class Difference:
 
 
 def differences(before: str | bytes, after: str | bytes) -> list[Difference]:
-    """What differs; nothing exactly when the digests are equal.  Raises InfrastructureError."""
+    """Return the differences, none exactly if the digests are equal.  Raises InfrastructureError."""
     old, new = canonical(before), canonical(after)
     if old.tag != new.tag:
         return [Difference("/", tag_of(old), tag_of(new))]
@@ -42,7 +42,7 @@ def differences(before: str | bytes, after: str | bytes) -> list[Difference]:
 
 @dataclass(frozen=True)
 class _Member:
-    """A member of a list: its path, and its normal form as text."""
+    """A member of a list: its path and its normal form as text."""
 
     path: str
     element: etree._Element
@@ -50,7 +50,7 @@ class _Member:
 
 
 def _changes(old: etree._Element, new: etree._Element, path: str) -> Iterator[Difference]:
-    """What differs between two elements of a name."""
+    """Yield the differences between two elements of the same name."""
     before, after = _attributes(old), _attributes(new)
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
@@ -70,8 +70,8 @@ def _changes(old: etree._Element, new: etree._Element, path: str) -> Iterator[Di
 
 
 def _lone_field_changes(field: etree._Element, path: str, *, there: bool) -> Iterator[Difference]:
-    """What a field says that is there only after, or only before."""
-    if len(field) and not field.keys():  # no list is an empty list, and no object one whose fields say nothing
+    """Yield the differences for a field that is present on one side only."""
+    if len(field) and not field.keys():  # absent equals an empty list, or an object with empty fields
         nothing = etree.Element(field.tag)
         yield from _changes(nothing, field, path) if there else _changes(field, nothing, path)
         return
@@ -81,7 +81,7 @@ def _lone_field_changes(field: etree._Element, path: str, *, there: bool) -> Ite
 
 
 def _member_changes(old: list[_Member], new: list[_Member]) -> Iterator[Difference]:
-    """Yield what differs between two lists; as many differences as from ``new`` to ``old``."""
+    """Yield the differences between two lists; the reverse comparison yields as many."""
     for before, after, became in _gaps(old, new):
         for at, member in enumerate(before):
             if at not in became.values():
@@ -94,9 +94,9 @@ def _member_changes(old: list[_Member], new: list[_Member]) -> Iterator[Differen
 
 
 def _gaps(old: list[_Member], new: list[_Member]) -> Iterator[tuple[list[_Member], list[_Member], dict[int, int]]]:
-    """Yield what lies between the members that stay, with which of them became which (new: old).
+    """Yield the gaps between the members that stay, with the pairs of changed members (new: old).
 
-    Of several answers that are as good, the choice is the same one whichever list comes first.
+    Among equally good results, the choice does not depend on the order of the lists.
     """
     if [one.text for one in old] > [one.text for one in new]:
         for after, before, became in _gaps(new, old):
@@ -111,7 +111,7 @@ def _gaps(old: list[_Member], new: list[_Member]) -> Iterator[tuple[list[_Member
 
 
 def longest_common_subsequence(one: Sequence[str], other: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the places in both of a longest common subsequence, in order.
+    """Return the positions of a longest common subsequence in both lists, in order.
 
     ``difflib`` looks for long blocks instead, and so finds fewer common members in one direction than in the other.
     """
@@ -122,7 +122,7 @@ def longest_common_subsequence(one: Sequence[str], other: Sequence[str]) -> list
     while begin < shorter - end and one[begin] == other[begin]:
         begin += 1
     rows, columns = len(one) - end, len(other) - end
-    length = [[0] * (columns + 1) for _ in range(rows + 1)]  # of what is common from there on
+    length = [[0] * (columns + 1) for _ in range(rows + 1)]  # of the common subsequence from there to the end
     for i in range(rows - 1, begin - 1, -1):
         for j in range(columns - 1, begin - 1, -1):
             same = one[i] == other[j]
@@ -148,7 +148,7 @@ def _members(parent: etree._Element, path: str) -> list[_Member]:
 
 
 def _pairs(old: list[_Member], new: list[_Member]) -> dict[int, int]:
-    """Which member became which (new: old): the most similar ones of a class, without crossing."""
+    """Return pairs of changed members (new: old): the most similar members of a class, without crossing."""
     if len(old) * len(new) > MOST_PAIRS:
         return {}
     alike = []
@@ -166,14 +166,14 @@ def _pairs(old: list[_Member], new: list[_Member]) -> dict[int, int]:
 
 
 def _said(element: etree._Element) -> str:
-    """What an element says, in one line unless it is a mere text."""
+    """Return the content of an element, in one line unless it is only a text."""
     if not len(element) and not element.keys():
         return element.text or ""
     return "; ".join(f"{path}={visible(text)}" if text else path for path, text in _texts(element, ""))
 
 
 def _texts(element: etree._Element, path: str) -> Iterator[tuple[str, str]]:
-    """Each place in an element and its text."""
+    """Yield each path in an element with its text."""
     attributes = _attributes(element)
     yield from ((f"{path}@{name}", value) for name, value in sorted(attributes.items()))
     if element.text or not (len(element) or attributes):
@@ -193,7 +193,7 @@ def _join(path: str, name: str) -> str:
 
 
 def render(found: Iterable[Difference]) -> list[str]:
-    """Lines for a terminal: ``+`` what is there only after, ``-`` only before, ``~`` what has changed."""
+    """Return lines for a terminal: ``+`` for an addition, ``-`` for a removal, ``~`` for a change."""
     return [line for difference in found for line in _lines(difference)]
 
 
@@ -209,7 +209,7 @@ def _lines(difference: Difference) -> list[str]:
 
 
 def visible(text: str) -> str:
-    """Text in one line in which nothing hides, and nothing moves a terminal's cursor."""
+    """Return text in one line, without invisible characters and without control characters of a terminal."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
@@ -222,6 +222,6 @@ def _quoted(text: str) -> str:
 
 
 def _dotted(line: str) -> str:
-    """A line whose blanks at the end can be seen."""
+    """Return a line with visible trailing blanks."""
     kept = line[:1] + line[1:].rstrip(" ")
     return kept + "·" * (len(line) - len(kept))

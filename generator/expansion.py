@@ -1,8 +1,8 @@
-"""Expansions remembered: what Jenkins Job Builder makes of the same files is not made twice.
+"""A cache of expansions: Jenkins Job Builder does not expand the same files twice.
 
-An expansion is good for as long as every file that was read for it is what it was, wherever it lies, and no
-file has come to lie where JJB would look before (``include_path`` goes before a file's own directory).
-Which files are read, Python tells (see `sys.addaudithook`): JJB has no list of them.
+A cached expansion is valid while all files that were read for it are unchanged, and while no new file exists where
+JJB would look first (``include_path`` precedes a file's own directory).
+Python reports the files that are read (see `sys.addaudithook`), because JJB has no list of them.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from lab.base.errors import ConfigurationError
 from lab.store.records import Stored
 
 KEPT = 20
-# Where code lies: JJB's own, which its version tells, and Python's.
+# Directories of code: JJB's, which its version identifies, and Python's.
 CODE = tuple(str(Path(prefix).resolve()) + os.sep for prefix in {sys.prefix, sys.base_prefix})
 _reading: list[set[str]] = []
 
 
 class Memo(Stored):
-    """An expansion: the files that were read, with their SHA-256; where nothing was; the items."""
+    """A cached expansion: the files that were read, with their SHA-256; the paths without a file; the items."""
 
     read_files: Mapping[str, str]
     absent: tuple[str, ...]
     items: tuple[tuple[Kind, str, str], ...]
 
     def holds(self) -> bool:
-        """Whether the same would come of it now."""
+        """Return True if a new expansion would have the same result."""
         return not any(map(os.path.exists, self.absent)) and all(
             Path(path).is_file() and files.sha256(Path(path)) == digest for path, digest in self.read_files.items()
         )
 
 
 def expand(path: Path, ini: Path | None, section: str, plugins: jjb.Plugins | None) -> list[Item]:
-    """As `jjb.expand`, remembered.  Raises as that."""
+    """Return the result of `jjb.expand`, from the cache if possible.  Raises the same errors."""
     config = jjb.configuration(ini, section)
     said = [path.resolve(), jjb.yaml_files(path, config), Path.cwd(), ini and ini.read_text(), section,
             sorted((plugins or {}).items()), version("jenkins-job-builder"), sys.version]  # fmt: skip
@@ -62,7 +62,7 @@ def expand(path: Path, ini: Path | None, section: str, plugins: jjb.Plugins | No
 def _remembered(place: Path) -> Memo | None:
     try:
         found = Memo.read(place)
-    except ConfigurationError:  # not there, or an older release's
+    except ConfigurationError:  # absent, or written by an older release
         return None
     if not found.holds():
         return None
@@ -84,7 +84,7 @@ def _remember(place: Path, read: set[str], include_path: Sequence[str], items: S
 
 
 def _before(paths: Sequence[str], include_path: Sequence[str]) -> Iterator[str]:
-    """Where a file by one of these names would be taken instead, and is not now."""
+    """Return the paths, now without a file, where JJB would look first for files of these names."""
     for path in map(Path, paths):
         for directory in map(Path, include_path):
             candidates = (directory.resolve().joinpath(*path.parts[-size:]) for size in range(1, len(path.parts)))
@@ -93,7 +93,7 @@ def _before(paths: Sequence[str], include_path: Sequence[str]) -> Iterator[str]:
 
 @contextmanager
 def _noted() -> Iterator[set[str]]:
-    """The files that are opened meanwhile, code aside."""
+    """Collect the files that are opened in the context, except code."""
     _hook()
     read: set[str] = set()
     _reading.append(read)
@@ -105,7 +105,7 @@ def _noted() -> Iterator[set[str]]:
 
 @cache
 def _hook() -> None:
-    sys.addaudithook(_note)  # for good: there is no taking it back
+    sys.addaudithook(_note)  # permanent: an audit hook cannot be removed
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:

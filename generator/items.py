@@ -1,4 +1,4 @@
-"""What a Jenkins holds that the lab describes: jobs (folders among them) and views, each with its config.xml."""
+"""The items of a Jenkins that the lab describes: jobs (including folders) and views, each with its config.xml."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Kind = Literal["job", "view"]
 
 @dataclass(frozen=True, order=True)
 class ItemKey:
-    """What an item is and where: ``name`` is its full name, ``FOLDER/SUBFOLDER/NAME``."""
+    """The kind and the full name of an item: ``FOLDER/SUBFOLDER/NAME``."""
 
     kind: Kind
     name: str
@@ -20,13 +20,13 @@ class ItemKey:
 
     @property
     def folder(self) -> str:
-        """The full name of the folder that it lies in, empty at the top."""
+        """The full name of the item's folder, empty at the top."""
         return self.name.rpartition("/")[0]
 
 
 @dataclass(frozen=True)
 class Item:
-    """A job or a view, and its config.xml as text without an XML declaration's encoding to mind."""
+    """A job or a view, and its config.xml as decoded text."""
 
     key: ItemKey
     xml: str

@@ -1,4 +1,4 @@
-"""Filling the Jinja2 templates of generator/templates/ with data that Jenkins Job Builder hands on literally."""
+"""Rendering of the Jinja2 templates in generator/templates/, with data that Jenkins Job Builder does not change."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import yaml
 
 
 def fill(template: str, **values: Any) -> str:
-    """A template's text with the values in their places; what a template names must be given."""
+    """Return a rendered template; all values that it names are required."""
     return _environment().get_template(f"{template}.j2").render(values)
 
 
 def literal(value: Any) -> Any:
-    """A value that Jenkins Job Builder hands on as it is: it formats each text once, as Python does."""
+    """Return a value that Jenkins Job Builder leaves unchanged: it formats each text once, like str.format."""
     match value:
         case str():
             return value.replace("{", "{{").replace("}", "}}")
@@ -29,14 +29,14 @@ def literal(value: Any) -> Any:
 
 
 def data(value: Any) -> str:
-    """A value as YAML on one line, with its texts taken literally."""
+    """Return a value as YAML on one line, with literal texts."""
     return _flow(literal(value))
 
 
 def _flow(value: Any) -> str:
     match value:
         case str() if value.isascii() and value.isprintable():
-            return json.dumps(value)  # the same as YAML says it, and much quicker
+            return json.dumps(value)  # the same as YAML, and much faster
         case str():
             return yaml.dump(value, default_style='"', allow_unicode=True, width=float("inf")).rstrip("\n")
         case Mapping():
@@ -50,7 +50,7 @@ def _environment() -> jinja2.Environment:
     found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - it is YAML, and `data` quotes it
+        autoescape=False,  # noqa: S701 - the output is YAML, and `data` quotes it
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -1,6 +1,6 @@
-"""Jenkins Job Builder's own library: a directory of its YAML becomes jobs and views with their config.xml.
+"""Jenkins Job Builder's library: it expands a directory of YAML into jobs and views with their config.xml.
 
-What it says wrong becomes one line: ``file:line:column: what``.
+Each of its errors becomes one line: ``file:line:column: problem``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from generator.items import Item, ItemKey, Kind
 from lab.base.errors import ConfigurationError
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of pkg_resources, which it cannot do without
+    warnings.simplefilter("ignore")  # of pkg_resources, which JJB requires
     from jenkins_jobs.config import JJBConfig
     from jenkins_jobs.errors import JenkinsJobsException
     from jenkins_jobs.loader import enum_expanded_paths, load_files
@@ -34,11 +34,11 @@ Plugins = Mapping[str, str]
 
 
 def configuration(ini: Path | None, section: str = "jenkins") -> JJBConfig:
-    """What a jenkins_jobs.ini says; its defaults alone when there is none.  Raises ConfigurationError."""
+    """Return the settings of a jenkins_jobs.ini, or the defaults without a file.  Raises ConfigurationError."""
     if ini is not None and not ini.is_file():
         raise ConfigurationError(f"{ini}: there is no such file", hint="name a jenkins_jobs.ini")
     try:
-        if ini:  # first by ourselves: JJB leaves the file open where it is wrong
+        if ini:  # parsed here first, because JJB leaves an invalid file open
             parser = configparser.ConfigParser()
             parser.read_string(ini.read_text(encoding="utf-8"), ini.name)
             parser.getfloat(section, "timeout", fallback=0.0)
@@ -49,14 +49,14 @@ def configuration(ini: Path | None, section: str = "jenkins") -> JJBConfig:
 
 
 def wants_plugins(config: JJBConfig) -> bool:
-    """Whether what JJB writes depends on the versions of the server's plugins (``query_plugins_info``)."""
+    """Return True if JJB's output depends on the versions of the server's plugins (``query_plugins_info``)."""
     return config.builder["plugins_info"] is None
 
 
 def expand(path: Path, config: JJBConfig, plugins: Plugins | None = None) -> list[Item]:
-    """The jobs and views that a file, or a directory, of JJB YAML describes, by name.
+    """Return the jobs and views that a file or a directory of JJB YAML describes, sorted by name.
 
-    ``plugins``: what the server has, where `wants_plugins`.  Raises ConfigurationError.
+    ``plugins``: the server's plugins, if `wants_plugins`.  Raises ConfigurationError.
     """
     if not path.exists():
         raise ConfigurationError(f"{path}: there is no such file or directory", hint="name a directory of JJB YAML")
@@ -72,19 +72,19 @@ def expand(path: Path, config: JJBConfig, plugins: Plugins | None = None) -> lis
         raise ConfigurationError(f"{where}: not YAML: {error.problem or error.context}") from None
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
-    except (IndexError, KeyError, ValueError) as error:  # of str.format, which JJB does not catch
-        hint = "a brace that is meant is written twice: {{ }}"
-        raise ConfigurationError(f"{path}: a text cannot be filled in: {error}", hint=hint) from None
+    except (IndexError, KeyError, ValueError) as error:  # raised by str.format; JJB does not catch them
+        hint = "write a literal brace twice: {{ }}"
+        raise ConfigurationError(f"{path}: cannot fill in a text: {error}", hint=hint) from None
 
 
 def yaml_files(path: Path, config: JJBConfig) -> list[Path]:
-    """The files that are read of a directory, or the one file; what they include is not among them."""
+    """Return the files that JJB reads in a directory, or the one file, without the files that they include."""
     directories = recurse_path(str(path), config.excludes) if config.recursive and path.is_dir() else [path]
     return [Path(found) for found in enum_expanded_paths(map(Path, directories))]
 
 
 def _expanded(paths: Sequence[Path], config: JJBConfig, plugins: list[dict[str, str]]) -> Iterator[Item]:
-    # As jenkins_jobs.cli.subcommand.base.JobsSubCommand does, which wants a server to do it.
+    # Like jenkins_jobs.cli.subcommand.base.JobsSubCommand, which requires a server.
     roots = Roots(config)
     load_files(config, roots, paths)
     registry = ModuleRegistry(config, plugins)
@@ -101,7 +101,7 @@ def _items(kind: Kind, generator: XmlGenerator, described: Sequence[Any]) -> Ite
             (made,) = generator.generateXML([one])
         except JenkinsJobsException:
             raise
-        except Exception as error:  # what JJB does not foresee: a text where it wants a mapping, say
+        except Exception as error:  # an input that JJB does not expect, for example a text instead of a mapping
             what = f"{kind} {one.name}: Jenkins Job Builder cannot make it: {type(error).__name__}: {error}"
             raise JenkinsJobsException(what, pos=one.data.pos) from error
         ET.indent(made.xml)
@@ -109,7 +109,7 @@ def _items(kind: Kind, generator: XmlGenerator, described: Sequence[Any]) -> Ite
 
 
 def complaint(error: JenkinsJobsException) -> str:
-    """An error of JJB as one line, at the innermost place that it names."""
+    """Return an error of JJB as one line, at the innermost place that it names."""
     said = " ".join(str(error.message).split())
     places = [error.pos, *(context.pos for context in reversed(error.ctx))]
     pos = next((pos for pos in places if pos), None)
@@ -120,7 +120,7 @@ def complaint(error: JenkinsJobsException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """JJB logs what it raises besides, and warns of what concerns nobody here."""
+    """Suppress JJB's logging of errors that it also raises, and its warnings."""
     logger = logging.getLogger("jenkins_jobs")
     before, logger.disabled = logger.level, False
     logger.setLevel(logging.CRITICAL)

@@ -1,6 +1,6 @@
-"""What is wrong with jobs and can be seen without a server: names, jobs that are not there, schedules, secrets.
+"""Checks of jobs without a server: names, references to missing jobs, schedules, secrets.
 
-It looks at each config.xml, whoever made it.
+The checks read each config.xml, regardless of the tool that wrote it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from generator.items import Item
 from lab.base.errors import InfrastructureError
 
 REFUSED = "?*/\\%!@#$^&|<>[]:;"  # jenkins.model.Jenkins.checkGoodName()
-# Fields that name other jobs, by the beginning of the class that has them.
+# Fields that name other jobs, by the beginning of their class.
 REFERENCES = (
     ("hudson.tasks.BuildTrigger", "childProjects"),
     ("jenkins.triggers.ReverseBuildTrigger", "upstreamProjects"),
@@ -31,12 +31,12 @@ REFERENCES = (
     ("com.tikal.jenkins.plugins.multijob.PhaseJobsConfig", "jobName"),
     ("join.JoinTrigger", "joinProjects"),
 )
-ONE_ALONE = frozenset({"project", "jobName"})  # the others take a list, with commas
+ONE_ALONE = frozenset({"project", "jobName"})  # the other fields take a list, separated by commas
 
 
 @dataclass(frozen=True, order=True)
 class Complaint:
-    """One thing that is wrong: in which item, where in it, and what would be right."""
+    """A problem: its item, its place in the item, and the correction."""
 
     item: str
     where: str
@@ -49,7 +49,7 @@ class Complaint:
 
 
 def lint(items: Sequence[Item]) -> list[Complaint]:
-    """All that is wrong, by item."""
+    """Return all problems, sorted by item."""
     known = frozenset(item.key.name for item in items if item.key.kind == "job")
     found = {*_alike(items)}
     for item in items:
@@ -76,7 +76,7 @@ def _bad(part: str) -> str:
 
 
 def _alike(items: Sequence[Item]) -> Iterator[Complaint]:
-    """Items that Jenkins would keep in the same directory: of one name, or of one but for case."""
+    """Yield items that Jenkins would store in the same directory: of the same name, or of names that differ by case."""
     count = Counter(item.key for item in items)
     first: dict[tuple[str, str], str] = {}
     for item in items:
@@ -85,7 +85,7 @@ def _alike(items: Sequence[Item]) -> Iterator[Complaint]:
             yield Complaint(str(item.key), "", f"is there {count[item.key]} times", "give each a name of its own")
         other = first.setdefault((kind, name.casefold()), name)
         if other != name:
-            hint = "Jenkins on Windows and macOS takes them for one"
+            hint = "Jenkins on Windows and macOS cannot distinguish them"
             yield Complaint(str(item.key), "", f"differs from {other} by case alone", hint)
 
 
@@ -116,9 +116,10 @@ def _references(item: Item, element: etree._Element, known: frozenset[str]) -> I
 
 
 def _is_known(name: str, folder: str, known: frozenset[str]) -> bool:
-    """Whether Jenkins would find a job by its name, as hudson.model.Jenkins.getItem() does.
+    """Return True if Jenkins would find a job by its name, as hudson.model.Jenkins.getItem() does.
 
-    What has a variable in it is known when it runs.  ``JOB/AXIS=VALUE`` is a part of a matrix job.
+    A name with a variable counts as known, because only a run resolves it.  ``JOB/AXIS=VALUE`` is a part of a matrix
+    job.
     """
     if "$" in name:
         return True

@@ -1,6 +1,6 @@
 """The ownership mark (see `lab.results.ownership_mark`) in a config.xml.
 
-A config.xml gets its mark as a change of its text, in its description alone: nobody's XML is written anew.
+The mark is inserted into the text of the description; the rest of the XML stays byte for byte.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from generator.canonical import decoded, digest, parse
 from lab.base.errors import InfrastructureError
 from lab.results.ownership_mark import MARKS, Mark, of_description
 
-# The same as MARKS in a config.xml's text, by whomever it was written.
+# MARKS in a config.xml's text, with every way to escape it.
 _MARKS_ESCAPED = re.compile(
     MARKS.pattern.replace("<", "(?:&lt;|&#60;|&#x3[cC];)").replace(">", "(?:>|&gt;|&#62;|&#x3[eE];)")
 )
-# What well-formed XML without a DOCTYPE consists of, besides texts.
+# The parts of well-formed XML without a DOCTYPE, except texts.
 _TOKEN = re.compile(
     r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
     r"|<(?P<end>/?)(?P<name>[^\s/>]+)(?:[^>\"']|\"[^\"]*\"|'[^']*')*>",
     re.DOTALL,
 )
-# The first fields of what Jenkins saves: a job's run-time actions, a view's name.  A description comes after them.
+# The first fields that Jenkins saves: a job's run-time actions, a view's name.  A description follows them.
 _BEFORE_DESCRIPTION = ("actions", "name")
 
 
 def read(text: str | bytes) -> Mark | None:
-    """The mark at the end of a description, be it given as it is or in its item's config.xml."""
+    """Return the mark at the end of a description; the argument is the description or a whole config.xml."""
     description = decoded(text)
     found = of_description(description)
     if not found and description.lstrip().startswith("<"):
@@ -43,25 +43,25 @@ def _described(xml: str) -> str:
 
 
 def write(xml: str | bytes, mark: Mark) -> str:
-    """The config.xml with the mark in its description, instead of an older one or Jenkins Job Builder's.
+    """Return the config.xml with the mark in its description, which replaces an older mark or Jenkins Job Builder's.
 
-    Raises InfrastructureError when it is no XML, or would not say the same with the mark.
+    Raises InfrastructureError for text that is not XML, or if the mark would change another part.
     """
     text, same = decoded(xml), digest(xml)
     marked = _ending_with(text, escape(str(mark)))
     if read(marked) != mark or digest(marked) != same:
-        raise InfrastructureError(f"config.xml: cannot bear the mark {mark}")
+        raise InfrastructureError(f"config.xml: cannot contain the mark {mark}")
     return marked
 
 
 def without(xml: str | bytes) -> str:
-    """The config.xml without a mark, Jenkins Job Builder's included.  Raises InfrastructureError."""
+    """Return the config.xml without a mark, including Jenkins Job Builder's.  Raises InfrastructureError."""
     parse(xml)
     return _ending_with(decoded(xml), "")
 
 
 def _ending_with(xml: str, mark: str) -> str:
-    """Well-formed XML with ``mark``, as XML writes it, for the marks at the end of the root's description."""
+    """Return well-formed XML in which ``mark``, escaped, replaces the marks at the end of the root's description."""
     root, children = _outline(xml)
     if "description" in children:
         opening, closing = children["description"]
@@ -81,12 +81,12 @@ def _ending_with(xml: str, mark: str) -> str:
 
 
 def _start(tag: re.Match[str]) -> str:
-    """A start tag, also of what is an empty element."""
+    """Return a start tag, also for an empty element."""
     return f"{tag[0][:-2].rstrip()}>" if tag[0].endswith("/>") else tag[0]
 
 
 def _outline(xml: str) -> tuple[re.Match[str], dict[str, tuple[re.Match[str], re.Match[str]]]]:
-    """The root's start tag; its first child of each name: start tag and end tag, one and the same for ``<NAME/>``."""
+    """Return the root's start tag, and start and end tag of its first child of each name (equal for ``<NAME/>``)."""
     tags = [token for token in _TOKEN.finditer(xml) if token["name"]]
     children: dict[str, tuple[re.Match[str], re.Match[str]]] = {}
     within: list[re.Match[str]] = []

@@ -1,16 +1,16 @@
-"""What an item holds on the Jenkins that no description speaks of, and how it outlives an update.
+"""The undescribed parts of an item on the Jenkins, which an update keeps.
 
-Jenkins keeps more in a config.xml than a job description says: credentials and permissions of a folder, the switch
-*Disable project*, what a trigger plugin remembers.  An update sends the whole file, so what is not in it is deleted.
+A config.xml contains more than a job description: credentials and permissions of a folder, the switch
+*Disable project*, the state of a trigger plugin.  An update sends the whole file, so absent parts are deleted.
 These parts of an item are *undescribed*, and stay as they are on the server, unless its description names them:
 
 - ``disabled``;
 - permissions and the owner of a job;
 - of a folder: each property whose class is not described, views, health metrics, and the icon;
-- what trigger plugins write for themselves (`RUN_TIME`).
+- fields that trigger plugins write for themselves (`RUN_TIME`).
 
-An item that is exactly what was applied last has no undescribed parts: all that it holds came from a description, and
-what the description no longer says goes.
+An item that is identical to the last applied one has no undescribed parts: its whole content came from a description,
+and an update deletes the parts that the description no longer has.
 
 Jenkins writes secrets as ``{AQAA...}``, which cannot be compared with a plain text.  Where the object that holds a
 secret is otherwise as described, and the description is the one that was applied last, the encrypted text counts as
@@ -45,7 +45,7 @@ ENCRYPTED: Final = re.compile(r"\s*\{AQAA[A-Za-z0-9+/]+=*\}\s*")
 
 @dataclass(frozen=True)
 class Part:
-    """Children of one name, of the element at ``within`` ("." is the root)."""
+    """The children of one name of the element at ``within`` ("." is the root)."""
 
     within: str
     tag: str
@@ -55,7 +55,7 @@ class Part:
         return [] if parent is None else parent.findall(self.tag)
 
     def replace(self, root: etree._Element, those: Sequence[etree._Element]) -> None:
-        """Put copies of ``those`` in the place of what an item has of it."""
+        """Replace an item's part with copies of ``those``."""
         parent = root.find(self.within)
         if parent is None:
             if not those:
@@ -71,7 +71,7 @@ def is_folder(xml: str | bytes) -> bool:
 
 
 def merged(there: bytes, described: str) -> bytes:
-    """The config.xml to send: what is described, with the undescribed parts and encrypted secrets that are there."""
+    """Return the config.xml to send: the description with the undescribed parts and encrypted secrets of the server."""
     old, new = parse(there), parse(described)
     parts = _undescribed(there, old, new)
     secrets = list(_same_secrets(old, new)) if _is_applied(there, described) else []
@@ -85,7 +85,7 @@ def merged(there: bytes, described: str) -> bytes:
 
 
 def described_part(there: bytes, described: str) -> bytes:
-    """What is there, with its undescribed parts and encrypted secrets as the description has them."""
+    """Return the live config.xml, with undescribed parts and encrypted secrets replaced by those of the description."""
     old, new = parse(there), parse(described)
     for encrypted, plain in list(_same_secrets(old, new)):
         encrypted.text = plain.text
@@ -95,7 +95,7 @@ def described_part(there: bytes, described: str) -> bytes:
 
 
 def has_secrets(there: bytes, described: str) -> bool:
-    """Whether Jenkins has encrypted something outside the undescribed parts."""
+    """Return True if Jenkins has encrypted a secret outside the undescribed parts."""
     old, new = parse(there), parse(described)
     for part in _undescribed(there, old, new):
         part.replace(old, ())
@@ -103,7 +103,7 @@ def has_secrets(there: bytes, described: str) -> bool:
 
 
 def _is_applied(there: bytes, xml: str | bytes) -> bool:
-    """Whether that is what was applied last to the item that is there."""
+    """Return True if this config.xml is the last one that was applied to the live item."""
     applied = mark.read(there)
     return applied is not None and applied.digest == digest(xml)
 
@@ -126,7 +126,7 @@ def _is_folder(root: etree._Element) -> bool:
 
 
 def _is_described(field: etree._Element | None) -> bool:
-    """Whether a field of a folder says more than what Jenkins Job Builder writes for each."""
+    """Return True if a field of a folder differs from the one that Jenkins Job Builder writes for every folder."""
     return field is not None and (len(field) > 0 or field.get("class") not in {None, STOCK_ICON})
 
 
@@ -146,9 +146,9 @@ def _run_time(old: etree._Element, new: etree._Element) -> Iterator[Part]:
 
 
 def _same_secrets(old: etree._Element, new: etree._Element) -> Iterator[tuple[etree._Element, etree._Element]]:
-    """Each encrypted text that is there, and the one that is described for it.
+    """Yield each encrypted text on the server with the described text for it.
 
-    The objects that hold them are the same otherwise; of several that are alike, the order tells.
+    Their objects are otherwise equal; among several equal objects, the order decides.
     """
     taken: set[etree._Element] = set()
     holders = {one.getparent() for one in old.iter() if ENCRYPTED.fullmatch(one.text or "")} - {None}
@@ -171,7 +171,7 @@ def _child(element: etree._Element, name: str) -> etree._Element:
 
 
 def _without(element: etree._Element, names: Sequence[str]) -> bytes:
-    """The normal form of an object without some of its fields."""
+    """Return the normal form of an object without some of its fields."""
     copy = deepcopy(element)
     copy.tail = None
     for child in list(copy):

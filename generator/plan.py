@@ -1,20 +1,20 @@
-"""A plan: what would have to be done for a Jenkins to hold what is described, and what has been edited there by hand.
+"""A plan: the steps that bring a Jenkins in line with the description, and the edits by hand on that Jenkins.
 
-Whose an item is says the mark in its description, and the mark's digest says what the lab applied last
-(see `generator.mark`).  So three digests tell everything, wherever a plan is made: of what is described
-(wanted), of what was applied, of what is there (live).
+The mark in an item's description names the owner, and the mark's digest identifies the content that the lab applied
+last (see `generator.mark`).  A plan therefore needs no state except three digests: of the description (wanted), of the
+last applied content (applied), of the server (live).
 
 ========================  ==========================================================
 live == wanted            nothing to do
 live == applied           the description has changed: ``change``
-wanted == applied         somebody has edited it there: ``revert``
+wanted == applied         edited by hand: ``revert``
 all three differ          both: ``change``, ``edited``
-not there                 ``create``; ``rename`` where the lab has the same by another name
-there, not the lab's      ``taken``: nothing is done until somebody adopts it
-not described any more    ``delete``
+not on the server         ``create``; ``rename`` if the lab has the same by another name
+not the lab's             ``taken``: no step until somebody adopts it
+no longer described       ``delete``
 ========================  ==========================================================
 
-What an item holds that no description speaks of is left out of all three (see `generator.merge`).
+The three digests exclude the undescribed parts of an item (see `generator.merge`).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SIGNS: Mapping[Action, str] = {
 
 
 class PlanStep(BaseModel):
-    """One thing to do: ``before`` is the digest of what is there ("" when nothing is), ``xml`` what is to be there."""
+    """One step: ``before`` is the digest of the live item ("" without one), ``xml`` the config.xml to send."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     action: Action
@@ -76,14 +76,14 @@ class PlanStep(BaseModel):
 
     @property
     def there(self) -> ItemKey:
-        """Where it is now."""
+        """The present key of the item."""
         return ItemKey(self.kind, self.old or self.name)
 
 
 class Plan(Stored):
-    """What is to be done on a server for an owner; a file of its own with ``-o``.
+    """The steps on a server for an owner; ``-o`` saves them to a file.
 
-    Differences have no secrets in them; each step's ``xml`` is what is sent, and may have.
+    Differences contain no secrets; the ``xml`` of a step is sent as it is, and can contain them.
     """
 
     server: str
@@ -93,11 +93,11 @@ class Plan(Stored):
     missing_plugins: tuple[str, ...] = ()
 
     def save(self, path: Path) -> None:
-        """Write it whole, for nobody else to read."""
+        """Write the plan to a file that only this user can read."""
         files.write_atomic(path, self.model_dump_json(indent=2, by_alias=True) + "\n", mode=0o600)
 
     def as_json(self) -> str:
-        """The plan for programs, without what is sent."""
+        """Return the plan as JSON, without the config.xml to send."""
         return self.model_dump_json(indent=2, by_alias=True, exclude={"steps": {"__all__": {"xml"}}})
 
     def of(self, *actions: Action) -> list[PlanStep]:
@@ -110,7 +110,7 @@ class Plan(Stored):
 
 @dataclass(frozen=True)
 class Live:
-    """What a Jenkins has: all its entries, the marks of the owner's, and the config.xml of those looked at."""
+    """The state of a Jenkins: all entries, the marks of the owner's items, and the config.xml of each item read."""
 
     owner: str
     entries: Mapping[ItemKey, ListedItem]
@@ -121,10 +121,10 @@ class Live:
 def compute(
     server: Server, owner: str, items: Sequence[Item], *, renames: Mapping[str, str] | None = None, quick: bool = False
 ) -> Plan:
-    """The plan for what is described.  ``quick``: believe the marks, and see no edits by hand.
+    """Return the plan for the described items.  ``quick``: trust the marks, and detect no edits by hand.
 
-    ``renames``: new by old names of jobs, which may have a ``*``; what has the same content but for its name needs none.
-    Raises ConfigurationError for a rename that cannot be.
+    ``renames``: new names of jobs by old ones, which can contain a ``*``; a job of otherwise equal content needs none.
+    Raises ConfigurationError for an impossible rename.
     """
     wanted = {item.key: item for item in items}
     digests = {key: digest(item.xml) for key, item in wanted.items()}
@@ -146,7 +146,7 @@ def compute(
 
 
 def owned(entry: ListedItem, owner: str) -> Mark | None:
-    """The mark of an item that is the owner's, None when it is somebody else's or nobody's."""
+    """Return the mark of an item of the owner, None for an item of another owner or of none."""
     found = mark.read(entry.description)
     return found if found and found.lab == owner else None
 
@@ -154,9 +154,9 @@ def owned(entry: ListedItem, owner: str) -> Mark | None:
 def moves(
     wanted: Mapping[ItemKey, Item], live: Live, digests: Mapping[ItemKey, str], renames: Mapping[str, str]
 ) -> dict[ItemKey, ItemKey]:
-    """Jobs that the lab has by another name in the same folder: where each is now, by the new name.
+    """Return the present keys, by the new ones, of jobs that the lab has by another name in the same folder.
 
-    Raises ConfigurationError for a rename of what is not there or not the lab's.
+    Raises ConfigurationError for a rename of a job that does not exist or is not the lab's.
     """
     absent = [key for key in wanted if key.kind == "job" and key not in live.entries]
     gone = {key for key in live.applied if key.kind == "job" and key not in wanted}
@@ -165,8 +165,8 @@ def moves(
         pairs = dict(_pairs(old, new, gone, absent))
         done = any(fnmatch.fnmatchcase(key.name, new) for key in live.applied if key in wanted)
         if not pairs and not done:
-            hint = "OLD is a job of the lab's that is described no more, NEW one that is described and not there yet"
-            raise ConfigurationError(f"--rename {old}={new}: there is no such pair in one folder", hint=hint)
+            hint = "OLD is a job of the lab that is no longer described, NEW a described job that does not exist yet"
+            raise ConfigurationError(f"--rename {old}={new}: no such pair in one folder", hint=hint)
         found |= pairs
         gone -= set(pairs.values())
     for key in absent:
@@ -178,7 +178,7 @@ def moves(
 
 
 def _pairs(old: str, new: str, gone: Iterable[ItemKey], absent: Sequence[ItemKey]) -> Iterator[tuple[ItemKey, ItemKey]]:
-    """Jobs by their new and by their old key; a ``*`` in both names stands for the same text."""
+    """Return pairs of new and old keys of jobs; a ``*`` matches the same text in both names."""
     for key in gone:
         if fnmatch.fnmatchcase(key.name, old):
             target = ItemKey("job", new.replace("*", _star(key.name, old)))
@@ -192,19 +192,19 @@ def _star(name: str, pattern: str) -> str:
 
 
 def deletable(gone: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) -> list[ItemKey]:
-    """What is described no more; a folder only when all that is in it goes too."""
+    """Return the items that are no longer described; a folder only if all its content is deleted too."""
     stays = [key.name for key in entries if key not in gone]
     return sorted(key for key in gone if not any(name.startswith(f"{key.name}/") for name in stays))
 
 
 def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanStep | None:
-    """What is to be done for an item; None when it is as it should be."""
+    """Return the step for an item, None for an item that matches its description."""
     key, now, ours = item.key, old or item.key, Mark(live.owner, described)
     if now not in live.entries:
         return PlanStep(action="create", kind=key.kind, name=key.name, xml=mark.write(item.xml, ours))
     if now not in live.applied:
         return PlanStep(action="taken", kind=key.kind, name=key.name)
-    if now not in live.configs:  # its mark says what it should say, and nobody has looked further
+    if now not in live.configs:  # its mark matches, and its config.xml was not read
         return None
     there, applied = live.configs[now], live.applied[now].digest
     before = _digest(now, there)
@@ -223,9 +223,9 @@ def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanSt
 
 
 def _is_edited(there: bytes, xml: str, applied: str, *, is_new: bool) -> bool:
-    """Whether somebody has changed what the description speaks of since it was applied.
+    """Return True if somebody has changed described parts of an item since the last apply.
 
-    False where it cannot be told: of a secret that Jenkins has encrypted, and that the description may have changed.
+    False for an unknown state: a secret that Jenkins has encrypted, and that the description may have changed.
     """
     if applied in {digest(there), digest(described_part(there, xml))}:
         return False
@@ -256,7 +256,7 @@ def _digest(key: ItemKey, there: bytes) -> str:
 
 
 def fetch(server: Server, keys: Iterable[ItemKey]) -> dict[ItemKey, bytes]:
-    """The config.xml of each item; what is gone meanwhile is left out."""
+    """Return the config.xml of each item, without items that were deleted meanwhile."""
 
     def one(key: ItemKey) -> tuple[ItemKey, bytes] | None:
         with suppress(JenkinsMissing):
@@ -268,7 +268,7 @@ def fetch(server: Server, keys: Iterable[ItemKey]) -> dict[ItemKey, bytes]:
 
 
 def missing_plugins(server: Server, items: Sequence[Item]) -> tuple[str, ...]:
-    """Plugins that what is described needs and the server does not have; none where this account may not ask."""
+    """Return required plugins that the server does not have; none if this account cannot list plugins."""
     needed = plugins_of(items)
     try:
         return tuple(sorted(needed - set(server.plugins()))) if needed else ()

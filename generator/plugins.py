@@ -1,4 +1,4 @@
-"""Which Jenkins plugins a config.xml needs, by its ``plugin`` attributes and by the packages of its Java classes."""
+"""The Jenkins plugins that a config.xml needs, by its ``plugin`` attributes and the packages of its Java classes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PLUGINS: Mapping[str, str] = {
     "timestamper": "the time of each line in the console",
     "ws-cleanup": "a clean run directory",
 }
-"""The plugins that the jobs of a lab may rely on, and why."""
+"""The plugins that the jobs of a lab can need, and why."""
 
-# The packages of Java classes that do not say by themselves which plugin they are of; the first that fits counts.
+# The packages of Java classes, for elements without an attribute ``plugin``; the first match counts.
 PACKAGES = (
     ("com.cloudbees.hudson.plugins.folder.", "cloudbees-folder"),
     ("com.cloudbees.plugins.credentials.", "credentials"),
@@ -54,7 +54,7 @@ PACKAGES = (
     ("org.jvnet.hudson.plugins.groovypostbuild.", "groovy-postbuild"),
     ("org.jvnet.jenkins.plugins.nodelabelparameter.", "nodelabelparameter"),
 )
-# Elements of plugins that have a short name instead of a class.
+# Elements of plugins with a short name instead of a class.
 TAGS = {
     "matrix-project": "matrix-project",
     "maven2-moduleset": "maven-plugin",
@@ -63,7 +63,7 @@ TAGS = {
 
 
 def needed_plugins(lab: Lab) -> dict[str, str]:
-    """The plugins that this lab's jobs rely on, and why."""
+    """Return the plugins that this lab's jobs need, and why."""
     tracks = lab.tracks.values()
     unused = {
         "cloudbees-folder": not (lab.jenkins and lab.jenkins.folder),
@@ -76,7 +76,7 @@ def needed_plugins(lab: Lab) -> dict[str, str]:
 
 
 def plugins_of(items: Iterable[Item]) -> set[str]:
-    """The short names of the plugins that config.xml files use, as far as they can be told."""
+    """Return the short names of the plugins that config.xml files use, as far as they are known."""
     return {plugin for item in items for plugin in _plugins(parse(item.xml)) if plugin}
 
 
@@ -91,7 +91,7 @@ def _plugins(root: etree._Element) -> Iterator[str]:
 
 @cache
 def _plugin(name: str) -> str:
-    """The plugin of an element's name or class; XStream writes ``__`` for ``_`` in names."""
+    """Return the plugin of an element's name or class; XStream writes ``__`` for ``_`` in names."""
     java = name.replace("__", "_")
     by_package = next((plugin for package, plugin in PACKAGES if java.startswith(package)), "")
     return by_package or TAGS.get(name, "")

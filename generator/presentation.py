@@ -1,4 +1,4 @@
-"""Plans and what came of them, as plain lines for people and as JSON for programs."""
+"""Plans and their results as plain lines for people, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORDS: dict[Action, str] = {
     "revert": "to put back as described",
     "rename": "to rename",
     "delete": "to delete, by qalab jenkins prune",
-    "taken": "there, and not this lab's",
+    "taken": "not managed by this lab",
 }
 PAST: dict[Action, str] = {
     "create": "created",
@@ -30,17 +30,17 @@ PAST: dict[Action, str] = {
 
 
 def plan(made: Plan) -> Iterator[str]:
-    """A plan: each step with what differs, then how many there are."""
+    """Yield the lines of a plan: each step with its differences, then the counts."""
     yield from steps(made.steps)
     counts = Counter(step.action for step in made.steps)
     told = [f"{counts[action]} {word}" for action, word in WORDS.items() if counts[action]]
     yield f"{made.server}: {', '.join([*told, f'{made.unchanged} as described'])}"
     if made.missing_plugins:
-        yield f"plugins that are needed and not there: {', '.join(made.missing_plugins)}"
+        yield f"missing plugins: {', '.join(made.missing_plugins)}"
 
 
 def steps(these: Sequence[PlanStep]) -> Iterator[str]:
-    """Each step; what differs in the same way in several is told once, below them all."""
+    """Yield the lines of steps; equal differences of several steps appear once, below all of them."""
     alike: dict[tuple[object, ...], list[PlanStep]] = {}
     for step in these:
         alike.setdefault((step.action, step.differences), []).append(step)
@@ -50,22 +50,22 @@ def steps(these: Sequence[PlanStep]) -> Iterator[str]:
 
 
 def headline(step: PlanStep) -> str:
-    """A step in one line."""
+    """Return a step as one line."""
     match step.action:
         case "rename":
             what = f"{step.there} -> {step.name.rpartition('/')[2]}; its builds stay with it"
         case "taken":
-            what = f"{step.key}: is there and not this lab's; qalab jenkins adopt {step.name} takes it as it is"
+            what = f"{step.key}: exists, and this lab does not manage it; qalab jenkins adopt {step.name} takes it as it is"
         case _:
             what = str(step.key)
     return f"{what} (edited by hand)" if step.edited else what
 
 
 def drift(edited: Sequence[PlanStep]) -> Iterator[str]:
-    """What was edited by hand; where it is no longer described as it was applied, that shows too."""
+    """Yield the edits by hand, with a note if the description has changed too."""
     for step in edited:
         also = "; its description has changed too" if step.action == "change" else ""
-        yield f"! {step.there}: edited by hand{also}{'; described no more' if step.action == 'delete' else ''}"
+        yield f"! {step.there}: edited by hand{also}{'; no longer described' if step.action == 'delete' else ''}"
         for line in render(step.differences):
             yield f"    {line}"
     if not edited:
@@ -73,7 +73,7 @@ def drift(edited: Sequence[PlanStep]) -> Iterator[str]:
 
 
 def results(done: Sequence[Done]) -> Iterator[str]:
-    """What was done and what was not, and why."""
+    """Yield the failed steps with their errors, then the counts."""
     for one in done:
         if one.error:
             yield f"✘ {headline(one.step)}: not done: {one.error}"
@@ -84,12 +84,12 @@ def results(done: Sequence[Done]) -> Iterator[str]:
 
 
 def restored(these: Sequence[RestoredItem]) -> Iterator[str]:
-    """What became of each item of a backup."""
+    """Yield the results of a restore that need attention, then the counts."""
     for one in these:
         if one.error:
             yield f"✘ {one.key}: {one.error}"
         elif not one.exact:
-            yield f"  {one.key}: {one.fate}; Jenkins writes it in another way, and means the same"
+            yield f"  {one.key}: {one.fate}; Jenkins writes it differently, with the same meaning"
     counts = Counter(one.fate for one in these if one.fate)
     failed = sum(one.error is not None for one in these)
     yield ", ".join(

@@ -1,11 +1,12 @@
-"""lab.yaml -> jobs/generated/: the names, URLs, schedules and numbers that the templates in jobs/ are filled with.
+"""The files of jobs/generated/ from lab.yaml: the names, URLs, schedules and numbers for the templates in jobs/.
 
-Jinja2 writes them, as data for Jenkins Job Builder.  The same lab gives the same bytes.
+Jinja2 writes them, as data for Jenkins Job Builder.  The same lab yields the same bytes.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,24 +18,26 @@ from generator import cron
 from generator.jinja import fill
 from lab.base import files, resources
 from lab.base.errors import ConfigurationError
+from lab.config.components import Branch
 from lab.config.description import PHASES, Lab, Phase, Track, Trigger, job_name
+from lab.config.lab_repository import CHECKOUT
 from lab.config.servers import LabJenkinsSettings
 
 GENERATED = "generated"
-# Files that qalab brings.
+# Files that are part of qalab.
 OWN: Final = ("lab.yaml", "macros.yaml", "templates.yaml")
 PUBLIC_OWN: Final = ("public/receivers.yaml", "public/receive.py")
-SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would take it for jobs of its own when it looks below jobs/
+SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would read it as jobs if it is recursive
 SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4 * * *"}
-BESIDE_THE_BUILD_MINUTES = 60
+OTHER_STEPS_MINUTES = 60
 PHASE_MINUTES = 240
 PUBLIC = Path("public") / GENERATED
-NOTHING = "nothing"
+NOTHING = "nothing"  # the macro of this name
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job: the template it is of, its name, and what fills the template."""
+    """A job: its template, its name, and the values for the template."""
 
     template: str
     name: str
@@ -43,7 +46,7 @@ class Job:
 
 @dataclass(frozen=True)
 class View:
-    """A view: which jobs it shows, by a regular expression of Java's."""
+    """A view: ``regex`` is a Java regular expression that matches its jobs."""
 
     name: str
     about: str
@@ -51,41 +54,41 @@ class View:
 
 
 def render(lab: Lab, jobs: Path, phases: Mapping[Phase, Sequence[str]] = PHASES) -> dict[Path, str]:
-    """The files of ``jobs``/generated and their texts.
+    """Return the files of ``jobs`` and their texts.
 
-    Raises ConfigurationError for what cannot become jobs.
+    Raises ConfigurationError for a description that cannot become jobs.
     """
     jenkins = lab.jenkins
     if jenkins is None:
-        raise ConfigurationError("lab.yaml: jenkins: missing", hint="give the url of the Jenkins that the jobs are for")
-    made = [*_folder(lab, jenkins), *_track_jobs(lab, phases), *_lab_jobs(jenkins)]
+        raise ConfigurationError(f"{lab.file}: jenkins: missing", hint="name the url of the Jenkins that runs the jobs")
+    described = [*_folder(lab, jenkins), *_track_jobs(lab), *_lab_jobs(jenkins)]
     views = [*_track_views(lab), View("lab", "The lab's own jobs", "lab-(apply|backup|publish|housekeeping)")]
-    _refuse_twice("jobs", [job.name for job in made])
-    _refuse_twice("views", ["all", *(view.name for view in views)])  # Jenkins has one that shows all
+    _refuse_duplicates(lab.file, "jobs", [job.name for job in described])
+    _refuse_duplicates(lab.file, "views", ["all", *(view.name for view in views)])  # Jenkins has a view of this name
     texts: dict[str, str] = {phase: fill(f"phase{SUFFIX}", phase=phase, steps=steps) for phase, steps in phases.items()}
     texts |= {
         "defaults": fill(f"defaults{SUFFIX}", values=_defaults(lab, jenkins)),
-        "project": fill(f"project{SUFFIX}", lab=lab.lab.name, jobs=made, views=views),
+        "project": fill(f"project{SUFFIX}", lab=lab.lab.name, jobs=described, views=views),
     }
     generated = {jobs / GENERATED / f"{name}{SUFFIX}": text for name, text in sorted(texts.items())}
     return generated | public_files(lab, jobs) | own_files(lab, jobs)
 
 
 def own_files(lab: Lab, jobs: Path) -> dict[Path, str]:
-    """Return the templates and macros that generated files refer to: a lab's repository has a copy of qalab's."""
+    """Return the templates and macros for the generated files: a lab's repository contains a copy of qalab's."""
     names = [*OWN, *(PUBLIC_OWN if public_files(lab, jobs) else ())]
     return {jobs / name: resources.path(f"jobs/{name}").read_text(encoding="utf-8") for name in names}
 
 
 def stale(lab: Lab, jobs: Path) -> list[Path]:
-    """The files below ``jobs``/generated that are not as they should be: missing, different, or too many."""
+    """Return the files below ``jobs`` that are missing, that differ, or that are left over."""
     texts = render(lab, jobs)
     wrong = [path for path, text in texts.items() if not path.is_file() or path.read_bytes() != text.encode()]
-    return sorted([*wrong, *_too_many(jobs, texts)])
+    return sorted([*wrong, *_left_over(jobs, texts)])
 
 
 def write(lab: Lab, jobs: Path) -> list[Path]:
-    """Bring ``jobs``/generated up to date; the files that were written or removed."""
+    """Bring ``jobs`` up to date; return the files that were written or removed."""
     texts, wrong = render(lab, jobs), stale(lab, jobs)
     for path in wrong:
         if path in texts:
@@ -95,15 +98,22 @@ def write(lab: Lab, jobs: Path) -> list[Path]:
     return wrong
 
 
-def _too_many(jobs: Path, texts: Mapping[Path, str]) -> list[Path]:
+def _left_over(jobs: Path, texts: Mapping[Path, str]) -> list[Path]:
     found = (path for home in (GENERATED, PUBLIC) for path in (jobs / home).glob(f"*{SUFFIX}"))
     return [path for path in found if path not in texts]
 
 
-def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, str | int]:
+def _checkout(repository: Branch) -> dict[str, Any]:
+    """Return the builder that checks out the lab's repository, with its values quoted for the shell."""
+    return {"checkout": {"repository": shlex.quote(repository.git), "branch": shlex.quote(repository.branch)}}
+
+
+def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, Any]:
     return {
         "inside": f"{jenkins.folder}/" if jenkins.folder else "",
-        "home": jenkins.home,
+        "command": jenkins.command,
+        "checkout": _checkout(jenkins.repository) if jenkins.repository else NOTHING,
+        "lab-file": shlex.quote(f"{CHECKOUT if jenkins.repository else jenkins.home}/{lab.file.name}"),
         "agent": jenkins.agent,
         "lab-agent": jenkins.lab_agent or jenkins.agent,
         "target": f"{lab.lab.name}-{lab.deployment.target if lab.deployment else 'target'}",
@@ -113,7 +123,7 @@ def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, str | int]:
 
 
 def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
-    """The files of ``jobs``/public: the public Jenkins has one receiver job for each job that leaves results."""
+    """Return the files of ``jobs``/public: the public Jenkins has one receiver job for each job with results."""
     jenkins = lab.public.jenkins if lab.public else None
     if jenkins is None:
         return {}
@@ -142,13 +152,13 @@ def _folder(lab: Lab, jenkins: LabJenkinsSettings) -> Iterator[Job]:
         yield Job("folder", "", {"path": jenkins.folder, "about": lab.lab.description or f"The lab {lab.lab.name}"})
 
 
-def _refuse_twice(what: str, names: Sequence[str]) -> None:
+def _refuse_duplicates(file: Path, what: str, names: Sequence[str]) -> None:
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        hint = "call a track or a component something else"
-        raise ConfigurationError(f"lab.yaml: tracks: two {what} would be called {twice[0]}", hint=hint)
+        hint = "rename a track or a component"
+        raise ConfigurationError(f"{file}: tracks: two {what} would have the name {twice[0]}", hint=hint)
 
 
-def _track_jobs(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[Job]:
+def _track_jobs(lab: Lab) -> Iterator[Job]:
     for name, track in lab.tracks.items():
         later = _later(track)
         if "build" in track.phases:
@@ -159,15 +169,14 @@ def _track_jobs(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[Job
             values = {
                 "track": name,
                 "minutes": PHASE_MINUTES,
-                "disabled": not phases[phase],
-                "trigger": {"timer": {"schedule": _schedule(name, track)}} if starts else NOTHING,
+                "trigger": {"timer": {"schedule": _schedule(lab.file, name, track)}} if starts else NOTHING,
                 "next": _next(name, later[place + 1 :]),
             }
             yield Job(phase, job_name(name, "", phase), values)
 
 
 def _later(track: Track) -> list[Phase]:
-    """The phases that are of a whole track, not of each component."""
+    """Return the phases of the whole track, without the phase of each component."""
     return [phase for phase in track.phases if phase != "build"]
 
 
@@ -180,13 +189,13 @@ def _build(lab: Lab, track_name: str, component: str, then: Any) -> Job:
     git, branch = seen.upstream.git, seen.upstream.branch or track.branch
     values: dict[str, Any] = {"track": track_name, "component": component}
     if track.trigger == "gerrit":
-        # Votes are the publisher's: it tells of a build once it is public.
+        # The publisher votes, after a build is public.
         trigger: Any = {"review": {"project": project(git), "branch": branch, "silent": True}}
         values |= {"commit": "GERRIT_REFSPEC", "source": NOTHING, "trigger": trigger}
     else:
-        trigger = {"poll": {"schedule": _schedule(track_name, track)}}
+        trigger = {"poll": {"schedule": _schedule(lab.file, track_name, track)}}
         values |= {"commit": "GIT_COMMIT", "source": {"upstream": {"git": git, "branch": branch}}, "trigger": trigger}
-    values |= {"minutes": seen.build.timeout_minutes + BESIDE_THE_BUILD_MINUTES, "next": then}
+    values |= {"minutes": seen.build.timeout_minutes + OTHER_STEPS_MINUTES, "next": then}
     return Job("build", job_name(track_name, component, "build"), values)
 
 
@@ -203,21 +212,21 @@ def _track_views(lab: Lab) -> Iterator[View]:
     for name, track in lab.tracks.items():
         own = [f"{name}-{phase}" for phase in _later(track)]
         if "build" in track.phases:
-            # By name: what begins with trunk- may be of another track, trunk-noble say.
+            # By name: a job that begins with trunk- can belong to another track, such as trunk-noble.
             own += [f"{name}-({'|'.join(lab.components_of(name))})-build"]
         about = f"{track.branch} on {track.series}, by {track.trigger}"
         yield View(name, about, re.sub(r"[.+]", r"\\\g<0>", "|".join(own)))
 
 
-def _schedule(name: str, track: Track) -> str:
+def _schedule(file: Path, name: str, track: Track) -> str:
     schedule = track.schedule or SCHEDULES[track.trigger]
     if problem := cron.complaint(schedule):
-        raise ConfigurationError(f"lab.yaml: tracks.{name}.schedule: Jenkins would refuse {problem}")
+        raise ConfigurationError(f"{file}: tracks.{name}.schedule: Jenkins would refuse {problem}")
     return schedule
 
 
 def project(git: str) -> str:
-    """What Gerrit calls the project of a repository: the path of its URL."""
+    """Return the Gerrit project of a repository: the path of its URL."""
     path = urlsplit(git).path if "://" in git else git.partition(":")[2] or git
-    # Gerrit serves people who log in over HTTP below /a/; see its documentation on access to repositories.
+    # Gerrit serves authenticated HTTP below /a/; see its documentation on access to repositories.
     return re.sub(r"^a/", "", path.strip("/")).removesuffix(".git")

@@ -1,4 +1,4 @@
-"""Which jobs, on which Jenkins, and whose: what the options of a verb come to."""
+"""The jobs, the Jenkins and the owner that the options of a command select."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab.config.description import Lab
 
 @dataclass(frozen=True)
 class Scope:
-    """Which jobs, on which Jenkins, and whose."""
+    """The described jobs, their Jenkins and their owner."""
 
     owner: str
     author: str
@@ -28,7 +28,7 @@ class Scope:
     access: access.Access
     section: str
     may_be_empty: bool = False
-    """Whether no jobs at all may be described."""
+    """True if a description without jobs is valid."""
 
     @cached_property
     def server(self) -> Server:
@@ -42,7 +42,7 @@ class Scope:
 
     @property
     def kept(self) -> Backup:
-        """What an item was before it was changed or deleted."""
+        """The copies of items from before they were changed or deleted."""
         return Backup(environment.state_home() / self.owner / "jenkins", self.author)
 
     def plan(self, renames: Sequence[str] = (), *, quick: bool = False) -> Plan:
@@ -51,9 +51,9 @@ class Scope:
 
 
 def some(path: Path, items: list[Item]) -> list[Item]:
-    """The items of a path.  Raises ConfigurationError when there are none: a path that is wrong has none either."""
+    """Return the items of a path.  Raises ConfigurationError if there are none, because the path may be wrong."""
     if not items:
-        hint = "name the directory that the YAML lies in; those below it are read only if the ini says recursive"
+        hint = "name the directory of the YAML; its subdirectories are read only if the ini sets recursive"
         raise ConfigurationError(f"no jobs in {path}: nothing is described there", hint=hint)
     return items
 
@@ -66,7 +66,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def scope_of(lab_file: Path, path: Path | None, ini: Path | None, section: str, owner: str | None) -> Scope:
-    """The place that the options name.  Raises ConfigurationError."""
+    """Return the scope that the options select.  Raises ConfigurationError."""
     lab: Lab | None = None
     if lab_file.exists() or not (ini and owner):
         lab = loading.load(lab_file)

@@ -1,6 +1,6 @@
-"""Secrets that stand in a config.xml in plain text, where anybody who may read a job reads them.
+"""Detection of plain-text secrets in a config.xml, which everybody can read who can read the job.
 
-What is found is never repeated.
+No message contains a secret.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lab.results.secret_patterns import EXACT, SecretPattern, values
 
 HIDDEN = "(hidden)"
 HINT = "keep it in Jenkins' credentials and name their id"
-# What stands for a secret and is none: a variable, what Jenkins has encrypted, a file that holds it, a mask.
+# Placeholders for a secret: a variable, a value that Jenkins has encrypted, a file that contains it, a mask.
 NO_SECRET = re.compile(
     r"\$.*|.*\$[A-Za-z_{(].*|%\w+%|\{AQAA[A-Za-z0-9+/]+=*\}|(?:~|\.{1,2})?/.*|[`<;|&()].*|\**|true|false|yes|no|none|null",
     re.DOTALL,
@@ -26,7 +26,7 @@ NAMED = re.compile(NAME_OF_ONE, re.IGNORECASE)
 
 
 def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
-    """What is wrong with an element's own text, and what would be right."""
+    """Yield the problems of an element's own text, each with its correction."""
     text = (element.text or "").strip()
     if not text:
         return
@@ -39,7 +39,7 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
 
 
 def hidden(field: str, text: str) -> str:
-    """A field's text with the secrets in it taken out: fit for the log of a job that everybody may read."""
+    """Return a field's text without its secrets, for a job's log that everybody can read."""
     if FIELD_OF_ONE.fullmatch(field.rpartition(".")[2]):
         return text if NO_SECRET.fullmatch(text.strip()) else HIDDEN
     return "\n".join(map(_without, text.split("\n")))
@@ -53,7 +53,7 @@ def _without(line: str) -> str:
 
 
 def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the spans with those that overlap as one."""
+    """Return the spans, with overlapping ones merged."""
     joined: list[tuple[int, int]] = []
     for span in sorted(spans):
         if joined and span[0] < joined[-1][1]:
@@ -65,7 +65,7 @@ def _apart(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _found(pattern: SecretPattern, line: str) -> Iterator[tuple[int, int]]:
-    """Yield where a line has what the pattern finds, without what is no secret."""
+    """Yield the spans of a pattern in a line, except those of text that is not a secret."""
     for match in pattern.regex.finditer(line):
         for group in values(pattern.regex):
             begin, end = match.span(group)
@@ -74,7 +74,7 @@ def _found(pattern: SecretPattern, line: str) -> Iterator[tuple[int, int]]:
 
 
 def _names_a_secret(element: etree._Element) -> bool:
-    """Whether an element holds a secret by its own name, or by the name that stands beside it."""
+    """Return True if the name of an element, or the name next to it, is that of a secret."""
     tag = tag_of(element)
     if FIELD_OF_ONE.fullmatch(tag.rpartition(".")[2]):
         return True

@@ -1,4 +1,4 @@
-"""What the lab does at a Jenkins: each call is a request or two through `lab.config.jenkins`."""
+"""The operations on a Jenkins: each call is one or two requests through `lab.config.jenkins`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ XML_TYPE = {"Content-Type": "text/xml; charset=utf-8"}
 
 @dataclass(frozen=True)
 class ListedItem:
-    """What Jenkins' listing says of a job or a view; ``kind`` is its Java class."""
+    """An entry of Jenkins' listing: a job or a view; ``kind`` is its Java class."""
 
     key: ItemKey
     kind: str
@@ -31,7 +31,7 @@ class ListedItem:
 
 @dataclass(frozen=True)
 class Server:
-    """A Jenkins, for many threads."""
+    """A Jenkins, usable from many threads."""
 
     access: Access
 
@@ -46,38 +46,38 @@ class Server:
     # Reading
 
     def listing(self) -> dict[ItemKey, ListedItem]:
-        """All jobs, folders and views (but those that show everything), in as few requests as can be."""
+        """Return all jobs, folders and views (except views of all jobs), in as few requests as possible."""
         return dict(self._list("", ""))
 
     def plugins(self) -> dict[str, str]:
-        """The versions of the active plugins by their short names."""
+        """Return the versions of the active plugins by their short names."""
         found = self.connection.json("pluginManager/api/json?depth=1&tree=plugins[shortName,version,active]")
         return {plugin["shortName"]: plugin["version"] for plugin in found["plugins"] if plugin["active"]}
 
     def config(self, key: ItemKey) -> bytes:
-        """An item's config.xml, byte for byte.  Raises Missing."""
+        """Return an item's config.xml, byte for byte.  Raises Missing."""
         return self.connection.get(f"{path(key)}config.xml").content
 
     # Writing
 
     def create(self, key: ItemKey, xml: bytes) -> None:
-        """Make an item.  Raises Refused when there is one of that name, or Jenkins does not take the XML."""
+        """Create an item.  Raises Refused if the name exists, or if Jenkins does not accept the XML."""
         call = "createItem" if key.kind == "job" else "createView"
         short = quote(key.name.rpartition("/")[2], safe="")
         self._write(f"{job_path(key.folder)}{call}?name={short}", xml, done=lambda: self._is(key, xml))
 
     def update(self, key: ItemKey, xml: bytes) -> None:
-        """Change an item.  Raises Missing, and Refused when Jenkins does not take the XML."""
+        """Change an item.  Raises Missing, and Refused if Jenkins does not accept the XML."""
         self._write(f"{path(key)}config.xml", xml, done=lambda: self._is(key, xml))
 
     def rename(self, key: ItemKey, name: str) -> None:
-        """Give a job another name in its folder; its builds stay with it.  Raises Missing, Refused."""
+        """Rename a job in its folder; it keeps its builds.  Raises Missing, Refused."""
         new = ItemKey(key.kind, f"{key.folder}/{name}".lstrip("/"))
         self._write(f"{path(key)}doRename?newName={quote(name, safe='')}", None,
                     done=lambda: self._exists(new) and not self._exists(key))  # fmt: skip
 
     def delete(self, key: ItemKey) -> None:
-        """Delete an item, a folder with all that is in it.  Raises Missing."""
+        """Delete an item, a folder with all its content.  Raises Missing."""
         self._write(f"{path(key)}doDelete", None, done=lambda: not self._exists(key))
 
     # How
@@ -97,7 +97,7 @@ class Server:
         for job in node.get("jobs") or ():
             key, kind = ItemKey("job", prefix + job["name"]), job.get("_class", "")
             yield key, ListedItem(key, kind, job.get("description") or "")
-            # What a multi-branch project or an organisation folder holds, it makes itself.
+            # A multi-branch project or an organisation folder creates its content itself.
             if kind == FOLDER and depth > 1:
                 yield from self._entries(job, f"{key.name}/", depth - 1)
             elif kind == FOLDER:
@@ -111,7 +111,7 @@ class Server:
         return True
 
     def _is(self, key: ItemKey, xml: bytes) -> bool:
-        """Whether an item is what it should be, the mark included."""
+        """Return True if an item has the expected content, including the mark."""
         try:
             there = self.config(key)
         except JenkinsMissing:
@@ -124,5 +124,5 @@ class Server:
 
 
 def path(key: ItemKey) -> str:
-    """The path of an item's URL, with its last slash."""
+    """Return the path of an item's URL, with its trailing slash."""
     return f"{job_path(key.folder)}{key.kind}/{quote(key.name.rpartition('/')[2], safe='')}/"

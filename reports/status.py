@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ SIGNS = {
     "skipped": ("-", "dim"),
     "running": ("…", "cyan"),
 }
+NONE: Mapping[Run, RunStanding] = {}
 
 
 def verdict_text(verdict: str) -> Text:
@@ -47,7 +48,7 @@ def all_runs(track: str | None = None, component: str | None = None) -> list[Run
 
 
 def survey(track: str | None = None, component: str | None = None) -> Survey:
-    """Read the run.json of each run on this machine once; return the runs, oldest first.  Raises NewerSchemaError."""
+    """Read the run.json of each run on this machine once; return the runs, oldest first."""
     surveys = [store.survey(track, component) for store in stores()]
     runs = [run for part in surveys for run in part.runs]
     return Survey(sorted(runs, key=lambda run: run.info.started), [error for part in surveys for error in part.errors])
@@ -100,6 +101,7 @@ def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
         "phase": info.phase,
         "commit": info.commit,
         "version": standing.version,
+        "lab_commit": info.lab_commit,
         "verdict": standing.verdict,
         "step": step.step if step else "",
         "message": step.message if step else "",
@@ -109,8 +111,9 @@ def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
     }
 
 
-def runs_json(runs: Sequence[Run]) -> str:
-    return json.dumps([summary(run) for run in runs], indent=2)
+def runs_json(runs: Sequence[Run], standings: Mapping[Run, RunStanding] = NONE) -> str:
+    """Return the runs as JSON; a standing that is not given is read."""
+    return json.dumps([summary(run, standings.get(run)) for run in runs], indent=2)
 
 
 def run_json(run: Run) -> str:
@@ -119,13 +122,13 @@ def run_json(run: Run) -> str:
     return json.dumps(summary(run, standing) | {"steps": steps}, indent=2)
 
 
-def runs_table(runs: Sequence[Run]) -> Table:
+def runs_table(runs: Sequence[Run], standings: Mapping[Run, RunStanding] = NONE) -> Table:
     """Return a table for 80 columns: long text is folded, not truncated."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("run", "verdict", "started", "duration", "message"):
         table.add_column(heading, overflow="fold", no_wrap=heading in {"verdict", "started", "duration"})
     for run in runs:
-        values = summary(run)
+        values = summary(run, standings.get(run))
         is_quiet = values["verdict"] in {"passed", "running"}
         table.add_row(
             run.id,
@@ -181,6 +184,7 @@ def show(console: Console, run: Run) -> None:
     console.print(Text(run.id, style="bold"), verdict_text(values["verdict"]))
     for key in ("commit", "version", "started", "path"):
         console.print(f"  {key:8} {values[key]}", soft_wrap=True)
+    console.print(f"  lab.yaml {values['lab_commit'] or 'not committed to a git repository'}", soft_wrap=True)
     console.print(steps_table(standing.records))
     for record in standing.records:
         for artifact in record.artifacts:

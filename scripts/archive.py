@@ -37,7 +37,7 @@ DAY_SECONDS = 86_400
 
 
 def expired(ages: Mapping[Tracked, float], keep: int, keep_days: int) -> list[Tracked]:
-    """The versions to remove, of all with their ages in seconds; the newest of a source package always stays."""
+    """Return the versions to remove, of all with their ages in seconds; the newest of a source package always stays."""
     ordered = sorted(ages, key=lambda item: (item.source, Version(item.version)), reverse=True)
     return [
         item
@@ -59,13 +59,13 @@ def holds(archive: Archive, version: Tracked, present: Iterable[Tracked], packag
 
 
 def age(archive: Archive, version: Tracked) -> float:
-    """Seconds since the last file of a version came in; 0 for one that is not there yet."""
+    """Return the seconds since the last file of a version was added; 0 for a version that is not there yet."""
     times = [path.stat().st_mtime for name in version.files if (path := archive.root / name).exists()]
     return environment.now().timestamp() - max(times) if times else 0.0
 
 
 def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes: Path, binaries: Sequence[Path]) -> str:
-    """Add a version and remove what is past its time; returns what was done."""
+    """Add a version and remove those past their time; return what was done."""
     settings = archive.lab.archive
     ages = {item: age(archive, item) for item in (*present, new)}
     old = expired(ages, settings.keep, settings.keep_days)
@@ -80,7 +80,7 @@ def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes:
 
 
 def hand_over(context: StepContext, archive: Archive, version: str) -> str:
-    """Write the parameters of the next job; the archive's state."""
+    """Write the parameters of the next job, and return the archive's state."""
     state = files.sha256(archive.root / "dists" / archive.codename / "InRelease")
     commit = context.run.info.commit
     values = {"COMPONENT": context.component_name, "COMMIT": commit, "VERSION": version, "ARCHIVE": state}

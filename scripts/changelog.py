@@ -5,10 +5,10 @@ Facts: ``since``, the upstream commit the list starts after ("" the first time);
 are named; ``named``, these as id, subject and author; ``entry``, its text; ``head``, the commit in
 ``work/packaging``.
 
-The last packaged commit is what our newest entry in the packaging's changelog says (it is there when
-the lab pushes back); else the last run of this track and component that reached the archive; else
-upstream's tag of the version in the changelog.  When that tag is newer than what the first two say,
-the distribution has packaged a release meanwhile, and the tag counts.
+The last packaged commit is the one that the lab's newest entry in the packaging's changelog names (it is there when
+the lab pushes back); else that of the last run of this track and component that reached the archive; else the commit of
+the distribution's version in the changelog: the one whose id stands in it, or the one with its tag.  When that commit is
+newer than what the first two say, the distribution has packaged a release meanwhile, and it counts.
 
 Left out are merges and commits that only amend others (fixup!, squash!, amend!).  An author is named
 where it is not the lab's maintainer, who signs the entry.  "Closes: #1" of an upstream subject is no
@@ -18,7 +18,7 @@ Debian bug and "LP: #1" is not fixed by an upload of ours: both are reworded.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -31,7 +31,8 @@ from lab.store import step_command
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
-from scripts.upstream import packaged_version, tags, versions
+from scripts.upstream import debian_versions, packaged_version, tags
+from scripts.upstream.debian_versions import build_number
 from scripts.upstream.tags import CommitHistory
 
 NAME = "changelog"
@@ -57,19 +58,19 @@ class UpstreamCommit:
 
 
 def subject_of(message: str) -> str:
-    """The first paragraph of a commit message as one line, without trailers that stick to it."""
+    """Return the first paragraph of a commit message as one line, without trailers that stick to it."""
     first, *more = message.replace("\r\n", "\n").strip("\n").split("\n\n")[0].split("\n")
     subject = readable("\n".join([first, *(line for line in more if not TRAILER.match(line))])) or "(no subject)"
     return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 3] + "..."
 
 
 def escape_bug_closers(text: str) -> str:
-    """A text in which nobody finds a bug that an upload closes."""
+    """Reword a text so that no program finds a bug in it that an upload closes."""
     return LAUNCHPAD.sub(r"\1", CLOSES.sub(r"\1 upstream ", text))
 
 
 def commit_bullets(commits: Sequence[UpstreamCommit], maintainer: str) -> Iterator[str]:
-    """A line for each commit, the newest first, up to the cap; then how many more there are."""
+    """Yield a line for each commit, the newest first, up to the cap; then the number of the others."""
     for commit in commits[:CAP]:
         author = "" if maintainer.endswith(f"<{commit.email}>") else f" [{commit.author or commit.email}]"
         yield escape_bug_closers(f"{commit.id[:7]} {commit.subject}{author}")
@@ -77,58 +78,48 @@ def commit_bullets(commits: Sequence[UpstreamCommit], maintainer: str) -> Iterat
         yield f"... and {more} more commit{'s' if more > 1 else ''}."
 
 
-def tag_names(package: str, upstream_version: str) -> list[str]:
-    """What upstream, or a git-buildpackage import, may call the tag of an upstream version."""
-    plain = versions.without_repack(upstream_version)
-    spelt = dict.fromkeys([plain, plain.replace("~", ""), plain.replace("~", "-"), plain.replace("~", "_")])
-    forms = ("{}", "v{}", f"{package}-{{}}", f"{package}_{{}}", "release-{}", "upstream/{}")
-    return [form.format(version) for version in spelt for form in forms]
-
-
-def build_number(stem: str, codename: str, taken: Iterable[str]) -> int:
-    """One more than the highest B among versions (or file names) with ``STEM-0qalabB~CODENAME1``."""
-    pattern = re.compile(rf"(?:^|[:_]){re.escape(stem)}-0qalab(\d+)~{re.escape(codename)}1")
-    return 1 + max((int(match[1]) for text in taken if (match := pattern.search(text))), default=0)
-
-
 def archived(context: StepContext, track: str | None, commit: str = "") -> Iterator[Run]:
-    """Earlier runs of the component (at a commit) that reached the archive; of one track the newest first."""
+    """Yield earlier runs of the component (at a commit) that reached the archive; of one track the newest first."""
     started = context.run.info.started
     for run in reversed(context.store.runs(track, context.component_name, "build")):
         info = run.info
         if run.path != context.run.path and info.started <= started and commit in {"", info.commit}:
             record = run.record("archive")
-            if record and record.finished_well:
+            if record and record.verdict in {"passed", "unstable"}:  # not skipped: an older commit on purpose
                 yield run
 
 
 def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
-    """[EPOCH:]UPSTREAM-0qalabB~SERIES1, with a B that nobody else has and that this run keeps."""
-    upstream, codename = snapshot.version, context.codename
+    """Return [EPOCH:]UPSTREAM-0qalab+RELEASE+B, with a B that nobody else has and that this run keeps.
+
+    A native package has no revision: its version is UPSTREAM+0qalab+RELEASE+B.
+    """
+    upstream, release = snapshot.version, debian_versions.release(context.series.distribution, context.codename)
     own = [record.version for record in context.run.records() if record.step in {"source", "sbuild", "archive"}]
-    number = build_number(upstream, codename, own) - 1
+    number = build_number(upstream, release, own) - 1
     if not number:
         # The pool is shared by all codenames, and its file names need no lock of reprepro's.
         pool = [path.name for path in context.store.archive.glob(f"pool/*/*/{context.component_name}/*")]
         built = [run.version for run in archived(context, None, snapshot.commit)]
-        number = build_number(upstream, codename, pool + built)
-    return f"{epoch}{upstream}-0qalab{number}~{codename}1"
+        number = build_number(upstream, release, pool + built)
+    mark = "+" if snapshot.facts["source_package"]["native"] else "-"
+    return f"{epoch}{upstream}{mark}{debian_versions.revision(release, number)}"
 
 
 def last_packaged(context: StepContext, mirror: GitMirror, changelog: str, top: ChangelogEntry) -> tuple[str, bool]:
-    """The upstream commit that was packaged last, "" when none is known; whether a tag says so."""
-    names = tag_names(top.package, top.upstream_version)
-    tag = next((commit for name in names if (commit := mirror.resolve(f"refs/tags/{name}"))), "")
+    """Return the upstream commit that was packaged last, "" when none is known; whether it is the distribution's."""
+    ours = debian_versions.made_by_a_lab(top.version)
+    released = "" if ours else packaged_version.upstream_commit(context, mirror, top.upstream_version)
     pushed = MARKER.search(changelog)
-    ours = chain([pushed[1]] if pushed else [], (run.info.commit for run in archived(context, context.track_name)))
-    since = next((commit for name in ours if (commit := mirror.resolve(name))), "")
-    if tag and (not since or mirror.is_ancestor(since, tag)):
-        return tag, True
+    known = chain([pushed[1]] if pushed else [], (run.info.commit for run in archived(context, context.track_name)))
+    since = next((commit for name in known if (commit := mirror.resolve(name))), "")
+    if released and (not since or mirror.is_ancestor(since, released)):
+        return released, True
     return since or (pushed[1] if pushed else ""), False
 
 
 def commits_between(mirror: GitMirror, since: str, commit: str) -> list[UpstreamCommit]:
-    """The commits of ``since..commit`` that an entry names, the newest first."""
+    """Return the commits of ``since..commit`` that an entry names, the newest first."""
     text = mirror.git(
         "log", "--no-merges", "--date-order", "-z", "--encoding=UTF-8", "--format=%H%x00%an%x00%ae%x00%B",
         f"{since}..{commit}",
@@ -144,7 +135,7 @@ def commits_between(mirror: GitMirror, since: str, commit: str) -> list[Upstream
 
 
 def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) -> tuple[str, list[UpstreamCommit]]:
-    """A remark ("" when there is nothing to remark), and the commits to name."""
+    """Return a remark ("" for none), and the commits to name."""
     if not since:
         return "", []
     if since == commit:
@@ -164,7 +155,7 @@ def what_changed(mirror: GitMirror, since: str, commit: str, *, tagged: bool) ->
 
 
 def upstream_mirror(context: StepContext, commit: str) -> GitMirror:
-    """The mirror that the snapshot was made from; fetched again only when it was lost meanwhile."""
+    """Return the mirror that the snapshot was made from; fetch it again only when it was lost meanwhile."""
     mirror = GitMirror.of(context.component.upstream.git)
     if not mirror.path.exists() or not mirror.resolve(commit):
         revision = context.run.info.revision
@@ -173,7 +164,7 @@ def upstream_mirror(context: StepContext, commit: str) -> GitMirror:
 
 
 def read_changelog(context: StepContext, path: Path) -> tuple[str, ChangelogEntry]:
-    """The packaging's changelog and its newest entry.  Raises Failed when it is not the component's."""
+    """Return the packaging's changelog and its newest entry.  Raises Failed when it is not the component's."""
     if not path.is_file():
         raise Failed("debian/changelog: is not there; the packaging branch needs one")
     text = path.read_bytes().decode("utf-8", "surrogateescape")

@@ -38,7 +38,7 @@ def chosen(context: StepContext) -> list[str]:
     for name in named:
         if name not in EXERCISES:
             known = ", ".join(EXERCISES)
-            raise ConfigurationError(f"lab.yaml: exercises: no exercise {name}; known: {known}")
+            raise ConfigurationError(f"{context.lab.file}: exercises: no exercise {name}; known: {known}")
     return list(dict.fromkeys([*ALWAYS, *named]))
 
 

@@ -92,6 +92,9 @@ class StepModules(Mapping[str, Step]):
         module: Step = import_module(f"scripts.{name}")
         return module
 
+    def __contains__(self, name: object) -> bool:
+        return name in NAMES
+
     def __iter__(self) -> Iterator[str]:
         return iter(NAMES)
 

@@ -2,8 +2,8 @@
 
 The lab's own archive is an extra repository.
 
-Where the lab is at fault (see `lab.results.sbuild_log`) and it may be better in a moment, it is tried three
-times in all; a full disk is not waited for.  A build that does not end in its time (``timeout_minutes``)
+Where the lab is at fault (see `lab.results.sbuild_log`) and another attempt may help, there are three attempts
+in all; a full disk is not waited for.  A build that does not end in its time (``timeout_minutes``)
 has failed.  A package that is not for this machine's architecture is skipped.
 
 Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
@@ -37,9 +37,11 @@ from lab.results.buildinfo import installed_versions
 from lab.results.sbuild_log import Reading
 from lab.store import step, step_command
 from lab.store.step import StepContext, StepOutcome
+from scripts.archives.serving import served
+from scripts.chroots.backends import Mode
 from scripts.chroots.bootstrap import Repository, dependencies
-from scripts.chroots.chroots import Chroot, Chroots, served
-from scripts.chroots.sessions import Mode, Session
+from scripts.chroots.chroots import Chroot, Chroots
+from scripts.chroots.sessions import Session
 
 NAME = "sbuild"
 NATIVE = "sbuild.build"
@@ -58,9 +60,9 @@ class NoSpace(InfrastructureError):
 
 
 def configuration(build: BuildSettings, mode: Mode, scratch: Path) -> str:
-    """A ~/.sbuildrc: what sbuild takes from no option."""
+    """Return a ~/.sbuildrc: the settings that sbuild takes from no option."""
     options = f"'DEB_BUILD_OPTIONS' => q({' '.join(build.options)})" if build.options else ""
-    # In schroot mode it would be who calls sbuild: root.  In unshare mode sbuild counts on that one, who is not.
+    # In schroot mode the default is the caller, root.  In unshare mode it is to be the caller.
     builder = "$build_user = 'sbuild';\n" if mode == "schroot" else ""
     return (
         f"{builder}"
@@ -83,7 +85,7 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
     profiles: Sequence[str] = (),
     repository: Repository | None = None,
 ) -> list[Word]:
-    """The command line of sbuild."""
+    """Return the command line of sbuild."""
     return [
         "sbuild",
         f"--dist={codename}",
@@ -105,7 +107,7 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
 
 
 def collect(directory: Path, out: Path) -> list[tuple[Path, str]]:
-    """Copy what was built to the run, the .changes last; with each file its kind.
+    """Copy what was built to the run, the .changes last; return the files with their kinds.
 
     Raises InfrastructureError for what is not as the .changes says: sbuild does not see that its disk is full.
     """
@@ -137,7 +139,7 @@ def _kind(name: str) -> str:
 
 
 def prepare(context: StepContext, session: Session, dsc: Path, repository: Repository | None) -> list[Word]:
-    """Lay out what sbuild reads in its session, where it may read it; its command line."""
+    """Copy what sbuild reads to its session, and return its command line."""
     source, settings = session.path / "source", context.component.build
     source.mkdir()
     for name in (dsc.name, *(item["name"] for item in Dsc(dsc.read_text())["Files"])):
@@ -167,7 +169,7 @@ def build(context: StepContext, session: Session, argv: Sequence[Word]) -> str:
 
 
 def full_disk(context: StepContext, chroots: Chroots) -> Path | None:
-    """Where no space is left."""
+    """Return the place where no space is left; None when there is space."""
     places = (context.run.path, chroots.way.home)
     return next((place for place in places if shutil.disk_usage(place).free < FULL_BYTES), None)
 
@@ -210,7 +212,7 @@ def replacing(lab: Lab, track: str) -> tuple[str, ...]:
 
 
 def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepOutcome, bool]:
-    """One attempt: its outcome, and whether another one may help.
+    """Build once; return the outcome, and whether another attempt may help.
 
     Raises InfrastructureError when no base can be made, or what was built is not whole.
     """

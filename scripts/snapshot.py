@@ -1,7 +1,8 @@
 """snapshot: make the orig tarball of an upstream commit, and its version.
 
-Leaves the record's commit (also in run.json: a resumed run stays on it) and version, the artifact ``orig``, and as
-facts ``committed`` (the commit's committer date, Unix time), ``tag`` (the tag counted from, or empty: all of history),
+Leaves the record's commit (also in run.json: a resumed run stays on it) and version, an artifact ``orig`` for each orig
+tarball (the main one first; for a native package, upstream's files), and as facts ``source_package`` (its format and
+orig tarballs by the packaging, see `scripts.upstream.source_shape`), ``committed`` (the commit's committer date, Unix time), ``tag`` (the tag counted from, or empty: all of history),
 ``count`` (the commits since), ``previous`` (the commit of the last run that passed, or empty), ``rises`` (False when
 an older commit than the last one is tested on purpose) and ``rewritten`` (the last one is no longer on the branch).
 """
@@ -22,7 +23,7 @@ from lab.store import step_command
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
-from scripts.upstream import commit_selection, orig_tarball, tags, versions
+from scripts.upstream import commit_selection, orig_tarball, packaging_branch, tags, upstream_tree, versions
 
 NAME = "snapshot"
 
@@ -49,6 +50,7 @@ def action(context: StepContext) -> StepOutcome:
     mirror = GitMirror.of(upstream.git)
     commit = commit_selection.find(context, mirror, branch)
     context.run.write_info(context.run.info.model_copy(update={"commit": commit}))
+    packaging = packaging_branch.find(context.lab, context.track_name, context.component_name, context.log, commit)
     history = tags.CommitHistory(mirror, commit)
     read = tags.usable(context, history)
     plain = history.version(read, tags.following(context))
@@ -60,14 +62,16 @@ def action(context: StepContext) -> StepOutcome:
         floors = [*there, *([last.version] if last else [])]
         version = above(version, floors, commit, context.component_name)
     committed = history.commits[commit]
-    tarball = orig_tarball.make(context, mirror, commit, version, committed)
+    made = orig_tarball.make(context, upstream_tree.Origin(mirror, commit, committed), version, packaging)
+    remarks = [message(plain, version, place, last.commit if last else "", branch) + tags.remark(history, read)]
     return StepOutcome(
-        message=message(plain, version, place, last.commit if last else "", branch) + tags.remark(history, read),
-        version=version,
+        message="; ".join([*remarks, *made.remarks]),
+        version=made.version,
         commit=commit,
-        artifacts=[(tarball, "orig")],
+        artifacts=[(tarball, "orig") for tarball in made.tarballs],
         facts={
             "committed": committed,
+            "source_package": made.shape.fact(),
             "tag": plain.tag,
             "count": plain.count,
             "previous": next((record.commit for run, record in earlier if run.verdict in {"passed", "unstable"}), ""),
@@ -78,7 +82,7 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition, last: str, branch: str) -> str:
-    """What the record says of a snapshot."""
+    """Return what the record says of a snapshot."""
     text = f"commit {plain.count} after the tag {plain.tag}" if plain.tag else f"commit {plain.count} of all history"
     if place.older:
         text += f"; older than the last one tested, {last[:7]}: the archive keeps the newer"
@@ -90,16 +94,16 @@ def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition
 
 
 def earlier_runs(context: StepContext) -> list[tuple[Run, Record]]:
-    """The runs of this track and component whose snapshot rose, newest first (our own is not done yet)."""
+    """Return the runs of the track and component whose snapshot rose, newest first (this run is not done yet)."""
     runs = context.store.runs(context.track_name, context.component_name, "build")
     found = [(run, run.record(NAME)) for run in reversed(runs)]
     return [(run, done) for run, done in found if done and done.finished_well and done.facts.get("rises")]
 
 
 def last_one(mirror: GitMirror, earlier: Sequence[Record], there: Iterable[str]) -> Last | None:
-    """What was tested last: by the runs, else (in Jenkins' workspaces there are none) by the archive's newest version."""
+    """Return what was tested last: by the runs, else (in Jenkins' workspaces there are none) by the archive's newest version."""
     if earlier:
-        return Last(earlier[0].commit, earlier[0].version)
+        return Last(earlier[0].commit, versions.without_suffix(earlier[0].version))
     snapshots = [(version, short) for version in there if (short := versions.commit_of(version))]
     if not snapshots:
         return None
@@ -118,7 +122,7 @@ def stand(context: StepContext, mirror: GitMirror, branch: str, commit: str, las
 
 
 def archived(context: StepContext) -> list[str]:
-    """The upstream versions of the component that the lab's archive has for the track."""
+    """Return the upstream versions of the component that the lab's archive has for the track."""
     archive, track = context.store.archive, context.track_name
     distributions = archive / "conf/distributions"
     if not (archive / "db").is_dir() or f"Codename: {track}" not in distributions.read_text().splitlines():
@@ -126,7 +130,7 @@ def archived(context: StepContext) -> list[str]:
     options: list[Word] = ["--basedir", archive, "--type", "dsc", "--list-format", "${version}\\n"]
     with files.locked(context.store.lock_path("archive"), shared=True):
         listing = context.sh(["reprepro", *options, "list", track, context.component_name], capture=True).stdout
-    return [str(Version(version).upstream_version) for version in listing.split()]
+    return [versions.without_suffix(str(Version(version).upstream_version)) for version in listing.split()]
 
 
 def above(version: str, floors: Iterable[str], commit: str, component: str) -> str:

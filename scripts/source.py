@@ -1,9 +1,10 @@
 """source: build the source package.
 
-Its format is 3.0 (quilt); it is made of the orig tarball and the packaging's debian/.
+Its format is the packaging's: 3.0 (quilt), 3.0 (native) or 1.0, native or with a diff.  It is made of the orig
+tarballs and the packaging's debian/; what the packaging branch changes outside debian/ is not in it.
 
-Leaves the .dsc, the .debian.tar.xz, and the _source.changes (with the orig) and _source.buildinfo in
-``out/``, signed when lab.yaml names a signing key.  The same inputs make the same .dsc and tarball on
+Leaves the .dsc, the .debian.tar.xz (.diff.gz, or the native tarball), and the _source.changes (with the orig tarballs)
+and _source.buildinfo in ``out/``, signed when lab.yaml names a signing key.  The same inputs make the same .dsc and tarball on
 every machine (a signature is no part of that).  Facts: ``dropped``, the patches that upstream has merged
 and that were dropped, each with a changelog line, in a commit in ``work/packaging``.
 
@@ -31,6 +32,7 @@ from lab.store import step_command
 from lab.store.signing import lab_key
 from lab.store.step import StepContext, StepOutcome
 from scripts.upstream import quilt_patches
+from scripts.upstream.source_shape import SourceShape
 
 NAME = "source"
 
@@ -48,7 +50,7 @@ def work(context: StepContext) -> Path:
 
 
 def environment(context: StepContext) -> dict[str, str]:
-    """What makes dpkg's programs yield the same on every machine."""
+    """Return the environment in which dpkg's programs give the same output on every machine."""
     return {
         "SOURCE_DATE_EPOCH": str(committed(context)),
         "DEB_VENDOR": context.series.distribution.capitalize(),
@@ -60,21 +62,31 @@ def committed(context: StepContext) -> int:
     return int(context.earlier("snapshot").facts["committed"])
 
 
-def orig_tarball(context: StepContext) -> Path:
+def orig_tarballs(context: StepContext) -> dict[str, Path]:
+    """Return the tarballs of the step `snapshot` by component ("": the main one, which comes first)."""
     artifacts = context.earlier("snapshot").artifacts
-    return context.run.path / next(artifact.path for artifact in artifacts if artifact.kind == "orig")
+    paths = [context.run.path / artifact.path for artifact in artifacts if artifact.kind == "orig"]
+    return {path.name.rpartition(".orig")[2].partition(".tar.")[0].removeprefix("-"): path for path in paths}
+
+
+def shape_of(context: StepContext) -> SourceShape:
+    return SourceShape.model_validate(context.earlier("snapshot").facts["source_package"])
 
 
 def unpack(context: StepContext, name: str) -> Path:
-    """A fresh tree with upstream's files and the packaging's debian/, free of this machine's umask and clock."""
+    """Make a tree of upstream's files and the packaging's debian/, independent of this machine's umask and clock."""
     tree = work(context) / name
     if tree.exists():
         shutil.rmtree(tree)
     tree.mkdir()
-    context.sh(
-        ["tar", "--extract", "--file", orig_tarball(context), "--directory", tree, "--strip-components=1",
-         "--no-same-owner", "--no-same-permissions"]
-    )  # fmt: skip
+    for component, tarball in orig_tarballs(context).items():
+        if (tree / component).exists() and component:  # dpkg-source replaces what upstream has there
+            shutil.rmtree(tree / component)
+        (tree / component).mkdir(exist_ok=True)
+        context.sh(
+            ["tar", "--extract", "--file", tarball, "--directory", tree / component, "--strip-components=1",
+             "--no-same-owner", "--no-same-permissions"]
+        )  # fmt: skip
     if (tree / "debian").exists():
         shutil.rmtree(tree / "debian")
     shutil.copytree(context.run.work / "packaging/debian", tree / "debian", symlinks=True)
@@ -123,6 +135,8 @@ def build_without_merged(context: StepContext, tree_name: str) -> list[str]:
     if build(context, unpack(context, tree_name)):
         return []
     why = refusal(log_text(context))
+    if shape_of(context).format != "3.0 (quilt)":  # dpkg-source applies no patches
+        raise Failed(f"dpkg-source: {why}")
     tree = unpack(context, "patches")
     series = quilt_patches.series_file(tree / "debian", context.series.distribution)
     merged = quilt_patches.merged(tree, series, context.log)
@@ -152,14 +166,14 @@ def control_files(context: StepContext, tree: Path, stem: str) -> None:
 def hand_over(context: StepContext, stem: str) -> list[tuple[Path, str]]:
     """Move what was made into out/, and remove what an earlier try with another version left there."""
     made = work(context)
-    tarballs = [entry["name"] for entry in Dsc((made / f"{stem}.dsc").read_bytes())["Files"]]
-    kinds = {name: "source" for name in tarballs if ".debian.tar." in name} | {
+    named = [entry["name"] for entry in Dsc((made / f"{stem}.dsc").read_bytes())["Files"]]
+    kinds = {name: "source" for name in named if ".orig" not in name.removeprefix(f"{context.component_name}_")} | {
         f"{stem}.dsc": "source",
         f"{stem}_source.buildinfo": "buildinfo",
         f"{stem}_source.changes": "changes",
     }
-    for pattern in ("*.dsc", "*.debian.tar.*", "*_source.changes", "*_source.buildinfo"):
-        for path in context.run.out.glob(pattern):
+    for pattern in ("*.dsc", "*.debian.tar.*", "*.diff.gz", "*.tar.*", "*_source.changes", "*_source.buildinfo"):
+        for path in {*context.run.out.glob(pattern)} - {*orig_tarballs(context).values()}:
             path.unlink()
     return [((made / name).replace(context.run.out / name), kind) for name, kind in kinds.items()]
 
@@ -171,8 +185,9 @@ def action(context: StepContext) -> StepOutcome:
     if made.exists():
         shutil.rmtree(made)
     made.mkdir(parents=True)
-    orig = orig_tarball(context)
-    (made / orig.name).symlink_to(orig)
+    if not shape_of(context).native:
+        for orig in orig_tarballs(context).values():
+            (made / orig.name).symlink_to(orig)
     upstream_version = context.earlier("snapshot").version
     tree_name = f"{context.component_name}-{upstream_version}"
     dropped = build_without_merged(context, tree_name)

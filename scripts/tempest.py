@@ -101,7 +101,7 @@ def carry_out(context: StepContext, target: Provisioner, chosen: Tempest, settin
         except ProgramFailed as error:
             # That tests failed, or did not end, is in what they tell; with newer ones of stestr it is no success.
             if not subunit.is_it(stream := content(place / STREAM)):
-                raise without_tests(chosen, stream, error.result.complaint) from None
+                raise without_tests(context.lab.file, chosen, stream, error.result.complaint) from None
         finally:
             for name, into in ((STREAM, "native"), (LOG, NAME)):
                 files.write_atomic(context.run.results / into / name, content(place / name))
@@ -113,10 +113,10 @@ def content(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def without_tests(chosen: Tempest, said: bytes, complaint: str) -> LabError:
+def without_tests(lab_file: Path, chosen: Tempest, said: bytes, complaint: str) -> LabError:
     """Return why no test ran; a selection in lab.yaml that matches no test is a configuration error."""
     if NOTHING in said:
-        return ConfigurationError(f"lab.yaml: tempest.tests: Tempest has no test like {' or '.join(chosen.tests)}")
+        return ConfigurationError(f"{lab_file}: tempest.tests: Tempest has no test like {' or '.join(chosen.tests)}")
     return InfrastructureError(f"Tempest has run no test: {complaint or 'it did not say why'}")
 
 

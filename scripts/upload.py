@@ -1,6 +1,6 @@
 """upload: upload the source package with dput, once.
 
-What is on the other side is asked first: the archive that the queue feeds (``upload.published``; a
+The other side is asked first for what it has: the archive that the queue feeds (``upload.published``; a
 PPA's is known), dput's own log of what it uploaded, the queue itself.  dput sends the .changes last,
 so an upload that was cut short has none there and is made again.  An archive that has a newer version
 is not sent an older one.  `scripts.archives.upload_queues` says which queues there are and how they are used.
@@ -29,20 +29,20 @@ from scripts.archives.upload_queues import Queue
 NAME = "upload"
 TIMEOUT_SECONDS = 3600.0
 SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
-# What dput prints beside the reason of a failure.
+# Lines that dput prints in addition to the reason of a failure.
 BESIDE = ("Note:", "Please consult dput.cf", "Traceback")
 
 
 def section(to: str, digest: str) -> str:
-    """The name of dput.cf's section.
+    """Return the name of dput.cf's section.
 
-    dput names its log of an upload after it: so the log is of this queue and of these very bytes.
+    dput names its log of an upload after it, so the log is of this queue and of these very bytes.
     """
     return f"{re.sub('[^A-Za-z0-9.]+', '-', to).strip('-')[:80]}-{digest[:12]}"
 
 
 def refusal(lines: Iterable[str]) -> str:
-    """Why dput failed: the other side's answer with its number, else the last thing that was said."""
+    """Return why dput failed: the server's answer with its number, else the last line of the output."""
     said = takewhile(lambda line: not line.startswith("Warning: The execution of"), lines)
     telling = [line.strip() for line in said if line.strip() and not line.strip().startswith(BESIDE)]
     answers = [match[1] for line in telling if (match := re.search(r"(?:^|: )([45]\d\d [A-Z].*)", line))]
@@ -52,7 +52,7 @@ def refusal(lines: Iterable[str]) -> str:
 
 
 def kept(lines: Iterable[str]) -> list[str]:
-    """The files of ours that an FTP server had already and would not have overwritten."""
+    """Return the lab's files that an FTP server had already and did not overwrite."""
     return [match[1] for line in lines if (match := re.match(r"Leaving existing (\S+) on the server", line))]
 
 
@@ -66,7 +66,7 @@ def check_ppa(changes: Path, distribution: str) -> None:
 
 
 def send(context: StepContext, queue: Queue, changes: Path, host: str) -> str:
-    """Upload with dput; returns why that failed, empty when it did not."""
+    """Upload with dput; return why that failed, or an empty text."""
     configuration = context.run.work / "dput.cf"
     files.write_atomic(configuration, queue.configuration(host))
     with changes.open() as stream:
@@ -74,7 +74,7 @@ def send(context: StepContext, queue: Queue, changes: Path, host: str) -> str:
     for name in names:
         changes.with_name(name).chmod(0o644)  # else dput wants a shell behind sftp to do it there
     argv: list[Word] = ["dput", "--config", configuration, host, changes]
-    # Unbuffered, so that what dput says stands in the log at once, and in its order.
+    # Unbuffered, so that dput's output is in the log at once, and in its order.
     result, said = context.try_sh(argv, env={"PYTHONUNBUFFERED": "1"}, timeout=TIMEOUT_SECONDS)
     if not result:
         return refusal(said)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +33,14 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
+# Without this, each worker and each Python program of a test compiles its modules again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 NOWHERE = Path("/sys/nowhere")  # not even root can create it
 EPOCH = 1_767_225_600  # 2026-01-01T00:00:00Z
+QUILT = {"format": "3.0 (quilt)", "native": False, "components": [], "excluding": [], "suffix": ""}
+"""The fact ``source_package`` of a snapshot for `packaging_files`."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at -m
@@ -41,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("full"):
             item.add_marker("integration")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from visiting thousands of collected tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -77,8 +91,9 @@ class GitRepository:
 
     def __post_init__(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.git("config", "uploadpack.allowAnySHA1InWant", "true")
+        self.git("init", "--quiet", "--initial-branch=main", "--template=")
+        with (self.path / ".git/config").open("a") as config:
+            config.write("[uploadpack]\nallowAnySHA1InWant = true\n[maintenance]\nauto = false\n")
 
     def git(self, *argv: str | Path, env: Mapping[str, str] | None = None) -> str:
         return git(argv, cwd=self.path, env=env)

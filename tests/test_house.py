@@ -54,6 +54,15 @@ def test_scripts_holds_the_steps_alone() -> None:
     assert files == {*STEPS, "registry", "__init__"}
 
 
+# The longest module.
+LINES = 300
+
+
+def test_no_module_is_too_long() -> None:
+    lengths = {str(path.relative_to(HOUSE)): len(path.read_text().splitlines()) for path in product()}
+    assert {name: lines for name, lines in lengths.items() if lines > LINES} == {}
+
+
 def test_no_class_name_is_used_twice() -> None:
     names: dict[str, list[str]] = {}
     for path in product():

@@ -130,17 +130,16 @@ def test_a_build_runs_the_steps_of_its_phase(stock: list[Item]) -> None:
     builds = {name: root for name, root in items.items() if name.endswith("-build")}
     assert len(builds) >= 3 * 6
     for name, root in builds.items():
-        lines = shells(root)
-        assert [shlex.split(line)[:3] for line in lines] == [
-            ["/srv/qalab/qalab", "step", one] for one in PHASES["build"]
-        ]
+        checkout, *lines = shells(root)
+        assert checkout == "qalab jenkins checkout https://git.lab.example/openstack-lab.git main --tries 3"
+        assert [shlex.split(line)[:3] for line in lines] == [["qalab", "step", one] for one in PHASES["build"]]
         assert set(texts(root, "builders/hudson.tasks.Shell/unstableReturn")) == {"4"}
         first = step_options(lines[0])
         assert name == f"job openstack/{first.track}-{first.component}-build"
         assert first.commit in {"$GIT_COMMIT", "$GERRIT_REFSPEC"}
         for line in lines:
             assert "\n" not in line
-            assert (step_options(line).lab_file, step_options(line).tries) == (Path("/srv/qalab/lab.yaml"), 3)
+            assert (step_options(line).lab_file, step_options(line).tries) == (Path("lab/lab.yaml"), 3)
 
 
 def step_options(line: str) -> Any:
@@ -156,7 +155,7 @@ def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
     for line in lines:
         assert "\n" not in line
         program, verb, *options = shlex.split(line)
-        assert program == "/srv/qalab/qalab"
+        assert program == "qalab"
         command = cli.get_command(click.Context(cli), verb)
         if isinstance(command, click.Group):
             inner, *options = options
@@ -164,7 +163,7 @@ def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
         assert command is not None, verb
         command.make_context(verb, options)
         called.add(verb)
-    lab_jobs = {"generate", "apply", "backup", "drift"}
+    lab_jobs = {"generate", "apply", "backup", "drift", "checkout"}
     assert called == {*(f"jenkins {verb}" for verb in lab_jobs), "doctor", "publish"}
 
 
@@ -188,17 +187,16 @@ def test_phases_hand_on_what_was_built(stock: list[Item]) -> None:
         assert [one.rpartition("-")[2] for one in chain] == list(described.phases)
 
 
-def test_phases_without_steps_are_disabled(stock: list[Item]) -> None:
+def test_no_job_describes_disabled(stock: list[Item]) -> None:
+    # Whoever disables a job in Jenkins keeps it disabled.
+    assert [name for name, root in roots(stock).items() if root.find("disabled") is not None] == []
+
+
+def test_deployments_share_a_throttle_category(stock: list[Item]) -> None:
+    category = ".//hudson.plugins.throttleconcurrents.ThrottleJobProperty/categories/string"
     for name, root in roots(stock).items():
-        phase = name.rpartition("-")[2]
-        if phase in {"deploy", "exercise"}:
-            assert (texts(root, "disabled") == ["true"]) is (not PHASES[phase])
-            assert (
-                root.findtext(".//hudson.plugins.throttleconcurrents.ThrottleJobProperty/categories/string")
-                == "openstack-nspawn"
-            )
-        elif phase == "build":
-            assert root.find("disabled") is None
+        if name.endswith(("-deploy", "-exercise")):
+            assert root.findtext(category) == "openstack-nspawn"
 
 
 def test_a_build_leaves_its_results_and_no_more(stock: list[Item]) -> None:
@@ -241,15 +239,30 @@ def test_a_lab_in_a_folder(expanded: Callable[..., Items]) -> None:
 
 def test_the_labs_repository_is_polled_and_applied(expanded: Callable[..., Items]) -> None:
     own = {"git": "https://git.example/{lab}.git", "branch": "x{y}"}
-    apply = expanded({"repository": own, "home": "/home/qa/lab"})["job lab-apply"]
-    assert texts(apply, "customWorkspace") == ["/home/qa/lab"]
+    items = expanded({"repository": own, "command": "/opt/qa/qalab -v"})
+    apply = items["job lab-apply"]
     assert texts(apply, "scm/userRemoteConfigs/*/url") == ["https://git.example/{lab}.git"]
     assert texts(apply, "scm/branches/*/name") == ["refs/heads/x{y}"]
     assert shells(apply) == [
-        "/home/qa/lab/qalab jenkins generate --check --lab /home/qa/lab/lab.yaml",
-        "/home/qa/lab/qalab jenkins apply --yes --lab /home/qa/lab/lab.yaml",
+        "/opt/qa/qalab -v jenkins generate --check --lab lab/lab.yaml",
+        "/opt/qa/qalab -v jenkins apply --yes --lab lab/lab.yaml",
     ]
-    assert apply.find(".//hudson.plugins.ws__cleanup.PreBuildCleanup") is None  # it would take the checkout away
+    assert texts(apply, "scm/extensions/*/relativeTargetDir") == ["lab"]
+    own_jobs = {name: root for name, root in items.items() if name.startswith("job lab-") and root is not apply}
+    for root in (items["job trunk-greet-build"], *own_jobs.values()):
+        assert shells(root)[0] == "/opt/qa/qalab -v jenkins checkout 'https://git.example/{lab}.git' 'x{y}' --tries 3"
+        # A checkout needs a directory that does not exist.
+        assert root.find("buildWrappers/hudson.plugins.ws__cleanup.PreBuildCleanup") is not None
+    assert shells(items["job lab-backup"])[1:] == ["/opt/qa/qalab -v jenkins backup --lab lab/lab.yaml"]
+
+
+def test_lab_without_a_repository_reads_its_file_on_the_agent(expanded: Callable[..., Items]) -> None:
+    items = expanded({"home": "/home/qa/lab"}, track={"phases": ["build", "deploy", "exercise"]})
+    lines = [line for name, root in items.items() if name.startswith("job ") for line in shells(root)]
+    assert len(lines) > len(PHASES["build"])
+    for line in lines:
+        program, *words = shlex.split(line)
+        assert (program, words[words.index("--lab") + 1]) == ("qalab", "/home/qa/lab/lab.yaml")
 
 
 def test_upstream_is_polled_without_a_workspace(expanded: Callable[..., Items]) -> None:
@@ -309,10 +322,13 @@ def test_agents_and_what_jenkins_keeps(expanded: Callable[..., Items]) -> None:
     assert (kept.findtext("numToKeep"), kept.findtext("artifactDaysToKeep")) == ("7", "3")
 
 
-def test_a_home_and_a_folder_that_cannot_be(lab_factory: Callable[..., Lab]) -> None:
+def test_invalid_home_command_and_folder_are_refused(lab_factory: Callable[..., Lab]) -> None:
     with pytest.raises(
         loading.DescriptionError, match=r"jenkins\.home: not a plain absolute path: .*found: '/srv/q a'"
     ):
         lab_factory(lab={"jenkins": {**JENKINS, "home": "/srv/q a"}})
+    for command in ("qalab\nrm", "{home}/qalab"):
+        with pytest.raises(loading.DescriptionError, match=r"jenkins\.command: not a command: write it on one line"):
+            lab_factory(lab={"jenkins": {**JENKINS, "command": command}})
     with pytest.raises(loading.DescriptionError, match=r"jenkins\.folder: not a folder's name: .*found: 'a//b'"):
         lab_factory(lab={"jenkins": {**JENKINS, "folder": "a//b"}})

@@ -69,7 +69,7 @@ def test_a_run_stops_resumes_and_is_told(small_lab: Callable[..., Path]) -> None
     told = json.loads(qalab("status", "--json").stdout)
     assert [(run["id"], run["verdict"], run["step"]) for run in told] == [("trunk/greet/1", "aborted", "source")]
     assert told[0]["version"].startswith("1.0+git20260103.1.")
-    assert told[0]["version"].endswith("-0qalab1~bookworm1")
+    assert told[0]["version"].endswith("-0qalab+deb12+1")
 
     shown = json.loads(qalab("show", "trunk/greet/1", "--json").stdout)
     assert [step["step"] for step in shown["steps"]] == ["snapshot", "packaging", "changelog", "source"]

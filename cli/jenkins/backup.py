@@ -11,17 +11,19 @@ from cli.jenkins.scope_options import ServerOptions, scope_options
 from cli.output import out
 from generator import backup
 from generator.scope import scope_of
+from lab.base import environment
 
 
 @click.command("backup")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
 @scope_options
-def command(*, directory: Path, **options: Unpack[ServerOptions]) -> None:
+def command(*, directory: Path | None, **options: Unpack[ServerOptions]) -> None:
     """Save all jobs, folders, views and the list of plugins to a git repository.
 
-    Each config.xml is saved byte for byte.
+    Each config.xml is saved byte for byte.  DIRECTORY: by default jenkins-backup in the lab's state directory.
     """
     scope = scope_of(path=None, **options)
+    directory = directory or environment.state_home() / scope.owner / "jenkins-backup"
     saved = backup.save(scope.server, backup.Backup(directory.resolve(), scope.author))
     counts = f"{saved.items} items, {saved.changed} changed, {saved.removed} removed"
     out.print(f"{directory}: {counts}; {f'commit {saved.commit[:12]}' if saved.commit else 'nothing new'}")

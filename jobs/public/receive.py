@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Takes in a build from a private lab: checks the bundle that was sent, unpacks it, prints its log, ends as it ended.
+"""Receive a build of a private lab: check the bundle, unpack it, print its log, and exit with its verdict.
 
-It runs in the workspace of a receiver job, with nothing but Python's own library, and trusts nothing it is given.
+It runs in the workspace of a receiver job, needs only Python's standard library, and trusts no input.
 In: ``bundle.tar.gz``, and the variables SOURCE_ID (20 hexadecimal digits), SHA256 and JOB_NAME.  Out: ``received/``.
-Exit codes: 0 passed, 1 failed, 3 the lab was at fault, 4 unstable; 2 for what is refused, with one line that says why.
+Exit codes: 0 passed, 1 failed, 3 the lab was at fault, 4 unstable; 2 for a refused bundle, with the reason in one line.
 """
 
 import gzip
@@ -23,7 +23,7 @@ FILE = Path("bundle.tar.gz")
 INTO = Path("received")
 MOST_PACKED = 100_000_000
 MOST_BYTES = 100_000_000
-MOST_RATIO, LITTLE = 100, 10_000_000  # of what is unpacked to what is packed, once that is more than a little
+MOST_RATIO, LITTLE = 100, 10_000_000  # of the unpacked to the packed size, above a small size
 MOST_MEMBERS = 1000
 LONGEST_NAME = 255
 NAME = re.compile(r"build\.json|junit\.xml|(?:logs|files)(?:/[^/\x00-\x1f\x7f\\]+)+")
@@ -32,7 +32,7 @@ CODES = {"passed": 0, "skipped": 0, "failed": 1, "error": 3, "aborted": 3, "unst
 
 
 class ReceiptRefused(Exception):
-    """What was sent is not taken; why, in one line."""
+    """The bundle is refused; the reason in one line."""
 
 
 def main() -> int:
@@ -80,7 +80,7 @@ def remove_file() -> None:
 
 
 class Limited:
-    """A gzip stream that is refused once it yields too much."""
+    """A gzip stream that is refused if it yields too much."""
 
     def __init__(self, stream: gzip.GzipFile, most: int) -> None:
         self.stream, self.left, self.most = stream, most, most
@@ -94,7 +94,7 @@ class Limited:
 
 
 def unpack() -> None:
-    """Regular members, one by one: nothing else may be in the archive."""
+    """Unpack regular members, one by one; the archive can contain nothing else."""
     most = min(MOST_BYTES, max(LITTLE, FILE.stat().st_size * MOST_RATIO))
     seen = set()
     try:
@@ -125,7 +125,7 @@ def check_member(member: tarfile.TarInfo, seen: set) -> None:
 
 
 def read_build(source: str) -> dict:
-    """build.json, when it is of the build that SOURCE_ID says, and this job is the one for it."""
+    """Return build.json if it describes the build that SOURCE_ID names, and if this is the job for it."""
     try:
         build = json.loads((INTO / "build.json").read_bytes())
         texts = {name: build[name] for name in ("origin", "job", "started", "track", "component", "phase", "verdict")}
@@ -167,7 +167,7 @@ def check_junit() -> None:
 
 
 def show(build: dict) -> None:
-    """The logs, without what a terminal or Jenkins would act on."""
+    """Print the logs, without text that a terminal or Jenkins would interpret."""
     for log in build["logs"]:
         sys.stdout.write(f"==> {CONTROLS.sub('', log['path'])}\n")
         with (INTO / log["path"]).open(encoding="utf-8", errors="replace", newline="\n") as stream:

@@ -1,1 +1,1 @@
-"""Processes, files, git, Debian, the environment and errors: what everything else uses."""
+"""The base of all packages: processes, files, git, Debian, the environment and errors."""

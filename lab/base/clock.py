@@ -1,4 +1,4 @@
-"""How time passes for what waits: the machine's own clock, or one that a test moves."""
+"""The clock of code that waits: the machine's own clock, or one that a test controls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Clock:
-    """Seconds since some moment, and how to let some pass."""
+    """A monotonic clock in seconds, and its sleep function."""
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

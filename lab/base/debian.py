@@ -1,4 +1,4 @@
-"""Debian's own notions: versions as dpkg compares them, changelogs as deb-changelog(5) writes them."""
+"""Debian's formats: versions as dpkg compares them, changelogs as in deb-changelog(5)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from debian.changelog import ChangeBlock, Changelog, ChangelogParseError
 from lab.base.run import run
 
 Relation = Literal["lt", "le", "eq", "ge", "gt"]
-# A terminal of 80 columns shows a line and lintian keeps quiet.
+# A line fits a terminal of 80 columns and does not trigger a lintian tag.
 CHANGELOG_WIDTH = 79
 
 
 def compare(left: str, relation: Relation, right: str) -> bool:
-    """Whether dpkg holds ``left relation right`` to be true."""
+    """Return whether ``left relation right`` is true for dpkg."""
     return run(["dpkg", "--compare-versions", left, relation, right], check=False).returncode == 0
 
 
@@ -37,7 +37,7 @@ def covers(architectures: str, machine: str) -> bool:
 
 @dataclass(frozen=True)
 class ChangelogEntry:
-    """What is to be known of a changelog entry; ``date`` is Unix time, 0 while it has none."""
+    """A changelog entry; ``date`` is Unix time, 0 for an entry without a date."""
 
     package: str
     version: str
@@ -47,12 +47,12 @@ class ChangelogEntry:
 
 
 def newest_entry(changelog: str) -> ChangelogEntry:
-    """A changelog's first entry.  Raises ValueError with one line that says what is wrong with it."""
+    """Return a changelog's first entry.  Raises ValueError with one line about the problem."""
     try:
         block = Changelog(changelog.split("\n"), max_blocks=1, allow_empty_author=True, strict=True)[0]
     except ChangelogParseError as error:
         raise ValueError(str(error).removeprefix("Could not parse changelog: ")) from None
-    version = block.version  # asking is what parses it
+    version = block.version  # access parses it
     try:
         date = int(parsedate_to_datetime(block.date or "").timestamp())
     except ValueError:
@@ -61,7 +61,7 @@ def newest_entry(changelog: str) -> ChangelogEntry:
 
 
 def bullet(text: str) -> list[str]:
-    """The lines of one item of an entry; a word that is longer than a line (a URL) is not broken."""
+    """Return the lines of one item of an entry; a word that is longer than a line (a URL) is not broken."""
     return textwrap.wrap(
         text,
         CHANGELOG_WIDTH,
@@ -72,12 +72,12 @@ def bullet(text: str) -> list[str]:
     )
 
 
-def entry_above(  # noqa: PLR0913 - what an entry is made of, by name
+def entry_above(  # noqa: PLR0913 - the parts of an entry, by name
     below: ChangelogEntry, version: str, distribution: str, *, bullets: Iterable[str], maintainer: str, date: int
 ) -> str:
-    """An entry to stand above another one, with the blank line between them.
+    """Return an entry to insert above another one, with the blank line between them.
 
-    ``date`` is Unix time; where the entry below is not older, the new one is a second younger than it.
+    ``date`` is Unix time; if the entry below is not older, the new one is one second younger than it.
     """
     moment = datetime.fromtimestamp(max(date, below.date + 1), UTC)
     lines = [line for text in bullets for line in bullet(text)]
@@ -94,6 +94,6 @@ def entry_above(  # noqa: PLR0913 - what an entry is made of, by name
 
 
 def add_bullet(changelog: str, text: str) -> str:
-    """A changelog with one more item at the end of its newest entry."""
+    """Return a changelog with one more item at the end of its newest entry."""
     changes, trailer, rest = changelog.partition("\n -- ")
     return "\n".join([changes.rstrip("\n"), *bullet(text), ""]) + trailer + rest

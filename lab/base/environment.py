@@ -1,4 +1,4 @@
-"""The one file that reads the environment and the clock."""
+"""The only module that reads the environment and the clock."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-# What a program run by the lab may see of our own environment: enough to find programs, a home and
-# the network, nothing that changes what a build yields.
+# The variables that programs of the lab inherit: enough to find programs, a home and the network, and none that
+# changes the result of a build.
 PASSED_ON = (
     "HOME", "USER", "LOGNAME", "PATH", "TMPDIR", "TERM", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME",
     "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
@@ -21,12 +21,12 @@ ADMIN_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 def variable(name: str) -> str | None:
-    """The value of an environment variable, None when unset or empty."""
+    """Return the value of an environment variable, None when it is unset or empty."""
     return os.environ.get(name) or None
 
 
 def clean() -> dict[str, str]:
-    """The environment for a child: the allow-list, C.UTF-8, UTC, and never a question."""
+    """Return the environment of a child process: the allow-list, C.UTF-8, UTC, and no interactive questions."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     path = kept.get("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")
     kept["PATH"] = ":".join([*path, *(entry for entry in ADMIN_PATH if entry not in path)])
@@ -41,7 +41,7 @@ def clean() -> dict[str, str]:
 
 
 def find_program(name: str) -> str | None:
-    """Where a program lies on the path that children get, None when it is missing."""
+    """Return the path of a program, as children find it; None for a missing program."""
     return shutil.which(name, path=clean()["PATH"])
 
 
@@ -50,35 +50,35 @@ def is_root() -> bool:
 
 
 def on_terminal() -> bool:
-    return bool(sys.stdout) and sys.stdout.isatty()  # there is none when it was closed before we began
+    return bool(sys.stdout) and sys.stdout.isatty()  # None if it was closed before the start
 
 
 def process() -> int:
-    """The number of this process."""
+    """Return the id of this process."""
     return os.getpid()
 
 
 def arguments() -> list[str]:
-    """The command line of this process, its program first."""
+    """Return the command line of this process, starting with its program."""
     return list(sys.argv)
 
 
 def now() -> datetime:
-    """The time, UTC, to the millisecond."""
+    """Return the current time in UTC, in milliseconds."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def state_home() -> Path:
-    """Where runs, archives and keys are kept (XDG Base Directory Specification)."""
+    """Return the directory of runs, archives and keys (XDG Base Directory Specification)."""
     return _base_directory("XDG_STATE_HOME", ".local/state") / "qalab"
 
 
 def cache_home() -> Path:
-    """Where mirrors and chroots are kept: whatever can be made again."""
+    """Return the directory of mirrors and chroots, which can be recreated."""
     return _base_directory("XDG_CACHE_HOME", ".cache") / "qalab"
 
 
 def _base_directory(name: str, default: str) -> Path:
     path = Path(variable(name) or "")
-    return path if path.is_absolute() else Path.home() / default  # the specification: a relative one is ignored
+    return path if path.is_absolute() else Path.home() / default  # the specification: ignore a relative path

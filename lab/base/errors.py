@@ -1,7 +1,7 @@
-"""Errors are types, and types are exit codes.
+"""Errors as types, each with an exit code.
 
-Whatever a user can meet is raised as one of these, with a message of one line
-that says where, what, and what would be right.  Anything else is a bug of ours.
+An error that a user can meet is one of these types, with a message of one line that names the place, the problem and the
+solution.  Any other exception is a bug in qalab.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Verdict = Literal["passed", "failed", "unstable", "error", "aborted", "skipped"]
 
 
 class LabError(Exception):
-    """What a user can meet.  ``hint`` says what to do about it."""
+    """An error that a user can meet.  ``hint`` is the solution."""
 
     exit_code: ClassVar[int]
     verdict: ClassVar[Verdict]
@@ -27,7 +27,7 @@ class LabError(Exception):
 
 
 class Failed(LabError):
-    """The thing tested is at fault."""
+    """The tested software is at fault."""
 
     exit_code = 1
     verdict = "failed"
@@ -41,21 +41,21 @@ class ConfigurationError(LabError):
 
 
 class InfrastructureError(LabError):
-    """The lab is at fault; trying again may help."""
+    """The lab is at fault; a retry can help."""
 
     exit_code = 3
     verdict = "error"
 
 
 class Unstable(LabError):
-    """It ran, and some tests failed."""
+    """The tests ran, and some failed."""
 
     exit_code = 4
     verdict = "unstable"
 
 
 class Aborted(LabError):
-    """Somebody, or a signal, ended it."""
+    """A user or a signal ended the work."""
 
     exit_code = 130
     verdict = "aborted"

@@ -1,7 +1,7 @@
 """The failure policy: the verdict, the exit code and the one line of any exception, and the log of a bug.
 
-`lab.base.errors` is what a user can meet, with a code of its own; an OSError is the machine's fault (3); anything else is
-a bug of qalab's: exit code 70 (EX_SOFTWARE of sysexits(3)), never retried, with its traceback in a log.
+Errors of `lab.base.errors` have their own exit codes; an OSError is the machine's fault (3); any other exception is a bug
+in qalab: exit code 70 (EX_SOFTWARE of sysexits(3)), never retried, with its traceback in a log.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HIDDEN = "[hidden]"
 
 @dataclass(frozen=True)
 class Failure:
-    """What an exception means."""
+    """The meaning of an exception."""
 
     verdict: Verdict
     exit_code: int
@@ -37,7 +37,7 @@ class Failure:
 
 
 class Bug(LabError):
-    """An unexpected exception, whose traceback is in a log: a bug of qalab, never retried."""
+    """An unexpected exception, whose traceback is in a log: a bug in qalab, never retried."""
 
     exit_code = EX_SOFTWARE
     verdict = "error"
@@ -61,7 +61,7 @@ def caught(*passing: type[Exception]) -> Iterator[None]:
 
 
 def failure(error: BaseException) -> Failure:
-    """Return what an exception means; the message of a bug is one line."""
+    """Return the meaning of an exception; the message of a bug is one line."""
     if isinstance(error, LabError):
         return Failure(error.verdict, error.exit_code, str(error))
     if isinstance(error, KeyboardInterrupt):
@@ -75,7 +75,7 @@ def failure(error: BaseException) -> Failure:
 
 
 def report(error: BaseException, argv: Sequence[str]) -> str:
-    """Return what a bug's log holds: what was called, the versions, and the traceback."""
+    """Return the content of a bug's log: the command line, the versions, and the traceback."""
     head = {
         "qalab": version(),
         "python": platform.python_version(),
@@ -88,7 +88,7 @@ def report(error: BaseException, argv: Sequence[str]) -> str:
 
 
 def write_log(text: str) -> str:
-    """Write the log of a bug below the state home; return words that name it, or that say why it was not written."""
+    """Write the log of a bug below the state home; return a phrase with its path, or with the reason of a failure."""
     moment = environment.now().strftime("%Y%m%dT%H%M%S.%fZ")
     path = environment.state_home() / "bugs" / f"{moment}-{environment.process()}.log"
     try:
@@ -99,7 +99,7 @@ def write_log(text: str) -> str:
 
 
 def without_secrets(argv: Sequence[str]) -> list[str]:
-    """Return a command line without logins in URLs, and without the values of what is named like a secret."""
+    """Return a command line without logins in URLs, and without the values of options that are named like a secret."""
     shown: list[str] = []
     hide = False
     for word in argv:
@@ -115,5 +115,5 @@ def without_secrets(argv: Sequence[str]) -> list[str]:
 
 
 def version() -> str:
-    """Return qalab's version, and where it runs from."""
+    """Return qalab's version and directory."""
     return f"{__version__} ({resources.ROOT})"

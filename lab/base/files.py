@@ -14,7 +14,7 @@ from typing import IO, Any
 
 
 def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
-    """Write all of a file or nothing of it: a reader sees the old content or the new."""
+    """Write a file atomically: a reader sees the old content or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -29,7 +29,7 @@ def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # which a full disk does not say by itself
+            error.filename = str(path)  # the error of a full disk does not name the file
         raise
 
 
@@ -44,17 +44,17 @@ def sync(paths: Iterable[Path]) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, as lower-case hexadecimal."""
+    """Return the SHA-256 of a file's content, as lower-case hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-# How long somebody who does not wait still tries: `is_locked` of another process holds a lock for an instant.
+# The time limit of a caller that does not wait: `is_locked` of another process holds a lock for an instant.
 PATIENCE_SECONDS = 0.5
 
 
 class Busy(Exception):
-    """Somebody else holds the lock."""
+    """Another process holds the lock."""
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def _take(stream: IO[Any], how: int) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds the lock on ``path`` for himself alone now.  Changes nothing on the disk."""
+    """Return whether a process holds the exclusive lock on ``path`` now.  Changes nothing on the disk."""
     try:
         with path.open("rb") as stream:
             return not _take(stream, fcntl.LOCK_SH)

@@ -1,4 +1,4 @@
-"""Git, wrapped once: no configuration of the user's or of the machine's changes what it does."""
+"""The only wrapper of git: no configuration of the user or the machine changes its behaviour."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SAFE = (
     # Else ~/.config/git/attributes and ~/.config/git/ignore are read even without a configuration.
     "-c", "core.attributesFile=/dev/null", "-c", "core.excludesFile=/dev/null",
 )  # fmt: skip
-# Our own instead of the user's: the other end of a local fetch or push reads it too, but no -c.
+# qalab's own configuration instead of the user's: the other end of a local fetch or push also reads it, but no -c.
 CONFIG = Path(__file__).with_name("gitconfig")
 NO_CONFIG = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(CONFIG), "GIT_ATTR_NOSYSTEM": "1"}
 FULL_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-# What would act on a terminal, end a line, or turn the reading direction, when somebody shows it.
+# Characters that control a terminal, end a line, or change the reading direction.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]")
 
 
@@ -36,9 +36,9 @@ def git(
     env: Mapping[str, str] | None = None,
     log: IO[str] | None = None,
 ) -> str:
-    """Standard output of a git command, without its last line end; ProgramFailed when it fails.
+    """Return the standard output of a git command, without its last line end.  Raises ProgramFailed.
 
-    ``log`` gets the command and what it says on standard error.
+    ``log`` gets the command and its standard error.
     """
     try:
         result = run(["git", *SAFE, *argv], cwd=cwd, env=NO_CONFIG | dict(env or {}), log=log, capture=True)
@@ -50,14 +50,14 @@ def git(
 def try_git(
     argv: Sequence[Word], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, log: IO[str] | None = None
 ) -> Result:
-    """A git command that may fail; its output goes to ``log``, or is returned when there is none."""
+    """Run a git command that can fail; its output goes to ``log``, or is returned without one."""
     return run(
         ["git", *SAFE, *argv], cwd=cwd, env=NO_CONFIG | dict(env or {}), log=log, capture=log is None, check=False
     )
 
 
 def identity(maintainer: str, when: int) -> dict[str, str]:
-    """The environment that makes a commit of ours the same whoever makes it: who, and when (Unix time)."""
+    """Return the environment that makes a commit reproducible: author, committer and time (Unix time)."""
     name, _, address = maintainer.rstrip(">").rpartition(" <")
     stamp = f"{when} +0000"
     return {
@@ -71,7 +71,7 @@ def identity(maintainer: str, when: int) -> dict[str, str]:
 
 
 def reset(tree: Path, commit: str) -> None:
-    """Make a work tree that is ours alone exactly a commit, whatever a killed git left in it."""
+    """Make a private work tree identical to a commit, even after a git that was killed."""
     for lock in (tree / ".git").rglob("*.lock"):
         lock.unlink()
     git(["reset", "--quiet", "--hard", commit], cwd=tree)
@@ -79,7 +79,7 @@ def reset(tree: Path, commit: str) -> None:
 
 
 def readable(text: str) -> str:
-    """What git printed of a commit or a file's name, as one line of plain text that is safe to show.
+    """Return git's output about a commit or a file name as one line of plain text that is safe to show.
 
     Bytes that are no UTF-8 (a commit made without i18n.commitEncoding) are read as Windows-1252.
     """
@@ -106,7 +106,7 @@ class GitMirror:
 
     @contextmanager
     def held(self) -> Iterator[int]:
-        """Change the mirror; yields the lock, for the programs that do."""
+        """Hold the lock of the mirror for a change; yield the lock, for programs that work on the mirror."""
         with files.locked(self.path.with_suffix(".lock")) as lock:
             yield lock
 
@@ -114,20 +114,20 @@ class GitMirror:
         return git(argv, cwd=self.path)
 
     def fetch(self, log: IO[str], *refs: str) -> None:
-        """Make the mirror as its origin is now: branches and tags, and ``refs`` (a Gerrit change).
+        """Update the mirror from its origin: branches and tags, and ``refs`` (a Gerrit change).
 
-        Raises InfrastructureError when the origin cannot be reached, ConfigurationError when it is
-        a shallow clone (its counts and tags would lie).
+        Raises InfrastructureError for an origin that cannot be reached, ConfigurationError for a shallow clone (its
+        counts and tags would be wrong).
         """
         local = Path(self.url.removeprefix("file://"))
-        # Asked before: git rejects such refs with a warning only, and prunes what a shallow clone does not have.
+        # Checked first: git rejects such refs with only a warning, and prunes refs that a shallow clone does not have.
         if local.is_dir() and try_git(["rev-parse", "--is-shallow-repository"], cwd=local).stdout.strip() == "true":
             hint = "give the whole repository: its tags and commit counts make the versions"
             raise ConfigurationError(f"{self.url}: is a shallow clone", hint=hint)
         with self.held() as lock:
-            for stale in self.path.rglob("*.lock"):  # whoever left it is dead, or we would not hold our own lock
+            for stale in self.path.rglob("*.lock"):  # its process is dead, because this process holds the mirror's lock
                 stale.unlink()
-            git(["init", "--quiet", "--bare", self.path], log=log)  # also mends one that was cut short
+            git(["init", "--quiet", "--bare", self.path], log=log)  # also repairs an interrupted one
             specs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", *(f"+{ref}:{ref}" for ref in refs)]
             argv: list[Word] = [
                 "git",
@@ -153,7 +153,7 @@ class GitMirror:
                 git(["symbolic-ref", "HEAD", match[1]], cwd=self.path)
 
     def resolve(self, revision: str) -> str | None:
-        """The full id of a revision's commit, None when there is none."""
+        """Return the full id of a revision's commit, None for an unknown revision."""
         if not self.path.is_dir():
             return None
         found = try_git(["rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], cwd=self.path).stdout.strip()

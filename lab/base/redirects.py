@@ -1,7 +1,7 @@
 """Redirects of requests that change something: never a success.
 
 An HTTP client may turn a POST into a GET at a 301 or 302 (RFC 9110, sections 15.4.2 and 15.4.3), so the answer after
-a redirect says nothing of the POST.  Send with ``allow_redirects=False`` and ask `refusal` of each answer.
+a redirect proves nothing about the POST.  Send with ``allow_redirects=False`` and ask `refusal` of each answer.
 """
 
 from __future__ import annotations

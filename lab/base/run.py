@@ -1,8 +1,7 @@
-"""The one door to other programs.
+"""The only way to run other programs.
 
-Argument lists only, a clean environment, standard input closed, the command echoed so that it can
-be pasted into a shell, output straight into the step's log, a time limit, and the whole process
-group ended when we are.
+Programs get an argument list, a clean environment and closed standard input.  The command is echoed so that it can be pasted
+into a shell, the output goes directly to the step's log, a time limit applies, and the whole process group ends with qalab.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Word = str | Path
 COMPLAINT = re.compile(r"\b(error|fatal|cannot|denied|no such|no space)\b", re.IGNORECASE)
 LONGEST = 200
 
-# Where a missing program is to be had.  Checked by `qalab doctor`, installed by `qalab setup`.
+# The Debian packages of programs.  Checked by `qalab doctor`, installed by `qalab setup`.
 PACKAGES = {
     "apt-get": "apt",
     "debsign": "devscripts",
@@ -40,6 +39,7 @@ PACKAGES = {
     "git": "git",
     "gpg": "gnupg",
     "lintian": "lintian",
+    "mk-origtargz": "devscripts",
     "mmdebstrap": "mmdebstrap",
     "ip": "iproute2",
     "newuidmap": "uidmap",
@@ -60,9 +60,9 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Result:
-    """What a program did: its exit status (negative: the signal that ended it) and what it printed.
+    """The result of a program: its exit status (negative: the signal that ended it) and its output.
 
-    ``complaint``: the line it left in the log that tells most, where it failed and was not to.
+    ``complaint``: the most informative line in the log, for an unexpected failure.
     """
 
     argv: tuple[str, ...]
@@ -75,7 +75,7 @@ class Result:
 
 
 class ProgramFailed(InfrastructureError):
-    """A program ended with a status that was not expected."""
+    """A program ended with an unexpected status."""
 
     def __init__(self, result: Result) -> None:
         ended = f"ended with status {result.returncode}"
@@ -86,7 +86,7 @@ class ProgramFailed(InfrastructureError):
 
 
 class TimedOut(LabError):
-    """A program did not end within its time."""
+    """A program did not end within its time limit."""
 
     exit_code = 3
     verdict = "error"
@@ -100,7 +100,7 @@ def signal_name(number: int) -> str:
 
 
 def echo(argv: Sequence[Word]) -> str:
-    """A command as the log shows it, to be pasted into a shell."""
+    """Return a command for the log, ready to be pasted into a shell."""
     return f"+ {shlex.join(map(str, argv))}\n"
 
 
@@ -111,7 +111,7 @@ def missing_program(name: str) -> ConfigurationError:
 
 
 class AttemptOptions(TypedDict, total=False):
-    """The options of `attempt`; `run` says what each means."""
+    """The options of `attempt`; see `run`."""
 
     env: Mapping[str, str] | None
     timeout: float | None
@@ -123,7 +123,7 @@ class AttemptOptions(TypedDict, total=False):
 
 
 class CheckedOptions(AttemptOptions, total=False):
-    """The options of `run` where the log is given."""
+    """The options of `run` without the log."""
 
     check: bool
 
@@ -135,12 +135,12 @@ class RunOptions(CheckedOptions, total=False):
 
 
 class Runner(Protocol):
-    """A function that runs a program as `run` does, perhaps from somewhere else."""
+    """A function that runs a program like `run`, possibly in another place."""
 
     def __call__(self, argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result: ...
 
 
-def run(  # noqa: PLR0913 - one door, each knob by name
+def run(  # noqa: PLR0913 - one function, each option by name
     argv: Sequence[Word],
     *,
     log: IO[str] | None = None,
@@ -158,10 +158,10 @@ def run(  # noqa: PLR0913 - one door, each knob by name
     ``log``: a real file that gets the echoed command and the program's output (None: discarded).
     ``capture``: standard output is returned instead (decoded as UTF-8, surrogateescape) and only
     standard error is logged.  ``env`` adds to the clean environment; ``timeout`` is in seconds;
-    ``keep`` are descriptors the child inherits (locks).  ``foreground``: the child stays in our
-    terminal's session and may ask there (sudo).
-    Raises ConfigurationError for a missing program, ProgramFailed for a non-zero status when
-    ``check``, TimedOut past its time.
+    ``keep`` are descriptors the child inherits (locks).  ``foreground``: the child stays in the
+    session of the terminal and can ask there (sudo).
+    Raises ConfigurationError for a missing program, ProgramFailed for a non-zero status with
+    ``check``, TimedOut after the time limit.
     """
     words = [str(word) for word in argv]
     program = words[0] if "/" in words[0] else environment.find_program(words[0])
@@ -173,7 +173,7 @@ def run(  # noqa: PLR0913 - one door, each knob by name
     mark = log.tell() if log is not None else 0
     sink = log.fileno() if log is not None else subprocess.DEVNULL
     process = subprocess.Popen(  # noqa: S603 - a list of words, and no shell
-        # Ended with us however we end, SIGKILL included: see prctl(2), PR_SET_PDEATHSIG.
+        # The child ends with this process, even after SIGKILL: see prctl(2), PR_SET_PDEATHSIG.
         [SETPRIV, "--pdeathsig", "TERM", "--", program, *words[1:]],
         cwd=cwd,
         env=environment.clean() | dict(env or {}),
@@ -198,9 +198,9 @@ def run(  # noqa: PLR0913 - one door, each knob by name
 
 
 def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
-    """Run a program that may fail, see `run`; also the lines it printed.
+    """Run a program that can fail, see `run`; return also the lines of its output.
 
-    They are in the log once it has ended, together, whoever else writes there at the same time.
+    The lines are together in the log after the end, even if other programs write to the log at the same time.
     """
     with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as own:
         try:
@@ -214,7 +214,7 @@ def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions
 
 
 def _complaint(log: IO[str] | None, mark: int) -> str:
-    """Why a program failed, from what is in the log since ``mark``: its first complaint, else its last line."""
+    """Return the reason of a failure from the log since ``mark``: the first complaint, else the last line."""
     if log is None:
         return ""
     with Path(log.name).open("rb") as stream:
@@ -224,12 +224,12 @@ def _complaint(log: IO[str] | None, mark: int) -> str:
 
 
 def output(argv: Sequence[Word], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """A program's standard output without its last line end; ProgramFailed when it fails."""
+    """Return a program's standard output without its last line end.  Raises ProgramFailed."""
     return run(argv, cwd=cwd, env=env, capture=True).stdout.rstrip("\n")
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all it started: SIGTERM, some seconds of grace, SIGKILL."""
+    """End a process and its children: SIGTERM, some seconds of grace, SIGKILL."""
     _signal_group(process, signal.SIGTERM)
     try:
         process.wait(GRACE_SECONDS)
@@ -238,7 +238,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     finally:
         _signal_group(process, signal.SIGKILL)
         for pipe in filter(None, (process.stdin, process.stdout)):
-            with suppress(OSError):  # not read to its end: a daemon that left the group may hold it for ever
+            with suppress(OSError):  # not read to its end: a daemon that left the group can keep it open
                 pipe.close()
         process.wait()
 
@@ -246,6 +246,6 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     try:
         os.killpg(process.pid, number)
-    except ProcessLookupError:  # it is over, or in the foreground and so in our own group
-        with suppress(PermissionError):  # sudo: it hears of its terminal alone
+    except ProcessLookupError:  # it has ended, or is in the foreground and so in this process's group
+        with suppress(PermissionError):  # sudo reacts only to its terminal
             process.send_signal(number)

@@ -1,7 +1,7 @@
-"""Schema versions: how data on disk says which release wrote it, and how older data is brought forward.
+"""Schema versions of data on disk, and the migration of older data.
 
 Data without a version is schema 1.  To change a schema, raise its number and add one migration.  Data of a
-newer schema is refused and left as it is.
+newer schema is refused and not changed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.base.errors import ConfigurationError
 
-# The raw JSON of one schema as that of the next.
+# From the raw JSON of one schema to that of the next.
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -24,7 +24,7 @@ class NewerSchemaError(ConfigurationError):
 
 
 def check(path: Path, found: int, known: int) -> None:
-    """Raise NewerSchemaError for data that this release does not know."""
+    """Raise NewerSchemaError for data of a schema that this release does not know."""
     if found > known:
         raise NewerSchemaError(path, found, known)
 
@@ -32,7 +32,7 @@ def check(path: Path, found: int, known: int) -> None:
 def migrate(data: dict[str, Any], known: int, migrations: Mapping[int, Migration], path: Path) -> dict[str, Any]:
     """Return raw JSON as that of the schema ``known``; ``path`` is for messages.
 
-    Raises NewerSchemaError, and ConfigurationError for a version that is none.
+    Raises NewerSchemaError, and ConfigurationError for an invalid version.
     """
     found = data.get("schema", 1)
     if type(found) is not int or found < 1:

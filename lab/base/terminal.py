@@ -1,4 +1,4 @@
-"""What verbs print with."""
+"""The terminal that commands print to."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import Console
 
 
 class Terminal(Console):
-    """Text as it is, without markup.  Whoever stops reading (``qalab run | head``) keeps nothing from going on."""
+    """A console without markup.  A reader that stops (``qalab run | head``) does not stop the command."""
 
     def __init__(self, *, soft_wrap: bool = True) -> None:
         super().__init__(highlight=False, markup=False, soft_wrap=soft_wrap)
 
     def on_broken_pipe(self) -> None:
-        """Print no more, and have nothing go wrong with what is still in buffers."""
+        """Stop printing, and discard the content of buffers without an error."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,7 +11,7 @@ def one_line(text: str) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first line that is not blank, stripped; "" when there is none."""
+    """Return the first line that is not blank, stripped; "" for a blank text."""
     return next((line for line in map(str.strip, text.splitlines()) if line), "")
 
 

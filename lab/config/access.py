@@ -1,4 +1,4 @@
-"""How servers are reached: URLs, and logins from the environment, an ini file or a keyring.
+"""Access to servers: URLs, and logins from the environment, an ini file or a keyring.
 
 A password is never in lab.yaml, in an argument or in a message.
 """
@@ -20,20 +20,20 @@ from lab.base.errors import ConfigurationError
 from lab.config.servers import JenkinsSettings
 
 TIMEOUT_SECONDS: Final = 60.0
-# Where env finds the user and the password of a server, by its key in lab.yaml.
+# The variables of the user and the password of a server, by its key in lab.yaml.
 VARIABLES: Final[Mapping[str, tuple[str, str]]] = {
     "jenkins": ("QALAB_JENKINS_USER", "QALAB_JENKINS_TOKEN"),
     "public.jenkins": ("QALAB_PUBLIC_JENKINS_USER", "QALAB_PUBLIC_JENKINS_TOKEN"),
     "notifications.mail": ("QALAB_SMTP_USER", "QALAB_SMTP_PASSWORD"),
     "notifications.gerrit": ("QALAB_GERRIT_USER", "QALAB_GERRIT_PASSWORD"),
 }
-# What a jenkins_jobs.ini need not say, as Jenkins Job Builder has it.
+# The defaults of a jenkins_jobs.ini, as in Jenkins Job Builder.
 DEFAULTS: Final = {"url": "http://localhost:8080/", "timeout": str(TIMEOUT_SECONDS)}
 
 
 @dataclass(frozen=True)
 class Login:
-    """Who we are somewhere; ``source`` says where that is from."""
+    """A user and a password for a server; ``source`` names their origin."""
 
     user: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -42,7 +42,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Access:
-    """A Jenkins and who we are there; ``source`` says where that is from, ``ini`` is what JJB reads besides."""
+    """A Jenkins and the login for it; ``source`` names the login's origin, ``ini`` the file that JJB also reads."""
 
     url: str
     user: str | None = None
@@ -52,7 +52,7 @@ class Access:
     ini: Path | None = None
 
     def __post_init__(self) -> None:
-        """Raises ConfigurationError for what is no URL of a Jenkins."""
+        """Raise ConfigurationError for a URL that cannot be that of a Jenkins."""
         try:
             parts = urlsplit(self.url)
             good = parts.scheme in {"http", "https"} and parts.hostname and " " not in parts.netloc
@@ -65,15 +65,15 @@ class Access:
 
 
 def known(key: str) -> str:
-    """Where credentials can be, for people."""
+    """Return the possible sources of credentials, for people."""
     user, password = VARIABLES[key]
     return f"known: env ({user} and {password}), ini:PATH, keyring:SERVICE"
 
 
 def for_lab(jenkins: JenkinsSettings | None, base: Path, key: str = "jenkins") -> Access:
-    """The access that lab.yaml names at ``key``; ``base``: the directory that a relative ini is in.
+    """Return the access that lab.yaml names at ``key``; ``base``: the directory that a relative ini path starts at.
 
-    Raises ConfigurationError when it names none, or what it names is not there.
+    Raises ConfigurationError for a missing key, and for credentials that are not where it says.
     """
     if jenkins is None:
         hint = "write its URL there, or name a jenkins_jobs.ini with --ini"
@@ -87,9 +87,9 @@ def for_lab(jenkins: JenkinsSettings | None, base: Path, key: str = "jenkins") -
 
 
 def login(credentials: str, base: Path, key: str) -> Login:
-    """The login that the text ``KEY.credentials`` of lab.yaml means; of an ini the section ``jenkins``, or KEY's last part.
+    """Return the login of ``KEY.credentials`` in lab.yaml; the section of an ini file is ``jenkins``, or KEY's last part.
 
-    Raises ConfigurationError when what it names is not there.
+    Raises ConfigurationError for credentials that are not where the key says.
     """
     kind, _, where = credentials.partition(":")
     match kind, bool(where):
@@ -123,7 +123,7 @@ def _of_keyring(service: str, key: str) -> Login:
 
 
 def of_ini(path: Path, section: str = "jenkins") -> Access:
-    """What a jenkins_jobs.ini, or another file of its shape, says.  Raises ConfigurationError."""
+    """Read a jenkins_jobs.ini, or another file of its format.  Raises ConfigurationError."""
     parser = configparser.ConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8"), path.name)

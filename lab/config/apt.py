@@ -1,4 +1,4 @@
-"""Where apt finds a series: lab.yaml's word, the environment's, else this machine's own mirror."""
+"""The APT sources of a series: from lab.yaml, else from the environment, else this machine's own mirror."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ KEYRINGS = {
 }
 # A pocket's suite, where it is not CODENAME-POCKET on the release's own mirror.
 DEBIAN_SECURITY = "security"
-# The pocket where packages wait, and the field of its Release file that has its suite's name: see apt_preferences(5).
+# The pocket of waiting packages, and the field of its Release file with the name of its suite: see apt_preferences(5).
 PROPOSED = {"debian": ("proposed-updates", "n"), "ubuntu": ("proposed", "a")}
 
 
 def machine_mirror(distribution: str, *, security: bool = False) -> str | None:
-    """The URL that this machine's apt gets a distribution from, None when it gets none."""
+    """Return the URL of this machine's APT mirror of a distribution; None without one."""
     targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"],
                   capture=True, check=False)  # fmt: skip
     wanted = {"debian": "Debian-Security" if security else "Debian", "ubuntu": "Ubuntu"}[distribution]
@@ -32,7 +32,7 @@ def machine_mirror(distribution: str, *, security: bool = False) -> str | None:
 
 
 def mirror(name: str, series: Series) -> str:
-    """The URL of a series' mirror.  Raises ConfigurationError when nothing names one."""
+    """Return the URL of a series' mirror.  Raises ConfigurationError when no source names one."""
     variable = f"QALAB_MIRROR_{series.distribution.upper()}"
     url = series.mirror or environment.variable(variable) or machine_mirror(series.distribution)
     if not url:
@@ -44,7 +44,7 @@ def mirror(name: str, series: Series) -> str:
 
 
 def keyring(name: str, series: Series) -> Path:
-    """The keyring that signs a series.  Raises ConfigurationError when it is not there."""
+    """Return the keyring that signs a series.  Raises ConfigurationError for a missing file."""
     path = Path(series.keyring) if series.keyring else KEYRINGS[series.distribution]
     if not path.is_file():
         hint = f"apt-get install {series.distribution}-archive-keyring, or name series.{name}.keyring"
@@ -53,7 +53,7 @@ def keyring(name: str, series: Series) -> Path:
 
 
 def sources(name: str, series: Series, *, kind: str = "deb") -> list[str]:
-    """The lines of a sources.list (``deb`` or ``deb-src``) for a series and its pockets."""
+    """Return the lines of a sources.list (``deb`` or ``deb-src``) for a series and its pockets."""
     codename, url = series.codename or name, mirror(name, series)
     areas, signed = " ".join(series.components), keyring(name, series)
     lines = [f"{kind} [signed-by={signed}] {url} {codename} {areas}"]

@@ -54,27 +54,63 @@ class Packaging(SettingsModel):
         None, description="A branch to merge into the packaging branch before the build. Default: none."
     )
     push: Push | None = Field(
-        None, description="The branch to push the tested packaging branch to, never by force. Default: no push."
+        None,
+        description="The branch to push the tested packaging branch to, never by force. A branch other than the packaging "
+        "branch holds the last push of the lab. Default: no push.",
     )
     drop_merged_patches: bool = Field(
         False, description="Drop patches that upstream has merged, with a line in the changelog."
     )
 
 
-class Orig(SettingsModel):
-    """The orig tarball."""
+class OrigComponent(SettingsModel):
+    """An additional orig tarball, NAME_VERSION.orig-COMPONENT.tar.xz; see dpkg-source(1), "3.0 (quilt)"."""
 
-    method: Literal["archive", "sdist"] = Field(
-        "archive",
-        description="`archive`: git archive; `sdist`: the project's own sdist (PEP 517), which PBR projects need.",
+    method: Literal["git", "distribution", "omit"] = Field(
+        "git",
+        description="`git`: from the repository in `git`; `distribution`: the tarball of the newest source package in "
+        "the series; `omit`: build the package without it.",
     )
-    submodules: Literal["refuse", "include"] = Field(
-        "refuse", description="What to do with git submodules: `refuse` them, or `include` them in the tarball."
+    git: GitURL = Field("", description="git: the URL or the absolute path of the repository.", examples=[EXAMPLE_GIT])
+    branch: Text | None = Field(None, description="git: the branch. Default: the HEAD of the repository.")
+    tag: Text | None = Field(None, description="git: a tag, instead of a branch.", examples=["v7.3.9"])
+
+
+class Orig(SettingsModel):
+    """The orig tarballs."""
+
+    method: Literal["archive", "sdist", "command"] = Field(
+        "archive",
+        description="`archive`: git archive; `sdist`: the project's own sdist (PEP 517), which PBR projects need; "
+        "`command`: the tarball that `orig.command` makes.",
+    )
+    command: Text | None = Field(
+        None,
+        description="command: a shell command that makes one tarball below the current directory. It runs in a clean "
+        "chroot, as an ordinary user, in a clone of the repository.",
+        examples=["make dist"],
+    )
+    packages: tuple[Text, ...] = Field(
+        (), description="command: the packages to install for the command.", examples=[["automake", "libtool"]]
+    )
+    components: Mapping[Label, OrigComponent] = Field(
+        {}, description="Additional orig tarballs, by component, for packages that need them."
+    )
+    submodules: Literal["refuse", "include", "omit"] | tuple[Text, ...] = Field(
+        "refuse",
+        description="What to do with git submodules: `refuse`, `include` or `omit` them, or a list of the paths to include.",
+    )
+    export_ignore: Literal["honour", "include"] = Field(
+        "honour",
+        description="archive: `honour` the attribute export-ignore of upstream, or `include` the files that it leaves out.",
+    )
+    lfs: Literal["refuse", "keep"] = Field(
+        "refuse", description="archive: `refuse` Git LFS pointers, or `keep` the pointers in place of the files."
     )
     constraints: tuple[Text, ...] = Field(
         (),
         description="sdist: pinned versions of the packages that build the sdist, for a reproducible sdist.",
-        examples=[["pbr==6.0.0"]],
+        examples=[["pbr==7.0.1", "setuptools==80.9.0"]],
     )
 
 

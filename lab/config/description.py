@@ -8,9 +8,10 @@ docs/reference/lab-yaml.md, and `lab.config.loading.schema` to docs/lab.schema.j
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, Tempest
@@ -215,6 +216,18 @@ class Lab(SettingsModel):
     publish: Publish = Field(
         Publish(), description="The data that can become public. Default: the lab publishes nothing."
     )
+
+    _file: Path = PrivateAttr(Path("lab.yaml"))
+
+    def model_post_init(self, context: Mapping[str, Any] | None) -> None:
+        """Keep the path of the file that the description was read from."""
+        if context:
+            self._file = context["file"]
+
+    @property
+    def file(self) -> Path:
+        """The lab file, for messages."""
+        return self._file
 
     def components_of(self, track: str) -> tuple[str, ...]:
         """Return the names of a track's components, in the order of the file."""

@@ -1,10 +1,10 @@
-"""The one door to a Jenkins, by python-jenkins: requests with a time limit, and failures as one line each.
+"""The only access to a Jenkins, with python-jenkins: requests with a time limit, and failures as one line each.
 
-What may be better in a moment is tried again: answers of 500 and above, broken connections, an expired
-crumb.  A write whose answer was lost is first looked for: what is as it should be is not done twice.
+Transient failures are retried: answers of 500 and above, broken connections, an expired crumb.  Before a retry of a
+write whose answer was lost, the caller's check decides whether the write is done already.
 
-A redirect of a write is never followed: HTTP clients make a GET of a redirected POST, which changes nothing and
-succeeds.  Jenkins redirects after some writes, and a proxy redirects to where Jenkins is (see `lab.config.jenkins_redirects`).
+A redirect of a write is never followed: HTTP clients turn a redirected POST into a GET, which changes nothing and
+succeeds.  Jenkins redirects after some writes, and a proxy redirects to another URL (see `lab.config.jenkins_redirects`).
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ CHUNK = 1 << 16
 
 
 class JenkinsMissing(InfrastructureError):
-    """There is no such item."""
+    """The item does not exist."""
 
 
 class JenkinsRefused(ConfigurationError):
-    """The server understood, and does not take it."""
+    """The server refuses the content of a request."""
 
 
 class JenkinsForbidden(ConfigurationError):
-    """This account may not do that."""
+    """The account does not have the permission."""
 
 
 class JenkinsUnsure(InfrastructureError):
-    """It may have been done, and it may not; trying again may help."""
+    """The outcome of a request is unknown; a retry can help."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """A Jenkins, for many threads: each has a session, and so a crumb, of its own."""
+    """A connection to a Jenkins, for many threads; each thread has its own session, and so its own crumb."""
 
     access: Access
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
@@ -66,7 +66,7 @@ class Connection:
             raise ConfigurationError(f"{self.url}: answers with something else than JSON", hint=hint) from None
 
     def get(self, where: str) -> requests.Response:
-        """A request that changes nothing, tried again.  Raises Redirected for one that leads elsewhere."""
+        """Send a request that changes nothing, with retries.  Raises Redirected for an answer from another server."""
         for pause in PAUSES_SECONDS:
             try:
                 return self._here(self.send("GET", where))
@@ -75,13 +75,13 @@ class Connection:
         return self._here(self.send("GET", where))
 
     def _here(self, answer: requests.Response) -> requests.Response:
-        """An answer that was not given elsewhere."""
+        """Return an answer of this server.  Raises Redirected for an answer from another one."""
         if answer.history and not is_below(self.url, answer.url):
             raise complaint(self.url, answer.history[0])
         return answer
 
     def download(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
-        """Append what is there to a file that was opened for it; the headers.  Raises Refused beyond ``most`` bytes."""
+        """Append a resource to an open file and return the headers.  Raises JenkinsRefused beyond ``most`` bytes."""
         start = into.tell()
         for pause in (*PAUSES_SECONDS, None):
             try:
@@ -108,9 +108,9 @@ class Connection:
             return answer.headers
 
     def write(self, where: str, *, done: Callable[[], bool], **body: Any) -> None:
-        """A request that changes something; ``done`` tells whether an answer was lost and the work was not.
+        """Send a request that changes something; ``done`` returns whether the change exists, for an answer that was lost.
 
-        A redirect is a success only when ``done`` says so.  ``body``: data, files and headers, as of `requests.Request`.
+        A redirect is a success only when ``done`` returns true.  ``body``: data, files and headers, as of `requests.Request`.
         """
         for pause in (*PAUSES_SECONDS, None):
             try:
@@ -129,23 +129,23 @@ class Connection:
                     raise
                 time.sleep(pause)
             except (JenkinsMissing, JenkinsRefused):
-                # It may be our own earlier try that stands in the way.
+                # An earlier attempt of this call can be the cause.
                 if pause != PAUSES_SECONDS[0] and done():
                     return
                 raise
 
     @staticmethod
     def _is_proved(done: Callable[[], bool]) -> bool:
-        """Whether the work is seen to be done; what cannot be looked at is not."""
+        """Return whether the work is proved to be done; a failed check proves nothing."""
         try:
             return done()
         except LabError:
             return False
 
     def send(self, method: str, where: str, *, stream: bool = False, **body: Any) -> requests.Response:
-        """One request, once.  Raises Missing, Refused, Forbidden, Unsure, Redirected and others of `lab.base.errors`.
+        """Send one request, once.  Raises the errors of this module, Redirected and others of `lab.base.errors`.
 
-        The redirect that Jenkins sends after a write is an answer as any other, and is not followed.
+        The redirect that Jenkins sends after a write is an ordinary answer, and is not followed.
         """
         location = ""
 
@@ -181,12 +181,12 @@ class Connection:
 
 
 def job_path(name: str) -> str:
-    """The path of the URL of a job or a folder, with its last slash; empty for the top."""
+    """Return the URL path of a job or a folder, with its final slash; empty for the top level."""
     return "".join(f"job/{quote(part, safe='')}/" for part in name.split("/") if part)
 
 
 def failure(access: Access, call: str, error: Exception) -> LabError:
-    """What went wrong in a call, as python-jenkins tells it."""
+    """Return the error of a call that python-jenkins reports."""
     who = access.user or "anonymous"
     cause = error if isinstance(error, requests.HTTPError) else error.__context__
     if isinstance(cause, requests.HTTPError) and cause.response is not None:
@@ -215,12 +215,12 @@ def _answered(access: Access, who: str, call: str, answer: requests.Response) ->
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             hint = "Jenkins' own log says why; is a plugin missing?"
             return JenkinsUnsure(f"{access.url}: answers {status} {answer.reason} to {call}", hint=hint)
-    said = " ".join((answer.headers.get("X-Error") or f"{answer.status_code} {answer.reason}").split())
-    return JenkinsRefused(f"{access.url}: refuses {call}: {said}")
+    reason = " ".join((answer.headers.get("X-Error") or f"{answer.status_code} {answer.reason}").split())
+    return JenkinsRefused(f"{access.url}: refuses {call}: {reason}")
 
 
 def innermost(error: BaseException) -> str:
-    """What an error says at its root, in one line."""
+    """Return the message of an error's root cause, on one line."""
     while error.__context__ is not None:
         error = error.__context__
     return " ".join(str(error).split())

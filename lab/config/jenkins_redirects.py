@@ -1,8 +1,8 @@
-"""Redirects: those that Jenkins sends after a write, and those of something before it, a proxy or a login.
+"""Redirects that Jenkins sends after a write, and redirects of a proxy or a login page in front of it.
 
-Jenkins answers a deletion, a change of a build and some other writes with a redirect to a page that shows what came of
-it (recorded: 302 after ``doDelete``, ``disable`` and ``configSubmit``, 303 after ``buildWithParameters`` of what waits
-already).  A proxy that sends everybody to https, or to another path, redirects to the same request elsewhere.
+Jenkins answers a deletion, a change of a build and some other writes with a redirect to a page that shows the result
+(recorded: 302 after ``doDelete``, ``disable`` and ``configSubmit``, 303 after ``buildWithParameters`` of a build that
+waits already).  A proxy that redirects all requests to https, or to another path, keeps the rest of the URL.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ PORTS: Final = {"http": 80, "https": 443}
 
 
 class Redirected(ConfigurationError):
-    """Something before the server sends requests elsewhere; nothing was done."""
+    """A proxy or a login page redirects requests; the server did nothing."""
 
 
 def is_own(root: str, where: str, answer: requests.Response) -> bool:
-    """Whether a redirect is Jenkins' own after a POST to ``where``, a path below the URL ``root``.
+    """Return whether a redirect is Jenkins' own after a POST to ``where``, a path below the URL ``root``.
 
-    The scheme and the port are not looked at: behind a proxy that ends TLS, Jenkins may write those that it sees.
+    The scheme and the port are ignored: behind a proxy that terminates TLS, Jenkins can write those that it sees itself.
     """
     target, base = urlsplit(_target(answer)), urlsplit(_directory(root))
     if target.hostname != base.hostname or not target.path.startswith(base.path):
@@ -40,13 +40,13 @@ def is_own(root: str, where: str, answer: requests.Response) -> bool:
 
 
 def is_below(root: str, url: str) -> bool:
-    """Whether a URL is below that of a Jenkins."""
+    """Return whether a URL is below that of a Jenkins."""
     one, base = urlsplit(url), urlsplit(_directory(root))
     return _origin(one) == _origin(base) and one.path.startswith(base.path)
 
 
 def complaint(root: str, answer: requests.Response) -> Redirected:
-    """What is wrong with the URL of a Jenkins that answered with a redirect, and what would be right."""
+    """Return the error for the URL of a Jenkins that answered with a redirect, with the correct URL as a hint."""
     asked, target = urlsplit(answer.url), urlsplit(_target(answer))._replace(query="", fragment="")
     where = asked.path.removeprefix(urlsplit(_directory(root)).path)
     if where and target.path.endswith(f"/{where}"):

@@ -1,6 +1,6 @@
-"""Reading `lab.yaml`: YAML with line numbers, then the model, then what the parts say of each other.
+"""The reader of `lab.yaml`: YAML with line numbers, then the model, then contradictions between its parts.
 
-An error reads ``file:line: key: what is wrong; what is known``.
+The form of an error is ``file:line: key: problem; known values``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lab.config.deployment import Deployment
 from lab.config.description import Lab
 
 Key = tuple[str | int, ...]
-# Far beyond any lab; anchors in anchors come to billions.
+# Far more than any lab has; nested anchors expand to billions.
 MOST_ENTRIES = 200_000
 KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 LONGEST = 80
@@ -30,24 +30,24 @@ LONGEST = 80
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file as plain data, and the line each key stands on."""
+    """A YAML file as plain data, and the line of each key."""
 
     path: Path
     data: Any
     lines: Mapping[Key, int]
 
     def line(self, key: Key) -> int:
-        """The line of a key, or of the nearest key above it that is there."""
+        """Return the line of a key, or of its nearest existing parent."""
         return next((self.lines[key[:size]] for size in range(len(key), -1, -1) if key[:size] in self.lines), 1)
 
     def complaints(self, problems: Iterable[tuple[Key, str]]) -> DescriptionError:
-        """Problems as one error, in the order of the file."""
+        """Return problems as one error, in the order of the file."""
         ordered = sorted((self.line(key), ".".join(map(str, key)), what) for key, what in problems)
-        return DescriptionError(f"{self.path}:{line}: {name or 'lab.yaml'}: {what}" for line, name, what in ordered)
+        return DescriptionError(f"{self.path}:{line}: {name or self.path.name}: {what}" for line, name, what in ordered)
 
 
 class DescriptionError(ConfigurationError):
-    """`lab.yaml` is wrong; each complaint is one line."""
+    """An error in `lab.yaml`; each complaint is one line."""
 
     def __init__(self, complaints: Iterable[str]) -> None:
         self.complaints = tuple(map(readable, complaints))
@@ -60,7 +60,7 @@ def load(path: Path) -> Lab:
     try:
         # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
         data = json.dumps(document.data, default=str, ensure_ascii=False).encode()
-        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent})
+        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent, "file": path})
     except ValidationError as error:
         raise document.complaints(_complaints(error)) from None
     except UnicodeEncodeError as error:  # half of a character, escaped
@@ -96,7 +96,7 @@ def read_yaml(path: Path) -> Document:
 
 
 def _lines(path: Path, root: Node) -> dict[Key, int]:
-    """The line of each key.  Raises DescriptionError for one that is there twice, or is no text."""
+    """Return the line of each key.  Raises DescriptionError for a duplicate key, or a key that is no text."""
     lines: dict[Key, int] = {}
     for count, (key, node) in enumerate(_walk(root, ())):
         line = node.start_mark.line + 1
@@ -112,7 +112,7 @@ def _lines(path: Path, root: Node) -> dict[Key, int]:
 
 
 def _walk(node: Node, key: Key) -> Iterator[tuple[Key, Node]]:
-    """Every key with the node that it stands on: its own, or the item of a list."""
+    """Yield every key with its node: the node of the key itself, or the item of a list."""
     if isinstance(node, MappingNode):
         for name, value in node.value:
             yield (*key, name.value), name
@@ -149,7 +149,7 @@ def _shown(value: object) -> str:
 
 
 def _model_at(key: Key) -> type[BaseModel] | None:
-    """The model that a place in the file is validated by."""
+    """Return the model that validates the value of a key."""
     model: type[BaseModel] | None = Lab
     inside_mapping = False
     for part in key:
@@ -183,7 +183,7 @@ def _describe(key: Key) -> str:
 
 
 def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
-    """What the parts of a description say of each other that cannot be."""
+    """Yield contradictions between parts of a description."""
     for name, track in lab.tracks.items():
         yield from _unknown(("tracks", name, "series"), "series", [track.series], lab.series)
         yield from _unknown(("tracks", name, "components"), "component", track.components or (), lab.components)
@@ -216,7 +216,7 @@ def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, st
 
 
 def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:
-    """Components for which nobody, not even a default, says where upstream or the packaging is."""
+    """Yield components without the repository of upstream or of the packaging, even in the defaults."""
     for track in lab.tracks:
         for name in lab.components_of(track):
             if name in lab.components:
@@ -233,5 +233,5 @@ def _unknown(key: Key, what: str, named: Iterable[str], known: Iterable[str]) ->
 
 
 def schema() -> str:
-    """The JSON Schema of `lab.yaml`, for editors."""
+    """Return the JSON Schema of `lab.yaml`, for editors."""
     return json.dumps(Lab.model_json_schema() | {"title": "lab.yaml"}, indent=2, sort_keys=True) + "\n"

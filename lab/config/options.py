@@ -1,4 +1,4 @@
-"""Options that most verbs and all steps have."""
+"""Options of most commands and of all steps."""
 
 from __future__ import annotations
 

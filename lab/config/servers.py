@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from lab.config.components import Branch
-from lab.config.types import Folder, PlainPath, SettingsModel, Text, WebURL
+from lab.config.types import CommandLine, Folder, PlainPath, SettingsModel, Text, WebURL
 
 
 class JenkinsSettings(SettingsModel):
@@ -34,13 +34,17 @@ class LabJenkinsSettings(JenkinsSettings):
         description="The label of the agent for the lab's own jobs, which can change Jenkins. Default: the label of "
         "`agent`.",
     )
-    home: PlainPath = Field(
-        "/srv/qalab", description="The path of the checkout of the lab's own repository on the agents."
+    command: CommandLine = Field(
+        "qalab", description="The command with which jobs call qalab: a program on the agents' PATH, or a path."
     )
     repository: Branch | None = Field(
         None,
-        description="The lab's own repository; Jenkins polls it and applies its changes. Default: Jenkins does not "
-        "apply changes by itself.",
+        description="The lab's own repository, with lab.yaml at its top. Each build checks it out, and Jenkins applies "
+        "its changes. Default: jobs read lab.yaml in `home`, and Jenkins does not apply changes by itself.",
+    )
+    home: PlainPath = Field(
+        "/srv/qalab",
+        description="Without `repository`: the directory on the agents that contains lab.yaml and jobs/.",
     )
     keep_builds: int = Field(100, ge=1, description="The number of builds of a job that Jenkins keeps.")
     keep_artifact_days: int = Field(
@@ -52,7 +56,7 @@ class LabJenkinsSettings(JenkinsSettings):
 
 
 class PublicJenkinsSettings(JenkinsSettings):
-    """The public Jenkins, which shows a mirrored build for each build, and its jobs that receive builds; see [publishing](../how-to/publishing.md)."""
+    """The public Jenkins, which shows a mirrored build for each build, and its receiver jobs."""
 
     credentials: Text = Field(
         "env",

@@ -1,4 +1,4 @@
-"""The words of a lab's description: texts of many kinds, each checked as what it is used for takes it."""
+"""The types of texts in a lab's description, each with the check that its use requires."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 
 def _like(pattern: str, complaint: str) -> AfterValidator:
-    """What matches a pattern from its beginning to its end."""
+    """Return a validator of texts that match a pattern from beginning to end."""
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:
@@ -21,15 +21,15 @@ def _like(pattern: str, complaint: str) -> AfterValidator:
 
 
 def _repository(url: str) -> str:
-    # As git takes it: a scheme, the short form of ssh (host:path), or a path; see git-fetch(1), "GIT URLS".
+    # The forms of git: a scheme, the short form of ssh (host:path), or a path; see git-fetch(1), "GIT URLS".
     if url and ":" not in url and not url.startswith("/"):
-        message = "a relative path means another place to each program: write the whole path, or a URL"
+        message = "a relative path depends on the directory of each program: write the absolute path, or a URL"
         raise ValueError(message)
     return url
 
 
 def _folder(name: str) -> str:
-    # What jenkins.model.Jenkins.checkGoodName() refuses, part by part.
+    # The names that jenkins.model.Jenkins.checkGoodName() refuses, part by part.
     if any(not part or part in {".", ".."} or re.search(r"[?*\\%!@#$^&|<>\[\]:;]", part) for part in name.split("/")):
         message = "not a folder's name: parts joined by /, none of them empty, . or .., and without ?*\\%!@#$^&|<>[]:;"
         raise ValueError(message)
@@ -67,12 +67,15 @@ Identity = Annotated[
 Pattern = Annotated[str, AfterValidator(_pattern)]
 GitURL = Annotated[str, Stripped, AfterValidator(_repository)]
 Folder = Annotated[str, Stripped, AfterValidator(_folder)]
-PlainPath = Annotated[  # it stands in shell lines as it is
+PlainPath = Annotated[  # part of shell lines, without quotes
     str,
     _like(
         r"(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+",
         "not a plain absolute path: letters, digits, and _ . + - in its parts, with no / at the end",
     ),
+]
+CommandLine = Annotated[
+    str, Stripped, _like(r"[^\x00-\x1f\x7f{}]+", "not a command: write it on one line, without braces")
 ]
 HostName = Annotated[
     str,
@@ -111,6 +114,6 @@ Login = Annotated[
 
 
 class SettingsModel(BaseModel):
-    """A part of the description: immutable, and nothing in it unknown."""
+    """A part of the description: immutable, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)

@@ -1,1 +1,1 @@
-"""Knowledge about results that two rooms need: each fact has one home here."""
+"""Facts about results that several packages need."""

@@ -1,4 +1,4 @@
-"""Names in addresses: what stands for a component, a track, a test or a build in a path, safely and for ever."""
+"""Safe and permanent names of components, tracks, tests and builds in the paths of pages."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,79}")
 KEPT = 40
-FILES = (".html", ".json", ".atom", ".svg")  # a directory of such a name could stand where a file of ours does
+FILES = (".html", ".json", ".atom", ".svg")  # a directory of such a name could conflict with one of the site's files
 
 
 def part(text: str) -> str:
-    """One part of a path for any text, another for another text.
+    """Return a unique part of a path for any text.
 
-    A plain name stays as it is; of any other its plain characters stay, and a digest behind ``~``, which no plain
-    name has, tells it from its like.
+    A plain name does not change.  Any other text keeps its plain characters, followed by ``~``, which no plain name
+    contains, and a digest that makes the part unique.
     """
     if SAFE.fullmatch(text) and not text.endswith(FILES):
         return text

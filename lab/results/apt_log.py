@@ -1,4 +1,4 @@
-"""What apt, mmdebstrap and sbuild print when they fail: the line that explains it, unmet dependencies, a full disk."""
+"""Failures in the output of apt, mmdebstrap and sbuild: the line that explains them, unmet dependencies, a full disk."""
 
 from __future__ import annotations
 

@@ -6,5 +6,5 @@ import hashlib
 
 
 def build_id(identity: str) -> str:
-    """A build's short name: from its identity, so that the address survives a new bundle of the same build."""
+    """Return a build's short name, from its identity: its address survives a new bundle of the same build."""
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:20]

@@ -1,4 +1,4 @@
-"""A case: the result of one test, tag, step or check.  And a file of them, a JSON object a line (schema 1)."""
+"""Cases: the results of tests, tags, steps or checks, and the file of cases with one JSON object per line (schema 1)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Nuance = Literal[
 class Case(BaseModel):
     """The result of one test.
 
-    ``outcome`` is what JUnit knows, ``nuance`` what the native format says besides.  ``evidence`` is why it
-    failed; ``output`` and ``errors`` are what it printed.  Texts are any Unicode: writers make them legal.
+    ``outcome`` is an outcome of JUnit, ``nuance`` a detail of the native format.  ``evidence`` explains a failure;
+    ``output`` and ``errors`` are the test's output.  Texts are any Unicode: writers make them legal.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,16 +46,16 @@ class Case(BaseModel):
     output: str = ""
     errors: str = ""
     started: str = ""
-    """UTC, RFC 3339; "" where the format does not say."""
+    """UTC, RFC 3339; "" in formats without times."""
 
     @property
     def id(self) -> str:
-        """The same test in every build: ``SUITE/CLASSNAME/NAME``."""
+        """The identity of a test across builds: ``SUITE/CLASSNAME/NAME``."""
         return f"{self.suite}/{self.classname}/{self.name}"
 
 
 class NotCases(ValueError):
-    """A file has a line that is no case of this schema; the message ends a sentence that begins with its name."""
+    """A line of a file is no case of this schema; the message completes a sentence that begins with the file's name."""
 
 
 def append(path: Path, case: Case) -> None:

@@ -1,7 +1,7 @@
-"""What a history of results says: the definitions of *since*, *first bad range*, *never passed* and *flaky*.
+"""The history of results: the definitions of *since*, *first bad range*, *never passed* and *flaky*.
 
-Pure functions over results, oldest first.  A result that says nothing of the thing tested (the lab's own errors,
-aborts, skips) is ``neither``: it neither breaks nor ends a streak.
+Pure functions over results, oldest first.  A result without information about the tested software (the lab's own
+errors, aborts, skips) is ``neither``: it neither breaks nor ends a streak.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def of_case(case: Case) -> Result:
 
 @dataclass(frozen=True)
 class Standing:
-    """How things stand.
+    """The state of a history.
 
-    ``since``: where the streak that lasts began; ``good``: the last good result before a bad streak, so that the
-    first bad range is what came after ``good`` up to ``since``.  Both are places in the history.
+    ``since``: the first result of the current streak; ``good``: the last good result before a bad streak, so that the
+    first bad range starts after ``good`` and ends with ``since``.  Both are indexes into the history.
     """
 
     state: State
@@ -52,7 +52,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Streak:
-    """Results that agree: the places of the first and the last of them, and how many they are."""
+    """Consecutive equal results: the indexes of the first and the last, and their number."""
 
     result: Result
     first: int
@@ -61,7 +61,7 @@ class Streak:
 
 
 def streaks(results: Sequence[Result]) -> list[Streak]:
-    """The history in streaks, without what says nothing."""
+    """Return the history in streaks, without results that are ``neither``."""
     found: list[Streak] = []
     for place, result in enumerate(results):
         if result == "neither":
@@ -86,7 +86,7 @@ def standing(results: Sequence[Result]) -> Standing:
 
 
 def transitions(results: Sequence[Result]) -> list[tuple[int, Change]]:
-    """Where things changed.  To be good from the start is no change; to be bad from the start is."""
+    """Return the changes of a history.  A good first result is no change; a bad first result is one."""
     found = streaks(results)
     changes: list[tuple[int, Change]] = []
     if found and found[0].result == "bad":
@@ -96,13 +96,15 @@ def transitions(results: Sequence[Result]) -> list[tuple[int, Change]]:
 
 
 def flips(results: Sequence[Result]) -> int:
-    """How often a result differs from the one before it."""
+    """Return how often a result differs from the one before it."""
     return sum(before != after for before, after in pairwise(results))
 
 
 def is_flaky(points: Iterable[tuple[str, Result]]) -> bool:
-    """Whether a test is flaky, from its commits and results: of the last 20, both outcomes at one commit;
-    or two flips or more, and not three failures in a row now.
+    """Return whether a test is flaky, from its commits and results.
+
+    A test is flaky if the last 20 results contain both outcomes at one commit, or two flips or more without three
+    failures in a row at the end.
     """
     last = [(commit, result) for commit, result in points if result != "neither"][-WINDOW:]
     seen: defaultdict[str, set[Result]] = defaultdict(set)

@@ -1,7 +1,7 @@
-"""The ownership mark: which lab manages an item of a Jenkins, at the end of the item's description.
+"""The ownership mark: the name of the lab that manages an item of a Jenkins, at the end of the item's description.
 
 ``<!-- Managed by qalab: lab=NAME digest=HEX -->``, a comment to a browser.  Only the end of a description counts, so
-that one may speak of marks.
+that a description can mention marks.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 JJB_MARK = "<!-- Managed by Jenkins Job Builder -->"
 PATTERN = r"<!-- Managed by qalab: lab=([a-z0-9][a-z0-9.-]*) digest=([0-9a-f]{64}) -->"
 MARKS = re.compile(rf"(?:(?:{JJB_MARK}|{PATTERN})\s*)+\Z")
-"""All marks at the end of a description, Jenkins Job Builder's included."""
+"""All marks at the end of a description, including those of Jenkins Job Builder."""
 
 _LAST = re.compile(rf"{PATTERN}\s*\Z")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The lab that manages an item, and the digest of what it applied last."""
+    """The lab that manages an item, and the digest of its last applied configuration."""
 
     lab: str
     digest: str

@@ -38,7 +38,7 @@ STALLED = re.compile(r"E: Build killed with signal \w+ after \d+ minutes of inac
 
 @dataclass(frozen=True)
 class Reading:
-    """A build as its log shows it.
+    """A build, from its log.
 
     ``stage`` is the one that it ended at, in sbuild's words; "" when it passed.  ``summary`` has the fields of
     sbuild's summary, none when the log has no whole one.  ``evidence`` is the end of the output of that stage.
@@ -54,7 +54,7 @@ class Reading:
 
     @property
     def passed_stages(self) -> tuple[str, ...]:
-        """The stages that installed build dependencies and built, as far as they passed."""
+        """The passed stages among the installation of build dependencies and the build."""
         if self.verdict == "passed":
             return ("install-deps", "build")
         return ("install-deps",) if self.stage == "build" and self.summary else ()

@@ -1,4 +1,4 @@
-"""What secrets look like: the one table for what a public bundle hides and for what a job must not hold.
+"""Patterns of secrets: the only table, for text that a public bundle hides and text that a job must not contain.
 
 A pattern's groups ``value``, ``value2`` ... are the secret; without such a group all of the match is.  ``sure`` patterns
 have a form that nothing else has.  A ``guess`` hides too much rather than too little: it is for logs alone, since in a

@@ -21,38 +21,38 @@ SMALLEST = 8  # signature, flags, length, checksum
 MOST_DAMAGES = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OF_FIXTURE = re.compile(r"(?P<name>\w+) \((?P<of>[\w.]+)\)")
-# What Tempest puts behind a name, for which it stays the same test: its id for ever, and what kind of test it is.
+# The suffix of Tempest, which does not change the identity of a test: its permanent id, and its kind.
 IDEMPOTENT = re.compile(r"\[(?:[\w-]+,)*id-[0-9a-f-]{36}(?:,[\w-]+)*\]")
 Files = dict[str, tuple[str, bytearray]]
 
 
 @dataclass
 class Test:
-    """A test as a stream tells it; ``status`` is ``exists`` or ``inprogress`` where that was the last word."""
+    """A test of a stream; the last ``status`` of a test that did not end is ``exists`` or ``inprogress``."""
 
     id: str
     status: str = "inprogress"
     files: Files = field(default_factory=dict)
     """Attachments by name: their MIME type and content."""
     noise: bytearray = field(default_factory=bytearray)
-    """What somebody else wrote into the stream meanwhile."""
+    """Other output in the stream during the test."""
     began: datetime | None = None
     ended: datetime | None = None
 
 
 class Damage(str):
-    """What is wrong with a stream, in words."""
+    """A description of damage in a stream."""
 
     __slots__ = ()
 
 
 class _Bad(Exception):
-    """A packet is none, or not whole."""
+    """The data is no packet, or not a complete one."""
 
 
 @dataclass(frozen=True)
 class Packet:
-    """What a packet says; "" and None for what it does not."""
+    """The content of a packet; "" and None for absent fields."""
 
     end: int
     test: str = ""
@@ -77,7 +77,7 @@ class _Body:
         return self.data[self.at - size : self.at]
 
     def number(self) -> int:
-        """Of 6, 14, 22 or 30 bits; the first two bits say how many bytes."""
+        """Return a number of 6, 14, 22 or 30 bits; the first two bits encode the number of further bytes."""
         first = self.take(1)[0]
         if not (more := first >> 6):
             return first
@@ -88,7 +88,7 @@ class _Body:
 
 
 def names(test: str) -> tuple[str, str]:
-    """Class and name of a test by its id; the class is "" when it has none.
+    """Return the class and the name of a test from its id; the class is "" for a test without one.
 
     ``a.b.C.test(with a.scenario)``, ``setUpClass (a.b.C)``, ``a.b.C.test[id-4e6f...,smoke]``.
     """
@@ -100,7 +100,7 @@ def names(test: str) -> tuple[str, str]:
 
 
 def complaint(traceback: str) -> str:
-    """What a traceback ends with: an exception with all that it says, in one line; else its last line."""
+    """Return the end of a traceback: the exception with its whole message, on one line; else the last line."""
     _, found, last = traceback.rpartition("Traceback (most recent call last):\n")
     lines = last.splitlines()
     if found:
@@ -110,16 +110,16 @@ def complaint(traceback: str) -> str:
 
 
 def is_it(data: bytes) -> bool:
-    """Whether there is a whole packet anywhere, or at least the beginning of one where the data begins."""
+    """Return whether the data contains a complete packet, or begins with the beginning of one."""
     if data[:1] == bytes([SIGNATURE]):
         return True
     return any(isinstance(item, Packet) for item in _items(data))
 
 
 def tests(data: bytes) -> Iterator[Test | Damage]:
-    """The tests of a stream in the order in which they ended; those that did not, last.
+    """Yield the tests of a stream in the order in which they ended; tests that did not end come last.
 
-    Tests that were listed, and whose class could not be set up, have the outcome of that, in its place.
+    Tests that were listed, but whose class setup failed, replace the setup and have its outcome.
     """
     running: dict[str, Test] = {}
     done: dict[str, Test] = {}
@@ -154,7 +154,7 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
 
 
 def _inherited(ended: Iterable[Test], running: dict[str, Test]) -> Iterator[Test]:
-    """The tests that ended; in place of a class that could not be set up, those of it that were to run."""
+    """Yield the tests that ended; the listed tests of a class replace its failed setup."""
     heirs: dict[str, list[str]] = {}
     for test in running.values():
         if test.status == "exists":
@@ -174,7 +174,7 @@ def _attach(test: Test, packet: Packet) -> None:
 
 
 def _items(data: bytes) -> Iterator[Packet | Damage | bytes]:
-    """Packets, what is damaged of them, and what stands between them."""
+    """Yield packets, damage, and the data between packets."""
     at, begin, damaged, damages = 0, 0, False, 0
     while (at := data.find(SIGNATURE, at)) >= 0:
         try:

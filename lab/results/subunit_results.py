@@ -1,4 +1,4 @@
-"""What a test of a subunit stream comes to: its outcome, and why it did not pass."""
+"""The outcome of a test in a subunit stream, and the reason of a failure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTCOMES: Mapping[str, Outcome] = {
 
 
 def outcome(status: str) -> Outcome:
-    """Return what a status comes to; a test that did not end is an error."""
+    """Return the outcome of a status; a test that did not end is an error."""
     return OUTCOMES.get(status, "error")
 
 

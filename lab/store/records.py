@@ -1,4 +1,4 @@
-"""Records: the JSON file that each step leaves, and the run.json that says what is run.
+"""Records: the JSON file of each step, and the run.json that describes a run.
 
 Times are UTC, RFC 3339; paths are relative to the run directory; digests are SHA-256.
 """
@@ -19,15 +19,15 @@ from lab.config.description import Phase
 
 
 def rfc3339(moment: datetime) -> str:
-    """A moment as ``2026-01-31T12:00:00.000Z``."""
+    """Return a moment as ``2026-01-31T12:00:00.000Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Stored(BaseModel):
-    """Something kept as one JSON file, written atomically.
+    """A model that is stored as one JSON file, written atomically.
 
-    Its schema is the default of ``schema_version``.  A subclass that changes its fields declares the next
-    number there, and in ``migrations`` how raw JSON of the schema before becomes that of the next.
+    Its schema is the default of ``schema_version``.  A subclass that changes its fields declares the next number there,
+    and adds to ``migrations`` a function from raw JSON of the previous schema to that of the next.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,7 +71,7 @@ class Stored(BaseModel):
 
 
 class Artifact(BaseModel):
-    """A file that a step made: ``kind`` is orig, source, binary, changes, buildinfo or other."""
+    """A file that a step created: ``kind`` is orig, source, binary, changes, buildinfo or other."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     path: str
@@ -81,7 +81,7 @@ class Artifact(BaseModel):
 
 
 class Native(BaseModel):
-    """What a tool wrote by itself: ``format`` names a module of reports/formats."""
+    """A result file that a tool wrote: ``format`` names a module of reports/formats."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     path: str
@@ -93,7 +93,7 @@ Cause = Literal["", "upstream commit", "packaging commit", "testing commit", "pr
 
 
 class RunInfo(Stored):
-    """run.json: what this run is."""
+    """run.json: the description of a run."""
 
     migrations = {1: lambda data: data}  # the new fields have defaults
     schema_version: int = Field(2, alias="schema")
@@ -103,11 +103,13 @@ class RunInfo(Stored):
     series: str
     phase: Phase = "build"
     revision: str = ""
-    """What was asked for: a commit, a ref; empty for the tip of the branch."""
+    """The requested commit or ref; empty for the tip of the branch."""
     commit: str = ""
     """The upstream commit, once the snapshot has found it (40 hexadecimal digits)."""
     version: str = ""
-    """What an earlier phase has built, for one that goes on with it; empty for whatever the archive has."""
+    """The version that an earlier phase built, for a later phase; empty for the versions in the archive."""
+    lab_commit: str = ""
+    """The commit of lab.yaml, see `lab.config.lab_repository.commit_of`; empty when it is in no repository."""
     number: int
     origin: Literal["jenkins", "local"] = "local"
     url: str = ""
@@ -120,10 +122,10 @@ class RunInfo(Stored):
 
 
 class Record(Stored):
-    """results/NN-STEP.json: what a step did.
+    """results/NN-STEP.json: the result of a step.
 
-    Written once as ``running`` before the work, and again after it.  ``facts`` are what later steps
-    and reports need to know; each step's docstring says which it leaves.
+    Written once as ``running`` before the work, and again after it.  Later steps and reports use ``facts``; the docstring
+    of each step lists its facts.
     """
 
     step: str
@@ -146,5 +148,5 @@ class Record(Stored):
 
     @property
     def finished_well(self) -> bool:
-        """Whether a resumed run goes on behind this step."""
+        """Whether a resumed run continues after this step."""
         return self.verdict in {"passed", "skipped", "unstable"}

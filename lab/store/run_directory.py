@@ -12,20 +12,21 @@ from pathlib import Path
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
+from lab.config import lab_repository
 from lab.config.description import PHASES, Lab, Phase
 from lab.store.records import Record, RunInfo, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
 
 COMMIT = re.compile("[0-9a-f]{40}")
-# The component of a run that is about all of a track.
+# The component of a run of a whole track.
 WHOLE = "all"
-# What a phase leaves in ``results`` for the next one, as Java properties: where there is none, nothing follows.
+# The file in ``results`` that a phase writes for the next one, as Java properties: without it, no phase follows.
 HANDED_OVER = "parameters.properties"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory, and what its run.json says."""
+    """A run directory, and the content of its run.json."""
 
     path: Path
 
@@ -36,7 +37,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        """``TRACK/COMPONENT/NUMBER``: how people name a run."""
+        """``TRACK/COMPONENT/NUMBER``: the name of a run for people."""
         info = self.info
         return f"{info.track}/{info.component}/{info.number}"
 
@@ -46,7 +47,7 @@ class Run:
 
     @property
     def work(self) -> Path:
-        """Scratch space that steps hand over and the finished run may lose."""
+        """Scratch space that steps share; a finished run does not need it."""
         return self.path / "work"
 
     @property
@@ -67,19 +68,19 @@ class Run:
         return self.results / f"{step}.log"
 
     def record(self, step: str) -> Record | None:
-        """A step's record, None when it has none; one left ``running`` by the dead is ``aborted``."""
+        """Return a step's record, None without one; a ``running`` record without a process is ``aborted``."""
         path = self.record_path(step)
         if not path.exists():
             return None
         record = self._read(step, path)
         if record.verdict == "running" and not self.is_held():
-            return cut_short(self._read(step, path))  # it may have ended well between the two looks
+            return cut_short(self._read(step, path))  # the step can have ended between the two reads
         return record
 
     def _read(self, step: str, path: Path) -> Record:
         """Read a record; a damaged one (by a failing disk) counts as an error.
 
-        Raises NewerSchemaError: what a newer qalab has written is neither judged nor done again.
+        Raises NewerSchemaError: the work of a newer qalab is neither judged nor repeated.
         """
         try:
             return Record.read(path)
@@ -101,19 +102,19 @@ class Run:
             )
 
     def records(self) -> list[Record]:
-        """The records there are, in the order of the steps."""
+        """Return the existing records, in the order of the steps."""
         return [record for step in self.steps if (record := self.record(step))]
 
     def write_info(self, info: RunInfo) -> None:
-        """Write run.json; `info` is this from now on."""
+        """Write run.json, and update `info`."""
         info.write(self.path / "run.json")
         vars(self)["info"] = info
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Work in this directory.
+        """Hold the lock of this directory.
 
-        Raises InfrastructureError when somebody else does, NewerSchemaError when a newer qalab has worked there.
+        Raises InfrastructureError when another process holds it, NewerSchemaError when a newer qalab worked there.
         """
         try:
             with files.locked(self.path / "run.lock", wait=False):
@@ -127,7 +128,7 @@ class Run:
 
     def standing(self) -> RunStanding:
         """Read how the run stands now: each record once."""
-        held = self.is_held()  # asked first: once nobody works here, the records are the last word
+        held = self.is_held()  # read first: without a process, the records are final
         return RunStanding(self.steps, tuple(self.records()), held)
 
     @property
@@ -137,7 +138,7 @@ class Run:
 
     @property
     def version(self) -> str:
-        """The newest version that a step has named, read from the records now."""
+        """The newest version in the records, read now."""
         return self.standing().version
 
 
@@ -146,17 +147,17 @@ def phase_steps(phase: str) -> tuple[str, ...]:
 
 
 def phase_of(step: str) -> Phase:
-    """The phase that a step is of."""
+    """Return the phase of a step."""
     return next(phase for phase, steps in PHASES.items() if step in steps)
 
 
 def run_at(path: Path) -> Run | None:
-    """The run whose directory this is, None when it is none."""
+    """Return the run of a directory, None for a plain directory."""
     return Run(path) if (path / "run.json").is_file() else None
 
 
 def check_known(lab: Lab, track: str, component: str | None = None, phase: str = "build") -> None:
-    """Raises ConfigurationError for a track that the lab does not have, or a component that the track does not."""
+    """Raise ConfigurationError for a track that the lab does not have, or a component that the track does not have."""
     if track not in lab.tracks:
         raise ConfigurationError(f"no track {track}; known: {', '.join(lab.tracks)}")
     whole = component == WHOLE and phase != "build"
@@ -164,7 +165,7 @@ def check_known(lab: Lab, track: str, component: str | None = None, phase: str =
         raise ConfigurationError(f"no component {component} in {track}; known: {', '.join(lab.components_of(track))}")
 
 
-def open_run(  # noqa: PLR0913 - what a run is, by name
+def open_run(  # noqa: PLR0913 - the identity of a run, by name
     path: Path,
     lab: Lab,
     track: str,
@@ -175,11 +176,11 @@ def open_run(  # noqa: PLR0913 - what a run is, by name
     version: str = "",
     number: int | None = None,
 ) -> Run:
-    """Make ``path`` a run directory: Jenkins' workspace, or a fresh one of the store.
+    """Turn ``path`` into a run directory: Jenkins' workspace, or a new directory of the store.
 
-    Its number and version are what is given, else the Jenkins build's (the version is a parameter of the
-    phases behind the build).  Raises ConfigurationError as `check_known`, and when the directory that
-    ``path`` lies in does not exist: a mistyped path makes no directories.
+    The default of the number and the version are those of the Jenkins build (the version is a parameter of the phases
+    after the build).  Raises ConfigurationError like `check_known`, and for a missing parent directory: a mistyped path
+    creates no directories.
     """
     check_known(lab, track, component, phase)
     if not path.parent.is_dir():
@@ -204,6 +205,7 @@ def open_run(  # noqa: PLR0913 - what a run is, by name
             url=url or "",
             started=rfc3339(environment.now()),
             cause="" if url else "by hand",
+            lab_commit=lab_repository.commit_of(lab.file),
         )
     )
     for directory in (run.results / "native", run.out, run.work):

@@ -1,4 +1,4 @@
-"""The store: where a lab keeps its runs, its archive and its keys on this machine.
+"""The store of a lab on this machine: its runs, its archive and its keys.
 
 ::
 
@@ -7,7 +7,7 @@
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK.json            versions of a -proposed pocket that were tested
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.drivers`
-    STATE/LAB/juju.mark                      what Juju's models of the lab are known by, see `scripts.drivers.juju.driver`
+    STATE/LAB/juju.mark                      the mark of the lab's Juju models, see `scripts.drivers.juju.driver`
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lab.store.run_directory import Run, check_known, open_run, run_at
 
 
 class Survey(NamedTuple):
-    """The runs that can be read, and an error for each run.json that cannot."""
+    """The runs whose run.json is readable, and an error for each run.json that is damaged or of a newer qalab."""
 
     runs: list[Run]
     errors: list[ConfigurationError]
@@ -46,7 +46,7 @@ class Store:
 
     @property
     def environments(self) -> Path:
-        """What is deployed on this machine: a directory for each track."""
+        """The deployments on this machine: a directory for each track."""
         return self.root / "environments"
 
     @property
@@ -59,18 +59,20 @@ class Store:
     def runs(self, track: str | None = None, component: str | None = None, phase: Phase | None = None) -> list[Run]:
         """Return the runs that can be read, by track, component and number, oldest first.
 
-        Raises NewerSchemaError.
+        Raises NewerSchemaError for a run of a newer qalab: a caller that works on runs must not ignore one.
         """
-        return [run for run in self.survey(track, component).runs if phase in {None, run.info.phase}]
+        survey = self.survey(track, component)
+        for error in survey.errors:
+            if isinstance(error, NewerSchemaError):
+                raise error
+        return [run for run in survey.runs if phase in {None, run.info.phase}]
 
     def survey(self, track: str | None = None, component: str | None = None) -> Survey:
-        """Read each run.json once.  Raises NewerSchemaError."""
+        """Read each run.json once."""
         survey = Survey([], [])
         for run in self._runs(track or "*", component or "*"):
             try:
                 run.info  # noqa: B018 - reads run.json
-            except NewerSchemaError:
-                raise
             except ConfigurationError as error:
                 survey.errors.append(error)
             else:
@@ -79,19 +81,19 @@ class Store:
 
     def _runs(self, track: str, component: str) -> list[Run]:
         found = (self.root / "runs").glob(f"{track}/{component}/*/run.json")
-        paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not somebody's copy of one
+        paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not a copy of a run directory
         return [Run(path) for path in sorted(paths, key=lambda path: (path.parts[:-1], int(path.name)))]
 
     def run(self, track: str, component: str, number: str) -> Run | None:
-        """Return a run by its place, without a look at any other; None when there is none."""
+        """Return a run by its place, without reading any other; None for a missing run."""
         if not number.isdecimal() or {track, component} & {"", ".", ".."}:
             return None
         return run_at(self.root / "runs" / track / component / number)
 
-    def new_run(  # noqa: PLR0913 - what a run is, by name
+    def new_run(  # noqa: PLR0913 - the identity of a run, by name
         self, lab: Lab, track: str, component: str, revision: str = "", *, phase: Phase = "build", version: str = ""
     ) -> Run:
-        """Make the next run directory of a track's component.  Raises ConfigurationError for an unknown one."""
+        """Create the next run directory of a track's component.  Raises ConfigurationError for an unknown one."""
         check_known(lab, track, component, phase)
         home = self.root / "runs" / track / component
         home.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The lab's signing key: the one that lab.yaml names, else one made for the lab on first use."""
+"""The lab's signing key: the key that lab.yaml names, else a key that is created for the lab on first use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.base.run import output, run
 from lab.config.description import Lab
 from lab.store.runs import Store
 
-# A socket's path has at most 107 bytes (unix(7)), of which the agent's own names need some.
+# The path of a socket has at most 107 bytes (unix(7)), and the agent's file names need some of them.
 LONGEST_HOME = 80
 
 
@@ -40,10 +40,10 @@ class SigningKey:
 
 @contextmanager
 def lab_key(lab: Lab, store: Store, log: IO[str] | None = None) -> Iterator[SigningKey]:
-    """The lab's key, for as long as it is needed; the agent of the lab's own GnuPG home ends with it.
+    """Yield the lab's key; at the end, stop the agent of the lab's own GnuPG home.
 
-    An agent of a home that lab.yaml names stays: it may know a passphrase.
-    Raises ConfigurationError when lab.yaml names a key that is not there.
+    An agent of a home that lab.yaml names keeps running: it can know a passphrase.
+    Raises ConfigurationError when lab.yaml names a missing key.
     """
     home = Path(lab.archive.gnupg_home).expanduser() if lab.archive.gnupg_home else store.gnupg
     if not lab.archive.signing_key:
@@ -58,7 +58,7 @@ def lab_key(lab: Lab, store: Store, log: IO[str] | None = None) -> Iterator[Sign
 
 @contextmanager
 def _short(home: Path) -> Iterator[Path]:
-    """A path of the GnuPG home that leaves room for its agent's sockets."""
+    """Yield a path of the GnuPG home that is short enough for its agent's sockets."""
     if len(os.fsencode(home)) <= LONGEST_HOME:
         yield home
         return

@@ -1,4 +1,4 @@
-"""How a run stands: the verdict of a run, from its records alone."""
+"""The standing of a run: its verdict, from its records alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RunVerdict = Verdict | Literal["running"]
 
 @dataclass(frozen=True)
 class RunStanding:
-    """How a run stands at one moment: its records in the order of its steps, and whether somebody works on it."""
+    """The standing of a run at one moment: its records in the order of its steps, and whether a process works on it."""
 
     steps: tuple[str, ...]
     records: tuple[Record, ...]
@@ -38,7 +38,7 @@ class RunStanding:
 
 
 def cut_short(record: Record) -> Record:
-    """Return a record as it is to be read once nobody works on its step."""
+    """Return a record as readers see it when no process works on its step: not ``running``, but ``aborted``."""
     if record.verdict != "running":
         return record
     return record.model_copy(update={"verdict": "aborted", "message": "ended before it could say how it went"})

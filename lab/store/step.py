@@ -1,7 +1,7 @@
-"""What every step shares: open the run, write the record, do the one thing, write the record again.
+"""The execution of a step: write the record, run the action, write the record again.
 
-A step module has ``NAME``, an ``action(context) -> Outcome`` that raises `lab.base.errors`, and a ``main``
-that calls `main` here.
+A step module has ``NAME``, an ``action(context) -> StepOutcome`` that raises `lab.base.errors`, and a ``main``
+that calls `lab.store.step_command.main`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lab.store.runs import Store
 
 @dataclass(frozen=True)
 class StepContext:
-    """All that a step may know: the validated description, the run, and the step's log."""
+    """The input of a step: the validated description, the run, and the step's log."""
 
     lab: Lab
     run: Run
@@ -47,7 +47,7 @@ class StepContext:
 
     @cached_property
     def component_name(self) -> str:
-        """Also the name of the source package."""
+        """The name of the component, and of the source package."""
         return self.run.info.component
 
     @cached_property
@@ -64,29 +64,29 @@ class StepContext:
 
     @cached_property
     def codename(self) -> str:
-        """The release's codename, as apt and a changelog entry name it."""
+        """The release's codename, for apt and changelog entries."""
         return self.series.codename or self.series_name
 
     def say(self, text: str) -> None:
-        """A line of our own in the step's log."""
+        """Write a line of the step itself to its log."""
         self.log.write(f"{text}\n")
         self.log.flush()
 
     def last_words(self, text: str) -> None:
-        """A line on how the step ends; where the disk is full, the record matters more."""
+        """Write a line about the end of the step; on a full disk, the record matters more."""
         with suppress(OSError):
             self.say(text)
 
     def sh(self, argv: Sequence[Word], **options: Unpack[CheckedOptions]) -> Result:
-        """Run a program with its output in the step's log; see `lab.run.run`."""
+        """Run a program with its output in the step's log; see `lab.base.run.run`."""
         return run(argv, log=self.log, **options)
 
     def try_sh(self, argv: Sequence[Word], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:
-        """Run a program that may fail; also the lines it left in the log, the echoed command aside."""
+        """Run a program that can fail; return also its lines in the log, without the echoed command."""
         return attempt(argv, self.log, **options)
 
     def earlier(self, step: str) -> Record:
-        """The record of a step that must have gone well before this one."""
+        """Return the record of an earlier step.  Raises ConfigurationError for a step that has not passed."""
         record = self.run.record(step)
         if record is None or not record.finished_well:
             stands = record.verdict if record else "not run"
@@ -97,7 +97,7 @@ class StepContext:
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What a step has to say when it went well (or ``unstable``, or ``skipped``)."""
+    """The result of a step that passed, or is ``unstable`` or ``skipped``."""
 
     message: str = ""
     version: str = ""
@@ -114,7 +114,7 @@ EXIT_CODES: Mapping[Verdict, int] = {"passed": 0, "skipped": 0, "failed": 1, "er
 
 
 def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
-    """Run a step in a held run directory.  Never raises what a user can meet: it is in the record.
+    """Run a step in a held run directory.  Errors that a user can meet are not raised: they are in the record.
 
     An interruption is recorded as ``aborted`` and raised again as Aborted.
     """
@@ -170,26 +170,26 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
         context.last_words("aborted")
         finish("aborted", Aborted.exit_code, str(error) or "interrupted")
         raise Aborted(str(error) or "interrupted") from None
-    except Exception as error:  # noqa: BLE001 - the policy tells what it means; the record says so
+    except Exception as error:  # noqa: BLE001 - the failure policy decides, and the record has the result
         failure = failures.failure(error)
         message = f"{failure.message}; see {record.log}" if failure.bug else failure.message
         context.last_words(_last_words(error, failure))
         return finish(failure.verdict, failure.exit_code, message)
     finally:
-        with suppress(OSError):  # what a full disk did not take
+        with suppress(OSError):  # a full disk
             log.close()
 
 
 def _last_words(error: Exception, failure: Failure) -> str:
-    """What the step's log ends with.  A bug has a log of its own too, which the step's names."""
+    """Return the end of the step's log.  A bug also has its own log, which the step's log names."""
     if isinstance(error, LabError):
         return f"{failure.verdict}: {failure.message}"
-    told = failures.report(error, environment.arguments())
-    return f"{failures.write_log(told)}\n{told}" if failure.bug else told
+    report = failures.report(error, environment.arguments())
+    return f"{failures.write_log(report)}\n{report}" if failure.bug else report
 
 
 def check_ours(lab: Lab, info: RunInfo) -> None:
-    """Raises ConfigurationError for a run that this lab cannot go on with."""
+    """Raise ConfigurationError for a run that this lab cannot continue."""
     if info.lab != lab.lab.name:
         hint = "name its description with --lab or QALAB_LAB"
         raise ConfigurationError(f"this is a run of the lab {info.lab}, not of {lab.lab.name}", hint=hint)
@@ -197,11 +197,11 @@ def check_ours(lab: Lab, info: RunInfo) -> None:
 
 
 def describe(current: Run, path: Path, kind: str) -> Artifact:
-    """A file of the run as a record names it."""
+    """Return a file of the run as an artifact of a record."""
     relative = str(path.relative_to(current.path))
     return Artifact(path=relative, sha256=files.sha256(path), size=path.stat().st_size, kind=kind)
 
 
 def architecture() -> str:
-    """This machine's architecture in dpkg's words."""
+    """Return this machine's architecture as dpkg names it."""
     return output(["dpkg", "--print-architecture"])

@@ -21,7 +21,7 @@ from lab.store.records import Record
 from lab.store.run_directory import WHOLE, Run, check_known, open_run, phase_of, run_at
 from lab.store.step import Action, execute
 
-# Between the tries of a step that the lab failed; the last one is for all further ones.
+# Pauses between attempts of a step after an infrastructure error; the last one repeats.
 PAUSES_SECONDS = (10.0, 30.0, 90.0)
 
 
@@ -50,13 +50,22 @@ def command(name: str, action: Action, document: str | None = None) -> click.Com
     ``document``: the docstring of the step's module; it is the help.
     """
 
-    @click.command(name, help=_help(name, document or "Run it in a run directory."))
+    @click.command(name, help=_help(name, document or "Run one step in a run directory."))
     @lab_option
-    @click.option("--run", default=".", type=click.Path(path_type=Path), help="The run directory; default: this one.")
-    @click.option("--track", help="The track, to make the directory a run directory.")
-    @click.option("--component", help="The component, likewise; default: all, and none for a build.")
-    @click.option("--commit", default="", metavar="REV", help="An upstream commit or ref, likewise; default: the tip.")
-    @click.option("--tries", default=1, type=click.IntRange(min=1), help="How often, while the lab is at fault.")
+    @click.option(
+        "--run", default=".", type=click.Path(path_type=Path), help="The run directory; default: the current directory."
+    )
+    @click.option("--track", help="The track, to turn a plain directory into a run directory.")
+    @click.option("--component", help="The component, for the same purpose; default: all, and none for a build.")
+    @click.option(
+        "--commit", default="", metavar="REV", help="An upstream commit or ref, for the same purpose; default: the tip."
+    )
+    @click.option(
+        "--tries",
+        default=1,
+        type=click.IntRange(min=1),
+        help="The maximum number of attempts after infrastructure errors.",
+    )
     def run_step(**options: Any) -> int:
         return carry_out(name, action, Request(**options))
 
@@ -72,8 +81,7 @@ def _help(name: str, document: str) -> str:
 def carry_out(name: str, action: Action, options: Request) -> int:
     """Run one step in a plain directory, without Jenkins or with it; return its exit code.
 
-    The directory is made a run directory when it is none yet, or still holds what another Jenkins build
-    left.
+    A plain directory, and a directory with the run of another Jenkins build, becomes a new run directory.
     """
     lab = load(options.lab_file)
     path = options.run.resolve()
@@ -97,9 +105,9 @@ def carry_out(name: str, action: Action, options: Request) -> int:
 
 
 def _tried(most: int, name: str, action: Action, lab: Lab, current: Run) -> Record:
-    """Run a step, and again while the lab is at fault, up to ``most`` times in all.
+    """Run a step, and retry it after infrastructure errors, up to ``most`` times in all.
 
-    Not again where the step itself has tried and counted its attempts (sbuild).  The record tells how often.
+    A step that itself retries and counts its attempts (sbuild) is not retried.  The record contains the number.
     """
     record = execute(name, action, lab, current)
     tries = 1
@@ -110,7 +118,7 @@ def _tried(most: int, name: str, action: Action, lab: Lab, current: Run) -> Reco
         record = execute(name, action, lab, current)
         tries += 1
     if tries > 1:
-        said = f"{record.message} (tried {tries} times)".lstrip()
-        record = record.model_copy(update={"message": said, "facts": {**record.facts, "attempts": tries}})
+        message = f"{record.message} (tried {tries} times)".lstrip()
+        record = record.model_copy(update={"message": message, "facts": {**record.facts, "attempts": tries}})
         record.write(current.record_path(name))
     return record

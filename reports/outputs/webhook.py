@@ -99,5 +99,6 @@ def open_output(context: OutputContext) -> Output | None:
         return None
     key = environment.variable(webhook.secret)
     if key is None:
-        raise ConfigurationError(f"lab.yaml: notifications.webhook.secret: the variable {webhook.secret} is not set")
+        where = f"{context.lab.file}: notifications.webhook.secret"
+        raise ConfigurationError(f"{where}: the variable {webhook.secret} is not set")
     return WebhookOutput(context, webhook, key.encode("utf-8", "surrogateescape"))

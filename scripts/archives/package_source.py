@@ -33,13 +33,13 @@ class PackageSource:
 
     @property
     def state(self) -> str:
-        """What names its content: of the lab's archive, the SHA-256 of its InRelease; of a pocket, its versions."""
+        """The name of its content: the SHA-256 of the archive's InRelease, or the versions of a pocket."""
         release = Store.of(self.lab).archive / "dists" / self.track / "InRelease"
         return str(self.waiting) if self.waiting else files.sha256(release) if release.exists() else ""
 
     @contextmanager
     def reached(self, target: Provisioner) -> Iterator[Repository | None]:
-        """Where the nodes of a target get it; None where there is nothing yet."""
+        """Yield the archive for the nodes of a target; None where there is nothing yet."""
         if self.waiting:
             yield self.waiting.repository
         else:
@@ -47,13 +47,13 @@ class PackageSource:
                 yield repository
 
     def remember(self) -> None:
-        """Note that what waits was tested, whatever came out."""
+        """Note that the waiting versions were tested, whatever the verdict."""
         if self.waiting:
             proposed.remember(self.lab, self.track, self.waiting.versions)
 
 
 def for_track(lab: Lab, track: str, component: str, log: IO[str]) -> PackageSource:
-    """What a track deploys for a component, or for all.  Raises InfrastructureError when a mirror cannot be asked."""
+    """Return what a track deploys for a component, or for all.  Raises InfrastructureError when a mirror does not answer."""
     if lab.tracks[track].trigger == "proposed":
         waiting = proposed.waiting(lab, track, component, log)
         return PackageSource(lab, track, waiting.archive, waiting, waiting.versions)

@@ -1,4 +1,4 @@
-"""Packages from a series' mirror, by an apt of its own: the machine's is left alone."""
+"""Packages from a series' mirror, by an apt of its own; the machine's apt stays as it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def own_apt(root: Path, sources: Sequence[str]) -> list[str]:
-    """The options of an apt that knows these sources alone, and has nothing installed; ``root`` is where it lies."""
+    """Return the options of an apt that knows these sources alone, and has nothing installed; its files are in ``root``."""
     for directory in ("lists/partial", "archives/partial"):
         (root / directory).mkdir(parents=True, exist_ok=True)
     (root / "status").touch()

@@ -68,17 +68,17 @@ def _path(lab: Lab, track: str) -> Path:
 
 
 def remember(lab: Lab, track: str, versions: Mapping[str, str]) -> None:
-    """Note that versions were tested, whatever came out."""
+    """Note that versions were tested, whatever the verdict."""
     Tested(versions=dict(Tested.of(lab, track).versions) | dict(versions)).write(_path(lab, track))
 
 
 def is_new(lab: Lab, track: str, versions: Mapping[str, str]) -> bool:
-    """Whether there is any that the track has not tested."""
+    """Return whether there is a version that the track has not tested."""
     return not versions.items() <= Tested.of(lab, track).versions.items()
 
 
 def waiting(lab: Lab, track: str, component: str, log: IO[str]) -> Waiting:
-    """What waits for a component of a track, or for all (`WHOLE`).
+    """Return the packages that wait for a component of a track, or for all (`WHOLE`).
 
     Raises InfrastructureError when the mirror cannot be asked.
     """
@@ -103,7 +103,7 @@ def waiting(lab: Lab, track: str, component: str, log: IO[str]) -> Waiting:
 
 
 def asked(name: str, series: Series, suite: str, log: IO[str]) -> tuple[list[Packages], Released]:
-    """All that is in the pocket, and what is released of the same names."""
+    """Return all packages of the pocket, and the released versions of the same names."""
     pocket, _ = apt.PROPOSED[series.distribution]
     pockets = (*(each for each in series.pockets if each != pocket), pocket)
     lines = apt.sources(name, series.model_copy(update={"pockets": pockets}))
@@ -130,7 +130,7 @@ def _index(options: Sequence[str], suite: str, log: IO[str]) -> Iterator[Package
 
 
 def versions_outside(listed: str, suite: str) -> dict[str, list[str]]:
-    """The versions that ``apt-cache madison`` lists of other suites than one, by package."""
+    """Return the versions that ``apt-cache madison`` lists of other suites than one, by package."""
     found: dict[str, list[str]] = {}
     for line in listed.splitlines():
         name, version, place = (part.strip() for part in line.split("|"))
@@ -140,7 +140,7 @@ def versions_outside(listed: str, suite: str) -> dict[str, list[str]]:
 
 
 def newer(index: Iterable[Packages], released: Released, sources: set[str]) -> list[Packages]:
-    """The binary packages of those sources that have one which is newer than all that is released."""
+    """Return the binary packages of those sources that have one which is newer than all that is released."""
     own = [item for item in index if item.source in sources and not item["Package"].endswith("-dbgsym")]
     fresh = {
         item.source
@@ -151,7 +151,7 @@ def newer(index: Iterable[Packages], released: Released, sources: set[str]) -> l
 
 
 def needed(index: Iterable[Packages], released: Released, sources: set[str]) -> set[str]:
-    """Some sources, and those in the same pocket that they cannot do without: the release has nothing that will do."""
+    """Return sources, and those in the same pocket that they need because the release does not satisfy them."""
     there = {item["Package"]: item for item in index}
     found: set[str] = set()
     left = set(sources)

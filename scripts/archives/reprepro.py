@@ -46,7 +46,7 @@ class Tracked:
 
 
 def distributions(lab: Lab, fingerprint: str, present: str) -> str:
-    """The text of conf/distributions; ``present`` is what it says now."""
+    """Return the text of conf/distributions; ``present`` is the text now."""
     known: dict[str, dict[str, str]] = {each["Codename"]: dict(each) for each in Deb822.iter_paragraphs(present)}
     vanished = [known[codename] for codename in known if codename not in lab.tracks]
     paragraphs = []
@@ -79,7 +79,7 @@ def codenames(configuration: str) -> list[str]:
 
 
 def tracked(dump: str) -> list[Tracked]:
-    """What ``reprepro dumptracks`` prints, as data."""
+    """Return the versions that ``reprepro dumptracks`` prints."""
     versions = []
     for paragraph in Deb822.iter_paragraphs(dump):
         rows = [line.split() for line in paragraph["Files"].splitlines() if line.strip()]
@@ -89,7 +89,7 @@ def tracked(dump: str) -> list[Tracked]:
 
 
 def complaint(lines: Sequence[str]) -> LabError:
-    """What reprepro said, as an error that names who is at fault."""
+    """Return the error that reprepro's output tells, as the fault of the package or of the lab."""
     for line in lines:
         if match := re.search(r'"(?:.*/)?(.+)" is already registered with different checksums', line):
             hint = "a version is built once: start a new run, which gets the next build number"
@@ -136,7 +136,7 @@ class Archive:
 
     @property
     def partial(self) -> Path:
-        """A copy that is not whole yet, or no longer."""
+        """A copy that is incomplete."""
         return self.root / "db.partial"
 
     def reprepro(self, *argv: Word) -> None:
@@ -151,7 +151,7 @@ class Archive:
         return run(words, log=self.log, capture=True, keep=[self.lock]).stdout
 
     def open(self) -> None:
-        """Make the archive what lab.yaml says, and whole: configuration, database, indices and pool agree."""
+        """Bring the archive in line with lab.yaml, and repair it: configuration, database, indices and pool agree."""
         shutil.rmtree(self.partial, ignore_errors=True)
         (self.database / "lockfile").unlink(missing_ok=True)
         if cut_short := self.before.exists():
@@ -171,7 +171,7 @@ class Archive:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """Change the archive; what fails or is cut short at any moment, `open` takes back."""
+        """Change the archive; `open` takes back a change that failed or was interrupted."""
         if not self.before.exists():
             self.database.mkdir(parents=True, exist_ok=True)
             copy(self.database, self.partial)
@@ -185,7 +185,7 @@ class Archive:
         shutil.rmtree(self.partial)
 
     def versions(self) -> list[Tracked]:
-        """What the codename holds."""
+        """Return the versions that the codename tracks."""
         return tracked(self.ask("dumptracks", self.codename))
 
     def add(self, changes: Path, binaries: Sequence[Path]) -> None:
@@ -208,7 +208,7 @@ class Archive:
             self.reprepro(NO_EXPORT, "includeudeb", self.codename, *udebs)
 
     def remove(self, version: Tracked) -> None:
-        """Let go of a version; its files stay in the pool until `sweep`."""
+        """Remove a version; its files stay in the pool until `sweep`."""
         if any(version.files.values()):  # a binary package that later versions no longer build
             self.reprepro(NO_EXPORT, KEEP_FILES, "removesrc", self.codename, version.source, version.version)
         self.reprepro(KEEP_FILES, "removetrack", self.codename, version.source, version.version)
@@ -226,9 +226,9 @@ class Archive:
         staged.rmdir()
 
     def sweep(self) -> None:
-        """Delete files that nothing needs.
+        """Delete files that no version needs.
 
-        In a change of its own: were the one that let go of them taken back, they could not be had back.
+        In a change of its own: the change that removed their version can still be taken back, deleted files cannot.
         """
         if self.ask("dumpunreferenced"):
             with self.change():

@@ -45,7 +45,7 @@ class Published:
     component: str
 
     def versions(self, source: str) -> list[str]:
-        """The versions of a source package that its index lists; none when there is no index to read.
+        """Return the versions of a source package that its index lists; none when there is no index to read.
 
         Raises InfrastructureError when the archive does not answer.
         """
@@ -70,7 +70,7 @@ class Queue:
     ppa: bool = False
 
     def configuration(self, section: str) -> str:
-        """A dput.cf with this queue as its one host."""
+        """Return a dput.cf with this queue as its one host."""
         port = str(self.port or "")
         options = {
             "method": self.method,
@@ -85,7 +85,7 @@ class Queue:
         return f"[{section}]\n{lines}"
 
     def size(self, name: str, log: IO[str]) -> int | None:
-        """The size of a file in the queue; None when it is not there, or the queue does not tell.
+        """Return the size of a file in the queue; None when it is not there, or the queue does not tell.
 
         Raises InfrastructureError when the queue does not answer.
         """
@@ -94,7 +94,7 @@ class Queue:
 
 
 def queue(to: str) -> Queue:
-    """The queue that ``upload.to`` names.  Raises ConfigurationError."""
+    """Return the queue that ``upload.to`` names.  Raises ConfigurationError."""
     if match := PPA.fullmatch(to):
         return Queue("ftp", f"~{match[1]}/ubuntu/{match[2]}/", "ppa.launchpad.net", ppa=True)
     try:
@@ -114,7 +114,7 @@ def queue(to: str) -> Queue:
 
 
 def published(text: str | None, to: str, codename: str) -> Published | None:
-    """The archive that ``upload.published`` names, or that a PPA is known to feed.  Raises ConfigurationError."""
+    """Return the archive that ``upload.published`` names, or that a PPA feeds.  Raises ConfigurationError."""
     if text is None:
         match = PPA.fullmatch(to)
         return match and Published(f"https://ppa.launchpadcontent.net/{match[1]}/{match[2]}/ubuntu", codename, "main")
@@ -125,7 +125,7 @@ def published(text: str | None, to: str, codename: str) -> Published | None:
 
 
 def fetch(url: str) -> bytes | None:
-    """What lies at a URL (file: included), None when nothing that we may read does."""
+    """Return the content at a URL (file: included); None when there is none that may be read."""
     if url.startswith("file://"):
         path = Path(unquote(urlsplit(url).path))
         return path.read_bytes() if path.exists() else None
@@ -134,14 +134,14 @@ def fetch(url: str) -> bytes | None:
 
 
 def unpacked(data: bytes) -> bytes:
-    """Data without the compression that its first bytes tell (a server may have taken it off on the way)."""
+    """Return data without the compression that its first bytes tell (a server may have decompressed it already)."""
     if data.startswith(b"\x1f\x8b"):
         return gzip.decompress(data)
     return lzma.decompress(data) if data.startswith(b"\xfd7zXZ\x00") else data
 
 
 def _request(method: str, url: str, *, direct: bool = False) -> requests.Response:
-    """An answer that is the other side's word on the matter; InfrastructureError when there is none."""
+    """Return a definite answer of the server.  Raises InfrastructureError when there is none."""
     try:
         answer = requests.request(method, url, timeout=PATIENCE_SECONDS, proxies={"no_proxy": "*"} if direct else None)
     except requests.RequestException as error:

@@ -1,4 +1,4 @@
-"""What goes into a clean chroot: the words for mmdebstrap, and the lines of sh that apt is told with."""
+"""The content of a clean chroot: mmdebstrap's command line, and the lines of sh that run apt."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ class Repository:
 
 
 def dependencies(dsc: str) -> str:
-    """The build dependencies that a .dsc names, as the control file of a source package with nothing else."""
+    """Return the build dependencies that a .dsc names, as the control file of a source package with nothing else."""
     fields = Deb822(dsc)
     lines = (f"{name}: {' '.join(fields[name].split())}\n" for name in BUILD_FIELDS if name in fields)
     return "Source: dependencies\n" + "".join(lines)
 
 
 def proxies() -> list[str]:
-    """How this machine's apt reaches a mirror through a proxy, as lines of an apt.conf; none when it needs none."""
+    """Return how this machine's apt reaches a mirror through a proxy, as lines of an apt.conf; none without a proxy."""
     lines = []
     for scheme in ("http", "https"):
         name = f"Acquire::{scheme}::Proxy"
@@ -127,7 +127,7 @@ def base_argv(  # noqa: PLR0913 - what goes into a base, by name
     keyring: str | None = None,
     apt_conf: Path | None = None,
 ) -> list[Word]:
-    """What to say to mmdebstrap for a base to build in.
+    """Return the command line of mmdebstrap for a base to build in.
 
     ``builder``: ids of the user sbuild on this machine, because schroot goes by them.
     ``keyring``: one that is not the distribution's own.
@@ -157,7 +157,7 @@ def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
     keyring: str | None,
     apt_conf: Path | None,
 ) -> list[Word]:
-    """What all bases have in common: apt as the lab wants it, the indices kept, authorities and keyrings copied in."""
+    """Return the words that all bases share: apt's options, the indices kept, certificates and keyrings copied in."""
     packages, hooks = [*packages], [*hooks]
     if any("https:" in line for line in sources):
         packages.append("ca-certificates")
@@ -183,18 +183,18 @@ def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
 
 
 def written(contents: Mapping[str, str]) -> list[str]:
-    """Hooks of mmdebstrap that write files."""
+    """Return hooks of mmdebstrap that write files."""
     return [f'printf %s {shlex.quote(text)} > "$1"/{name}' for name, text in contents.items()]
 
 
 def update(repository: Repository | None) -> str:
-    """Lines of sh that have apt read its indices, another archive's with them."""
+    """Return lines of sh that have apt read its indices, and those of another archive."""
     setup = f"{repository.setup}\n" if repository else ""
     return f"{setup}apt-get --quiet update\n"
 
 
 def layer_script(control: str, profiles: Sequence[str], repository: Repository | None) -> str:
-    """Lines of sh that install build dependencies in a chroot, and leave nothing else."""
+    """Return lines of sh that install build dependencies in a chroot, and leave nothing else."""
     chosen = f" --build-profiles={','.join(profiles)}" if profiles else ""
     return (
         f"{update(repository)}"
@@ -207,5 +207,5 @@ def layer_script(control: str, profiles: Sequence[str], repository: Repository |
 
 
 def install_script(package: str, command: Sequence[str], repository: Repository | None) -> str:
-    """Lines of sh that install a package and run a command, whose output alone is on standard output."""
+    """Return lines of sh that install a package and run a command, whose output alone is on standard output."""
     return f"{{\n{update(repository)}{APT_GET} install {shlex.quote(package)}\n}} >&2\nexec {shlex.join(command)}\n"

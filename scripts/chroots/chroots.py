@@ -1,6 +1,6 @@
 """Clean chroots: one base for each series, and layers with build dependencies installed on top.
 
-A base is made by mmdebstrap, and made anew when it is older than the series' ``refresh_days``.  A
+A base is made by mmdebstrap, and made again when it is older than the series' ``refresh_days``.  A
 layer is a base with the build dependencies of a source package, kept for the next commit's build;
 its key is what went into it.  Nothing depends on a layer but time: sbuild updates, upgrades and
 resolves in every session, and where no layer can be made it starts from the base and gives the verdict.
@@ -11,17 +11,15 @@ resolves in every session, and where no layer can be made it starts from the bas
     HOME/base-KEY-STAMP.json, ...         what went into one; a chroot without it was never finished
     HOME/locks/base-KEY-STAMP.lock, ...   held shared while somebody uses it
     HOME/locks/base-KEY.lock, ...         held while one is made or chosen: two runs share the work
-    HOME/sessions/                        see `scripts.chroots.chroots.sessions`
+    HOME/sessions/                        see `scripts.chroots.sessions`
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.server
 import os
 import pwd
 import shlex
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -37,36 +35,19 @@ from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.results.apt_log import complaint
 from lab.store.records import Stored, rfc3339
-from lab.store.runs import Store
 from lab.store.step import architecture
-from scripts.archives.reprepro import PUBLIC_KEY
+from scripts.archives.serving import served
+from scripts.chroots.backends import SessionBackend, find_backend
 from scripts.chroots.bootstrap import Repository, base_argv, install_script, layer_script, proxies
-from scripts.chroots.sessions import (
-    BUILD_USER,
-    Mode,
-    Session,
-    SessionBackend,
-    find_backend,
-    has_build_user,
-    make_build_user,
-    opened,
-)
+from scripts.chroots.sessions import Session, opened
 
-__all__ = ["BUILD_USER", "Chroot", "Chroots", "has_build_user", "make_build_user", "mode", "proxies", "run_installed"]
-
-Recipe = Callable[..., list[Word]]  # as `recipes.base_argv` is, but for its builder
+Recipe = Callable[..., list[Word]]  # as `scripts.chroots.bootstrap.base_argv` is, but for its builder
 LAYERS_KEPT = 20
 UNUSED_DAYS = 30  # a base that no lab asks for any more
 
 
-def mode() -> tuple[Mode, str]:
-    """The mode, schroot or unshare, and why.  Raises ConfigurationError when this machine can do neither."""
-    way = find_backend()
-    return way.mode, way.reason
-
-
 def builds() -> Recipe:
-    """How the base for builds is made: for the user sbuild of this machine."""
+    """Return how the base for builds is made: for the user sbuild of this machine."""
     account = pwd.getpwnam("sbuild")
     return partial(base_argv, builder=(account.pw_uid, account.pw_gid))
 
@@ -116,7 +97,7 @@ class Chroots:
 
     @classmethod
     def here(cls, log: IO[str] | None = None) -> Chroots:
-        """Raises ConfigurationError when this machine can have none."""
+        """Return the chroots of this machine.  Raises ConfigurationError when it can have none."""
         return cls(find_backend(), log)
 
     @property
@@ -125,7 +106,7 @@ class Chroots:
 
     @contextmanager
     def base(self, name: str, series: Series, recipe: Recipe | None = None) -> Iterator[Chroot]:
-        """The base of a series, made when there is none that is young enough; builds have a recipe of their own.
+        """Provide the base of a series, made when none is young enough; ``recipe``: the default is that of builds.
 
         Raises InfrastructureError when it cannot be made.
         """
@@ -158,7 +139,7 @@ class Chroots:
     def layer(
         self, base: Chroot, control: str, profiles: Sequence[str], repository: Repository | None
     ) -> Iterator[Chroot | None]:
-        """A base with build dependencies (see `recipes.dependencies`) installed; None when they cannot be.
+        """Provide a base with build dependencies (see `bootstrap.dependencies`) installed; None when they cannot be.
 
         From the distribution alone where that has them: then every lab and track may use it.
         """
@@ -176,7 +157,7 @@ class Chroots:
 
     @contextmanager
     def layered(self, base: Chroot, of: str, script: str) -> Iterator[Chroot]:
-        """A base with what a script of sh has done in it.
+        """Provide a base in which a script of sh was run.
 
         ``of``: what it is made of; its first line is the name of the base.  Raises ProgramFailed.
         """
@@ -192,7 +173,7 @@ class Chroots:
 
     @contextmanager
     def session(self, name: str, base: Chroot, layer: Chroot | None = None) -> Iterator[Session]:
-        """A throw-away copy of a base, or of a layer on it."""
+        """Provide a throw-away copy of a base, or of a layer on it."""
         chroots = [layer, base] if layer else [base]
         stack = [chroot.path for chroot in chroots]
         locks = [chroot.lock for chroot in chroots]
@@ -203,7 +184,7 @@ class Chroots:
     def _provided(
         self, kind: str, of: str, lasts: timedelta, make: Callable[[Path], None], *, secret: str = ""
     ) -> Iterator[Chroot]:
-        """The newest kept chroot that is made of this, or a new one from ``make``; ``secret`` is not noted."""
+        """Provide the newest kept chroot that is made of this, or a new one from ``make``; ``secret`` is not noted."""
         key = digest(of + secret)
         with ExitStack() as held:
             with files.locked(self._lock(f"{kind}-{key}")):
@@ -224,7 +205,7 @@ class Chroots:
         return name
 
     def kept(self, prefix: str = "") -> list[Kept]:
-        """The chroots there are, by kind, key and age."""
+        """Return the kept chroots, by kind, key and age."""
         found = []
         for path in sorted(self.way.home.glob(f"{prefix}*.json")):
             with suppress(ConfigurationError, FileNotFoundError):  # somebody removes it just now
@@ -236,7 +217,7 @@ class Chroots:
         return Kept(name, datetime.fromisoformat(made.created), made.of, self._note(name).stat().st_mtime)
 
     def prune(self) -> None:
-        """Remove bases that are replaced or that nobody asks for, layers on them, and the least used layers."""
+        """Remove bases that are replaced or unused, layers on them, and the least used layers."""
         kept = self.kept()
         newest = {each.key: each for each in kept if each.name.startswith("base-")}.values()
         oldest = environment.now().timestamp() - UNUSED_DAYS * 86_400
@@ -248,7 +229,7 @@ class Chroots:
             self._remove(name)
 
     def _remove(self, name: str) -> None:
-        # Whoever uses it holds its own lock; whoever makes or chooses one of its kind holds that of the kind.
+        # A user of it holds its own lock; a process that makes or chooses one of its kind holds that of the kind.
         kind = self._lock(name.rpartition("-")[0])
         with suppress(files.Busy), files.locked(kind, wait=False), files.locked(self._lock(name), wait=False):
             self._note(name).unlink(missing_ok=True)
@@ -266,43 +247,12 @@ class Chroots:
 
 
 def digest(of: str) -> str:
-    """The key of a chroot that is made of this."""
+    """Return the key of a chroot that is made of this."""
     return hashlib.sha256(of.encode()).hexdigest()[:12]
 
 
-@contextmanager
-def served(lab: Lab, track: str, *, replaces: tuple[str, ...] | None = None) -> Iterator[Repository | None]:
-    """Serve the lab's own archive over HTTP on a free loopback port; None while it has nothing for the track.
-
-    ``replaces``: see `scripts.chroots.bootstrap.Repository`.
-    """
-    root = Store.of(lab).archive
-    if not (root / "dists" / track).is_dir():
-        yield None
-        return
-    with _Server(("127.0.0.1", 0), partial(_Handler, directory=str(root))) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            key = (root / PUBLIC_KEY).read_text()
-            yield Repository(f"http://127.0.0.1:{server.server_port}", track, key, lab.lab.name, replaces=replaces)
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    def handle_error(self, *_: object) -> None:
-        """A client that was killed is no news."""
-
-
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-        pass
-
-
 def run_installed(lab: Lab, track: str, package: str, command: Sequence[str], log: IO[str]) -> str:
-    """Install a package of the lab's archive in a clean chroot, and run a command there: what it prints.
+    """Install a package of the lab's archive in a clean chroot, run a command there, and return what it prints.
 
     Raises InfrastructureError when either fails.
     """

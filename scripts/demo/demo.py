@@ -49,13 +49,24 @@ def origin(demo: Demo) -> str:
 
 
 def last_printed(store: Store) -> str:
-    """What the program printed when it was last exercised."""
+    """Return the output of the program in the last exercise."""
     found = cases.read(store.runs()[-1].results / "native" / cases.FILE)
     return next(case.output for case in found if case.classname == command.NAME)
 
 
 def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
-    """The description of the demo's lab; ``deployed``: whether this machine can deploy what is built."""
+    """Write the description of the demo's lab; see `describe_lab`."""
+    path = home / "lab.yaml"
+    description = describe_lab(demo, home, name=home.name, deployed=deployed)
+    path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def describe_lab(demo: Demo, home: Path, *, name: str, deployed: bool) -> dict[str, Any]:
+    """Return the description of a lab for the repositories in ``home``, see `make_repositories`.
+
+    ``deployed``: whether this machine can deploy the packages.
+    """
     packaging = {
         "git": str(home / "packaging"),
         "branch": "master",
@@ -67,21 +78,18 @@ def write_lab(demo: Demo, home: Path, *, deployed: bool) -> Path:
         "build": {key: list(words) for key, words in demo.build.items()},
         **({"orig": demo.orig} if demo.orig else {}),
     }
-    description = {
-        "lab": {"name": home.name, "maintainer": MAINTAINER, "description": "The demo"},
+    return {
+        "lab": {"name": name, "maintainer": MAINTAINER, "description": "The demo"},
         "series": {SERIES: {}},
         "tracks": {TRACK: {"series": SERIES, "branch": "main", "phases": list(PHASES) if deployed else ["build"]}},
         "components": {demo.component: component},
         "deployment": deployment(demo),
         "publish": {"jobs": ["*"]},
     }
-    path = home / "lab.yaml"
-    path.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
-    return path
 
 
 def deployment(demo: Demo) -> dict[str, Any]:
-    """What is deployed of a demo, and around it."""
+    """Return the deployment of a demo, with the applications around it."""
     application: dict[str, Any] = {"role": demo.role}
     application["options"] = {"command": shlex.join(demo.command), "prints": demo.always_prints}
     if demo.role == "package":
@@ -145,7 +153,7 @@ def _commit(repository: Path, commit: DemoCommit, when: int) -> str:
 
 
 def download_source(name: str, cache: Path, log: IO[str]) -> Path:
-    """The newest source package of a name, by an apt of its own: the machine's is left alone."""
+    """Download the newest source package of a name with a private apt configuration, and return its .dsc."""
     options = own_apt(cache / "apt", apt.sources(SERIES, Series(), kind="deb-src"))
     into = cache / name
     into.mkdir(parents=True, exist_ok=True)

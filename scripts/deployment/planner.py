@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 from lab.base.errors import ConfigurationError
 from lab.config.deployment import ApplicationSettings, Deployment
@@ -33,10 +34,10 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
     deployment = lab.deployment or Deployment(applications={})
     units = dict(deployment.applications)
     if deployment.target == "juju":
-        charm_applications.check(units, component)
+        charm_applications.check(lab.file, units, component)
         charms = [
-            charm_applications.application(name, units[name], built.get(name, ()))
-            for name in _ordered(units, deployment)
+            charm_applications.application(lab.file, name, units[name], built.get(name, ()))
+            for name in _ordered(lab.file, units, deployment)
         ]
         return Topology(tuple(charms), deployment.relations)
     tested = lab.components_of(track) if component == WHOLE else (component,)
@@ -45,7 +46,7 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
     if lab.tracks[track].trigger == "proposed":
         units = {name: unit for name, unit in units.items() if unit.role not in ROLES or _packages(name, unit, built)}
-    made = [_application(name, units[name], built) for name in _ordered(units, deployment)]
+    made = [_application(lab.file, name, units[name], built) for name in _ordered(lab.file, units, deployment)]
     return Topology(tuple(made), deployment.relations)
 
 
@@ -61,7 +62,7 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
     )
 
 
-def _ordered(units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:
+def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:
     """Return applications after their relations, otherwise in the order of the file."""
     ends = [tuple(end.partition(":")[0] for end in pair) for pair in deployment.relations]
     graph = {name: [to for requirer, to in ends if requirer == name and to in units] for name in units}
@@ -71,7 +72,7 @@ def _ordered(units: Mapping[str, ApplicationSettings], deployment: Deployment) -
         if deployment.target == "juju":  # whose relations have no direction: this only says who is blamed first
             return list(units)
         circle = " -> ".join(error.args[1])
-        raise ConfigurationError(f"lab.yaml: deployment.relations: a circle: {circle}") from None
+        raise ConfigurationError(f"{lab_file}: deployment.relations: a circle: {circle}") from None
 
 
 def _packages(name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
@@ -79,10 +80,12 @@ def _packages(name: str, unit: ApplicationSettings, built: Mapping[str, Iterable
     return tuple(unit.packages or (role.PACKAGES if role else ()) or built.get(name, ()))
 
 
-def _application(name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]) -> Application:
+def _application(
+    lab_file: Path, name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]
+) -> Application:
     if unit.role not in ROLES:
         known = ", ".join(ROLES)
-        raise ConfigurationError(f"lab.yaml: deployment.applications.{name}.role: no {unit.role}; known: {known}")
+        raise ConfigurationError(f"{lab_file}: deployment.applications.{name}.role: no {unit.role}; known: {known}")
     role = ROLES[unit.role]
     packages = _packages(name, unit, built)
     if not packages:

@@ -18,9 +18,9 @@ from typing import IO, Any
 from debian.deb822 import Packages
 
 from lab.base.run import ProgramFailed, Word
+from scripts.chroots.backends import find_backend
 from scripts.chroots.bootstrap import APT_GET, mmdebstrap_argv, update
 from scripts.chroots.chroots import Chroot, Chroots
-from scripts.chroots.sessions import find_backend
 from scripts.drivers.interfaces import Pristine
 from scripts.services.units import KEEP_LINKS, NOTE_PRISTINE
 

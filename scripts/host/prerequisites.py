@@ -17,7 +17,7 @@ from lab.base.run import ProgramFailed, run
 from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.store.step import architecture
-from scripts.chroots import chroots
+from scripts.chroots import backends
 
 BINDEP = resources.path("bindep.txt")
 SETUP = "./qalab setup"
@@ -66,13 +66,13 @@ def setup(say: Callable[[str], None], log: IO[str]) -> None:
             raise InfrastructureError(
                 f"apt-get could not install {' '.join(missing)}", hint=f"see {log.name}"
             ) from error
-    if environment.is_root() and not chroots.has_build_user():
-        say(f"making the user {chroots.BUILD_USER}, who builds where root may not (subordinate user ids)")
-        chroots.make_build_user(log)
+    if environment.is_root() and not backends.has_build_user():
+        say(f"making the user {backends.BUILD_USER}, who builds where root may not (subordinate user ids)")
+        backends.make_build_user(log)
 
 
 def is_set_up() -> bool:
-    return not missing_packages() and (not environment.is_root() or chroots.has_build_user())
+    return not missing_packages() and (not environment.is_root() or backends.has_build_user())
 
 
 def doctor(lab: Lab | None) -> Iterator[Finding]:
@@ -105,7 +105,7 @@ def _found(what: str, look: Callable[[], object]) -> Finding:
 
 
 def _builds() -> Finding:
-    return _found("clean builds", lambda: "{} mode: {}".format(*chroots.mode()))
+    return _found("clean builds", lambda: "{} mode: {}".format(*backends.mode()))
 
 
 def _disk(name: str, path: Path) -> Finding:

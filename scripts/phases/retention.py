@@ -32,7 +32,7 @@ def old_runs(lab: Lab, now: datetime) -> Iterator[Run]:
 
 
 def prunable_paths(run: Run) -> list[Path]:
-    """What a run loses, as far as it is there."""
+    """Return what a run loses, as far as it is there."""
     return [path for path in (run.work, run.out, run.results / "nodes") if path.exists() and any(path.iterdir())]
 
 
@@ -42,7 +42,7 @@ def size(path: Path) -> int:
 
 
 def tidy(lab: Lab, now: datetime, *, dry_run: bool = False) -> Iterator[tuple[Run, int]]:
-    """Rid old runs of what they no longer need; each with the bytes it lost.  One that somebody works on stays."""
+    """Delete what old runs no longer need; yield each with the bytes it lost.  A run that a process works on stays."""
     for run in old_runs(lab, now):
         with suppress(InfrastructureError), run.held():
             if paths := prunable_paths(run):

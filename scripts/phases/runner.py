@@ -21,25 +21,25 @@ from scripts.registry import STEPS
 
 
 class Listener(Protocol):
-    """Who wants to know how a run goes on."""
+    """What hears of the progress of a run."""
 
     def waiting(self, current: Run) -> None:
-        """Another run of the same component in the same track is under way; this one waits."""
+        """Hear that another run of the component in the track is under way, and that this one waits."""
 
     def started(self, current: Run, name: str) -> None:
-        """A step begins."""
+        """Hear that a step begins."""
 
     def kept(self, current: Run, record: Record) -> None:
-        """A step of an earlier try is believed."""
+        """Hear that the record of an earlier try stays."""
 
     def ended(self, current: Run, record: Record) -> None:
-        """A step is over, one way or another."""
+        """Hear that a step has ended, with any verdict."""
 
 
 def run_phase(
     lab: Lab, current: Run, listener: Listener, *, first: str | None = None, until: str | None = None
 ) -> Record | None:
-    """Run what is left of a run's phase; the record that ended it, None when there was nothing to do.
+    """Run what is left of a run's phase; return the record that ended it, None when there was nothing to do.
 
     ``first``: done again from this step on, whatever the records say; ``until``: the last step.  Records of later
     steps stay as they are: what they describe (a package in the archive, a pushed branch) has happened.
@@ -95,13 +95,13 @@ def following_phases(lab: Lab, finished: Run) -> list[Phase]:
 
 
 def later_phases(lab: Lab, track: str, phase: Phase) -> list[Phase]:
-    """The phases of a track behind one."""
+    """Return the phases of a track after one."""
     order = list(PHASES)
     return [each for each in lab.tracks[track].phases if order.index(each) > order.index(phase)]
 
 
 def check_span(lab: Lab, track: str, phase: Phase, first: str | None, until: str | None) -> None:
-    """Raises ConfigurationError for steps that there are not, or in the wrong order.
+    """Check the steps that a call names.  Raises ConfigurationError for unknown ones, or a wrong order.
 
     ``first`` is of the phase that is done (again), ``until`` of that or a later one of the track.
     """
@@ -112,9 +112,9 @@ def check_span(lab: Lab, track: str, phase: Phase, first: str | None, until: str
 
 
 def span(steps: tuple[str, ...], first: str | None, until: str | None) -> tuple[int, int]:
-    """From which step on all is done again (behind the last one: from none), and behind which it ends.
+    """Return the place of the first step that is done again (after the last one: none), and the place after the end.
 
-    Raises ConfigurationError for steps that there are not, or in the wrong order.
+    Raises ConfigurationError for unknown steps, or a wrong order.
     """
     begin = _place(steps, first) if first else len(steps)
     end = _place(steps, until) + 1 if until else len(steps)
@@ -131,7 +131,7 @@ def _place(steps: tuple[str, ...], name: str) -> int:
 
 @contextmanager
 def _turn(lab: Lab, current: Run, listener: Listener) -> Iterator[None]:
-    """One run at a time of a component in a track: versions must rise one after the other."""
+    """Wait until no other run of the component in the track is under way: versions must rise one after the other."""
     path = Store.of(lab).lock_path("run", current.info.track, current.info.component)
     if files.is_locked(path):
         listener.waiting(current)
@@ -140,14 +140,14 @@ def _turn(lab: Lab, current: Run, listener: Listener) -> Iterator[None]:
 
 
 def unfinished(store: Store, track: str | None = None, component: str | None = None) -> Run | None:
-    """The newest run that is neither passed nor under way."""
+    """Return the newest run that is neither passed nor under way."""
     # Two runs can start in the same millisecond: the number decides then.
     runs = sorted(store.runs(track, component), key=lambda run: (run.info.started, run.info.number), reverse=True)
     return next((run for run in runs if run.verdict not in {"passed", "unstable", "running"}), None)
 
 
 def to_go_on(lab: Lab, track: str | None = None, component: str | None = None) -> Run | None:
-    """The newest run that went well and that nothing has followed, though its track has a phase behind it."""
+    """Return the newest run that went well and has no run of the next phase, though its track has one."""
     newest = {(run.info.track, run.info.component): run for run in Store.of(lab).runs(track, component)}
     well = [run for run in newest.values() if run.info.track in lab.tracks and run.verdict in {"passed", "unstable"}]
     waiting = [run for run in well if following_phases(lab, run)]

@@ -27,7 +27,7 @@ from lab.store.runs import Store
 from scripts import packaging, push
 from scripts.archives import proposed
 from scripts.phases import runner
-from scripts.upstream import commit_selection
+from scripts.upstream import commit_selection, packaging_branch
 from scripts.upstream.tags import reachable
 
 TRIES = 3
@@ -201,17 +201,16 @@ class Heads:
 
 def packaging_heads(lab: Lab, track: str, component: str) -> Heads:
     """Ask the packaging and its testing branch what they are at.  Raises as the step `packaging`."""
-    settings, name = lab.component(component, track).packaging, lab.tracks[track].series
-    series, mirror = lab.series[name], GitMirror.of(settings.git)
+    settings = lab.component(component, track).packaging
     with _watch_log(lab) as log:
-        mirror.fetch(log)
-        _, head = packaging.find_branch(mirror, settings.branch, series.distribution, series.codename or name)
+        found = packaging_branch.find(lab, track, component, log)
         if not settings.testing:
-            return Heads(mirror, head, "")
+            return Heads(found.mirror, found.head, "")
         theirs = GitMirror.of(settings.testing.git)
-        if theirs != mirror:
+        if theirs != found.mirror:
             theirs.fetch(log)
-        return Heads(mirror, head, packaging.branch_commit(theirs, settings.testing.branch))
+        testing = packaging_branch.branch_commit(theirs, settings.testing.branch)
+        return Heads(found.mirror, found.head, testing)
 
 
 def last_heads(lab: Lab, track: str, component: str) -> tuple[tuple[str, ...], str]:

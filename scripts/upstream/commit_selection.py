@@ -1,4 +1,4 @@
-"""Which upstream commit is meant: the one a run is on, a revision asked for, else the tip of the branch followed.
+"""The upstream commit to test: the one a run is on, the revision that was asked for, else the tip of the branch.
 
 A part of the step `snapshot`.
 """
@@ -18,7 +18,7 @@ ODD_REF = re.compile(r"refs/(?!heads/|tags/)[A-Za-z0-9_./+-]+")
 
 
 def find(context: StepContext, mirror: GitMirror, branch: str) -> str:
-    """The full id of the commit to test; upstream is asked unless its id is given and known here.
+    """Return the full id of the commit to test; upstream is asked unless the id is given and known here.
 
     Raises ConfigurationError when upstream has no such commit, or has it on other branches only (a change under
     review is on none).
@@ -45,7 +45,7 @@ def find(context: StepContext, mirror: GitMirror, branch: str) -> str:
 
 
 def fetch(context: StepContext, mirror: GitMirror, revision: str) -> None:
-    """Make the mirror as upstream is now, with the ref that is asked for where upstream has it."""
+    """Update the mirror from upstream, with the ref that was asked for where upstream has it."""
     refs = []
     if ODD_REF.fullmatch(revision):
         argv = ["git", *SAFE, "ls-remote", "--exit-code", "--", mirror.url, revision]
@@ -58,7 +58,7 @@ def on_branch(mirror: GitMirror, commit: str, branch: str) -> bool:
 
 
 def branches(mirror: GitMirror, *which: str) -> list[str]:
-    """Upstream's branches, those with the newest commits first."""
+    """Return upstream's branches, those with the newest commits first."""
     listing = mirror.git("for-each-ref", "--sort=-committerdate", "--format=%(refname:lstrip=2)", *which, "refs/heads")
     return listing.splitlines()
 

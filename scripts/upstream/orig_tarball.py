@@ -1,80 +1,146 @@
-"""The orig tarball of an upstream commit: the same bytes whoever makes it, wherever and whenever.
+"""The orig tarballs of an upstream commit: the same bytes whoever makes them, wherever and whenever.
 
-Its members are sorted, belong to root, are dated with the commit, are 0644 or 0755, and lie below NAME-VERSION/.
+Their members are sorted, belong to root, are dated with the commit, are 0644 or 0755, and lie below NAME-VERSION/.
+Their names, number and contents are as the packaging needs them (`scripts.upstream.source_shape`).
 A part of the step `snapshot`.
 """
 
 from __future__ import annotations
 
+import gzip
 import lzma
 import os
 import posixpath
 import shutil
 import tarfile
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab.base import files
 from lab.base.errors import Failed
-from lab.base.git import GitMirror, git
 from lab.store.step import StepContext
-from scripts.upstream import sdist
-from scripts.upstream.submodules import CommitTree, trees
+from scripts.upstream import excluded_files, orig_components, pool_origs, source_shape, upstream_tree
+from scripts.upstream.packaging_branch import PackagingBranch
+from scripts.upstream.source_shape import DEFAULT_SUFFIX, SourceShape
+from scripts.upstream.upstream_tree import Origin
 
-# info/attributes goes before the tree's own: "$Format:%d$" would name whatever branches a mirror happens to have.
-ATTRIBUTES = "* -export-subst\n"
 # Half the time of xz's own 6 for a tenth more bytes: a snapshot is made often and kept for some weeks.
 XZ_PRESET = 3
+GZIP_LEVEL = 6
 
 
-def make(context: StepContext, mirror: GitMirror, commit: str, version: str, committed: int) -> Path:
-    """Make ``out/NAME_VERSION.orig.tar.xz``.  Raises Failed when the commit yields none."""
-    name, how = context.component_name, context.component.orig
-    work, out = context.run.work / "orig", context.run.out
+@dataclass(frozen=True)
+class OrigTarballs:
+    """What was made, the main tarball first; ``version`` is the upstream version with all that was added to it."""
+
+    tarballs: list[Path]
+    version: str
+    shape: SourceShape
+    remarks: list[str]
+
+
+def make(context: StepContext, origin: Origin, version: str, packaging: PackagingBranch) -> OrigTarballs:
+    """Make ``out/NAME_VERSION.orig[-COMPONENT].tar.xz`` (.gz for format 1.0).
+
+    Raises ConfigurationError for what the packaging needs and lab.yaml does not give, Failed when the commit yields
+    no tarball.
+    """
+    shape = source_shape.read(packaging.file)
+    orig_components.check(context, shape)
+    work = context.run.work / "orig"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    parts = list(trees(CommitTree("", mirror, commit), how.submodules, context.log))
-    if how.method == "sdist":
-        tars = [sdist.make(context, parts, committed, work)]
-    else:
-        tars = [export(part, work / f"{number}.tar", context.log) for number, part in enumerate(parts)]
-    target = out / f"{name}_{version}.orig.tar.xz"
-    made = work / target.name
-    repack(tars, made, f"{name}-{version}", committed)
-    made.replace(target)
-    for stale in set(out.glob(f"{name}_*.orig.tar.xz")) - {target}:
-        stale.unlink()
+    tars, remarks = upstream_tree.tars(context, origin, work)
+    whole = {"": tars} | orig_components.tars(context, work)
+    sources, gone = _without_excluded(context, whole, shape, work, packaging)
+    if gone:
+        version += shape.suffix or DEFAULT_SUFFIX
+    elif shape.suffix:
+        remarks.append(
+            f"not repacked, as the packaging's {shape.suffix} would have it: nothing in Files-Excluded is here"
+        )
+    packing = Packing(context.component_name, sources, shape.extension, origin.committed, work)
+    name, made = version, packing.pack(version)
+    if not shape.native:
+        version, pooled = pool_origs.free_version(context, name, made)
+        if version != name:
+            made = packing.pack(version)
+            remarks.append(f"the archive has {name} with other content, so this is {version}")
+        for component, path in pooled.items():
+            shutil.copyfile(path, made[component])
+    tarballs = _hand_over(context, made)
     shutil.rmtree(work)
-    return target
+    excluded = [f"{count} file{'s' * (count != 1)} excluded by debian/copyright" for count in [gone] if count]
+    return OrigTarballs(tarballs, version, shape, [*excluded, *remarks])
 
 
-def export(tree: CommitTree, target: Path, log: IO[str]) -> Path:
-    """A tree as a tar, below ``tree/``, by git archive."""
-    attributes = tree.mirror.path / "info/attributes"
-    if not attributes.exists() or attributes.read_text() != ATTRIBUTES:
-        files.write_atomic(attributes, ATTRIBUTES)
-    argv = ["archive", "--format=tar", f"--prefix=tree/{tree.path}", f"--output={target}", tree.commit]
-    git(argv, cwd=tree.mirror.path, log=log)
-    return target
+Sources = Mapping[str, list[Path]]
+
+
+def _without_excluded(
+    context: StepContext, sources: Sources, shape: SourceShape, work: Path, packaging: PackagingBranch
+) -> tuple[Sources, int]:
+    """Remove what debian/copyright excludes; also return how many files went."""
+    text = packaging.file("debian/copyright") or ""
+    left, total = dict(sources), 0
+    for component in shape.excluding:
+        if component in sources:
+            whole = work / f"whole-{component}.tar.gz"
+            repack(sources[component], whole, "tree", 0)
+            done, gone = excluded_files.remove(context, whole, component, text)
+            left[component] = [done]
+            total += gone
+    return left, total
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How tarballs are packed, from the tar files of each component, below ``work``."""
+
+    name: str
+    sources: Sources
+    extension: str
+    committed: int
+    work: Path
+
+    def pack(self, version: str) -> dict[str, Path]:
+        """Write the tarballs as a version names them; return them by component."""
+        made = {}
+        for component, tars in self.sources.items():
+            mark = f"-{component}" if component else ""
+            made[component] = self.work / f"{self.name}_{version}.orig{mark}.tar.{self.extension}"
+            repack(tars, made[component], f"{self.name}{mark}-{version}", self.committed)
+        return made
+
+
+def _hand_over(context: StepContext, made: Mapping[str, Path]) -> list[Path]:
+    """Move tarballs to out/, and remove what an earlier try has left there."""
+    out = context.run.out
+    done = [path.replace(out / path.name) for path in made.values()]
+    for stale in set(out.glob(f"{context.component_name}_*.orig*.tar.*")) - {*done}:
+        stale.unlink()
+    return done
 
 
 def repack(tars: Iterable[Path], target: Path, top: str, mtime: int) -> None:
-    """Write all members of ``tars`` as one normalised tar.xz, ``top`` in the place of their first directory.
+    """Write all members of ``tars`` as one normalised tarball, ``top`` in the place of their first directory.
+
+    ``target`` ends with .xz or .gz.
 
     Where two have a member of the same name, it is the later one's.  Raises Failed when there is no file at all.
     """
     found: dict[str, tuple[tarfile.TarFile, tarfile.TarInfo]] = {}
     with ExitStack() as stack:
         for path in tars:
-            tar = stack.enter_context(tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape"))
+            tar = stack.enter_context(tarfile.open(path, "r:*", encoding="utf-8", errors="surrogateescape"))
             found |= {renamed(member.name, top): (tar, member) for member in tar}
         if all(member.isdir() for _, member in found.values()):
             raise Failed(f"{top}: the commit has no files: there is nothing to package")
         raw = stack.enter_context(target.open("wb"))
         with (
-            lzma.open(raw, "wb", preset=XZ_PRESET) as packed,
+            _compressed(raw, target) as packed,
             # Names are bytes in git, and in GNU's format.
             tarfile.open(
                 fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
@@ -87,15 +153,26 @@ def repack(tars: Iterable[Path], target: Path, top: str, mtime: int) -> None:
     target.chmod(0o644)
 
 
+@contextmanager
+def _compressed(raw: IO[bytes], target: Path) -> Iterator[gzip.GzipFile | lzma.LZMAFile]:
+    """Open a file to be compressed as its name says; neither the time nor the name goes in."""
+    if target.suffix == ".gz":
+        with gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as packed:
+            yield packed
+    else:
+        with lzma.open(raw, "wb", preset=XZ_PRESET) as packed:
+            yield packed
+
+
 def renamed(name: str, top: str) -> str:
-    """A member's name with ``top`` in the place of its first directory."""
+    """Return a member's name with ``top`` in place of its first directory."""
     return posixpath.join(top, posixpath.normpath(name).partition("/")[2]).rstrip("/")
 
 
 def normalised(
     name: str, tar: tarfile.TarFile, member: tarfile.TarInfo, mtime: int
 ) -> tuple[tarfile.TarInfo, IO[bytes] | None]:
-    """A member as it goes into the orig tarball, with its content; a hard link becomes a file."""
+    """Return a member of the orig tarball and its content; a hard link becomes a file."""
     info = tarfile.TarInfo(name)
     info.mtime = mtime
     if member.isdir() or member.issym():

@@ -1,4 +1,4 @@
-"""The version that the packaging has already, and what to set where a snapshot's version is not above it.
+"""The version that the packaging has already: its upstream commit, and what to set where a snapshot is not above it.
 
 A part of the step `changelog`.
 """
@@ -13,21 +13,42 @@ from debian.debian_support import Version
 
 from lab.base.debian import compare
 from lab.base.errors import ConfigurationError
+from lab.base.git import GitMirror
 from lab.store.step import StepContext
-from scripts.upstream import tags, versions
+from scripts.upstream import debian_versions, tags, versions
 from scripts.upstream.tags import CommitHistory
 from scripts.upstream.versions import VersionTag
 
 # The heading of an entry, see deb-changelog(5).
 HEADING = re.compile(r"^\w[\w.+-]* \((?P<version>[^()\s]+)\)", re.MULTILINE)
-# A lab's own revision, see `scripts.changelog.debian_version`.
-MADE_BY_A_LAB = re.compile(r"-0qalab\d+~")
+# An abbreviated commit in a version: 1.0.6~git20210604-d5e0c06, 0.0~git20260101.784c73b, 1.2+gd5e0c06.  Not a date.
+COMMIT_ID = re.compile(r"(?:git|g)?(?P<id>(?=[0-9]*[a-f])[0-9a-f]{7,40})")
 
 
 def newest(changelog: str) -> str:
     """Return the newest version in a changelog that no lab has made, "" when there is none."""
     found = (match["version"] for match in HEADING.finditer(changelog))
-    return next((version for version in found if not MADE_BY_A_LAB.search(version)), "")
+    return next((version for version in found if not debian_versions.made_by_a_lab(version)), "")
+
+
+def upstream_commit(context: StepContext, mirror: GitMirror, version: str) -> str:
+    """Return the upstream commit of a packaged upstream version, "" when it is not known.
+
+    It is the one whose id stands in the version, else the one with a tag that stands for the version.
+    """
+    plain = versions.without_repack(versions.without_components(version))
+    for word in reversed(re.split(r"[^0-9A-Za-z]+", plain)):
+        match = COMMIT_ID.fullmatch(word)
+        if match and (commit := mirror.resolve(match["id"])):
+            return commit
+    found = [
+        name
+        for name, read in tags.read_all(context, mirror)
+        if Version(versions.without_repack(read)) == Version(plain)
+    ]
+    # A tag of a git-buildpackage import is often on a branch of its own.
+    found.sort(key=lambda name: (name.startswith("upstream/"), name))
+    return next((commit for name in found if (commit := mirror.resolve(f"{tags.TAGS}{name}"))), "")
 
 
 def check(context: StepContext, history: CommitHistory, version: str, packaged: str) -> None:
@@ -63,9 +84,9 @@ class Cures:
         return str(Version(self.packaged).upstream_version)
 
     def _helps(self, read: list[VersionTag], following: str | None) -> bool:
-        epoch = Version(self.packaged).epoch or "0"
+        epoch, revision = Version(self.packaged).epoch or "0", debian_versions.revision("deb", 1)
         version = self.history.version(read, following).version
-        return compare(f"{epoch}:{version}-0qalab1~", "gt", self.packaged)
+        return compare(f"{epoch}:{version}-{revision}", "gt", self.packaged)
 
     def _patterns(self) -> Iterator[str]:
         """Yield the pattern that reads a tag of the packaged release, where there is such a tag."""

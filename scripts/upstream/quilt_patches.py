@@ -17,18 +17,18 @@ SHOWN = 5
 
 
 def series_entry(line: str) -> str:
-    """The patch that a line of a series file names, "" for a comment; see Dpkg::Source::Quilt."""
+    """Return the patch that a line of a series file names, "" for a comment; see Dpkg::Source::Quilt."""
     words = re.sub(r"(^|\s)#.*", "", line).split()
     return words[0] if words else ""
 
 
 def without(series: str, patches: Collection[str]) -> str:
-    """A series file without some patches, all else as it was."""
+    """Return a series file without some patches, otherwise unchanged."""
     return "".join(line for line in series.splitlines(keepends=True) if series_entry(line) not in patches)
 
 
 def failing_places(output: str) -> Iterator[str]:
-    """What patch(1) complains of, one item for each file: ``FILE: hunk 2 at line 34``."""
+    """Return the errors of patch(1), one item for each file: ``FILE: hunk 2 at line 34``."""
     name, hunks = "", list[str]()
     for line in [*output.splitlines(), "patching file "]:
         if match := re.match(r"(?:patching|checking) file '?(.*?)'?$", line):
@@ -46,7 +46,7 @@ def failing_places(output: str) -> Iterator[str]:
 
 
 def series_file(debian: Path, distribution: str) -> Path:
-    """The series file that dpkg-source takes: the vendor's own before the common one."""
+    """Return the series file that dpkg-source uses: the vendor's own before the common one."""
     own = debian / f"patches/{distribution}.series"
     return own if own.exists() else debian / "patches/series"
 
@@ -80,7 +80,7 @@ def attempt(tree: Path, patch: Path, log: IO[str], *options: str, dry_run: bool 
 
 
 def not_applying(tree: Path, patch: Path, name: str, output: str, log: IO[str]) -> Failed:
-    """The error for a patch, with file and hunk."""
+    """Return the error for a patch, with file and hunk."""
     places = [readable(place) for place in failing_places(output)]
     where = "; ".join(places[:SHOWN] + ["..."] * (len(places) > SHOWN)) or "it is malformed, see the step's log"
     fuzzy = attempt(tree, patch, log, "--fuzz=2")

@@ -36,7 +36,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def make(context: StepContext, trees: Sequence[CommitTree], committed: int, work: Path) -> Path:
-    """The sdist of a checkout of ``trees`` (the first has the project) as an uncompressed tar below ``work``.
+    """Build the sdist of a checkout of ``trees`` (the first has the project) as an uncompressed tar below ``work``.
 
     Raises Failed when the project's build backend does, InfrastructureError when what it needs cannot be had.
     """
@@ -64,7 +64,7 @@ def make(context: StepContext, trees: Sequence[CommitTree], committed: int, work
 
 
 def build_environment(constraints: Path, committed: int) -> dict[str, str]:
-    """What makes the build the same everywhere: no configuration of git's, fixed hashes and dates, pinned tools."""
+    """Return the environment for a reproducible build: no git configuration, fixed hashes and dates, pinned tools."""
     return NO_CONFIG | {
         "SOURCE_DATE_EPOCH": str(committed),
         "PYTHONHASHSEED": "0",
@@ -88,7 +88,7 @@ def checkout(context: StepContext, tree: CommitTree, path: Path) -> None:
 
 
 def failure(output: str) -> Failed | InfrastructureError:
-    """The error for a build that failed, from what it said since it began the stage it failed in."""
+    """Return the error for a failed build, from the output of its last stage."""
     stage = output.rpartition("\n* ")[2]
     if trouble := LAB.search(stage):
         hint = "the step's log has pip's own words"
@@ -97,6 +97,6 @@ def failure(output: str) -> Failed | InfrastructureError:
 
 
 def last_line(output: str) -> str:
-    """The last line that says something."""
+    """Return the last informative line."""
     lines = (COLOUR.sub("", line).removeprefix("< ") for line in reversed(output.splitlines()))
     return next((line.strip() for line in lines if not NOISE.fullmatch(line)), "it says nothing")

@@ -6,9 +6,8 @@ Each submodule comes through a mirror of its own.  A part of the step `snapshot`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Literal
+from typing import IO, Literal, Self
 
 from lab.base.errors import ConfigurationError, Failed
 from lab.base.git import GitMirror, try_git
@@ -25,33 +24,65 @@ class CommitTree:
     commit: str
 
 
-def trees(tree: CommitTree, policy: Literal["refuse", "include"], log: IO[str]) -> Iterator[CommitTree]:
-    """A tree, and all below it.
+Policy = Literal["refuse", "include", "omit"] | tuple[str, ...]
 
-    Raises ConfigurationError when the policy refuses submodules, Failed when upstream does not say where one is.
-    """
-    yield tree
-    mirror, commit = tree.mirror, tree.commit
-    links = gitlinks(mirror.git("ls-tree", "-r", "-z", "--full-tree", commit))
-    where = f"{mirror.url}: commit {commit[:7]}"
-    if links and policy == "refuse":
-        hint = "orig.submodules: include takes them into the tarball"
-        raise ConfigurationError(f"{where} has submodules: {', '.join(sorted(links))}", hint=hint)
-    said = urls(mirror, commit) if links else {}
-    for path, wanted in links.items():
-        if path not in said:
-            raise Failed(f"{where}: .gitmodules has no URL for the submodule {path}")
-        url = resolve(mirror.url, said[path])
-        if url is None:
-            raise Failed(
-                f"{where}: the submodule {path} may not be taken from {said[path]}: it is no remote repository"
-            )
-        inner = GitMirror.of(url)
-        if inner.resolve(wanted) is None:
-            inner.fetch(log)
-        if inner.resolve(wanted) is None:
-            raise Failed(f"{where}: the submodule {path} is at {wanted}, which is on no branch and no tag of {url}")
-        yield from trees(CommitTree(f"{tree.path}{path}/", inner, wanted), policy, log)
+
+@dataclass(frozen=True)
+class Trees:
+    """The trees of a commit: its own first, and those of submodules; ``omitted``: the paths of those left out."""
+
+    parts: list[CommitTree]
+    omitted: list[str]
+
+    @classmethod
+    def of(cls, tree: CommitTree, policy: Policy, log: IO[str]) -> Self:
+        """Return the trees of a commit by a policy; a list of paths includes those submodules and omits all others.
+
+        Raises ConfigurationError when the policy refuses submodules or lists one that is not there, Failed when
+        upstream does not say where one is.
+        """
+        found = cls([], [])
+        found._add(tree, policy, log)
+        if not isinstance(policy, str):
+            there = {part.path.rstrip("/") for part in found.parts}
+            if wrong := [path for path in policy if path not in there]:
+                known = ", ".join(sorted([*(there - {""}), *found.omitted])) or "none"
+                where = f"{tree.mirror.url}: commit {tree.commit[:7]}"
+                raise ConfigurationError(f"{where}: no submodule {', '.join(wrong)}; known: {known}")
+        return found
+
+    def _add(self, tree: CommitTree, policy: Policy, log: IO[str]) -> None:
+        self.parts.append(tree)
+        mirror, commit = tree.mirror, tree.commit
+        links = gitlinks(mirror.git("ls-tree", "-r", "-z", "--full-tree", commit))
+        where = f"{mirror.url}: commit {commit[:7]}"
+        if links and policy == "refuse":
+            hint = "orig.submodules: include takes them into the tarball, omit leaves them out, a list takes some"
+            raise ConfigurationError(f"{where} has submodules: {', '.join(sorted(links))}", hint=hint)
+        said = urls(mirror, commit) if links else {}
+        for path, wanted in links.items():
+            whole = f"{tree.path}{path}"
+            if policy == "omit" or (not isinstance(policy, str) and whole not in policy):
+                self.omitted.append(whole)
+            else:
+                self._add(CommitTree(f"{whole}/", _fetched(where, mirror, (path, said.get(path), wanted), log), wanted),
+                          policy, log)  # fmt: skip
+
+
+def _fetched(where: str, superproject: GitMirror, link: tuple[str, str | None, str], log: IO[str]) -> GitMirror:
+    """Return the mirror of a submodule (path, URL, commit), which has its commit."""
+    path, said, wanted = link
+    if said is None:
+        raise Failed(f"{where}: .gitmodules has no URL for the submodule {path}")
+    url = resolve(superproject.url, said)
+    if url is None:
+        raise Failed(f"{where}: the submodule {path} may not be taken from {said}: it is no remote repository")
+    inner = GitMirror.of(url)
+    if inner.resolve(wanted) is None:
+        inner.fetch(log)
+    if inner.resolve(wanted) is None:
+        raise Failed(f"{where}: the submodule {path} is at {wanted}, which is on no branch and no tag of {url}")
+    return inner
 
 
 def gitlinks(listing: str) -> dict[str, str]:
@@ -61,7 +92,7 @@ def gitlinks(listing: str) -> dict[str, str]:
 
 
 def urls(mirror: GitMirror, commit: str) -> dict[str, str]:
-    """What a commit's .gitmodules says: the URL for each path."""
+    """Return the URL for each path in a commit's .gitmodules."""
     argv = ["config", f"--blob={commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$"]
     said = dict(entry.split("\n", 1) for entry in try_git(argv, cwd=mirror.path).stdout.split("\0") if "\n" in entry)
     paths = {key.removesuffix(".path"): path for key, path in said.items() if key.endswith(".path")}

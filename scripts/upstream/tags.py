@@ -28,6 +28,17 @@ def reachable(mirror: GitMirror, *revisions: str) -> dict[str, int]:
     return {commit: int(stamp) for stamp, commit in map(str.split, lines)}
 
 
+def all_tags(mirror: GitMirror) -> dict[str, str]:
+    """Return the names of all tags, sorted, with the full id of what each is on in the end (a commit, or a file)."""
+    found: dict[str, str] = {}
+    # show-ref peels a tag of a tag in every git; %(*objectname) of for-each-ref does so since git 2.45.
+    for line in mirror.git("show-ref", "--dereference").splitlines():
+        target, ref = line.split(" ", 1)
+        if ref.startswith(TAGS):
+            found[ref.removeprefix(TAGS).removesuffix("^{}")] = target  # the peeled one comes second
+    return dict(sorted(found.items()))
+
+
 @dataclass(frozen=True)
 class CommitHistory:
     """A commit with all that leads to it.  Each walk is made once."""
@@ -43,13 +54,7 @@ class CommitHistory:
     @cached_property
     def tags(self) -> dict[str, str]:
         """The names of the tags in this history, sorted, with the full ids of their commits."""
-        found: dict[str, str] = {}
-        # show-ref peels a tag of a tag in every git; %(*objectname) of for-each-ref does so since git 2.45.
-        for line in self.mirror.git("show-ref", "--dereference").splitlines():
-            commit, ref = line.split(" ", 1)
-            if ref.startswith(TAGS):
-                found[ref.removeprefix(TAGS).removesuffix("^{}")] = commit  # the peeled one comes second
-        return {name: commit for name, commit in sorted(found.items()) if commit in self.commits}
+        return {name: commit for name, commit in all_tags(self.mirror).items() if commit in self.commits}
 
     def range_after(self, tag: str) -> versions.CommitRange:
         """Return the commits after one of the tags ("": all commits)."""
@@ -71,12 +76,21 @@ def usable(context: StepContext, history: CommitHistory) -> list[versions.Versio
 
     Raises ConfigurationError for a bad ``version.tag_pattern``.
     """
-    known_as, how = (context.component_name, project(history.mirror.url)), pattern(context)
-    read = [(name, versions.from_tag(name, known_as, how)) for name in history.tags]
+    read = [(name, _version(context, history.mirror, name)) for name in history.tags]
     if left := [name for name, version in read if not version]:
         names = commit_selection.abbreviated(left)
         context.say(f"tags that are taken for no versions (version.tag_pattern could read them): {names}")
     return [versions.VersionTag(name, version) for name, version in read if version]
+
+
+def read_all(context: StepContext, mirror: GitMirror) -> list[tuple[str, str]]:
+    """Return each tag of a repository that stands for a version, with that version."""
+    read = [(name, _version(context, mirror, name)) for name in all_tags(mirror)]
+    return [(name, version) for name, version in read if version]
+
+
+def _version(context: StepContext, mirror: GitMirror, tag: str) -> str | None:
+    return versions.from_tag(tag, (context.component_name, project(mirror.url)), pattern(context))
 
 
 def remark(history: CommitHistory, read: Sequence[versions.VersionTag]) -> str:

@@ -1,12 +1,12 @@
-"""Upstream versions: what a tag stands for, and how a snapshot of a commit is called.  No input, no output.
+"""Upstream versions: the version that a tag stands for, and the version of a snapshot.  No input, no output.
 
 A snapshot is ``LAST+gitYYYYMMDD.N.SHA7`` or ``NEXT~gitYYYYMMDD.N.SHA7``.  Why it rises along ancestry,
 whatever the dates, merges and tags of a history:
 
 - a commit's tags are among its descendants' tags, and the highest of NEXT~git and each TAG+git is taken, so what
   stands before the date never falls (that, and not the highest tag alone, because ``1.0.2a`` < ``1.0.2+git``);
-- behind the same tag, a descendant has more commits, and their greatest date, the tag's own among them, is no less;
-- where no tag is counted from (NEXT~git), it is the whole history that is counted: behind the last tag it would
+- after the same tag, a descendant has more commits, and their greatest date, the tag's own among them, is no less;
+- where no tag is counted from (NEXT~git), it is the whole history that is counted: after the last tag it would
   fall with every further tag below NEXT.
 """
 
@@ -21,7 +21,7 @@ from functools import lru_cache
 from debian.debian_support import Version
 
 FIRST = "0.0.1"
-"""What a repository with no usable tag leads to."""
+"""The release that a repository without a usable tag leads to."""
 UPSTREAM_VERSION = re.compile(r"[0-9](?:[0-9A-Za-z.+~]*[0-9A-Za-z])?")
 """Debian policy, section 5.6.12, without the characters that would need an epoch or a revision."""
 
@@ -76,7 +76,7 @@ class Base:
 
 @dataclass(frozen=True)
 class CommitRange:
-    """The commits behind a tag (``""``: all of history): how many, and the greatest committer date (Unix time).
+    """The commits after a tag (``""``: all of history): how many, and the greatest committer date (Unix time).
 
     The date of the tag's own commit counts too.
     """
@@ -96,10 +96,10 @@ class SnapshotVersion:
 
 
 def from_tag(tag: str, names: Sequence[str], pattern: re.Pattern[str] | None = None) -> str | None:
-    """The Debian upstream version that a tag stands for, None when it is no release.
+    """Return the Debian upstream version that a tag stands for, None when it is no release.
 
-    ``names``: what the project is called (``NAME-1.2`` is a version of NAME).  ``pattern`` is matched against
-    the whole tag instead of our own rules, and its one group against those for a version.
+    ``names``: the names of the project (``NAME-1.2`` is a version of NAME).  ``pattern`` is matched against the whole
+    tag instead of the rules here, and its one group is read as a version.
     """
     if pattern is not None:
         match = pattern.fullmatch(tag)
@@ -126,7 +126,7 @@ def _named(name: str) -> str:
 
 
 def normalised(text: str) -> str | None:
-    """A version as upstreams write it, as Debian sorts it; None when it is none.
+    """Return a version as upstreams write it in the form that Debian sorts; None when it is no version.
 
     Pre-releases go below the release (``~rc1``), and development versions below those (``~~dev5``).
     """
@@ -147,7 +147,7 @@ def normalised(text: str) -> str | None:
 
 
 def base(tags: Iterable[VersionTag], following: str | None = None) -> Base:
-    """What to count from, among the tags merged into a commit; ``following`` is the next release, where known.
+    """Return what to count from, among the tags merged into a commit; ``following`` is the next release, where known.
 
     Several tags may stand for the same version, and all of them are taken: which of them was there first does not
     matter then.
@@ -160,15 +160,15 @@ def base(tags: Iterable[VersionTag], following: str | None = None) -> Base:
     return Base(str(highest), tuple(tag for rank, tag in ranked if rank == highest))
 
 
-def snapshot(start: Base, stretches: Sequence[CommitRange], commit: str) -> SnapshotVersion:
-    """The version of a commit (its full id), from a stretch for each tag of ``start``, or one for all of history."""
-    longest = max(stretches, key=lambda stretch: (stretch.count, stretch.tag))
-    newest = max(stretch.newest for stretch in stretches)
+def snapshot(start: Base, ranges: Sequence[CommitRange], commit: str) -> SnapshotVersion:
+    """Return the version of a commit (its full id), from a range for each tag of ``start``, or one for all commits."""
+    longest = max(ranges, key=lambda each: (each.count, each.tag))
+    newest = max(each.newest for each in ranges)
     return SnapshotVersion(f"{start.until}{day(newest)}.{longest.count}.{commit[:7]}", longest.tag, longest.count)
 
 
 def successor(version: str, commit: str) -> str | None:
-    """The snapshot version next above ``version`` for a commit; ``version`` itself when it is the commit's own.
+    """Return the snapshot version next above ``version`` for a commit; ``version`` itself when it is the commit's own.
 
     None when ``version`` is no snapshot's.
     """
@@ -185,6 +185,21 @@ def without_repack(version: str) -> str:
     return _REPACKED.sub("", version)
 
 
+def without_components(version: str) -> str:
+    """Return an upstream version without the versions of further orig tarballs: ``7.3.5`` for ``7.3.5+~7.3.9``."""
+    return version.partition("+~")[0]
+
+
+def without_suffix(version: str) -> str:
+    """Return a snapshot's version without what stands after its commit id; any other version as it is.
+
+    That is a mark of a repacked tarball (``+dfsg``), the number of a second tarball of the commit (``+2``), and the
+    revision of a native package.
+    """
+    match = _SNAPSHOT.match(version)
+    return match[0] if match else version
+
+
 def release_after(version: str) -> str:
     """Return a release whose ``RELEASE~git`` is above every upstream version with the numbers of ``version``.
 
@@ -197,11 +212,11 @@ def release_after(version: str) -> str:
 
 
 def commit_of(version: str) -> str | None:
-    """The short id in a snapshot's version, None when it is no snapshot's."""
+    """Return the short id in a snapshot's version, None when it is no snapshot's."""
     match = _SNAPSHOT.fullmatch(version)
     return match["commit"] if match else None
 
 
 def day(stamp: int) -> str:
-    """The day of a Unix time, UTC, always in eight digits: dates beyond the year 9999 are taken for its last day."""
+    """Return the day of a Unix time, UTC, always in eight digits: dates beyond the year 9999 are taken for its last day."""
     return f"{datetime.fromtimestamp(min(stamp, _LAST_DAY), UTC):%Y%m%d}"

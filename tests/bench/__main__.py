@@ -27,7 +27,7 @@ from lab.base.errors import ConfigurationError, LabError
 from lab.base.run import run
 from lab.config import apt
 from lab.config.description import Series
-from scripts.chroots import chroots
+from scripts.chroots import backends
 from scripts.demo import demo, examples
 from scripts.host import prerequisites
 from tests.bench import comparison
@@ -53,7 +53,7 @@ def set_up(log: IO[str]) -> None:
         say(f"installing Debian packages with apt-get, to measure jenkins-debian-glue: {' '.join(PACKAGES)}")
         run(["apt-get", "update", "-qq"], log=log)
         run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES], log=log)
-    mode, why = chroots.mode()
+    mode, why = backends.mode()
     if mode != "schroot":
         raise ConfigurationError(f"an sbuild of the same kind cannot be measured here: {why}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from lab.base.run import run
-from scripts.chroots import chroots
+from scripts.chroots import bootstrap
 from tests.bench.private import private
 
 CONFIGURATION = """\
@@ -48,7 +48,7 @@ class Bare:
         shutil.chown(self.state[BUILDS], "sbuild", "sbuild")
         (self.state[CONFIGURATIONS] / "bench").write_text(CONFIGURATION.format(directory=chroot))
         options = ["--variant=buildd", "--include=build-essential,fakeroot", "--skip=cleanup/apt/lists"]
-        proxies = [f"--aptopt={line}" for line in chroots.proxies()]
+        proxies = [f"--aptopt={line}" for line in bootstrap.proxies()]
         run(["mmdebstrap", *options, *proxies, self.series, chroot, self.mirror], log=self.log)
 
     def build(self, dsc: Path, *options: str) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.base.run import Word
-from scripts.chroots.sessions import PRIVATE
+from scripts.chroots.backends import PRIVATE
 
 
 def private(argv: Sequence[Word], places: Mapping[str, Path]) -> list[Word]:

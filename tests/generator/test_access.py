@@ -26,7 +26,7 @@ def of(credentials: str, base: Path = Path("/nowhere")) -> Access:
     return access.for_lab(JenkinsSettings(url=URL, credentials=credentials), base)
 
 
-def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     anonymous = of("env")
     assert (anonymous.user, anonymous.password) == (None, None)
     assert "QALAB_JENKINS_USER is not set" in anonymous.source
@@ -38,7 +38,7 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "t0ken" not in repr(of("env"))
 
 
-def test_from_an_ini(tmp_path: Path) -> None:
+def test_credentials_from_ini(tmp_path: Path) -> None:
     (tmp_path / "j.ini").write_text(INI)
     found = of("ini:j.ini", tmp_path)  # beside lab.yaml, whose URL counts
     assert (found.url, found.user, found.password, found.timeout) == (URL, "bot", "s%cret", 7.0)
@@ -48,14 +48,14 @@ def test_from_an_ini(tmp_path: Path) -> None:
     assert (public.url, public.user, public.timeout) == ("http://p/", None, access.TIMEOUT_SECONDS)
 
 
-def test_from_a_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_from_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring, "get_credential", ring)
     assert (of("keyring:jenkins").user, of("keyring:jenkins").password) == ("bot", "from the ring")
     with pytest.raises(ConfigurationError, match="the keyring has nothing for other"):
         of("keyring:other")
 
 
-def test_no_keyring_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_keyring_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise keyring.errors.NoKeyringError("No recommended backend was available.")
 
@@ -65,12 +65,12 @@ def test_no_keyring_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("credentials", ["ini", "keyring:", "env:X", "file:/etc/passwd", "ini:"])
-def test_no_such_place(credentials: str) -> None:
+def test_unknown_credentials_source_is_an_error(credentials: str) -> None:
     with pytest.raises(ConfigurationError, match="no such place"):
         of(credentials)
 
 
-def test_no_jenkins_at_all(tmp_path: Path) -> None:
+def test_lab_without_jenkins_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="jenkins: missing"):
         access.for_lab(None, tmp_path)
     with pytest.raises(ConfigurationError, match="there is no such file"):
@@ -80,7 +80,7 @@ def test_no_jenkins_at_all(tmp_path: Path) -> None:
         access.of_ini(tmp_path / "half.ini")
 
 
-def test_logins_of_other_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ini_of_another_server_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "all.ini").write_text("[mail]\nuser=post\npassword=p0st\n[jenkins]\nurl=http://j/\n")
     found = access.login("ini:all.ini", tmp_path, "notifications.mail")
     assert (found.user, found.password, found.source) == ("post", "p0st", f"{tmp_path / 'all.ini'} [mail]")
@@ -95,7 +95,7 @@ def test_logins_of_other_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         access.login("plain", tmp_path, "notifications.mail")
 
 
-def test_the_public_jenkins_has_variables_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_jenkins_has_separate_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QALAB_JENKINS_USER", "private")
     monkeypatch.setenv("QALAB_JENKINS_TOKEN", "t0ken")
     public = access.for_lab(JenkinsSettings(url=URL), tmp_path, "public.jenkins")
@@ -103,7 +103,7 @@ def test_the_public_jenkins_has_variables_of_its_own(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("text", ["user=x\n", "[jenkins]\ntimeout=soon\n", "[other]\nurl=http://j/\n"])
-def test_an_ini_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+def test_unreadable_ini_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "odd.ini").write_text(text)
     with pytest.raises(ConfigurationError, match=r"odd\.ini: ") as raised:
         access.of_ini(tmp_path / "odd.ini")

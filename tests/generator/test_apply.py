@@ -58,7 +58,7 @@ QUICK = {"a lost answer after the work"}  # the rest takes a while
 @pytest.mark.parametrize(
     "fault", [pytest.param(fault, marks=[] if fault in QUICK else pytest.mark.integration) for fault in FAULTS]
 )
-def test_a_fault_at_every_request(jenkins: Double, tmp_path: Path, fault: str) -> None:
+def test_apply_survives_a_fault_at_each_request(jenkins: Double, tmp_path: Path, fault: str) -> None:
     """Whatever fails where: what is told as done is done, what was there is kept, and the next apply converges."""
     first, second = described(tmp_path), described(tmp_path, CHANGED)
     kind, times = FAULTS[fault]
@@ -83,13 +83,13 @@ def test_a_fault_at_every_request(jenkins: Double, tmp_path: Path, fault: str) -
         assert jenkins.build("plainer", 1).result == "SUCCESS", (number, fault)
 
 
-def test_a_lost_answer_is_no_second_write(jenkins: Double, there: Server, tmp_path: Path) -> None:
+def test_lost_answer_does_not_repeat_the_write(jenkins: Double, there: Server, tmp_path: Path) -> None:
     jenkins.fault("lost", path="createItem")
     do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}")))
     assert [request.path for request in jenkins.writes()] == ["/createItem?name=a"]
 
 
-def test_one_that_fails_holds_up_nothing(jenkins: Double, there: Server, tmp_path: Path) -> None:
+def test_failed_step_does_not_stop_others(jenkins: Double, there: Server, tmp_path: Path) -> None:
     jenkins.fault(500, path="createItem.name=plain", times=FOREVER)
     steps = plan.compute(there, "lab", described(tmp_path)).of("create")
     heard: list[Done] = []
@@ -100,7 +100,7 @@ def test_one_that_fails_holds_up_nothing(jenkins: Double, there: Server, tmp_pat
     assert told(plan.compute(there, "lab", described(tmp_path))) == [("create", "plain")]
 
 
-def test_what_is_taken_is_told(jenkins: Double, there: Server, tmp_path: Path) -> None:
+def test_unmanaged_item_is_reported(jenkins: Double, there: Server, tmp_path: Path) -> None:
     there.create(ItemKey("job", "plain"), b"<project/>")
     (result,) = [
         one
@@ -121,7 +121,7 @@ def saved(jenkins: Double, there: Server, tmp_path: Path) -> Plan:
     return plan.compute(there, "lab", described(tmp_path, CHANGED + "- job: {name: new}\n"))
 
 
-def test_a_saved_plan_is_good_while_nothing_moves(jenkins: Double, there: Server, saved: Plan) -> None:
+def test_saved_plan_is_valid_while_server_is_unchanged(jenkins: Double, there: Server, saved: Plan) -> None:
     jenkins.resave_all()
     apply.verify(there, saved, "lab")
     do(there, saved)
@@ -138,7 +138,7 @@ MOVES = {
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_a_stale_plan_is_refused(jenkins: Double, there: Server, saved: Plan, move: str) -> None:
+def test_stale_plan_is_refused(jenkins: Double, there: Server, saved: Plan, move: str) -> None:
     MOVES[move](jenkins, there)
     before = len(jenkins.writes())
     with pytest.raises(Moved, match=r"since the plan was made|by now"):
@@ -146,12 +146,12 @@ def test_a_stale_plan_is_refused(jenkins: Double, there: Server, saved: Plan, mo
     assert len(jenkins.writes()) == before
 
 
-def test_a_plan_of_somebody_else_is_refused(there: Server, saved: Plan) -> None:
+def test_plan_of_another_owner_is_refused(there: Server, saved: Plan) -> None:
     with pytest.raises(ConfigurationError, match="the plan is for lab on"):
         apply.verify(there, saved, "other")
 
 
-def test_what_moves_between_plan_and_write_stays(jenkins: Double, there: Server, saved: Plan) -> None:
+def test_item_changed_after_the_plan_is_not_overwritten(jenkins: Double, there: Server, saved: Plan) -> None:
     """Also where nobody saved the plan: there are minutes between a question and a yes."""
     jenkins.edit("folder/build", "make one", "make 7")
     kept: dict[ItemKey, bytes] = {}
@@ -163,7 +163,7 @@ def test_what_moves_between_plan_and_write_stays(jenkins: Double, there: Server,
     assert set(kept) == {ItemKey("view", "lab")}
 
 
-def test_what_is_overwritten_is_kept(jenkins: Double, there: Server, saved: Plan) -> None:
+def test_overwritten_config_is_kept(jenkins: Double, there: Server, saved: Plan) -> None:
     before = {step.there: there.config(step.there) for step in saved.of("change", "rename")}
     kept: dict[ItemKey, bytes] = {}
     apply.carry_out(there, saved.of("change", "rename"), kept.__setitem__, lambda _: None)

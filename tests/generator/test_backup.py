@@ -32,7 +32,9 @@ def full(there: Server, jenkins: Double, tmp_path: Path) -> dict[ItemKey, bytes]
     return plan.fetch(there, there.listing())
 
 
-def test_a_wiped_server_comes_back(there: Server, jenkins: Double, place: Backup, full: dict[ItemKey, bytes]) -> None:
+def test_restore_recreates_a_wiped_server(
+    there: Server, jenkins: Double, place: Backup, full: dict[ItemKey, bytes]
+) -> None:
     saved = backup.save(there, place)
     assert (saved.items, saved.changed, saved.removed) == (len(full), len(full), 0)
     assert {key: place.read(key) for key in place.contents()} == full
@@ -56,7 +58,7 @@ def test_a_wiped_server_comes_back(there: Server, jenkins: Double, place: Backup
 
 
 @pytest.mark.usefixtures("full")
-def test_a_commit_only_when_something_changed(there: Server, jenkins: Double, place: Backup) -> None:
+def test_backup_commits_only_changes(there: Server, jenkins: Double, place: Backup) -> None:
     first = backup.save(there, place)
     assert backup.save(there, place).commit == ""
     jenkins.edit("plain", "H 3 * * *", "H 4 * * *")
@@ -72,7 +74,7 @@ def test_a_commit_only_when_something_changed(there: Server, jenkins: Double, pl
     assert first.commit != third.commit
 
 
-def test_where_it_lies(there: Server, place: Backup, full: dict[ItemKey, bytes]) -> None:
+def test_backup_paths(there: Server, place: Backup, full: dict[ItemKey, bytes]) -> None:
     backup.save(there, place)
     for name in ("jobs/folder/jobs/build/config.xml", "jobs/folder/views/inner.xml", "views/lab.xml",
                  "jobs/with a blank/config.xml", "jobs/grün/config.xml"):  # fmt: skip
@@ -80,7 +82,7 @@ def test_where_it_lies(there: Server, place: Backup, full: dict[ItemKey, bytes])
     assert "git:" in (place.directory / "plugins.txt").read_text()
 
 
-def test_one_is_put_back(there: Server, jenkins: Double, place: Backup, full: dict[ItemKey, bytes]) -> None:
+def test_restore_of_one_item(there: Server, jenkins: Double, place: Backup, full: dict[ItemKey, bytes]) -> None:
     backup.save(there, place)
     before = len(jenkins.writes())
     jenkins.edit("plain", "H 3 * * *", "H 4 * * *")
@@ -94,7 +96,7 @@ def test_one_is_put_back(there: Server, jenkins: Double, place: Backup, full: di
         backup.restore(there, place, ["nothing"])
 
 
-def test_it_may_lie_in_somebodys_repository(there: Server, place: Backup, full: dict[ItemKey, bytes]) -> None:
+def test_backup_in_an_existing_repository(there: Server, place: Backup, full: dict[ItemKey, bytes]) -> None:
     place.directory.mkdir()
     git(["init", "--quiet", "--initial-branch=main", place.directory])
     (place.directory / "README").write_text("mine\n")
@@ -104,19 +106,19 @@ def test_it_may_lie_in_somebodys_repository(there: Server, place: Backup, full: 
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "", "a//b", "a/."])
-def test_a_name_that_leads_elsewhere(place: Backup, name: str) -> None:
-    with pytest.raises(InfrastructureError, match="Jenkins has no such names"):
+def test_backup_refuses_invalid_names(place: Backup, name: str) -> None:
+    with pytest.raises(InfrastructureError, match="not a name of a Jenkins item"):
         place.path(ItemKey("job", name))
 
 
-def test_no_backup(there: Server, place: Backup) -> None:
+def test_restore_refuses_a_directory_without_backup(there: Server, place: Backup) -> None:
     place.directory.mkdir()
     with pytest.raises(ConfigurationError, match="is no backup"):
         backup.restore(there, place)
 
 
 @pytest.mark.usefixtures("full")
-def test_what_cannot_be_restored_is_told(there: Server, jenkins: Double, place: Backup) -> None:
+def test_failed_restore_is_reported(there: Server, jenkins: Double, place: Backup) -> None:
     backup.save(there, place)
     place.path(ItemKey("job", "by-hand")).write_bytes(b"<nonsense/>")
     results = backup.restore(there, place)

@@ -207,19 +207,19 @@ def view(*names: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_form_of_an_item_has_one_digest(name: str) -> None:
+def test_forms_of_an_item_have_one_digest(name: str) -> None:
     assert list(forms(name)) == [*FORMS][: 2 if name == "contract-view" else 3]
     assert len({digest(xml) for xml in forms(name).values()}) == 1
 
 
-def test_no_two_items_are_the_same() -> None:
+def test_items_have_different_digests() -> None:
     assert len({digest(forms(name)["sent"]) for name in NAMES}) == len(NAMES) == 10
 
 
 @pytest.mark.parametrize(
     "name, edit", [pytest.param(name, edit, id=f"{name}: {what}") for name in EDITS for what, edit in EDITS[name].items()]
 )  # fmt: skip
-def test_an_edit_is_noticed_in_every_form(name: str, edit: Edit) -> None:
+def test_edit_changes_the_digest_of_each_form(name: str, edit: Edit) -> None:
     known = forms(f"contract-{name}")
     digests = {digest(edited(xml, edit)) for xml in known.values()}
     assert digests.isdisjoint(digest(xml) for xml in known.values())
@@ -229,21 +229,21 @@ def test_an_edit_is_noticed_in_every_form(name: str, edit: Edit) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=15)
 @given(data=st.data())
-def test_the_order_of_fields_means_nothing(name: str, data: st.DataObject) -> None:
+def test_digest_ignores_order_of_fields(name: str, data: st.DataObject) -> None:
     xml = data.draw(st.sampled_from(list(forms(name).values())))
     mixed = shuffled(tree(xml), lambda tags: data.draw(st.permutations(tags)))
     assert digest(etree.tostring(mixed)) == digest(xml)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_normal_form_is_its_own(name: str) -> None:
+def test_normal_form_is_idempotent(name: str) -> None:
     normal = written(canonical(forms(name)["sent"]))
     assert written(canonical(normal)) == normal
     assert b"plugin=" not in normal
     assert b"Managed by" not in normal
 
 
-def test_a_folder_is_little() -> None:
+def test_normal_form_of_a_folder() -> None:
     """All that Jenkins adds to a folder, and all of a job that Jenkins Job Builder sends for one, is gone."""
     kind = "com.cloudbees.hudson.plugins.folder"
     expected = f'<{kind}.Folder><icon class="{kind}.icons.StockFolderIcon"></icon></{kind}.Folder>'
@@ -273,7 +273,7 @@ def test_a_folder_is_little() -> None:
         ('<?xml version="1.1" encoding="UTF-8"?>\n<project/>', "\ufeff<project></project>"),
     ],
 )  # fmt: skip
-def test_what_means_the_same(one: str, other: str) -> None:
+def test_equivalent_xml_has_one_digest(one: str, other: str) -> None:
     assert digest(one) == digest(other) == digest(other.encode())
 
 
@@ -301,18 +301,18 @@ def test_what_means_the_same(one: str, other: str) -> None:
         ("<project/>", "<matrix-project/>"),
     ],
 )  # fmt: skip
-def test_what_does_not(one: str, other: str) -> None:
+def test_different_xml_has_different_digests(one: str, other: str) -> None:
     assert digest(one) != digest(other)
 
 
 @pytest.mark.parametrize("field", ["command", "defaultValue", "description", "script", "value"])
-def test_false_is_a_text_where_texts_are(field: str) -> None:
+def test_false_is_kept_as_a_text(field: str) -> None:
     assert digest(job(f"<o><{field}>false</{field}></o>")) != digest(job(f"<o><{field}/></o>"))
     assert digest(job(f"<o><{field}/></o>")) == digest(job())
 
 
 @pytest.mark.parametrize("name", ["axes", "builders", "buildWrappers", "columns", "parameterDefinitions", "publishers"])
-def test_what_is_in_a_list_is_never_left_out(name: str) -> None:
+def test_list_members_are_never_removed(name: str) -> None:
     assert digest(job(f"<{name}><shell/><ant/></{name}>")) != digest(job(f"<{name}><ant/><shell/></{name}>"))
     assert digest(job(f"<{name}><shell/></{name}>")) != digest(job())
 
@@ -320,12 +320,12 @@ def test_what_is_in_a_list_is_never_left_out(name: str) -> None:
 @pytest.mark.parametrize(
     "reference, picture", [("&#x1;", "\u2401"), ("&#27;", "␛"), ("&#x1B;", "␛"), ("&#x001f;", "\u241f")]
 )
-def test_a_control_character_of_xml_1_1_is_read(reference: str, picture: str) -> None:
+def test_xml_1_1_control_character_is_read(reference: str, picture: str) -> None:
     assert parse(job(f"<a>{reference}</a>")).findtext("a") == picture
 
 
 @pytest.mark.parametrize("number", [9, 10, 13, 32, 127, 0x1F600])
-def test_other_characters_are_themselves(number: int) -> None:
+def test_other_characters_are_unchanged(number: int) -> None:
     for reference in (f"&#{number};", f"&#x{number:x};"):
         assert parse(job(f"<a>{reference}</a>")).findtext("a") == chr(number)
 
@@ -348,7 +348,7 @@ def test_other_characters_are_themselves(number: int) -> None:
         ('<!DOCTYPE p SYSTEM "http://127.0.0.1:9/p.dtd"><p/>', "has a DOCTYPE"),
     ],
 )  # fmt: skip
-def test_what_is_no_config_is_said_in_one_line(xml: str | bytes, message: str) -> None:
+def test_invalid_config_is_an_error_in_one_line(xml: str | bytes, message: str) -> None:
     with pytest.raises(InfrastructureError, match=f"config.xml: {message}") as caught:
         digest(xml)
     assert "\n" not in str(caught.value)

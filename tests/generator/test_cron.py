@@ -73,8 +73,8 @@ REFUSED = [
     ("H(5-2) * * * *", "'H(5-2)' ends before it begins"),
     ("30-10 * * * *", "'30-10' ends before it begins"),
     ("0-60 * * * *", "60 is no minute"),
-    ("* * * *", "4 fields; five are wanted: minute, hour, day of the month, month, day of the week"),
-    ("* * * * * *", "6 fields; five are wanted"),
+    ("* * * *", "4 fields instead of five: minute, hour, day of the month, month, day of the week"),
+    ("* * * * * *", "6 fields instead of five"),
     ("0 0 12 * * ?", "6 fields"),
     ("nonsense", "1 fields"),
     ("0 0 * * MON", "'MON' is no day of the week: a number, A-B, *, H or H(A-B)"),
@@ -109,12 +109,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("spec", TAKEN)
-def test_taken(spec: str) -> None:
+def test_schedule_is_accepted(spec: str) -> None:
     assert complaint(spec) is None
 
 
 @pytest.mark.parametrize("spec, said", REFUSED)
-def test_refused(spec: str, said: str) -> None:
+def test_schedule_is_refused(spec: str, said: str) -> None:
     problem = complaint(spec)
     assert problem is not None
     assert said in problem

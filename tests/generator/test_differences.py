@@ -21,7 +21,7 @@ BUILD = forms("contract-build")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_form_differs_from_another(name: str) -> None:
+def test_forms_of_an_item_have_no_differences(name: str) -> None:
     known = forms(name).values()
     assert [differences(one, other) for one in known for other in known] == [[]] * len(known) ** 2
 
@@ -66,11 +66,11 @@ def test_no_form_differs_from_another(name: str) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("form", BUILD)
-def test_how_an_edit_reads(form: str, edit: Edit, lines: list[str]) -> None:
+def test_lines_of_an_edit(form: str, edit: Edit, lines: list[str]) -> None:
     assert sorted(render(differences(BUILD["sent"], edited(BUILD[form], edit)))) == sorted(lines)
 
 
-def test_a_list_or_an_object_that_was_not_there_is_empty() -> None:
+def test_absent_list_or_object_equals_an_empty_one() -> None:
     """What it says is told, and not that it is there."""
     deploy = forms("contract-deploy")["resaved"]
     more = edited(
@@ -84,7 +84,7 @@ def test_a_list_or_an_object_that_was_not_there_is_empty() -> None:
     assert differences(edited(gerrit, put(votes, "true")), gerrit) == [Difference(votes, "true", "false")]
 
 
-def test_what_has_a_class_is_one_difference() -> None:
+def test_object_with_a_class_is_one_difference() -> None:
     (difference,) = differences(forms("contract-build")["sent"], edited(BUILD["stored"], remove("scm")))
     assert (difference.path, difference.after) == ("scm", None)
     assert (difference.before or "").startswith(
@@ -112,12 +112,14 @@ def steps(*commands: str) -> str:
         (["same", "same", "same"], ["same"], [(f"1 {SHELL}", "command=same", None), (f"2 {SHELL}", "command=same", None)]),
     ],
 )  # fmt: skip
-def test_which_member_became_which(before: list[str], after: list[str], changed: list[tuple[str, str, str]]) -> None:
+def test_changed_members_are_paired_by_similarity(
+    before: list[str], after: list[str], changed: list[tuple[str, str, str]]
+) -> None:
     found = differences(steps(*before), steps(*after))
     assert found == [Difference(f"builders/{path}", old, new) for path, old, new in changed]
 
 
-def test_many_members_are_quickly_compared() -> None:
+def test_comparison_of_many_members_is_fast() -> None:
     """They are not paired one by one when hundreds have changed."""
     found = differences(steps(*(f"a{n}" for n in range(500))), steps(*(f"b{n}" for n in range(500))))
     assert len(found) == 1000
@@ -139,7 +141,7 @@ def test_many_members_are_quickly_compared() -> None:
         ("<p/>", f"<p><a>{'x' * 200}</a></p>", [f"+ a: {'x' * 119}…"]),
     ],
 )  # fmt: skip
-def test_corners(before: str, after: str, lines: list[str]) -> None:
+def test_edge_cases(before: str, after: str, lines: list[str]) -> None:
     assert render(differences(before, after)) == lines
 
 
@@ -175,7 +177,7 @@ def mutated(xml: str, luck: random.Random) -> str:
 
 @settings(max_examples=200)
 @given(name=st.sampled_from(NAMES), luck=st.randoms(use_true_random=False))
-def test_there_is_a_difference_exactly_when_the_digests_differ(name: str, luck: random.Random) -> None:
+def test_differences_exist_exactly_if_digests_differ(name: str, luck: random.Random) -> None:
     known = list(forms(name).values())
     one, other = mutated(luck.choice(known), luck), luck.choice(known)
     there, back = differences(one, other), differences(other, one)
@@ -203,7 +205,7 @@ def longest(one: list[str], other: list[str]) -> int:
 @example(one=list("aab"), other=list("aba"))
 @example(one=["a", "b"], other=["b", "a"])
 @example(one=[], other=["a"])
-def test_as_many_members_as_can_stay(one: list[str], other: list[str]) -> None:
+def test_longest_common_subsequence(one: list[str], other: list[str]) -> None:
     there, back = differences(members(one), members(other)), differences(members(other), members(one))
     assert len(there) == len(back) == len(one) + len(other) - 2 * longest(one, other)
 
@@ -211,5 +213,5 @@ def test_as_many_members_as_can_stay(one: list[str], other: list[str]) -> None:
 @given(one=st.lists(st.text("xyz", max_size=3), max_size=5), other=st.lists(st.text("xyz", max_size=3), max_size=5))
 @example(one=["abc", "xyz"], other=["xyw", "abd"])
 @example(one=["ab", "ab", "cd"], other=["ac", "bd", "ab"])
-def test_there_and_back_are_as_long(one: list[str], other: list[str]) -> None:
+def test_comparison_is_symmetric_in_length(one: list[str], other: list[str]) -> None:
     assert len(differences(steps(*one), steps(*other))) == len(differences(steps(*other), steps(*one)))

@@ -38,7 +38,7 @@ def expand(jobs: Path, ini: Path | None = None, plugins: dict[str, str] | None =
     return expansion.expand(jobs, ini, "jenkins", plugins)
 
 
-def test_it_is_expanded_once(jobs: Path, expanded: list[Path]) -> None:
+def test_expansion_is_cached(jobs: Path, expanded: list[Path]) -> None:
     assert expand(jobs) == expand(jobs) == jjb.expand(jobs, jjb.configuration(None))
     assert len(expanded) == 2  # one of ours
 
@@ -67,7 +67,7 @@ def _gone(jobs: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_include, _yaml, _another, _shadow, _gone])
-def test_what_changes_is_seen(jobs: Path, expanded: list[Path], change: Callable[[Path], None]) -> None:
+def test_change_invalidates_the_cache(jobs: Path, expanded: list[Path], change: Callable[[Path], None]) -> None:
     before = expand(jobs)
     change(jobs)
     after = expand(jobs)
@@ -75,7 +75,7 @@ def test_what_changes_is_seen(jobs: Path, expanded: list[Path], change: Callable
     assert after == jjb.expand(jobs, jjb.configuration(None))
 
 
-def test_the_ini_and_the_plugins_count(jobs: Path, expanded: list[Path], tmp_path: Path) -> None:
+def test_ini_and_plugins_are_part_of_the_cache_key(jobs: Path, expanded: list[Path], tmp_path: Path) -> None:
     ini = tmp_path / "j.ini"
     for text in ("[jenkins]\nurl=http://a/\n", "[jenkins]\nurl=http://a/\n[job_builder]\nkeep_descriptions=True\n"):
         ini.write_text(text)
@@ -85,7 +85,7 @@ def test_the_ini_and_the_plugins_count(jobs: Path, expanded: list[Path], tmp_pat
     assert len(expanded) == 4
 
 
-def test_a_torn_memory_is_none(jobs: Path, expanded: list[Path], tmp_path: Path) -> None:
+def test_damaged_cache_is_ignored(jobs: Path, expanded: list[Path], tmp_path: Path) -> None:
     before = expand(jobs)
     (memo,) = (tmp_path / "cache/qalab/jobs").iterdir()
     memo.write_bytes(memo.read_bytes()[:100])
@@ -93,7 +93,7 @@ def test_a_torn_memory_is_none(jobs: Path, expanded: list[Path], tmp_path: Path)
     assert len(expanded) == 2
 
 
-def test_the_oldest_are_forgotten(jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oldest_cache_entries_are_deleted(jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expansion, "KEPT", 2)
     for number in range(4):
         expand(jobs, plugins={"git": str(number)})

@@ -29,7 +29,7 @@ def expand(tmp_path: Path, text: str, ini: str = "") -> list[str]:
     return [str(item.key) for item in jjb.expand(tmp_path / "jobs.yaml", jjb.configuration(config))]
 
 
-def test_items_come_sorted_with_their_xml(tmp_path: Path) -> None:
+def test_items_are_sorted(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(GOOD)
     items = jjb.expand(tmp_path, jjb.configuration(None))
     assert [item.key for item in items] == [
@@ -58,10 +58,10 @@ def test_items_come_sorted_with_their_xml(tmp_path: Path) -> None:
          ":1:50: While formatting string '{z}': Missing parameter: 'z'"),
         ("- job: {name: a, builders: [shell: !include-raw-verbatim: gone.sh]}", "gone.sh"),
         ("\t- job", "not YAML"),
-        ("- job: {name: a, builders: [shell: 'find -exec x {} +']}", "a brace that is meant is written twice"),
+        ("- job: {name: a, builders: [shell: 'find -exec x {} +']}", "write a literal brace twice"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+def test_invalid_yaml_is_an_error_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         expand(tmp_path, text)
     said = str(raised.value)
@@ -70,12 +70,12 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, text: str, complaint: str) ->
     assert "\n" not in said
 
 
-def test_no_such_path(tmp_path: Path) -> None:
+def test_missing_path_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no such file or directory"):
         jjb.expand(tmp_path / "gone", jjb.configuration(None))
 
 
-def test_the_ini_is_read_as_it_is(tmp_path: Path) -> None:
+def test_ini_settings_are_read(tmp_path: Path) -> None:
     twice = "- job: {name: a}\n- job: {name: a, disabled: true}"
     assert expand(tmp_path, twice, "[job_builder]\nallow_duplicates=True\n") == ["job a"]
     (tmp_path / "more").mkdir()
@@ -88,7 +88,7 @@ def test_the_ini_is_read_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[jenkins\n", "[jenkins]\ntimeout=soon\n", "url=1\n"])
-def test_a_bad_ini_is_one_line(tmp_path: Path, text: str) -> None:
+def test_invalid_ini_is_an_error_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.ini").write_text(text)
     with pytest.raises(ConfigurationError) as raised:
         jjb.configuration(tmp_path / "bad.ini")
@@ -99,7 +99,7 @@ def test_a_bad_ini_is_one_line(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     "said, wants", [("", False), ("query_plugins_info=True", True), ("query_plugins_info=no", False)]
 )
-def test_whether_plugins_are_asked_for(tmp_path: Path, said: str, *, wants: bool) -> None:
+def test_wants_plugins(tmp_path: Path, said: str, *, wants: bool) -> None:
     ini = tmp_path / "jenkins_jobs.ini"
     ini.write_text(f"[jenkins]\nurl=http://j/\n{said}\n")
     assert jjb.wants_plugins(jjb.configuration(ini)) is wants

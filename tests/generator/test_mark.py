@@ -52,20 +52,20 @@ def job(description: str) -> str:
         (ESCAPED, None),
     ],
 )
-def test_what_is_a_mark(description: str, found: Mark | None) -> None:
+def test_mark_syntax(description: str, found: Mark | None) -> None:
     assert mark.read(description) == of_description(description) == found
     escaped = description.replace("&", "&amp;").replace("<", "&lt;")
     assert mark.read(job(escaped)) == mark.read(job(escaped).encode()) == found
     assert mark.read(f'\ufeff<?xml version="1.1" encoding="UTF-8"?>{job(f"<![CDATA[{description}]]>")}') == found
 
 
-def test_only_the_item_s_own_description_counts() -> None:
+def test_mark_is_read_from_the_item_description_only() -> None:
     assert mark.read(f"<p><properties><description>{ESCAPED}</description></properties></p>") is None
     assert mark.read(f"<p><description><!-- {TEXT[5:-4]} --></description></p>") is None
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mark_changes_nothing_else(name: str) -> None:
+def test_mark_changes_only_the_description(name: str) -> None:
     for form, xml in forms(name).items():
         marked = mark.write(xml, MARK)
         assert mark.read(marked) == mark.read(marked.encode()) == MARK, form
@@ -107,7 +107,7 @@ def test_a_mark_changes_nothing_else(name: str) -> None:
          '<?xml version="1.1" encoding="UTF-8"?>\n<p><description>{}</description></p>\n'),
     ],
 )  # fmt: skip
-def test_where_it_is_written(xml: str, marked: str) -> None:
+def test_position_of_the_mark(xml: str, marked: str) -> None:
     expected = marked.replace("{}", ESCAPED)
     assert mark.write(xml, MARK) == expected
     assert mark.read(expected) == MARK
@@ -115,7 +115,7 @@ def test_where_it_is_written(xml: str, marked: str) -> None:
     assert mark.read(mark.without(expected)) is None
 
 
-def test_a_mark_that_cannot_be_taken_off_is_outlived() -> None:
+def test_mark_that_cannot_be_removed_is_superseded() -> None:
     """One within CDATA stays; the newer one stands behind it, and neither is part of the normal form."""
     xml = job(f"<![CDATA[What.{TEXT}]]>")
     marked = mark.write(xml, Mark("other", HEX))
@@ -124,7 +124,7 @@ def test_a_mark_that_cannot_be_taken_off_is_outlived() -> None:
 
 
 @given(before=st.text("<>&'\" ab\n/!-", max_size=20), after=st.text("<>&'\" ab\n/!-", max_size=20))
-def test_any_description_keeps_its_text(before: str, after: str) -> None:
+def test_description_keeps_its_text(before: str, after: str) -> None:
     def escape(text: str) -> str:
         return text.replace("&", "&amp;").replace("<", "&lt;")
 
@@ -138,7 +138,7 @@ def test_any_description_keeps_its_text(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_made_description_is_where_jenkins_has_it(name: str) -> None:
+def test_new_description_has_the_position_that_jenkins_uses(name: str) -> None:
     for xml in forms(name).values():
         bare = re.sub(r"  <description>[^<]*Managed[^<]*</description>\n", "", xml)
         assert [child.tag for child in tree(mark.write(bare, MARK))] == [child.tag for child in tree(xml)]
@@ -154,18 +154,18 @@ def test_a_made_description_is_where_jenkins_has_it(name: str) -> None:
         Mark(f"x digest={HEX} --><!-- Managed by qalab: lab=y", HEX),
     ],
 )
-def test_a_mark_that_could_not_be_read_is_not_written(wrong: Mark) -> None:
-    with pytest.raises(InfrastructureError, match=r"^config\.xml: cannot bear the mark <!-- Managed"):
+def test_unreadable_mark_is_not_written(wrong: Mark) -> None:
+    with pytest.raises(InfrastructureError, match=r"^config\.xml: cannot contain the mark <!-- Managed"):
         mark.write("<project/>", wrong)
 
 
 @pytest.mark.parametrize("xml", ["<p/>", "<p><description/></p>", job(""), job("What."), job(f"{ESCAPED}, a mark")])
-def test_where_no_mark_is_none_is_taken(xml: str) -> None:
+def test_removal_without_a_mark_changes_nothing(xml: str) -> None:
     assert mark.without(xml) == xml
 
 
 @pytest.mark.parametrize("xml", ["", "<project>", "<!DOCTYPE p><p/>", b"<p>\xe9</p>"])
-def test_only_xml_bears_a_mark(xml: str | bytes) -> None:
+def test_mark_requires_xml(xml: str | bytes) -> None:
     for change in (lambda: mark.write(xml, MARK), lambda: mark.without(xml)):
         with pytest.raises(InfrastructureError, match=r"^config\.xml: "):
             change()

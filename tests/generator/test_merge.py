@@ -99,7 +99,7 @@ KEPT = {
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_what_nobody_describes_is_kept(name: str) -> None:
+def test_undescribed_parts_are_kept(name: str) -> None:
     old, new, path = KEPT[name]
     there = there_and_described(old, new)
     assert digest(there) != digest(new)
@@ -127,12 +127,12 @@ def test_what_nobody_describes_is_kept(name: str) -> None:
         ),
     ],
 )
-def test_what_is_described_is_sent(old: str, new: str) -> None:
+def test_described_parts_are_sent(old: str, new: str) -> None:
     there = there_and_described(old, new)
     assert digest(merged(there, new)) == digest(new)
 
 
-def test_what_was_applied_and_is_described_no_more_goes() -> None:
+def test_applied_part_that_is_no_longer_described_is_removed() -> None:
     """Nothing of an item that is exactly what was applied is anybody else's."""
     old = "<project><disabled>true</disabled></project>"
     assert digest(merged(there_and_described(old, old), "<project/>")) == digest("<project/>")
@@ -166,7 +166,7 @@ def test_encrypted_secrets_are_not_compared(
     assert digest(merged(there_and_described(parameters(*old), xml), xml)) == digest(parameters(*sent))
 
 
-def test_a_new_description_is_sent_with_its_secrets() -> None:
+def test_new_description_is_sent_with_its_secrets() -> None:
     there = there_and_described(parameters(("A", ONE)), parameters(("A", "one")))
     new = parameters(("A", "other"))
     assert digest(merged(there, new)) == digest(new)
@@ -175,7 +175,7 @@ def test_a_new_description_is_sent_with_its_secrets() -> None:
 # The same on a server.
 
 
-def test_a_folder_keeps_its_credentials(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_folder_keeps_its_credentials(there: Server, jenkins: Double, tmp_path: Path) -> None:
     do(there, computed(there, tmp_path, TEXT.format("old")))
     jenkins.edit("f", "<properties/>", f"<properties>{CREDENTIALS}{RIGHTS.format('USER:x:al')}</properties>")
     for quick in (False, True):
@@ -192,7 +192,7 @@ def test_a_folder_keeps_its_credentials(there: Server, jenkins: Double, tmp_path
     assert computed(there, tmp_path, TEXT.format("new")).steps == ()
 
 
-def test_an_edit_by_hand_shows_beside_them(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_edit_by_hand_is_reported_next_to_undescribed_parts(there: Server, jenkins: Double, tmp_path: Path) -> None:
     do(there, computed(there, tmp_path, TEXT.format("old")))
     jenkins.edit("f", "<properties/>", f"<displayName>x</displayName><properties>{CREDENTIALS}</properties>")
     for text, action in (("old", "revert"), ("new", "change")):
@@ -204,7 +204,7 @@ def test_an_edit_by_hand_shows_beside_them(there: Server, jenkins: Double, tmp_p
     assert "FolderCredentialsProperty" in jenkins.config("f")
 
 
-def test_a_backup_keeps_them(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_backup_keeps_undescribed_parts(there: Server, jenkins: Double, tmp_path: Path) -> None:
     do(there, computed(there, tmp_path, TEXT.format("old")))
     jenkins.edit("f", "<properties/>", f"<properties>{CREDENTIALS}</properties>")
     before, saved = jenkins.config("f"), Backup(tmp_path / "backup", "Test Lab <lab@lab.example>")
@@ -215,7 +215,7 @@ def test_a_backup_keeps_them(there: Server, jenkins: Double, tmp_path: Path) -> 
     assert jenkins.config("f") == before
 
 
-def test_adopting_a_folder_is_no_end_of_its_credentials(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_adopted_folder_keeps_its_credentials(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.create("f", FOLDER.format(f"<description>by hand</description><properties>{CREDENTIALS}</properties>"))
     items = described(tmp_path, TEXT.format("new"))
     adopt(there, "lab", items, ["f"], None)
@@ -227,7 +227,7 @@ def test_adopting_a_folder_is_no_end_of_its_credentials(there: Server, jenkins: 
     assert plan.compute(there, "lab", items).steps == ()
 
 
-def test_what_an_operator_disabled_stays_so(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_job_disabled_by_an_operator_stays_disabled(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.create("d", "<project/>")
     text = "- job: {name: j, builders: [shell: 'make %s']}"
     do(there, computed(there, tmp_path, text % "one"))
@@ -241,7 +241,7 @@ def test_what_an_operator_disabled_stays_so(there: Server, jenkins: Double, tmp_
     assert [found.path for found in one(computed(there, tmp_path, said)).differences] == ["disabled"]
 
 
-def test_what_jenkins_encrypts_is_no_edit_by_hand(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_encrypted_secret_is_not_an_edit_by_hand(there: Server, jenkins: Double, tmp_path: Path) -> None:
     do(there, computed(there, tmp_path, PASSWORD % ("a", "hunter2first")))
     jenkins.resave("j")
     assert "hunter2first" not in jenkins.config("j")

@@ -34,7 +34,7 @@ def applied(there: Server, jenkins: Double, tmp_path: Path) -> list[Item]:
     return items
 
 
-def test_all_is_created_and_then_nothing(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_second_plan_is_empty(there: Server, jenkins: Double, tmp_path: Path) -> None:
     items = described(tmp_path)
     first = plan.compute(there, "lab", items)
     assert {step.action for step in first.steps} == {"create"}
@@ -53,7 +53,7 @@ def test_all_is_created_and_then_nothing(there: Server, jenkins: Double, tmp_pat
 
 
 @pytest.mark.usefixtures("applied")
-def test_one_edit_by_hand_is_named_and_only_it(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_edit_by_hand_is_reverted(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.resave_all()
     jenkins.edit("folder/build", "make two", "make three")
     made = plan.compute(there, "lab", described(tmp_path))
@@ -67,7 +67,7 @@ def test_one_edit_by_hand_is_named_and_only_it(there: Server, jenkins: Double, t
 
 
 @pytest.mark.usefixtures("applied")
-def test_what_is_described_changes(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_changed_description_changes_the_item(there: Server, jenkins: Double, tmp_path: Path) -> None:
     items = described(tmp_path, JOBS.replace("make one", "make 1").replace("regex: '.*'", "regex: 'b.*'"))
     for quick in (True, False):
         made = plan.compute(there, "lab", items, quick=quick)
@@ -80,7 +80,7 @@ def test_what_is_described_changes(there: Server, jenkins: Double, tmp_path: Pat
     assert plan.compute(there, "lab", items).steps == ()
 
 
-def test_a_folder_that_changes_keeps_its_views(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_changed_folder_keeps_its_views(there: Server, jenkins: Double, tmp_path: Path) -> None:
     text = "- job: {name: f, project-type: folder}\n- view: {name: f/ours, view-type: list, regex: 'a.*'}\n"
     do(there, plan.compute(there, "lab", described(tmp_path, text)))
     there.create(
@@ -97,14 +97,14 @@ def test_a_folder_that_changes_keeps_its_views(there: Server, jenkins: Double, t
 
 
 @pytest.mark.usefixtures("applied")
-def test_somebody_did_by_hand_what_is_described_now(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_edit_by_hand_that_matches_the_description(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.edit("folder/build", "make two", "make three")
     items = described(tmp_path, JOBS.replace("make two", "make three"))
     assert plan.compute(there, "lab", items).steps == ()
 
 
 @pytest.mark.usefixtures("applied")
-def test_what_is_described_no_more(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_undescribed_item_is_deleted(there: Server, jenkins: Double, tmp_path: Path) -> None:
     items = described(tmp_path, "- job: {name: plain, triggers: [timed: 'H 3 * * *']}")
     made = plan.compute(there, "lab", items)
     assert told(made) == [("delete", name) for name in ("folder", "folder/build", "grün", "with a blank", "lab")]
@@ -114,7 +114,7 @@ def test_what_is_described_no_more(there: Server, jenkins: Double, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("applied")
-def test_a_folder_stays_while_something_is_in_it(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_folder_with_content_is_not_deleted(there: Server, jenkins: Double, tmp_path: Path) -> None:
     there.create(plan.ItemKey("job", "folder/somebody's"), b"<project/>")
     made = plan.compute(there, "lab", described(tmp_path, "- view: {name: lab, view-type: list, regex: '.*'}"))
     assert "folder" not in [step.name for step in made.of("delete")]
@@ -122,7 +122,7 @@ def test_a_folder_stays_while_something_is_in_it(there: Server, jenkins: Double,
 
 
 @pytest.mark.usefixtures("applied")
-def test_nobody_elses_are_touched(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_items_of_other_owners_are_untouched(there: Server, jenkins: Double, tmp_path: Path) -> None:
     """Two labs, somebody with plain jenkins-jobs, and somebody by hand, on one server."""
     there.create(plan.ItemKey("job", "by-hand"), b"<project/>")
     jjb_only = b"<project><description>x&lt;!-- Managed by Jenkins Job Builder --&gt;</description></project>"
@@ -141,7 +141,7 @@ def test_nobody_elses_are_touched(there: Server, jenkins: Double, tmp_path: Path
 
 
 @pytest.mark.usefixtures("applied")
-def test_a_rename_keeps_the_builds(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_rename_keeps_the_builds(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.add_build("folder/build", result="SUCCESS")
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built"))
     made = plan.compute(there, "lab", items)
@@ -152,7 +152,7 @@ def test_a_rename_keeps_the_builds(there: Server, jenkins: Double, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("applied")
-def test_a_rename_that_is_asked_for(there: Server, tmp_path: Path) -> None:
+def test_requested_rename(there: Server, tmp_path: Path) -> None:
     """What changes besides its name is not found by itself."""
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built").replace("make two", "make 2"))
     assert told(plan.compute(there, "lab", items)) == [("create", "folder/built"), ("delete", "folder/build")]
@@ -163,7 +163,7 @@ def test_a_rename_that_is_asked_for(there: Server, tmp_path: Path) -> None:
     assert plan.compute(there, "lab", items, renames=renames).steps == ()  # it is done, and may be asked for again
 
 
-def test_many_are_renamed_by_a_pattern(there: Server, tmp_path: Path) -> None:
+def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
     """A track has another name now, which is in the jobs as well."""
     text = "".join(f"- job: {{name: trunk-{name}-build, builders: [shell: 'on trunk']}}\n" for name in ("a", "b", "c"))
     do(there, plan.compute(there, "lab", described(tmp_path, text)))
@@ -178,13 +178,13 @@ def test_many_are_renamed_by_a_pattern(there: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("old, new", [("gone", "folder/built"), ("folder/build", "other"), ("plain", "folder/built")])
 @pytest.mark.usefixtures("applied")
-def test_a_rename_that_cannot_be(there: Server, tmp_path: Path, old: str, new: str) -> None:
+def test_impossible_rename_is_refused(there: Server, tmp_path: Path, old: str, new: str) -> None:
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built"))
-    with pytest.raises(ConfigurationError, match="there is no such pair"):
+    with pytest.raises(ConfigurationError, match="no such pair"):
         plan.compute(there, "lab", items, renames={old: new})
 
 
-def test_two_of_the_same_content_are_not_guessed(there: Server, tmp_path: Path) -> None:
+def test_ambiguous_rename_is_not_guessed(there: Server, tmp_path: Path) -> None:
     do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}\n- job: {name: b}")))
     made = plan.compute(there, "lab", described(tmp_path, "- job: {name: c}"))
     assert told(made) == [("create", "c"), ("delete", "a"), ("delete", "b")]
@@ -195,7 +195,7 @@ def test_missing_plugins(there: Server, tmp_path: Path) -> None:
     assert plan.compute(there, "lab", items).missing_plugins == ("promoted-builds",)
 
 
-def test_a_plan_is_a_file(there: Server, tmp_path: Path) -> None:
+def test_plan_is_saved_to_a_file(there: Server, tmp_path: Path) -> None:
     made = plan.compute(there, "lab", described(tmp_path))
     made.save(tmp_path / "plan.json")
     assert Plan.read(tmp_path / "plan.json") == made
@@ -208,7 +208,7 @@ def test_a_plan_is_a_file(there: Server, tmp_path: Path) -> None:
     ("<a><password>s3cret-one</password></a>", "<b/>"),
     ("<x>\nexport A_TOKEN=s3cret-one\n</x>", "<x>\nexport A_TOKEN=s3cret-two\n</x>"),
 ])  # fmt: skip
-def test_no_secret_is_shown(there: Server, before: str, after: str) -> None:
+def test_plan_shows_no_secret(there: Server, before: str, after: str) -> None:
     key = plan.ItemKey("job", "a")
     do(there, plan.compute(there, "lab", [Item(key, f"<project>{before}</project>")]))
     made = plan.compute(there, "lab", [Item(key, f"<project>{after}</project>")])
@@ -219,7 +219,7 @@ def test_no_secret_is_shown(there: Server, before: str, after: str) -> None:
     assert "s3cret" in made.steps[0].xml or "<b/>" in made.steps[0].xml  # it is sent all the same
 
 
-def test_many_levels_of_folders(there: Server, tmp_path: Path) -> None:
+def test_nested_folders(there: Server, tmp_path: Path) -> None:
     names = ["/".join("abcdefgh"[:depth]) for depth in range(1, 9)]
     text = "".join(f"- job: {{name: {name}, project-type: folder}}\n" for name in names)
     items = described(tmp_path, f"{text}- job: {{name: {names[-1]}/leaf}}\n")

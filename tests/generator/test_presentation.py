@@ -17,14 +17,14 @@ def changed(name: str, *differences: Difference, edited: bool = False) -> PlanSt
     )
 
 
-def test_what_differs_alike_is_told_once() -> None:
+def test_equal_differences_appear_once() -> None:
     told = list(
         presentation.steps([changed("a", *TIMEOUT), changed("b", Difference("x", None, "1")), changed("c", *TIMEOUT)])
     )
     assert told == ["~ job a", "~ job c", "    ~ buildWrappers/timeout: 150 -> 120", "~ job b", "    + x: 1"]
 
 
-def test_a_plan_ends_with_its_counts() -> None:
+def test_plan_ends_with_counts() -> None:
     steps = (
         PlanStep(action="create", kind="view", name="v", xml="<v/>"),
         PlanStep(action="rename", kind="job", name="f/new", old="f/old", before="x", xml="<y/>"),
@@ -36,13 +36,13 @@ def test_a_plan_ends_with_its_counts() -> None:
         "+ view v",
         "> job f/old -> new; its builds stay with it",
         "- job gone (edited by hand)",
-        "? job theirs: is there and not this lab's; qalab jenkins adopt theirs takes it as it is",
-        "http://j/: 1 to create, 1 to rename, 1 to delete, by qalab jenkins prune, 1 there, and not this lab's, 7 as described",
-        "plugins that are needed and not there: git, junit",
+        "? job theirs: exists, and this lab does not manage it; qalab jenkins adopt theirs takes it as it is",
+        "http://j/: 1 to create, 1 to rename, 1 to delete, by qalab jenkins prune, 1 not managed by this lab, 7 as described",
+        "missing plugins: git, junit",
     ]
 
 
-def test_what_was_not_done_says_why() -> None:
+def test_failed_step_shows_its_error() -> None:
     done = [Done(changed("a")), Done(changed("b"), JenkinsForbidden("http://j/: bot may not do that", hint="ask"))]
     assert list(presentation.results(done)) == [
         "✘ job b: not done: http://j/: bot may not do that (ask)",
@@ -50,5 +50,5 @@ def test_what_was_not_done_says_why() -> None:
     ]
 
 
-def test_drift_that_is_none() -> None:
+def test_drift_without_edits() -> None:
     assert list(presentation.drift([])) == ["nothing was edited by hand"]

@@ -44,7 +44,7 @@ def expanded(lab_factory: Callable[..., Lab], tmp_path: Path) -> Callable[..., l
     return make
 
 
-def test_stock_jenkins_job_builder_makes_them(tmp_path: Path) -> None:
+def test_stock_jenkins_job_builder_expands_receivers(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "jenkins-jobs"
     argv = [program, "test", "--config-xml", "-o", tmp_path / "out", PUBLIC]
     done = subprocess.run(argv, cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
@@ -58,13 +58,13 @@ def test_stock_jenkins_job_builder_makes_them(tmp_path: Path) -> None:
     assert made == builds | later
 
 
-def test_they_need_core_and_junit(expanded: Callable[..., list[Item]]) -> None:
+def test_receivers_need_core_and_junit(expanded: Callable[..., list[Item]]) -> None:
     items = expanded()
     assert plugins_of(items) == {"junit"}
     assert lint(items) == []
 
 
-def test_a_receiver(expanded: Callable[..., list[Item]]) -> None:
+def test_receiver_job(expanded: Callable[..., list[Item]]) -> None:
     (item,) = expanded(agent="outside", keep_builds=7)
     root = parse(item.xml)
     assert str(item.key) == "job trunk-greet-build"
@@ -80,7 +80,7 @@ def test_a_receiver(expanded: Callable[..., list[Item]]) -> None:
     assert root.findtext("publishers//testResults") == "received/junit.xml"
 
 
-def test_in_a_folder_and_of_every_phase(expanded: Callable[..., list[Item]]) -> None:
+def test_receivers_in_a_folder_for_each_phase(expanded: Callable[..., list[Item]]) -> None:
     items = expanded(track={"phases": ["build", "deploy", "exercise"]}, folder="qa/seen {here}")
     assert [item.key.name for item in items] == [
         "qa/seen {here}",
@@ -88,12 +88,12 @@ def test_in_a_folder_and_of_every_phase(expanded: Callable[..., list[Item]]) -> 
     ]
 
 
-def test_external_jobs(expanded: Callable[..., list[Item]]) -> None:
+def test_external_receivers(expanded: Callable[..., list[Item]]) -> None:
     (item,) = expanded(receiver="external")
     assert parse(item.xml).tag == "hudson.model.ExternalJob"
 
 
-def test_a_lab_without_a_public_jenkins_has_none(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_lab_without_public_jenkins_has_no_receivers(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory(lab={"jenkins": JENKINS})
     left = tmp_path / "jobs/public/generated/receivers.yaml.inc"
     left.parent.mkdir(parents=True)
@@ -102,7 +102,7 @@ def test_a_lab_without_a_public_jenkins_has_none(lab_factory: Callable[..., Lab]
     assert not left.exists()
 
 
-def test_qalab_applies_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apply_of_receivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HOUSE)
     with Double() as jenkins:
         ini = tmp_path / "public.ini"

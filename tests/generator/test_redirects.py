@@ -66,7 +66,7 @@ def full(jenkins: Double, there: Server) -> Server:
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_each_write_is_done_where_jenkins_answers(full: Server, jenkins: Double, write: str) -> None:
+def test_write_succeeds_at_the_configured_url(full: Server, jenkins: Double, write: str) -> None:
     before = len(jenkins.writes())
     WRITES[write](full)
     assert len(jenkins.writes()) == before + 1
@@ -74,7 +74,7 @@ def test_each_write_is_done_where_jenkins_answers(full: Server, jenkins: Double,
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("write", WRITES)
-def test_no_write_is_believed_that_a_proxy_redirects(full: Server, jenkins: Double, write: str, status: int) -> None:
+def test_write_redirected_by_a_proxy_fails(full: Server, jenkins: Double, write: str, status: int) -> None:
     old, before = jenkins.moved("/old/", status), len(jenkins.writes())
     with pytest.raises(Redirected) as raised:
         WRITES[write](at(old))
@@ -86,7 +86,7 @@ def test_no_write_is_believed_that_a_proxy_redirects(full: Server, jenkins: Doub
 
 @pytest.mark.parametrize("to", ["", "login?from={}", "securityRealm/commenceLogin"])
 @pytest.mark.parametrize("write", WRITES)
-def test_no_write_is_believed_that_a_login_redirects(full: Server, jenkins: Double, write: str, to: str) -> None:
+def test_write_redirected_to_a_login_fails(full: Server, jenkins: Double, write: str, to: str) -> None:
     """Also where the page that it leads to is one that Jenkins shows after a write."""
     front, before = jenkins.moved("/front/", 302, f"{jenkins.url}front-page/{to}"), len(jenkins.writes())
     with pytest.raises(Redirected, match=r"is a login in front of it\?") as raised:
@@ -96,7 +96,7 @@ def test_no_write_is_believed_that_a_login_redirects(full: Server, jenkins: Doub
     assert full.config(JOB)
 
 
-def test_a_deletion_that_shows_the_right_page_and_was_none(full: Server, jenkins: Double) -> None:
+def test_unproved_deletion_fails(full: Server, jenkins: Double) -> None:
     """A login that leads to the front page, as Jenkins does after a deletion: it is looked at whether the job is there."""
     jenkins.moved("/job/top/doDelete", 302, jenkins.url)
     with pytest.raises(Redirected, match="redirects POST job/top/doDelete to"):
@@ -104,13 +104,13 @@ def test_a_deletion_that_shows_the_right_page_and_was_none(full: Server, jenkins
     assert full.config(ItemKey("job", "top"))
 
 
-def test_a_deletion_that_was_done_is_believed_whatever_page_it_shows(full: Server, jenkins: Double) -> None:
+def test_proved_deletion_succeeds(full: Server, jenkins: Double) -> None:
     jenkins._exporter.url = "http://behind.lab.example:8080/"  # what Jenkins writes whose proxy does not say its name
     full.delete(JOB)
     assert jenkins.jobs() == ["f", "top"]
 
 
-def test_from_http_to_https(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redirect_from_http_to_https(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab_jenkins, "PAUSES_SECONDS", ())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", f"{certificate}.crt")
     with Double(certificate=certificate, anonymous_read=False) as secure, Double() as plain:
@@ -124,15 +124,13 @@ def test_from_http_to_https(certificate: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("read", [lambda there: there.listing(), lambda there: there.config(JOB)])
-def test_what_is_read_elsewhere_is_not_believed(
-    full: Server, jenkins: Double, read: Callable[[Server], object]
-) -> None:
+def test_read_redirected_elsewhere_fails(full: Server, jenkins: Double, read: Callable[[Server], object]) -> None:
     old = jenkins.moved("/old/")
     with pytest.raises(Redirected, match=f"configure {jenkins.url} as"):
         read(at(old))
 
 
-def test_a_file_may_be_elsewhere(full: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_file_can_be_redirected_elsewhere(full: Server, jenkins: Double, tmp_path: Path) -> None:
     """Jenkins has a resource root URL for artifacts, on another host."""
     jenkins.add_build("top", artifacts={"a": b"x"})
     jenkins.moved("/job/top/9/artifact/", 302, f"{jenkins.url}job/top/1/artifact/{{}}")
@@ -141,7 +139,7 @@ def test_a_file_may_be_elsewhere(full: Server, jenkins: Double, tmp_path: Path) 
     assert (tmp_path / "a").read_bytes() == b"x"
 
 
-def test_a_build_that_waits_already_has_its_place_in_the_queue(jenkins: Double, full: Server) -> None:
+def test_queued_build_returns_its_queue_item(jenkins: Double, full: Server) -> None:
     send = WRITES["start a build"]
     send(full)
     answer = send(full)
@@ -149,7 +147,7 @@ def test_a_build_that_waits_already_has_its_place_in_the_queue(jenkins: Double, 
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{jenkins.url}queue/item/1/")
 
 
-def test_a_redirect_to_nowhere(full: Server, jenkins: Double) -> None:
+def test_redirect_without_a_location(full: Server, jenkins: Double) -> None:
     jenkins.fault(302, method="POST", path="config.xml")
     with pytest.raises(LabError):
         full.update(JOB, EMPTY)
@@ -174,7 +172,7 @@ def test_a_redirect_to_nowhere(full: Server, jenkins: Double) -> None:
         ("job/a/buildWithParameters", "job/a/", False),
     ],
 )
-def test_which_redirects_are_jenkins_own(root: str, where: str, shown: str, own: bool) -> None:  # noqa: FBT001
+def test_redirects_of_jenkins_itself(root: str, where: str, shown: str, own: bool) -> None:  # noqa: FBT001
     base = root.rstrip("/") + "/"
     for location in (f"{base}{shown}", f"{base}{shown}".replace("https://ci.example", "http://ci.example:8080")):
         answer = SimpleNamespace(url=f"{base}{where}", headers={"Location": location})
@@ -183,7 +181,7 @@ def test_which_redirects_are_jenkins_own(root: str, where: str, shown: str, own:
     assert not is_own(root, where, answer)  # type: ignore[arg-type]
 
 
-def test_a_connection_is_good_after_a_redirect(full: Server, jenkins: Double) -> None:
+def test_connection_is_usable_after_a_redirect(full: Server, jenkins: Double) -> None:
     connection = Connection(full.access)
     for number in (1, 2):
         connection.send("POST", "job/f/job/one/disable")

@@ -16,6 +16,7 @@ from jenkins_jobs.formatter import CustomFormatter
 from generator import render
 from generator.jinja import data, fill
 from lab.base.errors import ConfigurationError
+from lab.config import loading
 from lab.config.description import PHASES, Lab
 
 JENKINS = {"jenkins": {"url": "https://jenkins.lab.example/"}}
@@ -37,7 +38,7 @@ def jobs_of(lab_factory: Callable[..., Lab], tmp_path: Path) -> Callable[..., di
     return make
 
 
-def test_a_commit_is_polled_for(jobs_of: Callable[..., dict[str, Any]]) -> None:
+def test_build_job_polls_upstream(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of(
         upstream="https://git.example/greet.git",
         track={"schedule": "H/5 * * * *"},
@@ -55,15 +56,13 @@ def test_a_commit_is_polled_for(jobs_of: Callable[..., dict[str, Any]]) -> None:
     assert jobs_of()["build/trunk/greet"]["trigger"] == {"poll": {"schedule": "H/15 * * * *"}}
 
 
-def test_the_branch_is_the_components_own(jobs_of: Callable[..., dict[str, Any]]) -> None:
+def test_component_branch_overrides_track_branch(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of(component={"upstream": {"branch": "devel"}})
     assert jobs["build/trunk/greet"]["source"]["upstream"]["branch"] == "devel"
 
 
 @pytest.mark.parametrize("notifications", [{}, {"gerrit": "https://review.example/"}])
-def test_a_change_under_review_starts_a_build(
-    jobs_of: Callable[..., dict[str, Any]], notifications: dict[str, str]
-) -> None:
+def test_gerrit_change_starts_a_build(jobs_of: Callable[..., dict[str, Any]], notifications: dict[str, str]) -> None:
     jobs = jobs_of(
         {"notifications": notifications},
         upstream="https://review.example/team/greet.git",
@@ -74,16 +73,14 @@ def test_a_change_under_review_starts_a_build(
     assert (build["commit"], build["source"]) == ("GERRIT_REFSPEC", "nothing")
 
 
-def test_proposed_packages_are_deployed_by_the_clock(jobs_of: Callable[..., dict[str, Any]]) -> None:
+def test_proposed_track_is_deployed_on_schedule(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of(track={"trigger": "proposed", "phases": ["deploy", "exercise"]})
     assert "build/trunk/greet" not in jobs
     assert jobs["deploy/trunk"]["trigger"] == {"timer": {"schedule": "H H/4 * * *"}}
     assert jobs["exercise/trunk"]["trigger"] == "nothing"
-    assert not jobs["deploy/trunk"]["disabled"]
-    assert not jobs["exercise/trunk"]["disabled"]
 
 
-def test_each_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:
+def test_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of(track={"phases": ["build", "deploy", "exercise"]})
     assert jobs["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-deploy"}}
     assert jobs["deploy/trunk"]["next"] == {"phase": {"job": "trunk-exercise"}}
@@ -93,19 +90,15 @@ def test_each_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> N
     assert skipping["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-exercise"}}
 
 
-def test_a_phase_without_steps_is_disabled(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_phase_has_one_builder_for_each_step(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab=JENKINS)
-    texts = render.render(lab, tmp_path, {**PHASES, "deploy": ("install", "wait"), "exercise": ()})
-    project = yaml.safe_load(texts[tmp_path / "generated/project.yaml.inc"])
-    disabled = {template: values["disabled"] for job in project["jobs"] for template, values in job.items()
-                if "disabled" in values and "track" in values}  # fmt: skip
-    assert disabled == {"deploy": False, "exercise": True}
+    texts = render.render(lab, tmp_path, {**PHASES, "deploy": ("install", "wait")})
     steps = yaml.safe_load(texts[tmp_path / "generated/deploy.yaml.inc"])["builders"]
     assert [next(iter(step)) for step in steps] == ["first-step", "step"]
     assert [step.popitem()[1]["step"] for step in steps] == ["install", "wait"]
 
 
-def test_the_labs_own_jobs(jobs_of: Callable[..., dict[str, Any]]) -> None:
+def test_lab_jobs(jobs_of: Callable[..., dict[str, Any]]) -> None:
     own = {"git": "https://git.example/lab.git", "branch": "main"}
     jobs = jobs_of({"jenkins": {**JENKINS["jenkins"], "repository": own, "folder": "qa/mine"}})
     assert jobs["lab-apply"] == own
@@ -115,7 +108,39 @@ def test_the_labs_own_jobs(jobs_of: Callable[..., dict[str, Any]]) -> None:
     assert {"lab-backup", "lab-publish", "lab-housekeeping"} < set(plain)
 
 
-def test_views_show_their_track_alone(jobs_of: Callable[..., dict[str, Any]]) -> None:
+REPOSITORY = {"git": "https://git.example/lab.git", "branch": "main"}
+
+
+@pytest.mark.parametrize(
+    "jenkins, file, checkout, lab_file",
+    [
+        ({}, "lab.yaml", "nothing", "/srv/qalab/lab.yaml"),
+        ({"home": "/home/qa/lab"}, "qa.yaml", "nothing", "/home/qa/lab/qa.yaml"),
+        ({"repository": REPOSITORY}, "lab.yaml", ("https://git.example/lab.git", "main"), "lab/lab.yaml"),
+        ({"repository": REPOSITORY, "home": "/home/qa/lab"}, "qa.yaml", ("https://git.example/lab.git", "main"),
+         "lab/qa.yaml"),
+        ({"repository": {"git": "git@git.example:my lab.git", "branch": "$x"}}, "a b.yaml",
+         ("'git@git.example:my lab.git'", "'$x'"), "'lab/a b.yaml'"),
+    ],
+)  # fmt: skip
+def test_source_of_lab_file(
+    lab_factory: Callable[..., Lab],
+    tmp_path: Path,
+    *,
+    jenkins: dict[str, Any],
+    file: str,
+    checkout: tuple[str, str] | str,
+    lab_file: str,
+) -> None:
+    lab_factory(lab={"jenkins": {**JENKINS["jenkins"], **jenkins}})
+    lab = loading.load((tmp_path / "lab.yaml").rename(tmp_path / file))
+    defaults = yaml.safe_load(render.render(lab, tmp_path)[tmp_path / "generated/defaults.yaml.inc"])
+    if isinstance(checkout, tuple):
+        checkout = {"checkout": dict(zip(("repository", "branch"), checkout, strict=True))}
+    assert (defaults["checkout"], defaults["lab-file"], defaults["command"]) == (checkout, lab_file, "qalab")
+
+
+def test_view_shows_only_its_track(jobs_of: Callable[..., dict[str, Any]]) -> None:
     more = {
         "tracks": {"trunk-noble": {"series": "bookworm", "components": ["lib++"]}},
         "components": {"lib++": HELLO, "v1.2": HELLO},
@@ -137,23 +162,23 @@ def test_views_show_their_track_alone(jobs_of: Callable[..., dict[str, Any]]) ->
         ("/srv/git/x.git", "srv/git/x"),
     ],
 )
-def test_what_gerrit_calls_a_project(git: str, project: str) -> None:
+def test_gerrit_project_of_a_url(git: str, project: str) -> None:
     assert render.project(git) == project
 
 
 @pytest.mark.parametrize(
     "lab, options, said",
     [
-        ({"jenkins": None}, {}, r"^lab\.yaml: jenkins: missing \(give the url"),
+        ({"jenkins": None}, {}, r"/lab\.yaml: jenkins: missing \(name the url"),
         ({}, {"track": {"schedule": "H H * * MON"}},
-         r"^lab\.yaml: tracks\.trunk\.schedule: Jenkins would refuse 'H H \* \* MON': 'MON' is no day of the week"),
+         r"/lab\.yaml: tracks\.trunk\.schedule: Jenkins would refuse 'H H \* \* MON': 'MON' is no day of the week"),
         ({"tracks": {"trunk-a": {"series": "bookworm", "components": ["bb"]}}, "components": {"a-bb": HELLO, "bb": HELLO}}, {},
-         r"two jobs would be called trunk-a-bb-build"),
-        ({"tracks": {"lab": {"series": "bookworm"}}}, {}, r"^lab\.yaml: tracks: two views would be called lab \(call a track"),
-        ({"tracks": {"all": {"series": "bookworm"}}}, {}, r"two views would be called all"),
+         r"two jobs would have the name trunk-a-bb-build"),
+        ({"tracks": {"lab": {"series": "bookworm"}}}, {}, r"/lab\.yaml: tracks: two views would have the name lab \(rename a track"),
+        ({"tracks": {"all": {"series": "bookworm"}}}, {}, r"two views would have the name all"),
     ],
 )  # fmt: skip
-def test_what_cannot_become_jobs(
+def test_invalid_description_is_refused(
     jobs_of: Callable[..., dict[str, Any]], lab: dict[str, Any], options: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=said) as caught:
@@ -161,7 +186,7 @@ def test_what_cannot_become_jobs(
     assert "\n" not in str(caught.value)
 
 
-def test_generated_files_are_brought_up_to_date(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_stale_files_are_rewritten(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab, jobs = lab_factory(lab=JENKINS), tmp_path / "jobs"
     assert len(render.stale(lab, jobs)) == len(render.write(lab, jobs)) == 8
     assert render.stale(lab, jobs) == render.write(lab, jobs) == []
@@ -178,19 +203,19 @@ def test_generated_files_are_brought_up_to_date(lab_factory: Callable[..., Lab],
     assert not old.exists()
 
 
-def test_the_same_lab_gives_the_same_bytes(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_render_is_deterministic(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     first, second = (render.render(lab_factory(lab=JENKINS), tmp_path) for _ in range(2))
     assert first == second
     assert all(text.endswith("\n") and not text.endswith("\n\n") for text in first.values())
 
 
-def test_a_template_is_given_all_that_it_names() -> None:
+def test_template_requires_all_values() -> None:
     with pytest.raises(jinja2.UndefinedError, match="'phase' is undefined"):
         fill("phase.yaml.inc", steps=())
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_any_text_survives_yaml_and_jenkins_job_builder(text: str) -> None:
+def test_text_survives_yaml_and_jenkins_job_builder(text: str) -> None:
     written = data({"key": text})
     assert "\n" not in written
     assert CustomFormatter().format(yaml.safe_load(written)["key"]) == text
@@ -216,5 +241,5 @@ def test_any_text_survives_yaml_and_jenkins_job_builder(text: str) -> None:
         "yes",
     ],
 )
-def test_texts_that_mean_something_to_others_are_literal(text: str) -> None:
+def test_special_texts_are_literal(text: str) -> None:
     assert CustomFormatter().format(yaml.safe_load(data(text)), x="not this") == text

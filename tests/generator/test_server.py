@@ -26,7 +26,7 @@ def at(url: str, user: str | None = "admin", password: str | None = "secret", ti
 @pytest.mark.parametrize(
     "name", ["a", "with a blank", "grün", "a+b", "100%?"[:3], "x=y", "日本", "a'b", "~tilde", "a~b(c)"]
 )
-def test_names_of_all_kinds(there: Server, name: str) -> None:
+def test_names_with_special_characters(there: Server, name: str) -> None:
     key = ItemKey("job", name)
     there.create(key, EMPTY)
     assert key in there.listing()
@@ -42,13 +42,13 @@ def test_plugins(there: Server) -> None:
     assert there.plugins()["git"]
 
 
-def test_what_is_not_there(there: Server) -> None:
+def test_missing_item_is_an_error(there: Server) -> None:
     for call in (there.config, there.delete, lambda key: there.update(key, EMPTY), lambda key: there.rename(key, "b")):
         with pytest.raises(JenkinsMissing):
             call(ItemKey("job", "gone"))
 
 
-def test_what_jenkins_does_not_take(there: Server) -> None:
+def test_refused_xml_is_an_error(there: Server) -> None:
     there.create(ItemKey("job", "a"), EMPTY)
     with pytest.raises(JenkinsRefused, match="already exists"):
         there.create(
@@ -66,7 +66,9 @@ def test_what_jenkins_does_not_take(there: Server) -> None:
         (None, None, JenkinsForbidden, "anonymous may not POST createItem?name=a"),
     ],
 )
-def test_who_may_not(jenkins: Double, user: str | None, password: str | None, error: type[LabError], said: str) -> None:
+def test_forbidden_request_is_an_error(
+    jenkins: Double, user: str | None, password: str | None, error: type[LabError], said: str
+) -> None:
     with pytest.raises(error) as raised:
         at(jenkins.url, user, password).create(ItemKey("job", "a"), EMPTY)
     assert said in str(raised.value)
@@ -82,7 +84,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.usefixtures("jenkins")
-def test_nobody_is_there() -> None:
+def test_unreachable_server_is_an_error() -> None:
     for url in (f"http://127.0.0.1:{closed_port()}/", "http://no-such-host.invalid/"):
         with pytest.raises(InfrastructureError, match="cannot be reached") as raised:
             at(url, timeout=2.0).listing()
@@ -90,30 +92,30 @@ def test_nobody_is_there() -> None:
 
 
 @pytest.mark.parametrize("url", ["no url at all", "ftp://x/", "http://", "http://a b/", "http://[x/", "jenkins:8080"])
-def test_no_url(url: str) -> None:
+def test_invalid_url_is_an_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="is no URL of a Jenkins"):
         at(url)
 
 
-def test_a_url_is_no_place_for_a_password() -> None:
+def test_url_with_password_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="its URL has credentials in it") as raised:
         at("https://bot:s3cret@jenkins.lab.example/")
     assert "s3cret" not in str(raised.value)
 
 
-def test_it_does_not_answer(jenkins: Double) -> None:
+def test_timeout_is_an_error(jenkins: Double) -> None:
     jenkins.fault("silence", times=FOREVER)
     with pytest.raises(InfrastructureError, match=r"did not answer within 0.2 seconds"):
         at(jenkins.url, timeout=0.2).listing()
 
 
-def test_something_else_answers(jenkins: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_that_is_not_jenkins_is_an_error(jenkins: Double, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connection, "get", lambda *_: type("Answer", (), {"text": "<html>"})())
     with pytest.raises(ConfigurationError, match="something else than JSON"):
         at(jenkins.url).listing()
 
 
-def test_tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_untrusted_certificate_is_an_error(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab_jenkins, "PAUSES_SECONDS", ())
     with Double(certificate=certificate) as jenkins:
         with pytest.raises(InfrastructureError, match=r"TLS: .*certificate verify failed"):

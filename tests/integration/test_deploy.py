@@ -201,7 +201,7 @@ def served_nowhere(lab: Lab) -> Any:
     """The lab's archive, on a port that nobody listens on."""
     import contextlib  # noqa: PLC0415
 
-    from scripts.chroots.chroots import served  # noqa: PLC0415
+    from scripts.archives.serving import served  # noqa: PLC0415
 
     @contextlib.contextmanager
     def nowhere() -> Iterator[Any]:

@@ -25,7 +25,7 @@ from lab.store.signing import lab_key
 from lab.store.step import describe
 from scripts import sbuild
 from scripts.archives import reprepro
-from scripts.chroots import chroots, sessions
+from scripts.chroots import backends, chroots
 from tests.conftest import CONTROL, Bench, packaging_files
 from tests.processes import alive, wait_for
 from tests.samples import sampled
@@ -89,7 +89,7 @@ def mentioned(home: str, path: Path) -> bool:
 
 def assert_nothing_left() -> None:
     """No mount, no chroot session, no configuration, no scratch of ours."""
-    home = sessions.find_backend().home
+    home = backends.find_backend().home
     assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line] == []
     for directory in ("/etc/schroot/chroot.d", "/var/lib/schroot/session"):
         assert [path for path in Path(directory).glob("qalab-*") if mentioned(str(home), path)] == []
@@ -184,7 +184,7 @@ def test_a_build_that_hangs(build: Callable[..., Record], monkeypatch: pytest.Mo
 def test_an_unreachable_mirror_is_the_labs_fault(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when there is a chroot, with lists of yesterday; and when there is none."""
     assert build().verdict == "passed"
-    (base,) = sessions.find_backend().home.glob("base-*/")
+    (base,) = backends.find_backend().home.glob("base-*/")
     sources = base / "etc/apt/sources.list"
     before = sources.read_text()
     try:
@@ -231,7 +231,7 @@ def test_a_full_disk(build: Callable[..., Record], small_disk: Path, monkeypatch
 def test_no_space_in_the_chroot(build: Callable[..., Record]) -> None:
     record = build(does("mkdir full; cat /dev/zero > /dev/full"))
     assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 1)
-    assert record.message == f"No space left on device: the disk of {sessions.find_backend().home}"
+    assert record.message == f"No space left on device: the disk of {backends.find_backend().home}"
 
 
 STEP = "import sys; from scripts import sbuild; sys.exit(sbuild.main(sys.argv[1:]))"
@@ -262,7 +262,7 @@ def test_killed_in_the_build(
     process.wait()
     assert wait_for(lambda: not any(alive(pid) for pid in started), 5)
     # The kernel has unmounted all; the files are swept by the next one.
-    home = sessions.find_backend().home
+    home = backends.find_backend().home
     assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line] == []
     assert len(list((home / "sessions").iterdir())) == 1
     shutil.rmtree(place.run.work)
@@ -317,7 +317,7 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     name = f"qalab-test-{os.getpid()}"
     monkeypatch.setenv("QALAB_BUILD_USER", name)
     monkeypatch.setenv("QALAB_CHROOT_MODE", "unshare")
-    sessions.make_build_user(None)
+    backends.make_build_user(None)
     yield name
     run(["userdel", "--remove", name])
 
@@ -325,14 +325,14 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.mark.full
 def test_unshare(builder: str, build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
     """All of it in user namespaces, by a user who is not root."""
-    assert sessions.has_build_user()
+    assert backends.has_build_user()
     make_archive(lab_factory(), Store.of(lab_factory()), "hello", "0.1")
     version = "dpkg-query --show --showformat '$${Version}' hello"
     first = build(needs("hello") | does(f'[ "$$(id -un)" = {builder} ]; [ "$$({version})" = 0.1 ]'))
     assert first.verdict == "passed", first.message
     assert first.facts["mode"] == "unshare"
     assert first.facts["layer"]["reused"] is False
-    assert pwd.getpwnam(builder).pw_dir in str(sessions.find_backend().home)
+    assert pwd.getpwnam(builder).pw_dir in str(backends.find_backend().home)
     failed = build(needs("hello") | does("echo 'greet.c:1:1: error: no such thing'; false"))
     assert (failed.verdict, failed.message.partition(" (")[0]) == (
         "failed",

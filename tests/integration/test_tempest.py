@@ -91,4 +91,4 @@ def test_tempest_and_keystone(lab: Lab, tmp_path: Path) -> None:
 
     _, record = run(lab, tests=("no such test",))
     assert (record.verdict, record.exit_code) == ("error", 2)
-    assert record.message == "lab.yaml: tempest.tests: Tempest has no test like no such test"
+    assert record.message == f"{lab.file}: tempest.tests: Tempest has no test like no such test"

@@ -85,6 +85,7 @@ def test_summary_of_run(
             "phase": "build",
             "commit": COMMIT if verdicts else "",
             "version": version,
+            "lab_commit": "",
             "verdict": verdict,
             "step": step,
             "message": message,

@@ -16,7 +16,7 @@ from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import changelog, packaging
 from scripts.changelog import UpstreamCommit
-from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
+from tests.conftest import EPOCH, QUILT, Bench, GitRepository, packaging_files
 
 UPSTREAM_VERSION = "2.10+git20260103.2.abc1234"
 FULL = "0123456789abcdef0123456789abcdef01234567"
@@ -158,36 +158,6 @@ def test_one_more_bullet_goes_to_the_newest_entry() -> None:
     assert more == both.replace("release.\n", "release.\n  * Drop fix.patch: merged upstream.\n", 1)
 
 
-@pytest.mark.parametrize(
-    "stem, taken, number",
-    [
-        ("2.10", [], 1),
-        ("2.10", ["2.10-0qalab1~bookworm1"], 2),
-        ("2.10", ["greet_2.10-0qalab9~bookworm1.dsc", "1:2.10-0qalab10~bookworm1", "2.10-0qalab2~bookworm1"], 11),
-        ("2.10", ["2.10-0qalab3~trixie1", "12.10-0qalab4~bookworm1", "2.10-5", "2x10-0qalab4~bookworm1"], 1),
-    ],
-)
-def test_build_numbers(stem: str, taken: list[str], number: int) -> None:
-    assert changelog.build_number(stem, "bookworm", taken) == number
-
-
-@pytest.mark.parametrize(
-    "version, tag",
-    [
-        ("2.10", "2.10"),
-        ("2.10", "v2.10"),
-        ("2.10", "greet-2.10"),
-        ("2.10", "upstream/2.10"),
-        ("2.10+dfsg1", "v2.10"),
-        ("2.10~rc1", "2.10rc1"),
-        ("2.10~rc1", "v2.10-rc1"),
-        ("2.10~rc1", "upstream/2.10_rc1"),
-    ],
-)
-def test_tag_names(version: str, tag: str) -> None:
-    assert tag in changelog.tag_names("greet", version)
-
-
 class Bed:
     """An upstream and a packaging repository, and runs of the step on them."""
 
@@ -206,7 +176,9 @@ class Bed:
             GitMirror.of(str(self.upstream.path)).fetch(log)
         made: Bench = self.bench(self.lab)
         full = self.upstream.git("rev-parse", commit)
-        made.pretend("snapshot", commit=full, version=version, facts={"committed": self.upstream.when})
+        made.pretend(
+            "snapshot", commit=full, version=version, facts={"committed": self.upstream.when, "source_package": QUILT}
+        )
         assert made.execute(packaging).verdict == "passed"
         return made
 
@@ -240,7 +212,7 @@ def bullets(record: Record) -> list[str]:
 def test_the_first_run(bed: Bed) -> None:
     first = bed.upstream.commit("Begin")
     record, made = bed.run()
-    assert record.version == f"{UPSTREAM_VERSION}-0qalab1~bookworm1"
+    assert record.version == f"{UPSTREAM_VERSION}-0qalab+deb12+1"
     assert record.message == f"{record.version}; commits named: 0"
     assert record.facts["entry"] == (
         f"greet ({record.version}) bookworm; urgency=medium\n\n"
@@ -301,15 +273,15 @@ def test_the_same_commit_again(bed: Bed) -> None:
     bed.archived()
     record, made = bed.run()
     assert bullets(record) == ["No upstream change; rebuilt."]
-    assert record.version == f"{UPSTREAM_VERSION}-0qalab2~bookworm1"
+    assert record.version == f"{UPSTREAM_VERSION}-0qalab+deb12+2"
     made.pretend("source", version=record.version)
     later, _ = bed.run()
     assert later.version == record.version  # nobody has seen the one before: it reached no archive
     pool = bed.archive / "pool/main/g/greet"
     pool.mkdir(parents=True)
-    (pool / f"greet_{UPSTREAM_VERSION}-0qalab6~bookworm1.dsc").touch()
+    (pool / f"greet_{UPSTREAM_VERSION}-0qalab+deb12+6.dsc").touch()
     assert made.execute(changelog).version == record.version  # its own
-    assert bed.run()[0].version == f"{UPSTREAM_VERSION}-0qalab7~bookworm1"
+    assert bed.run()[0].version == f"{UPSTREAM_VERSION}-0qalab+deb12+7"
 
 
 def test_what_was_pushed_back_counts_before_the_labs_own_memory(bed: Bed) -> None:
@@ -341,6 +313,70 @@ def test_the_packagings_own_version_is_a_tag_of_upstreams(bed: Bed) -> None:
     record, _ = bed.run()
     assert bullets(record) == [f"{three[:7]} Three [Ada Author]"]
     assert record.facts["since"] == again
+
+
+@pytest.mark.parametrize(
+    "version, tag",
+    [
+        ("2.10", "2.10"),
+        ("2.10", "v2.10"),
+        ("2.10", "greet-2.10"),
+        ("2.10", "greet_2.10"),
+        ("2.10", "release-2.10"),
+        ("2.10", "upstream/2.10"),
+        ("2.10", "n2.10"),
+        ("2.10+dfsg1", "v2.10"),
+        ("2.10+dfsg1", "upstream/2.10+dfsg1"),
+        ("1.2.13.dfsg", "v1.2.13"),
+        ("2.10~rc1", "2.10rc1"),
+        ("2.10~rc1", "v2.10-rc1"),
+        ("2.10~rc1", "upstream/2.10_rc1"),
+        ("7.3.5+~7.3.9", "v7.3.5"),
+        ("7.3.5+dfsg+~cs7.3.9", "v7.3.5"),
+        ("1.0.6~git20210604-{}", None),
+        ("0.0~git20260101.{}", None),
+        ("0.0~git20260101.0.{}", None),
+        ("1.2+20210604+git{}", None),
+        ("1.2+g{}+dfsg1", None),
+        ("1.2~{}", None),
+    ],
+)
+def test_the_first_entry_names_what_is_new_since_the_distributions_version(
+    bed: Bed, version: str, tag: str | None
+) -> None:
+    bed.upstream.commit("Begin")
+    released = bed.upstream.commit("Release it")
+    while released[:9].isdecimal():
+        released = bed.upstream.commit("Release it")
+    bed.upstream.tag(tag or "unread")
+    new = bed.upstream.commit("Two")
+    entry = packaging_files(version=f"{version.format(released[:9])}-1")["debian/changelog"]
+    bed.packaging.commit("Package it", {"debian/changelog": entry})
+    record, _ = bed.run(version="9.0+git20260103.2.abc1234")
+    assert (record.facts["since"], bullets(record)) == (released, [f"{new[:7]} Two [Ada Author]"])
+
+
+@pytest.mark.parametrize("version", ["2.11", "20210604", "1.0+git20260101.0123456", "1.0~deadbeef", "1.0+dfsg1.2"])
+def test_a_version_that_upstream_does_not_know_names_nothing(bed: Bed, version: str) -> None:
+    bed.upstream.commit("Begin")
+    bed.upstream.tag("v2.10")
+    bed.upstream.commit("Two")
+    bed.packaging.commit("Package it", packaging_files(version=f"{version}-1"))
+    record, _ = bed.run(version="20990101+git20260103.2.abc1234")
+    assert (record.facts["since"], bullets(record)) == ("", [])
+
+
+def test_an_older_commit_on_purpose_does_not_count_as_packaged(bed: Bed) -> None:
+    bed.upstream.commit("Base")
+    packaged = bed.upstream.commit("Packaged")
+    bed.archived()
+    older, made = bed.run("HEAD~1")
+    made.pretend("archive", version=older.version)
+    skipped = made.run.record("archive").model_copy(update={"verdict": "skipped"})
+    skipped.write(made.run.record_path("archive"))
+    new = bed.upstream.commit("New")
+    record, _ = bed.run()
+    assert (record.facts["since"], bullets(record)) == (packaged, [f"{new[:7]} New [Ada Author]"])
 
 
 def test_a_tag_on_another_branch_is_no_rewritten_history(bed: Bed) -> None:
@@ -395,14 +431,14 @@ def test_a_pushed_commit_that_upstream_no_longer_has(bed: Bed) -> None:
 def test_the_epoch(bed: Bed) -> None:
     bed.upstream.commit("Base")
     bed.packaging.commit("Epoch", {"debian/changelog": packaging_files(version="2:1.0-1")["debian/changelog"]})
-    assert bed.run()[0].version == f"2:{UPSTREAM_VERSION}-0qalab1~bookworm1"
+    assert bed.run()[0].version == f"2:{UPSTREAM_VERSION}-0qalab+deb12+1"
 
 
 def test_a_version_below_what_the_lab_pushed_is_remarked(bed: Bed) -> None:
     bed.upstream.commit("Base")
-    pushed = packaging_files(version="2.11+git20260109.9.0123456-0qalab1~trixie1")["debian/changelog"]
+    pushed = packaging_files(version="2.11+git20260109.9.0123456-0qalab+deb13+1")["debian/changelog"]
     bed.packaging.commit("Pushed back", {"debian/changelog": pushed})
-    assert bed.run()[0].message.endswith("; not above the changelog's 2.11+git20260109.9.0123456-0qalab1~trixie1")
+    assert bed.run()[0].message.endswith("; not above the changelog's 2.11+git20260109.9.0123456-0qalab+deb13+1")
 
 
 def test_old_entries_stay_as_they_are_to_the_byte(bed: Bed) -> None:

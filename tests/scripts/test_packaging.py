@@ -13,7 +13,8 @@ from lab.base.debian import newest_entry
 from lab.base.git import git
 from lab.store.records import Record
 from scripts import packaging
-from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
+from scripts.upstream import packaging_branch
+from tests.conftest import EPOCH, QUILT, Bench, GitRepository, packaging_files
 
 Benches = Callable[..., Bench]
 
@@ -24,7 +25,7 @@ def run(lab_factory: Callable[..., Any], bench: Benches, git_repository: Callabl
 
     def execute(repository: GitRepository, **settings: Any) -> tuple[Record, Bench]:
         made = bench(lab_factory(packaging=repository.path, component={"packaging": settings}))
-        made.pretend("snapshot", facts={"committed": EPOCH})
+        made.pretend("snapshot", commit="0" * 40, facts={"committed": EPOCH, "source_package": QUILT})
         return made.execute(packaging), made
 
     return execute
@@ -55,12 +56,12 @@ def tree(made: Bench) -> Path:
     ],
 )
 def test_gbp_branch(text: str, branch: str) -> None:
-    assert packaging.gbp_branch(text) == branch
+    assert packaging_branch.gbp_branch(text) == branch
 
 
 def test_a_gbp_conf_that_is_none() -> None:
     with pytest.raises(configparser.Error):
-        packaging.gbp_branch("debian-branch = x\n")
+        packaging_branch.gbp_branch("debian-branch = x\n")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_a_gbp_conf_that_is_none() -> None:
     ],
 )
 def test_candidates(distribution: str, codename: str, first: list[str]) -> None:
-    names = packaging.candidates("gbp", "main", distribution, codename)
+    names = packaging_branch.Names(None, "", distribution, codename).candidates("gbp", "main")
     assert names[: len(first)] == first
     assert names[-2:] == ["main", "master"]
     assert len(names) == len(set(names))
@@ -140,9 +141,9 @@ def test_a_head_without_packaging_is_no_packaging_branch(
         ({"readme": "x\n"}, {"branch": "other"}, 2, "the branch other has no debian/control"),
         (packaging_files(), {"branch": "gone"}, 2, "no branch gone; known: main, other"),
         (packaging_files() | {"debian/gbp.conf": "nonsense\n"}, {}, 1, "'debian/gbp.conf', line: 1 'nonsense"),
-        (packaging_files() | {"debian/source/format": "1.0\n"}, {}, 1, "debian/source/format: is 1.0; the lab builds"),
-        (packaging_files() | {"debian/source/format": "3.0 (native)\n"}, {}, 1, "is 3.0 (native); the lab builds"),
-        ({"debian/control": "Source: greet\n"}, {}, 1, "debian/source/format: is 1.0; the lab builds 3.0 (quilt)"),
+        (packaging_files() | {"debian/source/format": "1.0\n"}, {}, 2, "are not those of the step snapshot"),
+        (packaging_files() | {"debian/source/format": "3.0 (git)\n"}, {}, 2, "debian/source/format: 3.0 (git): no"),
+        (packaging_files() | {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['doc']\n"}, {}, 2, "are not those of the"),
         (packaging_files(), {"testing": {"git": "{url}", "branch": "gone"}}, 2, "no branch gone; known: main, other"),
         (packaging_files(), {"testing": {"git": "{url}", "branch": "other"}}, 2, "other shares no history with main"),
         (packaging_files(), {"testing": {"git": "/nowhere", "branch": "x"}}, 3, "/nowhere: cannot be fetched"),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.base.git import git
-from scripts import push
+from lab.base.git import git, identity
+from scripts import changelog, packaging, push, snapshot
+from tests.conftest import packaging_files
 from tests.packages import start, wait_for
 
 
@@ -54,8 +55,10 @@ class Remote:
         git(["config", "core.logAllRefUpdates", "always"], cwd=self.path)
         self.people.git("remote", "add", "origin", self.path)
         where = {"git": str(self.path), "branch": "main"}
-        self.bench = bench(lab_factory(component={"packaging": {"push": where}}))
+        self.labs, self.benches = lab_factory, bench
+        self.bench = bench(lab_factory(packaging=self.path, component={"packaging": {"push": where}}))
         self.bench.pretend("archive")
+        self.bench.pretend("packaging", facts={"branch": "main"})
         self.clone = self.bench.run.work / "packaging"
         git(["clone", "--quiet", self.path, self.clone])
         identity = {f"GIT_{role}_{key}": "lab@x" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
@@ -64,6 +67,20 @@ class Remote:
 
     def push(self):
         return self.bench.execute(push)
+
+    def run(self, name: str, branch: str = "lab/main", url: str = "") -> str:
+        """Another run, from the packaging branch as it is now, that pushes to a branch; the tested commit."""
+        where = {"git": url or str(self.path), "branch": branch}
+        self.bench = self.benches(self.labs(packaging=self.path, component={"packaging": {"push": where}}))
+        self.bench.pretend("archive")
+        self.bench.pretend("packaging", facts={"branch": "main"})
+        clone = self.bench.run.work / "packaging"
+        git(["clone", "--quiet", self.path, clone])
+        (clone / "debian/changelog").write_text(f"run {name}\n")
+        message = f"Update the changelog for {name}"
+        env = identity("Test Lab <lab@lab.example>", 1_767_225_600)
+        git(["commit", "--quiet", "--all", "--message", message], cwd=clone, env=env)
+        return git(["rev-parse", "HEAD"], cwd=clone)
 
     def tip(self, branch: str = "main") -> str:
         return git(["rev-parse", branch], cwd=self.path)
@@ -101,6 +118,99 @@ def test_a_new_branch_is_made(remote, lab_factory):
     assert (remote.tip("lab/main"), remote.tip("main")) == (remote.tested, remote.start)
 
 
+def contents(remote, branch: str) -> str:
+    return git(["show", f"{branch}:debian/changelog"], cwd=remote.path)
+
+
+def test_a_branch_of_the_labs_own_takes_each_run(remote):
+    """Though no run starts from it; each push is a fast-forward, and a branch's reflog and history keep all."""
+    git(["config", "receive.denyNonFastForwards", "true"], cwd=remote.path)
+    tested = []
+    for name in ("1", "2", "3"):
+        tested.append(remote.run(name))
+        record = remote.push()
+        assert (record.verdict, record.facts["commit"], record.facts["pushed"]) == ("passed", tested[-1], True), (
+            record.message
+        )
+        assert contents(remote, "lab/main") == f"run {name}"
+        again = remote.push()
+        assert (again.verdict, again.facts["pushed"]) == ("passed", False)
+    remote.people.git("pull", "--quiet", "origin", "main")
+    remote.people.commit("Go on", {"debian/rules": "x\n"})
+    remote.people.git("push", "--quiet", "origin", "main")
+    tested.append(remote.run("4"))
+    assert remote.push().verdict == "passed"
+    assert git(["show", "lab/main:debian/rules"], cwd=remote.path) == "x"
+    history = git(["rev-list", "lab/main"], cwd=remote.path).split()
+    assert set(tested) <= set(history)
+    assert remote.tip() not in tested  # the packaging branch is left alone
+
+
+@pytest.mark.parametrize("subject", ["Fix it by hand", "Update the documentation"])
+@pytest.mark.parametrize("committer", ["Ada <ada@x.example>", "Test Lab <lab@lab.example>"])
+def test_work_of_others_on_the_labs_own_branch_is_left_alone(remote, subject, committer):
+    remote.run("1")
+    remote.push()
+    remote.people.git("fetch", "--quiet", "origin", "lab/main")
+    remote.people.git("checkout", "--quiet", "-b", "theirs", "FETCH_HEAD")
+    remote.people.git("commit", "--quiet", "--allow-empty", "-m", subject, env=identity(committer, 1_767_225_600))
+    remote.people.git("push", "--quiet", "origin", "theirs:lab/main")
+    theirs = remote.people.git("rev-parse", "HEAD")
+    remote.run("2")
+    record = remote.push()
+    assert (record.verdict, record.exit_code) == ("error", 3)
+    assert "nothing is overwritten; merge it, or delete the branch" in record.message
+    assert remote.tip("lab/main") == theirs
+    git(["branch", "--delete", "--force", "lab/main"], cwd=remote.path)
+    assert remote.push().verdict == "passed"  # the hint leads out
+
+
+def test_another_run_of_the_lab_on_the_packaging_branch_is_not_replaced(remote):
+    """The next run starts from it, with its changelog entry."""
+    remote.run("1", branch="main", url=f"file://{remote.path}")
+    other = remote.bench
+    remote.run("2", branch="main", url=f"file://{remote.path}")
+    tip = remote.push().facts["commit"]
+    remote.bench = other
+    record = remote.push()
+    assert "main moved to" in record.message
+    assert "the next run starts from it" in record.message
+    assert remote.tip() == tip
+
+
+def test_the_real_steps_push_to_a_branch_of_the_labs_own(lab_factory, bench, git_repository, tmp_path):
+    upstream, packages, place = git_repository("upstream"), git_repository("packages"), tmp_path / "pushed.git"
+    packages.commit("Package it", packaging_files())
+    git(["init", "--quiet", "--bare", place])
+    where = {"git": str(place), "branch": "lab/main"}
+    lab = lab_factory(upstream=upstream.path, packaging=packages.path, component={"packaging": {"push": where}})
+    for number in range(3):
+        upstream.commit(f"Commit {number}", {"greet.txt": f"{number}\n"})
+        upstream.tag(f"v1.{number}")
+        run = bench(lab)
+        for module in (snapshot, packaging, changelog):
+            assert run.execute(module).verdict == "passed"
+        run.pretend("archive")
+        record = run.execute(push)
+        assert (record.verdict, record.facts["pushed"]) == ("passed", True), record.message
+        newest = git(["show", "lab/main:debian/changelog"], cwd=place).partition("\n")[0]
+        assert newest.startswith(f"greet (1.{number}+git")
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ("https://h.example/a/b.git", "git@h.example:a/b", True),
+        ("https://h.example/a/b", "ssh://git@h.example/a/b.git/", True),
+        ("/srv/a/b.git", "file:///srv/a/b.git", True),
+        ("https://h.example/a/b", "https://h.example/c/b", False),
+        ("https://h.example/a/b", "https://o.example/a/b", False),
+    ],
+)
+def test_place(one, other, same):
+    assert (push.place(one) == push.place(other)) == same
+
+
 def test_work_on_top_of_ours_is_left_alone(remote):
     remote.push()
     remote.people.git("pull", "--quiet", "origin", "main")
@@ -122,7 +232,7 @@ def test_a_branch_that_moved_is_reported(remote, when):
     record = remote.push()
     assert (record.verdict, record.exit_code) == ("error", 3), remote.bench.log("push")
     assert f"main moved to {moved}, without {remote.tested}" in record.message
-    assert "the next run merges it" in record.message
+    assert "the next run starts from it" in record.message
     assert remote.tip() == moved
 
 

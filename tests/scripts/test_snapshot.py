@@ -20,7 +20,7 @@ from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import snapshot
 from scripts.upstream import orig_tarball, sdist, submodules
-from tests.conftest import EPOCH, Bench, GitRepository
+from tests.conftest import EPOCH, QUILT, Bench, GitRepository, packaging_files
 from tests.scripts.histories import History, dpkg
 
 DAY = 86_400
@@ -38,6 +38,19 @@ def three_commits(tmp_path_factory: pytest.TempPathFactory) -> GitRepository:
     repository.commit("Greet the world", {"greet.txt": "hello, world\n"})
     repository.commit("Greet all", {"greet.txt": "hello, all\n"})
     return repository
+
+
+@pytest.fixture(scope="module")
+def packaging(tmp_path_factory: pytest.TempPathFactory) -> GitRepository:
+    repository = GitRepository(tmp_path_factory.mktemp("packaging") / "greet")
+    repository.commit("Package it", packaging_files())
+    return repository
+
+
+@pytest.fixture
+def lab_factory(lab_factory: Labs, packaging: GitRepository) -> Labs:
+    """A lab whose packaging is there, unless a test has its own."""
+    return lambda **options: lab_factory(**{"packaging": packaging.path} | options)
 
 
 @pytest.fixture
@@ -78,7 +91,7 @@ def test_first_run(lab_factory: Labs, bench: Benches, upstream: GitRepository) -
     assert record.version == f"1.0+git20260104.2.{tip[:7]}"
     assert record.commit == run.run.info.commit == tip
     assert record.facts == {
-        "committed": EPOCH + 3 * DAY, "tag": "v1.0", "count": 2, "previous": "", "rises": True, "rewritten": False
+        "source_package": QUILT, "committed": EPOCH + 3 * DAY, "tag": "v1.0", "count": 2, "previous": "", "rises": True, "rewritten": False
     }  # fmt: skip
     [artifact] = record.artifacts
     assert (artifact.path, artifact.kind) == (f"out/greet_{record.version}.orig.tar.xz", "orig")

@@ -21,7 +21,7 @@ from lab.base.run import output, run
 from lab.store.records import Artifact, Record
 from scripts import source
 from scripts.upstream import quilt_patches
-from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
+from tests.conftest import EPOCH, QUILT, Bench, GitRepository, packaging_files
 
 UPSTREAM = "1.0+git20260101.1.abc1234"
 VERSION = f"{UPSTREAM}-0qalab1~bookworm1"
@@ -69,7 +69,7 @@ class Bed:
         run(["tar", "-cJf", orig, "--mtime=@0", "--sort=name", "--owner=0", "--group=0", "--mode=u+rw,go=rX", tree.name],
             cwd=self.tmp_path)  # fmt: skip
         artifact = Artifact(path=f"out/{orig.name}", sha256=files.sha256(orig), size=orig.stat().st_size, kind="orig")
-        facts = {"committed": when}
+        facts = {"committed": when, "source_package": QUILT}
         made.pretend("snapshot", commit="0" * 40, version=UPSTREAM, artifacts=(artifact,), facts=facts)
         repository = GitRepository(made.run.work / "packaging")
         repository.commit("Package it", packaging_files(version=version) | dict(packaging or {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,13 +81,13 @@ def test_what_cannot_be_tested(roles: tuple[str, ...], message: str) -> None:
 @pytest.mark.parametrize(
     ("said", "complaint", "code", "message"),
     [
-        ("The specified regex doesn't match with anything", "", 2, "lab.yaml: tempest.tests: Tempest has no test like a or b"),
+        ("The specified regex doesn't match with anything", "", 2, "small.yaml: tempest.tests: Tempest has no test like a or b"),
         ("", "ImportError: no x", 3, "Tempest has run no test: ImportError: no x"),
         ("", "", 3, "Tempest has run no test: it did not say why"),
     ],
 )  # fmt: skip
 def test_why_no_test_was_run(said: str, complaint: str, code: int, message: str) -> None:
-    error = tempest.without_tests(Tempest(tests=("a", "b")), said.encode(), complaint)
+    error = tempest.without_tests(Path("small.yaml"), Tempest(tests=("a", "b")), said.encode(), complaint)
     assert (str(error), error.exit_code) == (message, code)
 
 

@@ -26,8 +26,8 @@ from lab.base.run import AttemptOptions, Result, RunOptions, Word, missing_progr
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
+from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
-from scripts.chroots.chroots import served
 from scripts.drivers import layers, node_logs
 from scripts.drivers.commands import SETTINGS, attempted, writing
 from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot

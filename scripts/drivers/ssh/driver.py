@@ -27,8 +27,8 @@ from lab.base.run import Result, RunOptions, Word, missing_program, run
 from lab.config.deployment import Deployment, Machines
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
+from scripts.archives.serving import served
 from scripts.chroots.bootstrap import Repository
-from scripts.chroots.chroots import served
 from scripts.drivers import node_logs
 from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
 from scripts.drivers.ssh import restore

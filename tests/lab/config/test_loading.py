@@ -95,7 +95,7 @@ def test_a_key_of_another_section_is_refused(tmp_path: Path, section: str, unkno
             "upstream: {git: /srv/hello}",
             "upstream: {git: ../hello}",
             13,
-            "write the whole path, or a URL; found: '../hello'",
+            "write the absolute path, or a URL; found: '../hello'",
         ),
         ("upstream: {git: /srv/hello}", "upstream: {git: 3}", 13, "valid string; found: 3"),
         ("      stable: {build", "      old: {build", 17, "no track old; known: trunk, stable"),
@@ -255,3 +255,13 @@ def test_a_track_names_components_that_are_there(tmp_path: Path) -> None:
         loading.load(write(tmp_path, text))
     (complaint,) = caught.value.complaints
     assert complaint.endswith(":7: tracks.trunk.components.goodbye: no component goodbye; known: hello")
+
+
+@pytest.mark.parametrize("name", ["lab.yaml", "small.yaml"])
+def test_lab_knows_its_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(GOOD)
+    assert loading.load(path).file == path
+    path.write_text("3\n")
+    with pytest.raises(ConfigurationError, match=f"^{path}:1: {name}: must have keys of its own"):
+        loading.load(path)

@@ -181,7 +181,7 @@ def test_all_that_is_stored_says_its_schema_first() -> None:
 @pytest.mark.parametrize(
     "name, model, fields",
     [
-        ("run.json", RunInfo, {"component": "greet", "number": 1, "commit": "0000000167726565740000000000000000000000"}),
+        ("run.json", RunInfo, {"component": "greet", "number": 1, "lab_commit": "", "commit": "0000000167726565740000000000000000000000"}),
         ("record.json", Record, {"step": "lintian", "verdict": "unstable", "seconds": 10.0}),
         ("deployed.json", Deployed, {"track": "trunk", "nodes": {"node0": "10.0.0.2"}}),
         ("tested.json", proposed.Tested, {"versions": {"hello": "2.10-3"}}),

@@ -268,12 +268,14 @@ def test_a_run_of_a_newer_qalab_is_neither_judged_nor_worked_on(lab: Lab, store:
     assert after == before
 
 
-def test_a_newer_run_is_not_left_out_in_silence(lab: Lab, store: Store) -> None:
-    first, _ = (store.new_run(lab, "trunk", "greet") for _ in range(2))
+def test_runs_refuse_newer_run_and_survey_reports_it(lab: Lab, store: Store) -> None:
+    first, second = (store.new_run(lab, "trunk", "greet") for _ in range(2))
     (first.path / "run.json").write_text('{"schema": 9}')
-    for use in (store.runs, store.survey):
-        with pytest.raises(NewerSchemaError):
-            use()
+    with pytest.raises(NewerSchemaError):
+        store.runs()
+    survey = store.survey()
+    assert survey.runs == [second]
+    assert [type(error) for error in survey.errors] == [NewerSchemaError]
 
 
 def test_a_run_reads_its_info_once_and_knows_what_it_writes(lab: Lab, store: Store) -> None:

@@ -16,10 +16,11 @@ from lab.base.errors import InfrastructureError
 from lab.config.description import Lab, Series
 from lab.store.records import rfc3339
 from lab.store.runs import Store
+from scripts.archives.serving import served
 from scripts.chroots import chroots
+from scripts.chroots.backends import SessionBackend
 from scripts.chroots.bootstrap import Repository
-from scripts.chroots.chroots import ChrootManifest, Chroots, served
-from scripts.chroots.sessions import SessionBackend
+from scripts.chroots.chroots import ChrootManifest, Chroots
 from tests import fakes
 from tests.fakes import Fakes
 from tests.processes import python
@@ -118,7 +119,7 @@ def test_two_processes_share_the_work(kept: Chroots, fake: Fakes) -> None:
     fake.write("mmdebstrap.seconds", 0.5)
     code = (
         "import sys; from pathlib import Path; from lab.config.description import Series\n"
-        "from scripts.chroots.chroots import Chroots; from scripts.chroots.sessions import SessionBackend\n"
+        "from scripts.chroots.chroots import Chroots; from scripts.chroots.backends import SessionBackend\n"
         "place = Chroots(SessionBackend('schroot', '', Path(sys.argv[1])))\n"
         "with place.base('bookworm', Series(mirror='http://127.0.0.1:9/debian')) as base: print(base.reused)\n"
     )
@@ -230,11 +231,6 @@ def test_served(lab_factory: Callable[..., Lab]) -> None:
             assert answer.read() == b"Origin: testlab\n"
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(f"{repository.url}/dists/trunk/Release", timeout=2)
-
-
-def test_mode(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    assert chroots.mode() == ("unshare", "this is not root")
 
 
 def test_run_installed(fake: Fakes, lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:

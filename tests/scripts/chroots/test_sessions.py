@@ -10,8 +10,9 @@ import pytest
 
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError
-from scripts.chroots import sessions
-from scripts.chroots.sessions import Session, SessionBackend, find_backend, opened, schroot_configuration, sweep
+from scripts.chroots import backends
+from scripts.chroots.backends import SessionBackend, find_backend
+from scripts.chroots.sessions import Session, opened, schroot_configuration, sweep
 from tests import fakes
 from tests.fakes import Fakes
 
@@ -172,4 +173,9 @@ def test_missing_program(name: str, fake: Fakes, monkeypatch: pytest.MonkeyPatch
 )
 def test_has_build_user(name: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a table
     monkeypatch.setenv("QALAB_BUILD_USER", name)
-    assert sessions.has_build_user() is expected
+    assert backends.has_build_user() is expected
+
+
+def test_mode(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert backends.mode() == ("unshare", "this is not root")

@@ -182,6 +182,8 @@ def test_the_newest_unfinished_run_is_found(lab: Lab) -> None:
     store = Store.of(lab)
     assert runner.unfinished(store) is None
     runs = [store.new_run(lab, "trunk", "greet") for _ in range(2)]
+    for run in runs:  # in the same millisecond
+        run.write_info(run.info.model_copy(update={"started": "2026-01-01T00:00:00.000Z"}))
     found = runner.unfinished(store, "trunk", "greet")
     assert found is not None
     assert found.path == runs[-1].path

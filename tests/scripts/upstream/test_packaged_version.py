@@ -33,9 +33,10 @@ BELOW: dict[str, tuple[str, str, list[str]]] = {
 }  # fmt: skip
 
 LAB_ENTRY = (
-    "greet (0.9+git20251231.1.0123456-0qalab1~trixie1) trixie; urgency=medium\n\n  * Built.\n\n"
+    "greet (0.9+git20251231.1.0123456-0qalab+deb13+1) trixie; urgency=medium\n\n  * Built.\n\n"
     " -- Lab <lab@lab.example>  Fri, 02 Jan 2026 00:00:00 +0000\n\n"
 )
+OLD_LAB_ENTRY = LAB_ENTRY.replace("-0qalab+deb13+1", "-0qalab1~trixie1")
 
 
 @pytest.fixture
@@ -126,6 +127,7 @@ def test_an_older_commit_on_purpose_reaches_no_archive_and_is_built(build: Calla
         ("nonsense", ""),
         (packaging_files()["debian/changelog"], "1.0-1"),
         (LAB_ENTRY, ""),
+        (OLD_LAB_ENTRY, ""),
         (LAB_ENTRY * 3 + packaging_files(version="2:1.0-1")["debian/changelog"], "2:1.0-1"),
         ("a+b.c (1-1) x; urgency=low\n  * (9-9) x\n", "1-1"),
     ],

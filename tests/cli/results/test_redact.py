@@ -1,4 +1,4 @@
-"""qalab results redact and qalab results bundle: what they say, and that they never say a secret."""
+"""``qalab results redact``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.results import bundle, redact
+from cli.results import redact
 from lab.base.errors import ConfigurationError, Failed
 from lab.config import loading
 from lab.config.description import Lab
 from lab.store.runs import Store
-from reports import bundle as bundles
 from reports.redact.pseudonyms import Pseudonyms
-from tests.conftest import Bench
 from tests.reports.publications import SECRET, lab_that_publishes
 
 LOG = f"""\
@@ -90,45 +88,16 @@ def test_a_call_that_says_too_little(lab: Lab, arguments: list[str]) -> None:
     assert "name a FILE, or --rule NAME with --sample TEXT" in done.output
 
 
-def test_the_bundle_of_a_run(lab: Lab, bench: Callable[..., Bench]) -> None:
-    made = bench(lab)
-    made.pretend("snapshot", message=f"{SECRET} on agent-7")
-    made.run.log_path("snapshot").write_text(LOG)
-    path = Path(call(bundle.command, "trunk/greet/1").output.strip())
-    assert path.parent.parent == Store.of(lab).root / "bundles"
-    assert path.parent.name == path.name[:2]
-    (step,) = bundles.read(path).build.steps
-    assert step.message == f"[REDACTED:cloud] on {Pseudonyms.of(Store.of(lab)).name('node', 'agent-7')}"
-    with bundles.read(path).open("logs/snapshot.log") as stream:
-        assert stream.read().decode().endswith("\x1b[31mred\x1b[0m\n")
-    told = json.loads(call(bundle.command, "trunk/greet/1", "--json").output)
-    assert told == {"path": str(path), "sha256": path.name[:64], "notes": []}
-
-
-def test_what_was_left_out_is_told(lab: Lab, bench: Callable[..., Bench]) -> None:
-    made = bench(lab)
-    made.pretend("snapshot")
-    made.run.log_path("snapshot").symlink_to("/etc/passwd")
-    done = call(bundle.command, "trunk/greet/1")
-    assert done.stderr == "logs/snapshot.log: not published: it is not a plain file\n"
-
-
-def test_a_lab_that_allows_no_job_publishes_none(
-    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    bench(lab_factory()).pretend("snapshot")
-    with pytest.raises(ConfigurationError, match="trunk/greet/build: this job is not published"):
-        call(bundle.command, "trunk/greet/1")
-
-
 @pytest.mark.parametrize(
     "publish, said",
     [
         ("jobs: trunk", "publish.jobs: Input should be a valid array; found: 'trunk'"),
         ("artefacts: []", "publish.artefacts: unknown key; did you mean artifacts? known: artifacts, domains"),
-        ("secrets: [{name: a}]", "publish.secrets.0: say where the secret is: env: NAME OF A VARIABLE, or file: /PATH"),
-        ("secrets: [{name: a, env: X, file: /x}]", "say where the secret is"),
+        (
+            "secrets: [{name: a}]",
+            "publish.secrets.0: name one source of the secret: env: NAME OF A VARIABLE, or file: /PATH",
+        ),
+        ("secrets: [{name: a, env: X, file: /x}]", "name one source of the secret"),
         ("secrets: [{name: a, file: x}]", "publish.secrets.0.file: not a plain absolute path"),
         ("patterns: [{name: a, pattern: '('}]", "publish.patterns.0.pattern: not a regular expression: missing )"),
         ("patterns: [{name: a, pattern: 'x*'}]", "publish.patterns.0.pattern: matches an empty text"),

@@ -1,18 +1,15 @@
-"""The verbs: qalab results junit, qalab results convert."""
+"""``qalab results convert``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from lxml import etree
 
-from cli.results import convert, junit
+from cli.results import convert
 from lab.base.errors import ConfigurationError
-from lab.config.description import Lab
-from tests.conftest import Bench
 from tests.reports.formats import fixtures
 
 TAP = fixtures.FORMATS / "tap/perl-short.tap"
@@ -48,16 +45,3 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
         CliRunner().invoke(convert.command, ["tap", str(tmp_path / "x")], catch_exceptions=False)
     assert "'trx' is not one of" in CliRunner().invoke(convert.command, ["trx", str(TAP)]).stderr
-
-
-@pytest.mark.parametrize("how", ["here", "directory", "name"])
-def test_junit_of_a_run(
-    how: str, bench: Callable[..., Bench], lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ran = bench(lab_factory())
-    ran.pretend("snapshot")
-    monkeypatch.chdir(ran.run.path)
-    argv = {"here": [], "directory": [str(ran.run.path)], "name": ["trunk/greet/1"]}[how]
-    done = CliRunner().invoke(junit.command, argv, catch_exceptions=False)
-    assert done.exit_code == 0
-    assert (ran.run.results / "junit.xml").read_bytes().count(b"<testcase") == 1

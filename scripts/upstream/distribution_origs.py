@@ -1,0 +1,51 @@
+"""The newest source package of a series, as its mirror has it: for orig tarballs that no repository has.
+
+A part of the step `snapshot`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config import apt
+from lab.results.apt_log import complaint
+from lab.store.step import StepContext
+from scripts.archives.private_apt import own_apt
+
+
+@dataclass(frozen=True)
+class SourcePackage:
+    """The files of a source package, by name."""
+
+    name: str
+    files: tuple[Path, ...]
+
+    def component(self, component: str) -> Path:
+        """Return the orig tarball of a component.  Raises ConfigurationError that names those there are."""
+        marks = {path.name.partition(".orig-")[2].partition(".tar.")[0]: path for path in self.files
+                 if ".orig-" in path.name and not path.name.endswith(".asc")}  # fmt: skip
+        if component not in marks:
+            known = ", ".join(sorted(marks)) or "none"
+            raise ConfigurationError(f"the distribution's {self.name} has no orig tarball {component}; known: {known}")
+        return marks[component]
+
+
+def fetch(context: StepContext, work: Path) -> SourcePackage:
+    """Download the newest source package of the component's name; apt checks it against the series' keyring.
+
+    Raises InfrastructureError when the mirror cannot be asked, or does not have it.
+    """
+    series, name = context.series_name, context.component_name
+    sources, target = apt.sources(series, context.series, kind="deb-src"), work / "distribution"
+    target.mkdir()
+    home = environment.cache_home() / "sources" / series
+    with files.locked(home / "lock"):
+        options = own_apt(home, sources)
+        for argv in (["update", "--error-on=any"], ["source", "--download-only", name]):
+            result, said = context.try_sh(["apt-get", *options, "--quiet", *argv], cwd=target)
+            if not result:
+                raise InfrastructureError(f"series {series}: no source package {name}: {complaint(said)}")
+    return SourcePackage(name, tuple(sorted(target.iterdir())))

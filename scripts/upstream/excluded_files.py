@@ -1,0 +1,53 @@
+"""Files that the packaging keeps out of an orig tarball: Files-Excluded of debian/copyright.
+
+mk-origtargz(1) decides and removes, as it does for uscan.  What it leaves is packed again by
+`scripts.upstream.orig_tarball`, so its compressor and the dates of its work show nowhere.
+A part of the step `snapshot`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+from lab.base import files
+from lab.base.errors import ConfigurationError, Failed
+from lab.base.git import readable
+from lab.store.step import StepContext
+
+
+def remove(context: StepContext, tarball: Path, component: str, copyright_text: str) -> tuple[Path, int]:
+    """Return a tarball without what debian/copyright excludes from a component ("": the main one), and how many went.
+
+    ``tarball`` is compressed with gzip and has one top directory; directories do not count.  Raises ConfigurationError
+    where debian/copyright is not in the format that mk-origtargz reads, Failed where it refuses a pattern.
+    """
+    work = tarball.parent / f"excluded-{component}"
+    work.mkdir()
+    copyright_file = work / "copyright"
+    files.write_atomic(copyright_file, copyright_text.encode("utf-8", "surrogateescape"))
+    result, said = context.try_sh(
+        ["mk-origtargz", "--package", context.component_name, "--version", "0", "--repack", "--compression", "gzip",
+         *(["--component", component] if component else []),
+         "--copyright-file", copyright_file, "--directory", work, tarball]
+    )  # fmt: skip
+    text = "\n".join(said)
+    if "format is not recognized" in text:
+        hint = "its Format: must be https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
+        raise ConfigurationError(
+            "debian/copyright: Files-Excluded is there, and mk-origtargz cannot read it", hint=hint
+        )
+    made = sorted(work.glob("*.tar.gz"))
+    if not result or len(made) != 1:
+        why = re.search(r"^mk-origtargz(?: \w+)?: (.*)", text, re.MULTILINE)
+        raise Failed(f"mk-origtargz: {readable(why[1]) if why else 'it made no tarball'}")
+    left = work.with_suffix(".tar.gz")
+    shutil.move(made[0].resolve() if made[0].is_symlink() else made[0], left)
+    return left, _number_of_files(tarball) - _number_of_files(left) if left != tarball and tarball.exists() else 0
+
+
+def _number_of_files(tarball: Path) -> int:
+    with tarfile.open(tarball, "r:*", encoding="utf-8", errors="surrogateescape") as tar:
+        return sum(not member.isdir() for member in tar)

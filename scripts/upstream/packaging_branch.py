@@ -1,0 +1,144 @@
+"""The packaging of an upstream commit: its repository, its branch, and the commit that has its debian/.
+
+The branch is the one that lab.yaml names; else the first of these that holds a debian/control: what
+gbp.conf(5) says on the remote's HEAD, DEP-14's names, upstream's branch where the repository is
+upstream's, HEAD, and git-buildpackage's default, master.
+
+Where that is the upstream branch itself, debian/ belongs to each upstream commit: the commit under test has it.
+A part of the steps `snapshot` and `packaging`.
+"""
+
+from __future__ import annotations
+
+import configparser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from lab.base.errors import ConfigurationError, Failed
+from lab.base.git import GitMirror, readable, try_git
+from lab.config.description import Lab
+
+# The later file has the last word, see gbp.conf(5).
+GBP_FILES = (".gbp.conf", "debian/gbp.conf")
+GBP_SECTIONS = ("buildpackage", "git-buildpackage", "DEFAULT")
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class PackagingBranch:
+    """A branch with a debian/ directory; ``head`` is the full id of the commit to take it from."""
+
+    mirror: GitMirror
+    name: str
+    head: str
+
+    def file(self, path: str) -> str | None:
+        """Return a file's text, None where the commit has no such file."""
+        return file_at(self.mirror.path, self.head, path)
+
+
+def find(lab: Lab, track: str, component: str, log: IO[str], commit: str = "") -> PackagingBranch:
+    """Fetch the packaging repository and return the branch for an upstream commit (its full id, or "": the tip).
+
+    Raises ConfigurationError where there is no such branch, Failed where the commit itself lacks its debian/.
+    """
+    settings, name = lab.component(component, track), lab.tracks[track].series
+    inside = _same_repository(settings.packaging.git, settings.upstream.git)
+    mirror = GitMirror.of(settings.upstream.git if inside else settings.packaging.git)
+    mirror.fetch(log)
+    followed = (settings.upstream.branch or lab.tracks[track].branch) if inside else ""
+    codename = lab.series[name].codename or name
+    names = Names(settings.packaging.branch, followed, lab.series[name].distribution, codename)
+    branch, tip = find_branch(mirror, names, commit if inside else "")
+    if not (inside and branch == followed and commit):
+        return PackagingBranch(mirror, branch, tip)
+    if file_at(mirror.path, commit, "debian/control") is None:
+        raise Failed(
+            f"{mirror.url}: commit {commit[:7]} has no debian/control; the packaging is in the upstream branch"
+        )
+    return PackagingBranch(mirror, branch, commit)
+
+
+def _same_repository(one: str, other: str) -> bool:
+    return one.rstrip("/").removesuffix(".git") == other.rstrip("/").removesuffix(".git")
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a packaging branch may be called; ``named`` by lab.yaml, ``followed``: upstream's branch, where it may be."""
+
+    named: str | None
+    followed: str
+    distribution: str
+    codename: str
+
+    def candidates(self, gbp: str, head: str) -> list[str]:
+        """Return names that the packaging branch may have, the likeliest first."""
+        development = {"debian": ("unstable", "master", "sid"), "ubuntu": ("devel",)}[self.distribution]
+        own = [f"{self.distribution}/{name}" for name in (self.codename, "latest", *development)]
+        general = ["debian/latest", "debian/unstable", "debian/master", "debian/sid"]
+        names = [gbp, *own, *general, self.followed, head, "master"]
+        return [name for name in dict.fromkeys(names) if name]
+
+
+def find_branch(mirror: GitMirror, names: Names, commit: str = "") -> tuple[str, str]:
+    """Return the packaging branch and its commit.  Raises ConfigurationError that names the known branches.
+
+    ``commit``: an upstream commit; the branch that is followed counts where this has a debian/, whatever its tip has.
+    """
+    if names.named:
+        found = branch_commit(mirror, names.named)
+        if file_at(mirror.path, found, "debian/control") is None and names.named != names.followed:
+            raise ConfigurationError(f"{mirror.url}: the branch {names.named} has no debian/control")
+        return names.named, found
+    head = try_git(["symbolic-ref", "--short", "HEAD"], cwd=mirror.path).stdout.strip()
+    for name in names.candidates(gbp_branch_of(mirror), head):
+        at = mirror.resolve(f"refs/heads/{name}")
+        looked_at = commit if commit and name == names.followed else at
+        if at and looked_at and file_at(mirror.path, looked_at, "debian/control") is not None:
+            return name, at
+    known = known_branches(mirror)
+    raise ConfigurationError(
+        f"{mirror.url}: no packaging branch found; known: {known}", hint="name it as packaging.branch in lab.yaml"
+    )
+
+
+def gbp_branch(text: str, name: str = "gbp.conf") -> str:
+    """Return the debian-branch of a gbp.conf, "" when it names none.  Raises configparser.Error."""
+    parser = configparser.RawConfigParser(strict=False)
+    parser.read_string(text, name)
+    for section in GBP_SECTIONS:
+        if branch := parser.get(section, "debian-branch", fallback=""):
+            return branch.strip("'\"")
+    return ""
+
+
+def gbp_branch_of(mirror: GitMirror) -> str:
+    """Return the branch that the gbp.conf on the remote's HEAD names.  Raises Failed where it cannot be read."""
+    branch = ""
+    for name in GBP_FILES:
+        try:
+            branch = gbp_branch(file_at(mirror.path, "HEAD", name) or "", name) or branch
+        except configparser.Error as error:
+            raise Failed(f"{mirror.url}: {readable(str(error))}") from None
+    return branch
+
+
+def known_branches(mirror: GitMirror) -> str:
+    names = mirror.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").splitlines()
+    return ", ".join([readable(name) for name in names[:SHOWN]] + ["..."] * (len(names) > SHOWN)) or "none"
+
+
+def branch_commit(mirror: GitMirror, branch: str) -> str:
+    """Return the full id of a branch's tip.  Raises ConfigurationError that names the known branches."""
+    commit = mirror.resolve(f"refs/heads/{branch}")
+    if not commit:
+        raise ConfigurationError(f"{mirror.url}: no branch {branch}; known: {known_branches(mirror)}")
+    return commit
+
+
+def file_at(repository: Path, commit: str, path: str) -> str | None:
+    """Return a file's text in a commit, None when it has no such file."""
+    result = try_git(["show", f"{commit}:{path}"], cwd=repository)
+    return result.stdout if result else None

@@ -1,0 +1,113 @@
+"""An upstream commit as tar files, before they become an orig tarball: by git archive, or by the project's own tools.
+
+A part of the step `snapshot`.
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.base import files
+from lab.base.errors import ConfigurationError
+from lab.base.git import GitMirror, git, readable
+from lab.store.step import StepContext
+from scripts.upstream import dist_command, sdist
+from scripts.upstream.commit_selection import abbreviated
+from scripts.upstream.submodules import CommitTree, Trees
+
+# info/attributes goes before the tree's own: "$Format:%d$" would name whatever branches a mirror happens to have.
+ATTRIBUTES = "* -export-subst\n"
+KEEP_ALL = "* -export-ignore\n"
+GITS_OWN = re.compile(r"(?:^|/)\.git[^/]*$")
+# See git-lfs's docs/spec.md: a pointer is at most 1,024 bytes and begins so.
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS_LONGEST = 1024
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An upstream commit (its full id) in a mirror; ``committed`` is its committer date, Unix time."""
+
+    mirror: GitMirror
+    commit: str
+    committed: int
+
+
+def tars(context: StepContext, origin: Origin, work: Path) -> tuple[list[Path], list[str]]:
+    """Return the tar files that make up a commit, each with one top directory, and remarks on what is not in them.
+
+    Raises ConfigurationError for submodules and Git LFS pointers that lab.yaml does not allow.
+    """
+    how = context.component.orig
+    trees = Trees.of(CommitTree("", origin.mirror, origin.commit), how.submodules, context.log)
+    remarks = [f"submodules left out: {abbreviated(trees.omitted)}"] if trees.omitted else []
+    if how.method == "sdist":
+        return [sdist.make(context, trees.parts, origin.committed, work)], remarks
+    if how.method == "command":
+        return [dist_command.make(context, trees.parts, origin.committed, work)], remarks
+    made, ignored = archive(context, trees.parts, work)
+    if ignored:
+        remarks.append(f"left out by export-ignore: {abbreviated(ignored)}")
+    return made, remarks
+
+
+def archive(context: StepContext, parts: Sequence[CommitTree], work: Path) -> tuple[list[Path], list[str]]:
+    """Return a tar of each tree, by git archive, and the files that upstream's export-ignore has left out.
+
+    Git's own files (.gitignore, .gitattributes) are not among these.
+
+    Raises ConfigurationError for Git LFS pointers, unless ``orig.lfs`` is ``keep``.
+    """
+    how = context.component.orig
+    made, ignored, pointers = [], list[str](), list[str]()
+    for number, part in enumerate(parts):
+        attributes = ATTRIBUTES + KEEP_ALL * (how.export_ignore == "include")
+        made.append(export(part, work / f"{number}-{work.name}.tar", attributes, context))
+        there, found = _members(made[-1])
+        pointers += found
+        ignored += sorted(name for name in _files(part) - there if not GITS_OWN.search(name))
+    if pointers and how.lfs == "refuse":
+        raise ConfigurationError(
+            f"Git LFS pointers stand in the place of files: {abbreviated(sorted(pointers))}",
+            hint="orig.lfs: keep takes the pointers as they are",
+        )
+    return made, ignored
+
+
+def export(tree: CommitTree, target: Path, attributes: str, context: StepContext) -> Path:
+    """Write a tree as a tar, below ``tree/``, by git archive with attributes that go before upstream's."""
+    # The mirror is shared by all runs, so the attributes lie in a repository of our own that borrows its objects.
+    borrowing = target.with_suffix(".git")
+    git(["init", "--quiet", "--bare", "--template=", borrowing], log=context.log)
+    files.write_atomic(borrowing / "objects/info/alternates", f"{tree.mirror.path / 'objects'}\n")
+    files.write_atomic(borrowing / "info/attributes", attributes)
+    argv = ["archive", "--format=tar", f"--prefix=tree/{tree.path}", f"--output={target}", tree.commit]
+    git(argv, cwd=borrowing, log=context.log)
+    return target
+
+
+def _members(tar_path: Path) -> tuple[set[str], list[str]]:
+    """Return the names of what is no directory in a tar, and those of Git LFS pointers."""
+    names, pointers = set(), []
+    with tarfile.open(tar_path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+        for member in tar:
+            name = member.name.removeprefix("tree/")
+            if member.isdir():
+                continue
+            names.add(name)
+            if member.isfile() and member.size <= LFS_LONGEST:
+                file = tar.extractfile(member)
+                if file and file.read(len(LFS_POINTER)) == LFS_POINTER:
+                    pointers.append(readable(name))
+    return names, pointers
+
+
+def _files(tree: CommitTree) -> set[str]:
+    """Return the names of the files of a tree, without its submodules."""
+    listing = git(["ls-tree", "-r", "-z", "--full-tree", tree.commit], cwd=tree.mirror.path).split("\0")
+    entries = (entry.split("\t", 1) for entry in listing if "\t" in entry)
+    return {tree.path + name for kind, name in entries if not kind.startswith("160000 ")}

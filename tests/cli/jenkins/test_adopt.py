@@ -1,0 +1,56 @@
+"""``qalab jenkins adopt``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.jenkins.double import Double
+
+
+def write(text: str, name: str = "jobs/jobs.yaml") -> None:
+    Path(name).write_text(text)
+
+
+def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    jenkins.create("plain", "<project><description>by hand</description><disabled>true</disabled></project>")
+    jenkins.add_build("plain", result="SUCCESS")
+    before = jenkins.config("plain")
+    code, said = call("apply", "--yes")
+    assert code == 2
+    assert "? job plain: exists, and this lab does not manage it; qalab jenkins adopt plain takes it as it is" in said
+    assert jenkins.config("plain") == before
+    assert call("drift")[1] == "nothing was edited by hand\n"
+    assert call("adopt", "plain") == (0, "job plain: now owned by testlab; see what would change: qalab jenkins plan\n")
+    after = jenkins.config("plain")
+    assert after.replace(after[after.index("&lt;!--") : after.index("--&gt;") + 6], "") == before
+    assert call("drift")[1] == "nothing was edited by hand\n"
+    code, said = call("plan")
+    assert "~ job plain\n" in said
+    assert "    - description: by hand\n" in said
+    assert "disabled" not in said  # nobody describes it, so it stays
+    assert call("adopt", "plain") == (0, "")
+    assert call("apply", "--yes")[0] == 0
+    assert jenkins.build("plain", 1).result == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [
+        (["nothing"], "nothing: no job or view of this name is described"),
+        (["with a blank"], "job with a blank: does not exist: qalab jenkins apply creates it"),
+        (["plain"], "job plain: is the lab other's (--from other takes it over)"),
+    ],
+)
+def test_what_cannot_be_adopted(
+    call: Callable[..., tuple[int, str]], jenkins: Double, names: list[str], said: str
+) -> None:
+    write("- job: {name: plain}\n", "theirs.yaml")
+    call("apply", "theirs.yaml", "--owner", "other", "--yes")
+    before = len(jenkins.writes())
+    code, printed = call("adopt", *names)
+    assert (code, said in printed, printed.count("\n")) == (2, True, 1)
+    assert len(jenkins.writes()) == before
+    assert call("adopt", "plain", "--from", "other")[0] == 0

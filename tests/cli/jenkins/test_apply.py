@@ -1,0 +1,113 @@
+"""``qalab jenkins apply``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.base.git import git
+from tests.generator.conftest import JOBS
+from tests.jenkins.double import Double
+from tests.jenkins.faults import FOREVER
+from tests.processes import HOUSE, wait_for
+
+
+def write(text: str, name: str = "jobs/jobs.yaml") -> None:
+    Path(name).write_text(text)
+
+
+def test_from_nothing_to_nothing_to_do(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    code, said = call("plan", "--check")
+    assert code == 1
+    assert "+ job folder/build" in said
+    assert f"{jenkins.url}: 6 to create, 0 as described" in said
+    code, said = call("apply", "--yes")
+    assert (code, said.splitlines()[-1]) == (0, "6 created")
+    assert call("plan", "--check")[0] == 0
+    code, said = call("apply")  # nothing to do: nobody is asked
+    assert (code, said) == (0, f"{jenkins.url}: 6 as described\n")
+    jenkins.edit("folder/build", "make two", "make three")
+    code, said = call("drift", "--check")
+    assert code == 1
+    assert said.startswith("! job folder/build: edited by hand\n")
+    assert said.count("edited by hand") == 1
+    assert "make three" in said
+    told = json.loads(call("drift", "--json")[1])
+    assert [step["name"] for step in told] == ["folder/build"]
+    code, said = call("apply", "--yes")
+    assert "! job folder/build (edited by hand)" in said
+    assert "1 put back as described" in said
+    assert "the previous configuration is kept in" in said
+    assert call("drift") == (0, "nothing was edited by hand\n")
+
+
+def test_nobody_to_ask_is_no_yes(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    code, said = call("apply")
+    assert code == 2
+    assert "--yes" in said.splitlines()[-1]
+    assert jenkins.writes() == []
+
+
+def test_what_is_overwritten_can_be_had_back(
+    call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path
+) -> None:
+    call("apply", "--yes")
+    jenkins.edit("plain", "H 3 * * *", "H 4 * * *")
+    edited = jenkins.config("plain")
+    call("apply", "--yes")
+    kept = tmp_path / "state/qalab/testlab/jenkins"
+    assert (kept / "jobs/plain/config.xml").read_text() == edited
+    assert git(["rev-list", "--count", "HEAD"], cwd=kept) == "1"
+    code, said = call("restore", str(kept), "plain", "--yes")
+    assert (code, "1 put back" in said) == (0, True)
+    assert "H 4 * * *" in jenkins.config("plain")
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_killed_half_way_the_next_one_finishes(
+    call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path, writes: int
+) -> None:
+    call("apply", "--yes")
+    write(
+        JOBS.replace("make one", "make 1").replace("'true'", "'false'").replace("'.*'", "'b.*'").replace("H 3", "H 4")
+    )
+    before = len(jenkins.writes())
+    last = jenkins.fault("silence", method="POST", at=writes + 1, times=FOREVER)  # one that is never answered
+    argv = [sys.executable, HOUSE / "qalab.py", "jenkins", "apply", "--yes", "--workers", "1"]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        asked = wait_for(lambda: last.seen > writes)
+        process.kill()
+    assert asked
+    assert len(jenkins.writes()) == before + writes
+    jenkins.heal()
+    (tmp_path / "state/qalab/testlab/jenkins/.git/index.lock").touch()  # at whatever git was
+    code, said = call("apply", "--yes")
+    assert code == 0, said
+    assert call("plan", "--check")[0] == 0
+    assert len(jenkins.writes()) == before + 4  # each once, and not one more
+    kept = git(["log", "--format=", "--name-only"], cwd=tmp_path / "state/qalab/testlab/jenkins").split("\n")
+    assert sorted(kept) == ["jobs/folder/jobs/build/config.xml", "jobs/plain/config.xml",
+                            "jobs/with a blank/config.xml", "views/lab.xml"]  # fmt: skip
+
+
+def test_a_saved_plan(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    code, said = call("plan", "-o", "plan.json")
+    assert code == 0
+    jenkins.create("by-hand", "<project/>")
+    assert call("apply", "plan.json", "--yes")[0] == 0  # others may do what they like
+    write(JOBS.replace("make one", "make 1"))
+    call("plan", "-o", "plan.json")
+    jenkins.edit("folder/build", "make one", "make 7")
+    before = len(jenkins.writes())
+    code, said = call("apply", "plan.json", "--yes")
+    assert code == 3
+    assert said == "qalab: job folder/build: was changed since the plan was made (make a new plan)\n"
+    assert len(jenkins.writes()) == before
+    write("{}", "plan.json")
+    code, said = call("apply", "plan.json", "--yes")
+    assert (code, said.count("\n")) == (2, 1)

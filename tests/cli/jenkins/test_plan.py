@@ -1,0 +1,60 @@
+"""``qalab jenkins plan`` and ``drift``, and the errors of all commands on a Jenkins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.jenkins.double import Double
+
+
+def write(text: str, name: str = "jobs/jobs.yaml") -> None:
+    Path(name).write_text(text)
+
+
+@pytest.mark.parametrize("verb", ["plan", "drift", "generate"])
+def test_there_are_differences_is_one_code_of_all_checks(call: Callable[..., tuple[int, str]], verb: str) -> None:
+    assert "--check" in (said := " ".join(call(verb, "--help")[1].split()))
+    assert "xit with 1 if there are differences." in said
+
+
+def test_plain_jjb_without_a_lab(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    Path("lab.yaml").unlink()
+    write(f"[jenkins]\nurl={jenkins.url}\nuser=admin\npassword=secret\nquery_plugins_info=True\n", "j.ini")
+    code, said = call("plan", "jobs", "--ini", "j.ini", "--owner", "me")
+    assert (code, "6 to create" in said) == (0, True)
+    code, said = call("plan", "jobs", "--ini", "j.ini")
+    assert (code, said) == (2, "qalab: lab.yaml: there is no such file; name it with --lab or QALAB_LAB\n")
+
+
+@pytest.mark.parametrize(
+    "argv, code, said",
+    [
+        (["plan", "gone"], 2, "gone: there is no such file or directory"),
+        (["plan", "--ini", "gone.ini"], 2, "gone.ini: there is no such file"),
+        (["plan", "--rename", "x"], 2, "--rename x: is not OLD=NEW"),
+        (["plan", "bad.yaml"], 2, "bad.yaml:1:3: Unknown entry point or macro 'nosuch'"),
+        (["plan", "torn.yaml"], 2, "torn.yaml:1:"),
+        (["restore", "jobs", "--yes"], 2, "is no backup"),
+    ],
+)
+def test_bad_input_is_one_line(call: Callable[..., tuple[int, str]], argv: list[str], code: int, said: str) -> None:
+    write("- job: {name: a, builders: [nosuch: 1]}", "bad.yaml")
+    write("- job: [", "torn.yaml")
+    ended, printed = call(*argv)
+    assert (ended, said in printed, printed.count("\n")) == (code, True, 1), printed
+
+
+def test_who_may_only_read(call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QALAB_JENKINS_USER", "reader")
+    assert call("plan")[0] == 0
+    code, said = call("apply", "--yes")
+    assert code == 2
+    assert said.splitlines()[-1] == "6 not done"
+    assert "reader may not POST createItem?name=plain" in said
+    monkeypatch.setenv("QALAB_JENKINS_TOKEN", "wrong")
+    code, said = call("plan")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "refuses the credentials of reader (QALAB_JENKINS_USER and QALAB_JENKINS_TOKEN)" in said

@@ -1,0 +1,99 @@
+"""``qalab jenkins prune``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from generator.items import ItemKey
+from generator.server import Server
+from tests.generator.conftest import JOBS
+from tests.jenkins.double import Double
+
+
+def write(text: str, name: str = "jobs/jobs.yaml") -> None:
+    Path(name).write_text(text)
+
+
+def test_prune_has_a_budget_and_touches_nobody_elses(
+    call: Callable[..., tuple[int, str]], jenkins: Double, there: Server, tmp_path: Path
+) -> None:
+    call("apply", "--yes")
+    write("- job: {name: theirs}\n- job: {name: theirs-too}\n", "theirs.yaml")
+    assert call("apply", "theirs.yaml", "--owner", "other", "--yes")[0] == 0
+    there.create(ItemKey("job", "by-hand"), b"<project/>")
+    write("- job: {name: plain, triggers: [timed: 'H 3 * * *']}\n")
+    before = jenkins.jobs()
+    code, said = call("prune", "--yes", "--max-delete", "4")
+    assert code == 2
+    assert "5 would be deleted, more than 4 (check the path; to delete them anyway: --max-delete 5)" in said
+    assert jenkins.jobs() == before
+    build = jenkins.config("folder/build")
+    code, said = call("prune", "--yes")
+    assert code == 2
+    assert "5 of 6 would be deleted, more than half (check the path; to delete them anyway: --max-delete 5)" in said
+    assert jenkins.jobs() == before
+    code, said = call("prune", "--yes", "--max-delete", "5")
+    assert (code, "5 deleted" in said) == (0, True)
+    assert sorted(jenkins.jobs()) == ["by-hand", "plain", "theirs", "theirs-too"]
+    assert (tmp_path / "state/qalab/testlab/jenkins/jobs/folder/jobs/build/config.xml").read_text() == build
+    assert call("prune", "theirs.yaml", "--owner", "other", "--yes") == (0, "")
+
+
+@pytest.mark.parametrize("path", ["empty", "above"])
+def test_where_nothing_is_described_nothing_goes(
+    call: Callable[..., tuple[int, str]], jenkins: Double, path: str
+) -> None:
+    call("apply", "--yes")
+    Path("empty").mkdir()
+    Path("above/below").mkdir(parents=True)
+    write("- job: {name: plain}", "above/below/jobs.yaml")
+    before = jenkins.jobs()
+    refused = f"qalab: no jobs in {path}: nothing is described there (name the directory of the YAML; "
+    for verb in (["prune", "--yes"], ["prune", "--yes", "--max-delete", "99"], ["apply", "--yes"], ["plan"], ["drift"],
+                 ["check"]):  # fmt: skip
+        code, said = call(verb[0], path, *verb[1:])
+        assert (code, said.startswith(refused), said.count("\n")) == (2, True, 1), said
+    code, said = call("prune", path, "--yes", "--delete-all", "--max-delete", "5")
+    assert (code, "6 would be deleted, more than 5" in said) == (2, True), said
+    assert jenkins.jobs() == before
+    code, said = call("prune", path, "--yes", "--delete-all")
+    assert (code, jenkins.jobs(), jenkins.views()) == (0, [], [])
+
+
+@pytest.mark.parametrize("there, described, options, refused", [
+    (2, 1, [], ""),
+    (3, 1, [], "2 of 3 would be deleted, more than half"),
+    (3, 1, ["--delete-all"], "2 of 3 would be deleted, more than half"),
+    (3, 1, ["--max-delete", "2"], ""),
+    (3, 1, ["--max-delete", "1"], "2 would be deleted, more than 1"),
+    (30, 20, [], ""),
+    (30, 19, [], "11 would be deleted, more than 10"),
+    (30, 19, ["--max-delete", "11"], ""),
+])  # fmt: skip
+def test_how_much_a_prune_may_delete(
+    call: Callable[..., tuple[int, str]],
+    jenkins: Double,
+    *,
+    there: int,
+    described: int,
+    options: list[str],
+    refused: str,
+) -> None:
+    write("".join(f"- job: {{name: j{number}}}\n" for number in range(there)))
+    call("apply", "--yes")
+    write("".join(f"- job: {{name: j{number}}}\n" for number in range(described)))
+    code, said = call("prune", "--yes", *options)
+    assert (code, refused in said, len(jenkins.jobs())) == ((2, True, there) if refused else (0, True, described)), said
+
+
+def test_prune_renames(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    call("apply", "--yes")
+    jenkins.add_build("plain", result="SUCCESS")
+    write(JOBS.replace("name: plain", "name: plainer"))
+    code, said = call("prune", "--yes", "--max-delete", "0")
+    assert code == 0
+    assert "> job plain -> plainer; its builds stay with it" in said
+    assert jenkins.build("plainer", 1).result == "SUCCESS"

@@ -1,0 +1,79 @@
+"""``qalab results bundle``."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.results import bundle
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.runs import Store
+from reports import bundle as bundles
+from reports.redact.pseudonyms import Pseudonyms
+from tests.conftest import Bench
+from tests.reports.publications import SECRET, lab_that_publishes
+
+LOG = f"""\
+nothing here
+export OS_PASSWORD=hunter2 on 10.0.1.2
+\x1b]0;title\x07plain
+{SECRET} and {SECRET}
+-----BEGIN RSA PRIVATE KEY-----
+MIIE
+-----END RSA PRIVATE KEY-----
+\x1b[31mred\x1b[0m
+"""
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
+    monkeypatch.setenv("CLOUD_SECRET", SECRET)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(platform, "node", lambda: "agent-7")
+    return lab_that_publishes(lab_factory, secrets=[{"name": "cloud", "env": "CLOUD_SECRET"}])
+
+
+def call(verb: click.Command, *arguments: str, **options: str) -> Result:
+    done = CliRunner().invoke(verb, arguments, catch_exceptions=True, **options)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def test_the_bundle_of_a_run(lab: Lab, bench: Callable[..., Bench]) -> None:
+    made = bench(lab)
+    made.pretend("snapshot", message=f"{SECRET} on agent-7")
+    made.run.log_path("snapshot").write_text(LOG)
+    path = Path(call(bundle.command, "trunk/greet/1").output.strip())
+    assert path.parent.parent == Store.of(lab).root / "bundles"
+    assert path.parent.name == path.name[:2]
+    (step,) = bundles.read(path).build.steps
+    assert step.message == f"[REDACTED:cloud] on {Pseudonyms.of(Store.of(lab)).name('node', 'agent-7')}"
+    with bundles.read(path).open("logs/snapshot.log") as stream:
+        assert stream.read().decode().endswith("\x1b[31mred\x1b[0m\n")
+    told = json.loads(call(bundle.command, "trunk/greet/1", "--json").output)
+    assert told == {"path": str(path), "sha256": path.name[:64], "notes": []}
+
+
+def test_what_was_left_out_is_told(lab: Lab, bench: Callable[..., Bench]) -> None:
+    made = bench(lab)
+    made.pretend("snapshot")
+    made.run.log_path("snapshot").symlink_to("/etc/passwd")
+    done = call(bundle.command, "trunk/greet/1")
+    assert done.stderr == "logs/snapshot.log: not published: it is not a plain file\n"
+
+
+def test_a_lab_that_allows_no_job_publishes_none(
+    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bench(lab_factory()).pretend("snapshot")
+    with pytest.raises(ConfigurationError, match="trunk/greet/build: this job is not published"):
+        call(bundle.command, "trunk/greet/1")

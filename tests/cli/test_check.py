@@ -1,0 +1,25 @@
+"""``qalab check`` on Jenkins Job Builder YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def write(text: str, name: str = "jobs/jobs.yaml") -> None:
+    Path(name).write_text(text)
+
+
+@pytest.mark.parametrize("text, said", [
+    ("- job: {name: a, triggers: [timed: '61 * * * *']}", "61 * * * *"),
+    ("- job: {name: a, builders: [shell: 'curl -u bot:s3cret http://x/']}", "in plain text"),
+    ("- job: {name: a, publishers: [trigger: {project: gone}]}", "gone"),
+])  # fmt: skip
+def test_check_looks_at_any_jobs(call: Callable[..., tuple[int, str]], text: str, said: str) -> None:
+    write(text, "other.yaml")
+    code, printed = call("check", "other.yaml")
+    assert (code, said in printed) == (2, True), printed
+    write("- job: {name: a}\n- view: {name: v, view-type: list}\n", "other.yaml")
+    assert call("check", "other.yaml") == (0, "other.yaml: valid: 1 jobs, 1 views\n")

@@ -1,0 +1,60 @@
+"""``qalab status`` next to runs that this release cannot read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import cli
+from lab.config.description import Lab
+from lab.store.runs import Store
+from tests.openings import openings
+
+NEWER = "was written by a newer qalab (schema 2; this one knows 1): upgrade qalab"
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab]) -> Lab:
+    return lab_factory()
+
+
+def status(*argv: str) -> Result:
+    result = CliRunner().invoke(cli, ["status", *argv], catch_exceptions=False)
+    assert result.exit_code == 2
+    return result
+
+
+def make_newer(path: Path) -> None:
+    path.write_text(json.dumps((json.loads(path.read_text()) if path.exists() else {}) | {"schema": 2, "novelty": 1}))
+
+
+@pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json", "results/09-push.json"])
+def test_status_shows_other_runs_and_one_line_for_newer_one(lab: Lab, name: str) -> None:
+    runs = [Store.of(lab).new_run(lab, "trunk", "greet") for _ in range(3)]
+    make_newer(runs[1].path / name)
+    for argv in ((), ("--track", "trunk"), ("--component", "greet")):
+        result = status(*argv)
+        assert result.stderr == f"qalab: {runs[1].path / name} {NEWER}\n"
+        assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == [runs[0].id, runs[2].id]
+    assert [run["id"] for run in json.loads(status("--json").stdout)] == [runs[0].id, runs[2].id]
+
+
+def test_status_with_newer_run_only_does_not_claim_that_no_run_exists(lab: Lab) -> None:
+    run = Store.of(lab).new_run(lab, "trunk", "greet")
+    make_newer(run.path / "run.json")
+    result = status()
+    assert (result.stdout, result.stderr) == ("", f"qalab: {run.path}/run.json {NEWER}\n")
+    assert json.loads(status("--json").stdout) == []
+
+
+def test_status_reads_each_record_once(lab: Lab) -> None:
+    paths = [Store.of(lab).new_run(lab, "trunk", "greet").path / "results/02-packaging.json" for _ in range(3)]
+    for path in paths:
+        make_newer(path)
+    with openings() as counted:
+        status()
+    assert [counted[str(path)] for path in paths] == [1, 1, 1]

@@ -1,0 +1,448 @@
+"""Source packages of each shape, from an upstream commit to the .dsc: by real git, mk-origtargz and dpkg-source."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from debian.deb822 import Dsc
+
+from lab.store.records import Record
+from lab.store.runs import Store
+from scripts import changelog, packaging, snapshot, source
+from tests.conftest import Bench, GitRepository, packaging_files
+
+STEPS = (snapshot, packaging, changelog, source)
+COPYRIGHT = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
+
+
+class Shapes:
+    """An upstream, a packaging, and runs of the steps that make a source package of them."""
+
+    def __init__(self, factory: Callable[..., Any], bench: Callable[..., Bench], repository: Any) -> None:
+        self.factory, self.bench = factory, bench
+        self.upstream: GitRepository = repository("upstream")
+        self.upstream.commit("Begin", {"greet.txt": "hello\n"})
+        self.upstream.tag("v1.0")
+        self.packaging: GitRepository = repository("packaging")
+        self.packaging.commit("Package it", packaging_files())
+
+    def build(self, revision: str = "", until: Any = source, **component: Any) -> tuple[Record, Bench]:
+        """Run the steps up to one; the record of the last that ran, which passed unless it has the last word."""
+        settings = {"upstream": {"git": str(self.upstream.path)}, "packaging": {"git": str(self.packaging.path)}}
+        made = self.bench(self.factory(component=settings | component), revision)
+        record = None
+        for module in STEPS[: STEPS.index(until) + 1]:
+            record = made.execute(module)
+            if record.verdict != "passed":
+                break
+        assert record is not None
+        return record, made
+
+    def inside(self, **more: Any) -> dict[str, Any]:
+        """The setting of a packaging in the upstream branch."""
+        return {"packaging": {"git": str(self.upstream.path), **more}}
+
+
+@pytest.fixture
+def shapes(lab_factory: Any, bench: Any, git_repository: Any) -> Shapes:
+    return Shapes(lab_factory, bench, git_repository)
+
+
+def unpacked(made: Bench) -> Path:
+    """The source package as dpkg-source unpacks it."""
+    [dsc] = made.run.out.glob("*.dsc")
+    target = made.run.path / "unpacked"
+    shutil.rmtree(target, ignore_errors=True)
+    subprocess.run(["dpkg-source", "--extract", dsc, target], check=True, capture_output=True)
+    return target
+
+
+def parts(made: Bench) -> list[str]:
+    """What a .dsc names, without the name and version of the package."""
+    [dsc] = made.run.out.glob("*.dsc")
+    version = Dsc(dsc.read_text())["Version"]
+    names = [entry["name"].removeprefix("greet_") for entry in Dsc(dsc.read_text())["Files"]]
+    return sorted(name.removeprefix(version).removeprefix(version.rpartition("-")[0]).lstrip(".") for name in names)
+
+
+def names(tarball: Path) -> set[str]:
+    with tarfile.open(tarball) as tar:
+        return {member.name.partition("/")[2] for member in tar if not member.isdir()}
+
+
+# debian/ in the upstream branch.
+
+
+def test_each_commit_is_built_with_its_own_packaging(shapes: Shapes) -> None:
+    old = shapes.upstream.commit("Package it", packaging_files())
+    shapes.upstream.commit(
+        "Rename it", {"greet.txt": None, "hello.txt": "x\n", "debian/install": "hello.txt usr/share\n"}
+    )
+    record, made = shapes.build(old, **shapes.inside())
+    assert record.verdict == "passed", record.message
+    assert (unpacked(made) / "debian/install").read_text() == "greet.txt usr/share/greet\n"
+    assert made.run.record("packaging").facts["head"] == old
+
+
+@pytest.mark.parametrize(
+    "spelling, branch",
+    [("{path}", None), ("{path}/", None), ("{path}.git", None), ("{path}", "main")],
+)
+def test_the_packaging_is_upstreams_however_it_is_spelt(shapes: Shapes, spelling: str, branch: str | None) -> None:
+    old = shapes.upstream.commit("Package it", packaging_files())
+    shapes.upstream.commit("Go on", {"debian/docs": "gone\n"})
+    url = spelling.format(path=shapes.upstream.path)
+    record, _ = shapes.build(old, until=packaging, packaging={"git": url} | ({"branch": branch} if branch else {}))
+    assert record.facts["head"] == old
+
+
+def test_a_commit_before_there_was_a_packaging(shapes: Shapes) -> None:
+    bare = shapes.upstream.heads[0]
+    shapes.upstream.commit("Package it", packaging_files())
+    record, _ = shapes.build(bare, packaging={"git": str(shapes.upstream.path), "branch": "main"})
+    assert (record.step, record.exit_code) == ("snapshot", 1)
+    assert record.message.endswith(f"commit {bare[:7]} has no debian/control; the packaging is in the upstream branch")
+
+
+def test_another_branch_of_the_same_repository_is_taken_at_its_tip(shapes: Shapes) -> None:
+    shapes.upstream.git("checkout", "--quiet", "-b", "debian/latest")
+    shapes.upstream.commit("Package it", packaging_files())
+    tip = shapes.upstream.commit("Improve it", {"debian/docs": "greet.txt\n"})
+    shapes.upstream.git("checkout", "--quiet", "main")
+    record, _ = shapes.build(until=packaging, **shapes.inside())
+    assert (record.facts["branch"], record.facts["head"]) == ("debian/latest", tip)
+
+
+# Source formats.
+
+
+@pytest.mark.parametrize(
+    "how, version, native, expected",
+    [
+        ("3.0 (quilt)", "1.0-1", False, ["debian.tar.xz", "orig.tar.xz"]),
+        ("3.0 (native)", "1.0", True, ["tar.xz"]),
+        ("1.0", "1.0", True, ["tar.gz"]),
+        ("1.0", "1.0-1", False, ["diff.gz", "orig.tar.gz"]),
+        (None, "1.0-1", False, ["diff.gz", "orig.tar.gz"]),
+        (None, "1:1.0", True, ["tar.gz"]),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_source_formats(  # noqa: PLR0917 - a table
+    shapes: Shapes, how: str | None, version: str, native: Any, expected: list[str], inside: Any
+) -> None:
+    contents: Mapping[str, Any] = packaging_files(version=version) | {"debian/source/format": how and f"{how}\n"}
+    repository = shapes.upstream if inside else shapes.packaging
+    if inside or how is not None:
+        contents = {key: text for key, text in contents.items() if text is not None}
+    repository.commit("Package it", contents)
+    record, made = shapes.build(**(shapes.inside() if inside else {}))
+    assert record.verdict == "passed", record.message
+    assert ("+0qalab1~bookworm1" in record.version) == native
+    [dsc] = made.run.out.glob("*.dsc")
+    fields = Dsc(dsc.read_text())
+    assert (fields["Format"], fields["Version"]) == (how or "1.0", record.version)
+    mark = record.version.rpartition(":")[2]
+    stems = (mark, mark.rpartition("-")[0])
+    assert sorted(
+        next(name.removeprefix(f"greet_{stem}.") for stem in stems if name.startswith(f"greet_{stem}."))
+        for name in (entry["name"] for entry in fields["Files"])
+    ) == expected  # fmt: skip
+    assert all((made.run.out / entry["name"]).is_file() for entry in fields["Files"])
+    tree = unpacked(made)
+    assert (tree / "greet.txt").read_text() == "hello\n"
+    assert record.version in (tree / "debian/changelog").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize("how", ["3.0 (git)", "2.0", "3.0 (custom)", "", "quilt"])
+def test_formats_that_the_lab_does_not_build(shapes: Shapes, how: str) -> None:
+    shapes.packaging.commit("Another format", {"debian/source/format": f"{how}\n"})
+    record, _ = shapes.build()
+    assert (record.step, record.exit_code) == ("snapshot", 2)
+    assert record.message == (
+        f"debian/source/format: {how or 'is empty'}: no source format of the lab "
+        "(the lab builds 1.0, 3.0 (native), 3.0 (quilt))"
+    )
+
+
+@pytest.mark.parametrize("how", ["3.0 (native)", "1.0"])
+def test_the_next_version_of_a_native_package_rises(shapes: Shapes, how: str) -> None:
+    shapes.packaging.commit("Native", packaging_files(version="1.0") | {"debian/source/format": f"{how}\n"})
+    first, made = shapes.build()
+    again, _ = shapes.build()
+    made.pretend("archive", version=first.version)
+    shapes.upstream.commit("Go on", {"greet.txt": "hello, all\n"})
+    after, _ = shapes.build()
+    assert (
+        subprocess.run(["dpkg", "--compare-versions", first.version, "lt", after.version], check=False).returncode == 0
+    )
+    assert first.version.partition("+0qalab")[0] == again.version.partition("+0qalab")[0]
+
+
+# Files-Excluded.
+
+
+def excluding(**fields: str) -> dict[str, str]:
+    lines = "".join(f"{name.replace('_', '-')}: {globs}\n" for name, globs in fields.items())
+    return {"debian/copyright": COPYRIGHT + lines}
+
+
+@pytest.mark.parametrize(
+    "globs, gone",
+    [
+        ("docs", {"docs/a.txt", "docs/sub/b.txt"}),
+        ("docs/*", {"docs/a.txt", "docs/sub/b.txt"}),
+        ("*.txt", {"docs/a.txt", "docs/sub/b.txt", "greet.txt"}),
+        ("docs/?.txt *.min.js", {"docs/a.txt", "x.min.js"}),
+        ("\n  docs/sub\n  x.min.js", {"docs/sub/b.txt", "x.min.js"}),
+        ("no-such-file", set()),
+    ],
+)
+def test_files_excluded(shapes: Shapes, globs: str, gone: set[str]) -> None:
+    there = {"docs/a.txt": "a\n", "docs/sub/b.txt": "b\n", "x.min.js": "x\n", "keep/docs.c": "k\n"}
+    shapes.upstream.commit("More files", there)
+    shapes.packaging.commit("Exclude", excluding(Files_Excluded=globs))
+    record, made = shapes.build(until=snapshot)
+    assert record.verdict == "passed", record.message
+    assert names(made.run.path / record.artifacts[0].path) == {"greet.txt", *there} - gone
+    assert record.version.endswith("+dfsg") == bool(gone)
+    said = f"; {len(gone)} file{'s' * (len(gone) != 1)} excluded by debian/copyright"
+    assert (said in record.message) == bool(gone)
+
+
+@pytest.mark.parametrize(
+    "version, watch, suffix",
+    [
+        ("1.0+dfsg-1", "", "+dfsg"),
+        ("1.0+ds1-1", "", "+ds1"),
+        ("1.0+repack-2", "", "+repack"),
+        ("1.0.dfsg-1", "", ".dfsg"),
+        ("1.0~dfsg-1", "", "~dfsg"),
+        ("1.0-1", "version=4\nopts=dversionmangle=auto,repacksuffix=+ds,repack https://x.example/ v(.*)\n", "+ds"),
+        ("1.0+dfsg-1", "version=4\n# repacksuffix=+ds\nhttps://x.example/ v(.*)\n", "+dfsg"),
+        ("1.0+dfsg-1", "Version: 5\n\nSource: https://x.example\nRepack-Suffix: +ds2\n", "+ds2"),
+    ],
+)
+def test_the_suffix_is_the_packagings_own_and_rises(shapes: Shapes, version: str, watch: str, suffix: str) -> None:
+    shapes.packaging.commit("Repack", packaging_files(version=version) | excluding(Files_Excluded="docs")
+                            | ({"debian/watch": watch} if watch else {}))  # fmt: skip
+    following = {"version": {"next": "1.1"}} if suffix.startswith((".", "+repack")) else {}
+    shapes.upstream.commit("Docs", {"docs/a": "a\n"})
+    first, _ = shapes.build(**following)
+    assert first.verdict == "passed", first.message
+    assert first.version.endswith(f"{suffix}-0qalab1~bookworm1")
+    shapes.upstream.commit("Go on", {"greet.txt": "hello, all\n"})
+    second, _ = shapes.build(**following)
+    assert (
+        subprocess.run(["dpkg", "--compare-versions", first.version, "lt", second.version], check=False).returncode == 0
+    )
+
+
+def test_a_repacked_version_without_exclusions_is_named(shapes: Shapes) -> None:
+    shapes.packaging.commit("Repack by hand", packaging_files(version="1.0+dfsg-1"))
+    record, _ = shapes.build(until=snapshot)
+    assert "not repacked, as the packaging's +dfsg would have it" in record.message
+
+
+def test_exclusions_that_nothing_reads(shapes: Shapes) -> None:
+    shapes.packaging.commit("Old format", {"debian/copyright": "Files-Excluded: docs\n"})
+    record, _ = shapes.build()
+    assert (record.step, record.exit_code) == ("snapshot", 2)
+    assert "Files-Excluded is there, and mk-origtargz cannot read it" in record.message
+
+
+# Several orig tarballs.
+
+
+@pytest.fixture
+def types(git_repository: Any) -> GitRepository:
+    repository = git_repository("types")
+    repository.commit("Types", {"index.d.ts": "export {}\n"})
+    repository.tag("v7")
+    repository.commit("Later", {"index.d.ts": "export {} // later\n", "big/x.min.js": "x\n"})
+    return repository
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        {"debian/watch": "version=4\nopts=component=types,ctype=nodejs https://x.example/ (.*)\n"},
+        {"debian/watch": 'version=4\nopts="pgpmode=none,component=types" \\\n https://x.example/ (.*)\n'},
+        {"debian/watch": "Version: 5\n\nSource: https://x.example\n\nComponent: types\nSource: https://y.example\n"},
+        {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['types']\n"},
+    ],
+)
+def test_a_component_that_nobody_gives(shapes: Shapes, contents: dict[str, str]) -> None:
+    shapes.packaging.commit("Two tarballs", contents)
+    record, _ = shapes.build()
+    assert (record.step, record.exit_code) == ("snapshot", 2)
+    assert "greet needs the orig tarball types" in record.message
+    assert "components.greet.orig.components: {types: {git: URL}}" in record.message
+    omitted, made = shapes.build(orig={"components": {"types": {"method": "omit"}}})
+    assert omitted.verdict == "passed", omitted.message
+    assert not (unpacked(made) / "types").exists()
+
+
+def test_components_from_git(shapes: Shapes, types: GitRepository) -> None:
+    shapes.upstream.commit("Something of that name", {"types/old": "x\n"})
+    shapes.packaging.commit("Exclude", excluding(Files_Excluded_types="*.min.js"))
+    given = {"types": {"git": str(types.path)}, "more": {"git": str(types.path), "tag": "v7"}}
+    record, made = shapes.build(orig={"components": given})
+    assert record.verdict == "passed", record.message
+    assert parts(made) == ["debian.tar.xz", "orig-more.tar.xz", "orig-types.tar.xz", "orig.tar.xz"]
+    tree = unpacked(made)
+    assert (tree / "types/index.d.ts").read_text() == "export {} // later\n"
+    assert (tree / "more/index.d.ts").read_text() == "export {}\n"
+    assert not (tree / "types/big/x.min.js").exists()
+    assert not (tree / "types/old").exists()
+    assert "1 file excluded by debian/copyright" in made.run.record("snapshot").message
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"method": "git"}, "orig.components.types of greet: needs git"),
+        ({"git": "{types}", "tag": "v7", "branch": "main"}, "needs git, and either branch or tag"),
+        ({"git": "{types}", "tag": "v8"}, "has no tag v8"),
+        ({"git": "{types}", "branch": "other"}, "no branch other; known: main"),
+    ],
+)
+def test_components_that_are_not_there(
+    shapes: Shapes, types: GitRepository, given: dict[str, str], message: str
+) -> None:
+    settings = {key: text.format(types=types.path) for key, text in given.items()}
+    record, _ = shapes.build(orig={"components": {"types": settings}})
+    assert (record.step, record.exit_code) == ("snapshot", 2)
+    assert message in record.message
+
+
+def test_a_format_without_components(shapes: Shapes) -> None:
+    shapes.packaging.commit("Old", {"debian/source/format": "1.0\n"})
+    record, _ = shapes.build(orig={"components": {"types": {"method": "omit"}}})
+    assert (record.exit_code, "its source format 1.0 has no components" in record.message) == (2, True)
+
+
+# One name, one content.
+
+
+def publish(made: Bench) -> list[Path]:
+    """Put the orig tarballs of a run where the archive keeps them."""
+    pool = Store.of(made.lab).archive / "pool/main/g/greet"
+    pool.mkdir(parents=True, exist_ok=True)
+    return [Path(shutil.copy(path, pool)) for path in made.run.out.glob("*.orig*.tar.*")]
+
+
+def test_the_tarball_of_the_archive_is_taken_again(shapes: Shapes) -> None:
+    first, made = shapes.build(until=snapshot)
+    [there] = publish(made)
+    subprocess.run(["xz", "--decompress", there], check=True)
+    subprocess.run(["xz", "-9", there.with_suffix("")], check=True)  # as another release of liblzma packs it
+    again, other = shapes.build()
+    assert again.verdict == "passed", again.message
+    snapped = other.run.record("snapshot")
+    assert snapped.version == first.version
+    assert (other.run.path / snapped.artifacts[0].path).read_bytes() == there.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["", "+dfsg"])
+def test_other_content_gets_another_version(shapes: Shapes, suffix: str) -> None:
+    """And the version after that rises above it."""
+    shapes.upstream.commit("More", {"docs/a": "a\n", "tests/run": "x\n", ".gitattributes": "tests export-ignore\n"})
+    if suffix:
+        shapes.packaging.commit("Exclude", excluding(Files_Excluded="docs"))
+    first, made = shapes.build()
+    publish(made)
+    name = made.run.record("snapshot").version
+    second, other = shapes.build(orig={"export_ignore": "include"})
+    assert second.verdict == "passed", second.message
+    snapped = other.run.record("snapshot")
+    assert snapped.version == f"{name}+2"
+    assert f"the archive has {name} with other content, so this is {name}+2" in snapped.message
+    publish(other)
+    third, _ = shapes.build(orig={"export_ignore": "include"})  # a new run of the same settings: the same tarball
+    assert third.version == f"{name}+2-0qalab1~bookworm1"
+    shapes.upstream.commit("Go on", {"greet.txt": "hello, all\n"})
+    fourth, _ = shapes.build(orig={"export_ignore": "include"})
+    for lower, higher in ((first, second), (second, fourth)):
+        argv = ["dpkg", "--compare-versions", lower.version, "lt", higher.version]
+        assert subprocess.run(argv, check=False).returncode == 0
+
+
+# Submodules, Git LFS, export-ignore.
+
+
+@pytest.fixture
+def submodules(shapes: Shapes, git_repository: Any) -> GitRepository:
+    """Two submodules of the upstream."""
+    inner = git_repository("inner")
+    inner.commit("Inner", {"inner.txt": "inner\n"})
+    for path in ("modules/one", "two"):
+        shapes.upstream.git("submodule", "--quiet", "add", str(inner.path), path)
+    shapes.upstream.commit("Add submodules")
+    return inner
+
+
+@pytest.mark.usefixtures("submodules")
+@pytest.mark.parametrize(
+    "policy, there, said",
+    [
+        ("include", {"modules/one/inner.txt", "two/inner.txt"}, ""),
+        ("omit", set(), "submodules left out: modules/one, two"),
+        (["two"], {"two/inner.txt"}, "submodules left out: modules/one"),
+        ([], set(), "submodules left out: modules/one, two"),
+    ],
+)
+def test_submodules(shapes: Shapes, policy: Any, there: set[str], said: str) -> None:
+    record, made = shapes.build(until=snapshot, orig={"submodules": policy})
+    assert record.verdict == "passed", record.message
+    assert {name for name in names(made.run.path / record.artifacts[0].path) if "inner" in name} == there
+    assert said in record.message
+
+
+@pytest.mark.usefixtures("submodules")
+@pytest.mark.parametrize(
+    "policy, message",
+    [
+        ("refuse", "has submodules: modules/one, two (orig.submodules: include takes them into the tarball, omit"),
+        (["three"], "no submodule three; known: modules/one, two"),
+    ],
+)
+def test_submodules_that_are_refused(shapes: Shapes, policy: Any, message: str) -> None:
+    record, _ = shapes.build(orig={"submodules": policy})
+    assert (record.step, record.exit_code) == ("snapshot", 2)
+    assert message in record.message
+
+
+def test_lfs_pointers(shapes: Shapes) -> None:
+    shapes.upstream.commit("Big", {"data/big.bin": POINTER, "talk.txt": "see " + POINTER})
+    record, _ = shapes.build()
+    assert (record.step, record.exit_code) == ("snapshot", 2)
+    assert record.message.startswith("Git LFS pointers stand in the place of files: data/big.bin (orig.lfs: keep")
+    kept, made = shapes.build(until=snapshot, orig={"lfs": "keep"})
+    assert "data/big.bin" in names(made.run.path / kept.artifacts[0].path)
+
+
+@pytest.mark.parametrize(
+    "policy, there, said", [("honour", False, "left out by export-ignore: tests/run"), ("include", True, "")]
+)
+def test_export_ignore(shapes: Shapes, policy: str, there: Any, said: str) -> None:
+    contents = {
+        "tests/run": "x\n",
+        ".gitattributes": "tests export-ignore\nid.txt export-subst\n",
+        "id.txt": "$Format:%d$",
+    }
+    shapes.upstream.commit("Tests", contents)
+    record, made = shapes.build(until=snapshot, orig={"export_ignore": policy})
+    tarball = made.run.path / record.artifacts[0].path
+    assert ("tests/run" in names(tarball)) == there
+    assert said in record.message
+    assert ("export-ignore" in record.message) == bool(said)
+    with tarfile.open(tarball) as tar:
+        assert tar.extractfile(f"greet-{record.version}/id.txt").read() == b"$Format:%d$"

@@ -1,0 +1,43 @@
+"""A command that makes the orig tarball: whose fault a failure is, and what a shell makes of the script."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from scripts.upstream import dist_command
+
+
+@pytest.mark.parametrize(
+    "status, lines, code, message",
+    [
+        (71, ["E: Unable to locate package x"], 3, "the packages for make dist cannot be installed: "),
+        (
+            72,
+            ["building", "make: *** No rule to make target 'dist'.  Stop."],
+            1,
+            "make dist: failed: make: *** No rule",
+        ),
+        (72, [], 1, "make dist: failed: it says nothing"),
+        (73, ["x", "new tarballs:"], 1, "make dist: makes 0 tarballs, not one"),
+        (
+            73,
+            ["new tarballs:", "./a.tar.gz", "./b.tgz"],
+            1,
+            "make dist: makes 2 tarballs, not one: ./a.tar.gz, ./b.tgz",
+        ),
+        (137, ["x"], 3, "make dist: the session in the chroot ended with status 137"),
+    ],
+)
+def test_failures(status: int, lines: list[str], code: int, message: str) -> None:
+    error = dist_command.failure("make dist", status, lines)
+    assert error.exit_code == code
+    assert str(error).startswith(message)
+
+
+@pytest.mark.parametrize("command", ["make dist", "echo 'a b' \"$HOME\" && { false; }", "printf '%s\\n' {x}"])
+def test_the_script_is_one_that_a_shell_reads(command: str) -> None:
+    script = dist_command.script_of(command, ["a", "b c"], 7)
+    assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
+    assert "SOURCE_DATE_EPOCH=7" in script
