@@ -44,7 +44,7 @@ def test_a_tarball_of_a_command(snap: Callable[..., tuple[Record, Path]], tmp_pa
     """By an ordinary user, with the tags at hand, and nothing of the host."""
     outside = tmp_path / "outside"
     script = (
-        "id -u > who; git describe > version; echo $SOURCE_DATE_EPOCH > date; mkdir -p dist/x-1; cp greet.txt who "
+        "id -u > who; git describe --tags > version; echo $SOURCE_DATE_EPOCH > date; mkdir -p dist/x-1; cp greet.txt who "
         f"version date dist/x-1; touch {outside} 2>/dev/null || :; tar -czf dist/x-1.tar.gz -C dist x-1; bc --version"
     )
     record, tarball = snap(script, ("bc",))

@@ -16,7 +16,7 @@ from lab.base.git import git
 from lab.config.description import Lab
 from lab.store.records import Record
 from scripts import snapshot
-from tests.conftest import Bench, GitRepository
+from tests.conftest import Bench, GitRepository, packaging_files
 from tests.scripts.histories import dpkg
 
 pytestmark = pytest.mark.integration
@@ -31,12 +31,16 @@ def upstream(git_repository: Callable[..., GitRepository]) -> GitRepository:
 
 
 @pytest.fixture
-def snap(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Callable[..., tuple[Record, Path]]:
+def snap(
+    lab_factory: Callable[..., Lab], bench: Callable[..., Bench], git_repository: Callable[..., GitRepository]
+) -> Callable[..., tuple[Record, Path]]:
     """Snapshot a repository's tip by its sdist; the record, and the tarball."""
+    packaging = git_repository("packaging")
+    packaging.commit("Package it", packaging_files())
 
     def take(url: Path, pins: list[str] | None = None, **description: Any) -> tuple[Record, Path]:
         how = {"method": "sdist", "constraints": pins or []}
-        run = bench(lab_factory(upstream=url, component={"orig": how | description}))
+        run = bench(lab_factory(upstream=url, packaging=packaging.path, component={"orig": how | description}))
         record = run.execute(snapshot)
         return record, run.run.path / (record.artifacts[0].path if record.artifacts else "")
 

@@ -12,7 +12,7 @@ from lab.base.git import GitMirror
 from lab.config.description import Lab
 from scripts import changelog, snapshot
 from scripts.upstream import tags
-from tests.conftest import Bench
+from tests.conftest import Bench, GitRepository, packaging_files
 from tests.scripts.histories import CASES, History, dpkg, tags_of
 
 AFTER = ". . . . . . . ."  # git 2.39 walks five commits beyond one whose date it takes for the end
@@ -141,10 +141,15 @@ STORIES = {
 
 @pytest.mark.parametrize("story", STORIES)
 def test_versions_rise_whatever_happens_to_a_branch(
-    story: str, tmp_path: Path, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]
+    story: str,
+    tmp_path: Path,
+    lab_factory: Callable[..., Lab],
+    bench: Callable[..., Bench],
+    git_repository: Callable[..., GitRepository],
 ) -> None:
-    url = tmp_path / "upstream.git"
-    lab = lab_factory(upstream=url)
+    url, packaging = tmp_path / "upstream.git", git_repository("packaging")
+    packaging.commit("Package it", packaging_files())
+    lab = lab_factory(upstream=url, packaging=packaging.path)
     found: list[tuple[str, str]] = []
     for number, words in enumerate(STORIES[story]):
         if number:
