@@ -273,17 +273,23 @@ def test_killed_in_the_build(
     assert_nothing_left()
 
 
+PLACES = {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}}
+REPLACING = {"components": {"hello": {**PLACES, "version": {"replace_newer": True}}}}
+
+
 def test_the_archives_own_package_is_taken(build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
-    """Though the distribution has a newer one; for a build dependency, and by whoever installs it."""
+    """Where lab.yaml says so even if the distribution has a newer one; and always where it is to be tried."""
     lab = lab_factory()
     store = Store.of(lab)
     make_archive(lab, store, "hello", "0.1")
     shown = "dpkg-query --show hello; [ \"$$(dpkg-query --show --showformat '$${Version}' hello)\" = 0.1 ]"
-    record = build(needs("hello (<< 1)") | does(shown))
+    record = build(needs("hello (<< 1)") | does(shown), lab=REPLACING)
     assert record.verdict == "passed", record.message
     # The distribution would do for this one, and so its layer is everybody's; the lab's is taken all the same.
-    other = build(needs("hello") | does(shown))
+    other = build(needs("hello") | does(shown), lab=REPLACING)
     assert other.verdict == "passed", other.message
+    newer = build(needs("hello (>> 1)"))
+    assert newer.verdict == "passed", newer.message
     with Path(os.devnull).open("w") as log:
         assert chroots.run_installed(lab, "trunk", "hello", ["hello"], log) == "the lab's hello\n"
     assert_nothing_left()
@@ -326,9 +332,9 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_unshare(builder: str, build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
     """All of it in user namespaces, by a user who is not root."""
     assert backends.has_build_user()
-    make_archive(lab_factory(), Store.of(lab_factory()), "hello", "0.1")
+    make_archive(lab_factory(), Store.of(lab_factory()), "hello", "9.9")
     version = "dpkg-query --show --showformat '$${Version}' hello"
-    first = build(needs("hello") | does(f'[ "$$(id -un)" = {builder} ]; [ "$$({version})" = 0.1 ]'))
+    first = build(needs("hello") | does(f'[ "$$(id -un)" = {builder} ]; [ "$$({version})" = 9.9 ]'))
     assert first.verdict == "passed", first.message
     assert first.facts["mode"] == "unshare"
     assert first.facts["layer"]["reused"] is False
