@@ -165,7 +165,7 @@ def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp
     other.write_text(lab.read_text().replace("name: testlab", "name: otherlab"))
     for file in (lab, other):
         assert qalab("run", "trunk", "greet", "--lab", file, "--until", "snapshot").returncode == 0
-    assert "there are several; say which" in qalab("show", "trunk/greet/1").stderr
+    assert "is ambiguous; use one of: testlab" in qalab("show", "trunk/greet/1").stderr
     done = qalab("run", "--run", "trunk/greet/1", "--lab", other, "--until", "snapshot")
     assert (done.returncode, "snapshot" in done.stdout) == (0, True)
 

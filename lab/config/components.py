@@ -73,7 +73,7 @@ class OrigComponent(SettingsModel):
     )
     git: GitURL = Field("", description="git: the URL or the absolute path of the repository.", examples=[EXAMPLE_GIT])
     branch: Text | None = Field(None, description="git: the branch. Default: the HEAD of the repository.")
-    tag: Text | None = Field(None, description="git: a tag, instead of a branch.", examples=["v7.3.9"])
+    tag: Text | None = Field(None, description="git: a tag, instead of a branch. Default: none.", examples=["v7.3.9"])
 
 
 class Orig(SettingsModel):
@@ -87,7 +87,7 @@ class Orig(SettingsModel):
     command: Text | None = Field(
         None,
         description="command: a shell command that makes one tarball below the current directory. It runs in a clean "
-        "chroot, as an ordinary user, in a clone of the repository.",
+        "chroot, as an ordinary user, in a clone of the repository. Default: none.",
         examples=["make dist"],
     )
     packages: tuple[Text, ...] = Field(

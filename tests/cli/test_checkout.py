@@ -16,7 +16,7 @@ from generator import jjb, render
 from generator.canonical import parse
 from lab.config import loading
 from lab.config.description import Lab
-from tests.conftest import GitRepository
+from tests.conftest import GitRepository, packaging_files
 
 
 def qalab(*argv: str) -> int:
@@ -34,7 +34,9 @@ def repository(git_repository: Callable[..., GitRepository], lab_factory: Callab
     upstream.commit("Start", {"greet.txt": "hello\n"})
     upstream.tag("v1.0")
     jenkins = {"url": "https://jenkins.lab.example/", "repository": {"git": str(own.path), "branch": "main"}}
-    lab_factory(upstream=upstream.path, lab={"jenkins": jenkins})
+    packaging = git_repository("packaging")
+    packaging.commit("Package it", packaging_files())
+    lab_factory(upstream=upstream.path, packaging=packaging.path, lab={"jenkins": jenkins})
     own.commit("Describe the lab", {"lab.yaml": (tmp_path / "lab.yaml").read_text()})
     (tmp_path / "lab.yaml").unlink()
     render.write(loading.load(own.path / "lab.yaml"), own.path / "jobs")

@@ -14,7 +14,7 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from tests.openings import openings
 
-NEWER = "was written by a newer qalab (schema 2; this one knows 1): upgrade qalab"
+NEWER = "was written by a newer qalab (schema 9; this one knows 1): upgrade qalab"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def status(*argv: str) -> Result:
 
 
 def make_newer(path: Path) -> None:
-    path.write_text(json.dumps((json.loads(path.read_text()) if path.exists() else {}) | {"schema": 2, "novelty": 1}))
+    path.write_text(json.dumps((json.loads(path.read_text()) if path.exists() else {}) | {"schema": 9, "novelty": 1}))
 
 
 @pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json", "results/09-push.json"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import changelog, packaging
 from scripts.changelog import UpstreamCommit
-from tests.conftest import EPOCH, QUILT, Bench, GitRepository, packaging_files
+from scripts.upstream import packaging_branch, source_shape
+from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
 
 UPSTREAM_VERSION = "2.10+git20260103.2.abc1234"
 FULL = "0123456789abcdef0123456789abcdef01234567"
@@ -177,10 +179,17 @@ class Bed:
         made: Bench = self.bench(self.lab)
         full = self.upstream.git("rev-parse", commit)
         made.pretend(
-            "snapshot", commit=full, version=version, facts={"committed": self.upstream.when, "source_package": QUILT}
+            "snapshot",
+            commit=full,
+            version=version,
+            facts={"committed": self.upstream.when, "source_package": self.shape()},
         )
         assert made.execute(packaging).verdict == "passed"
         return made
+
+    def shape(self) -> dict[str, object]:
+        """Return the fact ``source_package`` of a snapshot for the packaging."""
+        return source_shape.read(partial(packaging_branch.file_at, self.packaging.path, "HEAD")).model_dump()
 
     def run(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> tuple[Record, Bench]:
         made = self.prepare(commit, version)

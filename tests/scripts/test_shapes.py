@@ -145,7 +145,7 @@ def test_source_formats(  # noqa: PLR0917 - a table
     repository.commit("Package it", contents)
     record, made = shapes.build(**(shapes.inside() if inside else {}))
     assert record.verdict == "passed", record.message
-    assert ("+0qalab1~bookworm1" in record.version) == native
+    assert ("+0qalab+deb12+1" in record.version) == native
     [dsc] = made.run.out.glob("*.dsc")
     fields = Dsc(dsc.read_text())
     assert (fields["Format"], fields["Version"]) == (how or "1.0", record.version)
@@ -237,7 +237,7 @@ def test_the_suffix_is_the_packagings_own_and_rises(shapes: Shapes, version: str
     shapes.upstream.commit("Docs", {"docs/a": "a\n"})
     first, _ = shapes.build(**following)
     assert first.verdict == "passed", first.message
-    assert first.version.endswith(f"{suffix}-0qalab1~bookworm1")
+    assert first.version.endswith(f"{suffix}-0qalab+deb12+1")
     shapes.upstream.commit("Go on", {"greet.txt": "hello, all\n"})
     second, _ = shapes.build(**following)
     assert (
@@ -367,7 +367,7 @@ def test_other_content_gets_another_version(shapes: Shapes, suffix: str) -> None
     assert f"the archive has {name} with other content, so this is {name}+2" in snapped.message
     publish(other)
     third, _ = shapes.build(orig={"export_ignore": "include"})  # a new run of the same settings: the same tarball
-    assert third.version == f"{name}+2-0qalab1~bookworm1"
+    assert third.version == f"{name}+2-0qalab+deb12+1"
     shapes.upstream.commit("Go on", {"greet.txt": "hello, all\n"})
     fourth, _ = shapes.build(orig={"export_ignore": "include"})
     for lower, higher in ((first, second), (second, fourth)):

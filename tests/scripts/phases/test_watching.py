@@ -13,7 +13,8 @@ import pytest
 
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.description import PHASES, Lab
-from lab.store.runs import Run, Store
+from lab.store.run_directory import HANDED_OVER, Run
+from lab.store.runs import Store
 from scripts import packaging, snapshot
 from scripts.phases import runner, watching
 from tests.conftest import Bench, GitRepository, packaging_files
@@ -422,6 +423,7 @@ def test_a_phase_that_never_began_is_gone_on_to(
     phases: dict[str, Any] = {"phases": ["build", "deploy"]}
     lab = lab_factory(upstream=upstream.path, packaging=packages.path, track=phases)
     assert len(round_of(lab)) == 1
+    (Store.of(lab).runs()[-1].results / HANDED_OVER).write_text("VERSION=1.0\n")
     [run] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
     assert (run.id, runner.next_run(lab, run).info.cause) == ("trunk/greet/1", "upstream commit")
     [deployment] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
