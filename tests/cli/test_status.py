@@ -14,7 +14,7 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from tests.openings import openings
 
-NEWER = "was written by a newer qalab (schema 9; this one knows 1): upgrade qalab"
+NEWER = "was written by a newer qalab (schema 9; this one knows {}): upgrade qalab"
 
 
 @pytest.fixture
@@ -32,13 +32,14 @@ def make_newer(path: Path) -> None:
     path.write_text(json.dumps((json.loads(path.read_text()) if path.exists() else {}) | {"schema": 9, "novelty": 1}))
 
 
-@pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json", "results/09-push.json"])
+@pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json", "results/10-push.json"])
 def test_status_shows_other_runs_and_one_line_for_newer_one(lab: Lab, name: str) -> None:
     runs = [Store.of(lab).new_run(lab, "trunk", "greet") for _ in range(3)]
     make_newer(runs[1].path / name)
+    newer = NEWER.format(2 if name == "run.json" else 1)
     for argv in ((), ("--track", "trunk"), ("--component", "greet")):
         result = status(*argv)
-        assert result.stderr == f"qalab: {runs[1].path / name} {NEWER}\n"
+        assert result.stderr == f"qalab: {runs[1].path / name} {newer}\n"
         assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == [runs[0].id, runs[2].id]
     assert [run["id"] for run in json.loads(status("--json").stdout)] == [runs[0].id, runs[2].id]
 
@@ -47,7 +48,7 @@ def test_status_with_newer_run_only_does_not_claim_that_no_run_exists(lab: Lab) 
     run = Store.of(lab).new_run(lab, "trunk", "greet")
     make_newer(run.path / "run.json")
     result = status()
-    assert (result.stdout, result.stderr) == ("", f"qalab: {run.path}/run.json {NEWER}\n")
+    assert (result.stdout, result.stderr) == ("", f"qalab: {run.path}/run.json {NEWER.format(2)}\n")
     assert json.loads(status("--json").stdout) == []
 
 

@@ -14,7 +14,7 @@ from lab.base.git import GitMirror
 from lab.base.run import output, run
 from lab.store.records import Artifact
 from scripts import changelog, packaging, source
-from tests.conftest import Bench, GitRepository, packaging_files
+from tests.conftest import QUILT, Bench, GitRepository, packaging_files
 
 pytestmark = pytest.mark.integration
 VERSION = "1.0+git20260103.2.abc1234"
@@ -56,7 +56,7 @@ def test_lintian_finds_nothing_in_a_changelog(
         "snapshot",
         commit=upstream.heads[-1],
         version=VERSION,
-        facts={"committed": upstream.when},
+        facts={"committed": upstream.when, "source_package": QUILT},
         artifacts=[Artifact(path=f"out/{orig.name}", sha256=files.sha256(orig), size=orig.stat().st_size, kind="orig")],
     )
     for module in (packaging, changelog, source):
