@@ -14,15 +14,26 @@ from scripts.exercises.scene import Scene
 
 NAME = "command"
 LONGEST_SECONDS = 60
+# Runs a command; prints its standard error after its output only when it fails.
+EXPLAIN = """\
+errors=$(mktemp) || exit
+"$@" 2> "$errors"
+code=$?
+[ "$code" = 0 ] || cat "$errors"
+rm -f "$errors"
+exit "$code"
+"""
 
 
 def exercise(scene: Scene, cases: Cases) -> None:
     for name, service, node in scene.places():
         if command := service.options.get("command"):
             with cases.case(f"{name}: $ {command}") as case:
-                result = node.run(shlex.split(str(command)), capture=True, check=False, timeout=LONGEST_SECONDS)
+                argv = ["sh", "-c", EXPLAIN, "sh", *shlex.split(str(command))]
+                result = node.run(argv, capture=True, check=False, timeout=LONGEST_SECONDS)
                 case.output = result.stdout.rstrip("\n")
                 if not result:
-                    raise Failed(f"it ended with status {result.returncode}")
+                    last = case.output.rpartition("\n")[2]
+                    raise Failed(f"it ended with status {result.returncode}" + (f": {last}" if last else ""))
                 if not re.fullmatch(prints := str(service.options.get("prints", ".*")), case.output, re.DOTALL):
                     raise Failed(f"it should have printed: {prints}")
