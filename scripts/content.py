@@ -3,6 +3,7 @@
 The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
 maintainer scripts, Provides, symbols and shlibs that are gone; and packages with half of their size or files.
+A build with the option or profile ``nodoc`` is compared without documentation.
 
 ``build.content.accept`` lists the intended losses.  Others give the verdict that ``build.content.verdict`` names.
 An earlier build that cannot be read or downloaded is an error of the lab.
@@ -67,8 +68,12 @@ def action(context: StepContext) -> StepOutcome:
         read_packages(context.run.path / item.path for item in built.artifacts if item.kind == "binary")
     )
     earlier = reference(context)
-    found = losses(BuildContent.of(read_packages(earlier.paths)), now) if earlier else empty_packages(now)
-    return judge(context, found, earlier)
+    if not earlier:
+        return judge(context, empty_packages(now), None)
+    before = BuildContent.of(read_packages(earlier.paths))
+    if "nodoc" in {*context.component.build.profiles, *context.component.build.options}:
+        before, now = before.without_documentation(), now.without_documentation()
+    return judge(context, losses(before, now), earlier)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from lab.base.text import first_of
-from scripts.archives.package_content import BinaryContent
+from scripts.archives.package_content import DOCUMENTATION, BinaryContent
 
 # Below these, half says nothing.
 LEAST_BYTES = 4096
@@ -24,6 +24,7 @@ UNIT = re.compile(
     r"usr/lib/systemd/(system|user)/[^/]+\.(service|socket|timer|path|mount|target|slice)$|etc/init\.d/[^/]+$"
 )
 LIBRARY = re.compile(r"usr/lib\w*/(?:.*/)?(?P<name>[^/]+?)(?:\.(?:cpython|abi)[^./]*)?\.so(?P<number>\.\d+)?$")
+DOCUMENTS = re.compile(r"usr/share/(doc|doc-base|gtk-doc|info|man)/")
 PAPERS = re.compile(r"usr/share/doc/[^/]+/(changelog|copyright)")
 
 
@@ -57,6 +58,14 @@ class BuildContent:
     @cached_property
     def files(self) -> frozenset[str]:
         return frozenset(path for package in self.packages.values() for path in package.files)
+
+    def without_documentation(self) -> BuildContent:
+        """Return the packages without documentation, for builds with ``nodoc`` (Policy 4.9.1)."""
+        rest = [package for package in self.packages.values() if not DOCUMENTATION.search(package.name)]
+        return BuildContent.of(
+            replace(package, files={path: size for path, size in package.files.items() if not DOCUMENTS.match(path)})
+            for package in rest
+        )
 
     def joined(self, names: Callable[[BinaryContent], Iterable[str]]) -> set[str]:
         """Return names of all packages together."""

@@ -20,9 +20,11 @@ Compare = Callable[..., tuple[Record, Bench]]
 def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> Compare:
     """``compare({...}, {...}, ...)``: archive a build of the first options, and compare one of the second with it."""
 
-    def do(before: dict[str, Any] | None, now: dict[str, Any], **settings: Any) -> tuple[Record, Bench]:
+    def do(
+        before: dict[str, Any] | None, now: dict[str, Any], build: Any = None, **settings: Any
+    ) -> tuple[Record, Bench]:
         monkeypatch.setattr(content, "distribution_build", lambda *_: None)
-        lab = lab_factory(component={"build": {"content": settings}})
+        lab = lab_factory(component={"build": {"content": settings, **(build or {})}})
         if before is not None:
             earlier = bench(lab)
             pretend_built(earlier, "1.0-1", **before)
@@ -66,6 +68,15 @@ def test_what_is_lost_is_named(
     if verdict != "skipped":
         assert len(record.facts["losses"]) + len(record.facts["accepted"]) == 2
         assert "package gone: greet-extra (2 files)" in work.log("content")
+
+
+@pytest.mark.parametrize("build", [{"options": ["nodoc"]}, {"profiles": ["nodoc", "nocheck"]}])
+def test_build_without_documentation_loses_only_the_rest(compare: Compare, build: dict[str, Any]) -> None:
+    documents = {"binaries": ("greet.deb", "greet-doc.deb"), "files": (MANUAL,)}
+    record, _ = compare(documents, {}, build)
+    assert (record.verdict, record.facts["losses"]) == ("passed", [])
+    record, _ = compare({"binaries": ("greet.deb", "greet-extra.deb"), "files": (MANUAL,)}, {}, build)
+    assert (record.verdict, record.facts["losses"]) == ("unstable", ["package gone: greet-extra (1 file)"])
 
 
 def test_binaries_of_older_versions_do_not_count(compare: Compare) -> None:
