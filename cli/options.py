@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import click
 
 from lab.base.errors import ConfigurationError
+
+WEEK_SECONDS: Final = 604_800  # the longest interval of a watch
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")

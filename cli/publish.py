@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from cli import publisher
+from cli.options import WEEK_SECONDS
 from cli.output import out
 from lab.config import loading
 from lab.config.description import Lab
@@ -23,17 +24,24 @@ from reports.journal import Journal
 from reports.journal_entries import Delivery, JournalEntry
 from reports.outputs.registry import OUTPUTS
 
-INTERVAL_SECONDS: Final = 60.0
+INTERVAL_SECONDS: Final = 60
 
 
 @click.command("publish")
 @lab_option
 @click.option("--watch", is_flag=True, help="Repeat until interrupted.")
-@click.option("--interval", default=INTERVAL_SECONDS, show_default=True, metavar="SECONDS", help="Time between passes.")
+@click.option(
+    "--interval",
+    type=click.IntRange(1, WEEK_SECONDS),
+    default=INTERVAL_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between passes.",
+)
 @click.option("--retry", is_flag=True, help="Retry now everything that was postponed or parked.")
 @click.option("--status", is_flag=True, help="Publish nothing; show what was published, what waits, and why.")
 @json_option
-def command(lab_file: Path, *, watch: bool, interval: float, retry: bool, status: bool, as_json: bool) -> None:
+def command(lab_file: Path, *, watch: bool, interval: int, retry: bool, status: bool, as_json: bool) -> None:
     """Publish new builds to the site, Jenkins, mail, Gerrit and webhooks.
 
     Each build is delivered once.  A failed delivery is retried later and does not delay the others.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cli.options import WEEK_SECONDS
 from cli.output import out
 from cli.phases import run_phases
 from lab.config import loading
@@ -18,9 +19,16 @@ from scripts.phases import watching
 @click.command("watch")
 @click.argument("track")
 @lab_option
-@click.option("--interval", default=300.0, show_default=True, metavar="SECONDS", help="Time between two polls.")
+@click.option(
+    "--interval",
+    type=click.IntRange(1, WEEK_SECONDS),
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two polls.",
+)
 @click.option("--once", is_flag=True, help="Poll once, then end.")
-def command(track: str, lab_file: Path, interval: float, *, once: bool) -> None:
+def command(track: str, lab_file: Path, interval: int, *, once: bool) -> None:
     """Test every new upstream commit, in order.
 
     On a track of proposed packages: test all waiting packages whenever one of them is new.

@@ -2,7 +2,7 @@
 
 The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
-maintainer scripts, Provides, symbols and shlibs that are gone; and packages with half of their size or files.
+maintainer scripts, Provides, symbols and shlibs that are gone; files that are empty now; and packages with half of their size or files.
 A build with the option or profile ``nodoc`` is compared without documentation.
 
 ``build.content.accept`` lists the intended losses.  Others give the verdict that ``build.content.verdict`` names.

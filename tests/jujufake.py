@@ -80,8 +80,8 @@ for name; do awk -F '\\t' -v name="$name" '$1 == name { print $1 "=" $2 }' "$row
     "dpkg": ":",
     "apt-cache": 'cat "${0%/*}/../policy"',
     "greet": "echo hello",
-    # A script: one that packs logs, or one that writes a file whose path is its first word.
-    "sh": 'case "$*" in *tar*) cat "${0%/*}/../logs.tgz" ;; *) cat > "${0%/*}/../written/${4##*/}" ;; esac',
+    # A script: one that runs a command, one that packs logs, or one that writes a file whose path is its first word.
+    "sh": 'case "$*" in *errors=*) exec "${0%/*}/$4" ;; *tar*) cat "${0%/*}/../logs.tgz" ;; *) cat > "${0%/*}/../written/${4##*/}" ;; esac',
 }
 MODEL = {"name": "admin/NAME", "short-name": "NAME", "model-uuid": "2fd1c8d5-7a3c-4d35-8f0e-3d3c8b6f9a11",
          "model-type": "iaas", "owner": "admin", "life": "alive", "cloud": "lxd", "region": "default",

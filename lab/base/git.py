@@ -59,7 +59,7 @@ def try_git(
 def identity(maintainer: str, when: int) -> dict[str, str]:
     """Return the environment that makes a commit reproducible: author, committer and time (Unix time)."""
     name, _, address = maintainer.rstrip(">").rpartition(" <")
-    stamp = f"{when} +0000"
+    stamp = f"@{when} +0000"  # without @, git takes a small number for a date
     return {
         "GIT_AUTHOR_NAME": name,
         "GIT_AUTHOR_EMAIL": address,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from lab.config.types import GitURL, Label, SettingsModel, Text
+from lab.config.types import MOST, GitURL, Label, SettingsModel, Text
 
 EXAMPLE_GIT = "https://git.example.org/hello.git"
 
@@ -153,7 +153,7 @@ class BuildSettings(SettingsModel):
     profiles: tuple[Label, ...] = Field((), description="DEB_BUILD_PROFILES.", examples=[["nodoc"]])
     options: tuple[Text, ...] = Field((), description="DEB_BUILD_OPTIONS.", examples=[["nocheck", "parallel=2"]])
     timeout_minutes: int = Field(
-        120, ge=1, description="The maximum time of a build, in minutes. A build that takes longer fails."
+        120, ge=1, le=MOST, description="The maximum time of a build, in minutes. A build that takes longer fails."
     )
     lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
         (), description="The severities of lintian tags that make a run unstable.", examples=[["error"]]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from lab.config.types import Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text
+from lab.config.types import MOST, Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text
 
 
 class ApplicationSettings(SettingsModel):
@@ -53,7 +53,7 @@ class Tempest(SettingsModel):
     """The selection of Tempest tests, and the known failures among them."""
 
     tests: tuple[Pattern, ...] = Field((r"\bsmoke\b",), description="Regular expressions of test ids.")
-    concurrency: int = Field(2, ge=1, description="The number of tests that run in parallel.")
+    concurrency: int = Field(2, ge=1, le=MOST, description="The number of tests that run in parallel.")
     known_failures: Annotated[Text, AfterValidator(_resolve)] | None = Field(
         None,
         description="A file of known failures, each with its reason. A relative path starts at the directory of the lab "
@@ -79,7 +79,7 @@ class Machines(SettingsModel):
     identity: PlainPath | None = Field(None, description="The private key. Default: OpenSSH's own settings.")
     known_hosts: PlainPath | None = Field(None, description="The file of host keys. Default: OpenSSH's own settings.")
     boot_minutes: int = Field(
-        15, ge=1, description="The maximum time for a machine to answer again after a restore, in minutes."
+        15, ge=1, le=MOST, description="The maximum time for a machine to answer again after a restore, in minutes."
     )
 
 
@@ -96,6 +96,7 @@ class Juju(SettingsModel):
     timeout_minutes: int = Field(
         60,
         ge=1,
+        le=MOST,
         description="The maximum time for machines to start, and then for all units to become active, in minutes.",
     )
 

@@ -17,7 +17,7 @@ from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, Tempest
 from lab.config.publication import Notifications, Publish
 from lab.config.servers import LabJenkinsSettings, Public
-from lab.config.types import Identity, Label, SettingsModel, SourceName, Text, WebURL
+from lab.config.types import MOST, Identity, Label, SettingsModel, SourceName, Text, WebURL
 
 Trigger = Literal["commit", "proposed", "gerrit"]
 Phase = Literal["build", "deploy", "exercise"]
@@ -65,7 +65,7 @@ class Series(SettingsModel):
         None, description="The path of the keyring that signs the mirror. Default: the keyring of the system."
     )
     refresh_days: int = Field(
-        7, ge=1, description="The maximum age of a chroot, in days. qalab recreates an older chroot."
+        7, ge=1, le=MOST, description="The maximum age of a chroot, in days. qalab recreates an older chroot."
     )
 
     @field_validator("architectures")
@@ -155,12 +155,14 @@ class ArchiveSettings(SettingsModel):
     keep: int = Field(
         5,
         ge=1,
+        le=MOST,
         description="The number of versions of a source package in the pool. A version is deleted if it is not among "
         "the newest `keep` versions, OR if it is older than `keep_days`. The newest version is never deleted.",
     )
     keep_days: int = Field(
         30,
         ge=1,
+        le=MOST,
         description="The maximum age of a version in the pool, in days. An older version is deleted, even if it is "
         "among the newest `keep` versions. The newest version is never deleted.",
     )
@@ -176,10 +178,14 @@ class RunsSettings(SettingsModel):
     keep: int = Field(
         5,
         ge=1,
+        le=MOST,
         description="The number of runs of a phase, for each component of a track, that keep all their files.",
     )
     keep_days: int = Field(
-        30, ge=1, description="The number of days during which a run keeps all its files, regardless of newer runs."
+        30,
+        ge=1,
+        le=MOST,
+        description="The number of days during which a run keeps all its files, regardless of newer runs.",
     )
 
 

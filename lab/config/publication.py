@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from lab.config.types import (
+    MOST,
     Address,
     HostName,
     Identity,
@@ -46,9 +47,11 @@ class Mail(SettingsModel):
         description="The source of the credentials: `env` (QALAB_SMTP_USER, QALAB_SMTP_PASSWORD; if unset, no login), "
         "`ini:PATH` (section mail), or `keyring:SERVICE`.",
     )
-    remind_days: int = Field(7, ge=1, description="The number of days between reminders of a persistent breakage.")
+    remind_days: int = Field(
+        7, ge=1, le=MOST, description="The number of days between reminders of a persistent breakage."
+    )
     most_per_hour: int = Field(
-        20, ge=1, description="The maximum number of mails per hour. The last one summarises the rest."
+        20, ge=1, le=MOST, description="The maximum number of mails per hour. The last one summarises the rest."
     )
 
 
@@ -179,5 +182,6 @@ class Publish(SettingsModel):
     timeout_minutes: int = Field(
         10,
         ge=1,
+        le=MOST,
         description="The maximum time to redact a build, in minutes. A build that takes longer is not published.",
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from lab.config.components import Branch
-from lab.config.types import CommandLine, Folder, PlainPath, SettingsModel, Text, WebURL
+from lab.config.types import MOST, CommandLine, Folder, PlainPath, SettingsModel, Text, WebURL
 
 
 class JenkinsSettings(SettingsModel):
@@ -46,10 +46,11 @@ class LabJenkinsSettings(JenkinsSettings):
         "/srv/qalab",
         description="Without `repository`: the directory on the agents that contains lab.yaml and jobs/.",
     )
-    keep_builds: int = Field(100, ge=1, description="The number of builds of a job that Jenkins keeps.")
+    keep_builds: int = Field(100, ge=1, le=MOST, description="The number of builds of a job that Jenkins keeps.")
     keep_artifact_days: int = Field(
         30,
         ge=1,
+        le=MOST,
         description="The days after which Jenkins deletes the artifacts of a build (`run.json` and `results/`). The "
         "build itself remains as long as `keep_builds` allows.",
     )
@@ -67,7 +68,9 @@ class PublicJenkinsSettings(JenkinsSettings):
     agent: Text = Field(
         "built-in", description="The label of the agents that run the receiver jobs. They need only python3."
     )
-    keep_builds: int = Field(1000, ge=1, description="The number of builds of a job that the public Jenkins keeps.")
+    keep_builds: int = Field(
+        1000, ge=1, le=MOST, description="The number of builds of a job that the public Jenkins keeps."
+    )
     receiver: Literal["freestyle", "external"] = Field(
         "freestyle",
         description="The kind of the receiver jobs. `freestyle`: jobs that verify and unpack a build, with tests and "

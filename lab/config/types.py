@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+# The largest count or time in lab.yaml: a century of days.  Beyond the dates of Python, a time is no time.
+MOST: Final = 36_500
 
 
 def _like(pattern: str, complaint: str) -> AfterValidator:

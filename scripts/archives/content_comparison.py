@@ -97,6 +97,7 @@ def losses(before: BuildContent, now: BuildContent) -> list[Loss]:
         *(Loss("package gone", name, _count(before.packages[name].files)) for name in gone),
         *empty,
         *_files_lost(rest, now),
+        *_emptied(rest, now),
         *_declarations_lost(rest, now),
         *_halved(rest, now),
     ]
@@ -121,6 +122,15 @@ def _files_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
     for path in lost:
         if LIBRARY.match(path) and path not in inside and _library(path) not in there:
             yield Loss("library gone", path)
+
+
+def _emptied(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
+    """Yield the files that had a content and have none."""
+    sizes = {path: size for package in now.packages.values() for path, size in package.files.items()}
+    for name, package in sorted(before.packages.items()):
+        emptied = sorted(path for path, size in package.files.items() if size and sizes.get(path) == 0)
+        if emptied:
+            yield Loss("files emptied", name, first_of(emptied))
 
 
 def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, list[str]]:

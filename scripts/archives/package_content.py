@@ -100,7 +100,8 @@ def _text(part: DebPart, name: str) -> str:
 def _files(data: DebPart) -> Iterator[tuple[str, int]]:
     for member in data.tgz():
         if not member.isdir():
-            yield MERGED.sub("usr/", _plain(member.name)), member.size
+            # A link has no size of its own; it counts as its target's name, so that only empty files have none.
+            yield MERGED.sub("usr/", _plain(member.name)), member.size if member.isreg() else len(member.linkname)
 
 
 def _names(relations: str) -> Iterator[str]:

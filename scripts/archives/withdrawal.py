@@ -31,6 +31,10 @@ class Withdrawal(BaseModel):
     restored: str = ""
     withdrawn: str
 
+    def is_same(self, other: Withdrawal) -> bool:
+        """Return whether both are about the same version."""
+        return (self.track, self.component, self.version) == (other.track, other.component, other.version)
+
 
 class Withdrawals(Stored):
     """All withdrawals of a lab, the oldest first."""
@@ -66,7 +70,7 @@ def chosen(present: Sequence[Tracked], wanted: Tracked) -> tuple[Tracked, Tracke
 def withdraw(lab: Lab, track: str, wanted: Tracked, log: IO[str], *, dry_run: bool = False) -> Withdrawal:
     """Withdraw a version from a track's archive, and return what was done (or would be).
 
-    Raises ConfigurationError for a version that is not there.  An interruption leaves the archive as it was.
+    Raises ConfigurationError for a version that is not there.  A withdrawal that is interrupted is noted; repeat it to complete it.
     """
     store = Store.of(lab)
     if not (store.archive / "conf/distributions").exists():
@@ -84,11 +88,13 @@ def withdraw(lab: Lab, track: str, wanted: Tracked, log: IO[str], *, dry_run: bo
         )
         if dry_run:
             return done
+        # Noted first: a withdrawal that is killed is completed, not noted twice, when it is repeated.
+        noted = [item for item in Withdrawals.of(lab).withdrawals if not done.is_same(item)]
+        Withdrawals(withdrawals=(*noted, done)).write(register(lab))
         with archive.change():
             archive.remove(found)
             if earlier:
                 archive.restore(earlier)
             archive.export()
-        Withdrawals(withdrawals=(*Withdrawals.of(lab).withdrawals, done)).write(register(lab))
         archive.sweep()
     return done

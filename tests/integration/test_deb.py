@@ -39,19 +39,15 @@ USE = """\
 cd "$(mktemp -d)"
 export HOME="$PWD/home" LANG=C.UTF-8
 mkdir home empty
-echo {repositories} | python3 -c {make}
+printf %s {repositories} | python3 -c {make}
 qalab --version
 (cd empty && ! qalab check 2> error && cat error)
 qalab init lab > /dev/null
 cd lab
 qalab check
-sed -i '/^components:/,$d' lab.yaml
-cat >> lab.yaml << END
-components:
-  greet:
-    upstream: {{git: $PWD/../upstream, branch: main}}
-    packaging: {{git: $PWD/../packaging, branch: main}}
-END
+sed -i "s|^  hello:|  greet:|
+  s|upstream: {{.*}}|upstream: {{git: $PWD/../upstream, branch: main}}|
+  s|packaging: {{.*}}|packaging: {{git: $PWD/../packaging, branch: main}}|" lab.yaml
 qalab jenkins generate > /dev/null
 qalab check
 qalab run trunk greet --until source

@@ -305,14 +305,15 @@ def test_a_command_that_may_fail(upstream: GitRepository, tmp_path: Path, log: I
     assert "unknown revision" in said(tmp_path)
 
 
-def test_our_own_commits_are_the_same_everywhere(git_repository: Callable[..., GitRepository]) -> None:
-    who = identity("Q. A. Łab <qa@lab.example>", EPOCH)
+@pytest.mark.parametrize("when", [0, 1, 99_999_999, EPOCH, 4_102_444_800])
+def test_our_own_commits_are_the_same_everywhere(git_repository: Callable[..., GitRepository], when: int) -> None:
+    who = identity("Q. A. Łab <qa@lab.example>", when)
     ids = set()
     for name in ("one", "two"):
         tree = git_repository(name).path
         git(["commit", "--quiet", "--allow-empty", "-m", "x"], cwd=tree, env=who)
         told = git(["log", "-1", "--format=%an|%ae|%at|%cn|%ce|%ct"], cwd=tree)
-        assert told == f"Q. A. Łab|qa@lab.example|{EPOCH}|Q. A. Łab|qa@lab.example|{EPOCH}"
+        assert told == f"Q. A. Łab|qa@lab.example|{when}|Q. A. Łab|qa@lab.example|{when}"
         ids.add(git(["rev-parse", "HEAD"], cwd=tree))
     assert len(ids) == 1
 

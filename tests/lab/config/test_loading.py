@@ -44,6 +44,13 @@ def write(tmp_path: Path, text: str) -> Path:
 KEPT = "keep, keep_days"
 
 
+@pytest.mark.parametrize("key", ["runs: {keep_days: 1000000}", "archive: {keep: 99999999999999999999999999}"])
+def test_a_number_without_end_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(loading.DescriptionError) as caught:
+        loading.load(write(tmp_path, f"{GOOD}{key}\n"))
+    assert "36500" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "section, unknown, said",
     [

@@ -34,6 +34,12 @@ OTHER = package(["usr/share/other/x"], "other")
     [
         pytest.param([package([GREET])], [package([GREET])], [], id="the same"),
         pytest.param([package([GREET])], [package([GREET, "usr/bin/new"])], [], id="more"),
+        pytest.param([package({GREET: 100, "usr/share/greet/a": 50, "usr/share/greet/b": 0, "usr/share/greet/c": 9})],
+                     [package({GREET: 100, "usr/share/greet/a": 0, "usr/share/greet/b": 0, "usr/share/greet/c": 0})],
+                     ["files emptied: greet (usr/share/greet/a, usr/share/greet/c)"], id="emptied files"),
+        pytest.param([package({GREET: 100, "usr/lib/systemd/system/greet.service": 80})],
+                     [package({GREET: 100, "usr/lib/systemd/system/greet.service": 0})],
+                     ["files emptied: greet (usr/lib/systemd/system/greet.service)"], id="an emptied service"),
         pytest.param([package([GREET]), OTHER], [package([GREET])], ["package gone: other (3 files)"], id="a package"),
         pytest.param([package([GREET])], [package()], ["empty package: greet (2 files, all documentation or metadata)"],
                      id="empty"),
