@@ -21,7 +21,7 @@ from scripts.demo import demo
 from scripts.demo.examples import QALAB
 from tests.conftest import packaging_files
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.full  # downloads 50 MB of wheels, builds and deploys: ten minutes
 
 # Two repositories, then a lab of them; what a new user does, in the clean system that has the package.
 MAKE = """\
