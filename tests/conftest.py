@@ -60,7 +60,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing of the user's is read or written.  A test without a directory has a home that nobody can create."""
-    place = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else NOWHERE
+    has_directory = "tmp_path" in request.fixturenames or request.node.get_closest_marker("integration")
+    place = request.getfixturevalue("tmp_path") if has_directory else NOWHERE
     home: Path = place / "home"
     if place != NOWHERE:
         home.mkdir()
