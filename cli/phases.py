@@ -40,7 +40,9 @@ def run_phase(lab: Lab, current: Run, console: Console, *, first: str | None = N
     verdict = current.verdict
     if verdict == "aborted" and (ended is None or ended.finished_well):  # None: every step was done before
         console.print(f"{current.id}: stopped after {until}, as requested; continue with: qalab run --run {current.id}")
-        return EXIT_CODES["unstable"] if any(record.verdict == "unstable" for record in current.records()) else 0
+        asked = current.steps[: current.steps.index(until) + 1] if until else current.steps
+        verdicts = [record.verdict for record in current.records() if record.step in asked]
+        return EXIT_CODES["unstable"] if "unstable" in verdicts else 0
     console.print(f"{current.id}:", status.verdict_text(verdict), current.path)
     # A step's own exit code tells a configuration error from an infrastructure error.
     if ended and not ended.finished_well:

@@ -6,7 +6,8 @@ maintainer scripts, Provides, symbols and shlibs that are gone; files that are e
 A build with the option or profile ``nodoc`` is compared without documentation.
 
 ``build.content.accept`` lists the intended losses.  Others give the verdict that ``build.content.verdict`` names.
-An earlier build that cannot be read or downloaded is an error of the lab.
+An earlier build that cannot be read or downloaded is an error of the lab.  Where all builds were withdrawn and the
+distribution has none, nothing can be compared, and that is a loss too (``all builds withdrawn: NAME``).
 
 Facts: ``reference`` (the version and who has it; empty for a first build), ``losses``, ``accepted``.
 """
@@ -21,6 +22,7 @@ from lab.store.step import StepContext, StepOutcome
 from scripts.archives.content_comparison import BuildContent, Loss, accepted, empty_packages, losses
 from scripts.archives.package_content import read_packages
 from scripts.archives.reference_packages import Reference, distribution_build, last_build
+from scripts.archives.withdrawal import Withdrawals
 
 NAME = "content"
 
@@ -34,6 +36,17 @@ def reference(context: StepContext) -> Reference | None:
     return distribution_build(context.series_name, context.series, source, directory, context.log)
 
 
+def all_withdrawn(context: StepContext) -> list[Loss]:
+    """Return the loss of every earlier build by withdrawal: the next one is no first build."""
+    withdrawals = Withdrawals.of(context.lab).withdrawals
+    versions = [
+        item.version
+        for item in withdrawals
+        if (item.track, item.component) == (context.track_name, context.component_name)
+    ]
+    return [Loss("all builds withdrawn", context.component_name, first_of(versions))] if versions else []
+
+
 def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None) -> StepOutcome:
     """Return the outcome for what was lost against an earlier build."""
     settings = context.component.build.content
@@ -41,12 +54,12 @@ def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None
     refused = [loss for loss in found if loss not in intended]
     for loss in found:
         context.say(f"{'accepted' if loss in intended else 'lost'}: {loss}")
-    compared = f"compared with {earlier}" if earlier else "first build, nothing to compare with"
+    compared = f"compared with {earlier}" if earlier else "no earlier build to compare with"
     if refused:
         message = f"{first_of(list(map(str, refused)))}; {compared}"
     else:
         nothing = f"{len(intended)} accepted, nothing else lost" if intended else "nothing lost"
-        message = f"{nothing}; {compared}" if earlier else compared
+        message = f"{nothing}; {compared}" if found or earlier else compared
     return StepOutcome(
         message,
         verdict=settings.verdict if refused and settings.verdict != "off" else "passed",
@@ -69,7 +82,7 @@ def action(context: StepContext) -> StepOutcome:
     )
     earlier = reference(context)
     if not earlier:
-        return judge(context, empty_packages(now), None)
+        return judge(context, [*all_withdrawn(context), *empty_packages(now)], None)
     before = BuildContent.of(read_packages(earlier.paths))
     if "nodoc" in {*context.component.build.profiles, *context.component.build.options}:
         before, now = before.without_documentation(), now.without_documentation()

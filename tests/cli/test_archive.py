@@ -127,3 +127,4 @@ def test_killed_in_any_call_of_reprepro(two: Lab, tmp_path: Path, monkeypatch: p
     withdraw(tmp_path, "greet", "1.0-1", "--yes")
     assert (listed(root), pool(root)) == ([], [])
     assert_whole(root)
+    assert [item.version for item in Withdrawals.of(two).withdrawals] == ["1.0-2", "1.0-1"]

@@ -49,7 +49,7 @@ def test_a_package_of_the_distribution_is_the_reference(mirror: Mirror, built: B
 def test_a_distribution_without_the_package(mirror: Mirror, built: Bench) -> None:
     mirror.add("testing", "other", "1.0-1")
     record = built.execute(content)
-    assert (record.verdict, record.message) == ("passed", "first build, nothing to compare with")
+    assert (record.verdict, record.message) == ("passed", "no earlier build to compare with")
 
 
 def test_a_package_that_cannot_be_downloaded_is_an_error(mirror: Mirror, built: Bench) -> None:

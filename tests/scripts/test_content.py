@@ -9,6 +9,7 @@ import pytest
 
 from lab.store.records import Record
 from scripts import archive, content
+from scripts.archives.withdrawal import Withdrawal, Withdrawals, register
 from tests.conftest import Bench
 from tests.packages import pretend_built
 
@@ -44,7 +45,7 @@ def test_nothing_is_lost(compare: Compare) -> None:
 
 def test_a_first_build_says_so(compare: Compare) -> None:
     record, _ = compare(None, {})
-    assert (record.verdict, record.message) == ("passed", "first build, nothing to compare with")
+    assert (record.verdict, record.message) == ("passed", "no earlier build to compare with")
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,29 @@ def test_what_is_lost_is_named(
     if verdict != "skipped":
         assert len(record.facts["losses"]) + len(record.facts["accepted"]) == 2
         assert "package gone: greet-extra (2 files)" in work.log("content")
+
+
+@pytest.mark.parametrize(
+    "accept, verdict, message",
+    [
+        ((), "unstable", "all builds withdrawn: greet (1.0-0, 1.0-1); no earlier build to compare with"),
+        (["all builds withdrawn: greet"], "passed", "1 accepted, nothing else lost; no earlier build to compare with"),
+    ],
+)
+def test_build_after_all_were_withdrawn_is_no_first_build(
+    compare: Compare, accept: list[str], verdict: str, message: str
+) -> None:
+    """Else a package that was held back gets in once its reference is withdrawn."""
+    _, work = compare(None, {}, accept=accept)
+    taken = {"restored": "", "withdrawn": "2026-01-01T00:00:00Z"}
+    Withdrawals(
+        withdrawals=[
+            Withdrawal(track=track, component="greet", version=version, **taken)
+            for track, version in (("trunk", "1.0-0"), ("trunk", "1.0-1"), ("other", "0.9-1"))
+        ]
+    ).write(register(work.lab))
+    record = work.execute(content)
+    assert (record.verdict, record.message) == (verdict, message)
 
 
 @pytest.mark.parametrize("build", [{"options": ["nodoc"]}, {"profiles": ["nodoc", "nocheck"]}])
@@ -94,7 +118,7 @@ def test_a_package_without_files_of_its_own(compare: Compare, monkeypatch: pytes
     record, _ = compare(None, {"text": "Empty"})
     assert record.verdict == "unstable"
     assert record.message == (
-        "empty package: greet (1 file, all documentation or metadata); first build, nothing to compare with"
+        "empty package: greet (1 file, all documentation or metadata); no earlier build to compare with"
     )
 
 
