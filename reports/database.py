@@ -8,7 +8,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab.base import schema
 from lab.base.errors import InfrastructureError
@@ -63,3 +65,17 @@ def _migrate(base: sqlite3.Connection, migrations: Sequence[Migration], path: Pa
 
 def _version(base: sqlite3.Connection) -> int:
     return int(base.execute("PRAGMA user_version").fetchone()[0])
+
+
+@dataclass(frozen=True)
+class DatabaseTable:
+    """A part of a database; each write is one transaction."""
+
+    base: sqlite3.Connection
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        return self.base.execute(query, values).fetchall()
+
+    def _write(self, query: str, *values: Any) -> None:
+        with self.base:
+            self.base.execute(query, values)

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lab.results.build_identity import build_id
+from reports.database import DatabaseTable
 from reports.journal_entries import JournalEntry, SourceBuild, State, pause
 from reports.model import Build, started_ms
 from reports.transitions import HistoryPoint
 
 
 @dataclass(frozen=True)
-class BuildTable:
+class BuildTable(DatabaseTable):
     """The builds that are known, and the progress of each to its bundle."""
-
-    base: sqlite3.Connection
-
-    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        return self.base.execute(query, values).fetchall()
-
-    def _write(self, query: str, *values: Any) -> None:
-        with self.base:
-            self.base.execute(query, values)
 
     # From sources
 

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
 
+from reports.database import DatabaseTable
 from reports.journal_entries import Delivery, JournalEntry, Outage, Settled, pause
 
 
 @dataclass(frozen=True)
-class DeliveryTable:
+class DeliveryTable(DatabaseTable):
     """The delivery of each bundled build to each output, and the outages of outputs."""
-
-    base: sqlite3.Connection
-
-    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        return self.base.execute(query, values).fetchall()
-
-    def _write(self, query: str, *values: Any) -> None:
-        with self.base:
-            self.base.execute(query, values)
 
     def waiting(self, output: str, now: float, *, is_ordered: bool = True) -> list[JournalEntry]:
         """Return the builds that an output still has to get, oldest first, but those that failed before last.

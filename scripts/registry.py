@@ -1,4 +1,4 @@
-"""The registry of steps: to add a step, add a module, and name it here and in `lab.config.description.PHASES`.
+"""The registry of steps: to add a step, add a module, name it in `lab.config.description.PHASES`, and here for mypy.
 
 A step's module is imported on first use, because a command needs few of them and all of them need half a second.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+from lab.config.description import PHASES
 from lab.store.step import StepContext, StepOutcome
 
 if TYPE_CHECKING:
@@ -45,23 +46,7 @@ class Step(Protocol):
         """Run the step as a program; return its exit code."""
 
 
-NAMES = (
-    "snapshot",
-    "packaging",
-    "changelog",
-    "source",
-    "sbuild",
-    "lintian",
-    "content",
-    "archive",
-    "upload",
-    "push",
-    "deploy",
-    "configure",
-    "exercise",
-    "tempest",
-    "reset",
-)
+NAMES = tuple(name for steps in PHASES.values() for name in steps)
 
 if TYPE_CHECKING:  # mypy compares each module with the protocol
     MODULES: Sequence[Step] = [

@@ -52,7 +52,7 @@ class Series(SettingsModel):
         None,
         description="The APT mirror of the release. Default: the variable QALAB_MIRROR_DEBIAN or QALAB_MIRROR_UBUNTU; "
         "without the variable, this machine's APT mirror if the machine runs the same distribution.",
-        examples=["http://deb.debian.org/debian"],
+        examples=["http://mirror.example.org/debian"],
     )
     pockets: tuple[Label, ...] = Field(
         (), description="Pockets in addition to the release.", examples=[["updates", "security", "backports"]]
