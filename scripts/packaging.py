@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
-from lab.base.git import GitMirror, git, identity, readable, try_git
+from lab.base.git import GitMirror, files_at, git, identity, readable, try_git
 from lab.config.components import Branch
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
@@ -94,7 +93,7 @@ def conflict(
 
 def check_shape(context: StepContext, tree: Path) -> None:
     """Raise ConfigurationError where the tarballs of the step `snapshot` are not for this packaging."""
-    shape = source_shape.read(partial(packaging_branch.file_at, tree, "HEAD"))
+    shape = source_shape.read(files_at(tree, "HEAD", source_shape.FILES))
     made_for = source_shape.SourceShape.model_validate(context.earlier("snapshot").facts["source_package"])
     if shape != made_for:
         raise ConfigurationError(

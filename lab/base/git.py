@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,6 +54,26 @@ def try_git(
     return run(
         ["git", *SAFE, *argv], cwd=cwd, env=NO_CONFIG | dict(env or {}), log=log, capture=log is None, check=False
     )
+
+
+def files_at(repository: Path, commit: str, paths: Iterable[str]) -> dict[str, str | None]:
+    """Return the text of files in a commit, by path; None for a file that the commit does not have."""
+    names = list(paths)
+    asked = "".join(f"{commit}:{name}\n" for name in names).encode()
+    argv = ["git", *SAFE, "cat-file", "--batch"]
+    found = run(argv, cwd=repository, env=NO_CONFIG, capture=True, stdin=asked).stdout.encode(
+        "utf-8", "surrogateescape"
+    )
+    texts: dict[str, str | None] = {}
+    for name in names:
+        head, _, found = found.partition(b"\n")  # "<object> <type> <size>", or "<asked> missing"
+        kind, _, size = head.partition(b" ")[2].partition(b" ")
+        if size:
+            texts[name] = found[: int(size)].decode("utf-8", "surrogateescape") if kind == b"blob" else None
+            found = found[int(size) + 1 :]
+        else:
+            texts[name] = None
+    return texts
 
 
 def identity(maintainer: str, when: int) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -164,7 +165,8 @@ def run(  # noqa: PLR0913 - one function, each option by name
     ``check``, TimedOut after the time limit.
     """
     words = [str(word) for word in argv]
-    program = words[0] if "/" in words[0] else environment.find_program(words[0])
+    inherited = environment.clean()
+    program = words[0] if "/" in words[0] else shutil.which(words[0], path=inherited["PATH"])
     if program is None or not os.access(Path(cwd or "", program), os.X_OK):
         raise missing_program(words[0])
     if log is not None:
@@ -176,7 +178,7 @@ def run(  # noqa: PLR0913 - one function, each option by name
         # The child ends with this process, even after SIGKILL: see prctl(2), PR_SET_PDEATHSIG.
         [SETPRIV, "--pdeathsig", "TERM", "--", program, *words[1:]],
         cwd=cwd,
-        env=environment.clean() | dict(env or {}),
+        env=inherited | dict(env or {}),
         stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
         stdout=subprocess.PIPE if capture else sink,
         stderr=sink,

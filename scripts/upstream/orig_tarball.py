@@ -47,7 +47,7 @@ def make(context: StepContext, origin: Origin, version: str, packaging: Packagin
     Raises ConfigurationError for what the packaging needs and lab.yaml does not give, Failed when the commit yields
     no tarball.
     """
-    shape = source_shape.read(packaging.file)
+    shape = source_shape.read(packaging.files(*source_shape.FILES))
     orig_components.check(context, shape)
     work = context.run.work / "orig"
     shutil.rmtree(work, ignore_errors=True)
@@ -83,7 +83,7 @@ def _without_excluded(
     context: StepContext, sources: Sources, shape: SourceShape, work: Path, packaging: PackagingBranch
 ) -> tuple[Sources, int]:
     """Remove what debian/copyright excludes; also return how many files went."""
-    text = packaging.file("debian/copyright") or ""
+    text = packaging.files("debian/copyright")["debian/copyright"] or ""
     left, total = dict(sources), 0
     for component in shape.excluding:
         if component in sources:

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import configparser
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 from lab.base.errors import ConfigurationError, Failed
-from lab.base.git import GitMirror, readable, try_git
+from lab.base.git import GitMirror, files_at, readable, try_git
 from lab.config.description import Lab
 
 # The later file has the last word, see gbp.conf(5).
@@ -33,9 +32,9 @@ class PackagingBranch:
     name: str
     head: str
 
-    def file(self, path: str) -> str | None:
-        """Return a file's text, None where the commit has no such file."""
-        return file_at(self.mirror.path, self.head, path)
+    def files(self, *paths: str) -> dict[str, str | None]:
+        """Return the text of files, by path; None where the commit has no such file."""
+        return files_at(self.mirror.path, self.head, paths)
 
 
 def find(lab: Lab, track: str, component: str, log: IO[str], commit: str = "") -> PackagingBranch:
@@ -53,7 +52,7 @@ def find(lab: Lab, track: str, component: str, log: IO[str], commit: str = "") -
     branch, tip = find_branch(mirror, names, commit if inside else "")
     if not (inside and branch == followed and commit):
         return PackagingBranch(mirror, branch, tip)
-    if file_at(mirror.path, commit, "debian/control") is None:
+    if not has_debian(mirror, commit):
         raise Failed(
             f"{mirror.url}: commit {commit[:7]} has no debian/control; the packaging is in the upstream branch"
         )
@@ -89,15 +88,15 @@ def find_branch(mirror: GitMirror, names: Names, commit: str = "") -> tuple[str,
     """
     if names.named:
         found = branch_commit(mirror, names.named)
-        if file_at(mirror.path, found, "debian/control") is None and names.named != names.followed:
+        if not has_debian(mirror, found) and names.named != names.followed:
             raise ConfigurationError(f"{mirror.url}: the branch {names.named} has no debian/control")
         return names.named, found
     head = try_git(["symbolic-ref", "--short", "HEAD"], cwd=mirror.path).stdout.strip()
+    listing = mirror.git("for-each-ref", "--format=%(objectname) %(refname:lstrip=2)", "refs/heads").splitlines()
+    tips = {name: tip for tip, _, name in (line.partition(" ") for line in listing)}
     for name in names.candidates(gbp_branch_of(mirror), head):
-        at = mirror.resolve(f"refs/heads/{name}")
-        looked_at = commit if commit and name == names.followed else at
-        if at and looked_at and file_at(mirror.path, looked_at, "debian/control") is not None:
-            return name, at
+        if name in tips and has_debian(mirror, commit if commit and name == names.followed else tips[name]):
+            return name, tips[name]
     known = known_branches(mirror)
     raise ConfigurationError(
         f"{mirror.url}: no packaging branch found; known: {known}", hint="name it as packaging.branch in lab.yaml"
@@ -117,9 +116,9 @@ def gbp_branch(text: str, name: str = "gbp.conf") -> str:
 def gbp_branch_of(mirror: GitMirror) -> str:
     """Return the branch that the gbp.conf on the remote's HEAD names.  Raises Failed where it cannot be read."""
     branch = ""
-    for name in GBP_FILES:
+    for name, text in files_at(mirror.path, "HEAD", GBP_FILES).items():
         try:
-            branch = gbp_branch(file_at(mirror.path, "HEAD", name) or "", name) or branch
+            branch = gbp_branch(text or "", name) or branch
         except configparser.Error as error:
             raise Failed(f"{mirror.url}: {readable(str(error))}") from None
     return branch
@@ -138,7 +137,5 @@ def branch_commit(mirror: GitMirror, branch: str) -> str:
     return commit
 
 
-def file_at(repository: Path, commit: str, path: str) -> str | None:
-    """Return a file's text in a commit, None when it has no such file."""
-    result = try_git(["show", f"{commit}:{path}"], cwd=repository)
-    return result.stdout if result else None
+def has_debian(mirror: GitMirror, commit: str) -> bool:
+    return files_at(mirror.path, commit, ["debian/control"])["debian/control"] is not None

@@ -7,7 +7,7 @@ debian/gbp.conf.  A part of the steps `snapshot`, `packaging`, `changelog` and `
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from debian.debian_support import Version
@@ -56,13 +56,13 @@ class SourceShape(BaseModel):
         return self.model_dump(mode="json")
 
 
-def read(file: Callable[[str], str | None]) -> SourceShape:
-    """Return the shape of a packaging; ``file`` returns the text of one of its files, or None.
+def read(files: Mapping[str, str | None]) -> SourceShape:
+    """Return the shape of a packaging; ``files``: the text of each of `FILES`, or None for a missing one.
 
     Raises ConfigurationError for a format that the lab does not build.
     """
-    text = {path: file(path) or "" for path in FILES}
-    how = source_format(file("debian/source/format"))
+    text = {path: files[path] or "" for path in FILES}
+    how = source_format(files["debian/source/format"])
     version = newest(text["debian/changelog"])
     native = how == "3.0 (native)" or (how == "1.0" and bool(version) and Version(version).debian_revision is None)
     components = {match["component"] for match in WATCHED.finditer(_uncommented(text["debian/watch"]))}

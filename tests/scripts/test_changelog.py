@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ import pytest
 from debian.changelog import Changelog
 
 from lab.base import debian
-from lab.base.git import GitMirror, git
+from lab.base.git import GitMirror, files_at, git
 from lab.base.run import output
 from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import changelog, packaging
 from scripts.changelog import UpstreamCommit
-from scripts.upstream import packaging_branch, source_shape
+from scripts.upstream import source_shape
 from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
 
 UPSTREAM_VERSION = "2.10+git20260103.2.abc1234"
@@ -189,7 +188,7 @@ class Bed:
 
     def shape(self) -> dict[str, object]:
         """Return the fact ``source_package`` of a snapshot for the packaging."""
-        return source_shape.read(partial(packaging_branch.file_at, self.packaging.path, "HEAD")).model_dump()
+        return source_shape.read(files_at(self.packaging.path, "HEAD", source_shape.FILES)).model_dump()
 
     def run(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> tuple[Record, Bench]:
         made = self.prepare(commit, version)
