@@ -49,6 +49,7 @@ def unread(*argv: str | Path) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.integration
 def test_a_run_of_which_nobody_reads_goes_on(small_lab: Callable[..., Path]) -> None:
     lab = small_lab()
     assert unread("run", "trunk", "greet", "--lab", lab, "--until", "changelog") == (0, "")
@@ -272,6 +273,7 @@ sys.exit(main.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "where, argv",
     [

@@ -67,6 +67,7 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.integration
 def test_suites(tmp_path: Path) -> None:
     """A real pytest, with the hook of this suite's conftest.py, collects the tests of each suite."""
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_collection_modifyitems\n")

@@ -40,6 +40,7 @@ def two(publish: Publish, lab_factory: Callable[..., Lab]) -> Lab:  # noqa: F811
     return lab_factory()
 
 
+@pytest.mark.integration
 def test_the_version_before_takes_its_place(two: Lab, tmp_path: Path) -> None:
     root = Store.of(two).archive
     before = (root / "dists/trunk/InRelease").read_bytes()
@@ -58,6 +59,7 @@ def test_the_version_before_takes_its_place(two: Lab, tmp_path: Path) -> None:
         "trunk", "greet", "1.0-2", "1.0-1")  # fmt: skip
 
 
+@pytest.mark.integration
 def test_the_last_one_leaves_nothing(two: Lab, tmp_path: Path) -> None:
     withdraw(tmp_path, "greet", "1.0-2", "--yes")
     assert withdraw(tmp_path, "greet", "1.0-1", "--yes").endswith("no other version takes its place")
@@ -75,6 +77,7 @@ def test_one_that_is_not_listed_any_more(two: Lab, tmp_path: Path) -> None:
     assert_whole(root)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_what_was_withdrawn_can_be_added_again(publish: Publish, tmp_path: Path, *, by_hand: bool) -> None:  # noqa: F811
     """Also what somebody has removed with reprepro, which goes on to track it."""

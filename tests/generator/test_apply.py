@@ -32,7 +32,7 @@ def attempt(there: Server, items: list[Item], kept: dict[ItemKey, bytes]) -> lis
 
 def requests_of_an_apply(tmp_path: Path) -> int:
     with Double() as jenkins:
-        there = Server(Access(jenkins.url, "admin", "secret", timeout=10.0))
+        there = Server(Access(jenkins.url, "admin", "secret", timeout=60.0))
         do(there, plan.compute(there, "lab", described(tmp_path)))
         before = len(jenkins.requests)
         attempt(there, described(tmp_path, CHANGED), {})
@@ -52,24 +52,21 @@ FAULTS: dict[str, tuple[int | Kind, int]] = {
 }
 
 
-QUICK = {"a lost answer after the work"}  # the rest takes a while
-
-
-@pytest.mark.parametrize(
-    "fault", [pytest.param(fault, marks=[] if fault in QUICK else pytest.mark.integration) for fault in FAULTS]
-)
+@pytest.mark.integration
+@pytest.mark.parametrize("fault", FAULTS)
 def test_apply_survives_a_fault_at_each_request(jenkins: Double, tmp_path: Path, fault: str) -> None:
     """Whatever fails where: what is told as done is done, what was there is kept, and the next apply converges."""
     first, second = described(tmp_path), described(tmp_path, CHANGED)
     kind, times = FAULTS[fault]
     for number in range(1, requests_of_an_apply(tmp_path) + 1):
         jenkins.wipe()
-        there = Server(Access(jenkins.url, "admin", "secret", timeout=0.4 if kind == "silence" else 60.0))
+        there = Server(Access(jenkins.url, "admin", "secret", timeout=60.0))
+        impatient = Server(Access(jenkins.url, "admin", "secret", timeout=0.4 if kind == "silence" else 60.0))
         do(there, plan.compute(there, "lab", first))
         jenkins.add_build("plain", result="SUCCESS")
         jenkins.fault(kind, at=number, times=times, seconds=0.1)
         kept: dict[ItemKey, bytes] = {}
-        results = attempt(there, second, kept)
+        results = attempt(impatient, second, kept)
         jenkins.heal()
         after = plan.compute(there, "lab", second)
         if isinstance(results, list):

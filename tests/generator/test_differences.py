@@ -175,6 +175,7 @@ def mutated(xml: str, luck: random.Random) -> str:
     return etree.tostring(root, encoding="unicode")
 
 
+@pytest.mark.integration
 @settings(max_examples=200)
 @given(name=st.sampled_from(NAMES), luck=st.randoms(use_true_random=False))
 def test_differences_exist_exactly_if_digests_differ(name: str, luck: random.Random) -> None:

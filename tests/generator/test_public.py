@@ -44,6 +44,7 @@ def expanded(lab_factory: Callable[..., Lab], tmp_path: Path) -> Callable[..., l
     return make
 
 
+@pytest.mark.integration
 def test_stock_jenkins_job_builder_expands_receivers(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "jenkins-jobs"
     argv = [program, "test", "--config-xml", "-o", tmp_path / "out", PUBLIC]
@@ -102,6 +103,7 @@ def test_lab_without_public_jenkins_has_no_receivers(lab_factory: Callable[..., 
     assert not left.exists()
 
 
+@pytest.mark.integration
 def test_apply_of_receivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HOUSE)
     with Double() as jenkins:

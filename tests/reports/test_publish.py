@@ -135,6 +135,7 @@ def test_every_build_is_delivered_once_to_every_output(all_there: Everything) ->
     assert (len(all_there.public.writes()), len(all_there.mail.taken)) == wrote
 
 
+@pytest.mark.integration
 def test_unreachable_public_jenkins_is_retried(all_there: Everything) -> None:
     all_there.public.fault("reset", times=FOREVER)
     all_there.build(number=1)
@@ -154,6 +155,7 @@ def test_unreachable_public_jenkins_is_retried(all_there: Everything) -> None:
     assert all_there.twins() == ["#1", "#2", "#3"]
 
 
+@pytest.mark.integration
 def test_lost_journal_repeats_no_delivery(all_there: Everything) -> None:
     for number, verdict in enumerate(VERDICTS[:4], 1):
         all_there.build(number=number, verdict=verdict)
@@ -440,6 +442,7 @@ def test_damaged_site_state_does_not_delay_mail(press: Press, tmp_path: Path) ->
         assert outage.note in report.lines[0]
 
 
+@pytest.mark.integration
 def test_refused_retraction_does_not_delay_others(all_there: Everything) -> None:
     all_there.build(number=1)
     all_there.press.run()

@@ -44,7 +44,7 @@ def lab(tmp_path: Path) -> Lab:
 
 @pytest.fixture
 def source(double: Double, lab: Lab) -> JenkinsSource:
-    return JenkinsSource(lab, Connection(Access(double.url, *double.credentials, timeout=5.0)))
+    return JenkinsSource(lab, Connection(Access(double.url, *double.credentials, timeout=60.0)))
 
 
 def look(source: JenkinsSource, mark: tuple[int, int] | None = None) -> tuple[list[int], SourceBuild | None]:
@@ -162,6 +162,7 @@ def test_ownership_mark_decides_about_job(
     assert bool(list(source.look({}))) is owned
 
 
+@pytest.mark.integration
 def test_five_hundred_jobs_without_new_builds(double: Double, tmp_path: Path) -> None:
     names = tuple(f"c{number:03}" for number in range(500))
     lab = a_lab(tmp_path, names, jenkins={"url": double.url})

@@ -110,6 +110,7 @@ def test_a_version_is_added_once(publish):
     assert_whole(root)
 
 
+@pytest.mark.integration
 def test_slow_readers_find_the_indices_of_before(publish):
     _, work = publish("1.0-1")
     index = Store.of(work.lab).archive / "dists/trunk/main/binary-amd64"
@@ -203,6 +204,7 @@ def test_the_same_version_with_other_content_is_refused(publish):
     assert listed(root) == ["greet 1.0-2"]
 
 
+@pytest.mark.integration
 def test_debug_packages_udebs_and_an_epoch(publish):
     _, work = publish("2:1.0-1", binaries=("greet.deb", "greet-dbgsym.ddeb", "greet-udeb.udeb"))
     root = Store.of(work.lab).archive
@@ -217,6 +219,7 @@ def test_a_package_without_section_is_at_fault(publish):
     assert record.exit_code == 1
 
 
+@pytest.mark.integration
 def test_versions_beyond_the_count_are_removed(publish, lab_factory):
     lab = lab_factory(lab={"archive": {"keep": 2}})
     publish("1.0-1", lab=lab)
@@ -236,6 +239,7 @@ def test_versions_have_keys_of_their_own(publish, lab_factory):
     assert record.message == "added"
 
 
+@pytest.mark.integration
 def test_versions_past_their_time_are_removed_with_all_they_built(publish, lab_factory):
     lab = lab_factory(lab={"archive": {"keep_days": 10}})
     root = Store.of(lab).archive
@@ -253,6 +257,7 @@ def test_versions_past_their_time_are_removed_with_all_they_built(publish, lab_f
     assert_whole(root)
 
 
+@pytest.mark.integration
 def test_tracks_come_and_go(publish, lab_factory):
     publish("1.0-1~bookworm1")
     two = lab_factory(lab={"series": {"noble": {"distribution": "ubuntu"}}, "tracks": {"next": {"series": "noble"}}})
@@ -315,6 +320,7 @@ def test_a_state_directory_with_a_long_path(publish, tmp_path, monkeypatch):
     assert_whole(Store.of(work.lab).archive)
 
 
+@pytest.mark.integration
 def test_an_orphan_keeps_the_lock(publish, tmp_path, monkeypatch):
     _, work = publish("1.0-1")
     path = os.environ["PATH"]
@@ -337,6 +343,7 @@ def test_an_orphan_keeps_the_lock(publish, tmp_path, monkeypatch):
     assert work.execute(archive).verdict == "passed"
 
 
+@pytest.mark.integration
 def test_runnable_alone(publish):
     _, work = publish("1.0-1")
     assert start(archive, work).wait() == 0

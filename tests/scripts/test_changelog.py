@@ -240,6 +240,7 @@ def test_the_first_run(bed: Bed) -> None:
     assert output(["dpkg-parsechangelog", "--show-field", "Version"], cwd=tree) == record.version
 
 
+@pytest.mark.integration
 def test_commits_since_the_last_run_that_reached_the_archive(bed: Bed) -> None:
     one = bed.upstream.commit("One")
     bed.archived()
@@ -276,6 +277,7 @@ def test_run_twice_in_one_run_it_says_the_same(bed: Bed) -> None:
     assert made.execute(changelog).version == record.version
 
 
+@pytest.mark.integration
 def test_the_same_commit_again(bed: Bed) -> None:
     bed.upstream.commit("Begin")
     bed.archived()
@@ -292,6 +294,7 @@ def test_the_same_commit_again(bed: Bed) -> None:
     assert bed.run()[0].version == f"{UPSTREAM_VERSION}-0qalab+deb12+7"
 
 
+@pytest.mark.integration
 def test_what_was_pushed_back_counts_before_the_labs_own_memory(bed: Bed) -> None:
     one = bed.upstream.commit("One")
     bed.archived()
@@ -305,6 +308,7 @@ def test_what_was_pushed_back_counts_before_the_labs_own_memory(bed: Bed) -> Non
     assert record.facts["since"] == two != one
 
 
+@pytest.mark.integration
 def test_the_packagings_own_version_is_a_tag_of_upstreams(bed: Bed) -> None:
     """The first run lists from the release that the distribution has; a newer release counts before a run."""
     released = bed.upstream.commit("Release 1.0")
@@ -374,6 +378,7 @@ def test_a_version_that_upstream_does_not_know_names_nothing(bed: Bed, version: 
     assert (record.facts["since"], bullets(record)) == ("", [])
 
 
+@pytest.mark.integration
 def test_an_older_commit_on_purpose_does_not_count_as_packaged(bed: Bed) -> None:
     bed.upstream.commit("Base")
     packaged = bed.upstream.commit("Packaged")

@@ -94,6 +94,7 @@ def test_build_after_all_were_withdrawn_is_no_first_build(
     assert (record.verdict, record.message) == (verdict, message)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("build", [{"options": ["nodoc"]}, {"profiles": ["nodoc", "nocheck"]}])
 def test_build_without_documentation_loses_only_the_rest(compare: Compare, build: dict[str, Any]) -> None:
     documents = {"binaries": ("greet.deb", "greet-doc.deb"), "files": (MANUAL,)}
@@ -103,6 +104,7 @@ def test_build_without_documentation_loses_only_the_rest(compare: Compare, build
     assert (record.verdict, record.facts["losses"]) == ("unstable", ["package gone: greet-extra (1 file)"])
 
 
+@pytest.mark.integration
 def test_binaries_of_older_versions_do_not_count(compare: Compare) -> None:
     """The archive lists them for as long as it keeps their version."""
     record, work = compare({"binaries": ("greet.deb", "greet-extra.deb")}, {}, accept=["package gone: greet-extra"])

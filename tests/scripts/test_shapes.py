@@ -123,6 +123,7 @@ def test_another_branch_of_the_same_repository_is_taken_at_its_tip(shapes: Shape
 # Source formats.
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "how, version, native, expected",
     [
@@ -172,6 +173,7 @@ def test_formats_that_the_lab_does_not_build(shapes: Shapes, how: str) -> None:
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("how", ["3.0 (native)", "1.0"])
 def test_the_next_version_of_a_native_package_rises(shapes: Shapes, how: str) -> None:
     shapes.packaging.commit("Native", packaging_files(version="1.0") | {"debian/source/format": f"{how}\n"})
@@ -194,6 +196,7 @@ def excluding(**fields: str) -> dict[str, str]:
     return {"debian/copyright": COPYRIGHT + lines}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "globs, gone",
     [
@@ -217,6 +220,7 @@ def test_files_excluded(shapes: Shapes, globs: str, gone: set[str]) -> None:
     assert (said in record.message) == bool(gone)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "version, watch, suffix",
     [
@@ -270,6 +274,7 @@ def types(git_repository: Any) -> GitRepository:
     return repository
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "contents",
     [
@@ -339,6 +344,7 @@ def publish(made: Bench) -> list[Path]:
     return [Path(shutil.copy(path, pool)) for path in made.run.out.glob("*.orig*.tar.*")]
 
 
+@pytest.mark.integration
 def test_the_tarball_of_the_archive_is_taken_again(shapes: Shapes) -> None:
     first, made = shapes.build(until=snapshot)
     [there] = publish(made)
@@ -351,6 +357,7 @@ def test_the_tarball_of_the_archive_is_taken_again(shapes: Shapes) -> None:
     assert (other.run.path / snapped.artifacts[0].path).read_bytes() == there.read_bytes()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("suffix", ["", "+dfsg"])
 def test_other_content_gets_another_version(shapes: Shapes, suffix: str) -> None:
     """And the version after that rises above it."""
@@ -389,6 +396,7 @@ def submodules(shapes: Shapes, git_repository: Any) -> GitRepository:
     return inner
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("submodules")
 @pytest.mark.parametrize(
     "policy, there, said",

@@ -131,6 +131,7 @@ def test_incremental(snap: Callable[..., Record], upstream: GitRepository) -> No
     assert dpkg(first.version, "lt", second.version)
 
 
+@pytest.mark.integration
 def test_previous_is_of_a_run_that_passed(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     lab = lab_factory(upstream=upstream.path)
     passed = bench(lab, upstream.heads[1])
@@ -267,6 +268,7 @@ def rewrite(upstream: GitRepository, days: int) -> str:
     return upstream.commit("Greet otherwise", {"greet.txt": "hi\n"}, when=EPOCH + days * DAY)
 
 
+@pytest.mark.integration
 def test_rewritten_history(snap: Callable[..., Record], upstream: GitRepository) -> None:
     before = snap()
     assert before.version.startswith("1.0+git20260104.2.")
@@ -312,6 +314,7 @@ def test_tag_taken_away(snap: Callable[..., Record], upstream: GitRepository) ->
     assert (record.version, record.facts["tag"]) == (f"2.0+git20260104.2.{tip[:7]}", "v1.0")
 
 
+@pytest.mark.integration
 def test_older_commit_on_purpose(snap: Callable[..., Record], upstream: GitRepository) -> None:
     newest = snap()
     older = snap(upstream.heads[1])

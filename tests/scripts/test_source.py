@@ -153,6 +153,7 @@ def test_the_source_package(bed: Bed) -> None:
     assert not (unpacked / "debian/extra").exists()
 
 
+@pytest.mark.integration
 def test_another_machine_makes_the_same_bytes(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another home, umask, time zone, user, number of processors, and run directory.
 
@@ -266,6 +267,7 @@ def test_what_dpkg_source_refuses(bed: Bed, packaging: Any, message: str) -> Non
     assert message in record.message
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("series", ["", "# nothing\n\n", "fix.patch -p1 # ours\n"])
 def test_series_that_dpkg_takes(bed: Bed, series: str) -> None:
     content = quilt(fix=diff(FILES, {"greet.txt": changed(n5="five")} | {"other.txt": LINES}))
@@ -273,6 +275,7 @@ def test_series_that_dpkg_takes(bed: Bed, series: str) -> None:
     assert record.verdict == "passed", record.message
 
 
+@pytest.mark.integration
 def test_merged_patches_are_dropped_where_lab_yaml_allows(bed: Bed) -> None:
     """Of three patches the first and the last are merged; the one between them still applies."""
     one, two = FILES | {"greet.txt": changed(n5="five")}, FILES | {"greet.txt": changed(n5="five", n20="twenty")}

@@ -119,6 +119,7 @@ def test_half_an_upload_is_made_again(ready, incoming, part):
     }
 
 
+@pytest.mark.integration
 def test_other_bytes_or_another_queue_are_another_upload(ready, incoming, tmp_path):
     work = ready()
     work.execute(upload)

@@ -68,6 +68,7 @@ def test_what_is_overwritten_can_be_had_back(
     assert "H 4 * * *" in jenkins.config("plain")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("writes", [1, 2, 3])
 def test_killed_half_way_the_next_one_finishes(
     call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path, writes: int

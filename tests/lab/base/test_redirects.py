@@ -26,7 +26,7 @@ def answers(status: int, location: str | None) -> Service:
 @pytest.mark.parametrize("is_followed", [False, True])
 def test_a_redirected_post_is_a_failure(status: int, *, is_followed: bool) -> None:
     with answers(status, "/new/job/x/config.xml") as service:
-        answer = requests.post(f"{service.url}{OLD}", b"x", timeout=5, allow_redirects=is_followed)
+        answer = requests.post(f"{service.url}{OLD}", b"x", timeout=60, allow_redirects=is_followed)
         base = f"{service.url}/old/"
         assert answer.status_code == (200 if is_followed else status)
         assert redirects.location(answer) == f"{service.url}/new/job/x/config.xml"
@@ -51,7 +51,7 @@ def test_a_redirected_post_is_a_failure(status: int, *, is_followed: bool) -> No
 )
 def test_a_server_may_redirect_to_a_page_of_its_own(location: str | None, said: str, *, inside: bool) -> None:
     with answers(302, location) as service:
-        answer = requests.post(f"{service.url}{OLD}", timeout=5, allow_redirects=False)
+        answer = requests.post(f"{service.url}{OLD}", timeout=60, allow_redirects=False)
         found = redirects.refusal(answer, f"{service.url}/old", "jenkins.url", inside=inside)
         assert said.replace("{url}", service.url) in found
         assert bool(found) == bool(said)
@@ -60,5 +60,5 @@ def test_a_server_may_redirect_to_a_page_of_its_own(location: str | None, said: 
 @pytest.mark.parametrize("status", [200, 201, 304, 404, 500])
 def test_what_is_no_redirect(status: int) -> None:
     with answers(status, "/new") as service:
-        answer = requests.post(f"{service.url}/old", timeout=5)
+        answer = requests.post(f"{service.url}/old", timeout=60)
         assert (redirects.location(answer), redirects.refusal(answer, service.url, "x")) == ("", "")

@@ -63,6 +63,7 @@ def left(run: Run, verdicts: Mapping[str, str]) -> Run:
     return run
 
 
+@pytest.mark.integration
 def test_several_processes_never_get_the_same_number(lab: Lab, store: Store, tmp_path: Path) -> None:
     with ExitStack() as stack:
         racers = [stack.enter_context(python(NUMBERER, tmp_path / "lab.yaml")) for _ in range(3)]

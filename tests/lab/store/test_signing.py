@@ -93,6 +93,7 @@ def test_an_agent_ends_when_the_work_fails(lab: Lab) -> None:
     assert wait_for(lambda: not agents(store.gnupg))
 
 
+@pytest.mark.integration
 def test_two_who_ask_at_once_get_the_same_key(lab: Lab, tmp_path: Path) -> None:
     with python(ASKER, tmp_path / "lab.yaml") as one, python(ASKER, tmp_path / "lab.yaml") as other:
         keys = {process.communicate(timeout=60)[0] for process in (one, other)}

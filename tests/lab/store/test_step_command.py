@@ -61,6 +61,7 @@ def alone(*argv: str | Path, cwd: Path, **variables: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.integration
 def test_alone_in_a_plain_directory(lab: Lab, tmp_path: Path) -> None:
     plain, where = tmp_path / "plain", ("--lab", tmp_path / "lab.yaml")
     plain.mkdir()
@@ -79,6 +80,7 @@ def test_alone_in_a_plain_directory(lab: Lab, tmp_path: Path) -> None:
     assert alone(cwd=plain, QALAB_LAB=str(tmp_path / "lab.yaml")) == (0, "snapshot: passed: 1 local\n")
 
 
+@pytest.mark.integration
 def test_alone_in_jenkins(lab: Lab, tmp_path: Path) -> None:
     url = "https://ci.example/job/trunk-greet/57/"
     argv = ("--lab", tmp_path / "lab.yaml", "--run", tmp_path / "ws", "--track", "trunk", "--component", "greet")

@@ -104,6 +104,7 @@ def test_file_extension_is_ignored(name: str, tmp_path: Path) -> None:
             assert [case.outcome for case in cases] == [case["outcome"] for case in fixtures.expected(path)]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in {"junit", "record"}])
 def test_line_of_fifty_megabytes(name: str, tmp_path: Path) -> None:
     cases = read(name, b"ok 1 - " + b"x" * 50_000_000, tmp_path)

@@ -174,6 +174,7 @@ def test_older_build_than_twin_is_skipped(workbench: Bench, public: Double) -> N
     assert titles(public) == ["#2"]
 
 
+@pytest.mark.integration
 def test_twin_is_found_in_long_history(workbench: Bench, public: Double) -> None:
     items = [workbench.publish(number, day=1 + number % 28, started=f"2025-01-01T{number // 60:02}:{number % 60:02}:00Z")
              for number in range(230)]  # fmt: skip

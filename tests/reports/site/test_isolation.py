@@ -76,6 +76,7 @@ def break_template(monkeypatch: pytest.MonkeyPatch, template: str, part: str) ->
     monkeypatch.setattr(Renderer, "render", fail)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("template", ["build.html", "log.html"])
 def test_build_with_failing_page_leaves_no_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str

@@ -44,7 +44,7 @@ def url(tmp_path: Path) -> Iterator[str]:
     ],
 )
 def test_serve_sends_types_and_headers(url: str, name: str, kind: str) -> None:
-    answer = requests.get(f"{url}/{name}", timeout=5)
+    answer = requests.get(f"{url}/{name}", timeout=60)
     assert (answer.status_code, answer.text, answer.headers["Content-Type"]) == (200, "content", kind)
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
@@ -57,7 +57,7 @@ def test_serve_answers_404_for_other_paths(url: str, name: str) -> None:
     answer = requests.Request("GET", url).prepare()
     answer.url = f"{url}/{name}"
     with requests.Session() as session:
-        assert session.send(answer, timeout=5).status_code == 404
+        assert session.send(answer, timeout=60).status_code == 404
 
 
 def test_server_reports_missing_site_and_used_port(tmp_path: Path, url: str) -> None:

@@ -46,6 +46,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return tree_of(out / "current")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", [1, 2])
 def test_update_one_by_one_in_any_order_equals_one_build(
     tmp_path: Path, reference: dict[str, bytes], seed: int
@@ -66,6 +67,7 @@ def test_update_without_new_builds_writes_nothing(tmp_path: Path) -> None:
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.integration
 def test_update_cost_does_not_grow_with_site(tmp_path: Path) -> None:
     costs = []
     update(tmp_path, grown(WORLD, 80))
@@ -100,6 +102,7 @@ def test_update_leaves_newer_state_unchanged(tmp_path: Path) -> None:
     assert tree_of(tmp_path) == before
 
 
+@pytest.mark.integration
 def test_removed_bundle_leaves_no_trace(tmp_path: Path) -> None:
     paths = list(WORLD)
     update(tmp_path)
@@ -216,6 +219,7 @@ def test_previous_two_generations_stay(tmp_path: Path) -> None:
     assert str((tmp_path / "current").readlink()) in {f"slots/{slot}" for slot in SLOTS}
 
 
+@pytest.mark.integration
 def test_new_identity_rebuilds_site(tmp_path: Path) -> None:
     update(tmp_path)
     editions = [path.name for path in (tmp_path / "editions").iterdir()]

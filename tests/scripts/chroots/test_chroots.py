@@ -115,6 +115,7 @@ def test_a_proxys_password_is_not_noted(kept: Chroots, monkeypatch: pytest.Monke
     assert "secret" not in "".join(path.read_text() for path in kept.way.home.glob("*.json"))
 
 
+@pytest.mark.integration
 def test_two_processes_share_the_work(kept: Chroots, fake: Fakes) -> None:
     fake.write("mmdebstrap.seconds", 0.5)
     code = (
@@ -230,7 +231,7 @@ def test_served(lab_factory: Callable[..., Lab]) -> None:
         with urllib.request.urlopen(f"{repository.url}/dists/trunk/Release") as answer:
             assert answer.read() == b"Origin: testlab\n"
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(f"{repository.url}/dists/trunk/Release", timeout=2)
+        urllib.request.urlopen(f"{repository.url}/dists/trunk/Release", timeout=60)
 
 
 def test_run_installed(fake: Fakes, lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:

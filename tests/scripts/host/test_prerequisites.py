@@ -57,6 +57,7 @@ def test_setup_installs_what_is_missing_and_says_so(
     assert said[0].endswith("apt-get, for builds and tests: git")
 
 
+@pytest.mark.integration
 def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "http://mirror.example/debian")
     lab = lab_factory(lab={"series": {"noble": {"distribution": "ubuntu", "keyring": "/nowhere.gpg"}}})
@@ -68,6 +69,7 @@ def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monk
     assert found["architecture of bookworm"].good
 
 
+@pytest.mark.integration
 def test_the_doctor_refuses_another_architecture(lab_factory: Callable[..., Lab]) -> None:
     lab = lab_factory(lab={"series": {"bookworm": {"architectures": ["s390x"]}}})
     (found,) = (finding for finding in prerequisites.doctor(lab) if finding.what == "architecture of bookworm")

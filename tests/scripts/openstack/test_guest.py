@@ -81,6 +81,7 @@ def make(repository: Path, tmp_path: Path) -> guest.Guest:
         return guest.made("some", [f"deb [trusted=yes] file:{repository} ./"], log)
 
 
+@pytest.mark.integration
 def test_what_a_guest_is_made_of(repository: Path, tmp_path: Path) -> None:
     made = make(repository, tmp_path)
     found = members(made.ramdisk.read_bytes())
@@ -99,6 +100,7 @@ def test_what_a_guest_is_made_of(repository: Path, tmp_path: Path) -> None:
     assert all(names.index(str(Path(name).parent)) < names.index(name) for name in names if "/" in name)
 
 
+@pytest.mark.integration
 def test_the_same_packages_make_the_same_bytes_and_are_kept(repository: Path, tmp_path: Path) -> None:
     made = make(repository, tmp_path)
     before = made.ramdisk.read_bytes()
@@ -108,6 +110,7 @@ def test_the_same_packages_make_the_same_bytes_and_are_kept(repository: Path, tm
     assert make(repository, tmp_path).ramdisk.read_bytes() == before
 
 
+@pytest.mark.integration
 def test_others_make_others_and_old_ones_go(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(repository, tmp_path)
     (tmp_path / "lease").write_text("another script")

@@ -271,6 +271,7 @@ def change(packages: GitRepository, lab: Lab, what: str) -> None:
             packages.commit("Install another", {"debian/docs": "greet.txt\n"})
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "what, cause",
     [
@@ -299,6 +300,7 @@ def test_the_packaging_begins_a_run_of_the_tip(
     assert round_of(lab) == []
 
 
+@pytest.mark.integration
 def test_an_upstream_commit_takes_the_new_packaging_along(
     lab: Lab, upstream: GitRepository, packages: GitRepository
 ) -> None:
@@ -309,6 +311,7 @@ def test_an_upstream_commit_takes_the_new_packaging_along(
     assert round_of(lab) == []
 
 
+@pytest.mark.integration
 def test_a_packaging_that_failed_to_merge_is_tested_again_once_it_is_mended(
     lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository
 ) -> None:
@@ -330,6 +333,7 @@ def test_a_packaging_that_failed_to_merge_is_tested_again_once_it_is_mended(
     assert round_of(lab) == []
 
 
+@pytest.mark.integration
 def test_a_packaging_commit_that_the_lab_failed_on_gets_another_run(
     lab: Lab, upstream: GitRepository, packages: GitRepository
 ) -> None:
@@ -380,6 +384,7 @@ def test_upstream_is_tested_though_the_packaging_cannot_be_asked(
 # Runs that were cut short.
 
 
+@pytest.mark.integration
 def test_a_watch_that_was_killed_resumes_its_run_first(lab: Lab, upstream: GitRepository, tmp_path: Path) -> None:
     path = killer(tmp_path / "bin", "dpkg-source", 1)
     argv = [sys.executable, HOUSE / "qalab.py", "watch", "trunk", "--once", "--lab", tmp_path / "lab.yaml"]
@@ -410,6 +415,7 @@ def test_a_run_by_hand_is_left_to_its_owner(lab: Lab, upstream: GitRepository) -
     assert [found[:2] for found in round_of(lab)] == [("trunk/greet/2", "upstream commit")]
 
 
+@pytest.mark.integration
 def test_a_run_that_another_process_works_on_is_left_alone(lab: Lab, upstream: GitRepository) -> None:
     [run] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
     with run.held():
@@ -417,6 +423,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(lab: Lab, upstream: G
     assert [found[0] for found in round_of(lab)] == ["trunk/greet/1"]
 
 
+@pytest.mark.integration
 def test_a_phase_that_never_began_is_gone_on_to(
     lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository
 ) -> None:

@@ -72,6 +72,7 @@ def setting(cure: str) -> dict[str, str]:
     return {key: value}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("case", BELOW)
 def test_a_version_below_the_packagings_is_refused(case: str, build: Callable[..., Bench]) -> None:
     tags, packaged, cures = BELOW[case]
@@ -91,6 +92,7 @@ def test_a_next_release_that_is_too_low_is_refused_as_well(build: Callable[..., 
     assert (record.exit_code, "version.next: 1.2.14" in record.message) == (2, True)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "tags, packaged",
     [
@@ -111,6 +113,7 @@ def test_a_version_above_the_packagings_is_built(tags: str, packaged: str, build
     assert dpkg(record.version, "gt", packaged)
 
 
+@pytest.mark.integration
 def test_an_older_commit_on_purpose_reaches_no_archive_and_is_built(build: Callable[..., Bench]) -> None:
     tip = build("v1.0 v2.0", "1.5-1")
     for step in ("source", "sbuild", "lintian", "archive", "upload", "push"):

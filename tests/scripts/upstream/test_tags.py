@@ -139,6 +139,7 @@ STORIES = {
 }  # fmt: skip
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("story", STORIES)
 def test_versions_rise_whatever_happens_to_a_branch(
     story: str,

@@ -310,6 +310,7 @@ def histories(draw: st.DrawFn) -> History:
 FOLLOWING = st.sampled_from([None, "0.1", "1.0", "1.0~rc1", "1.0.2a", "2.0", "11"])
 
 
+@pytest.mark.integration
 @settings(max_examples=250)
 @given(histories(), FOLLOWING, st.data())
 def test_the_version_rises_along_any_ancestry(history: History, following: str | None, data: st.DataObject) -> None:
