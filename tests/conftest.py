@@ -15,7 +15,8 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-from lab.base.git import git
+from lab.base import environment
+from lab.base.git import NO_CONFIG, SAFE
 from lab.config.description import Lab
 from lab.config.loading import load
 from lab.store import step
@@ -97,7 +98,11 @@ class GitRepository:
             config.write("[uploadpack]\nallowAnySHA1InWant = true\n[maintenance]\nauto = false\n")
 
     def git(self, *argv: str | Path, env: Mapping[str, str] | None = None) -> str:
-        return git(argv, cwd=self.path, env=env)
+        argv = ["git", *SAFE, *map(str, argv)]
+        return subprocess.run(
+            argv, cwd=self.path, env=environment.clean() | NO_CONFIG | dict(env or {}),
+            check=True, capture_output=True, encoding="utf-8", errors="surrogateescape",
+        ).stdout.rstrip("\n")  # fmt: skip
 
     def commit(
         self,

@@ -69,6 +69,7 @@ def test_the_last_one_leaves_nothing(two: Lab, tmp_path: Path) -> None:
     assert len(Withdrawals.of(two).withdrawals) == 2
 
 
+@pytest.mark.integration
 def test_one_that_is_not_listed_any_more(two: Lab, tmp_path: Path) -> None:
     withdraw(tmp_path, "greet", "1.0-1", "--yes")
     root = Store.of(two).archive

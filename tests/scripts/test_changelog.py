@@ -327,6 +327,7 @@ def test_the_packagings_own_version_is_a_tag_of_upstreams(bed: Bed) -> None:
     assert record.facts["since"] == again
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "version, tag",
     [

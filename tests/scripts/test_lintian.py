@@ -91,6 +91,7 @@ def test_lintian_itself_broken(checked, status):
     assert "oops" in work.log("lintian")
 
 
+@pytest.mark.integration
 def test_the_real_one(checked):
     record, work = checked(fail_on=["error"])
     assert record.verdict == "unstable", work.log("lintian")

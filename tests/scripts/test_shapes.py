@@ -162,6 +162,7 @@ def test_source_formats(  # noqa: PLR0917 - a table
     assert record.version in (tree / "debian/changelog").read_text().splitlines()[0]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("how", ["3.0 (git)", "2.0", "3.0 (custom)", "", "quilt"])
 def test_formats_that_the_lab_does_not_build(shapes: Shapes, how: str) -> None:
     shapes.packaging.commit("Another format", {"debian/source/format": f"{how}\n"})
@@ -310,6 +311,7 @@ def test_components_from_git(shapes: Shapes, types: GitRepository) -> None:
     assert "1 file excluded by debian/copyright" in made.run.record("snapshot").message
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "given, message",
     [

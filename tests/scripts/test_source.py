@@ -192,6 +192,7 @@ def another_user() -> list[str]:
     return argv if allowed else []
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "patched, upstream, message",
     [

@@ -139,6 +139,7 @@ def test_newest(text: str, newest: str) -> None:
     assert packaged_version.newest(text) == newest
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "tags, remark",
     [

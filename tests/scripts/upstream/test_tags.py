@@ -95,6 +95,7 @@ def test_there_are_enough_skewed_histories() -> None:
     assert len(SKEWED) >= 30
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("case", SKEWED)
 def test_skewed_history(case: str, written: Callable[..., tuple[GitMirror, list[str]]]) -> None:
     """At each commit, git's version is the model's and above its parents'."""
