@@ -230,6 +230,24 @@ def lab_factory(tmp_path: Path) -> Callable[..., Lab]:
     return make
 
 
+@pytest.fixture
+def small_lab(
+    lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository], tmp_path: Path
+) -> Callable[..., Path]:
+    """``small_lab(component={...})``: a lab with a real upstream and packaging repository; its file."""
+    upstream, packaging = git_repository("upstream"), git_repository("packaging")
+    upstream.commit("Start", {"greet.txt": "hello\n"})
+    upstream.tag("v1.0")
+    upstream.commit("Greet the world", {"greet.txt": "hello world\n"})
+    packaging.commit("Package it", packaging_files())
+
+    def make(**parts: object) -> Path:
+        lab_factory(upstream=upstream.path, packaging=packaging.path, **parts)
+        return tmp_path / "lab.yaml"
+
+    return make
+
+
 @dataclass
 class Bench:
     """A run of a lab, and steps executed in it as the runner does."""

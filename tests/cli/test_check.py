@@ -1,4 +1,4 @@
-"""``qalab check`` on Jenkins Job Builder YAML."""
+"""``qalab check`` on lab.yaml and on Jenkins Job Builder YAML."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.command import qalab
 
 
 def write(text: str, name: str = "jobs/jobs.yaml") -> None:
@@ -23,3 +25,12 @@ def test_check_looks_at_any_jobs(call: Callable[..., tuple[int, str]], text: str
     assert (code, said in printed) == (2, True), printed
     write("- job: {name: a}\n- view: {name: v, view-type: list}\n", "other.yaml")
     assert call("check", "other.yaml") == (0, "other.yaml: valid: 1 jobs, 1 views\n")
+
+
+def test_check_counts_and_names_unknown_keys(small_lab: Callable[..., Path]) -> None:
+    lab = small_lab()
+    assert qalab("check", "--lab", lab).stdout.endswith("valid: 1 components, 1 tracks, 1 combinations\n")
+    lab.write_text(lab.read_text().replace("series: bookworm", "serie: bookworm"))
+    wrong = qalab("check", "--lab", lab)
+    assert wrong.returncode == 2
+    assert "unknown key; did you mean series?" in wrong.stderr

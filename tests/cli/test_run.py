@@ -1,7 +1,11 @@
-"""``qalab run``: the exit code of a run that stops where it was asked to."""
+"""``qalab run``: what it prints, its exit codes, and what it leaves."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import cli
+from lab.base import files
 from lab.config.description import Lab
 from lab.store.step import EXIT_CODES
+from tests.command import HOUSE, qalab
 from tests.conftest import Bench
 
 BUILT = ("snapshot", "packaging", "changelog", "source", "sbuild")
@@ -47,3 +53,124 @@ def test_run_until_step_exits_with_unstable(
     argv = ["run", "--run", done.run.id, "--until", until, "--lab", str(tmp_path / "lab.yaml")]
     result = CliRunner().invoke(cli, argv)
     assert (result.exit_code, f"stopped after {until}, as requested" in result.output) == (code, True), result.output
+
+
+def unread(*argv: str | Path) -> tuple[int, str]:
+    """The exit code of a verb of which nobody reads what it prints, and what it complains of."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, HOUSE / "qalab.py", *argv]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    os.close(writer)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.integration
+def test_a_run_of_which_nobody_reads_goes_on(small_lab: Callable[..., Path]) -> None:
+    lab = small_lab()
+    assert unread("run", "trunk", "greet", "--lab", lab, "--until", "changelog") == (0, "")
+    shown = json.loads(qalab("show", "trunk/greet/1", "--json").stdout)
+    assert [step["step"] for step in shown["steps"]] == ["snapshot", "packaging", "changelog"]
+
+
+def test_a_run_stops_resumes_and_is_told(small_lab: Callable[..., Path]) -> None:
+    lab = small_lab()
+    first = qalab("run", "trunk", "greet", "--lab", lab, "--until", "changelog")
+    assert first.returncode == 0, first.stderr
+    assert "stopped after changelog, as requested; continue with: qalab run --run trunk/greet/1" in first.stdout
+
+    again = qalab("run", "--resume", "--lab", lab, "--until", "source")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("(kept)") == 3
+
+    told = json.loads(qalab("status", "--json").stdout)
+    assert [(run["id"], run["verdict"], run["step"]) for run in told] == [("trunk/greet/1", "aborted", "source")]
+    assert told[0]["version"].startswith("1.0+git20260103.1.")
+    assert told[0]["version"].endswith("-0qalab+deb12+1")
+
+    shown = json.loads(qalab("show", "trunk/greet/1", "--json").stdout)
+    assert [step["step"] for step in shown["steps"]] == ["snapshot", "packaging", "changelog", "source"]
+    assert all(step["schema"] == 1 for step in shown["steps"])
+    assert "trunk/greet/1" in qalab("show", "trunk/greet/1").stdout
+    assert "dpkg-source" in qalab("log", "trunk/greet/1", "source").stdout
+    assert (Path(told[0]["path"]) / "results/junit.xml").read_bytes().count(b"<testcase") == 4
+
+
+def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+    lab = small_lab()
+    other = tmp_path / "other.yaml"
+    other.write_text(lab.read_text().replace("name: testlab", "name: otherlab"))
+    for file in (lab, other):
+        assert qalab("run", "trunk", "greet", "--lab", file, "--until", "snapshot").returncode == 0
+    assert "is ambiguous; use one of: testlab" in qalab("show", "trunk/greet/1").stderr
+    done = qalab("run", "--run", "trunk/greet/1", "--lab", other, "--until", "snapshot")
+    assert (done.returncode, "snapshot" in done.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "component, argv, code, said",
+    [
+        ({"upstream": {"git": "/nowhere/upstream"}}, [], 3, "/nowhere/upstream: cannot be fetched"),
+        ({}, ["--commit", "cafecafecafe"], 2, "cafecafecafe"),
+        ({"upstream": {"branch": "old"}}, [], 2, "old"),
+        ({"packaging": {"branch": "old"}}, [], 2, "old"),
+        ({"orig": {"method": "sdist"}}, [], 1, "the project makes no sdist"),
+    ],
+    ids=["upstream", "commit", "branch", "packaging branch", "no sdist"],
+)
+def test_bad_input_gets_one_line(
+    small_lab: Callable[..., Path], component: dict[str, object], argv: list[str], code: int, said: str
+) -> None:
+    done = qalab("run", "trunk", "greet", "--lab", small_lab(component=component), "--until", "packaging", *argv)
+    assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (code, False)
+    assert [line for line in done.stdout.splitlines() if said in line and ("error" in line or "failed" in line)]
+
+
+def test_a_missing_program_is_named_with_its_package(
+    small_lab: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for directory in (Path("/usr/bin"), Path("/usr/sbin")):
+        for path in directory.iterdir():
+            if path.name != "dpkg-source" and not (programs / path.name).exists():
+                (programs / path.name).symlink_to(path)
+    (programs / "dpkg-source").write_text("not for execution")
+    monkeypatch.setenv("PATH", str(programs))
+    done = qalab("run", "trunk", "greet", "--lab", small_lab(), "--until", "source")
+    assert done.returncode == 2
+    assert "the program dpkg-source is not on this machine (apt-get install dpkg-dev, or ./qalab setup" in done.stdout
+
+
+def test_a_state_that_cannot_be_written_is_the_labs_fault(
+    small_lab: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = small_lab()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file/state"))
+    done = qalab("run", "trunk", "greet", "--lab", lab)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert done.stderr.startswith(f"qalab: Not a directory: {tmp_path}/file/state/")
+    monkeypatch.setenv("XDG_STATE_HOME", "/sys/qalab")  # nobody, root included, may make a directory there
+    done = qalab("run", "trunk", "greet", "--lab", lab)
+    assert (done.returncode, done.stderr.count("\n"), "/sys/qalab" in done.stderr) == (3, 1, True)
+
+
+@pytest.mark.integration
+def test_two_machines_make_the_same_sources(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+    """Another home, another time zone, another umask, another name: the same bytes."""
+    lab, made = small_lab(), []
+    for name, umask, zone in (("one", 0o022, "UTC"), ("the other", 0o077, "Asia/Tokyo")):
+        home = tmp_path / name
+        env = os.environ | {"HOME": str(home), "XDG_STATE_HOME": str(home / "s"), "XDG_CACHE_HOME": str(home / "c")}
+        env |= {"TZ": zone, "USER": name, "DEBEMAIL": f"{zone}@b.example", "LANG": "C"}
+        home.mkdir()
+        (home / ".gitconfig").write_text(f"[user]\nname = {name}\n[core]\nautocrlf = {'true' if umask else 'false'}\n")
+        command = [sys.executable, HOUSE / "qalab.py", "run", "trunk", "greet", "--lab", lab, "--until", "source"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, umask=umask)
+        assert done.returncode == 0, done.stdout
+        out = home / "s/qalab/testlab/runs/trunk/greet/1/out"
+        made.append({path.name: files.sha256(path) for path in out.iterdir()})
+    assert len(made[0]) == 5  # orig, debian.tar, dsc, changes, buildinfo
+    same = {name for name in made[0] if made[0][name] == made[1][name]}
+    assert {Path(name).suffix for name in set(made[0]) - same} <= {".buildinfo", ".changes"}, made

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from cli.main import cli
 from lab.config.description import Lab
 from lab.store.runs import Store
+from tests.command import qalab
 from tests.openings import openings
 
 NEWER = "was written by a newer qalab (schema 9; this one knows {}): upgrade qalab"
@@ -59,3 +60,21 @@ def test_status_reads_each_record_once(lab: Lab) -> None:
     with openings() as counted:
         status()
     assert [counted[str(path)] for path in paths] == [1, 1, 1]
+
+
+def test_a_run_that_cannot_be_read_is_told_and_holds_up_nothing(small_lab: Callable[..., Path]) -> None:
+    lab = small_lab()
+    for _ in range(2):
+        assert qalab("run", "trunk", "greet", "--lab", lab, "--until", "snapshot").returncode == 0
+    first, second = (Path(run["path"]) for run in json.loads(qalab("status", "--json").stdout))
+    (first / "run.json").write_text('{"schema": 1}')
+    (second / "results/01-snapshot.json").write_text('{"schema": 1, "new": "field"}')
+    done = qalab("status", "--json")
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith(f"qalab: {first}/run.json: ")
+    (told,) = json.loads(done.stdout)
+    assert (told["id"], told["verdict"], "expected schema 1" in told["message"]) == ("trunk/greet/2", "error", True)
+    again = qalab("run", "--run", "trunk/greet/2", "--lab", lab, "--until", "snapshot")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "(kept)" not in again.stdout
+    assert qalab("run", "trunk", "greet", "--lab", lab, "--until", "snapshot").returncode == 0

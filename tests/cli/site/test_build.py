@@ -1,4 +1,4 @@
-"""qalab site build and serve."""
+"""``qalab site build``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from cli.site import command as site
 from cli.site.location import identity
-from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.runs import Store
 from tests.reports.site.crawl import crawl
@@ -48,9 +47,3 @@ def test_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
 )
 def test_identity(lab_factory: Callable[..., Lab], public: dict[str, object], url: str) -> None:
     assert identity(lab_factory(lab=public)).url == url
-
-
-def test_serve_says_what_is_missing(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
-    lab_factory()
-    with pytest.raises(ConfigurationError, match="no site here"):
-        run("serve", "--lab", tmp_path / "lab.yaml", "--port", "0")

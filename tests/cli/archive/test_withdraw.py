@@ -19,6 +19,7 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts import archive
 from scripts.archives.withdrawal import Withdrawals
+from tests.command import HOUSE
 from tests.packages import killer
 from tests.scripts.test_archive import assert_whole, listed, own_tmp, pool, publish  # noqa: F401 - fixtures of that room
 
@@ -121,9 +122,8 @@ def test_an_empty_archive(lab_factory: Callable[..., Lab], tmp_path: Path) -> No
 def test_killed_in_any_call_of_reprepro(two: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int) -> None:
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', call, 0.01)}:{path}")
-    house = Path(__file__).parent.parent.parent
-    argv = [sys.executable, house / "qalab.py", "archive", "withdraw", "trunk", "greet", "1.0-2", "--yes"]
-    assert not run([*argv, "--lab", tmp_path / "lab.yaml"], cwd=house, env={"PATH": os.environ["PATH"]}, check=False)
+    argv = [sys.executable, HOUSE / "qalab.py", "archive", "withdraw", "trunk", "greet", "1.0-2", "--yes"]
+    assert not run([*argv, "--lab", tmp_path / "lab.yaml"], cwd=HOUSE, env={"PATH": os.environ["PATH"]}, check=False)
     monkeypatch.setenv("PATH", path)
     root = Store.of(two).archive
     if listed(root) != ["greet 1.0-1"]:
