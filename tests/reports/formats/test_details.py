@@ -92,6 +92,19 @@ def test_lintian_tag_is_one_case_with_all_places(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "report, expected",
+    [
+        ("E: a: t\nUse of uninitialized value\n", [("t", "failed", "error"), ("[lintian]", "error", "lines that are not tags: Use of uninitialized value")]),
+        ("I: a: t\nwarning: tainted binary package 'x', skipping\n", [("t", "skipped", "info"), ("[lintian]", "error", "lines that are not tags: warning: tainted binary package 'x', skipping")]),
+        ("a (binary): t x\n", [("t", "failed", "unknown severity: x")]),
+        ("\x1b[1mE\x1b[0m: a: init.d-x\n", [("init.d-x", "failed", "error")]),
+    ],
+)  # fmt: skip
+def test_lintian_reports(report: str, expected: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    assert [(case.name, case.outcome, case.message) for case in read("lintian", report, tmp_path)] == expected
+
+
+@pytest.mark.parametrize(
     "summary, expected",
     [
         ("Status: attempted\n", ("build", "error", "testbed")),
