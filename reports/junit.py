@@ -13,7 +13,6 @@ that Jenkins keeps; the evidence of a failure is in its text, which Jenkins does
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,11 +26,10 @@ from lab.results.cases import Case
 from lab.store.run_directory import Run
 from reports.formats.excerpts import cut
 from reports.formats.gc_pause import uncollected
-from reports.formats.junit import HEAD
+from reports.formats.junit_case import HEAD
 from reports.formats.runs import cases_of
+from reports.formats.xml_input import ILLEGAL
 
-# Everything outside the Char production of XML 1.0, and the surrogates of undecodable bytes.
-ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 NAMELESS = "(unnamed)"
 # The characters that Jenkins keeps of a case's output: half from its beginning, half from its end.
 KEPT = {"passed": 1_000, "skipped": 1_000, "failed": 100_000, "error": 100_000}
