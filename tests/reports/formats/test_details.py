@@ -136,6 +136,30 @@ def test_piuparts_commands(command: str, expected: tuple[str, str, str], tmp_pat
     assert (case.classname, case.name, case.outcome, case.nuance, case.evidence) == ("a", *expected, "  why")
 
 
+@pytest.mark.parametrize(
+    "lines, expected",
+    [
+        ("5.0s ERROR: WARN: Broken symlinks:\n  /a -> b\n0m6.0s INFO: PASS: All tests.", [("Broken symlinks", "skipped", "", 5.0), ("All tests", "passed", "", 1.0)]),
+        ("5.0s ERROR: FAIL: Package purging left files on system:\n  /a\n0m5.0s ERROR: piuparts run ends.", [("Package purging left files on system", "failed", "", 5.0)]),
+        ("5.0s INFO: SKIP: All tests. Package cannot be tested with piuparts: a.\n0m5.1s INFO: piuparts run ends.", [("All tests", "skipped", "", 5.0)]),
+        ("5.0s INFO: FAIL: All tests. Package cannot be tested with piuparts: a.\n0m5.1s ERROR: piuparts run ends.", [("All tests", "failed", "", 5.0)]),
+        ("5.0s ERROR: Could not install a.\n0m5.1s ERROR: piuparts run ends.", [("Installation", "failed", "bad-package", 5.0)]),
+        ("5.0s ERROR: Scripts directory /x does not exist\n0m5.1s ERROR: piuparts run ends.", [("piuparts", "error", "testbed", 5.0)]),
+        ("5.0s ERROR: piuparts run ends.", [("All tests", "error", "testbed", 0.0)]),
+        ("5.0s INFO: piuparts run ends.", [("All tests", "error", "testbed", 0.0)]),
+        ("5.0s ERROR: Terminating command due to timeout\n0m7.0s ERROR: Command failed (status=-15): ['chroot', '/x', 'dpkg', '--purge', 'a']\n0m8.0s ERROR: piuparts run ends.",
+         [("Command: purge", "failed", "timeout", 7.0)]),
+    ],
+)  # fmt: skip
+def test_ends_of_piuparts(lines: str, expected: list[tuple[str, str, str, float]], tmp_path: Path) -> None:
+    begin = (
+        "0m0.0s INFO: piuparts version 1\n0m0.0s INFO: Command line arguments: piuparts -l x.log --apt hello=2.10-3\n"
+    )
+    cases = read("piuparts", f"{begin}0m{lines}\n", tmp_path)
+    assert [(case.name, case.outcome, case.nuance, case.seconds) for case in cases] == expected
+    assert {case.classname for case in cases} == {"hello"}
+
+
 def test_piuparts_log_without_end(tmp_path: Path) -> None:
     case = read("piuparts", "0m0.0s INFO: piuparts version 1\n0m1.5s DEBUG: Unpacking base\n", tmp_path)[-1]
     assert (case.outcome, case.nuance) == ("error", "testbed")
