@@ -10,6 +10,7 @@ import pytest
 
 from lab.results.cases import Case
 from reports.formats import excerpts, registry
+from scripts.openstack.test_results import results_of
 from tests.reports.formats import fixtures
 
 
@@ -183,8 +184,62 @@ def test_subunit_attachments(tmp_path: Path) -> None:
         + packet(0x840, b"\x03c.d\x03log\x01x")
     )
     failed, never = read("subunit", stream, tmp_path)
-    assert (failed.output, failed.errors) == ("about to greet\nzip:\n(2 bytes of application/zip)\nlate:\nword", "oops")
+    assert (failed.output, failed.errors) == (
+        "about to greet\nzip:\n(2 bytes of application/zip)\nlate:\nword\n[[PROPERTY|tags=tag]]",
+        "oops",
+    )
     assert (never.name, never.outcome, never.output) == ("d", "error", "log:\nx")
+
+
+def string(text: bytes) -> bytes:
+    return bytes([len(text)]) + text
+
+
+@pytest.mark.parametrize(
+    "mime, content, shown",
+    [
+        (b"application/json", b'{"a": 1}', '{"a": 1}'),
+        (b"application/vnd.api+json;charset=utf-8", b"{}", "{}"),
+        (b"text/plain;charset=latin-1", b"\xfc", "ü"),
+        (b'text/plain;charset="UTF-16LE"', b"a\0", "a"),
+        (b"text/plain;charset=nonsense", b"a", "a"),
+        (b"text/x-log", b"\xff", "\\xff"),
+        (b"application/octet-stream", b"ab", "(2 bytes of application/octet-stream)"),
+        (b"image/png", b"abc", "(3 bytes of image/png)"),
+    ],
+)
+def test_subunit_types_of_attachments(mime: bytes, content: bytes, shown: str, tmp_path: Path) -> None:
+    (case,) = read("subunit", packet(0x863, b"\x03a.b" + string(mime) + b"\x01f" + string(content)), tmp_path)
+    assert case.output == f"f:\n{shown}"
+
+
+@pytest.mark.parametrize(
+    "file, content, expected",
+    [
+        (b"import errors", b"Failed to import x", ("[import errors]", "error", "Failed to import x")),
+        (b"stderr", b"Traceback (most recent call last):\n  x\nE: no", ("[stderr]", "error", "E: no")),
+        (b"stdout", b"hello", ("[stdout]", "skipped", "a file of no test")),
+    ],
+)
+def test_subunit_files_of_no_test(file: bytes, content: bytes, expected: tuple[str, str, str], tmp_path: Path) -> None:
+    stream = packet(0x803, b"\x03a.b") + packet(0x40, string(file) + string(content))
+    ended, stray = read("subunit", stream, tmp_path)
+    assert (ended.name, ended.outcome) == ("b", "passed")
+    assert (stray.name, stray.outcome, stray.message) == expected
+    assert {test.outcome for test in results_of(stream)} == {"passed", *({"error"} & {stray.outcome})}
+
+
+def test_subunit_workers_do_not_mix(tmp_path: Path) -> None:
+    def of(worker: bytes, flags: int) -> bytes:
+        return packet(0xC00 | flags, b"\x03a.b" + string(worker))
+
+    first, second = read("subunit", of(b"0", 2) + of(b"1", 2) + of(b"1", 6) + of(b"0", 3), tmp_path)
+    assert [first.outcome, second.outcome] == ["failed", "passed"]
+
+
+def test_subunit_tags_without_worker(tmp_path: Path) -> None:
+    (case,) = read("subunit", packet(0x883, b"\x03a.b\x02" + string(b"worker-3") + string(b"slow")), tmp_path)
+    assert case.output == "[[PROPERTY|tags=slow]]"
 
 
 @pytest.mark.parametrize(
