@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ LONGEST_OUTPUT = 200_000
 TAIL_LINES = 60
 MARKER = "\n[... {:,} characters cut ...]\n"
 MARKER_ROOM = 60
+DIGEST = 12
 
 
 class Unreadable(Exception):
@@ -72,8 +74,11 @@ def first_line(text: str) -> str:
 
 
 def cut_short(text: str, most: int) -> str:
-    """Return the beginning of a text, with an ellipsis if it is longer than ``most``."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """Return a name of at most ``most`` characters: of a longer one, the beginning and a digest of the whole."""
+    if len(text) <= most:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST]
+    return f"{text[: most - DIGEST - 2]}…~{digest}"
 
 
 BOUNDS: tuple[tuple[str, int, Callable[[str, int], str]], ...] = (

@@ -10,6 +10,7 @@ exceptions for what it drops:
 - A suite whose header counts more errors and failures than it has, or tests where it has none, is a failing case
   ``[counts]``.
 - The time of a suite whose cases have none is that of its first case.
+- Several tests of one name are runs of one test, as pytest-rerunfailures writes them: the test is bad if one of them is.
 - A document that is cut short has the tests before that, and an error.  A DOCTYPE is refused.
 
 See `reports.formats.junit_case` for a test.  The XML of qalab is read back unchanged: the ``type`` of a result is the

@@ -271,6 +271,14 @@ def test_invalid_times_of_day(tmp_path: Path) -> None:
     assert [case.seconds for case in read("autopkgtest", log, tmp_path)] == [0.0]
 
 
+@pytest.mark.parametrize("field", ["name", "classname"])
+def test_long_names_stay_different(field: str, tmp_path: Path) -> None:
+    tests = "".join(f"<testcase {field}='{'y' * 600}{number}'/>" for number in range(2))
+    first, second = (getattr(case, field) for case in read("junit", f"<testsuite>{tests}</testsuite>", tmp_path))
+    assert first != second
+    assert len(first) == len(second) == excerpts.LONGEST_NAME
+
+
 def test_files_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(excerpts, "MOST_BYTES", 300)
     monkeypatch.setattr(excerpts, "HEAD_BYTES", 100)
