@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 FORMAT: Final = "cases"
 SCHEMA: Final = 1
+MOST_CASES: Final = 100_000
+"""The cases of one result that are read: they take less than 300 MB."""
 Outcome = Literal["passed", "failed", "error", "skipped"]
 Nuance = Literal[
     "",

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile
 
+from lab.results.cases import MOST_CASES
+
 SIGNATURE = 0xB3
 VERSION = 0x2000
 TEST_ID, ROUTE, TIMESTAMP, TAGS, FILE, MIME, LAST, STATUS = 0x800, 0x400, 0x200, 0x80, 0x40, 0x20, 0x10, 0x7
@@ -176,6 +178,9 @@ def tests(data: bytes) -> Iterator[Test | Stray | Damage]:
             damages.append(item)
         elif isinstance(item, Packet):
             stream.add(item)
+            if len(stream.ended) + len(stream.running) > MOST_CASES:
+                damages.append(Damage(f"more than {MOST_CASES:,} tests: the rest is not read"))
+                break
         elif stream.latest and item.strip():
             stream.latest.noise += item
     yield from _inherited(stream.ended, stream.running)

@@ -10,6 +10,8 @@ from lab.results.cases import Case
 
 MOST_BYTES = 64 * 2**20
 HEAD_BYTES = 8 * 2**20
+MOST_LINES = 500_000
+HEAD_LINES = 100_000
 LONGEST_LINE = 100_000
 # Limits of the texts of a case, in characters.  Jenkins has lower limits, which `reports.junit` applies.
 LONGEST_NAME = 500
@@ -37,7 +39,7 @@ def read(path: Path) -> bytes:
 def text(path: Path) -> str:
     """Read a file of lines as UTF-8; invalid bytes become hexadecimal escapes.
 
-    The middle of a very large file, or of a very long line, is left out.
+    The middle of a very large file, of very many lines, or of a very long line, is left out.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -45,10 +47,23 @@ def text(path: Path) -> str:
         if size > MOST_BYTES:
             stream.seek(size - (MOST_BYTES - HEAD_BYTES))
             data += f"\n[... {size - MOST_BYTES:,} bytes left out ...]\n".encode() + stream.read(MOST_BYTES)
+    if data.count(b"\n") > MOST_LINES:
+        data = _fewer_lines(data)
     text = decoded(data)
     if len(data) <= LONGEST_LINE:
         return text
     return "\n".join(line if len(line) <= LONGEST_LINE else cut(line, LONGEST_LINE) for line in text.split("\n"))
+
+
+def _fewer_lines(data: bytes) -> bytes:
+    """Return the first and the last lines, with a line about those between."""
+    begin, end = 0, len(data)
+    for _ in range(HEAD_LINES):
+        begin = data.index(b"\n", begin) + 1
+    for _ in range(MOST_LINES - HEAD_LINES):
+        end = data.rindex(b"\n", 0, end)
+    left_out = data.count(b"\n", begin, end)
+    return data[:begin] + f"[... {left_out:,} lines left out ...]".encode() + data[end:]
 
 
 def decoded(data: bytes) -> str:

@@ -51,36 +51,43 @@ STATUSES: Mapping[str, Outcome] = {
     **dict.fromkeys(("error", "errored", "timeout", "aborted", "crashed", "unknown"), "error"),
 }  # fmt: skip
 USED = frozenset({"name", "classname", "class", "time", "timestamp", "status", "result"})
+PLAIN = frozenset({"name", "classname", "class", "time"})
 FLAGS = ("disabled", "ignored", "skipped")
 EARLIEST_YEAR = 1980  # an earlier time is a clock that was not set
 
 
 def cases(suite: str, element: etree._Element) -> Iterator[Case]:
     """Yield a test and its earlier tries."""
+    attributes = {str(key): str(value) for key, value in element.attrib.items()}
     shared = {
         "suite": suite,
-        "classname": element.get("classname") or element.get("class") or suite,
-        "name": element.get("name") or "(unnamed)",
+        "classname": attributes.get("classname") or attributes.get("class") or suite,
+        "name": attributes.get("name") or "(unnamed)",
     }
+    if not len(element) and PLAIN.issuperset(attributes):
+        yield Case(**shared, outcome="passed", seconds=seconds(attributes.get("time")))
+        return
     parts = parts_of(element)
-    tries = [child for child in element if xml_input.name(child) in TRIES] if parts else []
+    tries = [child for child in element if xml_input.name(child) in TRIES]
     output, errors = texts(parts.get("system-out")), texts(parts.get("system-err"))
-    outcome, nuance, message, evidence = _outcome(element, parts)
+    outcome, nuance, message, evidence = _outcome(attributes, parts)
     if outcome == "passed" and (head := HEAD.match(output)):
         nuance, message, output = _headed(head, output)
     elif outcome == "passed" and tries:
         nuance = "flaky"
     is_unrun = outcome == "skipped" and "skipped" not in parts  # gtest: with a date in 1970
     yield Case(
-        **shared, outcome=outcome, nuance=nuance, seconds=seconds(element.get("time")), message=message,
-        evidence=evidence, output="\n".join(filter(None, [output, *_more(element, parts, message)])), errors=errors,
-        started="" if is_unrun else moment(element.get("timestamp")),
+        **shared, outcome=outcome, nuance=nuance, seconds=seconds(attributes.get("time")), message=message,
+        evidence=evidence, output=joined([output, *_more(attributes, parts, message)]), errors=errors,
+        started="" if is_unrun else moment(attributes.get("timestamp")),
     )  # fmt: skip
     for earlier in tries:
         yield _try(shared, earlier)
 
 
-def _outcome(element: etree._Element, parts: Mapping[str, list[etree._Element]]) -> tuple[Outcome, Nuance, str, str]:
+def _outcome(
+    attributes: Mapping[str, str], parts: Mapping[str, list[etree._Element]]
+) -> tuple[Outcome, Nuance, str, str]:
     """Return the outcome, nuance, message and evidence."""
     kinds = [kind for kind in RESULTS if kind in parts]
     if any(result.get("type") == "todo" for result in parts.get("skipped", ())):
@@ -91,13 +98,13 @@ def _outcome(element: etree._Element, parts: Mapping[str, list[etree._Element]])
         )
         return RESULTS[kept[0]], *result(RESULTS[kept[0]], [each for kind in kept for each in parts[kind]])
     for word in ("status", "result"):
-        status = (element.get(word) or "").strip()
+        status = attributes.get(word, "").strip()
         outcome = STATUSES.get(status.lower())
         if outcome is None:
             return "error", "", f"unknown {word}: {status}", ""
         if outcome != "passed":
             return outcome, "", status.lower() if outcome == "skipped" else f"{word}: {status}", ""
-    if flag := next((flag for flag in FLAGS if (element.get(flag) or "").lower() in {"true", "1"}), ""):
+    if flag := next((flag for flag in FLAGS if attributes.get(flag, "").lower() in {"true", "1"}), ""):
         return "skipped", "", flag, ""
     return "passed", "", "", ""
 
@@ -129,16 +136,15 @@ def joined(texts: Iterable[str]) -> str:
     return "\n".join(text for text in texts if text)
 
 
-def _more(element: etree._Element, parts: Mapping[str, list[etree._Element]], message: str) -> Iterator[str]:
+def _more(attributes: Mapping[str, str], parts: Mapping[str, list[etree._Element]], message: str) -> Iterator[str]:
     """Yield what has no field in a case; node repeats the message in an attribute."""
     for kind, elements in parts.items():
         if kind not in RESULTS and kind not in TRIES and kind not in OTHERS:
             yield from (f"{kind}: {text}" for each in elements if (text := xml_input.text(each).strip()))
     for properties in parts.get("properties", ()):
         yield from properties_of(properties)
-    if not USED.issuperset(element.attrib):
-        more = ((str(key), str(value)) for key, value in element.attrib.items() if key not in USED)
-        yield from (property_line(key, value) for key, value in more if value != message)
+    more = ((key, value) for key, value in attributes.items() if key not in USED and value != message)
+    yield from (property_line(key, value) for key, value in more)
 
 
 def properties_of(element: etree._Element) -> Iterator[str]:

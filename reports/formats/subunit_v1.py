@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from lab.results.cases import MOST_CASES
 from lab.results.subunit import Damage, Files, Test
 from reports.formats import excerpts
 
@@ -112,6 +113,9 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
             stream.change_tags(match[3])
         elif match[1] in BEGIN:
             stream.begin(excerpts.decoded(match[3] + (match[4] or b"")))
+            if len(stream.running) > MOST_CASES:
+                yield Damage(f"more than {MOST_CASES:,} tests: the rest is not read")
+                return
         elif match[1] not in IGNORED:
             yield from _ended(reader, stream, match)
     yield from stream.running.values()

@@ -27,9 +27,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
-from lab.results.cases import Case, Nuance, Outcome
+from lab.results.cases import MOST_CASES, Case, Nuance, Outcome
 from reports.formats import excerpts, prove, tap_lines
 from reports.formats.excerpts import Unreadable
 from reports.formats.tap_lines import Description
@@ -37,6 +38,7 @@ from reports.formats.tap_lines import Description
 FORMAT = "tap"
 MARK = re.compile(rb"^TAP version \d+|^1\.\.\d+\b|^(?:not )?ok \d+\b", re.MULTILINE)
 ANY = re.compile(r"^(?:TAP version \d+|1\.\.\d+|(?:not )?ok\b|Bail out!)", re.MULTILINE)
+POINTS = re.compile(r"^ *(?:not )?ok\b", re.MULTILINE)
 SPLIT_NOT = re.compile(r"^( *)not[ \t]*\n *(?=ok\b)", re.MULTILINE)  # of VMS; Perl's TAP::Parser joins them too
 DURATION = re.compile(r"^\s*duration_ms: (\d{1,15}(?:\.\d{1,15})?)\s*$", re.MULTILINE)
 MESSAGE = re.compile(r"^\s*(?:message|error): *(?:[|>][+-]?\n\s*)?['\"]?(.+?)['\"]?\s*$", re.MULTILINE)
@@ -83,6 +85,10 @@ def parse(path: Path) -> Iterator[Case]:
     text = excerpts.text(path).removeprefix("\ufeff").replace("\r", "\n")
     if text.strip() and not ANY.search(text):
         raise Unreadable("has no line of TAP")
+    beyond = next(islice(POINTS.finditer(text), MOST_CASES, None), None)
+    if beyond:
+        text = text[: beyond.start()]
+        yield _document_case(path.stem, "[document]", "failed", f"more than {MOST_CASES:,} tests: the rest is not read")
     documents = prove.documents(SPLIT_NOT.sub(r"\1not ", text))
     cases = list(_unique(case for name, body in documents for case in _outermost(name, path.stem, body)))
     yield from cases
