@@ -13,10 +13,12 @@ that Jenkins keeps; the evidence of a failure is in its text, which Jenkins does
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from junit_xml import TestCase, TestSuite
@@ -27,16 +29,16 @@ from lab.results.cases import Case
 from lab.store.run_directory import Run
 from reports.formats.excerpts import cut
 from reports.formats.gc_pause import uncollected
-from reports.formats.junit import HEAD
+from reports.formats.junit_case import HEAD
 from reports.formats.runs import cases_of
+from reports.formats.xml_input import ILLEGAL
 
-# Everything outside the Char production of XML 1.0, and the surrogates of undecodable bytes.
-ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 NAMELESS = "(unnamed)"
 # The characters that Jenkins keeps of a case's output: half from its beginning, half from its end.
 KEPT = {"passed": 1_000, "skipped": 1_000, "failed": 100_000, "error": 100_000}
 FAILING = {"failed": "Failure", "error": "Error"}
 TRIES = {"passed": "flaky", "failed": "rerun", "error": "rerun"}
+PART = 1_000
 CaseWithTries = tuple[Case, tuple[Case, ...]]
 
 
@@ -57,11 +59,15 @@ def render(cases: Iterable[Case]) -> bytes:
     suites: dict[str, list[Case]] = {}
     for case in cases:
         suites.setdefault(case.suite, []).append(case)
-    root = etree.Element("testsuites")
-    with uncollected():
-        for number, (name, suite_cases) in enumerate(suites.items()):
-            _add_suite(root, number, name, _with_tries(suite_cases))
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    buffer = BytesIO()
+    with uncollected(), etree.xmlfile(buffer, encoding="UTF-8") as out:
+        out.write_declaration()
+        with out.element("testsuites"):
+            for number, (name, suite_cases) in enumerate(suites.items()):
+                out.write("\n  ")
+                _write_suite(out, number, name, _with_tries(suite_cases))
+            out.write("\n" * bool(suites))
+    return buffer.getvalue() + b"\n"
 
 
 def _with_tries(cases: Iterable[Case]) -> list[CaseWithTries]:
@@ -75,24 +81,45 @@ def _with_tries(cases: Iterable[Case]) -> list[CaseWithTries]:
     return grouped
 
 
-def _add_suite(root: etree._Element, number: int, name: str, cases: Sequence[CaseWithTries]) -> None:
-    suite = TestSuite(
-        legal(name) or NAMELESS,
-        [_modelled(case, tries) for case, tries in cases],
-        id=str(number),
-        timestamp=_timestamp(min((case.started for case, _ in cases if case.started), default="")),
-    )
+def _write_suite(out: Any, number: int, name: str, cases: Sequence[CaseWithTries]) -> None:
+    """Write a suite in parts, which bounds the memory."""
+    with out.element("testsuite", _header(number, name, [case for case, _ in cases])):
+        for begin in range(0, len(cases), PART):
+            for child in _elements(cases[begin : begin + PART]):
+                out.write("\n    ")
+                out.write(child)
+        out.write("\n  ")
+
+
+def _header(number: int, name: str, cases: Sequence[Case]) -> dict[str, str]:
+    """Return the attributes of a suite."""
+    timestamp = _timestamp(min((case.started for case in cases if case.started), default=""))
+    attributes = TestSuite(legal(name) or NAMELESS, id=str(number), timestamp=timestamp).build_xml_doc().attrib
+    del attributes["disabled"]  # junit-xml always writes it, and the schema refuses it
+    outcomes = Counter(case.outcome for case in cases)
+    counts = {
+        "tests": len(cases),
+        "failures": outcomes["failed"],
+        "errors": outcomes["error"],
+        "skipped": outcomes["skipped"],
+    }
+    time = _time(sum(case.seconds for case in cases))
+    return {**attributes, **{key: str(count) for key, count in counts.items()}, "time": time}
+
+
+def _elements(cases: Sequence[CaseWithTries]) -> Iterator[etree._Element]:
     # junit-xml builds the element tree; lxml writes it.
-    element = suite.build_xml_doc()
-    del element.attrib["disabled"]  # junit-xml always writes it, and the schema refuses it
-    element.set("time", _time(sum(case.seconds for case, _ in cases)))
-    for child, (case, tries) in zip(element, cases, strict=True):
+    suite = TestSuite(NAMELESS, [_modelled(case, tries) for case, tries in cases]).build_xml_doc()
+    for child, (case, tries) in zip(suite, cases, strict=True):
         child.set("time", _time(case.seconds))
         if case.outcome == "skipped":
             child[0].set("type", case.nuance or case.outcome)  # junit-xml has only one type
         for earlier in tries:
             _add_try(child, case, earlier)
-    _copy(root, element)
+        copied = _copied(child)
+        if len(copied):
+            etree.indent(copied, level=2)
+        yield copied
 
 
 def _time(seconds: float) -> str:
@@ -113,13 +140,13 @@ def _is_try_of(case: Case, last: Case) -> bool:
     return case.id == last.id and last.nuance != "rerun" and case.outcome in FAILING and last.outcome in TRIES
 
 
-def _copy(parent: etree._Element, element: ET.Element) -> None:
-    """Copy an element of the standard library to lxml; serialised, it would lose its carriage returns."""
-    copied = etree.SubElement(parent, element.tag, element.attrib)
-    if element.text:
-        copied.text = element.text
+def _copied(element: ET.Element) -> etree._Element:
+    """Return an element of the standard library as one of lxml; serialised, it would lose its carriage returns."""
+    copied = etree.Element(element.tag, element.attrib)
+    copied.text = element.text
     for child in element:
-        _copy(copied, child)
+        copied.append(_copied(child))
+    return copied
 
 
 def _modelled(case: Case, tries: Sequence[Case]) -> TestCase:

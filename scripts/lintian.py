@@ -17,7 +17,7 @@ from lab.base import environment, files
 from lab.base.errors import InfrastructureError
 from lab.base.run import Word
 from lab.base.text import first_of
-from lab.results.lintian_tags import tags, with_policy
+from lab.results.lintian_tags import skipped, tags, with_policy
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 
@@ -48,11 +48,13 @@ def action(context: StepContext) -> StepOutcome:
     made = (*context.earlier("source").artifacts, *context.earlier("sbuild").artifacts)
     changes = [context.run.path / item.path for item in made if item.kind == "changes"]
     argv = command(changes, context.series.distribution, root=environment.is_root())
-    result = context.sh(argv, capture=True, check=False)
+    result, complaints = context.try_sh(argv, capture=True)
     context.say(result.stdout.rstrip("\n"))
     if not result:
         hint = f"it says why in {context.run.log_path(NAME)}"
         raise InfrastructureError(f"lintian itself broke, with status {result.returncode}", hint=hint)
+    if not_checked := next(skipped(complaints), ""):
+        raise InfrastructureError(f"lintian did not check everything: {not_checked}")
     report = context.run.results / "native" / "lintian.txt"
     fail_on = context.component.build.lintian_fail_on
     files.write_atomic(report, with_policy(result.stdout, fail_on))

@@ -1,14 +1,15 @@
-"""``qalab results convert``: convert a tool's results to JUnit XML."""
+"""``qalab results convert``: convert tools' results to JUnit XML."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from lab.base import files
+from lab.base.errors import ConfigurationError, Failed
 from lab.results.cases import Case, Outcome
 from reports import junit
 from reports.formats import registry
@@ -16,20 +17,49 @@ from reports.formats import registry
 
 @click.command("convert")
 @click.argument("name", metavar="FORMAT", type=click.Choice([*registry.FORMATS, registry.AUTO]))
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; default: standard output.")
-def command(name: str, path: Path, output: Path | None) -> None:
-    """Convert the results of a tool to JUnit XML.
+def command(name: str, paths: Sequence[Path], output: Path | None) -> None:
+    """Convert the results of tools to JUnit XML.
 
-    Content that cannot be read becomes a failing case that says so.  FORMAT auto: recognize it by its content.
+    FORMAT auto: recognize it by the content of each file.  A FILE can be compressed (gzip, xz).  A directory stands
+    for the files in it, and below it, that have the format; auto: that have any.
+
+    Content that cannot be read becomes a failing case that says so, and the exit code is 1.
+    Failing tests do not change the exit code.
     """
-    cases = registry.cases(name, path)
+    cases: list[Case] = []
+    for path in _files(name, paths):
+        found = registry.cases(name, path)
+        click.echo(f"{path}: {summary_line(found)}", err=True)
+        cases += found
     rendered = junit.render(cases)
     if output:
         files.write_atomic(output, rendered)
     else:
         click.echo(rendered, nl=False)
-    click.echo(f"{path}: {summary_line(cases)}", err=True)
+    if unread := sum(map(registry.is_unread, cases)):
+        raise Failed(f"{unread} result{'s' * (unread != 1)} could not be read")
+
+
+def _files(name: str, paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files to read.  Raises ConfigurationError for a directory without one."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(each for each in path.rglob("*") if each.is_file() and not _is_beside_summary(each))
+        wanted = [each for each in inside if (found := registry.recognise(each)) and name in {found, registry.AUTO}]
+        if not wanted:
+            raise ConfigurationError(f"{path}: has no file of {'any' if name == registry.AUTO else 'this'} format")
+        for each in sorted(set(inside) - set(wanted)):
+            click.echo(f"{each}: not read: it is of no {'known' if name == registry.AUTO else 'such'} format", err=True)
+        yield from wanted
+
+
+def _is_beside_summary(path: Path) -> bool:
+    """Return whether a file is the log that autopkgtest has next to a summary, which is read with it."""
+    return path.name == "log" and path.with_name("summary").is_file()
 
 
 def summary_line(cases: Sequence[Case]) -> str:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 FORMAT: Final = "cases"
 SCHEMA: Final = 1
+MOST_CASES: Final = 100_000
+"""The cases of one result that are read: they take less than 300 MB."""
 Outcome = Literal["passed", "failed", "error", "skipped"]
 Nuance = Literal[
     "",
@@ -50,8 +52,15 @@ class Case(BaseModel):
 
     @property
     def id(self) -> str:
-        """The identity of a test across builds: ``SUITE/CLASSNAME/NAME``."""
-        return f"{self.suite}/{self.classname}/{self.name}"
+        """The identity of a test across builds: ``SUITE/CLASSNAME/NAME``.
+
+        A slash in the suite or the class is ``%2F``, and a percent sign ``%25``: no two tests have the same identity.
+        """
+        return f"{_escaped(self.suite)}/{_escaped(self.classname)}/{self.name}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("/", "%2F") if "/" in text or "%" in text else text
 
 
 class NotCases(ValueError):

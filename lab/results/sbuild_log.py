@@ -4,6 +4,9 @@
 ``error`` is the lab's fault: a mirror that cannot be reached, a full disk, a chroot that does not work, a build that
 was killed, a log that is cut short.  A build that kills itself looks the same as one that was killed.
 
+Headings differ: sbuild before 0.66 draws their frames with ``─`` and ``│`` in a UTF-8 locale, and sbuild since 0.88
+ends them with the date.  All are read in the form between the two.
+
 sbuild's log lacks what its caller knows, so the step adds that as a last line (see `ended`, `timed_out`).
 """
 
@@ -25,12 +28,17 @@ BUILD_BEGINS = "\nCommand: dpkg-buildpackage "
 BUILD_ENDS = "\nBuild finished at "
 RULE = "-" * 80
 SECTIONS = {"install-deps": "Install package build dependencies", "arch-check": "Check architectures", "build": "Build"}
+# Since 0.87 the stage of the explanation comes after that of the failure.
+DEPENDENCIES = {"install-deps", "explain-bd-uninstallable"}
 TIMES = {"install-deps": "Install-Time", "build": "Build-Time"}
 
 DIFF = re.compile(r"[-+@\\]| (?!  dh_)|dpkg-gensymbols: ")
 NEW_SYMBOL = re.compile(r'\+ (?:\([^)]+\))?(?P<symbol>.+@[^@\s"]+"?) \S+(?: \d+)?$')
 FIELD = re.compile(r"^([A-Z][A-Za-z-]*): (.*)$", re.MULTILINE)
-HEADING = re.compile(r"^\+-{78}\+\n\| (.+?) *\|\n\+-{78}\+\n", re.MULTILINE)
+FRAME = f"+{'-' * 78}+"
+HEADING = re.compile(rf"^{re.escape(FRAME)}\n\| (.+?) *\|\n{re.escape(FRAME)}\n", re.MULTILINE)
+DRAWN = re.compile(r"^[┌└]─{78}[┐┘]$|^│ (.{76}) │$", re.MULTILINE)
+DATED = re.compile(r"^(\| .*?) +[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4} \|$", re.MULTILINE)
 PACKAGE = re.compile(r"^Package: (\S+)$", re.MULTILINE)
 ENDING = re.compile(r"\nqalab: sbuild (?:ended with status (?P<status>-?\d+)|(?P<late>did not end within \d+ min))\n\Z")
 STALLED = re.compile(r"E: Build killed with signal \w+ after \d+ minutes of inactivity")
@@ -77,12 +85,19 @@ def timed_out(log: str, minutes: int) -> str:
 
 def is_log(log: str) -> bool:
     """Return whether a text is a log of sbuild: it has its first line or its summary."""
-    return log.startswith("sbuild ") or bool(_summary(log))
+    return log.startswith("sbuild ") or bool(_summary(with_plain_headings(log)))
+
+
+def with_plain_headings(log: str) -> str:
+    """Return a log with the headings of sbuild 0.66 to 0.87: ASCII frames, no dates."""
+    if "│" in log:
+        log = DRAWN.sub(lambda match: f"| {match[1]} |" if match[1] else FRAME, log)
+    return DATED.sub(lambda match: f"{match[1]:78} |", log)
 
 
 def read(whole: str) -> Reading:
     """Return how a build ended."""
-    whole = whole.replace("\r\n", "\n")
+    whole = with_plain_headings(whole.replace("\r\n", "\n"))
     ending = ENDING.search(whole)
     log = whole[: ending.start()] if ending else whole
     summary, status = _summary(log), int(ending["status"]) if ending and ending["status"] else None
@@ -115,7 +130,7 @@ def new_symbols(log: str) -> list[str]:
 
 def _summary(log: str) -> dict[str, str]:
     """Return the fields of the summary at the end of a log; none when it has no whole one."""
-    _, found, end = log.rpartition("\n| Summary ")
+    _, found, end = f"\n{log}".rpartition("\n| Summary ")
     fields = dict(FIELD.findall(end.partition(f"\n{RULE}\n")[0])) if found else {}
     return fields if "Status" in fields else {}
 
@@ -137,7 +152,7 @@ def _judge(log: str, stage: str, summary: Mapping[str, str], status: int | None,
 def _judge_stage(log: str, stage: str) -> tuple[Verdict, str]:
     if stage == "build":
         return _judge_build(build_output(log))
-    if stage == "install-deps" and (missing := unmet(log)):
+    if stage in DEPENDENCIES and (missing := unmet(log)):
         return _judge_dependencies(missing, not_fetched(log))
     message = complaint(log.split("\n"))
     if stage in {"arch-check", "unpack"}:

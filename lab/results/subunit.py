@@ -1,7 +1,7 @@
 """subunit, version 2: what Tempest and many others tell of their tests while they run.
 
 Packets, each with a checksum, in the midst of whatever else was written to the same place; see python-subunit's
-README.  Steps count by it, and reports make cases of it (with version 1, see `reports.formats.subunit`).
+README.  A packet with a routing code is of another worker: the tests of two workers can have the same id.  Steps count by it, and reports make cases of it (with version 1, see `reports.formats.subunit`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile
 
+from lab.results.cases import MOST_CASES
+
 SIGNATURE = 0xB3
 VERSION = 0x2000
 TEST_ID, ROUTE, TIMESTAMP, TAGS, FILE, MIME, LAST, STATUS = 0x800, 0x400, 0x200, 0x80, 0x40, 0x20, 0x10, 0x7
@@ -20,6 +22,7 @@ STATUSES = ("", "exists", "inprogress", "success", "uxsuccess", "skip", "failure
 SMALLEST = 8  # signature, flags, length, checksum
 MOST_DAMAGES = 50
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TRACEBACK = "Traceback (most recent call last):"
 OF_FIXTURE = re.compile(r"(?P<name>\w+) \((?P<of>[\w.]+)\)")
 # The suffix of Tempest, which does not change the identity of a test: its permanent id, and its kind.
 IDEMPOTENT = re.compile(r"\[(?:[\w-]+,)*id-[0-9a-f-]{36}(?:,[\w-]+)*\]")
@@ -36,8 +39,16 @@ class Test:
     """Attachments by name: their MIME type and content."""
     noise: bytearray = field(default_factory=bytearray)
     """Other output in the stream during the test."""
+    tags: dict[str, None] = field(default_factory=dict)
     began: datetime | None = None
     ended: datetime | None = None
+
+
+@dataclass
+class Stray:
+    """Files of a stream that belong to no test, such as the import errors of discovery."""
+
+    files: Files = field(default_factory=dict)
 
 
 class Damage(str):
@@ -61,6 +72,8 @@ class Packet:
     mime: str = ""
     file: str | None = None
     content: bytes = b""
+    tags: tuple[str, ...] = ()
+    route: str = ""
 
 
 @dataclass
@@ -101,7 +114,7 @@ def names(test: str) -> tuple[str, str]:
 
 def complaint(traceback: str) -> str:
     """Return the end of a traceback: the exception with its whole message, on one line; else the last line."""
-    _, found, last = traceback.rpartition("Traceback (most recent call last):\n")
+    _, found, last = traceback.rpartition(f"{TRACEBACK}\n")
     lines = last.splitlines()
     if found:
         lines = [*dropwhile(lambda line: not line or line[0].isspace(), lines)]
@@ -116,60 +129,84 @@ def is_it(data: bytes) -> bool:
     return any(isinstance(item, Packet) for item in _items(data))
 
 
-def tests(data: bytes) -> Iterator[Test | Damage]:
+Key = tuple[str, str]
+"""A test: the routing code of its worker, and its id."""
+
+
+@dataclass
+class _Stream:
+    """The tests of a stream while it is read."""
+
+    running: dict[Key, Test] = field(default_factory=dict)
+    done: dict[Key, Test] = field(default_factory=dict)
+    ended: list[Test] = field(default_factory=list)
+    stray: Stray = field(default_factory=Stray)
+    latest: Test | None = None
+
+    def add(self, packet: Packet) -> None:
+        key = packet.route, packet.test
+        if not packet.test:
+            _attach(self.stray.files, packet)
+            return
+        if not packet.status and key in self.done and key not in self.running:
+            _attach(self.done[key].files, packet)  # a file that came late
+            return
+        if key not in self.running or packet.status == "exists":
+            self.running[key] = Test(packet.test, "exists" if packet.status == "exists" else "inprogress")
+        self.latest = test = self.running[key]
+        _attach(test.files, packet)
+        test.tags.update(dict.fromkeys(packet.tags))
+        test.ended = packet.moment or test.ended
+        if packet.status != "exists":
+            test.began = test.began or packet.moment
+            test.status = packet.status or "inprogress"
+        if packet.status not in {"", "exists", "inprogress"}:
+            self.done[key] = self.running.pop(key)
+            self.ended.append(test)
+            self.latest = None
+
+
+def tests(data: bytes) -> Iterator[Test | Stray | Damage]:
     """Yield the tests of a stream in the order in which they ended; tests that did not end come last.
 
     Tests that were listed, but whose class setup failed, replace the setup and have its outcome.
     """
-    running: dict[str, Test] = {}
-    done: dict[str, Test] = {}
-    ended: list[Test] = []
+    stream = _Stream()
     damages: list[Damage] = []
-    latest: Test | None = None
     for item in _items(data):
         if isinstance(item, Damage):
             damages.append(item)
-        elif isinstance(item, bytes):
-            if latest and item.strip():
-                latest.noise += item
-        elif item.test:
-            if not item.status and item.test in done and item.test not in running:
-                _attach(done[item.test], item)  # a file that came late
-                continue
-            if item.test not in running or item.status == "exists":
-                running[item.test] = Test(item.test, "exists" if item.status == "exists" else "inprogress")
-            latest = test = running[item.test]
-            _attach(test, item)
-            test.ended = item.moment or test.ended
-            if item.status != "exists":
-                test.began = test.began or item.moment
-                test.status = item.status or "inprogress"
-            if item.status not in {"", "exists", "inprogress"}:
-                done[item.test] = running.pop(item.test)
-                ended.append(done[item.test])
-                latest = None
-    yield from _inherited(ended, running)
-    yield from running.values()
+        elif isinstance(item, Packet):
+            stream.add(item)
+            if len(stream.ended) + len(stream.running) > MOST_CASES:
+                damages.append(Damage(f"more than {MOST_CASES:,} tests: the rest is not read"))
+                break
+        elif stream.latest and item.strip():
+            stream.latest.noise += item
+    yield from _inherited(stream.ended, stream.running)
+    yield from stream.running.values()
+    if stream.stray.files:
+        yield stream.stray
     yield from damages
 
 
-def _inherited(ended: Iterable[Test], running: dict[str, Test]) -> Iterator[Test]:
+def _inherited(ended: Iterable[Test], running: dict[Key, Test]) -> Iterator[Test]:
     """Yield the tests that ended; the listed tests of a class replace its failed setup."""
-    heirs: dict[str, list[str]] = {}
-    for test in running.values():
+    heirs: dict[str, list[Key]] = {}
+    for key, test in running.items():
         if test.status == "exists":
-            heirs.setdefault(names(test.id)[0], []).append(test.id)
+            heirs.setdefault(names(test.id)[0], []).append(key)
     for test in ended:
         classname, name = names(test.id)
-        ids = heirs.pop(classname, []) if name == "setUpClass" and test.status != "success" else []
-        yield from (replace(test, id=each) for each in ids or [test.id])
-        for each in ids:
-            del running[each]
+        keys = heirs.pop(classname, []) if name == "setUpClass" and test.status != "success" else []
+        yield from (replace(test, id=each) for each in [key[1] for key in keys] or [test.id])
+        for key in keys:
+            del running[key]
 
 
-def _attach(test: Test, packet: Packet) -> None:
+def _attach(files: Files, packet: Packet) -> None:
     if packet.file is not None:
-        _, content = test.files.setdefault(packet.file, (packet.mime, bytearray()))
+        _, content = files.setdefault(packet.file, (packet.mime, bytearray()))
         content += packet.content
 
 
@@ -211,12 +248,12 @@ def _packet(data: bytes, at: int) -> Packet:
     body = _Body(checked, 1 + head.at)
     moment = _moment(body) if flags & TIMESTAMP else None
     test = body.text() if flags & TEST_ID else ""
-    for _ in range(body.number() if flags & TAGS else 0):
-        body.text()
+    tags = tuple(body.text() for _ in range(body.number() if flags & TAGS else 0))
     mime = body.text() if flags & MIME else ""
     file = body.text() if flags & FILE else None
     content = body.take(body.number()) if flags & FILE else b""
-    return Packet(at + size, test, STATUSES[flags & STATUS], moment, mime, file, content)
+    route = body.text() if flags & ROUTE else ""
+    return Packet(at + size, test, STATUSES[flags & STATUS], moment, mime, file, content, tags, route)
 
 
 def _moment(body: _Body) -> datetime:

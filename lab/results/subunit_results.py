@@ -30,3 +30,8 @@ def why(status: str, reason: str, evidence: str) -> str:
     if status not in OUTCOMES:
         return "it began, but did not end"
     return reason.strip("\n") or subunit.complaint(evidence)
+
+
+def is_broken(file: str, text: str) -> bool:
+    """Return whether a file of no test is an error, such as the import errors of discovery."""
+    return "error" in file.lower() or subunit.TRACEBACK in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from lab.results.cases import Case
 
 MOST_BYTES = 64 * 2**20
 HEAD_BYTES = 8 * 2**20
+MOST_LINES = 500_000
+HEAD_LINES = 100_000
 LONGEST_LINE = 100_000
 # Limits of the texts of a case, in characters.  Jenkins has lower limits, which `reports.junit` applies.
 LONGEST_NAME = 500
@@ -18,6 +21,7 @@ LONGEST_OUTPUT = 200_000
 TAIL_LINES = 60
 MARKER = "\n[... {:,} characters cut ...]\n"
 MARKER_ROOM = 60
+DIGEST = 12
 
 
 class Unreadable(Exception):
@@ -35,7 +39,7 @@ def read(path: Path) -> bytes:
 def text(path: Path) -> str:
     """Read a file of lines as UTF-8; invalid bytes become hexadecimal escapes.
 
-    The middle of a very large file, or of a very long line, is left out.
+    The middle of a very large file, of very many lines, or of a very long line, is left out.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -43,10 +47,23 @@ def text(path: Path) -> str:
         if size > MOST_BYTES:
             stream.seek(size - (MOST_BYTES - HEAD_BYTES))
             data += f"\n[... {size - MOST_BYTES:,} bytes left out ...]\n".encode() + stream.read(MOST_BYTES)
+    if data.count(b"\n") > MOST_LINES:
+        data = _fewer_lines(data)
     text = decoded(data)
     if len(data) <= LONGEST_LINE:
         return text
     return "\n".join(line if len(line) <= LONGEST_LINE else cut(line, LONGEST_LINE) for line in text.split("\n"))
+
+
+def _fewer_lines(data: bytes) -> bytes:
+    """Return the first and the last lines, with a line about those between."""
+    begin, end = 0, len(data)
+    for _ in range(HEAD_LINES):
+        begin = data.index(b"\n", begin) + 1
+    for _ in range(MOST_LINES - HEAD_LINES):
+        end = data.rindex(b"\n", 0, end)
+    left_out = data.count(b"\n", begin, end)
+    return data[:begin] + f"[... {left_out:,} lines left out ...]".encode() + data[end:]
 
 
 def decoded(data: bytes) -> str:
@@ -72,8 +89,11 @@ def first_line(text: str) -> str:
 
 
 def cut_short(text: str, most: int) -> str:
-    """Return the beginning of a text, with an ellipsis if it is longer than ``most``."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """Return a name of at most ``most`` characters: of a longer one, the beginning and a digest of the whole."""
+    if len(text) <= most:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST]
+    return f"{text[: most - DIGEST - 2]}…~{digest}"
 
 
 BOUNDS: tuple[tuple[str, int, Callable[[str, int], str]], ...] = (

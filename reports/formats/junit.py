@@ -1,181 +1,203 @@
-"""JUnit XML of qalab and of others: pytest (xunit1, xunit2), surefire, gtest, node, bats, subunit2junitxml ...
+"""JUnit XML of qalab and of others: pytest (xunit1, xunit2), surefire, gtest, CTest, PHPUnit, node, bats ...
 
-The XML of qalab is read back unchanged: the ``type`` of a result is the case's nuance, and the output of a passing case
-begins with its message and nuance (see `reports.junit`).  Earlier tries (``flakyFailure``, ``rerunFailure``) are cases
-of their own with the nuance ``rerun``, after the case that they belong to.  A DOCTYPE is refused.
+There is no standard; the reading is that of the junit plugin of Jenkins (``SuiteResult``, ``CaseResult``), without its
+exceptions for what it drops:
+
+- Suites are nested.  A suite that could not be loaded (an ``error`` or ``failure`` of its own) is a case ``[suite]``.
+- Output and properties of a suite belong to its first failing cases without output, else to its first case.  The
+  system properties of a Java machine, which surefire and Ant dump into each suite, are left out.  surefire's
+  ``NAME-output.txt`` next to ``TEST-NAME.xml`` is the output of its suite.
+- A suite whose header counts more errors and failures than it has, or tests where it has none, is a failing case
+  ``[counts]``.
+- The time of a suite whose cases have none is that of its first case.
+- Several tests of one name are runs of one test, as pytest-rerunfailures writes them: the test is bad if one of them is.
+- A document that is cut short has the tests before that, and an error.  A DOCTYPE is refused.
+
+See `reports.formats.junit_case` for a test.  The XML of qalab is read back unchanged: the ``type`` of a result is the
+case's nuance, and the output of a passing case begins with its message and nuance (see `reports.junit`).  Earlier tries
+are cases of their own with the nuance ``rerun``, after the case that they belong to.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_args
 
 from lxml import etree
 
-from lab.results.cases import Case, Nuance, Outcome
-from lab.store.records import rfc3339
-from reports.formats import excerpts
+from lab.results.cases import MOST_CASES, Case
+from reports.formats import excerpts, junit_case, xml_input
 from reports.formats.excerpts import Unreadable
 
 FORMAT = "junit"
-MARK = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\x00-\xff])*-->\s*)*<testsuites?\b|\A(?:\xff\xfe|\xfe\xff)")  # fmt: skip
-NUANCES: tuple[Nuance, ...] = get_args(Nuance)
-WORDS = ("passed", *filter(None, NUANCES))
-# Lines such as "[superficial] message" before a blank line, or alone.
-HEAD = re.compile(rf"\[({'|'.join(WORDS)})\] [^\n]*(?:\n\[\1\] [^\n]*)*(?:\n\n|\Z)")
-ENCODINGS = re.compile(r"UTF-?(?:8|16(?:LE|BE)?)|(?:US-)?ASCII|ISO-8859-\d+|WINDOWS-125\d", re.IGNORECASE)
-RESULTS: dict[str, Outcome] = {"error": "error", "failure": "failed", "skipped": "skipped"}
-TRIES: dict[str, Outcome] = {
-    "flakyFailure": "failed",
-    "flakyError": "error",
-    "rerunFailure": "failed",
-    "rerunError": "error",
-}
-FOREIGN: tuple[tuple[re.Pattern[str], Nuance], ...] = (
-    (re.compile(r"pytest\.xfail\b"), "expected-failure"),
-    (re.compile(r".*UnexpectedSuccess\b|\[XPASS\(strict\)\]"), "unexpected-success"),
-    (re.compile(r"\S*Time(?:d)?Out|Failed: Timeout ", re.IGNORECASE), "timeout"),
-    (re.compile(r"todo\b"), "todo"),
-)
+MARK = re.compile(xml_input.BEGIN + rb"<(?:\w+:)?testsuites?\b|\A(?:\xff\xfe|\xfe\xff)")
+SUITES = frozenset({"testsuites", "testsuite"})
+JAVA = re.compile(r"\[\[PROPERTY\|(?:java\.(?:version|vendor)|surefire\.)")
+FAILING = frozenset({"failed", "error"})
+MOST_CARRIERS = 10
+SUREFIRE = re.compile(r"TEST-(.+)\.xml")
+
+
+@dataclass
+class _Suite:
+    """A suite while it is read."""
+
+    name: str
+    declared: int
+    """The errors and failures that its header counts; -1: tests, where there must be one."""
+    started: str
+    cases: list[Case] = field(default_factory=list)
+    inner: list[Case] = field(default_factory=list)
+    """The cases of the suites in it."""
+    output: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    properties: list[str] = field(default_factory=list)
+    results: int = 0
+    """The number of elements that are results of failing tests."""
+    tests: int = 0
+    miscounted: bool = False
+
+    @classmethod
+    def of(cls, element: etree._Element, stem: str) -> _Suite:
+        name = ".".join(filter(None, (element.get("package"), element.get("name")))) or stem
+        declared = sum(_count(element.get(key)) for key in ("errors", "failures"))
+        if not declared and _count(element.get("tests")) and xml_input.name(element) == "testsuite":
+            declared = -1
+        return cls(name, declared, junit_case.moment(element.get("timestamp")))
+
+    def end(self) -> Iterator[Case]:
+        """Yield the cases of this suite, and of those in it."""
+        if (self.output or self.errors or self.properties) and self.cases:
+            self._carry()
+        if self.started and self.cases and not any(case.started for case in self.cases):
+            self.cases[0] = self.cases[0].model_copy(update={"started": self.started})
+        yield from self.cases
+        yield from self.inner
+        if not self.miscounted and (fault := self._fault()):
+            self.miscounted = True
+            yield Case(suite=self.name, classname=self.name, name="[counts]", outcome="failed", message=fault)
+
+    def _carry(self) -> None:
+        """Give the output of the suite to cases, and its properties to the first of them."""
+        failing = [number for number, case in enumerate(self.cases) if case.outcome in FAILING and not case.output]
+        more = [] if JAVA.search("\n".join(self.properties)) else self.properties
+        for number in failing[:MOST_CARRIERS] or [0]:
+            case = self.cases[number]
+            output = junit_case.joined([case.output, *self.output, *more])
+            errors = junit_case.joined([case.errors, *self.errors])
+            self.cases[number] = case.model_copy(update={"output": output, "errors": errors})
+            more = []
+
+    def _fault(self) -> str:
+        if self.declared > self.results:
+            return f"the header counts {self.declared} errors and failures; the suite has {self.results}"
+        return "the header counts tests; the suite has none" if self.declared < 0 and not self.tests else ""
 
 
 def parse(path: Path) -> Iterator[Case]:
     data = excerpts.read(path)
-    stack = [_root(data)] if data.strip() else []
-    while stack:
-        suite = stack.pop()
-        name = ".".join(filter(None, (suite.get("package"), suite.get("name")))) or path.stem
-        for element in suite.iterchildren("testcase"):
-            yield from _cases(name, element)
-        yield from _of_suite(name, suite)
-        stack += reversed(list(suite.iterchildren("testsuite")))
-
-
-def _of_suite(name: str, suite: etree._Element) -> Iterator[Case]:
-    """Yield the failure of a suite itself: it could not be loaded (see SuiteResult of Jenkins' junit-plugin)."""
-    parts = _parts(suite)
-    for kind in ("error", "failure"):
-        if elements := parts.get(kind):
-            nuance, message, evidence = _result(RESULTS[kind], elements)
-            yield Case(
-                suite=name, classname=name, name="[suite]", outcome=RESULTS[kind], nuance=nuance, message=message,
-                evidence=evidence,
-            )  # fmt: skip
-
-
-def _root(data: bytes) -> etree._Element:
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
-    )
+    if not data.strip():
+        return
+    open_suites: list[_Suite] = []
+    done: list[Case] = []
     try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        if b"<!DOCTYPE" in data:
-            raise Unreadable("has a DOCTYPE, which test results do not need: refused") from None
-        raise Unreadable(f"is not well-formed XML: {' '.join((error.msg or 'not even XML').split())}") from None
-    info: Any = root.getroottree().docinfo
-    if info.doctype or info.internalDTD is not None:
-        raise Unreadable("has a DOCTYPE, which test results do not need: refused")
-    if not ENCODINGS.fullmatch(info.encoding or "UTF-8"):
-        raise Unreadable(f"has the encoding {info.encoding}: refused; use UTF-8")
-    if root.tag not in {"testsuites", "testsuite"}:
-        raise Unreadable(f"is XML, but not JUnit: its root is <{root.tag}>")
-    return root
+        for root in _suites(data, path, open_suites):
+            done += root.end()
+    except Unreadable as error:
+        done += _cut_short(open_suites)
+        if not done:
+            raise
+        yield from done
+        yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=f"{path.name} {error}")
+        return
+    yield from done
 
 
-def _cases(suite: str, element: etree._Element) -> Iterator[Case]:
-    """Yield a test and its earlier tries."""
-    shared = {
-        "suite": suite,
-        "classname": element.get("classname") or suite,
-        "name": element.get("name") or "(unnamed)",
-    }
-    parts = _parts(element)
-    tries = [child for child in element if child.tag in TRIES] if parts else []
-    disabled = element.get("status") in {"notrun", "disabled"}  # of gtest, with a date in 1970, and of CTest
-    output, errors = _texts(parts.get("system-out")), _texts(parts.get("system-err"))
-    outcome: Outcome = "passed"
-    nuance: Nuance = ""
-    message = evidence = ""
-    if kind := next((kind for kind in RESULTS if kind in parts), ""):
-        todo = any(result.get("type") == "todo" for result in parts.get("skipped", ()))
-        outcome = "skipped" if todo else RESULTS[kind]
-        elements = [*parts["skipped"], *parts.get("failure", ())] if todo else parts[kind]
-        nuance, message, evidence = _result(outcome, elements)
-    elif disabled:
-        outcome, message = "skipped", "disabled"
-    elif head := HEAD.match(output):
-        nuance, message, output = _headed(head, output)
-    elif tries:
-        nuance = "flaky"
-    yield Case(
-        **shared, outcome=outcome, nuance=nuance, seconds=_seconds(element.get("time")), message=message,
-        evidence=evidence, output=output, errors=errors, started="" if disabled else _moment(element.get("timestamp")),
-    )  # fmt: skip
-    for earlier in tries:
-        yield _try(shared, earlier)
+def _suites(data: bytes, path: Path, suites: list[_Suite]) -> Iterator[_Suite]:
+    """Yield the outermost suite at its end; ``suites`` has the open ones."""
+    depth = tests = 0
+    for event, element in xml_input.events(data):
+        is_start = event == "start"
+        if depth == 0 and is_start and xml_input.name(element) not in SUITES:
+            raise Unreadable(f"is XML, but not JUnit: its root is <{element.tag}>")
+        depth += 1 if is_start else -1
+        is_suite = depth - is_start == len(suites) - (not is_start) and xml_input.name(element) in SUITES
+        if is_suite and is_start:
+            suites.append(_Suite.of(element, path.stem))
+        elif is_suite:
+            suite = suites.pop()
+            suite.output += _surefire(path) if not (suite.output or suite.errors or suites) else []
+            if not suites:
+                yield suite
+            else:
+                _close(suites[-1], suite)
+            _drop(element)
+        elif not is_start and depth == len(suites):
+            _add(suites[-1], element)
+            _drop(element)
+            tests += xml_input.name(element) == "testcase"
+            if tests > MOST_CASES:
+                raise Unreadable(f"has more than {MOST_CASES:,} tests: the rest is not read")
 
 
-def _try(shared: Mapping[str, str], earlier: etree._Element) -> Case:
-    outcome = TRIES[str(earlier.tag)]
-    _, message, evidence = _result(outcome, [earlier])
-    parts = _parts(earlier)
-    return Case(
-        **shared, outcome=outcome, nuance="rerun", message=message,
-        evidence=_texts(parts.get("stackTrace")) or evidence,
-        output=_texts(parts.get("system-out")), errors=_texts(parts.get("system-err")),
-    )  # fmt: skip
+def _close(outer: _Suite, suite: _Suite) -> None:
+    outer.inner += suite.end()
+    outer.results += suite.results
+    outer.tests += suite.tests
+    outer.miscounted |= suite.miscounted
 
 
-def _parts(element: etree._Element) -> dict[str, list[etree._Element]]:
-    """Return an element's children by name."""
-    parts: dict[str, list[etree._Element]] = {}
-    for child in element:
-        parts.setdefault(str(child.tag), []).append(child)
-    return parts
+def _add(suite: _Suite, element: etree._Element) -> None:
+    """Add a part of a suite."""
+    kind = xml_input.name(element)
+    if kind == "testcase":
+        cases = list(junit_case.cases(suite.name, element))
+        suite.cases += cases
+        suite.tests += 1
+        if len(element) or cases[0].outcome in FAILING:
+            elements = sum(xml_input.name(child) in {"error", "failure"} for child in element)
+            suite.results += max(elements, sum(case.outcome in FAILING for case in cases))
+    elif kind in {"error", "failure"}:
+        outcome = junit_case.RESULTS[kind]
+        nuance, message, evidence = junit_case.result(outcome, [element])
+        suite.results += 1
+        suite.cases.append(Case(
+            suite=suite.name, classname=suite.name, name="[suite]", outcome=outcome, nuance=nuance, message=message,
+            evidence=evidence,
+        ))  # fmt: skip
+    elif kind == "system-out":
+        suite.output += filter(str.strip, [xml_input.text(element)])
+    elif kind == "system-err":
+        suite.errors += filter(str.strip, [xml_input.text(element)])
+    elif kind == "properties":
+        suite.properties += junit_case.properties_of(element)
 
 
-def _result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance, str, str]:
-    """Return the nuance, message and evidence of the elements of a result."""
-    kind, message = elements[0].get("type") or "", elements[0].get("message")
-    evidence = _texts(elements)
-    if kind and (kind in NUANCES or kind == outcome):
-        nuance = cast("Nuance", "" if kind == outcome else kind)
-        return nuance, "" if message == kind else message or excerpts.first_line(evidence), evidence
-    text = message or ""
-    nuance = next((name for pattern, name in FOREIGN if pattern.match(kind) or pattern.match(text)), "")
-    return nuance, message or excerpts.first_line(evidence) or kind, evidence
+def _drop(element: etree._Element) -> None:
+    """Free an element that is not needed any more, and those before it."""
+    element.clear()
+    parent = element.getparent()
+    while parent is not None and element.getprevious() is not None:
+        del parent[0]
 
 
-def _headed(head: re.Match[str], output: str) -> tuple[Nuance, str, str]:
-    word = head[1]
-    prefix = f"[{word}] "
-    lines = head[0].removesuffix("\n\n").split("\n")
-    message = "\n".join(line.removeprefix(prefix) for line in lines)
-    return cast("Nuance", "" if word == "passed" else word), message, output[head.end() :]
+def _surefire(path: Path) -> list[str]:
+    match = SUREFIRE.fullmatch(path.name)
+    output = path.with_name(f"{match[1]}-output.txt") if match else path
+    return [excerpts.text(output)] if match and output.is_file() else []
 
 
-def _texts(elements: Sequence[etree._Element] | None) -> str:
-    return "\n".join(element.text for element in elements if element.text) if elements else ""
+def _cut_short(suites: list[_Suite]) -> list[Case]:
+    """Return the cases of suites that did not end."""
+    for suite in suites:
+        suite.declared = 0
+    while len(suites) > 1:
+        suite = suites.pop()
+        _close(suites[-1], suite)
+    return list(suites.pop().end()) if suites else []
 
 
-def _seconds(text: str | None) -> float:
-    try:
-        seconds = float((text or "0").replace(",", ""))
-    except ValueError:
-        return 0.0
-    return seconds if math.isfinite(seconds) and seconds > 0 else 0.0
-
-
-def _moment(text: str | None) -> str:
-    if not text:
-        return ""
-    try:
-        moment = datetime.fromisoformat(text)
-        return rfc3339(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return ""
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - digits

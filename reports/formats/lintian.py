@@ -1,8 +1,10 @@
-"""lintian's tags: its lines of text, or its JSON (``--exp-output=format=json``).
+"""lintian's tags: its lines of text (also ``universal``), or its JSON (``--exp-output=format=json``).
 
 All occurrences of a tag in a package are one case; their places are the evidence.  A tag fails if the lab does not
-accept its severity (``error`` if the report does not name the severities).  A tag that is overridden, masked or less
-severe is a skipped case: visible, but no failure.  A report without tags is a passed case.
+accept its severity (``error`` if the report does not name the severities), and if the report does not give the
+severity (``universal``).  A tag that is overridden, masked or less severe is a skipped case: visible, but no failure.
+A line that is neither a tag nor a remark is an infrastructure error: lintian skipped something, or a check broke.
+A report without tags is a passed case.
 """
 
 from __future__ import annotations
@@ -15,26 +17,45 @@ from typing import Any
 
 from lab.results import lintian_tags
 from lab.results.cases import Case
-from lab.results.lintian_tags import REMARK, LintianTag
+from lab.results.lintian_tags import UNKNOWN, LintianTag
 from reports.formats import excerpts
 from reports.formats.excerpts import Unreadable
 
 FORMAT = "lintian"
-MARK = re.compile(rb'"lintian_version" :|^[EWIPXCOM]: [a-z0-9][a-z0-9+.-]+(?: (?:source|udeb|changes|buildinfo))?: [a-z0-9-]+(?:\s|\Z)', re.MULTILINE)  # fmt: skip
-REFUSED = re.compile(r"warning: .*\bskipping$")  # a package that lintian did not check
+COLOUR = rb"(?:\x1b\[[\d;]*m)*"
+PACKAGE = rb"[a-z0-9][a-z0-9+.-]+"
+TAG = rb"[A-Za-z0-9][\w.+-]*(?:[\s\x1b]|\Z)"
+KIND = rb"source|udeb|changes|buildinfo"
+MARK = re.compile(
+    rb'"lintian_version" :'
+    rb"|^%(colour)b[EWIPXCOM]%(colour)b: %(package)b(?: (?:%(kind)b))?: %(colour)b%(tag)b"
+    rb"|^%(package)b \((?:binary|%(kind)b)\): %(tag)b"
+    % {b"colour": COLOUR, b"package": PACKAGE, b"tag": TAG, b"kind": KIND},
+    re.MULTILINE,
+)
+FEW = 20
 KINDS = {".dsc": " source", ".changes": " changes", ".buildinfo": " buildinfo", ".udeb": " udeb"}
 
 
 def parse(path: Path) -> Iterator[Case]:
     data = excerpts.text(path)
-    tags = list(_of_json(excerpts.read(path)) if data.lstrip().startswith("{") else _of_text(data))
-    fail_on = lintian_tags.policy(data)
+    is_json = data.lstrip().startswith("{")
+    tags = list(_of_json(excerpts.read(path)) if is_json else lintian_tags.tags(data))
+    trouble = [] if is_json else list(lintian_tags.trouble(data))
+    if trouble and not tags:
+        raise Unreadable(f"has a line that is not from lintian: {trouble[0][:80]}")
+    fail_on = lintian_tags.policy(data) | {UNKNOWN}
     groups: dict[tuple[str, str, str], list[str]] = {}
     for tag in tags:
         groups.setdefault((tag.package, tag.name, tag.severity), []).append(tag.place)
     for (package, name, severity), places in groups.items():
         yield _case(package, name, severity, list(filter(None, places)), failed=severity in fail_on)
-    if not groups:
+    if trouble:
+        yield Case(
+            suite=FORMAT, classname=FORMAT, name="[lintian]", outcome="error", nuance="testbed",
+            message=f"lines that are not tags: {trouble[0]}", evidence="\n".join(trouble[:FEW]),
+        )  # fmt: skip
+    elif not groups:
         yield Case(suite=FORMAT, classname=FORMAT, name="no tags", outcome="passed")
 
 
@@ -48,14 +69,6 @@ def _case(package: str, name: str, severity: str, places: list[str], *, failed: 
         message=f"{severity}: {places[0]}{more}" if places else severity,
         evidence="\n".join(places),
     )
-
-
-def _of_text(report: str) -> Iterator[LintianTag]:
-    for line in report.split("\n"):
-        if tag := lintian_tags.parse(line):
-            yield tag
-        elif REFUSED.match(line) or not REMARK.match(line):
-            raise Unreadable(f"has a line that is not from lintian: {line[:80]}")
 
 
 def _of_json(data: bytes) -> Iterator[LintianTag]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from lab.base.errors import ConfigurationError
-from lab.results.cases import Case
-from reports.formats import autopkgtest, exercises, junit, lintian, piuparts, record, sbuild, subunit, tap
+from lab.results.cases import MOST_CASES, Case
+from reports.formats import autopkgtest, compressed, exercises, junit, lintian, piuparts, record, sbuild, subunit, tap
 from reports.formats import cases as own
 from reports.formats.excerpts import Unreadable, bounded
 from reports.formats.gc_pause import uncollected
 
 AUTO = "auto"
+UNREAD = frozenset({"[unreadable]", "[damaged]"})
 SAMPLE_BYTES = 64 * 2**10
 HTML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)\b", re.IGNORECASE)
 
@@ -35,7 +37,11 @@ FORMATS: Mapping[str, Format] = {module.FORMAT: module for module in MODULES}
 
 def recognise(path: Path) -> str | None:
     """Return the format of a file by its content, whatever its name; None if it is unknown."""
-    return _recognised(_sample(path))
+    try:
+        with compressed.plain(path) as plain:
+            return _recognised(_sample(plain))
+    except (OSError, Unreadable):
+        return None
 
 
 def _recognised(sample: bytes) -> str | None:
@@ -49,15 +55,33 @@ def cases(name: str, path: Path) -> list[Case]:
     """
     if name != AUTO and name not in FORMATS:
         raise ConfigurationError(f"no format {name}; known: {', '.join([*FORMATS, AUTO])}")
+    if path.is_dir():
+        raise ConfigurationError(f"{path}: is a directory; name a file in it")
     try:
-        sample = _sample(path)
-        with uncollected():
-            read_cases = [bounded(case) for case in _format(name, sample).parse(path)]
+        with compressed.plain(path) as plain:
+            return _cases(name, plain)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Unreadable as error:
+        return [unreadable(name, path, f"{path.name} {error}")]
+
+
+def _cases(name: str, path: Path) -> list[Case]:
+    sample = _sample(path)
+    try:
+        with uncollected():
+            read_cases = [bounded(case) for case in islice(_format(name, sample).parse(path), MOST_CASES + 1)]
+    except Unreadable as error:
         return [unreadable(name, path, f"{path.name} {error}{_hint(name, sample)}")]
+    if len(read_cases) > MOST_CASES:
+        message = f"{path.name} has more than {MOST_CASES:,} tests: the rest is not read"
+        read_cases[MOST_CASES:] = [unreadable(name, path, message)]
     return read_cases or [_without_tests(name, path, sample)]
+
+
+def is_unread(case: Case) -> bool:
+    """Return whether a case says that a file, or a part of it, could not be read."""
+    return case.outcome == "error" and case.name in UNREAD
 
 
 def _format(name: str, sample: bytes) -> Format:
@@ -77,8 +101,6 @@ def unreadable(name: str, path: Path, message: str) -> Case:
 
 def _sample(path: Path) -> bytes:
     """Return the beginning and the end of a file."""
-    if path.is_dir():
-        raise ConfigurationError(f"{path}: is a directory; name a file in it")
     with path.open("rb") as stream:
         head = stream.read(SAMPLE_BYTES)
         stream.seek(max(SAMPLE_BYTES, path.stat().st_size - SAMPLE_BYTES))

@@ -17,7 +17,10 @@ from reports.formats import excerpts
 from reports.formats.excerpts import Unreadable
 
 FORMAT = "sbuild"
-MARK = re.compile(rb"\Asbuild \(Debian sbuild\) |^\| Summary +\|\n\+-+\+\n\nBuild Architecture: ", re.MULTILINE)
+MARK = re.compile(
+    rb"\Asbuild \(Debian sbuild\) |^(?:\||\xe2\x94\x82) Summary (?:.*)(?:\||\xe2\x94\x82)\n\S+\n\nBuild[ -][A-Z]",
+    re.MULTILINE,
+)
 CHECKS = ("Lintian", "Piuparts", "Autopkgtest")
 GOOD = frozenset({"pass", "info", "warn", "skipped", "no tests"})
 
@@ -26,6 +29,7 @@ def parse(path: Path) -> Iterator[Case]:
     log = excerpts.text(path)
     if not sbuild_log.is_log(log):
         raise Unreadable("is not an sbuild log: it has neither the first line nor the summary")
+    log = sbuild_log.with_plain_headings(log)
     reading = sbuild_log.read(log)
     package = reading.package or FORMAT
     for stage in reading.passed_stages:

@@ -5,6 +5,10 @@ quarter slower, until a damaged length makes it lose the packets that follow.  F
 Perl's emitter writes and for a name that is not UTF-8, and it loses results without a ``test:`` line and truncated ones.
 A test that began and did not end, or was listed and never began, is an error.
 
+Tags are a line ``[[PROPERTY|tags=...]]`` at the end of the output, without stestr's ``worker-N``, which is another one
+in each run.  An attachment is text if its type is (``text/*``, JSON, XML, YAML), in its charset.  A file of no test is
+a case: an error if it has a traceback, or ``error`` in its name (the import errors of discovery), else skipped.
+
 A file next to a stream can list its known failures: a JSON object of reasons by test id, in ``STREAM.known.json``.  A
 known failure that fails is skipped, as expected.  A test that did not end, and damage, are errors nevertheless.
 """
@@ -21,17 +25,23 @@ from pydantic import TypeAdapter, ValidationError
 from lab.results import subunit as packets
 from lab.results import subunit_results
 from lab.results.cases import Case, Nuance, Outcome
-from lab.results.subunit import Damage, Test
+from lab.results.subunit import Damage, Stray, Test
 from lab.store.records import rfc3339
 from reports.formats import excerpts, subunit_v1
 from reports.formats.excerpts import Unreadable
+from reports.formats.junit_case import property_line
 
 FORMAT = "subunit"
 MARK = re.compile(
-    rb"\xb3[\x20-\x2f][\x00-\xff]{6}|^(?:test|testing|success|successful|xfail|uxsuccess): \S", re.MULTILINE
+    rb"\xb3[\x20-\x2f][\x00-\xff]{6}|^(?:test|testing|success|successful|xfail|uxsuccess): \S"
+    rb"|^(?:test|testing) (\S.*)\n(?:.*\n){0,99}?(?:success|successful|failure|error|skip|xfail|uxsuccess):? \1(?: \[.*)?$",
+    re.MULTILINE,
 )
 NUANCES: dict[str, Nuance] = {"xfail": "expected-failure", "uxsuccess": "unexpected-success"}
 TIMEOUT = re.compile(r"\b\w*Time(?:d)?Out\w*(?:Error|Exception)?\b|\bfixtures\._fixtures\.timeout\b", re.IGNORECASE)
+TEXTUAL = re.compile(r"text/|application/(?:[\w.+-]+\+)?(?:json|xml|yaml|x-yaml)\b", re.IGNORECASE)
+CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
+WORKER = re.compile(r"worker-\d+")
 Attachments = dict[str, str]
 
 
@@ -42,11 +52,25 @@ def parse(path: Path) -> Iterator[Case]:
         count += 1
         if isinstance(item, Damage):
             yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=str(item))
+        elif isinstance(item, Stray):
+            yield from _strays(path.name, item)
         else:
             has_ended = item.status in subunit_results.OUTCOMES
             yield _marked(_case(item), known.get(item.id, "") if has_ended else "")
     if not count and data.strip():
         raise Unreadable("has no subunit test of version 1 or 2")
+
+
+def _strays(stream: str, stray: Stray) -> Iterator[Case]:
+    """Yield a case for each file of no test."""
+    for name, (mime, content) in stray.files.items():
+        text = _readable(mime, bytes(content))
+        is_error = subunit_results.is_broken(name, text)
+        yield Case(
+            suite=FORMAT, classname=stream, name=f"[{name}]", outcome="error" if is_error else "skipped",
+            message=packets.complaint(text) if is_error else "a file of no test",
+            evidence=text if is_error else "", output="" if is_error else text,
+        )  # fmt: skip
 
 
 def _known(path: Path) -> dict[str, str]:
@@ -80,6 +104,9 @@ def _case(test: Test) -> Case:
         excerpts.decoded(bytes(test.noise)),
         files.pop("stdout", ""),
         *(f"{name}:\n{text}" for name, text in files.items() if text.strip()),
+        property_line("tags", " ".join(tags))
+        if (tags := [tag for tag in test.tags if not WORKER.fullmatch(tag)])
+        else "",
     ]
     return Case(
         suite=FORMAT,
@@ -111,9 +138,14 @@ def _result(status: str, files: Attachments) -> tuple[Outcome, Nuance, str, str]
 
 
 def _readable(mime: str, content: bytes) -> str:
-    if mime and not mime.startswith("text/"):
+    """Return an attachment as text; of one that is no text, its size and type."""
+    if mime and not TEXTUAL.match(mime):
         return f"({len(content)} bytes of {mime})"
-    return excerpts.decoded(content)
+    charset = CHARSET.search(mime)
+    try:
+        return content.decode(charset[1] if charset else "utf-8", "backslashreplace").replace("\r\n", "\n")
+    except LookupError:
+        return excerpts.decoded(content)
 
 
 def _moment(moment: datetime | None) -> str:

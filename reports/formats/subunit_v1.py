@@ -1,19 +1,32 @@
-"""subunit of version 1: lines, with details in brackets, or in chunks with their length (``[ multipart``)."""
+"""subunit of version 1: lines, with details in brackets, or in chunks with their length (``[ multipart``).
+
+The grammar is that of python-subunit's README:
+
+- ``test|testing|test:|testing: LABEL``, ``success|success:|successful|successful: LABEL [DETAILS]``, and so on for
+  failure, error, skip, xfail, uxsuccess: the colon is optional.  Without it an outcome needs a running test of that
+  label, and a test begins only outside another one, as in ``TestProtocolServer``; any other such line is output.
+- ``tags: [-]TAG ...``: for the running test, else for all tests that follow.  ``time:`` is the clock; ``progress:`` is
+  ignored.
+- Anything else is output of the running test.  An outcome with a colon of a test that did not begin is kept.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from lab.results.cases import MOST_CASES
 from lab.results.subunit import Damage, Files, Test
 from reports.formats import excerpts
 
 LINE = re.compile(
-    rb"(test|testing|success|successful|failure|error|skip|xfail|uxsuccess|time|tags|progress): (.*?)( \[(?: multipart)?)?"
+    rb"(test|testing|success|successful|failure|error|skip|xfail|uxsuccess|time|tags|progress)(:?) (.*?)( \[(?: multipart)?)?"
 )
 BEGIN = {b"test", b"testing"}
+IGNORED = {b"progress"}
+COLON_ONLY = {b"time", b"tags", b"progress"}
 PLAIN = {"successful": "success"}
 DETAILS = "details"
 
@@ -44,37 +57,80 @@ class _Reader:
         return self.at < len(self.data)
 
 
+@dataclass
+class _Tests:
+    """The running tests of a stream, its clock and its tags."""
+
+    clock: datetime | None = None
+    tags: dict[str, None] = field(default_factory=dict)
+    running: dict[str, Test] = field(default_factory=dict)
+    latest: Test | None = None
+
+    def match(self, line: bytes) -> re.Match[bytes] | None:
+        """Return the directive of a line; None for output."""
+        match = LINE.fullmatch(line)
+        if match and not match[2] and not self._is_directive(match):
+            return None
+        return match
+
+    def _is_directive(self, match: re.Match[bytes]) -> bool:
+        """Return whether a line without a colon is a directive."""
+        if match[1] in BEGIN:
+            return self.latest is None
+        return match[1] not in COLON_ONLY and excerpts.decoded(match[3]) in self.running
+
+    def change_tags(self, text: bytes) -> None:
+        tags = self.latest.tags if self.latest else self.tags
+        for tag in excerpts.decoded(text).split():
+            if tag.startswith("-"):
+                tags.pop(tag[1:], None)
+            else:
+                tags[tag] = None
+
+    def begin(self, name: str) -> None:
+        self.latest = self.running[name] = Test(name, tags=dict(self.tags), began=self.clock)
+
+    def end(self, name: str, word: str) -> Test:
+        test, self.latest = self.running.pop(name, None) or Test(name, tags=dict(self.tags)), None
+        test.status, test.ended = PLAIN.get(word, word), self.clock
+        return test
+
+
 def tests(data: bytes) -> Iterator[Test | Damage]:
     """Yield the tests of a stream in the order of their ends; unfinished tests come last."""
-    reader, clock = _Reader(data), None
-    running: dict[str, Test] = {}
-    latest: Test | None = None
+    reader, stream = _Reader(data), _Tests()
     while reader:
         line = reader.line()
-        match = LINE.fullmatch(line)
+        match = stream.match(line)
         if not match:
-            if latest and line.strip():
-                latest.noise += line + b"\n"
+            if stream.latest and line.strip():
+                stream.latest.noise += line + b"\n"
         elif reader.at > len(data):  # a line without an end can be incomplete
             yield Damage(f"the stream ends within a line: {excerpts.decoded(line)}")
         elif match[1] == b"time":
-            clock = _moment(match[2])
+            stream.clock = _moment(match[3])
+        elif match[1] == b"tags":
+            stream.change_tags(match[3])
         elif match[1] in BEGIN:
-            name = excerpts.decoded(match[2] + (match[3] or b""))
-            latest = running[name] = Test(name, began=clock)
-        elif match[1] not in {b"tags", b"progress"}:
-            name = excerpts.decoded(match[2])
-            test, latest = running.pop(name, None) or Test(name), None
-            word = match[1].decode()
-            test.status, test.ended = PLAIN.get(word, word), clock
-            try:
-                _read_details(reader, match[3] or b"", test.files)
-            except _Torn:
-                yield test
-                yield Damage(f"the stream ends within the details of {name}")
-                continue
-            yield test
-    yield from running.values()
+            stream.begin(excerpts.decoded(match[3] + (match[4] or b"")))
+            if len(stream.running) > MOST_CASES:
+                yield Damage(f"more than {MOST_CASES:,} tests: the rest is not read")
+                return
+        elif match[1] not in IGNORED:
+            yield from _ended(reader, stream, match)
+    yield from stream.running.values()
+
+
+def _ended(reader: _Reader, stream: _Tests, match: re.Match[bytes]) -> Iterator[Test | Damage]:
+    """Yield a test with its details."""
+    test = stream.end(excerpts.decoded(match[3]), match[1].decode())
+    try:
+        _read_details(reader, match[4] or b"", test.files)
+    except _Torn:
+        yield test
+        yield Damage(f"the stream ends within the details of {test.id}")
+    else:
+        yield test
 
 
 def _read_details(reader: _Reader, kind: bytes, files: Files) -> None:

@@ -15,6 +15,7 @@ The rules are those of https://testanything.org/tap-version-14-specification.htm
 - ``Bail out!`` in upper or lower case, at any depth: an error, and the end of the document.
 - Subtests: indented by four blanks.  Each of their tests is a case with the subtest's name in its class, and each
   subtest needs a plan too.  Subtests below the maximum depth are a failing case.
+- Descriptions need not be unique: the second test of one description gets `` [2]`` after its name, and so on.
 
 The reader is qalab's own: tap.py 3.2 drops subtests, broken plans, plans that skip all tests, and the lines after
 "Bail out!".
@@ -24,11 +25,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
-from lab.results.cases import Case, Nuance, Outcome
+from lab.results.cases import MOST_CASES, Case, Nuance, Outcome
 from reports.formats import excerpts, prove, tap_lines
 from reports.formats.excerpts import Unreadable
 from reports.formats.tap_lines import Description
@@ -36,6 +38,7 @@ from reports.formats.tap_lines import Description
 FORMAT = "tap"
 MARK = re.compile(rb"^TAP version \d+|^1\.\.\d+\b|^(?:not )?ok \d+\b", re.MULTILINE)
 ANY = re.compile(r"^(?:TAP version \d+|1\.\.\d+|(?:not )?ok\b|Bail out!)", re.MULTILINE)
+POINTS = re.compile(r"^ *(?:not )?ok\b", re.MULTILINE)
 SPLIT_NOT = re.compile(r"^( *)not[ \t]*\n *(?=ok\b)", re.MULTILINE)  # of VMS; Perl's TAP::Parser joins them too
 DURATION = re.compile(r"^\s*duration_ms: (\d{1,15}(?:\.\d{1,15})?)\s*$", re.MULTILINE)
 MESSAGE = re.compile(r"^\s*(?:message|error): *(?:[|>][+-]?\n\s*)?['\"]?(.+?)['\"]?\s*$", re.MULTILINE)
@@ -82,15 +85,29 @@ def parse(path: Path) -> Iterator[Case]:
     text = excerpts.text(path).removeprefix("\ufeff").replace("\r", "\n")
     if text.strip() and not ANY.search(text):
         raise Unreadable("has no line of TAP")
-    cases = [
-        case
-        for name, body in prove.documents(SPLIT_NOT.sub(r"\1not ", text))
-        for case in _outermost(name, path.stem, body)
-    ]
+    beyond = next(islice(POINTS.finditer(text), MOST_CASES, None), None)
+    if beyond:
+        text = text[: beyond.start()]
+        yield _document_case(path.stem, "[document]", "failed", f"more than {MOST_CASES:,} tests: the rest is not read")
+    documents = prove.documents(SPLIT_NOT.sub(r"\1not ", text))
+    cases = list(_unique(case for name, body in documents for case in _outermost(name, path.stem, body)))
     yield from cases
     bad = any(case.outcome in {"failed", "error"} for case in cases)
     if not bad and (verdict := _verdict(text)):
         yield _document_case(path.stem, "[prove]", "failed", verdict)
+
+
+def _unique(cases: Iterable[Case]) -> Iterator[Case]:
+    """Yield cases, with a number in the name where their identity was there before."""
+    seen = dict[tuple[str, str], int]()
+    for case in cases:
+        name, number = case.name, seen.get((case.classname, case.name), 0)
+        while (case.classname, name) in seen:
+            number += 1
+            name = f"{case.name} [{number}]"
+        seen[case.classname, case.name] = number or 1
+        seen.setdefault((case.classname, name), 1)
+        yield case if name == case.name else case.model_copy(update={"name": name})
 
 
 def _verdict(text: str) -> str:

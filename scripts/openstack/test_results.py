@@ -9,7 +9,7 @@ from lab.base.errors import Verdict
 from lab.base.run import LONGEST
 from lab.base.text import one_line
 from lab.results import subunit
-from lab.results.subunit_results import Outcome, outcome, why
+from lab.results.subunit_results import Outcome, is_broken, outcome, why
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,10 @@ def results_of(stream: bytes) -> Iterator[BadTestResult]:
     for test in subunit.tests(stream):
         if isinstance(test, subunit.Damage):
             yield BadTestResult("the stream", "error", str(test))
+        elif isinstance(test, subunit.Stray):
+            texts = {name: _text(content) for name, (_, content) in test.files.items()}
+            broken = [(name, text) for name, text in texts.items() if is_broken(name, text)]
+            yield from (BadTestResult(name, "error", _short(subunit.complaint(text))) for name, text in broken)
         else:
             yield BadTestResult(test.id, outcome(test.status), _why(test))
 

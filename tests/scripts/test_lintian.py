@@ -21,7 +21,7 @@ W: greet-udeb udeb: some-tag
 I: greet: typo-in-manual-page W: E: [usr/share/man/man1/greet.1.gz:27]
 P: greet source: no-dep5-copyright [debian/copyright]
 N: 0 hints overridden; 1 unused override
-warning: something else
+warning: running with root privileges is not recommended!
 """
 
 
@@ -38,7 +38,7 @@ def test_command(root):
 def checked(lab_factory, bench, tmp_path, monkeypatch):
     """``checked(report, status, fail_on)``: the record that a lintian leaves which says so; None: the real one."""
 
-    def do(report=None, status=0, fail_on=()):
+    def do(report=None, status=0, fail_on=(), complaint="oops"):
         work = bench(lab_factory(component={"build": {"lintian_fail_on": list(fail_on)}}))
         pretend_built(work)
         if report is not None:
@@ -46,7 +46,7 @@ def checked(lab_factory, bench, tmp_path, monkeypatch):
             fake.parent.mkdir()
             (tmp_path / "report").write_text(report)
             fake.write_text(
-                f'#!/bin/sh\necho "$@" > {tmp_path}/argv\ncat {tmp_path}/report\necho oops >&2\nexit {status}\n'
+                f'#!/bin/sh\necho "$@" > {tmp_path}/argv\ncat {tmp_path}/report\necho "{complaint}" >&2\nexit {status}\n'
             )
             fake.chmod(0o755)
             monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
@@ -89,6 +89,20 @@ def test_lintian_itself_broken(checked, status):
     assert (record.verdict, record.exit_code) == ("error", 3)
     assert f"lintian itself broke, with status {status}" in record.message
     assert "oops" in work.log("lintian")
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "warning: tainted binary package 'greet', skipping",
+        "warning: cannot run binaries check on package binary:greet/1.0/amd64",
+        "skipping check of binary:greet/1.0/amd64",
+        "Skipping greet_1.0_amd64.deb: no control file",
+    ],
+)
+def test_skipped_package_is_not_checked(checked, complaint):
+    record, _ = checked(REPORT, 0, complaint=complaint)
+    assert (record.verdict, record.message) == ("error", f"lintian did not check everything: {complaint}")
 
 
 @pytest.mark.integration

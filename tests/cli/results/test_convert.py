@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ from click.testing import CliRunner
 from lxml import etree
 
 from cli.results import convert
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, Failed
+from reports.formats import compressed, registry
 from tests.reports.formats import fixtures
 
 TAP = fixtures.FORMATS / "tap/perl-short.tap"
@@ -33,12 +37,83 @@ def test_convert_by_content_to_a_file(tmp_path: Path) -> None:
     fixtures.STRICT.assertValid(etree.parse(out))
 
 
-def test_what_cannot_be_read_is_converted_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html></html>", "page.tap is an HTML page, not tap"),
+        (b"hello", "page.tap has no line of TAP"),
+        (b"\x1f\x8bnonsense", "page.tap cannot be decompressed: "),
+    ],
+)
+def test_unreadable_content_is_converted_and_exits_with_1(content: bytes, message: str, tmp_path: Path) -> None:
     page = tmp_path / "page.tap"
-    page.write_text("<html></html>")
-    done = CliRunner().invoke(convert.command, ["tap", str(page)], catch_exceptions=False)
-    assert (done.exit_code, done.stderr) == (0, f"{page}: 1 case: 1 error\n")
-    assert b"page.tap is an HTML page, not tap" in done.stdout_bytes
+    page.write_bytes(content)
+    out = tmp_path / "junit.xml"
+    done = CliRunner().invoke(convert.command, ["tap", str(page), str(TAP), "-o", str(out)])
+    assert isinstance(done.exception, Failed)
+    assert (str(done.exception), done.exception.exit_code) == ("1 result could not be read", 1)
+    assert f"{page}: 1 case: 1 error\n" in done.stderr
+    assert message.encode() in out.read_bytes()
+    assert out.read_bytes().count(b"<testcase") == 4
+
+
+COMPRESSED = {"gz": gzip.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("suffix", COMPRESSED)
+@pytest.mark.parametrize("name", ["junit/pytest.xml", "tap/perl-short.tap", "subunit/stestr.v2", "sbuild/greet.log"])
+def test_compressed_results(name: str, suffix: str, tmp_path: Path) -> None:
+    path = fixtures.FORMATS / name
+    packed = tmp_path / f"{path.name}.{suffix}"
+    packed.write_bytes(COMPRESSED[suffix](path.read_bytes()))
+    assert registry.cases("auto", packed) == registry.cases("auto", path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(b"1..1\nok 1\n")[:-9], "cannot be decompressed"),
+        (lzma.compress(b"1..1\nok 1\n")[:-9], "cannot be decompressed"),
+        (gzip.compress(bytes(compressed.MOST_BYTES + 1)), "has more than 67,108,864 bytes when it is decompressed"),
+        (lzma.compress(b"1..1\n", preset={}) if False else lzma.compress(bytes(compressed.MOST_BYTES + 1), preset=0), "has more than 67,108,864 bytes"),
+    ],
+)  # fmt: skip
+def test_damaged_and_huge_compressed_results(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "result.tap.gz"
+    path.write_bytes(content)
+    (case,) = registry.cases("auto", path)
+    assert (case.name, case.outcome, case.message.startswith(f"result.tap.gz {message}")) == (
+        "[unreadable]",
+        "error",
+        True,
+    )
+
+
+def test_directory_and_files(tmp_path: Path) -> None:
+    deep = tmp_path / "reports/deep"
+    deep.mkdir(parents=True)
+    shutil.copy(fixtures.FORMATS / "junit/surefire.xml", deep / "TEST-greet.xml")
+    shutil.copy(TAP, tmp_path / "reports/a.tap")
+    (deep / "notes.txt").write_text("hello")
+    argv = [str(tmp_path / "reports"), str(TAP)]
+    done = CliRunner().invoke(convert.command, ["auto", *argv], catch_exceptions=False)
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"{deep}/notes.txt: not read: it is of no known format"
+    assert [line.partition(":")[0] for line in lines[1:]] == [
+        f"{tmp_path}/reports/a.tap",
+        f"{deep}/TEST-greet.xml",
+        str(TAP),
+    ]
+    only = CliRunner().invoke(convert.command, ["tap", argv[0]], catch_exceptions=False)
+    assert only.stdout_bytes.count(b"<testcase") == 3
+    with pytest.raises(ConfigurationError, match="has no file of this format"):
+        CliRunner().invoke(convert.command, ["lintian", argv[0]], catch_exceptions=False)
+
+
+def test_directory_of_autopkgtest_is_read_once() -> None:
+    argv = ["auto", str(fixtures.FORMATS / "autopkgtest/trixie-badpkg")]
+    done = CliRunner().invoke(convert.command, argv, catch_exceptions=False)
+    assert done.stdout_bytes.count(b"<testcase") == 2
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:

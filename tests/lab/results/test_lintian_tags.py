@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.results.lintian_tags import policy, tags, with_policy
+from lab.results.lintian_tags import parse, policy, tags, trouble, with_policy
 
 REPORT = """\
 E: greet changes: bad-distribution-in-changes-file noble
@@ -41,3 +41,37 @@ def test_policy(fail_on: set[str]) -> None:
 
 def test_policy_of_a_report_that_has_none() -> None:
     assert policy(REPORT) == policy("") == {"error"}
+
+
+@pytest.mark.parametrize(
+    ("line", "tag"),
+    [
+        ("E: a: init.d-script-x [etc/init.d/a]", ("error", "a", "init.d-script-x", "[etc/init.d/a]")),
+        ("I: a source: GNU_STACK x: y", ("info", "a source", "GNU_STACK", "x: y")),
+        ("\x1b[1;31mE\x1b[0m: a: \x1b[37mtag\x1b[0m x", ("error", "a", "tag", "x")),
+        ("W: a: \x1b]8;;https://l.example/tag\x07tag\x1b]8;;\x07", ("warning", "a", "tag", "")),
+        ("a (binary): tag context (x): y", ("unknown severity", "a", "tag", "context (x): y")),
+        ("a (source): tag", ("unknown severity", "a source", "tag", "")),
+        ("a (thing): tag", None),
+        ("E:a: tag", None),
+    ],
+)
+def test_lines_of_output_formats(line: str, tag: tuple[str, ...] | None) -> None:
+    assert parse(line) == tag
+
+
+@pytest.mark.parametrize(
+    ("line", "is_trouble"),
+    [
+        ("", False),
+        ("N: a remark", False),
+        ("warning: running with root privileges is not recommended!", False),
+        ("warning: the authors of lintian do not recommend running it with root privileges!", False),
+        ("warning: tainted binary package 'x', skipping", True),
+        ("warning: cannot run binaries check on package binary:a/1/all", True),
+        ("internal error: cannot run binaries check", True),
+        ("Use of uninitialized value $x in concatenation", True),
+    ],
+)
+def test_trouble(line: str, is_trouble: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert list(trouble(f"E: a: tag\n{line}\n")) == [line] * is_trouble

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from lab.results.sbuild_log import build_output, ended, new_symbols, read, timed_out
+from lab.results.sbuild_log import build_output, ended, is_log, new_symbols, read, timed_out
 from tests.sbuildlogs import log
+
+SAMPLES = Path(__file__).parent.parent.parent / "data/formats/sbuild"
 
 APT = """\
 Building dependency tree...
@@ -269,3 +275,53 @@ def test_no_new_symbols(said: str) -> None:
 def test_build_output_is_that_of_dpkg_buildpackage() -> None:
     assert build_output(log(before="apt\n", build="one\ntwo\n"))[-3:-1] == ["one", "two"]
     assert build_output(log(before="apt\n")) == [""]
+
+
+def dated(log: str) -> str:
+    """Return a log with the headings of sbuild 0.88 and later."""
+    return re.sub(r"(?m)^(\| .{44} ) {32}\|$", r"\1Fri, 02 Jan 2026 10:00:00 +0000 |", log)
+
+
+def drawn(log: str) -> str:
+    """Return a log with the headings of sbuild before 0.66 in a UTF-8 locale."""
+    log = re.sub(r"(?m)^\+-{78}\+(?=\n\|)", f"┌{'─' * 78}┐", log)
+    log = re.sub(r"(?m)^\+-{78}\+$", f"└{'─' * 78}┘", log)
+    return re.sub(r"(?m)^\| (.{76}) \|$", r"│ \1 │", log)
+
+
+def excerpt(log: str) -> str:
+    """Return the end of a log from its summary."""
+    return log[log.rindex("| Summary ") :]
+
+
+@pytest.mark.parametrize("form", [dated, drawn, lambda log: dated(log).replace("\n", "\r\n")])
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.log")), ids=lambda path: path.name)
+def test_headings_of_other_versions(form: Callable[[str], str], path: Path) -> None:
+    whole = path.read_text()
+    other = form(whole)
+    assert other != whole
+    assert is_log(other)
+    reading, expected = read(other), read(whole)
+    assert (reading.verdict, reading.message, reading.stage, reading.timed_out, reading.summary, reading.package) == (
+        expected.verdict, expected.message, expected.stage, expected.timed_out, expected.summary, expected.package,
+    )  # fmt: skip
+    assert [line for line in reading.evidence.split("\n") if line[:1] not in "|+"] == [
+        line for line in expected.evidence.split("\n") if line[:1] not in "|+"
+    ]
+
+
+@pytest.mark.parametrize("form", [str, dated, drawn])
+def test_log_that_begins_at_its_summary(form: Callable[[str], str]) -> None:
+    end = excerpt(form(log(build=BROKEN))) if form is not drawn else form(log(build=BROKEN)).rpartition("┐\n")[2]
+    assert is_log(end)
+    assert read(end).summary["Package"] == "greet"
+    assert read(end).verdict == "error"
+
+
+@pytest.mark.parametrize("stage", ["install-deps", "explain-bd-uninstallable"])
+def test_stage_of_unmet_dependencies(stage: str) -> None:
+    reading = read(log(before=APT.format(lines=f"{DUMMY}nonexistent but it is not installable\n"), stage=stage))
+    assert (reading.verdict, reading.message) == (
+        "failed",
+        "unsatisfiable build dependencies: nonexistent but it is not installable",
+    )

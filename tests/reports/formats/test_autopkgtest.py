@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,41 @@ def test_truncated_log_is_infrastructure_error(tmp_path: Path) -> None:
     path.write_text(LOG)
     (case,) = registry.cases("autopkgtest", path)
     assert (case.outcome, case.nuance, case.message) == ("error", "testbed", "the log ends before its summary")
+
+
+RESULT = "autopkgtest [00:00:03]: test smoke:  - - - - - - - - - - results - - - - - - - - - -\n"
+BADPKG = "a FAIL badpkg\nblame: deb:a\nbadpkg: no a\nb FAIL badpkg\nblame: deb:b\nbadpkg: no b\n"
+
+
+def timed(log: str) -> str:
+    return "".join(f"{number:3}s {line}" for number, line in enumerate(log.splitlines(keepends=True)))
+
+
+@pytest.mark.parametrize("form", [str, timed], ids=["plain", "timed"])
+@pytest.mark.parametrize(
+    "log, expected",
+    [
+        (f"{LOG}{RESULT}smoke PASS\n", [("smoke", "passed", ""), ("[testbed]", "error", "the log ends before its summary")]),
+        (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\nsmoke PASS\n", [("smoke", "passed", "")]),
+        (f"{LOG}autopkgtest [00:00:04]: ERROR: testbed failure: gone\n", [("[testbed]", "error", "testbed failure: gone")]),
+        (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\n", [("[testbed]", "error", "the log ends before its summary")]),
+        (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\n{BADPKG}", [("a", "failed", "badpkg: no a"), ("b", "failed", "badpkg: no b")]),
+        (f"{LOG}autopkgtest [00:00:04]: @@@@@@@@@@@@@@@@@@@@ summary\nsmoke WORKS well\n", [("smoke", "error", "unknown result: WORKS well")]),
+    ],
+)  # fmt: skip
+def test_ends_of_log(
+    form: Callable[[str], str], log: str, expected: list[tuple[str, str, str]], tmp_path: Path
+) -> None:
+    """Since 5.29 lines begin with seconds."""
+    path = tmp_path / "log"
+    path.write_text(form(log))
+    cases = registry.cases("auto", path)
+    assert [(case.name, case.outcome, case.message) for case in cases] == expected
+    assert {case.classname for case in cases} == {"greet"}
+    assert all(case.seconds == 4 for case in cases if case.name == "smoke")
+
+
+def test_lines_that_only_look_timed_stay(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(LOG.replace("about to greet", "  5s about to greet") + RESULT + "smoke FAIL no\n")
+    assert registry.cases("auto", path)[0].evidence == "  5s about to greet"

@@ -10,6 +10,7 @@ import pytest
 
 from lab.results.cases import Case
 from reports.formats import excerpts, registry
+from scripts.openstack.test_results import results_of
 from tests.reports.formats import fixtures
 
 
@@ -92,6 +93,19 @@ def test_lintian_tag_is_one_case_with_all_places(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "report, expected",
+    [
+        ("E: a: t\nUse of uninitialized value\n", [("t", "failed", "error"), ("[lintian]", "error", "lines that are not tags: Use of uninitialized value")]),
+        ("I: a: t\nwarning: tainted binary package 'x', skipping\n", [("t", "skipped", "info"), ("[lintian]", "error", "lines that are not tags: warning: tainted binary package 'x', skipping")]),
+        ("a (binary): t x\n", [("t", "failed", "unknown severity: x")]),
+        ("\x1b[1mE\x1b[0m: a: init.d-x\n", [("init.d-x", "failed", "error")]),
+    ],
+)  # fmt: skip
+def test_lintian_reports(report: str, expected: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    assert [(case.name, case.outcome, case.message) for case in read("lintian", report, tmp_path)] == expected
+
+
+@pytest.mark.parametrize(
     "summary, expected",
     [
         ("Status: attempted\n", ("build", "error", "testbed")),
@@ -123,6 +137,30 @@ def test_piuparts_commands(command: str, expected: tuple[str, str, str], tmp_pat
     assert (case.classname, case.name, case.outcome, case.nuance, case.evidence) == ("a", *expected, "  why")
 
 
+@pytest.mark.parametrize(
+    "lines, expected",
+    [
+        ("5.0s ERROR: WARN: Broken symlinks:\n  /a -> b\n0m6.0s INFO: PASS: All tests.", [("Broken symlinks", "skipped", "", 5.0), ("All tests", "passed", "", 1.0)]),
+        ("5.0s ERROR: FAIL: Package purging left files on system:\n  /a\n0m5.0s ERROR: piuparts run ends.", [("Package purging left files on system", "failed", "", 5.0)]),
+        ("5.0s INFO: SKIP: All tests. Package cannot be tested with piuparts: a.\n0m5.1s INFO: piuparts run ends.", [("All tests", "skipped", "", 5.0)]),
+        ("5.0s INFO: FAIL: All tests. Package cannot be tested with piuparts: a.\n0m5.1s ERROR: piuparts run ends.", [("All tests", "failed", "", 5.0)]),
+        ("5.0s ERROR: Could not install a.\n0m5.1s ERROR: piuparts run ends.", [("Installation", "failed", "bad-package", 5.0)]),
+        ("5.0s ERROR: Scripts directory /x does not exist\n0m5.1s ERROR: piuparts run ends.", [("piuparts", "error", "testbed", 5.0)]),
+        ("5.0s ERROR: piuparts run ends.", [("All tests", "error", "testbed", 0.0)]),
+        ("5.0s INFO: piuparts run ends.", [("All tests", "error", "testbed", 0.0)]),
+        ("5.0s ERROR: Terminating command due to timeout\n0m7.0s ERROR: Command failed (status=-15): ['chroot', '/x', 'dpkg', '--purge', 'a']\n0m8.0s ERROR: piuparts run ends.",
+         [("Command: purge", "failed", "timeout", 7.0)]),
+    ],
+)  # fmt: skip
+def test_ends_of_piuparts(lines: str, expected: list[tuple[str, str, str, float]], tmp_path: Path) -> None:
+    begin = (
+        "0m0.0s INFO: piuparts version 1\n0m0.0s INFO: Command line arguments: piuparts -l x.log --apt hello=2.10-3\n"
+    )
+    cases = read("piuparts", f"{begin}0m{lines}\n", tmp_path)
+    assert [(case.name, case.outcome, case.nuance, case.seconds) for case in cases] == expected
+    assert {case.classname for case in cases} == {"hello"}
+
+
 def test_piuparts_log_without_end(tmp_path: Path) -> None:
     case = read("piuparts", "0m0.0s INFO: piuparts version 1\n0m1.5s DEBUG: Unpacking base\n", tmp_path)[-1]
     assert (case.outcome, case.nuance) == ("error", "testbed")
@@ -146,8 +184,62 @@ def test_subunit_attachments(tmp_path: Path) -> None:
         + packet(0x840, b"\x03c.d\x03log\x01x")
     )
     failed, never = read("subunit", stream, tmp_path)
-    assert (failed.output, failed.errors) == ("about to greet\nzip:\n(2 bytes of application/zip)\nlate:\nword", "oops")
+    assert (failed.output, failed.errors) == (
+        "about to greet\nzip:\n(2 bytes of application/zip)\nlate:\nword\n[[PROPERTY|tags=tag]]",
+        "oops",
+    )
     assert (never.name, never.outcome, never.output) == ("d", "error", "log:\nx")
+
+
+def string(text: bytes) -> bytes:
+    return bytes([len(text)]) + text
+
+
+@pytest.mark.parametrize(
+    "mime, content, shown",
+    [
+        (b"application/json", b'{"a": 1}', '{"a": 1}'),
+        (b"application/vnd.api+json;charset=utf-8", b"{}", "{}"),
+        (b"text/plain;charset=latin-1", b"\xfc", "ü"),
+        (b'text/plain;charset="UTF-16LE"', b"a\0", "a"),
+        (b"text/plain;charset=nonsense", b"a", "a"),
+        (b"text/x-log", b"\xff", "\\xff"),
+        (b"application/octet-stream", b"ab", "(2 bytes of application/octet-stream)"),
+        (b"image/png", b"abc", "(3 bytes of image/png)"),
+    ],
+)
+def test_subunit_types_of_attachments(mime: bytes, content: bytes, shown: str, tmp_path: Path) -> None:
+    (case,) = read("subunit", packet(0x863, b"\x03a.b" + string(mime) + b"\x01f" + string(content)), tmp_path)
+    assert case.output == f"f:\n{shown}"
+
+
+@pytest.mark.parametrize(
+    "file, content, expected",
+    [
+        (b"import errors", b"Failed to import x", ("[import errors]", "error", "Failed to import x")),
+        (b"stderr", b"Traceback (most recent call last):\n  x\nE: no", ("[stderr]", "error", "E: no")),
+        (b"stdout", b"hello", ("[stdout]", "skipped", "a file of no test")),
+    ],
+)
+def test_subunit_files_of_no_test(file: bytes, content: bytes, expected: tuple[str, str, str], tmp_path: Path) -> None:
+    stream = packet(0x803, b"\x03a.b") + packet(0x40, string(file) + string(content))
+    ended, stray = read("subunit", stream, tmp_path)
+    assert (ended.name, ended.outcome) == ("b", "passed")
+    assert (stray.name, stray.outcome, stray.message) == expected
+    assert {test.outcome for test in results_of(stream)} == {"passed", *({"error"} & {stray.outcome})}
+
+
+def test_subunit_workers_do_not_mix(tmp_path: Path) -> None:
+    def of(worker: bytes, flags: int) -> bytes:
+        return packet(0xC00 | flags, b"\x03a.b" + string(worker))
+
+    first, second = read("subunit", of(b"0", 2) + of(b"1", 2) + of(b"1", 6) + of(b"0", 3), tmp_path)
+    assert [first.outcome, second.outcome] == ["failed", "passed"]
+
+
+def test_subunit_tags_without_worker(tmp_path: Path) -> None:
+    (case,) = read("subunit", packet(0x883, b"\x03a.b\x02" + string(b"worker-3") + string(b"slow")), tmp_path)
+    assert case.output == "[[PROPERTY|tags=slow]]"
 
 
 @pytest.mark.parametrize(
@@ -177,6 +269,14 @@ def test_invalid_durations(document: str, tmp_path: Path) -> None:
 def test_invalid_times_of_day(tmp_path: Path) -> None:
     log = (fixtures.FORMATS / "autopkgtest/slow/log").read_text().replace("[01:", "[99:")
     assert [case.seconds for case in read("autopkgtest", log, tmp_path)] == [0.0]
+
+
+@pytest.mark.parametrize("field", ["name", "classname"])
+def test_long_names_stay_different(field: str, tmp_path: Path) -> None:
+    tests = "".join(f"<testcase {field}='{'y' * 600}{number}'/>" for number in range(2))
+    first, second = (getattr(case, field) for case in read("junit", f"<testsuite>{tests}</testsuite>", tmp_path))
+    assert first != second
+    assert len(first) == len(second) == excerpts.LONGEST_NAME
 
 
 def test_files_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

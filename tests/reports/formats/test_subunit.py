@@ -91,12 +91,35 @@ def test_reader_of_other_version_finds_nothing() -> None:
         ("test: setUpClass (a.C)\nerror: setUpClass (a.C)\n", [("a.C", "setUpClass", "error", "")]),
         ("test: words of a test\nxfail: words of a test\n", [("subunit", "words of a test", "skipped", "")]),
         ("test: a.b\ntime: 2026-13-01 00:00:00Z\nuxsuccess: a.b\n", [("a", "b", "failed", "")]),
+        # The colon is optional.
+        ("test: a\nsuccess: a\ntest b\nfailure b [ boom ]\n", [("subunit", "a", "passed", ""), ("subunit", "b", "error", "it began, but did not end")]),
+        ("test old mcdonald\nsuccess old mcdonald\n", [("subunit", "old mcdonald", "passed", "")]),
+        ("testing a.b\nfailure a.b [\nno\n]\n", [("a", "b", "failed", "no")]),
+        ("test a.b\nerror a.b [ multipart\nContent-Type: text/plain\nreason\n2\r\nno0\r\n]\n", [("a", "b", "error", "no")]),
+        ("test: a.b\nsuccessful a.b\n", [("a", "b", "passed", "")]),
+        ("test: a.b\ntest the waters\nerror of a.b\nskip: a.b\n", [("a", "b", "skipped", "")]),
+        ("test: a.b\nsuccess: a.b\nerror in the weather\n", [("a", "b", "passed", "")]),
+        ("test: a.b\nfailure: other\n", [("subunit", "other", "failed", ""), ("a", "b", "error", "it began, but did not end")]),
         ("failure: a.b [\nhalf", [("a", "b", "failed", "half"), ("stream", "[damaged]", "error", "the stream ends within the details of a.b")]),
     ],
 )  # fmt: skip
 def test_lines_of_version_1(stream: str, expected: list[tuple[str, str, str, str]], tmp_path: Path) -> None:
     cases = read(stream.encode(), tmp_path)
     assert [(case.classname, case.name, case.outcome, case.message) for case in cases] == expected
+
+
+def test_tags_of_version_1(tmp_path: Path) -> None:
+    stream = b"tags: all old\ntest: a\ntags: one -old\nsuccess: a\ntags: -all\ntest: b\nsuccess: b\nsuccess: c\n"
+    tags = ["all one", "old", "old"]
+    assert [case.output for case in read(stream, tmp_path)] == [f"[[PROPERTY|tags={each}]]" for each in tags]
+
+
+def test_stream_without_colons_is_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "stream"
+    path.write_text("hello\ntest old mcdonald\nfarm\nfailure old mcdonald [\nno cow\n]\n")
+    assert registry.recognise(path) == "subunit"
+    path.write_text("test results\nare here\nsuccess\n")
+    assert registry.recognise(path) is None
 
 
 def test_timeout_has_a_nuance(tmp_path: Path) -> None:

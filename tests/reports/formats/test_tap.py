@@ -139,6 +139,24 @@ def test_name_excludes_duration(tmp_path: Path) -> None:
     assert times == [("a", 0.0135), ("b", 0.02)]
 
 
+@pytest.mark.parametrize(
+    "descriptions, names",
+    [
+        ("a a b a", "a|a [2]|b|a [3]"),
+        ("a a[2] a", "a|a[2]|a [2]"),
+        ("a a a a", "a|a [2]|a [3]|a [4]"),
+    ],
+)
+def test_names_are_unique(descriptions: str, names: str, tmp_path: Path) -> None:
+    words = descriptions.split()
+    document = f"1..{len(words)}\n" + "".join(f"ok - {word}\n" for word in words)
+    assert [name for name, _ in outcomes(document, tmp_path)] == names.split("|")
+
+
+def test_name_that_looks_like_a_number(tmp_path: Path) -> None:
+    assert [name for name, _ in outcomes("1..3\nok - a\nok - a [2]\nok - a\n", tmp_path)] == ["a", "a [2]", "a [3]"]
+
+
 def test_too_deep_subtests_are_a_failure(tmp_path: Path) -> None:
     lines = [
         f"{'    ' * depth}{word}"

@@ -1,0 +1,97 @@
+"""The log of autopkgtest: its own messages, and the lines below each of them.
+
+Since 5.29 each line begins with the seconds since the begin of the run, ``  5s ``.  A log has this form if one of
+autopkgtest's own messages has it; other lines do not decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+MESSAGE = re.compile(r"^autopkgtest \[(\d\d:\d\d:\d\d)\]: (.*)$", re.MULTILINE)
+TIMED = re.compile(r"^ *\d+s autopkgtest \[\d\d:\d\d:\d\d\]: ", re.MULTILINE)
+SECONDS = re.compile(r"^ *\d+s (?=.|$)", re.MULTILINE)
+PACKAGE = re.compile(r"testing package (\S+) version ")
+SUMMARY = re.compile(r"@{20} summary$")
+RESULTS = re.compile(r"test \S+: +(?:- )+results(?: -)+$")
+BETWEEN = re.compile(r"test (\S+): (\[-{20,}|-{20,}\])")
+ENDS = re.compile(r"(?:ERROR: )?((?:testbed failure|erroneous package|quitting|unexpected error):.*)")
+DAY = timedelta(days=1)
+
+
+class LogMessage(NamedTuple):
+    """A message of autopkgtest, its time of day, and the lines below it."""
+
+    clock: str
+    text: str
+    below: str
+
+
+class LoggedTest(NamedTuple):
+    """What a log says of a test: its duration, and its output."""
+
+    seconds: float = 0.0
+    output: str = ""
+
+
+def messages(log: str) -> list[LogMessage]:
+    """Return the messages of a log; none for a text that is no log."""
+    if TIMED.search(log):
+        log = SECONDS.sub("", log)
+    parts = MESSAGE.split(log)
+    return [LogMessage(*parts[index : index + 3]) for index in range(1, len(parts), 3)]
+
+
+def package(log: Iterable[LogMessage]) -> str:
+    """Return the source package that is tested; "" if the log does not name it."""
+    found = (PACKAGE.match(message.text) for message in log)
+    return next((match[1] for match in found if match), "")
+
+
+def results(log: list[LogMessage]) -> tuple[bool, list[str]]:
+    """Return whether the log has its summary, and the lines with results.
+
+    Without a summary these are the results that come after each test, and autopkgtest's own last words.
+    """
+    for message in reversed(log):
+        if SUMMARY.match(message.text):
+            return True, message.below.split("\n")
+    lines = [message.text for message in log if ENDS.fullmatch(message.text)]
+    return bool(lines), [*_results_so_far(log), *lines]
+
+
+def _results_so_far(log: Iterable[LogMessage]) -> Iterator[str]:
+    for message in log:
+        if RESULTS.match(message.text):
+            yield from message.below.lstrip("\n").split("\n")[:1]
+
+
+def tests(log: Iterable[LogMessage]) -> dict[str, LoggedTest]:
+    """Return the duration and the output of each test."""
+    found: dict[str, LoggedTest] = {}
+    name, clock = "", ""
+    text: list[str] = []
+    for message in log:
+        match = BETWEEN.fullmatch(message.text)
+        if match and match[2].startswith("["):
+            name, clock, text = match[1], message.clock, [message.below.strip("\n")]
+        elif match and match[1] == name:
+            found[name] = LoggedTest(_between(clock, message.clock), "\n".join(text))
+            name = ""
+        elif name:
+            text += [message.text, message.below.strip("\n")]
+    if name:  # the log ends in this test
+        found[name] = LoggedTest(output="\n".join(text))
+    return found
+
+
+def _between(begin: str, end: str) -> float:
+    """Return the seconds between two times of day; the second can be on the next day."""
+    try:
+        first, last = (datetime.strptime(clock, "%H:%M:%S") for clock in (begin, end))  # noqa: DTZ007 - times of day
+    except ValueError:
+        return 0.0
+    return ((last - first) % DAY).total_seconds()

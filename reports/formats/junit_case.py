@@ -1,0 +1,213 @@
+"""A ``testcase`` of JUnit XML, and the earlier tries in it.
+
+The elements are those that the junit plugin of Jenkins and surefire know (``error``, ``failure``, ``skipped``,
+``system-out``, ``system-err``, ``properties``, ``rerunFailure`` ...), and PHPUnit's ``warning``, which fails its run.
+Without one of them the attributes ``status`` and ``result`` decide; an unknown word there is an error.
+
+Everything else is kept as text: properties and other attributes (``file``, ``line``, ``assertions``) are lines
+``[[PROPERTY|name=value]]`` at the end of the output; a type of exception, and further failures of the same test, are
+part of the evidence; other elements are output.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import cast, get_args
+
+from lxml import etree
+
+from lab.results.cases import Case, Nuance, Outcome
+from lab.store.records import rfc3339
+from reports.formats import excerpts, xml_input
+
+NUANCES: tuple[Nuance, ...] = get_args(Nuance)
+WORDS = ("passed", *filter(None, NUANCES))
+# Lines such as "[superficial] message" before a blank line, or alone.
+HEAD = re.compile(rf"\[({'|'.join(WORDS)})\] [^\n]*(?:\n\[\1\] [^\n]*)*(?:\n\n|\Z)")
+RESULTS: dict[str, Outcome] = {"error": "error", "failure": "failed", "warning": "failed", "skipped": "skipped"}
+TRIES: dict[str, Outcome] = {
+    "flakyFailure": "failed",
+    "flakyError": "error",
+    "rerunFailure": "failed",
+    "rerunError": "error",
+}
+OTHERS = frozenset({"system-out", "system-err", "properties"})
+FOREIGN: tuple[tuple[re.Pattern[str], Nuance], ...] = (
+    (re.compile(r"pytest\.xfail\b"), "expected-failure"),
+    (re.compile(r".*UnexpectedSuccess\b|\[XPASS\(strict\)\]"), "unexpected-success"),
+    (re.compile(r"\S*Time(?:d)?Out|Failed: Timeout ", re.IGNORECASE), "timeout"),
+    (re.compile(r"todo\b"), "todo"),
+)
+# The words of gtest, CTest, CUnit, Check, tst, NUnit and others.
+STATUSES: Mapping[str, Outcome] = {
+    **dict.fromkeys(("", "run", "completed", "passed", "pass", "ok", "success", "successful", "succeeded", "executed",
+                     "finished", "done", "true"), "passed"),
+    **dict.fromkeys(("notrun", "not_run", "disabled", "skipped", "skip", "suppressed", "ignored", "ignore", "pending",
+                     "todo", "inconclusive"), "skipped"),
+    **dict.fromkeys(("fail", "failed", "failure", "broken", "false"), "failed"),
+    **dict.fromkeys(("error", "errored", "timeout", "aborted", "crashed", "unknown"), "error"),
+}  # fmt: skip
+USED = frozenset({"name", "classname", "class", "time", "timestamp", "status", "result"})
+PLAIN = frozenset({"name", "classname", "class", "time"})
+FLAGS = ("disabled", "ignored", "skipped")
+EARLIEST_YEAR = 1980  # an earlier time is a clock that was not set
+
+
+def cases(suite: str, element: etree._Element) -> Iterator[Case]:
+    """Yield a test and its earlier tries."""
+    attributes = {str(key): str(value) for key, value in element.attrib.items()}
+    shared = {
+        "suite": suite,
+        "classname": attributes.get("classname") or attributes.get("class") or suite,
+        "name": attributes.get("name") or "(unnamed)",
+    }
+    if not len(element) and PLAIN.issuperset(attributes):
+        yield Case(**shared, outcome="passed", seconds=seconds(attributes.get("time")))
+        return
+    parts = parts_of(element)
+    tries = [child for child in element if xml_input.name(child) in TRIES]
+    output, errors = texts(parts.get("system-out")), texts(parts.get("system-err"))
+    outcome, nuance, message, evidence = _outcome(attributes, parts)
+    if outcome == "passed" and (head := HEAD.match(output)):
+        nuance, message, output = _headed(head, output)
+    elif outcome == "passed" and tries:
+        nuance = "flaky"
+    is_unrun = outcome == "skipped" and "skipped" not in parts  # gtest: with a date in 1970
+    yield Case(
+        **shared, outcome=outcome, nuance=nuance, seconds=seconds(attributes.get("time")), message=message,
+        evidence=evidence, output=joined([output, *_more(attributes, parts, message)]), errors=errors,
+        started="" if is_unrun else moment(attributes.get("timestamp")),
+    )  # fmt: skip
+    for earlier in tries:
+        yield _try(shared, earlier)
+
+
+def _outcome(
+    attributes: Mapping[str, str], parts: Mapping[str, list[etree._Element]]
+) -> tuple[Outcome, Nuance, str, str]:
+    """Return the outcome, nuance, message and evidence."""
+    kinds = [kind for kind in RESULTS if kind in parts]
+    if any(result.get("type") == "todo" for result in parts.get("skipped", ())):
+        return "skipped", *result("skipped", [*parts["skipped"], *parts.get("failure", ())])
+    if kinds:
+        kept = (
+            kinds[:1] if kinds[-1] == "skipped" and len(kinds) == 1 else [kind for kind in kinds if kind != "skipped"]
+        )
+        return RESULTS[kept[0]], *result(RESULTS[kept[0]], [each for kind in kept for each in parts[kind]])
+    for word in ("status", "result"):
+        status = attributes.get(word, "").strip()
+        outcome = STATUSES.get(status.lower())
+        if outcome is None:
+            return "error", "", f"unknown {word}: {status}", ""
+        if outcome != "passed":
+            return outcome, "", status.lower() if outcome == "skipped" else f"{word}: {status}", ""
+    if flag := next((flag for flag in FLAGS if attributes.get(flag, "").lower() in {"true", "1"}), ""):
+        return "skipped", "", flag, ""
+    return "passed", "", "", ""
+
+
+def result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance, str, str]:
+    """Return the nuance, message and evidence of the elements of a result."""
+    first, *others = elements
+    kind, message = first.get("type") or "", first.get("message") or ""
+    evidence = xml_input.text(first)
+    others_text = [told for each in others if (told := _with_kind(each, each.get("message") or ""))]
+    if kind and (kind in NUANCES or kind == outcome):
+        nuance = cast("Nuance", "" if kind == outcome else kind)
+        text = message if message != kind else ""
+        return nuance, text or ("" if message else excerpts.first_line(evidence)), joined([evidence, *others_text])
+    nuance = next((name for pattern, name in FOREIGN if pattern.match(kind) or pattern.match(message)), "")
+    shown = message or excerpts.first_line(evidence) or kind
+    is_told = outcome == "skipped" or kind in {shown, xml_input.name(first)} or bool(nuance)
+    return nuance, shown, joined([evidence if is_told else _with_kind(first, ""), *others_text])
+
+
+def _with_kind(element: etree._Element, message: str) -> str:
+    """Return the text of a result, after its type and message where the text does not have them."""
+    text, kind = xml_input.text(element), element.get("type") or ""
+    missing = [part for part in (kind, message) if part and part not in text]
+    return joined([": ".join(missing), text])
+
+
+def joined(texts: Iterable[str]) -> str:
+    return "\n".join(text for text in texts if text)
+
+
+def _more(attributes: Mapping[str, str], parts: Mapping[str, list[etree._Element]], message: str) -> Iterator[str]:
+    """Yield what has no field in a case; node repeats the message in an attribute."""
+    for kind, elements in parts.items():
+        if kind not in RESULTS and kind not in TRIES and kind not in OTHERS:
+            yield from (f"{kind}: {text}" for each in elements if (text := xml_input.text(each).strip()))
+    for properties in parts.get("properties", ()):
+        yield from properties_of(properties)
+    more = ((key, value) for key, value in attributes.items() if key not in USED and value != message)
+    yield from (property_line(key, value) for key, value in more)
+
+
+def properties_of(element: etree._Element) -> Iterator[str]:
+    """Yield a line for each property."""
+    for each in element:
+        if xml_input.name(each) == "property":
+            yield property_line(each.get("name") or "", each.get("value") or xml_input.text(each).strip())
+
+
+def property_line(name: str, value: str) -> str:
+    """Return a property in the form that JUnit files have for the output of a test."""
+    return f"[[PROPERTY|{name}={value}]]"
+
+
+def _try(shared: Mapping[str, str], earlier: etree._Element) -> Case:
+    outcome = TRIES[xml_input.name(earlier)]
+    parts = parts_of(earlier)
+    text = earlier.text if parts else xml_input.text(earlier)
+    kind, message = earlier.get("type") or "", earlier.get("message")
+    return Case(
+        **shared, outcome=outcome, nuance="rerun",
+        message="" if message == kind == outcome else message or excerpts.first_line(text or "") or kind,
+        evidence=texts(parts.get("stackTrace")) or text or "",
+        output=texts(parts.get("system-out")), errors=texts(parts.get("system-err")),
+    )  # fmt: skip
+
+
+def parts_of(element: etree._Element) -> dict[str, list[etree._Element]]:
+    """Return an element's children by name."""
+    parts: dict[str, list[etree._Element]] = {}
+    for child in element:
+        parts.setdefault(xml_input.name(child), []).append(child)
+    return parts
+
+
+def _headed(head: re.Match[str], output: str) -> tuple[Nuance, str, str]:
+    word = head[1]
+    prefix = f"[{word}] "
+    lines = head[0].removesuffix("\n\n").split("\n")
+    message = "\n".join(line.removeprefix(prefix) for line in lines)
+    return cast("Nuance", "" if word == "passed" else word), message, output[head.end() :]
+
+
+def texts(elements: Sequence[etree._Element] | None) -> str:
+    return joined(map(xml_input.text, elements)) if elements else ""
+
+
+def seconds(text: str | None) -> float:
+    """Return a duration; 0.0 for none."""
+    try:
+        duration = float((text or "0").replace(",", ""))
+    except ValueError:
+        return 0.0
+    return duration if math.isfinite(duration) and duration > 0 else 0.0
+
+
+def moment(text: str | None) -> str:
+    """Return a moment as RFC 3339, "" for none; without a zone it is UTC."""
+    if not text:
+        return ""
+    try:
+        parsed = datetime.fromisoformat(text)
+        told = rfc3339(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return ""
+    return told if parsed.year >= EARLIEST_YEAR else ""

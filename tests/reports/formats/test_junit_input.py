@@ -1,0 +1,116 @@
+"""JUnit XML of other producers: no failure and nothing that a case says is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.results.cases import Case
+from reports.formats import registry
+
+
+def read(content: str | bytes, tmp_path: Path, name: str = "result.xml") -> list[Case]:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return registry.cases("auto", path)
+
+
+def suite(inside: str, attributes: str = "") -> str:
+    return f"<testsuite name='s' {attributes}>{inside}</testsuite>"
+
+
+OK = "<testcase name='t'/>"
+BAD = "<testcase name='b'><failure/></testcase>"
+ANOTHER = "<testcase name='d'><failure/></testcase>"
+EMPTY = suite("", "tests='5'")
+COUNTED = suite(BAD, "failures='1'")
+OUTER = suite(suite(OK, "failures='2'"))
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        # A suite that could not be loaded, or whose header counts what it does not have.
+        (f"<testsuites>{suite(OK)}<testsuite name='u'><error message='no class'/></testsuite></testsuites>", [("t", "passed", ""), ("[suite]", "error", "no class")]),
+        (suite(f"{OK}<failure message='teardown'/>"), [("t", "passed", ""), ("[suite]", "failed", "teardown")]),
+        (suite(OK, "failures='3'"), [("t", "passed", ""), ("[counts]", "failed", "the header counts 3 errors and failures; the suite has 0")]),
+        (f"<testsuites errors='1'>{suite(OK)}</testsuites>", [("t", "passed", ""), ("[counts]", "failed", "the header counts 1 errors and failures; the suite has 0")]),
+        (f"<testsuites>{EMPTY}{suite(OK)}</testsuites>", [("[counts]", "failed", "the header counts tests; the suite has none"), ("t", "passed", "")]),
+        (f"<testsuites failures='2'>{OUTER}</testsuites>", [("t", "passed", ""), ("[counts]", "failed", "the header counts 2 errors and failures; the suite has 0")]),
+        (suite(BAD, "failures='1' tests='2'"), [("b", "failed", "")]),
+        (f"<testsuites failures='1'>{COUNTED}</testsuites>", [("b", "failed", "")]),
+        (suite("<testcase name='t'><warning type='PHPUnit\\Warning'>no tests</warning></testcase>"), [("t", "failed", "no tests")]),
+        # Tests that did not run, and words for results.
+        *((suite(f"<testcase name='t' {word}/>"), [("t", "skipped", message)]) for word, message in [
+            ("status='disabled'", "disabled"), ("status='notrun'", "notrun"), ("result='suppressed'", "suppressed"),
+            ("status='run' result='skipped'", "skipped"), ("ignored='true'", "ignored"), ("status='Pending'", "pending"),
+        ]),
+        (suite("<testcase name='t' status='failed'/>"), [("t", "failed", "status: failed")]),
+        (suite("<testcase name='t' status='errored'/>"), [("t", "error", "status: errored")]),
+        (suite("<testcase name='t' status='confused'/>"), [("t", "error", "unknown status: confused")]),
+        (suite("<testcase name='t' status='run' result='completed'/>"), [("t", "passed", "")]),
+        # The whole file is not lost.
+        (suite("<testcase name='a\x1b'/>" + BAD), [("a#x1B", "passed", ""), ("b", "failed", "")]),
+        (suite("<testcase name='a&#27;&#x0;&#x10;'/>" + BAD), [("a#x1B#x00#x10", "passed", ""), ("b", "failed", "")]),
+        (suite("<testcase name='\udcff'/>").encode("utf-8", "surrogateescape"), [("\\xff", "passed", "")]),
+        (f"<testsuites>{suite(BAD)}<testsuite name='u'>{OK}<testca", [("b", "failed", ""), ("t", "passed", ""), ("[damaged]", "error", "result.xml is not well-formed XML: Couldn't find end of Start Tag testca")]),
+        (f"<testsuites xmlns='urn:x'>{suite(OK + BAD)}</testsuites>", [("t", "passed", ""), ("b", "failed", "")]),
+        ("<j:testsuites xmlns:j='urn:x'><j:testsuite name='s'><j:testcase name='t'><j:failure/></j:testcase></j:testsuite></j:testsuites>", [("t", "failed", "")]),
+    ],
+)  # fmt: skip
+def test_no_failure_and_no_test_is_lost(
+    content: str | bytes, expected: list[tuple[str, str, str]], tmp_path: Path
+) -> None:
+    cases = read(content, tmp_path)
+    assert [
+        (case.name, case.outcome, case.message.partition(",")[0].partition(" line ")[0]) for case in cases
+    ] == expected
+
+
+@pytest.mark.parametrize(
+    "content, field, text",
+    [
+        (suite(f"{OK}<system-out>hello</system-out>"), "output", "hello"),
+        (suite(f"{OK}{BAD}<system-out>hello</system-out>"), "output", ""),
+        (suite(f"{OK}<system-err>oops</system-err>"), "errors", "oops"),
+        (suite(f"<properties><property name='a' value='b'/></properties>{OK}"), "output", "[[PROPERTY|a=b]]"),
+        (suite("<properties><property name='java.version' value='17'/><property name='x' value='y'/></properties>" + OK), "output", ""),
+        (suite("<testcase name='t'><properties><property name='a'>b</property></properties></testcase>"), "output", "[[PROPERTY|a=b]]"),
+        (suite("<testcase name='t' file='t/a.py' line='7' assertions='2'/>"), "output", "[[PROPERTY|file=t/a.py]]\n[[PROPERTY|line=7]]\n[[PROPERTY|assertions=2]]"),
+        (suite("<testcase name='t'><tags>slow</tags><system-out>x</system-out></testcase>"), "output", "x\ntags: slow"),
+        (suite("<testcase name='t'><system-out>x</system-out><system-out>y</system-out></testcase>"), "output", "x\ny"),
+        (suite("<testcase name='t'><failure type='a.BError' message='m'>at a.c:1</failure></testcase>"), "evidence", "a.BError\nat a.c:1"),
+        (suite("<testcase name='t'><failure type='a.BError' message='m'>a.BError: m\nat a.c:1</failure></testcase>"), "evidence", "a.BError: m\nat a.c:1"),
+        (suite("<testcase name='t'><failure message='m'>x</failure><failure type='E' message='n'>y</failure></testcase>"), "evidence", "x\nE: n\ny"),
+        (suite("<testcase name='t'><failure message='m'>x</failure><error message='n'>y</error></testcase>"), "evidence", "y\nm\nx"),
+        (suite("<testcase name='t'><failure>x <b>y</b></failure></testcase>"), "evidence", "x y"),
+        (suite(OK, "timestamp='2026-01-02T03:04:05'"), "started", "2026-01-02T03:04:05.000Z"),
+        (suite(OK, "timestamp='1970-01-01T00:00:00'"), "started", ""),
+        (suite("<testcase name='t' timestamp='1970-01-01T00:00:01'/>", "timestamp='2026-01-02T03:04:05'"), "started", "2026-01-02T03:04:05.000Z"),
+        (suite("<testcase name='t' class='a.B'/>"), "classname", "a.B"),
+        (suite("<testcase name='t' classname='c' class='a.B'/>"), "classname", "c"),
+        (suite(OK), "classname", "s"),
+    ],
+)  # fmt: skip
+def test_nothing_that_a_case_says_is_lost(content: str, field: str, text: str, tmp_path: Path) -> None:
+    assert getattr(read(content, tmp_path)[0], field) == text
+
+
+def test_output_of_suite_is_with_its_failures(tmp_path: Path) -> None:
+    own = "<testcase name='c'><failure/><system-out>own</system-out></testcase>"
+    cases = read(suite(f"{OK}{BAD}{own}{ANOTHER}<system-out>hello</system-out>"), tmp_path)
+    assert [(case.name, case.output) for case in cases] == [("t", ""), ("b", "hello"), ("c", "own"), ("d", "hello")]
+
+
+def test_output_file_of_surefire(tmp_path: Path) -> None:
+    (tmp_path / "a.B-output.txt").write_text("hello")
+    assert read(suite(OK), tmp_path, "TEST-a.B.xml")[0].output == "hello"
+    assert read(suite(OK), tmp_path, "a.B.xml")[0].output == ""
+    assert read(suite(f"{OK}<system-out>own</system-out>"), tmp_path, "TEST-a.B.xml")[0].output == "own"
+
+
+def test_nested_suites_keep_their_order(tmp_path: Path) -> None:
+    inner = "<testsuite name='i'><testcase name='a'/><testsuite name='j'><testcase name='b'/></testsuite></testsuite>"
+    cases = read(f"<testsuites>{suite(inner + OK)}{suite(BAD)}</testsuites>", tmp_path)
+    assert [(case.suite, case.name) for case in cases] == [("s", "t"), ("i", "a"), ("j", "b"), ("s", "b")]
