@@ -9,7 +9,7 @@ from lab.base.errors import ConfigurationError
 from reports.bundle import Readable
 from reports.redact import plain_text
 from reports.redact.redactor import Redactor, RedactorState, pieces
-from reports.redact.rules import PRIVATE_KEY
+from reports.redact.rule import PRIVATE_KEY
 
 CONTROLS = "controls"  # the characters that `reports.redact.plain_text` removes
 

@@ -109,7 +109,8 @@ class Publication:
             "steps": steps,
         }
         changed_build = build.model_copy(update={**changed, "notes": tuple(notes)})
-        return rewritten(changed_build, cache(self.redactor.text), cache(self.sure.text)), contents
+        redact = Redact(cache(self.redactor.text), cache(self.sure.text), self.redactor.setting)
+        return rewritten(changed_build, redact), contents
 
     def _log(self, log: Log, given: Files, directory: Path, contents: dict[str, Path], notes: list[str]) -> Log | None:
         name = self._name(log.name, "logs", contents, notes)
@@ -177,21 +178,27 @@ def this_machine() -> tuple[str, ...]:
     return (name,) if re.search(r"[\d.-]", name) else ()
 
 
-Redact = Callable[[str], str]
+@dataclass(frozen=True)
+class Redact:
+    """The filters of a build's texts: of any text, of its identity, and of a setting with this name and value."""
+
+    text: Callable[[str], str]
+    identity: Callable[[str], str]
+    setting: Callable[[str, str], str]
 
 
-def rewritten(model: T, redact: Redact, sure: Redact, key: str = "") -> T:
+def rewritten(model: T, redact: Redact, key: str = "") -> T:
     """Return a part of a build with every text redacted, also in fields that the model gains later."""
     result: Any = model
     match model:
         case str():
-            result = model if key in UNCHANGED else (sure if key in IDENTITY else redact)(model)
+            result = model if key in UNCHANGED else (redact.identity if key in IDENTITY else redact.text)(model)
         case tuple():
-            result = tuple(rewritten(item, redact, sure, key) for item in model)
+            result = tuple(rewritten(item, redact, key) for item in model)
         case Mapping():
-            result = {redact(name): redact(value) for name, value in model.items()}
+            result = {redact.text(name): redact.setting(name, value) for name, value in model.items()}
         case BaseModel():
-            values = {name: rewritten(getattr(model, name), redact, sure, name) for name in type(model).model_fields}
+            values = {name: rewritten(getattr(model, name), redact, name) for name in type(model).model_fields}
             result = model.model_copy(update=values)
     return result  # type: ignore[no-any-return]
 

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+from lab.results.secrets.names import is_secret
+from lab.results.secrets.pattern import HARMLESS
 from reports.bundle import Readable
 from reports.redact import plain_text
-from reports.redact.rules import HARMLESS, KEY_BEGINS, PRIVATE_KEY, Rule
+from reports.redact.rule import PRIVATE_KEY, Rule
+from reports.redact.screen import Screen
 
 BLOCK = 1 << 18
 OVERLAP = 4096
 MOST_PASSES = 8
 MOST_UTF8 = 4
 LONGEST_BLANK = 60
+CREDENTIAL = "[REDACTED:credential]"
 LINE_CUT = " [... this line is longer]"
 RESET = "\x1b[0m"
 # A line with only a time: in a log with times, this is a blank line.
 BLANK = re.compile(r"\W*(?:[\dTZ:.,+ -]{5,40}\W*)?")
 KEY_ENDS = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
+KEY_BEGINS = "-----BEGIN "
 HEADER = re.compile(r"^.{0,60}?\b[\w-]+: ")  # RFC 1421, 4.6: a blank line and then the key follow
 
 
@@ -63,22 +67,8 @@ class Redactor:
         return max([OVERLAP, *(2 * len(rule.pattern.pattern) for rule in self.rules if rule.sure)])
 
     @cached_property
-    def _words(self) -> list[tuple[bytes, dict[re.Pattern[bytes] | None, list[int]]]]:
-        """Words, and the ranks of the rules that need them, by the pattern that must follow."""
-        words = defaultdict[bytes, dict[re.Pattern[bytes] | None, list[int]]](dict)
-        for rank, rule in enumerate(self.rules):
-            for word in rule.words:
-                words[word.encode("utf-8", "replace").lower()].setdefault(rule.follows, []).append(rank)
-        return list(words.items())
-
-    @cached_property
-    def _probes(self) -> list[tuple[re.Pattern[bytes], int]]:
-        return [(rule.probe, rank) for rank, rule in enumerate(self.rules) if rule.probe]
-
-    @cached_property
-    def _blind(self) -> list[int]:
-        """The ranks of the rules that need every line."""
-        return [rank for rank, rule in enumerate(self.rules) if not rule.words and not rule.probe]
+    def screen(self) -> Screen:
+        return Screen(self.rules)
 
     def hits(self, line: str, only: Iterable[int] | None = None) -> list[Hit]:
         """Return the matches in a clean line, in order and without overlaps."""
@@ -102,6 +92,14 @@ class Redactor:
             return value
         lines = self._redacted(plain_text.clean(value), RedactorState())
         return plain_text.bare("\n".join(map(self._cut, lines)))
+
+    def setting(self, name: str, value: str) -> str:
+        """Redact the value of a setting: a parameter, a property, a cell of a table."""
+        if is_secret(name):
+            return value if HARMLESS.fullmatch(value) or not value else CREDENTIAL
+        begin = f"{name}="
+        shown = self.text(begin + value)
+        return shown.removeprefix(begin) if shown.startswith(begin) else self.text(value)
 
     def stream(self, stream: Readable, state: RedactorState | None = None) -> Iterator[bytes]:
         """Redact a log, in pieces of complete lines; `reports.redact.plain_text` lists the control characters that stay."""
@@ -160,24 +158,13 @@ class Redactor:
     def _candidates(self, lines: Sequence[str]) -> Iterator[tuple[int, set[int]]]:
         """Yield the indices of the lines that rules need, with the ranks of these rules."""
         whole = "\n".join(lines)
-        starts = list(accumulate((len(line) + 1 for line in _measured(lines, whole)), initial=0))
-        found: dict[int, set[int]] = {index: set(self._blind) for index in range(len(lines))} if self._blind else {}
-        for at, ranks in self._wanted(whole.encode().lower()):
+        blind = self.screen.blind
+        found: dict[int, set[int]] = {index: set(blind) for index in range(len(lines))} if blind else {}
+        starts: list[int] = []
+        for at, ranks in self.screen.offsets(whole.encode().lower()):
+            starts = starts or list(accumulate((len(line) + 1 for line in _measured(lines, whole)), initial=0))
             found.setdefault(bisect_right(starts, at) - 1, set()).update(ranks)
         return iter(sorted(found.items()))
-
-    def _wanted(self, low: bytes) -> Iterator[tuple[int, Iterable[int]]]:
-        """Yield the offsets that rules need, with the ranks of these rules."""
-        for word, wanted in self._words:
-            at = low.find(word)
-            while at >= 0:
-                for follows, ranks in wanted.items():
-                    if follows is None or follows.match(low, at + len(word)):
-                        yield at, ranks
-                at = low.find(word, at + 1)
-        for probe, rank in self._probes:
-            for match in probe.finditer(low):
-                yield match.start(), (rank,)
 
     def _cut(self, line: str) -> str:
         return line if len(line.encode()) <= self.line else self._ended(line)

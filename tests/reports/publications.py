@@ -13,7 +13,7 @@ from lab.results.secret_patterns import PATTERNS
 from reports import bundle
 from reports.bundle import Bundle
 from reports.model import Build, File, Log
-from reports.redact import rules
+from reports.redact import places, rules
 from reports.redact.known_secrets import Secret
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.publication import Publication
@@ -97,6 +97,6 @@ def final_bytes(path: Path) -> bytes:
 
 def a_redactor(line: int = 8192) -> Redactor:
     secrets = [Secret("cloud", SECRET), Secret("planted", PLANTED)]
-    places = rules._of_places(KEY, ["builder7"], ["corp.example"], frozenset())
-    every = (*rules.of_secrets(secrets), *map(rules.of_pattern, PATTERNS), *places, rules._emails())
+    nodes = places.of_places(KEY, ["builder7"], ["corp.example"], frozenset())
+    every = (*rules.of_secrets(secrets), *map(rules.of_pattern, PATTERNS), *nodes, *places.emails())
     return Redactor(every, line)
