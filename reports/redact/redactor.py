@@ -113,11 +113,13 @@ class Redactor:
         end = "\n" if value.endswith("\n") else ""
         lines = self._redacted(value.removesuffix("\n"), state)
         if max(map(len, lines)) * MOST_UTF8 > self.line:
-            lines = [self._cut(line) if len(line) * MOST_UTF8 > self.line else line for line in lines]
+            whole, lines = lines, [self._cut(line) if len(line) * MOST_UTF8 > self.line else line for line in lines]
+            state.changed += sum(line != cut for line, cut in zip(whole, lines, strict=True))
         return ("\n".join(lines) + end).encode()
 
     def beginning(self, raw: bytes, state: RedactorState) -> bytes:
         """Redact the beginning of a longer line; its end is dropped, because a truncated secret cannot be recognised."""
+        state.changed += 1
         lines = self._redacted(plain_text.decode(raw), state)
         *before, last = plain_text.bare("\n".join(lines))[: -self.overlap].split("\n")
         return "".join(f"{line}\n" for line in (*map(self._cut, before), self._ended(last))).encode()

@@ -15,7 +15,7 @@ from reports.redact.screen import Screen
 
 CHUNK = 1 << 20
 OVERLAP = 4096
-WRAPS = re.compile(rb"(?:\\[nr]|&#1[03];|[\r\n])+[ \t]*")
+WRAPS = re.compile(rb"\0+|(?:\\[nr]|&#1[03];|[\r\n])+[ \t]*")  # zero bytes: UTF-16
 
 
 class Held(InfrastructureError):

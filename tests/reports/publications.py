@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from reports.redact.known_secrets import Secret
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.publication import Publication
 from reports.redact.redactor import Redactor
+from reports.redact.scan import Scanner
 
 KEY = Pseudonyms(b"a key of tests")
 SECRET = "s3cr3t/w0rd&x y'z"  # with characters that URLs, shells, JSON and XML quote
@@ -81,6 +83,20 @@ class Press:
             return found, None
         with found.open(names[0]) as stream:
             return found, stream.read()
+
+
+@cache
+def a_publication() -> Publication:
+    """Return the publication of a lab that publishes everything and has one known secret."""
+    lab = Lab.model_validate({
+        "lab": {"name": "testlab", "maintainer": "Lab <lab@lab.example>"}, "series": {"bookworm": {}},
+        "tracks": {"trunk": {"series": "bookworm"}}, "components": {"greet": {}},
+        "publish": {"jobs": ("*",), "artifacts": ("*",), "parameters": ("*",)},
+    })  # fmt: skip
+    secrets = (Secret("cloud", SECRET),)
+    every = rules.for_lab(lab, secrets, KEY)
+    sure = tuple(rule for rule in every if rule.sure)
+    return Publication(lab.publish, Redactor(every), Redactor(sure), Scanner(secrets, every))
 
 
 def press(lab: Lab, home: Path, hosts: tuple[str, ...] = ()) -> Press:
