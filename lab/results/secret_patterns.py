@@ -17,7 +17,7 @@ from lab.results.secrets.tokens import HASHES, TOKENS
 PRIVATE_KEY = SecretPattern(
     "private-key",
     "a private key",
-    re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:.*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|.*)"),
+    re.compile(r"---- ?-?BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-? ?----(?:.*?---- ?-?END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-? ?----|.*)"),
     programs=("private key",),
     sure=True,
 )  # fmt: skip

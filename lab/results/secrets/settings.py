@@ -16,7 +16,7 @@ from lab.results.secrets.pattern import VALUE, SecretPattern, labelled
 SET: Final = (
     rb"(?:(?<!key)|s?(?:id|value)?(?![a-z]))(?:(?<!pass)|w|phrase|code|(?![a-z]))[\w.-]{0,60}+"
     rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}(?:[ \t]{0,60}+(?:=|\+=|->|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
-    rb"|[ \t,]{1,8}[\"'v]|>|[ \t][^<>\n]{0,80}>)"
+    rb"|[ \t,]{1,8}[\"'v]|>|[ \t][^<>\n]{0,80}>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
 )
 
 # "password X" alone, quoted, as an answer to debconf, or in parentheses; in lower case.
