@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from lxml import etree
 
 from generator.canonical import tag_of
-from lab.results.secret_patterns import EXACT, SecretPattern, values
+from lab.results.secret_patterns import EXACT
+from lab.results.secrets.pattern import SecretPattern, values
 
 HIDDEN = "(hidden)"
 HINT = "keep it in Jenkins' credentials and name their id"

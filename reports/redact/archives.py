@@ -1,169 +1,226 @@
-"""The content of binary artifacts: archives are scanned within limits, and never unpacked to a disk."""
+"""Archives: every text in them is redacted, and they are packed again if that changes anything.
+
+An archive with nothing to hide is published unchanged.  Archives within archives are opened too.  A binary file is
+scanned for known secrets and tokens.  What cannot be opened, or still contains a secret, is not published.
+"""
 
 from __future__ import annotations
 
 import bz2
+import gzip
 import lzma
-import struct
+import shutil
 import tarfile
+import tempfile
 import zipfile
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from io import BufferedReader, RawIOBase
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final, Protocol
 
 from reports.bundle import Scan
-
-MOST_FILES: Final = 1000
-MOST_BYTES: Final = 100_000_000
-MOST_RATIO: Final = 100
-LITTLE: Final = 1_000_000  # the limit of the smallest archives
-MOST_MEMORY: Final = 64_000_000  # for xz
-CHUNK: Final = 1 << 16
-MAGIC: Final[tuple[tuple[bytes, Callable[[], Any]], ...]] = (
-    (b"\x1f\x8b", lambda: zlib.decompressobj(31)),
-    (b"BZh", bz2.BZ2Decompressor),
-    (b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(memlimit=MOST_MEMORY)),
+from reports.redact.scan import Held
+from reports.redact.text_files import is_text, utf16_as_utf8
+from reports.redact.unpacking import (
+    BROKEN,
+    BZIP2,
+    GZIP,
+    HEAD,
+    Budget,
+    Unfit,
+    gzip_texts,
+    is_tar,
+    magic_of,
+    unpacked,
 )
-COMPRESSED: Final = tuple(magic for magic, _ in MAGIC)
+
+MOST_LEVELS: Final = 4  # a compressed tar has two
 PLAIN: Final = {0, 0o4, 0o10}  # stat(2): no type, a directory, a file
-HEAD: Final = 512
-PACKED: Final = (b"PK\3\4", b"PK\5\6", b"\x28\xb5\x2f\xfd", b"!<arch>\n", b"7z\xbc\xaf", b"Rar!", *COMPRESSED)
-BROKEN: Final = (
-    OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError,
-    NotImplementedError, RuntimeError, MemoryError, OverflowError, struct.error,
-)  # fmt: skip
+ENCRYPTED: Final = 1
+ZIP: Final = (b"PK\3\4", b"PK\5\6")
+END_OF_ZIP: Final = b"PK\5\6"
+END_SIZE: Final = 22
+OTHER_ARCHIVES: Final = (b"\x28\xb5\x2f\xfd", b"!<arch>\n", b"7z\xbc\xaf", b"Rar!")
+HIDES: Final = "contains something that must not be public"
 
 
-class Unfit(Exception):
-    """The reason why an artifact cannot be published, without its content."""
+class RedactFile(Protocol):
+    """Write the redacted form of a text file; return the number of changes.  ``log``: within the limits of a log."""
+
+    def __call__(self, source: Path, target: Path, *, log: bool) -> int: ...
 
 
-@dataclass
-class Budget:
-    """The number of bytes that an archive can still unpack to."""
+class SupportsWrite(Protocol):
+    """A stream that accepts bytes."""
 
-    left: int
-
-    @classmethod
-    def of(cls, path: Path) -> Budget:
-        return cls(min(MOST_BYTES, max(LITTLE, path.stat().st_size * MOST_RATIO)))
-
-    def spend(self, size: int) -> None:
-        self.left -= size
-        if self.left < 0:
-            raise Unfit("unpacks to too many bytes")
+    def write(self, data: bytes, /) -> int: ...
 
 
-@dataclass
-class NotPacked:
-    """A decompressor for a tar without compression."""
+@dataclass(frozen=True)
+class Filters:
+    """The filters of a file's text, of a name, and the scan of the final bytes."""
 
-    eof: bool = False
-    unused_data: bytes = b""
-    unconsumed_tail: bytes = b""
-
-    def decompress(self, raw: bytes, most: int) -> bytes:
-        self.unconsumed_tail = raw[most:]
-        return raw[:most]
+    file: RedactFile
+    name: Callable[[str], str]
+    scan: Scan
 
 
-@dataclass
-class Unpacked(RawIOBase):
-    """The content of a compressed file, counted against a budget."""
+@dataclass(frozen=True)
+class Opened:
+    """The published form of a file, and the number of changes; without a change it is the file itself."""
 
-    stream: IO[bytes]
-    decompressor: Any
-    budget: Budget
-    tail: bytes = field(default=b"", repr=False)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        data = b""
-        while not data and not self.decompressor.eof:
-            wants = getattr(self.decompressor, "needs_input", not self.tail)
-            raw = self.stream.read(CHUNK) if wants else self.tail
-            if wants and not raw:
-                if isinstance(self.decompressor, NotPacked):
-                    break
-                raise Unfit("is truncated")
-            data = self.decompressor.decompress(raw, len(buffer))
-            self.tail = getattr(self.decompressor, "unconsumed_tail", b"")
-        if not data and (self.decompressor.unused_data or self.stream.read(1)):
-            raise Unfit("has data after its end")
-        self.budget.spend(len(data))
-        buffer[: len(data)] = data
-        return len(data)
+    path: Path
+    changes: int = 0
 
 
-def scan_content(path: Path, scan: Scan) -> None:
-    """Scan the content of an archive, one level deep.  Raises Unfit for a file that cannot be scanned."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(HEAD)
-            if head.startswith(b"PK"):
-                _scan_zip(stream, Budget.of(path), scan)
-                return
-            if not _is_tar(head) and not head.startswith(COMPRESSED):
+def publish(source: Path, target: Path, filters: Filters) -> int:
+    """Write the published form of an archive; return the number of changed lines and names.  Raises Unfit."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
+        try:
+            opened = _Opener(filters, Budget.of(source), Path(directory)).archive(source, 1)
+            if opened is None:
                 raise Unfit("is neither text nor an archive that can be scanned")
-            with _unpacked(stream, Budget.of(path)) as content:
-                scan(content)
-            with _unpacked(stream, Budget.of(path)) as content:
-                head = content.peek(HEAD)
-                if _is_tar(head):
-                    _check_tar(content)
-                else:
-                    _check_not_packed(head)
-    except BROKEN as error:
-        raise Unfit(f"cannot be scanned ({type(error).__name__})") from None
+            shutil.copyfile(opened.path, target)
+            with target.open("rb") as stream:
+                filters.scan(stream)
+        except Held:
+            raise Unfit(HIDES) from None
+        except BROKEN as error:
+            raise Unfit(f"cannot be scanned ({type(error).__name__})") from None
+    return opened.changes
 
 
-def _is_tar(head: bytes) -> bool:
-    return head[257:262] == b"ustar"
+@dataclass(frozen=True)
+class _Opener:
+    """Opens the archives of one artifact; all of them together stay within the budget."""
+
+    filters: Filters
+    budget: Budget
+    directory: Path
+
+    def archive(self, source: Path, level: int) -> Opened | None:
+        """Return the published form of an archive, None for any other file."""
+        with source.open("rb") as stream:
+            head = stream.read(HEAD)
+        magic = magic_of(head)
+        if not magic and not is_tar(head) and not head.startswith(ZIP):
+            return None
+        if level > MOST_LEVELS:
+            raise Unfit(f"contains archives in more than {MOST_LEVELS} levels")
+        if magic:
+            return self._compressed(source, magic, level)
+        return self._tar(source, level) if is_tar(head) else self._zip(source, level)
+
+    def _file(self, source: Path, level: int, *, log: bool = False) -> Opened:
+        """Return the published form of a file in an archive."""
+        if not is_text(source) and (opened := self.archive(source, level)):
+            return opened
+        with self._new() as target:
+            if is_text(source, strict=False) or utf16_as_utf8(source):
+                return (
+                    Opened(target, changes)
+                    if (changes := self.filters.file(source, target, log=log))
+                    else Opened(source)
+                )
+        with source.open("rb") as stream:
+            if stream.read(HEAD).startswith(OTHER_ARCHIVES):
+                raise Unfit("contains an archive that cannot be opened")
+            stream.seek(0)
+            self.filters.scan(stream)
+        return Opened(source)
+
+    def _compressed(self, source: Path, magic: bytes, level: int) -> Opened:
+        with self._new() as content, source.open("rb") as stream, content.open("wb") as out:
+            shutil.copyfileobj(unpacked(stream, magic, self.budget), out)
+        opened = self._file(content, level + 1, log=True)
+        changes = opened.changes + (self._changes(*gzip_texts(source)) if magic == GZIP else 0)
+        if not changes:
+            return Opened(source)
+        with (
+            self._new() as target,
+            opened.path.open("rb") as stream,
+            target.open("wb") as out,
+            _compressor(magic, out) as packed,
+        ):
+            shutil.copyfileobj(stream, packed)
+        return Opened(target, changes)
+
+    def _tar(self, source: Path, level: int) -> Opened:
+        changes = 0
+        with self._new() as target, tarfile.open(source, "r:") as old, tarfile.open(target, "w") as new:
+            for member in old:
+                self.budget.count()
+                content = old.extractfile(member) if member.isreg() and not member.issparse() else None
+                if not content and not member.isdir():
+                    raise Unfit("contains links or devices")
+                changes += self._changes(member.name, member.uname, member.gname, *member.pax_headers.values())
+                made = tarfile.TarInfo(self.filters.name(member.name))
+                made.type, made.mode, made.mtime = member.type, member.mode, member.mtime
+                opened = self._member(content, level) if content else None
+                changes += opened.changes if opened else 0
+                _add(new, made, opened)
+            end = old.offset
+        with source.open("rb") as stream:
+            stream.seek(end)
+            if any(chunk.strip(b"\0") for chunk in iter(lambda: stream.read(1 << 16), b"")):
+                raise Unfit("has data after its end")
+        return Opened(target, changes) if changes else Opened(source)
+
+    def _zip(self, source: Path, level: int) -> Opened:
+        with self._new() as target, zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+            changes = self._changes(old.comment.decode("utf-8", "replace"))
+            for member in old.infolist():
+                self.budget.count()
+                self.budget.spend(member.file_size)  # zipfile reads at most this number of bytes
+                if (member.external_attr >> 28) not in PLAIN:
+                    raise Unfit("contains links or devices")
+                changes += self._changes(member.filename, member.comment.decode("utf-8", "replace"))
+                with old.open(member) as content:
+                    opened = self._member(content, level)
+                changes += opened.changes
+                made = zipfile.ZipInfo(self.filters.name(member.filename), member.date_time)
+                made.compress_type, made.external_attr = member.compress_type, member.external_attr
+                with opened.path.open("rb") as stream, new.open(made, "w") as packed:
+                    shutil.copyfileobj(stream, packed)
+                opened.path.unlink()
+        if _after_zip(source):
+            raise Unfit("has data after its end")
+        return Opened(target, changes) if changes else Opened(source)
+
+    def _member(self, content: IO[bytes], level: int) -> Opened:
+        with self._new() as path, path.open("wb") as out:
+            shutil.copyfileobj(content, out)
+        return self._file(path, level + 1)
+
+    def _changes(self, *texts: str) -> int:
+        return sum(self.filters.name(text) != text for text in texts)
+
+    @contextmanager
+    def _new(self) -> Iterator[Path]:
+        """Give the path of a new file."""
+        with tempfile.NamedTemporaryFile(dir=self.directory, delete=False) as made:
+            yield Path(made.name)
 
 
-def _unpacked(stream: IO[bytes], budget: Budget) -> BufferedReader:
-    stream.seek(0)
-    head = stream.read(HEAD)
-    stream.seek(0)
-    make = next((make for magic, make in MAGIC if head.startswith(magic)), NotPacked)
-    return BufferedReader(Unpacked(stream, make(), budget), CHUNK)
+def _compressor(magic: bytes, out: IO[bytes]) -> AbstractContextManager[SupportsWrite]:
+    if magic == GZIP:
+        return gzip.GzipFile("", "wb", 6, out, mtime=0)
+    return bz2.BZ2File(out, "wb") if magic == BZIP2 else lzma.LZMAFile(out, "wb")
 
 
-def _check_tar(stream: IO[bytes]) -> None:
-    files = 0
-    with tarfile.open(fileobj=stream, mode="r|") as tar:
-        for member in tar:
-            files += 1
-            if files > MOST_FILES:
-                raise Unfit(f"has more than {MOST_FILES} files")
-            content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-            if content:
-                _check_not_packed(content.read(HEAD))
-            elif not member.isdir():
-                raise Unfit("contains links or devices")
+def _add(archive: tarfile.TarFile, member: tarfile.TarInfo, opened: Opened | None) -> None:
+    if opened is None:
+        archive.addfile(member)
+        return
+    member.size = opened.path.stat().st_size
+    with opened.path.open("rb") as stream:
+        archive.addfile(member, stream)
+    opened.path.unlink()
 
 
-def _scan_zip(stream: IO[bytes], budget: Budget, scan: Scan) -> None:
-    stream.seek(0)
-    scan(stream)
-    with zipfile.ZipFile(stream) as archive:
-        if len(archive.infolist()) > MOST_FILES:
-            raise Unfit(f"has more than {MOST_FILES} files")
-        for member in archive.infolist():
-            budget.spend(member.file_size)  # zipfile reads at most this number of bytes
-            if (member.external_attr >> 28) not in PLAIN:
-                raise Unfit("contains links or devices")
-            with archive.open(member) as content:
-                _check_not_packed(content.read(HEAD))
-            with archive.open(member) as content:
-                scan(content)
-
-
-def _check_not_packed(head: bytes) -> None:
-    if head.startswith(PACKED) or _is_tar(head):
-        raise Unfit("contains an archive")
+def _after_zip(path: Path) -> bool:
+    """Return whether there is data after the end of a zip file and its comment."""
+    raw = path.read_bytes()
+    end = raw.rfind(END_OF_ZIP)
+    return len(raw) > end + END_SIZE + int.from_bytes(raw[end + 20 : end + 22], "little")

@@ -9,7 +9,6 @@ from lab.base.errors import ConfigurationError
 from reports.bundle import Readable
 from reports.redact import plain_text
 from reports.redact.redactor import Redactor, RedactorState, pieces
-from reports.redact.rules import PRIVATE_KEY
 
 CONTROLS = "controls"  # the characters that `reports.redact.plain_text` removes
 
@@ -34,12 +33,12 @@ def stream(redactor: Redactor, source: Readable) -> Iterator[Line]:
 
 def _line(redactor: Redactor, raw: bytes, number: int, state: RedactorState, *, whole: bool) -> Line | None:
     plain = plain_text.bare(plain_text.decode(raw)).rstrip("\n")
-    in_key = state.in_key
+    within = state.within
     redacted = redactor.piece(raw, state) if whole else redactor.beginning(raw, state)
     shown = plain_text.bare(redacted.decode()).rstrip("\n")
     rules = dict.fromkeys(hit.rule for part in plain.split("\n") for hit in redactor.hits(part))
-    if in_key and shown != plain and not rules:
-        rules[PRIVATE_KEY.name] = None
+    if within and shown != plain and not rules:
+        rules[within.rule] = None
     if plain_text.bare(raw.decode("utf-8", "replace")).rstrip("\r\n") != plain:
         rules[CONTROLS] = None
     return Line(number, list(rules), shown) if rules else None

@@ -63,19 +63,44 @@ def _values(secret: KnownSecret) -> list[str]:
 
 
 def forms(value: str) -> list[str]:
-    """Return the forms of a secret: unchanged, quoted (URL, shell, JSON, Python, XML) and in base64; the longest first."""
+    """Return the forms of a secret: unchanged, quoted, escaped, in capitals, in base64 and in hexadecimal; the longest first.
+
+    A text can quote a secret twice: JSON in JSON, a URL in a URL.
+    """
     raw = value.encode("utf-8", "surrogateescape")
-    variants = {value, quote(raw), quote(raw, safe=""), quote_plus(raw), shlex.quote(value), repr(value)[1:-1]}
+    variants = _quoted(value)
+    variants |= {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in variants for ascii_only in (True, False)}
+    variants |= {quote(form.encode("utf-8", "surrogateescape"), safe="") for form in tuple(variants) if "%" in form}
+    variants |= {_in_json(_in_json(value)), _in_json(_in_json(_in_json(value)))}
     variants |= {re.sub("%..", lambda match: match[0].lower(), form) for form in tuple(variants) if "%" in form}
-    variants |= {re.sub(r"([^\w@%+=:,./-])", r"\\\1", value, flags=re.ASCII), value.replace("'", "'\\''")}
-    variants |= {escape(form, quote=marks) for form in (value,) for marks in (True, False)}
-    variants |= {value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")}
-    variants |= {
-        json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in (value, *variants) for ascii_only in (True, False)
-    }
-    variants.add(value.replace("/", "\\/"))
-    variants |= set(_base64(raw))
+    variants |= {value.upper(), value.lower(), *_escaped(value, raw), *_base64(raw)}
     return sorted(variants, key=lambda form: (-len(form), form))
+
+
+def _quoted(value: str) -> set[str]:
+    """Return a secret as URLs, shells, Python, XML and YAML quote it."""
+    raw = value.encode("utf-8", "surrogateescape")
+    return {
+        value, quote(raw), quote(raw, safe=""), quote_plus(raw), shlex.quote(value), repr(value)[1:-1],
+        re.sub(r"([^\w@%+=:,./-])", r"\\\1", value, flags=re.ASCII), value.replace("'", "'\\''"), value.replace("'", "''"),
+        escape(value), escape(value, quote=False), escape(escape(value)),
+        value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;"), value.replace("/", "\\/"),
+    }  # fmt: skip
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def _escaped(value: str, raw: bytes) -> Iterator[str]:
+    """Yield the forms with each character escaped: JSON, C, URL, XML, and hexadecimal with common separators."""
+    for digits in ("%02x", "%02X"):
+        for before in ("", "\\x", "%", " ", ":"):
+            yield "".join(before + digits % byte for byte in raw).removeprefix(before if before in {" ", ":"} else "")
+    for digits in ("%04x", "%04X"):
+        yield "".join("\\u" + digits % ord(character) for character in value)
+    yield "".join(f"&#{ord(character)};" for character in value)
+    yield "".join(f"&#x{ord(character):x};" for character in value)
 
 
 def _base64(raw: bytes) -> Iterator[str]:

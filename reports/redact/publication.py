@@ -6,16 +6,14 @@ filter crashes, takes too long or cannot verify its own result, nothing is publi
 
 from __future__ import annotations
 
-import codecs
 import platform
 import re
-import shutil
 import signal
 import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -27,16 +25,17 @@ from pydantic import BaseModel
 from lab.base import files
 from lab.base.errors import Aborted, ConfigurationError
 from lab.config.description import Lab
-from lab.config.publication import Publish
+from lab.config.publication import LogLimits, Publish
 from lab.store.runs import Store
 from reports import bundle, junit
 from reports.model import Build, File, Log
-from reports.redact import file_names, known_secrets, logs, rules
-from reports.redact.archives import Unfit, scan_content
+from reports.redact import archives, file_names, known_secrets, logs, rules
 from reports.redact.known_secrets import Secret
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.redactor import Redactor
 from reports.redact.scan import Held, Scanner
+from reports.redact.text_files import is_text
+from reports.redact.unpacking import MOST_BYTES, Unfit
 
 Files = Mapping[str, Path]
 T = TypeVar("T")
@@ -46,7 +45,9 @@ IDENTITY = frozenset({
 })  # fmt: skip
 # Words of qalab, digests, and names in the bundle that other code makes safe: no rules apply to them.
 UNCHANGED = frozenset({"started", "finished", "verdict", "outcome", "nuance", "sha256", "path", "log", "kind"})
-TEXT_SAMPLE = 1 << 16
+# A file in an archive is published as a whole, and its lines are longer than those of a log.
+WHOLE = LogLimits(first=MOST_BYTES, last=0)
+LONGEST_LINE = 1 << 16
 SECONDS_A_MINUTE = 60.0
 
 
@@ -109,7 +110,8 @@ class Publication:
             "steps": steps,
         }
         changed_build = build.model_copy(update={**changed, "notes": tuple(notes)})
-        return rewritten(changed_build, cache(self.redactor.text), cache(self.sure.text)), contents
+        redact = Redact(cache(self.redactor.text), cache(self.sure.text), self.redactor.setting)
+        return rewritten(changed_build, redact), contents
 
     def _log(self, log: Log, given: Files, directory: Path, contents: dict[str, Path], notes: list[str]) -> Log | None:
         name = self._name(log.name, "logs", contents, notes)
@@ -145,16 +147,19 @@ class Publication:
         """Write the published form of an artifact; return a note about it, or "".  Raises Unfit."""
         if source.is_symlink() or not source.is_file():
             raise Unfit("is not a plain file")
-        if not _is_text(source):
-            try:
-                scan_content(source, self.scanner)
-            except Held:
-                raise Unfit("contains something that must not be public") from None
-            shutil.copyfile(source, target)
-            return ""
+        if not is_text(source):
+            filters = archives.Filters(self._text, cache(self.redactor.text), self.scanner)
+            changes = archives.publish(source, target, filters)
+            return f"changed: {changes} lines and names in it were redacted" if changes else ""
         done = logs.publish(self.redactor, self.policy.logs, source, target)
         cut = ", and its middle is left out" if done.cut else ""
         return f"changed: {done.changed} of its lines were redacted{cut}" if done.changed or cut else ""
+
+    def _text(self, source: Path, target: Path, *, log: bool) -> int:
+        """Write the redacted form of a text in an archive; return the number of changes."""
+        redactor = self.redactor if log else replace(self.redactor, line=LONGEST_LINE)
+        done = logs.publish(redactor, self.policy.logs if log else WHOLE, source, target)
+        return done.changed + done.cut
 
     def _name(self, name: str, where: str, taken: Mapping[str, Path], notes: list[str]) -> str:
         """Return a safe, redacted and unique name of a file; add a note if it changed."""
@@ -177,37 +182,33 @@ def this_machine() -> tuple[str, ...]:
     return (name,) if re.search(r"[\d.-]", name) else ()
 
 
-Redact = Callable[[str], str]
+@dataclass(frozen=True)
+class Redact:
+    """The filters of a build's texts: of any text, of its identity, and of a setting with this name and value."""
+
+    text: Callable[[str], str]
+    identity: Callable[[str], str]
+    setting: Callable[[str, str], str]
 
 
-def rewritten(model: T, redact: Redact, sure: Redact, key: str = "") -> T:
+def rewritten(model: T, redact: Redact, key: str = "") -> T:
     """Return a part of a build with every text redacted, also in fields that the model gains later."""
     result: Any = model
     match model:
         case str():
-            result = model if key in UNCHANGED else (sure if key in IDENTITY else redact)(model)
+            result = model if key in UNCHANGED else (redact.identity if key in IDENTITY else redact.text)(model)
         case tuple():
-            result = tuple(rewritten(item, redact, sure, key) for item in model)
+            result = tuple(rewritten(item, redact, key) for item in model)
         case Mapping():
-            result = {redact(name): redact(value) for name, value in model.items()}
+            result = {redact.text(name): redact.setting(name, value) for name, value in model.items()}
         case BaseModel():
-            values = {name: rewritten(getattr(model, name), redact, sure, name) for name in type(model).model_fields}
+            values = {name: rewritten(getattr(model, name), redact, name) for name in type(model).model_fields}
             result = model.model_copy(update=values)
     return result  # type: ignore[no-any-return]
 
 
 def allowed(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _is_text(path: Path) -> bool:
-    with path.open("rb") as stream:
-        sample = stream.read(TEXT_SAMPLE)
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample)  # the last character can be incomplete
-    except UnicodeDecodeError:
-        return False
-    return b"\0" not in sample
 
 
 def _shelved(path: Path, into: Path) -> Path:

@@ -6,29 +6,29 @@ repeats until nothing changes, so that the result is stable.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
+from lab.results.secrets.names import is_secret
+from lab.results.secrets.pattern import HARMLESS
 from reports.bundle import Readable
-from reports.redact import plain_text
-from reports.redact.rules import HARMLESS, KEY_BEGINS, PRIVATE_KEY, Rule
+from reports.redact import continuations, key_blocks, plain_text
+from reports.redact.continuation import Continuation
+from reports.redact.continuations import CREDENTIAL
+from reports.redact.key_blocks import Beginning
+from reports.redact.rule import Rule
+from reports.redact.screen import Screen
 
 BLOCK = 1 << 18
 OVERLAP = 4096
 MOST_PASSES = 8
 MOST_UTF8 = 4
-LONGEST_BLANK = 60
 LINE_CUT = " [... this line is longer]"
 RESET = "\x1b[0m"
-# A line with only a time: in a log with times, this is a blank line.
-BLANK = re.compile(r"\W*(?:[\dTZ:.,+ -]{5,40}\W*)?")
-KEY_ENDS = re.compile(r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
-HEADER = re.compile(r"^.{0,60}?\b[\w-]+: ")  # RFC 1421, 4.6: a blank line and then the key follow
+OPENERS = (*key_blocks.OPENERS, *continuations.OPENERS)
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,9 @@ class Hit:
 
 @dataclass
 class RedactorState:
-    """The state of a stream: within a private key or not, and the number of changed lines."""
+    """The state of a stream: what the next line belongs to, and the number of changed lines."""
 
-    in_key: bool = False
-    body: bool = False
+    within: Continuation | None = field(default_factory=Beginning)
     changed: int = 0
 
 
@@ -63,27 +62,15 @@ class Redactor:
         return max([OVERLAP, *(2 * len(rule.pattern.pattern) for rule in self.rules if rule.sure)])
 
     @cached_property
-    def _words(self) -> list[tuple[bytes, dict[re.Pattern[bytes] | None, list[int]]]]:
-        """Words, and the ranks of the rules that need them, by the pattern that must follow."""
-        words = defaultdict[bytes, dict[re.Pattern[bytes] | None, list[int]]](dict)
-        for rank, rule in enumerate(self.rules):
-            for word in rule.words:
-                words[word.encode("utf-8", "replace").lower()].setdefault(rule.follows, []).append(rank)
-        return list(words.items())
-
-    @cached_property
-    def _probes(self) -> list[tuple[re.Pattern[bytes], int]]:
-        return [(rule.probe, rank) for rank, rule in enumerate(self.rules) if rule.probe]
-
-    @cached_property
-    def _blind(self) -> list[int]:
-        """The ranks of the rules that need every line."""
-        return [rank for rank, rule in enumerate(self.rules) if not rule.words and not rule.probe]
+    def screen(self) -> Screen:
+        return Screen((*self.rules, *OPENERS))
 
     def hits(self, line: str, only: Iterable[int] | None = None) -> list[Hit]:
         """Return the matches in a clean line, in order and without overlaps."""
         found = []
         for rank in range(len(self.rules)) if only is None else only:
+            if rank >= len(self.rules):  # of what opens a continuation
+                break
             rule = self.rules[rank]
             for match in rule.pattern.finditer(line):
                 for start, end in map(match.span, rule.groups):
@@ -100,8 +87,16 @@ class Redactor:
         """Redact a text of a build, and remove its colours."""
         if not value:
             return value
-        lines = self._redacted(plain_text.clean(value), RedactorState())
+        lines = self._redacted(plain_text.clean(value), RedactorState(None))
         return plain_text.bare("\n".join(map(self._cut, lines)))
+
+    def setting(self, name: str, value: str) -> str:
+        """Redact the value of a setting: a parameter, a property, a cell of a table."""
+        if is_secret(name):
+            return value if HARMLESS.fullmatch(value) or not value else CREDENTIAL
+        begin = f"{name}="
+        shown = self.text(begin + value)
+        return shown.removeprefix(begin) if shown.startswith(begin) else self.text(value)
 
     def stream(self, stream: Readable, state: RedactorState | None = None) -> Iterator[bytes]:
         """Redact a log, in pieces of complete lines; `reports.redact.plain_text` lists the control characters that stay."""
@@ -115,11 +110,13 @@ class Redactor:
         end = "\n" if value.endswith("\n") else ""
         lines = self._redacted(value.removesuffix("\n"), state)
         if max(map(len, lines)) * MOST_UTF8 > self.line:
-            lines = [self._cut(line) if len(line) * MOST_UTF8 > self.line else line for line in lines]
+            whole, lines = lines, [self._cut(line) if len(line) * MOST_UTF8 > self.line else line for line in lines]
+            state.changed += sum(line != cut for line, cut in zip(whole, lines, strict=True))
         return ("\n".join(lines) + end).encode()
 
     def beginning(self, raw: bytes, state: RedactorState) -> bytes:
         """Redact the beginning of a longer line; its end is dropped, because a truncated secret cannot be recognised."""
+        state.changed += 1
         lines = self._redacted(plain_text.decode(raw), state)
         *before, last = plain_text.bare("\n".join(lines))[: -self.overlap].split("\n")
         return "".join(f"{line}\n" for line in (*map(self._cut, before), self._ended(last))).encode()
@@ -127,15 +124,18 @@ class Redactor:
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """Return the redacted lines of a clean text."""
         plain = plain_text.bare(value).split("\n")
-        redacted = list(_without_keys(plain, state) if state.in_key or KEY_BEGINS in value else plain)
+        candidates = dict(self._candidates(plain))
+        opening = [index for index, ranks in candidates.items() if max(ranks) >= len(self.rules)]
+        redacted = _continued(plain, opening, state)
         todo = list(range(len(redacted)))
         for _ in range(MOST_PASSES):
-            changes = self._pass([redacted[index] for index in todo])
+            changes = self._pass([redacted[index] for index in todo], candidates)
             todo = [todo[at] for at in changes]
             for index, line in zip(todo, changes.values(), strict=True):
                 redacted[index] = line
             if not todo:
                 break
+            candidates = dict(self._candidates([redacted[index] for index in todo]))
         for index in todo:  # rules that match each other's replacements
             redacted[index] = "[REDACTED:line]"
         changed = [index for index, (old, new) in enumerate(zip(plain, redacted, strict=True)) if old != new]
@@ -148,10 +148,10 @@ class Redactor:
             shown[index] = (RESET if lines[index] != plain[index] else "") + redacted[index]
         return shown
 
-    def _pass(self, lines: Sequence[str]) -> dict[int, str]:
+    def _pass(self, lines: Sequence[str], candidates: Mapping[int, Iterable[int]]) -> dict[int, str]:
         """Return the lines that change, by index."""
         changes = {}
-        for index, ranks in self._candidates(lines):
+        for index, ranks in candidates.items():
             line = lines[index]
             if hits := self.hits(line, sorted(ranks)):
                 changes[index] = applied(line, hits)
@@ -160,24 +160,13 @@ class Redactor:
     def _candidates(self, lines: Sequence[str]) -> Iterator[tuple[int, set[int]]]:
         """Yield the indices of the lines that rules need, with the ranks of these rules."""
         whole = "\n".join(lines)
-        starts = list(accumulate((len(line) + 1 for line in _measured(lines, whole)), initial=0))
-        found: dict[int, set[int]] = {index: set(self._blind) for index in range(len(lines))} if self._blind else {}
-        for at, ranks in self._wanted(whole.encode().lower()):
+        blind = self.screen.blind
+        found: dict[int, set[int]] = {index: set(blind) for index in range(len(lines))} if blind else {}
+        starts: list[int] = []
+        for at, ranks in self.screen.offsets(whole.encode().lower()):
+            starts = starts or list(accumulate((len(line) + 1 for line in _measured(lines, whole)), initial=0))
             found.setdefault(bisect_right(starts, at) - 1, set()).update(ranks)
         return iter(sorted(found.items()))
-
-    def _wanted(self, low: bytes) -> Iterator[tuple[int, Iterable[int]]]:
-        """Yield the offsets that rules need, with the ranks of these rules."""
-        for word, wanted in self._words:
-            at = low.find(word)
-            while at >= 0:
-                for follows, ranks in wanted.items():
-                    if follows is None or follows.match(low, at + len(word)):
-                        yield at, ranks
-                at = low.find(word, at + 1)
-        for probe, rank in self._probes:
-            for match in probe.finditer(low):
-                yield match.start(), (rank,)
 
     def _cut(self, line: str) -> str:
         return line if len(line.encode()) <= self.line else self._ended(line)
@@ -217,23 +206,22 @@ def _short(block: bytes, most: int) -> Iterator[tuple[bytes, bool]]:
         yield block[begin:], True
 
 
-def _without_keys(lines: Sequence[str], state: RedactorState) -> Iterator[str]:
-    """Yield the lines; those of a private key, to its end or the next blank line, are replaced by a mark."""
-    for line in lines:
-        if not state.in_key:
-            begins = line.rfind(KEY_BEGINS) if KEY_BEGINS in line else -1
-            match = PRIVATE_KEY.pattern.search(line, begins) if begins >= 0 else None
-            state.in_key, state.body = bool(match and not KEY_ENDS.search(line, begins)), False
-            yield line
-        elif KEY_ENDS.search(line):
-            state.in_key = False
-            yield PRIVATE_KEY.replacement("")
-        elif len(line) <= LONGEST_BLANK and BLANK.fullmatch(line):
-            state.in_key = not state.body
-            yield line
+def _continued(lines: Sequence[str], opening: Sequence[int], state: RedactorState) -> list[str]:
+    """Return the lines, with the secrets hidden that other lines announce.  ``opening``: lines that can announce one."""
+    shown, can_open, index = list(lines), frozenset(opening), 0
+    while index < len(lines):
+        if state.within:
+            taken, state.within = state.within.take(lines[index])
+            shown[index] = lines[index] if taken is None else taken
         else:
-            state.body = state.body or not HEADER.match(line)
-            yield PRIVATE_KEY.replacement("")
+            taken = None
+        if taken is None and index in can_open:
+            state.within = key_blocks.opened(lines[index]) or continuations.opened(lines[index]) or state.within
+        index += 1
+        if not state.within:
+            at = bisect_left(opening, index)
+            index = opening[at] if at < len(opening) else len(lines)
+    return shown
 
 
 def _measured(lines: Sequence[str], whole: str) -> Iterable[str | bytes]:

@@ -10,11 +10,12 @@ from functools import cached_property
 from lab.base.errors import InfrastructureError
 from reports.bundle import Readable
 from reports.redact.known_secrets import Secret, forms
-from reports.redact.rules import Rule
+from reports.redact.rule import Rule
+from reports.redact.screen import Screen
 
 CHUNK = 1 << 20
 OVERLAP = 4096
-WRAPS = re.compile(rb"(?:\\[nr]|&#1[03];|[\r\n])+[ \t]*")
+WRAPS = re.compile(rb"\0+|(?:\\[nr]|&#1[03];|[\r\n])+[ \t]*")  # zero bytes: UTF-16
 
 
 class Held(InfrastructureError):
@@ -37,13 +38,14 @@ class Scanner:
         ]
 
     @cached_property
-    def _patterns(self) -> list[tuple[re.Pattern[bytes], Rule]]:
+    def _screen(self) -> Screen:
+        """The sure rules except those of known secrets."""
         known = {secret.name for secret in self.secrets}
-        return [
-            (re.compile(rule.pattern.pattern.encode()), rule)
-            for rule in self.rules
-            if rule.sure and rule.name not in known
-        ]
+        return Screen([rule for rule in self.rules if rule.sure and rule.name not in known])
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[bytes], str]]:
+        return [(re.compile(rule.pattern.pattern.encode()), rule.name) for rule in self._screen.rules]
 
     def __call__(self, stream: Readable) -> None:
         """Raise Held with the name of the rule at the first match."""
@@ -58,8 +60,8 @@ class Scanner:
             data = carry + chunk
             unwrapped = WRAPS.sub(b"", data)
             yield from _first(name for form, name in self._forms if form in data or form in unwrapped)
-            low = data.lower()
-            yield from _first(rule.name for pattern, rule in self._patterns if rule.wants(low) and pattern.search(data))
+            wanted = (self._patterns[rank] for rank in sorted(self._screen.ranks(data.lower())))
+            yield from _first(name for pattern, name in wanted if pattern.search(data))
             carry = data[-overlap:]
 
 

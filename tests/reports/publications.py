@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from lab.results.secret_patterns import PATTERNS
 from reports import bundle
 from reports.bundle import Bundle
 from reports.model import Build, File, Log
-from reports.redact import rules
+from reports.redact import places, rules
 from reports.redact.known_secrets import Secret
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.publication import Publication
 from reports.redact.redactor import Redactor
+from reports.redact.scan import Scanner
 
 KEY = Pseudonyms(b"a key of tests")
 SECRET = "s3cr3t/w0rd&x y'z"  # with characters that URLs, shells, JSON and XML quote
@@ -83,6 +85,20 @@ class Press:
             return found, stream.read()
 
 
+@cache
+def a_publication() -> Publication:
+    """Return the publication of a lab that publishes everything and has one known secret."""
+    lab = Lab.model_validate({
+        "lab": {"name": "testlab", "maintainer": "Lab <lab@lab.example>"}, "series": {"bookworm": {}},
+        "tracks": {"trunk": {"series": "bookworm"}}, "components": {"greet": {}},
+        "publish": {"jobs": ("*",), "artifacts": ("*",), "parameters": ("*",)},
+    })  # fmt: skip
+    secrets = (Secret("cloud", SECRET),)
+    every = rules.for_lab(lab, secrets, KEY)
+    sure = tuple(rule for rule in every if rule.sure)
+    return Publication(lab.publish, Redactor(every), Redactor(sure), Scanner(secrets, every))
+
+
 def press(lab: Lab, home: Path, hosts: tuple[str, ...] = ()) -> Press:
     return Press(home, Publication.with_key(lab, KEY, hosts))
 
@@ -97,6 +113,6 @@ def final_bytes(path: Path) -> bytes:
 
 def a_redactor(line: int = 8192) -> Redactor:
     secrets = [Secret("cloud", SECRET), Secret("planted", PLANTED)]
-    places = rules._of_places(KEY, ["builder7"], ["corp.example"], frozenset())
-    every = (*rules.of_secrets(secrets), *map(rules.of_pattern, PATTERNS), *places, rules._emails())
+    nodes = places.of_places(KEY, ["builder7"], ["corp.example"], frozenset())
+    every = (*rules.of_secrets(secrets), *map(rules.of_pattern, PATTERNS), *nodes, *places.emails())
     return Redactor(every, line)

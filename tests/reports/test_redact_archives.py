@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import io
@@ -10,24 +11,20 @@ import random
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.config.description import Lab
-from tests.reports.publications import SECRET, Press, lab_that_publishes, press
+from tests.reports.publications import SECRET, Press, a_publication
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
 @pytest.fixture
-def ready(lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Press:
-    monkeypatch.setenv("CLOUD_SECRET", SECRET)
-    return press(
-        lab_that_publishes(lab_factory, artifacts=["*"], secrets=[{"name": "cloud", "env": "CLOUD_SECRET"}]), tmp_path
-    )
+def ready(tmp_path: Path) -> Press:
+    return Press(tmp_path, a_publication())
 
 
 def member(name: str, **fields: Any) -> tarfile.TarInfo:
@@ -61,7 +58,13 @@ def a_zip(files: Mapping[str, bytes], *, link: bool = False) -> bytes:
 GOOD = {"a.txt": b"good\n" * 1000, "sub/b.txt": b"\xff\xfe binary"}
 BAD = {"a.txt": b"good\n", "b.txt": f"it is {SECRET}!\n".encode()}
 LATE = random.Random(1).randbytes(1_400_000)
-OTHER_ARCHIVE = {"in.bin": gzip.compress(b"x", mtime=0)}
+
+
+def nested(levels: int) -> bytes:
+    content = b"good\n"
+    for _ in range(levels):
+        content = a_zip({"in.zip": content})
+    return content
 
 
 @pytest.mark.parametrize(
@@ -74,8 +77,28 @@ OTHER_ARCHIVE = {"in.bin": gzip.compress(b"x", mtime=0)}
         lzma.compress(a_tar(GOOD)),
         gzip.compress(b"a log\n", mtime=0),
         a_zip(GOOD),
+        a_tar({"in.bin": gzip.compress(b"x", mtime=0)}),
+        gzip.compress(a_tar({"in.tar": a_tar(GOOD)}), mtime=0),
+        gzip.compress(gzip.compress(b"x", mtime=0), mtime=0),
+        a_zip({"in.zip": a_zip(GOOD)}),
+        a_tar({"empty": b"", "latin-1": "caf\xe9\n".encode("latin-1"), "utf-16": "good\n".encode("utf-16")}),
+        a_tar({"PK.txt": b"PK is a text\n", "minified.js": b"x" * 60_000}),
     ],
-    ids=["tar", "tar, a directory", "tar.gz", "tar.bz2", "tar.xz", "gz", "zip"],
+    ids=[
+        "tar",
+        "tar, a directory",
+        "tar.gz",
+        "tar.bz2",
+        "tar.xz",
+        "gz",
+        "zip",
+        "tar, a gz",
+        "tar.gz, a tar",
+        "gz, a gz",
+        "zip, a zip",
+        "tar, encodings",
+        "tar, odd texts",
+    ],
 )
 def test_clean_archive_is_published_unchanged(ready: Press, content: bytes) -> None:
     found, shown = ready.artifact("x.bin", content)
@@ -89,19 +112,19 @@ HIDES = "contains something that must not be public"
 @pytest.mark.parametrize(
     "content, why",
     [
-        (a_tar(BAD), HIDES),
-        (gzip.compress(a_tar(BAD), mtime=0), HIDES),
         (lzma.compress(a_tar({**GOOD, "late": LATE + SECRET.encode()})), HIDES),
-        (bz2.compress(f"\0{SECRET}".encode()), HIDES),
-        (a_zip(BAD), HIDES),
-        (a_zip({"a": b"x"}) + SECRET.encode(), HIDES),
+        (bz2.compress(f"\0\1{SECRET}".encode()), HIDES),
+        (a_tar({"utf-16": LATE[:5000] + SECRET.encode("utf-16-le")}), HIDES),
+        (a_zip({"a": b"x"}) + SECRET.encode(), "has data after its end"),
+        (a_zip({"a": b"x"}) + b"password=hunter2", "has data after its end"),
+        (a_tar(GOOD) + b"password=hunter2", "has data after its end"),
         (gzip.compress(a_tar(GOOD), mtime=0) + gzip.compress(SECRET.encode(), mtime=0), "has data after its end"),
         (gzip.compress(a_tar(GOOD), mtime=0)[:-9], "is truncated"),
         (lzma.compress(a_tar(GOOD))[:-40], "is truncated"),
-        (a_tar(OTHER_ARCHIVE), "contains an archive"),
-        (gzip.compress(a_tar({"in.tar": a_tar(GOOD)}), mtime=0), "contains an archive"),
-        (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "contains an archive"),
-        (a_zip({"in.zip": a_zip(GOOD)}), "contains an archive"),
+        (nested(5), "contains archives in more than 4 levels"),
+        (a_tar({"x.deb": b"!<arch>\ndebian-binary \0"}), "contains an archive that cannot be opened"),
+        (a_zip({"x.zst": b"\x28\xb5\x2f\xfd\0"}), "contains an archive that cannot be opened"),
+        (a_tar({"bad.gz": b"\x1f\x8b\xff is no gzip"}), r"cannot be scanned \(error\)"),
         (a_tar(GOOD, member("l", type=tarfile.SYMTYPE, linkname="/etc/passwd")), "contains links or devices"),
         (a_tar(GOOD, member("l", type=tarfile.LNKTYPE, linkname="a.txt")), "contains links or devices"),
         (a_tar(GOOD, member("d", type=tarfile.CHRTYPE, devmajor=1, devminor=3)), "contains links or devices"),
@@ -124,3 +147,119 @@ def test_unfit_artifact_is_omitted_with_reason(ready: Press, content: bytes, why
     assert found.build.files[0].path == ""
     (note,) = found.build.notes
     assert re.fullmatch(f"files/x.bin: not published: it {why}", note)
+
+
+PASSWORD = "hunter2hunter2"
+TEXTS = {  # what a text in an archive hides
+    "password": f"export OS_PASSWORD={PASSWORD}\n".encode(),
+    "a table": f"| adminPass | {PASSWORD} |\n".encode(),
+    "a URL": f"connection = mysql://k:{PASSWORD}@h/k\n".encode(),
+    "an address": b"on 10.0.1.2\n",
+    "a home": b"in /home/jsmith/x\n",
+    "a mail address": b"by jsmith@firm.example\n",
+    "a known secret": SECRET.encode(),
+    "a token": b"ghp_" + b"a1" * 18,
+    "a token in base64": base64.b64encode(b"ghp_" + b"a1" * 18),
+    "a token in UTF-16": ("ghp_" + "a1" * 18).encode("utf-16"),
+    "UTF-16 without a mark": f"password={PASSWORD}\n".encode("utf-16-le"),
+    "Latin-1": f"caf\xe9 password={PASSWORD}\n".encode("latin-1"),
+    "a long line": b"x" * 50_000 + f" password={PASSWORD} ".encode() + b"y" * 100_000,
+    "a private key": b"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n",
+}
+PRIVATE = [
+    PASSWORD,
+    SECRET,
+    "10.0.1.2",
+    "jsmith",
+    "a1" * 18,
+    base64.b64encode(b"ghp_" + b"a1" * 18).decode()[8:40],
+    "MIIE",
+]
+
+
+def texts_in(content: bytes) -> Iterator[bytes]:
+    """Yield the content of an archive, and of all archives in it."""
+    yield content
+    if content.startswith(b"\x1f\x8b"):
+        yield from texts_in(gzip.decompress(content))
+    elif content.startswith(b"BZh"):
+        yield from texts_in(bz2.decompress(content))
+    elif content.startswith(b"\xfd7zXZ"):
+        yield from texts_in(lzma.decompress(content))
+    elif content.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for name in archive.namelist():
+                yield name.encode()
+                yield from texts_in(archive.read(name))
+    elif content[257:262] == b"ustar":
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            for one in tar:
+                yield one.name.encode()
+                if opened := tar.extractfile(one):
+                    yield from texts_in(opened.read())
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize(
+    "pack",
+    [
+        lambda text: gzip.compress(text, mtime=0),
+        lambda text: a_tar({"keep.txt": b"kept\n", "etc/x.conf": text}),
+        lambda text: lzma.compress(a_tar({"keep.txt": b"kept\n", "x": text})),
+        lambda text: a_zip({"keep.txt": b"kept\n", "x": text}),
+        lambda text: bz2.compress(a_tar({"keep.txt": b"kept\n", "in.zip": a_zip({"x.gz": gzip.compress(text)})})),
+    ],
+    ids=["gz", "tar", "tar.xz", "zip", "gz in zip in tar.bz2"],
+)
+def test_archive_is_packed_again_without_what_it_hides(
+    ready: Press, text: bytes, pack: Callable[[bytes], bytes]
+) -> None:
+    content = pack(text)
+    found, shown = ready.artifact("x.bin", content)
+    assert shown is not None
+    inside = b"\n".join(texts_in(shown)).replace(b"\0", b"").decode("utf-8", "replace")
+    assert [private for private in PRIVATE if private in inside] == []
+    assert ("kept" in inside) == (b"kept" in b"".join(texts_in(content)))
+    (note,) = found.build.notes
+    assert re.fullmatch(r"files/x\.bin: changed: \d+ lines and names in it were redacted", note)
+    again, same = ready.artifact("x.bin", shown)
+    assert same == shown
+    assert again.build.notes == ()
+
+
+def with_name(name: str) -> bytes:
+    """Return a gzip file with a file's name in its header."""
+    out = io.BytesIO()
+    with gzip.GzipFile(name, "wb", fileobj=out, mtime=0) as packed:
+        packed.write(b"good\n")
+    return out.getvalue()
+
+
+def with_comment(comment: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a", b"good\n")
+        archive.comment = comment.encode()
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("private", ["ghp_" + "a1" * 18, "jsmith@firm.example", f"password={PASSWORD}"])
+@pytest.mark.parametrize(
+    "pack",
+    [
+        with_name,
+        with_comment,
+        lambda name: a_tar({name: b"good\n"}),
+        lambda name: a_zip({name: b"good\n"}),
+        lambda name: a_tar({}, member("d", type=tarfile.DIRTYPE, uname=name[:31])),
+        lambda name: a_tar({}, member("d", type=tarfile.DIRTYPE, pax_headers={"comment": name})),
+    ],
+    ids=["name of gzip", "comment of zip", "name in tar", "name in zip", "owner in tar", "comment in tar"],
+)
+def test_metadata_of_archive_hides_nothing(ready: Press, private: str, pack: Callable[[str], bytes]) -> None:
+    """A token in the header of one file changes this file, and does not hold back the build."""
+    found, shown = ready.artifact("x.bin", pack(private))
+    assert shown is not None
+    inside = b"\n".join(texts_in(shown)).decode("utf-8", "replace")
+    assert not any(word in inside for word in ("a1" * 14, "jsmith", PASSWORD))
+    assert found.build.files[0].path

@@ -1,0 +1,62 @@
+"""Passwords and tokens in the options and arguments of commands.
+
+A search for an option stops where the same command begins again, so that no line takes quadratic time.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lab.results.secrets.names import NAME
+from lab.results.secrets.pattern import VALUE, I, SecretPattern, labelled
+
+OPTION: Final = rb"--[a-z.-]{0,50}(?:pass|pw|secret|token|key|credential)"
+WORD: Final = r"""["']?(?P<value>[^\s"']+)"""
+LOGIN: Final = r"""["']?[^\s:"'$]+:(?P<value>[^\s"']+)"""
+
+# Programs, and what is before the secret in their arguments.
+PROGRAMS: Final = (
+    ("mysql mysqladmin mysqldump mysqlimport mysqlcheck mysqlshow mysqlsh mariadb mariadb-admin mariadb-dump", r"(?:mysql|mariadb)[\w-]*", r"[\"']?-p[\"']?", r"(?P<value>[^\s\"']+)"),
+    ("mysqladmin mariadb-admin", r"(?:mysql|mariadb-)admin", r"password\s+", WORD),
+    ("login", r"(?:docker|podman|buildah|skopeo|helm|oras|az|oc|registry|nerdctl|crane)\s+(?:registry\s+)?login", r"(?:-p|-s)(?:\s+|=)", WORD),
+    ("ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami ldapcompare ldapmodrdn", r"ldap[a-z]+", r"-[a-zA-Z]*[ws]\s+", WORD),
+    ("keytool jarsigner apksigner", r"(?:keytool|jarsigner|apksigner)", r"-(?:(?:src|dest)?(?:store|key)pass|new|ks-pass)\s+", WORD),
+    ("openssl", r"openssl", r"-(?:pass(?:in|out|word)?\s+[\"']?pass:|k\s+)", WORD),
+    ("htpasswd", r"htpasswd", r"-\w*b\w*\s+\S+\s+\S+\s+", WORD),
+    ("ipmitool", r"ipmitool", r"-P\s*", WORD),
+    ("smbclient smbget rpcclient wmic winexe net", r"(?:smbclient|smbget|rpcclient|wmic|winexe|net)", r"(?:-U|--user)[\s=]{0,4}[\"']?[^\s%\"']+%", WORD),
+    ("useradd usermod", r"user(?:add|mod)", r"-p\s+", WORD),
+    ("redis-cli", r"redis-cli", r"-a\s+", WORD),
+    ("zip unzip 7z 7za rar unrar", r"(?:zip|unzip|7z[ar]?|rar|unrar)", r"-P\s+", WORD),
+    ("mongo mongosh mongodump mongorestore mongoexport mongoimport", r"mongo[a-z]*", r"-p\s+", WORD),
+    ("sqlcmd bcp", r"(?:sqlcmd|bcp)", r"-P\s+", WORD),
+    ("swift", r"swift", r"-K\s+", WORD),
+    ("snmpget snmpwalk snmpset snmpbulkwalk snmptrap", r"snmp[a-z]+", r"-[AX]\s+", WORD),
+    ("rabbitmqctl", r"rabbitmqctl", r"(?:change_password|add_user|authenticate_user)\s+\S+\s+", WORD),
+    ("virsh", r"virsh", r"secret-set-value\s+\S+\s+(?:--base64\s+)?", WORD),
+    ("vault", r"vault", r"(?:login|unwrap|operator\s+unseal)\s+(?![-=])", WORD),
+    ("lftp", r"lftp", r"-u\s+[\"']?[^\s,\"']+,", WORD),
+)  # fmt: skip
+IN_ARGUMENTS: Final = "a password in the arguments of a command"
+
+
+def _of(name: str, what: str, pattern: str, *programs: str) -> SecretPattern:
+    return SecretPattern(name, what, re.compile(pattern, I), programs=programs)
+
+
+def _program(words: str, name: str, before: str, secret: str) -> SecretPattern:
+    pattern = rf"(?<![\w.-]){name}(?![\w.-])(?:(?!(?<![\w.-]){name}(?![\w.-]))[^\n])*?\s{before}{secret}"
+    flags = pattern.replace(before, f"(?-i:{before})") if any(letter.isupper() for letter in before) else pattern
+    return _of("option", IN_ARGUMENTS, flags, *words.split())
+
+
+COMMANDS: Final[tuple[SecretPattern, ...]] = (
+    _of("curl-user", "a password of curl", rf"\bcurl\b(?:(?!\bcurl\b)[^\n])*?\s[\"']?(?-i:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:[ =]{{0,9}}){LOGIN}", "curl"),
+    labelled("option", "a password in an option", rf"--(?:[a-z]+-){{0,8}}(?:password|passphrase|passwd|token|secret|api-key|access-key|secret-key)[\"']?(?:\s+(?![-|>])|=(?!=)){VALUE}", probe=OPTION),
+    labelled("option", "a password in an option", rf"(?<![\w-])--(?=[a-z])[a-z-]{{0,40}}?{NAME}[\"']?(?:\s+(?![-|>])|=(?!=)){VALUE}", probe=OPTION, guess=True),
+    _of("option", "a password of sshpass", r"\bsshpass\s+-p\s*[\"']?(?P<value>[^\s\"']+)", "sshpass"),
+    _of("option", "a password for chpasswd", r"(?:^|[\s\"'])[\w.-]{1,64}:(?P<value>[^\s\"':|]+)[\"']?\s*\|\s*(?:sudo\s+)?[\w/]*\bchpasswd", "chpasswd"),
+    _of("option", "a password for chpasswd", r"\bchpasswd\b[^\n<]{0,40}<<<\s*[\"']?[\w.-]+:(?P<value>[^\s\"']+)", "chpasswd"),
+    *(_program(*program) for program in PROGRAMS),
+)  # fmt: skip

@@ -1,0 +1,63 @@
+"""Names of settings whose value is a secret.
+
+The list is the union of two reference lists: the keys that `oslo_utils.strutils.mask_password` masks (OpenStack), and
+the words of the rule ``generic-api-key`` of gitleaks.  A name says what its value is with its last words:
+``admin_password`` is a secret, ``password_min_length`` is not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lab.results.secrets.pattern import I
+
+# Endings of a name that is about a secret, and whose value is none.
+HARMLESS_ENDINGS: Final = (
+    "count|counts|length|len|size|sizes|min|max|limit|limits|types?|kind|file|files|filename|path|paths|dir|directory|"
+    "plugins?|drivers?|backends?|providers?|polic(?:y|ies)|format|algorithms?|alg|rounds|ttl|expiry|expires(?:_?(?:in|at))?|"
+    "expiration|expire|expired|lifetime|age|days|hours|minutes|seconds|timeout|retries|attempts|interval|names?|url|uri|"
+    "endpoint|headers?|fields?|column|prompt|hint|label|class|methods?|mode|status|required|enabled|disabled|allowed|"
+    "valid|version|store|manager|cache|bits|strength|complexity|history|index|position|offset|usage|used|left|remaining|"
+    "budget|window|accessor|renewable|duration|refs?|href|rotation|reset|creation|generation|validation|handling|support"
+)
+# Each alternative begins with a letter, and a condition on what is before it follows: that is faster.
+_PLAIN: Final = r"pass(?:w(?:or)?d|phrase|code)|pswd|secret|credential"
+# Kinds of keys that are secrets.  A public key is none, nor is the key of a table or a cache.
+_KEYS: Final = (
+    r"(?:api|app|application|access|auth|private|fernet|secret|signing|encrypt(?:ion|ed)|decryption|master|account|shared|"
+    r"storage|license|deploy|service|webhook|session|ssl|tls|admin|root|user|client|server|consumer|bot|hmac|jwt|crypto|"
+    r"cipher|aes|vault|recovery|unseal|temp_?url|heartbeat|transport|sops)[_-]key"
+    r"|(?:api|access|secret|master|encryption|signing)[ ]key|(?:api|access|private|fernet|secret|ssl|signing|encryption|account)key"
+    r"|(?:ceph|octavia|pacemaker|designate|heat)[a-z]{0,16}key|auth(?<![a-z]auth)key|migrationsshkey"
+)
+_OTHERS: Final = r"rabbit_?cookie|erlang_?cookie|swift_?hash(?:_path_)?(?:suffix|prefix)|(?:barbican)?simple_?crypto_?kek|cephclusterfsid|configdrive"
+# `pass` and `pw` are words of their own, so they need a beginning: DB_PASS, adminPass, userpass.
+_SHORT: Final = (
+    r"pass(?![a-z])(?:(?<=[_.-]pass)|(?<=adminpass)|(?<=userpass)|(?<=rootpass)|(?<=dbpass)|(?<=newpass)|(?<=oldpass)|"
+    r"(?<=sslpass)|(?<=storepass)|(?<=keypass)|(?<=rabbitpass)|(?-i:(?<=[a-z0-9]Pass))|(?-i:(?<![A-Za-z0-9_.-]PASS)(?<=PASS)(?==(?!\d{1,5}(?!\w)))))"
+    r"|pw(?<![a-z0-9]pw)d?(?![a-z0-9])"
+)
+WORD: Final = rf"(?:{_PLAIN}|token|{_KEYS}|{_SHORT}|{_OTHERS})"
+# "unexpected token: x" is the word of a compiler, X-Auth-Token is a name.
+WORD_BEFORE_COLON: Final = rf"""(?:{_PLAIN}|token(?<=[\w"'-]token)|{_KEYS}|{_SHORT}|{_OTHERS})"""
+# The rest of a name: a number, or more words that do not end with one of the harmless endings.
+ENDING: Final = (
+    # max_tokens=512 is a number of tokens.
+    r"(?!s[\"'\])]{0,3}\s{0,60}[:=]\s{0,4}[\"']?\d{1,9}(?!\w|\.\w))"
+    rf"s?\d{{0,3}}(?:(?:[_.-]|(?-i:(?<=[a-z])(?=[A-Z])))(?!(?:\w{{0,30}}(?:[_.-]|(?-i:(?<=[a-z])(?=[A-Z]))))?"
+    rf"(?:{HARMLESS_ENDINGS})(?![a-z]))[\w.-]{{0,40}})?"
+    r"(?![\w-])"
+)
+NAME: Final = WORD + ENDING
+NAME_BEFORE_COLON: Final = WORD_BEFORE_COLON + ENDING
+SECRET_NAME: Final = re.compile(rf"[\w ./:-]*?{NAME}", I)
+# What a line contains that has such a name; in lower case.  The rare ones are words of their own.
+WORDS: Final = ("pass", "pswd", "pw", "secret", "token", "key", "credential")
+RARE_WORDS: Final = ("rabbitcookie", "cookie", "swift", "swifthash", "swifthashsuffix", "swifthashprefix", "kek", "barbicansimplecryptokek",
+                     "simplecryptokek", "cephclusterfsid", "configdrive")  # fmt: skip
+
+
+def is_secret(name: str) -> bool:
+    """Return whether the value of a setting with this name is a secret."""
+    return bool(SECRET_NAME.fullmatch(name.strip()) or SECRET_NAME.fullmatch(name.strip().replace(" ", "_")))

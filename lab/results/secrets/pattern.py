@@ -1,0 +1,71 @@
+"""The pattern of a secret, and the texts in the place of a secret that hide nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+LONG = 20
+A, I = re.ASCII, re.ASCII | re.IGNORECASE  # noqa: E741 - as in re
+
+
+@dataclass(frozen=True)
+class SecretPattern:
+    """``words``, ``prefixes``, ``programs`` (in any case) or ``probe`` tell quickly that a text has none.
+
+    ``words``: anywhere in the text, with ``follows`` after one of them.  ``prefixes``: how a token begins; its last letter
+    or digit is followed by a separator, or the token is one word of at least `LONG` letters and digits.  ``programs``:
+    words of their own.  ``what``: the secret, in words.
+    """
+
+    name: str
+    what: str
+    regex: re.Pattern[str]
+    words: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    follows: re.Pattern[bytes] | None = None
+    probe: re.Pattern[bytes] | None = None
+    sure: bool = False
+    guess: bool = False
+
+
+def values(regex: re.Pattern[str]) -> tuple[int | str, ...]:
+    """Return the groups of a pattern that are the secret."""
+    return tuple(name for name in regex.groupindex if name.startswith("value")) or (0,)
+
+
+def labelled(name: str, what: str, pattern: str, *words: str, guess: bool = False, **quick: Any) -> SecretPattern:
+    """Return the pattern of a secret that a name or a program announces; ``quick``: ``programs``, ``follows``, ``probe``."""
+    compiled: dict[str, Any] = {
+        key: re.compile(value) if isinstance(value, bytes) else value for key, value in quick.items()
+    }
+    return SecretPattern(name, what, re.compile(pattern, I), words, guess=guess, **compiled)
+
+
+# The value of a setting: quoted, quoted in a quoted text, a list, unquoted, or with a quote that the line does not close.
+# A run of closing brackets is bounded, so that no line takes quadratic time.
+VALUE = (
+    r"""(?:[ubrf]{0,2}"(?P<value>(?:[^"\\]|\\.)+)"|[ubrf]{0,2}'(?P<value2>(?:[^'\\]|\\.|'\\'')+)'"""
+    r"""|\\{1,8}["'](?P<value3>[^\n]+?)(?=\\{1,8}["']|$)|\[(?!REDACTED:)(?P<value4>[^\]\[\n]+)\]"""
+    r"""|(?P<value5>(?!</|<[a-z]+(?:\s[a-z]+){1,3}>|\\["']|\\$|[\[{(]+(?:\[REDACTED|\s|$)|[|>][+-]?\d?\s*$)[^\s"']\S*?)"""
+    r"""(?=["'`]?[,;)\]}]{0,6}["'`]?(?:\s|$|</))|["'](?P<value6>[^"'\s][^"'\n]*)$)"""
+)
+
+_OBJECTS = "self|cls|args|kwargs|conf|cfg|config|settings|options|opts|request|os|env|environ|this|params|creds|secrets"
+# Text in the place of a secret that is harmless: a mark of qalab, a variable, a mask, a placeholder, a common word, code.
+HARMLESS = re.compile(
+    r"\[REDACTED:.*"
+    # A variable has a name of several words, or one of a secret: `$ECRET` can be a password.
+    r"|\$[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|\$[a-z][a-z0-9]*(?:_[a-z0-9]+)+|\$\{[^}]*\}|\$\$?\(.*|\$\{\{.*|\$[0-9@*#?]"
+    r"|\$(?i:[a-z]*(?:pass|passwd|password|passphrase|secret|token|pwd|pw|key))"
+    r"|%[A-Z_]+%|%\(\w+\)s|%[srd]|\{\w*\}|\{\{.*|\*+|[xX]{3,}|\.{3}|-+"
+    r"|(?:[A-Z]+[_-])*(?:PASSWORD|PASSWD|PASSPHRASE|PASS|TOKEN|SECRET|KEY|TEXT|STRING|VALUE|NAME|FILE|PATH|URL|ID)"
+    r"|<[a-z]+(?:[ _-][a-z]+)*>|<[A-Z]+(?:[ _-][A-Z]+)*>|<\w+ object at .*"
+    rf"|(?:{_OBJECTS})(?:\.|\[)[\w.\[\]\"'()]+|@\w+@|[A-Z]\w*\{{.*|(?:[A-Za-z_$][\w$]*\.)+[\w$]+@[0-9a-f]{{4,}}"
+    r"|(?i:true|false|yes|no|none|null|nil|str|string|bytes|int|bool|object|optional|any|ok|passed|failed|error|skipped"
+    r"|auto|enabled?|disabled?|default|required|on|off|unset|missing|empty|hidden|redacted|masked|omitted|unknown|invalid"
+    r"|undefined|prompt|input|stdin|generated|provided|changed|updated|expired|/dev/null|sha\d+)",
+    re.DOTALL,
+)

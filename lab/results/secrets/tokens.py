@@ -1,0 +1,115 @@
+"""Tokens that their form alone identifies, named as in the rules of gitleaks.
+
+A token that begins with another letter than its prefix is none: ``START``.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from typing import Final
+
+from lab.results.secrets.pattern import A, I, SecretPattern
+
+START: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
+REST: Final = "[A-Za-z0-9_-]"
+
+
+def _token(
+    name: str, what: str, pattern: str, *prefixes: str, probe: bytes = b"", anywhere: tuple[str, ...] = ()
+) -> SecretPattern:
+    quick = re.compile(probe) if probe else None
+    return SecretPattern(name, what, re.compile(START + pattern, A), anywhere, prefixes, probe=quick, sure=True)
+
+
+def _encoded(text: str) -> tuple[str, ...]:
+    """Return the base64 of a text within a longer one, for each of the three offsets in a group."""
+    found = []
+    for before in range(3):
+        data = b"\0" * before + text.encode()
+        found.append(b64encode(data)[-(-before * 8 // 6) : len(data) * 8 // 6].decode())
+    return tuple(found)
+
+
+GITHUB_ENCODED: Final = _encoded("ghp_")
+
+TOKENS: Final = (
+    _token("github-token", "a token of GitHub", r"(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    _token("gitlab-token", "a token of GitLab", rf"(?:gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|soat|agent|oas|ffct)-{REST}{{20,}}|GR1348941{REST}{{20,}})",
+           "glpat-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-", "glsoat-", "glagent-", "gloas-", "glffct-", "gr1348941"),
+    _token("aws-key", "an access key of AWS", r"(?:AKIA|ASIA|ABIA|ACCA|AROA)[A-Z0-9]{16}(?![A-Za-z0-9])", "akia", "asia", "abia", "acca", "aroa"),
+    _token("slack-token", "a token of Slack", r"(?:xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{20,})",
+           "xoxa-", "xoxb-", "xoxe-", "xoxe.", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-"),
+    _token("slack-webhook", "a webhook of Slack", r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,}", "hooks.slack.com/"),
+    _token("discord-webhook", "a webhook of Discord", rf"discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d{{15,22}}/{REST}{{50,}}", "discord.com/", "discordapp.com/"),
+    _token("teams-webhook", "a webhook of Microsoft Teams", r"webhook\.office\.com/webhookb2/[A-Za-z0-9@-]{36,}/IncomingWebhook/[A-Za-z0-9/-]{32,}", "webhook.office.com/"),
+    _token("google-key", "a key of Google", rf"(?:AIza{REST}{{35}}|GOCSPX-{REST}{{28}}|ya29\.{REST}{{20,}}|1//0[a-z]{REST}{{40,}})", "aiza", "gocspx-", "ya29.", probe=rb"1//0[a-z][a-z0-9_-]{40}"),
+    _token("azure-key", "a key of an Azure account", r"(?:Account|SharedAccess)Key=[A-Za-z0-9+/]{43,86}={1,2}", "accountkey=", "sharedaccesskey="),
+    _token("azure-secret", "a secret of Microsoft Entra", r"[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}", probe=rb"q~[a-z0-9_~.-]{31}"),
+    _token("telegram-token", "a token of a Telegram bot", rf"(?:bot)?\d{{8,10}}:AA{REST}{{33}}(?!{REST})", probe=rb":aa[a-z0-9_-]{33}"),
+    _token("pypi-token", "a token of PyPI", rf"pypi-AgE(?:I|N){REST}{{40,}}", "pypi-"),
+    _token("npm-token", "a token of npm", r"npm_[A-Za-z0-9]{36}", "npm_"),
+    _token("rubygems-token", "a token of RubyGems", r"rubygems_[a-f0-9]{48}", "rubygems_"),
+    _token("crates-token", "a token of crates.io", r"cio[A-Za-z0-9]{32}(?![A-Za-z0-9])", "cio"),
+    _token("clojars-token", "a token of Clojars", r"CLOJARS_[a-z0-9]{60}", "clojars_"),
+    _token("docker-token", "a token of Docker Hub", rf"dckr_(?:pat|oat)_{REST}{{20,}}", "dckr_pat_", "dckr_oat_"),
+    _token("stripe-key", "a key of Stripe", r"(?:(?:sk|rk)_(?:test|live|prod)_[A-Za-z0-9]{10,99}|whsec_[A-Za-z0-9+/]{24,})", "sk_", "rk_", "whsec_"),
+    _token("sendgrid-key", "a key of SendGrid", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}", "sg."),
+    _token("sendinblue-key", "a key of Brevo", r"xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}", "xkeysib-"),
+    _token("mailgun-key", "a key of Mailgun", r"key-[a-f0-9]{32}(?![A-Za-z0-9])", "key-"),
+    _token("mailchimp-key", "a key of Mailchimp", r"[a-f0-9]{32}-us\d{1,2}(?![A-Za-z0-9])", probe=rb"-us[0-9]{1,2}(?![a-z0-9])"),
+    _token("twilio-key", "a key of Twilio", r"SK[0-9a-f]{32}(?![0-9a-zA-Z])", *(f"sk{digit}" for digit in "0123456789abcdef")),
+    _token("digitalocean-token", "a token of DigitalOcean", r"do[opr]_v1_[a-f0-9]{64}", "doo_v1_", "dop_v1_", "dor_v1_"),
+    _token("vault-token", "a token of Vault", rf"hv[bsr]\.{REST}{{24,}}", "hvs.", "hvb.", "hvr."),
+    _token("openai-key", "a key of OpenAI or Anthropic", rf"sk-(?:(?:proj|svcacct|admin|ant-[a-z]+\d\d|or-v1|lf)-{REST}{{20,}}|[A-Za-z0-9]{{20}}T3BlbkFJ[A-Za-z0-9]{{20}}|[A-Za-z0-9]{{48}})", "sk-"),
+    _token("huggingface-token", "a token of Hugging Face", r"(?:hf|api_org)_[A-Za-z0-9]{34}(?![A-Za-z0-9])", "hf_", "api_org_"),
+    _token("age-key", "a key of age", r"AGE-SECRET-KEY-(?:PQ-)?1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58,}", "age-secret-key-"),
+    _token("doppler-token", "a token of Doppler", r"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}", "dp."),
+    _token("linear-key", "a key of Linear", r"lin_(?:api|oauth)_[A-Za-z0-9]{32,}", "lin_api_", "lin_oauth_"),
+    _token("atlassian-token", "a token of Atlassian", r"(?:ATATT3|ATCTT3|ATBB|ATSTT3)[A-Za-z0-9_=-]{24,}", "atatt3", "atctt3", "atbb", "atstt3"),
+    _token("grafana-token", "a token of Grafana", r"gl(?:sa|c)_[A-Za-z0-9+/_=-]{32,}", "glsa_", "glc_"),
+    _token("shopify-token", "a token of Shopify", r"shp(?:at|ca|pa|ss|tka)_[a-fA-F0-9]{32}", "shpat_", "shpca_", "shppa_", "shpss_", "shptka_"),
+    _token("databricks-token", "a token of Databricks", r"dapi[a-f0-9]{32}", "dapi"),
+    _token("postman-key", "a key of Postman", r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}", "pmak-"),
+    _token("pulumi-token", "a token of Pulumi", r"pul-[a-f0-9]{40}", "pul-"),
+    _token("planetscale-token", "a token of PlanetScale", r"pscale_(?:tkn|oauth|pw)_[A-Za-z0-9_=.-]{32,64}", "pscale_"),
+    _token("newrelic-key", "a key of New Relic", r"NR(?:AK|JS|II|AL)-[A-Za-z0-9-]{19,40}", "nrak-", "nrjs-", "nrii-", "nral-"),
+    _token("sentry-token", "a token of Sentry", r"sntry[su]_[A-Za-z0-9+/=_]{40,}", "sntrys_", "sntryu_"),
+    _token("notion-token", "a token of Notion", r"(?:ntn_\d{11}[A-Za-z0-9]{35}|secret_[A-Za-z0-9]{43}(?![A-Za-z0-9]))", "ntn_", "secret_"),
+    _token("openshift-token", "a token of OpenShift", rf"sha256~{REST}{{43}}(?!{REST})", "sha256~"),
+    _token("terraform-token", "a token of Terraform Cloud", rf"[A-Za-z0-9]{{14}}\.atlasv1\.{REST}{{60,}}", "atlasv1."),
+    _token("tailscale-key", "a key of Tailscale", r"tskey-[a-z]+-[A-Za-z0-9-]{20,}", "tskey-"),
+    _token("jfrog-token", "a token of Artifactory", r"(?:AKCp[A-Za-z0-9]{69}|cmVmd[A-Za-z0-9]{59})", "akcp", "cmvmd"),
+    _token("sourcegraph-token", "a token of Sourcegraph", r"sgp_(?:[a-fA-F0-9]{16}_|local_)?[a-fA-F0-9]{40}", "sgp_"),
+    _token("typeform-token", "a token of Typeform", r"tfp_[A-Za-z0-9_.=-]{44,}", "tfp_"),
+    _token("readme-key", "a key of ReadMe", r"rdme_[a-z0-9]{70}", "rdme_"),
+    _token("1password-token", "a token of 1Password", r"(?:ops_eyJ[A-Za-z0-9+/]{50,}={0,3}|A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3})", "ops_", "a3-"),
+    _token("square-token", "a token of Square", rf"(?:sq0(?:atp|csp|idp)-{REST}{{22,60}}|EAAA{REST}{{56,64}})", "sq0atp-", "sq0csp-", "sq0idp-", "eaaa"),
+    _token("ceph-key", "a key of Ceph", r"(?<![A-Za-z0-9+/])AQ[A-Za-z0-9+/]{36}==", probe=rb"aq[a-z0-9+/]{36}=="),
+    _token("encoded-key", "a key in base64", r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}", "ls0tls1crudjti"),  # -----BEGIN
+    _token("encoded-token", "a token of GitHub in base64", rf"[A-Za-z0-9+/]{{0,64}}(?:{'|'.join(GITHUB_ENCODED)})[A-Za-z0-9+/]{{48,}}={{0,2}}",
+           anywhere=GITHUB_ENCODED),
+    _token("web-token", "a JSON web token", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", probe=rb"\.eyj[a-z0-9_-]{10}"),
+    _token("fernet-token", "a Fernet token", r"gAAAAA[A-Za-z0-9_-]{60,}={0,2}", probe=rb"gaaaaa[a-z0-9_-]{60}"),
+)  # fmt: skip
+_CRYPT: Final = "[./A-Za-z0-9]"
+HASHES: Final = (
+    SecretPattern(
+        "password-hash", "a hash of a password",
+        re.compile(  # crypt(5), htpasswd, phpass, and the schemes of passlib
+            rf"\$(?:(?:1|apr1|5|6|7|sha1|md5)\$(?:rounds=\d+\$|\d+\$)?{_CRYPT}{{0,22}}\${_CRYPT}{{20,}}|2[abxy]?\$\d\d\${_CRYPT}{{20,}}"
+            rf"|(?:y|gy)\${_CRYPT}{{1,8}}\${_CRYPT}{{1,86}}\${_CRYPT}{{20,}}|[PH]\$B{_CRYPT}{{30}}"
+            rf"|(?:argon2(?:i|d|id)|pbkdf2(?:-sha\d+)?|scrypt|bcrypt(?:-sha256)?)\$[A-Za-z0-9$,=./+]{{20,}})", I,
+        ),
+        probe=re.compile(rb"\$(?:1|apr1|5|6|7|2[abxy]?|g?y|sha1|md5|[ph]|argon2[id]{1,2}|pbkdf2[a-z0-9-]*|s?b?crypt[a-z0-9-]*)\$"),
+    ),
+    SecretPattern(
+        "password-hash", "a hash of a password in LDAP",
+        re.compile(r"\{(?:SSHA|SHA|SMD5|MD5|SSHA256|SSHA512|CRYPT|PBKDF2)\}[A-Za-z0-9+/$.=]{16,}", I),
+        probe=re.compile(rb"\{(?:s?sha|s?md5|crypt|pbkdf2)"),
+    ),
+    SecretPattern(
+        "jenkins-token", "a token of Jenkins", re.compile(r"(?<![A-Za-z0-9])11[0-9a-f]{32}(?![A-Za-z0-9])", I),
+        prefixes=tuple(f"11{digit}" for digit in "0123456789abcdef"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,197 @@
+"""Secrets over several lines: a line announces a secret, and the lines after it have it.
+
+A line that opens a continuation is found like a line that a rule needs.  The continuation then takes the lines after it,
+one by one, until a line is none of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, is_secret
+from lab.results.secrets.pattern import HARMLESS, I
+from lab.results.secrets.settings import SET
+from reports.redact.continuation import Continuation
+from reports.redact.rule import Rule
+
+CREDENTIAL = "[REDACTED:credential]"
+MOST_BLANK = 3
+MOST_LINES = 40
+
+
+@dataclass(frozen=True)
+class Label:
+    """A name at the end of a line; its value is alone on the next line, or a list of values follows."""
+
+    column: int
+    blank: int = 0
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        if not line.strip():
+            return None, replace(self, blank=self.blank + 1) if self.blank < MOST_BLANK else None
+        item = ITEM.match(line, min(self.column, len(line)))
+        if not item or HARMLESS.fullmatch(item["value"]):
+            return None, None
+        if not (item["dash"] or item["space"]):  # not indented: a sentence before it, and a word that no text has
+            return (None, None) if not RANDOM.fullmatch(item["value"]) else (_hidden(line, item), None)
+        return _hidden(line, item), replace(self, blank=0) if item["dash"] else None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block scalar of YAML: all lines with a larger indentation than its name."""
+
+    column: int
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        if not line.strip():
+            return None, self
+        found = INDENTED.match(line, min(self.column, len(line)))
+        return (_hidden(line, found), self) if found else (None, None)
+
+
+@dataclass(frozen=True)
+class Element:
+    """The text of an element of XML, to its end tag."""
+
+    lines: int = 0
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        text, tag, rest = line.partition("</")
+        more = None if tag or self.lines >= MOST_LINES else Element(self.lines + 1)
+        indent = text[: len(text) - len(text.lstrip())]
+        return (f"{indent}{CREDENTIAL}{tag}{rest}" if text.strip() else None), more
+
+
+@dataclass(frozen=True)
+class NextWord:
+    """A value on the next line of a shell command."""
+
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        found = FIRST_WORD.search(line)
+        return (_hidden(line, found) if found else None), None
+
+
+@dataclass(frozen=True)
+class Named:
+    """The name of a setting on a line, and its value on one of the next lines."""
+
+    lines: int = 0
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        if found := VALUE_OF_NAME.search(line) or VALUE_ELEMENT.search(line):
+            return (None if HARMLESS.fullmatch(found["value"]) else _hidden(line, found)), None
+        return None, None if self.lines >= MOST_BLANK or NAME_OF_VALUE.search(line) else Named(self.lines + 1)
+
+
+@dataclass(frozen=True)
+class Netrc:
+    """The lines of a machine in a .netrc."""
+
+    rule: ClassVar[str] = "netrc"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        if found := NETRC_PASSWORD.search(line):
+            return _hidden(line, found, "[REDACTED:netrc]"), None
+        return None, self if NETRC.search(line) else None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The rows of a table: the secret ones of its columns; of two columns, the value of a name that needs several rows."""
+
+    secret: tuple[int, ...]
+    wrapped: bool = False
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        if RULER.search(line):
+            return None, None if self.wrapped else self
+        cells = BAR.split(line)
+        if len(cells) < 3 or (self.wrapped and cells[1].strip()):  # noqa: PLR2004 - a row has two bars at least
+            return None, None
+        bars = BAR.findall(line)
+        for at in self.secret:
+            if at < len(cells) - 1 and cells[at].strip() and not HARMLESS.fullmatch(cells[at].strip()):
+                cells[at] = f" {CREDENTIAL} "
+        return "".join(part for pair in zip(cells, [*bars, ""], strict=True) for part in pair), self
+
+
+def _hidden(line: str, found: re.Match[str], mark: str = CREDENTIAL) -> str:
+    start, end = found.span("value")
+    return line[:start] + mark + line[end:]
+
+
+BAR = re.compile("[|\u2502]")
+RULER = re.compile("^[^|\u2502]*[+\u253c\u251c\u2514][-=\u2500+\u253c\u2534\u2518\u2524]{3,}\\s*$")
+RANDOM = re.compile(r"(?=\S*\d)\S{8,}")
+ITEM = re.compile(
+    r"(?P<space>\s*)(?P<dash>-\s+)?[\"']?(?P<value>[^\s\"':{}\[\]#<-][^\s\"']*|\[REDACTED:\w+\])[\"']?,?\s*$"
+)
+INDENTED = re.compile(r"\s+(?P<value>\S.*)$")
+FIRST_WORD = re.compile(r"^\s*(?:[>+]\s)?\s*[\"']?(?P<value>[^\s\"']+)")
+VALUE_OF_NAME = re.compile(
+    r"(?:^|[\s,{])[\"']?value[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"'][^\"'\n]*?)[\"']?[,}\]]*\s*$", I
+)
+VALUE_ELEMENT = re.compile(r"<value>(?P<value>[^<]+)</value>", I)
+NAME_OF_VALUE = re.compile(r"(?:^|[\s{])[\"']?name[\"']?\s*[:=]|</?(?:property|entry|item)\b", I)
+NETRC = re.compile(r"^\s*(?:machine|login|account)\s+\S+(?:\s+login\s+\S+)?\s*$|^\s*default\s*$", I)
+NETRC_PASSWORD = re.compile(r"^\s*password\s+(?P<value>\S+)\s*$", I)
+
+_LABEL = re.compile(
+    rf"(?P<before>.*?)(?P<name>[\"']?[\w.-]{{0,60}}?{NAME})[\"']?\s*:\s*(?P<block>[|>][+-]?\d?)?\s*$", I
+)
+_SENTENCE = re.compile(r"\bpassword\b.*(?:installation|following|is|below)\s?:?\s*$", I)
+_ELEMENT = re.compile(rf"<[\w.:-]{{0,40}}?{NAME}(?![\w-])[^<>/]{{0,80}}>\s*$", I)
+_ESCAPED_END = re.compile(rf"{NAME}[\"']?[ =]\s?[\"']?\\$|--[\w-]{{0,60}}?{NAME}[ =]\\$", I)
+_NAMED = re.compile(
+    rf"(?:^|[\s{{-])[\"']?(?:name|key)[\"']?\s*[:=]\s*[\"']?[\w.-]{{0,60}}?{NAME}[\"']?,?\s*$|<name>[\w.-]{{0,60}}?{NAME}</name>\s*$",
+    I,
+)
+
+
+def opened(line: str) -> Continuation | None:
+    """Return what a line opens."""
+    if found := _LABEL.fullmatch(line):
+        column = len(found["before"])
+        if not found["block"]:
+            return Label(0 if found["before"].strip(" -") and " " in found["before"].strip() else column)
+        return Block(column)
+    for pattern, opens in _OPENINGS:
+        if pattern.search(line):
+            return opens
+    return _table(line)
+
+
+_OPENINGS: tuple[tuple[re.Pattern[str], Continuation], ...] = (
+    (_SENTENCE, Label(0)),
+    (_NAMED, Named()),
+    (_ELEMENT, Element()),
+    (_ESCAPED_END, NextWord()),
+    (NETRC, Netrc()),
+)
+
+
+def _table(line: str) -> Continuation | None:
+    cells = [cell.strip() for cell in BAR.split(line)]
+    if len(cells) == 4 and is_secret(cells[1]):  # noqa: PLR2004 - a name and a value
+        return Columns((2,), wrapped=True)
+    secret = tuple(at for at, cell in enumerate(cells) if is_secret(cell))
+    return Columns(secret) if len(cells) > 4 and secret else None  # noqa: PLR2004 - a list has more columns
+
+
+# The lines that can open a continuation.
+OPENERS = (
+    Rule("credential", re.compile("(?!)"), WORDS, programs=RARE_WORDS, follows=re.compile(SET)),
+    Rule("netrc", re.compile("(?!)"), programs=("machine", "login"),
+         follows=re.compile(rb"[ \t]+[^ \t\n]+[ \t]*(?:login[ \t]+[^ \t\n]+[ \t]*)?(?:\n|\Z)")),
+    Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
+)  # fmt: skip

@@ -1,0 +1,57 @@
+"""A rule of redaction: the text that it hides in a line, and its replacement.
+
+`reports.redact.screen` decides with a rule's words and probe whether a line needs the rule; most lines of a log need none.
+A rule hides the groups ``value``, ``value2`` ... of its pattern, or the whole match if the pattern has none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from lab.results import secret_patterns
+from lab.results.secrets.pattern import SecretPattern, values
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule.  ``sure``: a match in a finished bundle prevents its publication.  ``shown``: makes the replacement."""
+
+    name: str
+    pattern: re.Pattern[str]
+    words: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    follows: re.Pattern[bytes] | None = None
+    probe: re.Pattern[bytes] | None = None
+    sure: bool = False
+    shown: Callable[[str], str] | None = None
+
+    @cached_property
+    def groups(self) -> tuple[int | str, ...]:
+        """The groups of the pattern that are hidden."""
+        return values(self.pattern)
+
+    @property
+    def own_words(self) -> tuple[str, ...]:
+        """Words that nothing but their separators surrounds."""
+        return (*self.prefixes, *self.programs)
+
+    def keeps(self, text: str) -> bool:
+        """Return whether the replacement of a text is the text itself: a public name in a private domain."""
+        return self.shown is not None and self.shown(text) == text
+
+    def replacement(self, hidden: str) -> str:
+        return self.shown(hidden) if self.shown else f"[REDACTED:{self.name}]"
+
+
+def of_pattern(known: SecretPattern) -> Rule:
+    """Return the rule of a pattern that all labs have."""
+    return Rule(
+        known.name, known.regex, known.words, known.prefixes, known.programs, known.follows, known.probe, sure=known.sure
+    )  # fmt: skip
+
+
+PRIVATE_KEY = of_pattern(secret_patterns.PRIVATE_KEY)

@@ -1,0 +1,366 @@
+"""Secrets as programs print them, and text that only looks like a secret.
+
+In a template, ``@@`` is a secret, and ``[h32]`` a random part of a token: 32 characters, ``h`` hexadecimal, ``A`` letters
+and digits, ``a`` lower-case letters and digits, ``U`` capitals and digits, ``d`` digits.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+
+ALPHABETS = {
+    "h": "0123456789abcdef",
+    "A": string.ascii_letters + string.digits,
+    "a": string.ascii_lowercase + string.digits,
+    "U": string.ascii_uppercase + "234567",
+    "L": string.ascii_letters,
+    "d": string.digits,
+}
+PART = re.compile(r"\[([hAaULd])(\d+)\]")
+WORDS = ("hunter", "Sommer", "correct", "azerty", "swordfish", "Tr0ub4dor")
+
+
+def filled(template: str, seed: object = "") -> str:
+    """Return a template with its parts filled in; the same seed gives the same text."""
+    dice = random.Random(f"{template}{seed}")
+    return PART.sub(lambda part: "".join(dice.choices(ALPHABETS[part[1]], k=int(part[2]))), template)
+
+
+def secret(number: object) -> str:
+    """Return a password that has no form, different for each number."""
+    dice = random.Random(f"secret {number}")
+    return f"{dice.choice(WORDS)}{''.join(dice.choices(ALPHABETS['a'], k=9))}"
+
+
+TABLES = """\
+| password            | @@ |
+| adminPass                   | @@                 |
+| secret | @@ |
+| Secret Key | @@ |
+| access_token  | @@ |
+│ password │ @@ │
+password="@@"
+adminPass	@@
+OS-token\t@@
+secret_key           @@              env
+token                hvs_@@
+"""
+JSON = """\
+{"adminPass": "@@", "id": 1}
+{"server": {"admin_pass": "@@"}}
+{"auth": {"passwordCredentials": {"username": "demo", "password": "@@"}}}
+"{\\"secret\\": \\"@@\\"}"
+{"name": "DB_PASSWORD", "value": "@@"}
+{'password': u'@@'}
+{"auths": {"https://index.docker.io/v1/": {"auth": "[A24]"}}}
+{"data": {"client_secret":"@@"}}
+"""
+TRACES = """\
++ openstack --os-password @@ token issue
++ openstack --os-auth-url http://x/v3 --os-password=@@ token issue
++ openstack user create --password @@ demo
++ openstack user set '--password=@@' demo
++ openstack ec2 credentials create --access a --secret @@
++ nova --os-token @@ list
++ export OS_PASSWORD=@@
++ MYSQL_PWD=@@
++ mysql '-p@@' -u root
++ RABBIT_PASS=@@ ./configure
++ set-value --admin-pass @@ x
+++ DB_PASS=@@
+"""
+OSLO = """\
+2026-01-01 10:00:00.000 12 DEBUG keystone [-] keystone_authtoken.password        = @@ log_opt_values /usr/lib/python3/cfg.py:2602
+2026-01-01 10:00:00.000 12 DEBUG nova [-] neutron.metadata_proxy_shared_secret   = @@ log_opt_values
+DEBUG oslo_service [-] service_user.password          = @@ log_opt_values
+DEBUG oslo_service [-] DEFAULT.transport_password = @@ log_opt_values
+DEBUG heat [-] DEFAULT.auth_encryption_key            = @@ log_opt_values
+admin_pass = @@
+sys_pswd: @@
+'new_pass': '@@'
+chappassword = @@
+sslkey=@@
+rabbitcookie: @@
+swifthashsuffix = @@
+heatauthencryptionkey: '@@'
+cephclientkey: @@
+octaviaheartbeatkey: @@
+barbicansimplecryptokek: @@
+pacemakerremoteauthkey = @@
+designaterndckey = @@
+encrypted_key = @@
+auth_token=@@
+"""
+SERVICES = """\
+keystone keystone/admin-password password @@
+glance-common glance/mysql/app-pass password @@
+d-i passwd/root-password password @@
+debconf-set-selections <<< "mysql-server mysql-server/root_password password @@"
+echo "SET keystone/admin-password @@" | debconf-communicate
+nova nova/rabbit_password string @@
+rabbitmqctl change_password openstack @@
+rabbitmqctl add_user openstack @@
+/usr/sbin/rabbitmqctl -n rabbit@x authenticate_user openstack @@
+GRANT ALL PRIVILEGES ON keystone.* TO 'keystone'@'localhost' IDENTIFIED BY '@@';
+mysql -e "CREATE USER 'a'@'%' IDENTIFIED BY '@@'"
+ALTER USER 'root'@'localhost' IDENTIFIED WITH mysql_native_password BY '@@';
+SET PASSWORD FOR 'a'@'b' = PASSWORD('@@');
+ALTER ROLE nova WITH PASSWORD '@@';
+CREATE ROLE x LOGIN PASSWORD "@@";
+MYSQL_PWD=@@ mysqldump keystone
+\tkey = AQ[A36]==
+  key: AQ[A36]==
+ceph auth get-or-create client.x key AQ[A36]==
+connection = mysql+pymysql://keystone:@@@controller/keystone
+transport_url = rabbit://openstack:@@@controller:5672/
+localhost:5432:keystone:keystone:@@
+*:*:*:postgres:@@
+memcache_secret_key = @@
+userPassword:: @@
+SECRET_KEY: str = "@@"
+DB_PASS=@@
+db_pw=@@
+ADMIN_PWD: @@
+password -> @@
+"""
+OPTIONS = """\
+curl -su bot:@@ https://x.example/
+curl -sSfu 'bot:@@' x
+curl --proxy-user bot:@@ x
+mysql -uroot '-p@@'
+mysql -uroot -p"@@" nova
+mysqladmin -u root password @@
+mariadb-dump -p@@ nova
+docker login -u u -p @@ registry.example
+podman login --password @@ x
+ldapsearch -x -D cn=admin -w @@ -b dc=x
+ldappasswd -s @@ cn=x
+keytool -importcert -storepass @@ -file x
+keytool -genkey -keypass '@@'
+openssl rsa -passin pass:@@ -in x
+openssl enc -aes-256-cbc -k @@ -in x
+htpasswd -b f u @@
+htpasswd -bc f u '@@'
+ipmitool -H bmc -U root -P @@ power status
+smbclient -U u%@@ //h/s
+rpcclient --user=u%@@ h
+echo root:@@ | chpasswd
+echo 'root:@@' | sudo /usr/sbin/chpasswd
+chpasswd <<< 'root:@@'
+useradd -m -p @@ u
+usermod -p '@@' u
+setenv OS_PASSWORD @@
+ENV OS_PASSWORD @@
+set -x OS_PASSWORD @@
+sshpass -p @@ ssh h
+redis-cli -h h -a @@ ping
+unzip -P @@ x.zip
+swift -A http://x -U u -K @@ list
+vault login @@
+virsh secret-set-value --secret-x @@
+lftp -u u,@@ h
+mongosh -u u -p @@
+snmpwalk -v3 -A @@ h
+sqlcmd -U sa -P @@
+tool --db-passwd @@
+['mysql', '--password', '@@']
+"""
+VALUES = """\
+PASSWORD=$ECRET@@
+PASSWORD=<S3cr3t!@@>
+PASSWORD=%Secret1@@%
+password=<@@
+password=\\@@
+password[0]=@@
+password['root'] = '@@'
+passwords=['x', '@@']
+passwords: [x1, @@]
+secrets: ["@@"]
+password="@@
+PASSWORD='@@'"
+password = "@@";
+api_key => @@
+apikey := "@@"
+app_key=@@
+signing_key=@@
+ENCRYPTION_KEY=@@
+RAILS_MASTER_KEY=@@
+https://maps.example/api?key=[A32]
+<password>@@</password>
+<ns:adminPassword xsi:type="x">@@</ns:adminPassword>
+<property name="DB_PASSWORD" value="@@"/>
+<add key="Password" value="@@" />
+password '@@'
+machine h login me password @@
+X-Auth-Token: @@
+Authorization: Basic QUFB[A20]==
+b'GET / HTTP/1.1\\r\\nAuthorization: Bearer @@\\r\\n'
+Cookie: session=@@
+amqp://u:p@ss/@@@h/x
+amqp://u:it's@@@h/x
+"""
+TOKENS = """\
+ghp_[A36]
+github_pat_[A22]_[A59]
+glpat-[A20]
+glft-[A20]
+glimt-[A25]
+glsoat-[A20]
+glagent-[A50]
+GR1348941[A20]
+AKIA[U16]
+ABIA[U16]
+AROA[U16]
+xoxb-123456789012-[A24]
+xapp-1-A0B1C2D3E4F-1234567890123-[h64]
+https://hooks.slack.com/services/T0AB1CD/B0CD1EF/[A24]
+https://hooks.slack.com/workflows/T0AB1CD/A0CD1EF/123456/[A24]
+https://discord.com/api/webhooks/123456789012345678/[A68]
+https://x.webhook.office.com/webhookb2/[h8]-[h4]-[h4]-[h4]-[h12]@[h8]/IncomingWebhook/[h32]/[h8]
+1234567890:AA[A33]
+AIza[A35]
+GOCSPX-[A28]
+ya29.[A60]
+1//0g[A43]
+AccountKey=[A86]==
+https://x.blob.core.windows.net/c?sv=2022&sig=[A43]%3D
+https://b.s3.amazonaws.com/k?X-Amz-Signature=[h64]
+https://b.s3.amazonaws.com/k?X-Amz-Security-Token=[A80]
+[A3]8Q~[A34]
+pypi-AgEIcHlwaS5vcmc[A60]
+pypi-AgENdGVzdC5weXBpLm9yZw[A60]
+npm_[A36]
+rubygems_[h48]
+cio[A32]
+dckr_pat_[A27]
+dckr_oat_[A32]
+sk_live_[A24]
+whsec_[A32]
+SG.[A22].[A43]
+xkeysib-[h64]-[A16]
+key-[h32]
+[h32]-us12
+SK[h32]
+dop_v1_[h64]
+hvs.[A90]
+hvb.[A138]
+sk-proj-[A74]T3BlbkFJ[A74]
+sk-ant-api03-[A93]AA
+hf_[L34]
+AGE-SECRET-KEY-1QPZRY9X8GFTVDW0S3JN54KHCE6MUA7LQPZRY9X8GFTVDW0S3JN54KHCE6MUA7L
+dp.pt.[A43]
+lin_api_[A40]
+ATATT3[A180]
+glsa_[A32]_[h8]
+shpat_[h32]
+dapi[h32]
+PMAK-[h24]-[h34]
+pul-[h40]
+pscale_pw_[A43]
+NRAK-[U27]
+sntryu_[h64]
+ntn_[d11][A35]
+sha256~[A43]
+[A14].atlasv1.[A64]
+tskey-auth-[A12]-[A32]
+AKCp[A69]
+sgp_[h40]
+EAAA[A60]
+CLOJARS_[a60]
+tfp_[A44]
+rdme_[a70]
+A3-[U6]-[U11]-[U5]-[U5]-[U5]
+kubectl: key AQ[A36]==
+Z2hwX[A51]
+eyJhbGciOiJIUzI1NiJ9.eyJzdWIi[A20].[A43]
+gAAAAA[A80]==
+LS0tLS1CRUdJTi[A80]
+11[h32]
+root:$6$saltsalt$[A86]:1
+admin:$apr1$[A8]$[A22]
+$2b$12$[A53]
+$y$j9T$[A22]$[A43]
+{SSHA}[A32]
+$argon2id$v=19$m=65536,t=3,p=4$[A22]$[A43]
+"""
+HARMLESS = """\
+Foo$1$MetaFileEnumProc.class
+org/x/Bar$2$1.class
+token=Token{2f3a6b8 ActivityRecord{1 u0 com.x/.Main t12}}
+plugin@org.eclipse.equinox.launcher_1.6.jar
+foo@bar.service getty@tty1.service
+token_count=4096
+max_tokens=512
+"total_tokens": 1234
+password_min_length = 8
+passwordMinLength = 8
+TOKEN_TYPE=fernet
+secret_store_plugin = barbican
+KEYRING_PASSWORD_FILE=/dev/null
+-Dsecret=auto
+passwd: files systemd
+passwd:         files systemd
+getent passwd: root:x
+root:x:0:0:root:/root:/bin/bash
+Basic functionality12345
+Setting up foo (10.0.1.2) ...
+Unpacking libfoo:amd64 (10.0.1.2) over (10.0.1.1) ...
+Depends: foo (>= 10.1.2.3), bar (= 10.0.0.1)
+Version: 10.0.0.1
+authenticate(password=password, token=token)
+self.password = self.conf.password
+set OS_PASSWORD=$ADMIN_PASSWORD
+password=None token=*** secret=<your secret>
+password: ${{ secrets.DB_PASSWORD }}
+passwd_1:4.13+dfsg1-1 base-passwd_3.6.1
+Setting up libsecret-1-0:amd64 (0.20.5-3) ...
+passing: test_password_is_hashed ok
+# PASS: 12
+PASS: test_secret
+pass: 3 fail: 0
+tests passed=5 bypass=1
+error: expected ')' before 'else' token
+PWD=/build/greet-1.0
+OLDPWD=/build/x
+-- Looking for crypt_gensalt - found
+primary_key=True sort_key = 'name'
+public_key = AAAAB3NzaC1yc2EAAAADAQABAAABgQC7
+3b18e512dba79e4c8300dd08aeb37f8e728b8dadd2a1c1f4a4c1b2d0d8e1f0aa  greet_1.0.orig.tar.gz
+commit 8c7f9b0c1d2e3f405162738495a6b7c8d9e0f1a2
+gpg: using RSA key 0123456789ABCDEF0123456789ABCDEF01234567
+uuid 123e4567-e89b-12d3-a456-426614174000
+  -p, --password PASSWORD   the password to use
+  --token TEXT              authentication token
+http://mirror.example/debian bookworm/main
+http://registry:4873/@scope/pkg
+compare the key = value pairs
+keystone/tests/unit/token/test_fernet_provider.py::TestIt::test_x PASSED
+git@github.com:x/y.git ssh://git@host.example/y
+uid=0(root) gid=0(root)
+Tokenizer: tokenizer=BertTokenizer
+mkdir -p /build/x && gcc -pipe -o mysql.o -c mysql.c
+"""
+# Forms that need the beginning of a line.
+WHOLE_LINES = ("localhost:5432", "*:*:", "secret_key   ", "token   ", "OS-token", "adminPass\t")
+KINDS = {
+    name: [line for line in table.splitlines() if line]
+    for name, table in {
+        "table": TABLES, "json": JSON, "trace": TRACES, "oslo": OSLO, "service": SERVICES, "option": OPTIONS,
+        "value": VALUES, "token": TOKENS,
+    }.items()
+}  # fmt: skip
+
+
+def parts(template: str, number: object = 0) -> tuple[str, list[str]]:
+    """Return a filled template, and the secrets in it: the passwords, or else the random parts of a token."""
+    text = filled(template, number)
+    if "@@" in text:
+        value = secret(f"{template}{number}")
+        return text.replace("@@", value, 1) if "@@@" in text else text.replace("@@", value), [value]
+    frame = PART.split(template)[::3]
+    pattern = "(.*)".join(map(re.escape, frame))
+    found = re.fullmatch(pattern, text)
+    assert found is not None
+    return text, [part for part in found.groups() if len(part) >= 12] or [text]

@@ -1,0 +1,73 @@
+"""Secrets as programs print them are hidden in a line; text that only looks like a secret stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.results.secrets.names import is_secret
+from reports.redact.redactor import Redactor
+from tests import planted
+from tests.reports.publications import KEY, a_redactor
+
+
+@pytest.fixture(scope="module")
+def ours() -> Redactor:
+    return a_redactor()
+
+
+@pytest.mark.parametrize("kind", planted.KINDS)
+@pytest.mark.parametrize("before", ["", "2026-01-01 10:00:00 INFO "], ids=["alone", "in a log"])
+def test_planted_secret_is_hidden(ours: Redactor, kind: str, before: str) -> None:
+    survivors = []
+    for number, template in enumerate(planted.KINDS[kind]):
+        text, secrets = planted.parts(template, number)
+        if before and template.startswith(planted.WHOLE_LINES):
+            continue
+        shown = ours.text(before + text)
+        if any(value in shown for value in secrets):
+            survivors.append((template, shown))
+        assert ours.text(shown) == shown
+    assert survivors == []
+
+
+@pytest.mark.parametrize("line", planted.HARMLESS.splitlines())
+def test_harmless_line_stays(ours: Redactor, line: str) -> None:
+    assert ours.text(line) == line
+    assert ours.text(f"10:00:00 {line}") == f"10:00:00 {line}"
+
+
+NAMES = {
+    True: (
+        "password", "OS_PASSWORD", "adminPass", "admin_pass", "DB_PASS", "X-Auth-Token", "client_secret", "API_TOKEN", "db_pw", "MYSQL_PWD",
+        "Secret Key", "access_key", "RAILS_MASTER_KEY", "passwords", "password2", "password_new", "keystone_authtoken.password",
+    ),
+    False: (
+        "user", "COMPONENT", "max_tokens_count", "password_file", "TOKEN_TYPE", "public_key", "keystone", "compass", "PWDX", "monkey",
+        "passed", "secret_store_plugin", "passwordMinLength", "key",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name, secret", [(name, secret) for secret, names in NAMES.items() for name in names])
+def test_name_of_secret(name: str, *, secret: bool) -> None:
+    assert is_secret(name) == secret
+
+
+@pytest.mark.parametrize(
+    "name, value, shown",
+    [
+        ("DEPLOY_PASSWORD", "hunter2 hunter2", "[REDACTED:credential]"),
+        ("API_TOKEN", "hunter2", "[REDACTED:credential]"),
+        ("GERRIT_HTTP_PASSWORD", "x", "[REDACTED:credential]"),
+        ("ADMIN_PASS", "two\nlines", "[REDACTED:credential]"),
+        ("DB_PASSWORD", "$OTHER_PASSWORD", "$OTHER_PASSWORD"),
+        ("DB_PASSWORD", "", ""),
+        ("COMPONENT", "greet", "greet"),
+        ("HOST", "10.0.1.2", KEY.name("node", "10.0.1.2")),
+        ("OPTIONS", "--password hunter2", "--password [REDACTED:option]"),
+        ("AUTHORIZATION", "hunter2", "[REDACTED:header]"),
+        ("token_count", "5", "5"),
+    ],
+)
+def test_setting_is_redacted_with_its_name(ours: Redactor, name: str, value: str, shown: str) -> None:
+    assert ours.setting(name, value) == shown
