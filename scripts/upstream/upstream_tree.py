@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from lab.base.git import GitMirror, git, readable
 from lab.store.step import StepContext
 from scripts.upstream import dist_command, sdist
 from scripts.upstream.commit_selection import abbreviated
+from scripts.upstream.packaging_branch import PackagingBranch
 from scripts.upstream.submodules import CommitTree, Trees
 
 # info/attributes goes before the tree's own: "$Format:%d$" would name whatever branches a mirror happens to have.
@@ -37,18 +38,26 @@ class Origin:
     committed: int
 
 
-def tars(context: StepContext, origin: Origin, work: Path) -> tuple[list[Path], list[str]]:
+def tars(
+    context: StepContext, origin: Origin, packaging: PackagingBranch, components: Collection[str], work: Path
+) -> tuple[list[Path], list[str]]:
     """Return the tar files that make up a commit, each with one top directory, and remarks on what is not in them.
+
+    ``components``: the names of the other orig tarballs, which take the place of a submodule with their name.
 
     Raises ConfigurationError for submodules and Git LFS pointers that lab.yaml does not allow.
     """
     how = context.component.orig
-    trees = Trees.of(CommitTree("", origin.mirror, origin.commit), how.submodules, context.log)
+    top = CommitTree("", origin.mirror, origin.commit)
+    trees = Trees.of(top, how.submodules, context.log, replaced=components)
     remarks = [f"submodules left out: {abbreviated(trees.omitted)}"] if trees.omitted else []
-    if how.method == "sdist":
-        return [sdist.make(context, trees.parts, origin.committed, work)], remarks
-    if how.method == "command":
-        return [dist_command.make(context, trees.parts, origin.committed, work)], remarks
+    if how.method != "archive":
+        dist = (
+            dist_command.DistCommand.of(context)
+            if how.method == "command"
+            else sdist.dist_command(how.packages, packaging.file("debian/control") or "")
+        )
+        return [dist_command.make(context, dist, trees.parts, origin.committed, work)], remarks
     made, ignored = archive(context, trees.parts, work)
     if ignored:
         remarks.append(f"left out by export-ignore: {abbreviated(ignored)}")

@@ -16,6 +16,7 @@ from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import changelog, packaging, snapshot, source
 from tests.conftest import Bench, GitRepository, packaging_files
+from tests.source_mirror import SourceMirror
 
 STEPS = (snapshot, packaging, changelog, source)
 COPYRIGHT = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
@@ -279,15 +280,43 @@ def types(git_repository: Any) -> GitRepository:
         {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['types']\n"},
     ],
 )
-def test_a_component_that_nobody_gives(shapes: Shapes, contents: dict[str, str]) -> None:
+def test_a_component_that_nobody_gives(
+    shapes: Shapes, types: GitRepository, source_mirror: SourceMirror, contents: dict[str, str]
+) -> None:
+    """It is the distribution's; where that has none, the hint leads out."""
     shapes.packaging.commit("Two tarballs", contents)
     record, _ = shapes.build()
     assert (record.step, record.exit_code) == ("snapshot", 2)
-    assert "greet needs the orig tarball types" in record.message
-    assert "components.greet.orig.components: {types: {git: URL}}" in record.message
-    omitted, made = shapes.build(orig={"components": {"types": {"method": "omit"}}})
-    assert omitted.verdict == "passed", omitted.message
-    assert not (unpacked(made) / "types").exists()
+    assert "greet needs the orig tarball types, and series bookworm has no source package greet" in record.message
+    assert "(set components.greet.orig.components: {types: {git: URL}}, or {method: omit})" in record.message
+    for given in ({"git": str(types.path)}, {"method": "omit"}):
+        there, made = shapes.build(orig={"components": {"types": given}})
+        assert there.verdict == "passed", there.message
+        assert (unpacked(made) / "types").exists() == ("git" in given)
+    source_mirror.add("greet", "1.0-1", {"": {"greet.txt": "hi\n"}, "types": {"index.d.ts": "of Debian\n"}})
+    there, made = shapes.build()
+    assert there.verdict == "passed", there.message
+    assert (unpacked(made) / "types/index.d.ts").read_text() == "of Debian\n"
+    assert "from greet 1.0-1 of bookworm: types" in made.run.record("snapshot").message
+
+
+def test_a_component_that_the_distribution_does_not_have(shapes: Shapes, source_mirror: SourceMirror) -> None:
+    shapes.packaging.commit("Two tarballs", {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['types']\n"})
+    source_mirror.add("greet", "1.0-1", {"": {"greet.txt": "hi\n"}, "fonts": {"a": "b\n"}})
+    record, _ = shapes.build()
+    assert (record.step, record.exit_code) == ("snapshot", 2)
+    assert "greet 1.0-1 has no orig tarball types; known: fonts" in record.message
+
+
+def test_a_component_in_the_place_of_a_submodule(shapes: Shapes, types: GitRepository) -> None:
+    """gflags: doc/ is a submodule of upstream, and an orig tarball of the package."""
+    shapes.upstream.git("submodule", "--quiet", "add", str(types.path), "doc")
+    shapes.upstream.commit("Add a submodule")
+    record, made = shapes.build(orig={"components": {"doc": {"git": str(types.path), "tag": "v7"}}})
+    assert record.verdict == "passed", record.message
+    assert parts(made) == ["debian.tar.xz", "orig-doc.tar.xz", "orig.tar.xz"]
+    assert (unpacked(made) / "doc/index.d.ts").read_text() == "export {}\n"
+    assert "left out" not in made.run.record("snapshot").message
 
 
 def test_components_from_git(shapes: Shapes, types: GitRepository) -> None:
