@@ -109,8 +109,10 @@ class Orig(SettingsModel):
         "honour",
         description="archive: `honour` the attribute export-ignore of upstream, or `include` the files that it leaves out.",
     )
-    lfs: Literal["refuse", "keep"] = Field(
-        "refuse", description="archive: `refuse` Git LFS pointers, or `keep` the pointers in place of the files."
+    lfs: Literal["refuse", "fetch", "keep"] = Field(
+        "refuse",
+        description="What to do with Git LFS pointers: `refuse` them, `fetch` the files from the LFS server of the "
+        "repository, or `keep` the pointers in place of the files.",
     )
 
 

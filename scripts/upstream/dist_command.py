@@ -21,6 +21,7 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError
 from lab.base.git import readable
 from lab.base.run import ProgramFailed, TimedOut
 from lab.results.apt_log import complaint, unmet
+from lab.results.build_failures import failure_line
 from lab.store.step import StepContext
 from scripts.chroots.bootstrap import CERTIFICATES
 from scripts.chroots.chroots import Chroots
@@ -156,7 +157,7 @@ def failure(dist: DistCommand, status: int, lines: Sequence[str]) -> Failed | In
 
 def _last(lines: Sequence[str]) -> str:
     said = [readable(line) for line in lines if line.strip() and not re.match(r"\+ ", line)]
-    return said[-1] if said else "it says nothing"
+    return failure_line(said) or (said[-1] if said else "it says nothing")
 
 
 def _where(lines: Sequence[str], text: str) -> int:

@@ -58,12 +58,11 @@ def check(context: StepContext, history: CommitHistory, version: str, packaged: 
     package that is below, and where the lab's archive is pinned it replaces a newer one.
     """
     series = context.series_name
-    for other, whose in ((packaged, "the packaging's own version"), (published, f"the version that {series} has")):
+    others = (packaged, "the packaging's own version", False), (published, f"the version that {series} has", True)
+    for other, whose, replaces in others:
         if other and not compare(version, "gt", other):
-            raise ConfigurationError(
-                f"{version} is not above {other}, {whose}",
-                hint=hint(context, Cures(context, history, version, other), replaces=other == published),
-            )
+            found = hint(context, Cures(context, history, version, other), replaces=replaces)
+            raise ConfigurationError(f"{version} is not above {other}, {whose}", hint=found)
 
 
 def hint(context: StepContext, cures: Cures, *, replaces: bool) -> str:
@@ -89,9 +88,11 @@ class Cures:
     def all(self) -> Iterator[str]:
         """Yield ``KEY: VALUE`` for each setting that helps, below ``version``."""
         yield from (f"tag_pattern: {text}" for text in self._patterns())
-        following = versions.release_after(self._upstream)
-        if self._helps(tags.usable(self.context, self.history), following):
-            yield f"next: {following}"
+        read = tags.usable(self.context, self.history)
+        ahead, _, rest = versions.without_components(self._upstream).partition("~")
+        # What is packaged as 1.0.6~git... leads to 1.0.6.
+        releases = [*([ahead] if rest else []), versions.release_after(self._upstream)]
+        yield from [f"next: {release}" for release in releases if self._helps(read, release)][:1]
 
     @property
     def _upstream(self) -> str:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base import files
-from lab.base.errors import ConfigurationError
-from lab.base.git import GitMirror, git, readable
+from lab.base.git import GitMirror, git
 from lab.store.step import StepContext
-from scripts.upstream import dist_command, sdist
+from scripts.upstream import dist_command, lfs, sdist
 from scripts.upstream.commit_selection import abbreviated
 from scripts.upstream.packaging_branch import PackagingBranch
 from scripts.upstream.submodules import CommitTree, Trees
@@ -24,9 +23,6 @@ from scripts.upstream.submodules import CommitTree, Trees
 ATTRIBUTES = "* -export-subst\n"
 KEEP_ALL = "* -export-ignore\n"
 GITS_OWN = re.compile(r"(?:^|/)\.git[^/]*$")
-# See git-lfs's docs/spec.md: a pointer is at most 1,024 bytes and begins so.
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-LFS_LONGEST = 1024
 
 
 @dataclass(frozen=True)
@@ -69,21 +65,17 @@ def archive(context: StepContext, parts: Sequence[CommitTree], work: Path) -> tu
 
     Git's own files (.gitignore, .gitattributes) are not among these.
 
-    Raises ConfigurationError for Git LFS pointers, unless ``orig.lfs`` is ``keep``.
+    Raises ConfigurationError for Git LFS pointers where ``orig.lfs`` refuses them; see `scripts.upstream.lfs`.
     """
     how = context.component.orig
-    made, ignored, pointers = [], list[str](), list[str]()
+    made, ignored = [], list[str]()
     for number, part in enumerate(parts):
         attributes = ATTRIBUTES + KEEP_ALL * (how.export_ignore == "include")
-        made.append(export(part, work / f"{number}-{work.name}.tar", attributes, context))
-        there, found = _members(made[-1])
-        pointers += found
-        ignored += sorted(name for name in _files(part) - there if not GITS_OWN.search(name))
-    if pointers and how.lfs == "refuse":
-        raise ConfigurationError(
-            f"Git LFS pointers stand in the place of files: {abbreviated(sorted(pointers))}",
-            hint="orig.lfs: keep takes the pointers as they are",
-        )
+        tar = export(part, work / f"{number}-{work.name}.tar", attributes, context)
+        made.append(tar)
+        ignored += sorted(name for name in _files(part) - _members(tar) if not GITS_OWN.search(name))
+        if objects := lfs.objects(context, part, lfs.in_tar(tar)):
+            made.append(lfs.overlay(tar, objects, work / f"{number}-{work.name}-lfs.tar"))
     return made, ignored
 
 
@@ -99,20 +91,10 @@ def export(tree: CommitTree, target: Path, attributes: str, context: StepContext
     return target
 
 
-def _members(tar_path: Path) -> tuple[set[str], list[str]]:
-    """Return the names of what is no directory in a tar, and those of Git LFS pointers."""
-    names, pointers = set(), []
+def _members(tar_path: Path) -> set[str]:
+    """Return the names of what is no directory in a tar."""
     with tarfile.open(tar_path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
-        for member in tar:
-            name = member.name.removeprefix("tree/")
-            if member.isdir():
-                continue
-            names.add(name)
-            if member.isfile() and member.size <= LFS_LONGEST:
-                file = tar.extractfile(member)
-                if file and file.read(len(LFS_POINTER)) == LFS_POINTER:
-                    pointers.append(readable(name))
-    return names, pointers
+        return {member.name.removeprefix("tree/") for member in tar if not member.isdir()}
 
 
 def _files(tree: CommitTree) -> set[str]:

@@ -450,10 +450,11 @@ def test_submodules_that_are_refused(shapes: Shapes, policy: Any, message: str) 
 
 
 def test_lfs_pointers(shapes: Shapes) -> None:
-    shapes.upstream.commit("Big", {"data/big.bin": POINTER, "talk.txt": "see " + POINTER})
+    """Their files are fetched in tests/integration/test_snapshot_lfs.py."""
+    shapes.upstream.commit("Big", {"data/big.bin": POINTER, "talk.txt": "see " + POINTER, "more.txt": POINTER + "more"})
     record, _ = shapes.build()
     assert (record.step, record.exit_code) == ("snapshot", 2)
-    assert record.message.startswith("Git LFS pointers stand in the place of files: data/big.bin (orig.lfs: keep")
+    assert record.message.startswith("Git LFS pointers stand in the place of files: data/big.bin (orig.lfs: fetch")
     kept, made = shapes.build(until=snapshot, orig={"lfs": "keep"})
     assert "data/big.bin" in names(made.run.path / kept.artifacts[0].path)
 

@@ -25,6 +25,24 @@ from scripts.upstream.dist_command import DistCommand
             "make dist: failed: make: *** No rule",
         ),
         (72, [], 1, "make dist: failed: it says nothing"),
+        (72, ["all is lost"], 1, "make dist: failed: all is lost"),
+        (
+            72,
+            [
+                "Required plugin Dist::Zilla::Plugin::X isn't installed.",
+                "",
+                "Run 'dzil authordeps'",
+                "    dzil | cpanm",
+            ],
+            1,
+            "make dist: failed: Required plugin Dist::Zilla::Plugin::X isn't installed.",
+        ),
+        (
+            72,
+            ["Can't locate X.pm in @INC (you may ...)", "BEGIN failed at y"],
+            1,
+            "make dist: failed: Can't locate X.pm",
+        ),
         (73, ["x", "new tarballs:"], 1, "make dist: makes 0 tarballs, not one"),
         (
             73,
