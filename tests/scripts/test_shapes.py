@@ -187,6 +187,58 @@ def test_the_next_version_of_a_native_package_rises(shapes: Shapes, how: str) ->
     assert first.version.partition("+0qalab")[0] == again.version.partition("+0qalab")[0]
 
 
+# Changes outside debian/, in the diff of format 1.0.
+
+
+def whole_tree(shapes: Shapes, *, tag: str = "upstream/1.0") -> None:
+    """Have a packaging branch with all of upstream's files, as git-buildpackage has it."""
+    shapes.packaging.git("rm", "-r", "--quiet", "debian")
+    shapes.packaging.commit("Import upstream", {"greet.txt": "hello\n", "more.txt": "more\n", "old.txt": "old\n"})
+    if tag:
+        shapes.packaging.tag(tag)
+    shapes.packaging.commit("Package it", packaging_files() | {"debian/source/format": "1.0\n"})
+
+
+@pytest.mark.parametrize("tag", ["upstream/1.0", "v1.0", "1.0"])
+def test_changes_outside_debian_are_in_the_diff(shapes: Shapes, tag: str) -> None:
+    shapes.upstream.commit("More", {"more.txt": "more\n", "old.txt": "old\n"})
+    whole_tree(shapes, tag=tag)
+    shapes.packaging.commit("Change upstream's files", {"more.txt": "more of Debian\n", "new/file.txt": "new\n"})
+    record, made = shapes.build()
+    assert record.verdict == "passed", record.message
+    tree = unpacked(made)
+    assert ((tree / "more.txt").read_text(), (tree / "new/file.txt").read_text()) == ("more of Debian\n", "new\n")
+    assert "changed by the packaging outside debian/: more.txt, new/file.txt" in made.log("source")
+    again, other = shapes.build()
+    assert again.verdict == "passed", again.message
+    [one], [two] = made.run.out.glob("*.diff.gz"), other.run.out.glob("*.diff.gz")
+    assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("tag", ["upstream/1.0", ""])
+def test_changes_outside_debian_that_cannot_be_taken(shapes: Shapes, tag: str) -> None:
+    """Upstream has changed the file as well; or nobody knows what the packaging has changed."""
+    shapes.upstream.commit("More", {"more.txt": "other words\n"})
+    whole_tree(shapes, tag=tag)
+    shapes.packaging.commit("Change upstream's files", {"more.txt": "more of Debian\n"})
+    record, _ = shapes.build()
+    if tag:
+        assert (record.step, record.exit_code) == ("source", 1)
+        assert record.message == "the packaging's changes outside debian/ do not apply: more.txt"
+    else:
+        assert (record.step, record.exit_code) == ("source", 2)
+        assert "outside debian/ is not known: no tag of 1.0 in " in record.message
+        shapes.packaging.tag("upstream/1.0", "HEAD~2")
+        assert "do not apply" in shapes.build()[0].message
+
+
+def test_a_whole_tree_without_changes(shapes: Shapes) -> None:
+    whole_tree(shapes)
+    record, made = shapes.build()
+    assert record.verdict == "passed", record.message
+    assert "outside debian/" not in made.log("source")
+
+
 # Files-Excluded.
 
 
