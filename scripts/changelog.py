@@ -3,7 +3,10 @@
 Commits ``debian/changelog`` in ``work/packaging``; the record's version is the Debian version.
 Facts: ``since``, the upstream commit the list starts after ("" the first time); ``commits``, how many
 are named; ``named``, these as id, subject and author; ``entry``, its text; ``head``, the commit in
-``work/packaging``.
+``work/packaging``; ``published``, the version that the series has ("": none, or it is not known, see the message).
+
+The version must be above the packaging's own and above the one that the series has, unless ``version.replace_newer``
+is set.
 
 The last packaged commit is the one that the lab's newest entry in the packaging's changelog names (it is there when
 the lab pushes back); else that of the last run of this track and component that reached the archive; else the commit of
@@ -31,6 +34,8 @@ from lab.store import step_command
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
+from scripts.archives import series_index
+from scripts.archives.series_index import SeriesVersion
 from scripts.upstream import debian_versions, packaged_version, tags
 from scripts.upstream.debian_versions import build_number
 from scripts.upstream.tags import CommitHistory
@@ -177,6 +182,13 @@ def read_changelog(context: StepContext, path: Path) -> tuple[str, ChangelogEntr
     return text, top
 
 
+def published_version(context: StepContext) -> SeriesVersion:
+    """Return the version that the series has; nobody's where the lab's package replaces it whatever it is."""
+    if context.component.version.replace_newer:
+        return SeriesVersion("")
+    return series_index.newest_version(context.series_name, context.series, context.component_name, context.log)
+
+
 def action(context: StepContext) -> StepOutcome:
     snapshot = context.earlier("snapshot")
     tree = context.run.work / "packaging"
@@ -189,9 +201,10 @@ def action(context: StepContext) -> StepOutcome:
 
     maintainer, committed = context.lab.lab.maintainer, int(snapshot.facts["committed"])
     version = debian_version(context, snapshot, f"{top.epoch}:" if top.epoch else "")
+    published = SeriesVersion("")
     if snapshot.facts.get("rises", True):  # an older commit on purpose reaches no archive
-        history = CommitHistory(mirror, snapshot.commit)
-        packaged_version.check(context, history, version, packaged_version.newest(text))
+        history, published = CommitHistory(mirror, snapshot.commit), published_version(context)
+        packaged_version.check(context, history, version, packaged_version.newest(text), published.version)
     bullets = [
         f"Local package of the lab {context.lab.lab.name}.",  # else lintian takes it for a non-maintainer upload
         f"New upstream snapshot: commit {snapshot.commit}.",
@@ -211,10 +224,18 @@ def action(context: StepContext) -> StepOutcome:
         for commit in commits[:CAP]
     ]
     head = git(["rev-parse", "HEAD"], cwd=tree)
-    facts = {"since": since, "commits": len(named), "named": named, "entry": entry, "head": head}
+    facts = {
+        "published": published.version,
+        "since": since,
+        "commits": len(named),
+        "named": named,
+        "entry": entry,
+        "head": head,
+    }
     message = f"{version}; commits named: {len(named)}"
     if debian.compare(version, "le", top.version):
         message += f"; not above the changelog's {top.version}"
+    message += f"; {published.doubt}" if published.doubt else ""
     return StepOutcome(message, version=version, facts=facts)
 
 

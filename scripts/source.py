@@ -1,7 +1,8 @@
 """source: build the source package.
 
 Its format is the packaging's: 3.0 (quilt), 3.0 (native) or 1.0, native or with a diff.  It is made of the orig
-tarballs and the packaging's debian/; what the packaging branch changes outside debian/ is not in it.
+tarballs and the packaging's debian/.  What the packaging branch changes outside debian/ goes into the diff of format
+1.0; the other formats have no place for it.
 
 Leaves the .dsc, the .debian.tar.xz (.diff.gz, or the native tarball), and the _source.changes (with the orig tarballs)
 and _source.buildinfo in ``out/``, signed when lab.yaml names a signing key.  The same inputs make the same .dsc and tarball on
@@ -31,7 +32,7 @@ from lab.base.run import AttemptOptions
 from lab.store import step_command
 from lab.store.signing import lab_key
 from lab.store.step import StepContext, StepOutcome
-from scripts.upstream import quilt_patches
+from scripts.upstream import direct_changes, quilt_patches
 from scripts.upstream.source_shape import SourceShape
 
 NAME = "source"
@@ -90,7 +91,9 @@ def unpack(context: StepContext, name: str) -> Path:
     if (tree / "debian").exists():
         shutil.rmtree(tree / "debian")
     shutil.copytree(context.run.work / "packaging/debian", tree / "debian", symlinks=True)
-    when = committed(context)
+    when, shape = committed(context), shape_of(context)
+    if shape.format == "1.0" and not shape.native:
+        direct_changes.apply(context, context.run.work / "packaging", tree, when)
     for path in [tree / "debian", *(tree / "debian").rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

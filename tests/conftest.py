@@ -6,7 +6,7 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,16 @@ from hypothesis import HealthCheck, settings
 
 from lab.base import environment
 from lab.base.git import NO_CONFIG, SAFE
+from lab.config import apt
 from lab.config.description import Lab
 from lab.config.loading import load
 from lab.store import step
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from lab.store.runs import Store
+from scripts.archives import series_index
 from scripts.registry import Step
+from tests.source_mirror import Signer, SourceMirror, signer
 
 # The same examples in each run, however busy the machine is.  For others: --hypothesis-profile=default.
 settings.register_profile(
@@ -80,6 +83,29 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test cuts the power, so none waits for the disk."""
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
     monkeypatch.setattr(os, "sync", lambda: None)
+
+
+@pytest.fixture(scope="session")
+def mirror_signer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signer]:
+    with signer(tmp_path_factory.mktemp("signer") / "gnupg") as made:
+        yield made
+
+
+@pytest.fixture
+def source_mirror(tmp_path: Path, mirror_signer: Signer, monkeypatch: pytest.MonkeyPatch) -> SourceMirror:
+    """The mirror of Debian series, with nothing in it."""
+    mirror = SourceMirror(tmp_path / "mirror", mirror_signer)
+    mirror.publish()
+    monkeypatch.setenv("QALAB_MIRROR_DEBIAN", mirror.url)
+    monkeypatch.setitem(apt.KEYRINGS, "debian", mirror_signer.keyring)
+    return mirror
+
+
+@pytest.fixture(autouse=True)
+def unasked_mirror(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The distribution has none of the packages of tests, and is asked by those with a mirror of their own."""
+    if "source_mirror" not in request.fixturenames and not request.node.get_closest_marker("integration"):
+        monkeypatch.setattr(series_index, "newest_version", lambda *_: series_index.SeriesVersion(""))
 
 
 @dataclass

@@ -38,6 +38,7 @@ PACKAGES = {
     "dput": "dput",
     "gbp": "git-buildpackage",
     "git": "git",
+    "git-lfs": "git-lfs",
     "gpg": "gnupg",
     "lintian": "lintian",
     "mk-origtargz": "devscripts",

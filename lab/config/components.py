@@ -81,20 +81,25 @@ class Orig(SettingsModel):
 
     method: Literal["archive", "sdist", "command"] = Field(
         "archive",
-        description="`archive`: git archive; `sdist`: the project's own sdist (PEP 517), which PBR projects need; "
-        "`command`: the tarball that `orig.command` makes.",
+        description="`archive`: git archive; `sdist`: the project's own sdist (PEP 517), which PBR projects need, "
+        "made in a clean chroot; `command`: the tarball that `orig.command` makes there.",
     )
     command: Text | None = Field(
         None,
         description="command: a shell command that makes one tarball below the current directory. It runs in a clean "
-        "chroot, as an ordinary user, in a clone of the repository. Default: none.",
+        "chroot, as an ordinary user, in a clone of the repository with its tags. Default: none.",
         examples=["make dist"],
     )
     packages: tuple[Text, ...] = Field(
-        (), description="command: the packages to install for the command.", examples=[["automake", "libtool"]]
+        (),
+        description="command, sdist: the packages to install in the chroot, in the words of Build-Depends. Default for sdist: "
+        "the Build-Depends of the packaging.",
+        examples=[["automake", "libtool"]],
     )
     components: Mapping[Label, OrigComponent] = Field(
-        {}, description="Additional orig tarballs, by component, for packages that need them."
+        {},
+        description="Additional orig tarballs, by component. Default for each that the packaging needs: "
+        "`{method: distribution}`.",
     )
     submodules: Literal["refuse", "include", "omit"] | tuple[Text, ...] = Field(
         "refuse",
@@ -104,13 +109,10 @@ class Orig(SettingsModel):
         "honour",
         description="archive: `honour` the attribute export-ignore of upstream, or `include` the files that it leaves out.",
     )
-    lfs: Literal["refuse", "keep"] = Field(
-        "refuse", description="archive: `refuse` Git LFS pointers, or `keep` the pointers in place of the files."
-    )
-    constraints: tuple[Text, ...] = Field(
-        (),
-        description="sdist: pinned versions of the packages that build the sdist, for a reproducible sdist.",
-        examples=[["pbr==7.0.1", "setuptools==80.9.0"]],
+    lfs: Literal["refuse", "fetch", "keep"] = Field(
+        "refuse",
+        description="What to do with Git LFS pointers: `refuse` them, `fetch` the files from the LFS server of the "
+        "repository, or `keep` the pointers in place of the files.",
     )
 
 

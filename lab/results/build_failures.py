@@ -32,7 +32,9 @@ ERRORS = re.compile(
     r".*(\b(error|Error|ERROR|FAIL|FAILED|fatal)\b|undefined reference|\*\*\* missing separator)"
     r"|dh_\w+: warning: Cannot find "
 )
-MAYBE = re.compile(r".*(No such file|Permission denied|: not found$)")
+MAYBE = re.compile(
+    r".*(No such file|Permission denied|: not found$|Can't locate \S+ in @INC|Required plugin \S+ isn't installed)"
+)
 # Programs that report the failure of another one.
 SECOND_HAND = re.compile(
     r"make(\[\d+\])?: (?!.*: (No such file|Permission denied))|dh_\w+: error: .* returned exit code \d+$"

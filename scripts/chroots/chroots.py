@@ -42,7 +42,7 @@ from scripts.chroots.bootstrap import Repository, base_argv, install_script, lay
 from scripts.chroots.sessions import Session, opened
 
 Recipe = Callable[..., list[Word]]  # as `scripts.chroots.bootstrap.base_argv` is, but for its builder
-LAYERS_KEPT = 20
+LAYERS_KEPT = 60
 UNUSED_DAYS = 30  # a base that no lab asks for any more
 
 

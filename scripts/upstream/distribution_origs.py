@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from debian.deb822 import Dsc
+
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config import apt
@@ -18,9 +20,10 @@ from scripts.archives.private_apt import own_apt
 
 @dataclass(frozen=True)
 class SourcePackage:
-    """The files of a source package, by name."""
+    """The files of a source package."""
 
     name: str
+    version: str
     files: tuple[Path, ...]
 
     def component(self, component: str) -> Path:
@@ -29,14 +32,23 @@ class SourcePackage:
                  if ".orig-" in path.name and not path.name.endswith(".asc")}  # fmt: skip
         if component not in marks:
             known = ", ".join(sorted(marks)) or "none"
-            raise ConfigurationError(f"the distribution's {self.name} has no orig tarball {component}; known: {known}")
+            raise ConfigurationError(
+                f"the distribution's {self.name} {self.version} has no orig tarball {component}; known: {known}",
+                hint=hint(self.name, component),
+            )
         return marks[component]
 
 
-def fetch(context: StepContext, work: Path) -> SourcePackage:
+def hint(name: str, component: str) -> str:
+    """Return what to set where the distribution does not have a component."""
+    return f"set components.{name}.orig.components: {{{component}: {{git: URL}}}}, or {{method: omit}}"
+
+
+def fetch(context: StepContext, component: str, work: Path) -> SourcePackage:
     """Download the newest source package of the component's name; apt checks it against the series' keyring.
 
-    Raises InfrastructureError when the mirror cannot be asked, or does not have it.
+    Raises ConfigurationError when the series does not have it, InfrastructureError when the mirror cannot be asked.
+    ``component``: an orig tarball that is wanted.
     """
     series, name = context.series_name, context.component_name
     sources, target = apt.sources(series, context.series, kind="deb-src"), work / "distribution"
@@ -44,8 +56,15 @@ def fetch(context: StepContext, work: Path) -> SourcePackage:
     home = environment.cache_home() / "sources" / series
     with files.locked(home / "lock"):
         options = own_apt(home, sources)
-        for argv in (["update", "--error-on=any"], ["source", "--download-only", name]):
+        for argv in (["update", "--error-on=any"], ["source", "--only-source", "--download-only", name]):
             result, said = context.try_sh(["apt-get", *options, "--quiet", *argv], cwd=target)
             if not result:
-                raise InfrastructureError(f"series {series}: no source package {name}: {complaint(said)}")
-    return SourcePackage(name, tuple(sorted(target.iterdir())))
+                why = complaint(said)
+                if "Unable to find a source package" in why:
+                    text = (
+                        f"{name} needs the orig tarball {component}, and series {series} has no source package {name}"
+                    )
+                    raise ConfigurationError(text, hint=hint(name, component))
+                raise InfrastructureError(f"series {series}: source package {name}: {why}")
+    dsc = next(target.glob("*.dsc"))
+    return SourcePackage(name, Dsc(dsc.read_text(encoding="utf-8"))["Version"], tuple(sorted(target.iterdir())))

@@ -1,11 +1,13 @@
-"""Additional orig tarballs of a packaging: which it needs, and where lab.yaml takes them from.
+"""Additional orig tarballs of a packaging: which it needs, and where they are taken from.
 
-A package whose component is missing builds and lacks files, so a component that nothing provides is an error.
+A package whose component is missing builds and lacks files.  So a component that lab.yaml does not mention is taken
+from the distribution's source package, and one that nothing provides is an error.
 A part of the step `snapshot`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
@@ -18,34 +20,36 @@ from scripts.upstream.source_shape import SourceShape
 from scripts.upstream.submodules import CommitTree, Trees
 
 
-def check(context: StepContext, shape: SourceShape) -> None:
-    """Raise ConfigurationError for a component that is needed and not given, or given to a format without any."""
+def wanted(context: StepContext, shape: SourceShape) -> dict[str, OrigComponent]:
+    """Return where each component comes from: from where lab.yaml says, else from the distribution.
+
+    Raises ConfigurationError for a component of a format without any.
+    """
     given, name = context.component.orig.components, context.component_name
     if given and shape.format != "3.0 (quilt)":
         raise ConfigurationError(
             f"orig.components of {name}: its source format {shape.format} has no components",
             hint="only 3.0 (quilt) has several orig tarballs",
         )
-    if missing := [component for component in shape.components if component not in given]:
-        key = f"components.{name}.orig.components"
-        raise ConfigurationError(
-            f"{name} needs the orig tarball{'s' * (len(missing) > 1)} {', '.join(missing)} (debian/watch or "
-            "debian/gbp.conf names it), which lab.yaml does not give",
-            hint=f"set {key}: {{{missing[0]}: {{git: URL}}}}, or {{method: distribution}}, or {{method: omit}}",
-        )
+    return dict.fromkeys(shape.components, OrigComponent(method="distribution")) | dict(given)
 
 
-def tars(context: StepContext, work: Path) -> dict[str, list[Path]]:
-    """Return the tar files of each component.  Raises ConfigurationError where one cannot be had."""
-    found = {}
-    from_distribution = None
-    for component, source in context.component.orig.components.items():
-        if source.method == "git":
-            found[component] = _from_git(context, component, source, work)
-        elif source.method == "distribution":
-            from_distribution = from_distribution or distribution_origs.fetch(context, work)
-            found[component] = [from_distribution.component(component)]
-    return found
+def tars(
+    context: StepContext, components: Mapping[str, OrigComponent], work: Path
+) -> tuple[dict[str, list[Path]], list[str]]:
+    """Return the tar files of each component, and remarks on those of the distribution.
+
+    Raises ConfigurationError where one cannot be had, InfrastructureError where the mirror cannot be asked.
+    """
+    found = {
+        name: _from_git(context, name, source, work) for name, source in components.items() if source.method == "git"
+    }
+    names = [name for name, source in components.items() if source.method == "distribution"]
+    if not names:
+        return found, []
+    package = distribution_origs.fetch(context, names[0], work)
+    found |= {name: [package.component(name)] for name in names}
+    return found, [f"from {package.name} {package.version} of {context.series_name}: {', '.join(names)}"]
 
 
 def _from_git(context: StepContext, component: str, source: OrigComponent, work: Path) -> list[Path]:

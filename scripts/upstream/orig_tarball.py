@@ -48,12 +48,14 @@ def make(context: StepContext, origin: Origin, version: str, packaging: Packagin
     no tarball.
     """
     shape = source_shape.read(packaging.files(*source_shape.FILES))
-    orig_components.check(context, shape)
+    components = orig_components.wanted(context, shape)
     work = context.run.work / "orig"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    tars, remarks = upstream_tree.tars(context, origin, work)
-    whole = {"": tars} | orig_components.tars(context, work)
+    tars, remarks = upstream_tree.tars(context, origin, packaging, tuple(components), work)
+    others, taken = orig_components.tars(context, components, work)
+    remarks += taken
+    whole = {"": tars} | others
     sources, gone = _without_excluded(context, whole, shape, work, packaging)
     if gone:
         version += shape.suffix or DEFAULT_SUFFIX

@@ -51,42 +51,57 @@ def upstream_commit(context: StepContext, mirror: GitMirror, version: str) -> st
     return next((commit for name in found if (commit := mirror.resolve(f"{tags.TAGS}{name}"))), "")
 
 
-def check(context: StepContext, history: CommitHistory, version: str, packaged: str) -> None:
-    """Raise ConfigurationError where the Debian version of a snapshot is not above the packaging's ("": any is).
+def check(context: StepContext, history: CommitHistory, version: str, packaged: str, published: str) -> None:
+    """Raise ConfigurationError where the Debian version of a snapshot is not above others' ("": any is).
 
-    apt upgrades nobody to such a package, and where the lab's archive is pinned it replaces a newer one.
+    ``packaged`` is the packaging's own version, ``published`` the one that the series has.  apt upgrades nobody to a
+    package that is below, and where the lab's archive is pinned it replaces a newer one.
     """
-    if not packaged or compare(version, "gt", packaged):
-        return
-    cures = [f"components.{context.component_name}.version.{cure}" for cure in Cures(context, history, packaged).all()]
-    raise ConfigurationError(
-        f"{version} is not above {packaged}, the packaging's own version", hint=f"set {' or '.join(cures)}"
-    )
+    series = context.series_name
+    others = (packaged, "the packaging's own version", False), (published, f"the version that {series} has", True)
+    for other, whose, replaces in others:
+        if other and not compare(version, "gt", other):
+            found = hint(context, Cures(context, history, version, other), replaces=replaces)
+            raise ConfigurationError(f"{version} is not above {other}, {whose}", hint=found)
+
+
+def hint(context: StepContext, cures: Cures, *, replaces: bool) -> str:
+    """Return what to set in lab.yaml; ``replaces``: also that the lab's package replaces the distribution's."""
+    found = [*cures.all(), *(["replace_newer: true"] if replaces else [])]
+    keys = " or ".join(f"components.{context.component_name}.version.{cure}" for cure in found)
+    if not found or found == ["replace_newer: true"]:
+        epoch = Version(cures.other).epoch
+        raise_it = f"debian/changelog of the packaging needs a version with the epoch {epoch}"
+        return f"{raise_it}, or set {keys}" if keys else raise_it
+    return f"set {keys}"
 
 
 @dataclass(frozen=True)
 class Cures:
-    """Settings with which the version of a history is above the packaging's; each was tried on the history."""
+    """Settings with which the version of a history is above another one; each was tried on the history."""
 
     context: StepContext
     history: CommitHistory
-    packaged: str
+    version: str
+    other: str
 
     def all(self) -> Iterator[str]:
         """Yield ``KEY: VALUE`` for each setting that helps, below ``version``."""
         yield from (f"tag_pattern: {text}" for text in self._patterns())
-        following = versions.release_after(self._upstream)
-        if self._helps(tags.usable(self.context, self.history), following):
-            yield f"next: {following}"
+        read = tags.usable(self.context, self.history)
+        ahead, _, rest = versions.without_components(self._upstream).partition("~")
+        # What is packaged as 1.0.6~git... leads to 1.0.6.
+        releases = [*([ahead] if rest else []), versions.release_after(self._upstream)]
+        yield from [f"next: {release}" for release in releases if self._helps(read, release)][:1]
 
     @property
     def _upstream(self) -> str:
-        return str(Version(self.packaged).upstream_version)
+        return str(Version(self.other).upstream_version)
 
     def _helps(self, read: list[VersionTag], following: str | None) -> bool:
-        epoch, revision = Version(self.packaged).epoch or "0", debian_versions.revision("deb", 1)
+        epoch, revision = Version(self.version).epoch or "0", debian_versions.revision("deb", 1)
         version = self.history.version(read, following).version
-        return compare(f"{epoch}:{version}-{revision}", "gt", self.packaged)
+        return compare(f"{epoch}:{version}-{revision}", "gt", self.other)
 
     def _patterns(self) -> Iterator[str]:
         """Yield the pattern that reads a tag of the packaged release, where there is such a tag."""

@@ -6,6 +6,7 @@ Each submodule comes through a mirror of its own.  A part of the step `snapshot`
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import IO, Literal, Self
 
@@ -35,14 +36,16 @@ class Trees:
     omitted: list[str]
 
     @classmethod
-    def of(cls, tree: CommitTree, policy: Policy, log: IO[str]) -> Self:
+    def of(cls, tree: CommitTree, policy: Policy, log: IO[str], replaced: Collection[str] = ()) -> Self:
         """Return the trees of a commit by a policy; a list of paths includes those submodules and omits all others.
+
+        The paths ``replaced`` are no matter of the policy: something else stands there.
 
         Raises ConfigurationError when the policy refuses submodules or lists one that is not there, Failed when
         upstream does not say where one is.
         """
         found = cls([], [])
-        found._add(tree, policy, log)
+        found._add(tree, policy, log, replaced)
         if not isinstance(policy, str):
             there = {part.path.rstrip("/") for part in found.parts}
             if wrong := [path for path in policy if path not in there]:
@@ -51,10 +54,11 @@ class Trees:
                 raise ConfigurationError(f"{where}: no submodule {', '.join(wrong)}; known: {known}")
         return found
 
-    def _add(self, tree: CommitTree, policy: Policy, log: IO[str]) -> None:
+    def _add(self, tree: CommitTree, policy: Policy, log: IO[str], replaced: Collection[str]) -> None:
         self.parts.append(tree)
         mirror, commit = tree.mirror, tree.commit
-        links = gitlinks(mirror.git("ls-tree", "-r", "-z", "--full-tree", commit))
+        there = gitlinks(mirror.git("ls-tree", "-r", "-z", "--full-tree", commit))
+        links = {path: wanted for path, wanted in there.items() if f"{tree.path}{path}" not in replaced}
         where = f"{mirror.url}: commit {commit[:7]}"
         if links and policy == "refuse":
             hint = "orig.submodules: include takes them into the tarball, omit leaves them out, a list takes some"
@@ -65,8 +69,8 @@ class Trees:
             if policy == "omit" or (not isinstance(policy, str) and whole not in policy):
                 self.omitted.append(whole)
             else:
-                self._add(CommitTree(f"{whole}/", _fetched(where, mirror, (path, said.get(path), wanted), log), wanted),
-                          policy, log)  # fmt: skip
+                inner = _fetched(where, mirror, (path, said.get(path), wanted), log)
+                self._add(CommitTree(f"{whole}/", inner, wanted), policy, log, replaced)
 
 
 def _fetched(where: str, superproject: GitMirror, link: tuple[str, str | None, str], log: IO[str]) -> GitMirror:

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base import files
-from lab.base.errors import ConfigurationError
-from lab.base.git import GitMirror, git, readable
+from lab.base.git import GitMirror, git
 from lab.store.step import StepContext
-from scripts.upstream import dist_command, sdist
+from scripts.upstream import dist_command, lfs, sdist
 from scripts.upstream.commit_selection import abbreviated
+from scripts.upstream.packaging_branch import PackagingBranch
 from scripts.upstream.submodules import CommitTree, Trees
 
 # info/attributes goes before the tree's own: "$Format:%d$" would name whatever branches a mirror happens to have.
 ATTRIBUTES = "* -export-subst\n"
 KEEP_ALL = "* -export-ignore\n"
 GITS_OWN = re.compile(r"(?:^|/)\.git[^/]*$")
-# See git-lfs's docs/spec.md: a pointer is at most 1,024 bytes and begins so.
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-LFS_LONGEST = 1024
 
 
 @dataclass(frozen=True)
@@ -37,18 +34,26 @@ class Origin:
     committed: int
 
 
-def tars(context: StepContext, origin: Origin, work: Path) -> tuple[list[Path], list[str]]:
+def tars(
+    context: StepContext, origin: Origin, packaging: PackagingBranch, components: Collection[str], work: Path
+) -> tuple[list[Path], list[str]]:
     """Return the tar files that make up a commit, each with one top directory, and remarks on what is not in them.
+
+    ``components``: the names of the other orig tarballs, which take the place of a submodule with their name.
 
     Raises ConfigurationError for submodules and Git LFS pointers that lab.yaml does not allow.
     """
     how = context.component.orig
-    trees = Trees.of(CommitTree("", origin.mirror, origin.commit), how.submodules, context.log)
+    top = CommitTree("", origin.mirror, origin.commit)
+    trees = Trees.of(top, how.submodules, context.log, replaced=components)
     remarks = [f"submodules left out: {abbreviated(trees.omitted)}"] if trees.omitted else []
-    if how.method == "sdist":
-        return [sdist.make(context, trees.parts, origin.committed, work)], remarks
-    if how.method == "command":
-        return [dist_command.make(context, trees.parts, origin.committed, work)], remarks
+    if how.method != "archive":
+        dist = (
+            dist_command.DistCommand.of(context)
+            if how.method == "command"
+            else sdist.dist_command(how.packages, packaging.files("debian/control")["debian/control"] or "")
+        )
+        return [dist_command.make(context, dist, trees.parts, origin.committed, work)], remarks
     made, ignored = archive(context, trees.parts, work)
     if ignored:
         remarks.append(f"left out by export-ignore: {abbreviated(ignored)}")
@@ -60,21 +65,17 @@ def archive(context: StepContext, parts: Sequence[CommitTree], work: Path) -> tu
 
     Git's own files (.gitignore, .gitattributes) are not among these.
 
-    Raises ConfigurationError for Git LFS pointers, unless ``orig.lfs`` is ``keep``.
+    Raises ConfigurationError for Git LFS pointers where ``orig.lfs`` refuses them; see `scripts.upstream.lfs`.
     """
     how = context.component.orig
-    made, ignored, pointers = [], list[str](), list[str]()
+    made, ignored = [], list[str]()
     for number, part in enumerate(parts):
         attributes = ATTRIBUTES + KEEP_ALL * (how.export_ignore == "include")
-        made.append(export(part, work / f"{number}-{work.name}.tar", attributes, context))
-        there, found = _members(made[-1])
-        pointers += found
-        ignored += sorted(name for name in _files(part) - there if not GITS_OWN.search(name))
-    if pointers and how.lfs == "refuse":
-        raise ConfigurationError(
-            f"Git LFS pointers stand in the place of files: {abbreviated(sorted(pointers))}",
-            hint="orig.lfs: keep takes the pointers as they are",
-        )
+        tar = export(part, work / f"{number}-{work.name}.tar", attributes, context)
+        made.append(tar)
+        ignored += sorted(name for name in _files(part) - _members(tar) if not GITS_OWN.search(name))
+        if objects := lfs.objects(context, part, lfs.in_tar(tar)):
+            made.append(lfs.overlay(tar, objects, work / f"{number}-{work.name}-lfs.tar"))
     return made, ignored
 
 
@@ -90,20 +91,10 @@ def export(tree: CommitTree, target: Path, attributes: str, context: StepContext
     return target
 
 
-def _members(tar_path: Path) -> tuple[set[str], list[str]]:
-    """Return the names of what is no directory in a tar, and those of Git LFS pointers."""
-    names, pointers = set(), []
+def _members(tar_path: Path) -> set[str]:
+    """Return the names of what is no directory in a tar."""
     with tarfile.open(tar_path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
-        for member in tar:
-            name = member.name.removeprefix("tree/")
-            if member.isdir():
-                continue
-            names.add(name)
-            if member.isfile() and member.size <= LFS_LONGEST:
-                file = tar.extractfile(member)
-                if file and file.read(len(LFS_POINTER)) == LFS_POINTER:
-                    pointers.append(readable(name))
-    return names, pointers
+        return {member.name.removeprefix("tree/") for member in tar if not member.isdir()}
 
 
 def _files(tree: CommitTree) -> set[str]:

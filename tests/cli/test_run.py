@@ -114,9 +114,8 @@ def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp
         ({}, ["--commit", "cafecafecafe"], 2, "cafecafecafe"),
         ({"upstream": {"branch": "old"}}, [], 2, "old"),
         ({"packaging": {"branch": "old"}}, [], 2, "old"),
-        ({"orig": {"method": "sdist"}}, [], 1, "the project makes no sdist"),
     ],
-    ids=["upstream", "commit", "branch", "packaging branch", "no sdist"],
+    ids=["upstream", "commit", "branch", "packaging branch"],
 )
 def test_bad_input_gets_one_line(
     small_lab: Callable[..., Path], component: dict[str, object], argv: list[str], code: int, said: str

@@ -16,6 +16,7 @@ from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import changelog, packaging, snapshot, source
 from tests.conftest import Bench, GitRepository, packaging_files
+from tests.source_mirror import SourceMirror
 
 STEPS = (snapshot, packaging, changelog, source)
 COPYRIGHT = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
@@ -189,6 +190,58 @@ def test_the_next_version_of_a_native_package_rises(shapes: Shapes, how: str) ->
     assert first.version.partition("+0qalab")[0] == again.version.partition("+0qalab")[0]
 
 
+# Changes outside debian/, in the diff of format 1.0.
+
+
+def whole_tree(shapes: Shapes, *, tag: str = "upstream/1.0") -> None:
+    """Have a packaging branch with all of upstream's files, as git-buildpackage has it."""
+    shapes.packaging.git("rm", "-r", "--quiet", "debian")
+    shapes.packaging.commit("Import upstream", {"greet.txt": "hello\n", "more.txt": "more\n", "old.txt": "old\n"})
+    if tag:
+        shapes.packaging.tag(tag)
+    shapes.packaging.commit("Package it", packaging_files() | {"debian/source/format": "1.0\n"})
+
+
+@pytest.mark.parametrize("tag", ["upstream/1.0", "v1.0", "1.0"])
+def test_changes_outside_debian_are_in_the_diff(shapes: Shapes, tag: str) -> None:
+    shapes.upstream.commit("More", {"more.txt": "more\n", "old.txt": "old\n"})
+    whole_tree(shapes, tag=tag)
+    shapes.packaging.commit("Change upstream's files", {"more.txt": "more of Debian\n", "new/file.txt": "new\n"})
+    record, made = shapes.build()
+    assert record.verdict == "passed", record.message
+    tree = unpacked(made)
+    assert ((tree / "more.txt").read_text(), (tree / "new/file.txt").read_text()) == ("more of Debian\n", "new\n")
+    assert "changed by the packaging outside debian/: more.txt, new/file.txt" in made.log("source")
+    again, other = shapes.build()
+    assert again.verdict == "passed", again.message
+    [one], [two] = made.run.out.glob("*.diff.gz"), other.run.out.glob("*.diff.gz")
+    assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("tag", ["upstream/1.0", ""])
+def test_changes_outside_debian_that_cannot_be_taken(shapes: Shapes, tag: str) -> None:
+    """Upstream has changed the file as well; or nobody knows what the packaging has changed."""
+    shapes.upstream.commit("More", {"more.txt": "other words\n"})
+    whole_tree(shapes, tag=tag)
+    shapes.packaging.commit("Change upstream's files", {"more.txt": "more of Debian\n"})
+    record, _ = shapes.build()
+    if tag:
+        assert (record.step, record.exit_code) == ("source", 1)
+        assert record.message == "the packaging's changes outside debian/ do not apply: more.txt"
+    else:
+        assert (record.step, record.exit_code) == ("source", 2)
+        assert "outside debian/ is not known: no tag of 1.0 in " in record.message
+        shapes.packaging.tag("upstream/1.0", "HEAD~2")
+        assert "do not apply" in shapes.build()[0].message
+
+
+def test_a_whole_tree_without_changes(shapes: Shapes) -> None:
+    whole_tree(shapes)
+    record, made = shapes.build()
+    assert record.verdict == "passed", record.message
+    assert "outside debian/" not in made.log("source")
+
+
 # Files-Excluded.
 
 
@@ -285,15 +338,43 @@ def types(git_repository: Any) -> GitRepository:
         {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['types']\n"},
     ],
 )
-def test_a_component_that_nobody_gives(shapes: Shapes, contents: dict[str, str]) -> None:
+def test_a_component_that_nobody_gives(
+    shapes: Shapes, types: GitRepository, source_mirror: SourceMirror, contents: dict[str, str]
+) -> None:
+    """It is the distribution's; where that has none, the hint leads out."""
     shapes.packaging.commit("Two tarballs", contents)
     record, _ = shapes.build()
     assert (record.step, record.exit_code) == ("snapshot", 2)
-    assert "greet needs the orig tarball types" in record.message
-    assert "components.greet.orig.components: {types: {git: URL}}" in record.message
-    omitted, made = shapes.build(orig={"components": {"types": {"method": "omit"}}})
-    assert omitted.verdict == "passed", omitted.message
-    assert not (unpacked(made) / "types").exists()
+    assert "greet needs the orig tarball types, and series bookworm has no source package greet" in record.message
+    assert "(set components.greet.orig.components: {types: {git: URL}}, or {method: omit})" in record.message
+    for given in ({"git": str(types.path)}, {"method": "omit"}):
+        there, made = shapes.build(orig={"components": {"types": given}})
+        assert there.verdict == "passed", there.message
+        assert (unpacked(made) / "types").exists() == ("git" in given)
+    source_mirror.add("greet", "1.0-1", {"": {"greet.txt": "hi\n"}, "types": {"index.d.ts": "of Debian\n"}})
+    there, made = shapes.build()
+    assert there.verdict == "passed", there.message
+    assert (unpacked(made) / "types/index.d.ts").read_text() == "of Debian\n"
+    assert "from greet 1.0-1 of bookworm: types" in made.run.record("snapshot").message
+
+
+def test_a_component_that_the_distribution_does_not_have(shapes: Shapes, source_mirror: SourceMirror) -> None:
+    shapes.packaging.commit("Two tarballs", {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['types']\n"})
+    source_mirror.add("greet", "1.0-1", {"": {"greet.txt": "hi\n"}, "fonts": {"a": "b\n"}})
+    record, _ = shapes.build()
+    assert (record.step, record.exit_code) == ("snapshot", 2)
+    assert "greet 1.0-1 has no orig tarball types; known: fonts" in record.message
+
+
+def test_a_component_in_the_place_of_a_submodule(shapes: Shapes, types: GitRepository) -> None:
+    """gflags: doc/ is a submodule of upstream, and an orig tarball of the package."""
+    shapes.upstream.git("submodule", "--quiet", "add", str(types.path), "doc")
+    shapes.upstream.commit("Add a submodule")
+    record, made = shapes.build(orig={"components": {"doc": {"git": str(types.path), "tag": "v7"}}})
+    assert record.verdict == "passed", record.message
+    assert parts(made) == ["debian.tar.xz", "orig-doc.tar.xz", "orig.tar.xz"]
+    assert (unpacked(made) / "doc/index.d.ts").read_text() == "export {}\n"
+    assert "left out" not in made.run.record("snapshot").message
 
 
 def test_components_from_git(shapes: Shapes, types: GitRepository) -> None:
@@ -431,10 +512,11 @@ def test_submodules_that_are_refused(shapes: Shapes, policy: Any, message: str) 
 
 
 def test_lfs_pointers(shapes: Shapes) -> None:
-    shapes.upstream.commit("Big", {"data/big.bin": POINTER, "talk.txt": "see " + POINTER})
+    """Their files are fetched in tests/integration/test_snapshot_lfs.py."""
+    shapes.upstream.commit("Big", {"data/big.bin": POINTER, "talk.txt": "see " + POINTER, "more.txt": POINTER + "more"})
     record, _ = shapes.build()
     assert (record.step, record.exit_code) == ("snapshot", 2)
-    assert record.message.startswith("Git LFS pointers stand in the place of files: data/big.bin (orig.lfs: keep")
+    assert record.message.startswith("Git LFS pointers stand in the place of files: data/big.bin (orig.lfs: fetch")
     kept, made = shapes.build(until=snapshot, orig={"lfs": "keep"})
     assert "data/big.bin" in names(made.run.path / kept.artifacts[0].path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.archives.reference_packages import built_from, newest_build
+from scripts.archives.series_index import built_from, newest_build
 
 INDEX = """\
 Package: greet

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from lab.config.components import Orig
+from lab.store.step import StepContext
 from scripts.upstream import dist_command
+from scripts.upstream.dist_command import DistCommand
 
 
 @pytest.mark.parametrize(
     "status, lines, code, message",
     [
-        (71, ["E: Unable to locate package x"], 3, "the packages for make dist cannot be installed: "),
+        (72, ["cp: error writing 'x': No space left on device"], 3, "make dist: no space left on the device"),
         (
             72,
             ["building", "make: *** No rule to make target 'dist'.  Stop."],
@@ -20,6 +25,24 @@ from scripts.upstream import dist_command
             "make dist: failed: make: *** No rule",
         ),
         (72, [], 1, "make dist: failed: it says nothing"),
+        (72, ["all is lost"], 1, "make dist: failed: all is lost"),
+        (
+            72,
+            [
+                "Required plugin Dist::Zilla::Plugin::X isn't installed.",
+                "",
+                "Run 'dzil authordeps'",
+                "    dzil | cpanm",
+            ],
+            1,
+            "make dist: failed: Required plugin Dist::Zilla::Plugin::X isn't installed.",
+        ),
+        (
+            72,
+            ["Can't locate X.pm in @INC (you may ...)", "BEGIN failed at y"],
+            1,
+            "make dist: failed: Can't locate X.pm",
+        ),
         (73, ["x", "new tarballs:"], 1, "make dist: makes 0 tarballs, not one"),
         (
             73,
@@ -31,13 +54,14 @@ from scripts.upstream import dist_command
     ],
 )
 def test_failures(status: int, lines: list[str], code: int, message: str) -> None:
-    error = dist_command.failure("make dist", status, lines)
+    context = SimpleNamespace(component=SimpleNamespace(orig=Orig(method="command", command="make dist")))
+    error = dist_command.failure(DistCommand.of(cast("StepContext", context)), status, lines)
     assert error.exit_code == code
     assert str(error).startswith(message)
 
 
 @pytest.mark.parametrize("command", ["make dist", "echo 'a b' \"$HOME\" && { false; }", "printf '%s\\n' {x}"])
 def test_the_script_is_one_that_a_shell_reads(command: str) -> None:
-    script = dist_command.script_of(command, ["a", "b c"], 7)
+    script = dist_command.script_of(command, 7)
     assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
     assert "SOURCE_DATE_EPOCH=7" in script

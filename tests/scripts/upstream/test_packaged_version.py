@@ -27,7 +27,8 @@ BELOW: dict[str, tuple[str, str, list[str]]] = {
     "a letter behind the number": ("v1.0.2", "1.0.3u-1", ["next: 1.0.4"]),
     "a date for a version": ("v1.0", "20210604-1", ["next: 20210605"]),
     "a date for a version, and an epoch": ("", "2:20210604+ds1-1", ["next: 20210605"]),
-    "a commit of Go's in the version": ("v1.0.5", "1.0.6~git20210604-d5e0c06-1", ["next: 1.0.7"]),
+    "a commit of Go's in the version": ("v1.0.5", "1.0.6~git20210604-d5e0c06-1", ["next: 1.0.6"]),
+    "a pre-release whose mark sorts after git": ("v1.0.5", "1.0.6~rc1-1", ["next: 1.0.7"]),
     "two origs": ("v7.3.4", "7.3.5+~7.3.9-1", ["next: 7.3.6"]),
     "a lab's entry above the packaging's": ("v0.9", "1.0-1", ["next: 1.1"]),
 }  # fmt: skip
