@@ -21,9 +21,11 @@ EXPLAINS: tuple[Verdict, ...] = ("failed", "error", "aborted", "unstable")
 def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
     """Return the build of a finished run, and its logs and artifacts by their names in a bundle.
 
-    Raises ConfigurationError for a run that is not finished, or is of another lab.
+    Raises ConfigurationError for a run that is not finished, is of another lab, or of a working tree.
     """
     info, standing = run.info, run.standing()
+    if info.working_tree:
+        raise ConfigurationError(f"{run.id}: is the build of a working tree, which is never published")
     verdict, records = standing.verdict, standing.records
     if verdict == "running" or not records:
         raise ConfigurationError(f"{run.id}: is not finished, and cannot be published yet")

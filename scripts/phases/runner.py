@@ -131,7 +131,13 @@ def _place(steps: tuple[str, ...], name: str) -> int:
 
 @contextmanager
 def _turn(lab: Lab, current: Run, listener: Listener) -> Iterator[None]:
-    """Wait until no other run of the component in the track is under way: versions must rise one after the other."""
+    """Wait until no other run of the component in the track is under way: versions must rise one after the other.
+
+    The version of a working tree is not compared with any other, so its build waits for none.
+    """
+    if current.info.working_tree:
+        yield
+        return
     path = Store.of(lab).lock_path("run", current.info.track, current.info.component)
     if files.is_locked(path):
         listener.waiting(current)
