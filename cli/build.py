@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from cli.groups import nearest
+from cli.options import keep_option
 from cli.output import out
 from cli.phases import run_phases
 from lab.base.errors import ConfigurationError
@@ -29,9 +30,17 @@ from scripts.upstream import working_tree
 @click.option("--component", metavar="NAME", help="The component; default: the one that DIR is named for.")
 @click.option("--track", metavar="TRACK", help="The track; default: the first one that has the component.")
 @click.option("--until", metavar="STEP", help="Stop after this step.")
+@keep_option
 @json_option
 def command(
-    directory: Path, lab_file: Path, component: str | None, track: str | None, until: str | None, *, as_json: bool
+    directory: Path,
+    lab_file: Path,
+    *,
+    component: str | None,
+    track: str | None,
+    until: str | None,
+    keep: bool,
+    as_json: bool,
 ) -> None:
     """Build a git working tree as it is, with uncommitted changes and untracked files.
 
@@ -49,6 +58,8 @@ def command(
     with (store.root / "capture.log").open("w", encoding="utf-8") as log:
         tree = working_tree.capture(directory, lab.lab.maintainer, log)
     current = store.new_run(lab, where, name, working_tree=tree)
+    if keep:
+        current.write_info(current.info.model_copy(update={"keep_chroot": True}))
     code, runs = run_phases(lab, current, console, until=until)
     if as_json:
         click.echo(status.runs_json(runs))

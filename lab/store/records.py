@@ -139,6 +139,8 @@ class RunInfo(Stored):
     """The head of the packaging branch when `qalab watch` began the run; empty for other runs."""
     testing: str = ""
     """The head of the testing branch, likewise."""
+    keep_chroot: bool = False
+    """Whether the chroot of a failed build is kept even if lab.yaml keeps none."""
     working_tree: WorkingTree | None = None
     """The working tree that is built; None for all other runs."""
 
