@@ -8,8 +8,9 @@ has failed.  A package that is not for this machine's architecture is skipped.
 
 Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
 ``reused``; None without one), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
-``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.  A build that
-passed also has ``installed`` (the versions of all packages that it had, from its .buildinfo) and ``new_symbols``.
+``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.  ``installed`` has
+the versions of the packages in the chroot, from sbuild's log and the .buildinfo; none where the build did not begin.
+A build that passed also has ``new_symbols``.
 ``chroot_kept`` (the chroot of this failed build is kept for `qalab shell`, see `scripts.chroots.kept_sessions`).
 """
 
@@ -141,11 +142,12 @@ def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None
     return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; {news}chroot {chroot}, {kept}"
 
 
-def environment_facts(built: Sequence[tuple[Path, str]], symbols: Sequence[str]) -> dict[str, Any]:
-    """Return what a build that passed had installed, and what its libraries have gained."""
+def environment_facts(built: Sequence[tuple[Path, str]], log: str) -> dict[str, Any]:
+    """Return what a build had installed, and what the libraries of one that passed have gained."""
     texts = (path.read_text(errors="replace") for path, kind in built if kind == "buildinfo")
     versions = [item for text in texts for item in installed_versions(text).items()]
-    return {"installed": dict(versions), "new_symbols": [*symbols]} if built else {}
+    installed = sbuild_log.package_versions(log) | dict(versions)
+    return {"installed": installed} | ({"new_symbols": sbuild_log.new_symbols(log)} if built else {})
 
 
 def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None) -> dict[str, Any]:
@@ -195,7 +197,7 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
         artifacts=built,
         native=[(native, "sbuild")] if native.exists() else [],
         facts=facts(reading, chroots, base, layer)
-        | environment_facts(built, symbols)
+        | environment_facts(built, log)
         | ({"chroot_kept": True} if kept else {}),
     )
     return outcome, again

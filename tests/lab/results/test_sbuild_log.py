@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from lab.results.sbuild_log import build_output, ended, new_symbols, read, timed_out
+from lab.results.sbuild_log import build_output, ended, new_symbols, package_versions, read, timed_out
 from tests.sbuildlogs import log
 
 APT = """\
@@ -269,3 +271,11 @@ def test_no_new_symbols(said: str) -> None:
 def test_build_output_is_that_of_dpkg_buildpackage() -> None:
     assert build_output(log(before="apt\n", build="one\ntwo\n"))[-3:-1] == ["one", "two"]
     assert build_output(log(before="apt\n")) == [""]
+
+
+@pytest.mark.parametrize("name", ["greet", "greet-fails", "greet-stalls"])
+def test_packages_in_the_chroot_are_read_of_good_and_bad_builds(name: str) -> None:
+    text = (Path(__file__).parents[2] / f"data/formats/sbuild/{name}.log").read_text()
+    found = package_versions(text)
+    assert (found["automake"], found["bash"], found["base-files"]) == ("1:1.16.5-1.3", "5.2.15-2+b13", "12.4+deb12u15")
+    assert package_versions(text.partition("Package versions")[0]) == {}
