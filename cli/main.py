@@ -17,7 +17,20 @@ from lab.base.errors import Aborted, ConfigurationError
 VERBS: Final[Mapping[str, str]] = {
     **{
         name: f"cli.{name}"
-        for name in ("init", "check", "run", "watch", "status", "show", "log", "publish", "retract", "tidy")
+        for name in (
+            "init",
+            "check",
+            "run",
+            "build",
+            "shell",
+            "watch",
+            "status",
+            "show",
+            "log",
+            "publish",
+            "retract",
+            "tidy",
+        )
     },
     "archive": "cli.archive",
     "env": "cli.env",

@@ -14,6 +14,10 @@ WEEK_SECONDS: Final = 604_800  # the longest interval of a watch
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 
+keep_option = click.option(
+    "--keep", is_flag=True, help="Keep the chroot of a failed build for qalab shell, whatever lab.yaml says."
+)
+
 
 def confirm(action: str, *, yes: bool) -> None:
     """Ask before something is destroyed.

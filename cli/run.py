@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from cli.options import keep_option
 from cli.output import out
 from cli.phases import run_phases
 from lab.base.errors import ConfigurationError
@@ -32,6 +33,7 @@ class RunRequest:
     run_name: str | None
     first: str | None
     until: str | None
+    keep: bool
 
     def __post_init__(self) -> None:
         """Raise click.UsageError for options that exclude each other."""
@@ -50,6 +52,7 @@ class RunRequest:
 @click.option("--run", "run_name", metavar="RUN", help="Continue this run.")
 @click.option("--from", "first", metavar="STEP", help="Repeat the newest run (or RUN) from this step on.")
 @click.option("--until", metavar="STEP", help="Stop after this step.")
+@keep_option
 @json_option
 def command(lab_file: Path, *, as_json: bool, **options: str | bool | None) -> None:
     """Run a component through the phases of a track, step by step, as Jenkins does."""
@@ -59,6 +62,8 @@ def command(lab_file: Path, *, as_json: bool, **options: str | bool | None) -> N
     if current is None:
         out.print("nothing to resume: every run is finished")
         return
+    if request.keep:
+        current.write_info(current.info.model_copy(update={"keep_chroot": True}))
     console = Console(stderr=True, highlight=False, markup=False) if as_json else out
     code, runs = run_phases(lab, current, console, first=request.first, until=request.until)
     if as_json:

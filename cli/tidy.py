@@ -13,6 +13,7 @@ from cli.output import out
 from lab.base import environment
 from lab.config import loading
 from lab.config.options import json_option, lab_option
+from scripts.chroots import kept_sessions
 from scripts.phases import retention
 
 
@@ -21,17 +22,23 @@ from scripts.phases import retention
 @dry_run_option
 @json_option
 def command(lab_file: Path, *, dry_run: bool, as_json: bool) -> None:
-    """Delete the large files of old runs: scratch space, built packages, logs of nodes.
+    """Delete the large files of old runs: scratch space, built packages, logs of nodes, kept chroots.
 
-    Records, logs of steps and test results stay.  See `runs.keep` and `runs.keep_days` in lab.yaml.
+    Records, logs of steps and test results stay.  See `runs` in lab.yaml.
     """
+    lab = loading.load(lab_file)
     freed: dict[str, int] = {}
-    for old, size in retention.tidy(loading.load(lab_file), environment.now(), dry_run=dry_run):
+    for old, size in retention.tidy(lab, environment.now(), dry_run=dry_run):
         freed[old.id] = size
         if not as_json:
             out.print(f"{old.id}: {decimal(size)}")
-    total = sum(freed.values())
+    chroots: dict[str, int] = {}
+    for kept in kept_sessions.bound(kept_sessions.home(), lab, lab.runs.keep_chroots, dry_run=dry_run):
+        chroots[kept.manifest.run] = retention.size(kept.path)
+        if not as_json:
+            out.print(f"{kept.manifest.run}: its chroot: {decimal(chroots[kept.manifest.run])}")
+    total = sum([*freed.values(), *chroots.values()])
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, "bytes": total, "runs": freed}, indent=2))
+        click.echo(json.dumps({"dry_run": dry_run, "bytes": total, "runs": freed, "chroots": chroots}, indent=2))
     else:
         out.print(f"{decimal(total)} {'would be freed' if dry_run else 'freed'}")

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.base.errors import Verdict
+from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case
 
 SCHEMA: Literal[1] = 1
@@ -94,6 +95,8 @@ class Build(FrozenModel):
     files: tuple[File, ...] = ()
     parameters: Mapping[str, str] = {}
     """The parameters of the build that lab.yaml allows to publish."""
+    environment: BuildEnvironment | None = None
+    """What the build depended on besides the commit; None if that is not recorded, and for other phases."""
     notes: tuple[str, ...] = ()
     """The changes by the redaction, in words: content that was left out or replaced."""
 

@@ -15,7 +15,7 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.store.records import Record
 from lab.store.run_directory import Run, run_at
-from lab.store.runs import Store, Survey
+from lab.store.runs import LOCAL, RUNS, Store, Survey
 from lab.store.standing import RunStanding
 
 # A verdict has a sign and a word; its colour only repeats them.
@@ -39,7 +39,7 @@ def verdict_text(verdict: str) -> Text:
 def stores() -> list[Store]:
     """Return the stores of all labs with runs on this machine."""
     home = environment.state_home()
-    return [Store(path.parent) for path in sorted(home.glob("*/runs"))]
+    return [Store(path) for path in sorted({path.parent for name in (RUNS, LOCAL) for path in home.glob(f"*/{name}")})]
 
 
 def all_runs(track: str | None = None, component: str | None = None) -> list[Run]:
@@ -49,7 +49,8 @@ def all_runs(track: str | None = None, component: str | None = None) -> list[Run
 
 def survey(track: str | None = None, component: str | None = None) -> Survey:
     """Read the run.json of each run on this machine once; return the runs, oldest first."""
-    surveys = [store.survey(track, component) for store in stores()]
+    found = stores()
+    surveys = [read(track, component) for store in found for read in (store.survey, store.local_runs)]
     runs = [run for part in surveys for run in part.runs]
     return Survey(sorted(runs, key=lambda run: run.info.started), [error for part in surveys for error in part.errors])
 
@@ -102,6 +103,8 @@ def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
         "commit": info.commit,
         "version": standing.version,
         "lab_commit": info.lab_commit,
+        "cause": info.cause,
+        "working_tree": info.working_tree.model_dump() if info.working_tree else None,
         "verdict": standing.verdict,
         "step": step.step if step else "",
         "message": step.message if step else "",
@@ -182,8 +185,11 @@ def show(console: Console, run: Run) -> None:
     standing = run.standing()
     values = summary(run, standing)
     console.print(Text(run.id, style="bold"), verdict_text(values["verdict"]))
-    for key in ("commit", "version", "started", "path"):
-        console.print(f"  {key:8} {values[key]}", soft_wrap=True)
+    for key in ("commit", "version", "cause", "started", "path"):
+        console.print(f"  {key:8} {values[key]}".rstrip(), soft_wrap=True)
+    if tree := run.info.working_tree:
+        state = f"{tree.changed} changed" if tree.dirty else "no changes"
+        console.print(f"  tree     {tree.directory} at {tree.commit[:7]}, {state}, {tree.tree}", soft_wrap=True)
     console.print(f"  lab.yaml {values['lab_commit'] or 'not committed to a git repository'}", soft_wrap=True)
     console.print(steps_table(standing.records))
     for record in standing.records:

@@ -3,7 +3,7 @@
 Leaves ``work/packaging``, a clone whose only branch of its own is checked out.  Only its ``debian/``
 counts later: a branch with nothing else and one with all of upstream's files serve alike.
 Facts: ``branch``; ``head``, the commit that debian/ is from; ``testing``, the commit that was merged, or "";
-``merged``, the commit that came of it.
+``merged``, the commit that came of it; ``content``, a digest of its debian/ without the changelog.
 
 Where the packaging is in the upstream branch (the same repository and branch), ``head`` is the upstream commit under
 test: each commit is built with its own debian/.
@@ -14,6 +14,7 @@ source format, other components or exclusions since, the run must begin with `sn
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,6 +92,13 @@ def conflict(
     return Failed(f"{names}: conflict between {' and '.join(sides)}", hint="the step's log has the hunks")
 
 
+def content_digest(tree: Path) -> str:
+    """Return a digest of debian/ without its changelog, which each run changes."""
+    listing = git(["ls-tree", "-r", "HEAD", "debian/"], cwd=tree).splitlines()
+    kept = "\n".join(line for line in listing if not line.endswith("\tdebian/changelog"))
+    return hashlib.sha256(kept.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
 def check_shape(context: StepContext, tree: Path) -> None:
     """Raise ConfigurationError where the tarballs of the step `snapshot` are not for this packaging."""
     shape = source_shape.read(files_at(tree, "HEAD", source_shape.FILES))
@@ -114,7 +122,8 @@ def action(context: StepContext) -> StepOutcome:
     if packaging.testing:
         message += f", with {packaging.testing.branch} at {testing[:7]} merged"
     merged = git(["rev-parse", "HEAD"], cwd=tree)
-    return StepOutcome(message, facts={"branch": found.name, "head": found.head, "testing": testing, "merged": merged})
+    facts = {"branch": found.name, "head": found.head, "testing": testing, "merged": merged}
+    return StepOutcome(message, facts={**facts, "content": content_digest(tree)})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,8 +8,10 @@ has failed.  A package that is not for this machine's architecture is skipped.
 
 Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
 ``reused``; None without one), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
-``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.  A build that
-passed also has ``installed`` (the versions of all packages that it had, from its .buildinfo) and ``new_symbols``.
+``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.  ``installed`` has
+the versions of the packages in the chroot, from sbuild's log and the .buildinfo; none where the build did not begin.
+A build that passed also has ``new_symbols``.
+``chroot_kept`` (the chroot of this failed build is kept for `qalab shell`, see `scripts.chroots.kept_sessions`).
 """
 
 from __future__ import annotations
@@ -29,18 +31,17 @@ from lab.base.debian import covers
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import TimedOut, Word
 from lab.base.text import first_of
-from lab.config.components import BuildSettings
-from lab.config.description import Lab
 from lab.results import sbuild_log
 from lab.results.apt_log import FULL
 from lab.results.buildinfo import installed_versions
 from lab.results.sbuild_log import Reading
 from lab.store import step, step_command
 from lab.store.step import StepContext, StepOutcome
-from scripts.archives.serving import served
-from scripts.chroots.backends import Mode
+from scripts.archives.serving import replacing, served
+from scripts.chroots import kept_sessions
 from scripts.chroots.bootstrap import Repository, dependencies
 from scripts.chroots.chroots import Chroot, Chroots
+from scripts.chroots.sbuild_command import build_argv, configuration
 from scripts.chroots.sessions import Session
 
 NAME = "sbuild"
@@ -57,53 +58,6 @@ class NoSpace(InfrastructureError):
 
     def __init__(self, place: Path) -> None:
         super().__init__(f"{FULL}: the disk of {place}")
-
-
-def configuration(build: BuildSettings, mode: Mode, scratch: Path) -> str:
-    """Return a ~/.sbuildrc: the settings that sbuild takes from no option."""
-    options = f"'DEB_BUILD_OPTIONS' => q({' '.join(build.options)})" if build.options else ""
-    # In schroot mode the default is the caller, root.  In unshare mode it is to be the caller.
-    builder = "$build_user = 'sbuild';\n" if mode == "schroot" else ""
-    return (
-        f"{builder}"
-        f"$build_environment = {{ {options} }};\n"
-        "$bd_uninstallable_explainer = 'none';\n"  # apt says it; the default installs a solver to say it again
-        f"$stalled_pkg_timeout = {build.timeout_minutes};\n"
-        f"$unshare_tmpdir_template = '{scratch}/XXXXXXXXXX';\n"
-        "1;\n"
-    )
-
-
-def build_argv(  # noqa: PLR0913 - what a build is, by name
-    dsc: Path,
-    *,
-    mode: Mode,
-    chroot: str,
-    codename: str,
-    architecture: str,
-    build_dir: Path,
-    profiles: Sequence[str] = (),
-    repository: Repository | None = None,
-) -> list[Word]:
-    """Return the command line of sbuild."""
-    return [
-        "sbuild",
-        f"--dist={codename}",
-        f"--arch={architecture}",
-        "--arch-all",
-        "--no-source",
-        f"--chroot-mode={mode}",
-        f"--chroot={chroot}",
-        f"--build-dir={build_dir}",
-        "--nolog",
-        "--no-run-lintian",
-        "--no-run-piuparts",
-        "--no-run-autopkgtest",
-        *([f"--profiles={','.join(profiles)}"] if profiles else []),
-        # --extra-repository-key would have sbuild run gpg with sudo, which root need not have.
-        *([f"--chroot-setup-commands={repository.setup}"] if repository else []),
-        dsc,
-    ]
 
 
 def collect(directory: Path, out: Path) -> list[tuple[Path, str]]:
@@ -154,6 +108,7 @@ def prepare(context: StepContext, session: Session, dsc: Path, repository: Repos
         build_dir=session.path / "build",
         profiles=settings.profiles,
         repository=repository,
+        keep=kept_sessions.wanted(context, session) > 0,
     )
 
 
@@ -187,11 +142,12 @@ def describe(reading: Reading, packages: int, base: Chroot, layer: Chroot | None
     return f"built {packages} package{'s' * (packages != 1)} in {seconds} s; {news}chroot {chroot}, {kept}"
 
 
-def environment_facts(built: Sequence[tuple[Path, str]], symbols: Sequence[str]) -> dict[str, Any]:
-    """Return what a build that passed had installed, and what its libraries have gained."""
+def environment_facts(built: Sequence[tuple[Path, str]], log: str) -> dict[str, Any]:
+    """Return what a build had installed, and what the libraries of one that passed have gained."""
     texts = (path.read_text(errors="replace") for path, kind in built if kind == "buildinfo")
     versions = [item for text in texts for item in installed_versions(text).items()]
-    return {"installed": dict(versions), "new_symbols": [*symbols]} if built else {}
+    installed = sbuild_log.package_versions(log) | dict(versions)
+    return {"installed": installed} | ({"new_symbols": sbuild_log.new_symbols(log)} if built else {})
 
 
 def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None) -> dict[str, Any]:
@@ -204,11 +160,6 @@ def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None
         "build_seconds": reading.seconds("build"),
         "install_seconds": reading.seconds("install-deps"),
     }
-
-
-def replacing(lab: Lab, track: str) -> tuple[str, ...]:
-    """Return the components that builds take from the lab's archive even if the distribution has a newer version."""
-    return tuple(name for name in lab.components_of(track) if lab.component(name, track).version.replace_newer)
 
 
 def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepOutcome, bool]:
@@ -236,6 +187,7 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
         if not full:
             files.write_atomic(native, log.encode("utf-8", "surrogateescape"))
         built = collect(session.path / "build", context.run.out) if passed else []
+        kept = kept_sessions.keep(context, session, reading)
     packages = sum(kind == "binary" for _, kind in built)
     symbols = sbuild_log.new_symbols(log) if built else []
     outcome = StepOutcome(
@@ -244,7 +196,9 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
         verdict=reading.verdict,
         artifacts=built,
         native=[(native, "sbuild")] if native.exists() else [],
-        facts=facts(reading, chroots, base, layer) | environment_facts(built, symbols),
+        facts=facts(reading, chroots, base, layer)
+        | environment_facts(built, log)
+        | ({"chroot_kept": True} if kept else {}),
     )
     return outcome, again
 

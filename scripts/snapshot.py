@@ -4,7 +4,11 @@ Leaves the record's commit (also in run.json: a resumed run stays on it) and ver
 tarball (the main one first; for a native package, upstream's files), and as facts ``source_package`` (its format and
 orig tarballs by the packaging, see `scripts.upstream.source_shape`), ``committed`` (the commit's committer date, Unix time), ``tag`` (the tag counted from, or empty: all of history),
 ``count`` (the commits since), ``previous`` (the commit of the last run that passed, or empty), ``rises`` (False when
-an older commit than the last one is tested on purpose) and ``rewritten`` (the last one is no longer on the branch).
+an older commit than the last one is tested on purpose, and for a working tree) and ``rewritten`` (the last one is no
+longer on the branch).
+
+Of a working tree (`qalab build`), the commit is one that has all its files; the version is that of the commit that the
+tree stands on, with ``+localN`` for the Nth build.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror
 from lab.base.run import Word
 from lab.store import step_command
-from lab.store.records import Record
+from lab.store.records import Record, WorkingTree
 from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
 from scripts.upstream import commit_selection, orig_tarball, packaging_branch, tags, upstream_tree, versions
@@ -51,19 +55,23 @@ def action(context: StepContext) -> StepOutcome:
     commit = commit_selection.find(context, mirror, branch)
     context.run.write_info(context.run.info.model_copy(update={"commit": commit}))
     packaging = packaging_branch.find(context.lab, context.track_name, context.component_name, context.log, commit)
-    history = tags.CommitHistory(mirror, commit)
+    local = context.run.info.working_tree
+    history = tags.CommitHistory(mirror, local.commit if local and "upstream" in local.parts else commit)
     read = tags.usable(context, history)
     plain = history.version(read, tags.following(context))
-    earlier, there = earlier_runs(context), archived(context)
+    earlier, there = ([], []) if local else (earlier_runs(context), archived(context))
     last = last_one(mirror, [record for _, record in earlier], there)
     place = stand(context, mirror, branch, commit, last)
     version = plain.version
-    if not place.older:
+    if local:
+        version = versions.local(version, context.run.info.number)
+    elif not place.older:
         floors = [*there, *([last.version] if last else [])]
         version = above(version, floors, commit, context.component_name)
-    committed = history.commits[commit]
+    committed = history.commits[history.commit]
     made = orig_tarball.make(context, upstream_tree.Origin(mirror, commit, committed), version, packaging)
-    remarks = [message(plain, version, place, last.commit if last else "", branch) + tags.remark(history, read)]
+    text = describe_tree(plain, local) if local else message(plain, version, place, last.commit if last else "", branch)
+    remarks = [text + tags.remark(history, read)]
     return StepOutcome(
         message="; ".join([*remarks, *made.remarks]),
         version=made.version,
@@ -75,7 +83,7 @@ def action(context: StepContext) -> StepOutcome:
             "tag": plain.tag,
             "count": plain.count,
             "previous": next((record.commit for run, record in earlier if run.verdict in {"passed", "unstable"}), ""),
-            "rises": not place.older,
+            "rises": not (place.older or local),
             "rewritten": place.rewritten,
         },
     )
@@ -91,6 +99,13 @@ def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition
     if version != plain.version:
         text += f"; by itself it would be {plain.version}, which does not rise"
     return text
+
+
+def describe_tree(plain: versions.SnapshotVersion, tree: WorkingTree) -> str:
+    """Return what the record says of the snapshot of a working tree."""
+    changes = f"{tree.changed} changed file{'s' * (tree.changed != 1)}" if tree.dirty else "no changes"
+    after = f"commit {plain.count} after the tag {plain.tag}" if plain.tag else f"commit {plain.count} of all history"
+    return f"the working tree {tree.directory} ({' and '.join(tree.parts)}) at {tree.commit[:7]}, {changes}; {after}"
 
 
 def earlier_runs(context: StepContext) -> list[tuple[Run, Record]]:

@@ -111,6 +111,19 @@ def readable(text: str) -> str:
     return " ".join(CONTROL.sub(" ", decoded).split())
 
 
+def check_whole(repository: Path, name: str) -> None:
+    """Raise ConfigurationError for a shallow clone on this machine."""
+    argv = ["rev-parse", "--is-shallow-repository"]
+    if repository.is_dir() and try_git(argv, cwd=repository).stdout.strip() == "true":
+        hint = "give the whole repository: its tags and commit counts make the versions"
+        raise ConfigurationError(f"{name}: is a shallow clone", hint=hint)
+
+
+def working_tree_copies() -> Path:
+    """Return the directory of repositories that hold the content of working trees, see `qalab build`."""
+    return environment.cache_home() / "trees"
+
+
 @dataclass(frozen=True)
 class GitMirror:
     """A bare copy of a repository, shared by all runs on this machine, fetched incrementally."""
@@ -120,6 +133,9 @@ class GitMirror:
 
     @classmethod
     def of(cls, url: str) -> GitMirror:
+        """Return the mirror of a URL.  A copy of a working tree (`working_tree_copies`) is its own mirror."""
+        if Path(url).parent == working_tree_copies():
+            return cls(url, Path(url))
         slug = re.sub(r"[^A-Za-z0-9.]+", "-", url.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1])
         digest = hashlib.sha256(url.encode()).hexdigest()[:12]
         return cls(url, environment.cache_home() / "mirrors" / f"{slug}-{digest}.git")
@@ -134,16 +150,15 @@ class GitMirror:
         return git(argv, cwd=self.path)
 
     def fetch(self, log: IO[str], *refs: str) -> None:
-        """Update the mirror from its origin: branches and tags, and ``refs`` (a Gerrit change).
+        """Update the mirror from its origin, where it is not its own: branches, tags, ``refs`` (a Gerrit change).
 
         Raises InfrastructureError for an origin that cannot be reached, ConfigurationError for a shallow clone (its
         counts and tags would be wrong).
         """
-        local = Path(self.url.removeprefix("file://"))
+        if self.url == str(self.path):
+            return
         # Checked first: git rejects such refs with only a warning, and prunes refs that a shallow clone does not have.
-        if local.is_dir() and try_git(["rev-parse", "--is-shallow-repository"], cwd=local).stdout.strip() == "true":
-            hint = "give the whole repository: its tags and commit counts make the versions"
-            raise ConfigurationError(f"{self.url}: is a shallow clone", hint=hint)
+        check_whole(Path(self.url.removeprefix("file://")), self.url)
         with self.held() as lock:
             for stale in self.path.rglob("*.lock"):  # its process is dead, because this process holds the mirror's lock
                 stale.unlink()

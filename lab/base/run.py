@@ -122,6 +122,7 @@ class AttemptOptions(TypedDict, total=False):
     cwd: Path | None
     keep: Sequence[int]
     foreground: bool
+    attached: bool
 
 
 class CheckedOptions(AttemptOptions, total=False):
@@ -154,6 +155,7 @@ def run(  # noqa: PLR0913 - one function, each option by name
     stdin: bytes | None = None,
     keep: Sequence[int] = (),
     foreground: bool = False,
+    attached: bool = False,
 ) -> Result:
     """Run a program to its end.
 
@@ -161,7 +163,8 @@ def run(  # noqa: PLR0913 - one function, each option by name
     ``capture``: standard output is returned instead (decoded as UTF-8, surrogateescape) and only
     standard error is logged.  ``env`` adds to the clean environment; ``timeout`` is in seconds;
     ``keep`` are descriptors the child inherits (locks).  ``foreground``: the child stays in the
-    session of the terminal and can ask there (sudo).
+    session of the terminal and can ask there (sudo).  ``attached``: likewise, and it has the input and
+    output of this process.
     Raises ConfigurationError for a missing program, ProgramFailed for a non-zero status with
     ``check``, TimedOut after the time limit.
     """
@@ -180,10 +183,10 @@ def run(  # noqa: PLR0913 - one function, each option by name
         [SETPRIV, "--pdeathsig", "TERM", "--", program, *words[1:]],
         cwd=cwd,
         env=inherited | dict(env or {}),
-        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-        stdout=subprocess.PIPE if capture else sink,
-        stderr=sink,
-        start_new_session=not foreground,
+        stdin=None if attached else subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=None if attached else subprocess.PIPE if capture else sink,
+        stderr=None if attached else sink,
+        start_new_session=not (foreground or attached),
         pass_fds=tuple(keep),
     )
     try:
@@ -198,6 +201,12 @@ def run(  # noqa: PLR0913 - one function, each option by name
     if check and not result:
         raise ProgramFailed(replace(result, complaint=_complaint(log, mark)))
     return result
+
+
+def run_attached(argv: Sequence[Word], **options: Unpack[RunOptions]) -> Result:
+    """Run a program with the input and output of this process; its status is in the result."""
+    options["log"], options["attached"], options["check"] = None, True, False
+    return run(argv, **options)
 
 
 def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions]) -> tuple[Result, list[str]]:

@@ -187,6 +187,14 @@ class RunsSettings(SettingsModel):
         le=MOST,
         description="The number of days during which a run keeps all its files, regardless of newer runs.",
     )
+    keep_chroots: int = Field(
+        1,
+        ge=0,
+        le=MOST,
+        description="The number of failed builds whose chroots are kept for `qalab shell`; the newest ones. 0: none, "
+        "unless a run has `--keep`.",
+    )
+    keep_chroot_days: int = Field(3, ge=1, le=MOST, description="The maximum age of a kept chroot, in days.")
 
 
 class Lab(SettingsModel):

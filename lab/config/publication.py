@@ -30,7 +30,8 @@ class Mail(SettingsModel):
     )
     upstream_authors: bool = Field(
         False,
-        description="Send a copy to the authors of the commits between the last good build and the first bad build.",
+        description="Send a copy to the authors of the commits between the last good build and the first bad build, if "
+        "nothing else changed between them.",
     )
     sender: Identity | None = Field(
         None,

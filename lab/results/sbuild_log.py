@@ -42,6 +42,8 @@ DATED = re.compile(r"^(\| .*?) +[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\
 PACKAGE = re.compile(r"^Package: (\S+)$", re.MULTILINE)
 ENDING = re.compile(r"\nqalab: sbuild (?:ended with status (?P<status>-?\d+)|(?P<late>did not end within \d+ min))\n\Z")
 STALLED = re.compile(r"E: Build killed with signal \w+ after \d+ minutes of inactivity")
+# The section "Build environment" of a log.
+PACKAGE_VERSIONS = re.compile(r"^Package versions: (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,12 @@ def new_symbols(log: str) -> list[str]:
         if inside and (match := NEW_SYMBOL.match(line)):
             found.append(match["symbol"].strip('"').removesuffix("@Base"))
     return list(dict.fromkeys(found))
+
+
+def package_versions(log: str) -> dict[str, str]:
+    """Return the packages that were in the chroot when the build began, with their versions; none if it never began."""
+    words = match[1].split() if (match := PACKAGE_VERSIONS.search(log)) else []
+    return dict(sorted((name, version) for name, _, version in (word.partition("_") for word in words) if version))
 
 
 def _summary(log: str) -> dict[str, str]:

@@ -88,6 +88,26 @@ class Native(BaseModel):
     format: str
 
 
+class WorkingTree(BaseModel):
+    """The working tree that a run builds, see `qalab build`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    directory: str
+    commit: str
+    """The commit that the tree stands on: HEAD."""
+    tree: str
+    """The git tree with all files of the working tree: the digest of what is built."""
+    dirty: bool
+    """Whether it differs from the commit."""
+    changed: int
+    """The number of files that differ."""
+    parts: tuple[Literal["upstream", "packaging"], ...]
+    """What the working tree has; the rest is from the repositories of lab.yaml."""
+    repository: str
+    """The copy of its files, see `scripts.upstream.working_tree`."""
+    branch: str
+
+
 Cause = Literal["", "upstream commit", "packaging commit", "testing commit", "proposed packages", "by hand"]
 """Why a run began.  Empty where that is not known: in Jenkins, and for runs of older releases."""
 
@@ -95,8 +115,8 @@ Cause = Literal["", "upstream commit", "packaging commit", "testing commit", "pr
 class RunInfo(Stored):
     """run.json: the description of a run."""
 
-    migrations = {1: lambda data: data}  # the new fields have defaults
-    schema_version: int = Field(2, alias="schema")
+    migrations = {1: lambda data: data, 2: lambda data: data}  # the new fields have defaults
+    schema_version: int = Field(3, alias="schema")
     lab: str
     track: str
     component: str
@@ -119,6 +139,10 @@ class RunInfo(Stored):
     """The head of the packaging branch when `qalab watch` began the run; empty for other runs."""
     testing: str = ""
     """The head of the testing branch, likewise."""
+    keep_chroot: bool = False
+    """Whether the chroot of a failed build is kept even if lab.yaml keeps none."""
+    working_tree: WorkingTree | None = None
+    """The working tree that is built; None for all other runs."""
 
 
 class Record(Stored):

@@ -14,12 +14,15 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
 from lab.config import lab_repository
 from lab.config.description import PHASES, Lab, Phase
-from lab.store.records import Record, RunInfo, rfc3339
+from lab.store import working_tree as local_build
+from lab.store.records import Record, RunInfo, WorkingTree, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
 
 COMMIT = re.compile("[0-9a-f]{40}")
 # The component of a run of a whole track.
 WHOLE = "all"
+# What the number of a run of a working tree begins with.
+LOCAL_PREFIX = "local-"
 # The file in ``results`` that a phase writes for the next one, as Java properties: without it, no phase follows.
 HANDED_OVER = "parameters.properties"
 
@@ -37,9 +40,9 @@ class Run:
 
     @property
     def id(self) -> str:
-        """``TRACK/COMPONENT/NUMBER``: the name of a run for people."""
+        """``TRACK/COMPONENT/NUMBER``: the name of a run for people; ``.../local-NUMBER`` of a working tree."""
         info = self.info
-        return f"{info.track}/{info.component}/{info.number}"
+        return f"{info.track}/{info.component}/{LOCAL_PREFIX * bool(info.working_tree)}{info.number}"
 
     @property
     def out(self) -> Path:
@@ -56,7 +59,8 @@ class Run:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        return phase_steps(self.info.phase)
+        steps = phase_steps(self.info.phase)
+        return local_build.steps(steps) if self.info.working_tree else steps
 
     def record_path(self, step: str) -> Path:
         steps = self.steps
@@ -175,6 +179,7 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
     phase: Phase = "build",
     version: str = "",
     number: int | None = None,
+    working_tree: WorkingTree | None = None,
 ) -> Run:
     """Turn ``path`` into a run directory: Jenkins' workspace, or a new directory of the store.
 
@@ -206,6 +211,7 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
             started=rfc3339(environment.now()),
             cause="" if url else "by hand",
             lab_commit=lab_repository.commit_of(lab.file),
+            working_tree=working_tree,
         )
     )
     for directory in (run.results / "native", run.out, run.work):

@@ -3,6 +3,7 @@
 ::
 
     STATE/LAB/runs/TRACK/COMPONENT/NUMBER/   run directories, see docs/reference/run-directory.md
+    STATE/LAB/local/TRACK/COMPONENT/NUMBER/  likewise, of `qalab build`: only `Store.local_runs` and `Store.run` know them
     STATE/LAB/archive/                       the package archive
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK.json            versions of a -proposed pocket that were tested
@@ -20,7 +21,10 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.base.schema import NewerSchemaError
 from lab.config.description import Lab, Phase
-from lab.store.run_directory import Run, check_known, open_run, run_at
+from lab.store.records import WorkingTree
+from lab.store.run_directory import LOCAL_PREFIX, Run, check_known, open_run, run_at
+
+RUNS, LOCAL = "runs", "local"
 
 
 class Survey(NamedTuple):
@@ -67,10 +71,17 @@ class Store:
                 raise error
         return [run for run in survey.runs if phase in {None, run.info.phase}]
 
+    def local_runs(self, track: str | None = None, component: str | None = None) -> Survey:
+        """Read the run.json of each build of a working tree."""
+        return self._survey(LOCAL, track, component)
+
     def survey(self, track: str | None = None, component: str | None = None) -> Survey:
         """Read each run.json once."""
+        return self._survey(RUNS, track, component)
+
+    def _survey(self, home: str, track: str | None, component: str | None) -> Survey:
         survey = Survey([], [])
-        for run in self._runs(track or "*", component or "*"):
+        for run in self._runs(home, track or "*", component or "*"):
             try:
                 run.info  # noqa: B018 - reads run.json
             except ConfigurationError as error:
@@ -79,23 +90,32 @@ class Store:
                 survey.runs.append(run)
         return survey
 
-    def _runs(self, track: str, component: str) -> list[Run]:
-        found = (self.root / "runs").glob(f"{track}/{component}/*/run.json")
+    def _runs(self, home: str, track: str, component: str) -> list[Run]:
+        found = (self.root / home).glob(f"{track}/{component}/*/run.json")
         paths = [path.parent for path in found if path.parent.name.isdecimal()]  # not a copy of a run directory
         return [Run(path) for path in sorted(paths, key=lambda path: (path.parts[:-1], int(path.name)))]
 
     def run(self, track: str, component: str, number: str) -> Run | None:
         """Return a run by its place, without reading any other; None for a missing run."""
-        if not number.isdecimal() or {track, component} & {"", ".", ".."}:
+        home, digits = (LOCAL, number.removeprefix(LOCAL_PREFIX)) if number.startswith(LOCAL_PREFIX) else (RUNS, number)
+        if not digits.isdecimal() or {track, component} & {"", ".", ".."}:
             return None
-        return run_at(self.root / "runs" / track / component / number)
+        return run_at(self.root / home / track / component / digits)
 
     def new_run(  # noqa: PLR0913 - the identity of a run, by name
-        self, lab: Lab, track: str, component: str, revision: str = "", *, phase: Phase = "build", version: str = ""
+        self,
+        lab: Lab,
+        track: str,
+        component: str,
+        revision: str = "",
+        *,
+        phase: Phase = "build",
+        version: str = "",
+        working_tree: WorkingTree | None = None,
     ) -> Run:
         """Create the next run directory of a track's component.  Raises ConfigurationError for an unknown one."""
         check_known(lab, track, component, phase)
-        home = self.root / "runs" / track / component
+        home = self.root / (LOCAL if working_tree else RUNS) / track / component
         home.mkdir(parents=True, exist_ok=True)
         number = max((int(path.name) for path in home.iterdir() if path.name.isdecimal()), default=0) + 1
         while True:
@@ -105,4 +125,7 @@ class Store:
                 break
             except FileExistsError:
                 number += 1
-        return open_run(path, lab, track, component, revision=revision, phase=phase, version=version, number=number)
+        return open_run(
+            path, lab, track, component,
+            revision=revision, phase=phase, version=version, number=number, working_tree=working_tree,
+        )  # fmt: skip

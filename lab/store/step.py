@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Unpack
@@ -23,6 +23,7 @@ from lab.config.description import Lab, Series, Track
 from lab.store.records import Artifact, Native, Record, RunInfo, rfc3339
 from lab.store.run_directory import Run, check_known
 from lab.store.runs import Store
+from lab.store.working_tree import check_step, with_working_tree
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,11 @@ EXIT_CODES: Mapping[Verdict, int] = {"passed": 0, "skipped": 0, "failed": 1, "er
 def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
     """Run a step in a held run directory.  Errors that a user can meet are not raised: they are in the record.
 
-    An interruption is recorded as ``aborted`` and raised again as Aborted.
+    An interruption is recorded as ``aborted`` and raised again as Aborted.  Raises ConfigurationError for a step that is
+    refused for the build of a working tree.
     """
     info = current.info
+    check_step(info, name)
     started = environment.now()
     last_commit = info.commit
     record = Record(
@@ -153,7 +156,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
     context = StepContext(lab, current, log)
     try:
         check_ours(lab, info)
-        outcome = action(context)
+        outcome = action(replace(context, lab=with_working_tree(lab, info)))
         return finish(
             outcome.verdict,
             EXIT_CODES[outcome.verdict],

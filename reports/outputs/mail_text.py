@@ -14,6 +14,7 @@ from typing import Final
 from lab.base.text import shortened
 from lab.config.publication import Mail
 from lab.results import addresses
+from lab.results.build_environment import SHOWN, EnvironmentChange, changes
 from lab.results.cases import Case
 from lab.results.history import of_case
 from reports.model import Build, Commit
@@ -36,9 +37,13 @@ class MailSection:
 
 
 def mail_text(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> EmailMessage:
-    """Return a mail about one transition, to the lab's people and, if lab.yaml says so, to the authors of the suspects."""
+    """Return a mail about one transition, to the lab's people and, if lab.yaml says so, to the authors of the commits.
+
+    The authors get it only where nothing but their commits changed since the last good build.
+    """
     build = item.read().build
-    copies = _authors(context, transition) if mail.upstream_authors and transition.kind == "broken" else []
+    told = mail.upstream_authors and transition.kind == "broken" and not _changes(context, build, transition)
+    copies = _authors(context, transition) if told else []
     message = _message(context, mail, subject(build, transition), item.name, copies)
     thread = f"<{addresses.part(build.component)}.{addresses.part(build.track)}.lane@{_domain(context, mail)}>"
     message["In-Reply-To"] = message["References"] = thread
@@ -96,15 +101,43 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
         parts.append(MailSection(f"Failing tests: {len(failing)}", (*lines, *([f"and {more} more"] if more else []))))
         parts += [evidence for case in failing[:1] if (evidence := _evidence(case))]
     if transition.kind in {"broken", "still broken"} and transition.good:
-        commits = _commits(context, build, transition)
-        title = "Commits since the last good build" if commits else "No new commits since the last good build"
-        parts.append(
-            MailSection(
-                title,
-                tuple(f"{commit.id[:12]} {shortened(commit.subject, WIDTH)}" for commit in commits[:MOST_COMMITS]),
-            )
-        )
+        parts += _causes(_commits(context, build, transition), _changes(context, build, transition))
     return parts
+
+
+def _causes(commits: Sequence[Commit], others: Sequence[EnvironmentChange]) -> list[MailSection]:
+    """Return what can have broken a build: its commits alone, or suspects with everything else that changed."""
+    if not commits:
+        title = "No new commits since the last good build"
+    elif others:
+        title = "Suspects: commits since the last good build"
+    else:
+        title = "Broken by this commit" if len(commits) == 1 else "Broken by one of these commits"
+    lines = [_commit_line(commit, named=not others) for commit in commits[:MOST_COMMITS]]
+    parts = [MailSection(title, tuple(lines))]
+    if others:
+        changed = [shortened(str(change), WIDTH) for change in others[:SHOWN]]
+        more = len(others) - len(changed)
+        title = "Also changed since the last good build" if commits else "Changed since the last good build"
+        parts.append(MailSection(title, (*changed, *([f"and {more} more"] if more else []))))
+    return parts
+
+
+def _commit_line(commit: Commit, *, named: bool) -> str:
+    author = f", {commit.author}" if named and commit.author else ""
+    return f"{commit.id[:12]} {shortened(commit.subject, WIDTH)}{author}"
+
+
+def _changes(context: OutputContext, build: Build, transition: Transition) -> tuple[EnvironmentChange, ...]:
+    """Return what else changed from the last good build to the first bad one."""
+    names = (transition.good.name if transition.good else "", transition.since.name)
+    found = [build if name == transition.point.name else _found(context, name) for name in names]
+    return changes(*(each.environment if each else None for each in found))
+
+
+def _found(context: OutputContext, name: str) -> Build | None:
+    item = context.find(name)
+    return item.read().build if item else None
 
 
 def _evidence(case: Case) -> MailSection | None:
@@ -116,9 +149,8 @@ def _commits(context: OutputContext, build: Build, transition: Transition) -> li
     """Return the commits of the first bad range: after the last good build, up to the first bad one."""
     by_id: dict[str, Commit] = {}
     for point in transition.suspects:
-        item = context.find(point.name)
-        commits = build.commits if point.name == transition.point.name else item.read().build.commits if item else ()
-        by_id |= {commit.id: commit for commit in commits}
+        found = build if point.name == transition.point.name else _found(context, point.name)
+        by_id |= {commit.id: commit for commit in (found.commits if found else ())}
     return list(by_id.values())
 
 

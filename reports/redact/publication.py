@@ -42,9 +42,12 @@ T = TypeVar("T")
 # The identity of a build, which never comes from the tested software: only sure rules apply to it.
 IDENTITY = frozenset({
     "origin", "job", "lab", "track", "component", "series", "architecture", "phase", "commit", "version", "id", "step",
+    "packaging", "lab_commit",
 })  # fmt: skip
 # Words of qalab, digests, and names in the bundle that other code makes safe: no rules apply to them.
-UNCHANGED = frozenset({"started", "finished", "verdict", "outcome", "nuance", "sha256", "path", "log", "kind"})
+UNCHANGED = frozenset({
+    "started", "finished", "verdict", "outcome", "nuance", "sha256", "path", "log", "kind", "packaging_content", "base",
+})  # fmt: skip
 # A file in an archive is published as a whole, and its lines are longer than those of a log.
 WHOLE = LogLimits(first=MOST_BYTES, last=0)
 LONGEST_LINE = 1 << 16

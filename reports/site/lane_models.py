@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.base.errors import Verdict
+from lab.results.build_environment import EnvironmentChange
 from lab.results.history import Change, Result, State
 from reports.model import Commit, FrozenModel
 
@@ -40,7 +41,8 @@ class StandingPart(FrozenModel):
     """The state of one phase of a component on a track, ``since`` which build, and the first bad range.
 
     ``good`` is the last build that passed before; ``suspects`` are the newest of the commits after it up to
-    ``since``, ``suspect_count`` is the number of all of them.  ``failing`` is the newest bad build.
+    ``since``, ``suspect_count`` is the number of all of them.  ``failing`` is the newest bad build.  ``changes`` are the
+    first of what else changed from ``good`` to ``since``, ``change_count`` is the number of all; 0: only the commits.
     """
 
     component: str
@@ -53,6 +55,8 @@ class StandingPart(FrozenModel):
     good: Ref | None
     suspects: tuple[Commit, ...]
     suspect_count: int
+    changes: tuple[EnvironmentChange, ...] = ()
+    change_count: int = 0
     failing: Ref | None
     test: TestRef | None
     failed_tests: int

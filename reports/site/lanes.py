@@ -11,6 +11,7 @@ from typing import Final
 
 from lab.config.description import PHASES
 from lab.results import addresses
+from lab.results.build_environment import SHOWN, BuildEnvironment, EnvironmentChange, changes
 from lab.results.history import WINDOW, Result, State, flips, is_flaky, of_verdict, standing, transitions
 from reports.model import Commit
 from reports.site.lane_models import Flaky, Lane, Slow, StandingPart, TestRef, TransitionPart
@@ -36,10 +37,14 @@ class Try:
 
 @dataclass(frozen=True)
 class History:
-    """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest."""
+    """All builds of a component on a track, oldest first.
+
+    ``roster`` gives the tests that ran, ``environment`` the environment of a build, by digest.
+    """
 
     builds: tuple[Summary, ...]
     roster: Callable[[str], frozenset[str]]
+    environment: Callable[[str], BuildEnvironment | None] = lambda _: None
 
     @property
     def component(self) -> str:
@@ -116,6 +121,7 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
         next((build for build in reversed(builds) if of_verdict(build.verdict) == "bad"), None) if is_bad else None
     )
     suspects, count = _suspects(builds, now.good, now.since) if now.state == "broken" else ((), 0)
+    others = _other_changes(history, builds, now.good, now.since) if now.state == "broken" else ()
     return StandingPart(
         component=history.component,
         track=history.track,
@@ -127,6 +133,8 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
         good=builds[now.good].ref if now.good is not None else None,
         suspects=suspects,
         suspect_count=count,
+        changes=others[:SHOWN],
+        change_count=len(others),
         failing=failing.ref if failing else None,
         test=history.first_failing(failing) if failing else None,
         failed_tests=sum(mark.result == "bad" for mark in failing.marks) if failing else 0,
@@ -143,6 +151,14 @@ def _suspects(builds: Sequence[Summary], good: int | None, since: int | None) ->
     # A summary keeps only some of the commits of a build.
     omitted = sum(build.commit_count - len(build.commits) for build in broke)
     return tuple(commits.values())[:SUSPECTS], len(commits) + omitted
+
+
+def _other_changes(
+    history: History, builds: Sequence[Summary], good: int | None, since: int | None
+) -> tuple[EnvironmentChange, ...]:
+    if good is None or since is None:
+        return ()
+    return changes(*(history.environment(builds[place].environment) for place in (good, since)))
 
 
 def _transitions(history: History) -> Iterator[TransitionPart]:

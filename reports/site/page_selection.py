@@ -89,7 +89,7 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
 
 
 def _with_new_lane(state: SiteState, component: str, track: str, months: Sequence[str]) -> Iterator[Page]:
-    history = History(state.lane_builds(component, track), state.roster)
+    history = History(state.lane_builds(component, track), state.roster, state.environment)
     summary = lane(history)
     state.put_lane(summary)
     yield from _of_lane(history, summary, months)

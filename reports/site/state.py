@@ -16,14 +16,15 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from lab.results.build_environment import BuildEnvironment
 from reports import database
 from reports.database import statements
 from reports.site.lane_models import Lane
-from reports.site.summary import Summary
+from reports.site.summary import Summary, environment_digest
 
 SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])
 # Increased by one with each change of the tables.
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 TABLES: Final = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     """CREATE TABLE build (bundle TEXT PRIMARY KEY, id TEXT, component TEXT, track TEXT, revision TEXT,
@@ -32,12 +33,13 @@ TABLES: Final = (
     "CREATE INDEX build_lane ON build (component, track)",
     "CREATE INDEX build_revision ON build (component, revision)",
     "CREATE TABLE roster (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID",
+    "CREATE TABLE environment (digest TEXT PRIMARY KEY, told TEXT) WITHOUT ROWID",
     "CREATE TABLE lane (component TEXT, track TEXT, told TEXT, PRIMARY KEY (component, track))",
     "CREATE TABLE page (path TEXT PRIMARY KEY, digest TEXT, generation INTEGER) WITHOUT ROWID",
     "CREATE INDEX page_generation ON page (generation)",
     "CREATE TABLE slot (name TEXT PRIMARY KEY, generation INTEGER)",
 )
-NAMES: Final = ("fact", "build", "roster", "lane", "page", "slot")
+NAMES: Final = ("fact", "build", "roster", "environment", "lane", "page", "slot")
 DROPS: Final = tuple(f"DROP TABLE IF EXISTS {name}" for name in NAMES)
 # A cache is not migrated: each schema begins empty, and the site is built again from the bundles.
 MIGRATIONS: Final = (statements(*DROPS, *TABLES),) * SCHEMA
@@ -82,6 +84,7 @@ class SiteState:
         """Delete everything but the slots and the generation."""
         self.base.execute("DELETE FROM build")
         self.base.execute("DELETE FROM roster")
+        self.base.execute("DELETE FROM environment")
         self.base.execute("DELETE FROM lane")
         self.base.execute("DELETE FROM page")
         self.rosters.clear()
@@ -131,6 +134,14 @@ class SiteState:
             row = self.base.execute("SELECT names FROM roster WHERE digest = ?", (digest,)).fetchone()
             self.rosters[digest] = frozenset(json.loads(row["names"]))
         return self.rosters[digest]
+
+    def put_environment(self, environment: BuildEnvironment) -> None:
+        row = (environment_digest(environment), environment.model_dump_json())
+        self.base.execute("INSERT OR IGNORE INTO environment (digest, told) VALUES (?, ?)", row)
+
+    def environment(self, digest: str) -> BuildEnvironment | None:
+        row = self.base.execute("SELECT told FROM environment WHERE digest = ?", (digest,)).fetchone()
+        return BuildEnvironment.model_validate_json(row["told"]) if row else None
 
     def put_lane(self, lane: Lane) -> None:
         row = (lane.component, lane.track, lane.model_dump_json())

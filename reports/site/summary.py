@@ -10,6 +10,7 @@ from typing import Final
 from lab.base.errors import Verdict
 from lab.base.text import shortened
 from lab.results import addresses
+from lab.results.build_environment import BuildEnvironment
 from lab.results.build_identity import build_id
 from lab.results.cases import Case, Nuance
 from lab.results.history import Result, of_case
@@ -30,7 +31,11 @@ class BadTest(FrozenModel):
 
 
 class Summary(FrozenModel):
-    """A build.  ``roster`` is the digest of the names of the tests that ran; all tests without a mark passed."""
+    """A build.
+
+    ``roster`` is the digest of the names of the tests that ran; all tests without a mark passed.  ``environment`` is
+    the digest of its environment, "" if that is not known.
+    """
 
     id: str
     component: str
@@ -50,6 +55,7 @@ class Summary(FrozenModel):
     commit_count: int
     steps: tuple[tuple[str, Verdict, float], ...]
     roster: str
+    environment: str = ""
     marks: tuple[BadTest, ...]
     slowest: tuple[tuple[str, float], ...]
 
@@ -95,6 +101,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
         commit_count=len(build.commits),
         steps=tuple((step.step, step.verdict, step.seconds) for step in build.steps),
         roster=digest(roster),
+        environment=environment_digest(build.environment) if build.environment else "",
         marks=tuple(sorted(_marks(ran), key=lambda mark: mark.test)),
         slowest=tuple((case.id, case.seconds) for case in longest if case.seconds >= 1),
     )
@@ -107,6 +114,10 @@ _COPIED_FIELDS = ("component", "track", "series", "phase", "number", "verdict", 
 
 def digest(roster: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(list(roster)).encode()).hexdigest()[:16]
+
+
+def environment_digest(environment: BuildEnvironment) -> str:
+    return hashlib.sha256(environment.model_dump_json().encode()).hexdigest()[:16]
 
 
 def _kept_commits(build: Build) -> list[Commit]:

@@ -145,6 +145,8 @@ class Update:
                 _check(path, bundle.build)
                 summary, roster = summarise(bundle.build)
                 build_pages = builds.make(bundle, digest, summary, has_bundle=path.exists())
+                if bundle.build.environment:
+                    self.state.put_environment(bundle.build.environment)
                 if self.state.add(digest, started_ms(summary.started), summary, roster):
                     self._write_build(build_pages, path)
                     self.changed.add(summary)

@@ -9,11 +9,13 @@ from typing import Any
 
 from lab.base.errors import ConfigurationError, Verdict
 from lab.config.description import Lab
-from lab.store.records import Record
+from lab.results.build_environment import BuildEnvironment
+from lab.store.records import Record, RunInfo
 from lab.store.run_directory import Run
 from reports.formats.runs import cases_of, failing
 from reports.model import Build, Commit, File, Log, StepSummary
 
+PACKAGES = 5000
 # The verdicts that a step can explain, the worst first.
 EXPLAINS: tuple[Verdict, ...] = ("failed", "error", "aborted", "unstable")
 
@@ -21,9 +23,11 @@ EXPLAINS: tuple[Verdict, ...] = ("failed", "error", "aborted", "unstable")
 def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
     """Return the build of a finished run, and its logs and artifacts by their names in a bundle.
 
-    Raises ConfigurationError for a run that is not finished, or is of another lab.
+    Raises ConfigurationError for a run that is not finished, is of another lab, or of a working tree.
     """
     info, standing = run.info, run.standing()
+    if info.working_tree:
+        raise ConfigurationError(f"{run.id}: is the build of a working tree, which is never published")
     verdict, records = standing.verdict, standing.records
     if verdict == "running" or not records:
         raise ConfigurationError(f"{run.id}: is not finished, and cannot be published yet")
@@ -64,8 +68,26 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         ),
         files=tuple(file for file, _ in artifacts.values()),
         parameters=_parameters(run.results / "parameters.properties"),
+        environment=_environment(info, {record.step: record for record in records}),
     )
     return build, places | {path: place for path, (_, place) in artifacts.items()}
+
+
+def _environment(info: RunInfo, records: Mapping[str, Record]) -> BuildEnvironment | None:
+    """Return the environment of a build from its records; None for another phase."""
+    if info.phase != "build":
+        return None
+    packaging, sbuild = (records[step].facts if step in records else {} for step in ("packaging", "sbuild"))
+    chroot = sbuild.get("chroot") or {}
+    # debian/ of the upstream commit itself is no part of the environment.
+    own = packaging.get("head", "") != info.commit
+    return BuildEnvironment(
+        packages=dict([*sbuild.get("installed", {}).items()][:PACKAGES]) if "sbuild" in records else None,
+        packaging=packaging.get("head", "") if own else "",
+        packaging_content=packaging.get("content", "") if own else "",
+        base=chroot.get("key", ""),
+        lab_commit=info.lab_commit,
+    )
 
 
 def _branch(lab: Lab, track: str, component: str) -> str:

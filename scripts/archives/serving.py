@@ -14,6 +14,11 @@ from scripts.archives.reprepro import PUBLIC_KEY
 from scripts.chroots.bootstrap import Repository
 
 
+def replacing(lab: Lab, track: str) -> tuple[str, ...]:
+    """Return the components that builds take from the lab's archive even if the distribution has a newer version."""
+    return tuple(name for name in lab.components_of(track) if lab.component(name, track).version.replace_newer)
+
+
 @contextmanager
 def served(lab: Lab, track: str, *, replaces: tuple[str, ...] | None = None) -> Iterator[Repository | None]:
     """Serve the lab's own archive over HTTP on a free loopback port; None while it has nothing for the track.

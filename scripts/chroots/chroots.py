@@ -12,6 +12,7 @@ resolves in every session, and where no layer can be made it starts from the bas
     HOME/locks/base-KEY-STAMP.lock, ...   held shared while somebody uses it
     HOME/locks/base-KEY.lock, ...         held while one is made or chosen: two runs share the work
     HOME/sessions/                        see `scripts.chroots.sessions`
+    HOME/kept/                            see `scripts.chroots.kept_sessions`
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from lab.results.apt_log import complaint
 from lab.store.records import Stored, rfc3339
 from lab.store.step import architecture
 from scripts.archives.serving import served
+from scripts.chroots import kept_sessions
 from scripts.chroots.backends import SessionBackend, find_backend
 from scripts.chroots.bootstrap import Repository, base_argv, install_script, layer_script, proxies
 from scripts.chroots.sessions import Session, opened
@@ -217,13 +219,13 @@ class Chroots:
         return Kept(name, datetime.fromisoformat(made.created), made.of, self._note(name).stat().st_mtime)
 
     def prune(self) -> None:
-        """Remove bases that are replaced or unused, layers on them, and the least used layers."""
+        """Remove bases that are replaced or unused, layers on them, and the least used layers, but none in use."""
         kept = self.kept()
         newest = {each.key: each for each in kept if each.name.startswith("base-")}.values()
         oldest = environment.now().timestamp() - UNUSED_DAYS * 86_400
         bases = {each.name for each in newest if each.used > oldest}
         layers = sorted((each for each in kept if each.of.partition("\n")[0] in bases), key=lambda each: each.used)
-        good = bases | {each.name for each in layers[-LAYERS_KEPT:]}
+        good = bases | {each.name for each in layers[-LAYERS_KEPT:]} | kept_sessions.in_use(self.way.home)
         there = {path.name.partition(".")[0] for kind in ("base", "layer") for path in self.way.home.glob(f"{kind}-*")}
         for name in sorted(there - good):
             self._remove(name)

@@ -150,13 +150,19 @@ class Session:
         if self.way.user:
             run(["chown", "--", f"{self.way.user}:", self.path, *directories], log=self.log)
 
+    def end_schroot(self) -> None:
+        """End the sessions of schroot, and remove their configuration; the files stay."""
+        listed = run(["schroot", "--list", "--all-sessions"], capture=True, check=False).stdout.splitlines()
+        for session in (line for line in listed if line.startswith(f"session:{self.name}-")):
+            run(["schroot", "--end-session", "--force", "--chroot", session], log=self.log, check=False)
+        (SCHROOT_CONFIGURATION / self.name).unlink(missing_ok=True)
+
     def end(self) -> None:
-        """Remove everything of the session, also of one that was killed while it began."""
+        """Remove everything of the session, also of one that was killed while it began; nothing of a kept one."""
+        if not self.path.exists():  # `scripts.chroots.kept_sessions` has moved it
+            return
         if self.way.mode == "schroot":
-            listed = run(["schroot", "--list", "--all-sessions"], capture=True, check=False).stdout.splitlines()
-            for session in (line for line in listed if line.startswith(f"session:{self.name}-")):
-                run(["schroot", "--end-session", "--force", "--chroot", session], log=self.log, check=False)
-            (SCHROOT_CONFIGURATION / self.name).unlink(missing_ok=True)
+            self.end_schroot()
         elif self.scratch.exists():
             # What is in it belongs to subordinate ids.
             run([*self.way.prefix, *HELPER, "rm", "-rf", "--", *self.scratch.iterdir()], cwd=Path("/"), check=False)

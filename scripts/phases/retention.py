@@ -23,11 +23,12 @@ def old_runs(lab: Lab, now: datetime) -> Iterator[Run]:
     """Return the runs beyond the newest ``runs.keep`` that are also older than ``runs.keep_days``, oldest first."""
     oldest = now - timedelta(days=lab.runs.keep_days)
 
-    def kind(run: Run) -> tuple[str, str, str]:
-        return run.info.track, run.info.component, run.info.phase
+    def kind(run: Run) -> tuple[str, str, str, bool]:
+        return run.info.track, run.info.component, run.info.phase, run.info.working_tree is not None
 
+    store = Store.of(lab)
     # Sorting keeps the order of those that are alike: by number.
-    for _, runs in groupby(sorted(Store.of(lab).runs(), key=kind), key=kind):
+    for _, runs in groupby(sorted([*store.runs(), *store.local_runs().runs], key=kind), key=kind):
         yield from (run for run in [*runs][: -lab.runs.keep] if datetime.fromisoformat(run.info.started) < oldest)
 
 

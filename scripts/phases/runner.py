@@ -44,12 +44,14 @@ def run_phase(
     ``first``: done again from this step on, whatever the records say; ``until``: the last step.  Records of later
     steps stay as they are: what they describe (a package in the archive, a pushed branch) has happened.
 
-    Raises ConfigurationError for a step the phase does not have, Aborted when interrupted.
+    Raises ConfigurationError for a step the phase does not have, and where an earlier step than ``first`` has not
+    passed; Aborted when interrupted.
     """
     steps = current.steps
     begin, end = span(steps, first, until)
     last: Record | None = None
     with _turn(lab, current, listener), current.held():
+        check_earlier(current, first)
         for name in steps[begin:end]:  # what is to be done again must not be believed by anyone meanwhile
             current.record_path(name).unlink(missing_ok=True)
         for name in steps[:end]:
@@ -69,6 +71,18 @@ def run_phase(
             if later := current.record(name):
                 listener.kept(current, later)
     return last
+
+
+def check_earlier(current: Run, first: str | None) -> None:
+    """Raise ConfigurationError where a step before ``first`` has not passed: its results are what ``first`` works on."""
+    for name in current.steps[: current.steps.index(first)] if first else ():
+        record = current.record(name)
+        if record is None or not record.finished_well:
+            state = cut_short(record).verdict if record else "not run"
+            hint = f"qalab run --run {current.id} --from {name}"
+            raise ConfigurationError(
+                f"{current.id}: cannot start from {first}: the earlier step {name} is {state}", hint=hint
+            )
 
 
 def next_run(lab: Lab, finished: Run) -> Run | None:
@@ -131,7 +145,13 @@ def _place(steps: tuple[str, ...], name: str) -> int:
 
 @contextmanager
 def _turn(lab: Lab, current: Run, listener: Listener) -> Iterator[None]:
-    """Wait until no other run of the component in the track is under way: versions must rise one after the other."""
+    """Wait until no other run of the component in the track is under way: versions must rise one after the other.
+
+    The version of a working tree is not compared with any other, so its build waits for none.
+    """
+    if current.info.working_tree:
+        yield
+        return
     path = Store.of(lab).lock_path("run", current.info.track, current.info.component)
     if files.is_locked(path):
         listener.waiting(current)

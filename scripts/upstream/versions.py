@@ -58,6 +58,11 @@ _VERSION = re.compile(
 _PBR = re.compile(r"(\d+\.\d+\.\d+)\.0(?=(?:a|b|rc)\d)", re.IGNORECASE)
 
 
+def local(version: str, number: int) -> str:
+    """Return the version of a working tree's build: above the commit that it stands on, below the next commit."""
+    return f"{version}+local{number}"
+
+
 @dataclass(frozen=True)
 class VersionTag:
     """A tag and the Debian upstream version that it stands for."""

@@ -8,6 +8,7 @@ import pytest
 
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
+from lab.results.build_environment import BuildEnvironment
 from lab.store.records import Artifact
 from reports import bundle
 from reports.model import Commit
@@ -73,6 +74,37 @@ def test_build_has_all_data_of_run(lab: Lab, finished: Bench) -> None:
     assert {case.name for case in build.cases} >= set(steps)
     assert files["logs/sbuild.log"].read_text() == "+ sbuild\nat 10.0.1.2\n"
     assert files["files/greet_1.changes"] == finished.run.out / "greet_1.changes"
+
+
+@pytest.mark.parametrize(
+    "packaging, sbuild, expected",
+    [
+        (
+            {"head": "d" * 40, "content": "c1"},
+            {"installed": {"libc6": "2.36-9"}, "chroot": {"key": "base1"}},
+            {"packages": {"libc6": "2.36-9"}, "packaging": "d" * 40, "packaging_content": "c1", "base": "base1"},
+        ),
+        # debian/ of the upstream commit itself
+        ({"head": COMMIT, "content": "c1"}, {"installed": {}}, {"packages": {}}),
+        ({"head": "d" * 40}, None, {"packages": None, "packaging": "d" * 40}),
+        ({}, {"mode": "schroot"}, {"packages": {}}),  # of a step that made no chroot
+    ],
+)
+def test_environment_of_a_build(
+    lab: Lab,
+    bench: Callable[..., Bench],
+    packaging: dict[str, object],
+    sbuild: dict[str, object] | None,
+    expected: dict[str, object],
+) -> None:
+    made = bench(lab)
+    made.pretend("snapshot", commit=COMMIT)
+    made.pretend("packaging", facts=packaging)
+    if sbuild is not None:
+        made.pretend("sbuild", facts=sbuild)
+    made.run.write_info(made.run.info.model_copy(update={"lab_commit": "e" * 40}))
+    build, _ = local.build(made.run, lab)
+    assert build.environment == BuildEnvironment(lab_commit="e" * 40, **expected)  # type: ignore[arg-type] # a table
 
 
 def test_bundle_has_public_data_only(lab: Lab, finished: Bench) -> None:

@@ -261,3 +261,15 @@ def test_a_file_that_one_side_removed(run: Any, testing: tuple[GitRepository, Gi
     other.commit("Change it", {"debian/install": "greet.txt usr/share/doc\n"})
     record, _ = run(repository, testing={"git": str(other.path), "branch": "proposed"})
     assert record.message.startswith("debian/install: conflict between main (")
+
+
+def test_the_digest_of_the_content_changes_with_debian_alone_and_not_with_its_changelog(
+    git_repository: Callable[..., GitRepository],
+) -> None:
+    repository = git_repository("packaging")
+    repository.commit("Package it", packaging_files())
+    first = packaging.content_digest(repository.path)
+    repository.commit("Push", {"debian/changelog": "more", "upstream.c": "x"})
+    assert packaging.content_digest(repository.path) == first
+    repository.commit("Change it", {"debian/rules": "#!/bin/sh\n"})
+    assert packaging.content_digest(repository.path) != first

@@ -13,6 +13,8 @@ from lab.config.components import BuildSettings
 from lab.config.description import Lab
 from lab.results import sbuild_log
 from scripts import archive, content, sbuild
+from scripts.archives import serving
+from scripts.chroots import sbuild_command
 from scripts.chroots.bootstrap import Repository
 from tests import fakes
 from tests.conftest import Bench
@@ -31,8 +33,8 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
 
 
 def test_components_that_replace_newer_versions(lab_factory: Callable[..., Lab]) -> None:
-    assert sbuild.replacing(lab_factory(), "trunk") == ()
-    assert sbuild.replacing(lab_factory(component={"version": {"replace_newer": True}}), "trunk") == ("greet",)
+    assert serving.replacing(lab_factory(), "trunk") == ()
+    assert serving.replacing(lab_factory(component={"version": {"replace_newer": True}}), "trunk") == ("greet",)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def place(fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Ben
 
 def test_build_argv() -> None:
     repository = Repository("http://127.0.0.1:8", "trunk", "KEY", "mylab")
-    argv = sbuild.build_argv(
+    argv = sbuild_command.build_argv(
         Path("/s/source/greet_1.0.dsc"),
         mode="schroot",
         chroot="qalab-x",
@@ -78,7 +80,9 @@ def test_build_argv() -> None:
     [((), "$build_environment = {  };"), (("nocheck",), "$build_environment = { 'DEB_BUILD_OPTIONS' => q(nocheck) };")],
 )
 def test_configuration_is_perl(options: tuple[str, ...], expected: str, tmp_path: Path) -> None:
-    text = sbuild.configuration(BuildSettings(options=options, timeout_minutes=90), "schroot", Path("/var/tmp/x"))
+    text = sbuild_command.configuration(
+        BuildSettings(options=options, timeout_minutes=90), "schroot", Path("/var/tmp/x")
+    )
     assert expected in text
     path = tmp_path / "sbuildrc"
     path.write_text(f"use strict; my ($build_user, $build_environment, $bd_uninstallable_explainer, "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.results.sbuild_log import build_output, ended, is_log, new_symbols, read, timed_out
+from lab.results.sbuild_log import build_output, ended, is_log, new_symbols, package_versions, read, timed_out
 from tests.sbuildlogs import log
 
 SAMPLES = Path(__file__).parent.parent.parent / "data/formats/sbuild"
@@ -325,3 +325,11 @@ def test_stage_of_unmet_dependencies(stage: str) -> None:
         "failed",
         "unsatisfiable build dependencies: nonexistent but it is not installable",
     )
+
+
+@pytest.mark.parametrize("name", ["greet", "greet-fails", "greet-stalls"])
+def test_packages_in_the_chroot_are_read_of_good_and_bad_builds(name: str) -> None:
+    text = (Path(__file__).parents[2] / f"data/formats/sbuild/{name}.log").read_text()
+    found = package_versions(text)
+    assert (found["automake"], found["bash"], found["base-files"]) == ("1:1.16.5-1.3", "5.2.15-2+b13", "12.4+deb12u15")
+    assert package_versions(text.partition("Package versions")[0]) == {}

@@ -11,11 +11,21 @@ import pytest
 
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.publication import Mail
+from lab.results.build_environment import BuildEnvironment
+from reports.model import Commit
 from reports.outputs import mail, mail_text
 from reports.outputs.delivery import Output, OutputContext, PendingDelivery, Tombstone
 from reports.transitions import Transition
 from tests.reports.outputs.conftest import FAILING, Bench
 from tests.reports.smtp import MailServer
+
+ENVIRONMENT = BuildEnvironment(packages={"libc6": "2.36-9"}, packaging="f" * 40, lab_commit="e" * 40)
+CHANGED = ENVIRONMENT.model_copy(update={"packages": {"libc6": "2.37-1"}})
+MUCH_CHANGED = ENVIRONMENT.model_copy(update={"packages": {f"lib{number:02}": "1" for number in range(25)}})
+COMMITS = (
+    Commit(id="c0ffee" + "0" * 34, subject="Fix it", author="Ada"),
+    Commit(id="c0ffee" + "1" * 34, subject="Move it", author="Boris"),
+)
 
 
 @pytest.fixture
@@ -47,9 +57,9 @@ def test_no_output_without_mail(bench: Callable[..., Bench]) -> None:
 
 def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     workbench, output = post(to=["qa@lab.example"], upstream_authors=True)
-    workbench.publish(1)
+    workbench.publish(1, environment=ENVIRONMENT)
     workbench.publish(2, "error")
-    bad = workbench.publish(3, "failed", message="one test <failed>")
+    bad = workbench.publish(3, "failed", message="one test <failed>", environment=ENVIRONMENT)
     workbench.addresses = {
         item.name: [f"ada{number}@up.example"] for number, item in enumerate(workbench.items.values(), 1)
     }
@@ -65,12 +75,45 @@ def test_mail_of_broken_build(post: Callable[..., tuple[Bench, Output]], server:
     assert str(broken["Auto-Submitted"]) == "auto-generated"
     text, page = (part.get_content() for part in broken.iter_parts())
     for part in ("one test <failed>", "s/c/boot: it <b>fell</b>", "    line 2", "Change 2", "Change 3",
+                 "Broken by one of these commits:",
                  f"https://qa.lab.example/b/{bad.name[:2]}/{bad.name}/"):  # fmt: skip
         assert part in text
     assert "Change 1" not in text
     assert "it &lt;b&gt;fell&lt;/b&gt;" in page
     assert "<b>fell" not in page
     assert f'<a href="https://qa.lab.example/b/{bad.name[:2]}/{bad.name}/">' in page
+
+
+@pytest.mark.parametrize(
+    "after, commits, expected",
+    [
+        (ENVIRONMENT, COMMITS[:1], "Broken by this commit:\n  c0ffee000000 Fix it, Ada\n"),
+        (CHANGED, COMMITS, ("Suspects: commits since the last good build:\n  c0ffee000000 Fix it\n  c0ffee111111 Move it\n\n"
+                           "Also changed since the last good build:\n  libc6 2.36-9 -> 2.37-1\n")),
+        (CHANGED, (), "No new commits since the last good build:\n\nChanged since the last good build:\n  libc6 2.36-9 -> 2.37-1\n"),
+        (None, COMMITS[:1], ("Suspects: commits since the last good build:\n  c0ffee000000 Fix it\n\n"
+                            "Also changed since the last good build:\n  environment: not recorded\n")),
+        (MUCH_CHANGED, COMMITS[:1], "lib19 1 (new)\n  and 6 more\n"),
+    ],
+)  # fmt: skip
+def test_an_author_is_named_only_where_nothing_else_changed(
+    post: Callable[..., tuple[Bench, Output]],
+    server: MailServer,
+    after: BuildEnvironment | None,
+    commits: tuple[Commit, ...],
+    expected: str,
+) -> None:
+    workbench, output = post(to=["qa@lab.example"], upstream_authors=True)
+    workbench.publish(1, environment=ENVIRONMENT)
+    bad = workbench.publish(2, "failed", environment=after, commits=commits)
+    workbench.publish(3, "failed", day=20, environment=ENVIRONMENT)  # still broken: the first bad build counts
+    workbench.addresses = {bad.name: ["ada@up.example"]}
+    workbench.deliver(output)
+    broken, still = (one.message for one in server.taken[1:])
+    assert broken["Cc"] == ("ada@up.example" if after is ENVIRONMENT else None)
+    for message in (broken, still):
+        assert expected in next(message.iter_parts()).get_content().replace("\r\n", "\n")
+    assert still["Cc"] is None
 
 
 def test_any_text_is_sent_as_7bit(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:

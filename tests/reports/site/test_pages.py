@@ -73,6 +73,9 @@ def test_home_shows_broken_phases_with_since_and_suspects(built: Path) -> None:
             assert one["good"]["commit"][:10] in text
             assert one["since"]["commit"][:10] in text
             assert one["suspects"][0]["subject"] in text
+            only = not one["change_count"]
+            assert ("Broken by" in text, "suspect commit" in text, "libc6 2.36-" in text) == (only, not only, not only)
+    assert {bool(one["change_count"]) for one in home["broken"] if one["state"] == "broken"} == {True, False}
     cells = page.xpath("//table[@class='matrix']//td/a")
     assert len(cells) == len(WORLD.lanes)
     for cell in cells:  # a sign, a word and a colour

@@ -30,7 +30,7 @@ def emptied(model: T, rng: Random, share: float) -> T:
     changed: dict[str, Any] = {}
     for name, value in model:
         if name not in KEPT and rng.random() < share:
-            changed[name] = EMPTY[type(value)]
+            changed[name] = EMPTY.get(type(value))
         elif isinstance(value, tuple) and value and isinstance(value[0], FrozenModel):
             changed[name] = tuple(emptied(part, rng, share) for part in value)
     return model.model_copy(update=changed)

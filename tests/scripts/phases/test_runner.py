@@ -91,6 +91,34 @@ def test_one_step_again_keeps_the_records_of_the_later_ones(
     assert current.verdict == "passed"
 
 
+@pytest.mark.parametrize(
+    "done, verdict, first, missing, state",
+    [
+        (0, "passed", "lintian", "snapshot", "not run"),
+        (4, "passed", "lintian", "sbuild", "not run"),
+        (5, "failed", "lintian", "sbuild", "failed"),
+        (5, "running", "content", "sbuild", "aborted"),
+        (9, "error", "push", "upload", "error"),
+    ],
+)
+def test_one_step_again_without_an_earlier_one_is_refused_and_changes_nothing(  # noqa: PLR0917 - a table
+    lab: Lab, done: int, verdict: str, first: str, missing: str, state: str
+) -> None:
+    current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
+    steps = current.steps
+    for name in (*steps[:done], *steps[steps.index(first) :]):
+        Bench(lab, current).pretend(name)
+    if done and verdict != "passed":
+        last = current.record(steps[done - 1])
+        assert last
+        last.model_copy(update={"verdict": verdict}).write(current.record_path(steps[done - 1]))
+    before = current.records()
+    expected = rf"cannot start from {first}: the earlier step {missing} is {state} \(qalab run --run trunk/greet/1 --from {missing}\)"
+    with pytest.raises(ConfigurationError, match=expected):
+        runner.run_phase(lab, current, heard, first=first, until=first)
+    assert (heard.events, current.records()) == ([], before)
+
+
 def test_one_step_again_that_fails_is_the_verdict(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
     for name in current.steps:

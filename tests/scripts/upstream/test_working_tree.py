@@ -1,0 +1,196 @@
+"""The content of a working tree as a commit: whole, the same each time, and without a trace in the tree."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.base import files
+from lab.base.errors import ConfigurationError
+from lab.base.git import GitMirror
+from lab.store.records import WorkingTree
+from scripts.upstream import working_tree
+from tests.conftest import GitRepository, packaging_files
+
+MAINTAINER = "Test Lab <lab@lab.example>"
+
+
+def capture(path: Path) -> WorkingTree:
+    with tempfile.TemporaryFile("w+") as log:
+        return working_tree.capture(path, MAINTAINER, log)
+
+
+def content(found: WorkingTree) -> dict[str, str]:
+    """Return the files of a capture with their blobs."""
+    listing = GitMirror(found.repository, Path(found.repository)).git("ls-tree", "-r", found.branch)
+    return {line.partition("\t")[2]: line.split()[2] for line in listing.splitlines()}
+
+
+def every_file(top: Path) -> dict[str, tuple[str, int]]:
+    paths = [path for path in top.rglob("*") if path.is_file()]
+    return {str(path): (files.sha256(path), path.stat().st_mtime_ns) for path in paths}
+
+
+@pytest.fixture
+def tree(git_repository: Callable[..., GitRepository]) -> GitRepository:
+    repository = git_repository("greet")
+    repository.commit(
+        "Start", {"greet.txt": "hello\n", "gone": "x\n", ".gitignore": "*.o\nkept.o\n", "run": "#!/bin/sh\n"}
+    )
+    repository.tag("v1.0")
+    return repository
+
+
+def test_a_tree_without_changes_is_its_commit(tree: GitRepository) -> None:
+    found = capture(tree.path)
+    head = tree.heads[-1]
+    assert (found.commit, found.branch, found.dirty, found.changed) == (head, f"local-{head[:12]}", False, 0)
+    assert found.parts == ("upstream",)
+
+
+def test_all_changes_are_in_and_the_tree_stays_as_it_is(tree: GitRepository) -> None:
+    (tree.path / "kept.o").write_text("tracked and ignored")
+    tree.git("add", "--force", "kept.o")
+    tree.commit("Track what is ignored", {"kept.o": "tracked and ignored"})
+    (tree.path / "greet.txt").write_text("edited\n")
+    (tree.path / "staged").write_text("staged\n")
+    tree.git("add", "staged")
+    (tree.path / "untracked \u00fc\n").write_text("new\n")
+    (tree.path / "ignored.o").write_text("no\n")
+    (tree.path / ".git/info").mkdir(exist_ok=True)
+    (tree.path / ".git/info/exclude").write_text("private\n")
+    (tree.path / "private").write_text("no\n")
+    (tree.path / "gone").unlink()
+    (tree.path / "kept.o").write_text("edited, tracked and ignored")
+    (tree.path / "run").chmod(0o755)
+    before = every_file(tree.path)
+    found = capture(tree.path)
+    assert every_file(tree.path) == before
+    assert set(content(found)) == {'"untracked \u00fc\\n"', ".gitignore", "greet.txt", "kept.o", "run", "staged"}
+    assert (found.commit, found.dirty, found.changed) == (tree.heads[-1], True, 6)
+    again = capture(tree.path)
+    assert again == found
+
+
+def test_what_changes_between_two_builds_is_another_commit(tree: GitRepository) -> None:
+    (tree.path / "new").write_text("1\n")
+    first = capture(tree.path)
+    (tree.path / "new").write_text("2\n")
+    second = capture(tree.path)
+    assert first.tree != second.tree
+    assert content(first)["new"] != content(second)["new"]  # the first can still be resumed
+
+
+@pytest.mark.parametrize("leftover", ["capture.index", "capture.index.lock", "HEAD.lock"])
+def test_a_killed_capture_leaves_nothing_in_the_way(tree: GitRepository, leftover: str) -> None:
+    place = working_tree.copy_of(tree.path).path
+    if leftover != "HEAD.lock":
+        place.mkdir(parents=True)
+        (place / leftover).write_text("half")
+    (tree.path / "new").write_text("1\n")
+    assert capture(tree.path).dirty
+
+
+def test_deleted_tags_are_deleted(tree: GitRepository) -> None:
+    capture(tree.path)
+    tree.git("tag", "--delete", "v1.0")
+    found = capture(tree.path)
+    assert GitMirror(found.repository, Path(found.repository)).git("tag") == ""
+
+
+@pytest.mark.parametrize(
+    "names, packaged, parts",
+    [
+        (["src", ".gitignore"], False, ("upstream",)),
+        (["debian", ".gitignore", ".salsa-ci.yml"], True, ("packaging",)),
+        (["debian", "src"], True, ("upstream", "packaging")),
+        (["debian", "src"], False, ("upstream",)),
+    ],
+)
+def test_parts(names: list[str], parts: tuple[str, ...], *, packaged: bool) -> None:
+    assert working_tree.parts(names, packaged=packaged) == parts
+
+
+def test_a_linked_work_tree_is_a_working_tree(tree: GitRepository, tmp_path: Path) -> None:
+    tree.git("worktree", "add", "--quiet", "--detach", tmp_path / "linked")
+    (tmp_path / "linked/new").write_text("1\n")
+    assert "new" in content(capture(tmp_path / "linked"))
+
+
+def _nothing(path: Path) -> Path:
+    return path / "nosuch"
+
+
+def _plain(path: Path) -> Path:
+    (path / "plain").mkdir()
+    return path / "plain"
+
+
+def _unborn(path: Path) -> Path:
+    GitRepository(path / "unborn")
+    return path / "unborn"
+
+
+def _part(path: Path) -> Path:
+    (path / "greet/src").mkdir()
+    return path / "greet/src"
+
+
+def _shallow(path: Path) -> Path:
+    repository = GitRepository(path / "greet")
+    repository.commit("Two")
+    repository.git("clone", "--quiet", "--depth=1", f"file://{path}/greet", path / "shallow")
+    return path / "shallow"
+
+
+def _empty(path: Path) -> Path:
+    for each in (path / "greet").iterdir():
+        if each.name != ".git":
+            each.unlink()
+    return path / "greet"
+
+
+def _submodule(path: Path) -> Path:
+    inner, outer = GitRepository(path / "inner"), GitRepository(path / "greet")
+    inner.commit("Inner", {"a": "1\n"})
+    outer.git("submodule", "--quiet", "add", inner.path, "sub")
+    outer.commit("Use it")
+    (outer.path / "sub/a").write_text("2\n")
+    return outer.path
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (_nothing, "no such directory"),
+        (_plain, "is no git working tree"),
+        (_unborn, "has no commit yet"),
+        (_part, "is only a part of a working tree .*build /"),
+        (_shallow, "is a shallow clone"),
+        (_empty, "there is nothing to build"),
+        (_submodule, "submodules with changes: sub "),
+    ],
+)
+def test_what_cannot_be_built_is_refused(
+    tree: GitRepository, tmp_path: Path, make: Callable[[Path], Path], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        capture(make(tmp_path))
+
+
+def test_a_repository_inside_is_not_left_out_silently(tree: GitRepository) -> None:
+    GitRepository(tree.path / "vendored").commit("Inner", {"a": "1\n"})
+    found = capture(tree.path)
+    kinds = GitMirror(found.repository, Path(found.repository)).git("ls-tree", found.branch)
+    assert "160000 commit" in kinds  # orig.submodules refuses it
+
+
+def test_packaging_alone(git_repository: Callable[..., GitRepository]) -> None:
+    repository = git_repository("packaging")
+    repository.commit("Package it", packaging_files())
+    shutil.rmtree(repository.path / "debian/source")
+    assert capture(repository.path).parts == ("packaging",)
