@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.base.errors import Verdict
+from lab.results.breakages import Kind
 from lab.results.history import Change, Result, State
 from reports.model import Commit, FrozenModel
 
@@ -36,11 +37,31 @@ class TestRef(FrozenModel):
     track: str
 
 
-class StandingPart(FrozenModel):
-    """The state of one phase of a component on a track, ``since`` which build, and the first bad range.
+class BreakagePart(FrozenModel):
+    """A test or a step that is broken, ``since`` which build, and the first bad range.
 
-    ``good`` is the last build that passed before; ``suspects`` are the newest of the commits after it up to
-    ``since``, ``suspect_count`` is the number of all of them.  ``failing`` is the newest bad build.
+    ``good`` is the last good build before; ``suspects`` are the newest of the commits after it up to ``since``,
+    ``suspect_count`` is the number of all of them.  A flaky test has no range: no commit explains it.  ``last`` is the
+    newest build in which it is bad.
+    """
+
+    kind: Kind
+    name: str
+    test: TestRef | None
+    flaky: bool
+    message: str
+    since: Ref
+    last: Ref
+    good: Ref | None
+    suspects: tuple[Commit, ...]
+    suspect_count: int
+
+
+class StandingPart(FrozenModel):
+    """The state of one phase of a component on a track, and since when.
+
+    ``breakages`` begins with the one that explains most, and ``since`` is its beginning; ``breakage_count`` is the
+    number of all.  ``failing`` is the newest bad build: ``failed`` of its ``ran`` tests failed.
     """
 
     component: str
@@ -50,17 +71,19 @@ class StandingPart(FrozenModel):
     path: str
     state: State
     since: Ref | None
-    good: Ref | None
-    suspects: tuple[Commit, ...]
-    suspect_count: int
     failing: Ref | None
-    test: TestRef | None
-    failed_tests: int
+    failed: int
+    ran: int
+    breakages: tuple[BreakagePart, ...]
+    breakage_count: int
     latest: Ref
 
 
 class TransitionPart(FrozenModel):
-    """A change of the state: broken, fixed, or bad from the start."""
+    """A change by one build: ``count`` tests and steps broke or were fixed; ``standing`` others were broken before.
+
+    ``kind``, ``name`` and ``test`` are of the first of them; ``good`` is the last build in which it was good.
+    """
 
     id: str
     change: Change
@@ -69,7 +92,11 @@ class TransitionPart(FrozenModel):
     phase: str
     build: Ref
     good: Ref | None
+    kind: Kind
+    name: str
     test: TestRef | None
+    count: int
+    standing: int
 
 
 class Flaky(FrozenModel):

@@ -25,7 +25,8 @@ from reports.site.api import (
     StalePage,
 )
 from reports.site.lane_models import Lane, StandingPart
-from reports.site.lanes import newest_first, slowest, worst
+from reports.site.lanes import slowest
+from reports.site.standings import BAD_STATES, newest_first, worst
 
 BROKEN: Final = 40
 LATELY: Final = 10
@@ -73,7 +74,7 @@ def home(site: Identity, lanes: Sequence[Lane]) -> Home:
 
 
 def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:
-    return [phase for lane in lanes for phase in lane.phases if phase.state in {"broken", "never passed"}]
+    return [phase for lane in lanes for phase in lane.phases if phase.state in BAD_STATES]
 
 
 def _cell(lane: Lane | None) -> Cell | None:
