@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from lab.base.errors import Verdict
 from lab.base.text import shortened
@@ -30,13 +30,14 @@ class RunResults(FrozenModel):
     """The results of a build; ``roster`` is the digest of the names of the tests that ran, all without a mark passed.
 
     ``faults`` are the steps that failed for themselves, not because of their tests; without any reason, the phase.
+    ``sound_steps`` passed, or failed because of their tests alone.
     ``failed`` of ``ran`` tests failed.  After an outage, and without a verdict, there are no marks and no names.
     """
 
     roster: str
     marks: tuple[BadTest, ...] = ()
     faults: tuple[str, ...] = ()
-    passed_steps: tuple[str, ...] = ()
+    sound_steps: tuple[str, ...] = ()
     failed: int = 0
     ran: int = 0
     outage: bool = False
@@ -50,7 +51,7 @@ class RunResults(FrozenModel):
         bad = {Subject("test", mark.test) for mark in self.bad_tests}
         bad |= {Subject("step", step) for step in self.faults}
         bad |= {MOST_TESTS} if self.outage else set()
-        return RunOutcome(of_verdict(verdict), bad, self.passed_steps, ran)
+        return RunOutcome(of_verdict(verdict), bad, self.sound_steps, ran)
 
 
 def results(build: Build) -> tuple[RunResults, list[str]]:
@@ -62,11 +63,12 @@ def results(build: Build) -> tuple[RunResults, list[str]]:
     names = sorted({case.id for case in ran})
     failed = [mark for mark in marks if mark.result == "bad"]
     outage = is_outage(len(failed), len(names))
+    faults, sound = _steps(build, {mark.test for mark in failed})
     found = RunResults(
         roster=digest([] if outage else names),
         marks=() if outage else tuple(marks),
-        faults=tuple(_faults(build, {mark.test for mark in failed})),
-        passed_steps=tuple(step.step for step in build.steps if step.verdict == "passed"),
+        faults=tuple(faults),
+        sound_steps=tuple(sound),
         failed=len(failed),
         ran=len(names),
         outage=outage,
@@ -78,8 +80,11 @@ def digest(roster: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(list(roster)).encode()).hexdigest()[:16]
 
 
-def _faults(build: Build, failed: set[str]) -> Sequence[str]:
-    """Return the steps that no failing test explains; a test follows the case of its step, see `reports.formats.runs`."""
+def _steps(build: Build, failed: set[str]) -> tuple[list[str], list[str]]:
+    """Return the steps that no failing test explains, and those that passed or whose tests explain the failure.
+
+    A test follows the case of its step, see `reports.formats.runs`; one without a step can explain any.
+    """
     owners, step, is_step = set[str](), "", build.is_step
     for case in build.cases:
         if is_step(case):
@@ -88,8 +93,9 @@ def _faults(build: Build, failed: set[str]) -> Sequence[str]:
             owners.add(step)
     bad = [one.step for one in build.steps if of_verdict(one.verdict) == "bad"]
     faults = [one for one in bad if one not in owners and "" not in owners]
+    sound = [one.step for one in build.steps if one.verdict == "passed" or one.step in owners]
     is_unexplained = of_verdict(build.verdict) == "bad" and not faults and not failed
-    return [build.step or build.phase] if is_unexplained else faults
+    return ([build.step or build.phase] if is_unexplained else faults), sound
 
 
 def _marks(ran: Iterable[Case]) -> Iterator[BadTest]:

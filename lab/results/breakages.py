@@ -4,7 +4,7 @@ Pure functions over the runs of a phase of a component on a track, oldest first.
 something is bad.  What is bad, since when, and after which good run follows from the tests and the steps:
 
 - A run with an error, an abort or a skip says nothing about any subject.
-- A step that failed because of its tests is explained by them, and says nothing itself; see `Subject`.
+- A step that failed because of its tests is not broken itself: it came as far as the tests.
 - If most tests of a run fail, the run says nothing about a single test: the subject is then `MOST_TESTS`.
 - A run that passed ends all breakages, also those of tests that it did not run (removed, skipped).  A test that is
   absent from `GONE_RUNS` consecutive runs of tests is removed.
@@ -43,11 +43,11 @@ def is_outage(failed: int, ran: int) -> bool:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """The results of a run: its verdict, the subjects that are bad, the steps that passed, and the tests that ran."""
+    """The results of a run: its verdict, the subjects that are bad, the steps that are good, and the tests that ran."""
 
     result: Result
     bad: Collection[Subject] = ()
-    passed_steps: Collection[str] = ()
+    good_steps: Collection[str] = ()
     ran: frozenset[str] = frozenset()
 
     def of(self, subject: Subject) -> Result:
@@ -60,7 +60,7 @@ class RunOutcome:
             case "test":
                 is_good = subject.name in self.ran
             case "step":
-                is_good = subject.name in self.passed_steps
+                is_good = subject.name in self.good_steps
             case "run":
                 is_good = bool(self.ran)
         return "good" if is_good else "neither"

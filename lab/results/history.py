@@ -22,7 +22,7 @@ Change = Literal["broke", "mended", "never passed"]
 WINDOW = 50  # results that flakiness looks back
 SHORT = 2  # failures in a row that chance explains
 TIMES = 2  # such streaks make a test flaky
-CHANCE = 0.01  # a longer streak of failures is a breakage if it is less probable than this
+CHANCE = 0.001  # a longer streak of failures is a breakage if it is less probable than this
 BAD: frozenset[Verdict] = frozenset({"failed", "unstable"})
 
 

@@ -78,9 +78,9 @@ def test_streaks_leave_out_what_says_nothing() -> None:
         ("aP bF cF dP eF fP", True),
         ("aP bF cP dF", False),  # the second one can last
         ("aP bF cP dF eP fF gF", True),
-        ("aP bF cP dP eP fF gP hP iP jP kF lF mF", False),  # three in a row now: broken
+        ("aP bF cP dP eP fF gP hP iP jP kP lP mF nF oF pF", False),  # three in a row now: broken
         ("aP bF cP dF eP fF gP hF iP jF kF lF mF", True),  # five of nine: four in a row are chance
-        ("aP bF cP dF eP fF gP hF iP jF kF lF mF nF oF pF qF", False),
+        ("aP bF cP dF eP fF gP hF iP jF kF lF mF nF oF pF qF rF sF tF uF vF", False),
         ("aP aF", True),  # both at one commit
         ("aP aF bF", True),
         ("aP aF bF cF dF", False),  # broken, by something else than a commit
