@@ -15,7 +15,7 @@ something is bad.  What is bad, since when, and after which good run follows fro
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from lab.results.history import Result
@@ -83,8 +83,17 @@ class Breakage:
     count: int = 1
     end: int | None = None
     is_gone: bool = False
-    absent: int = field(default=0, compare=False)
-    """The number of consecutive runs of other tests at the end."""
+
+
+@dataclass
+class _Streak:
+    """A breakage so far; ``absent``: the number of consecutive runs of other tests at its end."""
+
+    since: int
+    good: int | None
+    last: int
+    count: int = 1
+    absent: int = 0
 
 
 @dataclass
@@ -92,7 +101,7 @@ class _Fold:
     """The state of the search for breakages after some runs."""
 
     runs: Sequence[RunOutcome]
-    standing: dict[Subject, Breakage] = field(default_factory=dict)
+    standing: dict[Subject, _Streak] = field(default_factory=dict)
     over: list[Breakage] = field(default_factory=list)
     last_pass: int | None = None
     introduced: dict[str, int] = field(default_factory=dict)
@@ -109,28 +118,35 @@ class _Fold:
             self._continue(place, run, subject, one)
         for subject in run.bad:
             if subject not in self.standing:
-                self.standing[subject] = Breakage(subject, place, self._last_good(subject, place), place)
+                self.standing[subject] = _Streak(place, self._last_good(subject, place), place)
         if run.result == "good":
             self.last_pass = place
 
-    def _continue(self, place: int, run: RunOutcome, subject: Subject, one: Breakage) -> None:
+    def _continue(self, place: int, run: RunOutcome, subject: Subject, one: _Streak) -> None:
         match run.of(subject):
             case "bad":
-                self.standing[subject] = replace(one, last=place, count=one.count + 1, absent=0)
-                return
+                one.last, one.count, one.absent = place, one.count + 1, 0
             case "good":
-                self.over.append(replace(self.standing.pop(subject), end=place, absent=0))
-                return
-        absent = one.absent + (subject.kind == "test" and bool(run.ran))
-        if run.result == "good" or absent >= GONE_RUNS:
-            self.over.append(replace(self.standing.pop(subject), end=place, is_gone=True, absent=0))
-        elif absent > one.absent:
-            self.standing[subject] = replace(one, absent=absent)
+                self._end(subject, place, is_gone=False)
+            case "neither":
+                one.absent += subject.kind == "test" and bool(run.ran)
+                if run.result == "good" or one.absent >= GONE_RUNS:
+                    self._end(subject, place, is_gone=True)
+
+    def _end(self, subject: Subject, place: int, *, is_gone: bool) -> None:
+        one = self.standing.pop(subject)
+        self.over.append(Breakage(subject, one.since, one.good, one.last, one.count, place, is_gone))
 
     def _last_good(self, subject: Subject, place: int) -> int | None:
         first = self.introduced.get(subject.name, place) if subject.kind == "test" else 0
         found = (before for before in range(place - 1, first - 1, -1) if self.runs[before].of(subject) == "good")
         return next(found, self.last_pass)
+
+    def found(self) -> list[Breakage]:
+        lasting = (
+            Breakage(subject, one.since, one.good, one.last, one.count) for subject, one in self.standing.items()
+        )
+        return sorted([*self.over, *lasting], key=lambda one: (one.since, one.subject))
 
 
 def breakages(runs: Sequence[RunOutcome]) -> list[Breakage]:
@@ -138,7 +154,7 @@ def breakages(runs: Sequence[RunOutcome]) -> list[Breakage]:
     fold = _Fold(runs)
     for place in range(len(runs)):
         fold.add(place)
-    return sorted([*fold.over, *fold.standing.values()], key=lambda one: (one.since, one.subject))
+    return fold.found()
 
 
 def standing_first(found: Iterable[Breakage], flaky: Collection[str], newest: int) -> list[Breakage]:

@@ -16,7 +16,8 @@ from lab.base.errors import Verdict
 from lab.results.cases import Case
 
 Result = Literal["good", "bad", "neither"]
-State = Literal["passing", "broken", "never passed", "no verdict"]
+State = Literal["passing", "broken", "never passed", "unknown", "no verdict"]
+"""``unknown``: it passed, but the lab has only erred since; see `lab.results.lab_health`."""
 Change = Literal["broke", "mended", "never passed"]
 
 WINDOW = 50  # results that flakiness looks back

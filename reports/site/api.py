@@ -38,6 +38,8 @@ class Home(FrozenModel):
     builds: int
     broken: tuple[StandingPart, ...]
     broken_count: int
+    unknown: tuple[StandingPart, ...]
+    """The phases that passed, and about which nothing is known any more."""
     tracks: tuple[str, ...]
     rows: tuple[Row, ...]
     lately: tuple[TransitionPart, ...]
@@ -188,6 +190,37 @@ class StalePage(FrozenModel):
     lanes: tuple[StaleLane, ...]
 
 
+class ErrorRate(FrozenModel):
+    """The number of errors among all runs of a step, or of the builds of an origin."""
+
+    name: str
+    runs: int
+    errors: int
+
+
+class IllLane(FrozenModel):
+    """A phase whose newest builds are errors."""
+
+    component: str
+    track: str
+    phase: str
+    path: str
+    errors: int
+    last_verdict: str
+    latest: Ref
+
+
+class HealthPage(FrozenModel):
+    """The errors of the lab in the ``days`` before the newest build of the site."""
+
+    kind: Literal["health"] = "health"
+    newest: str
+    days: int
+    steps: tuple[ErrorRate, ...]
+    origins: tuple[ErrorRate, ...]
+    lanes: tuple[IllLane, ...]
+
+
 class SearchComponent(FrozenModel):
     component: str
     path: str
@@ -225,10 +258,11 @@ class Badge(FrozenModel):
 
 Page = (
     Home | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
-    | FlakyPage | SlowPage | StalePage | SearchPage | AboutPage
+    | FlakyPage | SlowPage | StalePage | HealthPage | SearchPage | AboutPage
 )  # fmt: skip
 KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
+    "health": HealthPage,
     "search": SearchPage, "about": AboutPage,
 }  # fmt: skip

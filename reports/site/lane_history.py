@@ -117,7 +117,7 @@ class History:
     @cached_property
     def flaky(self) -> dict[str, list[Try]]:
         """The newest results of each flaky test."""
-        found = {test: self.newest_tries(test) for test in self.marks if test in self.current}
+        found = {test: self.newest_tries(test) for test, marks in self.marks.items() if test in self.current}
         return {test: tries for test, tries in found.items() if _is_flaky(tries)}
 
     def key(self, test: str) -> str:

@@ -61,7 +61,8 @@ class StandingPart(FrozenModel):
     """The state of one phase of a component on a track, and since when.
 
     ``breakages`` begins with the one that explains most, and ``since`` is its beginning; ``breakage_count`` is the
-    number of all.  ``failing`` is the newest bad build: ``failed`` of its ``ran`` tests failed.
+    number of all.  ``failing`` is the newest bad build: ``failed`` of its ``ran`` tests failed.  ``errors`` is the number
+    of errors since the last verdict.
     """
 
     component: str
@@ -76,6 +77,7 @@ class StandingPart(FrozenModel):
     ran: int
     breakages: tuple[BreakagePart, ...]
     breakage_count: int
+    errors: int
     latest: Ref
 
 
@@ -119,6 +121,16 @@ class Slow(FrozenModel):
     before: float | None
 
 
+class HealthCount(FrozenModel):
+    """The runs of a step, or of the builds of an origin, on one day; ``errors`` of them are the lab's fault."""
+
+    day: str
+    kind: str
+    name: str
+    runs: int
+    errors: int
+
+
 class Lane(FrozenModel):
     """The summary of a component on a track for the pages of the component and of the lab."""
 
@@ -137,3 +149,6 @@ class Lane(FrozenModel):
     slow_steps: tuple[Slow, ...]
     slow_tests: tuple[Slow, ...]
     first: str
+    last_verdict: str
+    """The end of the newest build with a verdict, "" without one."""
+    health: tuple[HealthCount, ...]

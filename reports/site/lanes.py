@@ -7,6 +7,7 @@ from statistics import median
 from typing import Final
 
 from lab.results.history import flips, of_verdict
+from reports.site import lab_pages
 from reports.site.lane_history import History
 from reports.site.lane_models import Flaky, Lane, Slow
 from reports.site.standings import newest_first, standings, transitions, worst
@@ -90,4 +91,6 @@ def lane(history: History) -> Lane:
         slow_steps=_slow_parts(history, lambda build: [(step, took) for step, _, took in build.steps if took >= 1]),
         slow_tests=_slow_parts(history, lambda build: build.slowest),
         first=builds[0].finished,
+        last_verdict=next((build.finished for build in reversed(builds) if of_verdict(build.verdict) != "neither"), ""),
+        health=lab_pages.counts(builds),
     )

@@ -150,5 +150,6 @@ def _of_all(site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
     yield Page("flaky/", "flaky.html", partial(overview.flaky, lanes))
     yield Page("slow/", "slow.html", partial(overview.slow, lanes))
     yield Page("stale/", "stale.html", partial(overview.stale, lanes))
+    yield Page("health/", "health.html", partial(overview.health, lanes))
     yield Page("search/", "search.html", partial(overview.search, lanes))
     yield Page("feed.atom", "feed.atom", partial(overview.feed, site.lab, "feed.atom", "", lanes))

@@ -28,14 +28,14 @@ POLICY: Final = (
 # Each state has a sign and a word; the colour only repeats them.
 SIGNS: Final = {
     "passed": "✓", "failed": "✗", "unstable": "≠", "error": "△", "aborted": "■", "skipped": "–",
-    "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·",
+    "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·", "unknown": "?",
     "good": "✓", "bad": "✗", "neither": "–", "broke": "✗", "mended": "✓", "fixed": "✓",
 }  # fmt: skip
 COLOURS: Final = {
     "passed": "good", "passing": "good", "good": "good", "mended": "good", "fixed": "good",
     "failed": "bad", "broken": "bad", "bad": "bad", "broke": "bad", "never passed": "bad",
     "unstable": "warn", "error": "lab", "aborted": "lab",
-    "skipped": "mute", "neither": "mute", "no verdict": "mute",
+    "unknown": "lab", "skipped": "mute", "neither": "mute", "no verdict": "mute",
 }  # fmt: skip
 UNITS: Final = ("B", "kB", "MB", "GB")
 KILO: Final = 1000

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
 from lab.results.history import Change, State, of_verdict, standing
+from lab.results.lab_health import errors_in_a_row, is_silent
 from reports.model import Commit
 from reports.site.lane_history import History
 from reports.site.lane_models import BreakagePart, StandingPart, TransitionPart
@@ -15,7 +17,8 @@ from reports.site.summary import Summary
 
 SUSPECTS: Final = 5
 BREAKAGES: Final = 10
-WORST: Final[tuple[State, ...]] = ("broken", "never passed", "passing", "no verdict")
+TURNS: Final = 40  # of each phase
+WORST: Final[tuple[State, ...]] = ("broken", "never passed", "unknown", "passing", "no verdict")
 BAD_STATES: Final[frozenset[State]] = frozenset({"broken", "never passed"})
 
 
@@ -36,21 +39,29 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
     parts = tuple(_breakage(history, builds, one) for one in found[:BREAKAGES])
     since = parts[0].since if parts else builds[now.since].ref if now.since is not None else None
     failing = builds[newest] if newest is not None else None
+    errors = errors_in_a_row([build.verdict for build in builds])
     return StandingPart(
         component=history.component,
         track=history.track,
         series=builds[-1].series,
         phase=phase,
         path=history.path,
-        state=now.state,
+        state="unknown" if now.state == "passing" and is_silent(errors, _silent_days(builds)) else now.state,
         since=since,
         failing=failing.ref if failing else None,
         failed=failing.results.failed if failing else 0,
         ran=failing.results.ran if failing else 0,
         breakages=parts,
         breakage_count=len(found),
+        errors=errors,
         latest=builds[-1].ref,
     )
+
+
+def _silent_days(builds: Sequence[Summary]) -> float:
+    """Return the days from the last verdict to the newest build."""
+    last = next((build for build in reversed(builds) if of_verdict(build.verdict) != "neither"), builds[-1])
+    return (datetime.fromisoformat(builds[-1].finished) - datetime.fromisoformat(last.finished)) / timedelta(days=1)
 
 
 def _breakage(history: History, builds: Sequence[Summary], one: Breakage) -> BreakagePart:
@@ -84,10 +95,10 @@ def _suspects(builds: Sequence[Summary], good: int | None, since: int) -> tuple[
 
 
 def transitions(history: History) -> Iterator[TransitionPart]:
-    """Yield what broke and what was fixed, without flaky tests; at most one of each for a build."""
+    """Yield what the newest builds broke and fixed, without flaky tests; at most one of each for a build."""
     for phase, builds in history.phases.items():
         found = [one for one in history.breakages[phase] if not _is_flaky(history, one.subject)]
-        for turn in turns(found):
+        for turn in list(turns(found))[-TURNS:]:
             yield from _changes(history, builds, turn)
 
 

@@ -26,7 +26,7 @@ from reports.site.summary import Summary
 
 SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])
 # Increased by one with each change of the tables.
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 TABLES: Final = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     """CREATE TABLE build (bundle TEXT PRIMARY KEY, id TEXT, component TEXT, track TEXT, revision TEXT,

@@ -21,6 +21,7 @@ class Summary(FrozenModel):
     """A build."""
 
     id: str
+    origin: str
     component: str
     track: str
     series: str
@@ -86,7 +87,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
     return summary, roster
 
 
-_COPIED_FIELDS = ("component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
+_COPIED_FIELDS = ("origin", "component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
           "commit", "version", "step")  # fmt: skip
 
 
