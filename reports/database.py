@@ -19,6 +19,10 @@ Migration = Callable[[sqlite3.Connection], None]
 """Make the tables of the next schema; a migration must not commit."""
 
 
+class Damaged(InfrastructureError):
+    """A file is no database, or a part of it cannot be read."""
+
+
 def statements(*lines: str) -> Migration:
     """Return the migration that executes SQL statements (``executescript`` would commit first)."""
 
@@ -30,19 +34,24 @@ def statements(*lines: str) -> Migration:
 
 
 @contextmanager
-def opened(path: Path, migrations: Sequence[Migration], *pragmas: str) -> Iterator[sqlite3.Connection]:
+def opened(path: Path, migrations: Sequence[Migration], *pragmas: str, cure: str = "") -> Iterator[sqlite3.Connection]:
     """Open a database whose rows have column names, and migrate its schema to the number of ``migrations``.
 
     The first migration makes the tables of schema 1 where they are missing.  ``pragmas`` apply to this connection.
-    Raises NewerSchemaError, and leaves the file unchanged; InfrastructureError for a file that is damaged or locked.
+    Raises NewerSchemaError, and leaves the file unchanged; Damaged with ``cure`` as its hint, also from the block;
+    InfrastructureError for a file that is locked or on a full disk.
     """
     with closing(sqlite3.connect(path)) as base:
         base.row_factory = sqlite3.Row
         try:
             _prepare(base, path, migrations, pragmas)
-        except sqlite3.Error as error:
-            raise InfrastructureError(f"{path}: {error}") from None
-        yield base
+            yield base
+        except sqlite3.OperationalError as error:
+            raise InfrastructureError(f"{path}: {error}") from error
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:  # a bug: a wrong statement, a broken rule
+                raise
+            raise Damaged(f"{path}: {error}", hint=cure) from error
 
 
 def _prepare(base: sqlite3.Connection, path: Path, migrations: Sequence[Migration], pragmas: Sequence[str]) -> None:

@@ -31,6 +31,9 @@ TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS mark (job TEXT PRIMARY KEY, number INTEGER, started INTEGER) WITHOUT ROWID",
 )
 MIGRATIONS: Final = (statements(*TABLES),)
+CURE: Final = (
+    "move it away, with its -wal and -shm: the next pass makes it again from the bundles, and repeats no delivery"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Journal:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Journal]:
-    """Open the journal, and make the file if it is missing.  Raises NewerSchemaError."""
+    """Open the journal, and make the file if it is missing.  Raises NewerSchemaError, and Damaged with a hint."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with database.opened(path, MIGRATIONS, "journal_mode = WAL") as base:
+    with database.opened(path, MIGRATIONS, "journal_mode = WAL", cure=CURE) as base:
         yield Journal(BuildTable(base), DeliveryTable(base))

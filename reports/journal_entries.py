@@ -12,7 +12,7 @@ State = Literal["seen", "fetched", "bundled", "private", "gone", "parked", "retr
 
 ``seen``: known from its source.  ``fetched``: copied from there.  ``bundled``: converted and redacted in one go, so
 that nothing unredacted outlives it.  ``private``: its job is not published.  ``gone``: its source lost it before it
-was fetched.  ``parked``: a bug of qalab prevents its bundle; the note names the bug.  ``retracted``: unpublished.
+was fetched.  ``parked``: a bug of qalab or too many failures prevent its bundle; the note has the reason.  ``retracted``: unpublished.
 """
 Settled = Literal["delivered", "nothing", "parked", "withdrawn"]
 """The final state of a delivery."""

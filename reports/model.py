@@ -6,13 +6,14 @@ mirrors, mail) reads only bundles.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lab.base.errors import Verdict
+from lab.config.description import PHASES
 from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case
 
@@ -104,6 +105,22 @@ class Build(FrozenModel):
     def id(self) -> str:
         """``ORIGIN/JOB/NUMBER@STARTED_MS``: the permanent identity of a build."""
         return f"{self.origin}/{self.job}/{self.number}@{started_ms(self.started)}"
+
+    @property
+    def tests(self) -> tuple[Case, ...]:
+        """The cases that are tests; a run has a case for each step, too."""
+        is_step = self.is_step
+        return tuple(case for case in self.cases if not is_step(case))
+
+    @property
+    def is_step(self) -> Callable[[Case], bool]:
+        """Whether a case is that of a step; see `reports.formats.record`."""
+        suite = f"{self.track}.{self.component}"
+        steps = {*(step.step for step in self.steps), *_STEPS}
+        return lambda case: case.suite == case.classname == suite and case.name in steps
+
+
+_STEPS: Final = frozenset(step for steps in PHASES.values() for step in steps)
 
 
 def started_ms(started: str) -> int:

@@ -25,12 +25,12 @@ from reports.home import SUFFIX, PublicationHome, clock
 from reports.journal import Journal
 from reports.journal_entries import JournalEntry, Settled
 from reports.model import Build, started_ms
-from reports.outputs.delivery import DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
+from reports.outputs.delivery import MOST_IN_A_ROW, DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
 from reports.redact.publication import Files, Publication, allowed
 from reports.sources.source import Gone, Source, Trouble
 
 ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # accepted by any mail server
-MOST_TRIES: Final = 20  # for one failing delivery: about three days
+MOST_TRIES: Final = 20  # for one failing build or delivery: about three days
 
 
 @dataclass
@@ -61,6 +61,8 @@ class Publisher:
     outputs: Mapping[str, Output]
     now: Callable[[], float]
     report: PublishReport = field(default_factory=PublishReport)
+    failures: Counter[str] = field(default_factory=Counter)
+    """The builds in a row that each source failed to give; after some, its other builds wait for the next pass."""
 
     def run(self) -> PublishReport:
         """Make one pass."""
@@ -75,7 +77,7 @@ class Publisher:
         return self.report
 
     def _begin(self) -> None:
-        self.report = PublishReport()
+        self.report, self.failures = PublishReport(), Counter()
         if self.journal.builds.is_empty:
             self.journal.builds.adopt(self._bundles())
         self._remove_retracted()
@@ -136,11 +138,12 @@ class Publisher:
             else:
                 name = next((name for name, source in self.sources.items() if source.has(entry.source_build)), "")
                 if name and name not in lost:
-                    self._make_bundle(name, entry, lost)
+                    self._make_bundle(name, entry)
+                    lost |= {name} if self.failures[name] >= MOST_IN_A_ROW else set()
         if not self.journal.builds.unbundled(float("inf")):
             shutil.rmtree(self.place.spool(), ignore_errors=True)
 
-    def _make_bundle(self, name: str, entry: JournalEntry, lost: set[str]) -> None:
+    def _make_bundle(self, name: str, entry: JournalEntry) -> None:
         spool = self.place.spool(entry.source)
         try:
             with caught():
@@ -149,19 +152,22 @@ class Publisher:
             self.journal.builds.advance(entry.source, "gone", str(error))
         except LabError as error:
             self._postpone(f"{name}: {entry.source}", entry, error)
-            if isinstance(error, InfrastructureError):
-                lost.add(name)  # the other builds of this source wait for the next pass
+            self.failures[name] += isinstance(error, InfrastructureError)
         else:
+            self.failures[name] = 0
             self.journal.builds.advance(entry.source, "fetched")
             self._convert(entry, build, contents)
         if not self.journal.builds.is_unbundled(entry.source):
             shutil.rmtree(spool, ignore_errors=True)
 
     def _postpone(self, where: str, entry: JournalEntry, error: LabError) -> None:
-        """Postpone a build that cannot be bundled now; park it if a bug is the reason."""
+        """Postpone a build that cannot be bundled now; park it if a bug is the reason, and after many tries."""
         self._report_error(where, error)
         if isinstance(error, Bug):
             self.journal.builds.advance(entry.source, "parked", one_line(error))
+        elif entry.tries + 1 >= MOST_TRIES:
+            note = f"given up after {entry.tries + 1} tries: {one_line(error)}"
+            self.journal.builds.advance(entry.source, "parked", note)
         else:
             self.journal.builds.postpone(entry, one_line(error), self.now())
 

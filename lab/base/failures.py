@@ -1,6 +1,7 @@
 """The failure policy: the verdict, the exit code and the one line of any exception, and the log of a bug.
 
-Errors of `lab.base.errors` have their own exit codes; an OSError is the machine's fault (3); any other exception is a bug
+Errors of `lab.base.errors` have their own exit codes; an OSError, and a database that is damaged, locked or on a full
+disk, are the machine's fault (3); any other exception is a bug
 in qalab: exit code 70 (EX_SOFTWARE of sysexits(3)), never retried, with its traceback in a log.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import platform
 import re
 import shlex
+import sqlite3
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,7 +47,7 @@ class Bug(LabError):
 
 @contextmanager
 def caught(*passing: type[Exception]) -> Iterator[None]:
-    """Turn an OSError into InfrastructureError, and any other exception but a `LabError` into a logged `Bug`.
+    """Turn an OSError or a damaged database into InfrastructureError, and any other exception but a `LabError` into a logged `Bug`.
 
     ``passing``: exceptions that the caller handles itself.
     """
@@ -69,6 +71,8 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, OSError):
         message = f"{error.strerror or error}: {error.filename or 'this machine'}"
         return Failure(InfrastructureError.verdict, InfrastructureError.exit_code, message)
+    if type(error) in {sqlite3.DatabaseError, sqlite3.OperationalError}:
+        return Failure(InfrastructureError.verdict, InfrastructureError.exit_code, f"database: {error}")
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     reason = reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 1]}…"
     return Failure("error", EX_SOFTWARE, f"a bug in qalab: {reason}", bug=True)

@@ -5,6 +5,9 @@ write whose answer was lost, the caller's check decides whether the write is don
 
 A redirect of a write is never followed: HTTP clients turn a redirected POST into a GET, which changes nothing and
 succeeds.  Jenkins redirects after some writes, and a proxy redirects to another URL (see `lab.config.jenkins_redirects`).
+A redirect of a read is followed on this server alone: another one can be internal, and its answer would be published.
+
+An answer has a limit of bytes and of time: a server that sends a byte now and then ends no read by its own time limit.
 """
 
 from __future__ import annotations
@@ -15,19 +18,24 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from io import BytesIO
 from typing import IO, Any
 from urllib.parse import quote
 
 import jenkins
 import requests
+import urllib3.exceptions
 
+from lab.base.clock import Clock
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.redirects import is_redirect
 from lab.config.access import Access
-from lab.config.jenkins_redirects import Redirected, complaint, is_below, is_own
+from lab.config.jenkins_redirects import Redirected, complaint, is_below, is_own, target
 
 PAUSES_SECONDS = (0.5, 2.0)
 CHUNK = 1 << 16
+MOST_JSON_BYTES = 50_000_000
+ANSWER_SECONDS = 1800.0
 
 
 class JenkinsMissing(InfrastructureError):
@@ -46,11 +54,20 @@ class JenkinsUnsure(InfrastructureError):
     """The outcome of a request is unknown; a retry can help."""
 
 
+class JenkinsSlow(InfrastructureError):
+    """An answer takes too long; a retry would, too."""
+
+
+class BadAnswer(ConfigurationError):
+    """An answer is not what a Jenkins answers."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """A connection to a Jenkins, for many threads; each thread has its own session, and so its own crumb."""
 
     access: Access
+    clock: Clock = Clock()  # noqa: RUF009 - frozen
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     @property
@@ -58,27 +75,26 @@ class Connection:
         return self.access.url.rstrip("/") + "/"
 
     def json(self, where: str) -> dict[str, Any]:
-        answer = self.get(where)
-        try:
-            return dict(json.loads(answer.text))
-        except ValueError:
-            hint = "is that a Jenkins? check the URL"
-            raise ConfigurationError(f"{self.url}: answers with something else than JSON", hint=hint) from None
+        """Return the JSON object of an answer.  Raises BadAnswer for anything else."""
+        with BytesIO() as content:
+            self.download(where, content, MOST_JSON_BYTES)
+            try:
+                found = json.loads(content.getvalue())
+            except (ValueError, RecursionError):
+                hint = "is that a Jenkins? check the URL"
+                raise BadAnswer(f"{self.url}: answers with something else than JSON", hint=hint) from None
+        if not isinstance(found, dict):
+            raise BadAnswer(f"{self.url}{where.partition('?')[0]}: is no JSON object")
+        return found
 
     def get(self, where: str) -> requests.Response:
-        """Send a request that changes nothing, with retries.  Raises Redirected for an answer from another server."""
+        """Send a request that changes nothing, with retries.  Raises Redirected for a redirect to another server."""
         for pause in PAUSES_SECONDS:
             try:
-                return self._here(self.send("GET", where))
+                return self.send("GET", where)
             except JenkinsUnsure:
                 time.sleep(pause)
-        return self._here(self.send("GET", where))
-
-    def _here(self, answer: requests.Response) -> requests.Response:
-        """Return an answer of this server.  Raises Redirected for an answer from another one."""
-        if answer.history and not is_below(self.url, answer.url):
-            raise complaint(self.url, answer.history[0])
-        return answer
+        return self.send("GET", where)
 
     def download(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
         """Append a resource to an open file and return the headers.  Raises JenkinsRefused beyond ``most`` bytes."""
@@ -95,16 +111,18 @@ class Connection:
         raise AssertionError  # the last try returns or raises
 
     def _copy(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
-        size = 0
+        size, late = 0, self.clock.monotonic() + ANSWER_SECONDS
         with self.send("GET", where, stream=True) as answer:
             try:
-                for chunk in answer.iter_content(CHUNK):
+                while chunk := answer.raw.read1(CHUNK, decode_content=True):
                     size += len(chunk)
                     if size > most:
                         raise JenkinsRefused(f"{self.url}{where}: is larger than {most} bytes")
+                    if self.clock.monotonic() > late:
+                        raise JenkinsSlow(f"{self.url}{where}: takes longer than {ANSWER_SECONDS:g} seconds")
                     into.write(chunk)
-            except requests.RequestException as error:
-                raise failure(self.access, f"GET {where}", error) from error
+            except urllib3.exceptions.HTTPError as error:
+                raise failure(self.access, f"GET {where}", requests.ConnectionError(error)) from error
             return answer.headers
 
     def write(self, where: str, *, done: Callable[[], bool], **body: Any) -> None:
@@ -151,14 +169,17 @@ class Connection:
 
         def judge(answer: requests.Response, **_: Any) -> None:
             nonlocal location
-            if is_redirect(answer):
-                answer.close()  # nobody reads its body
+            if not is_redirect(answer):
+                return
+            answer.close()  # nobody reads its body
+            if method == "POST":
                 if not is_own(self.url, where, answer):
                     raise complaint(self.url, answer)
                 location = answer.headers.pop("Location")  # without it, requests does not follow
+            elif not is_below(self.url, target(answer)):
+                raise complaint(self.url, answer)
 
-        hooks = {"response": judge} if method == "POST" else None
-        request = requests.Request(method, f"{self.url}{where}", hooks=hooks, **body)
+        request = requests.Request(method, f"{self.url}{where}", hooks={"response": judge}, **body)
         try:
             answer: requests.Response = self._handle().jenkins_request(
                 request, add_crumb=method == "POST", stream=stream
@@ -191,8 +212,6 @@ def failure(access: Access, call: str, error: Exception) -> LabError:
     cause = error if isinstance(error, requests.HTTPError) else error.__context__
     if isinstance(cause, requests.HTTPError) and cause.response is not None:
         with cause.response as answer:  # closed: it may have been streamed
-            if answer.history and not is_below(access.url, answer.url):
-                return complaint(access.url, answer.history[0])
             return _answered(access, who, call, answer)
     if isinstance(error, requests.exceptions.SSLError):
         hint = "REQUESTS_CA_BUNDLE names the authority to trust"

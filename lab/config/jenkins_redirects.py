@@ -26,10 +26,10 @@ def is_own(root: str, where: str, answer: requests.Response) -> bool:
 
     The scheme and the port are ignored: behind a proxy that terminates TLS, Jenkins can write those that it sees itself.
     """
-    target, base = urlsplit(_target(answer)), urlsplit(_directory(root))
-    if target.hostname != base.hostname or not target.path.startswith(base.path):
+    there, base = urlsplit(target(answer)), urlsplit(_directory(root))
+    if there.hostname != base.hostname or not there.path.startswith(base.path):
         return False
-    shown = unquote(target.path.removeprefix(base.path))
+    shown = unquote(there.path.removeprefix(base.path))
     *directory, call = unquote(where.partition("?")[0]).split("/")
     match call:
         case "build" | "buildWithParameters":
@@ -47,16 +47,17 @@ def is_below(root: str, url: str) -> bool:
 
 def complaint(root: str, answer: requests.Response) -> Redirected:
     """Return the error for the URL of a Jenkins that answered with a redirect, with the correct URL as a hint."""
-    asked, target = urlsplit(answer.url), urlsplit(_target(answer))._replace(query="", fragment="")
+    asked, there = urlsplit(answer.url), urlsplit(target(answer))._replace(query="", fragment="")
     where = asked.path.removeprefix(urlsplit(_directory(root)).path)
-    if where and target.path.endswith(f"/{where}"):
-        right = target._replace(path=target.path.removesuffix(where)).geturl()
+    if where and there.path.endswith(f"/{where}"):
+        right = there._replace(path=there.path.removesuffix(where)).geturl()
         return Redirected(f"{root}: redirects to {right}", hint=f"configure {right} as the URL of this Jenkins")
     hint = "configure a URL at which Jenkins answers itself; is a login in front of it?"
-    return Redirected(f"{root}: redirects {answer.request.method} {where} to {target.geturl()}", hint=hint)
+    return Redirected(f"{root}: redirects {answer.request.method} {where} to {there.geturl()}", hint=hint)
 
 
-def _target(answer: requests.Response) -> str:
+def target(answer: requests.Response) -> str:
+    """Return the URL that a redirect names."""
     return urljoin(answer.url, answer.headers.get("Location", ""))
 
 

@@ -16,12 +16,14 @@ from lab.base.errors import Verdict
 from lab.results.cases import Case
 
 Result = Literal["good", "bad", "neither"]
-State = Literal["passing", "broken", "never passed", "no verdict"]
+State = Literal["passing", "broken", "never passed", "unknown", "no verdict"]
+"""``unknown``: it passed, but the lab has only erred since; see `lab.results.lab_health`."""
 Change = Literal["broke", "mended", "never passed"]
 
-WINDOW = 20  # results that flakiness looks back
-FLIPS = 2
-IN_A_ROW = 3
+WINDOW = 50  # results that flakiness looks back
+SHORT = 2  # failures in a row that chance explains
+TIMES = 2  # such streaks make a test flaky
+CHANCE = 0.001  # a longer streak of failures is a breakage if it is less probable than this
 BAD: frozenset[Verdict] = frozenset({"failed", "unstable"})
 
 
@@ -101,16 +103,26 @@ def flips(results: Sequence[Result]) -> int:
 
 
 def is_flaky(points: Iterable[tuple[str, Result]]) -> bool:
-    """Return whether a test is flaky, from its commits and results.
+    """Return whether a test is flaky, from its commits and results: whether no change explains its failures.
 
-    A test is flaky if the last 20 results contain both outcomes at one commit, or two flips or more without three
-    failures in a row at the end.
+    A test is flaky if the last 50 results contain both outcomes at one commit, or two separate streaks of one or two
+    failures between successes.  A test that fails now, more often in a row than its rate of failures explains, is broken.
     """
     last = [(commit, result) for commit, result in points if result != "neither"][-WINDOW:]
+    found = streaks([result for _, result in last])
+    if found and found[-1].result == "bad" and not _is_chance(found):
+        return False
     seen: defaultdict[str, set[Result]] = defaultdict(set)
     for commit, result in last:
         seen[commit].add(result)
     if any(commit and len(outcomes) > 1 for commit, outcomes in seen.items()):
         return True
-    results = [result for _, result in last]
-    return flips(results) >= FLIPS and results[-IN_A_ROW:] != ["bad"] * IN_A_ROW
+    return sum(streak.result == "bad" and streak.runs <= SHORT for streak in found[1:-1]) >= TIMES
+
+
+def _is_chance(found: Sequence[Streak]) -> bool:
+    """Return whether the rate of failures before the newest streak explains its length."""
+    runs = found[-1].runs
+    before = sum(streak.runs for streak in found[:-1])
+    bad = sum(streak.runs for streak in found[:-1] if streak.result == "bad")
+    return runs <= SHORT or (before > 0 and (bad / before) ** runs >= CHANCE)

@@ -18,6 +18,7 @@ from typing import ClassVar, Final
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config.publication import Webhook
+from lab.results.history import of_verdict
 from reports.outputs import web
 from reports.outputs.delivery import (
     DeliveryOutcome,
@@ -67,7 +68,8 @@ class WebhookOutput:
             "bundle": item.path.name.partition(".")[0],
             "url": self.context.link(build),
             **build.model_dump(include=set(FIELDS)),
-            "failing": [case.id for case in build.cases if case.outcome in {"failed", "error"}],
+            "failing": [case.id for case in build.tests if case.outcome in {"failed", "error"}],
+            "failing_steps": [step.step for step in build.steps if of_verdict(step.verdict) == "bad"],
         }
         return json.dumps(content, sort_keys=True).encode()
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.base.errors import Verdict
-from lab.results.cases import Nuance, Outcome
 from lab.results.history import Result, State
-from reports.model import Commit, File, FrozenModel
+from reports.model import FrozenModel
+from reports.site.build_models import BuildPage
 from reports.site.lane_models import Flaky, Ref, Slow, StandingPart, TestRef, TransitionPart
 
 
@@ -38,6 +38,8 @@ class Home(FrozenModel):
     builds: int
     broken: tuple[StandingPart, ...]
     broken_count: int
+    unknown: tuple[StandingPart, ...]
+    """The phases that passed, and about which nothing is known any more."""
     tracks: tuple[str, ...]
     rows: tuple[Row, ...]
     lately: tuple[TransitionPart, ...]
@@ -135,73 +137,6 @@ class CommitPage(FrozenModel):
     builds: tuple[CommitBuild, ...]
 
 
-class StepPart(FrozenModel):
-    step: str
-    verdict: Verdict
-    seconds: float
-    message: str
-    log_path: str
-    """The beginning of the step's log; "" for a step without a log."""
-
-
-class CasePart(FrozenModel):
-    id: str
-    classname: str
-    name: str
-    outcome: Outcome
-    nuance: Nuance
-    seconds: float
-    message: str
-    evidence: str
-    """The output of a failed test, shortened to what fits on the page; the bundle has all of it."""
-    path: str
-    """The page of the test's history; "" for a test that did not fail."""
-
-
-class LogPart(FrozenModel):
-    name: str
-    path: str
-    lines: int
-    size: int
-    cut: bool
-
-
-class BuildPage(FrozenModel):
-    kind: Literal["build"] = "build"
-    id: str
-    path: str
-    bundle: str
-    """The SHA-256 of the bundle that this page shows."""
-    download: str
-    lab: str
-    origin: str
-    job: str
-    number: int
-    component: str
-    track: str
-    series: str
-    architecture: str
-    phase: str
-    branch: str
-    commit: str
-    commit_path: str
-    lane_path: str
-    version: str
-    verdict: Verdict
-    step: str
-    message: str
-    started: str
-    finished: str
-    seconds: float
-    counts: dict[str, int]
-    commits: tuple[Commit, ...]
-    steps: tuple[StepPart, ...]
-    cases: tuple[CasePart, ...]
-    logs: tuple[LogPart, ...]
-    files: tuple[File, ...]
-    notes: tuple[str, ...]
-
-
 class StreakPart(FrozenModel):
     """Consecutive equal results.  The newest streak is open: it has no ``last`` and no ``runs``."""
 
@@ -221,6 +156,8 @@ class TestPage(FrozenModel):
     lane_path: str
     state: State
     flaky: bool
+    removed: bool
+    """Whether the newest builds did not run the test any more."""
     streaks: tuple[StreakPart, ...]
     """Newest first."""
     older: int
@@ -251,6 +188,37 @@ class StalePage(FrozenModel):
     kind: Literal["stale"] = "stale"
     days: int
     lanes: tuple[StaleLane, ...]
+
+
+class ErrorRate(FrozenModel):
+    """The number of errors among all runs of a step, or of the builds of an origin."""
+
+    name: str
+    runs: int
+    errors: int
+
+
+class IllLane(FrozenModel):
+    """A phase whose newest builds are errors."""
+
+    component: str
+    track: str
+    phase: str
+    path: str
+    errors: int
+    last_verdict: str
+    latest: Ref
+
+
+class HealthPage(FrozenModel):
+    """The errors of the lab in the ``days`` before the newest build of the site."""
+
+    kind: Literal["health"] = "health"
+    newest: str
+    days: int
+    steps: tuple[ErrorRate, ...]
+    origins: tuple[ErrorRate, ...]
+    lanes: tuple[IllLane, ...]
 
 
 class SearchComponent(FrozenModel):
@@ -290,10 +258,11 @@ class Badge(FrozenModel):
 
 Page = (
     Home | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
-    | FlakyPage | SlowPage | StalePage | SearchPage | AboutPage
+    | FlakyPage | SlowPage | StalePage | HealthPage | SearchPage | AboutPage
 )  # fmt: skip
 KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
+    "health": HealthPage,
     "search": SearchPage, "about": AboutPage,
 }  # fmt: skip

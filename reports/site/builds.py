@@ -12,7 +12,7 @@ from lab.base.text import shortened
 from lab.results import addresses
 from lab.results.cases import Case
 from reports.model import Build
-from reports.site.api import BuildPage, CasePart, LogPart, StepPart
+from reports.site.build_models import BuildPage, CasePart, LogPart, StepPart
 from reports.site.logs import Paged, paged
 from reports.site.summary import Summary
 
@@ -65,7 +65,8 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
         commit_path=summary.ref.commit_path,
         lane_path=addresses.lane_path(build.component, build.track),
         message=build.message[:MESSAGE],
-        counts=dict(sorted(Counter(case.outcome for case in build.cases).items())),
+        counts=dict(sorted(Counter(case.outcome for case in build.tests).items())),
+        outage=summary.results.outage,
         commits=summary.commits,
         steps=tuple(
             StepPart(
@@ -75,7 +76,7 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
             )
             for step in build.steps
         ),
-        cases=tuple(_cases(build, {mark.test for mark in summary.marks})),
+        cases=tuple(_cases(build, {mark.test for mark in summary.results.marks})),
         logs=tuple(_log_parts(build, logs.starts)),
         files=build.files[:50],
         notes=build.notes[:20],
@@ -92,7 +93,7 @@ _COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "serie
 def _cases(build: Build, marked: set[str]) -> Iterator[CasePart]:
     """Yield the cases, failures first; evidence until the room on the page is used up."""
     room = EVIDENCE
-    for case in sorted(build.cases, key=_rank):
+    for case in sorted(build.tests, key=_rank):
         evidence = ""
         if case.outcome in {"failed", "error"}:
             evidence = fitting(case.evidence or case.errors or case.output, min(room, EVIDENCE_EACH))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.base.errors import Verdict
+from lab.results.breakages import Kind
 from lab.results.build_environment import EnvironmentChange
 from lab.results.history import Change, Result, State
 from reports.model import Commit, FrozenModel
@@ -37,12 +38,35 @@ class TestRef(FrozenModel):
     track: str
 
 
-class StandingPart(FrozenModel):
-    """The state of one phase of a component on a track, ``since`` which build, and the first bad range.
+class BreakagePart(FrozenModel):
+    """A test or a step that is broken, ``since`` which build, and the first bad range.
 
-    ``good`` is the last build that passed before; ``suspects`` are the newest of the commits after it up to
-    ``since``, ``suspect_count`` is the number of all of them.  ``failing`` is the newest bad build.  ``changes`` are the
-    first of what else changed from ``good`` to ``since``, ``change_count`` is the number of all; 0: only the commits.
+    ``good`` is the last good build before; ``suspects`` are the newest of the commits after it up to ``since``,
+    ``suspect_count`` is the number of all of them.  A flaky test has no range: no commit explains it.  ``last`` is the
+    newest build in which it is bad.  ``changes`` are the first of what else changed from ``good`` to ``since``,
+    ``change_count`` is the number of all; 0: only the commits.
+    """
+
+    kind: Kind
+    name: str
+    test: TestRef | None
+    flaky: bool
+    message: str
+    since: Ref
+    last: Ref
+    good: Ref | None
+    suspects: tuple[Commit, ...]
+    suspect_count: int
+    changes: tuple[EnvironmentChange, ...] = ()
+    change_count: int = 0
+
+
+class StandingPart(FrozenModel):
+    """The state of one phase of a component on a track, and since when.
+
+    ``breakages`` begins with the one that explains most, and ``since`` is its beginning; ``breakage_count`` is the
+    number of all.  ``failing`` is the newest bad build: ``failed`` of its ``ran`` tests failed.  ``errors`` is the number
+    of errors since the last verdict.
     """
 
     component: str
@@ -52,19 +76,20 @@ class StandingPart(FrozenModel):
     path: str
     state: State
     since: Ref | None
-    good: Ref | None
-    suspects: tuple[Commit, ...]
-    suspect_count: int
-    changes: tuple[EnvironmentChange, ...] = ()
-    change_count: int = 0
     failing: Ref | None
-    test: TestRef | None
-    failed_tests: int
+    failed: int
+    ran: int
+    breakages: tuple[BreakagePart, ...]
+    breakage_count: int
+    errors: int
     latest: Ref
 
 
 class TransitionPart(FrozenModel):
-    """A change of the state: broken, fixed, or bad from the start."""
+    """A change by one build: ``count`` tests and steps broke or were fixed; ``standing`` others were broken before.
+
+    ``kind``, ``name`` and ``test`` are of the first of them; ``good`` is the last build in which it was good.
+    """
 
     id: str
     change: Change
@@ -73,7 +98,11 @@ class TransitionPart(FrozenModel):
     phase: str
     build: Ref
     good: Ref | None
+    kind: Kind
+    name: str
     test: TestRef | None
+    count: int
+    standing: int
 
 
 class Flaky(FrozenModel):
@@ -96,6 +125,16 @@ class Slow(FrozenModel):
     before: float | None
 
 
+class HealthCount(FrozenModel):
+    """The runs of a step, or of the builds of an origin, on one day; ``errors`` of them are the lab's fault."""
+
+    day: str
+    kind: str
+    name: str
+    runs: int
+    errors: int
+
+
 class Lane(FrozenModel):
     """The summary of a component on a track for the pages of the component and of the lab."""
 
@@ -114,3 +153,6 @@ class Lane(FrozenModel):
     slow_steps: tuple[Slow, ...]
     slow_tests: tuple[Slow, ...]
     first: str
+    last_verdict: str
+    """The end of the newest build with a verdict, "" without one."""
+    health: tuple[HealthCount, ...]

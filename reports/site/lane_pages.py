@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -22,8 +22,9 @@ from reports.site.api import (
     TestPage,
     TrackPage,
 )
+from reports.site.lane_history import History
 from reports.site.lane_models import Flaky, Lane
-from reports.site.lanes import History, flaky, newest_first, standings, worst
+from reports.site.standings import newest_first, standings, worst
 from reports.site.summary import Summary
 
 COMMITS: Final = 25
@@ -116,14 +117,13 @@ def _matrix(history: History) -> tuple[tuple[MatrixRow, ...], list[Summary]]:
 
     Tests that fail now come first, then those with more failures.
     """
-    runs = [build for build in reversed(history.builds) if history.roster(build.roster)][:RUNS]
-    tests = sorted({mark.test for build in runs for mark in build.marks})
+    places = history.running[:RUNS]
+    runs = [history.builds[place] for place in places]
     rows = []
-    for test in tests:
-        tries = history.tries(test)
-        results: dict[str, Result] = {item.build.id: item.result for item in tries}
+    for test in sorted({mark.test for build in runs for mark in build.results.marks}):
+        results = {item.build.id: item.result for item in history.newest_tries(test, RUNS)}
         row = tuple(results.get(build.id) for build in runs)
-        rows.append(MatrixRow(test=history.test(test), flaky=flaky(tries), results=row))
+        rows.append(MatrixRow(test=history.test(test), flaky=test in history.flaky, results=row))
     return tuple(sorted(rows, key=_urgency)), runs
 
 
@@ -190,32 +190,32 @@ def month_page(history: History, month: str) -> MonthPage:
     )
 
 
-def test_pages(history: History) -> Iterator[TestPage]:
-    """Yield a page for each test that failed at least once."""
-    for test in history.marks:
-        tries = history.tries(test)
-        all_streaks = streaks([item.result for item in tries])
-        parts = [
-            StreakPart(
-                result=streak.result,
-                first=tries[streak.first].build.ref,
-                last=tries[streak.last].build.ref if streak is not all_streaks[-1] else None,
-                runs=streak.runs if streak is not all_streaks[-1] else None,
-                message=tries[streak.first].message,
-            )
-            for streak in all_streaks
-        ]
-        yield TestPage(
-            id=test,
-            component=history.component,
-            track=history.track,
-            path=addresses.test_path(history.component, history.track, test),
-            lane_path=history.path,
-            state=standing([item.result for item in tries]).state,
-            flaky=flaky(tries),
-            streaks=tuple(reversed(parts[-STREAKS:])),
-            older=max(0, len(parts) - STREAKS),
+def test_page(history: History, test: str) -> TestPage:
+    """Return the page of a test that failed at least once."""
+    tries = history.tries(test)
+    all_streaks = streaks([item.result for item in tries])
+    parts = [
+        StreakPart(
+            result=streak.result,
+            first=tries[streak.first].build.ref,
+            last=tries[streak.last].build.ref if streak is not all_streaks[-1] else None,
+            runs=streak.runs if streak is not all_streaks[-1] else None,
+            message=tries[streak.first].message,
         )
+        for streak in all_streaks
+    ]
+    return TestPage(
+        id=test,
+        component=history.component,
+        track=history.track,
+        path=addresses.test_path(history.component, history.track, test),
+        lane_path=history.path,
+        state=standing([item.result for item in tries]).state,
+        flaky=test in history.flaky,
+        removed=test not in history.current,
+        streaks=tuple(reversed(parts[-STREAKS:])),
+        older=max(0, len(parts) - STREAKS),
+    )
 
 
 def commit_page(builds: Sequence[Summary]) -> CommitPage:

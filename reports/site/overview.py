@@ -9,6 +9,7 @@ from typing import Final
 
 from lab.results import addresses
 from lab.results.history import State
+from reports.site import lab_pages
 from reports.site.api import (
     KINDS,
     AboutPage,
@@ -16,6 +17,7 @@ from reports.site.api import (
     Cell,
     Feed,
     FlakyPage,
+    HealthPage,
     Home,
     Row,
     SearchComponent,
@@ -25,7 +27,8 @@ from reports.site.api import (
     StalePage,
 )
 from reports.site.lane_models import Lane, StandingPart
-from reports.site.lanes import newest_first, slowest, worst
+from reports.site.lanes import slowest
+from reports.site.standings import BAD_STATES, newest_first, worst
 
 BROKEN: Final = 40
 LATELY: Final = 10
@@ -44,7 +47,8 @@ class Identity:
     url: str = ""
 
 
-def home(site: Identity, lanes: Sequence[Lane]) -> Home:
+def home(site: Identity, known: Sequence[Lane]) -> Home:
+    lanes = [_aged(lane, newest(known)) for lane in known]
     broken = sorted(
         _broken(lanes), key=lambda part: (part.since.started if part.since else "", part.path), reverse=True
     )
@@ -59,6 +63,7 @@ def home(site: Identity, lanes: Sequence[Lane]) -> Home:
         builds=sum(lane.builds for lane in lanes),
         broken=tuple(broken[:BROKEN]),
         broken_count=len(broken),
+        unknown=tuple(phase for lane in lanes for phase in lane.phases if phase.state == "unknown"),
         tracks=tuple(tracks),
         rows=tuple(
             Row(
@@ -72,8 +77,20 @@ def home(site: Identity, lanes: Sequence[Lane]) -> Home:
     )
 
 
+def _aged(lane: Lane, newest: str) -> Lane:
+    """Return a lane as unknown if it passed too long before the newest build of the lab."""
+    if lane.state != "passing" or not lab_pages.is_quiet(lane, newest):
+        return lane
+    phases = tuple(phase.model_copy(update={"state": "unknown"}) for phase in lane.phases)
+    return lane.model_copy(update={"state": "unknown", "phases": phases})
+
+
+def health(lanes: Sequence[Lane]) -> HealthPage:
+    return lab_pages.health(lanes, newest(lanes))
+
+
 def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:
-    return [phase for lane in lanes for phase in lane.phases if phase.state in {"broken", "never passed"}]
+    return [phase for lane in lanes for phase in lane.phases if phase.state in BAD_STATES]
 
 
 def _cell(lane: Lane | None) -> Cell | None:

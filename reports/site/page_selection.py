@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 from lab.results import addresses
 from reports.model import FrozenModel
 from reports.site import lane_pages, overview
 from reports.site.api import KINDS
+from reports.site.lane_history import History
 from reports.site.lane_models import Lane
-from reports.site.lanes import History, lane
+from reports.site.lanes import lane
 from reports.site.overview import Identity
 from reports.site.state import SiteState
 from reports.site.summary import Summary
@@ -29,7 +30,13 @@ class Page:
 
     path: str
     template: str
-    data: FrozenModel | dict[str, Any]
+    make: Callable[[], FrozenModel | dict[str, Any]]
+    key: str = ""
+    """A digest that changes with the data and costs less; "" if there is none."""
+
+    @cached_property
+    def data(self) -> FrozenModel | dict[str, Any]:
+        return self.make()
 
     @cached_property
     def json(self) -> bytes:
@@ -39,7 +46,7 @@ class Page:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.json).hexdigest()
+        return self.key or hashlib.sha256(self.json).hexdigest()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -89,7 +96,7 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
 
 
 def _with_new_lane(state: SiteState, component: str, track: str, months: Sequence[str]) -> Iterator[Page]:
-    history = History(state.lane_builds(component, track), state.roster, state.environment)
+    history = state.history(component, track)
     summary = lane(history)
     state.put_lane(summary)
     yield from _of_lane(history, summary, months)
@@ -97,14 +104,14 @@ def _with_new_lane(state: SiteState, component: str, track: str, months: Sequenc
 
 
 def _of_commit(state: SiteState, component: str, commit: str) -> Iterator[Page]:
-    page = lane_pages.commit_page(state.commit_builds(component, commit))
-    yield Page(page.path, "commit.html", page)
+    path = addresses.commit_path(component, commit)
+    yield Page(path, "commit.html", lambda: lane_pages.commit_page(state.commit_builds(component, commit)))
 
 
 def _of_the_site(site: Identity) -> Iterator[Page]:
-    yield Page("about/", "about.html", overview.about(site))
+    yield Page("about/", "about.html", partial(overview.about, site))
     for kind, model in KINDS.items():
-        yield Page(f"api/v1/schemas/{kind}.json", "", _schema(model))
+        yield Page(f"api/v1/schemas/{kind}.json", "", partial(_schema, model))
 
 
 @cache
@@ -114,12 +121,13 @@ def _schema(model: type[FrozenModel]) -> dict[str, Any]:
 
 
 def _of_lane(history: History, summary: Lane, months: Sequence[str]) -> Iterator[Page]:
-    yield Page(summary.path, "track.html", lane_pages.track_page(history))
+    yield Page(summary.path, "track.html", partial(lane_pages.track_page, history))
     for month in months:
-        page = lane_pages.month_page(history, month)
-        yield Page(page.path, "month.html", page)
-    for test in lane_pages.test_pages(history):
-        yield Page(test.path, "test.html", test)
+        path = addresses.month_path(history.component, history.track, month)
+        yield Page(path, "month.html", partial(lane_pages.month_page, history, month))
+    for test in history.marks:
+        path = addresses.test_path(history.component, history.track, test)
+        yield Page(path, "test.html", partial(lane_pages.test_page, history, test), history.key(test))
     yield from _feed_and_badge(f"{summary.component} on {summary.track}", summary.path, [summary])
 
 
@@ -127,19 +135,21 @@ def _of_component(lanes: Sequence[Lane]) -> Iterator[Page]:
     if not lanes:  # all of them failed
         return
     path = addresses.component_path(lanes[0].component)
-    yield Page(path, "component.html", lane_pages.component_page(lanes))
+    yield Page(path, "component.html", partial(lane_pages.component_page, lanes))
     yield from _feed_and_badge(lanes[0].component, path, lanes)
 
 
 def _feed_and_badge(title: str, path: str, lanes: Sequence[Lane]) -> Iterator[Page]:
-    yield Page(f"{path}feed.atom", "feed.atom", overview.feed(title, f"{path}feed.atom", path, lanes))
-    yield Page(f"{path}badge.svg", "badge.svg", overview.badge(title, [lane.state for lane in lanes]))
+    feed = f"{path}feed.atom"
+    yield Page(feed, "feed.atom", partial(overview.feed, title, feed, path, lanes))
+    yield Page(f"{path}badge.svg", "badge.svg", partial(overview.badge, title, [lane.state for lane in lanes]))
 
 
 def _of_all(site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
-    yield Page("", "home.html", overview.home(site, lanes))
-    yield Page("flaky/", "flaky.html", overview.flaky(lanes))
-    yield Page("slow/", "slow.html", overview.slow(lanes))
-    yield Page("stale/", "stale.html", overview.stale(lanes))
-    yield Page("search/", "search.html", overview.search(lanes))
-    yield Page("feed.atom", "feed.atom", overview.feed(site.lab, "feed.atom", "", lanes))
+    yield Page("", "home.html", partial(overview.home, site, lanes))
+    yield Page("flaky/", "flaky.html", partial(overview.flaky, lanes))
+    yield Page("slow/", "slow.html", partial(overview.slow, lanes))
+    yield Page("stale/", "stale.html", partial(overview.stale, lanes))
+    yield Page("health/", "health.html", partial(overview.health, lanes))
+    yield Page("search/", "search.html", partial(overview.search, lanes))
+    yield Page("feed.atom", "feed.atom", partial(overview.feed, site.lab, "feed.atom", "", lanes))

@@ -28,14 +28,14 @@ POLICY: Final = (
 # Each state has a sign and a word; the colour only repeats them.
 SIGNS: Final = {
     "passed": "✓", "failed": "✗", "unstable": "≠", "error": "△", "aborted": "■", "skipped": "–",
-    "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·",
+    "passing": "✓", "broken": "✗", "never passed": "⊘", "no verdict": "·", "unknown": "?",
     "good": "✓", "bad": "✗", "neither": "–", "broke": "✗", "mended": "✓", "fixed": "✓",
 }  # fmt: skip
 COLOURS: Final = {
     "passed": "good", "passing": "good", "good": "good", "mended": "good", "fixed": "good",
     "failed": "bad", "broken": "bad", "bad": "bad", "broke": "bad", "never passed": "bad",
     "unstable": "warn", "error": "lab", "aborted": "lab",
-    "skipped": "mute", "neither": "mute", "no verdict": "mute",
+    "unknown": "lab", "skipped": "mute", "neither": "mute", "no verdict": "mute",
 }  # fmt: skip
 UNITS: Final = ("B", "kB", "MB", "GB")
 KILO: Final = 1000
@@ -61,7 +61,11 @@ def short(commit: str) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}".replace(",", "\u202f")
+    return f"{number(count)} {noun}{'s' * (count != 1)}"
+
+
+def number(count: int) -> str:
+    return f"{count:,}".replace(",", "\u202f")
 
 
 def breakable(text: str) -> Sequence[str]:
@@ -93,7 +97,7 @@ class Renderer:
         )
         environment.filters |= {
             "day": day, "minute": minute, "size": size, "short": short, "duration": duration, "breakable": breakable,
-            "plural": plural, "plot": plot, "home": component_path,
+            "plural": plural, "number": number, "plot": plot, "home": component_path,
         }  # fmt: skip
         environment.globals |= {
             "site": self.site, "edition": self.edition, "policy": POLICY, "signs": SIGNS, "colours": COLOURS,

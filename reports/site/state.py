@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +20,14 @@ from pydantic import TypeAdapter
 from lab.results.build_environment import BuildEnvironment
 from reports import database
 from reports.database import statements
+from reports.outcomes import digest
+from reports.site.lane_history import History
 from reports.site.lane_models import Lane
 from reports.site.summary import Summary, environment_digest
 
 SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])
 # Increased by one with each change of the tables.
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 TABLES: Final = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     """CREATE TABLE build (bundle TEXT PRIMARY KEY, id TEXT, component TEXT, track TEXT, revision TEXT,
@@ -99,7 +102,7 @@ class SiteState:
     def add(self, bundle: str, started: float, summary: Summary, roster: Sequence[str]) -> bool:
         """Add a build; return whether the site shows this bundle of it."""
         self.base.execute(
-            "INSERT OR IGNORE INTO roster (digest, names) VALUES (?, ?)", (summary.roster, json.dumps(roster))
+            "INSERT OR IGNORE INTO roster (digest, names) VALUES (?, ?)", (summary.results.roster, json.dumps(roster))
         )
         row = (bundle, summary.id, summary.component, summary.track, summary.commit, started)
         self.base.execute(
@@ -109,25 +112,23 @@ class SiteState:
         shown = self.base.execute("SELECT MIN(bundle) AS first FROM build WHERE id = ?", (summary.id,)).fetchone()
         return bool(shown["first"] == bundle)
 
-    def lane_builds(self, component: str, track: str) -> tuple[Summary, ...]:
-        """Return the builds of a component on a track, oldest first."""
+    def history(self, component: str, track: str) -> History:
+        """Return the builds of a component on a track."""
         # SQLite takes the other columns from the row that has the minimum (lang_select.html#bareagg).
         query = (
-            "SELECT told, started, id, MIN(bundle) FROM build WHERE component = ? AND track = ? "
+            "SELECT told, started, id, MIN(bundle) AS bundle FROM build WHERE component = ? AND track = ? "
             "GROUP BY id ORDER BY started, id"
         )
-        return self._summaries(query, component, track)
+        rows = self.base.execute(query, (component, track)).fetchall()
+        keys = accumulate(rows, lambda key, row: digest([key, row["bundle"]]), initial="")
+        return History(_summaries(rows), self.roster, tuple(keys)[1:], self.environment)
 
     def commit_builds(self, component: str, commit: str) -> tuple[Summary, ...]:
         query = (
             "SELECT told, started, id, MIN(bundle) FROM build WHERE component = ? AND revision = ? "
             "GROUP BY id ORDER BY started, id"
         )
-        return self._summaries(query, component, commit)
-
-    def _summaries(self, query: str, *values: str) -> tuple[Summary, ...]:
-        rows = self.base.execute(query, values)
-        return SUMMARIES.validate_json(f"[{','.join(row['told'] for row in rows)}]")
+        return _summaries(self.base.execute(query, (component, commit)))
 
     def roster(self, digest: str) -> frozenset[str]:
         if digest not in self.rosters:
@@ -175,6 +176,10 @@ class SiteState:
 
 
 LANES: Final = TypeAdapter(tuple[Lane, ...])
+
+
+def _summaries(rows: Iterable[sqlite3.Row]) -> tuple[Summary, ...]:
+    return SUMMARIES.validate_json(f"[{','.join(row['told'] for row in rows)}]")
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lab.base.errors import Verdict
@@ -12,32 +10,20 @@ from lab.base.text import shortened
 from lab.results import addresses
 from lab.results.build_environment import BuildEnvironment
 from lab.results.build_identity import build_id
-from lab.results.cases import Case, Nuance
-from lab.results.history import Result, of_case
+from lab.results.history import of_case
 from reports.model import Build, Commit, FrozenModel
+from reports.outcomes import RunResults, results
 from reports.site.lane_models import Ref
 
 COMMITS: Final = 20
 SLOWEST: Final = 5
 
 
-class BadTest(FrozenModel):
-    """A test that failed, or passed only when it was retried (``flaky``)."""
-
-    test: str
-    result: Result
-    flaky: bool = False
-    message: str = ""
-
-
 class Summary(FrozenModel):
-    """A build.
-
-    ``roster`` is the digest of the names of the tests that ran; all tests without a mark passed.  ``environment`` is
-    the digest of its environment, "" if that is not known.
-    """
+    """A build; ``environment`` is the digest of its environment, "" if that is not known."""
 
     id: str
+    origin: str
     component: str
     track: str
     series: str
@@ -54,9 +40,8 @@ class Summary(FrozenModel):
     commits: tuple[Commit, ...]
     commit_count: int
     steps: tuple[tuple[str, Verdict, float], ...]
-    roster: str
     environment: str = ""
-    marks: tuple[BadTest, ...]
+    results: RunResults
     slowest: tuple[tuple[str, float], ...]
 
     @property
@@ -90,9 +75,8 @@ class Summary(FrozenModel):
 
 def summarise(build: Build) -> tuple[Summary, list[str]]:
     """Return a build's summary, and its roster: the names of the tests that ran."""
-    ran = [case for case in build.cases if of_case(case) != "neither"]
-    roster = sorted({case.id for case in ran})
-    longest = sorted(ran, key=lambda case: (-case.seconds, case.id))[:SLOWEST]
+    found, roster = results(build)
+    longest = sorted((case for case in build.tests if case.seconds >= 1), key=lambda case: (-case.seconds, case.id))
     summary = Summary(
         id=build_id(build.id),
         **{name: getattr(build, name) for name in _COPIED_FIELDS},
@@ -100,20 +84,15 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
         commits=tuple(_commit(commit) for commit in _kept_commits(build)),
         commit_count=len(build.commits),
         steps=tuple((step.step, step.verdict, step.seconds) for step in build.steps),
-        roster=digest(roster),
         environment=environment_digest(build.environment) if build.environment else "",
-        marks=tuple(sorted(_marks(ran), key=lambda mark: mark.test)),
-        slowest=tuple((case.id, case.seconds) for case in longest if case.seconds >= 1),
+        results=found,
+        slowest=tuple((case.id, case.seconds) for case in longest if of_case(case) != "neither")[:SLOWEST],
     )
     return summary, roster
 
 
-_COPIED_FIELDS = ("component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
+_COPIED_FIELDS = ("origin", "component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
           "commit", "version", "step")  # fmt: skip
-
-
-def digest(roster: Iterable[str]) -> str:
-    return hashlib.sha256(json.dumps(list(roster)).encode()).hexdigest()[:16]
 
 
 def environment_digest(environment: BuildEnvironment) -> str:
@@ -127,22 +106,3 @@ def _kept_commits(build: Build) -> list[Commit]:
 
 def _commit(commit: Commit) -> Commit:
     return Commit(id=commit.id, subject=shortened(commit.subject, 120), author=shortened(commit.author, 80))
-
-
-def _marks(ran: Iterable[Case]) -> Iterator[BadTest]:
-    tries: dict[str, list[Case]] = {}
-    for case in ran:
-        tries.setdefault(case.id, []).append(case)
-    again: set[Nuance] = {"flaky", "rerun"}
-    for test, cases in tries.items():
-        # An earlier try does not decide, unless it is the only one.
-        final = [case for case in cases if case.nuance != "rerun"] or cases
-        bad = [case for case in final if of_case(case) == "bad"]
-        flaky = not bad and any(case.nuance in again for case in cases)
-        if bad or flaky:
-            yield BadTest(
-                test=test,
-                result="bad" if bad else "good",
-                flaky=flaky,
-                message=shortened((bad or cases)[0].message or (bad or cases)[0].evidence, 160),
-            )

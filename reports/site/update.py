@@ -11,6 +11,7 @@ retries both.
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,7 @@ from lab.base.errors import Aborted, LabError
 from lab.base.failures import caught
 from reports import bundle as bundles_on_disk
 from reports.bundle import BadBundle
+from reports.database import Damaged
 from reports.model import Build, started_ms
 from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
@@ -67,11 +69,24 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> SiteReport:
-    """Make the site in ``out`` show exactly these bundles; wait for another update of it."""
+    """Make the site in ``out`` show exactly these bundles; wait for another update of it.
+
+    A damaged state is deleted, and made again from the bundles.
+    """
     named = {path.name.removesuffix(SUFFIX): path for path in bundles}
     out.mkdir(parents=True, exist_ok=True)
-    with files.locked(out / ".lock"), opened(out / "state.sqlite") as state:
-        return Update(SiteTree(out), state, renderer(site), named, read, progress).run(rebuild=rebuild)
+
+    def update() -> SiteReport:
+        with opened(out / "state.sqlite") as state:
+            return Update(SiteTree(out), state, renderer(site), named, read, progress).run(rebuild=rebuild)
+
+    with files.locked(out / ".lock"):
+        try:
+            return update()
+        except Damaged:
+            for path in out.glob("state.sqlite*"):
+                path.unlink()
+            return update()
 
 
 @dataclass
@@ -140,7 +155,7 @@ class Update:
         """Add a build, and write its own pages; neither if one of them fails."""
         path, build_pages = self.bundles[digest], None
         try:
-            with caught(), self.state.whole():
+            with caught(sqlite3.DatabaseError), self.state.whole():
                 bundle = self.read(path)
                 _check(path, bundle.build)
                 summary, roster = summarise(bundle.build)
@@ -185,7 +200,7 @@ class Update:
         """Write the pages of one subject; each that fails stays unchanged."""
         while True:
             try:
-                with caught():
+                with caught(sqlite3.DatabaseError):
                     page = next(group, None)
                     if page is None:
                         return

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +21,21 @@ from lab.base import files
 from lab.base.errors import Aborted, InfrastructureError, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab, job_name
-from lab.config.jenkins import Connection, JenkinsMissing, JenkinsRefused, job_path
+from lab.config.jenkins import BadAnswer, Connection, JenkinsMissing, JenkinsRefused, JenkinsSlow, job_path
 from lab.results.ownership_mark import of_description
 from lab.store.run_directory import Run
 from reports.journal_entries import SourceBuild
 from reports.model import Build
+from reports.sources.jenkins_answers import (
+    BuildInfo,
+    LastBuild,
+    ListedBuild,
+    ListedBuilds,
+    ListedJob,
+    ListedJobs,
+    TestReportAnswer,
+    answered,
+)
 from reports.sources.jenkins_build import ORIGIN, JenkinsBuild, JobSubject
 from reports.sources.source import Gone, Marks, Seen, Trouble
 
@@ -33,6 +44,9 @@ MOST_IN_A_ROW: Final = 3  # after so many jobs without an answer, the pass stops
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 500_000_000
 MOST_LOG_BYTES: Final = 20_000_000_000
+MOST_PAGES: Final = 1000  # of jobs, of builds, of a log
+BUILD_SECONDS: Final = 7200.0
+OFFSET: Final = re.compile(r"[0-9]{1,15}")
 WANTED: Final = re.compile(r"run\.json|results(?:/[^/\x00-\x1f\\]+)+")
 CHANGES: Final = "items[commitId,msg,authorEmail,author[fullName]]"
 TREE: Final = (
@@ -74,7 +88,7 @@ class JenkinsSource:
         for job in self._jobs():
             try:
                 with caught():
-                    seen = self._look_at(job, marks)
+                    seen = self._look_at(answered(ListedJob, job, _name(job)), marks)
             except Aborted:
                 raise
             except LabError as error:
@@ -89,72 +103,86 @@ class JenkinsSource:
 
     def _jobs(self) -> Iterator[Any]:
         """Yield all jobs of the folder, each with its last completed build."""
-        for start in range(0, 10**9, PAGE):
+        where = f"{job_path(self._folder)}api/json"
+        for start in range(0, MOST_PAGES * PAGE, PAGE):
             tree = f"jobs[name,description,lastCompletedBuild[number,timestamp]]{{{start},{start + PAGE}}}"
-            page = self.connection.json(f"{job_path(self._folder)}api/json?tree={tree}")["jobs"]
+            page = answered(ListedJobs, self.connection.json(f"{where}?tree={tree}"), self._place(where)).jobs
             yield from page
             if len(page) < PAGE:
                 return
+        raise BadAnswer(f"{self._place(where)}: has no end")
 
-    def _look_at(self, job: Mapping[str, Any], marks: Marks) -> Seen | None:
+    def _place(self, where: str) -> str:
+        return f"{self.connection.url}{where}"
+
+    def _look_at(self, job: ListedJob, marks: Marks) -> Seen | None:
         """Return the new builds of a job, None without new builds."""
-        name = f"{self._folder}/{job['name']}".lstrip("/")
-        last, mark = job.get("lastCompletedBuild"), marks.get(name, (0, 0))
-        owner = of_description(job.get("description") or "")
-        if not last or name not in self.lanes or owner is None or owner.lab != self.lab.lab.name:
+        name = f"{self._folder}/{job.name}".lstrip("/")
+        mark, owner = marks.get(name, (0, 0)), of_description(job.description)
+        if not job.last or name not in self.lanes or owner is None or owner.lab != self.lab.lab.name:
             return None
-        return self._new_builds(name, mark) if _is_new(last["number"], last["timestamp"], mark) else None
+        return self._new_builds(name, mark) if _is_new(job.last, mark) else None
 
     def _new_builds(self, name: str, mark: tuple[int, int]) -> tuple[list[SourceBuild], SourceBuild | None]:
         """Return the finished builds after the mark, and the new mark, which is before the first running build."""
         new = list(self._builds_after(name, mark))
         new.reverse()
-        builds = [SourceBuild(ORIGIN, name, info["number"], info["timestamp"]) for info in new]
-        ended = [info["result"] is not None and not info["building"] for info in new]
+        builds = [SourceBuild(ORIGIN, name, info.number, info.timestamp) for info in new]
+        ended = [info.is_over for info in new]
         known = ended.index(False) if False in ended else len(ended)
         done = [build for build, is_over in zip(builds, ended, strict=True) if is_over]
         return done, SourceBuild(name, name, builds[known - 1].number, builds[known - 1].started) if known else None
 
-    def _builds_after(self, name: str, mark: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    def _builds_after(self, name: str, mark: tuple[int, int]) -> Iterator[ListedBuild]:
         """Yield the builds after the mark, newest first."""
-        for start in range(0, 10**9, PAGE):
+        where = f"{job_path(name)}api/json"
+        for start in range(0, MOST_PAGES * PAGE, PAGE):
             tree = f"allBuilds[number,timestamp,building,result]{{{start},{start + PAGE}}}"
-            page = self.connection.json(f"{job_path(name)}api/json?tree={tree}")["allBuilds"]
+            page = answered(ListedBuilds, self.connection.json(f"{where}?tree={tree}"), self._place(where)).builds
             for build in page:
-                if not _is_new(build["number"], build["timestamp"], mark):
+                if not _is_new(build, mark):
                     return
                 yield build
             if len(page) < PAGE:
                 return
+        raise BadAnswer(f"{self._place(where)}: has no end")
 
     # The files of a build
 
     def fetch(self, build: SourceBuild, spool: Path) -> tuple[Build, Mapping[str, Path]]:
         where = f"{job_path(build.job)}{build.number}/"
+        late = self.connection.clock.monotonic() + BUILD_SECONDS
         info = self._info(where, build)
         run = Run(spool / "run")
         for name in _wanted(info):
+            self._check_time(where, late)
             self._fetch_file(where, build, name, run.path / name)
         console = spool / "console.log"
         try:
-            self._fetch_log(f"{where}logText/progressiveText", console)
+            self._fetch_log(where, console, late)
         except JenkinsMissing:
             raise Gone("it was deleted during the fetch") from None
         jenkins_build = JenkinsBuild(self.lab, self.lanes[build.job], info, run, console)
         return jenkins_build.build(build, lambda: self._report(where))
 
-    def _report(self, where: str) -> dict[str, Any]:
-        try:
-            return self.connection.json(f"{where}testReport/api/json?tree={REPORT}")
-        except JenkinsMissing:
-            return {"suites": []}
+    def _check_time(self, where: str, late: float) -> None:
+        if self.connection.clock.monotonic() > late:
+            raise JenkinsSlow(f"{self._place(where)}: takes longer than {BUILD_SECONDS:g} seconds")
 
-    def _info(self, where: str, build: SourceBuild) -> dict[str, Any]:
+    def _report(self, where: str) -> TestReportAnswer:
+        place = f"{where}testReport/api/json"
         try:
-            info = self.connection.json(f"{where}api/json?tree={TREE}")
+            return answered(TestReportAnswer, self.connection.json(f"{place}?tree={REPORT}"), self._place(place))
+        except JenkinsMissing:
+            return TestReportAnswer(suites=())
+
+    def _info(self, where: str, build: SourceBuild) -> BuildInfo:
+        place = f"{where}api/json"
+        try:
+            info = answered(BuildInfo, self.connection.json(f"{place}?tree={TREE}"), self._place(place))
         except JenkinsMissing:
             raise Gone("it was deleted before it was fetched") from None
-        if info["timestamp"] != build.started:
+        if info.timestamp != build.started:
             raise Gone("its job was recreated, and has another build with this number")
         return info
 
@@ -175,31 +203,46 @@ class JenkinsSource:
             temporary.replace(target)
         temporary.unlink(missing_ok=True)
 
-    def _fetch_log(self, where: str, target: Path) -> None:
+    def _fetch_log(self, where: str, target: Path, late: float) -> None:
         """Continue the log at the end of the last try; the offsets are those of Jenkins, which hides parts of the log."""
-        state = target.with_name("console.json")
+        path, state = f"{where}logText/progressiveText", target.with_name("console.json")
         at = json.loads(state.read_bytes()) if state.exists() else {"start": 0, "size": 0, "more": True}
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("ab") as stream:
             stream.truncate(at["size"])
-            while at["more"]:
-                headers = self.connection.download(f"{where}?start={at['start']}", stream, MOST_LOG_BYTES)
-                start, before = int(headers.get("X-Text-Size", "0")), at["start"]
+            for _ in range(MOST_PAGES):
+                if not at["more"]:
+                    return
+                self._check_time(where, late)
+                most = MOST_LOG_BYTES - at["size"]
+                headers = self.connection.download(f"{path}?start={at['start']}", stream, most)
+                start, before = _offset(headers, self._place(path)), at["start"]
                 stream.flush()
                 os.fsync(stream.fileno())
                 at = {"start": start, "size": stream.tell(), "more": "X-More-Data" in headers and start > before}
                 files.write_atomic(state, json.dumps(at))
+        raise BadAnswer(f"{self._place(path)}: has no end")
+
+
+def _offset(headers: Mapping[str, str], place: str) -> int:
+    text = headers.get("X-Text-Size", "0")
+    if not OFFSET.fullmatch(text):
+        raise BadAnswer(f"{place}: X-Text-Size: {text[:40]!r} is not a number")
+    return int(text)
 
 
 def _name(job: Any) -> str:
     return str(job.get("name", "a job")) if isinstance(job, dict) else "a job"
 
 
-def _is_new(number: int, started: int, mark: tuple[int, int]) -> bool:
+def _is_new(build: LastBuild | ListedBuild, mark: tuple[int, int]) -> bool:
     """Return whether a build is after the mark; in a recreated job, the start decides."""
-    return number > mark[0] or started > mark[1]
+    return build.number > mark[0] or build.timestamp > mark[1]
 
 
-def _wanted(info: Mapping[str, Any]) -> list[str]:
-    names = [artifact["relativePath"] for artifact in info["artifacts"]]
-    return [name for name in names if WANTED.fullmatch(name) and not {".", ".."} & set(name.split("/"))][:MOST_FILES]
+def _wanted(info: BuildInfo) -> list[str]:
+    """Return the names of the files to fetch, without one that another name takes for a directory."""
+    names = [artifact.path for artifact in info.artifacts if WANTED.fullmatch(artifact.path)]
+    directories = {above for name in names for above in accumulate(name.split("/")[:-1], "{}/{}".format)}
+    plain = [name for name in names if not {".", ".."} & set(name.split("/")) and name not in directories]
+    return plain[:MOST_FILES]

@@ -17,6 +17,7 @@ from lab.store.run_directory import Run
 from reports.journal_entries import SourceBuild
 from reports.model import Build, Commit, Log
 from reports.sources import local
+from reports.sources.jenkins_answers import BuildInfo, TestReportAnswer
 
 ORIGIN: Final = "jenkins"
 LOST: Final = re.compile(
@@ -28,7 +29,7 @@ OUTCOMES: Final[Mapping[str, Outcome]] = {"PASSED": "passed", "FIXED": "passed",
 UNSET: Final[Mapping[str, Any]] = {
     "origin": "", "job": "", "number": 0, "started": "", "finished": "", "seconds": 0.0,
 }  # fmt: skip
-Report = Callable[[], Mapping[str, Any]]
+Report = Callable[[], TestReportAnswer]
 """Fetch the build's test report from Jenkins' API."""
 
 
@@ -47,7 +48,7 @@ class JenkinsBuild:
 
     lab: Lab
     lane: JobSubject
-    info: Mapping[str, Any]
+    info: BuildInfo
     run: Run
     console: Path
 
@@ -56,12 +57,12 @@ class JenkinsBuild:
         try:
             build, named = local.build(self.run, self.lab)
             contents = {name: path for name, path in named.items() if path.exists()}  # packages are not archived
-            verdict = _verdict(self.info["result"], build.verdict)
+            verdict = _verdict(self.info.result, build.verdict)
         except ConfigurationError:  # missing or unreadable records
             build, contents = self._without_records(report), {}
-            verdict = _verdict_without_records(self.info["result"], build.verdict)
+            verdict = _verdict_without_records(self.info.result, build.verdict)
         started = datetime.fromtimestamp(source.started / 1000, UTC)
-        seconds = self.info["duration"] / 1000
+        seconds = self.info.duration / 1000
         log = Log(name="console.log", path="logs/console.log", size=self.console.stat().st_size, lines=0)
         changed = {
             "origin": ORIGIN,
@@ -101,18 +102,18 @@ class JenkinsBuild:
         )
 
 
-def _cases(report: Mapping[str, Any]) -> Iterator[Case]:
-    for suite in report["suites"]:
-        for case in suite["cases"]:
-            outcome = OUTCOMES.get(case["status"], "failed")
+def _cases(report: TestReportAnswer) -> Iterator[Case]:
+    for suite in report.suites:
+        for case in suite.cases:
+            outcome = OUTCOMES.get(case.status, "failed")
             yield Case(
-                suite=suite["name"] or "",
-                classname=case["className"] or "",
-                name=case["name"] or "",
+                suite=suite.name,
+                classname=case.classname,
+                name=case.name,
                 outcome=outcome,
-                seconds=case["duration"] or 0.0,
-                message=(case["skippedMessage"] if outcome == "skipped" else case["errorDetails"]) or "",
-                evidence=case["errorStackTrace"] or "",
+                seconds=case.duration,
+                message=case.skipped if outcome == "skipped" else case.details,
+                evidence=case.trace,
             )
 
 
@@ -143,24 +144,20 @@ def _verdict_without_records(result: str, guessed: Verdict) -> Verdict:
     return _verdict(result, guessed)
 
 
-def _parameters(info: Mapping[str, Any]) -> dict[str, str]:
+def _parameters(info: BuildInfo) -> dict[str, str]:
     """Return the parameters of a build, and its cause as BUILD_CAUSE."""
-    parameters = {
-        parameter["name"]: str(parameter["value"])
-        for action in info["actions"]
-        for parameter in action.get("parameters") or ()
-        if parameter.get("value") is not None
-    }
-    causes = [cause["shortDescription"] for action in info["actions"] for cause in action.get("causes") or ()]
+    named = [one for action in info.actions for one in action.parameters if one.value is not None]
+    causes = [cause.text for action in info.actions for cause in action.causes if cause.text]
+    parameters = {one.name: str(one.value) for one in named}
     return parameters | ({"BUILD_CAUSE": "; ".join(causes)} if causes else {})
 
 
-def _changes(info: Mapping[str, Any]) -> Iterator[Commit]:
-    for changes in (info.get("changeSet"), *(info.get("changeSets") or ())):
-        for item in (changes or {}).get("items") or ():
-            name, address = (item.get("author") or {}).get("fullName") or "", item.get("authorEmail") or ""
-            author = f"{name} <{address}>" if address else name
-            yield Commit(id=item.get("commitId") or "", subject=item.get("msg") or "", author=author)
+def _changes(info: BuildInfo) -> Iterator[Commit]:
+    for changes in filter(None, (info.change_set, *info.change_sets)):
+        for item in changes.items:
+            name = item.author.name if item.author else ""
+            author = f"{name} <{item.address}>" if item.address else name
+            yield Commit(id=item.commit, subject=item.subject, author=author)
 
 
 def _tail(path: Path) -> str:

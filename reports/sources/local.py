@@ -47,7 +47,7 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         number=info.number,
         started=info.started,
         finished=finished,
-        seconds=round((_moment(finished) - _moment(info.started)).total_seconds(), 3),
+        seconds=round((moment(run, finished) - moment(run, info.started)).total_seconds(), 3),
         lab=info.lab,
         track=info.track,
         component=info.component,
@@ -136,5 +136,12 @@ def _parameters(path: Path) -> dict[str, str]:
     return {name: value for name, equals, value in pairs if equals}
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def moment(run: Run, text: str) -> datetime:
+    """Return a time of a run's files.  Raises ConfigurationError for anything else."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ConfigurationError(f"{run.id}: {text[:40]!r} is not a time with a time zone")
+    return found

@@ -76,4 +76,5 @@ def _job(run: Run) -> str:
 
 def _source_build(run: Run) -> SourceBuild:
     info = run.info
+    local.moment(run, info.started)
     return SourceBuild(info.origin, _job(run), info.number, started_ms(info.started))

@@ -130,13 +130,24 @@ def test_read_redirected_elsewhere_fails(full: Server, jenkins: Double, read: Ca
         read(at(old))
 
 
-def test_file_can_be_redirected_elsewhere(full: Server, jenkins: Double, tmp_path: Path) -> None:
-    """Jenkins has a resource root URL for artifacts, on another host."""
+@pytest.mark.parametrize("where", ["job/top/9/artifact/a", "job/top/9/api/json"])
+def test_redirect_on_the_same_server_is_followed(full: Server, jenkins: Double, tmp_path: Path, where: str) -> None:
     jenkins.add_build("top", artifacts={"a": b"x"})
-    jenkins.moved("/job/top/9/artifact/", 302, f"{jenkins.url}job/top/1/artifact/{{}}")
+    jenkins.moved("/job/top/9/", 302, f"{jenkins.url}job/top/1/{{}}")
     with (tmp_path / "a").open("w+b") as file:
-        full.connection.download("job/top/9/artifact/a", file, 10)
-    assert (tmp_path / "a").read_bytes() == b"x"
+        full.connection.download(where, file, 10_000)
+    assert (tmp_path / "a").read_bytes()
+
+
+def test_file_redirected_to_another_server_is_not_fetched(full: Server, jenkins: Double, tmp_path: Path) -> None:
+    """The answer of an internal service would be published."""
+    with Double() as internal:
+        internal.create("secret", "<project/>")
+        jenkins.moved("/job/top/9/artifact/", 302, f"{internal.url}job/secret/{{}}")
+        with (tmp_path / "a").open("w+b") as file, pytest.raises(Redirected):
+            full.connection.download("job/top/9/artifact/config.xml", file, 10_000)
+        assert internal.requests == []
+    assert (tmp_path / "a").read_bytes() == b""
 
 
 def test_queued_build_returns_its_queue_item(jenkins: Double, full: Server) -> None:

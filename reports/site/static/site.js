@@ -1,5 +1,16 @@
 // Filter the entries of the search page by the typed words.  Without JavaScript the page is an index.
+// Also say how old the newest build is: the server's pages do not know the time.
 "use strict";
+for (const time of document.querySelectorAll("time[data-age]")) {
+  const hours = (Date.now() - Date.parse(time.dateTime)) / 3600000;
+  if (hours >= 0) {
+    const age = document.createElement("span");
+    const old = hours >= 24;
+    age.className = old ? "pill warn" : "soft";
+    age.textContent = old ? `${Math.floor(hours / 24)} days ago: stale` : `${Math.floor(hours)} hours ago`;
+    time.after(" ", age);
+  }
+}
 const box = document.querySelector(".filter");
 if (box) {
   const input = box.querySelector("input");

@@ -70,17 +70,25 @@ def test_streaks_leave_out_what_says_nothing() -> None:
         ("aF bF cF dF", False),  # what always fails is broken
         ("aP bF", False),  # one flip is a break
         ("aP bF cF", False),
-        ("aP bF cP", True),  # two flips
-        ("aF bP cF", True),
-        ("aP bF cP dF eF", True),
-        ("aP bF cP dF eF fF", False),  # three in a row now: broken
+        ("aP bF cP", False),  # broken and fixed
+        ("aF bP cF", False),
+        ("aP bP bP cF dF eF fF gF hP iP jP", False),  # a long breakage, fixed
+        ("aF bF cF dP eF fF gF hP", False),
+        ("aP bF cP dF eP", True),  # two short streaks
+        ("aP bF cF dP eF fP", True),
+        ("aP bF cP dF", False),  # the second one can last
+        ("aP bF cP dF eP fF gF", True),
+        ("aP bF cP dP eP fF gP hP iP jP kP lP mF nF oF pF", False),  # three in a row now: broken
+        ("aP bF cP dF eP fF gP hF iP jF kF lF mF", True),  # five of nine: four in a row are chance
+        ("aP bF cP dF eP fF gP hF iP jF kF lF mF nF oF pF qF rF sF tF uF vF", False),
         ("aP aF", True),  # both at one commit
-        ("aP aF bF cF dF", True),
+        ("aP aF bF", True),
+        ("aP aF bF cF dF", False),  # broken, by something else than a commit
         ("?P ?F", False),  # nobody knows whether that is one commit
         ("aP b- bF c- dF", False),
-        ("aP aF" + " bP" * 20, False),  # long ago
-        ("aP aF" + " bP" * 19, False),
-        ("aP aF" + " bP" * 18, True),
+        ("aP aF" + " bP" * 50, False),  # long ago
+        ("aP aF" + " bP" * 49, False),
+        ("aP aF" + " bP" * 48, True),
     ],
 )
 def test_flaky(points: str, *, expected: bool) -> None:

@@ -68,14 +68,14 @@ def test_home_shows_broken_phases_with_since_and_suspects(built: Path) -> None:
         assert f"{one['component']} on {one['track']}" in text
         assert one["since"]["started"][:10] in text
         assert one["failing"]["step"] in text
-        assert one["test"] is None or one["test"]["id"] in text
-        if one["state"] == "broken":
-            assert one["good"]["commit"][:10] in text
-            assert one["since"]["commit"][:10] in text
-            assert one["suspects"][0]["subject"] in text
-            only = not one["change_count"]
-            assert ("Broken by" in text, "suspect commit" in text, "libc6 2.36-" in text) == (only, not only, not only)
-    assert {bool(one["change_count"]) for one in home["broken"] if one["state"] == "broken"} == {True, False}
+        first = one["breakages"][0]
+        assert first["name"] in text
+        if first["good"]:
+            assert first["good"]["commit"][:10] in text
+            assert first["since"]["commit"][:10] in text
+            assert first["suspects"][0]["subject"] in text
+            only = not first["change_count"]
+            assert ("Broken by" in text, "libc6 2.36-" in text) == (only, not only)
     cells = page.xpath("//table[@class='matrix']//td/a")
     assert len(cells) == len(WORLD.lanes)
     for cell in cells:  # a sign, a word and a colour
@@ -85,20 +85,27 @@ def test_home_shows_broken_phases_with_since_and_suspects(built: Path) -> None:
         }[word]  # fmt: skip
 
 
-def test_first_bad_range_follows_last_good_build(built: Path) -> None:
+def test_first_bad_range_follows_last_good_build_of_each_test(built: Path) -> None:
     builds = [WORLD.read(path).build for path in WORLD]
+    checked = 0
     for one in data(built, "index")["broken"]:
         line = [item for item in builds if (item.component, item.track) == (one["component"], one["track"])]
-        verdicts = [item.verdict for item in line]
-        since = next(n for n, item in enumerate(line) if item.number == one["since"]["number"])
-        assert "passed" not in verdicts[since:]
-        before = [n for n in range(since) if verdicts[n] == "passed"]
-        assert (one["state"] == "broken") == bool(before)
-        if before:
-            assert one["good"]["number"] == line[before[-1]].number
-            commits = {commit.id for item in line[before[-1] + 1 : since + 1] for commit in item.commits}
-            assert one["suspect_count"] == len(commits)
-            assert {commit["id"] for commit in one["suspects"]} <= commits
+        for part in one["breakages"]:
+            if part["kind"] != "test" or part["flaky"]:
+                continue
+            outcomes = [next((case.outcome for case in item.cases if case.id == part["name"]), "") for item in line]
+            since = next(n for n, item in enumerate(line) if item.number == part["since"]["number"])
+            before = [n for n in range(since) if outcomes[n] == "passed"]
+            assert outcomes[since] == "failed"
+            assert "passed" not in outcomes[since:]
+            assert bool(part["good"]) == bool(before)
+            if before:
+                assert part["good"]["number"] == line[before[-1]].number
+                commits = {commit.id for item in line[before[-1] + 1 : since + 1] for commit in item.commits}
+                assert part["suspect_count"] == len(commits)
+                assert {commit["id"] for commit in part["suspects"]} <= commits
+                checked += 1
+    assert checked > 2
 
 
 def test_feeds_are_valid_atom_with_changes_only(built: Path) -> None:

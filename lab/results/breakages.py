@@ -1,0 +1,197 @@
+"""Breakages: a test or a step that was good and is bad, with its first bad range; for each subject of its own.
+
+Pure functions over the runs of a phase of a component on a track, oldest first.  The verdict of a run says only that
+something is bad.  What is bad, since when, and after which good run follows from the tests and the steps:
+
+- A run with an error, an abort or a skip says nothing about any subject.
+- A step that failed because of its tests is not broken itself: it came as far as the tests.
+- If most tests of a run fail, the run says nothing about a single test: the subject is then `MOST_TESTS`.
+- A run that passed ends all breakages, also those of tests that it did not run (removed, skipped).  A test that is
+  absent from `GONE_RUNS` consecutive runs of tests is removed.
+- A subject that has never been good takes the last run that passed as its last good one: a test that is new, or has a
+  new name, was not broken then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from lab.results.history import Result
+
+Kind = Literal["test", "step", "run"]
+GONE_RUNS: Final = 3
+MASS_TESTS: Final = 10  # fewer failing tests are never an outage
+
+
+class Subject(NamedTuple):
+    """A test, a step that failed for itself, or the run as a whole."""
+
+    kind: Kind
+    name: str
+
+
+MOST_TESTS: Final = Subject("run", "most tests")
+RANKS: Final[tuple[Kind, ...]] = ("test", "run", "step")  # of subjects that are broken equally long
+
+
+def is_outage(failed: int, ran: int) -> bool:
+    """Return whether so many of the tests failed that the run says nothing about a single one."""
+    return failed >= MASS_TESTS and failed * 2 > ran
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """The results of a run: its verdict, the subjects that are bad, the steps that are good, and the tests that ran."""
+
+    result: Result
+    bad: Collection[Subject] = ()
+    good_steps: Collection[str] = ()
+    ran: frozenset[str] = frozenset()
+
+    def of(self, subject: Subject) -> Result:
+        """Return what the run says about a subject."""
+        if self.result == "neither":
+            return "neither"
+        if subject in self.bad:
+            return "bad"
+        match subject.kind:
+            case "test":
+                is_good = subject.name in self.ran
+            case "step":
+                is_good = subject.name in self.good_steps
+            case "run":
+                is_good = bool(self.ran)
+        return "good" if is_good else "neither"
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """A streak of bad results of a subject.  All numbers are indexes into the runs.
+
+    ``since``: the first bad run.  ``good``: the last good one before it, so that the first bad range starts after
+    ``good`` and ends with ``since``; None if nothing was good before.  ``last``: the last bad run so far, ``count``: the
+    number of bad runs.  ``end``: the run that ended it, None while it lasts.  ``is_gone``: it ended because the test no
+    longer ran.
+    """
+
+    subject: Subject
+    since: int
+    good: int | None
+    last: int
+    count: int = 1
+    end: int | None = None
+    is_gone: bool = False
+
+
+@dataclass
+class _Streak:
+    """A breakage so far; ``absent``: the number of consecutive runs of other tests at its end."""
+
+    since: int
+    good: int | None
+    last: int
+    count: int = 1
+    absent: int = 0
+
+
+@dataclass
+class _Fold:
+    """The state of the search for breakages after some runs."""
+
+    runs: Sequence[RunOutcome]
+    standing: dict[Subject, _Streak] = field(default_factory=dict)
+    over: list[Breakage] = field(default_factory=list)
+    last_pass: int | None = None
+    introduced: dict[str, int] = field(default_factory=dict)
+    roster: frozenset[str] = frozenset()
+
+    def add(self, place: int) -> None:
+        run = self.runs[place]
+        if run.result == "neither":
+            return
+        if run.ran and run.ran is not self.roster:
+            self.introduced |= dict.fromkeys(run.ran - self.introduced.keys(), place)
+            self.roster = run.ran
+        for subject, one in list(self.standing.items()):
+            self._continue(place, run, subject, one)
+        for subject in run.bad:
+            if subject not in self.standing:
+                self.standing[subject] = _Streak(place, self._last_good(subject, place), place)
+        if run.result == "good":
+            self.last_pass = place
+
+    def _continue(self, place: int, run: RunOutcome, subject: Subject, one: _Streak) -> None:
+        match run.of(subject):
+            case "bad":
+                one.last, one.count, one.absent = place, one.count + 1, 0
+            case "good":
+                self._end(subject, place, is_gone=False)
+            case "neither":
+                one.absent += subject.kind == "test" and bool(run.ran)
+                if run.result == "good" or one.absent >= GONE_RUNS:
+                    self._end(subject, place, is_gone=True)
+
+    def _end(self, subject: Subject, place: int, *, is_gone: bool) -> None:
+        one = self.standing.pop(subject)
+        self.over.append(Breakage(subject, one.since, one.good, one.last, one.count, place, is_gone))
+
+    def _last_good(self, subject: Subject, place: int) -> int | None:
+        first = self.introduced.get(subject.name, place) if subject.kind == "test" else 0
+        found = (before for before in range(place - 1, first - 1, -1) if self.runs[before].of(subject) == "good")
+        return next(found, self.last_pass)
+
+    def found(self) -> list[Breakage]:
+        lasting = (
+            Breakage(subject, one.since, one.good, one.last, one.count) for subject, one in self.standing.items()
+        )
+        return sorted([*self.over, *lasting], key=lambda one: (one.since, one.subject))
+
+
+def breakages(runs: Sequence[RunOutcome]) -> list[Breakage]:
+    """Return all breakages, in the order of their first bad runs, the first of each run by its name."""
+    fold = _Fold(runs)
+    for place in range(len(runs)):
+        fold.add(place)
+    return fold.found()
+
+
+def standing_first(found: Iterable[Breakage], flaky: Collection[str], newest: int) -> list[Breakage]:
+    """Return the breakages that last, the one that explains most first.
+
+    ``newest``: the newest bad run.  A subject that is bad in it comes before one that it did not reach, and a flaky test
+    after both; then decides how long it is broken, then `RANKS`, then its name.
+    """
+
+    def key(one: Breakage) -> tuple[bool, bool, int, int, Subject]:
+        is_flaky = one.subject.kind == "test" and one.subject.name in flaky
+        return is_flaky, one.last < newest, one.since, RANKS.index(one.subject.kind), one.subject
+
+    return sorted((one for one in found if one.end is None), key=key)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The changes of one run: what broke, what ended, and how many breakages of other runs stand beside them."""
+
+    place: int
+    broke: tuple[Breakage, ...]
+    ended: tuple[Breakage, ...]
+    standing: int
+
+
+def turns(found: Sequence[Breakage]) -> Iterator[Turn]:
+    """Yield the runs that changed something, oldest first."""
+    broke: dict[int, list[Breakage]] = {}
+    ended: dict[int, list[Breakage]] = {}
+    for one in found:
+        broke.setdefault(one.since, []).append(one)
+        if one.end is not None:
+            ended.setdefault(one.end, []).append(one)
+    count = 0
+    for place in sorted({*broke, *ended}):
+        new, old = tuple(broke.get(place, ())), tuple(ended.get(place, ()))
+        count -= len(old)
+        yield Turn(place, new, old, count)
+        count += len(new)

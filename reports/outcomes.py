@@ -1,0 +1,117 @@
+"""The results of a build for the history of its lane: the tests and steps that are bad, apart from each other.
+
+`lab.results.breakages` computes breakages from them; the site and the journal store them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+
+from lab.base.errors import Verdict
+from lab.base.text import shortened
+from lab.results.breakages import MOST_TESTS, RunOutcome, Subject, is_outage
+from lab.results.cases import Case, Nuance
+from lab.results.history import Result, of_case, of_verdict
+from reports.model import Build, FrozenModel
+
+
+class BadTest(FrozenModel):
+    """A test that failed, or passed only when it was retried (``flaky``)."""
+
+    test: str
+    result: Result
+    flaky: bool = False
+    message: str = ""
+
+
+class RunResults(FrozenModel):
+    """The results of a build; ``roster`` is the digest of the names of the tests that ran, all without a mark passed.
+
+    ``faults`` are the steps that failed for themselves, not because of their tests; without any reason, the phase.
+    ``sound_steps`` passed, or failed because of their tests alone.
+    ``failed`` of ``ran`` tests failed.  After an outage, and without a verdict, there are no marks and no names.
+    """
+
+    roster: str
+    marks: tuple[BadTest, ...] = ()
+    faults: tuple[str, ...] = ()
+    sound_steps: tuple[str, ...] = ()
+    failed: int = 0
+    ran: int = 0
+    outage: bool = False
+
+    @property
+    def bad_tests(self) -> Iterator[BadTest]:
+        return (mark for mark in self.marks if mark.result == "bad")
+
+    def outcome(self, verdict: Verdict, ran: frozenset[str]) -> RunOutcome:
+        """Return the results for `lab.results.breakages`; ``ran`` are the names of the roster."""
+        bad = {Subject("test", mark.test) for mark in self.bad_tests}
+        bad |= {Subject("step", step) for step in self.faults}
+        bad |= {MOST_TESTS} if self.outage else set()
+        return RunOutcome(of_verdict(verdict), bad, self.sound_steps, ran)
+
+
+def results(build: Build) -> tuple[RunResults, list[str]]:
+    """Return the results of a build, and its roster: the names of the tests that ran."""
+    if of_verdict(build.verdict) == "neither":
+        return RunResults(roster=digest([])), []
+    ran = [case for case in build.tests if of_case(case) != "neither"]
+    marks = sorted(_marks(ran), key=lambda mark: mark.test)
+    names = sorted({case.id for case in ran})
+    failed = [mark for mark in marks if mark.result == "bad"]
+    outage = is_outage(len(failed), len(names))
+    faults, sound = _steps(build, {mark.test for mark in failed})
+    found = RunResults(
+        roster=digest([] if outage else names),
+        marks=() if outage else tuple(marks),
+        faults=tuple(faults),
+        sound_steps=tuple(sound),
+        failed=len(failed),
+        ran=len(names),
+        outage=outage,
+    )
+    return found, [] if outage else names
+
+
+def digest(roster: Iterable[str]) -> str:
+    return hashlib.sha256(json.dumps(list(roster)).encode()).hexdigest()[:16]
+
+
+def _steps(build: Build, failed: set[str]) -> tuple[list[str], list[str]]:
+    """Return the steps that no failing test explains, and those that passed or whose tests explain the failure.
+
+    A test follows the case of its step, see `reports.formats.runs`; one without a step can explain any.
+    """
+    owners, step, is_step = set[str](), "", build.is_step
+    for case in build.cases:
+        if is_step(case):
+            step = case.name
+        elif case.id in failed:
+            owners.add(step)
+    bad = [one.step for one in build.steps if of_verdict(one.verdict) == "bad"]
+    faults = [one for one in bad if one not in owners and "" not in owners]
+    sound = [one.step for one in build.steps if one.verdict == "passed" or one.step in owners]
+    is_unexplained = of_verdict(build.verdict) == "bad" and not faults and not failed
+    return ([build.step or build.phase] if is_unexplained else faults), sound
+
+
+def _marks(ran: Iterable[Case]) -> Iterator[BadTest]:
+    tries: dict[str, list[Case]] = {}
+    for case in ran:
+        tries.setdefault(case.id, []).append(case)
+    again: set[Nuance] = {"flaky", "rerun"}
+    for test, cases in tries.items():
+        # An earlier try does not decide, unless it is the only one.
+        final = [case for case in cases if case.nuance != "rerun"] or cases
+        bad = [case for case in final if of_case(case) == "bad"]
+        flaky = not bad and any(case.nuance in again for case in cases)
+        if bad or flaky:
+            yield BadTest(
+                test=test,
+                result="bad" if bad else "good",
+                flaky=flaky,
+                message=shortened((bad or cases)[0].message or (bad or cases)[0].evidence, 160),
+            )

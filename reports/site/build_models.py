@@ -1,0 +1,79 @@
+"""The page of a build as data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lab.base.errors import Verdict
+from lab.results.cases import Nuance, Outcome
+from reports.model import Commit, File, FrozenModel
+
+
+class StepPart(FrozenModel):
+    step: str
+    verdict: Verdict
+    seconds: float
+    message: str
+    log_path: str
+    """The beginning of the step's log; "" for a step without a log."""
+
+
+class CasePart(FrozenModel):
+    id: str
+    classname: str
+    name: str
+    outcome: Outcome
+    nuance: Nuance
+    seconds: float
+    message: str
+    evidence: str
+    """The output of a failed test, shortened to what fits on the page; the bundle has all of it."""
+    path: str
+    """The page of the test's history; "" for a test that did not fail."""
+
+
+class LogPart(FrozenModel):
+    name: str
+    path: str
+    lines: int
+    size: int
+    cut: bool
+
+
+class BuildPage(FrozenModel):
+    kind: Literal["build"] = "build"
+    id: str
+    path: str
+    bundle: str
+    """The SHA-256 of the bundle that this page shows."""
+    download: str
+    lab: str
+    origin: str
+    job: str
+    number: int
+    component: str
+    track: str
+    series: str
+    architecture: str
+    phase: str
+    branch: str
+    commit: str
+    commit_path: str
+    lane_path: str
+    version: str
+    verdict: Verdict
+    step: str
+    message: str
+    started: str
+    finished: str
+    seconds: float
+    counts: dict[str, int]
+    """The number of tests by outcome."""
+    outage: bool
+    """Whether so many tests failed that the build says nothing about a single one."""
+    commits: tuple[Commit, ...]
+    steps: tuple[StepPart, ...]
+    cases: tuple[CasePart, ...]
+    logs: tuple[LogPart, ...]
+    files: tuple[File, ...]
+    notes: tuple[str, ...]

@@ -1,0 +1,86 @@
+"""The page of the lab's own health."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from lab.base.errors import Verdict
+from lab.results.lab_health import ERRORS, QUIET_DAYS, SILENT_DAYS
+from reports.site.api import ErrorRate, HealthPage, IllLane
+from reports.site.lane_models import HealthCount, Lane
+from reports.site.summary import Summary
+
+
+def counts(builds: Sequence[Summary]) -> tuple[HealthCount, ...]:
+    """Return the runs and the errors of each day, step and origin in the newest days of a lane."""
+    first = _day(builds[-1].finished, -SILENT_DAYS)
+    found: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for build in reversed(builds):
+        day = build.finished[:10]
+        if day > first:
+            for kind, name, verdict in _parts(build):
+                numbers = found[day, kind, name]
+                numbers[0] += 1
+                numbers[1] += verdict in ERRORS
+    return tuple(
+        HealthCount(day=day, kind=kind, name=name, runs=runs, errors=errors)
+        for (day, kind, name), (runs, errors) in sorted(found.items())
+    )
+
+
+def _parts(build: Summary) -> Iterator[tuple[str, str, Verdict]]:
+    yield "origin", build.origin, build.verdict
+    for step, verdict, _ in build.steps:
+        yield "step", step, verdict
+    if build.verdict in ERRORS and not any(verdict in ERRORS for _, verdict, _ in build.steps):
+        yield "step", "outside of steps", build.verdict
+
+
+def _day(moment: str, days: int) -> str:
+    return (datetime.fromisoformat(moment) + timedelta(days=days)).isoformat()[:10]
+
+
+def is_quiet(lane: Lane, newest: str) -> bool:
+    """Return whether a lane has had no verdict for so long that what passed last is unknown."""
+    last = lane.last_verdict
+    return bool(last) and datetime.fromisoformat(newest) - datetime.fromisoformat(last) >= timedelta(days=QUIET_DAYS)
+
+
+def health(lanes: Sequence[Lane], newest: str) -> HealthPage:
+    """Return the rates of errors in the days before the newest build, and the lanes that only err."""
+    first = _day(newest, -SILENT_DAYS) if newest else ""
+    recent = [count for lane in lanes for count in lane.health if count.day > first]
+    ill = [
+        IllLane(
+            component=phase.component,
+            track=phase.track,
+            phase=phase.phase,
+            path=phase.path,
+            errors=phase.errors,
+            last_verdict=lane.last_verdict,
+            latest=phase.latest,
+        )
+        for lane in lanes
+        for phase in lane.phases
+        if phase.errors
+    ]
+    ill.sort(key=lambda one: (-one.errors, one.path, one.phase))
+    return HealthPage(
+        newest=newest,
+        days=SILENT_DAYS,
+        steps=_rates(recent, "step"),
+        origins=_rates(recent, "origin"),
+        lanes=tuple(ill),
+    )
+
+
+def _rates(counts: Iterable[HealthCount], kind: str) -> tuple[ErrorRate, ...]:
+    found: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for count in counts:
+        if count.kind == kind:
+            found[count.name][0] += count.runs
+            found[count.name][1] += count.errors
+    rates = [ErrorRate(name=name, runs=runs, errors=errors) for name, (runs, errors) in found.items()]
+    return tuple(sorted(rates, key=lambda rate: (-rate.errors, -rate.runs, rate.name)))

@@ -1,0 +1,155 @@
+"""The history of a component on a track: its builds, and what its tests and steps did in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from lab.config.description import PHASES
+from lab.results import addresses
+from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
+from lab.results.build_environment import BuildEnvironment
+from lab.results.history import WINDOW, Result, is_flaky
+from reports.outcomes import BadTest
+from reports.site.lane_models import TestRef
+from reports.site.summary import Summary
+
+ORDER: Final = tuple(PHASES)
+
+
+@dataclass(frozen=True)
+class Try:
+    """The result of a test in a build; ``retried``: it failed and then passed in the same build."""
+
+    build: Summary
+    result: Result
+    retried: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class History:
+    """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest.
+
+    ``keys`` identify the builds up to each one; without keys, their identities do.  ``environment`` gives the environment
+    of a build, by digest.
+    """
+
+    builds: tuple[Summary, ...]
+    roster: Callable[[str], frozenset[str]]
+    keys: tuple[str, ...] = ()
+    environment: Callable[[str], BuildEnvironment | None] = lambda _: None
+
+    @property
+    def component(self) -> str:
+        return self.builds[-1].component
+
+    @property
+    def track(self) -> str:
+        return self.builds[-1].track
+
+    @property
+    def path(self) -> str:
+        return addresses.lane_path(self.component, self.track)
+
+    @cached_property
+    def phases(self) -> dict[str, tuple[Summary, ...]]:
+        """The builds of each phase, in the order of the phases."""
+        names = sorted({build.phase for build in self.builds}, key=lambda name: (_phase_order(name), name))
+        return {name: tuple(build for build in self.builds if build.phase == name) for name in names}
+
+    @cached_property
+    def breakages(self) -> dict[str, list[Breakage]]:
+        """The breakages of each phase."""
+        return {phase: breakages([self._outcome(build) for build in builds]) for phase, builds in self.phases.items()}
+
+    def _outcome(self, build: Summary) -> RunOutcome:
+        return build.results.outcome(build.verdict, self.roster(build.results.roster))
+
+    # Tests
+
+    @cached_property
+    def marks(self) -> dict[str, dict[int, BadTest]]:
+        """The marks of each test, by the index of the build."""
+        marks: dict[str, dict[int, BadTest]] = {}
+        for place, build in enumerate(self.builds):
+            for mark in build.results.marks:
+                marks.setdefault(mark.test, {})[place] = mark
+        return dict(sorted(marks.items()))
+
+    @cached_property
+    def _rosters(self) -> list[frozenset[str]]:
+        return [self.roster(build.results.roster) for build in self.builds]
+
+    @cached_property
+    def running(self) -> list[int]:
+        """The indexes of the builds that ran tests, newest first."""
+        return [place for place in range(len(self.builds) - 1, -1, -1) if self._rosters[place]]
+
+    @cached_property
+    def current(self) -> frozenset[str]:
+        """The tests that ran in one of the newest builds of a phase: all others are removed."""
+        newest: dict[str, list[frozenset[str]]] = {}
+        for place in self.running:
+            rosters = newest.setdefault(self.builds[place].phase, [])
+            if len(rosters) < GONE_RUNS:
+                rosters.append(self._rosters[place])
+        return frozenset().union(*(roster for rosters in newest.values() for roster in rosters))
+
+    def _tries(self, test: str, places: Sequence[int]) -> Iterator[Try]:
+        """Yield the results of a test in those of the builds that ran it."""
+        marks = self.marks.get(test, {})
+        for place in places:
+            if mark := marks.get(place):
+                yield Try(self.builds[place], mark.result, mark.flaky, mark.message)
+            elif test in self._rosters[place]:
+                yield Try(self.builds[place], "good")
+
+    def tries(self, test: str) -> list[Try]:
+        """Return the result of a test in each build that ran it, oldest first."""
+        return list(self._tries(test, self.running[::-1]))
+
+    def newest_tries(self, test: str, most: int = WINDOW) -> list[Try]:
+        """Return the newest results of a test, oldest first."""
+        newest = [item for item, _ in zip(self._tries(test, self.running), range(most), strict=False)]
+        return newest[::-1]
+
+    @cached_property
+    def flaky(self) -> dict[str, list[Try]]:
+        """The newest results of each flaky test."""
+        found = {test: self.newest_tries(test) for test, marks in self.marks.items() if test in self.current}
+        return {test: tries for test, tries in found.items() if _is_flaky(tries)}
+
+    def key(self, test: str) -> str:
+        """Return a digest that changes with the history of a test, except for further results that are the same."""
+        marks = self.marks[test]
+        last = max(marks)
+        later = (place for place in range(last + 1, len(self.builds)) if test in self._rosters[place])
+        ended = next(later, None) if marks[last].result == "bad" else None
+        parts = (
+            self.keys[last] if self.keys else " ".join(build.id for build in self.builds[: last + 1]),
+            self.builds[ended].id if ended is not None else "",
+            str(test in self.flaky),
+            str(test in self.current),
+        )
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def test(self, test: str) -> TestRef:
+        path = addresses.test_path(self.component, self.track, test)
+        return TestRef(id=test, path=path, component=self.component, track=self.track)
+
+
+def _phase_order(phase: str) -> int:
+    return next((place for place, name in enumerate(ORDER) if name == phase), len(ORDER))
+
+
+def _is_flaky(tries: Sequence[Try]) -> bool:
+    points: list[tuple[str, Result]] = []
+    for item in tries:
+        place = item.build.commit or item.build.id
+        points += [(place, "bad")] * item.retried
+        points.append((place, "good") if item.retried else (item.build.commit, item.result))
+    return is_flaky(points)

@@ -1,0 +1,147 @@
+"""The state and the changes of each phase of a component on a track, by the tests and steps that explain them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
+from lab.results.build_environment import SHOWN, changes
+from lab.results.history import Change, State, of_verdict, standing
+from lab.results.lab_health import errors_in_a_row, is_silent
+from reports.model import Commit
+from reports.site.lane_history import History
+from reports.site.lane_models import BreakagePart, StandingPart, TransitionPart
+from reports.site.summary import Summary
+
+SUSPECTS: Final = 5
+BREAKAGES: Final = 10
+TURNS: Final = 40  # of each phase
+WORST: Final[tuple[State, ...]] = ("broken", "never passed", "unknown", "passing", "no verdict")
+BAD_STATES: Final[frozenset[State]] = frozenset({"broken", "never passed"})
+
+
+def worst(states: Sequence[State]) -> State:
+    return min(states, key=WORST.index)
+
+
+def standings(history: History) -> tuple[StandingPart, ...]:
+    """Return the state of each phase."""
+    return tuple(_standing(history, phase, builds) for phase, builds in history.phases.items())
+
+
+def _standing(history: History, phase: str, builds: Sequence[Summary]) -> StandingPart:
+    now = standing([of_verdict(build.verdict) for build in builds])
+    newest_bad = (place for place in range(len(builds) - 1, -1, -1) if of_verdict(builds[place].verdict) == "bad")
+    newest = next(newest_bad, None) if now.state in BAD_STATES else None
+    found = standing_first(history.breakages[phase], history.flaky, newest) if newest is not None else []
+    parts = tuple(_breakage(history, builds, one) for one in found[:BREAKAGES])
+    since = parts[0].since if parts else builds[now.since].ref if now.since is not None else None
+    failing = builds[newest] if newest is not None else None
+    errors = errors_in_a_row([build.verdict for build in builds])
+    return StandingPart(
+        component=history.component,
+        track=history.track,
+        series=builds[-1].series,
+        phase=phase,
+        path=history.path,
+        state="unknown" if now.state == "passing" and is_silent(errors, _silent_days(builds)) else now.state,
+        since=since,
+        failing=failing.ref if failing else None,
+        failed=failing.results.failed if failing else 0,
+        ran=failing.results.ran if failing else 0,
+        breakages=parts,
+        breakage_count=len(found),
+        errors=errors,
+        latest=builds[-1].ref,
+    )
+
+
+def _silent_days(builds: Sequence[Summary]) -> float:
+    """Return the days from the last verdict to the newest build."""
+    last = next((build for build in reversed(builds) if of_verdict(build.verdict) != "neither"), builds[-1])
+    return (datetime.fromisoformat(builds[-1].finished) - datetime.fromisoformat(last.finished)) / timedelta(days=1)
+
+
+def _breakage(history: History, builds: Sequence[Summary], one: Breakage) -> BreakagePart:
+    flaky = one.subject.kind == "test" and one.subject.name in history.flaky
+    good = None if flaky else one.good  # no commit explains a flaky test
+    suspects, count = _suspects(builds, good, one.since)
+    environments = (history.environment(builds[place].environment) for place in (good, one.since) if place is not None)
+    others = changes(*environments) if good is not None else ()
+    mark = history.marks[one.subject.name] if one.subject.kind == "test" else {}
+    return BreakagePart(
+        kind=one.subject.kind,
+        name=one.subject.name,
+        test=history.test(one.subject.name) if one.subject.kind == "test" else None,
+        flaky=flaky,
+        message=mark[max(mark)].message if mark else builds[one.last].message,
+        since=builds[one.since].ref,
+        last=builds[one.last].ref,
+        good=builds[good].ref if good is not None else None,
+        suspects=suspects,
+        suspect_count=count,
+        changes=others[:SHOWN],
+        change_count=len(others),
+    )
+
+
+def _suspects(builds: Sequence[Summary], good: int | None, since: int) -> tuple[tuple[Commit, ...], int]:
+    """Return the newest commits of the first bad range, newest build first, and the number of all of them."""
+    if good is None:
+        return (), 0
+    broke = builds[good + 1 : since + 1]
+    commits = {commit.id: commit for build in reversed(broke) for commit in build.commits}
+    # A summary keeps only some of the commits of a build.
+    omitted = sum(build.commit_count - len(build.commits) for build in broke)
+    return tuple(commits.values())[:SUSPECTS], len(commits) + omitted
+
+
+def transitions(history: History) -> Iterator[TransitionPart]:
+    """Yield what the newest builds broke and fixed, without flaky tests; at most one of each for a build."""
+    for phase, builds in history.phases.items():
+        found = [one for one in history.breakages[phase] if not _is_flaky(history, one.subject)]
+        for turn in list(turns(found))[-TURNS:]:
+            yield from _changes(history, builds, turn)
+
+
+def _is_flaky(history: History, subject: Subject) -> bool:
+    return subject.kind == "test" and subject.name in history.flaky
+
+
+def _changes(history: History, builds: Sequence[Summary], turn: Turn) -> Iterator[TransitionPart]:
+    build = builds[turn.place]
+    # A test that does not run any more is not fixed.
+    ended = [one for one in turn.ended if not one.is_gone or of_verdict(build.verdict) == "good"]
+    if ended:
+        yield _change(history, builds, turn, "mended", ended)
+    if broke := turn.broke:
+        is_new = any(one.good is not None for one in broke)
+        yield _change(history, builds, turn, "broke" if is_new else "never passed", broke)
+
+
+def _change(
+    history: History, builds: Sequence[Summary], turn: Turn, change: Change, subjects: Sequence[Breakage]
+) -> TransitionPart:
+    build = builds[turn.place]
+    first = min(subjects, key=lambda one: (one.good is None, one.subject.kind != "test", one.subject))
+    return TransitionPart(
+        id=uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{build.id}:{change}").urn,
+        change=change,
+        component=history.component,
+        track=history.track,
+        phase=build.phase,
+        build=build.ref,
+        good=builds[first.good].ref if change == "broke" and first.good is not None else None,
+        kind=first.subject.kind,
+        name=first.subject.name,
+        test=history.test(first.subject.name) if first.subject.kind == "test" else None,
+        count=len(subjects),
+        standing=turn.standing,
+    )
+
+
+def newest_first(changes: Sequence[TransitionPart]) -> tuple[TransitionPart, ...]:
+    return tuple(sorted(changes, key=lambda change: (change.build.finished, change.id), reverse=True))

@@ -1,0 +1,117 @@
+"""A lab that only errs is not passing: states, and the page of the lab's health."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import Verdict
+from lab.store.records import rfc3339
+from reports.model import Build, StepSummary
+from reports.outcomes import digest
+from reports.site import Identity, build
+from reports.site.lane_history import History
+from reports.site.lane_models import Lane
+from reports.site.lanes import lane
+from reports.site.overview import home
+from reports.site.summary import summarise
+from tests.reports.publications import a_build
+from tests.reports.site.worlds import InMemory
+
+WORDS: dict[str, Verdict] = {"P": "passed", "F": "failed", "E": "error", "A": "aborted", "S": "skipped"}
+SITE = Identity("lab")
+
+
+def builds(letters: str, component: str = "greet", hours: float = 1.0) -> list[Build]:
+    """Return a build for each letter, ``hours`` apart."""
+    made = []
+    for number, letter in enumerate(letters):
+        started = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number * hours)
+        verdict = WORDS[letter]
+        step = StepSummary(step="sbuild", verdict=verdict, message="no mirror" if verdict == "error" else "")
+        made.append(
+            a_build(
+                component=component,
+                job=f"trunk/{component}/build",
+                number=number + 1,
+                verdict=verdict,
+                step="" if letter in "PS" else "sbuild",
+                started=rfc3339(started),
+                finished=rfc3339(started + timedelta(minutes=5)),
+                commit=f"{number:040x}",
+                steps=(StepSummary(step="source", verdict="passed"), step),
+            )
+        )
+    return made
+
+
+def lane_of(letters: str, component: str = "greet", hours: float = 1.0) -> Lane:
+    summaries = tuple(summarise(one)[0] for one in builds(letters, component, hours))
+    return lane(History(summaries, {digest([]): frozenset[str]()}.__getitem__))
+
+
+@pytest.mark.parametrize(
+    "letters, hours, expected",
+    [
+        ("PPPPP", 1, "passing"),
+        ("PEEEE", 1, "passing"),
+        ("PEEEEE", 1, "unknown"),
+        ("PAAAAA", 1, "unknown"),
+        ("PESESESESE", 1, "unknown"),  # a skip says nothing about the lab
+        ("PSSSSSSSS", 1, "passing"),
+        ("PE", 24 * 7, "unknown"),  # seven days without a verdict
+        ("PE", 24 * 6, "passing"),
+        ("PS", 24 * 7, "passing"),
+        ("PEEEEEP", 1, "passing"),
+        ("PFEEEEEE", 1, "broken"),  # bad news stay
+        ("FEEEEEE", 1, "never passed"),
+        ("EEEEEE", 1, "no verdict"),
+    ],
+)
+def test_state_after_errors(letters: str, hours: float, expected: str) -> None:
+    found = lane_of(letters, hours=hours)
+    assert (found.state, found.phases[0].state) == (expected, expected)
+    after = letters[len(letters.rstrip("AES")) :]
+    assert found.phases[0].errors == sum(letter in "EA" for letter in after)
+
+
+@pytest.mark.parametrize("days, expected", [(29, "passing"), (31, "unknown")])
+def test_lane_without_builds_is_unknown_after_a_month(days: int, expected: str) -> None:
+    quiet, busy = lane_of("P", "quiet"), lane_of("P" * (days + 1), "busy", hours=24)
+    page = home(SITE, [busy, quiet])
+    assert [cell.state for row in page.rows for cell in row.cells if cell] == ["passing", expected]
+    assert [part.component for part in page.unknown] == ["quiet"] * (expected == "unknown")
+
+
+@pytest.fixture(scope="module")
+def ill(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the site of a lab that errs."""
+    out = tmp_path_factory.mktemp("ill")
+    made = {Path("/nowhere", f"{one.component}{one.number}.tar.gz"): one for one in (*builds("PPEEEEEE"), *builds("PP", "other"))}  # fmt: skip
+    report = build(made, out, SITE, read=lambda path: InMemory(made[path], {}))
+    assert (report.left_out, report.stale) == ({}, {})
+    return out / "current"
+
+
+def test_home_says_unknown(ill: Path) -> None:
+    text = (ill / "index.html").read_text()
+    assert "1 phase is unknown." in text
+    assert "6 errors in a row" in text
+    assert "Nothing is broken" not in text
+    assert "greet on trunk: unknown" in (ill / "p/greet/trunk/badge.svg").read_text()
+
+
+def test_health_page_has_rates_and_lanes(ill: Path) -> None:
+    page = json.loads((ill / "api/v1/health.json").read_text())
+    assert page["steps"] == [
+        {"name": "sbuild", "runs": 10, "errors": 6},
+        {"name": "source", "runs": 10, "errors": 0},
+    ]
+    assert page["origins"] == [{"name": "local", "runs": 10, "errors": 6}]
+    assert [(one["component"], one["errors"], one["latest"]["message"]) for one in page["lanes"]] == [("greet", 6, "")]
+    text = (ill / "health/index.html").read_text()
+    assert "60&nbsp;%" in text
+    assert 'data-age datetime="2026-01-01T07:05:00.000Z"' in text

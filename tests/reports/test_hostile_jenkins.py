@@ -1,0 +1,275 @@
+"""A broken or hostile Jenkins: each answer is one line, the rest is published, within limits of bytes and time."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import unquote
+
+import pytest
+
+from lab.base.clock import Clock
+from lab.config.access import Access
+from lab.config.description import Lab
+from lab.config.jenkins import Connection
+from reports import home
+from reports.outputs.delivery import Output
+from reports.publish import Publisher, PublishReport
+from reports.redact.publication import Publication
+from reports.sources.jenkins import JenkinsSource
+from tests.reports.publishing import OWNED, Time, a_lab
+
+ODD, GOOD = "trunk-greet-build", "trunk-other-build"
+STARTED = 1_767_225_600_000
+INFO = {"timestamp": STARTED, "duration": 1000, "result": "SUCCESS", "artifacts": [], "actions": []}
+Body = bytes | str | dict[str, Any] | list[Any] | Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: its body, its headers and its status."""
+
+    body: Body = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+
+    def parts(self) -> Iterator[bytes]:
+        match self.body:
+            case bytes():
+                yield self.body
+            case str():
+                yield self.body.encode()
+            case dict() | list():
+                yield json.dumps(self.body).encode()
+            case produce:
+                yield from produce()
+
+
+class Impostor:
+    """A server with two jobs of a lab, one good; ``odd`` maps patterns of paths to other answers."""
+
+    def __init__(self) -> None:
+        self.odd: dict[str, Reply] = {}
+        self.asked: list[str] = []
+
+    def __enter__(self) -> Self:
+        impostor = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                impostor.asked.append(self.path)
+                impostor.asked.append(self.path)
+                reply = impostor.reply(unquote(self.path))
+                try:
+                    self.send_response(reply.status)
+                    for name, value in reply.headers.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    for part in reply.parts():
+                        self.wfile.write(part)
+                        self.wfile.flush()
+                except OSError:  # the client has had enough
+                    self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/ci/"
+
+    def reply(self, path: str) -> Reply:
+        for pattern, reply in self.odd.items():
+            if re.search(pattern, path):
+                return reply
+        if "jobs[" in path:
+            return Reply({"jobs": [listed(ODD), listed(GOOD)]})
+        if "allBuilds" in path:
+            return Reply({"allBuilds": [{"number": 1, "timestamp": STARTED, "building": False, "result": "SUCCESS"}]})
+        if "testReport" in path:
+            return Reply(status=404)
+        if "api/json" in path:
+            return Reply(INFO)
+        return Reply("a log\n", {"X-Text-Size": "6"})
+
+
+def listed(name: str, **changed: Any) -> dict[str, Any]:
+    last = {"number": 1, "timestamp": STARTED}
+    return {"name": name, "description": OWNED, "lastCompletedBuild": last} | changed
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Impostor]:
+    with Impostor() as one:
+        yield one
+
+
+@pytest.fixture
+def jenkins(server: Impostor, tmp_path: Path) -> Impostor:
+    server.odd, server.asked = {}, []
+    return server
+
+
+@pytest.fixture(autouse=True)
+def limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.config.jenkins.PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("lab.config.jenkins.MOST_JSON_BYTES", 1_000_000)
+    monkeypatch.setattr("reports.sources.jenkins.MOST_LOG_BYTES", 1_000_000)
+    monkeypatch.setattr("reports.sources.jenkins.MOST_PAGES", 3)
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return a_lab(tmp_path_factory.mktemp("lab"), ("greet", "other"), jenkins={"url": "http://127.0.0.1:1/"})
+
+
+def passed(jenkins: Impostor, lab: Lab, tick: float = 0.0) -> tuple[PublishReport, list[str]]:
+    """Make one pass; return its report and the jobs of the published builds.  The clock advances by ``tick`` at each look."""
+    moment = [0.0]
+
+    def monotonic() -> float:
+        moment[0] += tick
+        return moment[0]
+
+    connection = Connection(Access(jenkins.url, timeout=30.0), Clock(monotonic))
+    outputs: dict[str, Output] = {}
+    with home.opened(lab) as (place, journal):
+        sources = {"jenkins": JenkinsSource(lab, connection)}
+        report = Publisher(place, journal, Publication.of(lab), sources, outputs, Time().now).run()
+        return report, [entry.job for entry in journal.builds.published()]
+
+
+def for_ever(part: bytes) -> Callable[[], Iterator[bytes]]:
+    """Return a body without an end; it ends when the client closes the connection."""
+
+    def produce() -> Iterator[bytes]:
+        while True:
+            yield part
+
+    return produce
+
+
+INTERNAL = Reply("INTERNAL: role=admin", {"X-Text-Size": "20"})
+ELSEWHERE = {"Location": "http://127.0.0.2:9/latest/meta-data"}
+DEEP = "[" * 200_000
+BUILDS = rf"{ODD}/api/json.*allBuilds"
+BUILD = rf"{ODD}/1/api/json"
+LOG = rf"{ODD}/1/logText"
+FILES = {**INFO, "artifacts": [{"relativePath": "run.json"}]}
+RECORD = {"schema": 2, "step": "sbuild", "component": "greet", "track": "trunk", "series": "bookworm", "architecture": "amd64",
+          "verdict": "passed", "started": "2026-01-01T00:00:00Z", "finished": "never", "log": "results/sbuild.log"}  # fmt: skip
+
+# What is odd, the answers, the line, and whether the odd build is published, too.
+ANSWERS: list[tuple[str, dict[str, Reply], str, bool]] = [
+    ("log redirects elsewhere", {LOG: Reply(status=302, headers=ELSEWHERE)}, "redirects to http://127.0.0.2:9|redirects GET job/.* to http://127.0.0.2:9/latest", False),
+    ("info redirects elsewhere", {BUILD: Reply(status=302, headers=ELSEWHERE)}, "redirects", False),
+    ("redirects in a circle", {BUILD: Reply(status=302, headers={"Location": "?again"})}, "redirects|Exceeded", False),
+    ("info never ends", {BUILD: Reply(for_ever(b" " * 65_536))}, "is larger than 1000000 bytes", False),
+    ("log never ends", {LOG: Reply(for_ever(b"x" * 65_536), {"X-Text-Size": "9"})}, "is larger than 1000000 bytes", False),
+    ("log always has more", {LOG: Reply("x", {"X-Text-Size": "9" * 9, "X-More-Data": "true"})}, "", True),
+    ("info is a list", {BUILD: Reply([1, 2])}, "is no JSON object", False),
+    ("info is HTML", {BUILD: Reply("<html>")}, "answers with something else than JSON", False),
+    ("info is deep", {BUILD: Reply(DEEP)}, "answers with something else than JSON", False),
+    ("info is empty", {BUILD: Reply({})}, "timestamp: Field required", False),
+    ("no bytes", {BUILD: Reply(b"")}, "answers with something else than JSON", False),
+    ("no duration", {BUILD: Reply({k: v for k, v in INFO.items() if k != "duration"})}, "duration: Field required", False),
+    ("endless duration", {BUILD: Reply({**INFO, "duration": 10**30})}, "duration: Input should be", False),
+    ("negative duration", {BUILD: Reply({**INFO, "duration": -1})}, "duration: Input should be", False),
+    ("result of a running build", {BUILD: Reply({**INFO, "result": None})}, "result: Input should be a valid string", False),
+    ("actions of null", {BUILD: Reply({**INFO, "actions": [None, {}, {"parameters": [None]}]})}, "", True),
+    ("actions are a text", {BUILD: Reply({**INFO, "actions": "none"})}, "actions: Input should be a valid tuple", False),
+    ("number is a path", {BUILDS: Reply({"allBuilds": [{"number": "../1", "timestamp": 1, "building": False, "result": "X"}]})},
+     "allBuilds.0.number: Input should be a valid integer", False),
+    ("builds are missing", {BUILDS: Reply({})}, "allBuilds: Field required", False),
+    ("builds have no end", {BUILDS: Reply({"allBuilds": [
+        {"number": 9, "timestamp": STARTED, "building": False, "result": "SUCCESS"}] * 100})}, "has no end", False),
+    ("job without a name", {"jobs\\[": Reply({"jobs": [{"x": 1}, listed(GOOD)]})}, "name: Field required", False),
+    ("job is a text", {"jobs\\[": Reply({"jobs": ["greet", listed(GOOD)]})}, "a job: .*valid dictionary", False),
+    ("start after the year 9999", {"jobs\\[": Reply({"jobs": [
+        listed(ODD, lastCompletedBuild={"number": 1, "timestamp": 10**18}), listed(GOOD)]})}, "timestamp: Input should be less", False),
+    ("size of the log is a word", {LOG: Reply("x", {"X-Text-Size": "abc"})}, "X-Text-Size: 'abc' is not a number", False),
+    ("test report of the wrong shape", {rf"{ODD}/1/testReport": Reply({"suites": {"cases": 1}})}, "suites: Input should be", False),
+    ("test report without suites", {rf"{ODD}/1/testReport": Reply({})}, "suites: Field required", False),
+    ("a file that is a directory, too", {BUILD: Reply({**INFO, "artifacts": [
+        {"relativePath": "results/a"}, {"relativePath": "results/a/b"}]})}, "", True),
+    ("record of the wrong shape", {BUILD: Reply(FILES), "run.json": Reply([1])}, "", True),
+    ("connection closed", {BUILD: Reply("{", {"Content-Length": "9"})}, "cannot be reached", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ANSWERS, ids=lambda case: case[0])
+def test_odd_answer_is_one_line(
+    jenkins: Impostor, described: Lab, case: tuple[str, dict[str, Reply], str, bool]
+) -> None:
+    _, jenkins.odd, line, is_published = case
+    report, published = passed(jenkins, described)
+    assert published == [ODD, GOOD][not is_published :]
+    assert len(report.lines) == bool(line)
+    assert all(re.search(line, one) and "\n" not in one and "a bug in qalab" not in one for one in report.lines)
+
+
+@pytest.mark.parametrize(
+    "answers, line",
+    [
+        ({LOG: Reply(for_ever(b"x"), {"X-Text-Size": "9"})}, "takes longer than 1800 seconds"),
+        ({BUILD: Reply(for_ever(b" "))}, "takes longer than 1800 seconds"),
+    ],
+)
+def test_slow_answer_ends(jenkins: Impostor, described: Lab, answers: dict[str, Reply], line: str) -> None:
+    jenkins.odd = answers
+    report, published = passed(jenkins, described, tick=500.0)
+    assert published == [GOOD]
+    assert len(report.lines) == 1
+    assert line in report.lines[0]
+
+
+def test_slow_build_ends(jenkins: Impostor, described: Lab) -> None:
+    names = [{"relativePath": f"results/{number}.json"} for number in range(20)]
+    jenkins.odd = {BUILD: Reply({**INFO, "artifacts": names})}
+    report, published = passed(jenkins, described, tick=200.0)
+    assert published == [GOOD]
+    assert [line.rpartition(": ")[2] for line in report.lines] == ["takes longer than 7200 seconds"]
+
+
+def test_redirect_does_not_reach_an_internal_service(jenkins: Impostor, described: Lab) -> None:
+    with Impostor() as internal:
+        internal.odd = {"": INTERNAL}
+        jenkins.odd = {LOG: Reply(status=302, headers={"Location": f"{internal.url}latest"})}
+        _, published = passed(jenkins, described)
+        assert (published, internal.asked) == ([GOOD], [])
+
+
+def test_jobs_without_an_end_stop_the_source_alone(jenkins: Impostor, described: Lab) -> None:
+    jenkins.odd = {"jobs\\[": Reply({"jobs": [{"name": f"x{number}"} for number in range(100)]})}
+    report, published = passed(jenkins, described)
+    assert published == []
+    assert [line.rpartition("api/json")[2] for line in report.lines] == [": has no end"]
+
+
+def test_odd_build_is_tried_later_and_then_parked(
+    jenkins: Impostor, described: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.publish.MOST_TRIES", 1)
+    jenkins.odd = {BUILD: Reply({})}
+    passed(jenkins, described)
+    with home.opened(described) as (_, journal):
+        (left,) = journal.builds.unfinished()
+        assert left.state == "parked"
+        assert re.fullmatch(r"given up after 1 tries: http\S+/1/api/json: timestamp: Field required", left.note)

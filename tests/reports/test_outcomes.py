@@ -1,0 +1,89 @@
+"""The results of a build: which tests and which steps are bad, apart from each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.base.errors import Verdict
+from lab.results.cases import Case, Outcome
+from reports.model import StepSummary
+from reports.outcomes import results
+from tests.reports.publications import a_build
+
+OUTCOMES: dict[Verdict, Outcome] = {"passed": "passed", "failed": "failed", "unstable": "failed", "error": "error"}
+
+
+def step(name: str, verdict: Verdict = "passed") -> tuple[StepSummary, Case]:
+    case = Case(suite="trunk.greet", classname="trunk.greet", name=name, outcome=OUTCOMES[verdict])
+    return StepSummary(step=name, verdict=verdict), case
+
+
+def some(letters: str, suite: str = "unit") -> list[Case]:
+    """Return a test for each letter; a capital letter fails."""
+    return [
+        Case(suite=suite, classname="c", name=letter.lower(), outcome="failed" if letter.isupper() else "passed")
+        for letter in letters
+    ]
+
+
+def found(verdict: Verdict, *parts: Any, **fields: Any) -> tuple[str, str, str]:
+    """Return the failed tests, the faults and the roster of a build of steps, each followed by its tests."""
+    steps = [part[0] for part in parts if isinstance(part, tuple)]
+    cases = [case for part in parts for case in ([part[1]] if isinstance(part, tuple) else part)]
+    build = a_build(verdict=verdict, steps=tuple(steps), cases=tuple(cases), **fields)
+    summary, names = results(build)
+    assert summary.ran == len(names) or summary.outage
+    marks = "".join(mark.test[-1] for mark in summary.marks)
+    return marks, " ".join(summary.faults), "".join(name[-1] for name in names)
+
+
+@pytest.mark.parametrize(
+    "verdict, parts, expected",
+    [
+        ("passed", [step("source"), step("sbuild"), some("ab")], ("", "", "ab")),
+        ("failed", [step("source"), step("sbuild", "failed"), some("aB")], ("b", "", "ab")),
+        ("failed", [step("source"), step("sbuild", "failed")], ("", "sbuild", "")),
+        # The tests of one step do not explain another one.
+        ("failed", [step("sbuild"), some("aB"), step("lintian", "unstable")], ("b", "lintian", "ab")),
+        ("failed", [step("sbuild", "failed"), some("ab"), step("lintian", "unstable"), some("T", "l")],
+         ("t", "sbuild", "tab")),
+        # Nobody knows the step of a test: it can explain any of them.
+        ("failed", [some("aB"), step("sbuild", "failed")], ("b", "", "ab")),
+        ("failed", [], ("", "build", "")),
+        ("unstable", [step("sbuild")], ("", "build", "")),
+        ("passed", [step("sbuild"), some("aB")], ("b", "", "ab")),
+        # No verdict, no results.
+        ("error", [step("sbuild", "error"), some("aB")], ("", "", "")),
+        ("aborted", [step("sbuild", "failed"), some("aB")], ("", "", "")),
+        # An outage says nothing about a single test.
+        ("failed", [step("sbuild", "failed"), some("ABCDEFGHIJKm")], ("", "", "")),
+        ("failed", [step("sbuild", "failed"), some("ABCDm")], ("abcd", "", "abcdm")),
+    ],
+)  # fmt: skip
+def test_results(verdict: Verdict, parts: list[Any], expected: tuple[str, str, str]) -> None:
+    assert found(verdict, *parts) == expected
+
+
+def test_steps_are_not_tests() -> None:
+    _, sbuild = step("sbuild", "failed")
+    _, unknown = step("mystery", "failed")
+    other = sbuild.model_copy(update={"suite": "unit"})
+    build = a_build(verdict="failed", cases=(sbuild, unknown, other, *some("a")))
+    assert [case.name for case in build.tests] == ["mystery", "sbuild", "a"]
+
+
+def test_outage_is_a_subject_of_its_own() -> None:
+    cases = (*some("ABCDEFGHIJKL"), *some("mno"))
+    summary, names = results(a_build(verdict="failed", cases=cases))
+    assert (summary.outage, summary.failed, summary.ran, names) == (True, 12, 15, [])
+    outcome = summary.outcome("failed", frozenset(names))
+    assert [subject.name for subject in outcome.bad] == ["most tests"]
+
+
+def test_retried_test_is_marked() -> None:
+    tried = Case(suite="s", classname="c", name="t", outcome="failed", nuance="rerun")
+    summary, names = results(a_build(cases=(tried, tried.model_copy(update={"outcome": "passed", "nuance": ""}))))
+    assert [(mark.test, mark.result, mark.flaky) for mark in summary.marks] == [("s/c/t", "good", True)]
+    assert (summary.failed, names) == (0, ["s/c/t"])
