@@ -88,6 +88,7 @@ def context(lab: Lab, base: Path, place: PublicationHome, journal: Journal, time
         site=place.site,
         published=lambda: [place.item(entry) for entry in journal.builds.published()],
         history=journal.builds.lane,
+        verdicts=journal.builds.verdicts,
         find=find,
         authors=journal.builds.authors,
         clock=timepiece,

@@ -30,7 +30,14 @@ TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS output (name TEXT PRIMARY KEY, tries INTEGER, due REAL, note TEXT) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS mark (job TEXT PRIMARY KEY, number INTEGER, started INTEGER) WITHOUT ROWID",
 )
-MIGRATIONS: Final = (statements(*TABLES),)
+RESULTS: Final = (
+    "ALTER TABLE build ADD COLUMN finished REAL DEFAULT 0",
+    "ALTER TABLE build ADD COLUMN bundled REAL DEFAULT 0",
+    "ALTER TABLE build ADD COLUMN revision TEXT DEFAULT ''",
+    "ALTER TABLE build ADD COLUMN results TEXT DEFAULT ''",
+    "CREATE TABLE roster (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID",
+)
+MIGRATIONS: Final = (statements(*TABLES), statements(*RESULTS))
 CURE: Final = (
     "move it away, with its -wal and -shm: the next pass makes it again from the bundles, and repeats no delivery"
 )

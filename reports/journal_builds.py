@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lab.base.errors import Verdict
 from lab.results.build_identity import build_id
 from reports.database import DatabaseTable
 from reports.journal_entries import JournalEntry, SourceBuild, State, pause
 from reports.model import Build, started_ms
+from reports.outcomes import RunResults, results
 from reports.transitions import HistoryPoint
 
 
@@ -57,36 +60,57 @@ class BuildTable(DatabaseTable):
         return bool(self._rows("SELECT 1 FROM build WHERE source = ? AND state IN ('seen', 'fetched')", source))
 
     def advance(self, source: str, state: State, note: str = "") -> None:
-        self._write("UPDATE build SET state = ?, tries = 0, due = 0, note = ? WHERE source = ?", state, note, source)
+        query = "UPDATE build SET state = ?, tries = 0, due = 0, note = ?, results = '' WHERE source = ?"
+        self._write(query, state, note, source)
 
     def postpone(self, entry: JournalEntry, note: str, now: float) -> None:
         """Try a build that could not be bundled again after a pause."""
         due = now + pause(entry.tries + 1, entry.source)
         self._write("UPDATE build SET tries = tries + 1, due = ?, note = ? WHERE source = ?", due, note, entry.source)
 
-    def set_bundled(self, source: str, build: Build, bundle: str, authors: Sequence[str] = ()) -> None:
+    def set_bundled(
+        self, source: str, build: Build, bundle: str, authors: Sequence[str] = (), now: float = 0.0
+    ) -> None:
         """Mark a build whose bundle is in the store.
 
         ``authors``: the addresses of the authors of the commits that this build is the first to have.
         """
         with self.base:
-            self._set_bundled(source, build, bundle, authors)
+            self._set_bundled(source, build, bundle, authors, now)
 
-    def adopt(self, bundles: Iterable[tuple[Build, str]]) -> None:
+    def adopt(self, bundles: Iterable[tuple[Build, str]], now: float = 0.0) -> None:
         """Add the unknown builds of bundles in the store: all of them, or none."""
         with self.base:
             for build, bundle in bundles:
                 source_build = SourceBuild(build.origin, build.job, build.number, started_ms(build.started))
                 self._insert([source_build])
-                self._set_bundled(source_build.source, build, bundle, ())
+                self._set_bundled(source_build.source, build, bundle, (), now)
 
-    def _set_bundled(self, source: str, build: Build, bundle: str, authors: Sequence[str]) -> None:
+    def _set_bundled(self, source: str, build: Build, bundle: str, authors: Sequence[str], now: float) -> None:
         values = (build_id(build.id), bundle, build.component, build.track, build.phase, build.verdict)
         query = (
             "UPDATE build SET state = 'bundled', tries = 0, due = 0, note = '', name = ?, bundle = ?, component = ?, "
-            "track = ?, phase = ?, verdict = ?, authors = ? WHERE source = ?"
+            "track = ?, phase = ?, verdict = ?, authors = ?, bundled = ? WHERE source = ?"
         )
-        self.base.execute(query, (*values, "\n".join(authors), source))
+        self.base.execute(query, (*values, "\n".join(authors), now, source))
+        self._set_results(source, build)
+
+    def _set_results(self, source: str, build: Build) -> None:
+        found, names = results(build)
+        self.base.execute("INSERT OR IGNORE INTO roster VALUES (?, ?)", (found.roster, json.dumps(names)))
+        query = "UPDATE build SET finished = ?, revision = ?, results = ? WHERE source = ?"
+        row = (started_ms(build.finished) / 1000, build.commit, found.model_dump_json(exclude_defaults=True), source)
+        self.base.execute(query, row)
+
+    def without_results(self) -> list[JournalEntry]:
+        """Return the published builds from a journal of an older release."""
+        rows = self._rows("SELECT * FROM build WHERE state = 'bundled' AND results = ''")
+        return [JournalEntry.of(row) for row in rows]
+
+    def set_results(self, source: str, build: Build) -> None:
+        """Add the results of a build from its bundle."""
+        with self.base:
+            self._set_results(source, build)
 
     def private_jobs(self) -> list[str]:
         return [row["job"] for row in self._rows("SELECT DISTINCT job FROM build WHERE state = 'private'")]
@@ -115,13 +139,36 @@ class BuildTable(DatabaseTable):
     def lane(self, component: str, track: str, phase: str) -> list[HistoryPoint]:
         """Return the published builds of a phase of a component on a track, oldest first."""
         query = (
-            "SELECT name, started, verdict FROM build WHERE state = 'bundled' AND component = ? AND track = ? "
-            "AND phase = ? ORDER BY started, source"
+            "SELECT build.*, roster.names FROM build LEFT JOIN roster ON roster.digest = json_extract(NULLIF(results, ''), '$.roster') "
+            "WHERE state = 'bundled' AND component = ? AND track = ? AND phase = ? ORDER BY started, source"
         )
+        rosters: dict[str, frozenset[str]] = {}
+
+        def named(names: str) -> frozenset[str]:
+            if names not in rosters:
+                rosters[names] = frozenset(json.loads(names))
+            return rosters[names]
+
         return [
-            HistoryPoint(row["name"], row["started"] / 1000, row["verdict"])
+            HistoryPoint(
+                row["name"],
+                row["started"] / 1000,
+                row["verdict"],
+                RunResults.model_validate_json(row["results"]) if row["results"] else None,
+                named(row["names"] or "[]"),
+                row["revision"],
+                row["bundled"] - row["finished"] if row["bundled"] else 0.0,
+            )
             for row in self._rows(query, component, track, phase)
         ]
+
+    def verdicts(self) -> list[tuple[str, tuple[str, str, str], Verdict]]:
+        """Return the name, the lane and the verdict of each published build, oldest first."""
+        query = (
+            "SELECT name, component, track, phase, verdict FROM build WHERE state = 'bundled' ORDER BY started, source"
+        )
+        rows = self._rows(query)
+        return [(row["name"], (row["component"], row["track"], row["phase"]), row["verdict"]) for row in rows]
 
     def authors(self, name: str) -> list[str]:
         rows = self._rows("SELECT authors FROM build WHERE name = ?", name)

@@ -11,6 +11,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Final, Literal
@@ -63,6 +64,8 @@ class Publisher:
     report: PublishReport = field(default_factory=PublishReport)
     failures: Counter[str] = field(default_factory=Counter)
     """The builds in a row that each source failed to give; after some, its other builds wait for the next pass."""
+    delayed: set[str] = field(default_factory=set)
+    """The jobs whose other builds wait for the next pass, so that none overtakes."""
 
     def run(self) -> PublishReport:
         """Make one pass."""
@@ -77,10 +80,17 @@ class Publisher:
         return self.report
 
     def _begin(self) -> None:
-        self.report, self.failures = PublishReport(), Counter()
+        self.report, self.failures, self.delayed = PublishReport(), Counter(), set()
         if self.journal.builds.is_empty:
-            self.journal.builds.adopt(self._bundles())
+            self.journal.builds.adopt(self._bundles(), self.now())
+        self._add_results()
         self._remove_retracted()
+
+    def _add_results(self) -> None:
+        """Add the results that the journal of an older release does not have."""
+        for entry in self.journal.builds.without_results():
+            with suppress(LabError), caught():  # the outputs report a bundle that cannot be read
+                self.journal.builds.set_results(entry.source, bundle.read(self.place.bundle(entry.bundle)).build)
 
     def _remove_retracted(self) -> None:
         """Remove the bundles of retracted builds, also after an interrupted retraction."""
@@ -137,7 +147,7 @@ class Publisher:
                 self.journal.builds.advance(entry.source, "private", "not on the list publish.jobs of lab.yaml")
             else:
                 name = next((name for name, source in self.sources.items() if source.has(entry.source_build)), "")
-                if name and name not in lost:
+                if name and name not in lost and entry.job not in self.delayed:
                     self._make_bundle(name, entry)
                     lost |= {name} if self.failures[name] >= MOST_IN_A_ROW else set()
         if not self.journal.builds.unbundled(float("inf")):
@@ -152,7 +162,9 @@ class Publisher:
             self.journal.builds.advance(entry.source, "gone", str(error))
         except LabError as error:
             self._postpone(f"{name}: {entry.source}", entry, error)
-            self.failures[name] += isinstance(error, InfrastructureError)
+            if isinstance(error, InfrastructureError):
+                self.failures[name] += 1
+                self.delayed.add(entry.job)
         else:
             self.failures[name] = 0
             self.journal.builds.advance(entry.source, "fetched")
@@ -182,7 +194,7 @@ class Publisher:
                     return
                 authors = dict.fromkeys(parseaddr(commit.author)[1] for commit in build.commits)
                 self.journal.builds.set_bundled(
-                    entry.source, written.build, written.digest, list(filter(ADDRESS.fullmatch, authors))
+                    entry.source, written.build, written.digest, list(filter(ADDRESS.fullmatch, authors)), self.now()
                 )
         except LabError as error:
             where = f"redact: {entry.source}" if isinstance(error, Bug) else "redact"

@@ -22,16 +22,29 @@ from lab.config.types import (
 )
 
 
+class MailRoute(SettingsModel):
+    """The recipients of the mails about some components and tracks."""
+
+    components: tuple[Text, ...] = Field(("*",), description="Names of components, or patterns of names.")
+    tracks: tuple[Text, ...] = Field(("*",), description="Names of tracks, or patterns of names.")
+    to: tuple[Address, ...] = Field(min_length=1, description="The recipients.", examples=[["nova@example.org"]])
+
+
 class Mail(SettingsModel):
-    """Mails when a build breaks, stays broken, is fixed, or has its first result."""
+    """Mails when a test or a step breaks, stays broken, or is fixed, and when the lab itself is ill."""
 
     to: tuple[Address, ...] = Field(
-        (), description="The recipients. Default: the lab's maintainer.", examples=[["qa@example.org"]]
+        (),
+        description="The recipients of mails that no route matches. Default: the lab's maintainer.",
+        examples=[["qa@example.org"]],
+    )
+    routes: tuple[MailRoute, ...] = Field(
+        (), description="Recipients by component and track. All routes that match a build count."
     )
     upstream_authors: bool = Field(
         False,
         description="Send a copy to the authors of the commits between the last good build and the first bad build, if "
-        "nothing else changed between them.",
+        "nothing else changed between them. The author of the only suspect commit also learns of the fix.",
     )
     sender: Identity | None = Field(
         None,
@@ -50,6 +63,19 @@ class Mail(SettingsModel):
     )
     remind_days: int = Field(
         7, ge=1, le=MOST, description="The number of days between reminders of a persistent breakage."
+    )
+    history_days: int = Field(
+        1,
+        ge=1,
+        le=MOST,
+        description="No mail is sent about a build that ended this many days before it was published: it is history.",
+    )
+    alert_errors: int = Field(
+        5,
+        ge=2,
+        le=MOST,
+        description="The number of infrastructure errors in a row after which the lab's maintainer gets an alert, once "
+        "until each component has a verdict again.",
     )
     most_per_hour: int = Field(
         20, ge=1, le=MOST, description="The maximum number of mails per hour. The last one summarises the rest."

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from lab.base import files
-from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError, Verdict
 from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
@@ -97,6 +97,8 @@ class OutputContext:
     published: Callable[[], Sequence[PendingDelivery]]
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""
+    verdicts: Callable[[], Sequence[tuple[str, tuple[str, str, str], Verdict]]]
+    """The name, the lane and the verdict of all builds, oldest first."""
     find: Callable[[str], PendingDelivery | None]
     authors: Callable[[str], Sequence[str]]
     """The mail addresses of the authors of the commits that a build is the first to have."""
@@ -104,8 +106,12 @@ class OutputContext:
 
     def link(self, build: Build) -> str:
         """Return the address of the build's page on the public site, "" if the site's address is unknown."""
+        return self.address(addresses.build_path(build_id(build.id)))
+
+    def address(self, path: str) -> str:
+        """Return the address of a page of the public site, "" if the site's address is unknown."""
         url = self.lab.public.site_url if self.lab.public else None
-        return f"{url.rstrip('/')}/{addresses.build_path(build_id(build.id))}" if url else ""
+        return f"{url.rstrip('/')}/{path}" if url else ""
 
 
 class Output(Protocol):

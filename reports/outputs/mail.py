@@ -1,4 +1,4 @@
-"""Mail when something breaks, stays broken, is fixed, or has its first result; see `reports.transitions`.
+"""Mail when something breaks, stays broken, or is fixed, and when the lab is ill; see `reports.transitions`.
 
 Each mail is in an outbox before it is sent, so that an interrupted mail is sent again unchanged, with the same
 Message-ID.  If the answer of the server is lost, the mail can arrive twice (RFC 1047); mail programs that compare
@@ -25,6 +25,7 @@ from lab.base.failures import Bug, caught
 from lab.config import access
 from lab.config.access import Login
 from lab.config.publication import Mail
+from lab.results.lab_health import ERRORS, episodes
 from reports.bundle import BadBundle
 from reports.outputs import mail_text
 from reports.outputs.delivery import (
@@ -38,13 +39,14 @@ from reports.outputs.delivery import (
     one_line,
     parked,
 )
-from reports.transitions import Transition, transitions
+from reports.transitions import DAY_SECONDS, HistoryPoint, Transition, transitions
 
 HOUR_SECONDS: Final = 3600.0
 TIMEOUT_SECONDS: Final = 60.0
 PERMANENT: Final = 500
 TOO_LARGE: Final = 552  # RFC 1870, section 6.1: an answer to MAIL FROM that concerns this mail
-PLAIN: Final = policy.SMTP.clone(cte_type="7bit")  # every server accepts it
+# Every server accepts it; a folded subject is empty for some readers.
+PLAIN: Final = policy.SMTP.clone(cte_type="7bit", max_line_length=900)
 BUILDS_HEADER: Final = "X-QALab-Builds"
 
 
@@ -62,18 +64,19 @@ class MailOutput:
         return Outbox(self.context.home / "mail")
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
-        by_name: dict[str, Transition] = {}
-        for lane in dict.fromkeys(item.lane for item in items):
-            changes = transitions(self.context.history(*lane), self.mail.remind_days)
-            by_name |= {transition.point.name: transition for transition in changes}
+        by_name = self._transitions(items)
         news: list[tuple[PendingDelivery, Transition]] = []
         for item in items:
-            if item.name not in by_name:
+            transition = by_name.get(item.name)
+            if transition is None:
                 yield DeliveryOutcome(item.name, "nothing", "nothing changed")
+            elif transition.point.delay > self.mail.history_days * DAY_SECONDS:
+                note = f"ended more than {self.mail.history_days} days before it was published"
+                yield DeliveryOutcome(item.name, "nothing", note)
             elif self.outbox.is_sent(item.name):
                 yield DeliveryOutcome(item.name, "delivered")
             else:
-                news.append((item, by_name[item.name]))
+                news.append((item, transition))
         pending = {item.name for item, _ in news}
         if self.outbox.waiting():  # from an interrupted pass
             for outcome in self._send_all():
@@ -81,6 +84,21 @@ class MailOutput:
                     pending.discard(outcome.name)
                     yield outcome
         yield from self._write([(item, transition) for item, transition in news if item.name in pending])
+
+    def _transitions(self, items: Sequence[PendingDelivery]) -> dict[str, Transition]:
+        """Return the notifications of these builds, and of others of their lanes, by the names of the builds."""
+        by_name: dict[str, Transition] = {}
+        points: dict[str, HistoryPoint] = {}
+        for lane in dict.fromkeys(item.lane for item in items):
+            history = self.context.history(*lane)
+            points |= {point.name: point for point in history}
+            by_name |= {one.point.name: one for one in transitions(history, self.mail.remind_days)}
+        if any(point.verdict in ERRORS for point in points.values()):
+            builds = self.context.verdicts()
+            ill = episodes([(lane, verdict) for _, lane, verdict in builds], self.mail.alert_errors)
+            alerts = [points[name] for name in (builds[place][0] for place in ill) if name in points]
+            by_name |= {point.name: Transition("ill", point, point) for point in alerts}
+        return by_name
 
     def _write(self, news: Sequence[tuple[PendingDelivery, Transition]]) -> Iterator[DeliveryOutcome]:
         """Send at most as many mails as this hour allows; the last one is a digest of the remaining changes."""

@@ -1,24 +1,25 @@
-"""The content of mails about one transition, or about many; as text and as HTML."""
+"""The content of mails about one transition, or about many."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, parseaddr
-from html import escape
+from fnmatch import fnmatchcase
 from typing import Final
 
 from lab.base.text import shortened
 from lab.config.publication import Mail
 from lab.results import addresses
+from lab.results.breakages import MOST_TESTS as MASS
+from lab.results.breakages import Subject
 from lab.results.build_environment import SHOWN, EnvironmentChange, changes
 from lab.results.cases import Case
 from lab.results.history import of_case
 from reports.model import Build, Commit
 from reports.outputs.delivery import OutputContext, PendingDelivery
+from reports.outputs.mail_layout import MailSection, as_html, as_text
 from reports.transitions import Transition
 
 MOST_TESTS: Final = 10
@@ -27,41 +28,44 @@ MOST_COMMITS: Final = 30
 WIDTH: Final = 160
 
 
-@dataclass(frozen=True)
-class MailSection:
-    """A heading with lines, or (``is_code``) with unchanged output."""
-
-    heading: str
-    lines: tuple[str, ...]
-    is_code: bool = False
-
-
 def mail_text(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> EmailMessage:
-    """Return a mail about one transition, to the lab's people and, if lab.yaml says so, to the authors of the commits.
-
-    The authors get it only where nothing but their commits changed since the last good build.
-    """
+    """Return a mail about one transition, to the lab's people and, if lab.yaml says so, to the authors of the commits."""
     build = item.read().build
-    told = mail.upstream_authors and transition.kind == "broken" and not _changes(context, build, transition)
-    copies = _authors(context, transition) if told else []
-    message = _message(context, mail, subject(build, transition), item.name, copies)
-    thread = f"<{addresses.part(build.component)}.{addresses.part(build.track)}.lane@{_domain(context, mail)}>"
-    message["In-Reply-To"] = message["References"] = thread
+    copies = _authors(context, build, transition) if mail.upstream_authors else []
+    to = () if transition.kind == "ill" else recipients(mail, build)
+    message = _message(context, mail, subject(build, transition), item.name, (to, copies))
+    if transition.kind in {"fixed", "still broken"}:  # the thread of the breakage begins with its first build
+        message["In-Reply-To"] = message["References"] = _message_id(context, mail, transition.since.name)
     parts = [MailSection("", (headline(build, transition),)), *_details(context, build, transition)]
-    return _filled(message, parts, context.link(build))
+    return _filled(message, parts, _links(context, build, transition))
+
+
+def recipients(mail: Mail, build: Build) -> tuple[str, ...]:
+    """Return the recipients of the mails about a component and a track; () for the lab's maintainer."""
+
+    def matches(name: str, patterns: Sequence[str]) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+    routes = [
+        route
+        for route in mail.routes
+        if matches(build.component, route.components) and matches(build.track, route.tracks)
+    ]
+    return tuple(dict.fromkeys(address for route in routes for address in route.to)) or mail.to
 
 
 def digest(context: OutputContext, mail: Mail, news: Sequence[tuple[PendingDelivery, Transition]]) -> EmailMessage:
     """Return one mail about many transitions."""
-    lines = []
+    lines, to = [], dict[str, None]()
     for item, transition in news:
         build = item.read().build
         link = context.link(build)
         lines.append(f"{headline(build, transition)}{f' {link}' if link else ''}")
+        to |= dict.fromkeys(recipients(mail, build))
     title = f"[{context.lab.lab.name}] {len(news)} changes"
-    message = _message(context, mail, title, news[0][0].name, [])
-    site = context.lab.public.site_url if context.lab.public else None
-    return _filled(message, [MailSection(f"{len(news)} changes", tuple(lines))], site or "")
+    message = _message(context, mail, title, f"{news[0][0].name}.digest", (tuple(to), []))
+    site = context.address("")
+    return _filled(message, [MailSection(f"{len(news)} changes", tuple(lines))], [("The lab", site)] if site else [])
 
 
 def subject(build: Build, transition: Transition) -> str:
@@ -79,27 +83,49 @@ def headline(build: Build, transition: Transition) -> str:
 
 
 def _change(build: Build, transition: Transition) -> str:
-    bad = f"{build.verdict} at {build.step}" if build.step else build.verdict
+    beside = f", {transition.standing} still broken" if transition.standing else ""
     match transition.kind:
+        case "ill":
+            return f"the lab is ill: errors in a row{f', at {build.step}' if build.step else ''}"
         case "first":
-            return f"first result: {bad}"
+            return f"never passed: {_named(build, transition.subjects)}"
         case "still broken":
-            return f"still broken after {transition.days} days: {bad}"
+            return f"still broken after {transition.days} days: {_named(build, transition.subjects)}"
         case "fixed":
-            return f"fixed after {transition.days} days" if transition.days else "fixed"
-    return f"broken: {bad}"
+            after = f" after {transition.days} days" if transition.days else ""
+            return f"fixed{after}: {_named(build, transition.subjects)}{beside}"
+        case "broken":
+            return f"broken: {_named(build, transition.subjects)}{beside}"
+
+
+def _named(build: Build, subjects: Sequence[Subject]) -> str:
+    more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
+    return f"{_name(build, subjects[0])}{more}"
+
+
+def _name(build: Build, one: Subject) -> str:
+    if one == MASS:
+        return "most tests"
+    return one.name.rpartition("/")[2] if one.kind == "test" else f"step {one.name or build.step or build.phase}"
 
 
 def _details(context: OutputContext, build: Build, transition: Transition) -> list[MailSection]:
     parts = []
-    failing = [case for case in build.cases if of_case(case) == "bad" and case.nuance != "rerun"]
-    if build.message and transition.kind != "fixed":
-        parts.append(MailSection("Message", (shortened(build.message, WIDTH),)))
+    tests = [case for case in build.tests if of_case(case) != "neither" and case.nuance != "rerun"]
+    failing = sorted(
+        (case for case in tests if of_case(case) == "bad"),
+        key=lambda case: Subject("test", case.id) not in transition.subjects,
+    )
+    if build.message and not failing and transition.kind != "fixed":
+        parts.append(MailSection(build.step or build.phase, (shortened(build.message, WIDTH),)))
     if failing:
         lines = [f"{case.id}: {shortened(case.message or case.outcome, WIDTH)}" for case in failing[:MOST_TESTS]]
         more = len(failing) - len(lines)
-        parts.append(MailSection(f"Failing tests: {len(failing)}", (*lines, *([f"and {more} more"] if more else []))))
+        heading = f"Failing tests: {len(failing)} of {len(tests)}"
+        parts.append(MailSection(heading, (*lines, *([f"and {more} more"] if more else []))))
         parts += [evidence for case in failing[:1] if (evidence := _evidence(case))]
+    if transition.fixed:
+        parts.append(MailSection("Fixed", tuple(_name(build, one) for one in transition.fixed[:MOST_TESTS])))
     if transition.kind in {"broken", "still broken"} and transition.good:
         parts += _causes(_commits(context, build, transition), _changes(context, build, transition))
     return parts
@@ -145,6 +171,17 @@ def _evidence(case: Case) -> MailSection | None:
     return MailSection(f"Output of {case.name}", tuple(lines), is_code=True) if lines else None
 
 
+def _links(context: OutputContext, build: Build, transition: Transition) -> list[tuple[str, str]]:
+    """Return the pages that explain a transition; none without a public site."""
+    pages = {"Build": addresses.build_path(transition.point.name)}
+    if transition.good:
+        pages["Last good build"] = addresses.build_path(transition.good.name)
+    if transition.subjects and transition.subjects[0].kind == "test":
+        pages["Test"] = addresses.test_path(build.component, build.track, transition.subjects[0].name)
+    pages["Component"] = addresses.lane_path(build.component, build.track)
+    return [(name, address) for name, path in pages.items() if (address := context.address(path))]
+
+
 def _commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:
     """Return the commits of the first bad range: after the last good build, up to the first bad one."""
     by_id: dict[str, Commit] = {}
@@ -154,7 +191,14 @@ def _commits(context: OutputContext, build: Build, transition: Transition) -> li
     return list(by_id.values())
 
 
-def _authors(context: OutputContext, transition: Transition) -> list[str]:
+def _authors(context: OutputContext, build: Build, transition: Transition) -> list[str]:
+    """Return the authors who get a copy: all suspects of a breakage; of a fix, the author of the only suspect.
+
+    None, if something else than their commits changed since the last good build.
+    """
+    is_one = transition.kind == "fixed" and len(_commits(context, build, transition)) == 1
+    if (not is_one and transition.kind != "broken") or _changes(context, build, transition):
+        return []
     return list(dict.fromkeys(address for point in transition.suspects for address in context.authors(point.name)))
 
 
@@ -166,49 +210,29 @@ def _domain(context: OutputContext, mail: Mail) -> str:
     return parseaddr(_sender(context, mail))[1].rpartition("@")[2]
 
 
-def _message(context: OutputContext, mail: Mail, title: str, name: str, copies: Sequence[str]) -> EmailMessage:
+def _message_id(context: OutputContext, mail: Mail, name: str) -> str:
+    """Return the Message-ID of the mail about a build: there is one at most."""
+    return f"<{name}@{_domain(context, mail)}>"
+
+
+def _message(
+    context: OutputContext, mail: Mail, title: str, name: str, addressees: tuple[Sequence[str], Sequence[str]]
+) -> EmailMessage:
     message = EmailMessage()
-    lab = context.lab.lab
+    lab, (to, copies) = context.lab.lab, addressees
     message["Subject"] = " ".join(title.split())
     message["From"] = formataddr(parseaddr(_sender(context, mail)))
-    message["To"] = ", ".join(mail.to or [formataddr(parseaddr(lab.maintainer))])
+    message["To"] = ", ".join(to or [formataddr(parseaddr(lab.maintainer))])
     if copies:
         message["Cc"] = ", ".join(copies)
     message["Date"] = format_datetime(datetime.fromtimestamp(int(context.clock.now()), UTC))
-    unique = hashlib.sha256(f"{name} {title}".encode()).hexdigest()[:16]
-    message["Message-ID"] = f"<{name}.{unique}@{_domain(context, mail)}>"
+    message["Message-ID"] = _message_id(context, mail, name)
     message["Auto-Submitted"] = "auto-generated"
     message["List-Id"] = f"{lab.name} <{lab.name}.{_domain(context, mail)}>"
     return message
 
 
-def _filled(message: EmailMessage, parts: Sequence[MailSection], link: str) -> EmailMessage:
-    message.set_content(as_text(parts, link))
-    message.add_alternative(as_html(parts, link), subtype="html")
+def _filled(message: EmailMessage, parts: Sequence[MailSection], links: Sequence[tuple[str, str]]) -> EmailMessage:
+    message.set_content(as_text(parts, links))
+    message.add_alternative(as_html(parts, links), subtype="html")
     return message
-
-
-def as_text(parts: Sequence[MailSection], link: str) -> str:
-    blocks = []
-    for part in parts:
-        indent = "    " if part.is_code else "  " if part.heading else ""
-        blocks.append(
-            "\n".join([*([f"{part.heading}:"] if part.heading else []), *(indent + line for line in part.lines)])
-        )
-    return "\n\n".join([*blocks, *([link] if link else [])]) + "\n"
-
-
-def as_html(parts: Sequence[MailSection], link: str) -> str:
-    blocks = []
-    for part in parts:
-        if part.heading:
-            blocks.append(f"<h3>{escape(part.heading)}</h3>")
-        if part.is_code:
-            blocks.append(f"<pre>{escape(chr(10).join(part.lines))}</pre>")
-        elif part.heading:
-            blocks.append(f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in part.lines)}</ul>")
-        else:
-            blocks.append(f"<p>{escape(' '.join(part.lines))}</p>")
-    if link:
-        blocks.append(f'<p><a href="{escape(link)}">{escape(link)}</a></p>')
-    return f"<!DOCTYPE html><html><body>{''.join(blocks)}</body></html>\n"

@@ -11,38 +11,8 @@ from lab.base.errors import Verdict
 from lab.results.history import Result, State
 from reports.model import FrozenModel
 from reports.site.build_models import BuildPage
+from reports.site.lab_models import ChangesPage, HealthPage, Home
 from reports.site.lane_models import Flaky, Ref, Slow, StandingPart, TestRef, TransitionPart
-
-
-class Cell(FrozenModel):
-    track: str
-    path: str
-    state: State
-    since: str
-
-
-class Row(FrozenModel):
-    """A component on each track; None for a track that does not test it."""
-
-    component: str
-    path: str
-    cells: tuple[Cell | None, ...]
-
-
-class Home(FrozenModel):
-    kind: Literal["home"] = "home"
-    lab: str
-    description: str
-    newest: str
-    lanes: int
-    builds: int
-    broken: tuple[StandingPart, ...]
-    broken_count: int
-    unknown: tuple[StandingPart, ...]
-    """The phases that passed, and about which nothing is known any more."""
-    tracks: tuple[str, ...]
-    rows: tuple[Row, ...]
-    lately: tuple[TransitionPart, ...]
 
 
 class PlotPoint(FrozenModel):
@@ -166,6 +136,8 @@ class TestPage(FrozenModel):
 class FlakyPage(FrozenModel):
     kind: Literal["flaky"] = "flaky"
     tests: tuple[Flaky, ...]
+    count: int
+    """The number of all flaky tests; the pages of the components have those that are missing here."""
 
 
 class SlowPage(FrozenModel):
@@ -188,37 +160,6 @@ class StalePage(FrozenModel):
     kind: Literal["stale"] = "stale"
     days: int
     lanes: tuple[StaleLane, ...]
-
-
-class ErrorRate(FrozenModel):
-    """The number of errors among all runs of a step, or of the builds of an origin."""
-
-    name: str
-    runs: int
-    errors: int
-
-
-class IllLane(FrozenModel):
-    """A phase whose newest builds are errors."""
-
-    component: str
-    track: str
-    phase: str
-    path: str
-    errors: int
-    last_verdict: str
-    latest: Ref
-
-
-class HealthPage(FrozenModel):
-    """The errors of the lab in the ``days`` before the newest build of the site."""
-
-    kind: Literal["health"] = "health"
-    newest: str
-    days: int
-    steps: tuple[ErrorRate, ...]
-    origins: tuple[ErrorRate, ...]
-    lanes: tuple[IllLane, ...]
 
 
 class SearchComponent(FrozenModel):
@@ -258,11 +199,11 @@ class Badge(FrozenModel):
 
 Page = (
     Home | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
-    | FlakyPage | SlowPage | StalePage | HealthPage | SearchPage | AboutPage
+    | FlakyPage | SlowPage | StalePage | HealthPage | ChangesPage | SearchPage | AboutPage
 )  # fmt: skip
 KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
-    "health": HealthPage,
+    "health": HealthPage, "changes": ChangesPage,
     "search": SearchPage, "about": AboutPage,
 }  # fmt: skip

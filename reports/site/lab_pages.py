@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from lab.base.errors import Verdict
 from lab.results.lab_health import ERRORS, QUIET_DAYS, SILENT_DAYS
-from reports.site.api import ErrorRate, HealthPage, IllLane
+from reports.site.lab_models import ErrorRate, HealthPage, IllLane
 from reports.site.lane_models import HealthCount, Lane
 from reports.site.summary import Summary
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
 from lab.results.history import flips, of_verdict
 from reports.site import lab_pages
 from reports.site.lane_history import History
-from reports.site.lane_models import Flaky, Lane, Slow
+from reports.site.lane_models import Flaky, Lane, Slow, TransitionPart
 from reports.site.standings import newest_first, standings, transitions, worst
 from reports.site.summary import Summary
 
 TRANSITIONS: Final = 20
+DAYS: Final = 15  # of changes, beyond `TRANSITIONS`
 RECENT: Final = 10  # builds of a median; it changes only with every tenth build
 SLOWEST: Final = 5
 SHOWN: Final = 20  # results of a flaky test
@@ -71,6 +73,12 @@ def slowest(durations: Sequence[Slow]) -> tuple[Slow, ...]:
     return tuple(sorted(durations, key=lambda slow: (-slow.seconds, slow.component, slow.track, slow.what)))
 
 
+def _newest(changes: Sequence[TransitionPart], latest: str) -> tuple[TransitionPart, ...]:
+    """Return the changes of the newest days, and at least some."""
+    first = (datetime.fromisoformat(latest) - timedelta(days=DAYS)).isoformat()[:10]
+    return tuple(change for place, change in enumerate(changes) if place < TRANSITIONS or change.build.finished > first)
+
+
 def lane(history: History) -> Lane:
     """Return the summary of a lane."""
     now = standings(history)
@@ -86,7 +94,7 @@ def lane(history: History) -> Lane:
         builds=len(builds),
         flaky=tuple(_flaky_tests(history)),
         failed=tuple(history.test(test) for test in history.marks if test in history.current),
-        transitions=newest_first(list(transitions(history)))[:TRANSITIONS],
+        transitions=_newest(newest_first(list(transitions(history))), builds[-1].finished),
         slow_builds=tuple(_slow_builds(history)),
         slow_steps=_slow_parts(history, lambda build: [(step, took) for step, _, took in build.steps if took >= 1]),
         slow_tests=_slow_parts(history, lambda build: build.slowest),

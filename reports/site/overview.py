@@ -1,4 +1,4 @@
-"""The pages of the whole lab (home, flaky, slow, stale, search, about), the feeds and the badges."""
+"""The pages of the whole lab (home, changes, flaky, slow, stale, search, about), the feeds and the badges."""
 
 from __future__ import annotations
 
@@ -14,28 +14,26 @@ from reports.site.api import (
     KINDS,
     AboutPage,
     Badge,
-    Cell,
     Feed,
     FlakyPage,
-    HealthPage,
-    Home,
-    Row,
     SearchComponent,
     SearchPage,
     SlowPage,
     StaleLane,
     StalePage,
 )
-from reports.site.lane_models import Lane, StandingPart
+from reports.site.lab_models import BreakageRow, Cell, ChangesPage, DayChanges, HealthPage, Home, Row, TrackLink
+from reports.site.lane_models import BreakagePart, Lane, StandingPart, TransitionPart
 from reports.site.lanes import slowest
 from reports.site.standings import BAD_STATES, newest_first, worst
 
-BROKEN: Final = 40
+BROKEN: Final = 100
 LATELY: Final = 10
 SLOW: Final = 30
 FLAKY: Final = 200
 ENTRIES: Final = 30
 STALE_DAYS: Final = 7
+CHANGES_DAYS: Final = 14
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,7 @@ class Identity:
 
 def home(site: Identity, known: Sequence[Lane]) -> Home:
     lanes = [_aged(lane, newest(known)) for lane in known]
-    broken = sorted(
-        _broken(lanes), key=lambda part: (part.since.started if part.since else "", part.path), reverse=True
-    )
-    broken.sort(key=lambda part: part.state)  # "never passed" comes after "broken"
+    broken = _rows(lanes)
     tracks = sorted({lane.track for lane in lanes})
     by_place = {(lane.component, lane.track): lane for lane in lanes}
     return Home(
@@ -61,8 +56,9 @@ def home(site: Identity, known: Sequence[Lane]) -> Home:
         newest=newest(lanes),
         lanes=len(lanes),
         builds=sum(lane.builds for lane in lanes),
-        broken=tuple(broken[:BROKEN]),
-        broken_count=len(broken),
+        broken=broken[:BROKEN],
+        breakage_count=len(broken),
+        broken_count=len(_broken(lanes)),
         unknown=tuple(phase for lane in lanes for phase in lane.phases if phase.state == "unknown"),
         tracks=tuple(tracks),
         rows=tuple(
@@ -93,6 +89,47 @@ def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:
     return [phase for lane in lanes for phase in lane.phases if phase.state in BAD_STATES]
 
 
+def _rows(lanes: Iterable[Lane]) -> tuple[BreakageRow, ...]:
+    """Return what is broken, the newest first: one row for the same test or step of a component on several tracks."""
+    groups: dict[tuple[str, ...], list[tuple[StandingPart, BreakagePart]]] = {}
+    for phase in _broken(lanes):
+        for part in phase.breakages:
+            groups.setdefault((phase.component, phase.phase, part.kind, part.name), []).append((phase, part))
+    rows = [_row(sorted(group, key=lambda one: (one[1].flaky, one[1].since.started))) for group in groups.values()]
+    rows.sort(key=lambda row: (row.component, row.phase, row.part.kind, row.part.name))
+    rows.sort(key=lambda row: (not row.part.flaky, row.part.since.started), reverse=True)
+    return tuple(rows)
+
+
+def _row(group: Sequence[tuple[StandingPart, BreakagePart]]) -> BreakageRow:
+    phase, part = group[0]
+    tracks = sorted((TrackLink(track=one.track, path=one.path, since=its.since) for one, its in group), key=_track)
+    return BreakageRow(
+        component=phase.component,
+        path=addresses.component_path(phase.component),
+        phase=phase.phase,
+        state="never passed" if part.good is None and not part.flaky else "broken",
+        part=part.model_copy(update={"suspects": part.suspects[:1]}),
+        tracks=tuple(tracks),
+    )
+
+
+def _track(link: TrackLink) -> str:
+    return link.track
+
+
+def changes(lanes: Sequence[Lane]) -> ChangesPage:
+    """Return the changes of the newest days."""
+    latest = newest(lanes)
+    first = (datetime.fromisoformat(latest) - timedelta(days=CHANGES_DAYS)).isoformat()[:10] if latest else ""
+    by_day: dict[str, list[TransitionPart]] = {}
+    for change in newest_first([change for lane in lanes for change in lane.transitions]):
+        if change.build.finished[:10] > first:
+            by_day.setdefault(change.build.finished[:10], []).append(change)
+    days = tuple(DayChanges(day=day, changes=tuple(found)) for day, found in by_day.items())
+    return ChangesPage(days=CHANGES_DAYS, by_day=days)
+
+
 def _cell(lane: Lane | None) -> Cell | None:
     if lane is None:
         return None
@@ -112,7 +149,7 @@ def newest(lanes: Iterable[Lane]) -> str:
 
 def flaky(lanes: Iterable[Lane]) -> FlakyPage:
     tests = sorted((test for lane in lanes for test in lane.flaky), key=lambda test: (-test.flips, test.test.path))
-    return FlakyPage(tests=tuple(tests[:FLAKY]))
+    return FlakyPage(tests=tuple(tests[:FLAKY]), count=len(tests))
 
 
 def slow(lanes: Sequence[Lane]) -> SlowPage:

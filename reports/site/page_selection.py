@@ -147,6 +147,7 @@ def _feed_and_badge(title: str, path: str, lanes: Sequence[Lane]) -> Iterator[Pa
 
 def _of_all(site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
     yield Page("", "home.html", partial(overview.home, site, lanes))
+    yield Page("changes/", "changes.html", partial(overview.changes, lanes))
     yield Page("flaky/", "flaky.html", partial(overview.flaky, lanes))
     yield Page("slow/", "slow.html", partial(overview.slow, lanes))
     yield Page("stale/", "stale.html", partial(overview.stale, lanes))

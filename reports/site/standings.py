@@ -18,7 +18,7 @@ from reports.site.summary import Summary
 
 SUSPECTS: Final = 5
 BREAKAGES: Final = 10
-TURNS: Final = 40  # of each phase
+TURNS: Final = 200  # of each phase
 WORST: Final[tuple[State, ...]] = ("broken", "never passed", "unknown", "passing", "no verdict")
 BAD_STATES: Final[frozenset[State]] = frozenset({"broken", "never passed"})
 

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.base.schema import NewerSchemaError
+from lab.results.cases import Case
 from reports.journal import Journal, opened
 from reports.journal_entries import SourceBuild, pause
-from reports.model import Build
+from reports.model import Build, started_ms
 from tests.reports.publications import a_build
 
 # Written by the release before schemas were migrated.
@@ -76,8 +77,13 @@ def test_journal_migrates_schema_1(tmp_path: Path) -> None:
         outage = journal.deliveries.outage("gerrit")
         assert outage is not None
         assert (outage.tries, outage.note) == (1, "down")
+        (point,) = journal.builds.lane("greet", "trunk", "build")
+        assert (point.results, point.delay) == (None, 0.0)
+        assert journal.builds.without_results() == [entry]
+        journal.builds.set_results(entry.source, a_build())
+        assert journal.builds.without_results() == []
     with closing(sqlite3.connect(path)) as base:
-        assert base.execute("PRAGMA user_version").fetchone() == (1,)
+        assert base.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_journal_leaves_newer_schema_unchanged(tmp_path: Path) -> None:
@@ -88,7 +94,7 @@ def test_journal_leaves_newer_schema_unchanged(tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(NewerSchemaError) as caught, opened(path):
         pass
-    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 3; this one knows 1): upgrade qalab")
+    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 3; this one knows 2): upgrade qalab")
     assert path.read_bytes() == before
     assert list(tmp_path.glob("journal*")) == [path]
 
@@ -181,6 +187,23 @@ def test_lane_and_authors_of_bundled_builds(journal: Journal) -> None:
     assert journal.builds.lane("greet", "trunk", "deploy") == []
     assert journal.builds.authors(name) == ["a@example.org", "b@example.org"]
     assert journal.builds.authors("nobody") == []
+
+
+def test_lane_has_the_results_of_builds(journal: Journal) -> None:
+    cases = [
+        Case(suite="s", classname="c", name=name, outcome=outcome)
+        for name, outcome in (("a", "passed"), ("b", "failed"))
+    ]
+    made = a_build(verdict="failed", cases=tuple(cases))
+    journal.builds.see([source_build()])
+    journal.builds.set_bundled(source_build().source, made, "0" * 64, now=started_ms(made.finished) / 1000 + 60)
+    (point,) = journal.builds.lane("greet", "trunk", "build")
+    assert point.results is not None
+    assert ([mark.test for mark in point.results.bad_tests], sorted(point.ran)) == (["s/c/b"], ["s/c/a", "s/c/b"])
+    assert (point.commit, point.delay) == (made.commit, 60.0)
+    assert journal.builds.verdicts() == [(point.name, ("greet", "trunk", "build"), "failed")]
+    journal.builds.advance(source_build().source, "retracted")
+    assert "s/c/b" not in str([tuple(row) for row in journal.builds.base.execute("SELECT * FROM build")])
 
 
 def test_reopen_publishes_private_job(journal: Journal) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lab.base.errors import Verdict
 from lab.results import history
+from reports.outcomes import BadTest, RunResults
 from reports.transitions import DAY_SECONDS, HistoryPoint, transitions
 
 WORDS: dict[str, Verdict] = {
@@ -32,26 +33,26 @@ def points(letters: str, days: float = 1.0) -> list[HistoryPoint]:
     [
         ("", {}),
         ("EAS", {}),
-        ("P", {0: "first"}),
+        ("P", {}),  # good news about nothing
         ("F", {0: "first"}),
-        ("EEP", {2: "first"}),
-        ("PPFFP", {0: "first", 2: "broken", 4: "fixed"}),
-        ("PFEFAP", {0: "first", 1: "broken", 5: "fixed"}),
-        ("PFEPF", {0: "first", 1: "broken", 3: "fixed", 4: "broken"}),
+        ("EEP", {}),
+        ("PPFFP", {2: "broken", 4: "fixed"}),
+        ("PFEFAP", {1: "broken", 5: "fixed"}),
+        ("PFEPF", {1: "broken", 3: "fixed", 4: "broken"}),
         ("FFP", {0: "first", 2: "fixed"}),
-        ("PUFP", {0: "first", 1: "broken", 3: "fixed"}),
-        ("PFFFFFFFFF", {0: "first", 1: "broken", 8: "still broken"}),
-        ("PFEEEEEEEEF", {0: "first", 1: "broken", 10: "still broken"}),
+        ("PUFP", {1: "broken", 3: "fixed"}),
+        ("PFFFFFFFFF", {1: "broken", 8: "still broken"}),
+        ("PFEEEEEEEEF", {1: "broken", 10: "still broken"}),
         ("F" * 16, {0: "first", 7: "still broken", 14: "still broken"}),
     ],
 )
-def test_transitions_of_history(letters: str, expected: dict[int, str]) -> None:
+def test_transitions_of_verdicts(letters: str, expected: dict[int, str]) -> None:
     found = {int(one.point.name[:-1]): one.kind for one in transitions(points(letters), 7)}
     assert found == expected
 
 
 def test_first_bad_range() -> None:
-    (_, broken) = transitions(points("PPEAF"), 7)
+    (broken,) = transitions(points("PPEAF"), 7)
     assert broken.good is not None
     assert (broken.good.name, broken.since.name) == ("1P", "4F")
     assert [point.name for point in broken.suspects] == ["2E", "3A", "4F"]
@@ -63,18 +64,58 @@ def test_days_of_streak() -> None:
     assert (fixed.kind, fixed.days, fixed.since.name) == ("fixed", 8, "1F")
 
 
+def of_tests(words: str) -> list[HistoryPoint]:
+    """Return builds by their tests: a capital letter fails."""
+    made = []
+    for place, word in enumerate(words.split()):
+        marks = tuple(BadTest(test=letter.lower(), result="bad") for letter in word if letter.isupper())
+        ran = frozenset(word.lower())
+        verdict: Verdict = "failed" if marks else "passed"
+        found = RunResults(roster="", marks=marks, failed=len(marks), ran=len(ran))
+        made.append(HistoryPoint(str(place), place * DAY_SECONDS, verdict, found, ran, str(place)))
+    return made
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("ab Ab AB", ["1 broken a +0", "2 broken b +1"]),
+        ("ab Ab aB ab", ["1 broken a +0", "2 broken b +0", "3 fixed b +0"]),
+        ("ab AB Ab ab", ["1 broken ab +0", "2 fixed b +1", "3 fixed a +0"]),
+        ("ab Ab Cb cb", ["1 broken a +0", "2 broken c +1", "3 fixed ac +0"]),  # renamed
+        ("ab Ab B B B", ["1 broken a +0", "2 broken b +1"]),  # a is gone, and not fixed
+        ("ab Ab ab Ab ab Ab ab", ["1 broken a +0", "2 fixed a +0", "3 broken a +0", "4 fixed a +0"]),  # flaky by now
+    ],
+)
+def test_transitions_of_tests(words: str, expected: list[str]) -> None:
+    found = [
+        f"{one.point.name} {one.kind} {''.join(subject.name for subject in one.subjects)} +{one.standing}"
+        for one in transitions(of_tests(words), 100)
+    ]
+    assert found == expected
+
+
+def test_range_is_that_of_the_test() -> None:
+    (_, broken) = transitions(of_tests("ab Ab AB"), 100)
+    assert broken.good is not None
+    assert (broken.good.name, broken.since.name, [one.name for one in broken.suspects]) == ("1", "2", ["2"])
+
+
 @given(st.text("PFUEAS", max_size=30))
-def test_transitions_match_site(letters: str) -> None:
+def test_transitions_match_verdicts(letters: str) -> None:
     found = {int(one.point.name[:-1]): one.kind for one in transitions(points(letters), 10_000)}
     shown = dict(history.transitions([point.result for point in points(letters)]))
-    assert {place: kind for place, kind in found.items() if kind != "first"} == {
-        place: {"broke": "broken", "mended": "fixed"}[change]
-        for place, change in shown.items()
-        if change != "never passed"
-    }
+    kinds = {"broke": "broken", "mended": "fixed", "never passed": "first"}
+    assert found == {place: kinds[change] for place, change in shown.items()}
 
 
 @given(st.text("PFE", max_size=30), st.text("PFE", max_size=5))
 def test_later_results_change_nothing(letters: str, more: str) -> None:
     before = list(transitions(points(letters), 3))
     assert list(transitions(points(letters + more), 3))[: len(before)] == before
+
+
+@given(st.lists(st.sampled_from(["ab", "Ab", "aB", "AB", "a", "B"]), max_size=20), st.sampled_from(["ab", "AB", "b"]))
+def test_later_tests_change_nothing(words: list[str], more: str) -> None:
+    before = list(transitions(of_tests(" ".join(words)), 3))
+    assert list(transitions(of_tests(" ".join([*words, more])), 3))[: len(before)] == before

@@ -14,6 +14,7 @@ from lab.results.build_identity import build_id
 from lab.results.cases import Case
 from reports import bundle
 from reports.model import Build, Commit, Log, started_ms
+from reports.outcomes import results
 from reports.outputs.delivery import Output, OutputContext, PendingDelivery, PublisherClock
 from reports.transitions import HistoryPoint
 from tests.reports.publications import a_build
@@ -34,6 +35,7 @@ class Bench:
     builds: dict[str, Build] = field(default_factory=dict)
     items: dict[str, PendingDelivery] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
+    delays: dict[str, float] = field(default_factory=dict)
 
     @property
     def context(self) -> OutputContext:
@@ -44,6 +46,7 @@ class Bench:
             site=self.home / "site",
             published=lambda: list(self.items.values()),
             history=self.history,
+            verdicts=lambda: [(name, item.lane, self.builds[name].verdict) for name, item in self.items.items()],
             find=self.items.get,
             authors=lambda name: self.addresses.get(name, []),
             clock=PublisherClock(self.time.now, self.time.sleep),
@@ -51,11 +54,13 @@ class Bench:
 
     def history(self, component: str, track: str, phase: str) -> list[HistoryPoint]:
         lane = (component, track, phase)
-        found = [(name, self.builds[name]) for name, item in self.items.items() if item.lane == lane]
-        return sorted(
-            (HistoryPoint(name, started_ms(one.started) / 1000, one.verdict) for name, one in found),
-            key=lambda one: one.started,
-        )
+        found = [self._point(name, self.builds[name]) for name, item in self.items.items() if item.lane == lane]
+        return sorted(found, key=lambda one: one.started)
+
+    def _point(self, name: str, build: Build) -> HistoryPoint:
+        found, names = results(build)
+        started, delay = started_ms(build.started) / 1000, self.delays.get(name, 0.0)
+        return HistoryPoint(name, started, build.verdict, found, frozenset(names), build.commit, delay)
 
     def publish(self, number: int, verdict: str = "passed", day: int = 0, **fields: Any) -> PendingDelivery:
         """Publish a build that started on ``day``."""

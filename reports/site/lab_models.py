@@ -1,0 +1,108 @@
+"""The pages of the whole lab as data: home, changes, health."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lab.results.history import State
+from reports.model import FrozenModel
+from reports.site.lane_models import BreakagePart, Ref, StandingPart, TransitionPart
+
+
+class Cell(FrozenModel):
+    track: str
+    path: str
+    state: State
+    since: str
+
+
+class Row(FrozenModel):
+    """A component on each track; None for a track that does not test it."""
+
+    component: str
+    path: str
+    cells: tuple[Cell | None, ...]
+
+
+class TrackLink(FrozenModel):
+    """A track on which something is broken, and since when."""
+
+    track: str
+    path: str
+    since: Ref
+
+
+class BreakageRow(FrozenModel):
+    """A test or a step of a component that is broken on some tracks; the range is that of the oldest breakage."""
+
+    component: str
+    path: str
+    phase: str
+    state: State
+    part: BreakagePart
+    tracks: tuple[TrackLink, ...]
+
+
+class Home(FrozenModel):
+    kind: Literal["home"] = "home"
+    lab: str
+    description: str
+    newest: str
+    lanes: int
+    builds: int
+    broken: tuple[BreakageRow, ...]
+    breakage_count: int
+    """The number of all breakages; the pages of the components have those that are missing here."""
+    broken_count: int
+    """The number of broken phases."""
+    unknown: tuple[StandingPart, ...]
+    """The phases that passed, and about which nothing is known any more."""
+    tracks: tuple[str, ...]
+    rows: tuple[Row, ...]
+    lately: tuple[TransitionPart, ...]
+
+
+class DayChanges(FrozenModel):
+    """The changes of a day, newest first."""
+
+    day: str
+    changes: tuple[TransitionPart, ...]
+
+
+class ChangesPage(FrozenModel):
+    """The changes in the ``days`` before the newest build of the lab."""
+
+    kind: Literal["changes"] = "changes"
+    days: int
+    by_day: tuple[DayChanges, ...]
+
+
+class ErrorRate(FrozenModel):
+    """The number of errors among all runs of a step, or of the builds of an origin."""
+
+    name: str
+    runs: int
+    errors: int
+
+
+class IllLane(FrozenModel):
+    """A phase whose newest builds are errors."""
+
+    component: str
+    track: str
+    phase: str
+    path: str
+    errors: int
+    last_verdict: str
+    latest: Ref
+
+
+class HealthPage(FrozenModel):
+    """The errors of the lab in the ``days`` before the newest build of the site."""
+
+    kind: Literal["health"] = "health"
+    newest: str
+    days: int
+    steps: tuple[ErrorRate, ...]
+    origins: tuple[ErrorRate, ...]
+    lanes: tuple[IllLane, ...]

@@ -1,0 +1,198 @@
+"""Which mails are sent, to whom, and in which thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from lab.results.build_environment import BuildEnvironment
+from lab.results.cases import Case
+from reports.model import Commit, StepSummary
+from reports.outputs import mail
+from reports.outputs.delivery import Output
+from tests.reports.outputs.conftest import Bench
+from tests.reports.smtp import MailServer
+
+DAY = 86_400.0
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[MailServer]:
+    with MailServer() as one:
+        yield one
+
+
+@pytest.fixture
+def server(shared: MailServer) -> MailServer:
+    shared.taken.clear()
+    return shared
+
+
+def opened(bench: Callable[..., Bench], server: MailServer, **settings: Any) -> tuple[Bench, Output]:
+    workbench = bench(notifications={"mail": {"server": server.url, "to": ["qa@lab.example"], **settings}})
+    output = mail.open_output(workbench.context)
+    assert output is not None
+    return workbench, output
+
+
+def some(letters: str) -> tuple[Case, ...]:
+    """Return a test for each letter; a capital letter fails."""
+    return tuple(
+        Case(suite="s", classname="c", name=letter.lower(), outcome="failed" if letter.isupper() else "passed")
+        for letter in letters
+    )
+
+
+def publish(workbench: Bench, words: str) -> None:
+    """Publish a build a day for each word of tests; ``E`` alone is an error of the lab."""
+    for number, word in enumerate(words.split(), 1):
+        verdict = "error" if word == "E" else "passed" if word.islower() else "failed"
+        workbench.publish(number, verdict, cases=() if word == "E" else some(word))
+
+
+def changes(server: MailServer) -> list[str]:
+    return [subject.partition("trunk: ")[2] for subject in server.subjects]
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ("ab ab", []),  # nothing broke
+        ("ab Ab ab", ["broken: a", "fixed after 1 days: a"]),
+        ("ab Ab AB", ["broken: a", "broken: b, 1 still broken"]),
+        ("ab Ab AB aB ab", ["broken: a", "broken: b, 1 still broken", "fixed after 2 days: a, 1 still broken",
+                            "fixed after 2 days: b"]),
+        ("ab Ab aB", ["broken: a", "broken: b"]),
+        ("ab AB", ["broken: a and 1 more"]),
+        ("Ab", ["never passed: a"]),
+        ("ab E E E E", []),
+        ("ab E E E E E", ["the lab is ill: errors in a row"]),
+        ("ab E E E E E E E E", ["the lab is ill: errors in a row"]),  # once
+        ("ab E E E E E ab E E E E E", ["the lab is ill: errors in a row"] * 2),
+        ("ab Ab ab Ab ab Ab ab", ["broken: a", "fixed after 1 days: a", "broken: a", "fixed after 1 days: a"]),  # flaky
+    ],
+)  # fmt: skip
+def test_news(bench: Callable[..., Bench], server: MailServer, words: str, expected: list[str]) -> None:
+    workbench, output = opened(bench, server)
+    publish(workbench, words)
+    workbench.deliver(output)
+    assert changes(server) == expected
+
+
+def test_a_thread_for_each_breakage(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server)
+    publish(workbench, "ab Ab AB aB ab")
+    workbench.deliver(output)
+    broken_a, broken_b, fixed_a, fixed_b = (one.message for one in server.taken)
+    assert (broken_a["References"], broken_b["References"]) == (None, None)
+    assert str(fixed_a["In-Reply-To"]) == str(fixed_a["References"]) == str(broken_a["Message-ID"])
+    assert str(fixed_b["In-Reply-To"]) == str(broken_b["Message-ID"])
+    assert len({str(one.message["Message-ID"]) for one in server.taken}) == 4
+
+
+def test_reminder_is_in_the_thread(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server, remind_days=2)
+    publish(workbench, "ab Ab Ab Ab")
+    workbench.deliver(output)
+    assert changes(server) == ["broken: a", "still broken after 2 days: a"]
+    assert str(server.taken[1].message["References"]) == str(server.taken[0].message["Message-ID"])
+
+
+def test_step_is_no_test(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server)
+    workbench.publish(1)
+    step = StepSummary(step="sbuild", verdict="failed", message="a syntax error")
+    case = Case(suite="trunk.greet", classname="trunk.greet", name="sbuild", outcome="failed", message="a syntax error")
+    workbench.publish(2, "failed", cases=(case,), steps=(step,), message="a syntax error")
+    workbench.deliver(output)
+    assert changes(server) == ["broken: step sbuild"]
+    text = plain(server.taken[0].message)
+    assert text.count("a syntax error") == 1
+    assert "Failing tests" not in text
+
+
+def plain(message: EmailMessage) -> str:
+    (text, _) = (part.get_content() for part in message.iter_parts())
+    return text
+
+
+def test_history_is_not_mailed(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    publish(workbench, "ab Ab ab Ab ab")
+    names = list(workbench.items)
+    workbench.delays = {name: (len(names) - place - 1) * DAY for place, name in enumerate(names)}
+    outcomes = {number: note for number, how, note in workbench.deliver(output) if how == "nothing"}
+    assert outcomes == {1: "nothing changed", 2: "ended more than 1 days before it was published",
+                        3: "ended more than 1 days before it was published"}  # fmt: skip
+    assert len(server.taken) == 2
+
+
+@pytest.mark.parametrize(
+    "routes, expected",
+    [
+        ([], ["qa@lab.example"]),
+        ([{"components": ["other"], "to": ["other@lab.example"]}], ["qa@lab.example"]),
+        ([{"components": ["gr*"], "to": ["greet@lab.example"]}], ["greet@lab.example"]),
+        ([{"tracks": ["trunk"], "to": ["trunk@lab.example"]}, {"to": ["all@lab.example", "trunk@lab.example"]}],
+         ["trunk@lab.example", "all@lab.example"]),
+        ([{"components": ["greet"], "tracks": ["stable"], "to": ["no@lab.example"]}], ["qa@lab.example"]),
+    ],
+)  # fmt: skip
+def test_recipients_by_component_and_track(
+    bench: Callable[..., Bench], server: MailServer, routes: list[dict[str, Any]], expected: list[str]
+) -> None:
+    workbench, output = opened(bench, server, routes=routes)
+    publish(workbench, "a A")
+    workbench.deliver(output)
+    assert list(server.taken[0].to) == expected
+
+
+def test_alert_goes_to_the_maintainer(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server, alert_errors=3, routes=[{"to": ["team@lab.example"]}])
+    publish(workbench, "a E E E")
+    workbench.deliver(output)
+    assert [one.to for one in server.taken] == [("lab@lab.example",)]
+
+
+SAME = BuildEnvironment(packages={"libc6": "2.36-9"}, packaging="f" * 40, lab_commit="e" * 40)
+OTHER = SAME.model_copy(update={"packages": {"libc6": "2.37-1"}})
+
+
+@pytest.mark.parametrize(
+    "commits, before, broken_to, fixed_to",
+    [
+        (1, SAME, ["ada2@up.example"], ["ada2@up.example"]),
+        (2, SAME, ["ada2@up.example"], []),
+        (1, OTHER, [], []),
+        (1, None, [], []),
+    ],
+)
+def test_author_of_the_only_suspect_learns_of_the_fix(  # noqa: PLR0917 - a table
+    bench: Callable[..., Bench],
+    server: MailServer,
+    commits: int,
+    before: BuildEnvironment | None,
+    broken_to: list[str],
+    fixed_to: list[str],
+) -> None:
+    workbench, output = opened(bench, server, upstream_authors=True)
+    workbench.publish(1, cases=some("a"), environment=before)
+    named = tuple(Commit(id=f"{number:040x}", subject="s") for number in range(commits))
+    workbench.publish(2, "failed", cases=some("A"), commits=named, environment=SAME)
+    workbench.publish(3, cases=some("a"), environment=SAME)
+    workbench.addresses = {name: [f"ada{number}@up.example"] for number, name in enumerate(workbench.items, 1)}
+    workbench.deliver(output)
+    broken, fixed = server.taken
+    assert list(broken.to[1:]) == broken_to
+    assert list(fixed.to[1:]) == fixed_to
+
+
+def test_long_subject_is_not_folded(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server)
+    case = Case(suite="s", classname="c", name="test_" + "x" * 200, outcome="failed")
+    workbench.publish(1, "failed", cases=(case,))
+    workbench.deliver(output)
+    assert server.taken[0].data.startswith(b"Subject: [testlab] greet on trunk: never passed: test_x")
