@@ -39,6 +39,7 @@ FRAME = f"+{'-' * 78}+"
 HEADING = re.compile(rf"^{re.escape(FRAME)}\n\| (.+?) *\|\n{re.escape(FRAME)}\n", re.MULTILINE)
 DRAWN = re.compile(r"^[┌└]─{78}[┐┘]$|^│ (.{76}) │$", re.MULTILINE)
 DATED = re.compile(r"^(\| .*?) +[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4} \|$", re.MULTILINE)
+FIRST = re.compile(r"^sbuild \(Debian sbuild\) ", re.MULTILINE)
 PACKAGE = re.compile(r"^Package: (\S+)$", re.MULTILINE)
 ENDING = re.compile(r"\nqalab: sbuild (?:ended with status (?P<status>-?\d+)|(?P<late>did not end within \d+ min))\n\Z")
 STALLED = re.compile(r"E: Build killed with signal \w+ after \d+ minutes of inactivity")
@@ -87,7 +88,7 @@ def timed_out(log: str, minutes: int) -> str:
 
 def is_log(log: str) -> bool:
     """Return whether a text is a log of sbuild: it has its first line or its summary."""
-    return log.startswith("sbuild ") or bool(_summary(with_plain_headings(log)))
+    return bool(FIRST.search(log)) or bool(_summary(with_plain_headings(log)))
 
 
 def with_plain_headings(log: str) -> str:

@@ -101,18 +101,12 @@ def parse(path: Path) -> Iterator[Case]:
     if not data.strip():
         return
     open_suites: list[_Suite] = []
-    done: list[Case] = []
     try:
         for root in _suites(data, path, open_suites):
-            done += root.end()
-    except Unreadable as error:
-        done += _cut_short(open_suites)
-        if not done:
-            raise
-        yield from done
-        yield Case(suite=FORMAT, classname=path.name, name="[damaged]", outcome="error", message=f"{path.name} {error}")
-        return
-    yield from done
+            yield from root.end()
+    except Unreadable:
+        yield from _cut_short(open_suites)
+        raise
 
 
 def _suites(data: bytes, path: Path, suites: list[_Suite]) -> Iterator[_Suite]:

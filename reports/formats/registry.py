@@ -10,7 +10,23 @@ from typing import Protocol
 
 from lab.base.errors import ConfigurationError
 from lab.results.cases import MOST_CASES, Case
-from reports.formats import autopkgtest, compressed, exercises, junit, lintian, piuparts, record, sbuild, subunit, tap
+from reports.formats import (
+    autopkgtest,
+    boost,
+    compressed,
+    ctest,
+    debci,
+    exercises,
+    junit,
+    lintian,
+    nunit,
+    piuparts,
+    record,
+    sbuild,
+    subunit,
+    tap,
+    trx,
+)
 from reports.formats import cases as own
 from reports.formats.excerpts import Unreadable, bounded
 from reports.formats.gc_pause import uncollected
@@ -31,7 +47,9 @@ class Format(Protocol):
 
 
 # The order of recognition: a format that can be part of another format's log comes late.
-MODULES: tuple[Format, ...] = (record, own, junit, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap)
+MODULES: tuple[Format, ...] = (
+    record, own, junit, nunit, trx, ctest, boost, debci, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap,
+)  # fmt: skip
 FORMATS: Mapping[str, Format] = {module.FORMAT: module for module in MODULES}
 
 
@@ -68,11 +86,15 @@ def cases(name: str, path: Path) -> list[Case]:
 
 def _cases(name: str, path: Path) -> list[Case]:
     sample = _sample(path)
+    read_cases: list[Case] = []
     try:
         with uncollected():
-            read_cases = [bounded(case) for case in islice(_format(name, sample).parse(path), MOST_CASES + 1)]
+            read_cases.extend(map(bounded, islice(_format(name, sample).parse(path), MOST_CASES + 1)))
     except Unreadable as error:
-        return [unreadable(name, path, f"{path.name} {error}{_hint(name, sample)}")]
+        if not read_cases:
+            return [unreadable(name, path, f"{path.name} {error}{_hint(name, sample)}")]
+        message = f"{path.name} {error}"
+        read_cases.append(Case(suite=name, classname=path.name, name="[damaged]", outcome="error", message=message))
     if len(read_cases) > MOST_CASES:
         message = f"{path.name} has more than {MOST_CASES:,} tests: the rest is not read"
         read_cases[MOST_CASES:] = [unreadable(name, path, message)]

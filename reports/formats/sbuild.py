@@ -18,7 +18,7 @@ from reports.formats.excerpts import Unreadable
 
 FORMAT = "sbuild"
 MARK = re.compile(
-    rb"\Asbuild \(Debian sbuild\) |^(?:\||\xe2\x94\x82) Summary (?:.*)(?:\||\xe2\x94\x82)\n\S+\n\nBuild[ -][A-Z]",
+    rb"^sbuild \(Debian sbuild\) |^(?:\||\xe2\x94\x82) Summary (?:.*)(?:\||\xe2\x94\x82)\n\S+\n\nBuild[ -][A-Z]",
     re.MULTILINE,
 )
 CHECKS = ("Lintian", "Piuparts", "Autopkgtest")

@@ -24,7 +24,7 @@ WIDE = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 REFERENCE = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,6})|(\d{1,7}));")
-BEGIN = rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\x00-\xff])*-->\s*)*"
+BEGIN = rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?[^>]*>\s*|<!--(?:(?!-->)[\x00-\xff])*-->\s*)*"
 REFUSED = "has a DOCTYPE, which test results do not need: refused"
 
 
@@ -53,6 +53,22 @@ def events(data: bytes) -> Iterator[tuple[str, etree._Element]]:
         raise Unreadable(f"is not well-formed XML: {' '.join((error.msg or 'not even XML').split())}") from None
 
 
+def records(data: bytes, *names: str) -> Iterator[tuple[list[etree._Element], etree._Element]]:
+    """Yield the elements of these names with their ancestors, the outermost first; each is freed after use.
+
+    The children of an ancestor that are no records are there when it ends.  Raises Unreadable as `events` does.
+    """
+    ancestors: list[etree._Element] = []
+    for event, element in events(data):
+        if event == "start":
+            ancestors.append(element)
+            continue
+        ancestors.pop()
+        if name(element) in names:
+            yield ancestors, element
+            element.clear()
+
+
 def root(data: bytes) -> etree._Element:
     """Return the root of a document that is used as a whole.  Raises Unreadable."""
     elements = deque((element for _, element in events(data)), maxlen=1)
@@ -68,7 +84,15 @@ def name(element: etree._Element) -> str:
 
 def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """Yield the children of these names, whatever their namespace."""
-    return (child for child in element if name(child) in names)
+    return (each for each in element if name(each) in names)
+
+
+def child(element: etree._Element, *path: str) -> etree._Element | None:
+    """Return the first descendant on a path of names; None if there is none."""
+    found: etree._Element | None = element
+    for each in path:
+        found = next(children(found, each), None) if found is not None else None
+    return found
 
 
 def text(element: etree._Element | None) -> str:

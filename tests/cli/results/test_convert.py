@@ -119,4 +119,4 @@ def test_directory_of_autopkgtest_is_read_once() -> None:
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
         CliRunner().invoke(convert.command, ["tap", str(tmp_path / "x")], catch_exceptions=False)
-    assert "'trx' is not one of" in CliRunner().invoke(convert.command, ["trx", str(TAP)]).stderr
+    assert "'gtester' is not one of" in CliRunner().invoke(convert.command, ["gtester", str(TAP)]).stderr

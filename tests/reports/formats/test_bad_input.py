@@ -130,7 +130,7 @@ def test_patterns_are_fast(piece: bytes, tmp_path: Path) -> None:
     [
         (lambda path: registry.cases("tap", path / "nowhere"), "{path}/nowhere: cannot be read: No such file or directory"),
         (lambda path: registry.cases("tap", path), "{path}: is a directory; name a file in it"),
-        (lambda path: registry.cases("trx", path), f"no format trx; known: {', '.join(EVERY)}, auto"),
+        (lambda path: registry.cases("gtester", path), f"no format gtester; known: {', '.join(EVERY)}, auto"),
     ],
 )  # fmt: skip
 def test_invalid_call_prints_one_line(call: Callable[[Path], object], message: str, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from reports import junit
 from reports.formats import registry
 from tests.reports.formats import fixtures
 
+# No tool of Debian writes them: see test_other_xml.
+UNRECORDED = {"nunit", "trx", "debci"}
 REAL = pytest.mark.parametrize("path", fixtures.outputs(), ids=fixtures.name)
 
 
@@ -61,7 +63,7 @@ def as_read(cases: list[Case]) -> list[Case]:
 
 def test_every_format_has_five_outputs_and_every_word_occurs() -> None:
     count = Counter(map(fixtures.format_of, fixtures.outputs()))
-    assert set(count) == set(registry.FORMATS)
+    assert set(count) | UNRECORDED == set(registry.FORMATS)
     assert min(count.values()) >= 5
     cases = [case for path in fixtures.outputs() for case in fixtures.expected(path)]
     assert {case["outcome"] for case in cases} == {"passed", "failed", "error", "skipped"}
