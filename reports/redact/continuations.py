@@ -160,23 +160,27 @@ _NAMED = re.compile(
 
 def opened(line: str) -> Continuation | None:
     """Return what a line opens."""
-    if found := _LABEL.fullmatch(line):
+    last = line.rstrip()[-1:]
+    if last in LAST_OF_LABEL and (found := _LABEL.fullmatch(line)):
         column = len(found["before"])
         if not found["block"]:
             return Label(0 if found["before"].strip(" -") and " " in found["before"].strip() else column)
         return Block(column)
-    for pattern, opens in _OPENINGS:
-        if pattern.search(line):
+    for ends, pattern, opens in _OPENINGS:
+        if (last in ends or not ends) and pattern.search(line):
             return opens
-    return _table(line)
+    return _table(line) if last in LAST_OF_ROW else None
 
 
-_OPENINGS: tuple[tuple[re.Pattern[str], Continuation], ...] = (
-    (_SENTENCE, Label(0)),
-    (_NAMED, Named()),
-    (_ELEMENT, Element()),
-    (_ESCAPED_END, NextWord()),
-    (NETRC, Netrc()),
+# By the last character of a line, since most lines with a name open nothing; "" for any.
+LAST_OF_LABEL = ":|>+-0123456789"
+LAST_OF_ROW = "|\u2502"
+_OPENINGS: tuple[tuple[str, re.Pattern[str], Continuation], ...] = (
+    (":", _SENTENCE, Label(0)),
+    ("", _NAMED, Named()),
+    (">", _ELEMENT, Element()),
+    ("\\", _ESCAPED_END, NextWord()),
+    ("", NETRC, Netrc()),
 )
 
 

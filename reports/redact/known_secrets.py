@@ -93,10 +93,10 @@ def _in_json(text: str) -> str:
 
 
 def _escaped(value: str, raw: bytes) -> Iterator[str]:
-    """Yield the forms with each character escaped: JSON, C, URL, XML, and hexadecimal with common separators."""
+    """Yield the forms with each character escaped: JSON, C, URL, XML, and hexadecimal."""
     for digits in ("%02x", "%02X"):
-        for before in ("", "\\x", "%", " ", ":"):
-            yield "".join(before + digits % byte for byte in raw).removeprefix(before if before in {" ", ":"} else "")
+        for before in ("", "\\x", "%"):
+            yield "".join(before + digits % byte for byte in raw)
     for digits in ("%04x", "%04X"):
         yield "".join("\\u" + digits % ord(character) for character in value)
     yield "".join(f"&#{ord(character)};" for character in value)

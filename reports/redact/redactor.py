@@ -72,7 +72,7 @@ class Redactor:
             if rank >= len(self.rules):  # of what opens a continuation
                 break
             rule = self.rules[rank]
-            for match in rule.pattern.finditer(line):
+            for match in rule.matches(line):
                 for start, end in map(match.span, rule.groups):
                     if start == end:
                         continue

@@ -7,7 +7,7 @@ A rule hides the groups ``value``, ``value2`` ... of its pattern, or the whole m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +24,7 @@ class Rule:
     words: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     follows: re.Pattern[bytes] | None = None
     probe: re.Pattern[bytes] | None = None
     sure: bool = False
@@ -39,6 +40,12 @@ class Rule:
         """Words that nothing but their separators surrounds."""
         return (*self.prefixes, *self.programs)
 
+    def matches(self, line: str) -> Iterator[re.Match[str]]:
+        """Return the matches of the rule's pattern in a line."""
+        if self.needs and not any(text in line for text in self.needs):
+            return iter(())
+        return self.pattern.finditer(line)
+
     def keeps(self, text: str) -> bool:
         """Return whether the replacement of a text is the text itself: a public name in a private domain."""
         return self.shown is not None and self.shown(text) == text
@@ -50,7 +57,8 @@ class Rule:
 def of_pattern(known: SecretPattern) -> Rule:
     """Return the rule of a pattern that all labs have."""
     return Rule(
-        known.name, known.regex, known.words, known.prefixes, known.programs, known.follows, known.probe, sure=known.sure
+        known.name, known.regex, known.words, known.prefixes, known.programs, known.needs, known.follows, known.probe,
+        sure=known.sure,
     )  # fmt: skip
 
 

@@ -16,7 +16,15 @@ from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.rule import PRIVATE_KEY, Rule, of_pattern
 
 SHORTEST_CORE = 4
-ESCAPED = "\\u00"  # one word for the escaped forms of all secrets
+# Forms with each character escaped; one word finds those of all secrets.
+ESCAPED = {
+    "\\u00": re.compile(r"(?:\\u00..)+"),
+    "\\x": re.compile(r"(?:\\x..)+"),
+    "&#": re.compile(r"(?:&#\w+;)+"),
+}
+HEXADECIMAL = re.compile(r"[0-9a-f]{20,}|[0-9A-F]{20,}")
+PERCENT = re.compile(r"(?:%..)+")
+PERCENTS = re.compile(rb"%[0-9a-f]{2}%[0-9a-f]{2}%[0-9a-f]")
 
 
 def for_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> tuple[Rule, ...]:
@@ -38,18 +46,26 @@ def for_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: 
 
 def of_secrets(secrets: Iterable[Secret]) -> tuple[Rule, ...]:
     """Return one rule for each secret, which matches all its forms."""
-    return tuple(
-        Rule(secret.name, re.compile("|".join(map(re.escape, every))), _cores(every), sure=True)
-        for secret in secrets
-        if (every := forms(secret.value))
-    )
+    return tuple(_of_secret(secret.name, every) for secret in secrets if (every := forms(secret.value)))
 
 
-def _cores(every: Iterable[str]) -> tuple[str, ...]:
-    """Return a few words, of which each form contains at least one."""
-    words = {word if len(word := core(form)) >= SHORTEST_CORE else form for form in every if ESCAPED not in form}
-    words |= {ESCAPED for form in every if ESCAPED in form}
-    return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
+def _of_secret(name: str, every: list[str]) -> Rule:
+    """Return the rule of a secret.  Of its words, each form contains at least one; `PERCENTS` finds the other forms."""
+    words: list[str] = []
+    hexadecimal = tuple(form for form in every if HEXADECIMAL.fullmatch(form))
+    for form in sorted(every, key=len):
+        known = any(word in form.lower() for word in words)
+        if not (known or PERCENT.fullmatch(form) or form in hexadecimal):
+            words.append(_word(form))
+    pattern = re.compile("|".join(map(re.escape, every)))
+    return Rule(name, pattern, tuple(words), hexadecimal, probe=PERCENTS, sure=True)
+
+
+def _word(form: str) -> str:
+    for word, escaped in ESCAPED.items():
+        if escaped.fullmatch(form):
+            return word
+    return word if len(word := core(form)) >= SHORTEST_CORE else form
 
 
 def _of_pattern(hidden: HiddenPattern) -> Rule:

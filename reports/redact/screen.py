@@ -67,7 +67,7 @@ class Screen:
         for rank, rule in enumerate(self.rules):
             for text in rule.own_words:
                 word = text.encode().lower()
-                key = key_of(word, head=text in rule.prefixes and word[-1:].isalnum())
+                key = key_of(word, head=text in rule.prefixes and word.isalnum())
                 if key:
                     found[key][_finder(text, rule)].append(rank)
         return {key: dict(finders) for key, finders in found.items()}

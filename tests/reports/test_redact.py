@@ -75,8 +75,6 @@ KNOWN = {
     "YAML": "'" + SECRET.replace("'", "''") + "'",
     "hexadecimal": SECRET.encode().hex(),
     "hexadecimal, capitals": SECRET.encode().hex().upper(),
-    "hexadecimal, od": SECRET.encode().hex(" "),
-    "hexadecimal, colons": SECRET.encode().hex(":"),
     "C": "".join(f"\\x{byte:02x}" for byte in SECRET.encode()),
     "URL, all escaped": "".join(f"%{byte:02X}" for byte in SECRET.encode()),
     "JSON, all escaped": "".join(f"\\u{ord(character):04x}" for character in SECRET),

@@ -53,9 +53,9 @@ NAME: Final = WORD + ENDING
 NAME_BEFORE_COLON: Final = WORD_BEFORE_COLON + ENDING
 SECRET_NAME: Final = re.compile(rf"[\w ./:-]*?{NAME}", I)
 # What a line contains that has such a name; in lower case.  The rare ones are words of their own.
-WORDS: Final = ("pass", "pswd", "pw", "secret", "token", "key", "credential")
+WORDS: Final = ("pass", "pw", "secret", "token", "key", "credential")
 RARE_WORDS: Final = ("rabbitcookie", "cookie", "swift", "swifthash", "swifthashsuffix", "swifthashprefix", "kek", "barbicansimplecryptokek",
-                     "simplecryptokek", "cephclusterfsid", "configdrive")  # fmt: skip
+                     "simplecryptokek", "cephclusterfsid", "configdrive", "pswd")  # fmt: skip
 
 
 def is_secret(name: str) -> bool:

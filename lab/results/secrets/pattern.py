@@ -16,7 +16,7 @@ class SecretPattern:
 
     ``words``: anywhere in the text, with ``follows`` after one of them.  ``prefixes``: how a token begins; its last letter
     or digit is followed by a separator, or the token is one word of at least `LONG` letters and digits.  ``programs``:
-    words of their own.  ``what``: the secret, in words.
+    words of their own.  A line has one of the texts ``needs``.  ``what``: the secret, in words.
     """
 
     name: str
@@ -25,6 +25,7 @@ class SecretPattern:
     words: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     follows: re.Pattern[bytes] | None = None
     probe: re.Pattern[bytes] | None = None
     sure: bool = False

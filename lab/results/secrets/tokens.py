@@ -57,7 +57,7 @@ TOKENS: Final = (
     _token("sendgrid-key", "a key of SendGrid", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}", "sg."),
     _token("sendinblue-key", "a key of Brevo", r"xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}", "xkeysib-"),
     _token("mailgun-key", "a key of Mailgun", r"key-[a-f0-9]{32}(?![A-Za-z0-9])", "key-"),
-    _token("mailchimp-key", "a key of Mailchimp", r"[a-f0-9]{32}-us\d{1,2}(?![A-Za-z0-9])", probe=rb"-us[0-9]{1,2}(?![a-z0-9])"),
+    _token("mailchimp-key", "a key of Mailchimp", r"[a-f0-9]{32}-us\d{1,2}(?![A-Za-z0-9])", *(f"-us{number}" for number in range(1, 30))),
     _token("twilio-key", "a key of Twilio", r"SK[0-9a-f]{32}(?![0-9a-zA-Z])", *(f"sk{digit}" for digit in "0123456789abcdef")),
     _token("digitalocean-token", "a token of DigitalOcean", r"do[opr]_v1_[a-f0-9]{64}", "doo_v1_", "dop_v1_", "dor_v1_"),
     _token("vault-token", "a token of Vault", rf"hv[bsr]\.{REST}{{24,}}", "hvs.", "hvb.", "hvr."),
@@ -106,7 +106,7 @@ HASHES: Final = (
     SecretPattern(
         "password-hash", "a hash of a password in LDAP",
         re.compile(r"\{(?:SSHA|SHA|SMD5|MD5|SSHA256|SSHA512|CRYPT|PBKDF2)\}[A-Za-z0-9+/$.=]{16,}", I),
-        probe=re.compile(rb"\{(?:s?sha|s?md5|crypt|pbkdf2)"),
+        programs=tuple(f"{{{scheme}}}" for scheme in ("ssha", "sha", "smd5", "md5", "ssha256", "ssha512", "crypt", "pbkdf2")),
     ),
     SecretPattern(
         "jenkins-token", "a token of Jenkins", re.compile(r"(?<![A-Za-z0-9])11[0-9a-f]{32}(?![A-Za-z0-9])", I),
