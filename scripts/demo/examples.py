@@ -103,7 +103,7 @@ OPENSTACK = replace(
 LAB_IN_CONTAINER = 'd=$(mktemp -d) && qalab init "$d/lab" > /dev/null && cd "$d/lab" && qalab check && qalab --version'
 # Its build backend is newer than Debian 12's, and the sdist has the wheels of what qalab needs.
 SDIST = (
-    "python3 -m venv ~/tools && ~/tools/bin/pip install --quiet build hatchling==1.33.0 && "
+    "python3 -m venv ~/tools && ~/tools/bin/pip install --quiet build==1.6.1 hatchling==1.33.0 pip==26.3 && "
     "~/tools/bin/python -m build --sdist --no-isolation"
 )
 QALAB = Demo(

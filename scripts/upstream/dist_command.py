@@ -102,7 +102,8 @@ def script_of(command: str, committed: int) -> str:
     """Return the script that runs a command in a chroot."""
     return SCRIPT.format(
         command=shlex.quote(command),
-        environment=f"SOURCE_DATE_EPOCH={committed} PYTHONHASHSEED=0 NO_COLOR=1 TZ=UTC LC_ALL=C.UTF-8",
+        environment=f"SOURCE_DATE_EPOCH={committed} PYTHONHASHSEED=0 NO_COLOR=1 TZ=UTC LC_ALL=C.UTF-8 "
+        f"SSL_CERT_FILE={CERTIFICATES}",
         CERTIFICATES=CERTIFICATES, COMMAND=COMMAND, COUNT=COUNT, USER_ID=USER_ID,
     )  # fmt: skip
 

@@ -1,0 +1,228 @@
+"""What the build phase costs above dpkg-buildpackage in a ready chroot, and what each further commit costs.
+
+Everybody builds the same source packages of the distribution, with new commits, from the second commit on: chroots and
+layers are there.  Others slow the machine, so the best of several rounds counts, and a round has everybody in turn.
+Then `qalab watch` builds many commits of a small package, one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import IO, Any
+
+import click
+import yaml
+from debian.deb822 import Dsc
+from rich.console import Console
+from rich.table import Table
+
+from lab.base import environment, git
+from lab.base.errors import LabError
+from lab.base.run import run
+from lab.config import apt, loading
+from lab.config.description import Lab, Series
+from lab.store.runs import Store
+from scripts.chroots.bootstrap import dependencies
+from scripts.chroots.chroots import Chroots
+from scripts.demo import demo
+from tests.bench.__main__ import HELLO, say, set_up
+from tests.bench.bare import Bare
+from tests.bench.ours import HOUSE, Ours
+from tests.conftest import packaging_files
+
+# Builds for about two minutes on two cores.
+LONG = "zlib"
+PLAIN = """\
+mkdir /build && tar --extract --directory /build && cd /build
+dpkg-source --extract *.dsc tree >&2 && cd tree
+begin=$(date +%s.%N)
+dpkg-buildpackage -us -uc -b >&2
+echo "$begin $(date +%s.%N)"
+"""
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Seconds of everybody in each round."""
+
+    package: str
+    plain: Sequence[float]
+    sbuild: Sequence[float]
+    ours: Sequence[float]
+
+    @property
+    def seconds(self) -> float:
+        """What the best round of ours takes longer than the best of dpkg-buildpackage."""
+        return min(self.ours) - min(self.plain)
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.seconds / min(self.plain)
+
+
+def plain(lab: Lab, dsc: Path, log: IO[str]) -> float:
+    """Run dpkg-buildpackage in a session on the layer that sbuild takes too; seconds."""
+    series = lab.series[demo.SERIES]
+    names = [dsc.name, *(entry["name"] for entry in Dsc(dsc.read_text())["Files"])]
+    with tempfile.NamedTemporaryFile() as packed:
+        run(["tar", "--create", "--file", packed.name, *names], cwd=dsc.parent, log=log)
+        source = packed.read()
+    chroots = Chroots.here(log)
+    with (
+        chroots.base(demo.SERIES, series) as base,
+        chroots.layer(base, dependencies(dsc.read_text()), (), None) as layer,
+        chroots.session("bench", base, layer) as session,
+    ):
+        begin, end = session.shell(PLAIN, stdin=source, capture=True).stdout.split()
+    return float(end) - float(begin)
+
+
+def measure(component: str, home: Path, rounds: int, log: IO[str]) -> Overhead:
+    """Let everybody build a package of the distribution, with a new commit in each round."""
+    home.mkdir()
+    upstream, packaging = repositories(component, home, log)
+    ours = Ours(description(component, home, upstream, packaging), component, log)
+    lab = loading.load(ours.description)
+    bare = Bare(home / "sbuild", demo.SERIES, apt.mirror(demo.SERIES, Series()), log)
+    bare.prepare()
+    ours.build(commit(upstream, "main", 0))
+    found: dict[str, list[float]] = {"plain": [], "sbuild": [], "ours": []}
+    for number in range(1, rounds + 1):
+        found["ours"].append(ours.build(commit(upstream, "main", number)))
+        found["plain"].append(plain(lab, ours.source_package(), log))
+        found["sbuild"].append(bare.build(ours.source_package(), "--no-run-lintian"))
+        say(f"{component}, round {number}: " + ", ".join(f"{name} {times[-1]:.1f} s" for name, times in found.items()))
+    return Overhead(component, **found)
+
+
+def repositories(component: str, home: Path, log: IO[str]) -> tuple[Path, Path]:
+    """Make an upstream and a packaging repository of a source package of the distribution."""
+    dsc = demo.download_source(component, environment.cache_home() / "sources", log)
+    env = git.NO_CONFIG | git.identity(demo.MAINTAINER, demo.FIRST_COMMIT)
+    run(
+        ["gbp", "import-dsc", "--no-pristine-tar", "--debian-branch=master", dsc, "packaging"],
+        log=log,
+        env=env,
+        cwd=home,
+    )
+    upstream, packaging = home / "upstream", home / "packaging"
+    git.git(["clone", "--quiet", "--branch", "upstream", packaging, upstream])
+    git.git(["branch", "--move", "main"], cwd=upstream)
+    return upstream, packaging
+
+
+def description(component: str, home: Path, upstream: Path, packaging: Path) -> Path:
+    """Write the lab.yaml of a component."""
+    repositories = {"upstream": {"git": str(upstream)}, "packaging": {"git": str(packaging)}}
+    content = {
+        "lab": {"name": f"bench-{component}", "maintainer": demo.MAINTAINER},
+        "series": {demo.SERIES: {}},
+        "tracks": {demo.TRACK: {"series": demo.SERIES, "branch": "main"}},
+        "components": {component: repositories},
+    }
+    path = home / "lab.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def commit(repository: Path, branch: str, number: int) -> str:
+    """Commit a change of a text; return the id."""
+    git.git(["checkout", "--quiet", branch], cwd=repository)
+    (repository / "BENCH").write_text(f"{number}\n")
+    git.git(["add", "BENCH"], cwd=repository)
+    who = git.NO_CONFIG | git.identity(demo.MAINTAINER, demo.FIRST_COMMIT + (10 + number) * demo.DAY)
+    git.git(["commit", "--quiet", "--message", f"Go on: {number}"], cwd=repository, env=who)
+    return git.git(["rev-parse", "HEAD"], cwd=repository)
+
+
+def watched(home: Path, commits: int, log: IO[str]) -> list[float]:
+    """Let `qalab watch` build many commits of a small package; the seconds of each run."""
+    home.mkdir()
+    upstream, packaging = home / "upstream", home / "packaging"
+    for path, contents in ((upstream, {"greet.txt": "hello\n"}), (packaging, packaging_files())):
+        git.git(["init", "--quiet", "--initial-branch=main", path])
+        for name, text in contents.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_text(text)
+            (path / name).chmod(0o755 if name == "debian/rules" else 0o644)
+        git.git(["add", "--all"], cwd=path)
+        who = git.NO_CONFIG | git.identity(demo.MAINTAINER, demo.FIRST_COMMIT)
+        git.git(["commit", "--quiet", "--message", "Begin"], cwd=path, env=who)
+    git.git(["tag", "v1.0"], cwd=upstream)
+    path = description("greet", home, upstream, packaging)
+    watch = [sys.executable, HOUSE / "qalab.py", "watch", demo.TRACK, "--once", "--lab", path]
+    run(watch, log=log)  # the first commit makes the layer
+    for number in range(commits):
+        commit(upstream, "main", number)
+    begin = time.monotonic()
+    run(watch, log=log)
+    say(f"watch: {commits} commits in {time.monotonic() - begin:.1f} s")
+    runs = Store.of(loading.load(path)).runs()[1:]
+    bad = [each.id for each in runs if each.verdict != "passed"]
+    if bad or len(runs) != commits:
+        raise LabError(f"{len(runs)} runs, not passed: {bad}")
+    return [sum(record.seconds or 0 for record in each.records()) for each in runs]
+
+
+def growth(seconds: Sequence[float]) -> float:
+    """Return the seconds that a commit costs more than the one before it: the median of all slopes (Theil and Sen)."""
+    slopes = [(late - early) / (j - i) for i, early in enumerate(seconds) for j, late in enumerate(seconds) if j > i]
+    return median(slopes)
+
+
+def table(found: Sequence[Overhead], runs: Sequence[float]) -> Table:
+    result = Table(title="seconds, the best of all rounds; overhead above dpkg-buildpackage", title_justify="left")
+    for name in ("package", "dpkg-buildpackage", "sbuild", "qalab run", "overhead", "aim"):
+        result.add_column(name, justify="left" if name in {"package", "aim"} else "right", no_wrap=True)
+    for each in found:
+        aim = "under 5 s" if each.package == HELLO.component else "under 3 %"
+        figures = (f"{min(times):.1f}" for times in (each.plain, each.sbuild, each.ours))
+        result.add_row(each.package, *figures, f"{each.seconds:.1f} s, {each.percent:.1f} %", aim)
+    if runs:
+        first, last = median(runs[:5]), median(runs[-5:])
+        text = f"{first:.1f} s at first, {last:.1f} s at last; {growth(runs):+.3f} s a commit"
+        result.add_row(f"watch, {len(runs)} commits", "", "", text, "", "no growth")
+    return result
+
+
+def as_json(found: Sequence[Overhead], runs: Sequence[float]) -> dict[str, Any]:
+    return {"packages": [asdict(each) | {"overhead": each.seconds} for each in found], "watch": list(runs)}
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often everybody builds.")
+@click.option("--commits", default=20, show_default=True, type=click.IntRange(0), help="How many commits are watched.")
+@click.option("--package", "packages", multiple=True, default=(HELLO.component, LONG), show_default=True)
+@click.option("--json", "as_data", is_flag=True, help="For programs.")
+def main(*, rounds: int, commits: int, packages: Sequence[str], as_data: bool) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="qalab-bench-", dir="/var/tmp") as directory:
+        home, log_path = Path(directory), Path(directory, "log")
+        home.chmod(0o755)  # the users of chroots enter it
+        os.environ |= {"XDG_STATE_HOME": f"{home}/state", "XDG_CACHE_HOME": f"{home}/cache"}
+        with log_path.open("w", encoding="utf-8") as log:
+            try:
+                set_up(log)
+                found = [measure(name, home / name, rounds, log) for name in packages]
+                runs = watched(home / "watch", commits, log) if commits else []
+            except LabError as error:
+                tail = log_path.read_text(errors="replace").splitlines()[-30:]
+                say("\n".join([*tail, f"bench: {error}"]))
+                sys.exit(error.exit_code)
+    if as_data:
+        click.echo(json.dumps(as_json(found, runs), indent=2))
+    else:
+        Console(width=140).print(table(found, runs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The table of the overhead: the best rounds count, and growth is a slope that one slow run does not make."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tests.bench.overhead import Overhead, as_json, growth, table
+
+HELLO = Overhead("hello", plain=[20.0, 10.0], sbuild=[25.0, 30.0], ours=[14.0, 90.0])
+
+
+def test_the_best_rounds_count() -> None:
+    assert (HELLO.seconds, HELLO.percent) == (4.0, 40.0)
+
+
+@pytest.mark.parametrize(
+    "seconds, expected",
+    [
+        ([5.0] * 20, 0.0),
+        ([5.0] * 10 + [50.0] + [5.0] * 9, 0.0),
+        ([float(n) for n in range(20)], 1.0),
+        ([3.0, 1.0], -2.0),
+    ],
+)
+def test_growth(seconds: list[float], expected: float) -> None:
+    assert growth(seconds) == pytest.approx(expected)
+
+
+def test_the_table_shows_it_side_by_side() -> None:
+    shown = io.StringIO()
+    Console(width=140, file=shown).print(table([HELLO], [5.0] * 20))
+    assert "4.0 s, 40.0 %" in shown.getvalue()
+    assert "+0.000 s a commit" in shown.getvalue()
+    assert as_json([HELLO], [5.0])["packages"][0]["overhead"] == 4.0
