@@ -15,7 +15,7 @@ PLUGINS: Mapping[str, str] = {
     "build-timeout": "ends a build that takes too long",
     "cloudbees-folder": "the folder that everything lies in; only with `jenkins.folder`",
     "gerrit-trigger": "starts a build for a change under review; only for tracks with trigger gerrit",
-    "git": "sees new commits",
+    "git": "sees new commits of the lab's own repository; only with `jenkins.repository`",
     "junit": "shows test results",
     "parameterized-trigger": "hands the commit and the archive's state on to the next phase",
     "throttle-concurrents": "one deployment at a time on a target; only for the phases deploy and exercise",
@@ -70,7 +70,7 @@ def needed_plugins(lab: Lab) -> dict[str, str]:
         "gerrit-trigger": all(track.trigger != "gerrit" for track in tracks),
         "parameterized-trigger": all(len(track.phases) < 2 for track in tracks),  # noqa: PLR2004 - one starts the next
         "throttle-concurrents": all(set(track.phases) <= {"build"} for track in tracks),
-        "git": all(track.trigger != "commit" for track in tracks) and not (lab.jenkins and lab.jenkins.repository),
+        "git": not (lab.jenkins and lab.jenkins.repository),
     }
     return {name: why for name, why in PLUGINS.items() if not unused.get(name)}
 

@@ -162,6 +162,7 @@ def _track_jobs(lab: Lab) -> Iterator[Job]:
     for name, track in lab.tracks.items():
         later = _later(track)
         if "build" in track.phases:
+            yield from _watch(lab, name)
             for component in lab.components_of(name):
                 yield _build(lab, name, component, _next(name, later))
         for place, phase in enumerate(later):
@@ -186,17 +187,23 @@ def _next(track: str, phases: Sequence[Phase]) -> Any:
 
 def _build(lab: Lab, track_name: str, component: str, then: Any) -> Job:
     track, seen = lab.tracks[track_name], lab.component(component, track_name)
-    git, branch = seen.upstream.git, seen.upstream.branch or track.branch
     values: dict[str, Any] = {"track": track_name, "component": component}
     if track.trigger == "gerrit":
+        branch = seen.upstream.branch or track.branch
         # The publisher votes, after a build is public.
-        trigger: Any = {"review": {"project": project(git), "branch": branch, "silent": True}}
-        values |= {"commit": "GERRIT_REFSPEC", "source": NOTHING, "trigger": trigger}
-    else:
-        trigger = {"poll": {"schedule": _schedule(lab.file, track_name, track)}}
-        values |= {"commit": "GIT_COMMIT", "source": {"upstream": {"git": git, "branch": branch}}, "trigger": trigger}
+        trigger: Any = {"review": {"project": project(seen.upstream.git), "branch": branch, "silent": True}}
+        values |= {"commit": "GERRIT_REFSPEC", "parameters": NOTHING, "trigger": trigger}
+    else:  # the job of `_watch` starts it
+        values |= {"commit": "COMMIT", "parameters": "what-to-build", "trigger": NOTHING}
     values |= {"minutes": seen.build.timeout_minutes + OTHER_STEPS_MINUTES, "next": then}
     return Job("build", job_name(track_name, component, "build"), values)
+
+
+def _watch(lab: Lab, name: str) -> Iterator[Job]:
+    """Yield the job that starts the builds of a track; Gerrit starts those of changes under review."""
+    if lab.tracks[name].trigger == "commit":
+        values = {"track": name, "schedule": _schedule(lab.file, name, lab.tracks[name])}
+        yield Job("watch", f"{name}-watch", values)
 
 
 def _lab_jobs(jenkins: LabJenkinsSettings) -> Iterator[Job]:
@@ -214,6 +221,7 @@ def _track_views(lab: Lab) -> Iterator[View]:
         if "build" in track.phases:
             # By name: a job that begins with trunk- can belong to another track, such as trunk-noble.
             own += [f"{name}-({'|'.join(lab.components_of(name))})-build"]
+            own += [job.name for job in _watch(lab, name)]
         about = f"{track.branch} on {track.series}, by {track.trigger}"
         yield View(name, about, re.sub(r"[.+]", r"\\\g<0>", "|".join(own)))
 

@@ -28,6 +28,15 @@ SIGNS = {
     "skipped": ("-", "dim"),
     "running": ("…", "cyan"),
 }
+# A column for 80 characters.
+SHORT_CAUSES: Mapping[str, str] = {
+    "upstream commit": "commit",
+    "packaging commit": "packaging",
+    "testing commit": "testing",
+    "change under review": "review",
+    "proposed packages": "proposed",
+    "by hand": "by hand",
+}
 NONE: Mapping[Run, RunStanding] = {}
 
 
@@ -128,7 +137,7 @@ def run_json(run: Run) -> str:
 def runs_table(runs: Sequence[Run], standings: Mapping[Run, RunStanding] = NONE) -> Table:
     """Return a table for 80 columns: long text is folded, not truncated."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("run", "verdict", "started", "duration", "message"):
+    for heading in ("run", "verdict", "started", "duration", "cause", "message"):
         table.add_column(heading, overflow="fold", no_wrap=heading in {"verdict", "started", "duration"})
     for run in runs:
         values = summary(run, standings.get(run))
@@ -138,6 +147,7 @@ def runs_table(runs: Sequence[Run], standings: Mapping[Run, RunStanding] = NONE)
             verdict_text(values["verdict"]),
             values["started"][5:16].replace("T", " "),
             duration(values["seconds"]),
+            SHORT_CAUSES.get(values["cause"], values["cause"]),
             values["version"] if is_quiet else f"{values['step']}: {values['message']}",
         )
     return table

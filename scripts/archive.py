@@ -9,7 +9,7 @@ public half is ``archive-key.asc`` (see `scripts.archives.reprepro`).  Old versi
 that of its youngest pool file.
 
 ``results/parameters.properties`` hands the archive's state over to the next job (in Jenkins: its
-parameters): COMPONENT, COMMIT, VERSION, and ARCHIVE, the SHA-256 of the codename's InRelease.
+parameters): COMPONENT, COMMIT, VERSION, ARCHIVE, the SHA-256 of the codename's InRelease, and CAUSE.
 
 Facts: ``codename``, ``path`` (the archive's root), ``added`` (False: it had all of it already),
 ``archive`` (as ARCHIVE).
@@ -82,8 +82,14 @@ def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes:
 def hand_over(context: StepContext, archive: Archive, version: str) -> str:
     """Write the parameters of the next job, and return the archive's state."""
     state = files.sha256(archive.root / "dists" / archive.codename / "InRelease")
-    commit = context.run.info.commit
-    values = {"COMPONENT": context.component_name, "COMMIT": commit, "VERSION": version, "ARCHIVE": state}
+    info = context.run.info
+    values = {
+        "COMPONENT": context.component_name,
+        "COMMIT": info.commit,
+        "VERSION": version,
+        "ARCHIVE": state,
+        "CAUSE": info.cause,
+    }
     # Nothing in a name, an id or a version needs escaping in the value of a Java property.
     text = "".join(f"{name}={value}\n" for name, value in values.items())
     files.write_atomic(context.run.results / HANDED_OVER, text)

@@ -153,7 +153,14 @@ def idle(services: Mapping[str, Service]) -> dict[str, str]:
 def hand_over(context: StepContext, offer: PackageSource, version: str) -> None:
     """Write the parameters of the next job."""
     component = "" if context.component_name == WHOLE else context.component_name
-    values = {"COMPONENT": component, "COMMIT": context.run.info.commit, "VERSION": version, "ARCHIVE": offer.state}
+    info = context.run.info
+    values = {
+        "COMPONENT": component,
+        "COMMIT": info.commit,
+        "VERSION": version,
+        "ARCHIVE": offer.state,
+        "CAUSE": info.cause,
+    }
     text = "".join(f"{name}={value}\n" for name, value in values.items())
     files.write_atomic(context.run.results / HANDED_OVER, text)
 

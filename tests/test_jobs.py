@@ -94,7 +94,9 @@ def test_stock_jenkins_job_builder_makes_every_job(stock: list[Item]) -> None:
     phases = {f"openstack/{track}-{phase}" for track, described in FLAGSHIP.tracks.items()
               for phase in described.phases if phase != "build"}  # fmt: skip
     own = {f"openstack/lab-{name}" for name in ("apply", "backup", "publish", "housekeeping")}
-    assert names == {"openstack"} | builds | phases | own
+    watches = {f"openstack/{name}-watch" for name, track in FLAGSHIP.tracks.items() if track.trigger == "commit"}
+    assert len(watches) >= 2
+    assert names == {"openstack"} | builds | phases | own | watches
     assert len(FLAGSHIP.components) >= 12
     assert len({name.split("/")[1].rsplit("-", 2)[0] for name in builds}) >= 3
     views = {item.key.name for item in stock if item.key.kind == "view"}
@@ -136,7 +138,7 @@ def test_a_build_runs_the_steps_of_its_phase(stock: list[Item]) -> None:
         assert set(texts(root, "builders/hudson.tasks.Shell/unstableReturn")) == {"4"}
         first = step_options(lines[0])
         assert name == f"job openstack/{first.track}-{first.component}-build"
-        assert first.commit in {"$GIT_COMMIT", "$GERRIT_REFSPEC"}
+        assert first.commit in {"$COMMIT", "$GERRIT_REFSPEC"}
         for line in lines:
             assert "\n" not in line
             assert (step_options(line).lab_file, step_options(line).tries) == (Path("lab/lab.yaml"), 3)
@@ -149,7 +151,8 @@ def step_options(line: str) -> Any:
 
 
 def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
-    lines = [line for name, root in roots(stock).items() if "/lab-" in name for line in shells(root)]
+    lines = [line for name, root in roots(stock).items() if "/lab-" in name or name.endswith("-watch")
+             for line in shells(root)]  # fmt: skip
     assert len(lines) >= 5
     called = set()
     for line in lines:
@@ -163,7 +166,7 @@ def test_the_labs_own_jobs_call_verbs_that_there_are(stock: list[Item]) -> None:
         assert command is not None, verb
         command.make_context(verb, options)
         called.add(verb)
-    lab_jobs = {"generate", "apply", "backup", "drift", "checkout"}
+    lab_jobs = {"generate", "apply", "backup", "drift", "checkout", "trigger"}
     assert called == {*(f"jenkins {verb}" for verb in lab_jobs), "doctor", "publish"}
 
 
@@ -183,7 +186,7 @@ def test_phases_hand_on_what_was_built(stock: list[Item]) -> None:
                 file = f"{trigger}/configs/*/propertiesFile"
                 assert root.findtext(file) == "results/parameters.properties"
                 parameters = texts(items[f"job openstack/{name}"], ".//hudson.model.StringParameterDefinition/name")
-                assert parameters == ["COMPONENT", "COMMIT", "VERSION", "ARCHIVE"]
+                assert parameters == ["COMPONENT", "COMMIT", "VERSION", "ARCHIVE", "CAUSE"]
         assert [one.rpartition("-")[2] for one in chain] == list(described.phases)
 
 
@@ -220,6 +223,7 @@ def test_a_lab_at_the_top_of_jenkins(expanded: Callable[..., Items]) -> None:
     items = expanded()
     assert set(items) == {
         "job trunk-greet-build",
+        "job trunk-watch",
         "job lab-backup",
         "job lab-housekeeping",
         "job lab-publish",
@@ -234,7 +238,7 @@ def test_a_lab_in_a_folder(expanded: Callable[..., Items]) -> None:
     assert "job Große {QA}/mine" in jobs
     assert all(name.startswith("job Große {QA}/mine") for name in jobs)
     assert items["job Große {QA}/mine"].tag == "com.cloudbees.hudson.plugins.folder.Folder"
-    assert items["view Große {QA}/mine/trunk"].findtext("includeRegex") == "trunk-(greet)-build"
+    assert items["view Große {QA}/mine/trunk"].findtext("includeRegex") == "trunk-(greet)-build|trunk-watch"
 
 
 def test_the_labs_repository_is_polled_and_applied(expanded: Callable[..., Items]) -> None:
@@ -265,18 +269,17 @@ def test_lab_without_a_repository_reads_its_file_on_the_agent(expanded: Callable
         assert (program, words[words.index("--lab") + 1]) == ("qalab", "/home/qa/lab/lab.yaml")
 
 
-def test_upstream_is_polled_without_a_workspace(expanded: Callable[..., Items]) -> None:
-    build = expanded(
-        upstream="https://git.example/{a|b}.git", track={"branch": "stable/{1}", "schedule": "H/7 * * * *"}
-    )["job trunk-greet-build"]
-    assert texts(build, "triggers/hudson.triggers.SCMTrigger/spec") == ["H/7 * * * *"]
-    assert texts(build, "scm/userRemoteConfigs/*/url") == ["https://git.example/{a|b}.git"]
-    assert texts(build, "scm/userRemoteConfigs/*/refspec") == ["+refs/heads/stable/{1}:refs/remotes/origin/stable/{1}"]
-    assert texts(build, "scm/branches/*/name") == ["refs/heads/stable/{1}"]
-    assert texts(build, "scm/extensions/*/shallow") == texts(build, "scm/extensions/*/noTags") == ["true"]
-    # Any of these would have Jenkins poll in a workspace.
-    kinds = {str(extension.tag).rpartition(".")[2] for extension in build.findall("scm/extensions/*")}
-    assert kinds == {"RelativeTargetDirectory", "CloneOption"}
+def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) -> None:
+    items = expanded({"lab_agent": "trusted", "home": "/srv/lab"}, track={"schedule": "H/7 * * * *"})
+    watch, build = items["job trunk-watch"], items["job trunk-greet-build"]
+    assert texts(watch, "triggers/hudson.triggers.TimerTrigger/spec") == ["H/7 * * * *"]
+    assert shells(watch) == ["qalab jenkins trigger trunk --lab /srv/lab/lab.yaml"]
+    assert texts(watch, "assignedNode") == ["trusted"]  # it has the token
+    assert len(build.find("triggers")) == 0
+    assert build.find("scm").get("class") == "hudson.scm.NullSCM"
+    parameters = texts(build, ".//hudson.model.StringParameterDefinition/name")
+    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING"]
+    assert step_options(shells(build)[0]).commit == "$COMMIT"
 
 
 def test_a_track_of_changes_under_review(expanded: Callable[..., Items]) -> None:

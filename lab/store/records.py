@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
@@ -108,8 +108,18 @@ class WorkingTree(BaseModel):
     branch: str
 
 
-Cause = Literal["", "upstream commit", "packaging commit", "testing commit", "proposed packages", "by hand"]
-"""Why a run began.  Empty where that is not known: in Jenkins, and for runs of older releases."""
+Cause = Literal[
+    "",
+    "upstream commit",
+    "packaging commit",
+    "testing commit",
+    "change under review",
+    "proposed packages",
+    "timer",
+    "by hand",
+]
+"""Why a run began.  Empty where that is not known: for runs of older releases."""
+CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
 class RunInfo(Stored):
@@ -136,7 +146,7 @@ class RunInfo(Stored):
     started: str
     cause: Cause = ""
     packaging: str = ""
-    """The head of the packaging branch when `qalab watch` began the run; empty for other runs."""
+    """The head of the packaging branch when `qalab watch` or a Jenkins watch began the run; empty for other runs."""
     testing: str = ""
     """The head of the testing branch, likewise."""
     keep_chroot: bool = False

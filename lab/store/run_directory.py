@@ -15,7 +15,7 @@ from lab.base.schema import NewerSchemaError
 from lab.config import lab_repository
 from lab.config.description import PHASES, Lab, Phase
 from lab.store import working_tree as local_build
-from lab.store.records import Record, RunInfo, WorkingTree, rfc3339
+from lab.store.records import CAUSES, Cause, Record, RunInfo, WorkingTree, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -209,7 +209,9 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
             origin="jenkins" if url else "local",
             url=url or "",
             started=rfc3339(environment.now()),
-            cause="" if url else "by hand",
+            cause=_jenkins_cause(lab, track) if url else "by hand",
+            packaging=(environment.variable("PACKAGING") or "") if url else "",
+            testing=(environment.variable("TESTING") or "") if url else "",
             lab_commit=lab_repository.commit_of(lab.file),
             working_tree=working_tree,
         )
@@ -217,3 +219,14 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
     for directory in (run.results / "native", run.out, run.work):
         directory.mkdir(parents=True, exist_ok=True)
     return run
+
+
+def _jenkins_cause(lab: Lab, track: str) -> Cause:
+    """Return why a Jenkins build began: its parameter CAUSE, else what starts the jobs of the track."""
+    given = environment.variable("CAUSE")
+    if given:
+        return next((cause for cause in CAUSES if cause == given), "")
+    if lab.tracks[track].trigger == "gerrit":
+        return "change under review"
+    by_timer = lab.tracks[track].trigger == "proposed" and not environment.variable("COMPONENT")
+    return "timer" if by_timer else "by hand"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -33,6 +33,7 @@ from scripts.upstream.tags import reachable
 TRIES = 3
 """How many runs a commit gets while the lab is at fault."""
 WATCHED: Collection[Cause] = ("upstream commit", "packaging commit", "testing commit", "proposed packages")
+Outcome = Literal["verdict", "error", "none"]
 RETRIED = (ConfigurationError.exit_code, InfrastructureError.exit_code)
 
 
@@ -124,11 +125,14 @@ def begin(  # noqa: PLR0913, PLR0917 - what a run is
 
 
 def new_commits(lab: Lab, track: str, component: str) -> tuple[list[str], str]:
-    """Return the upstream commits that the track has not tested, oldest first, and the branch's tip.
+    """Return the upstream commits that no run of the track has tested, oldest first, and the branch's tip."""
+    mirror, tip = upstream_tip(lab, track, component)
+    runs = Store.of(lab).runs(track, component, "build")
+    return untested(mirror, tip, *judged((commit_of(run), outcome_of(run)) for run in runs)), tip
 
-    They are the states that the branch itself has had (first parents).  The first time, and where nothing of the
-    branch was tested, it is the tip alone.  After a force push, it is what follows the last common commit.
-    """
+
+def upstream_tip(lab: Lab, track: str, component: str) -> tuple[GitMirror, str]:
+    """Ask upstream; return its mirror, and the full id of the branch's tip.  Raises as the step `snapshot`."""
     upstream = lab.component(component, track).upstream
     mirror = GitMirror.of(upstream.git)
     with _watch_log(lab) as log:
@@ -138,25 +142,34 @@ def new_commits(lab: Lab, track: str, component: str) -> tuple[list[str], str]:
     if tip is None:
         there = commit_selection.abbreviated(commit_selection.branches(mirror))
         raise ConfigurationError(f"{upstream.git}: no branch {branch}; branches: {there}")
-    tested, again = judged(Store.of(lab).runs(track, component, "build"))
+    return mirror, tip
+
+
+def untested(mirror: GitMirror, tip: str, tested: Sequence[str], again: Collection[str]) -> list[str]:
+    """Return the commits of a branch that were not tested, oldest first.
+
+    They are the states that the branch itself has had (first parents).  The first time, and where nothing of the
+    branch was tested, it is the tip alone.  After a force push, it is what follows the last common commit.
+    """
     line = mirror.git("rev-list", "--first-parent", tip).split()
     known = reachable(mirror, *dict.fromkeys(tested)) if tested else {}
     new = [*takewhile(lambda commit: commit not in known, line)]
     if len(new) == len(line):
-        return [tip], tip
+        return [tip]
     if not new and not mirror.is_ancestor(tested[-1], tip):
         new = [tip]  # the branch was set back to a commit that the last tested one has
     new += [commit for commit in line[len(new) :] if commit in again]
-    return new[::-1], tip
+    return new[::-1]
 
 
-def judged(runs: Iterable[Run]) -> tuple[list[str], set[str]]:
-    """Return the commits that runs came to a verdict on, in their order, and those that the lab owes another run."""
+def judged(runs: Iterable[tuple[str, Outcome]]) -> tuple[list[str], set[str]]:
+    """Return the commits that runs came to a verdict on, in their order, and those that the lab owes another run.
+
+    ``runs``: their commits (full ids, or "") and outcomes, oldest first.
+    """
     tested: list[str] = []
     errors: Counter[str] = Counter()
-    for run in runs:
-        info, outcome = run.info, outcome_of(run)
-        commit = info.commit or (info.revision if COMMIT.fullmatch(info.revision) else "")
+    for commit, outcome in runs:
         if not commit or outcome == "none":
             continue
         errors[commit] += outcome == "error"
@@ -165,7 +178,13 @@ def judged(runs: Iterable[Run]) -> tuple[list[str], set[str]]:
     return tested, set(errors) - set(tested)
 
 
-def outcome_of(run: Run) -> Literal["verdict", "error", "none"]:
+def commit_of(run: Run) -> str:
+    """Return the full id of a run's commit, "" if it is not known yet."""
+    info = run.info
+    return info.commit or (info.revision if COMMIT.fullmatch(info.revision) else "")
+
+
+def outcome_of(run: Run) -> Outcome:
     """Return what a run came to: a verdict (or it is under way), an error that another run may not meet, or nothing."""
     standing = run.standing()
     if standing.verdict == "aborted":

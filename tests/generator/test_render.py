@@ -38,27 +38,26 @@ def jobs_of(lab_factory: Callable[..., Lab], tmp_path: Path) -> Callable[..., di
     return make
 
 
-def test_build_job_polls_upstream(jobs_of: Callable[..., dict[str, Any]]) -> None:
-    jobs = jobs_of(
-        upstream="https://git.example/greet.git",
-        track={"schedule": "H/5 * * * *"},
-        component={"build": {"timeout_minutes": 7}},
-    )
+def test_watch_job_starts_build_jobs(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of(track={"schedule": "H/5 * * * *"}, component={"build": {"timeout_minutes": 7}})
     assert jobs["build/trunk/greet"] == {
         "track": "trunk",
         "component": "greet",
-        "commit": "GIT_COMMIT",
-        "source": {"upstream": {"git": "https://git.example/greet.git", "branch": "main"}},
-        "trigger": {"poll": {"schedule": "H/5 * * * *"}},
+        "commit": "COMMIT",
+        "parameters": "what-to-build",
+        "trigger": "nothing",
         "minutes": 67,
         "next": "nothing",
     }
-    assert jobs_of()["build/trunk/greet"]["trigger"] == {"poll": {"schedule": "H/15 * * * *"}}
+    assert jobs["watch/trunk"] == {"track": "trunk", "schedule": "H/5 * * * *"}
+    assert jobs_of()["watch/trunk"]["schedule"] == "H/15 * * * *"
 
 
-def test_component_branch_overrides_track_branch(jobs_of: Callable[..., dict[str, Any]]) -> None:
-    jobs = jobs_of(component={"upstream": {"branch": "devel"}})
-    assert jobs["build/trunk/greet"]["source"]["upstream"]["branch"] == "devel"
+@pytest.mark.parametrize("track", [{"trigger": "gerrit"}, {"trigger": "proposed", "phases": ["deploy"]}])
+def test_no_watch_job_where_something_else_starts_builds(
+    jobs_of: Callable[..., dict[str, Any]], track: dict[str, Any]
+) -> None:
+    assert "watch/trunk" not in jobs_of(track=track)
 
 
 @pytest.mark.parametrize("notifications", [{}, {"gerrit": "https://review.example/"}])
@@ -70,7 +69,7 @@ def test_gerrit_change_starts_a_build(jobs_of: Callable[..., dict[str, Any]], no
     )
     build = jobs["build/trunk/greet"]
     assert build["trigger"] == {"review": {"project": "team/greet", "branch": "stable/1", "silent": True}}
-    assert (build["commit"], build["source"]) == ("GERRIT_REFSPEC", "nothing")
+    assert (build["commit"], build["parameters"]) == ("GERRIT_REFSPEC", "nothing")
 
 
 def test_proposed_track_is_deployed_on_schedule(jobs_of: Callable[..., dict[str, Any]]) -> None:
@@ -146,8 +145,8 @@ def test_view_shows_only_its_track(jobs_of: Callable[..., dict[str, Any]]) -> No
         "components": {"lib++": HELLO, "v1.2": HELLO},
     }
     views = jobs_of(more, track={"phases": ["build", "deploy"]})["views"]
-    assert views["trunk"]["regex"] == r"trunk-deploy|trunk-(greet|lib\+\+|v1\.2)-build"
-    assert views["trunk-noble"]["regex"] == r"trunk-noble-(lib\+\+)-build"
+    assert views["trunk"]["regex"] == r"trunk-deploy|trunk-(greet|lib\+\+|v1\.2)-build|trunk-watch"
+    assert views["trunk-noble"]["regex"] == r"trunk-noble-(lib\+\+)-build|trunk-noble-watch"
     assert list(views) == ["trunk", "trunk-noble", "lab"]
 
 

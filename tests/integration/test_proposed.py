@@ -119,7 +119,7 @@ def test_what_waits_is_deployed_with_what_it_needs_and_nothing_else(
     assert (record.facts["pocket"], record.facts["taken"]) == (POCKET, ["greet", "libgreet"])
     assert record.facts["snapshot"]["layer"]["packages"] == 1  # the tool; what waits is not in it
     handed = (at.run.results / "parameters.properties").read_text()
-    assert handed == "COMPONENT=\nCOMMIT=\nVERSION=1.0-2\nARCHIVE=greet 1.0-2\n"
+    assert handed == "COMPONENT=\nCOMMIT=\nVERSION=1.0-2\nARCHIVE=greet 1.0-2\nCAUSE=by hand\n"
     (node,) = environments.target(lab, "trunk").nodes()
     shown = node.run(["dpkg-query", "--show", "greet", "libgreet", "tool"], capture=True).stdout
     assert shown.split() == ["greet", "1.0-2", "libgreet", "2.0-1", "tool", "1.0-1"]

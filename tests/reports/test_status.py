@@ -147,7 +147,8 @@ def test_tables_fit_terminal_without_truncation(lab: Lab, width: int, options: d
     assert cells[1] == "verdict✘failed✔passed"
     assert cells[2] == "started" + "".join(run.info.started[5:16].replace("T", "") for run in runs)
     assert cells[3] == "duration2.5s12.5s"
-    assert cells[4] == "messagepackaging:" + unwrapped(LONG) + "2.10+git20261123.3.c0ffeec-0qalab1~bookworm1"
+    assert cells[4] == "causebyhandbyhand"
+    assert cells[5] == "messagepackaging:" + unwrapped(LONG) + "2.10+git20261123.3.c0ffeec-0qalab1~bookworm1"
 
     steps = shown(status.steps_table(runs[0].records()), width, **options)
     assert unwrapped(LONG)[:40] in unwrapped(re.sub(r"\x1b\[[0-9;]*m", "", steps))

@@ -90,7 +90,9 @@ def test_a_version_is_added_once(publish):
     state = files.sha256(root / "dists/trunk/InRelease")
     assert record.facts == {"codename": "trunk", "path": str(root), "added": True, "archive": state}
     parameters = work.run.results / "parameters.properties"
-    assert parameters.read_text() == f"COMPONENT=greet\nCOMMIT={'0' * 40}\nVERSION=1.0-1\nARCHIVE={state}\n"
+    assert (
+        parameters.read_text() == f"COMPONENT=greet\nCOMMIT={'0' * 40}\nVERSION=1.0-1\nARCHIVE={state}\nCAUSE=by hand\n"
+    )
     assert record.version == "1.0-1"
     release = Release((root / "dists/trunk/Release").read_text())
     assert (release["Origin"], release["Label"], release["Suite"], release["Codename"]) == (

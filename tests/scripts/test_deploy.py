@@ -45,7 +45,7 @@ def test_what_the_archive_has_a_newer_version_of_is_skipped_and_handed_over(lab_
     assert record.message == "the archive has greet 1.10 by now: the run that built it deploys it"
     assert (at.run.results / "parameters.properties").read_text().splitlines() == [
         "COMPONENT=greet", "COMMIT=", "VERSION=1.9",
-        f"ARCHIVE={SIGNED}",
+        f"ARCHIVE={SIGNED}", "CAUSE=by hand",
     ]  # fmt: skip
 
 

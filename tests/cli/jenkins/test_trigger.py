@@ -1,0 +1,151 @@
+"""``qalab jenkins trigger``: a build for each commit, against the Jenkins double; what was tested is read from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import LAB
+from tests.conftest import GitRepository, packaging_files
+from tests.jenkins.double import Double
+
+PARAMETERS = ("COMMIT", "CAUSE", "PACKAGING", "TESTING")
+STRING = (
+    "<hudson.model.StringParameterDefinition><name>{}</name><defaultValue/></hudson.model.StringParameterDefinition>"
+)
+JOB = (
+    "<project><properties><hudson.model.ParametersDefinitionProperty><parameterDefinitions>"
+    f"{''.join(map(STRING.format, PARAMETERS))}"
+    "</parameterDefinitions></hudson.model.ParametersDefinitionProperty></properties></project>"
+)
+BUILD = "trunk-greet-build"
+
+
+class Place:
+    """A lab with a Jenkins, an upstream and a packaging, and the command."""
+
+    def __init__(
+        self, call: Callable[..., tuple[int, str]], jenkins: Double, upstream: GitRepository, packaging: GitRepository
+    ) -> None:
+        self.call, self.jenkins, self.upstream, self.packaging = call, jenkins, upstream, packaging
+
+    def trigger(self, *options: str, code: int = 0) -> str:
+        status, said = self.call("trigger", "trunk", *options)
+        assert status == code, said
+        return said
+
+    def queued(self) -> list[dict[str, Any]]:
+        """Return the parameters of the builds that wait."""
+        waiting = [each for each in self.jenkins._state.queue.values() if each.waiting]
+        return [{one.name: one.value for one in each.parameters} for each in waiting]
+
+    def run_all(self, result: str | None = "SUCCESS") -> list[tuple[str, str]]:
+        """Run what waits; return the commit and the cause of each."""
+        state = self.jenkins._state
+        started = [self.jenkins.start(each.id, result=result) for each in [*state.queue.values()] if each.waiting]
+        values: list[Mapping[str, Any]] = [{one.name: one.value for one in build.parameters} for build in started]
+        return [(each["COMMIT"], each["CAUSE"]) for each in values]
+
+
+@pytest.fixture
+def place(
+    call: Callable[..., tuple[int, str]],
+    jenkins: Double,
+    git_repository: Callable[..., GitRepository],
+    tmp_path: Path,
+) -> Place:
+    upstream, packaging = git_repository("greet"), git_repository("packaging")
+    for number in range(3):
+        upstream.commit(f"Commit {number}", {"greet.txt": f"{number}\n"})
+    packaging.commit("Package it", packaging_files())
+    component = {"upstream": {"git": str(upstream.path)}, "packaging": {"git": str(packaging.path)}}
+    lab = {**LAB, "components": {"greet": component}, "jenkins": {"url": jenkins.url}}
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab))
+    jenkins.create(BUILD, JOB)
+    return Place(call, jenkins, upstream, packaging)
+
+
+def test_each_commit_of_a_push_is_built_in_order_and_once(place: Place) -> None:
+    heads, packaged = place.upstream.heads, place.packaging.heads[0]
+    assert place.trigger() == f"greet: upstream commit, commit {heads[2][:7]}\n"  # the first time, the tip
+    assert place.queued() == [{"COMMIT": heads[2], "CAUSE": "upstream commit", "PACKAGING": packaged, "TESTING": ""}]
+    assert place.trigger() == "trunk: nothing new\n"  # it waits
+    place.run_all(None)
+    assert place.trigger() == "trunk: nothing new\n"  # it runs
+    new = [place.upstream.commit(f"Commit {number}") for number in range(3, 6)]
+    assert place.trigger("--dry-run").count("(not started)\n") == 3
+    assert place.queued() == []
+    place.trigger()
+    assert place.run_all() == [(commit, "upstream commit") for commit in new]
+    assert place.trigger() == "trunk: nothing new\n"
+
+
+@pytest.mark.parametrize(
+    "result, builds", [("SUCCESS", 1), ("UNSTABLE", 1), ("FAILURE", 1), ("ABORTED", 3), ("NOT_BUILT", 3)]
+)
+def test_a_build_that_was_cut_short_is_repeated_and_not_for_ever(place: Place, result: str, builds: int) -> None:
+    started = 0
+    for _ in range(5):
+        place.trigger()
+        started += len(place.run_all(result))
+    assert started == builds
+
+
+def test_a_packaging_commit_starts_a_build_of_the_tip(place: Place) -> None:
+    place.trigger()
+    place.run_all()
+    place.packaging.commit("The lab pushes", {"debian/changelog": "more"})
+    assert place.trigger() == "trunk: nothing new\n"
+    place.packaging.commit("Fix it", {"debian/rules": "#!/usr/bin/make -f\n# fixed\n%:\n\tdh $@\n"})
+    place.trigger()
+    assert place.run_all("FAILURE") == [(place.upstream.heads[-1], "packaging commit")]
+    assert place.trigger() == "trunk: nothing new\n"
+
+
+def test_after_a_force_push_what_is_new_is_built(place: Place) -> None:
+    place.trigger()
+    place.run_all()
+    place.upstream.git("reset", "--quiet", "--hard", place.upstream.heads[0])
+    new = [place.upstream.commit(f"Other {number}", {"greet.txt": f"other {number}\n"}) for number in range(2)]
+    place.trigger()
+    assert place.run_all() == [(commit, "upstream commit") for commit in new]
+
+
+def test_builds_of_people_without_a_commit_do_not_count(place: Place) -> None:
+    place.jenkins.add_build(BUILD, parameters=dict.fromkeys(PARAMETERS, ""))
+    place.jenkins.add_build(BUILD)
+    assert "upstream commit" in place.trigger()
+
+
+def test_a_lost_answer_starts_no_second_build(place: Place) -> None:
+    place.jenkins.fault("lost", method="POST", path="buildWithParameters")
+    place.trigger()
+    assert len(place.queued()) == 1
+
+
+def test_one_component_does_not_stop_the_others(place: Place, tmp_path: Path) -> None:
+    lab = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    lab["components"] = {"broken": {**LAB["components"]["greet"]}, **lab["components"]}
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab))
+    place.jenkins.create("trunk-broken-build", JOB)
+    said = place.trigger(code=3)
+    assert "greet: upstream commit" in said
+    assert "/nowhere: cannot be fetched" in said
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"tracks": {"trunk": {"series": "bookworm", "trigger": "gerrit"}}}, "Jenkins starts its jobs itself"),
+        ({"tracks": {"other": {"series": "bookworm"}}}, "no track trunk; known: other"),
+        ({"jenkins": None}, "jenkins: missing"),
+    ],
+)
+def test_what_is_refused(place: Place, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    lab = yaml.safe_load((tmp_path / "lab.yaml").read_text()) | change
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump({key: value for key, value in lab.items() if value}))
+    assert message in place.trigger(code=2)
