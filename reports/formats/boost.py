@@ -20,6 +20,7 @@ from reports.formats.xml_input import child, children, text
 
 FORMAT = "boost"
 MARK = re.compile(xml_input.BEGIN + rb"<(?:TestLog|TestResult)\b")
+RECORDS = frozenset({"TestCase", "TestSuite", "TestLog", "TestResult"})
 RESULTS: Mapping[str, Outcome] = {"passed": "passed", "failed": "failed", "aborted": "error", "skipped": "skipped"}
 FAILURES: Mapping[str, Outcome] = {"Exception": "error", "FatalError": "failed", "Error": "failed"}
 SEVERITY: Sequence[Outcome] = ("error", "failed")
@@ -30,7 +31,7 @@ EXPECTED = {"assertions_passed", "assertions_failed", "warnings_failed", "expect
 
 def parse(path: Path) -> Iterator[Case]:
     failed = set[int]()  # the depths of the open suites with a failed test in them
-    for ancestors, element in xml_input.records(excerpts.read(path), "TestCase", "TestSuite", "TestLog", "TestResult"):
+    for ancestors, element in xml_input.records(excerpts.read(path), RECORDS.__contains__):
         names = [each.get("name") or "" for each in ancestors if xml_input.name(each) == "TestSuite"]
         depth, is_bad = len(ancestors), False
         if xml_input.name(element) == "TestCase":

@@ -24,6 +24,7 @@ from reports.formats.xml_input import child, children, text
 
 FORMAT = "ctest"
 MARK = re.compile(xml_input.BEGIN + rb"<Site\b(?=[^>]*\bBuildName\s*=)")
+RECORDS = frozenset({"Test", "Testing"})
 SKIPPED = re.compile(r"Disabled$|SKIP_|Skipped", re.IGNORECASE)
 OUTCOMES: dict[str, Outcome] = {"passed": "passed", "failed": "failed"}
 USED = {
@@ -40,7 +41,7 @@ USED = {
 
 def parse(path: Path) -> Iterator[Case]:
     count, site = 0, ""
-    for ancestors, element in xml_input.records(excerpts.read(path), "Test", "Testing"):
+    for ancestors, element in xml_input.records(excerpts.read(path), RECORDS.__contains__):
         if xml_input.name(element) == "Testing":
             continue
         if element.get("Status") is not None:  # the others are the list of names

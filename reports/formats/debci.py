@@ -18,7 +18,7 @@ from reports.formats import excerpts, junit_case
 from reports.formats.excerpts import Unreadable
 
 FORMAT = "debci"
-MARK = re.compile(rb'\A\s*\[?\s*\{(?=[^{}]*"run_id"\s*:)(?=[^{}]*"status"\s*:)(?=[^{}]*"package"\s*:)')
+MARK = re.compile(rb'\A\s*(?:\[\s*)?\{(?=[^{}]*"run_id"\s*:)(?=[^{}]*"status"\s*:)(?=[^{}]*"package"\s*:)')
 STATUSES: Mapping[str, tuple[Outcome, Nuance]] = {
     "pass": ("passed", ""),
     "fail": ("failed", ""),

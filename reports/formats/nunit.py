@@ -25,6 +25,7 @@ from reports.formats.xml_input import child, children, text
 
 FORMAT = "nunit"
 MARK = re.compile(xml_input.BEGIN + rb"<(?:test-run|test-results|test-suite)\b")
+RECORDS = frozenset({"test-case", "test-suite", "test-run"})
 RESULTS: Mapping[str, Outcome] = {
     "Passed": "passed", "Success": "passed", "Warning": "passed",
     "Failed": "failed", "Failure": "failed", "Error": "error", "NotRunnable": "error", "Cancelled": "error",
@@ -38,7 +39,7 @@ TIMEOUT = re.compile(r"Test exceeded Timeout value", re.IGNORECASE)
 
 def parse(path: Path) -> Iterator[Case]:
     failed = set[int]()  # the depths of the open suites with a failed test in them
-    for ancestors, element in xml_input.records(excerpts.read(path), "test-case", "test-suite", "test-run"):
+    for ancestors, element in xml_input.records(excerpts.read(path), RECORDS.__contains__):
         outcome, complaint = _outcome(element)
         if xml_input.name(element) == "test-case":
             yield _case(ancestors, element, outcome, complaint)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -53,8 +52,8 @@ def events(data: bytes) -> Iterator[tuple[str, etree._Element]]:
         raise Unreadable(f"is not well-formed XML: {' '.join((error.msg or 'not even XML').split())}") from None
 
 
-def records(data: bytes, *names: str) -> Iterator[tuple[list[etree._Element], etree._Element]]:
-    """Yield the elements of these names with their ancestors, the outermost first; each is freed after use.
+def records(data: bytes, is_record: Callable[[str], bool]) -> Iterator[tuple[list[etree._Element], etree._Element]]:
+    """Yield the elements of some names with their ancestors, the outermost first; each is freed after use.
 
     The children of an ancestor that are no records are there when it ends.  Raises Unreadable as `events` does.
     """
@@ -64,17 +63,9 @@ def records(data: bytes, *names: str) -> Iterator[tuple[list[etree._Element], et
             ancestors.append(element)
             continue
         ancestors.pop()
-        if name(element) in names:
+        if is_record(name(element)):
             yield ancestors, element
             element.clear()
-
-
-def root(data: bytes) -> etree._Element:
-    """Return the root of a document that is used as a whole.  Raises Unreadable."""
-    elements = deque((element for _, element in events(data)), maxlen=1)
-    if not elements:
-        raise Unreadable("is not well-formed XML: it is empty")
-    return elements[0]
 
 
 def name(element: etree._Element) -> str:

@@ -12,6 +12,8 @@ from lab.results.sbuild_log import build_output, ended, is_log, new_symbols, pac
 from tests.sbuildlogs import log
 
 SAMPLES = Path(__file__).parent.parent.parent / "data/formats/sbuild"
+# Those of Debian 12; later ones have dated headings.
+PLAIN = sorted(path for path in SAMPLES.glob("*.log") if not path.name.startswith(("trixie", "sid")))
 
 APT = """\
 Building dependency tree...
@@ -295,7 +297,7 @@ def excerpt(log: str) -> str:
 
 
 @pytest.mark.parametrize("form", [dated, drawn, lambda log: dated(log).replace("\n", "\r\n")])
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.log")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.name)
 def test_headings_of_other_versions(form: Callable[[str], str], path: Path) -> None:
     whole = path.read_text()
     other = form(whole)

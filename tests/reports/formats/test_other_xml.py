@@ -119,7 +119,7 @@ ERROR = "<Output><StdOut>hello</StdOut><ErrorInfo><Message>no</Message><StackTra
         (trx(result("outcome='Inconclusive'")), [("a.C", "T", "skipped", "")]),
         (trx(result("outcome='Odd'")), [("a.C", "T", "error", "unknown outcome: Odd")]),
         (trx(result("")), [("a.C", "T", "error", "no outcome")]),
-        (trx(result("outcome='Passed'", f"<InnerResults>{result(BAD)}</InnerResults>")), [("a.C", "T", "passed", ""), ("a.C", "T", "failed", "")]),
+        (trx(result("outcome='Passed'", f"<InnerResults>{result(BAD)}</InnerResults>")), [("a.C", "T", "failed", ""), ("a.C", "T", "passed", "")]),
         (trx(result("outcome='Passed'"), "<ResultSummary outcome='Failed'/>"), [("a.C", "T", "passed", ""), ("result", "[run]", "error", "the run ended as Failed, and none of its tests failed")]),
         (trx(result("outcome='Passed'"), "<ResultSummary outcome='Completed'><Counters failed='2'/></ResultSummary>"), [("a.C", "T", "passed", ""), ("result", "[run]", "error", "the summary counts 2 failed tests; the run has 0")]),
         (trx(result("outcome='Passed'"), ""), [("a.C", "T", "passed", ""), ("result", "[run]", "error", "the run has no summary: it did not end")]),

@@ -129,7 +129,7 @@ def test_earlier_try_in_result_of_passed_step_is_unchanged(ran: Bench, lab: Lab)
     "native, suite, message",
     [
         ({"path": "results/native/none", "format": "lintian"}, "lintian", "results/native/none: cannot be read: No such file or directory"),
-        ({"path": "results/native/x", "format": "trx"}, "trx", "no format trx; known: record, cases, junit, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap, auto"),
+        ({"path": "results/native/x", "format": "gtester"}, "gtester", f"no format gtester; known: {', '.join(registry.FORMATS)}, auto"),
         ({"path": "../../../../../../etc/passwd", "format": "tap"}, "tap", "../../../../../../etc/passwd is not in the run's directory"),
         ({"path": "results/native/page", "format": "tap"}, "tap", "page is an HTML page, not tap"),
         ({"path": "results", "format": "tap"}, "tap", "results: is a directory; name a file in it"),
