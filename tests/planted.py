@@ -340,6 +340,14 @@ keystone/tests/unit/token/test_fernet_provider.py::TestIt::test_x PASSED
 git@github.com:x/y.git ssh://git@host.example/y
 uid=0(root) gid=0(root)
 Tokenizer: tokenizer=BertTokenizer
+copying keystone/tests/unit/test_v3_credential.py -> build/lib/keystone/tests/unit
+copying keystone/conf/fernet_tokens.py -> /build/x
+install ok installed	base-passwd	base-passwd	3.6.7
+ii  passwd   1:4.13+dfsg1-1   amd64   change and administer password data
+set -e; echo LS0tLS1CRUdJTiBQR1AgUFVCTElDIEtFWSBCTE9DSy0tLS0tCm1RSU5CRnZaYWJjZGVmMDEyMzQ1Njc4 | base64 --decode > /x.asc
+    token = self.provider.issue_token(user)
+    token = provider.issue(
+You should set a password with usermod -p to unlock this user's password.
 mkdir -p /build/x && gcc -pipe -o mysql.o -c mysql.c
 """
 # Forms that need the beginning of a line.

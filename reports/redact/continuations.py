@@ -159,7 +159,9 @@ _NAMED = re.compile(
 
 
 def opened(line: str) -> Continuation | None:
-    """Return what a line opens."""
+    """Return what a line opens; the patterns take quadratic time, so a longer line than `LONGEST` opens nothing."""
+    if len(line) > LONGEST:
+        return None
     last = line.rstrip()[-1:]
     if last in LAST_OF_LABEL and (found := _LABEL.fullmatch(line)):
         column = len(found["before"])
@@ -174,6 +176,7 @@ def opened(line: str) -> Continuation | None:
 
 # By the last character of a line, since most lines with a name open nothing; "" for any.
 LAST_OF_LABEL = ":|>+-0123456789"
+LONGEST = 500
 LAST_OF_ROW = "|\u2502"
 _OPENINGS: tuple[tuple[str, re.Pattern[str], Continuation], ...] = (
     (":", _SENTENCE, Label(0)),

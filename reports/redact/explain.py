@@ -36,9 +36,11 @@ def _line(redactor: Redactor, raw: bytes, number: int, state: RedactorState, *, 
     within = state.within
     redacted = redactor.piece(raw, state) if whole else redactor.beginning(raw, state)
     shown = plain_text.bare(redacted.decode()).rstrip("\n")
-    rules = dict.fromkeys(hit.rule for part in plain.split("\n") for hit in redactor.hits(part))
-    if within and shown != plain and not rules:
-        rules[within.rule] = None
+    rules: dict[str, None] = {}
+    if shown != plain:  # to ask every rule takes time
+        rules = dict.fromkeys(hit.rule for part in plain.split("\n") for hit in redactor.hits(part))
+        if within and not rules:
+            rules[within.rule] = None
     if plain_text.bare(raw.decode("utf-8", "replace")).rstrip("\r\n") != plain:
         rules[CONTROLS] = None
     return Line(number, list(rules), shown) if rules else None

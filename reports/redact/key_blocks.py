@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lab.results.secrets.tokens import PUBLIC_ENCODED
 from reports.redact.continuation import Continuation
 from reports.redact.rule import PRIVATE_KEY, Rule
 
@@ -26,7 +27,7 @@ BODY = re.compile(
 )
 SHORT_BODY = re.compile(r"^[\s\"']*[A-Za-z0-9+/]{4,}={0,2}[\"',\\]*\s*$")
 PUTTY = re.compile(r"^.{0,60}?Private-Lines: \d+")
-ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{20,}\s*$")  # padding ends it
+ENCODED = re.compile(rf"LS0tLS1CRUdJTi(?!{PUBLIC_ENCODED})[A-Za-z0-9+/]{{20,}}\s*$")  # padding ends it
 OPENERS = (
     Rule("private-key", re.compile("(?!)"), programs=("private key", "private key block", "private-lines:")),
     Rule("encoded-key", re.compile("(?!)"), prefixes=("ls0tls1crudjti",)),

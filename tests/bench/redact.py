@@ -146,6 +146,22 @@ def of_logs(ours: Publication, megabytes: float, rounds: int) -> Iterable[Row]:
         yield a_row(what, len(raw), fast, slow, aim)
 
 
+# Lines that are one text again and again: programs, options, names, and what rules begin with.
+TEXTS = (
+    "curl -u ", "mysql -p ", "docker login ", "openssl ", "--a-", "pass.", "_key=", "://a@", "| ", "<password ", "10.0.1.2-", "~a/", "name=",
+    "password: ", "secret:=x ",
+)  # fmt: skip
+
+
+def of_the_worst(ours: Publication) -> Iterable[Row]:
+    """The slowest of long lines, with and without something to hide."""
+    for what, texts in (("the worst line", TEXTS[:-2]), ("the worst line, secrets in all of it", TEXTS[-2:])):
+        lines = [((text * 8000)[:8000] + "\n").encode() * 4 for text in texts]
+        ours.redactor.text(texts[0])  # compiles the rules
+        seconds = max(timed(lambda raw=raw: sum(map(len, ours.redactor.stream(io.BytesIO(raw))))) for raw in lines)
+        yield a_row(what, len(lines[0]), [seconds], aim="at least 4 MB/s" if texts == TEXTS[:-2] else "")
+
+
 def of_builds(ours: Publication, home: Path, rounds: int) -> Iterable[Row]:
     raw = home / "raw.log"
     raw.write_bytes(a_log(lines_of_gcc, 4))
@@ -182,7 +198,12 @@ def measure(megabytes: float, rounds: int) -> list[Row]:
     ours = publication()
     with tempfile.TemporaryDirectory(prefix="qalab-bench-") as directory:
         home = Path(directory)
-        return [*of_logs(ours, megabytes, rounds), *of_builds(ours, home, rounds), of_the_huge(ours, home)]
+        return [
+            *of_logs(ours, megabytes, rounds),
+            *of_the_worst(ours),
+            *of_builds(ours, home, rounds),
+            of_the_huge(ours, home),
+        ]
 
 
 @click.command(help=__doc__)

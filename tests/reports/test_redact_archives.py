@@ -11,12 +11,13 @@ import random
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.reports.archived import texts_in
 from tests.reports.publications import SECRET, Press, a_publication
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -175,28 +176,6 @@ PRIVATE = [
     base64.b64encode(b"ghp_" + b"a1" * 18).decode()[8:40],
     "MIIE",
 ]
-
-
-def texts_in(content: bytes) -> Iterator[bytes]:
-    """Yield the content of an archive, and of all archives in it."""
-    yield content
-    if content.startswith(b"\x1f\x8b"):
-        yield from texts_in(gzip.decompress(content))
-    elif content.startswith(b"BZh"):
-        yield from texts_in(bz2.decompress(content))
-    elif content.startswith(b"\xfd7zXZ"):
-        yield from texts_in(lzma.decompress(content))
-    elif content.startswith(b"PK"):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for name in archive.namelist():
-                yield name.encode()
-                yield from texts_in(archive.read(name))
-    elif content[257:262] == b"ustar":
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            for one in tar:
-                yield one.name.encode()
-                if opened := tar.extractfile(one):
-                    yield from texts_in(opened.read())
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)

@@ -26,7 +26,7 @@ PROGRAMS: Final = (
     ("htpasswd", r"htpasswd", r"-\w*b\w*\s+\S+\s+\S+\s+", WORD),
     ("ipmitool", r"ipmitool", r"-P\s*", WORD),
     ("smbclient smbget rpcclient wmic winexe net", r"(?:smbclient|smbget|rpcclient|wmic|winexe|net)", r"(?:-U|--user)[\s=]{0,4}[\"']?[^\s%\"']+%", WORD),
-    ("useradd usermod", r"user(?:add|mod)", r"-p\s+", WORD),
+    ("useradd usermod", r"user(?:add|mod)", r"-p\s+(?=[\"']?\S*[\d$])", WORD),
     ("redis-cli", r"redis-cli", r"-a\s+", WORD),
     ("zip unzip 7z 7za rar unrar", r"(?:zip|unzip|7z[ar]?|rar|unrar)", r"-P\s+", WORD),
     ("mongo mongosh mongodump mongorestore mongoexport mongoimport", r"mongo[a-z]*", r"-p\s+", WORD),

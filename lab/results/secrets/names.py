@@ -19,6 +19,7 @@ HARMLESS_ENDINGS: Final = (
     "expiration|expire|expired|lifetime|age|days|hours|minutes|seconds|timeout|retries|attempts|interval|names?|url|uri|"
     "endpoint|headers?|fields?|column|prompt|hint|label|class|methods?|mode|status|required|enabled|disabled|allowed|"
     "valid|version|store|manager|cache|bits|strength|complexity|history|index|position|offset|usage|used|left|remaining|"
+    "py|pyc|pyi|js|ts|c|h|cc|cpp|hpp|o|so|a|txt|rst|md|html?|css|log|json|ya?ml|toml|conf|cfg|ini|sh|pl|pm|go|rs|rb|java|class|xml|"
     "budget|window|accessor|renewable|duration|refs?|href|rotation|reset|creation|generation|validation|handling|support"
 )
 # Each alternative begins with a letter, and a condition on what is before it follows: that is faster.

@@ -65,6 +65,7 @@ HARMLESS = re.compile(
     r"|(?:[A-Z]+[_-])*(?:PASSWORD|PASSWD|PASSPHRASE|PASS|TOKEN|SECRET|KEY|TEXT|STRING|VALUE|NAME|FILE|PATH|URL|ID)"
     r"|<[a-z]+(?:[ _-][a-z]+)*>|<[A-Z]+(?:[ _-][A-Z]+)*>|<\w+ object at .*"
     rf"|(?:{_OBJECTS})(?:\.|\[)[\w.\[\]\"'()]+|@\w+@|[A-Z]\w*\{{.*|(?:[A-Za-z_$][\w$]*\.)+[\w$]+@[0-9a-f]{{4,}}"
+    r"|_*[a-z][a-z_.]*\(.*"  # a call in code
     r"|(?i:true|false|yes|no|none|null|nil|str|string|bytes|int|bool|object|optional|any|ok|passed|failed|error|skipped"
     r"|auto|enabled?|disabled?|default|required|on|off|unset|missing|empty|hidden|redacted|masked|omitted|unknown|invalid"
     r"|undefined|prompt|input|stdin|generated|provided|changed|updated|expired|/dev/null|sha\d+)",

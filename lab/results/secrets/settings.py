@@ -39,12 +39,12 @@ VARIABLES: Final = (
 )  # fmt: skip
 SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", SETTING, rf"^\s*[\w.-]{{0,60}}?{NAME}\s{{1,60}}=\s+(?P<value>[^\s\"'\[].*?)\s*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=",), guess=True),
-    labelled("credential", SETTING, rf"(?P<name>{NAME}){AFTER}(?::\s?[\w\[\]., |]{{1,40}}?)?\s{{0,60}}(?:=>|[:+]=|=(?!=|(?P=name)[,)])|->)\s{{0,4}}{KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=", "->"), guess=True),
+    labelled("credential", SETTING, rf"(?P<name>{NAME}){AFTER}(?::\s?[\w\[\]., |]{{1,40}}?)?\s{{0,60}}(?:=>|[:+]=|=(?!=|(?P=name)[,)])|->(?!\s*\S*/))\s{{0,4}}{KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=("=", "->"), guess=True),
     labelled("credential", SETTING, rf"{NAME_BEFORE_COLON}{AFTER}(?:(?<=[\"'\]])\s?:\s{{0,4}}|\s?::?\s{{1,4}})(?!(?:files|compat|db)\b|[\w-]+:[x*!]:?){KEY_VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=(":",), guess=True),
     labelled("credential", SETTING, rf"\b(?:password|passphrase|secret):(?!:){VALUE}", "pass", "secret", follows=SET, needs=(":",), guess=True),
     # Two columns: a row of a client's table, or names and values with blanks or a TAB between them.
-    labelled("credential", "a secret in a table", rf"^[^|\u2502]*{BAR}\s{{0,60}}[\w .:-]{{0,60}}?{NAME}\s{{0,60}}{BAR}\s*(?P<value>[^|\u2502\s](?:[^|\u2502]*[^|\u2502\s])?)\s*{BAR}\s*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("|", "\u2502"), guess=True),
-    labelled("credential", "a secret in a table", rf"(?:^|\t|\s\s)[\w.-]{{0,60}}?(?<!--){NAME}(?:[ ]?\t\s*|\s{{2,60}})(?P<value>[^\s|:=>-][^\s|]*)(?=\s\s|\t|\s*$)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("\t", "  "), guess=True),
+    labelled("credential", "a secret in a table", rf"^[^|\u2502]*{BAR}\s{{0,60}}[\w .:-]{{0,60}}?{NAME}\s{{0,60}}{BAR}\s*(?P<value>[^|\u2502\s](?:[^|\u2502]*[^|\u2502\s])?)\s*{BAR}[\s\])\"'}}]*$", *WORDS, programs=RARE_WORDS, follows=SET, needs=("|", "\u2502"), guess=True),
+    labelled("credential", "a secret in a table", rf"^\s*[\w.-]{{0,60}}?(?<!--){NAME}(?:[ ]?\t\s*|\s{{2,60}})(?P<value>[^\s|:=>-][^\s|]*)(?=\s\s|\t|\s*$)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("\t", "  "), guess=True),
     labelled("credential", "a secret in an element", rf"<[\w.:-]{{0,40}}?{NAME}(?![\w-])[^<>]{{0,80}}>(?P<value>[^<\n]*[^<\s][^<\n]*)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("<",), guess=True),
     labelled("credential", "a secret in a pair", rf"[\"'][\w .-]{{0,60}}?{NAME}[\"'][\s,]{{1,8}}(?:[\w-]{{1,20}}=[\"'][^\"']{{0,40}}[\"']\s{{1,4}})?[\"']?value[\"']?\s{{0,4}}[:=]\s{{0,4}}{VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=('"', "'"), guess=True),
     labelled("credential", "a secret in a pair", rf"[\"'][\w.-]{{0,60}}?{NAME}[\"']\s{{0,3}},\s{{0,3}}[ubr]?[\"'](?P<value>[^\"'\s-][^\"'\n]*)[\"']", *WORDS, programs=RARE_WORDS, follows=SET, needs=(",",), guess=True),
@@ -61,5 +61,5 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", "an answer to debconf", rf"\bset\s+[\w.+-]{{1,60}}/[\w./+-]{{0,60}}?{NAME}\s+(?P<value>[^\s\"'][^\"'\n]*?)(?=\s*(?:[\"'|]|$))", programs=("debconf-communicate",), guess=True),
     labelled("credential", "a password in SQL", r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\{0,4}[\"'](?P<value>[^\"'\n\\]+)", programs=("identified",)),
     labelled("credential", "a password in SQL", r"(?-i:\bPASSWORD)\s?\(\s?\\{0,4}[\"'](?P<value>[^\"'\n\\]+)", "pass", follows=SPACED),
-    labelled("credential", "a secret in a variable", rf"(?:^|[\s;&|\"'])(?:setenv|env|arg|setx|set(?:\s-\w{{1,4}}){{0,3}})\s+[\w.-]{{0,60}}?{NAME}\s+{VALUE}", programs=("setenv", "setx", "env", "arg", "set"), follows=rb"[ \t]+[^=\n]{0,80}(?:pass|pw|secret|token|key|cred)", guess=True),
+    labelled("credential", "a secret in a variable", rf"(?:^|[\s;&|\"'(\[])(?:setenv|env|arg|setx|set(?:\s-\w{{1,4}}){{0,3}})\s+[\w.-]{{0,60}}?{NAME}\s+{VALUE}", programs=("setenv", "setx", "env", "arg", "set"), follows=rb"[ \t]+[^=\n]{0,80}(?:pass|pw|secret|token|key|cred)", guess=True),
 )  # fmt: skip

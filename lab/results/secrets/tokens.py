@@ -31,6 +31,15 @@ def _encoded(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _begins(kind: str) -> str:
+    """Return the base64 of a PEM file's beginning, without the characters that the rest of the line decides."""
+    text = f"-----BEGIN {kind}".encode()
+    return b64encode(text)[: len(text) * 8 // 6].decode().removeprefix("LS0tLS1CRUdJTi")
+
+
+PUBLIC_ENCODED: Final = "|".join(
+    map(_begins, ("CERT", "PUBLIC", "PGP PUBLIC", "PGP SIG", "PGP MES", "RSA PUBLIC", "X509", "TRUSTED"))
+)
 GITHUB_ENCODED: Final = _encoded("ghp_")
 
 TOKENS: Final = (
@@ -86,7 +95,7 @@ TOKENS: Final = (
     _token("1password-token", "a token of 1Password", r"(?:ops_eyJ[A-Za-z0-9+/]{50,}={0,3}|A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3})", "ops_", "a3-"),
     _token("square-token", "a token of Square", rf"(?:sq0(?:atp|csp|idp)-{REST}{{22,60}}|EAAA{REST}{{56,64}})", "sq0atp-", "sq0csp-", "sq0idp-", "eaaa"),
     _token("ceph-key", "a key of Ceph", r"(?<![A-Za-z0-9+/])AQ[A-Za-z0-9+/]{36}==", probe=rb"aq[a-z0-9+/]{36}=="),
-    _token("encoded-key", "a key in base64", r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}", "ls0tls1crudjti"),  # -----BEGIN
+    _token("encoded-key", "a key in base64", rf"LS0tLS1CRUdJTi(?!{PUBLIC_ENCODED})[A-Za-z0-9+/]{{40,}}={{0,2}}", "ls0tls1crudjti"),  # -----BEGIN
     _token("encoded-token", "a token of GitHub in base64", rf"[A-Za-z0-9+/]{{0,64}}(?:{'|'.join(GITHUB_ENCODED)})[A-Za-z0-9+/]{{48,}}={{0,2}}",
            anywhere=GITHUB_ENCODED),
     _token("web-token", "a JSON web token", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}", probe=rb"\.eyj[a-z0-9_-]{10}"),

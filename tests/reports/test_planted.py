@@ -1,0 +1,145 @@
+"""Secrets planted in everything that a build publishes: none is in the bytes of its bundle and of the site."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from lab.results.cases import Case
+from reports.model import Build, Commit, File, Log, StepSummary
+from reports.site import Identity, build
+from tests import planted
+from tests.reports.archived import texts_in
+from tests.reports.publications import a_build, a_publication
+
+pytestmark = pytest.mark.integration
+
+TEMPLATES = [template for templates in planted.KINDS.values() for template in templates]
+NAMES = (
+    "OS_PASSWORD",
+    "API_TOKEN",
+    "adminPass",
+    "db_pass",
+    "MYSQL_PWD",
+    "CLIENT_SECRET",
+    "RAILS_MASTER_KEY",
+    "password2",
+)
+
+
+def a_tar(texts: list[str]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for number, text in enumerate(texts):
+            member = tarfile.TarInfo(f"{number}.txt")
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+def a_zip(texts: list[str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.txt", "\n".join(texts))
+        archive.writestr("in.tar.gz", a_tar([]))
+    return out.getvalue()
+
+
+@dataclass
+class Planted:
+    """The planted secrets, by their carrier and template."""
+
+    secrets: list[tuple[str, str, str]]
+
+    def texts(self, carrier: str, step: int = 1, kind: str = "") -> list[str]:
+        """Return the texts for a carrier, each with secrets that no other text has; of all templates, or each ``step``-th."""
+        found = []
+        for template in (planted.KINDS[kind] if kind else TEMPLATES)[::step]:
+            text, secrets = planted.parts(template, carrier)
+            self.secrets += [(carrier, template, secret) for secret in secrets]
+            found.append(text)
+        return found
+
+    def parameters(self) -> dict[str, str]:
+        values = {name: planted.secret(f"parameter {name}") for name in NAMES}
+        self.secrets += [("parameter", name, value) for name, value in values.items()]
+        return values
+
+
+def whole_build(plants: Planted, home: Path) -> tuple[Build, dict[str, Path]]:
+    """Return a build with plants in every part of it, and its files."""
+    contents: dict[str, bytes] = {
+        "logs/sbuild.log": "\n".join(plants.texts("log")).encode(),
+        "files/text": "\n".join(plants.texts("artifact")).encode(),
+        "files/tar": a_tar(plants.texts("archive", 2)),
+        "files/gz": gzip.compress("\n".join(plants.texts("gz", 2)).encode()),
+        "files/zip": a_zip(plants.texts("zip", 3)),
+    }
+    given = {}
+    for number, (name, content) in enumerate(contents.items()):
+        given[name] = home / f"raw{number}"
+        given[name].write_bytes(content)
+    names = {"text": "x.txt", "tar": "x.tar.gz", "gz": "x.log.gz", "zip": "x.zip"}
+    files = [File(name=name, sha256="0" * 64, size=1, kind="other", path=f"files/{key}") for key, name in names.items()]
+    files += [
+        File(name=f"{text}.txt", sha256="0" * 64, size=1, kind="other")
+        for text in plants.texts("file name", 3, "token")
+    ]
+    case = Case(
+        suite="planted", classname="x", name="all", outcome="failed", message="\n".join(plants.texts("message", 3)),
+        evidence="\n".join(plants.texts("evidence", 3)), output="\n".join(plants.texts("output")), errors="\n".join(plants.texts("errors", 3)),
+    )  # fmt: skip
+    named = [
+        Case(suite="planted", classname="x", name=text, outcome="failed", message="x") for text in plants.texts("test name", 3)
+    ]  # fmt: skip
+    commits = tuple(Commit(id="c0ffee" * 6 + "c0de", subject=text, author="A") for text in plants.texts("commit", 2))
+    return a_build(
+        verdict="failed", step="sbuild", message=plants.texts("build", 60)[0], cases=(case, *named), commits=commits,
+        steps=(StepSummary(step="sbuild", verdict="failed", message="\n".join(plants.texts("step", 5)), log="sbuild.log"),),
+        logs=(Log(name="sbuild.log", path="logs/sbuild.log", size=1, lines=1),), files=tuple(files),
+        parameters={**plants.parameters(), "NOTE": "\n".join(plants.texts("parameter", 5))},
+        notes=tuple(plants.texts("note", 9)),
+    ), given  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planted, dict[str, str]]:
+    """Return the plants, and the texts of the bundle and of the site by their names."""
+    home = tmp_path_factory.mktemp("planted")
+    plants = Planted([])
+    one, given = whole_build(plants, home)
+    path = a_publication().publish(one, given, home / "bundles")
+    build([path], home / "site", Identity("planted"))
+    raw = {"bundle": path.read_bytes()}
+    raw |= {str(file.relative_to(home)): file.read_bytes() for file in (home / "site").rglob("*") if file.is_file()}
+    texts = {name: b"\n".join(texts_in(content)).decode("utf-8", "replace") for name, content in raw.items()}
+    return plants, {name: text + unescape(text) if "&" in text else text for name, text in texts.items()}
+
+
+def test_enough_is_planted(published: tuple[Planted, dict[str, str]]) -> None:
+    plants, texts = published
+    assert len({secret for _, _, secret in plants.secrets}) >= 1000
+    assert {carrier for carrier, _, _ in plants.secrets} >= {
+        "log", "artifact", "archive", "gz", "zip", "file name", "message", "evidence", "output", "errors", "test name", "commit", "parameter",
+    }  # fmt: skip
+    everything = "".join(texts.values())
+    assert "REDACTED" in everything
+    assert everything.count("[REDACTED:") > 1000
+
+
+@pytest.mark.parametrize(
+    "where", [lambda name: name == "bundle", lambda name: name != "bundle"], ids=["bundle", "site"]
+)
+def test_no_planted_secret_survives(published: tuple[Planted, dict[str, str]], where: Callable[[str], bool]) -> None:
+    plants, texts = published
+    everything = "\n".join(text for name, text in texts.items() if where(name))
+    survivors = [plant for plant in plants.secrets if plant[2] in everything]
+    assert survivors == []
