@@ -258,9 +258,13 @@ def lab_factory(tmp_path: Path) -> Callable[..., Lab]:
 
 @pytest.fixture
 def small_lab(
-    lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository], tmp_path: Path
+    lab_factory: Callable[..., Lab],
+    git_repository: Callable[..., GitRepository],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Path]:
     """``small_lab(component={...})``: a lab with a real upstream and packaging repository; its file."""
+    monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "file:///nowhere/debian")  # the step changelog asks it
     upstream, packaging = git_repository("upstream"), git_repository("packaging")
     upstream.commit("Start", {"greet.txt": "hello\n"})
     upstream.tag("v1.0")

@@ -33,12 +33,13 @@ ERRORS = re.compile(
     r"|dh_\w+: warning: Cannot find "
 )
 MAYBE = re.compile(
-    r".*(No such file|Permission denied|: not found$|Can't locate \S+ in @INC|Required plugin \S+ isn't installed)"
+    r".*(No such file|Permission denied|: not found$|Can't locate \S+ in @INC|(isn't|does not appear to be) installed)"
 )
 # Programs that report the failure of another one.
 SECOND_HAND = re.compile(
     r"make(\[\d+\])?: (?!.*: (No such file|Permission denied))|dh_\w+: error: .* returned exit code \d+$"
     r"|dpkg-buildpackage: |E: "
+    r"|.* called at \S+ line \d+$"  # a frame of a trace of Perl's
 )
 KILLED = re.compile(
     r"make(\[\d+\])?: \*\*\* .*\] (Killed|Terminated|Error 137)\b"  # 128 + SIGKILL, as a shell has it

@@ -25,6 +25,17 @@ from scripts.upstream.dist_command import DistCommand
             "make dist: failed: make: *** No rule",
         ),
         (72, [], 1, "make dist: failed: it says nothing"),
+        (
+            72,
+            [
+                "Pod::Weaver::Section::X (for section X) does not appear to be installed",
+                "Trace begun at /x.pm line 1",
+                "A::b('an Error: x') called at /y.pm line 2",
+                "[DZ] guessing",
+            ],
+            1,
+            "make dist: failed: Pod::Weaver::Section::X (for section X) does not appear to be installed",
+        ),
         (72, ["all is lost"], 1, "make dist: failed: all is lost"),
         (
             72,
