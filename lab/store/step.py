@@ -20,6 +20,7 @@ from lab.base.git import readable
 from lab.base.run import AttemptOptions, CheckedOptions, Result, Word, attempt, output, run
 from lab.config.components import ComponentSettings
 from lab.config.description import Lab, Series, Track
+from lab.store import durations
 from lab.store.records import Artifact, Native, Record, RunInfo, rfc3339
 from lab.store.run_directory import Run, check_known
 from lab.store.runs import Store
@@ -152,6 +153,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
             }
         )
         done.write(current.record_path(name))
+        durations.note(info, done)
         return done
 
     log = current.log_path(name).open("w", encoding="utf-8", errors="surrogateescape")
