@@ -18,6 +18,7 @@ from scripts.drivers.nspawn import driver
 
 DEMO: Final = "demo"
 SOURCES: Final = "sources"
+COMMIT: Final = "commit it (git add --all; git commit)"
 DEMO_HEADER: Final = f"""\
 # The package {HELLO.component}: each upstream commit is built, and deployed if this machine can boot containers.
 # The repositories are in {SOURCES}/; commit to {SOURCES}/upstream, and run again.
@@ -42,10 +43,10 @@ def command(directory: Path, example: str) -> None:
     if example == DEMO:
         text = make_demo(directory.resolve() / SOURCES)
         paths = new_lab.create(directory, text, [f"/{SOURCES}/"])
-        following = f"qalab run {demo.TRACK} {HELLO.component}"
+        following = f"{COMMIT}, then: qalab run {demo.TRACK} {HELLO.component}"
     else:
         paths = new_lab.create(directory, new_lab.example(example))
-        following = "edit lab.yaml, then: qalab check; qalab jenkins generate; qalab run TRACK COMPONENT"
+        following = f"edit lab.yaml, then: qalab check; qalab jenkins generate; {COMMIT}; qalab run TRACK COMPONENT"
     for path in paths:
         out.print(f"{path}")
     out.print(following)

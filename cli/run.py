@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from cli.options import keep_option
@@ -43,11 +44,25 @@ class RunRequest:
             raise click.UsageError("--commit starts a new run; it cannot be combined with --resume or --from")
 
 
+def not_empty(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the value of an option.  Raises click.BadParameter for an empty one: a variable that is not set, say."""
+    given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    if given and not value.strip():
+        raise click.BadParameter("is empty; leave the option out for the default", context, parameter)
+    return value
+
+
 @click.command("run")
 @click.argument("track", required=False)
 @click.argument("component", required=False)
 @lab_option
-@click.option("--commit", default="", metavar="REV", help="An upstream commit or ref; default: the tip of the branch.")
+@click.option(
+    "--commit",
+    default="",
+    metavar="REV",
+    callback=not_empty,
+    help="An upstream commit or ref; default: the tip of the branch.",
+)
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run (of TRACK and COMPONENT).")
 @click.option("--run", "run_name", metavar="RUN", help="Continue this run.")
 @click.option("--from", "first", metavar="STEP", help="Repeat the newest run (or RUN) from this step on.")

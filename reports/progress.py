@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from rich import progress
 from rich.console import Console
-from rich.status import Status
+from rich.text import Text
 
+from lab.store import durations
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from reports.status import duration, verdict_text
+
+
+class ElapsedColumn(progress.ProgressColumn):
+    """The time since the start of a step, and the time that it took before."""
+
+    def render(self, task: progress.Task) -> Text:
+        last = task.fields["last"]
+        return Text(durations.clock(task.elapsed or 0.0) + (f", {last}" if last else ""))
 
 
 class Progress:
@@ -17,24 +27,26 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.status: Status | None = None
+        self.bar: progress.Progress | None = None
 
     def waiting(self, current: Run) -> None:
         self.console.print(f"{current.id}: another run of the component is in progress; waiting")
 
     def started(self, current: Run, name: str) -> None:
         if self.console.is_terminal:
-            self.status = self.console.status(f"{current.id} {name}")
-            self.status.start()
+            columns = progress.SpinnerColumn(), progress.TextColumn("{task.description}"), ElapsedColumn()
+            self.bar = progress.Progress(*columns, console=self.console, transient=True)
+            self.bar.add_task(f"{current.id} {name}", total=None, last=durations.last_time(current.info, name))
+            self.bar.start()
 
     def kept(self, current: Run, record: Record) -> None:
         self._line(current, record, " (kept)")
 
     def ended(self, current: Run, record: Record) -> None:
-        if self.status:
+        if self.bar:
             with suppress(Exception):
-                self.status.stop()
-            self.status = None
+                self.bar.stop()
+            self.bar = None
         self._line(current, record, "")
 
     def _line(self, current: Run, record: Record, note: str) -> None:

@@ -101,6 +101,9 @@ def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
     # The last step, unless an earlier one explains the verdict (lintian, for an unstable run).
     step = next((record for record in reversed(records) if record.verdict not in {"passed", "skipped"}), None)
     step = step or (records[-1] if records else None)
+    message = step.message if step else ""
+    if standing.verdict == "aborted" and step and step.finished_well and step.step == info.until:
+        message = f"stopped after {info.until}, as requested: {message}"
     return {
         "id": run.id,
         "lab": info.lab,
@@ -116,7 +119,7 @@ def summary(run: Run, standing: RunStanding | None = None) -> dict[str, Any]:
         "working_tree": info.working_tree.model_dump() if info.working_tree else None,
         "verdict": standing.verdict,
         "step": step.step if step else "",
-        "message": step.message if step else "",
+        "message": message,
         "started": info.started,
         "seconds": round(sum(record.seconds for record in records), 3),
         "path": str(run.path),

@@ -1,7 +1,7 @@
 """archive: add the packages to the lab's archive.
 
 Source and binary packages go there; apt and sbuild read it.  Packages are held back, and the step is skipped, when
-a step of ``build.gate`` is unstable: then there is no upload, no push and no next phase either.
+a step of ``build.gate`` is unstable: then there is no upload, no push and no next phase either, and the exit code is 4.
 
 The archive is reprepro's, in the store: one codename per track, signed with the lab's key, whose
 public half is ``archive-key.asc`` (see `scripts.archives.reprepro`).  Old versions are deleted from the pool as
@@ -29,7 +29,7 @@ from lab.store import step_command
 from lab.store.records import Artifact
 from lab.store.run_directory import HANDED_OVER
 from lab.store.signing import lab_key
-from lab.store.step import StepContext, StepOutcome
+from lab.store.step import EXIT_CODES, StepContext, StepOutcome
 from scripts.archives.reprepro import Archive, Tracked
 
 NAME = "archive"
@@ -97,9 +97,7 @@ def hand_over(context: StepContext, archive: Archive, version: str) -> str:
 
 
 def held_back(context: StepContext) -> str:
-    """Return why the packages may not go into the archive; an empty text when they may."""
-    if context.earlier("sbuild").verdict == "skipped":
-        return "nothing was built"
+    """Return why the gate holds the packages back; an empty text when they may go into the archive."""
     for name in context.component.build.gate:
         record = context.earlier(name)
         if record.verdict == "unstable":
@@ -108,10 +106,13 @@ def held_back(context: StepContext) -> str:
 
 
 def action(context: StepContext) -> StepOutcome:
-    if reason := held_back(context):
+    nothing = context.earlier("sbuild").verdict == "skipped"
+    if reason := "nothing was built" if nothing else held_back(context):
         # Nothing to go on with for the next phase.
         (context.run.results / HANDED_OVER).unlink(missing_ok=True)
-        return StepOutcome(reason, verdict="skipped", facts={"codename": context.track_name, "added": False})
+        code = None if nothing else EXIT_CODES["unstable"]
+        facts = {"codename": context.track_name, "added": False}
+        return StepOutcome(reason, verdict="skipped", facts=facts, exit_code=code)
     source, built = context.earlier("source"), context.earlier("sbuild")
     new, codename = Tracked(context.component_name, source.version), context.track_name
     changes = next(context.run.path / item.path for item in source.artifacts if item.kind == "changes")

@@ -38,10 +38,9 @@ from lab.results.sbuild_log import Reading
 from lab.store import step, step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives.serving import replacing, served
-from scripts.chroots import kept_sessions
+from scripts.chroots import kept_sessions, sbuild_command
 from scripts.chroots.bootstrap import Repository, dependencies
 from scripts.chroots.chroots import Chroot, Chroots
-from scripts.chroots.sbuild_command import build_argv, configuration
 from scripts.chroots.sessions import Session
 
 NAME = "sbuild"
@@ -98,17 +97,20 @@ def prepare(context: StepContext, session: Session, dsc: Path, repository: Repos
     source.mkdir()
     for name in (dsc.name, *(item["name"] for item in Dsc(dsc.read_text())["Files"])):
         shutil.copyfile(dsc.parent / name, source / name)
-    files.write_atomic(session.path / "sbuildrc", configuration(settings, session.way.mode, session.scratch))
-    return build_argv(
+    files.write_atomic(
+        session.path / "sbuildrc", sbuild_command.configuration(settings, session.way.mode, session.scratch)
+    )
+    return sbuild_command.build_argv(
         source / dsc.name,
         mode=session.way.mode,
-        chroot=session.for_sbuild(),
+        chroot=session.for_sbuild(sbuild_command.mounts(context.lab.lab.name, context.component_name, settings)),
         codename=context.codename,
         architecture=step.architecture(),
         build_dir=session.path / "build",
         profiles=settings.profiles,
         repository=repository,
         keep=kept_sessions.wanted(context, session) > 0,
+        more=sbuild_command.more_packages(settings),
     )
 
 
@@ -167,7 +169,8 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
 
     Raises InfrastructureError when no base can be made, or what was built is not whole.
     """
-    control, profiles = dependencies(dsc.read_text()), context.component.build.profiles
+    settings = context.component.build
+    control, profiles = dependencies(dsc.read_text(), sbuild_command.more_packages(settings)), settings.profiles
     track = context.track_name
     with (
         served(context.lab, track, replaces=replacing(context.lab, track)) as repository,
@@ -227,6 +230,7 @@ def action(context: StepContext) -> StepOutcome:
     if elsewhere := for_others(context, Dsc(dsc.read_text())):
         return elsewhere
     chroots = Chroots.here(context.log)
+    sbuild_command.check_mode(context.component_name, context.component.build, chroots.way.mode)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             outcome, again = build_once(context, chroots, dsc)

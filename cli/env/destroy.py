@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cli.env import log
+from cli.env.names import check_environment
 from cli.options import confirm, dry_run_option, yes_option
 from lab.config import loading
 from lab.config.options import lab_option
@@ -23,6 +24,8 @@ from scripts.deployment import environments
 def command(lab_file: Path, names: Sequence[str], *, yes: bool, dry_run: bool) -> None:
     """Destroy the named environments, or all of them."""
     lab = loading.load(lab_file)
+    for name in names:
+        check_environment(name, [*dict.fromkeys([*environments.names(lab), *lab.tracks])])
     chosen = list(names) or environments.names(lab)
     if not chosen:
         click.echo("no environments")

@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 
 import click
 
+from cli.env.names import check_environment
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config import loading
@@ -28,7 +29,7 @@ def command(lab_file: Path, name: str, command_words: Sequence[str], node: str |
     lab = loading.load(lab_file)
     nodes = {found.name: found for found in environments.target(lab, name).nodes()}
     if not nodes:
-        raise ConfigurationError(f"no environment {name}; known: {', '.join(environments.names(lab)) or 'none'}")
+        check_environment(name, [known for known in environments.names(lab) if known != name])
     if node and node not in nodes:
         raise ConfigurationError(f"{name}: no node {node}; known: {', '.join(nodes)}")
     chosen = nodes[node] if node else next(iter(nodes.values()))

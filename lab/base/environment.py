@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -51,6 +52,11 @@ def is_root() -> bool:
 
 def on_terminal() -> bool:
     return bool(sys.stdout) and sys.stdout.isatty()  # None if it was closed before the start
+
+
+def user() -> str:
+    """Return the name of the user who runs this process; the one before sudo."""
+    return variable("SUDO_USER") or pwd.getpwuid(os.geteuid()).pw_name
 
 
 def process() -> int:

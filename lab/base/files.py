@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import fcntl
 import hashlib
 import os
@@ -31,6 +33,26 @@ def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # the error of a full disk does not name the file
         raise
+
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Exchange two files or directories of a file system in one step; see rename(2), RENAME_EXCHANGE.
+
+    Where the file system cannot, ``other`` is away for an instant.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        return
+    number = ctypes.get_errno()
+    if number not in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}:
+        raise OSError(number, os.strerror(number), str(other))
+    aside = other.with_name(f".{other.name}.old")
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
 
 
 def sync(paths: Iterable[Path]) -> None:

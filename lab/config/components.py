@@ -157,6 +157,18 @@ class BuildSettings(SettingsModel):
     timeout_minutes: int = Field(
         120, ge=1, le=MOST, description="The maximum time of a build, in minutes. A build that takes longer fails."
     )
+    ccache: bool = Field(
+        False,
+        description="Compile through ccache, with a cache for each component on each machine. It needs schroot mode.",
+    )
+    tmpfs: int | None = Field(
+        None,
+        ge=1,
+        le=MOST,
+        description="Build in memory: the size limit of the build directory, in GiB. It needs schroot mode, and the "
+        "chroot of a failed build is not kept. Default: build on the disk.",
+        examples=[4],
+    )
     lintian_fail_on: tuple[Literal["error", "warning", "info"], ...] = Field(
         (), description="The severities of lintian tags that make a run unstable.", examples=[["error"]]
     )

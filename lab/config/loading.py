@@ -76,7 +76,11 @@ def read_yaml(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise DescriptionError([f"{path}: there is no such file; name it with --lab or QALAB_LAB"]) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except IsADirectoryError:
+        raise DescriptionError([f"{path}: is a directory; name the file: {path / 'lab.yaml'}"]) from None
+    except OSError as error:
+        raise DescriptionError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
         raise DescriptionError([f"{path}: cannot be read: {error}"]) from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -140,6 +144,8 @@ def _complaints(error: ValidationError) -> Iterator[tuple[Key, str]]:
                 what = item["msg"].removeprefix("Value error, ")
                 if not isinstance(item["input"], dict | list):
                     what += f"; found: {_shown(item['input'])}"
+                if item["type"] == "string_type" and isinstance(item["input"], int | float):
+                    what += ": quote it, YAML reads it as no text"
         yield tuple(part for part in key if part != "[key]"), what
 
 

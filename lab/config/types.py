@@ -55,7 +55,11 @@ Stripped = StringConstraints(strip_whitespace=True)
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Label = Annotated[
     str,
-    _like(r"[a-z0-9][a-z0-9.-]*", "not a name: lower-case letters, digits, - and ., first a letter or digit"),
+    # A name is a part of file names, of host names (RFC 1035: 63 characters) and of jobs.
+    _like(
+        r"[a-z0-9][a-z0-9.-]{0,62}",
+        "not a name: lower-case letters, digits, - and ., first a letter or digit, 63 characters at most",
+    ),
 ]
 SourceName = Annotated[  # Debian policy, section 5.6.1
     str,

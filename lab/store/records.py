@@ -149,6 +149,8 @@ class RunInfo(Stored):
     """The head of the packaging branch when `qalab watch` or a Jenkins watch began the run; empty for other runs."""
     testing: str = ""
     """The head of the testing branch, likewise."""
+    until: str = ""
+    """The step that the last call was asked to stop after; empty: none."""
     keep_chroot: bool = False
     """Whether the chroot of a failed build is kept even if lab.yaml keeps none."""
     working_tree: WorkingTree | None = None

@@ -20,6 +20,7 @@ from lab.base.git import readable
 from lab.base.run import AttemptOptions, CheckedOptions, Result, Word, attempt, output, run
 from lab.config.components import ComponentSettings
 from lab.config.description import Lab, Series, Track
+from lab.store import durations
 from lab.store.records import Artifact, Native, Record, RunInfo, rfc3339
 from lab.store.run_directory import Run, check_known
 from lab.store.runs import Store
@@ -108,6 +109,8 @@ class StepOutcome:
     """Paths below the run directory, with their kind (see `lab.store.records.Artifact`)."""
     native: Iterable[tuple[Path, str]] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int | None = None
+    """Instead of the verdict's."""
 
 
 Action = Callable[[StepContext], StepOutcome]
@@ -150,6 +153,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
             }
         )
         done.write(current.record_path(name))
+        durations.note(info, done)
         return done
 
     log = current.log_path(name).open("w", encoding="utf-8", errors="surrogateescape")
@@ -159,7 +163,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
         outcome = action(replace(context, lab=with_working_tree(lab, info)))
         return finish(
             outcome.verdict,
-            EXIT_CODES[outcome.verdict],
+            EXIT_CODES[outcome.verdict] if outcome.exit_code is None else outcome.exit_code,
             outcome.message,
             version=outcome.version,
             commit=outcome.commit or last_commit,
@@ -170,9 +174,10 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
             facts=dict(outcome.facts),
         )
     except (KeyboardInterrupt, Aborted) as error:
-        context.last_words("aborted")
-        finish("aborted", Aborted.exit_code, str(error) or "interrupted")
-        raise Aborted(str(error) or "interrupted") from None
+        message = stopped_by(error)
+        context.last_words(f"aborted: {message}")
+        finish("aborted", Aborted.exit_code, message)
+        raise Aborted(message) from None
     except Exception as error:  # noqa: BLE001 - the failure policy decides, and the record has the result
         failure = failures.failure(error)
         message = f"{failure.message}; see {record.log}" if failure.bug else failure.message
@@ -181,6 +186,12 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
     finally:
         with suppress(OSError):  # a full disk
             log.close()
+
+
+def stopped_by(error: KeyboardInterrupt | Aborted) -> str:
+    """Return who or what has stopped a step, as far as that is known."""
+    who = environment.user()
+    return f"stopped with Ctrl-C by {who}" if isinstance(error, KeyboardInterrupt) else str(error) or "interrupted"
 
 
 def _last_words(error: Exception, failure: Failure) -> str:

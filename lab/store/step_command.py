@@ -17,6 +17,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.description import Lab
 from lab.config.loading import load
 from lab.config.options import lab_option
+from lab.store import durations
 from lab.store.records import Record
 from lab.store.run_directory import WHOLE, Run, check_known, open_run, phase_of, run_at
 from lab.store.step import Action, execute
@@ -98,6 +99,8 @@ def carry_out(name: str, action: Action, options: Request) -> int:
         for leftover in ("results", "out", "work"):
             shutil.rmtree(path / leftover, ignore_errors=True)
         current = open_run(path, lab, options.track, component, revision=options.commit, phase=phase)
+    if last := durations.last_time(current.info, name):
+        print(f"{name}: {last}", flush=True)  # noqa: T201
     with current.held():
         record = _tried(options.tries, name, action, lab, current)
     print(f"{name}: {record.verdict}{': ' + record.message if record.message else ''}")  # noqa: T201

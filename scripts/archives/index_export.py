@@ -2,7 +2,8 @@
 
 A reader takes ``InRelease`` first, and then the indices that it names.  It finds these by their digest
 (``Acquire-By-Hash``, see apt-transport-http(1) and the repository format of Debian's wiki), beside the new ones for
-as long as a slow reader may ask for them.  ``InRelease`` is replaced last, in one rename.
+as long as a slow reader may ask for them.  The directory of a codename is replaced in one step, so that ``Packages``
+and ``Release`` agree at any moment, also after a kill.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ BY_HASH = Path("by-hash/SHA256")
 # How long a reader may take between InRelease and the last index.
 PATIENCE = timedelta(hours=1)
 SIGNATURES = {"Release.gpg": ("--armor", "--detach-sign"), "InRelease": ("--clearsign",)}
-LAST = ("Release", *SIGNATURES)
 
 
 def publish_indices(staged: Path, target: Path, key: SigningKey, log: IO[str], keep: Sequence[int] = ()) -> None:
@@ -47,22 +47,38 @@ def publish_indices(staged: Path, target: Path, key: SigningKey, log: IO[str], k
             release,
         ]
         run(argv, env=key.env, log=log, keep=keep)
-    target.mkdir(parents=True, exist_ok=True)
+    put_in_place(staged, target)
+
+
+def put_in_place(staged: Path, target: Path) -> None:
+    """Exchange the indices of a codename for signed new ones, in one step; remove the old ones.
+
+    A process that is killed before leaves the old state, one that is killed after it the new one.  Where the file
+    system cannot exchange directories, the old one is away for an instant.
+    """
+    for name, digest in digests(staged).items():
+        _link(staged / name, staged / by_hash(name, digest))
+    _carry_over(staged, target)
+    files.sync(path for path in staged.rglob("*") if path.is_file())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        staged.rename(target)
+        return
+    files.exchange(staged, target)
+    shutil.rmtree(staged)
+
+
+def _carry_over(staged: Path, target: Path) -> None:
+    """Keep the indices that a slow reader may still ask for by their digest."""
     current = digests(staged)
-    for name, digest in current.items():
-        _link(staged / name, target / by_hash(name, digest))
-    superseded = digests(target)
-    for path in sorted(path.relative_to(staged) for path in staged.rglob("*") if path.is_file()):
-        if str(path) not in LAST:
-            _replace(staged / path, target / path)
-    for name, digest in superseded.items():
+    for name, digest in digests(target).items():
         if current.get(name) != digest and (old := target / by_hash(name, digest)).exists():
             os.utime(old)  # from now on it is on its way out
-    files.sync(path for path in target.rglob("*") if path.is_file())
-    for name in LAST:
-        _replace(staged / name, target / name)
-    _forget(target, {target / by_hash(name, digest) for name, digest in current.items()})
-    shutil.rmtree(staged)
+    oldest = (environment.now() - PATIENCE).timestamp()
+    for path in target.rglob(f"{BY_HASH}/*"):
+        kept = staged / path.relative_to(target)
+        if not kept.exists() and path.stat().st_mtime >= oldest:
+            _link(path, kept)
 
 
 def digests(directory: Path) -> dict[str, str]:
@@ -85,16 +101,3 @@ def _link(path: Path, target: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.hardlink_to(path)
     temporary.replace(target)
-
-
-def _replace(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    path.replace(target)
-
-
-def _forget(target: Path, current: set[Path]) -> None:
-    """Delete indices that no reader asks for any more."""
-    oldest = (environment.now() - PATIENCE).timestamp()
-    for path in target.rglob(f"{BY_HASH}/*"):
-        if path not in current and path.stat().st_mtime < oldest:
-            path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from lab.base.run import Word, output
 
 BUILD_FIELDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep",
                 "Build-Conflicts", "Build-Conflicts-Arch", "Build-Conflicts-Indep")  # fmt: skip
+LOWEST_VERSION = re.compile(r" ?\(>= ?[^)]*\)")
 HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 NO_DAEMONS = "#!/bin/sh\nexit 101\n"  # policy-rc.d(8)
 NO_DAEMONS_HOOKS = (
@@ -99,10 +101,18 @@ class Repository:
         return f"{self.origin} {self.codename} {replaces} {self.key}"
 
 
-def dependencies(dsc: str) -> str:
-    """Return the build dependencies that a .dsc names, as the control file of a source package with nothing else."""
+def dependencies(dsc: str, more: Sequence[str] = ()) -> str:
+    """Return the build dependencies that a .dsc names, as the control file of a source package with nothing else.
+
+    ``more``: further packages.  It is the same text for all packages that need the same: sorted, without the lowest
+    versions, which the newest ones satisfy (a session checks them again).
+    """
     fields = Deb822(dsc)
-    lines = (f"{name}: {' '.join(fields[name].split())}\n" for name in BUILD_FIELDS if name in fields)
+    wanted = {"Build-Depends": {*more}, "Build-Conflicts": set[str]()}
+    for name in BUILD_FIELDS:
+        relations = (LOWEST_VERSION.sub("", " ".join(each.split())) for each in fields.get(name, "").split(","))
+        wanted["-".join(name.split("-")[:2])] |= {each for each in relations if each}
+    lines = (f"{name}: {', '.join(sorted(relations))}\n" for name, relations in wanted.items() if relations)
     return "Source: dependencies\n" + "".join(lines)
 
 

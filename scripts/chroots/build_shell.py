@@ -22,6 +22,7 @@ from scripts.chroots.backends import SessionBackend
 from scripts.chroots.bootstrap import dependencies, layer_script
 from scripts.chroots.chroots import Chroots
 from scripts.chroots.kept_sessions import KeptSession
+from scripts.chroots.sbuild_command import more_packages
 from scripts.chroots.sessions import Session
 
 SHELL: Final = ("bash", "-i")
@@ -84,7 +85,7 @@ def in_new(lab: Lab, current: Run, chroots: Chroots, wish: Wish) -> int:
     """
     info, dsc = current.info, source_of(current)
     series, build = lab.series[info.series], lab.component(info.component, info.track).build
-    control = dependencies(dsc.read_text())
+    control = dependencies(dsc.read_text(), more_packages(build))
     with (
         served(lab, info.track, replaces=replacing(lab, info.track)) as repository,
         chroots.base(info.series, series) as base,

@@ -68,7 +68,7 @@ def home() -> Path:
 
 def wanted(context: StepContext, session: Session) -> int:
     """Return how many sessions of failed builds the lab keeps, this run's among them; 0: none."""
-    if session.way.mode != "schroot":
+    if session.way.mode != "schroot" or context.component.build.tmpfs:
         return 0
     return max(context.lab.runs.keep_chroots, int(context.run.info.keep_chroot))
 

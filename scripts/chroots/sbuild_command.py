@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from lab.base import environment
+from lab.base.errors import ConfigurationError
 from lab.base.run import Word
 from lab.config.components import BuildSettings
 from scripts.chroots.backends import Mode
 from scripts.chroots.bootstrap import Repository
 
+CCACHE_PATH: Final = "/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# sbuild's build directory has another name each time: paths below it are relative to ccache.
+CCACHE: Final = {
+    "CCACHE_DIR": "/var/cache/ccache",
+    "CCACHE_BASEDIR": "/build",
+    "CCACHE_NOHASHDIR": "1",
+    "CCACHE_MAXSIZE": "5G",
+}
 KEEP_FAILED: Final = tuple(f"--purge-{what}=successful" for what in ("build", "deps", "session"))
 
 
 def configuration(build: BuildSettings, mode: Mode, scratch: Path) -> str:
     """Return a ~/.sbuildrc: the settings that sbuild takes from no option."""
-    options = f"'DEB_BUILD_OPTIONS' => q({' '.join(build.options)})" if build.options else ""
+    values = {"DEB_BUILD_OPTIONS": " ".join(build.options)} if build.options else {}
+    values |= CCACHE if build.ccache else {}
+    variables = ", ".join(f"'{name}' => q({value})" for name, value in values.items())
     # In schroot mode the default is the caller, root.  In unshare mode it is to be the caller.
     builder = "$build_user = 'sbuild';\n" if mode == "schroot" else ""
+    path = f"$path = '{CCACHE_PATH}';\n" if build.ccache else ""
     return (
         f"{builder}"
-        f"$build_environment = {{ {options} }};\n"
+        f"$build_environment = {{ {variables} }};\n"
+        f"{path}"
         "$bd_uninstallable_explainer = 'none';\n"  # apt says it; the default installs a solver to say it again
         f"$stalled_pkg_timeout = {build.timeout_minutes};\n"
         f"$unshare_tmpdir_template = '{scratch}/XXXXXXXXXX';\n"
         "1;\n"
     )
+
+
+def check_mode(component: str, build: BuildSettings, mode: Mode) -> None:
+    """Raise ConfigurationError for settings that need schroot mode, in another one."""
+    named = [name for name, value in (("ccache", build.ccache), ("tmpfs", build.tmpfs)) if value]
+    if named and mode != "schroot":
+        hint = "run qalab as root, on a file system with overlayfs; or leave the setting out"
+        raise ConfigurationError(f"build.{named[0]} of {component}: needs schroot mode, this is {mode}", hint=hint)
+
+
+def mounts(lab: str, component: str, build: BuildSettings) -> list[str]:
+    """Return the lines of fstab(5) that a build's settings need; make the directory of its ccache."""
+    lines = [f"tmpfs /build tmpfs size={build.tmpfs}G,mode=0755 0 0"] if build.tmpfs else []
+    if build.ccache:
+        cache = environment.cache_home() / "ccache" / lab / component
+        cache.mkdir(parents=True, exist_ok=True)
+        account = pwd.getpwnam("sbuild")  # the user who builds has the same ids in the chroot
+        os.chown(cache, account.pw_uid, account.pw_gid)
+        lines.append(f"{cache} {CCACHE['CCACHE_DIR']} none rw,bind 0 0")
+    return lines
 
 
 def build_argv(  # noqa: PLR0913 - what a build is, by name
@@ -40,8 +76,12 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
     profiles: Sequence[str] = (),
     repository: Repository | None = None,
     keep: bool = False,
+    more: Sequence[str] = (),
 ) -> list[Word]:
-    """Return the command line of sbuild; ``keep``: what a failed build leaves stays in its session."""
+    """Return the command line of sbuild; ``keep``: what a failed build leaves stays in its session.
+
+    ``more``: packages to install besides the build dependencies.
+    """
     return [
         "sbuild",
         f"--dist={codename}",
@@ -56,8 +96,14 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
         "--no-run-piuparts",
         "--no-run-autopkgtest",
         *(KEEP_FAILED if keep else ()),
+        *(f"--add-depends={package}" for package in more),
         *([f"--profiles={','.join(profiles)}"] if profiles else []),
         # --extra-repository-key would have sbuild run gpg with sudo, which root need not have.
         *([f"--chroot-setup-commands={repository.setup}"] if repository else []),
         dsc,
     ]
+
+
+def more_packages(build: BuildSettings) -> tuple[str, ...]:
+    """Return the packages that a build's settings need in the chroot."""
+    return ("ccache",) if build.ccache else ()

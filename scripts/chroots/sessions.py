@@ -134,11 +134,14 @@ class Session:
             argv = ["sh", "-euc", OPEN_TARBALLS, "sh", enter, script, self.stack[0], save_as or "/dev/null"]
         return self.run(argv, by=by or run, stdin=stdin, timeout=timeout, capture=capture)
 
-    def for_sbuild(self) -> str:
-        """Return what sbuild takes for ``--chroot``; in schroot mode that is a chroot of this session's name, made here."""
+    def for_sbuild(self, mounts: Sequence[str] = ()) -> str:
+        """Return what sbuild takes for ``--chroot``; in schroot mode that is a chroot of this session's name, made here.
+
+        ``mounts``: more lines of its fstab(5), in schroot mode.
+        """
         if self.way.mode == "unshare":
             return str(self.stack[0])
-        files.write_atomic(self.path / "fstab", FSTAB)
+        files.write_atomic(self.path / "fstab", FSTAB + "".join(f"{line}\n" for line in mounts))
         files.write_atomic(SCHROOT_CONFIGURATION / self.name, schroot_configuration(self))
         return self.name
 

@@ -52,6 +52,8 @@ def run_phase(
     last: Record | None = None
     with _turn(lab, current, listener), current.held():
         check_earlier(current, first)
+        if current.info.until != (until or ""):
+            current.write_info(current.info.model_copy(update={"until": until or ""}))
         for name in steps[begin:end]:  # what is to be done again must not be believed by anyone meanwhile
             current.record_path(name).unlink(missing_ok=True)
         for name in steps[:end]:

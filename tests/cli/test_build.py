@@ -80,7 +80,7 @@ def test_the_changes_are_built_and_the_record_says_so(lab: Lab, upstream: GitRep
     shown = json.loads(qalab("show", run.id, "--json").stdout)
     assert (shown["id"], shown["working_tree"]["dirty"]) == (run.id, True)
     assert "2 changed" in qalab("show", run.id).stdout
-    assert run.id in qalab("status").stdout
+    assert [each["id"] for each in json.loads(qalab("status", "--json").stdout)] == [run.id]
 
 
 def test_the_version_is_between_its_commit_and_the_next(lab: Lab, upstream: GitRepository) -> None:

@@ -34,3 +34,19 @@ def test_check_counts_and_names_unknown_keys(small_lab: Callable[..., Path]) -> 
     wrong = qalab("check", "--lab", lab)
     assert wrong.returncode == 2
     assert "unknown key; did you mean series?" in wrong.stderr
+
+
+def test_check_warns_of_what_is_probably_a_mistake(
+    call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.config.releases.codenames", lambda _: frozenset({"trixie"}))
+    text = Path("lab.yaml").read_text()
+    Path("lab.yaml").write_text(
+        "\n".join(line for line in text.splitlines() if "jenkins" not in line and "url" not in line)
+    )
+    code, printed = call("check")
+    assert code == 0
+    assert "qalab: lab.yaml: warning: series.bookworm: distro-info-data knows no release bookworm of debian" in printed
+    assert "lab.yaml: valid: 1 components" in printed
+    code, printed = call("check", "--json")
+    assert (code, '"warnings": [\n    "lab.yaml: warning: series.bookworm' in printed) == (0, True)

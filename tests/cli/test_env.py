@@ -45,7 +45,11 @@ def test_what_a_killed_process_has_left_is_told_and_removed(lab: Lab, tmp_path: 
     ("argv", "error", "message"),
     [
         (["shell", "trunk"], ConfigurationError, "no environment trunk; known: none"),
-        (["reset", "trunk"], InfrastructureError, "trunk: there is no such environment"),
+        (["reset", "trunk"], ConfigurationError, "no environment trunk; known: none"),
+        (["reset", "nosuch"], ConfigurationError, "no environment nosuch; known: none"),
+        (["destroy", "trnk", "--yes"], ConfigurationError, r"no environment trnk; known: trunk; did you mean trunk\?"),
+        (["destroy", "trunk", "nosuch", "--yes"], ConfigurationError, "no environment nosuch; known: trunk"),
+        (["destroy", "nosuch", "--dry-run"], ConfigurationError, "no environment nosuch; known: trunk"),
         (["create", "nosuch"], ConfigurationError, "no track nosuch; known: trunk"),
         (["create", "trunk", "nosuch"], ConfigurationError, "no component nosuch in trunk; known: greet"),
     ],
@@ -53,6 +57,13 @@ def test_what_a_killed_process_has_left_is_told_and_removed(lab: Lab, tmp_path: 
 def test_what_is_refused(lab: Lab, tmp_path: Path, argv: list[str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(tmp_path, *argv)
+
+
+@pytest.mark.parametrize("verb", ["reset", "destroy"])
+def test_the_nearest_environment_is_named(lab: Lab, tmp_path: Path, verb: str) -> None:
+    (Store.of(lab).environments / "staging").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=r"no environment stagin; known: staging.*; did you mean staging\?"):
+        call(tmp_path, verb, "stagin")
 
 
 def test_an_environment_that_somebody_works_on_is_left_alone(lab: Lab, tmp_path: Path) -> None:

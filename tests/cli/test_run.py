@@ -16,7 +16,9 @@ from click.testing import CliRunner
 from cli.main import cli
 from lab.base import files
 from lab.config.description import Lab
+from lab.store.runs import Store
 from lab.store.step import EXIT_CODES
+from reports import status
 from tests.command import HOUSE, qalab
 from tests.conftest import Bench
 
@@ -173,3 +175,24 @@ def test_two_machines_make_the_same_sources(small_lab: Callable[..., Path], tmp_
     assert len(made[0]) == 5  # orig, debian.tar, dsc, changes, buildinfo
     same = {name for name in made[0] if made[0][name] == made[1][name]}
     assert {Path(name).suffix for name in set(made[0]) - same} <= {".buildinfo", ".changes"}, made
+
+
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_commit_is_refused(lab_factory: Callable[..., Lab], value: str) -> None:
+    lab = lab_factory()
+    result = CliRunner().invoke(cli, ["run", "trunk", "greet", "--commit", value, "--lab", str(lab.file)])
+    assert result.exit_code == 2
+    assert "'--commit': is empty; leave the option out for the default" in result.output
+    assert Store.of(lab).runs() == []
+
+
+def test_a_run_that_was_asked_to_stop_says_so(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
+    done = bench(lab_factory())
+    for step in BUILT:
+        done.pretend(step, message="done")
+    argv = ["run", "--run", done.run.id, "--until", "sbuild", "--lab", str(done.lab.file)]
+    assert CliRunner().invoke(cli, argv).exit_code == 0
+    found = status.find(done.run.id)
+    assert status.summary(found)["message"] == "stopped after sbuild, as requested: done"
+    done.pretend("lintian", message="clean")  # a later call was cut short after it
+    assert status.summary(status.find(done.run.id))["message"] == "clean"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from lab.store.records import Record
 from lab.store.runs import Store
 from lab.store.signing import lab_key
 from lab.store.step import describe
+from reports import status
 from scripts import sbuild
 from scripts.archives import reprepro
 from scripts.chroots import backends, chroots
@@ -135,6 +137,25 @@ def test_a_build_is_as_clean_as_it_should_be(build: Callable[..., Record], monke
     options = {"options": ["nocheck", "parallel=2"], "profiles": ["nocheck"]}
     record = build(does("set -ex; " + "; ".join(checks)), component={"build": options})
     assert record.verdict == "passed", record.message
+
+
+def test_ccache_and_tmpfs(build: Callable[..., Record]) -> None:
+    """The second build finds what the first has compiled, in a build directory in memory with another name."""
+    content = {
+        "debian/control": CONTROL.format(name="greet").replace("Architecture: all", "Architecture: any"),
+        "debian/install": "greet usr/bin\n",
+        "Makefile": "greet: greet.c\n\tgcc $(CFLAGS) -c $(CURDIR)/greet.c -o greet.o\n\tgcc greet.o -o greet\n\tccache --show-stats -v\n",
+        "greet.c": "int main(void) { return 0; }\n",
+        "debian/rules": f"{RULES}override_dh_auto_test:\n\tgrep ' /build tmpfs ' /proc/mounts\n",
+    }
+    hits = []
+    for _ in range(2):
+        record = build(content, component={"build": {"ccache": True, "tmpfs": 1}})
+        assert record.verdict == "passed", record.message
+        log = (status.all_runs()[-1].path / record.log).read_text()
+        hits.append(int(re.search(r"Hits: +(\d+)", log)[1]))  # type: ignore[index]
+    assert hits == [0, 1]
+    assert_nothing_left()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from lab.config.description import Lab
+from lab.store import durations
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from lab.store.runs import Store
@@ -55,6 +56,14 @@ def test_plain_lines_without_terminal(run: Run) -> None:
         f"trunk/greet/1  packaging ✘ failed 1 min 15 s  [/x] {'a long reason ' * 10}",
         "trunk/greet/1  sbuild    ■ aborted    0.0 s  ",
     ]
+
+
+def test_time_of_the_last_run_at_terminal(run: Run) -> None:
+    assert "last time" not in output_of(run, force_terminal=True, no_color=True)
+    for verdict, seconds in (("passed", 291.4), ("failed", 7.0)):
+        durations.note(run.info, record(run, "packaging", verdict, seconds=seconds))
+    assert "packaging 0:00, last time 4:51" in output_of(run, force_terminal=True, no_color=True)
+    assert "last time" not in output_of(run)
 
 
 def test_moving_line_at_terminal(run: Run) -> None:

@@ -169,6 +169,7 @@ def test_the_gate_holds_packages_back(lab_factory, bench, gate, verdicts, reason
         assert (record.verdict, record.message, listed(root)) == ("passed", "added", ["greet 1.0-1"])
         return
     assert (record.verdict, record.message, record.facts["added"]) == ("skipped", reason, False)
+    assert record.exit_code == (0 if reason == "nothing was built" else 4)
     assert not root.exists()
     assert not handed_over.exists()
     uploaded, pushed = work.execute(upload), work.execute(push)

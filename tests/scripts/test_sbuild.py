@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,17 +78,47 @@ def test_build_argv() -> None:
 
 @pytest.mark.parametrize(
     "options, expected",
-    [((), "$build_environment = {  };"), (("nocheck",), "$build_environment = { 'DEB_BUILD_OPTIONS' => q(nocheck) };")],
+    [
+        ({}, "$build_environment = {  };"),
+        ({"options": ("nocheck",)}, "$build_environment = { 'DEB_BUILD_OPTIONS' => q(nocheck) };"),
+        ({"ccache": True}, "'CCACHE_DIR' => q(/var/cache/ccache)"),
+        ({"ccache": True}, "$path = '/usr/lib/ccache:/usr/local/sbin:"),
+    ],
 )
-def test_configuration_is_perl(options: tuple[str, ...], expected: str, tmp_path: Path) -> None:
-    text = sbuild_command.configuration(
-        BuildSettings(options=options, timeout_minutes=90), "schroot", Path("/var/tmp/x")
-    )
+def test_configuration_is_perl(options: dict[str, Any], expected: str, tmp_path: Path) -> None:
+    text = sbuild_command.configuration(BuildSettings(**options, timeout_minutes=90), "schroot", Path("/var/tmp/x"))
     assert expected in text
     path = tmp_path / "sbuildrc"
     path.write_text(f"use strict; my ($build_user, $build_environment, $bd_uninstallable_explainer, "
-                    f"$stalled_pkg_timeout, $unshare_tmpdir_template);\n{text}")  # fmt: skip
+                    f"$stalled_pkg_timeout, $unshare_tmpdir_template, $path);\n{text}")  # fmt: skip
     assert run(["perl", "-c", path], check=False)
+
+
+@pytest.mark.parametrize(
+    "settings, mounts, more",
+    [
+        ({}, [], ()),
+        ({"tmpfs": 4}, ["tmpfs /build tmpfs size=4G,mode=0755 0 0"], ()),
+        ({"ccache": True}, ["{cache}/ccache/mylab/greet /var/cache/ccache none rw,bind 0 0"], ("ccache",)),
+    ],
+)
+def test_mounts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: dict[str, Any], mounts: list[str], more: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("os.chown", lambda *_: None)
+    build = BuildSettings(**settings)
+    cache = tmp_path / "cache/qalab"
+    assert sbuild_command.mounts("mylab", "greet", build) == [line.format(cache=cache) for line in mounts]
+    assert (cache / "ccache/mylab/greet").is_dir() is build.ccache
+    assert sbuild_command.more_packages(build) == more
+
+
+@pytest.mark.parametrize("settings", [{"tmpfs": 4}, {"ccache": True}])
+def test_what_needs_schroot_mode_is_refused_elsewhere(settings: dict[str, Any]) -> None:
+    sbuild_command.check_mode("greet", BuildSettings(**settings), "schroot")
+    with pytest.raises(ConfigurationError, match=rf"build\.{next(iter(settings))} of greet: needs schroot mode"):
+        sbuild_command.check_mode("greet", BuildSettings(**settings), "unshare")
+    sbuild_command.check_mode("greet", BuildSettings(), "unshare")
 
 
 def test_a_package_for_other_architectures_is_skipped_before_a_chroot_is_made(place: Bench, fake: Fakes) -> None:

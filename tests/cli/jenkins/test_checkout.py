@@ -59,7 +59,7 @@ def test_build_records_the_commit_of_its_lab_file(
     assert capsys.readouterr().out == f"lab: commit {head} of main\n"
     # The branch moves on during the build, and the build keeps its description.
     GitRepository(repository).commit("Go on", {"lab.yaml": "no description\n"})
-    assert qalab(*shlex.split(second.replace("$GIT_COMMIT", "v1.0"))[1:]) == 0
+    assert qalab(*shlex.split(second.replace("$COMMIT", "v1.0"))[1:]) == 0
     assert json.loads(Path("run.json").read_text())["lab_commit"] == head
     capsys.readouterr()
     assert qalab("show", str(workspace)) == 0

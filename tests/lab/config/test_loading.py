@@ -42,6 +42,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 KEPT = "keep, keep_days"
+RUNS = "keep, keep_chroot_days, keep_chroots, keep_days"
 
 
 @pytest.mark.parametrize("key", ["runs: {keep_days: 1000000}", "archive: {keep: 99999999999999999999999999}"])
@@ -55,8 +56,8 @@ def test_a_number_without_end_is_refused(tmp_path: Path, key: str) -> None:
     "section, unknown, said",
     [
         ("archive", "keep_artifact_days", f"did you mean keep_days? known: gnupg_home, {KEPT}, signing_key, url"),
-        ("runs", "keep_builds", f"did you mean keep_days? known: {KEPT}"),
-        ("runs", "days", f"known: {KEPT}"),
+        ("runs", "keep_builds", f"did you mean keep_days? known: {RUNS}"),
+        ("runs", "days", f"known: {RUNS}"),
         ("jenkins", "keep_days", "home, keep_artifact_days, keep_builds, lab_agent"),
     ],
 )
@@ -196,10 +197,40 @@ def test_a_complaint_is_short_and_safe_to_show(tmp_path: Path, old: str, new: st
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "latin1"):
-        (tmp_path / "latin1").write_bytes(b"caf\xe9")
-        with pytest.raises(loading.DescriptionError, match=f"^{path}: cannot be read: "):
+    (tmp_path / "latin1").write_bytes(b"caf\xe9")
+    (tmp_path / "loop").symlink_to("loop")
+    for path, message in (
+        (tmp_path, f"is a directory; name the file: {tmp_path}/lab.yaml"),
+        (tmp_path / "latin1", "cannot be read: 'utf-8' codec"),
+        (tmp_path / "loop", "cannot be read: Too many levels of symbolic links"),
+    ):
+        with pytest.raises(loading.DescriptionError, match=f"^{path}: {message}") as caught:
             loading.load(path)
+        assert "Errno" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["1.10", "2026", "0x10", "yes", "1.5e+3"])
+def test_a_number_in_place_of_a_text_is_to_be_quoted(tmp_path: Path, value: str) -> None:
+    with pytest.raises(
+        loading.DescriptionError, match=r"tracks\.trunk\.branch: .*: quote it, YAML reads it as no text"
+    ):
+        loading.load(write(tmp_path, GOOD.replace("branch: master", f"branch: {value}")))
+
+
+@pytest.mark.parametrize("key", ["lab.name", "series", "tracks"])
+@pytest.mark.parametrize("length", [63, 64])
+def test_a_name_has_at_most_63_characters(tmp_path: Path, key: str, length: int) -> None:
+    name = "n" * length
+    text = {
+        "lab.name": GOOD.replace("name: mine", f"name: {name}"),
+        "series": GOOD.replace("bookworm", name),
+        "tracks": GOOD.replace("trunk: {", f"{name}: {{"),
+    }[key]
+    if length == 63:
+        loading.load(write(tmp_path, text))
+        return
+    with pytest.raises(loading.DescriptionError, match="63 characters at most"):
+        loading.load(write(tmp_path, text))
 
 
 def test_relations_are_of_what_is_deployed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from lab.base import environment
 from lab.base.errors import Aborted, ConfigurationError, Failed, InfrastructureError, LabError, Unstable
 from lab.base.run import TimedOut, output
 from lab.config.description import Lab
@@ -133,13 +134,13 @@ def test_the_log_ends_with_the_reason(at: Bench, error: Exception, last: str) ->
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), Aborted("ended by SIGTERM")])
 def test_an_interruption_is_recorded_and_goes_on(at: Bench, error: BaseException) -> None:
-    said = str(error) or "interrupted"
+    said = str(error) or f"stopped with Ctrl-C by {environment.user()}"
     with pytest.raises(Aborted, match=said):
         execute(at, raising(error))
     record = at.run.record("snapshot")
     assert record is not None
     assert (record.verdict, record.exit_code, record.message) == ("aborted", 130, said)
-    assert at.log("snapshot") == "aborted\n"
+    assert at.log("snapshot") == f"aborted: {said}\n"
 
 
 @pytest.mark.parametrize("number, stands", [(signal.SIGTERM, "ended by SIGTERM"), (signal.SIGKILL, "ended before it")])

@@ -88,15 +88,25 @@ def test_sbuild_finds_no_escape_in_the_setup() -> None:
     [
         ("Source: greet\nVersion: 1\n", ""),
         ("Source: greet\nBuild-Depends: a,\n b  (>= 1) <!nocheck>\nBuild-Conflicts: c\nVersion: 1\n",
-         "Build-Depends: a, b (>= 1) <!nocheck>\nBuild-Conflicts: c\n"),
+         "Build-Depends: a, b <!nocheck>\nBuild-Conflicts: c\n"),
         ("Build-Depends-Indep: b\nBuild-Depends-Arch: c\nBuild-Depends: a\nSource: greet\n",
-         "Build-Depends: a\nBuild-Depends-Arch: c\nBuild-Depends-Indep: b\n"),
+         "Build-Depends: a, b, c\n"),
+        ("Build-Depends: b (= 2), a (<< 3), e | d (>= 4) [amd64], debhelper-compat (= 13)\nSource: greet\n",
+         "Build-Depends: a (<< 3), b (= 2), debhelper-compat (= 13), e | d [amd64]\n"),
         (SIGNED, "Build-Depends: a\n"),
     ],
 )  # fmt: skip
 def test_dependencies(dsc: str, expected: str) -> None:
     """Whatever else changes from commit to commit, they stay the same."""
     assert dependencies(dsc) == f"Source: dependencies\n{expected}"
+
+
+def test_components_that_need_the_same_packages_share_a_layer() -> None:
+    one = "Source: one\nBuild-Depends: debhelper-compat (= 13), libfoo-dev (>= 1.2), python3:any\n"
+    other = "Source: other\nBuild-Depends: python3:any ,\n debhelper-compat (= 13)\nBuild-Depends-Arch: libfoo-dev\n"
+    assert dependencies(one) == dependencies(other)
+    assert dependencies(one, ["ccache"]) != dependencies(other)
+    assert dependencies(one, ["ccache"]).startswith("Source: dependencies\nBuild-Depends: ccache, debhelper-compat")
 
 
 def test_base_argv() -> None:
