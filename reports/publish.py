@@ -28,7 +28,7 @@ from reports.journal_entries import JournalEntry, Settled
 from reports.model import Build, started_ms
 from reports.outputs.delivery import MOST_IN_A_ROW, DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
 from reports.redact.publication import Files, Publication, allowed
-from reports.sources.source import Gone, Source, Trouble
+from reports.sources.source import Gone, Source, Trouble, check_clock
 
 ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # accepted by any mail server
 MOST_TRIES: Final = 20  # for one failing build or delivery: about three days
@@ -158,6 +158,7 @@ class Publisher:
         try:
             with caught():
                 build, contents = self.sources[name].fetch(entry.source_build, spool)
+                check_clock(build, self.now())
         except Gone as error:
             self.journal.builds.advance(entry.source, "gone", str(error))
         except LabError as error:

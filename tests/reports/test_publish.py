@@ -295,6 +295,15 @@ def test_mail_above_hourly_limit_is_no_error(press: Press, tmp_path: Path) -> No
         assert mail.subjects[1:] == ["[testlab] greet on trunk: fixed after 1 days: step sbuild"]
 
 
+def test_build_from_the_future_waits(press: Press) -> None:
+    a_local_run(press.lab, number=1)
+    a_local_run(press.lab, number=2, day=2_000)
+    report = press.run()
+    assert (report.bundled, report.exit_code) == (1, 3)
+    (line,) = report.lines
+    assert "build/2@1940026135000: is of 2031-06-24T00:08:55.000Z, which has not come yet (is the clock" in line
+
+
 def test_private_job_is_not_published(press: Press, tmp_path: Path) -> None:
     a_local_run(press.lab, number=1)
     closed = Press(a_lab(tmp_path, publish={"jobs": []}), tmp_path)
@@ -541,6 +550,7 @@ def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
     actual = call("publish", "--status").output
     assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  postponed until .*Z: http", actual)
     status = json.loads(call("publish", "--status", "--json").output)
+    assert list(status["outputs"]) == ["site", "jenkins", "mail"]
     assert status["outputs"]["jenkins"]["builds"] == {"waiting": 1}
     assert "answers 503" in status["outputs"]["jenkins"]["outage"]["note"]
     at_home.public.heal()
