@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from lab.config.description import PHASES
+from lab.config.servers import KnownBug
 from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.history import WINDOW, Result, is_flaky
@@ -33,12 +34,14 @@ class Try:
 class History:
     """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest.
 
-    ``keys`` identify the builds up to each one; without keys, their identities do.
+    ``keys`` identify the builds up to each one; without keys, their identities do.  ``known`` are the bugs that the lab
+    knows.
     """
 
     builds: tuple[Summary, ...]
     roster: Callable[[str], frozenset[str]]
     keys: tuple[str, ...] = ()
+    known: tuple[KnownBug, ...] = ()
 
     @property
     def component(self) -> str:
