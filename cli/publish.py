@@ -71,6 +71,8 @@ def show_status(lab: Lab, *, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=2))
         return
     out.print(f"builds: {_counted(found['builds']) or 'none yet'}")
+    for name, note in found["sources"].items():
+        out.print(f"source {name}: {note}")
     for name, output in found["outputs"].items():
         out.print(f"{name}: {_counted(output['builds']) or 'nothing yet'}")
         if output["outage"]:
@@ -100,7 +102,8 @@ def summary(opened: Journal, lab: Lab) -> dict[str, Any]:
         }
         for entry in unfinished
     ]
-    return {"builds": opened.builds.counts(), "outputs": outputs, "waiting": waiting}
+    sources = opened.deliveries.lost_sources()
+    return {"builds": opened.builds.counts(), "sources": sources, "outputs": outputs, "waiting": waiting}
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -24,6 +24,7 @@ from lab.store.records import rfc3339
 from reports import bundle
 from reports.home import SUFFIX, PublicationHome, clock
 from reports.journal import Journal
+from reports.journal_deliveries import SOURCE
 from reports.journal_entries import JournalEntry, Settled
 from reports.model import Build, started_ms
 from reports.outputs.delivery import MOST_IN_A_ROW, DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
@@ -132,7 +133,10 @@ class Publisher:
                             self.journal.builds.see(*seen)
             except LabError as error:
                 self._report_error(name, error)
+                self.journal.deliveries.begin_outage(f"{SOURCE}{name}", one_line(error), self.now())
                 lost |= {name} if isinstance(error, InfrastructureError) else set()
+            else:
+                self.journal.deliveries.end_outage(f"{SOURCE}{name}")
         return lost
 
     def _make_bundles(self, lost: set[str]) -> None:

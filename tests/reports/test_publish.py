@@ -558,6 +558,15 @@ def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
     assert "jenkins: 1 delivered" in call("publish", "--retry").output
 
 
+def test_publish_status_names_lost_source(at_home: Everything) -> None:
+    at_home.private.fault(503, times=FOREVER)
+    assert call("publish").exit_code == 3
+    assert re.search(r"^builds: none yet\nsource jenkins: http\S+ answers 503", call("publish", "--status").output)
+    at_home.private.heal()
+    assert call("publish").exit_code == 0
+    assert json.loads(call("publish", "--status", "--json").output)["sources"] == {}
+
+
 def test_misconfigured_output_does_not_stop_others(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
     at_home.build(number=1)
     monkeypatch.delenv("QALAB_PUBLIC_JENKINS_TOKEN")
