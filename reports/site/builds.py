@@ -93,7 +93,7 @@ _COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "serie
 def _cases(build: Build, marked: set[str]) -> Iterator[CasePart]:
     """Yield the cases, failures first; evidence until the room on the page is used up."""
     room = EVIDENCE
-    for case in sorted(build.tests, key=_rank):
+    for case in sorted(build.findings, key=_rank):
         evidence = ""
         if case.outcome in {"failed", "error"}:
             evidence = shortened_evidence(case.evidence or case.errors or case.output, min(room, EVIDENCE_EACH))
