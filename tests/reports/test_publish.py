@@ -373,7 +373,7 @@ def test_bug_in_filter_parks_that_build_alone(press: Press, monkeypatch: pytest.
     assert "in fail\n" in log.read_text()
     with press.journal() as actual:
         assert actual.builds.counts() == {"bundled": 1, "parked": 1}
-        (waits,) = publish_verb.summary(actual)["waiting"]
+        (waits,) = publish_verb.summary(actual, press.lab)["waiting"]
         assert (waits["state"], waits["note"]) == ("parked", note)
         actual.retry()
     assert press.run().bundled == 1
