@@ -22,7 +22,7 @@ from reports import home, journal
 from reports.home import PublicationHome
 from reports.journal import Journal
 from reports.journal_entries import Delivery, JournalEntry
-from reports.outputs.registry import OUTPUTS
+from reports.outputs.registry import configured
 
 INTERVAL_SECONDS: Final = 60
 
@@ -66,11 +66,13 @@ def command(lab_file: Path, *, watch: bool, interval: int, retry: bool, status: 
 def show_status(lab: Lab, *, as_json: bool) -> None:
     """Print the state of each build and each output."""
     with journal.opened(PublicationHome(Store.of(lab)).journal) as opened:
-        found = summary(opened)
+        found = summary(opened, lab)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     out.print(f"builds: {_counted(found['builds']) or 'none yet'}")
+    for name, note in found["sources"].items():
+        out.print(f"source {name}: {note}")
     for name, output in found["outputs"].items():
         out.print(f"{name}: {_counted(output['builds']) or 'nothing yet'}")
         if output["outage"]:
@@ -82,10 +84,10 @@ def show_status(lab: Lab, *, as_json: bool) -> None:
         out.print(f"{output_name}{waiting['build']}: {waiting['state']}{until}{note}")
 
 
-def summary(opened: Journal) -> dict[str, Any]:
+def summary(opened: Journal, lab: Lab) -> dict[str, Any]:
     """Return what was published, what waits, and why, as JSON."""
     outputs = {}
-    for name in OUTPUTS:
+    for name in configured(lab):
         outage = opened.deliveries.outage(name)
         why = {"until": home.clock(outage.due), "note": outage.note} if outage else None
         outputs[name] = {"builds": opened.deliveries.counts(name), "outage": why}
@@ -100,7 +102,8 @@ def summary(opened: Journal) -> dict[str, Any]:
         }
         for entry in unfinished
     ]
-    return {"builds": opened.builds.counts(), "outputs": outputs, "waiting": waiting}
+    sources = opened.deliveries.lost_sources()
+    return {"builds": opened.builds.counts(), "sources": sources, "outputs": outputs, "waiting": waiting}
 
 
 def _counted(counts: Mapping[str, int]) -> str:

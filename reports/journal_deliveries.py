@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Final
 
 from reports.database import DatabaseTable
 from reports.journal_entries import Delivery, JournalEntry, Outage, Settled, pause
+
+SOURCE: Final = "source "  # begins the name of a source among the outages
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class DeliveryTable(DatabaseTable):
             self.base.execute("DELETE FROM output")
 
     # Reports
+
+    def lost_sources(self) -> dict[str, str]:
+        """Return the sources that could not be used in the last pass, with the reasons."""
+        rows = self._rows("SELECT name, note FROM output WHERE name LIKE ? ORDER BY name", f"{SOURCE}%")
+        return {row["name"].removeprefix(SOURCE): row["note"] for row in rows}
 
     def counts(self, output: str) -> dict[str, int]:
         """Return the number of builds in each state of delivery to an output; ``waiting`` is one of the states."""

@@ -108,7 +108,12 @@ class Build(FrozenModel):
 
     @property
     def tests(self) -> tuple[Case, ...]:
-        """The cases that are tests; a run has a case for each step, too."""
+        """The cases that are tests: not a step, and not a stage of sbuild, which is a part of a step."""
+        return tuple(case for case in self.findings if case.suite != _STAGES)
+
+    @property
+    def findings(self) -> tuple[Case, ...]:
+        """The cases of the results of steps: a run has a case for each step, too."""
         is_step = self.is_step
         return tuple(case for case in self.cases if not is_step(case))
 
@@ -120,6 +125,7 @@ class Build(FrozenModel):
         return lambda case: case.suite == case.classname == suite and case.name in steps
 
 
+_STAGES: Final = "sbuild"  # the suite of `reports.formats.sbuild`
 _STEPS: Final = frozenset(step for steps in PHASES.values() for step in steps)
 
 

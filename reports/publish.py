@@ -24,11 +24,12 @@ from lab.store.records import rfc3339
 from reports import bundle
 from reports.home import SUFFIX, PublicationHome, clock
 from reports.journal import Journal
+from reports.journal_deliveries import SOURCE
 from reports.journal_entries import JournalEntry, Settled
 from reports.model import Build, started_ms
 from reports.outputs.delivery import MOST_IN_A_ROW, DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
 from reports.redact.publication import Files, Publication, allowed
-from reports.sources.source import Gone, Source, Trouble
+from reports.sources.source import Gone, Source, Trouble, check_clock
 
 ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # accepted by any mail server
 MOST_TRIES: Final = 20  # for one failing build or delivery: about three days
@@ -132,7 +133,10 @@ class Publisher:
                             self.journal.builds.see(*seen)
             except LabError as error:
                 self._report_error(name, error)
+                self.journal.deliveries.begin_outage(f"{SOURCE}{name}", one_line(error), self.now())
                 lost |= {name} if isinstance(error, InfrastructureError) else set()
+            else:
+                self.journal.deliveries.end_outage(f"{SOURCE}{name}")
         return lost
 
     def _make_bundles(self, lost: set[str]) -> None:
@@ -158,6 +162,7 @@ class Publisher:
         try:
             with caught():
                 build, contents = self.sources[name].fetch(entry.source_build, spool)
+                check_clock(build, self.now())
         except Gone as error:
             self.journal.builds.advance(entry.source, "gone", str(error))
         except LabError as error:

@@ -11,11 +11,11 @@ import click
 from rich.progress import track
 
 from cli.output import out
-from cli.site.location import bundles, identity, out_option, site_directory
+from cli.site.location import bundles, out_option, site_directory
 from lab.base import environment
 from lab.config import loading
 from lab.config.options import json_option, lab_option
-from reports.site import build
+from reports.site import build, identity
 
 
 @click.command("build")

@@ -8,7 +8,6 @@ import click
 
 from lab.config.description import Lab
 from lab.store.runs import Store
-from reports.site import Identity
 
 out_option = click.option(
     "--out",
@@ -26,9 +25,3 @@ def site_directory(lab: Lab) -> Path:
 def bundles(lab: Lab) -> list[Path]:
     """Return the bundles in a lab's store."""
     return sorted((Store.of(lab).root / "bundles").glob("??/*.tar.gz"))
-
-
-def identity(lab: Lab) -> Identity:
-    """Return the name, description and address of a lab's site."""
-    url = (lab.public.site_url if lab.public else None) or ""
-    return Identity(lab.lab.name, lab.lab.description, f"{url.rstrip('/')}/" if url else "")

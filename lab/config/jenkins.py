@@ -75,14 +75,14 @@ class Connection:
         return self.access.url.rstrip("/") + "/"
 
     def json(self, where: str) -> dict[str, Any]:
-        """Return the JSON object of an answer.  Raises BadAnswer for anything else."""
+        """Return the JSON object of an answer.  Raises BadAnswer for other JSON."""
         with BytesIO() as content:
             self.download(where, content, MOST_JSON_BYTES)
             try:
                 found = json.loads(content.getvalue())
             except (ValueError, RecursionError):
                 hint = "is that a Jenkins? check the URL"
-                raise BadAnswer(f"{self.url}: answers with something else than JSON", hint=hint) from None
+                raise ConfigurationError(f"{self.url}: answers with something else than JSON", hint=hint) from None
         if not isinstance(found, dict):
             raise BadAnswer(f"{self.url}{where.partition('?')[0]}: is no JSON object")
         return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
 from lab.config.components import Branch
-from lab.config.types import MOST, CommandLine, Folder, PlainPath, SettingsModel, Text, WebURL
+from lab.config.types import MOST, CommandLine, Folder, Pattern, PlainPath, SettingsModel, Text, WebURL
 
 
 class JenkinsSettings(SettingsModel):
@@ -78,6 +79,26 @@ class PublicJenkinsSettings(JenkinsSettings):
     )
 
 
+class KnownBug(SettingsModel):
+    """A bug that explains failures: the site shows it next to them until they pass."""
+
+    test: Text = Field(
+        description="The name of a test or a step, or a pattern of names, as the site shows them.",
+        examples=["unit/keystone.tests.*/test_expiry"],
+    )
+    bug: WebURL = Field(description="The page of the bug.", examples=["https://bugs.example.org/1234"])
+    message: Pattern | None = Field(
+        None, description="A regular expression that is searched in the message of the failure. Default: any message."
+    )
+    components: tuple[Text, ...] = Field(("*",), description="Names of components, or patterns of names.")
+    tracks: tuple[Text, ...] = Field(("*",), description="Names of tracks, or patterns of names.")
+    until: date | None = Field(
+        None,
+        description="The last day on which the bug explains a failure. Default: no limit.",
+        examples=["2027-01-31"],
+    )
+
+
 class Public(SettingsModel):
     """The public site and the public Jenkins of the lab."""
 
@@ -90,4 +111,7 @@ class Public(SettingsModel):
         None,
         description="A Jenkins that shows a mirrored build for each build; see [publishing](../how-to/publishing.md). "
         "Default: none.",
+    )
+    known_bugs: tuple[KnownBug, ...] = Field(
+        (), description="Bugs that the site shows next to the failures that they explain."
     )

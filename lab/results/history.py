@@ -1,5 +1,7 @@
 """The history of results: the definitions of *since*, *first bad range*, *never passed* and *flaky*.
 
+`lab.results.breakages` applies them to each test and each step of the runs of a phase.
+
 Pure functions over results, oldest first.  A result without information about the tested software (the lab's own
 errors, aborts, skips) is ``neither``: it neither breaks nor ends a streak.
 """
@@ -85,16 +87,6 @@ def standing(results: Sequence[Result]) -> Standing:
     if len(found) == 1:
         return Standing("never passed", now.first)
     return Standing("broken", now.first, found[-2].last)
-
-
-def transitions(results: Sequence[Result]) -> list[tuple[int, Change]]:
-    """Return the changes of a history.  A good first result is no change; a bad first result is one."""
-    found = streaks(results)
-    changes: list[tuple[int, Change]] = []
-    if found and found[0].result == "bad":
-        changes.append((found[0].first, "never passed"))
-    changes += [(streak.first, "broke" if streak.result == "bad" else "mended") for streak in found[1:]]
-    return changes
 
 
 def flips(results: Sequence[Result]) -> int:

@@ -118,7 +118,7 @@ def comment_on(build: Build, link: str) -> str:
         lines.append("This is an infrastructure error of the lab; it does not concern the change.")
     if build.message:
         lines.append(shortened(build.message))
-    failing = [case for case in build.tests if of_case(case) == "bad" and case.nuance != "rerun"]
+    failing = [case for case in build.findings if of_case(case) == "bad" and case.nuance != "rerun"]
     lines += [f"* {case.id}: {shortened(case.message or case.outcome, 160)}" for case in failing[:MOST_TESTS]]
     if len(failing) > MOST_TESTS:
         lines.append(f"* and {len(failing) - MOST_TESTS} more")

@@ -118,6 +118,8 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
     )
     if build.message and not failing and transition.kind != "fixed":
         parts.append(MailSection(build.step or build.phase, (shortened(build.message, WIDTH),)))
+        bad = [case for case in build.findings if of_case(case) == "bad"]
+        parts += [evidence for case in bad[:1] if (evidence := _evidence(case))]
     if failing:
         lines = [f"{case.id}: {shortened(case.message or case.outcome, WIDTH)}" for case in failing[:MOST_TESTS]]
         more = len(failing) - len(lines)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 from lab.base.failures import Bug, caught
 from lab.config import access
 from lab.config.description import job_name
-from lab.config.jenkins import Connection, JenkinsForbidden, JenkinsMissing, JenkinsRefused, JenkinsUnsure
+from lab.config.jenkins import BadAnswer, Connection, JenkinsForbidden, JenkinsMissing, JenkinsRefused, JenkinsUnsure
 from lab.config.servers import PublicJenkinsSettings
 from reports.bundle import BadBundle
 from reports.outputs import external, freestyle
@@ -31,6 +31,7 @@ from reports.outputs.delivery import (
 from reports.outputs.receiver_job import MirroredBuild, Receiver
 
 PAGE: Final = 100
+MOST_BUILDS: Final = 100_000  # of a receiver job
 RECENT: Final = 10  # enough to find a build that was just sent
 TRIES: Final = 3
 POLL_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -113,8 +114,8 @@ class PublicMirror:
             note = f"no job {lane.job} at {self.connection.url}: create it with: qalab jenkins apply jobs/public"
             yield from self._give_up(lane, note)
             return
-        except Bug as error:  # caused by the answer
-            yield from self._give_up(lane, f"{lane.job}: {one_line(error)}", is_bug=True)
+        except (BadAnswer, Bug) as error:  # caused by the answer
+            yield from self._give_up(lane, f"{lane.job}: {one_line(error)}", is_bug=isinstance(error, Bug))
             return
         yield from self._skip_outdated(lane)
         while lane.items and (twin := lane.twins.get(lane.items[0].name)) and twin.result:
@@ -154,17 +155,25 @@ class PublicMirror:
     def _look(self, lane: ReceiverQueue) -> None:
         """Read the builds of a receiver job: the first time, as many as decide which of the waiting builds it has."""
         waiting = {item.name for item in lane.items}
-        for start in range(0, 10**9, PAGE):
+        for start in range(0, MOST_BUILDS, PAGE):
             span = f"{{{start},{start + PAGE}}}" if not lane.is_known else f"{{0,{RECENT}}}"
             tree = f"inQueue,allBuilds[number,result,building,displayName,description{self.receiver.TREE}]{span}"
             job = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")
-            page = [self._twin(build) for build in job["allBuilds"]]
+            page = self._twins(lane, job)
             lane.twins |= {twin.name: twin for twin in page}
             if start == 0:
                 lane.is_busy = bool(job.get("inQueue")) or any(twin.result is None for twin in page)
             if lane.is_known or len(page) < PAGE or any(twin.name not in waiting for twin in page):
                 break
         lane.is_known = True
+
+    def _twins(self, lane: ReceiverQueue, job: Mapping[str, Any]) -> list[MirroredBuild]:
+        """Return the builds of a page.  Raises BadAnswer for an answer of another shape."""
+        try:
+            return [self._twin(build) for build in job["allBuilds"]]
+        except (KeyError, TypeError, AttributeError) as error:
+            where = f"{self.connection.url}{freestyle.path(lane.job)}api/json"
+            raise BadAnswer(f"{where}: has no builds: {type(error).__name__}: {error}") from None
 
     def _twin(self, build: Mapping[str, Any]) -> MirroredBuild:
         result = None if build.get("building") else build["result"]
@@ -197,11 +206,11 @@ class PublicMirror:
                 raise JenkinsForbidden(error.args[0], hint=hint) from None
 
     def _look_for(self, lane: ReceiverQueue, name: str) -> None:
-        for start in range(0, 10**9, PAGE):
+        for start in range(0, MOST_BUILDS, PAGE):
             tree = f"allBuilds[number,result,displayName,description{self.receiver.TREE}]{{{start},{start + PAGE}}}"
-            builds = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")["allBuilds"]
-            lane.twins |= {twin.name: twin for twin in map(self._twin, builds)}
-            if name in lane.twins or len(builds) < PAGE:
+            page = self._twins(lane, self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}"))
+            lane.twins |= {twin.name: twin for twin in page}
+            if name in lane.twins or len(page) < PAGE:
                 return
 
 

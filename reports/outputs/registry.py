@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from lab.config.description import Lab
 from reports.outputs import gerrit, mail, mirror, site, webhook
 from reports.outputs.delivery import Output, OutputContext
 
@@ -14,3 +15,16 @@ OUTPUTS: Mapping[str, Callable[[OutputContext], Output | None]] = {
     "gerrit": gerrit.open_output,
     "webhook": webhook.open_output,
 }
+
+
+def configured(lab: Lab) -> list[str]:
+    """Return the names of the outputs that lab.yaml configures."""
+    notifications = lab.notifications
+    settings = {
+        "site": True,
+        "jenkins": lab.public is not None and lab.public.jenkins is not None,
+        "mail": notifications.mail is not None,
+        "gerrit": notifications.gerrit is not None,
+        "webhook": notifications.webhook is not None,
+    }
+    return [name for name in OUTPUTS if settings[name]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from reports.outputs.delivery import DeliveryOutcome, Output, OutputContext, PendingDelivery, Tombstone, parked
-from reports.site import Identity, SiteReport, build
+from reports.site import SiteReport, build, identity
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,8 @@ class SiteOutput:
         self._update()
 
     def _update(self) -> SiteReport:
-        about, public = self.context.lab.lab, self.context.lab.public
-        url = ((public.site_url if public else None) or "").rstrip("/")
-        identity = Identity(about.name, about.description, f"{url}/" if url else "")
         paths = [item.path for item in self.context.published()]
-        return build(paths, self.context.site, identity)
+        return build(paths, self.context.site, identity(self.context.lab))
 
 
 def open_output(context: OutputContext) -> Output | None:

@@ -93,10 +93,10 @@ _COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "serie
 def _cases(build: Build, marked: set[str]) -> Iterator[CasePart]:
     """Yield the cases, failures first; evidence until the room on the page is used up."""
     room = EVIDENCE
-    for case in sorted(build.tests, key=_rank):
+    for case in sorted(build.findings, key=_rank):
         evidence = ""
         if case.outcome in {"failed", "error"}:
-            evidence = fitting(case.evidence or case.errors or case.output, min(room, EVIDENCE_EACH))
+            evidence = shortened_evidence(case.evidence or case.errors or case.output, min(room, EVIDENCE_EACH))
             room -= _weight(evidence)
         yield CasePart(
             id=case.id,
@@ -124,6 +124,19 @@ def _log_parts(build: Build, starts: Mapping[str, str]) -> Iterator[LogPart]:
 def _weight(text: str) -> int:
     """Return the size of a text in a page, in bytes."""
     return len(html.escape(text).encode("utf-8", "replace"))
+
+
+def shortened_evidence(text: str, room: int) -> str:
+    """Return evidence in at most ``room`` bytes of a page: its beginning and, longer, its end, where the exception is."""
+    if _weight(text) <= room:
+        return text
+    mark = "[… {} lines left out …]"
+    begin = fitting(text, room // 4)
+    end = fitting(text[len(begin) :], room - room // 4 - 2 * len(mark), end=True)
+    if not begin or not end:
+        return ""
+    left_out = text[len(begin) : len(text) - len(end)].count("\n")
+    return f"{begin}\n{mark.format(left_out)}\n{end}"
 
 
 def fitting(text: str, room: int, *, end: bool = False) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from lab.config.description import PHASES
+from lab.config.servers import KnownBug
 from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.build_environment import BuildEnvironment
@@ -35,13 +36,14 @@ class History:
     """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest.
 
     ``keys`` identify the builds up to each one; without keys, their identities do.  ``environment`` gives the environment
-    of a build, by digest.
+    of a build, by digest.  ``known`` are the bugs that the lab knows.
     """
 
     builds: tuple[Summary, ...]
     roster: Callable[[str], frozenset[str]]
     keys: tuple[str, ...] = ()
     environment: Callable[[str], BuildEnvironment | None] = lambda _: None
+    known: tuple[KnownBug, ...] = ()
 
     @property
     def component(self) -> str:

@@ -52,6 +52,8 @@ class BreakagePart(FrozenModel):
     test: TestRef | None
     flaky: bool
     message: str
+    bug: str
+    """The page of the known bug that explains the failure, "" if none is known."""
     since: Ref
     last: Ref
     good: Ref | None

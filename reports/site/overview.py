@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +21,7 @@ from reports.site.api import (
     StaleLane,
     StalePage,
 )
+from reports.site.identity import Identity
 from reports.site.lab_models import BreakageRow, Cell, ChangesPage, DayChanges, HealthPage, Home, Row, TrackLink
 from reports.site.lane_models import BreakagePart, Lane, StandingPart, TransitionPart
 from reports.site.lanes import slowest
@@ -34,15 +34,6 @@ FLAKY: Final = 200
 ENTRIES: Final = 30
 STALE_DAYS: Final = 7
 CHANGES_DAYS: Final = 14
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The lab of a site; ``url`` is the site's public address with a final slash, "" if it is unknown."""
-
-    lab: str
-    description: str = ""
-    url: str = ""
 
 
 def home(site: Identity, known: Sequence[Lane]) -> Home:

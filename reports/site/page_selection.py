@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -13,10 +13,10 @@ from lab.results import addresses
 from reports.model import FrozenModel
 from reports.site import lane_pages, overview
 from reports.site.api import KINDS
+from reports.site.identity import Identity
 from reports.site.lane_history import History
 from reports.site.lane_models import Lane
 from reports.site.lanes import lane
-from reports.site.overview import Identity
 from reports.site.state import SiteState
 from reports.site.summary import Summary
 
@@ -68,6 +68,10 @@ class Changed:
         if build.commit:
             self.commits.add((build.component, build.commit))
 
+    def add_lanes(self, lanes: Iterable[Lane]) -> None:
+        for one in lanes:
+            self.lanes.setdefault((one.component, one.track), set())
+
     def dumps(self) -> str:
         """Return the subjects as JSON, for `load`."""
         lanes = [[*lane, sorted(months)] for lane, months in sorted(self.lanes.items())]
@@ -85,7 +89,7 @@ class Changed:
 def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[str, Iterator[Page]]]:
     """Yield the pages that new builds can change, in independent groups, each with the name of its subject."""
     for (component, track), months in sorted(changed.lanes.items()):
-        yield f"{component} on {track}", _with_new_lane(state, component, track, sorted(months))
+        yield f"{component} on {track}", _with_new_lane(state, site, (component, track), sorted(months))
     for component in sorted({component for component, _ in changed.lanes}):
         yield component, _of_component(state.lanes(component))
     for component, commit in sorted(changed.commits):
@@ -95,8 +99,8 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
         yield "the site", _of_the_site(site)
 
 
-def _with_new_lane(state: SiteState, component: str, track: str, months: Sequence[str]) -> Iterator[Page]:
-    history = state.history(component, track)
+def _with_new_lane(state: SiteState, site: Identity, place: tuple[str, str], months: Sequence[str]) -> Iterator[Page]:
+    history = replace(state.history(*place), known=site.known)
     summary = lane(history)
     state.put_lane(summary)
     yield from _of_lane(history, summary, months)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.results.addresses import component_path
-from reports.site.overview import Identity
+from reports.site.identity import Identity
 from reports.site.plots import plot
 from reports.status import duration
 
@@ -81,7 +81,7 @@ class Renderer:
 
     @cached_property
     def edition(self) -> str:
-        digest = hashlib.sha256(repr(self.site).encode())
+        digest = hashlib.sha256(repr((self.site.lab, self.site.description, self.site.url)).encode())
         for path in sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js", ".svg"}):
             digest.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()[:12]

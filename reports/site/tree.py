@@ -59,6 +59,8 @@ class SiteTree:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name[:200]}.new")
         temporary.unlink(missing_ok=True)
+        if target.exists() and target.samefile(source):
+            return  # rename(2) of two links to one file leaves both
         try:
             os.link(source, temporary)
         except OSError:

@@ -27,8 +27,8 @@ from reports.database import Damaged
 from reports.model import Build, started_ms
 from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
+from reports.site.identity import Identity
 from reports.site.logs import file_name
-from reports.site.overview import Identity
 from reports.site.page_selection import Changed, Page, pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
@@ -112,13 +112,16 @@ class Update:
         known = self.state.bundles()
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
-        unfinished = self.state.fact("unfinished")
-        if not new and not rebuild and not unfinished:
+        unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
+        if not new and not rebuild and not unfinished and self.state.fact("known bugs") == bugs:
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
         self.changed.everything |= rebuild
         slot = self._begin(rebuild=rebuild)
+        if self.state.fact("known bugs") != bugs:
+            self.changed.add_lanes(self.state.lanes())
+            self.state.set_fact("known bugs", bugs)
         for digest in self.progress(new):
             self._add(digest)
         for where, group in pages(self.state, self.changed, self.renderer.site):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -110,7 +111,11 @@ def test_timeout_is_an_error(jenkins: Double) -> None:
 
 
 def test_answer_that_is_not_jenkins_is_an_error(jenkins: Double, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "get", lambda *_: type("Answer", (), {"text": "<html>"})())
+    def download(_: Connection, __: str, into: IO[bytes], ___: int) -> dict[str, str]:
+        into.write(b"<html>")
+        return {}
+
+    monkeypatch.setattr(Connection, "download", download)
     with pytest.raises(ConfigurationError, match="something else than JSON"):
         at(jenkins.url).listing()
 

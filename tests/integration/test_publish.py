@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.base.errors import Verdict
+from reports.outcomes import RunResults
 from reports.transitions import HistoryPoint, transitions
 from tests.jenkins.double import Double
 from tests.reports.killing import Killer
@@ -19,10 +21,26 @@ from tests.reports.test_publish_killed import Scene, run
 pytestmark = pytest.mark.integration
 COMPONENTS = tuple(f"component-{number:02}" for number in range(12))
 BUILDS = 25
-VERDICTS = ("passed", "failed", "failed", "unstable", "passed", "error", "aborted", "passed", "passed", "failed")
+STEPS = {
+    "passed": RunResults(roster="", sound_steps=("sbuild", "lintian")),
+    "failed": RunResults(roster="", faults=("sbuild",)),
+    "unstable": RunResults(roster="", faults=("lintian",), sound_steps=("sbuild",)),
+}
+VERDICTS: tuple[Verdict, ...] = (
+    "passed",
+    "failed",
+    "failed",
+    "unstable",
+    "passed",
+    "error",
+    "aborted",
+    "passed",
+    "passed",
+    "failed",
+)
 
 
-def verdict(component: int, number: int) -> str:
+def verdict(component: int, number: int) -> Verdict:
     return VERDICTS[(component * 7 + number * 3) % len(VERDICTS)]
 
 
@@ -50,7 +68,9 @@ def test_three_hundred_builds_in_one_pass(all_there: Everything) -> None:
         for (number, twin), one in zip(all_there.numbered(component), wanted, strict=True):
             assert twin.result == TWINS[one]
             assert f"said in {component} {number}" in twin.log
-        points = [HistoryPoint(str(number), number * 86_400.0, one) for number, one in enumerate(wanted)]  # type: ignore[arg-type]
+        points = [
+            HistoryPoint(str(number), number * 86_400.0, one, STEPS.get(one)) for number, one in enumerate(wanted)
+        ]
         told[component] = len(list(transitions(points, 7)))
     assert Counter(subject.split()[1] for subject in all_there.mail.subjects) == told
     wrote, mails = len(all_there.public.writes()), len(all_there.mail.taken)

@@ -74,6 +74,14 @@ def test_steps_are_not_tests() -> None:
     assert [case.name for case in build.tests] == ["mystery", "sbuild", "a"]
 
 
+def test_stage_of_sbuild_is_no_test_but_a_finding() -> None:
+    """A build that fails in sbuild has a case for the stage, with the compiler's error."""
+    stage = Case(suite="sbuild", classname="greet", name="build", outcome="failed")
+    assert found("failed", step("sbuild", "failed"), [stage]) == ("", "sbuild", "")
+    build = a_build(verdict="failed", cases=(step("sbuild", "failed")[1], stage, *some("a")))
+    assert ([case.name for case in build.tests], [case.name for case in build.findings]) == (["a"], ["build", "a"])
+
+
 def test_outage_is_a_subject_of_its_own() -> None:
     cases = (*some("ABCDEFGHIJKL"), *some("mno"))
     summary, names = results(a_build(verdict="failed", cases=cases))

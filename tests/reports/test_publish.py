@@ -297,6 +297,15 @@ def test_mail_above_hourly_limit_is_no_error(press: Press, tmp_path: Path) -> No
         assert mail.subjects[1:] == ["[testlab] greet on trunk: fixed after 1 days: step sbuild"]
 
 
+def test_build_from_the_future_waits(press: Press) -> None:
+    a_local_run(press.lab, number=1)
+    a_local_run(press.lab, number=2, day=2_000)
+    report = press.run()
+    assert (report.bundled, report.exit_code) == (1, 3)
+    (line,) = report.lines
+    assert "build/2@1940026135000: is of 2031-06-24T00:08:55.000Z, which has not come yet (is the clock" in line
+
+
 def test_private_job_is_not_published(press: Press, tmp_path: Path) -> None:
     a_local_run(press.lab, number=1)
     closed = Press(a_lab(tmp_path, publish={"jobs": []}), tmp_path)
@@ -366,7 +375,7 @@ def test_bug_in_filter_parks_that_build_alone(press: Press, monkeypatch: pytest.
     assert "in fail\n" in log.read_text()
     with press.journal() as actual:
         assert actual.builds.counts() == {"bundled": 1, "parked": 1}
-        (waits,) = publish_verb.summary(actual)["waiting"]
+        (waits,) = publish_verb.summary(actual, press.lab)["waiting"]
         assert (waits["state"], waits["note"]) == ("parked", note)
         actual.retry()
     assert press.run().bundled == 1
@@ -544,11 +553,21 @@ def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
     actual = call("publish", "--status").output
     assert re.search(r"^builds: 1 bundled\nsite: 1 delivered\njenkins: 1 waiting\n  postponed until .*Z: http", actual)
     status = json.loads(call("publish", "--status", "--json").output)
+    assert list(status["outputs"]) == ["site", "jenkins", "mail"]
     assert status["outputs"]["jenkins"]["builds"] == {"waiting": 1}
     assert "answers 503" in status["outputs"]["jenkins"]["outage"]["note"]
     at_home.public.heal()
     assert "postponed until" in call("publish").output
     assert "jenkins: 1 delivered" in call("publish", "--retry").output
+
+
+def test_publish_status_names_lost_source(at_home: Everything) -> None:
+    at_home.private.fault(503, times=FOREVER)
+    assert call("publish").exit_code == 3
+    assert re.search(r"^builds: none yet\nsource jenkins: http\S+ answers 503", call("publish", "--status").output)
+    at_home.private.heal()
+    assert call("publish").exit_code == 0
+    assert json.loads(call("publish", "--status", "--json").output)["sources"] == {}
 
 
 def test_misconfigured_output_does_not_stop_others(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:

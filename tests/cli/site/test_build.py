@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from cli.site import command as site
-from cli.site.location import identity
 from lab.config.description import Lab
 from lab.store.runs import Store
+from reports.site import identity
 from tests.reports.site.crawl import crawl
 from tests.reports.site.worlds import World, write_bundles
 

@@ -137,18 +137,22 @@ def test_damaged_bundle_is_parked_alone(workbench: Bench, public: Double) -> Non
     assert [actual[:2] for actual in workbench.deliver(opened(workbench))] == [(1, "parked"), (2, "delivered")]
 
 
-def test_invalid_answer_delays_its_job_alone(workbench: Bench, public: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("answer", [{"allBuilds": [None]}, {"allBuilds": 7}, {}, {"allBuilds": [{"number": 1}]}])
+def test_invalid_answer_delays_its_job_alone(
+    workbench: Bench, public: Double, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
     workbench.publish(1)
     workbench.publish(3, component="other")
     public.create("lab/trunk-other-build", etree.tostring(public._state.item(JOB).root).decode())
     json_of = Connection.json
 
     def odd(self: Connection, where: str) -> dict[str, Any]:
-        return {"allBuilds": [None]} if "greet" in where else json_of(self, where)
+        return answer if "greet" in where else json_of(self, where)
 
     monkeypatch.setattr(Connection, "json", odd)
     (first, second) = sorted(opened(workbench).deliver(list(workbench.items.values())), key=lambda one: one.how)
-    assert (first.how, second.how, second.is_bug) == ("delivered", "later", True)
+    assert (first.how, second.how, second.is_bug) == ("delivered", "later", False)
+    assert re.fullmatch(rf"{JOB}: http\S+/api/json: has no builds: \w+Error: .*", second.note)
 
 
 def test_queued_build_is_not_sent_again(workbench: Bench, public: Double) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from reports.site import Identity, build
 from tests.reports.site.crawl import tree_of
-from tests.reports.site.worlds import World
+from tests.reports.site.worlds import World, write_bundles
 
 WORLD = World(8, components=1, tracks=1, tests=6, lines=3)
 
@@ -27,3 +27,11 @@ def test_damaged_state_is_made_again(tmp_path: Path, first: int, last: int) -> N
     other = tmp_path / "other"
     build(paths, other, Identity("lab"), read=WORLD.read)
     assert tree_of(tmp_path / "current") == tree_of(other / "current")
+
+
+def test_rebuild_leaves_no_second_link(tmp_path: Path) -> None:
+    paths = write_bundles(WORLD, tmp_path / "bundles")
+    for rebuild in (False, True, True):
+        build(paths, tmp_path / "site", Identity("lab"), rebuild=rebuild)
+    assert [path for path in (tmp_path / "site").rglob(".*") if path.name.endswith(".new")] == []
+    assert {path.stat().st_nlink for path in paths} == {2}

@@ -1,0 +1,100 @@
+"""Invented lanes of all shapes: what every card says follows from the builds."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab.base.errors import Verdict
+from lab.results.cases import Case, Outcome
+from lab.results.history import of_verdict
+from reports.model import Build, Commit, StepSummary
+from reports.outcomes import digest
+from reports.site.lane_history import History
+from reports.site.lane_models import Lane
+from reports.site.lanes import lane
+from reports.site.overview import Identity, changes, flaky, health, home
+from reports.site.standings import BAD_STATES
+from reports.site.summary import summarise
+from tests.reports.publications import a_build
+
+OUTCOMES: tuple[Outcome, ...] = ("passed", "failed", "error", "skipped")
+VERDICTS: tuple[Verdict, ...] = ("passed", "failed", "unstable", "error", "aborted", "skipped")
+CASES = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(OUTCOMES)), max_size=4)
+BUILDS = st.lists(
+    st.tuples(
+        st.sampled_from(VERDICTS), st.sampled_from(["", "sbuild"]), CASES, st.integers(0, 3), st.sampled_from(["build", "deploy"])
+    ),
+    min_size=1,
+    max_size=12,
+)  # fmt: skip
+
+
+def made(builds: list[tuple[Verdict, str, list[tuple[str, Outcome]], int, str]]) -> list[Build]:
+    return [
+        a_build(
+            number=number,
+            job=f"trunk/greet/{phase}",
+            phase=phase,
+            verdict=verdict,
+            step=step,
+            started=f"2026-01-{number:02}T00:00:00.000Z",
+            finished=f"2026-01-{number:02}T00:01:00.000Z",
+            commit=f"{number:040x}" if commits else "",
+            commits=tuple(Commit(id=f"{number:038x}{place:02x}", subject="") for place in range(commits)),
+            steps=(StepSummary(step=step, verdict=verdict),) if step else (),
+            cases=tuple(Case(suite="s", classname="c", name=name, outcome=outcome) for name, outcome in cases),
+        )
+        for number, (verdict, step, cases, commits, phase) in enumerate(builds, 1)
+    ]
+
+
+def lane_of(builds: list[Build]) -> Lane:
+    rosters = {digest([]): frozenset[str]()}
+    summaries = []
+    for build in builds:
+        summary, names = summarise(build)
+        rosters[summary.results.roster] = frozenset(names)
+        summaries.append(summary)
+    return lane(History(tuple(summaries), rosters.__getitem__))
+
+
+@settings(max_examples=25)
+@given(BUILDS)
+def test_cards_agree_with_builds(drawn: list[tuple[Verdict, str, list[tuple[str, Outcome]], int, str]]) -> None:
+    builds = made(drawn)
+    found = lane_of(builds)
+    for phase in found.phases:
+        mine = [build for build in builds if build.phase == phase.phase]
+        verdicts = [of_verdict(build.verdict) for build in mine]
+        decided = [verdict for verdict in verdicts if verdict != "neither"]
+        assert (phase.state in BAD_STATES) == (bool(decided) and decided[-1] == "bad")
+        assert (phase.state == "no verdict") == (not decided)
+        assert bool(phase.breakages) == (phase.state in BAD_STATES)  # a bad phase always has a reason
+        for part in phase.breakages:
+            assert part.good is None or part.good.number < part.since.number
+            if part.good and not part.flaky:
+                commits = {commit.id for build in mine if part.good.number < build.number <= part.since.number for commit in build.commits}  # fmt: skip
+                assert part.suspect_count == len(commits)
+            if part.kind == "test":
+                since = next(build for build in mine if build.number == part.since.number)
+                assert any(case.id == part.name and case.outcome in {"failed", "error"} for case in since.cases)
+    for change in found.transitions:
+        assert change.count >= 1
+        assert change.change != "broke" or change.good
+
+
+@settings(max_examples=25)
+@given(BUILDS, BUILDS)
+def test_pages_of_the_lab_agree_with_lanes(
+    first: list[tuple[Verdict, str, list[tuple[str, Outcome]], int, str]],
+    second: list[tuple[Verdict, str, list[tuple[str, Outcome]], int, str]],
+) -> None:
+    lanes = [lane_of(made(first)), lane_of([one.model_copy(update={"track": "stable"}) for one in made(second)])]
+    page = home(Identity("lab"), lanes)
+    broken = [(part.name, phase.track) for one in lanes for phase in one.phases for part in phase.breakages]
+    assert sorted((row.part.name, link.track) for row in page.broken for link in row.tracks) == sorted(broken)
+    assert page.broken_count == sum(phase.state in BAD_STATES for one in lanes for phase in one.phases)
+    assert sum(len(day.changes) for day in changes(lanes).by_day) <= sum(len(one.transitions) for one in lanes)
+    assert flaky(lanes).count == sum(len(one.flaky) for one in lanes)
+    assert {one.errors for one in health(lanes).lanes} == {phase.errors for one in lanes for phase in one.phases} - {0}
