@@ -86,7 +86,7 @@ def test_qalab_builds_and_deploys_its_own_package(lab: Lab, demonstrated: tuple[
     assert lintian
     assert "error" not in lintian.message
     shown = printed.partition("qalab --version")[2]
-    assert re.search(r"^jobs: valid: 4 jobs, .*\n" + re.escape(QALAB.prints) + "$", shown, re.MULTILINE), printed
+    assert re.search(r"^jobs: valid: 5 jobs, .*\n" + re.escape(QALAB.prints) + "$", shown, re.MULTILINE), printed
 
 
 def test_package_is_a_complete_command(lab: Lab, tmp_path: Path) -> None:
@@ -96,6 +96,6 @@ def test_package_is_a_complete_command(lab: Lab, tmp_path: Path) -> None:
         printed = chroots.run_installed(lab, demo.TRACK, "qalab", ["sh", "-euc", script], log)
     assert printed.startswith(QALAB.prints)
     assert "qalab: " in printed  # check in an empty directory is an error
-    assert re.search(r"^jobs: valid: 4 jobs, ", printed, re.MULTILINE)
+    assert re.search(r"^jobs: valid: 5 jobs, ", printed, re.MULTILINE)
     assert re.search(r"source +.* passed", printed)
     assert printed.endswith("/fish/vendor_completions.d/qalab.fish\n")

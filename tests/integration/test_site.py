@@ -59,11 +59,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pages(out: Path) -> list[str]:
     """One page of each kind, of something that is broken."""
     told = json.loads((out / "current/api/v1/index.json").read_text())
-    one = next(one for one in told["broken"] if one["test"] and one["good"])
-    places = [one["path"], one["failing"]["path"], one["failing"]["commit_path"], one["test"]["path"]]
-    component, month = f"p/{one['component']}/", f"{one['path']}{one['failing']['started'][:7]}/"
-    log = f"{one['failing']['path']}log-1.html"
-    return ["", component, *places, month, log, "flaky/", "slow/", "stale/", "search/", "about/"]
+    row = next(row for row in told["broken"] if row["part"]["test"] and row["part"]["good"])
+    lane, bad, test = row["tracks"][0]["path"], row["part"]["last"], row["part"]["test"]["path"]
+    component, month = f"p/{row['component']}/", f"{lane}{bad['started'][:7]}/"
+    places = [lane, bad["path"], bad["commit_path"], test, month, f"{bad['path']}log-1.html"]
+    return ["", component, *places, "changes/", "health/", "flaky/", "slow/", "stale/", "search/", "about/"]
 
 
 def test_in_a_browser(site: Path, modules: Path) -> None:
