@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from lab.base.text import first_line
 from lab.results.cases import Case, Nuance, Outcome
 from reports.formats import excerpts, junit_case, xml_input
 from reports.formats.excerpts import Unreadable
@@ -69,7 +70,7 @@ def _case(site: str, element: etree._Element) -> Case:
     return Case(
         suite=FORMAT, classname=site, name=text(child(element, "Name")) or "(unnamed)", outcome=outcome, nuance=nuance,
         seconds=junit_case.seconds(measures.get("Execution Time")),
-        message="" if outcome == "passed" else unknown or excerpts.first_line(reason) or status,
+        message="" if outcome == "passed" else unknown or first_line(reason) or status,
         evidence=output if outcome in {"failed", "error"} else "",
         output=joined([*more, output if outcome in {"passed", "skipped"} else ""]),
     )  # fmt: skip

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.base.text import tail as last_lines
 from lab.results.cases import Case
 
 MOST_BYTES = 64 * 2**20
@@ -79,16 +80,11 @@ def cut(text: str, most: int) -> str:
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
-    """Return the last lines of a text."""
-    return "\n".join(text.rstrip("\n").split("\n")[-lines:])
+    """Return the last lines of a text, as many as a case shows."""
+    return last_lines(text, lines)
 
 
-def first_line(text: str) -> str:
-    """Return the first line that is not blank."""
-    return next((line for line in map(str.strip, text.split("\n")) if line), "")
-
-
-def cut_short(text: str, most: int) -> str:
+def cut_name(text: str, most: int) -> str:
     """Return a name of at most ``most`` characters: of a longer one, the beginning and a digest of the whole."""
     if len(text) <= most:
         return text
@@ -97,9 +93,9 @@ def cut_short(text: str, most: int) -> str:
 
 
 BOUNDS: tuple[tuple[str, int, Callable[[str, int], str]], ...] = (
-    ("suite", LONGEST_NAME, cut_short),
-    ("classname", LONGEST_NAME, cut_short),
-    ("name", LONGEST_NAME, cut_short),
+    ("suite", LONGEST_NAME, cut_name),
+    ("classname", LONGEST_NAME, cut_name),
+    ("name", LONGEST_NAME, cut_name),
     ("message", LONGEST_MESSAGE, cut),
     ("evidence", LONGEST_EVIDENCE, cut),
     ("output", LONGEST_OUTPUT, cut),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from lab.base.text import first_line
 from lab.results.cases import Case, Outcome
 from reports.formats import excerpts
 from reports.formats.excerpts import Unreadable
@@ -50,7 +51,7 @@ def _case(name: str, word: str, output: str | None) -> Case:
         message = "named in SKIP_EXERCISES" if output is None else "exit code 55: not enabled"
     if outcome == "failed":
         complaints = [line for line in text.split("\n") if COMPLAINT.fullmatch(line)]
-        message = complaints[-1] if complaints else excerpts.first_line(excerpts.tail(text, 1))
+        message = complaints[-1] if complaints else first_line(excerpts.tail(text, 1))
     return Case(
         suite=FORMAT, classname=FORMAT, name=name, outcome=outcome, message=message,
         evidence=text if outcome == "failed" else "", output="" if outcome == "failed" else text,

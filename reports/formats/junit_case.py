@@ -19,9 +19,10 @@ from typing import cast, get_args
 
 from lxml import etree
 
+from lab.base.text import first_line
 from lab.results.cases import Case, Nuance, Outcome
 from lab.store.records import rfc3339
-from reports.formats import excerpts, xml_input
+from reports.formats import xml_input
 
 NUANCES: tuple[Nuance, ...] = get_args(Nuance)
 WORDS = ("passed", *filter(None, NUANCES))
@@ -118,9 +119,9 @@ def result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance
     if kind and (kind in NUANCES or kind == outcome):
         nuance = cast("Nuance", "" if kind == outcome else kind)
         text = message if message != kind else ""
-        return nuance, text or ("" if message else excerpts.first_line(evidence)), joined([evidence, *others_text])
+        return nuance, text or ("" if message else first_line(evidence)), joined([evidence, *others_text])
     nuance = next((name for pattern, name in FOREIGN if pattern.match(kind) or pattern.match(message)), "")
-    shown = message or excerpts.first_line(evidence) or kind
+    shown = message or first_line(evidence) or kind
     is_told = outcome == "skipped" or kind in {shown, xml_input.name(first)} or bool(nuance)
     return nuance, shown, joined([evidence if is_told else _with_kind(first, ""), *others_text])
 
@@ -166,7 +167,7 @@ def _try(shared: Mapping[str, str], earlier: etree._Element) -> Case:
     kind, message = earlier.get("type") or "", earlier.get("message")
     return Case(
         **shared, outcome=outcome, nuance="rerun",
-        message="" if message == kind == outcome else message or excerpts.first_line(text or "") or kind,
+        message="" if message == kind == outcome else message or first_line(text or "") or kind,
         evidence=texts(parts.get("stackTrace")) or text or "",
         output=texts(parts.get("system-out")), errors=texts(parts.get("system-err")),
     )  # fmt: skip

@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from lab.base.text import first_line
 from lab.results.cases import MOST_CASES, Case, Nuance, Outcome
 from reports.formats import excerpts, prove, tap_lines
 from reports.formats.excerpts import Unreadable
@@ -248,7 +249,7 @@ def _case(classname: str, point: _Point) -> Case:
         outcome, nuance = ("passed", "unexpected-success") if point.good else ("skipped", "todo")
     elif not point.good:
         found = MESSAGE.search(yaml)
-        message = (found[1] if found else "") or excerpts.first_line(evidence)
+        message = (found[1] if found else "") or first_line(evidence)
         nuance = "timeout" if found and TIMEOUT.search(yaml) else ""
     if outcome == "passed":
         output, evidence = "\n".join(filter(None, [output, "\n".join(point.below)])), ""
