@@ -71,7 +71,11 @@ def test_home_shows_breakages_with_since_and_suspects(built: Path) -> None:
         if one["good"] and one["suspect_count"] > 1:
             assert f"{one['good']['commit'][:10]}…{one['since']['commit'][:10]}" in text
         elif one["good"]:
-            assert one["suspects"][0]["subject"] in text
+            suspect = one["suspects"][0]
+            assert suspect["subject"] in text
+            assert (suspect["author"] in text) == (not one["change_count"])  # nobody is named where more changed
+        if one["good"]:
+            assert ("other change" in text) == bool(one["change_count"])
     since = [row["part"]["since"]["started"] for row in home["broken"] if not row["part"]["flaky"]]
     assert since == sorted(since, reverse=True)
     cells = page.xpath("//table[@class='matrix']//td/a")
@@ -81,6 +85,22 @@ def test_home_shows_breakages_with_since_and_suspects(built: Path) -> None:
         assert (sign, cell.get("class")) == {
             "passing": ("✓", "pill good"), "broken": ("✗", "pill bad"), "never passed": ("⊘", "pill bad"),
         }[word]  # fmt: skip
+
+
+def test_card_says_broken_by_only_where_nothing_else_changed(built: Path) -> None:
+    found = set()
+    for row in data(built, "index")["broken"]:
+        path = row["tracks"][0]["path"]
+        for one in data(built, path.rstrip("/"))["phases"]:
+            if not one["breakages"] or not (first := one["breakages"][0])["good"]:
+                continue
+            page = html.fromstring((built / f"current/{path}index.html").read_bytes())
+            text = " ".join(" ".join(card.text_content() for card in page.xpath("//article")).split())
+            only, author = not first["change_count"], first["suspects"][0]["author"]
+            assert (f"Broken by {first['suspect_count']} commit" in text, "suspect commit" in text) == (only, not only)
+            assert ("libc6 2.36-" in text, author in text) == (not only, only)
+            found.add(only)
+    assert found == {True, False}
 
 
 def test_first_bad_range_follows_last_good_build_of_each_test(built: Path) -> None:
