@@ -197,7 +197,7 @@ def _table(line: str) -> Continuation | None:
 
 # The lines that can open a continuation.
 OPENERS = (
-    Rule("credential", re.compile("(?!)"), WORDS, programs=RARE_WORDS, follows=re.compile(SET)),
+    Rule("credential", re.compile("(?!)"), words=WORDS, programs=RARE_WORDS, follows=re.compile(SET)),
     Rule("netrc", re.compile("(?!)"), programs=("machine", "login"),
          follows=re.compile(rb"[ \t]+[^ \t\n]+[ \t]*(?:login[ \t]+[^ \t\n]+[ \t]*)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),

@@ -47,9 +47,9 @@ def of_places(
 
     for domain in domains:
         pattern = rf"(?<![\w.-])(?:[\w.-]*\.)?{re.escape(domain)}(?!\w)"
-        yield Rule("private-host", re.compile(pattern, I), (domain,), shown=node)
+        yield Rule("private-host", re.compile(pattern, I), words=(domain,), shown=node)
     for host in hosts:
-        yield Rule("private-host", re.compile(rf"(?<!\w){re.escape(host)}(?!\w)", I), (host,), shown=node)
+        yield Rule("private-host", re.compile(rf"(?<!\w){re.escape(host)}(?!\w)", I), words=(host,), shown=node)
     for pattern, probe in _addresses():
         yield Rule("private-address", re.compile(pattern, A), probe=re.compile(probe), shown=node)
     reverse = rf"(?<![\w.])(?P<value>{REVERSED}\.in-addr\.arpa)"
@@ -96,7 +96,12 @@ def _users(pseudonyms: Pseudonyms) -> Iterable[Rule]:
     name = r"(?P<value>(?!user-[0-9a-f]{6}\b)[A-Za-z0-9_][\w.-]*)"
     home = rf"(?:\\?/home\\?/|/Users/|\bC:\\+Users\\+){name}"
     yield Rule(
-        "home", re.compile(home, A), ("home",), programs=("users",), follows=re.compile(rb"\\{0,4}/|\\"), shown=user
+        "home",
+        re.compile(home, A),
+        words=("home",),
+        programs=("users",),
+        follows=re.compile(rb"\\{0,4}/|\\"),
+        shown=user,
     )
     tilde = rf"(?:(?<=[\s\"'=(\[])|^)~{name}(?=[/\s\"']|$)"
     yield Rule("home", re.compile(tilde, A), probe=re.compile(rb"~[a-z_][a-z0-9_.-]*[/\s\"']"), shown=user)
@@ -109,7 +114,7 @@ def emails() -> Iterable[Rule]:
     plain = rf"(?<![\w.+-])(?P<value>(?!git@)[\w.+-]+)@(?={DOMAIN})"
     quoted = rf"(?:(?<=mailto:)|(?<![\w.+%-]))(?P<value>[\w.+-]+)%40(?={DOMAIN})"
     yield Rule("email", re.compile(plain, re.IGNORECASE), probe=re.compile(rb"@[^\s@]{1,64}\.[^\s.]"), shown=_mask)
-    yield Rule("email", re.compile(quoted, re.IGNORECASE), ("%40",), shown=_mask)
+    yield Rule("email", re.compile(quoted, re.IGNORECASE), words=("%40",), shown=_mask)
 
 
 def _mask(_: str) -> str:

@@ -12,21 +12,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lab.results import secret_patterns
-from lab.results.secrets.pattern import SecretPattern, values
+from lab.results.secrets.pattern import Hints, SecretPattern, values
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Hints):
     """A rule.  ``sure``: a match in a finished bundle prevents its publication.  ``shown``: makes the replacement."""
 
     name: str
     pattern: re.Pattern[str]
-    words: tuple[str, ...] = ()
-    prefixes: tuple[str, ...] = ()
-    programs: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    follows: re.Pattern[bytes] | None = None
-    probe: re.Pattern[bytes] | None = None
     sure: bool = False
     shown: Callable[[str], str] | None = None
 
@@ -56,10 +50,7 @@ class Rule:
 
 def of_pattern(known: SecretPattern) -> Rule:
     """Return the rule of a pattern that all labs have."""
-    return Rule(
-        known.name, known.regex, known.words, known.prefixes, known.programs, known.needs, known.follows, known.probe,
-        sure=known.sure,
-    )  # fmt: skip
+    return Rule(known.name, known.regex, sure=known.sure, **known.hints())
 
 
 PRIVATE_KEY = of_pattern(secret_patterns.PRIVATE_KEY)

@@ -58,7 +58,7 @@ def _of_secret(name: str, every: list[str]) -> Rule:
         if not (known or PERCENT.fullmatch(form) or form in hexadecimal):
             words.append(_word(form))
     pattern = re.compile("|".join(map(re.escape, every)))
-    return Rule(name, pattern, tuple(words), hexadecimal, probe=PERCENTS, sure=True)
+    return Rule(name, pattern, words=tuple(words), prefixes=hexadecimal, probe=PERCENTS, sure=True)
 
 
 def _word(form: str) -> str:
@@ -69,7 +69,7 @@ def _word(form: str) -> str:
 
 
 def _of_pattern(hidden: HiddenPattern) -> Rule:
-    return Rule(hidden.name, re.compile(hidden.pattern), hidden.words)
+    return Rule(hidden.name, re.compile(hidden.pattern), words=hidden.words)
 
 
 def _host(url: str | None) -> str:

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 LONG = 20
 A, I = re.ASCII, re.ASCII | re.IGNORECASE  # noqa: E741 - as in re
 
 
-@dataclass(frozen=True)
-class SecretPattern:
-    """``words``, ``prefixes``, ``programs`` (in any case) or ``probe`` tell quickly that a text has none.
+@dataclass(frozen=True, kw_only=True)
+class Hints:
+    """What tells quickly that a text has no match: ``words``, ``prefixes``, ``programs`` (in any case) or ``probe``.
 
     ``words``: anywhere in the text, with ``follows`` after one of them.  ``prefixes``: how a token begins; its last letter
     or digit is followed by a separator, or the token is one word of at least `LONG` letters and digits.  ``programs``:
-    words of their own.  A line has one of the texts ``needs``.  ``what``: the secret, in words.
+    words of their own.  A line has one of the texts ``needs``.
     """
 
-    name: str
-    what: str
-    regex: re.Pattern[str]
     words: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     follows: re.Pattern[bytes] | None = None
     probe: re.Pattern[bytes] | None = None
+
+    def hints(self) -> dict[str, Any]:
+        """Return the hints by name."""
+        return {field.name: getattr(self, field.name) for field in fields(Hints)}
+
+
+@dataclass(frozen=True)
+class SecretPattern(Hints):
+    """The form of a secret; ``what``: the secret, in words."""
+
+    name: str
+    what: str
+    regex: re.Pattern[str]
     sure: bool = False
     guess: bool = False
 
@@ -42,7 +52,7 @@ def labelled(name: str, what: str, pattern: str, *words: str, guess: bool = Fals
     compiled: dict[str, Any] = {
         key: re.compile(value) if isinstance(value, bytes) else value for key, value in quick.items()
     }
-    return SecretPattern(name, what, re.compile(pattern, I), words, guess=guess, **compiled)
+    return SecretPattern(name, what, re.compile(pattern, I), words=words, guess=guess, **compiled)
 
 
 # The value of a setting: quoted, quoted in a quoted text, a list, unquoted, or with a quote that the line does not close.

@@ -19,7 +19,9 @@ def _token(
     name: str, what: str, pattern: str, *prefixes: str, probe: bytes = b"", anywhere: tuple[str, ...] = ()
 ) -> SecretPattern:
     quick = re.compile(probe) if probe else None
-    return SecretPattern(name, what, re.compile(START + pattern, A), anywhere, prefixes, probe=quick, sure=True)
+    return SecretPattern(
+        name, what, re.compile(START + pattern, A), words=anywhere, prefixes=prefixes, probe=quick, sure=True
+    )
 
 
 def _encoded(text: str) -> tuple[str, ...]:
