@@ -6,7 +6,6 @@ import base64
 import socket
 import socketserver
 import ssl
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Self
+
+from tests.loopback import Loopback
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Taken:
 
 
 @dataclass
-class MailServer:
+class MailServer(Loopback):
     """A server that runs in a ``with`` block.
 
     ``refuse``: the answer to a command instead of its effect, None for none; an empty answer closes the connection.
@@ -61,21 +62,12 @@ class MailServer:
                     talk.run()
                 talk.close()
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        return self.serve(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
 
     @property
     def url(self) -> str:
         scheme = "smtps" if self.is_tls_from_the_start else "smtp"
-        return f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     @property
     def subjects(self) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +22,7 @@ from reports.outputs.delivery import Output
 from reports.publish import Publisher, PublishReport
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
+from tests.loopback import Loopback
 from tests.reports.publishing import OWNED, Time, a_lab
 
 ODD, GOOD = "trunk-greet-build", "trunk-other-build"
@@ -51,7 +51,7 @@ class Reply:
                 yield from produce()
 
 
-class Impostor:
+class Impostor(Loopback):
     """A server with two jobs of a lab, one good; ``odd`` maps patterns of paths to other answers."""
 
     def __init__(self) -> None:
@@ -80,20 +80,11 @@ class Impostor:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        return self.serve(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/ci/"
+        return f"http://127.0.0.1:{self.port}/ci/"
 
     def reply(self, path: str) -> Reply:
         for pattern, reply in self.odd.items():
