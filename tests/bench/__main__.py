@@ -14,7 +14,8 @@ import signal
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -89,10 +90,9 @@ def measure(home: Path, rounds: int, log: IO[str]) -> comparison.Seconds:
     return seconds
 
 
-@click.command(help=__doc__)
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often everybody builds.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def main(*, rounds: int, as_json: bool) -> None:
+@contextmanager
+def scratch() -> Iterator[tuple[Path, IO[str]]]:
+    """Set up a state, a cache and a log that go away; end the program where qalab cannot build, with the end of the log."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="qalab-bench-", dir="/var/tmp") as directory:
         home, log_path = Path(directory), Path(directory, "log")
@@ -101,11 +101,19 @@ def main(*, rounds: int, as_json: bool) -> None:
         with log_path.open("w", encoding="utf-8") as log:
             try:
                 set_up(log)
-                seconds = measure(home, rounds, log)
+                yield home, log
             except LabError as error:
                 tail = log_path.read_text(errors="replace").splitlines()[-30:]
                 say("\n".join([*tail, f"bench: {error}"]))
                 sys.exit(error.exit_code)
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often everybody builds.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def main(*, rounds: int, as_json: bool) -> None:
+    with scratch() as (home, log):
+        seconds = measure(home, rounds, log)
     if as_json:
         click.echo(json.dumps(comparison.as_json(seconds), indent=2))
     else:

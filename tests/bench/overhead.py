@@ -8,8 +8,6 @@ Then `qalab watch` builds many commits of a small package, one after the other.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import tempfile
 import time
@@ -34,7 +32,7 @@ from lab.store.runs import Store
 from scripts.chroots.bootstrap import dependencies
 from scripts.chroots.chroots import Chroots
 from scripts.demo import demo
-from tests.bench.__main__ import HELLO, say, set_up
+from tests.bench.__main__ import HELLO, say, scratch
 from tests.bench.bare import Bare
 from tests.bench.ours import HOUSE, Ours
 from tests.conftest import packaging_files
@@ -204,20 +202,9 @@ def as_json(found: Sequence[Overhead], runs: Sequence[float]) -> dict[str, Any]:
 @click.option("--package", "packages", multiple=True, default=(HELLO.component, LONG), show_default=True)
 @click.option("--json", "as_data", is_flag=True, help="For programs.")
 def main(*, rounds: int, commits: int, packages: Sequence[str], as_data: bool) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="qalab-bench-", dir="/var/tmp") as directory:
-        home, log_path = Path(directory), Path(directory, "log")
-        home.chmod(0o755)  # the users of chroots enter it
-        os.environ |= {"XDG_STATE_HOME": f"{home}/state", "XDG_CACHE_HOME": f"{home}/cache"}
-        with log_path.open("w", encoding="utf-8") as log:
-            try:
-                set_up(log)
-                found = [measure(name, home / name, rounds, log) for name in packages]
-                runs = watched(home / "watch", commits, log) if commits else []
-            except LabError as error:
-                tail = log_path.read_text(errors="replace").splitlines()[-30:]
-                say("\n".join([*tail, f"bench: {error}"]))
-                sys.exit(error.exit_code)
+    with scratch() as (home, log):
+        found = [measure(name, home / name, rounds, log) for name in packages]
+        runs = watched(home / "watch", commits, log) if commits else []
     if as_data:
         click.echo(json.dumps(as_json(found, runs), indent=2))
     else:
