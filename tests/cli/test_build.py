@@ -65,6 +65,7 @@ def built(lab: Lab, directory: Path, until: str = "source") -> Run:
     return Store.of(lab).local_runs().runs[-1]
 
 
+@pytest.mark.integration
 def test_the_changes_are_built_and_the_record_says_so(lab: Lab, upstream: GitRepository) -> None:
     (upstream.path / "greet.txt").write_text("edited\n")
     (upstream.path / "new").write_text("new\n")
@@ -83,6 +84,7 @@ def test_the_changes_are_built_and_the_record_says_so(lab: Lab, upstream: GitRep
     assert [each["id"] for each in json.loads(qalab("status", "--json").stdout)] == [run.id]
 
 
+@pytest.mark.integration
 def test_the_version_is_between_its_commit_and_the_next(lab: Lab, upstream: GitRepository) -> None:
     def version(run: Run) -> str:
         record = run.record("snapshot")
@@ -99,6 +101,7 @@ def test_the_version_is_between_its_commit_and_the_next(lab: Lab, upstream: GitR
         assert compare(lower, "lt", higher)
 
 
+@pytest.mark.integration
 def test_the_packaging_alone_goes_on_the_labs_upstream(lab: Lab, packaging: GitRepository) -> None:
     (packaging.path / "debian/README.Debian").write_text("New.\n")
     run = built(lab, packaging.path)
@@ -107,6 +110,7 @@ def test_the_packaging_alone_goes_on_the_labs_upstream(lab: Lab, packaging: GitR
     assert (run.work / "packaging/debian/README.Debian").read_text() == "New.\n"
 
 
+@pytest.mark.integration
 def test_a_tree_with_both_is_built_as_both(
     lab: Lab, upstream: GitRepository, git_repository: Callable[..., GitRepository]
 ) -> None:
@@ -140,6 +144,7 @@ def test_nothing_else_of_the_lab_sees_it(lab: Lab, upstream: GitRepository) -> N
         local.build(run, lab)
 
 
+@pytest.mark.integration
 def test_old_builds_are_tidied(lab: Lab, upstream: GitRepository) -> None:
     run = built(lab, upstream.path, "snapshot")
     for _ in range(lab.runs.keep):
@@ -148,6 +153,7 @@ def test_old_builds_are_tidied(lab: Lab, upstream: GitRepository) -> None:
     assert [old.id for old, _ in retention.tidy(lab, environment.now())] == [run.id]
 
 
+@pytest.mark.integration
 def test_a_build_that_was_cut_short_goes_on_with_the_same_files(lab: Lab, upstream: GitRepository) -> None:
     (upstream.path / "new").write_text("first\n")
     run = built(lab, upstream.path, "packaging")

@@ -113,6 +113,7 @@ def test_earlier_tries_are_children_and_are_read_back(tmp_path: Path) -> None:
     assert read_back(cases, tmp_path) == cases
 
 
+@pytest.mark.integration
 @settings(max_examples=150)
 @given(cases=st.lists(CASES, max_size=4))
 def test_any_cases_give_valid_xml_and_are_read_back(cases: list[Case], tmp_path: Path) -> None:

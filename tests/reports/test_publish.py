@@ -111,6 +111,7 @@ def test_publish_local_run(press: Press) -> None:
     assert (again.bundled, again.lines, dict(again.outcomes["site"])) == (0, [], {})
 
 
+@pytest.mark.integration
 def test_every_build_is_delivered_once_to_every_output(all_there: Everything) -> None:
     for number, verdict in enumerate(VERDICTS, 1):
         all_there.build(number=number, verdict=verdict)
@@ -199,6 +200,7 @@ def test_no_output_gets_private_text(all_there: Everything, tmp_path: Path, monk
         assert private not in everything
 
 
+@pytest.mark.integration
 def test_retract_unpublishes_permanently(all_there: Everything) -> None:
     for number in (1, 2, 3):
         all_there.build(number=number)
@@ -221,6 +223,7 @@ def test_retract_unpublishes_permanently(all_there: Everything) -> None:
         all_there.press.retract("nothing")
 
 
+@pytest.mark.integration
 def test_interrupted_retraction_is_completed(all_there: Everything) -> None:
     for number in (1, 2):
         all_there.build(number=number)
@@ -271,6 +274,7 @@ def test_invalid_bundle_in_store_is_reported(press: Press) -> None:
     assert press.deliveries()["site"] == {"delivered": 1}
 
 
+@pytest.mark.integration
 def test_refused_retraction_is_retried(all_there: Everything) -> None:
     all_there.build(number=1)
     all_there.press.run()
@@ -412,6 +416,7 @@ def test_run_with_invalid_time_is_reported(press: Press) -> None:
     assert report.lines == ["runs: trunk/greet/1: trunk/greet/1: 'never' is not a time with a time zone"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("answer", ['{"allBuilds": null}', '{"allBuilds": [null]}', '{"allBuilds": [{"number": "x"}]}'])
 def test_invalid_answer_of_one_job_does_not_delay_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
@@ -581,6 +586,7 @@ def test_misconfigured_output_does_not_stop_others(at_home: Everything, monkeypa
     assert "site: 1 delivered\nmail: 1 nothing\n" in actual.output
 
 
+@pytest.mark.integration
 def test_publish_watch_repeats(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses = []
 
@@ -609,6 +615,7 @@ def test_retract_prints_result(at_home: Everything) -> None:
 # The private Jenkins
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "kind, path",
     [

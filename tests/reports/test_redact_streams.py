@@ -57,6 +57,7 @@ class Slow(io.BytesIO):
         return super().read(min(size or 0, self.sizes[0]))
 
 
+@pytest.mark.integration
 @settings(max_examples=150)
 @given(before=ANY, after=ANY, form=st.sampled_from([lambda x: x, quote, json.dumps, lambda x: base64.b64encode(x.encode()).decode()]))  # fmt: skip
 def test_secret_is_redacted_in_any_context(ours: Redactor, before: str, after: str, form: object) -> None:
@@ -69,6 +70,7 @@ def test_secret_is_redacted_in_any_context(ours: Redactor, before: str, after: s
         assert not any(every in plain_text.bare(shown) for every in forms(PLANTED))
 
 
+@pytest.mark.integration
 @settings(max_examples=200)
 @given(ANY)
 def test_redaction_is_idempotent(ours: Redactor, value: str) -> None:
@@ -79,6 +81,7 @@ def test_redaction_is_idempotent(ours: Redactor, value: str) -> None:
     assert "\x1b" not in shown
 
 
+@pytest.mark.integration
 @settings(max_examples=100)
 @given(
     st.lists(

@@ -84,6 +84,7 @@ def assert_whole(root: Path) -> None:
             assert path.name == "Sources" or files.sha256(path) == item["sha256"]
 
 
+@pytest.mark.integration
 def test_a_version_is_added_once(publish):
     record, work = publish("1.0-1")
     root = Store.of(work.lab).archive
@@ -187,6 +188,7 @@ def test_the_gate_cannot_be_walked_around(lab_factory, bench, name):
     assert f"the step {name} comes first and is not run" in record.message
 
 
+@pytest.mark.integration
 def test_an_older_version_is_skipped(publish):
     publish("1.0-2")
     record, work = publish("1.0-1", verdict="skipped")
@@ -197,6 +199,7 @@ def test_an_older_version_is_skipped(publish):
     assert listed(Store.of(work.lab).archive) == ["greet 1.0-2"]
 
 
+@pytest.mark.integration
 def test_the_same_version_with_other_content_is_refused(publish):
     publish("1.0-1", text="One")
     record, work = publish("1.0-1", text="Other", verdict="error")
@@ -216,6 +219,7 @@ def test_debug_packages_udebs_and_an_epoch(publish):
     assert work.execute(archive).facts["added"] is False
 
 
+@pytest.mark.integration
 def test_a_package_without_section_is_at_fault(publish):
     record, _ = publish("1.0-1", drop="Section", verdict="failed")
     assert "No section specified for 'greet_1.0-1.dsc'" in record.message

@@ -405,6 +405,7 @@ def test_a_tag_on_another_branch_is_no_rewritten_history(bed: Bed) -> None:
     assert base not in record.facts["entry"]
 
 
+@pytest.mark.integration
 def test_histories_that_are_not_a_line(bed: Bed) -> None:
     base = bed.upstream.commit("Base")
     lost = bed.upstream.commit("Lost")

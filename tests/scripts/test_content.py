@@ -114,6 +114,7 @@ def test_binaries_of_older_versions_do_not_count(compare: Compare) -> None:
     assert (record.verdict, record.facts["reference"]) == ("passed", "1.0-2 of trunk")
 
 
+@pytest.mark.integration
 def test_a_package_without_files_of_its_own(compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
     """With nothing to compare as well."""
     monkeypatch.setattr("tests.packages.CONTENT", "usr/share/doc/greet/{name}")

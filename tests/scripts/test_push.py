@@ -122,6 +122,7 @@ def contents(remote, branch: str) -> str:
     return git(["show", f"{branch}:debian/changelog"], cwd=remote.path)
 
 
+@pytest.mark.integration
 def test_a_branch_of_the_labs_own_takes_each_run(remote):
     """Though no run starts from it; each push is a fast-forward, and a branch's reflog and history keep all."""
     git(["config", "receive.denyNonFastForwards", "true"], cwd=remote.path)
@@ -178,6 +179,7 @@ def test_another_run_of_the_lab_on_the_packaging_branch_is_not_replaced(remote):
     assert remote.tip() == tip
 
 
+@pytest.mark.integration
 def test_the_real_steps_push_to_a_branch_of_the_labs_own(lab_factory, bench, git_repository, tmp_path):
     upstream, packages, place = git_repository("upstream"), git_repository("packages"), tmp_path / "pushed.git"
     packages.commit("Package it", packaging_files())
@@ -279,6 +281,7 @@ def test_what_the_archive_skipped_is_not_pushed(remote):
     assert remote.tip() == remote.start
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("hook", ["pre-receive", "update"])
 def test_killed_in_the_middle(remote, tmp_path, hook):
     """kill -9 while the other side works: it ends its work, or does not; we come again, and it has it once."""

@@ -81,6 +81,7 @@ def names(tarball: Path) -> set[str]:
 # debian/ in the upstream branch.
 
 
+@pytest.mark.integration
 def test_each_commit_is_built_with_its_own_packaging(shapes: Shapes) -> None:
     old = shapes.upstream.commit("Package it", packaging_files())
     shapes.upstream.commit(
@@ -202,6 +203,7 @@ def whole_tree(shapes: Shapes, *, tag: str = "upstream/1.0") -> None:
     shapes.packaging.commit("Package it", packaging_files() | {"debian/source/format": "1.0\n"})
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("tag", ["upstream/1.0", "v1.0", "1.0"])
 def test_changes_outside_debian_are_in_the_diff(shapes: Shapes, tag: str) -> None:
     shapes.upstream.commit("More", {"more.txt": "more\n", "old.txt": "old\n"})
@@ -218,6 +220,7 @@ def test_changes_outside_debian_are_in_the_diff(shapes: Shapes, tag: str) -> Non
     assert one.read_bytes() == two.read_bytes()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("tag", ["upstream/1.0", ""])
 def test_changes_outside_debian_that_cannot_be_taken(shapes: Shapes, tag: str) -> None:
     """Upstream has changed the file as well; or nobody knows what the packaging has changed."""
@@ -235,6 +238,7 @@ def test_changes_outside_debian_that_cannot_be_taken(shapes: Shapes, tag: str) -
         assert "do not apply" in shapes.build()[0].message
 
 
+@pytest.mark.integration
 def test_a_whole_tree_without_changes(shapes: Shapes) -> None:
     whole_tree(shapes)
     record, made = shapes.build()
@@ -366,6 +370,7 @@ def test_a_component_that_the_distribution_does_not_have(shapes: Shapes, source_
     assert "greet 1.0-1 has no orig tarball types; known: fonts" in record.message
 
 
+@pytest.mark.integration
 def test_a_component_in_the_place_of_a_submodule(shapes: Shapes, types: GitRepository) -> None:
     """gflags: doc/ is a submodule of upstream, and an orig tarball of the package."""
     shapes.upstream.git("submodule", "--quiet", "add", str(types.path), "doc")
@@ -377,6 +382,7 @@ def test_a_component_in_the_place_of_a_submodule(shapes: Shapes, types: GitRepos
     assert "left out" not in made.run.record("snapshot").message
 
 
+@pytest.mark.integration
 def test_components_from_git(shapes: Shapes, types: GitRepository) -> None:
     shapes.upstream.commit("Something of that name", {"types/old": "x\n"})
     shapes.packaging.commit("Exclude", excluding(Files_Excluded_types="*.min.js"))

@@ -510,6 +510,7 @@ def test_tarball(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> 
     assert record.commit == commit
 
 
+@pytest.mark.integration
 def test_the_same_bytes_whoever_makes_it(
     snap: Callable[..., Record],
     upstream: GitRepository,

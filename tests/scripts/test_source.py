@@ -124,6 +124,7 @@ def test_a_full_disk_is_the_labs_fault() -> None:
         source.refusal("tar: greet: Cannot write: No space left on device\ndpkg-source: error: tar failed\n")
 
 
+@pytest.mark.integration
 def test_the_source_package(bed: Bed) -> None:
     made = bed.prepare(
         upstream=FILES | {"debian/control": "upstream's own\n", "debian/extra": "x\n"}, version=f"3:{VERSION}"
@@ -320,6 +321,7 @@ def test_a_patch_that_fails_beside_one_that_is_merged(bed: Bed) -> None:
     assert git(["log", "-1", "--format=%s"], cwd=made.run.work / "packaging") == "Package it"
 
 
+@pytest.mark.integration
 def test_signed_when_a_key_is_given(bed: Bed, tmp_path: Path) -> None:
     home = tmp_path / "gnupg"
     home.mkdir(mode=0o700)

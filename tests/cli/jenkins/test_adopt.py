@@ -14,6 +14,7 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
     Path(name).write_text(text)
 
 
+@pytest.mark.integration
 def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     jenkins.create("plain", "<project><description>by hand</description><disabled>true</disabled></project>")
     jenkins.add_build("plain", result="SUCCESS")

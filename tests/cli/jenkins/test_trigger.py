@@ -69,6 +69,7 @@ def place(
     return Place(call, jenkins, upstream, packaging)
 
 
+@pytest.mark.integration
 def test_each_commit_of_a_push_is_built_in_order_and_once(place: Place) -> None:
     heads, packaged = place.upstream.heads, place.packaging.heads[0]
     assert place.trigger() == f"greet: upstream commit, commit {heads[2][:7]}\n"  # the first time, the tip
@@ -84,6 +85,7 @@ def test_each_commit_of_a_push_is_built_in_order_and_once(place: Place) -> None:
     assert place.trigger() == "trunk: nothing new\n"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "result, builds", [("SUCCESS", 1), ("UNSTABLE", 1), ("FAILURE", 1), ("ABORTED", 3), ("NOT_BUILT", 3)]
 )

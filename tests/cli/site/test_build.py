@@ -22,6 +22,7 @@ def run(*argv: str | Path, code: int = 0) -> str:
     return done.output
 
 
+@pytest.mark.integration
 def test_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory(lab={"public": {"site_url": "https://qa.lab.example/site"}})
     argv = ["build", "--lab", str(tmp_path / "lab.yaml")]

@@ -241,6 +241,7 @@ def test_a_mirror_that_was_cut_short_is_mended(mirror: GitMirror, upstream: GitR
     assert mirror.resolve("main") == head
 
 
+@pytest.mark.integration
 def test_two_processes_share_a_mirror(mirror: GitMirror, upstream: GitRepository, tmp_path: Path) -> None:
     for number in range(20):
         upstream.git("branch", f"b{number}")

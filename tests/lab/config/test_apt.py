@@ -61,6 +61,7 @@ def test_the_machines_own_mirror(
     assert apt.machine_mirror(distribution, security=security) == url
 
 
+@pytest.mark.integration
 def test_the_real_apt_is_understood() -> None:
     url = apt.machine_mirror("debian")
     assert url is None or (":/" in url and not url.endswith("/"))

@@ -152,7 +152,7 @@ def test_the_schema_knows_every_part() -> None:
         ('lab:\n- "\x00"\n', "2: not YAML: unacceptable character #x0000"),
         ("lab: 2026-13-45\n", "not YAML: month must be in 1..12"),
         ("a: &a [*a]\n", "not YAML: nested too deep, or an anchor that is in itself"),
-        (f"a: {'[' * 3000}{']' * 3000}\n", "not YAML: nested too deep"),
+        (f"a: {'[' * 1000}{']' * 1000}\n", "not YAML: nested too deep"),
         ("[a]: b\n", "1: the key of several parts is no text to YAML: quote it"),
         ("2026-01-01: x\n", "1: the key 2026-01-01 is no text to YAML: quote it"),
         ("tracks:\n  2026.10: x\n", "2: the key 2026.10 is no text to YAML: quote it"),  # or it would be 2026.1

@@ -202,6 +202,7 @@ def test_a_record_left_running_by_the_dead_is_aborted(lab: Lab, store: Store) ->
     assert '"verdict": "running"' in run.record_path("snapshot").read_text()  # to read it changes nothing
 
 
+@pytest.mark.integration
 def test_a_run_is_never_told_aborted_between_two_looks(lab: Lab, store: Store) -> None:
     run = left(store.new_run(lab, "trunk", "greet"), ALL)
     with python(WORKER, run.path) as worker:

@@ -120,11 +120,11 @@ def test_line_of_fifty_megabytes(name: str, tmp_path: Path) -> None:
      b"[passed] \n", b" [ multipart\n", b"  ---\n", b"'", b"[", b"Running a\n" + b"=" * 70 + b"\n"],
 )  # fmt: skip
 def test_patterns_are_fast(piece: bytes, tmp_path: Path) -> None:
-    data = piece * (200_000 // len(piece))
+    data = piece * (50_000 // len(piece))
     begin = time.process_time()  # processor time, independent of the load of the machine
     for name in ("auto", *EVERY):
         assert read(name, data, tmp_path)
-    assert time.process_time() - begin < 20
+    assert time.process_time() - begin < 10
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,7 @@ def test_unreachable_server_raises(bench: Callable[..., Bench]) -> None:
         workbench.deliver(opened(workbench))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("from_the_start", [True, False])
 def test_login_over_tls(
     bench: Callable[..., Bench], certificate: Path, monkeypatch: pytest.MonkeyPatch, *, from_the_start: bool

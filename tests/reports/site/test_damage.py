@@ -14,6 +14,7 @@ from tests.reports.site.worlds import World, write_bundles
 WORLD = World(8, components=1, tracks=1, tests=6, lines=3)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("first, last", [(0, 3_000), (0, 16), (100, 2_000), (4_096, 40_000), (8_192, 400_000)])
 def test_damaged_state_is_made_again(tmp_path: Path, first: int, last: int) -> None:
     paths = list(WORLD)
@@ -29,6 +30,7 @@ def test_damaged_state_is_made_again(tmp_path: Path, first: int, last: int) -> N
     assert tree_of(tmp_path / "current") == tree_of(other / "current")
 
 
+@pytest.mark.integration
 def test_rebuild_leaves_no_second_link(tmp_path: Path) -> None:
     paths = write_bundles(WORLD, tmp_path / "bundles")
     for rebuild in (False, True, True):

@@ -29,6 +29,7 @@ def all_json(out: Path) -> list[Path]:
     return [path for place in places for path in place.rglob("*.json") if "schemas" not in path.parts]
 
 
+@pytest.mark.integration
 def test_links_resolve_and_reach_every_page(built: Path) -> None:
     found = crawl(built / "current")
     feeds = [problem for problem in found.problems if SITE.url not in problem]

@@ -60,6 +60,7 @@ def test_update_one_by_one_in_any_order_equals_one_build(
     assert tree_of(tmp_path / "current") == reference
 
 
+@pytest.mark.integration
 def test_update_without_new_builds_writes_nothing(tmp_path: Path) -> None:
     update(tmp_path)
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -81,6 +82,7 @@ def test_update_cost_does_not_grow_with_site(tmp_path: Path) -> None:
     assert max(costs) <= 28
 
 
+@pytest.mark.integration
 def test_update_rebuilds_over_older_state(tmp_path: Path, reference: dict[str, bytes]) -> None:
     update(tmp_path, paths=list(WORLD)[:10])
     with closing(sqlite3.connect(tmp_path / "state.sqlite")) as base:
@@ -156,6 +158,7 @@ class Killed(BaseException):
     """A substitute for SIGKILL where a test cannot send one: no code of qalab catches it."""
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "how, moment, published",
     [

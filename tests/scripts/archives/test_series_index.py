@@ -87,6 +87,7 @@ def build(
     return run
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "published, cures",
     [

@@ -231,6 +231,7 @@ def round_of(lab: Lab) -> list[tuple[str, str, str]]:
     return found
 
 
+@pytest.mark.integration
 def test_a_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
     assert round_of(lab) == [("trunk/greet/1", "upstream commit", upstream.heads[-1])]
     commits = [upstream.commit("One"), upstream.commit("Two")]

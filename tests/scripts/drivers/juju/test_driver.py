@@ -117,6 +117,7 @@ def ready(juju: Juju, *after: dict[str, Any]) -> None:
     installed(juju, "keystone")
 
 
+@pytest.mark.integration
 def test_from_deploy_to_reset(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe("greet", GREET, version="1.0-1")
     juju.statuses(bare(status("greet")), then=(status("greet"),))
