@@ -77,7 +77,7 @@ def for_lab(jenkins: JenkinsSettings | None, base: Path, key: str = "jenkins") -
     """
     if jenkins is None:
         hint = "write its URL there, or name a jenkins_jobs.ini with --ini"
-        raise ConfigurationError(f"lab.yaml: {key}: missing; which Jenkins is meant?", hint=hint)
+        raise ConfigurationError(f"{key}: missing; which Jenkins is meant?", hint=hint)
     kind, _, where = jenkins.credentials.partition(":")
     if kind == "ini" and where:
         found = of_ini(base / where)
@@ -100,7 +100,7 @@ def login(credentials: str, base: Path, key: str) -> Login:
             return Login(found.user, found.password, found.source)
         case "keyring", True:
             return _of_keyring(where, key)
-    raise ConfigurationError(f"lab.yaml: {key}.credentials: {credentials}: no such place", hint=known(key))
+    raise ConfigurationError(f"{key}.credentials: {credentials}: no such place", hint=known(key))
 
 
 def _of_environment(user_variable: str, password_variable: str) -> Login:

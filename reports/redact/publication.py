@@ -86,7 +86,7 @@ class Publication:
         that is not published, Held for content that must not be.
         """
         if not allowed(build.job, self.policy.jobs):
-            hint = "allow it in lab.yaml: publish.jobs"
+            hint = "add the job to publish.jobs"
             raise ConfigurationError(f"{build.job}: this job is not published", hint=hint)
         with (
             held_back(build.id, self.policy.timeout_minutes * SECONDS_A_MINUTE),

@@ -136,7 +136,7 @@ def refused(error: JujuRefused) -> LabError:
     if not cannot or AWAY.search(why):
         return error
     key = "relations" if ABOUT_RELATIONS.search(why) else "applications"
-    return ConfigurationError(f"lab.yaml: deployment.{key}: {why[:LONGEST]}")
+    return ConfigurationError(f"deployment.{key}: {why[:LONGEST]}")
 
 
 def failure_line(lines: Sequence[str]) -> str:

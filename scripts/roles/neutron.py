@@ -78,6 +78,6 @@ def external(application: Application) -> tuple[IPv4Network, str]:
     try:
         network = IPv4Network(said)
     except ValueError as error:
-        where = f"lab.yaml: deployment.applications.{application.name}.options.external_cidr"
+        where = f"deployment.applications.{application.name}.options.external_cidr"
         raise ConfigurationError(f"{where}: {error}", hint=f"such as {CIDR}") from None
     return network, str(next(network.hosts()))

@@ -47,7 +47,7 @@ class Site:
         Raises ConfigurationError when lab.yaml names several.
         """
         if len(application.nodes) != 1:
-            where = f"lab.yaml: deployment.applications.{application.name}.to"
+            where = f"deployment.applications.{application.name}.to"
             raise ConfigurationError(f"{where}: {application.role.NAME} runs on one node, not on several")
         return self.nodes[application.nodes[0]]
 
@@ -57,7 +57,7 @@ class Site:
             if service.role == role:
                 return service
         hint = f"such as {role}: {{role: {role}}}"
-        raise ConfigurationError(f"lab.yaml: deployment.applications: no {role}, which others need", hint=hint)
+        raise ConfigurationError(f"deployment.applications: no {role}, which others need", hint=hint)
 
     def url(self, application: Application) -> str:
         """Return the URL of an application that has an endpoint."""

@@ -90,7 +90,7 @@ def test_ini_of_another_server_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert access.login("env", tmp_path, "notifications.gerrit").user == "bot"
     monkeypatch.setattr(keyring, "get_credential", ring)
     assert access.login("keyring:jenkins", tmp_path, "notifications.mail").password == "from the ring"
-    said = r"lab\.yaml: notifications\.mail\.credentials: plain: no such place \(known: env \(QALAB_SMTP_USER and QALAB_SMTP_PASSWORD\)"
+    said = r"notifications\.mail\.credentials: plain: no such place \(known: env \(QALAB_SMTP_USER and QALAB_SMTP_PASSWORD\)"
     with pytest.raises(ConfigurationError, match=said):
         access.login("plain", tmp_path, "notifications.mail")
 

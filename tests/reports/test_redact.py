@@ -295,7 +295,7 @@ def test_unlisted_job_is_not_published(
     if published:
         assert ready.path(a_build(job=job)).exists()
         return
-    with pytest.raises(ConfigurationError, match=r"this job is not published \(allow it in lab\.yaml: publish\.jobs\)"):
+    with pytest.raises(ConfigurationError, match=r"this job is not published \(add the job to publish\.jobs\)"):
         ready.path(a_build(job=job))
     assert not (tmp_path / "bundles").exists()
 

@@ -28,9 +28,7 @@ def base(name: str, series: Series, chosen: str | None) -> str:
         return chosen
     if series.distribution != "ubuntu" or codename not in BASES:
         known = ", ".join(BASES)
-        raise ConfigurationError(
-            f"lab.yaml: deployment.juju.base: missing: {codename} is none of Juju's; known: {known}"
-        )
+        raise ConfigurationError(f"deployment.juju.base: missing: {codename} is none of Juju's; known: {known}")
     return f"ubuntu@{BASES[codename]}"
 
 

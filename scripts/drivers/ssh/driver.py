@@ -75,7 +75,7 @@ class SshTarget:
     def machines(self) -> Machines:
         """Raises ConfigurationError where lab.yaml names none."""
         if self.settings is None or self.settings.ssh is None:
-            raise ConfigurationError("lab.yaml: deployment.ssh: missing", hint="the hosts, and what restores them")
+            raise ConfigurationError("deployment.ssh: missing", hint="the hosts, and what restores them")
         return self.settings.ssh
 
     def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:

@@ -123,7 +123,7 @@ def test_external(options: dict[str, str], expected: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("said", ["172.24.4.1/24", "floating", "2001:db8::/64"])
 def test_an_external_network_that_is_none(said: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^lab.yaml: deployment.applications.net.options.external_cidr: "):
+    with pytest.raises(ConfigurationError, match=r"^deployment.applications.net.options.external_cidr: "):
         neutron.external(Application("net", neutron, (), ("node0",), {"external_cidr": said}))
 
 

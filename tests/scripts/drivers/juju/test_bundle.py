@@ -65,7 +65,7 @@ def test_an_overlay() -> None:
         ("noble", Series(distribution="ubuntu"), None, "ubuntu@24.04"),
         ("lts", Series(distribution="ubuntu", codename="jammy"), None, "ubuntu@22.04"),
         ("bookworm", Series(), "ubuntu@20.04", "ubuntu@20.04"),
-        ("bookworm", Series(), None, "lab.yaml: deployment.juju.base: missing: bookworm is none of Juju's; known: focal, "),
+        ("bookworm", Series(), None, "deployment.juju.base: missing: bookworm is none of Juju's; known: focal, "),
     ],
 )  # fmt: skip
 def test_bases(name: str, series: Series, chosen: str | None, expected: str) -> None:

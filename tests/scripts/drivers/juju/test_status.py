@@ -154,9 +154,9 @@ NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has 
 @pytest.mark.parametrize(
     ("said", "kind", "message"),
     [
-        (f"cannot deploy bundle: {NO_ENDPOINT}", ConfigurationError, f"lab.yaml: deployment.relations: {NO_ENDPOINT}"),
+        (f"cannot deploy bundle: {NO_ENDPOINT}", ConfigurationError, f"deployment.relations: {NO_ENDPOINT}"),
         ('cannot deploy bundle: cannot resolve charm or bundle "k": No charm', ConfigurationError,
-         'lab.yaml: deployment.applications: cannot resolve charm or bundle "k": No charm'),
+         'deployment.applications: cannot resolve charm or bundle "k": No charm'),
         ("cannot deploy bundle: dial tcp 10.0.0.1: connect: connection refused", InfrastructureError, "juju deploy: "),
         ("unable to connect to API: no route to host", InfrastructureError, "juju deploy: unable to connect"),
     ],
