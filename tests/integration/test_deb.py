@@ -51,7 +51,7 @@ sed -i "s|^  hello:|  greet:|
 qalab jenkins generate > /dev/null
 qalab check
 qalab run trunk greet --until source
-man -w qalab 2> /dev/null || ls /usr/share/man/man1/qalab.1.gz
+zgrep 'SS "qalab jenkins plan"' /usr/share/man/man1/qalab.1.gz
 ls /usr/share/bash-completion/completions/qalab /usr/share/zsh/vendor-completions/_qalab \\
   /usr/share/fish/vendor_completions.d/qalab.fish
 """
