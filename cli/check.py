@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,7 +13,18 @@ from generator import expansion, lint, render
 from generator.scope import some
 from lab.base.errors import ConfigurationError
 from lab.config import loading, releases
+from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
+from scripts.deployment import planner
+from scripts.exercises import choice
+
+
+def _deployment_faults(lab: Lab) -> Iterator[str]:
+    """Yield faults of applications and exercises once each, whatever the number of tracks that have them."""
+    if any("deploy" in track.phases for track in lab.tracks.values()):
+        yield from planner.faults(lab)
+    exercised = [name for name, track in lab.tracks.items() if "exercise" in track.phases]
+    yield from dict.fromkeys(fault for name in exercised for fault in choice.faults(lab, name))
 
 
 @click.command("check")
@@ -40,6 +52,7 @@ def command(path: Path | None, lab_file: Path, *, as_json: bool) -> None:
         }
         lines.append(f"{lab_file}: valid: {', '.join(f'{number} {what}' for what, number in counts.items())}")
         warnings = [f"{lab_file}: warning: {doubt}" for doubt in releases.doubts(lab)]
+        complaints += [f"{lab_file}: {fault}" for fault in _deployment_faults(lab)]
         jobs = lab_file.parent / "jobs" if lab.jenkins else None
         if jobs and not jobs.exists():
             raise ConfigurationError(f"no jobs in {jobs}", hint="run: qalab jenkins generate")

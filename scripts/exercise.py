@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.base import resources
 from lab.base.errors import ConfigurationError, Verdict
 from lab.base.run import TimedOut, Word
+from lab.config.deployment import OwnExercise
 from lab.results import cases as results
 from lab.results.cases import Case
 from lab.store import step_command
@@ -25,31 +26,41 @@ from lab.store.step import StepContext, StepOutcome
 from scripts.archives import proposed
 from scripts.deployment import environments, expectation
 from scripts.drivers.interfaces import Provisioner
-from scripts.exercises import cases
-from scripts.exercises.registry import ALWAYS, EXERCISES
+from scripts.exercises import cases, choice
+from scripts.exercises.own import OwnRun
+from scripts.exercises.registry import ALWAYS
 
 NAME = "exercise"
 LONGEST_SECONDS = 900.0
 
 
-def chosen(context: StepContext) -> list[str]:
-    """Return the names of the exercises: those of every deployment, then those of lab.yaml."""
+def chosen(context: StepContext) -> Mapping[str, OwnExercise | None]:
+    """Return the exercises by name: those of every deployment, then those of lab.yaml, its own ones with settings.
+
+    Raises ConfigurationError for one that cannot run.
+    """
     named = context.lab.exercises_of(context.track_name)
-    for name in named:
-        if name not in EXERCISES:
-            known = ", ".join(EXERCISES)
-            raise ConfigurationError(f"{context.lab.file}: exercises: no exercise {name}; known: {known}")
-    return list(dict.fromkeys([*ALWAYS, *named]))
+    if wrong := next(choice.faults(context.lab, context.track_name), None):
+        raise ConfigurationError(f"{context.lab.file}: {wrong}")
+    own = {each.name: each for each in named if isinstance(each, OwnExercise)}
+    return dict.fromkeys([*ALWAYS, *(each for each in named if isinstance(each, str))]) | own
 
 
-def carry_out(context: StepContext, target: Provisioner, name: str, native: Path) -> list[Case]:
+def carry_out(
+    context: StepContext, target: Provisioner, name: str, own: OwnExercise | None, native: Path
+) -> list[Case]:
     """Run one exercise and return its cases; the last one is an error when the exercise did not finish."""
     before = len(cases.read(native))
     driver = environments.driver_of(context.lab).NAME
     home = context.store.environments / context.track_name
     argv: list[Word] = [sys.executable, "-m", "scripts.exercises", name, driver, home, native]
+    longest = LONGEST_SECONDS
+    if own:
+        longest = own.timeout_minutes * 60.0 + LONGEST_SECONDS  # its own time, and that of copies and of its result
+        work = context.run.work / "exercises" / name
+        argv.append(OwnRun(chosen=own, base=context.lab.file.parent.absolute(), work=work).model_dump_json())
     try:
-        result = target.beside(argv, cwd=resources.ROOT, timeout=LONGEST_SECONDS, check=False)
+        result = target.beside(argv, cwd=resources.ROOT, timeout=longest, check=False)
         why = "" if result else f"it ended with status {result.returncode}; see the log"
     except TimedOut as error:
         why = str(error)
@@ -86,7 +97,7 @@ def action(context: StepContext) -> StepOutcome:
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)
         try:
-            found = {name: carry_out(context, target, name, native) for name in names}
+            found = {name: carry_out(context, target, name, own, native) for name, own in names.items()}
         finally:
             target.collect_logs(context.run.results / "nodes")
     every = [case for of_one in found.values() for case in of_one]

@@ -1,4 +1,4 @@
-"""``qalab results convert``: convert tools' results to JUnit XML."""
+"""``qalab results convert``: convert tools' results to JUnit XML, or to cases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from lab.base import files
 from lab.base.errors import ConfigurationError, Failed
-from lab.results.cases import Case, Outcome
+from lab.results.cases import Case, Outcome, line
 from reports import junit
 from reports.formats import registry
 
@@ -19,7 +19,8 @@ from reports.formats import registry
 @click.argument("name", metavar="FORMAT", type=click.Choice([*registry.FORMATS, registry.AUTO]))
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; default: standard output.")
-def command(name: str, paths: Sequence[Path], output: Path | None) -> None:
+@click.option("--cases", "as_cases", is_flag=True, help="Write a JSON object for each case instead (the format cases).")
+def command(name: str, paths: Sequence[Path], output: Path | None, *, as_cases: bool) -> None:
     """Convert the results of tools to JUnit XML.
 
     FORMAT auto: recognize it by the content of each file.  A FILE can be compressed (gzip, xz).  A directory stands
@@ -33,7 +34,7 @@ def command(name: str, paths: Sequence[Path], output: Path | None) -> None:
         found = registry.cases(name, path)
         click.echo(f"{path}: {summary_line(found)}", err=True)
         cases += found
-    rendered = junit.render(cases)
+    rendered = "".join(map(line, cases)).encode() if as_cases else junit.render(cases)
     if output:
         files.write_atomic(output, rendered)
     else:

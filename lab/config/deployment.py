@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 
 from lab.config.types import MOST, Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text
 
@@ -24,7 +24,7 @@ class ApplicationSettings(SettingsModel):
         "component in the archive that has the name of the application.",
     )
     to: tuple[int, ...] = Field(
-        (0,), description="The numbers of the nodes that run the application.", examples=[[0, 1]]
+        (0,), min_length=1, description="The numbers of the nodes that run the application.", examples=[[0, 1]]
     )
     options: Mapping[Text, str | int | bool] = Field(
         {},
@@ -42,6 +42,17 @@ class ApplicationSettings(SettingsModel):
         "only supports the others.",
         examples=["openstack-origin"],
     )
+
+
+BESIDE: Final = "beside"
+
+
+def _relative(path: str) -> str:
+    # The same place on this machine and on a node, which has no other file of the lab.
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        message = "not a path below the directory of the lab file: write it relative, without .."
+        raise ValueError(message)
+    return path
 
 
 def _resolve(path: str, info: ValidationInfo) -> str:
@@ -101,6 +112,37 @@ class Juju(SettingsModel):
     )
 
 
+class OwnExercise(SettingsModel):
+    """An exercise of the lab's own: a program in the lab's repository."""
+
+    name: Label = Field(description="The name of the exercise, and the class of its test cases.")
+    run: Annotated[Text, AfterValidator(_relative)] = Field(
+        description="The program, an executable file. Its path starts at the directory of the lab file.",
+        examples=["exercises/smoke.sh"],
+    )
+    files: tuple[Annotated[Text, AfterValidator(_relative)], ...] = Field(
+        (), description="Further files and directories that the program needs. Their paths start there too."
+    )
+    where: Label = Field(  # YAML reads a key "on" as true
+        BESIDE,
+        description="The place where it runs: `beside` (this machine, where it can reach the nodes), a node such as "
+        "`node0`, or an application, which means its first node.",
+    )
+    result: Literal["exit", "tap", "junit", "subunit"] = Field(
+        "exit",
+        description="The result: its exit code, or test cases in a format. They are in the file that the variable "
+        "QALAB_RESULT names, or else on its standard output.",
+    )
+    timeout_minutes: int = Field(5, ge=1, le=MOST, description="The maximum time, in minutes.")
+
+
+def _tag(exercise: object) -> str:
+    return "[name]" if isinstance(exercise, str) else "[own]"
+
+
+ExerciseChoice = Annotated[Annotated[Label, Tag("[name]")] | Annotated[OwnExercise, Tag("[own]")], Discriminator(_tag)]
+
+
 class Deployment(SettingsModel):
     """The applications to deploy, in the structure of a Juju bundle, and the exercises to run afterwards.
 
@@ -118,10 +160,11 @@ class Deployment(SettingsModel):
         (), description="Pairs of applications: `[A, B]` means that A needs B and starts after it.",
         examples=[[["keystone", "mariadb"]]],
     )  # fmt: skip
-    exercises: tuple[Label, ...] = Field(
+    exercises: tuple[ExerciseChoice, ...] = Field(
         (),
         description="The exercises in addition to `installed` and `command`, which always run: `token`, `image-bundle`, "
-        "`instance`, `floating-ip`, `volume`, `ec2`.",
+        "`instance`, `floating-ip`, `volume`, `ec2`; or exercises of the lab's own.",
+        examples=[[{"name": "smoke", "run": "exercises/smoke.sh", "where": "node0", "result": "tap"}]],
     )
     tempest: Tempest | None = Field(None, description="The Tempest tests. Default: no Tempest test runs.")
     ssh: Machines | None = Field(None, description="The machines of the driver ssh, which requires this key.")

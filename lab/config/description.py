@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from lab.config.components import Component, ComponentSettings, merge
-from lab.config.deployment import Deployment, Tempest
+from lab.config.deployment import Deployment, ExerciseChoice, Tempest
 from lab.config.publication import Notifications, Publish
 from lab.config.servers import LabJenkinsSettings, Public
 from lab.config.types import MOST, Identity, Label, SettingsModel, SourceName, Text, WebURL
@@ -101,7 +101,7 @@ class Track(SettingsModel):
         "with the trigger `proposed`.",
     )
     defaults: ComponentSettings = Field(ComponentSettings(), description="Settings of every component in this track.")
-    exercises: tuple[Label, ...] | None = Field(
+    exercises: tuple[ExerciseChoice, ...] | None = Field(
         None, description="The exercises of this track. Default: those of `deployment`."
     )
     tempest: Tempest | None = Field(
@@ -248,8 +248,8 @@ class Lab(SettingsModel):
         chosen = self.tracks[track].components
         return tuple(self.components) if chosen is None else chosen
 
-    def exercises_of(self, track: str) -> tuple[str, ...]:
-        """Return the names of a track's exercises."""
+    def exercises_of(self, track: str) -> tuple[ExerciseChoice, ...]:
+        """Return a track's exercises."""
         own = self.tracks[track].exercises
         return own if own is not None else self.deployment.exercises if self.deployment else ()
 

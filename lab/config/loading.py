@@ -129,7 +129,7 @@ def _walk(node: Node, key: Key) -> Iterator[tuple[Key, Node]]:
 
 def _complaints(error: ValidationError) -> Iterator[tuple[Key, str]]:
     for item in error.errors():
-        key: Key = item["loc"]
+        key: Key = tuple(part for part in item["loc"] if not str(part).startswith("["))  # pydantic's own notes
         match item["type"]:
             case "extra_forbidden":
                 known = sorted(_fields_at(key[:-1]))
@@ -146,7 +146,7 @@ def _complaints(error: ValidationError) -> Iterator[tuple[Key, str]]:
                     what += f"; found: {_shown(item['input'])}"
                 if item["type"] == "string_type" and isinstance(item["input"], int | float):
                     what += ": quote it, YAML reads it as no text"
-        yield tuple(part for part in key if part != "[key]"), what
+        yield key, what
 
 
 def _shown(value: object) -> str:
@@ -159,6 +159,8 @@ def _model_at(key: Key) -> type[BaseModel] | None:
     model: type[BaseModel] | None = Lab
     inside_mapping = False
     for part in key:
+        if isinstance(part, int):  # an item of a list
+            continue
         if inside_mapping:  # the part is a name that the user chose
             inside_mapping = False
             continue

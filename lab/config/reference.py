@@ -13,7 +13,11 @@ from lab.config.description import Lab
 
 Schema = Mapping[str, Any]
 # Models that occur in several places, and the key whose section lists their keys.
-HOMES: Final[Mapping[str, str]] = {"ComponentSettings": "components", "Tempest": "deployment.tempest"}
+HOMES: Final[Mapping[str, str]] = {
+    "ComponentSettings": "components",
+    "OwnExercise": "deployment.exercises",
+    "Tempest": "deployment.tempest",
+}
 TYPES: Final[Mapping[str, str]] = {
     "string": "text",
     "boolean": "`true` or `false`",
@@ -69,11 +73,12 @@ def _rows(models: Mapping[str, Schema], shape: _Shape, section: str, prefix: str
 
 def _shape(node: Schema) -> _Shape:
     """Return the shape of a key."""
-    node = next((choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"), node)
+    choices = [choice for key in ("anyOf", "oneOf") for choice in node.get(key, ()) if choice.get("type") != "null"]
+    node = next((choice for choice in choices if "$ref" in choice), next(iter(choices), node))
     if reference := node.get("$ref"):
         return _Shape("mapping", reference.rpartition("/")[2], ".")
-    if choices := node.get("enum"):
-        names = [f"`{choice}`" for choice in choices]
+    if values := node.get("enum"):
+        names = [f"`{choice}`" for choice in values]
         return _Shape(f"{', '.join(names[:-1])} or {names[-1]}", "", "")
     match node["type"]:
         case "object":

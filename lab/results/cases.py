@@ -67,17 +67,22 @@ class NotCases(ValueError):
     """A line of a file is no case of this schema; the message completes a sentence that begins with the file's name."""
 
 
+def line(case: Case) -> str:
+    """Return a case as a line of a file of cases."""
+    return json.dumps({"schema": SCHEMA, **case.model_dump(exclude_defaults=True)}) + "\n"
+
+
 def append(path: Path, case: Case) -> None:
     """Add a case to a file."""
     with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps({"schema": SCHEMA, **case.model_dump(exclude_defaults=True)}) + "\n")
+        stream.write(line(case))
 
 
 def parse(text: str) -> Iterator[Case]:
     """Yield the cases of a file's content.  Raises NotCases."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, written in enumerate(text.splitlines(), start=1):
         try:
-            fields = json.loads(line)
+            fields = json.loads(written)
             schema = fields.pop("schema")
             case = Case(**fields)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

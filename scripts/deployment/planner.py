@@ -6,7 +6,10 @@ the role ``package``: so any component of any lab can be deployed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -21,6 +24,34 @@ from scripts.drivers.topology import Application, Topology
 from scripts.roles.registry import ROLES
 
 DEFAULT_ROLE = "package"
+
+
+def _command_fault(value: object) -> str:
+    try:
+        return "" if shlex.split(str(value)) else "is empty"
+    except ValueError as error:
+        return f"not a command: {error}"
+
+
+def _pattern_fault(value: object) -> str:
+    try:
+        re.compile(str(value))
+    except re.error as error:
+        return f"not a regular expression: {error}"
+    return ""
+
+
+def _seconds_fault(value: object) -> str:
+    return "" if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "not a number of seconds"
+
+
+# The options of the role package, and of the exercise command, each with a function that finds its fault.
+OPTIONS: Mapping[str, Callable[[object], str]] = {
+    "health": _command_fault,
+    "patience": _seconds_fault,
+    "command": _command_fault,
+    "prints": _pattern_fault,
+}
 
 
 def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[str]]) -> Topology:
@@ -60,6 +91,26 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
         sources=(*lab.components_of(track), *(repository.only if repository else ())),
         repository=repository,
     )
+
+
+def faults(lab: Lab) -> Iterator[str]:
+    """Yield what is wrong with the applications of lab.yaml: unknown roles and options, commands that are none."""
+    deployment = lab.deployment
+    for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
+        key = f"deployment.applications.{name}"
+        if unit.role not in ROLES:
+            yield f"{key}.role: no {unit.role}; {_known(unit.role, ROLES)}"
+        elif unit.role == DEFAULT_ROLE:
+            for option, value in unit.options.items():
+                if option not in OPTIONS:
+                    yield f"{key}.options: no {option}; {_known(option, OPTIONS)}"
+                elif fault := OPTIONS[option](value):
+                    yield f"{key}.options.{option}: {fault}"
+
+
+def _known(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, known, 1)
+    return (f"did you mean {close[0]}? " if close else "") + f"known: {', '.join(known)}"
 
 
 def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import suppress
 
 from lab.base.errors import Failed
-from scripts.exercises.cases import Cases
+from scripts.exercises.cases import Cases, Over
 from scripts.exercises.scene import Scene
 
 NAME = "command"
@@ -28,7 +29,7 @@ exit "$code"
 def exercise(scene: Scene, cases: Cases) -> None:
     for name, service, node in scene.places():
         if command := service.options.get("command"):
-            with cases.case(f"{name}: $ {command}") as case:
+            with suppress(Over), cases.case(f"{name}: $ {command}") as case:
                 argv = ["sh", "-c", EXPLAIN, "sh", *shlex.split(str(command))]
                 result = node.run(argv, capture=True, check=False, timeout=LONGEST_SECONDS)
                 case.output = result.stdout.rstrip("\n")

@@ -50,3 +50,27 @@ def test_check_warns_of_what_is_probably_a_mistake(
     assert "lab.yaml: valid: 1 components" in printed
     code, printed = call("check", "--json")
     assert (code, '"warnings": [\n    "lab.yaml: warning: series.bookworm' in printed) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "application, exercises, fault",
+    [
+        ("{role: postgresql}", "[]", "deployment.applications.web.role: no postgresql; known: package, "),
+        ("{role: mariab}", "[]", "deployment.applications.web.role: no mariab; did you mean mariadb? "),
+        ("{role: package, options: {helth: x}}", "[]", "deployment.applications.web.options: no helth; did you mean health? "),
+        ("{role: package, options: {command: \"echo 'x\"}}", "[]", "deployment.applications.web.options.command: not a command: "),
+        ("{role: package, options: {health: ''}}", "[]", "deployment.applications.web.options.health: is empty"),
+        ("{role: package, options: {prints: '('}}", "[]", "deployment.applications.web.options.prints: not a regular expression"),
+        ("{role: package, options: {patience: soon}}", "[]", "deployment.applications.web.options.patience: not a number of seconds"),
+        ("{role: package}", "[tokn]", "exercises: no exercise tokn; known: "),
+        ("{role: package}", "[{name: smoke, run: nowhere}]", "exercise smoke: nowhere: no such file in "),
+    ],
+)  # fmt: skip
+def test_check_finds_faults_of_the_deployment(
+    small_lab: Callable[..., Path], application: str, exercises: str, fault: str
+) -> None:
+    lab = small_lab(track={"phases": ["build", "deploy", "exercise"]})
+    deployment = f"deployment: {{applications: {{web: {application}}}, exercises: {exercises}}}\n"
+    lab.write_text(lab.read_text() + deployment)
+    checked = qalab("check", "--lab", lab)
+    assert (checked.returncode, f"qalab: {lab}: {fault}" in checked.stderr) == (2, True), checked.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,23 @@ ORDINARY: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "jobs": ({"packages": ["at"], "to": [1]}, ("atd.service",)),
     "library": ({"packages": ["libjansson4"]}, ()),
 }
+# Exercises of the lab's own: from this machine, on a node, on the node of an application.
+OWN = {
+    "web": ({"result": "tap"}, """#!/usr/bin/env python3
+import os, urllib.request
+print("1..2")
+for number, name in enumerate(("NGINX", "APACHE"), start=1):
+    page = urllib.request.urlopen(f"http://{os.environ['QALAB_ADDRESS_' + name]}/", timeout=30).read()
+    print("ok" if b"<html" in page.lower() else "not ok", number, "-", name)
+"""),
+    "database": ({"where": "database"}, "#!/bin/sh\nexec su postgres -c 'psql -tAc \"select 6*7\"'\n"),
+    "second": ({"where": "node1", "result": "junit"}, """#!/bin/sh
+touch /root/kept
+echo "<testsuite name='s'><testcase classname='host' name='$(hostname)'/></testsuite>" > "$QALAB_RESULT"
+echo "no such thing" >&2
+exit 3
+"""),
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -45,10 +62,12 @@ def place(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_c
     assert made.left == []
 
 
-def described(place: Place, applications: dict[str, dict[str, Any]]) -> None:
+def described(place: Place, applications: dict[str, dict[str, Any]], exercises: Sequence[dict[str, Any]] = ()) -> None:
     units = {name: {"role": "package"} | unit for name, unit in applications.items()}
-    data = place.lab.model_dump(mode="json", exclude_unset=True) | {"deployment": {"applications": units}}
-    place.lab = place.lab.model_validate(data, strict=False)
+    deployment = {"applications": units, "exercises": exercises}
+    data = place.lab.model_dump(mode="json", exclude_unset=True) | {"deployment": deployment}
+    where = {"file": place.lab.file, "home": place.lab.file.parent}
+    place.lab = place.lab.model_validate(data, strict=False, context=where)
 
 
 def node_of(place: Place, name: str = "node0") -> Node:
@@ -74,6 +93,21 @@ def test_what_packaging_enables_runs(place: Place) -> None:
     assert states(node_of(place), "nginx", "redis", "postgresql@15-main", "uuidd.socket") == ["active"] * 4
     _, record = place.exercise()
     assert record.verdict == "passed", record.message
+    for name, (_, program) in OWN.items():
+        path = place.lab.file.parent / name
+        path.write_text(program)
+        path.chmod(0o755)
+    exercises = [{"name": name, "run": name} | settings for name, (settings, _) in OWN.items()]
+    described(place, {name: unit for name, (unit, _) in ORDINARY.items()}, exercises)
+    _, record = place.exercise()
+    assert (record.verdict, record.facts["exercises"]["web"], record.facts["exercises"]["database"]) == (
+        "unstable", {"passed": 3}, {"passed": 1})  # fmt: skip
+    assert record.facts["exercises"]["second"] == {"passed": 1, "failed": 1}
+    assert record.message.endswith("; second: exit code: it ended with status 3: no such thing")
+    second = node_of(place, "node1")
+    assert second.run(["sh", "-c", "ls -d /root/kept /run/qalab-exercise/*"], capture=True, check=False).stdout == (
+        "/root/kept\n"
+    )
 
 
 def test_a_service_that_comes_by_depends_is_started(place: Place) -> None:

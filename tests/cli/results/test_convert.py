@@ -13,6 +13,7 @@ from lxml import etree
 
 from cli.results import convert
 from lab.base.errors import ConfigurationError, Failed
+from lab.results import cases
 from reports.formats import compressed, registry
 from tests.reports.formats import fixtures
 
@@ -28,6 +29,12 @@ def test_convert_to_standard_output() -> None:
         "second",
         "[plan]",
     ]
+
+
+def test_convert_to_cases(tmp_path: Path) -> None:
+    (tmp_path / "a.tap").write_text("1..2\nok 1 - up\nnot ok 2 - fast\n")
+    done = CliRunner().invoke(convert.command, ["--cases", "tap", str(tmp_path / "a.tap")], catch_exceptions=False)
+    assert [(case.name, case.outcome) for case in cases.parse(done.stdout)] == [("up", "passed"), ("fast", "failed")]
 
 
 def test_convert_by_content_to_a_file(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""Faults of the exercises and roles that lab.yaml chooses, found before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.config.deployment import BESIDE, OwnExercise
+from lab.config.description import Lab
+from scripts.exercises import own
+from scripts.exercises.registry import EXERCISES
+
+
+def faults(lab: Lab, track: str) -> Iterator[str]:
+    """Yield what is wrong with the exercises of a track."""
+    applications = lab.deployment.applications if lab.deployment else {}
+    nodes = {f"node{number}" for each in applications.values() for number in each.to} | {"node0"}
+    places = [BESIDE, *sorted(nodes), *(applications or lab.components_of(track))]
+    names: set[str] = set()
+    for each in lab.exercises_of(track):
+        name = each.name if isinstance(each, OwnExercise) else each
+        if name in names or (isinstance(each, OwnExercise) and name in EXERCISES):
+            yield f"exercises: {name}: is there twice"
+        elif isinstance(each, OwnExercise):
+            yield from own.faults(each, lab.file.parent, places)
+        elif name not in EXERCISES:
+            yield f"exercises: no exercise {name}; known: {', '.join(EXERCISES)}"
+        names.add(name)

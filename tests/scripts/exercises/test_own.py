@@ -1,0 +1,127 @@
+"""Exercises of the lab's own: real programs on this machine, in the place of a node."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab.base import run
+from lab.config.deployment import OwnExercise
+from lab.config.description import Lab
+from lab.results.cases import Case
+from scripts.exercises import choice, own
+from scripts.exercises.cases import Cases, Over, read
+from scripts.services.deployed_state import Deployed, Service
+
+PYTHON = "#!/usr/bin/env python3\n"
+SHELL = "#!/bin/sh\n"
+LOOK = f"""{PYTHON}import json, os, pathlib
+found = json.loads(pathlib.Path(os.environ["QALAB_DEPLOYMENT"]).read_text())
+print(os.environ["QALAB_ADDRESS_NODE0"], os.environ["QALAB_ADDRESS_WEB_FRONT"], found["services"]["web-front"]["settings"]["url"])
+print(pathlib.Path("data/names").read_text(), end="")
+"""
+DEPLOYED = Deployed(
+    track="trunk", component="greet", version="1", commit="c", finished="2026-01-01T00:00:00Z",
+    nodes={"node0": "10.0.0.10"},
+    services={"web-front": Service(role="package", nodes=("node0",), packages=(), settings={"url": "http://web"})},
+    packages=(),
+)  # fmt: skip
+
+
+@pytest.fixture
+def carry_out(tmp_path: Path) -> Callable[..., list[Case]]:
+    def carry_out(tree: Mapping[str, str], **settings: Any) -> list[Case]:
+        base = tmp_path / "the lab"
+        for name, text in tree.items():
+            (base / name).parent.mkdir(parents=True, exist_ok=True)
+            (base / name).write_text(text)
+            (base / name).chmod(0o755)
+        chosen = OwnExercise(name="smoke", run="smoke", **settings)
+        scene: Any = SimpleNamespace(deployed=DEPLOYED, nodes={"node0": SimpleNamespace(run=run.run)})
+        cases = Cases("smoke", tmp_path / "cases.jsonl")
+        with contextlib.suppress(Over):
+            own.OwnRun(chosen=chosen, base=base, work=tmp_path / "work").exercise(scene, cases)
+        assert not (tmp_path / "work/place").exists()
+        return read(cases.path)
+
+    return carry_out
+
+
+@pytest.mark.parametrize(
+    "program, outcome, message",
+    [
+        (f"{SHELL}echo fine; echo noise >&2", "passed", ""),
+        (f"{SHELL}echo oops >&2; exit 3", "failed", "it ended with status 3: oops"),
+        (f"{SHELL}kill -9 $$", "failed", "it was ended by SIGKILL"),
+        ("#!/nowhere/sh\n", "error", "it cannot be started, status 127: "),
+        (f"{SHELL}sleep 600 & exec sleep 600", "failed", "it did not end within 5 minutes"),
+    ],
+    ids=["passes", "fails", "killed", "no-interpreter", "hangs"],
+)
+def test_exit_code_is_the_result(
+    carry_out: Callable[..., list[Case]], monkeypatch: pytest.MonkeyPatch, program: str, outcome: str, message: str
+) -> None:
+    monkeypatch.setattr(own, "MINUTE_SECONDS", 0.1 if "600" in program else 60)
+    (case,) = carry_out({"smoke": program})
+    assert (case.suite, case.classname, case.name, case.outcome) == ("exercise", "smoke", "exit code", outcome)
+    assert case.message.startswith(message)
+
+
+@pytest.mark.parametrize("where", ["beside", "node0", "web-front"])
+def test_program_sees_the_deployment_and_its_files(carry_out: Callable[..., list[Case]], where: str) -> None:
+    (case,) = carry_out({"smoke": LOOK, "data/names": "Ada\n"}, files=("data",), where=where)
+    assert case.message == ""
+    assert (case.outcome, case.output) == ("passed", "10.0.0.10 10.0.0.10 http://web\nAda")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "result, program, expected",
+    [
+        ("tap", "printf '1..2\\nok 1 - up\\nnot ok 2 - fast\\n'",
+         ["smoke/up passed", "smoke/fast failed", "smoke/exit code passed"]),
+        ("tap", "printf '1..2\\nok 1 - up\\n'; exit 1",
+         ["smoke/up passed", "smoke/[plan] failed", "smoke/exit code passed"]),
+        ("tap", "printf '1..1\\nok 1 - up\\n'; echo late >&2; exit 7", ["smoke/up passed", "smoke/exit code failed"]),
+        ("tap", "true", ["smoke/[empty] failed", "smoke/exit code passed"]),
+        ("junit", "echo chatter; echo '<testsuite name=\"S\"><testcase classname=\"a\" name=\"t\"/></testsuite>' > $QALAB_RESULT",
+         ["smoke.S.a/t passed", "smoke/exit code passed"]),
+        ("junit", "echo '<testsuite'", ["smoke/[unreadable] error", "smoke/exit code passed"]),
+        ("subunit", "printf 'test: a.b\\nsuccess: a.b\\n'", ["smoke.a/b passed", "smoke/exit code passed"]),
+    ],
+    ids=["tap", "tap-cut", "tap-late", "tap-empty", "junit-file", "junit-cut", "subunit"],
+)  # fmt: skip
+def test_cases_of_each_format(
+    carry_out: Callable[..., list[Case]], result: str, program: str, expected: list[str]
+) -> None:
+    cases = carry_out({"smoke": f"{SHELL}{program}"}, result=result)
+    assert [f"{case.classname}/{case.name} {case.outcome}" for case in cases] == expected
+
+
+@pytest.mark.parametrize(
+    "settings, fault",
+    [
+        ({"run": "nowhere"}, "exercise smoke: nowhere: no such file in "),
+        ({"run": "plain"}, "exercise smoke: plain: not an executable file (chmod +x)"),
+        ({"run": "."}, "exercise smoke: .: not an executable file (chmod +x)"),
+        ({"files": ["data"]}, "exercise smoke: data: no such file in "),
+        ({"where": "web"}, "exercise smoke: where: no web; known: beside, node0, greet"),
+        ({"name": "token"}, "exercises: token: is there twice"),
+        ("tokn", "exercises: no exercise tokn; known: installed, "),
+        ({}, None),
+    ],
+)
+def test_faults(lab_factory: Callable[..., Lab], settings: dict[str, Any] | str, fault: str | None) -> None:
+    spec = settings if isinstance(settings, str) else {"name": "smoke", "run": "smoke"} | settings
+    applications = {"greet": {"role": "package"}}
+    lab = lab_factory(lab={"deployment": {"applications": applications, "exercises": [spec]}})
+    for name, mode in {"smoke": 0o755, "plain": 0o644}.items():
+        (lab.file.parent / name).write_text(SHELL)
+        (lab.file.parent / name).chmod(mode)
+    faults = list(choice.faults(lab, "trunk"))
+    assert (len(faults), all(each.startswith(str(fault)) for each in faults)) == (0 if fault is None else 1, True)
