@@ -77,7 +77,7 @@ def test_dumptracks():
         ([], InfrastructureError, "reprepro: failed and did not say why"),
     ],
 )  # fmt: skip
-def test_complaint(said, kind, text):
+def test_reprepro_output_becomes_error(said, kind, text):
     error = reprepro.complaint(said)
     assert type(error) is kind
     assert text in str(error)

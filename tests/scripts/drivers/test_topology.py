@@ -28,7 +28,7 @@ def planned(*relations: tuple[str, str]) -> Topology:
         ("queue", (*RELATIONS, ("queue", "id")), ["db", "id"]),
     ],
 )
-def test_before(name: str, relations: tuple[tuple[str, str], ...], expected: list[str]) -> None:
+def test_applications_before_another(name: str, relations: tuple[tuple[str, str], ...], expected: list[str]) -> None:
     plan = planned(*relations)
     application = next(each for each in plan.applications if each.name == name)
     assert [each.name for each in plan.before(application)] == expected
