@@ -78,11 +78,11 @@ def test_breakages_of_history(text: str, expected: list[str]) -> None:
     "failed, ran, expected",
     [(9, 9, False), (10, 19, True), (10, 20, False), (600, 1_000, True), (500, 1_000, False), (0, 0, False)],
 )
-def test_outage(failed: int, ran: int, expected: bool) -> None:  # noqa: FBT001 - a table
+def test_outage_share_of_failed_tests(failed: int, ran: int, expected: bool) -> None:  # noqa: FBT001 - a table
     assert is_outage(failed, ran) is expected
 
 
-def test_outage_says_nothing_about_one_test() -> None:
+def test_outage_is_no_breakage_of_a_test() -> None:
     outage = RunOutcome("bad", {MOST_TESTS})
     runs = [run("Pab"), run("FAb"), outage, outage, run("FAb")]
     assert [(one.subject, one.good, one.since, one.end) for one in breakages(runs)] == [
@@ -101,13 +101,13 @@ def test_outage_says_nothing_about_one_test() -> None:
         ("Pab FAb Pab", "", ""),
     ],
 )
-def test_first_is_what_explains_most(text: str, flaky: str, first: str) -> None:
+def test_breakage_order_begins_with_best_explanation(text: str, flaky: str, first: str) -> None:
     runs = [run(word) for word in text.split()]
     newest = max((place for place, one in enumerate(runs) if one.bad), default=0)
     assert [one.subject.name for one in standing_first(breakages(runs), flaky, newest)] == first.split()
 
 
-def test_turns_name_what_stands_beside() -> None:
+def test_turns_count_standing_breakages() -> None:
     found = list(turns(breakages([run(word) for word in ["Pab", "FAb", "FAB", "FaB", "Pab"]])))
     names = [
         (turn.place, *("".join(one.subject.name for one in part) for part in (turn.broke, turn.ended)), turn.standing)

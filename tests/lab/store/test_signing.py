@@ -68,7 +68,7 @@ def short() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("state", ["s", "s" * 120])  # GnuPG's sockets cannot lie in so long a path
-def test_a_key_is_made_once_and_signs(
+def test_key_is_created_once_and_signs(
     lab: Lab, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(short / state))
@@ -86,7 +86,7 @@ def test_a_key_is_made_once_and_signs(
     assert wait_for(lambda: not agents(store.gnupg))
 
 
-def test_an_agent_ends_when_the_work_fails(lab: Lab) -> None:
+def test_agent_ends_after_failure(lab: Lab) -> None:
     store = Store.of(lab)
     with pytest.raises(ProgramFailed), lab_key(lab, store) as key:
         run(["gpg", "--batch", "--local-user", key.fingerprint, "--sign", "/nowhere"], env=key.env)
@@ -94,7 +94,7 @@ def test_an_agent_ends_when_the_work_fails(lab: Lab) -> None:
 
 
 @pytest.mark.integration
-def test_two_who_ask_at_once_get_the_same_key(lab: Lab, tmp_path: Path) -> None:
+def test_key_is_shared_by_two_processes(lab: Lab, tmp_path: Path) -> None:
     with python(ASKER, tmp_path / "lab.yaml") as one, python(ASKER, tmp_path / "lab.yaml") as other:
         keys = {process.communicate(timeout=60)[0] for process in (one, other)}
     assert len(keys) == 1
@@ -118,7 +118,7 @@ def team(own_home: Path) -> Iterator[SigningKey]:
     run(["gpgconf", "--kill", "gpg-agent"], env=env)
 
 
-def test_a_key_that_is_named_is_used_and_its_agent_stays(
+def test_named_key_is_used_and_keeps_its_agent(
     lab_factory: Callable[..., Lab], team: SigningKey, tmp_path: Path
 ) -> None:
     lab = lab_factory(lab={"archive": {"signing_key": team.fingerprint, "gnupg_home": "~/team"}})
@@ -131,9 +131,7 @@ def test_a_key_that_is_named_is_used_and_its_agent_stays(
 
 
 @pytest.mark.parametrize("home", ["~/team", "~/nowhere"])
-def test_a_key_that_is_not_there_is_named(
-    lab_factory: Callable[..., Lab], team: SigningKey, own_home: Path, home: str
-) -> None:
+def test_missing_key_is_named(lab_factory: Callable[..., Lab], team: SigningKey, own_home: Path, home: str) -> None:
     wanted = "0123456789ABCDEF0123456789ABCDEF01234567"
     lab = lab_factory(lab={"archive": {"signing_key": wanted, "gnupg_home": home}})
     with pytest.raises(ConfigurationError) as caught, lab_key(lab, Store.of(lab)):
