@@ -16,7 +16,7 @@ BAD = Finding(what="sbuild", good=False, detail="missing", fix="apt-get install 
 
 
 @pytest.mark.parametrize("findings, code", [([GOOD], 0), ([GOOD, BAD], 3)])
-def test_doctor(monkeypatch: pytest.MonkeyPatch, findings: list[Finding], code: int) -> None:
+def test_doctor_reports_findings(monkeypatch: pytest.MonkeyPatch, findings: list[Finding], code: int) -> None:
     monkeypatch.setattr(prerequisites, "doctor", lambda _lab: iter(findings))
     text = CliRunner().invoke(cli, ["doctor"])
     assert text.exit_code == code

@@ -15,7 +15,7 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
 
 
 @pytest.mark.integration
-def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+def test_adopt_takes_over_existing_job(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     jenkins.create("plain", "<project><description>by hand</description><disabled>true</disabled></project>")
     jenkins.add_build("plain", result="SUCCESS")
     before = jenkins.config("plain")
@@ -45,7 +45,7 @@ def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None
         (["plain"], "job plain: is the lab other's (--from other takes it over)"),
     ],
 )
-def test_what_cannot_be_adopted(
+def test_adopt_refuses_unknown_or_foreign_job(
     call: Callable[..., tuple[int, str]], jenkins: Double, names: list[str], said: str
 ) -> None:
     write("- job: {name: plain}\n", "theirs.yaml")
