@@ -77,7 +77,7 @@ def apt_for(root: Path, url: str, directory: Path) -> Apt:
 
 
 @pytest.mark.parametrize("method", ["file", "http"])
-def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa: F811
+def test_apt_installs_newest_version(publish, tmp_path, method):  # noqa: F811
     publish("1.0-1", text="Say one")
     _, work = publish("1.0-2", text="Say two")
     root = Store.of(work.lab).archive
@@ -105,7 +105,7 @@ def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa
     [((), "2.0-1", "2.0-1"), ((), "0.9-1", "1.0-1"), (("greet",), "2.0-1", "1.0-1"), (None, "2.0-1", "1.0-1"),
      (("other",), "2.0-1", "2.0-1")],
 )  # fmt: skip
-def test_a_newer_version_of_the_distribution_stays(publish, tmp_path, replaces, distribution, taken):  # noqa: F811
+def test_apt_prefers_newer_version_of_distribution(publish, tmp_path, replaces, distribution, taken):  # noqa: F811
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
     apt = apt_for(root, f"file:{root}", tmp_path / "apt")
@@ -121,7 +121,7 @@ def test_a_newer_version_of_the_distribution_stays(publish, tmp_path, replaces, 
     assert f"Inst greet ({taken} " in apt.get("--simulate", "install", "greet").stdout
 
 
-def test_apt_trusts_no_other_key(publish, tmp_path):  # noqa: F811
+def test_apt_refuses_other_key(publish, tmp_path):  # noqa: F811
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
     run(["gpg", "--batch", "--passphrase", "", "--quick-generate-key", "Other <o@lab.example>", "ed25519"])
@@ -158,8 +158,8 @@ def assert_recovers(work, tmp_path):
 
 @pytest.mark.parametrize("delay", sampled(DELAYS, 0.01))
 @pytest.mark.parametrize("call", range(1, 9))
-def test_reprepro_and_the_step_killed(killed, tmp_path, monkeypatch, call, delay):
-    """At many moments of each call: what is left is a lockfile, a torn database, half written indices."""
+def test_archive_recovers_after_kill_in_reprepro(killed, tmp_path, monkeypatch, call, delay):
+    """Kill at many points of each call, leaving a lockfile, a torn database, or partial indices."""
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', call, delay)}:{path}")
     assert start(archive, killed).wait() == -9
@@ -168,7 +168,7 @@ def test_reprepro_and_the_step_killed(killed, tmp_path, monkeypatch, call, delay
 
 
 @pytest.mark.parametrize("call", sampled([1, 2, 4, 7, 9], 4))
-def test_killed_again_while_recovering(killed, tmp_path, monkeypatch, call):
+def test_archive_recovers_after_second_kill(killed, tmp_path, monkeypatch, call):
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', 6, 0.01)}:{path}")
     assert start(archive, killed).wait() == -9
@@ -179,8 +179,8 @@ def test_killed_again_while_recovering(killed, tmp_path, monkeypatch, call):
 
 
 @pytest.mark.parametrize("milliseconds", sampled(range(200, 700, 40), 400, 600))
-def test_the_step_alone_killed(killed, tmp_path, milliseconds):
-    """At any moment, between two calls of reprepro too; an orphan of it may still run when we come again."""
+def test_archive_recovers_after_kill_of_step(killed, tmp_path, milliseconds):
+    """Kill at any point, also between two reprepro calls; an orphaned reprepro can still run."""
     process = start(archive, killed)
     try:
         process.wait(milliseconds / 1000)
@@ -190,7 +190,7 @@ def test_the_step_alone_killed(killed, tmp_path, milliseconds):
     assert_recovers(killed, tmp_path)
 
 
-def test_two_at_once_take_turns(publish, lab_factory, bench):  # noqa: F811
+def test_archive_steps_take_turns(publish, lab_factory, bench):  # noqa: F811
     publish("1.0-1")
     lab = lab_factory(lab={"components": {"hail": {"upstream": {"git": "/x"}, "packaging": {"git": "/x"}}}})
     works = []
@@ -206,8 +206,8 @@ def test_two_at_once_take_turns(publish, lab_factory, bench):  # noqa: F811
 
 @pytest.mark.parametrize("method", ["file", "http"])
 @pytest.mark.parametrize("readings", sampled([16, 100], 16))
-def test_no_reader_sees_half_an_export(publish, lab_factory, tmp_path, method, readings):  # noqa: F811
-    """apt-get update again and again, while the archive changes and is exported all the time."""
+def test_archive_export_is_atomic_for_readers(publish, lab_factory, tmp_path, method, readings):  # noqa: F811
+    """Run apt-get update repeatedly during changes and exports of the archive."""
     publish("1.0-1")
     lab = lab_factory()
     root = Store.of(lab).archive

@@ -77,7 +77,7 @@ def lab(demonstrated: tuple[Path, str], shared_cache: Path, monkeypatch: pytest.
 
 
 def test_qalab_builds_and_deploys_its_own_package(lab: Lab, demonstrated: tuple[Path, str]) -> None:
-    """lintian has no errors, and a pristine container runs ``qalab check`` and ``qalab --version``."""
+    """lintian reports no error, and a pristine container runs ``qalab check`` and ``qalab --version``."""
     _, printed = demonstrated
     build, *others = sorted(Store.of(lab).runs(), key=lambda run: run.info.started)
     assert [run.info.phase for run in (build, *others)] == ["build", "deploy", "exercise"]

@@ -193,7 +193,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", sampled([*WAYS], "no build system found", "symbols lost", "empty package"))
-def test_nothing_maimed_gets_into_the_archive(gate: Gate, tmp_path: Path, way: str) -> None:
+def test_gate_holds_back_damaged_package(gate: Gate, tmp_path: Path, way: str) -> None:
     tree, named = WAYS[way]
     judged, archived, work = gate(build(tmp_path / "built", "1.1", tree()))
     assert judged.verdict == "unstable", work.log("content")
@@ -203,7 +203,7 @@ def test_nothing_maimed_gets_into_the_archive(gate: Gate, tmp_path: Path, way: s
     assert {line.split()[1] for line in listed(Store.of(work.lab).archive)} == {"1.0"}
 
 
-def test_what_is_whole_gets_there(gate: Gate, tmp_path: Path) -> None:
+def test_gate_admits_complete_package(gate: Gate, tmp_path: Path) -> None:
     tree = edited("words", "hello\n" * 20000, "hello\n" * 15000)
     tree |= {"setup.py": SETUP.replace('"1.0"', '"1.1.dev3"')}
     judged, archived, work = gate(build(tmp_path / "built", "1.1", tree))

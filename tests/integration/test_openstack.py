@@ -117,7 +117,7 @@ def ours(record: Record) -> list[str]:
 
 
 @pytest.mark.parametrize("lab", [SMALL], ids=["small"], indirect=True)
-def test_keystone_and_glance(lab: Lab) -> None:
+def test_cloud_of_keystone_and_glance(lab: Lab) -> None:
     at = phase(lab, "deploy")
     record = at.execute(deploy)
     assert record.verdict == "passed", record.message
@@ -173,7 +173,7 @@ def kill_while(lab: Lab, name: str, after: str, at: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("lab", [OPENSTACK], ids=["whole"], indirect=True)
-def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
+def test_cloud_with_all_services(lab: Lab, tmp_path: Path) -> None:
     at = phase(lab, "deploy")
     record = at.execute(deploy)
     assert record.verdict == "passed", record.message
@@ -231,7 +231,7 @@ def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-def test_a_newer_cloud_on_two_nodes(spread: Lab) -> None:
+def test_cloud_on_two_nodes(spread: Lab) -> None:
     at = phase(spread, "deploy")
     for step in (deploy, configure):
         record = at.execute(step)

@@ -114,8 +114,8 @@ def stands(run: Run, name: str) -> str:
     return str(json.loads(path.read_text())["verdict"]) if path.exists() else ""
 
 
-def test_killed_at_every_step_boundary(place: Place) -> None:
-    """SIGKILL right when a step begins, and right when it has ended; then it goes on."""
+def test_phase_resumes_after_kill_at_step_boundary(place: Place) -> None:
+    """Kill with SIGKILL at the start and at the end of each step; then resume."""
     argv = ["trunk", "greet"]
     for name in STEPS:
         for verdicts in ({"running"}, {"passed", "skipped"}):
@@ -131,8 +131,8 @@ def test_killed_at_every_step_boundary(place: Place) -> None:
 
 
 @pytest.mark.parametrize("name", sampled(["sbuild", "archive", "upload", "push"], "archive"))
-def test_killed_in_the_middle(place: Place, name: str) -> None:
-    """SIGKILL of everything at several moments of a step, the tools with it; then it goes on."""
+def test_phase_resumes_after_kill_in_step(place: Place, name: str) -> None:
+    """Kill the step and its tools with SIGKILL at several points; then resume."""
     place.go("trunk", "greet", "--until", STEPS[STEPS.index(name) - 1])
     for delay in (0.15, 0.3, 0.5, 0.8) if name != "sbuild" else (1.0, 4.0, 8.0):
         process = place.start("--resume")
@@ -170,8 +170,8 @@ def kill(pid: int) -> None:
 @pytest.mark.parametrize(
     "number", sampled([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], signal.SIGTERM), ids=lambda number: number.name
 )
-def test_interrupted_in_a_build(place: Place, number: signal.Signals) -> None:
-    """The whole process group ends, the record says aborted, and the run can go on."""
+def test_phase_resumes_after_interrupted_build(place: Place, number: signal.Signals) -> None:
+    """The process group ends, the record is aborted, and the run can be resumed."""
     place.go("trunk", "greet", "--until", "source")
     process = place.start("--resume")
     log = place.run.log_path("sbuild")
@@ -192,8 +192,8 @@ def test_interrupted_in_a_build(place: Place, number: signal.Signals) -> None:
 
 
 @pytest.mark.full
-def test_side_by_side(place: Place, lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
-    """Two components at once, each to its end, in one archive."""
+def test_phases_of_two_components_in_parallel(place: Place, lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    """Run two components at once, with one archive."""
     component = place.lab.components["greet"].model_dump(mode="json", exclude_unset=True)
     del component["upload"], component["packaging"]["push"]
     other = GitRepository(tmp_path / "other-packaging")

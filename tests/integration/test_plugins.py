@@ -97,12 +97,12 @@ def checked(copy: Path, package: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("package", PLUGINS)
-def test_a_whole_plug_in_is_accepted(copy: Path, package: str) -> None:
+def test_plugin_with_all_parts_is_accepted(copy: Path, package: str) -> None:
     assert checked(copy, package, PLUGINS[package]) == ""
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_plug_in_that_lacks_a_part_is_refused(copy: Path, what: str) -> None:
+def test_plugin_without_a_part_is_refused(copy: Path, what: str) -> None:
     package, good, bad, part = BROKEN[what]
     assert good in PLUGINS[package]
     printed = checked(copy, package, PLUGINS[package].replace(good, bad))

@@ -98,7 +98,7 @@ def instead(cloud: Cloud, path: str, text: str) -> Iterator[None]:
         cloud.node.write(path, before)
 
 
-def test_each_runs_where_it_is_told_to_and_only_there(cloud: Cloud) -> None:
+def test_services_run_on_their_nodes_only(cloud: Cloud) -> None:
     services: dict[str, Service] = cloud.site.services
     assert {name: service.nodes for name, service in services.items()} == {
         name: (f"node{number}",) for name, number in SPREAD.items()
@@ -136,7 +136,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_is_broken_is_named(cloud: Cloud, what: str) -> None:
+def test_broken_role_is_reported(cloud: Cloud, what: str) -> None:
     role, path, text, fault, message = BROKEN[what]
     # Nobody is believed for what was there before.
     cloud.node.run(["systemctl", "stop", *cinder.UNITS])
@@ -147,7 +147,7 @@ def test_what_is_broken_is_named(cloud: Cloud, what: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-def test_what_is_mended_starts_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repaired_role_starts_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     for role in (rabbitmq, cinder):
         cloud.start(role)

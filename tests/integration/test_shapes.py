@@ -96,7 +96,7 @@ CORE = ("old", "several")  # the others take minutes more
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in CORE else pytest.mark.full) for name in SHAPES]
 )
-def test_two_commits(name: str, described: dict[str, GitRepository], tmp_path: Path) -> None:
+def test_shape_builds_two_commits(name: str, described: dict[str, GitRepository], tmp_path: Path) -> None:
     _, _, _, parts, files = SHAPES[name]
     upstream = described[name]
     for text in ("hello\n", "hello, all\n"):

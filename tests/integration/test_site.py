@@ -66,7 +66,7 @@ def pages(out: Path) -> list[str]:
     return ["", component, *places, "changes/", "health/", "flaky/", "slow/", "stale/", "search/", "about/"]
 
 
-def test_in_a_browser(site: Path, modules: Path) -> None:
+def test_site_in_browser(site: Path, modules: Path) -> None:
     with server(site, 0) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.05,))
         thread.start()
@@ -80,7 +80,7 @@ def test_in_a_browser(site: Path, modules: Path) -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_is_good_html(site: Path, modules: Path, tmp_path: Path) -> None:
+def test_site_is_valid_html(site: Path, modules: Path, tmp_path: Path) -> None:
     config = tmp_path / "rules.json"
     config.write_text(json.dumps({"root": True, "extends": ["html-validate:recommended"], "rules": RULES}))
     found = [site / "current" / page / ("" if page.endswith(".html") else "index.html") for page in pages(site)]
@@ -109,7 +109,7 @@ def update(out: Path, count: int, *strace: str) -> subprocess.CompletedProcess[b
 
 
 @pytest.mark.full
-def test_killed_at_every_write(tmp_path: Path) -> None:
+def test_site_build_recovers_after_kill_at_every_write(tmp_path: Path) -> None:
     need(strace="strace")
     start, log = tmp_path / "start", tmp_path / "trace"
     for count in (9, 10, 11):  # so that all slots hold something else

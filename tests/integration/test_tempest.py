@@ -53,7 +53,7 @@ def outcomes(at: Bench, record: Record) -> dict[str, tuple[str, str]]:
     return {f"{case.classname.split('.')[3]}.{case.name}": (case.outcome, case.nuance) for case in cases}
 
 
-def test_tempest_and_keystone(lab: Lab, tmp_path: Path) -> None:
+def test_tempest_against_keystone(lab: Lab, tmp_path: Path) -> None:
     assert (
         Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="deploy")).execute(deploy).verdict == "passed"
     )
