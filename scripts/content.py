@@ -48,7 +48,7 @@ def all_withdrawn(context: StepContext) -> list[Loss]:
 
 
 def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None) -> StepOutcome:
-    """Return the outcome for what was lost against an earlier build."""
+    """Return the outcome for the losses compared to an earlier build."""
     settings = context.component.build.content
     intended = accepted(found, settings.accept)
     refused = [loss for loss in found if loss not in intended]
