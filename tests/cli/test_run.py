@@ -58,7 +58,7 @@ def test_run_until_step_exits_with_unstable(
 
 
 def unread(*argv: str | Path) -> tuple[int, str]:
-    """The exit code of a verb of which nobody reads what it prints, and what it complains of."""
+    """Run a command with a closed standard output; return its exit code and its errors."""
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, HOUSE / "qalab.py", *argv]

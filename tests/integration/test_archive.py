@@ -48,7 +48,7 @@ class Apt:
                    capture=True, check=check)  # fmt: skip
 
     def versions(self, package: str = "greet") -> list[str]:
-        """The versions of a package that can be installed, the newest first."""
+        """Return the installable versions of a package, the newest first."""
         table = output(["apt-cache", *self.options, "madison", package], env={"APT_CONFIG": "/dev/null"})
         return [line.split("|")[1].strip() for line in table.splitlines() if not line.endswith("Sources")]
 
@@ -136,7 +136,7 @@ DELAYS = (0, 0.005, 0.01, 0.02, 0.04)
 
 @pytest.fixture
 def killed(publish, lab_factory, bench):  # noqa: F811
-    """A version in the archive, and another, that will take its place, in a run that is going to be killed."""
+    """Publish a version, and return a run with its successor for a step that the test kills."""
     lab = lab_factory(lab={"archive": {"keep": 1}})
     publish("1.0-1", lab=lab)
     work = bench(lab)

@@ -198,7 +198,7 @@ def test_deploy_without_mirror_is_an_error(place: Place, monkeypatch: pytest.Mon
 
 
 def served_nowhere(lab: Lab) -> Any:
-    """The lab's archive, on a port that nobody listens on."""
+    """Provide the lab's archive with the address of a closed port."""
     import contextlib  # noqa: PLC0415
 
     from scripts.archives.serving import served  # noqa: PLC0415

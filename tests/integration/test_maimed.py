@@ -114,14 +114,14 @@ def edited(name: str, old: str, new: str = "") -> dict[str, str]:
 
 
 def without_make() -> dict[str, str]:
-    """What dist-zilla or autotools leave in git: nothing that dh finds; the packaging has no .install files."""
+    """Remove the build files, as in a dist-zilla or autotools repository; the packaging has no .install files."""
     names = {"Makefile", "setup.py", *(name for name in TREE if name.endswith(".install"))}
     tree = {name: text for name, text in TREE.items() if name not in names}
     return tree | {"dist.ini": "name = Greet\n", "debian/rules": "#!/usr/bin/make -f\n%:\n\tdh $@\n"}
 
 
 def without_documents(package: str = "") -> dict[str, str]:
-    """Nothing to document: what dh_missing would not let pass, the packaging was told to forget."""
+    """Remove the documentation; the packaging excludes it from dh_missing."""
     html = "\tinstall -D -m 644 -t $(DESTDIR)/usr/share/doc/greet/html index.html\n"
     return changed(**{
         "Makefile": (html, ""), "debian/greet-doc.install": None, "debian/control": (package, "")})  # fmt: skip

@@ -66,7 +66,7 @@ network.delete_router(made.router)
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
-    """The state of a lab that has built keystone from a commit of upstream's."""
+    """Return the state of a lab that has built keystone from an upstream commit."""
     state = tmp_path_factory.mktemp("built")
     with pytest.MonkeyPatch.context() as patch, (state / "log").open("w") as log:
         for name, path in {"HOME": state, "XDG_STATE_HOME": state, "XDG_CACHE_HOME": session_cache}.items():
@@ -92,7 +92,7 @@ def lab(request: pytest.FixtureRequest, built: Path, shared_cache: Path) -> Iter
 
 @pytest.fixture
 def spread(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
-    """The distribution's own of a newer series; servers are on a node of their own, with nothing else on it."""
+    """Return a lab with the packages of a newer series, and a separate node for servers only."""
     deployment = demo.deployment(OPENSTACK)
     deployment["applications"]["nova-compute"]["to"] = [1]
     made = lab_factory(
@@ -110,7 +110,7 @@ def phase(lab: Lab, name: str) -> Bench:
 
 
 def ours(record: Record) -> list[str]:
-    """The packages that come from the lab's archive, of the one version that it has built."""
+    """Return the installed packages from the lab's archive, which all have the built version."""
     (version,) = {package.partition("=")[2] for package in record.facts["packages"]}
     assert f":{OPENSTACK.upstream_version}+git" in version
     return [package.partition("=")[0] for package in record.facts["packages"]]
@@ -146,13 +146,13 @@ def test_cloud_of_keystone_and_glance(lab: Lab) -> None:
 
 
 def beside(lab: Lab, script: str) -> str:
-    """What a program of Python's prints from where the cloud can be reached."""
+    """Run a Python program where it can reach the cloud; return its output."""
     argv = [sys.executable, "-c", script, str(Store.of(lab).environments / "trunk")]
     return environments.target(lab, "trunk").beside(argv, cwd=HOUSE, capture=True).stdout
 
 
 def one(lab: Lab, name: str) -> dict[str, Case]:
-    """The cases of one exercise, by name."""
+    """Return the cases of one exercise by name."""
     at = phase(lab, "exercise")
     with (at.run.results / "log").open("w") as log:
         target = environments.target(lab, "trunk", log)

@@ -71,7 +71,7 @@ class Place:
 
 
 def assert_nothing_left() -> None:
-    """No mount, no chroot session, no configuration of ours; others may be at work on this machine."""
+    """Assert that no mount, session or configuration of qalab is left; other processes can use the machine."""
     ours = str(environment.cache_home())
     assert ours not in Path("/proc/mounts").read_text()
     configurations = [*Path("/etc/schroot/chroot.d").glob("qalab-*"), *Path("/var/lib/schroot/session").glob("qalab-*")]
@@ -109,7 +109,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) ->
 
 
 def stands(run: Run, name: str) -> str:
-    """A record's verdict as the file has it now; "" when there is none."""
+    """Return the current verdict in a record's file; "" without a file."""
     path = run.record_path(name)
     return str(json.loads(path.read_text())["verdict"]) if path.exists() else ""
 
@@ -149,7 +149,7 @@ def test_phase_resumes_after_kill_in_step(place: Place, name: str) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """All processes that a process has started, and those have."""
+    """Return all descendants of a process."""
     found: list[int] = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:

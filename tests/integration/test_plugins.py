@@ -70,7 +70,7 @@ BROKEN = {
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the packages; its cache of mypy's is shared by all tests here."""
+    """Return a copy of the packages with a mypy cache that all tests of this module share."""
     home = tmp_path_factory.mktemp("plugins")
     for name in PACKAGES:
         shutil.copytree(HOUSE / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -71,14 +71,14 @@ def make_source(place: Bench, content: Mapping[str, str]) -> None:
 
 
 def needs(*packages: str) -> dict[str, str]:
-    """A control file with more build dependencies."""
+    """Return a control file with additional build dependencies."""
     more = "".join(f", {package}" for package in packages)
     text = CONTROL.format(name="greet").replace("debhelper-compat (= 13)", f"debhelper-compat (= 13){more}")
     return {"debian/control": text}
 
 
 def does(commands: str) -> dict[str, str]:
-    """A debian/rules that does something more in the build."""
+    """Return a debian/rules with an additional command in the build."""
     return {"debian/rules": f"{RULES}override_dh_auto_build:\n\t@{commands}\n"}
 
 
@@ -90,7 +90,7 @@ def mentioned(home: str, path: Path) -> bool:
 
 
 def assert_nothing_left() -> None:
-    """No mount, no chroot session, no configuration, no scratch of ours."""
+    """Assert that no mount, session, configuration or scratch directory of qalab is left."""
     home = backends.find_backend().home
     assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line] == []
     for directory in ("/etc/schroot/chroot.d", "/var/lib/schroot/session"):
@@ -343,7 +343,7 @@ def make_archive(lab: Lab, store: Store, name: str, version: str) -> None:
 
 @pytest.fixture
 def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A build user of the test's own, with subordinate ids."""
+    """Provide a separate build user with subordinate ids."""
     name = f"qalab-test-{os.getpid()}"
     monkeypatch.setenv("QALAB_BUILD_USER", name)
     monkeypatch.setenv("QALAB_CHROOT_MODE", "unshare")

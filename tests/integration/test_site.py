@@ -57,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pages(out: Path) -> list[str]:
-    """One page of each kind, of something that is broken."""
+    """Return one page of each kind, for a broken test or build."""
     told = json.loads((out / "current/api/v1/index.json").read_text())
     row = next(row for row in told["broken"] if row["part"]["test"] and row["part"]["good"])
     lane, bad, test = row["tracks"][0]["path"], row["part"]["last"], row["part"]["test"]["path"]

@@ -52,7 +52,7 @@ def keys(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def machine(played: list[Played], tmp_path: Path) -> Iterator[SshMachine]:
-    """A machine, with a log of what runs there."""
+    """Provide a machine with a log of its commands."""
     home = tmp_path / "environment"
     home.mkdir()
     with (tmp_path / "log").open("w", errors="surrogateescape") as log:

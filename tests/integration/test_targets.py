@@ -24,7 +24,7 @@ BARE = Pristine("bookworm", Series())
 
 @pytest.fixture
 def home(shared_cache: Path, tmp_path: Path) -> Iterator[Path]:
-    """Where environments are made; whatever a test does, nothing is left behind it."""
+    """Provide a directory for environments, and remove all of them after the test."""
     path = tmp_path / "environments"
     yield path
     for each in path.glob("*"):
@@ -42,7 +42,7 @@ def said(node: Node, *argv: str, **options: bool) -> str:
 
 
 def tree(node: Node) -> str:
-    """All files but those that every boot names anew."""
+    """Return all files except those that each boot renames."""
     return said(node, "sh", "-c", "find / -xdev | grep -Ev '^(/var/log|/var/lib/systemd|.*/systemd-private-)' | sort")
 
 

@@ -55,7 +55,7 @@ class Public:
         (root / "conf/incoming").write_text(INCOMING)
 
     def take(self, name: str) -> None:
-        """A file has come in whole."""
+        """Receive a complete file."""
         self.received.append(name)
         if name.endswith(".changes"):
             taken = run(["reprepro", "--basedir", self.root, "processincoming", "queue", name], check=False)
@@ -71,7 +71,7 @@ def public(tmp_path):
 
 
 class Pace:
-    """How slow a server is: seconds before each piece of a transfer."""
+    """The speed of a server: a pause in seconds before each piece of a transfer."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

@@ -87,7 +87,7 @@ class History:
         return ((parent, child) for child, parents in enumerate(self.parents) for parent in parents)
 
     def snapshot(self, commit: int, following: str | None = None, name: str | None = None) -> versions.SnapshotVersion:
-        """A commit's version; ``name`` is its id where it has a real one."""
+        """Return the version of a commit; ``name`` is its real id, if any."""
         reach = self.ancestors(commit)
         start = versions.base(tags_of(tag for tag, at in self.tags.items() if at in reach), following)
         stretches = [self._stretch(reach, tag.name) for tag in start.tags] or [self._stretch(reach, "")]

@@ -42,7 +42,7 @@ def test_expired_versions(ages, keep, days, gone):
 
 @pytest.fixture(autouse=True)
 def own_tmp(monkeypatch):
-    """What killed steps leave goes with the test."""
+    """Remove leftovers of killed steps with the test."""
     with tempfile.TemporaryDirectory(prefix="qalab-test-") as directory:
         monkeypatch.setenv("TMPDIR", directory)
         yield

@@ -172,7 +172,7 @@ class Bed:
         self.log = tmp_path / "mirror.log"
 
     def prepare(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> Bench:
-        """A run with its snapshot taken and its packaging at hand."""
+        """Return a run after the steps snapshot and packaging."""
         with self.log.open("w") as log:
             GitMirror.of(str(self.upstream.path)).fetch(log)
         made: Bench = self.bench(self.lab)
@@ -197,7 +197,7 @@ class Bed:
         return record, made
 
     def archived(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> Record:
-        """A run that reached the archive."""
+        """Return the changelog record of a run that reached the archive."""
         record, made = self.run(commit, version)
         made.pretend("archive", version=record.version)
         return record
@@ -209,7 +209,7 @@ def bed(lab_factory: Any, bench: Any, git_repository: Any, tmp_path: Path) -> Be
 
 
 def bullets(record: Record) -> list[str]:
-    """The items of an entry behind the first two, without their wrapping."""
+    """Return the items of an entry after the first two, unwrapped."""
     entry = record.facts["entry"].split("\n\n")[1]
     items = [" ".join(item.split()) for item in re.split(r"^  \* ", entry, flags=re.MULTILINE)[1:]]
     assert items[0] == "Local package of the lab testlab."

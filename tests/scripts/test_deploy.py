@@ -27,7 +27,7 @@ def begin(lab: Lab, version: str = "") -> Bench:
 
 
 def offer(lab: Lab, version: str) -> Path:
-    """An archive that says it has a version of greet."""
+    """Create an archive whose index lists a version of greet."""
     dists = Store.of(lab).archive / "dists/trunk"
     index = dists / f"main/binary-{architecture()}/Packages"
     index.parent.mkdir(parents=True)

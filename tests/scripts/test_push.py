@@ -92,7 +92,7 @@ class Remote:
         path.chmod(0o755)
 
     def updates(self) -> list[str]:
-        """The commits that the branch was moved to, by the repository's own log."""
+        """Return the commits that the branch was moved to, from the reflog of the repository."""
         return [line.split()[1] for line in (self.path / "logs/refs/heads/main").read_text().splitlines()]
 
 

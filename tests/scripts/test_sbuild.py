@@ -40,7 +40,7 @@ def test_replacing_components_of_track(lab_factory: Callable[..., Lab]) -> None:
 
 @pytest.fixture
 def place(fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Bench:
-    """A run that is ready for the step; no mirror is asked for anything."""
+    """Return a run that is ready for the step, without access to a mirror."""
     build = {"options": ["nocheck", "parallel=2"], "profiles": ["nocheck", "nodoc"], "timeout_minutes": 1}
     return fakes.ready_to_build(lab_factory, bench, build)
 

@@ -47,7 +47,7 @@ class Shapes:
         return record, made
 
     def inside(self, **more: Any) -> dict[str, Any]:
-        """The setting of a packaging in the upstream branch."""
+        """Return the settings for a packaging in the upstream branch."""
         return {"packaging": {"git": str(self.upstream.path), **more}}
 
 
@@ -57,7 +57,7 @@ def shapes(lab_factory: Any, bench: Any, git_repository: Any) -> Shapes:
 
 
 def unpacked(made: Bench) -> Path:
-    """The source package as dpkg-source unpacks it."""
+    """Unpack the source package with dpkg-source."""
     [dsc] = made.run.out.glob("*.dsc")
     target = made.run.path / "unpacked"
     shutil.rmtree(target, ignore_errors=True)
@@ -66,7 +66,7 @@ def unpacked(made: Bench) -> Path:
 
 
 def parts(made: Bench) -> list[str]:
-    """What a .dsc names, without the name and version of the package."""
+    """Return the file names in a .dsc without the name and version of the package."""
     [dsc] = made.run.out.glob("*.dsc")
     version = Dsc(dsc.read_text())["Version"]
     names = [entry["name"].removeprefix("greet_") for entry in Dsc(dsc.read_text())["Files"]]

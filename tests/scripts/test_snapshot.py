@@ -49,13 +49,13 @@ def packaging(tmp_path_factory: pytest.TempPathFactory) -> GitRepository:
 
 @pytest.fixture
 def lab_factory(lab_factory: Labs, packaging: GitRepository) -> Labs:
-    """A lab whose packaging is there, unless a test has its own."""
+    """Return a factory of labs with an existing packaging, unless the test provides one."""
     return lambda **options: lab_factory(**{"packaging": packaging.path} | options)
 
 
 @pytest.fixture
 def upstream(three_commits: GitRepository, tmp_path: Path) -> GitRepository:
-    """A copy of them: to make them anew for each test would take half of the time."""
+    """Return a copy of the three commits, because their creation for each test would take half of the time."""
     shutil.copytree(three_commits.path, tmp_path / "upstream")
     return GitRepository(tmp_path / "upstream", when=three_commits.when, heads=[*three_commits.heads])
 

@@ -31,7 +31,7 @@ Content = Mapping[str, str | None]
 
 
 def diff(old: Content, new: Content) -> str:
-    """A patch from one content to another; None stands for no such file."""
+    """Return a patch from one content to another; None means a missing file."""
     text = ""
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
@@ -187,7 +187,7 @@ def test_source_package_is_reproducible(bed: Bed, tmp_path: Path, monkeypatch: p
 
 
 def another_user() -> list[str]:
-    """What runs a command as somebody else, where this machine lets us."""
+    """Return a command prefix that runs as another user, if this machine allows it."""
     argv = ["unshare", "--user", "--map-user=1234", "--map-group=1234"]
     allowed = subprocess.run([*argv, "true"], check=False, capture_output=True).returncode == 0
     return argv if allowed else []

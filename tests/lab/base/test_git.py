@@ -161,7 +161,7 @@ def test_mirror_fetch_failure_is_one_line(tmp_path: Path, log: IO[str], url: str
 
 @pytest.fixture
 def weird_home(own_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A user whose configuration would turn all git commands around."""
+    """Provide a home with a git configuration that would break all commands."""
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     for name in ("pre-commit", "post-checkout", "reference-transaction"):

@@ -12,7 +12,7 @@ OLD = "/old/job/x/config.xml"
 
 
 def answers(status: int, location: str | None) -> Service:
-    """A server that redirects what is below /old."""
+    """Run a server that redirects all paths below /old."""
 
     def answer(request: Request) -> Answer:
         if request.path.startswith("/old"):

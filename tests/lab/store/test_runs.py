@@ -55,7 +55,7 @@ def store(lab: Lab) -> Store:
 
 
 def left(run: Run, verdicts: Mapping[str, str]) -> Run:
-    """A run with records of these verdicts."""
+    """Write records with these verdicts to a run, and return it."""
     for name, verdict in verdicts.items():
         Bench(None, run).pretend(name)  # type: ignore[arg-type]
         path = run.record_path(name)

@@ -29,7 +29,7 @@ with lab_key(lab, Store.of(lab)) as key:
 
 
 def agents(home: Path) -> list[int]:
-    """The agents that serve a GnuPG home, by whatever path they know it."""
+    """Return the agents of a GnuPG home, for any path to it."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -43,7 +43,7 @@ def agents(home: Path) -> list[int]:
 
 
 def assert_signs(key: SigningKey, place: Path) -> None:
-    """A signature of the key verifies with what it exports, and with nothing else."""
+    """Assert that a signature of the key verifies with its exported public key only."""
     (place / "text").write_text("a release\n")
     run(["gpg", "--batch", "--yes", "--local-user", key.fingerprint, "--detach-sign", place / "text"], env=key.env)
     key.export(place / "key.asc")
@@ -104,7 +104,7 @@ def test_key_is_shared_by_two_processes(lab: Lab, tmp_path: Path) -> None:
 
 @pytest.fixture
 def team(own_home: Path) -> Iterator[SigningKey]:
-    """A key of the team's own, in its own GnuPG home, where an agent runs."""
+    """Provide a key in a separate GnuPG home, with a running agent."""
     home = own_home / "team"
     home.mkdir(mode=0o700)
     env = {"GNUPGHOME": str(home)}

@@ -55,7 +55,7 @@ def at(lab: Lab, bench: Callable[..., Bench]) -> Bench:
 
 
 def execute(at: Bench, action: step.Action, name: str = "snapshot") -> Record:
-    """The record as it was left on the disk."""
+    """Execute a step and return its record from the disk."""
     with at.run.held():
         returned = step.execute(name, action, at.lab, at.run)
     record = Record.read(at.run.record_path(name))

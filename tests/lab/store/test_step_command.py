@@ -48,7 +48,7 @@ except LabError as error:
 
 
 def alone(*argv: str | Path, cwd: Path, **variables: str) -> tuple[int, str]:
-    """The step run by itself: its exit code and what it prints."""
+    """Run the step as a program; return its exit code and its output."""
     done = subprocess.run(
         [sys.executable, "-c", ALONE, *argv],
         cwd=cwd,

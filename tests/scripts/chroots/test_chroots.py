@@ -41,7 +41,7 @@ def kept(fake: Fakes, tmp_path: Path) -> Chroots:
 
 
 def make_older(place: Chroots, name: str, days: float) -> None:
-    """A chroot that was made, and last used, so many days ago."""
+    """Change the creation and the last use of a chroot to a number of days ago."""
     note = place.way.home / f"{name}.json"
     then = environment.now() - timedelta(days=days)
     made = ChrootManifest.read(note)

@@ -28,7 +28,7 @@ def way(request: pytest.FixtureRequest, fake: Fakes, tmp_path: Path) -> SessionB
 
 
 def left(tmp_path: Path) -> list[str]:
-    """All that there is of sessions."""
+    """Return the names of all files of sessions."""
     places = (tmp_path / "chroots/sessions", tmp_path / "scratch", tmp_path / "schroot")
     return sorted(path.name for place in places if place.exists() for path in place.iterdir())
 

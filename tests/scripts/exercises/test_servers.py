@@ -169,7 +169,7 @@ def test_ssh_failure_and_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def routers(**values: Any) -> Any:
-    """A network with a router that is as it should be, but for some values."""
+    """Return a network with a correct router, except for some values."""
     router = {
         "id": "r",
         "name": "lab",

@@ -72,7 +72,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def admin(server: Server) -> Cloud:
-    """A connection to a keystone that has nothing but itself."""
+    """Return a connection to a keystone without other services."""
     v3 = {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": f"{server.url}/v3/"}]}
     endpoints = [{"interface": "public", "region_id": "here", "region": "here", "id": "e", "url": f"{server.url}/v3/"}]
     token = {

@@ -40,7 +40,7 @@ PACKAGES = {
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with small packages of the names that a guest is made of."""
+    """Return a repository with small packages that have the names of a guest's packages."""
     home = tmp_path_factory.mktemp("repository")
     paragraphs = []
     for name, (depends, content) in PACKAGES.items():

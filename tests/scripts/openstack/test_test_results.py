@@ -36,7 +36,7 @@ def test_results_of_truncated_stream_name_unfinished_tests() -> None:
 
 
 def table(letters: str, broken: str = "") -> Results:
-    """A test for each letter, called as that is; the capital is known to fail."""
+    """Return the results of a test for each letter, which is its name; a capital is a known failure."""
     outcomes = {"p": "passed", "f": "failed", "s": "skipped", "e": "error"}
     tests = [BadTestResult(f"a.B.{letter}{n}", outcomes[letter.lower()], "why") for n, letter in enumerate(letters)]  # type: ignore[arg-type]
     return Results(tests, {test.id: "rain" for test in tests if test.id[4].isupper()}, broken)

@@ -60,7 +60,7 @@ def end(lab: Lab, run: Run, verdict: str = "passed", exit_code: int = 0) -> None
 
 
 def had(lab: Lab, commit: str, verdict: str = "passed", exit_code: int = 0) -> Run:
-    """A run at a commit that came to a verdict."""
+    """Create a run of a commit with a verdict."""
     run = Store.of(lab).new_run(lab, "trunk", "greet", commit)
     run.write_info(run.info.model_copy(update={"commit": commit}))
     if verdict != "aborted":
@@ -221,7 +221,7 @@ def test_new_commits_of_missing_branch_name_known_branches(lab: Lab, upstream: G
 
 
 def round_of(lab: Lab) -> list[tuple[str, str, str]]:
-    """One round of the watch, in which each run takes the snapshot and the packaging, and then passes."""
+    """Run one round of the watch, in which each run executes snapshot and packaging, and then passes."""
     found = []
     for run in watching.watch(lab, "trunk", 0, once=True, say=lambda _: None):
         for module in (snapshot, packaging):

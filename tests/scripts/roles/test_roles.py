@@ -44,7 +44,7 @@ class Node:
 
 @pytest.fixture
 def cloud() -> Site:
-    """A whole cloud configured on a node, and nova-compute on another one as well."""
+    """Configure a whole cloud on a node, and nova-compute also on another one."""
     nodes: dict[str, Any] = {f"node{number}": Node(f"node{number}", f"10.20.0.1{number}") for number in range(2)}
     applications = {
         name: Application(name, ROLES[name], (), ("node0", "node1")[: 1 + (name == "nova-compute")], {})

@@ -62,7 +62,7 @@ def juju(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Juju:
 
 @pytest.fixture
 def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
-    """A lab that deploys with Juju, whose archive has the component."""
+    """Return a function that creates a lab with Juju, whose archive has the component."""
 
     def make(name: str = "keystone", applications: Any = None, version: str = VERSION, **settings: Any) -> Lab:
         deployment = {"target": "juju", "applications": applications or KEYSTONE, "relations": [], "juju": settings}
@@ -89,7 +89,7 @@ def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
 
 
 def installed(juju: Juju, name: str, version: str = VERSION, where: str = URL) -> None:
-    """What dpkg and apt say on all machines."""
+    """Set the output of dpkg and apt on all machines."""
     juju.write("installed", f"{name}\t{version}\t{name}\t{version}\tinstalled\nlibc6\t2.39\tglibc\t2.39\tinstalled\n")
     juju.write(
         "policy",

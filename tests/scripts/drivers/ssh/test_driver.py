@@ -103,7 +103,7 @@ def test_host_addresses() -> None:
 
 @pytest.fixture
 def described(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
-    """A lab of two tracks and of machines that do not answer; what restores them is told."""
+    """Return a lab with two tracks and unreachable machines; the arguments are the restore command."""
 
     def make(*restore: str, **more: Any) -> Lab:
         phases = ["build", "deploy", "exercise"]
