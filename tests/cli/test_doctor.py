@@ -1,4 +1,4 @@
-"""``qalab doctor`` and ``qalab setup``: what they print of this machine's prerequisites, and their exit codes."""
+"""``qalab doctor`` and ``qalab setup``: their output about the prerequisites of this machine, and their exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs on environments, where there are none: what is told, and what is refused."""
+"""``qalab env`` without environments: its output, and refused calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``qalab run``: what it prints, its exit codes, and what it leaves."""
+"""``qalab run``: its output, exit codes and files."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_run_with_unwritable_state_is_an_error(
     done = qalab("run", "trunk", "greet", "--lab", lab)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert done.stderr.startswith(f"qalab: Not a directory: {tmp_path}/file/state/")
-    monkeypatch.setenv("XDG_STATE_HOME", "/sys/qalab")  # nobody, root included, may make a directory there
+    monkeypatch.setenv("XDG_STATE_HOME", "/sys/qalab")  # nobody, including root, can create a directory there
     done = qalab("run", "trunk", "greet", "--lab", lab)
     assert (done.returncode, done.stderr.count("\n"), "/sys/qalab" in done.stderr) == (3, 1, True)
 

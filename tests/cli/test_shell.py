@@ -1,4 +1,4 @@
-"""``qalab shell`` without a chroot: what it refuses before it makes one, and what it runs."""
+"""``qalab shell`` without a chroot: calls that it refuses before it creates one, and its commands."""
 
 from __future__ import annotations
 

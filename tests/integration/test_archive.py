@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 
 
 class Apt:
-    """apt with a root of its own: no configuration, sources or packages of this machine's."""
+    """apt with a separate root: without configuration, sources or packages of this machine."""
 
     def __init__(self, root: Path, source: str) -> None:
         self.root = root
@@ -81,7 +81,7 @@ def test_apt_installs_newest_version(publish, tmp_path, method):  # noqa: F811
     publish("1.0-1", text="Say one")
     _, work = publish("1.0-2", text="Say two")
     root = Store.of(work.lab).archive
-    # HTTP tells times in seconds, and all of this may happen in one: apt is to find a new time later.
+    # HTTP times are in seconds, and all of this can happen within one: apt must find a new time later.
     os.utime(root / "dists/trunk/InRelease", (0, 0))
     with served(root) as address:
         apt = apt_for(root, f"file:{root}" if method == "file" else address, tmp_path / "apt")

@@ -1,4 +1,4 @@
-"""Deployments with real packages on real containers: what is proven, each way to fail, and nothing left."""
+"""Deployments with real packages on real containers: the installed version, each failure, and no leftovers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def service(program: str) -> tuple[tuple[str, str], ...]:
 
 @dataclass
 class Place:
-    """A lab whose archive has what a test puts there, and its only track's environment."""
+    """A lab with an archive that a test fills, and the environment of its only track."""
 
     lab: Lab
     bench: Callable[..., Bench]
@@ -175,7 +175,7 @@ def test_deploy_reports_broken_package(place: Place, what: str) -> None:
     assert record.verdict == verdict, record.message
     assert record.message.startswith(message), record.message
     assert (at.run.results / "nodes/node0/journal.log").stat().st_size
-    # It is there to be looked at; nobody exercises it.
+    # It stays for inspection; the exercise refuses it.
     _, record = place.exercise()
     assert record.message.startswith("trunk: nothing is deployed (qalab run trunk greet")
 

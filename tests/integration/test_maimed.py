@@ -1,4 +1,4 @@
-"""Packages that build well and are not what they were: none of them gets into the archive, and each loss is named.
+"""Packages that build but have lost content: the gate keeps them out of the archive and names each loss.
 
 All are built by debhelper, without a chroot.
 """

@@ -34,9 +34,9 @@ from tests.packages import wait_for
 pytestmark = pytest.mark.integration
 NAME = OPENSTACK.component
 HOUSE = Path(__file__).parent.parent.parent
-# What the demo has built, and little around it.
+# The component that the demo has built, with few others.
 SMALL = replace(OPENSTACK, around=KEYSTONE.around, exercises=KEYSTONE.exercises)
-# Says how many there are of each thing that configure makes.
+# Counts the resources of each kind that configure creates.
 COUNT = """
 import sys
 from pathlib import Path
@@ -207,7 +207,7 @@ def test_cloud_with_all_services(lab: Lab, tmp_path: Path) -> None:
     # Broken on purpose.
     (node,) = environments.target(lab, "trunk").nodes()
     node.run(["systemctl", "stop", "cinder-volume.service"])
-    # How it ends when it is told to in the middle of something is its own affair.
+    # Its exit status after SIGTERM during work does not matter.
     node.run(["systemctl", "reset-failed", "cinder-volume.service"], check=False)
     case = one(lab, "volume")["a volume is created"]
     assert (case.outcome, case.message) == (
@@ -224,7 +224,7 @@ def test_cloud_with_all_services(lab: Lab, tmp_path: Path) -> None:
     assert case.outcome == "failed"
     assert f"External network {made.external_network} is not reachable from subnet {made.subnet}." in case.message
 
-    # What is missing is made again.
+    # Missing resources are created again.
     assert phase(lab, "deploy").execute(configure).verdict == "passed"
     found = one(lab, "floating-ip")
     assert {case.outcome for case in found.values()} == {"passed"}, found

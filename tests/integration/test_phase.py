@@ -39,12 +39,12 @@ class Place:
     remote: Path
 
     def start(self, *argv: str) -> subprocess.Popen[bytes]:
-        # Whoever runs the tests in the background has SIGINT ignored, and so would we.
+        # A background shell ignores SIGINT, and its children inherit that.
         command = ["env", "--default-signal=INT", sys.executable, HOUSE / "qalab.py", "run", *argv, "--lab", self.file]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def go(self, *argv: str) -> str:
-        """Run to the end; what was printed.  It must pass."""
+        """Run to the end and require success; return the output."""
         process = self.start(*argv)
         printed = process.communicate(timeout=600)[0].decode()
         assert process.returncode == 0, printed
@@ -55,7 +55,7 @@ class Place:
         return Store.of(self.lab).runs()[-1]
 
     def assert_all_is_well(self) -> None:
-        """Passed; the archive verifies and has the package once; one upload, one push; nothing left behind."""
+        """Assert success: a valid archive with the package once, one upload, one push, no leftovers."""
         assert self.run.verdict == "passed"
         archive, version = Store.of(self.lab).archive, self.run.version
         assert output(["reprepro", "-b", archive, "check"]) is not None
@@ -125,7 +125,7 @@ def test_phase_resumes_after_kill_at_step_boundary(place: Place) -> None:
             process.kill()
             process.communicate()
             argv = ["--resume"]
-    place.go("--resume")  # all may be done by now
+    place.go("--resume")  # the run can be complete already
     assert len(Store.of(place.lab).runs()) == 1
     place.assert_all_is_well()
 

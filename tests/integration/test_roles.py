@@ -1,4 +1,4 @@
-"""Roles on real nodes: a small cloud spread over two of them; and what each failure of a service is told as."""
+"""Roles on real nodes: a small cloud on two of them, and the message for each failure of a service."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def described(spread: dict[str, int]) -> Lab:
 
 @dataclass(frozen=True)
 class Cloud:
-    """A site that is set up; ``said``: what was said of how it came about."""
+    """A site after setup; ``said``: the messages of the setup."""
 
     site: Site
     said: list[str]
 
     def start(self, role: Role) -> None:
-        """Start an application anew."""
+        """Restart an application."""
         application = next(each for each in self.site.applications if each.role is role)
         role.start(self.site, application)
 
@@ -61,7 +61,7 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 def cloud(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Deployed once: whoever breaks something mends it."""
+    """Deploy once: a test that breaks something must repair it."""
     home = tmp_path_factory.mktemp("environments")
     target, said = NspawnTarget(home / "trunk"), [""]
     plan = topology(described(SPREAD), "trunk", "keystone", {})
@@ -138,7 +138,7 @@ BROKEN = {
 @pytest.mark.parametrize("what", BROKEN)
 def test_broken_role_is_reported(cloud: Cloud, what: str) -> None:
     role, path, text, fault, message = BROKEN[what]
-    # Nobody is believed for what was there before.
+    # The state from earlier starts does not count.
     cloud.node.run(["systemctl", "stop", *cinder.UNITS])
     cloud.node.run(["cinder-manage", "service", "remove", "cinder-volume", "node0@nfs"], check=False)
     with instead(cloud, path, text), pytest.raises(LabError) as caught:

@@ -1,4 +1,4 @@
-"""The step sbuild with real chroots: made, reused, invalidated; whose fault a failure is; killed in the middle."""
+"""The step sbuild with real chroots: creation, reuse, invalidation; the cause of a failure; kills."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def build(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Calla
 
 
 def make_source(place: Bench, content: Mapping[str, str]) -> None:
-    """Leave in a run what the step source would have left: a native source package."""
+    """Put the result of the step source into a run: a native source package."""
     tree = place.run.work / "greet-1.0"
     native = {"debian/source/format": "3.0 (native)\n", "greet.txt": "hello\n"}
     for name, text in (packaging_files(version="1.0") | native | content).items():

@@ -41,7 +41,7 @@ SHAPES: dict[str, Shape] = {
         ["diff.gz", "orig.tar.gz"],
         {"greet.txt", "more.txt"},
     ),
-    "several": (  # two orig tarballs, and a file that may not be shipped
+    "several": (  # two orig tarballs, and a file that must not be shipped
         {"x.min.js": "x\n"},
         packaging_files("several", "1.0+dfsg-1") | {
             "debian/copyright": EXCLUDED,

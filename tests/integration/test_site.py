@@ -26,7 +26,7 @@ HOUSE = Path(__file__).parent.parent.parent
 NODE = ("playwright-core@1.65.1", "axe-core@4.14.1", "html-validate@10.17.0")
 WORLD = World(360, components=6, tracks=3)
 SITE = Identity("openstack", "Every upstream commit, packaged and tested")
-# What is a matter of taste, or of names that are as long as they are.
+# Rules of taste, or about long names.
 RULES = {"long-title": "off"}
 
 

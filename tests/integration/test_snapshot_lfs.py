@@ -21,7 +21,7 @@ BIG = bytes(range(256)) * 64
 
 @pytest.fixture
 def upstream(git_repository: Any) -> GitRepository:
-    """Two big files, one of them executable, one text beside them."""
+    """Two big files, one of them executable, and a text."""
     repository: GitRepository = git_repository("upstream")
     repository.git("lfs", "install", "--local")
     (repository.path / "data").mkdir()

@@ -168,7 +168,7 @@ def test_restore_is_verified(machine: SshMachine) -> None:
 
 @dataclass
 class Place:
-    """A lab whose machines these are: of two tracks, ``trunk`` and ``other``."""
+    """A lab with these machines and two tracks, ``trunk`` and ``other``."""
 
     lab: Lab
 

@@ -18,7 +18,7 @@ from scripts import upload
 from tests.packages import killer, pretend_built, start, wait_for
 from tests.samples import sampled
 
-with warnings.catch_warnings():  # asyncore, which pyftpdlib stands on, is deprecated in Python 3.11
+with warnings.catch_warnings():  # pyftpdlib uses asyncore, which is deprecated in Python 3.11
     warnings.simplefilter("ignore", DeprecationWarning)
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import DTPHandler, FTPHandler
@@ -208,7 +208,7 @@ def test_upload_is_recognized_in_published_archive(ready, public, kind):
 
 @pytest.mark.parametrize("kind", QUEUES)
 def test_upload_is_recognized_in_queue(ready, public, kind, monkeypatch):
-    monkeypatch.setattr(public, "take", public.received.append)  # nobody empties the queue
+    monkeypatch.setattr(public, "take", public.received.append)  # the queue keeps the files
     with QUEUES[kind](public, Pace()) as to:
         work = ready(to)
         assert work.execute(upload).facts["uploaded"] is True
@@ -238,7 +238,7 @@ def test_upload_recovers_after_kill_in_transfer(ready, public, tmp_path, monkeyp
         monkeypatch.setenv("PATH", path)
         assert "greet_1.0-1_source.changes" not in public.received
         pace.seconds = 0
-        time.sleep(0.5)  # the server comes to the end of what was on its way
+        time.sleep(0.5)  # the server completes the transfer
         record = work.execute(upload)
         assert (record.verdict, record.facts["uploaded"]) == ("passed", True), work.log("upload")
         assert work.execute(upload).facts["uploaded"] is False

@@ -1,4 +1,4 @@
-"""Changelog entries: what they say of upstream's commits, and which version they are for."""
+"""Changelog entries: the upstream commits that they name, and their version."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def commit(subject: str = "Change it", *, author: str = "Ada", email: str = "ada
         ("-- Ada <a@b>  Thu, 01 Jan 2026 00:00:00 +0000", "-- Ada <a@b> Thu, 01 Jan 2026 00:00:00 +0000"),
         ("Say \x1b[31mred\x07\x00\x85\u2028\u202e", "Say [31mred"),
         ("Gr\udcfc\udcdf Gott", "Grüß Gott"),  # Latin-1, as lab.run hands it on
-        ("\udc93quoted\udc94 \udc81", "“quoted” \ufffd"),  # Windows-1252, and what is nothing in it
+        ("\udc93quoted\udc94 \udc81", "“quoted” \ufffd"),  # Windows-1252, and bytes that are undefined in it
         ("", "(no subject)"),
         ("x" * 400, "x" * 297 + "..."),
     ],
@@ -286,7 +286,7 @@ def test_rebuild_of_same_commit(bed: Bed) -> None:
     assert record.version == f"{UPSTREAM_VERSION}-0qalab+deb12+2"
     made.pretend("source", version=record.version)
     later, _ = bed.run()
-    assert later.version == record.version  # nobody has seen the one before: it reached no archive
+    assert later.version == record.version  # the previous version reached no archive
     pool = bed.archive / "pool/main/g/greet"
     pool.mkdir(parents=True)
     (pool / f"greet_{UPSTREAM_VERSION}-0qalab+deb12+6.dsc").touch()

@@ -1,4 +1,4 @@
-"""configure, short of a cloud: what is skipped and what is refused."""
+"""configure without a cloud: skipped and refused calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""deploy, short of containers: what is refused, skipped, handed over."""
+"""deploy without containers: refused and skipped runs, and the parameters for the next job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""exercise, short of containers: what is refused, and what cases come to."""
+"""exercise without containers: refused runs, and the verdict of cases."""
 
 from __future__ import annotations
 

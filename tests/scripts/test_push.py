@@ -228,7 +228,7 @@ def test_push_reports_moved_branch(remote, when):
     moved = remote.people.commit("Meanwhile")
     if when == "before":
         remote.people.git("push", "--quiet", "origin", "main")
-    else:  # between our asking and our pushing
+    else:  # between the query and the push
         git(["push", "--quiet", "origin", "main:aside"], cwd=remote.people.path)
         remote.hook("pre-receive", f"env -u GIT_QUARANTINE_PATH git update-ref refs/heads/main {moved}")
     record = remote.push()

@@ -1,4 +1,4 @@
-"""The step sbuild around a pretended sbuild: its words, whose fault a failure is, what is tried again."""
+"""The step sbuild with a fake sbuild: its arguments, the cause of a failure, and retries."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_timeout_of_build_and_of_mirror(
 ) -> None:
     """A build that hangs is failed, a mirror that hangs is an error."""
     fake.sbuild(text, seconds=600)
-    for seconds in (0.3, 3, 30):  # until the fake has come to say something
+    for seconds in (0.3, 3, 30):  # until the fake has printed something
         monkeypatch.setattr(sbuild, "MINUTE_SECONDS", seconds)
         record = place.execute(sbuild)
         if text in place.log("sbuild"):

@@ -62,7 +62,7 @@ def upstream(three_commits: GitRepository, tmp_path: Path) -> GitRepository:
 
 @pytest.fixture
 def snap(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> Callable[..., Record]:
-    """Snapshot a revision in a new run of its own; ``expect``: the verdict that there must be."""
+    """Snapshot a revision in a new run; ``expect``: the expected verdict."""
 
     def take(revision: str = "", expect: str = "passed", url: Path | str = upstream.path, **description: Any) -> Record:
         run = bench(lab_factory(upstream=url, **description), revision)
@@ -419,7 +419,7 @@ def test_version_ignores_archive_without_track(snap: Callable[..., Record], arch
     assert snap().version.startswith("1.0+git")
 
 
-# What lab.yaml says of versions.
+# Version settings of lab.yaml.
 
 
 @pytest.mark.parametrize(

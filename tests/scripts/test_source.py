@@ -1,4 +1,4 @@
-"""The source package: the same on every machine, and what is said of patches that do not fit."""
+"""The source package: reproducible on every machine, with messages about patches that do not apply."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_source_package_is_reproducible(bed: Bed, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("TAR_OPTIONS", "--owner=5")
     other = bed.prepare(content, when=when)
     for path in (other.run.work / "packaging/debian").rglob("*"):
-        os.utime(path, (EPOCH - 5, EPOCH - 5))  # git writes them anew, under the other umask
+        os.utime(path, (EPOCH - 5, EPOCH - 5))  # git writes them again, with the other umask
     argv = [sys.executable, "-c", "import sys; from scripts import source; sys.exit(source.main())",
             "--lab", str(tmp_path / "lab.yaml"), "--run", str(other.run.path)]  # fmt: skip
     root = Path(source.__file__).parent.parent
@@ -302,7 +302,7 @@ def test_merged_patches_are_dropped_by_setting(bed: Bed) -> None:
     changes = Changes((made.run.out / f"greet_{VERSION}_source.changes").read_bytes())
     assert "Drop first.patch: merged upstream." in changes["Changes"]
 
-    again = made.execute(source)  # as after a kill: from what the changelog step left, and to the same end
+    again = made.execute(source)  # as after a kill: from the result of the changelog step, with the same outcome
     assert again.facts == record.facts
     assert again.artifacts[:2] == record.artifacts[:2]
     assert git(["rev-parse", "HEAD"], cwd=tree) == head

@@ -1,4 +1,4 @@
-"""tempest, short of a cloud: its configuration, what is not carried out, and what is refused."""
+"""tempest without a cloud: its configuration, skipped and refused calls."""
 
 from __future__ import annotations
 

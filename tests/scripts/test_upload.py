@@ -60,7 +60,7 @@ def incoming(tmp_path) -> Path:
 
 @pytest.fixture
 def ready(lab_factory, bench, incoming):
-    """``ready(to=..., published=...)``: a run whose source package may go to a queue."""
+    """``ready(to=..., published=...)``: a run whose source package is ready for upload."""
 
     def make(to=f"file://{incoming}", version="1.0-1", archive="passed", lab=None, **settings):
         work = bench(lab_factory(component={"upload": {"to": to, **settings}} if to else {}, lab=lab or {}))

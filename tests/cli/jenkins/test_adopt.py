@@ -31,7 +31,7 @@ def test_adopt_takes_over_existing_job(call: Callable[..., tuple[int, str]], jen
     code, said = call("plan")
     assert "~ job plain\n" in said
     assert "    - description: by hand\n" in said
-    assert "disabled" not in said  # nobody describes it, so it stays
+    assert "disabled" not in said  # it is not described, so it stays
     assert call("adopt", "plain") == (0, "")
     assert call("apply", "--yes")[0] == 0
     assert jenkins.build("plain", 1).result == "SUCCESS"

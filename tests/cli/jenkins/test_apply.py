@@ -29,7 +29,7 @@ def test_apply_creates_all_jobs_once(call: Callable[..., tuple[int, str]], jenki
     code, said = call("apply", "--yes")
     assert (code, said.splitlines()[-1]) == (0, "6 created")
     assert call("plan", "--check")[0] == 0
-    code, said = call("apply")  # nothing to do: nobody is asked
+    code, said = call("apply")  # nothing to do: no confirmation needed
     assert (code, said) == (0, f"{jenkins.url}: 6 as described\n")
     jenkins.edit("folder/build", "make two", "make three")
     code, said = call("drift", "--check")
@@ -100,7 +100,7 @@ def test_apply_saved_plan(call: Callable[..., tuple[int, str]], jenkins: Double)
     code, said = call("plan", "-o", "plan.json")
     assert code == 0
     jenkins.create("by-hand", "<project/>")
-    assert call("apply", "plan.json", "--yes")[0] == 0  # others may do what they like
+    assert call("apply", "plan.json", "--yes")[0] == 0  # changes of others do not matter
     write(JOBS.replace("make one", "make 1"))
     call("plan", "-o", "plan.json")
     jenkins.edit("folder/build", "make one", "make 7")

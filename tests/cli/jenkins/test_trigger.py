@@ -1,4 +1,4 @@
-"""``qalab jenkins trigger``: a build for each commit, against the Jenkins double; what was tested is read from there."""
+"""``qalab jenkins trigger``: a build for each commit, with the Jenkins double, which also has the tested commits."""
 
 from __future__ import annotations
 

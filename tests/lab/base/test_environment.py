@@ -37,7 +37,7 @@ def test_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, value: str | No
 @pytest.mark.parametrize(
     "path, expected",
     [
-        ("/opt/bin:/sbin", "/opt/bin:/sbin:/usr/local/sbin:/usr/sbin"),  # what is there keeps its place
+        ("/opt/bin:/sbin", "/opt/bin:/sbin:/usr/local/sbin:/usr/sbin"),  # existing directories keep their place
         (None, "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Git with real repositories: a mirror as its origin is now, and no configuration but ours."""
+"""Git with real repositories: a mirror equals its origin, and only qalab's configuration applies."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_mirror_fetch_is_incremental(mirror: GitMirror, upstream: GitRepository,
     before = len(said(tmp_path))
     mirror.fetch(log)
     told = said(tmp_path)[before:].splitlines()
-    assert [line.split()[0] for line in told] == ["+", "+"]  # the commands (init, fetch), and nothing to tell
+    assert [line.split()[0] for line in told] == ["+", "+"]  # the commands (init, fetch) without output
 
 
 def test_mirror_fetch_removes_deleted_refs(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:

@@ -1,4 +1,4 @@
-"""What is said of a redirect, with real answers of a server on loopback."""
+"""Messages about a redirect, with real answers of a server on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one door to programs: what they get, what they leave, and that none outlives its time or its parent."""
+"""The only way to run programs: their environment and output, and their end with a timeout or their parent."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ LIMITS = (0.5, 4, 30)  # the first that is long enough for a program to have beg
 
 
 def overdue(script: str, begun: Path, **options: Any) -> TimedOut:
-    """Run a script, which leaves a process id in a file and then goes on for ever, until it is ended."""
+    """Run a script that writes a process id to a file and does not end, until its timeout."""
     for limit in LIMITS:
         begun.unlink(missing_ok=True)
         with pytest.raises(TimedOut) as caught:

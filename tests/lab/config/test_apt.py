@@ -1,4 +1,4 @@
-"""Where apt finds a series: who is asked, in which order, and what is said when nobody knows."""
+"""The apt sources of a series: the settings in their order, and the error without any."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ http://new.example/
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """``machine(text)``: a machine whose apt-get prints this of its index targets."""
+    """``machine(text)``: a machine whose apt-get prints this text for its index targets."""
 
     def make(text: str) -> None:
         (tmp_path / "targets").write_text(text)

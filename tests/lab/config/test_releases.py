@@ -1,4 +1,4 @@
-"""What is probably a mistake in lab.yaml: unknown releases with the nearest known one, placeholders that stay."""
+"""Probable mistakes in lab.yaml: unknown releases with the nearest known one, unreplaced placeholders."""
 
 from __future__ import annotations
 

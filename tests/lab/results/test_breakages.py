@@ -53,16 +53,16 @@ def found(text: str) -> list[str]:
         ("Pab FAb FAb", ["a 0..1 -"]),
         ("Pab FAb Pab", ["a 0..1 2"]),
         ("Pab FAb FaB", ["a 0..1 2", "b 1..2 -"]),  # one replaces another
-        ("Pab FAb FAB", ["a 0..1 -", "b 1..2 -"]),  # a second one beside a standing one
-        ("Pab FAb EaB FAb Pab", ["a 0..1 4"]),  # an error says nothing
+        ("Pab FAb FAB", ["a 0..1 -", "b 1..2 -"]),  # a second breakage next to a standing one
+        ("Pab FAb EaB FAb Pab", ["a 0..1 4"]),  # an error has no result
         ("Pab Fs FAbs", ["a 0..2 -"]),  # the tests did not run in between
         ("Pabs FSabs FABs", ["s 0..1 2", "a 1..2 -", "b 1..2 -"]),
-        ("Pabs FAbs FS FS FAbs", ["a 0..1 -", "s 1..2 4"]),  # a step beside a test that waits
+        ("Pabs FAbs FS FS FAbs", ["a 0..1 -", "s 1..2 4"]),  # a step next to a test that waits
         ("FAb FAb", ["a ..0 -"]),  # never passed
         ("FAb Pab FAb", ["a ..0 1", "a 1..2 -"]),
         ("Pab PabC", ["c 0..1 -"]),  # a new test that fails: its change is after the last good run
         ("Pab FAb FAbC", ["a 0..1 -", "c 0..2 -"]),
-        ("Pab FAb Fcb Pcb", ["a 0..1 3x"]),  # renamed and mended: gone with the verdict that is good
+        ("Pab FAb Fcb Pcb", ["a 0..1 3x"]),  # renamed and fixed: gone with the good verdict
         ("Pab FAb FCb FCb FCb", ["a 0..1 4x", "c 0..2 -"]),  # renamed: gone after three runs
         ("Pab FAb FB FAb Pab", ["a 0..1 4", "b 1..2 3"]),  # absent once is not gone
         ("Pab FAb Pb PAb Pb FAb", ["a 0..1 2x", "a 0..3 4x", "a 0..5 -"]),  # skipped in between: the last own good counts

@@ -1,4 +1,4 @@
-"""What else changed between two builds; what is not known is never "nothing"."""
+"""Other changes between two builds; an unknown environment is never "no change"."""
 
 from __future__ import annotations
 

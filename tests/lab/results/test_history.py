@@ -1,4 +1,4 @@
-"""The definitions, as tables: P passed, F failed, - says nothing; oldest first."""
+"""The definitions, as tables: P passed, F failed, - no result; oldest first."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_streaks_ignore_builds_without_result() -> None:
         ("aP aF", True),  # both at one commit
         ("aP aF bF", True),
         ("aP aF bF cF dF", False),  # broken, by something else than a commit
-        ("?P ?F", False),  # nobody knows whether that is one commit
+        ("?P ?F", False),  # it is unknown whether that is one commit
         ("aP b- bF c- dF", False),
         ("aP aF" + " bP" * 50, False),  # long ago
         ("aP aF" + " bP" * 49, False),

@@ -1,4 +1,4 @@
-"""Records: written whole, read back the same, refused with one line when they are not ours."""
+"""Records: written atomically, read back unchanged, refused with one line if they are not qalab's."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_run_numbers_rise_despite_other_directories(lab: Lab, store: Store) -> N
     assert store.new_run(lab, "trunk", "greet").id == "trunk/greet/1"
     ninth = store.new_run(lab, "trunk", "greet").path.rename(store.root / "runs/trunk/greet/9")
     shutil.copytree(ninth, ninth.with_name("9.copy"))
-    (ninth.parent / "12").mkdir()  # a run that was killed before it could say what it is
+    (ninth.parent / "12").mkdir()  # a run that was killed before it wrote run.json
     assert store.new_run(lab, "trunk", "greet").path.name == "13"
     assert [run.path.name for run in store.runs()] == ["1", "9", "13"]
 
@@ -207,7 +207,7 @@ def test_run_is_not_aborted_between_two_reads(lab: Lab, store: Store) -> None:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
         seen = [(run.records()[0].verdict, run.verdict) for _ in range(300)]
-        assert worker.poll() is None  # our looks are not in its way
+        assert worker.poll() is None  # reading does not block it
     assert {step for step, _ in seen} <= {"running", "passed"}
     assert {whole for _, whole in seen} <= {"running", "passed"}
 

@@ -1,4 +1,4 @@
-"""The lab's key: made once, found again, good for a signature, and no agent left behind."""
+"""The lab's key: created once, reused, valid for a signature, without a leftover agent."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def short() -> Iterator[Path]:
         yield Path(directory)
 
 
-@pytest.mark.parametrize("state", ["s", "s" * 120])  # GnuPG's sockets cannot lie in so long a path
+@pytest.mark.parametrize("state", ["s", "s" * 120])  # the path is too long for GnuPG's sockets
 def test_key_is_created_once_and_signs(
     lab: Lab, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:

@@ -76,7 +76,7 @@ def test_step_command_in_plain_directory(lab: Lab, tmp_path: Path) -> None:
     assert alone(*where, *asked, cwd=plain) == (0, "snapshot: passed: 1 local\n")
     assert json.loads((plain / "results/01-snapshot.json").read_bytes())["verdict"] == "passed"
     assert json.loads((plain / "run.json").read_bytes())["revision"] == "v1"
-    # From now on it is a run directory, and the lab's description may be named by the environment.
+    # It is a run directory now, and the environment can name the lab file.
     assert alone(cwd=plain, QALAB_LAB=str(tmp_path / "lab.yaml")) == (0, "snapshot: passed: 1 local\n")
 
 

@@ -1,4 +1,4 @@
-"""What a build has lost, told from the content of its packages."""
+"""Losses of a build, from the content of its packages."""
 
 from __future__ import annotations
 

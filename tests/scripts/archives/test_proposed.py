@@ -1,4 +1,4 @@
-"""What waits in a pocket, by what apt says; what there is to do then."""
+"""Packages that wait in a pocket, from the output of apt, and the next action."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def test_newer_packages_than_released(released: dict[str, list[str]], found: set
 @pytest.mark.parametrize(
     ("depends", "found"),
     [
-        ("lib, libc6 (>= 2.36)", set()),  # what is released will do
+        ("lib, libc6 (>= 2.36)", set()),  # the released version suffices
         ("lib (>= 1.0)", set()),
         ("lib (>= 1.5)", {"lib-src"}),
-        ("lib (>= 3.0)", set()),  # nobody has it: apt will say so
+        ("lib (>= 3.0)", set()),  # no archive has it: apt reports that
         ("lib (= 2.0)", {"lib-src"}),
         ("lib (<< 2)", set()),
         ("brand-new", {"new", "newer"}),  # and what that needs

@@ -1,4 +1,4 @@
-"""What goes into a clean chroot, as words and lines; what they are for is tested with the real programs."""
+"""The arguments and scripts for a clean chroot; the integration tests run them with the real programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIRROR = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://
 
 
 def written(script: str, tmp_path: Path) -> dict[str, str]:
-    """Run the lines of a script that write below /etc/apt, there: the files and what is in them."""
+    """Run the lines of a script that write below /etc/apt in a directory; return the files and their content."""
     for name in ("trusted.gpg.d", "sources.list.d", "preferences.d"):
         (tmp_path / "apt" / name).mkdir(parents=True)
     lines = script.replace("/etc/apt/", f"{tmp_path}/apt/").replace("apt-get --quiet update", "true")

@@ -88,7 +88,7 @@ def test_base_beyond_refresh_days_is_replaced(kept: Chroots, fake: Fakes) -> Non
         make_older(kept, first.path.name, 7.1)
         with kept.base("bookworm", SERIES) as second:
             assert (second.key, second.reused) == (first.key, False)
-            # Somebody still builds in the old one.
+            # A build still uses the old base.
             assert first.path.is_dir()
     kept.prune()
     assert names(kept, "base") == [second.path.name]

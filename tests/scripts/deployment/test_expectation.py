@@ -40,7 +40,7 @@ FROM = "from http://deb.example/debian bookworm/main"
 
 
 class Asked:
-    """A node on which apt says where packages are from."""
+    """A node whose apt reports the origin of packages."""
 
     name = "node0"
 

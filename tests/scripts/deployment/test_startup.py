@@ -19,7 +19,7 @@ from scripts.services.site import Site
 
 @dataclass
 class Role:
-    """Notes what is asked of it, fails in the part that it is told to, and is there for others or not."""
+    """A role that records its calls, fails in a given part, and supports other roles or not."""
 
     NAME: str
     SUPPORTING: bool

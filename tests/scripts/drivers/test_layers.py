@@ -46,7 +46,7 @@ Version: 1:10.11
 
 
 class Chroots:
-    """Chroots in which apt prints what a test says, or fails."""
+    """Chroots with an apt that prints a text of the test, or fails."""
 
     def __init__(self, printed: str | None) -> None:
         self.printed = printed

@@ -24,7 +24,7 @@ GIVEN = Configured(user="u", password="p", project="q", access="a", secret="s", 
 
 @dataclass(frozen=True)
 class Machine:
-    """A node whose units are in states."""
+    """A node with units in given states."""
 
     states: dict[str, str]
     name: str = "node0"

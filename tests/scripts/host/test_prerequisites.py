@@ -1,4 +1,4 @@
-"""What this machine has, what it lacks, and the one command that mends it."""
+"""The prerequisites of this machine, and the command that installs missing ones."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_doctor_reports_foreign_architecture(lab_factory: Callable[..., Lab]) ->
 
 
 def test_doctor_reports_unwritable_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # where not even root may
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # not writable even for root
     monkeypatch.setattr(prerequisites.os, "access", lambda path, _: not str(path).startswith("/proc"))
     found = {finding.what: finding for finding in prerequisites.doctor(None)}
     assert found["disk for state"] == prerequisites.Finding(

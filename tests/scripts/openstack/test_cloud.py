@@ -1,4 +1,4 @@
-"""A cloud's client against a server that answers as it is told."""
+"""The client of a cloud with a scripted server."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from scripts.openstack import cloud
 from scripts.openstack.cloud import Cloud, CloudRefused, connect, enter, sdk_errors_as_failures
 from scripts.roles.__main__ import answer
 
-# The SDK warns of calls of its own.
+# The SDK emits warnings about its own calls.
 pytestmark = pytest.mark.filterwarnings("ignore::openstack.warnings.RemovedInSDK50Warning")
 
 
 @dataclass
 class Server:
-    """Answers by method and path: a status and JSON, in turn, the last one for ever; None: the connection is cut."""
+    """Answers by method and path: statuses and JSON in turn, then the last one; None closes the connection."""
 
     answers: dict[str, list[tuple[int, Any] | None]] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)

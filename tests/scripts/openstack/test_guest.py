@@ -29,7 +29,7 @@ PACKAGES = {
         f"{MODULES}/virtio/virtio_ring.ko.xz": lzma.compress(b"ring"),
     }),
     "busybox-static": ("", {"usr/bin/busybox": b"busybox"}),
-    # A real program, with what it really needs.
+    # A real program with its real libraries.
     "dropbear-bin": ("libc6", {"usr/sbin/dropbear": Path("/bin/true").read_bytes()}),
     "libc6": ("", {
         "lib/any/libc.so.6": next(Path("/lib").glob("*/libc.so.6")).read_bytes(),

@@ -1,4 +1,4 @@
-"""The file of known failures: what it says, and each way in which it can be wrong."""
+"""The file of known failures: its meaning, and each possible error in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cloud is configured with, in front of an image service that keeps what it is given."""
+"""The resources of a cloud, with an image service that stores its input."""
 
 from __future__ import annotations
 

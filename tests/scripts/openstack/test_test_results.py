@@ -1,4 +1,4 @@
-"""What tests have told, counted from what a real Tempest has told, and what it comes to."""
+"""Results of tests, counted from the stream of a real Tempest, and the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Old runs lose scratch, what was built, and logs of nodes; new ones, few ones, and those at work lose nothing."""
+"""Old runs lose scratch files, built packages and node logs; new, few and running ones lose nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runner: what is done, kept, done again, and in which order."""
+"""The runner: steps that it executes, keeps and repeats, and their order."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_single_step_failure_is_verdict_of_run(lab: Lab, monkeypatch: pytest.Mon
     monkeypatch.setattr(runner, "STEPS", {**runner.STEPS, "lintian": SimpleNamespace(action=action)})
     runner.run_phase(lab, current, heard, first="lintian", until="lintian")
     assert current.verdict == "error"
-    assert current.record("archive").verdict == "passed"  # the archive has it, whatever lintian says now
+    assert current.record("archive").verdict == "passed"  # the archive has it regardless of the new lintian result
 
 
 def test_step_with_bug_ends_phase(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

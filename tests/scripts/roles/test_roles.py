@@ -1,4 +1,4 @@
-"""What roles do with a node: what they write, and what is never to be seen."""
+"""The effects of roles on a node: the files that they write, and hidden secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What roles work with, on a node that answers as it is told."""
+"""The operations of roles, on a scripted node."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ greet.service: Failed with result 'exit-code'.
 
 @dataclass
 class Node:
-    """Answers by the first word that fits: statuses and texts in turn, the last for ever."""
+    """Answers by the first matching word: statuses and texts in turn, then the last one."""
 
     answers: dict[str, list[tuple[int, str]]]
     name: str = "node0"

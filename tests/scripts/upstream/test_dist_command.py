@@ -1,4 +1,4 @@
-"""A command that makes the orig tarball: whose fault a failure is, and what a shell makes of the script."""
+"""A command that makes the orig tarball: the cause of a failure, and the shell syntax of the script."""
 
 from __future__ import annotations
 

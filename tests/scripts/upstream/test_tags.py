@@ -1,4 +1,4 @@
-"""Versions of real histories in git: whatever the dates, the tags and the git, they are what the model says."""
+"""Versions of real histories in git: they agree with the model for any dates, tags and git version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.upstream import tags
 from tests.conftest import Bench, GitRepository, packaging_files
 from tests.scripts.histories import CASES, History, dpkg, tags_of
 
-AFTER = ". . . . . . . ."  # git 2.39 walks five commits beyond one whose date it takes for the end
+AFTER = ". . . . . . . ."  # git 2.39 walks five commits beyond the commit at which it stops by date
 # What happens (name: words), the release that the last commit is counted from, and the commits since.
 SKEWED: dict[str, tuple[str, str, int]] = {
     "a tag in the future": (f".360 1.0 .-359 {AFTER}", "1.0", 9),

@@ -107,7 +107,7 @@ def deployed(lab: Lab) -> tuple[Bench, Record]:
 
 
 def ready(juju: Juju, *after: dict[str, Any]) -> None:
-    """Machines come up, one after the other; what is said from the deployment on."""
+    """Set the status of machines that start one after the other, then the statuses after the deployment."""
     up = bare(status())
     pending = {
         "juju-status": {"current": "pending"},

@@ -1,4 +1,4 @@
-"""What a status means: who is to blame, in which order, and what is believed."""
+"""The meaning of a status: the unit to report, the order, and the states that count."""
 
 from __future__ import annotations
 

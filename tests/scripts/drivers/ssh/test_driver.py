@@ -1,4 +1,4 @@
-"""Machines behind ssh, short of machines: words, complaints, whose turn it is, what is left."""
+"""The ssh driver without machines: arguments, errors, locks, leftovers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scripts.drivers.ssh.driver import NOTE, SshEnvironment, SshTarget, address_
 from tests.clocks import Moved
 from tests.conftest import Bench
 
-NOBODY = "root@127.0.0.1:9"  # discard(9): nobody listens there
+NOBODY = "root@127.0.0.1:9"  # discard(9): a closed port
 REFUSED = f"node0 ({NOBODY}): connect to host 127.0.0.1 port 9: Connection refused"
 HOSTILE = ["a b", "", "$HOME", "it's", '"', "\\", "a\nb", "-n", "*", "`id`", "ü", "#x", "!", "~", "a;b|c&d<e>f"]
 CHANGED = """\
@@ -140,7 +140,7 @@ def test_restore_command_failure_is_an_error(described: Callable[..., Lab]) -> N
     assert (record.verdict, record.exit_code) == ("error", 3)
     assert record.message.startswith(f"node0 ({NOBODY}): sh -c ")
     assert record.message.endswith(" 127.0.0.1 node0 ended with status 3: cannot power on 127.0.0.1 node0")
-    # What was begun can be ended once the command is mended, and not before.
+    # The environment can be destroyed only after a correction of the command.
     target = environments.target(lab, "trunk")
     assert target.nodes() == []
     with pytest.raises(InfrastructureError, match="ended with status 3"):
@@ -185,7 +185,7 @@ def test_machines_are_locked_by_one_track(described: Callable[..., Lab], tmp_pat
         )
     with pytest.raises(ConfigurationError, match=r"trunk: its machines are in use by other \(qalab env destroy other"):
         CliRunner().invoke(env, ["create", "trunk", "--lab", str(tmp_path / "lab.yaml")], catch_exceptions=False)
-    # Whoever deploys takes them over, and all that is to be restored with them.
+    # The next deployment takes over the machines and everything to restore on them.
     assert step(lab, deploy).verdict == "error"
     assert environments.names(lab) == ["trunk"]
     noted = SshEnvironment.read(Store.of(lab).environments / "trunk" / NOTE)
