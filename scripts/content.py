@@ -1,4 +1,4 @@
-"""content: compare the packages with an earlier build; name losses.
+"""content: compare the packages with an earlier build; report losses.
 
 The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
