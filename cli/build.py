@@ -27,7 +27,7 @@ from scripts.upstream import working_tree
 @click.command("build")
 @click.argument("directory", default=".", metavar="[DIR]", type=click.Path(path_type=Path))
 @lab_option
-@click.option("--component", metavar="NAME", help="The component; default: the one that DIR is named for.")
+@click.option("--component", metavar="NAME", help="The component; default: that of DIR's changelog or name.")
 @click.option("--track", metavar="TRACK", help="The track; default: the first one that has the component.")
 @click.option("--until", metavar="STEP", help="Stop after this step.")
 @keep_option

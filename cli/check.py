@@ -34,7 +34,7 @@ def _deployment_faults(lab: Lab) -> Iterator[str]:
 def command(path: Path | None, lab_file: Path, *, as_json: bool) -> None:
     """Validate lab.yaml and its Jenkins jobs, without a Jenkins.
 
-    What is probably a mistake, such as an unknown release, is a warning.
+    Probable mistakes, such as an unknown release, are warnings.
 
     PATH: any directory of Jenkins Job Builder YAML to check instead.
     """

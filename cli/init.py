@@ -35,7 +35,7 @@ DEMO_HEADER: Final = f"""\
     default="minimal",
     show_default=True,
     type=click.Choice([*new_lab.EXAMPLES, DEMO]),
-    help=f"The lab.yaml to start from. {DEMO}: the package of qalab demo, with its repositories, to run at once.",
+    help=f"The lab.yaml to start from. {DEMO}: the package of qalab demo, with its repositories, ready to run.",
 )
 def command(directory: Path, example: str) -> None:
     """Start a lab in a git repository: lab.yaml, its jobs, a README."""

@@ -15,7 +15,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmati
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 
 keep_option = click.option(
-    "--keep", is_flag=True, help="Keep the chroot of a failed build for qalab shell, whatever lab.yaml says."
+    "--keep", is_flag=True, help="Keep the chroot of a failed build for qalab shell, regardless of lab.yaml."
 )
 
 

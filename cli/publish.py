@@ -39,7 +39,7 @@ INTERVAL_SECONDS: Final = 60
     help="Time between passes.",
 )
 @click.option("--retry", is_flag=True, help="Retry now everything that was postponed or parked.")
-@click.option("--status", is_flag=True, help="Publish nothing; show what was published, what waits, and why.")
+@click.option("--status", is_flag=True, help="Publish nothing; show published and waiting builds, and the reasons.")
 @json_option
 def command(lab_file: Path, *, watch: bool, interval: int, retry: bool, status: bool, as_json: bool) -> None:
     """Publish new builds to the site, Jenkins, mail, Gerrit and webhooks.

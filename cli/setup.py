@@ -11,7 +11,7 @@ from scripts.host import prerequisites
 
 @click.command("setup")
 def command() -> None:
-    """Install the Debian packages that the lab needs and, when run as root, create its build user."""
+    """Install the Debian packages that the lab needs; as root, also create the build user."""
     set_up()
     out.print("this machine is set up")
 

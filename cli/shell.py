@@ -20,11 +20,11 @@ from scripts.chroots.chroots import Chroots
 
 @click.command("shell", context_settings={"ignore_unknown_options": True})
 @lab_option
-@click.option("--root", "as_root", is_flag=True, help="Be root there; default: the user who builds.")
+@click.option("--root", "as_root", is_flag=True, help="Open the shell as root; default: the build user.")
 @click.argument("run_name", metavar="RUN")
 @click.argument("words", metavar="[-- COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 def command(lab_file: Path, run_name: str, words: Sequence[str], *, as_root: bool) -> None:
-    """Open a shell in the chroot of RUN's failed build, at its build directory, or run COMMAND there.
+    """Open a shell, or run COMMAND, in the chroot and the build directory of a failed RUN.
 
     If the chroot was not kept, this makes a new one with the build dependencies and the unpacked source.
     """

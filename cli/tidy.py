@@ -22,7 +22,7 @@ from scripts.phases import retention
 @dry_run_option
 @json_option
 def command(lab_file: Path, *, dry_run: bool, as_json: bool) -> None:
-    """Delete the large files of old runs: scratch space, built packages, logs of nodes, kept chroots.
+    """Delete the large files of old runs: scratch files, packages, node logs, kept chroots.
 
     Records, logs of steps and test results stay.  See `runs` in lab.yaml.
     """

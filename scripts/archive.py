@@ -108,7 +108,7 @@ def held_back(context: StepContext) -> str:
 def action(context: StepContext) -> StepOutcome:
     nothing = context.earlier("sbuild").verdict == "skipped"
     if reason := "nothing was built" if nothing else held_back(context):
-        # Nothing to go on with for the next phase.
+        # The next phase has no input.
         (context.run.results / HANDED_OVER).unlink(missing_ok=True)
         code = None if nothing else EXIT_CODES["unstable"]
         facts = {"codename": context.track_name, "added": False}

@@ -1,4 +1,4 @@
-"""content: compare the packages with an earlier build; name losses.
+"""content: compare the packages with an earlier build; report losses.
 
 The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
@@ -48,7 +48,7 @@ def all_withdrawn(context: StepContext) -> list[Loss]:
 
 
 def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None) -> StepOutcome:
-    """Return the outcome for what was lost against an earlier build."""
+    """Return the outcome for the losses compared to an earlier build."""
     settings = context.component.build.content
     intended = accepted(found, settings.accept)
     refused = [loss for loss in found if loss not in intended]

@@ -1,4 +1,4 @@
-"""exercise: try out the deployment of the track.
+"""exercise: run the exercises of the track on its deployment.
 
 Each exercise is a separate program with a time limit.  It runs where it can reach the nodes; one that crashes or
 hangs does not stop the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes in

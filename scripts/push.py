@@ -39,7 +39,7 @@ def tip(listing: str, branch: str) -> str:
 
 
 def refusal(lines: Sequence[str]) -> str:
-    """Return why a push failed, in the other side's words: its hook's last line, git's reason."""
+    """Return why a push failed: the last line of the remote hook, or git's reason."""
     hook = [line.removeprefix("remote: ").strip() for line in lines if line.startswith("remote: ")]
     said = [line for line in hook if line]
     reasons = [match[1] for line in lines if (match := re.search(r"! \[.*\] .* \((.+)\)$", line))]
@@ -105,7 +105,7 @@ def action(context: StepContext) -> StepOutcome:
         stands, new = "behind", replacement(context, commit, remote)
     if stands in {"absent", "behind"}:
         if refused := push(context, where, new):
-            # The answer may be lost and the work done; or somebody was faster.
+            # The answer can be lost after a successful push, or another push can be first.
             stands, remote = standing(context, where.git, where.branch, new)
             if stands in {"absent", "behind"}:
                 raise InfrastructureError(f"{where.git}: {where.branch} cannot be pushed: {refused}")

@@ -1,6 +1,6 @@
-"""reset: restore the target to what it was before anything was deployed.
+"""reset: restore the target to its pristine state.
 
-Of an environment of containers, nothing is left.
+An environment of containers is removed completely.
 
 Facts: ``environment``.
 """

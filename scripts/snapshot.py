@@ -42,7 +42,7 @@ class Last:
 
 @dataclass(frozen=True)
 class CommitPosition:
-    """Where a commit stands to the last one: it is older, or the last one's history was replaced, or neither."""
+    """The relation of a commit to the last one: older, with replaced history, or neither."""
 
     older: bool = False
     rewritten: bool = False
@@ -90,7 +90,7 @@ def action(context: StepContext) -> StepOutcome:
 
 
 def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition, last: str, branch: str) -> str:
-    """Return what the record says of a snapshot."""
+    """Return the record's message for a snapshot."""
     text = f"commit {plain.count} after the tag {plain.tag}" if plain.tag else f"commit {plain.count} of all history"
     if place.older:
         text += f"; older than the last one tested, {last[:7]}: the archive keeps the newer"
@@ -102,7 +102,7 @@ def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition
 
 
 def describe_tree(plain: versions.SnapshotVersion, tree: WorkingTree) -> str:
-    """Return what the record says of the snapshot of a working tree."""
+    """Return the record's message for the snapshot of a working tree."""
     changes = f"{tree.changed} changed file{'s' * (tree.changed != 1)}" if tree.dirty else "no changes"
     after = f"commit {plain.count} after the tag {plain.tag}" if plain.tag else f"commit {plain.count} of all history"
     return f"the working tree {tree.directory} ({' and '.join(tree.parts)}) at {tree.commit[:7]}, {changes}; {after}"
@@ -127,10 +127,10 @@ def last_one(mirror: GitMirror, earlier: Sequence[Record], there: Iterable[str])
 
 
 def stand(context: StepContext, mirror: GitMirror, branch: str, commit: str, last: Last | None) -> CommitPosition:
-    """How a commit stands to the last one tested."""
+    """Return the relation of a commit to the last one tested."""
     if last is None or last.commit == commit:
         return CommitPosition()
-    # Changes under review stand side by side: none replaces another.
+    # Changes under review are independent: none replaces another.
     if context.track.trigger != "gerrit" and not commit_selection.on_branch(mirror, last.commit, branch):
         return CommitPosition(rewritten=True)
     return CommitPosition(older=mirror.is_ancestor(commit, last.commit))

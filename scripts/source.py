@@ -55,7 +55,7 @@ def environment(context: StepContext) -> dict[str, str]:
     return {
         "SOURCE_DATE_EPOCH": str(committed(context)),
         "DEB_VENDOR": context.series.distribution.capitalize(),
-        "TMPDIR": str(work(context)),  # what a killed dpkg-source leaves behind goes with the rest
+        "TMPDIR": str(work(context)),  # this also removes leftovers of a killed dpkg-source
     }
 
 
@@ -167,7 +167,7 @@ def control_files(context: StepContext, tree: Path, stem: str) -> None:
 
 
 def hand_over(context: StepContext, stem: str) -> list[tuple[Path, str]]:
-    """Move what was made into out/, and remove what an earlier try with another version left there."""
+    """Move the created files into out/, and remove those of an earlier attempt with another version."""
     made = work(context)
     named = [entry["name"] for entry in Dsc((made / f"{stem}.dsc").read_bytes())["Files"]]
     kinds = {name: "source" for name in named if ".orig" not in name.removeprefix(f"{context.component_name}_")} | {

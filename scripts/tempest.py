@@ -99,7 +99,7 @@ def carry_out(context: StepContext, target: Provisioner, chosen: Tempest, settin
         except TimedOut:
             return f"Tempest did not end within {LONGEST_SECONDS / 3600:g} hours"
         except ProgramFailed as error:
-            # That tests failed, or did not end, is in what they tell; with newer ones of stestr it is no success.
+            # The stream reports failed and unfinished tests; newer stestr also exits with an error for them.
             if not subunit.is_it(stream := content(place / STREAM)):
                 raise without_tests(context.lab.file, chosen, stream, error.result.complaint) from None
         finally:

@@ -72,7 +72,7 @@ def send(context: StepContext, queue: Queue, changes: Path, host: str) -> str:
     with changes.open() as stream:
         names = [changes.name, *(item["name"] for item in Changes(stream)["Files"])]
     for name in names:
-        changes.with_name(name).chmod(0o644)  # else dput wants a shell behind sftp to do it there
+        changes.with_name(name).chmod(0o644)  # otherwise dput needs a remote shell in addition to sftp
     argv: list[Word] = ["dput", "--config", configuration, host, changes]
     # Unbuffered, so that dput's output is in the log at once, and in its order.
     result, said = context.try_sh(argv, env={"PYTHONUNBUFFERED": "1"}, timeout=TIMEOUT_SECONDS)

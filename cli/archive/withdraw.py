@@ -24,7 +24,7 @@ from scripts.archives.reprepro import Tracked
 @yes_option
 @dry_run_option
 def command(track: str, component: str, version: str, lab_file: Path, *, yes: bool, dry_run: bool) -> None:
-    """Take a version of a component out of a track's archive.
+    """Withdraw a version of a component from a track's archive.
 
     The newest version that remains takes its place; apt in chroots of the lab downgrades to it.  Uploads, pushes
     and records of runs stay.  To add the version again, run the step archive of its run.

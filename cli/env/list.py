@@ -20,7 +20,7 @@ from scripts.services.deployed_state import Deployed
 @lab_option
 @json_option
 def command(lab_file: Path, *, as_json: bool) -> None:
-    """List the lab's environments: their nodes, and what is deployed."""
+    """List the lab's environments, their nodes and their deployments."""
     lab = loading.load(lab_file)
     summaries = [summary(lab, name) for name in environments.names(lab)]
     if as_json:

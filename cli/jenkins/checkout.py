@@ -32,7 +32,7 @@ from lab.store.step_command import PAUSES_SECONDS
     help="Attempts, if the repository cannot be read.",
 )
 def command(repository: str, branch: str, directory: Path, tries: int) -> None:
-    """Check out the tip of a BRANCH of the lab's REPOSITORY, as the first builder of a Jenkins job does."""
+    """Check out BRANCH of the lab's REPOSITORY, as the first builder of a Jenkins job does."""
     commit = check_out(repository, branch, directory, tries)
     out.print(f"{directory}: commit {commit} of {branch}", soft_wrap=True)
 

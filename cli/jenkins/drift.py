@@ -20,7 +20,7 @@ from lab.config.options import json_option
 @click.option("--check", is_flag=True, help="Exit with 1 if there are differences.")
 @json_option
 def command(*, check: bool, as_json: bool, **options: Unpack[ScopeOptions]) -> None:
-    """Show what was edited by hand on the Jenkins since the last apply."""
+    """Show edits by hand on the Jenkins since the last apply."""
     edited = [step for step in scope_of(**options).plan().steps if step.edited]
     if as_json:
         click.echo(presentation.steps_json(edited))

@@ -20,7 +20,7 @@ from lab.config.options import json_option
 @path_argument
 @scope_options
 @rename_option
-@click.option("--quick", is_flag=True, help="Trust the marks: two requests, but edits by hand are not seen.")
+@click.option("--quick", is_flag=True, help="Compare only the marks: two requests, but edits by hand are not detected.")
 @click.option("--check", is_flag=True, help="Exit with 1 if there are differences.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the plan, for: qalab jenkins apply FILE.")
 @json_option

@@ -21,7 +21,7 @@ from generator.scope import scope_of
 @yes_option
 @scope_options
 def command(*, directory: Path, names: Sequence[str], yes: bool, **options: Unpack[ServerOptions]) -> None:
-    """Put a backup, or the named items of it, back into the Jenkins, and verify each item."""
+    """Restore a backup, or the named items of it, and verify each item."""
     scope = scope_of(path=None, **options)
     source = backup.Backup(directory.resolve(), scope.author)
     confirm(f"restore {', '.join(names) or 'everything'} from {directory} to {scope.server.url}", yes=yes)

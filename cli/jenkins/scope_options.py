@@ -18,7 +18,7 @@ from lab.config.options import lab_option
 
 path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
 rename_option = click.option(
-    "--rename", "renames", multiple=True, metavar="OLD=NEW", help="A renamed job; * stands for the same text in both."
+    "--rename", "renames", multiple=True, metavar="OLD=NEW", help="A renamed job; * matches the same text in both."
 )
 workers_option = click.option("--workers", default=plan.WORKERS, show_default=True, type=click.IntRange(1, 64))
 

@@ -7,5 +7,5 @@ from cli.groups import LazyGroup
 command = LazyGroup(
     "results",
     {name: f"cli.results.{name}" for name in ("convert", "junit", "redact", "bundle")},
-    help="Convert results of tools and runs to JUnit XML, and redact and bundle them for publication.",
+    help="Convert results of tools and runs to JUnit XML; redact and bundle them for publication.",
 )

@@ -26,7 +26,7 @@ def command(name: str, paths: Sequence[Path], output: Path | None, *, as_cases: 
     FORMAT auto: recognize it by the content of each file.  A FILE can be compressed (gzip, xz).  A directory stands
     for the files in it, and below it, that have the format; auto: that have any.
 
-    Content that cannot be read becomes a failing case that says so, and the exit code is 1.
+    Unreadable content becomes a failing case with the reason, and the exit code is 1.
     Failing tests do not change the exit code.
     """
     cases: list[Case] = []

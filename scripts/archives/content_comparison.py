@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from lab.base.text import first_of
 from scripts.archives.package_content import DOCUMENTATION, BinaryContent
 
-# Below these, half says nothing.
+# Below these numbers, a loss of half is not significant.
 LEAST_BYTES = 4096
 LEAST_FILES = 4
 PROGRAM = re.compile(r"usr/(s?bin|games)/[^/]+$")
@@ -38,7 +38,7 @@ class Loss:
 
     @property
     def title(self) -> str:
-        """What ``build.content.accept`` is matched against."""
+        """The text that the patterns of ``build.content.accept`` match."""
         return f"{self.kind}: {self.name}"
 
     def __str__(self) -> str:
@@ -136,7 +136,7 @@ def _emptied(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
 def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, list[str]]:
     """Return the directories that had files and have none, with those files.
 
-    Of directories in one another it is the one that has all the files of the topmost.  A directory is renamed, not
+    Of nested directories, return the one that has all the files of the topmost.  A directory is renamed, not
     lost, where at least half of its files have the same relative path below a directory beside it
     (``foo-1.0.egg-info`` and ``foo-1.1.egg-info``).
     """

@@ -1,4 +1,4 @@
-"""The indices of the archive, put in place so that a reader finds one whole state and never half of two.
+"""The indices of the archive, replaced so that a reader always finds one consistent state.
 
 A reader takes ``InRelease`` first, and then the indices that it names.  It finds these by their digest
 (``Acquire-By-Hash``, see apt-transport-http(1) and the repository format of Debian's wiki), beside the new ones for

@@ -1,4 +1,4 @@
-"""Packages from a series' mirror, by an apt of its own; the machine's apt stays as it is."""
+"""Packages from a series' mirror, with a separate apt configuration; that of the host does not change."""
 
 from __future__ import annotations
 

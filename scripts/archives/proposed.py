@@ -35,7 +35,7 @@ Released = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Waiting:
-    """What waits for some components: versions and sources by binary package, and where they are taken from."""
+    """The waiting packages of some components: versions and sources by binary package, and the repository."""
 
     archive: Mapping[str, tuple[str, str]]
     repository: Repository

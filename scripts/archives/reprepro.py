@@ -58,7 +58,7 @@ def distributions(lab: Lab, fingerprint: str, present: str) -> str:
             "Suite": codename,
             "Origin": lab.lab.name,
             "Label": lab.lab.name,
-            # What the .changes name as their distribution.
+            # The distributions that the .changes files name.
             "AlsoAcceptFor": series.codename or track.series,
             "Architectures": " ".join(dict.fromkeys([*series.architectures, "source", *before])),
             "Components": "main",
@@ -89,7 +89,7 @@ def tracked(dump: str) -> list[Tracked]:
 
 
 def complaint(lines: Sequence[str]) -> LabError:
-    """Return the error that reprepro's output tells, as the fault of the package or of the lab."""
+    """Return the error in reprepro's output, as a failure of the package or an error of the lab."""
     for line in lines:
         if match := re.search(r'"(?:.*/)?(.+)" is already registered with different checksums', line):
             hint = "a version is built once: start a new run, which gets the next build number"
@@ -194,7 +194,7 @@ class Archive:
         self._add_binaries(binaries)
 
     def restore(self, version: Tracked) -> None:
-        """List a version again whose files are still in the pool."""
+        """List a version again if its files are still in the pool."""
         paths = [self.root / name for name in sorted(version.files)]
         for path in (path for path in paths if path.suffix == ".dsc"):
             self.reprepro(NO_EXPORT, "includedsc", self.codename, path)

@@ -77,7 +77,7 @@ class Queue:
             "fqdn": f"{self.host}:{port}" if port and self.method != "scp" else self.host,
             "incoming": self.incoming,
             "login": self.login,
-            "allow_unsigned_uploads": "1",  # whose signatures are wanted is the queue's to say
+            "allow_unsigned_uploads": "1",  # the queue decides which signatures it accepts
         }
         if self.method == "scp":
             options["ssh_config_options"] = "BatchMode=yes" + (f"\n  Port={port}" if port else "")
@@ -134,7 +134,7 @@ def fetch(url: str) -> bytes | None:
 
 
 def unpacked(data: bytes) -> bytes:
-    """Return data without the compression that its first bytes tell (a server may have decompressed it already)."""
+    """Return data decompressed according to its first bytes (a server can have decompressed it already)."""
     if data.startswith(b"\x1f\x8b"):
         return gzip.decompress(data)
     return lzma.decompress(data) if data.startswith(b"\xfd7zXZ\x00") else data

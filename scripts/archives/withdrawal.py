@@ -1,4 +1,4 @@
-"""Take a version out of the lab's archive: what is known to be bad is to reach nobody else.
+"""Withdraw a version from the lab's archive, so that nobody else installs a bad one.
 
 The newest version that remains is listed again.  Every withdrawal is noted in ``withdrawn.json`` of the lab's state.
 """

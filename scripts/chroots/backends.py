@@ -28,7 +28,7 @@ MOUNT_OVERLAY = 'mount -t overlay -o "lowerdir=$2,upperdir=$3/upper,workdir=$3/w
 
 @dataclass(frozen=True)
 class SessionBackend:
-    """How chroots are used on this machine: ``home`` is their directory, ``user`` builds in root's place."""
+    """The chroot backend of this machine: ``home`` is its directory, ``user`` builds instead of root."""
 
     mode: Mode
     reason: str
@@ -61,7 +61,7 @@ def make_build_user(log: IO[str] | None) -> None:
 
 
 def find_backend() -> SessionBackend:
-    """Return how this machine uses chroots, or the way that the variable QALAB_CHROOT_MODE forces.
+    """Return the chroot backend of this machine, or the one that the variable QALAB_CHROOT_MODE selects.
 
     Raises ConfigurationError when there is none.
     """

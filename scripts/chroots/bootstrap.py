@@ -65,7 +65,7 @@ class Repository:
     def setup(self) -> str:
         """Return a line of sh that has apt trust it and take its packages as `pin` says.
 
-        Without ``%``, in which sbuild finds escapes.
+        It has no ``%``, because sbuild reads that as an escape.
         """
         key = base64.b64encode(self.key.encode()).decode()
         trust = f"echo {key} | base64 --decode > {TRUSTED};" if key else ""
@@ -81,7 +81,7 @@ class Repository:
     def pin(self) -> tuple[str, ...]:
         """Return the lines of apt_preferences(5) that say which of its packages replace newer ones."""
         release = f"Pin: release {self.release or f'o={self.origin}'}"
-        # 100: what is installed stays, and other archives go first; 500: as other archives.
+        # 100: installed versions stay, other archives take precedence; 500: equal to other archives.
         others, names = ("100", self.only) if self.only else ("500", self.replaces)
         if names is None:
             return "Package: *", release, "Pin-Priority: 1001"
@@ -91,7 +91,7 @@ class Repository:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """How apt-cache policy names it."""
+        """The names of the archive in the output of apt-cache policy."""
         return tuple(f" {self.url} {self.codename}/{area} " for area in self.areas)
 
     @property
@@ -182,7 +182,7 @@ def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
         f"--include={','.join(packages)}",
         *(f"--aptopt={option}" for option in (*APT_OPTIONS, apt_conf) if option),
         "--dpkgopt=force-unsafe-io",
-        # Its own policy-rc.d would be gone when it is done, and in its place ours.
+        # mmdebstrap would replace qalab's policy-rc.d and remove it at its end.
         "--skip=cleanup/apt/lists,output/dev,chroot/policy-rc.d",
         *(f"--essential-hook={hook}" for hook in NO_DAEMONS_HOOKS),
         *(f"--customize-hook={hook}" for hook in hooks),
@@ -217,5 +217,5 @@ def layer_script(control: str, profiles: Sequence[str], repository: Repository |
 
 
 def install_script(package: str, command: Sequence[str], repository: Repository | None) -> str:
-    """Return lines of sh that install a package and run a command, whose output alone is on standard output."""
+    """Return a shell script that installs a package and runs a command; only its output is on standard output."""
     return f"{{\n{update(repository)}{APT_GET} install {shlex.quote(package)}\n}} >&2\nexec {shlex.join(command)}\n"

@@ -46,7 +46,7 @@ chown -R sbuild:sbuild /build
 
 @dataclass(frozen=True)
 class Wish:
-    """What is run in the chroot: a command (none: a shell), by root or by the user who builds."""
+    """The command to run in the chroot (none: a shell), as root or as the build user."""
 
     words: tuple[str, ...] = ()
     as_root: bool = False

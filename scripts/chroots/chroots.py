@@ -55,7 +55,7 @@ def builds() -> Recipe:
 
 
 class ChrootManifest(Stored):
-    """What a chroot is made of, in the file beside it."""
+    """The inputs of a chroot, stored in a file next to it."""
 
     created: str
     of: str
@@ -63,7 +63,7 @@ class ChrootManifest(Stored):
 
 @dataclass(frozen=True)
 class Kept:
-    """What is known of a kept chroot: ``name`` is KIND-KEY-STAMP, ``used`` Unix time."""
+    """A cached chroot: ``name`` is KIND-KEY-STAMP, ``used`` a Unix time."""
 
     name: str
     created: datetime

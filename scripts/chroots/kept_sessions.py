@@ -1,4 +1,4 @@
-"""Kept sessions: what a failed build has left in its chroot, for `qalab shell`.
+"""Kept sessions: the chroot of a failed build with its changes, for `qalab shell`.
 
 Only schroot mode keeps a session: its changes are a directory, which lies on the chroots that it was made of.  These
 stay for as long (`in_use`).  In unshare mode a session is unpacked elsewhere and goes with its build.
@@ -123,7 +123,7 @@ def in_use(chroots: Path) -> set[str]:
 
 
 def bound(chroots: Path, lab: Lab, number: int, *, dry_run: bool = False) -> Iterator[KeptSession]:
-    """Remove a lab's sessions that are too many or too old, and what a killed removal has left; yield them.
+    """Remove a lab's excess and old sessions, and leftovers of a killed removal; yield them.
 
     One that somebody works in stays.
     """

@@ -38,7 +38,7 @@ def configuration(build: BuildSettings, mode: Mode, scratch: Path) -> str:
         f"{builder}"
         f"$build_environment = {{ {variables} }};\n"
         f"{path}"
-        "$bd_uninstallable_explainer = 'none';\n"  # apt says it; the default installs a solver to say it again
+        "$bd_uninstallable_explainer = 'none';\n"  # apt reports it; the default installs a solver for that
         f"$stalled_pkg_timeout = {build.timeout_minutes};\n"
         f"$unshare_tmpdir_template = '{scratch}/XXXXXXXXXX';\n"
         "1;\n"

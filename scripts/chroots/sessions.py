@@ -74,12 +74,12 @@ class Session:
 
     @property
     def upper(self) -> Path:
-        """What was changed (schroot mode)."""
+        """The directory of changes (schroot mode)."""
         return self.path / "upper"
 
     @property
     def scratch(self) -> Path:
-        """Where namespaces unpack (unshare mode): subordinate ids may not enter a home."""
+        """The directory in which namespaces unpack (unshare mode): subordinate ids cannot enter a home."""
         return SCRATCH / self.name
 
     @property
@@ -112,7 +112,7 @@ class Session:
         return self.log.tell() + len(command) if self.log else 0
 
     def said(self, mark: int) -> str:
-        """Return what was written to the log since."""
+        """Return the text written to the log since the mark."""
         return Path(self.log.name).read_bytes()[mark:].decode("utf-8", "surrogateescape") if self.log else ""
 
     def shell(  # noqa: PLR0913 - as `run`
@@ -167,7 +167,7 @@ class Session:
         if self.way.mode == "schroot":
             self.end_schroot()
         elif self.scratch.exists():
-            # What is in it belongs to subordinate ids.
+            # The files belong to subordinate ids.
             run([*self.way.prefix, *HELPER, "rm", "-rf", "--", *self.scratch.iterdir()], cwd=Path("/"), check=False)
         run(["rm", "-rf", "--", self.scratch, self.path], log=self.log, check=False)
 
@@ -210,7 +210,7 @@ def opened(
     sweep(way, log)
     slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
     new = Path(tempfile.mkdtemp(prefix="new-", dir=home))
-    # It gets its name with its lock held: so nobody takes it for a dead one.
+    # The rename happens with the lock held, so no other process removes the session as dead.
     with files.locked(new / "lock") as lock:
         path = new.rename(home / f"{PREFIX}{slug}-{new.name.removeprefix('new-')}")
         _directory(path)

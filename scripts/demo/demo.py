@@ -35,7 +35,7 @@ DAY = 86_400
 
 
 def empty_home(name: str) -> Path:
-    """Return the empty directory of a demo's lab; what an earlier demo left there is destroyed."""
+    """Return the empty directory of a demo's lab; remove leftovers of an earlier demo."""
     home = environment.state_home() / f"demo-{name}"
     driver.target(Store(home).environments / TRACK).destroy()
     shutil.rmtree(home, ignore_errors=True)
@@ -112,7 +112,7 @@ def make_repositories(demo: Demo, home: Path, log: IO[str]) -> list[str]:
         _clone_checkout(packaging, "master")
     else:
         dsc = download_source(demo.component, environment.cache_home() / "sources", log)
-        # In a directory that is no repository: gbp would import into the one it stands in.
+        # Outside of any repository: gbp would import into the current one.
         run_program(["gbp", "import-dsc", "--no-pristine-tar", "--debian-branch=master", dsc, packaging.name],
                     log=log, env=env, cwd=home)  # fmt: skip
         git.git(["clone", "--quiet", "--branch", "upstream", "--single-branch", packaging, upstream])
@@ -165,5 +165,5 @@ def download_source(name: str, cache: Path, log: IO[str]) -> Path:
         raise InfrastructureError(
             f"the source package {name} cannot be had from this machine's mirror", hint=hint
         ) from error
-    # Older versions may lie there from earlier calls: apt has touched the one it just took last.
+    # Earlier calls can have left older versions; the newest file is the one that apt just downloaded.
     return max(into.glob("*.dsc"), key=lambda path: path.stat().st_mtime)

@@ -1,4 +1,4 @@
-"""The demos there are: real source packages, what is changed in them, and what is deployed around them."""
+"""The demos: real source packages, the changes to them, and the deployment around them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab import __version__
 
 @dataclass(frozen=True)
 class DemoCommit:
-    """An upstream commit: in each file the one text is replaced by the other."""
+    """An upstream commit: in each file, a text and its replacement."""
 
     subject: str
     author: str
@@ -21,7 +21,7 @@ class DemoCommit:
 
 @dataclass(frozen=True)
 class Demo:
-    """A source package of the distribution, what is changed in it, and how it shows."""
+    """A source package of the distribution, the changes to it, and their visible effect."""
 
     component: str
     upstream_version: str

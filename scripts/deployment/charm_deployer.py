@@ -26,7 +26,7 @@ from scripts.services.deployed_state import Installed, Service
 LINES = 100
 # A line of debug-log: the entity, the time, the level, the module; see its reference.
 LOGGED = re.compile(r"^\S+: \d\S* (?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<said>.*)$")
-# What says most of why a hook failed: apt's and dpkg's own words, else any complaint.
+# The lines that explain a failed hook best: messages of apt and dpkg, else any error.
 TELLING = (installation.ABOUT_APT, re.compile(r"dpkg: error"), COMPLAINT, re.compile(r"\w(?:Error|Exception)\b"))
 # What no charm and no package is to blame for.
 LABS = re.compile(f"Failed to fetch|Temporary failure resolving|{installation.FULL}")

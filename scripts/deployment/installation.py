@@ -26,7 +26,7 @@ UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts
 UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+) \(--\w+\):$")
 ABOUT_APT = re.compile(r"^E: (?P<why>.*)$")
 QUERY = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${db:Status-Status}\n"
-# What apt-cache policy says of a version that is installed, and pinned above all else.
+# The line of apt-cache policy for an installed version that is pinned above all others.
 POLICY = re.compile(r"^ \*\*\* \S+ 1001$")
 # A place that has it, such as " 500 http://deb.example/debian bookworm/main amd64 Packages".
 PLACE = re.compile(r"^ +-?\d+ (?P<place>\S+ \S+) \S+ Packages$")
@@ -162,7 +162,7 @@ def from_archive(policy: str, repository: Repository | None) -> set[str]:
     for line in policy.splitlines():
         if not line.startswith(" "):
             name = line.rstrip(":")
-        elif not line.startswith(" " * 6):  # a version; behind it are the places that have it
+        elif not line.startswith(" " * 6):  # a version; the lines after it are its sources
             current = bool(POLICY.match(line))
         elif current and any(place in line for place in places):
             found.add(name)

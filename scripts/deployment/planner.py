@@ -120,7 +120,7 @@ def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deploymen
     try:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        if deployment.target == "juju":  # whose relations have no direction: this only says who is blamed first
+        if deployment.target == "juju":  # undirected relations: the order only decides which one is reported first
             return list(units)
         circle = " -> ".join(error.args[1])
         raise ConfigurationError(f"{lab_file}: deployment.relations: a circle: {circle}") from None

@@ -88,7 +88,7 @@ def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
         wanted = closure(chroots, base, pristine) if pristine.packages else []
         layers = [base]
         if wanted:
-            script = install_script(wanted)  # also in its key: a layer made by another release may lack something
+            script = install_script(wanted)  # also part of the key: a layer of another release can be incomplete
             layers.insert(0, held.enter_context(chroots.layered(base, f"{base.path.name}\n{script}", script)))
         yield Layers(
             tuple(layer.path for layer in layers),

@@ -11,7 +11,7 @@ from lab.base.errors import LabError
 from lab.base.run import ProgramFailed
 from scripts.drivers.interfaces import Node
 
-MOST_BYTES = 2_000_000  # of one log; its end is what tells most
+MOST_BYTES = 2_000_000  # of one log; its end is the most informative part
 LOGS = ["find", "/var/log", "-type", "f", "-size", "+0", "-not", "-path", "/var/log/journal/*", "-not", "-name", "*.[gx]z",
         "-not", "-name", "wtmp", "-not", "-name", "lastlog"]  # fmt: skip
 
@@ -19,7 +19,7 @@ LOGS = ["find", "/var/log", "-type", "f", "-size", "+0", "-not", "-path", "/var/
 def collect(nodes: Iterable[Node], into: Path) -> None:
     """Below ``into``, in a directory for each node: ``journal.log``, and files called as they are there."""
     for node in nodes:
-        with suppress(LabError):  # a node that does not answer keeps nobody from the others
+        with suppress(LabError):  # a node that does not answer does not prevent the others
             journal = node.run(["journalctl", "--no-pager", "--output=short-iso", "--boot"], capture=True, check=False)
             _write(into / node.name / "journal.log", journal.stdout)
             for path in node.run(LOGS, capture=True).stdout.splitlines():

@@ -24,7 +24,7 @@ PARTS = ("aki", "ari", "ami")
 def exercise(scene: Scene, cases: Cases) -> None:
     images = connect(scene.role("keystone").settings).image
     with ExitStack() as cleaning:
-        sweep(images)  # what is left of an exercise that was killed
+        sweep(images)  # leftovers of a killed exercise
         cleaning.callback(sweep, images)
         ids: dict[str, str] = {}
         for seed, kind in enumerate(PARTS):

@@ -22,7 +22,7 @@ def exercise(scene: Scene, cases: Cases) -> None:
                 case.output = node.run(query, capture=True).stdout
                 assert set(case.output.split()) == {f"{each.name}={each.version}" for each in ours}, "other versions"  # noqa: S101
                 changed = node.run(["dpkg", "--verify", *names], capture=True, check=False).stdout
-                # The second word of a line says that it is a configuration file, which may be changed.
+                # The second word of a line marks a configuration file, whose changes are allowed.
                 wrong = [line for line in changed.splitlines() if line.split()[1] != "c"]
                 assert not wrong, wrong[0]  # noqa: S101
     for name, service, node in scene.places():

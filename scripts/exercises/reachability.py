@@ -11,11 +11,11 @@ from scripts.exercises.servers import LOOK_SECONDS, Project
 
 ANSWER_SECONDS = 60
 SSH_SECONDS = 60
-NO_CONNECTION = 255  # of ssh itself; all others are of the command
+NO_CONNECTION = 255  # of ssh itself; any other status is that of the command
 SSH = (
     "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR",
     "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=5",
-    # A guest is somebody else each time that it starts.
+    # A guest has a new host key at each start.
     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ class Exercise(Protocol):
         """The name that it has in ``exercises`` of lab.yaml, and the suite of its cases."""
 
     def exercise(self, scene: Scene, cases: Cases) -> None:
-        """Try one thing after the other, and clean up afterwards, whatever the outcome."""
+        """Run the cases one after the other, and clean up for any outcome."""
 
 
 MODULES: Sequence[Exercise] = [installed, command, token, image_bundle, instance, floating_ip, volume, ec2]

@@ -25,14 +25,14 @@ PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.5
 # Between two looks at whether the services run at all.
 AILING_SECONDS = 10.0
-# Whose services take part when a server is started.
+# The roles whose services take part in the start of a server.
 ROLES = ("glance", "placement", "nova", "nova-compute", "neutron")
 GONE = "gone"
 
 
 @dataclass(frozen=True)
 class Project:
-    """The cloud as it is to the user that exercises act as; ``roles`` are those whose services take part."""
+    """The cloud as seen by the user of the exercises; ``roles`` are those whose services take part."""
 
     scene: Scene
     cloud: Cloud
@@ -107,7 +107,7 @@ class Project:
         mine = self.cloud.block_storage
         found = [*mine.volumes()]
         if found:
-            # One that waits for a service that was stopped may be deleted by nobody else.
+            # Only an administrator can delete a volume that waits for a stopped service.
             admin = connect(self.scene.role("keystone").settings).block_storage
             for volume in found:
                 admin.reset_volume_status(volume, status="error", attach_status="detached", migration_status=None)

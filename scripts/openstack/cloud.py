@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openstack.image.v2._proxy import Proxy as Image
     from openstack.network.v2._proxy import Proxy as Network
 
-# Connections are reset now and then by servers that have just started; what is idempotent is asked again.
+# Servers that have just started sometimes reset connections; idempotent requests are retried.
 TRIES = 3
 TIMEOUT_SECONDS = 60
 UNAVAILABLE = 503
@@ -61,10 +61,10 @@ def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", 
 
     http = requests.Session()
     http.trust_env = False
-    # Not the SDK's own connect_retries, which ask again what is not idempotent too: one server would become two.
+    # Not the SDK's connect_retries, which also retry other requests: they could create two servers.
     again = Retry(TRIES - 1, status_forcelist=[UNAVAILABLE], raise_on_status=False, backoff_factor=0.5)
     http.mount("http://", requests.adapters.HTTPAdapter(max_retries=again))
-    # The administrator that somebody else has made may be elsewhere.
+    # The administrator of an external deployment can be in another domain.
     domain = None if user else settings.get("domain")
     who = Password(
         auth_url=settings["auth_url"],

@@ -34,7 +34,7 @@ PROGRAMS = ("busybox-static", "dropbear-bin")
 KERNEL = re.compile(r"linux-image-\d")
 SIMULATED = re.compile(r"^Inst (\S+) \((\S+) ", re.MULTILINE)
 COMPLAINT = re.compile(r"^E: (.*)$", re.MULTILINE)
-# Each behind what it needs; one that a kernel has built in is not there.
+# Each module after its dependencies; a module built into the kernel has no file.
 MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover",
            "net_failover", "virtio_net", "virtio_blk", "evdev", "button",
            "scsi_common", "scsi_mod", "libata", "ata_piix", "cdrom", "sr_mod", "isofs")  # fmt: skip

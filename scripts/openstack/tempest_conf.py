@@ -18,7 +18,7 @@ from scripts.services.deployed_state import Deployed
 # Where Tempest works, in its own system, and its log there.
 PLACE = "/srv/tempest"
 LOG = "tempest.log"
-# As Tempest calls them; it takes most of them for there when nobody says otherwise.
+# Tempest's names; by default it assumes that most of these services exist.
 SERVICES = ("cinder", "glance", "horizon", "neutron", "nova", "swift")
 
 

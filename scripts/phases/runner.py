@@ -21,7 +21,7 @@ from scripts.registry import STEPS
 
 
 class Listener(Protocol):
-    """What hears of the progress of a run."""
+    """A listener for the progress of a run."""
 
     def waiting(self, current: Run) -> None:
         """Hear that another run of the component in the track is under way, and that this one waits."""
@@ -54,7 +54,7 @@ def run_phase(
         check_earlier(current, first)
         if current.info.until != (until or ""):
             current.write_info(current.info.model_copy(update={"until": until or ""}))
-        for name in steps[begin:end]:  # what is to be done again must not be believed by anyone meanwhile
+        for name in steps[begin:end]:  # no other process must trust the old record meanwhile
             current.record_path(name).unlink(missing_ok=True)
         for name in steps[:end]:
             done = current.record(name)

@@ -79,7 +79,7 @@ def _new_commits(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run
 
 
 def _new_proposed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """All that waits is deployed together."""
+    """Yield one run for all waiting packages, which are deployed together."""
     yield from cut_short(lab, track, WHOLE)
     try:
         with _watch_log(lab) as log:
@@ -195,7 +195,7 @@ def outcome_of(run: Run) -> Outcome:
 
 @dataclass(frozen=True)
 class Heads:
-    """What the branches of a packaging are at; ``testing`` is empty without a testing branch."""
+    """The heads of the branches of a packaging; ``testing`` is empty without a testing branch."""
 
     mirror: GitMirror
     packaging: str

@@ -23,7 +23,7 @@ DAEMONS = ("cinder-scheduler", "cinder-volume")
 UNITS = (API, *(f"{daemon}.service" for daemon in DAEMONS))
 SHARE = "/srv/volumes"
 SHARES = "/etc/cinder/nfs_shares"
-# See mount(8) on what a helper is told: source, directory, options.
+# See mount(8) for the arguments of a helper: source, directory, options.
 MOUNT = '#!/bin/sh\nexec mount --bind "${1#*:}" "$2"\n'
 
 

@@ -14,7 +14,7 @@ PACKAGES = ("glance",)
 SUPPORTING = False
 ENDPOINT = Endpoint("image", 9292)
 UNIT = "glance-api.service"
-# glance-manage reads one of its own.
+# glance-manage reads a separate configuration file.
 FILES = ("/etc/glance/glance-api.conf", "/etc/glance/glance-manage.conf")
 
 

@@ -20,7 +20,7 @@ UNIT = "keystone.service"
 PORT = 5000
 REGION = "RegionOne"
 ADMIN = "admin"
-# The password is read: a command line is for everybody to see.
+# The command reads the password, because every user can see a command line.
 BOOTSTRAP = 'read -r OS_BOOTSTRAP_PASSWORD; export OS_BOOTSTRAP_PASSWORD; exec keystone-manage bootstrap "$@"'
 OWNERS = ("--keystone-user", "keystone", "--keystone-group", "keystone")
 PREPARE = (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS])

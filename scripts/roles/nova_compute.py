@@ -37,7 +37,7 @@ def start(site: Site, application: Application) -> None:
         openvswitch.start(site, node, application)
         systemd.restart(node, application, openvswitch.UNIT)
     for node in site.nodes_of(application):
-        # It has read what polkit may do, which libvirt asks, before there was the user polkitd.
+        # The bus read its policy for polkit, which libvirt needs, before the user polkitd existed.
         site.must(node, application, ["systemctl", "reload", "dbus.service"])
         systemd.restart(node, application, LIBVIRT)
         systemd.restart(node, application, UNIT)

@@ -23,7 +23,7 @@ PROJECTS, EXTERNAL = "projects:br-projects", "external:br-ex"
 """Physical networks, and the bridges that are these on a node."""
 # Its start script wants the kernel's datapath, used or not: see modprobe.d(5).
 NO_MODULE = "install openvswitch /bin/true\n"
-# $1: this node's address, the rest: those of the others.
+# $1: the address of this node; the rest: the addresses of the other nodes.
 BRIDGE = """
 ip link add overlay type vxlan id 1 dstport 4789 local "$1"
 shift

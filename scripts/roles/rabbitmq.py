@@ -31,7 +31,7 @@ def configure(site: Site, application: Application) -> None:
 
 
 def start(site: Site, application: Application) -> None:
-    systemd.restart(site.node_of(application), application, UNIT)  # and it says when it is well
+    systemd.restart(site.node_of(application), application, UNIT)  # the unit reports when it is ready
 
 
 def definitions(password: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 # Not by ConfigUpdater 4.1, which was tried: it refuses a file without sections (libvirt's qemu.conf), and of an option
-# that a section repeats it sets the first, where uwsgi and oslo.config heed the last.
+# that a section repeats it sets the first, where uwsgi and oslo.config use the last.
 SECTION = re.compile(r"^\[(?P<name>[^\]]+)\]\s*$")
 OPTION = re.compile(r"^(?P<name>[^\s#;=:\[]+)\s*[=:]")
 

@@ -6,13 +6,13 @@ import re
 
 from lab.base.run import COMPLAINT, LONGEST
 
-# $1: a unit, $2: a log called as it is, which is older than what is in the journal of one that does not get as far.
+# $1: a unit, $2: the log file of that name, which is older than the journal of a unit that fails early.
 SHOW = (
     'find /var/log -name "$2" -exec tail -n 50 {} +; journalctl --quiet --no-pager --output=cat --lines=50 --unit="$1"'
 )
-# What oslo.log puts before a message: when, the process, how bad, who, on whose behalf.
+# The prefix of oslo.log: time, process, level, logger, and the context of the request.
 PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
-# What systemd says of a unit, which is not what the unit says.
+# Messages of systemd about a unit, not of the unit.
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip

@@ -26,7 +26,7 @@ if [ ! -e {PRISTINE} ]; then
     dpkg-query --show --showformat='${{Package}} ${{Version}}\\n' > {PRISTINE}
 fi
 """
-# Lines of sh: keep aside the links that enable units and are newer than /tmp/before.
+# Shell lines: save the links that enable units and are newer than /tmp/before.
 KEEP_LINKS = f"""\
 mkdir -p {KEPT}
 cd {UNITS}

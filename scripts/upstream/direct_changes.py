@@ -39,7 +39,7 @@ def apply(context: StepContext, packaging: Path, tree: Path, when: int) -> list[
         return []
     patch = tree.parent / "direct.diff"
     git(["diff", "--binary", "--no-renames", f"--output={patch}", base, head, *OUTSIDE], cwd=packaging)
-    # git takes paths for those of a repository around the tree, if there is one.
+    # git interprets paths relative to a repository around the tree, if any.
     alone = {"GIT_CEILING_DIRECTORIES": str(tree.parent)}
     if not try_git(["apply", "--whitespace=nowarn", patch], cwd=tree, env=alone, log=context.log):
         raise Failed(f"the packaging's changes outside debian/ do not apply: {_named(names)}")

@@ -33,7 +33,7 @@ GZIP_LEVEL = 6
 
 @dataclass(frozen=True)
 class OrigTarballs:
-    """What was made, the main tarball first; ``version`` is the upstream version with all that was added to it."""
+    """The created tarballs, the main one first; ``version`` is the upstream version with its suffixes."""
 
     tarballs: list[Path]
     version: str
@@ -99,7 +99,7 @@ def _without_excluded(
 
 @dataclass(frozen=True)
 class Packing:
-    """How tarballs are packed, from the tar files of each component, below ``work``."""
+    """The packing of tarballs from the tar files of each component, below ``work``."""
 
     name: str
     sources: Sources
@@ -157,7 +157,7 @@ def repack(tars: Iterable[Path], target: Path, top: str, mtime: int) -> None:
 
 @contextmanager
 def _compressed(raw: IO[bytes], target: Path) -> Iterator[gzip.GzipFile | lzma.LZMAFile]:
-    """Open a file to be compressed as its name says; neither the time nor the name goes in."""
+    """Open a file to be compressed according to its name; the header omits the time and the name."""
     if target.suffix == ".gz":
         with gzip.GzipFile("", "wb", GZIP_LEVEL, raw, mtime=0) as packed:
             yield packed

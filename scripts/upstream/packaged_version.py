@@ -46,7 +46,7 @@ def upstream_commit(context: StepContext, mirror: GitMirror, version: str) -> st
         for name, read in tags.read_all(context, mirror)
         if Version(versions.without_repack(read)) == Version(plain)
     ]
-    # A tag of a git-buildpackage import is often on a branch of its own.
+    # A tag of a git-buildpackage import is often on a separate branch.
     found.sort(key=lambda name: (name.startswith("upstream/"), name))
     return next((commit for name in found if (commit := mirror.resolve(f"{tags.TAGS}{name}"))), "")
 
@@ -90,7 +90,7 @@ class Cures:
         yield from (f"tag_pattern: {text}" for text in self._patterns())
         read = tags.usable(self.context, self.history)
         ahead, _, rest = versions.without_components(self._upstream).partition("~")
-        # What is packaged as 1.0.6~git... leads to 1.0.6.
+        # A package version 1.0.6~git... leads to 1.0.6.
         releases = [*([ahead] if rest else []), versions.release_after(self._upstream)]
         yield from [f"next: {release}" for release in releases if self._helps(read, release)][:1]
 

@@ -65,7 +65,7 @@ def _same_repository(one: str, other: str) -> bool:
 
 @dataclass(frozen=True)
 class Names:
-    """What a packaging branch may be called; ``named`` by lab.yaml, ``followed``: upstream's branch, where it may be."""
+    """The possible names of a packaging branch; ``named`` by lab.yaml, ``followed``: upstream's branch, if possible."""
 
     named: str | None
     followed: str

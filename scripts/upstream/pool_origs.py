@@ -1,4 +1,4 @@
-"""The orig tarballs that the lab's archive has already: one name, one content, for ever.
+"""The orig tarballs that the lab's archive has already: one name never has two contents.
 
 A tarball of the same content is taken again, byte for byte, whatever has packed it.  Other content (other settings, a
 newer build tool) gets another upstream version, see `free_version`.  A part of the step `snapshot`.

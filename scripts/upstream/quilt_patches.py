@@ -74,7 +74,7 @@ def merged(tree: Path, series: Path, log: IO[str]) -> list[str]:
 
 
 def attempt(tree: Path, patch: Path, log: IO[str], *options: str, dry_run: bool = True) -> Result:
-    """Whether a patch applies, and what patch(1) says of it."""
+    """Run patch(1) on a patch; return whether it applies, and the output."""
     argv: list[Word] = [*PATCH, *options, *(["--dry-run"] if dry_run else []), "--input", patch]
     return run(argv, cwd=tree, log=log, capture=True, check=False)
 

@@ -33,7 +33,7 @@ DEFAULT_SUFFIX = "+dfsg"
 
 
 class SourceShape(BaseModel):
-    """What a packaging makes of an upstream commit.
+    """The source format and the orig tarballs that a packaging needs.
 
     ``components`` are the additional orig tarballs that it needs; ``excluding`` those (with "" for the main one) that
     debian/copyright excludes files from; ``suffix`` marks the version of a repacked tarball.

@@ -104,9 +104,9 @@ def urls(mirror: GitMirror, commit: str) -> dict[str, str]:
 
 
 def resolve(superproject: str, url: str) -> str | None:
-    """Where a submodule is, a relative URL resolved as git-submodule(1) has it.
+    """Return the URL of a submodule, with a relative one resolved as in git-submodule(1).
 
-    None for what upstream must not make us read: an option to git, or this machine's own files (unless the
+    It is None for a source that upstream must not select: an option to git, or this machine's own files (unless the
     superproject is on this machine too).
     """
     if url.startswith(("./", "../")):

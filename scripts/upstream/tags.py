@@ -94,7 +94,7 @@ def _version(context: StepContext, mirror: GitMirror, tag: str) -> str | None:
 
 
 def remark(history: CommitHistory, read: Sequence[versions.VersionTag]) -> str:
-    """Return what a message says where there are tags and none stands for a version, else ""."""
+    """Return a remark for a message if tags exist but none gives a version, else ""."""
     count = len(history.tags)
     if read or not count:
         return ""

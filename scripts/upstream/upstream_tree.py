@@ -81,7 +81,7 @@ def archive(context: StepContext, parts: Sequence[CommitTree], work: Path) -> tu
 
 def export(tree: CommitTree, target: Path, attributes: str, context: StepContext) -> Path:
     """Write a tree as a tar, below ``tree/``, by git archive with attributes that go before upstream's."""
-    # The mirror is shared by all runs, so the attributes lie in a repository of our own that borrows its objects.
+    # All runs share the mirror, so the attributes are in a separate repository that borrows its objects.
     borrowing = target.with_suffix(".git")
     git(["init", "--quiet", "--bare", "--template=", borrowing], log=context.log)
     files.write_atomic(borrowing / "objects/info/alternates", f"{tree.mirror.path / 'objects'}\n")
@@ -92,7 +92,7 @@ def export(tree: CommitTree, target: Path, attributes: str, context: StepContext
 
 
 def _members(tar_path: Path) -> set[str]:
-    """Return the names of what is no directory in a tar."""
+    """Return the names of the members of a tar file that are not directories."""
     with tarfile.open(tar_path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
         return {member.name.removeprefix("tree/") for member in tar if not member.isdir()}
 

@@ -30,12 +30,12 @@ _NUMBERS = re.compile(r"(?P<above>(?:\d+\.)*)(?P<last>\d+)", re.ASCII)
 _REPACKED = re.compile(r"[+~.-](?:dfsg|ds|repack)[0-9.]*$")
 _LAST_DAY = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
-# Nightlies and the like: beside real versions they would be above all of them.  NAME-20260131 and v20260131 are meant.
+# Nightly tags would sort above all real versions.  This means NAME-20260131 and v20260131.
 _BARE_DATE = re.compile(r"\d{8}.*|\d{4}[-_]\d\d[-_]\d\d.*")
 _DATED = re.compile(r".*[-_]\d{8,}")
 # DEP-14: what Debian calls an upstream version, with : as % and ~ as _, and # to keep two dots or ".lock" apart.
 _DEP14 = re.compile(r"upstream/(?P<version>[0-9][0-9A-Za-z.+_#]*)")
-# Schemes of single projects that no other project can mean: FFmpeg's n6.1, LLVM's llvmorg-17.0.6, Expat's R_2_5_0.
+# Unambiguous schemes of single projects: FFmpeg's n6.1, LLVM's llvmorg-17.0.6, Expat's R_2_5_0.
 _SCHEMES = r"(?-i:n(?=\d+\.\d)|llvmorg-(?=\d)|R_(?=\d+_\d))"
 _WORD = "(?:releases?|rel|versions?|ver)"
 _PREFIX = rf"(?:{_SCHEMES}|(?:{_WORD}[-_./])?(?:{{names}})?(?:{_WORD}[-_./]?)?(?:v[-_.]?)?)"
@@ -73,7 +73,7 @@ class VersionTag:
 
 @dataclass(frozen=True)
 class Base:
-    """What a snapshot's version starts with, and the tags that it is counted from (none: the whole history)."""
+    """The start of a snapshot's version, and the tags from which commits count (none: the whole history)."""
 
     until: str
     tags: tuple[VersionTag, ...] = ()

@@ -102,9 +102,9 @@ def parts(names: list[str], *, packaged: bool) -> tuple[Literal["upstream", "pac
 
 
 def _tree(repository: GitMirror, top: Path, head: str, log: IO[str]) -> str:
-    """Return the git tree with the files of a working tree, through an index of our own."""
+    """Return the git tree with the files of a working tree, created with a separate index."""
     index = repository.path / "capture.index"
-    for leftover in (index, index.with_suffix(".index.lock")):  # of a process that was killed: we hold the lock
+    for leftover in (index, index.with_suffix(".index.lock")):  # of a killed process: this process holds the lock
         leftover.unlink(missing_ok=True)
     env = {"GIT_DIR": str(repository.path), "GIT_WORK_TREE": str(top), "GIT_INDEX_FILE": str(index)}
     exclude = try_git(["rev-parse", "--path-format=absolute", "--git-path", "info/exclude"], cwd=top).stdout.strip()

@@ -26,7 +26,7 @@ LAB = {
 def call(
     jenkins: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
-    """``call("plan")``: qalab in a directory with a lab.yaml and a jobs/; its exit code, and what it printed."""
+    """``call("plan")``: run qalab in a directory with a lab.yaml and a jobs/; return its exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QALAB_JENKINS_USER", "admin")
     monkeypatch.setenv("QALAB_JENKINS_TOKEN", "secret")

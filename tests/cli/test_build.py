@@ -66,7 +66,7 @@ def built(lab: Lab, directory: Path, until: str = "source") -> Run:
 
 
 @pytest.mark.integration
-def test_the_changes_are_built_and_the_record_says_so(lab: Lab, upstream: GitRepository) -> None:
+def test_build_has_uncommitted_changes_and_records_them(lab: Lab, upstream: GitRepository) -> None:
     (upstream.path / "greet.txt").write_text("edited\n")
     (upstream.path / "new").write_text("new\n")
     run = built(lab, upstream.path)
@@ -85,7 +85,7 @@ def test_the_changes_are_built_and_the_record_says_so(lab: Lab, upstream: GitRep
 
 
 @pytest.mark.integration
-def test_the_version_is_between_its_commit_and_the_next(lab: Lab, upstream: GitRepository) -> None:
+def test_build_version_is_between_commits(lab: Lab, upstream: GitRepository) -> None:
     def version(run: Run) -> str:
         record = run.record("snapshot")
         assert record
@@ -102,7 +102,7 @@ def test_the_version_is_between_its_commit_and_the_next(lab: Lab, upstream: GitR
 
 
 @pytest.mark.integration
-def test_the_packaging_alone_goes_on_the_labs_upstream(lab: Lab, packaging: GitRepository) -> None:
+def test_build_of_packaging_uses_upstream_of_lab(lab: Lab, packaging: GitRepository) -> None:
     (packaging.path / "debian/README.Debian").write_text("New.\n")
     run = built(lab, packaging.path)
     assert run.info.working_tree
@@ -111,7 +111,7 @@ def test_the_packaging_alone_goes_on_the_labs_upstream(lab: Lab, packaging: GitR
 
 
 @pytest.mark.integration
-def test_a_tree_with_both_is_built_as_both(
+def test_build_of_upstream_with_packaging(
     lab: Lab, upstream: GitRepository, git_repository: Callable[..., GitRepository]
 ) -> None:
     upstream.commit("Package it here", packaging_files())
@@ -121,7 +121,7 @@ def test_a_tree_with_both_is_built_as_both(
 
 
 @pytest.mark.parametrize("name", KEPT_OUT)
-def test_no_step_publishes_it(lab: Lab, upstream: GitRepository, name: str) -> None:
+def test_build_refuses_publishing_steps(lab: Lab, upstream: GitRepository, name: str) -> None:
     run = built(lab, upstream.path, "snapshot")
     assert name not in run.steps
     with pytest.raises(ConfigurationError, match="refused for the build of a working tree"):
@@ -133,7 +133,7 @@ def test_no_step_publishes_it(lab: Lab, upstream: GitRepository, name: str) -> N
     assert (settings.upload, settings.packaging.push) == (None, None)
 
 
-def test_nothing_else_of_the_lab_sees_it(lab: Lab, upstream: GitRepository) -> None:
+def test_build_is_not_a_run_of_the_store(lab: Lab, upstream: GitRepository) -> None:
     run = built(lab, upstream.path, "snapshot")
     assert Store.of(lab).runs() == []
     assert runner.unfinished(Store.of(lab)) is None
@@ -145,7 +145,7 @@ def test_nothing_else_of_the_lab_sees_it(lab: Lab, upstream: GitRepository) -> N
 
 
 @pytest.mark.integration
-def test_old_builds_are_tidied(lab: Lab, upstream: GitRepository) -> None:
+def test_build_is_removed_by_tidy(lab: Lab, upstream: GitRepository) -> None:
     run = built(lab, upstream.path, "snapshot")
     for _ in range(lab.runs.keep):
         built(lab, upstream.path, "snapshot")
@@ -154,7 +154,7 @@ def test_old_builds_are_tidied(lab: Lab, upstream: GitRepository) -> None:
 
 
 @pytest.mark.integration
-def test_a_build_that_was_cut_short_goes_on_with_the_same_files(lab: Lab, upstream: GitRepository) -> None:
+def test_build_resumes_with_captured_files(lab: Lab, upstream: GitRepository) -> None:
     (upstream.path / "new").write_text("first\n")
     run = built(lab, upstream.path, "packaging")
     (upstream.path / "new").write_text("second\n")
@@ -174,14 +174,14 @@ def test_a_build_that_was_cut_short_goes_on_with_the_same_files(lab: Lab, upstre
         (["--until", "archive"], "no step archive in this phase"),
     ],
 )
-def test_what_is_wrong_makes_no_run(lab: Lab, upstream: GitRepository, argv: list[str], message: str) -> None:
+def test_build_with_bad_option_creates_no_run(lab: Lab, upstream: GitRepository, argv: list[str], message: str) -> None:
     result = qalab("build", upstream.path, "--lab", lab.file, *argv)
     assert isinstance(result.exception, ConfigurationError)
     assert message in str(result.exception)
     assert Store.of(lab).local_runs().runs == []
 
 
-def test_a_tree_of_another_source_is_refused(lab: Lab, packaging: GitRepository) -> None:
+def test_build_refuses_unknown_source_package(lab: Lab, packaging: GitRepository) -> None:
     packaging.commit("Rename", {"debian/changelog": packaging_files("greetings")["debian/changelog"]})
     result = qalab("build", packaging.path, "--lab", lab.file)
     assert "greetings is no component of the lab (name it with --component; known: greet; nearest: greet)" in str(

@@ -19,7 +19,7 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
     ("- job: {name: a, builders: [shell: 'curl -u bot:s3cret http://x/']}", "in plain text"),
     ("- job: {name: a, publishers: [trigger: {project: gone}]}", "gone"),
 ])  # fmt: skip
-def test_check_looks_at_any_jobs(call: Callable[..., tuple[int, str]], text: str, said: str) -> None:
+def test_check_reports_errors_of_jobs(call: Callable[..., tuple[int, str]], text: str, said: str) -> None:
     write(text, "other.yaml")
     code, printed = call("check", "other.yaml")
     assert (code, said in printed) == (2, True), printed
@@ -36,7 +36,7 @@ def test_check_counts_and_names_unknown_keys(small_lab: Callable[..., Path]) -> 
     assert "unknown key; did you mean series?" in wrong.stderr
 
 
-def test_check_warns_of_what_is_probably_a_mistake(
+def test_check_warns_of_probable_mistakes(
     call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lab.config.releases.codenames", lambda _: frozenset({"trixie"}))

@@ -1,4 +1,4 @@
-"""``qalab doctor`` and ``qalab setup``: what they print of this machine's prerequisites, and their exit codes."""
+"""``qalab doctor`` and ``qalab setup``: their output about the prerequisites of this machine, and their exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAD = Finding(what="sbuild", good=False, detail="missing", fix="apt-get install 
 
 
 @pytest.mark.parametrize("findings, code", [([GOOD], 0), ([GOOD, BAD], 3)])
-def test_doctor(monkeypatch: pytest.MonkeyPatch, findings: list[Finding], code: int) -> None:
+def test_doctor_reports_findings(monkeypatch: pytest.MonkeyPatch, findings: list[Finding], code: int) -> None:
     monkeypatch.setattr(prerequisites, "doctor", lambda _lab: iter(findings))
     text = CliRunner().invoke(cli, ["doctor"])
     assert text.exit_code == code

@@ -1,4 +1,4 @@
-"""The verbs on environments, where there are none: what is told, and what is refused."""
+"""``qalab env`` without environments: its output, and refused calls."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def lab(lab_factory: Callable[..., Lab]) -> Lab:
     return lab_factory(track={"phases": ["build", "deploy"]})
 
 
-def test_there_are_none(lab: Lab, tmp_path: Path) -> None:
+def test_env_without_environments(lab: Lab, tmp_path: Path) -> None:
     assert call(tmp_path, "list") == "no environments\n"
     assert call(tmp_path, "list", "--json") == "[]\n"
     assert call(tmp_path, "destroy") == "no environments\n"
     assert call(tmp_path, "destroy", "trunk", "--yes") == "trunk: nothing to destroy\n"
 
 
-def test_what_a_killed_process_has_left_is_told_and_removed(lab: Lab, tmp_path: Path) -> None:
+def test_env_destroy_removes_leftovers_of_killed_process(lab: Lab, tmp_path: Path) -> None:
     left = Store.of(lab).environments / "trunk/nodes/node0/upper"
     left.mkdir(parents=True)
     assert call(tmp_path, "list") == "trunk: incomplete; remove it with: qalab env destroy trunk; nothing deployed\n"
@@ -54,19 +54,19 @@ def test_what_a_killed_process_has_left_is_told_and_removed(lab: Lab, tmp_path: 
         (["create", "trunk", "nosuch"], ConfigurationError, "no component nosuch in trunk; known: greet"),
     ],
 )
-def test_what_is_refused(lab: Lab, tmp_path: Path, argv: list[str], error: type[Exception], message: str) -> None:
+def test_env_refuses_bad_name(lab: Lab, tmp_path: Path, argv: list[str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(tmp_path, *argv)
 
 
 @pytest.mark.parametrize("verb", ["reset", "destroy"])
-def test_the_nearest_environment_is_named(lab: Lab, tmp_path: Path, verb: str) -> None:
+def test_env_suggests_nearest_name(lab: Lab, tmp_path: Path, verb: str) -> None:
     (Store.of(lab).environments / "staging").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match=r"no environment stagin; known: staging.*; did you mean staging\?"):
         call(tmp_path, verb, "stagin")
 
 
-def test_an_environment_that_somebody_works_on_is_left_alone(lab: Lab, tmp_path: Path) -> None:
+def test_env_destroy_refuses_locked_environment(lab: Lab, tmp_path: Path) -> None:
     (Store.of(lab).environments / "trunk").mkdir(parents=True)
     with (
         environments.exclusive_turn(lab, "trunk"),

@@ -1,4 +1,4 @@
-"""``qalab run``: what it prints, its exit codes, and what it leaves."""
+"""``qalab run``: its output, exit codes and files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_run_until_step_exits_with_unstable(
     until: str,
     code: int,
 ) -> None:
-    """Only the steps that the run was asked for count."""
+    """Only the steps up to ``--until`` count."""
     done = bench(lab_factory())
     for step in (*BUILT, "lintian", "content"):
         record = done.pretend(step)
@@ -58,7 +58,7 @@ def test_run_until_step_exits_with_unstable(
 
 
 def unread(*argv: str | Path) -> tuple[int, str]:
-    """The exit code of a verb of which nobody reads what it prints, and what it complains of."""
+    """Run a command with a closed standard output; return its exit code and its errors."""
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, HOUSE / "qalab.py", *argv]
@@ -68,14 +68,14 @@ def unread(*argv: str | Path) -> tuple[int, str]:
 
 
 @pytest.mark.integration
-def test_a_run_of_which_nobody_reads_goes_on(small_lab: Callable[..., Path]) -> None:
+def test_run_continues_after_closed_output(small_lab: Callable[..., Path]) -> None:
     lab = small_lab()
     assert unread("run", "trunk", "greet", "--lab", lab, "--until", "changelog") == (0, "")
     shown = json.loads(qalab("show", "trunk/greet/1", "--json").stdout)
     assert [step["step"] for step in shown["steps"]] == ["snapshot", "packaging", "changelog"]
 
 
-def test_a_run_stops_resumes_and_is_told(small_lab: Callable[..., Path]) -> None:
+def test_run_stops_resumes_and_reports(small_lab: Callable[..., Path]) -> None:
     lab = small_lab()
     first = qalab("run", "trunk", "greet", "--lab", lab, "--until", "changelog")
     assert first.returncode == 0, first.stderr
@@ -98,7 +98,7 @@ def test_a_run_stops_resumes_and_is_told(small_lab: Callable[..., Path]) -> None
     assert (Path(told[0]["path"]) / "results/junit.xml").read_bytes().count(b"<testcase") == 4
 
 
-def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+def test_run_id_of_current_lab_takes_precedence(small_lab: Callable[..., Path], tmp_path: Path) -> None:
     lab = small_lab()
     other = tmp_path / "other.yaml"
     other.write_text(lab.read_text().replace("name: testlab", "name: otherlab"))
@@ -119,7 +119,7 @@ def test_a_run_of_the_lab_at_hand_goes_first(small_lab: Callable[..., Path], tmp
     ],
     ids=["upstream", "commit", "branch", "packaging branch"],
 )
-def test_bad_input_gets_one_line(
+def test_run_input_error_is_one_line(
     small_lab: Callable[..., Path], component: dict[str, object], argv: list[str], code: int, said: str
 ) -> None:
     done = qalab("run", "trunk", "greet", "--lab", small_lab(component=component), "--until", "packaging", *argv)
@@ -127,7 +127,7 @@ def test_bad_input_gets_one_line(
     assert [line for line in done.stdout.splitlines() if said in line and ("error" in line or "failed" in line)]
 
 
-def test_a_missing_program_is_named_with_its_package(
+def test_run_names_package_of_missing_program(
     small_lab: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = tmp_path / "programs"
@@ -143,7 +143,7 @@ def test_a_missing_program_is_named_with_its_package(
     assert "the program dpkg-source is not on this machine (apt-get install dpkg-dev, or ./qalab setup" in done.stdout
 
 
-def test_a_state_that_cannot_be_written_is_the_labs_fault(
+def test_run_with_unwritable_state_is_an_error(
     small_lab: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = small_lab()
@@ -152,14 +152,14 @@ def test_a_state_that_cannot_be_written_is_the_labs_fault(
     done = qalab("run", "trunk", "greet", "--lab", lab)
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert done.stderr.startswith(f"qalab: Not a directory: {tmp_path}/file/state/")
-    monkeypatch.setenv("XDG_STATE_HOME", "/sys/qalab")  # nobody, root included, may make a directory there
+    monkeypatch.setenv("XDG_STATE_HOME", "/sys/qalab")  # nobody, including root, can create a directory there
     done = qalab("run", "trunk", "greet", "--lab", lab)
     assert (done.returncode, done.stderr.count("\n"), "/sys/qalab" in done.stderr) == (3, 1, True)
 
 
 @pytest.mark.integration
-def test_two_machines_make_the_same_sources(small_lab: Callable[..., Path], tmp_path: Path) -> None:
-    """Another home, another time zone, another umask, another name: the same bytes."""
+def test_run_makes_reproducible_source_package(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+    """The bytes do not depend on the home, time zone, umask or user name."""
     lab, made = small_lab(), []
     for name, umask, zone in (("one", 0o022, "UTC"), ("the other", 0o077, "Asia/Tokyo")):
         home = tmp_path / name
@@ -178,7 +178,7 @@ def test_two_machines_make_the_same_sources(small_lab: Callable[..., Path], tmp_
 
 
 @pytest.mark.parametrize("value", ["", " "])
-def test_an_empty_commit_is_refused(lab_factory: Callable[..., Lab], value: str) -> None:
+def test_run_refuses_empty_commit(lab_factory: Callable[..., Lab], value: str) -> None:
     lab = lab_factory()
     result = CliRunner().invoke(cli, ["run", "trunk", "greet", "--commit", value, "--lab", str(lab.file)])
     assert result.exit_code == 2
@@ -186,7 +186,7 @@ def test_an_empty_commit_is_refused(lab_factory: Callable[..., Lab], value: str)
     assert Store.of(lab).runs() == []
 
 
-def test_a_run_that_was_asked_to_stop_says_so(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
+def test_run_with_until_reports_stop(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
     done = bench(lab_factory())
     for step in BUILT:
         done.pretend(step, message="done")

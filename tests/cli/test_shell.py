@@ -1,4 +1,4 @@
-"""``qalab shell`` without a chroot: what it refuses before it makes one, and what it runs."""
+"""``qalab shell`` without a chroot: calls that it refuses before it creates one, and its commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.conftest import Bench
         ("build", "trunk/greet/9", "no run trunk/greet/9; the last ones: trunk/greet/1"),
     ],
 )
-def test_what_is_refused(  # noqa: PLR0917 - a table
+def test_shell_refuses_run_without_build(  # noqa: PLR0917 - a table
     lab_factory: Callable[..., Lab],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -54,24 +54,24 @@ def test_what_is_refused(  # noqa: PLR0917 - a table
                                               "'DEB_BUILD_OPTIONS=nocheck parallel=2' echo 'a b'\n")),
     ],
 )  # fmt: skip
-def test_script(monkeypatch: pytest.MonkeyPatch, wish: Wish, expected: str) -> None:
+def test_shell_script_of_build_user(monkeypatch: pytest.MonkeyPatch, wish: Wish, expected: str) -> None:
     monkeypatch.delenv("TERM", raising=False)
     assert wish.script(BuildSettings(options=("nocheck", "parallel=2"))).endswith(expected)
 
 
 @pytest.mark.parametrize("version, tree", [("1.0", "greet-1.0"), ("1:2.0-1", "greet-2.0"), ("1.0-a-1", "greet-1.0-a")])
-def test_the_source_is_unpacked_as_sbuild_names_it(tmp_path: Path, version: str, tree: str) -> None:
+def test_shell_unpacks_source_as_sbuild_does(tmp_path: Path, version: str, tree: str) -> None:
     dsc = tmp_path / "greet.dsc"
     dsc.write_text(Deb822({"Source": "greet", "Version": version}).dump() or "")
     assert f"--extract greet.dsc {tree}\n" in build_shell.prepare_script(dsc, "true\n")
 
 
-def test_an_attached_program_has_our_output_and_its_status_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_run_attached_returns_status_of_program(capfd: pytest.CaptureFixture[str]) -> None:
     assert run_attached(["sh", "-c", "echo out; echo err >&2; exit 7"]).returncode == 7
     assert capfd.readouterr() == ("out\n", "err\n")
 
 
-def test_keep_is_recorded(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
+def test_run_keep_is_recorded(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
     place = bench(lab_factory())
     for step in place.run.steps:
         place.pretend(step)

@@ -62,7 +62,7 @@ def test_status_reads_each_record_once(lab: Lab) -> None:
     assert [counted[str(path)] for path in paths] == [1, 1, 1]
 
 
-def test_a_run_that_cannot_be_read_is_told_and_holds_up_nothing(small_lab: Callable[..., Path]) -> None:
+def test_status_reports_unreadable_run_and_continues(small_lab: Callable[..., Path]) -> None:
     lab = small_lab()
     for _ in range(2):
         assert qalab("run", "trunk", "greet", "--lab", lab, "--until", "snapshot").returncode == 0

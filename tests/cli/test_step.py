@@ -13,7 +13,7 @@ from scripts.registry import STEPS
 from tests.command import qalab
 
 
-def test_a_step_alone_in_a_plain_directory(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+def test_step_runs_in_plain_directory(small_lab: Callable[..., Path], tmp_path: Path) -> None:
     lab, workspace = small_lab(), tmp_path / "workspace"
     workspace.mkdir()
     done = qalab("step", "snapshot", "--lab", lab, "--track", "trunk", "--component", "greet", cwd=workspace)
@@ -23,7 +23,7 @@ def test_a_step_alone_in_a_plain_directory(small_lab: Callable[..., Path], tmp_p
     assert (workspace / "results/junit.xml").read_bytes().count(b"<testcase") == 1
 
 
-def test_a_mistyped_run_directory_is_not_made(small_lab: Callable[..., Path], tmp_path: Path) -> None:
+def test_step_does_not_create_mistyped_run_directory(small_lab: Callable[..., Path], tmp_path: Path) -> None:
     lab, path = small_lab(), tmp_path / "mistyped/work"
     of_greet = ("--track", "trunk", "--component", "greet")
     for argv in (["step", "snapshot", *of_greet], ["step", "snapshot"], ["step", "sbuild", *of_greet], ["run"]):
@@ -39,14 +39,14 @@ def help_of(*argv: str) -> str:
     return result.output
 
 
-def test_the_help_of_steps_has_a_line_for_each() -> None:
+def test_step_help_lists_each_step() -> None:
     lines = help_of("step").partition("Commands:\n")[2].splitlines()
     assert [line.split()[0] for line in lines] == list(STEPS)
     assert all(line.endswith(".") and not line.endswith("...") for line in lines)
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_the_help_of_a_step_has_its_options(name: str) -> None:
+def test_step_help_has_options(name: str) -> None:
     text = help_of("step", name)
     assert text.startswith(f"Usage: qalab step {name} [OPTIONS]")
     for option in ("--lab", "--run", "--track", "--component", "--commit", "--tries"):

@@ -13,7 +13,7 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 
 
-def test_tidy_frees_the_old_runs_and_dry_run_nothing(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_tidy_frees_old_runs_but_not_in_dry_run(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory(lab={"runs": {"keep": 1, "keep_days": 1}})
     runs = [Store.of(lab).new_run(lab, "trunk", "greet") for _ in range(3)]
     for run in runs:

@@ -11,12 +11,12 @@ from tests.command import qalab
 
 
 @pytest.mark.integration
-def test_watch_once_builds_what_is_new_and_tells_the_worst_code(small_lab: Callable[..., Path]) -> None:
+def test_watch_once_exits_with_worst_code(small_lab: Callable[..., Path]) -> None:
     lab = small_lab(component={"packaging": {"branch": "gone"}})
     first = qalab("watch", "trunk", "--once", "--lab", lab)
     assert (first.returncode, "no branch gone" in first.stdout) == (2, True), first.stdout + first.stderr
 
 
-def test_watch_of_an_unknown_track_names_the_known(small_lab: Callable[..., Path]) -> None:
+def test_watch_of_unknown_track_names_known_tracks(small_lab: Callable[..., Path]) -> None:
     done = qalab("watch", "tronk", "--once", "--lab", small_lab())
     assert (done.returncode, done.stderr) == (2, "qalab: no track tronk; known: trunk\n")

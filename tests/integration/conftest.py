@@ -1,4 +1,4 @@
-"""What the tests with real tools share: chroots are made once a session."""
+"""Shared fixtures of the tests with real tools: chroots are created once per session."""
 
 from __future__ import annotations
 

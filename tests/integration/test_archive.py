@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 
 
 class Apt:
-    """apt with a root of its own: no configuration, sources or packages of this machine's."""
+    """apt with a separate root: without configuration, sources or packages of this machine."""
 
     def __init__(self, root: Path, source: str) -> None:
         self.root = root
@@ -48,7 +48,7 @@ class Apt:
                    capture=True, check=check)  # fmt: skip
 
     def versions(self, package: str = "greet") -> list[str]:
-        """The versions of a package that can be installed, the newest first."""
+        """Return the installable versions of a package, the newest first."""
         table = output(["apt-cache", *self.options, "madison", package], env={"APT_CONFIG": "/dev/null"})
         return [line.split("|")[1].strip() for line in table.splitlines() if not line.endswith("Sources")]
 
@@ -77,11 +77,11 @@ def apt_for(root: Path, url: str, directory: Path) -> Apt:
 
 
 @pytest.mark.parametrize("method", ["file", "http"])
-def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa: F811
+def test_apt_installs_newest_version(publish, tmp_path, method):  # noqa: F811
     publish("1.0-1", text="Say one")
     _, work = publish("1.0-2", text="Say two")
     root = Store.of(work.lab).archive
-    # HTTP tells times in seconds, and all of this may happen in one: apt is to find a new time later.
+    # HTTP times are in seconds, and all of this can happen within one: apt must find a new time later.
     os.utime(root / "dists/trunk/InRelease", (0, 0))
     with served(root) as address:
         apt = apt_for(root, f"file:{root}" if method == "file" else address, tmp_path / "apt")
@@ -105,7 +105,7 @@ def test_apt_installs_and_fetches_the_newest(publish, tmp_path, method):  # noqa
     [((), "2.0-1", "2.0-1"), ((), "0.9-1", "1.0-1"), (("greet",), "2.0-1", "1.0-1"), (None, "2.0-1", "1.0-1"),
      (("other",), "2.0-1", "2.0-1")],
 )  # fmt: skip
-def test_a_newer_version_of_the_distribution_stays(publish, tmp_path, replaces, distribution, taken):  # noqa: F811
+def test_apt_prefers_newer_version_of_distribution(publish, tmp_path, replaces, distribution, taken):  # noqa: F811
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
     apt = apt_for(root, f"file:{root}", tmp_path / "apt")
@@ -121,7 +121,7 @@ def test_a_newer_version_of_the_distribution_stays(publish, tmp_path, replaces, 
     assert f"Inst greet ({taken} " in apt.get("--simulate", "install", "greet").stdout
 
 
-def test_apt_trusts_no_other_key(publish, tmp_path):  # noqa: F811
+def test_apt_refuses_other_key(publish, tmp_path):  # noqa: F811
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
     run(["gpg", "--batch", "--passphrase", "", "--quick-generate-key", "Other <o@lab.example>", "ed25519"])
@@ -136,7 +136,7 @@ DELAYS = (0, 0.005, 0.01, 0.02, 0.04)
 
 @pytest.fixture
 def killed(publish, lab_factory, bench):  # noqa: F811
-    """A version in the archive, and another, that will take its place, in a run that is going to be killed."""
+    """Publish a version, and return a run with its successor for a step that the test kills."""
     lab = lab_factory(lab={"archive": {"keep": 1}})
     publish("1.0-1", lab=lab)
     work = bench(lab)
@@ -158,8 +158,8 @@ def assert_recovers(work, tmp_path):
 
 @pytest.mark.parametrize("delay", sampled(DELAYS, 0.01))
 @pytest.mark.parametrize("call", range(1, 9))
-def test_reprepro_and_the_step_killed(killed, tmp_path, monkeypatch, call, delay):
-    """At many moments of each call: what is left is a lockfile, a torn database, half written indices."""
+def test_archive_recovers_after_kill_in_reprepro(killed, tmp_path, monkeypatch, call, delay):
+    """Kill at many points of each call, leaving a lockfile, a torn database, or partial indices."""
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', call, delay)}:{path}")
     assert start(archive, killed).wait() == -9
@@ -168,7 +168,7 @@ def test_reprepro_and_the_step_killed(killed, tmp_path, monkeypatch, call, delay
 
 
 @pytest.mark.parametrize("call", sampled([1, 2, 4, 7, 9], 4))
-def test_killed_again_while_recovering(killed, tmp_path, monkeypatch, call):
+def test_archive_recovers_after_second_kill(killed, tmp_path, monkeypatch, call):
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', 6, 0.01)}:{path}")
     assert start(archive, killed).wait() == -9
@@ -179,8 +179,8 @@ def test_killed_again_while_recovering(killed, tmp_path, monkeypatch, call):
 
 
 @pytest.mark.parametrize("milliseconds", sampled(range(200, 700, 40), 400, 600))
-def test_the_step_alone_killed(killed, tmp_path, milliseconds):
-    """At any moment, between two calls of reprepro too; an orphan of it may still run when we come again."""
+def test_archive_recovers_after_kill_of_step(killed, tmp_path, milliseconds):
+    """Kill at any point, also between two reprepro calls; an orphaned reprepro can still run."""
     process = start(archive, killed)
     try:
         process.wait(milliseconds / 1000)
@@ -190,7 +190,7 @@ def test_the_step_alone_killed(killed, tmp_path, milliseconds):
     assert_recovers(killed, tmp_path)
 
 
-def test_two_at_once_take_turns(publish, lab_factory, bench):  # noqa: F811
+def test_archive_steps_take_turns(publish, lab_factory, bench):  # noqa: F811
     publish("1.0-1")
     lab = lab_factory(lab={"components": {"hail": {"upstream": {"git": "/x"}, "packaging": {"git": "/x"}}}})
     works = []
@@ -206,8 +206,8 @@ def test_two_at_once_take_turns(publish, lab_factory, bench):  # noqa: F811
 
 @pytest.mark.parametrize("method", ["file", "http"])
 @pytest.mark.parametrize("readings", sampled([16, 100], 16))
-def test_no_reader_sees_half_an_export(publish, lab_factory, tmp_path, method, readings):  # noqa: F811
-    """apt-get update again and again, while the archive changes and is exported all the time."""
+def test_archive_export_is_atomic_for_readers(publish, lab_factory, tmp_path, method, readings):  # noqa: F811
+    """Run apt-get update repeatedly during changes and exports of the archive."""
     publish("1.0-1")
     lab = lab_factory()
     root = Store.of(lab).archive

@@ -34,7 +34,7 @@ SUBJECTS: tuple[str | bytes, ...] = (
 )
 
 
-def test_lintian_finds_nothing_in_a_changelog(
+def test_changelog_entry_has_no_lintian_tag(
     lab_factory: Callable[..., Any],
     bench: Callable[..., Bench],
     git_repository: Callable[..., GitRepository],

@@ -32,7 +32,7 @@ def built(mirror: Mirror, lab_factory: Callable[..., Any], bench: Callable[..., 
     return work
 
 
-def test_a_package_of_the_distribution_is_the_reference(mirror: Mirror, built: Bench) -> None:
+def test_content_reference_from_distribution(mirror: Mirror, built: Bench) -> None:
     mirror.add("testing", "greet", "1.0-1", files=(MANUAL,))
     mirror.add("testing", "greet-doc", "1.0-1", source="greet")
     record = built.execute(content)
@@ -46,13 +46,13 @@ def test_a_package_of_the_distribution_is_the_reference(mirror: Mirror, built: B
     assert (record.verdict, record.message) == ("passed", "nothing lost; compared with 2.0-1 of bookworm")
 
 
-def test_a_distribution_without_the_package(mirror: Mirror, built: Bench) -> None:
+def test_content_without_package_in_distribution(mirror: Mirror, built: Bench) -> None:
     mirror.add("testing", "other", "1.0-1")
     record = built.execute(content)
     assert (record.verdict, record.message) == ("passed", "no earlier build to compare with")
 
 
-def test_a_package_that_cannot_be_downloaded_is_an_error(mirror: Mirror, built: Bench) -> None:
+def test_content_with_failed_download_is_an_error(mirror: Mirror, built: Bench) -> None:
     mirror.add("testing", "greet", "1.0-1")
     for path in mirror.root.rglob("greet_1.0-1_all.deb"):
         path.write_text("something else")

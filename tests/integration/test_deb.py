@@ -59,7 +59,7 @@ ls /usr/share/bash-completion/completions/qalab /usr/share/zsh/vendor-completion
 
 @pytest.fixture(scope="module")
 def demonstrated(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The state home of ``qalab demo --component qalab``, and what the demo printed."""
+    """Return the state home of ``qalab demo --component qalab`` and the output of the demo."""
     state = tmp_path_factory.mktemp("qalab")
     env = os.environ | {"XDG_CACHE_HOME": str(session_cache), "XDG_STATE_HOME": str(state)}
     argv = [sys.executable, resources.path("qalab.py"), "demo", "--component", "qalab"]
@@ -77,7 +77,7 @@ def lab(demonstrated: tuple[Path, str], shared_cache: Path, monkeypatch: pytest.
 
 
 def test_qalab_builds_and_deploys_its_own_package(lab: Lab, demonstrated: tuple[Path, str]) -> None:
-    """lintian has no errors, and a pristine container runs ``qalab check`` and ``qalab --version``."""
+    """lintian reports no error, and a pristine container runs ``qalab check`` and ``qalab --version``."""
     _, printed = demonstrated
     build, *others = sorted(Store.of(lab).runs(), key=lambda run: run.info.started)
     assert [run.info.phase for run in (build, *others)] == ["build", "deploy", "exercise"]

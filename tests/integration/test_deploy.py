@@ -1,4 +1,4 @@
-"""Deployments with real packages on real containers: what is proven, each way to fail, and nothing left."""
+"""Deployments with real packages on real containers: the installed version, each failure, and no leftovers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def service(program: str) -> tuple[tuple[str, str], ...]:
 
 @dataclass
 class Place:
-    """A lab whose archive has what a test puts there, and its only track's environment."""
+    """A lab with an archive that a test fills, and the environment of its only track."""
 
     lab: Lab
     bench: Callable[..., Bench]
@@ -96,7 +96,7 @@ def options(place: Place, **values: Any) -> None:
     )
 
 
-def test_a_package_is_deployed_exercised_and_gone(place: Place) -> None:
+def test_deploy_exercise_and_reset_of_package(place: Place) -> None:
     options(place, command="greet", prints="hello")
     at, record = place.deploy(files=service("exec sleep infinity"))
     assert record.verdict == "passed", record.message
@@ -122,7 +122,7 @@ def test_a_package_is_deployed_exercised_and_gone(place: Place) -> None:
 
 
 @pytest.mark.full
-def test_the_labs_older_version_is_taken_over_the_distributions(
+def test_deploy_prefers_older_version_of_lab(
     lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path
 ) -> None:
     lab = lab_factory(name="hello", track={"phases": ["build", "deploy"]})
@@ -169,19 +169,19 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", sampled(BROKEN, "a postinst that fails", "a service that starts and dies"))
-def test_what_is_broken_is_named(place: Place, what: str) -> None:
+def test_deploy_reports_broken_package(place: Place, what: str) -> None:
     package, verdict, message = BROKEN[what]
     at, record = place.deploy(**package)
     assert record.verdict == verdict, record.message
     assert record.message.startswith(message), record.message
     assert (at.run.results / "nodes/node0/journal.log").stat().st_size
-    # It is there to be looked at; nobody exercises it.
+    # It stays for inspection; the exercise refuses it.
     _, record = place.exercise()
     assert record.message.startswith("trunk: nothing is deployed (qalab run trunk greet")
 
 
 @pytest.mark.full
-def test_a_service_that_never_is_well(place: Place) -> None:
+def test_deploy_of_unhealthy_service_fails(place: Place) -> None:
     options(place, health="sh -c 'echo not yet; false'", patience=2)
     _, record = place.deploy(files=service("exec sleep infinity"))
     assert record.verdict == "failed"
@@ -189,7 +189,7 @@ def test_a_service_that_never_is_well(place: Place) -> None:
 
 
 @pytest.mark.full
-def test_without_a_mirror_it_is_the_labs_fault(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deploy_without_mirror_is_an_error(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.build(control="Depends: mtr-tiny\n")
     monkeypatch.setattr(driver, "served", lambda *_: served_nowhere(place.lab))
     _, record = place.deploy()
@@ -198,7 +198,7 @@ def test_without_a_mirror_it_is_the_labs_fault(place: Place, monkeypatch: pytest
 
 
 def served_nowhere(lab: Lab) -> Any:
-    """The lab's archive, on a port that nobody listens on."""
+    """Provide the lab's archive with the address of a closed port."""
     import contextlib  # noqa: PLC0415
 
     from scripts.archives.serving import served  # noqa: PLC0415
@@ -211,7 +211,7 @@ def served_nowhere(lab: Lab) -> Any:
     return nowhere()
 
 
-def test_a_full_disk_is_the_labs_fault(place: Place) -> None:
+def test_deploy_with_full_disk_is_an_error(place: Place) -> None:
     place.build(files=(("usr/share/greet/ballast", "x" * 80_000_000),))
     home = Store.of(place.lab).environments
     home.mkdir()
@@ -226,7 +226,7 @@ def test_a_full_disk_is_the_labs_fault(place: Place) -> None:
 
 
 @pytest.mark.full
-def test_an_exercise_that_fails_is_told(place: Place) -> None:
+def test_exercise_failure_is_reported(place: Place) -> None:
     options(place, command="greet", prints="goodbye")
     place.deploy(files=service("exec sleep infinity"))
     environment = environments.target(place.lab, "trunk")
@@ -241,7 +241,7 @@ def test_an_exercise_that_fails_is_told(place: Place) -> None:
 
 
 @pytest.mark.full
-def test_what_was_superseded_meanwhile_is_left_to_its_own_run(place: Place) -> None:
+def test_deploy_skips_superseded_version(place: Place) -> None:
     place.build("1.0-1", text="One")
     place.build("1.0-2", text="Two")
     _, record = place.deploy("1.0-1")
@@ -257,7 +257,7 @@ def test_what_was_superseded_meanwhile_is_left_to_its_own_run(place: Place) -> N
 
 
 @pytest.mark.parametrize("delay", sampled([0.3, 1.0, 2.0, 3.5, 5.0], 2.0))
-def test_killed_at_any_moment_the_next_one_passes(place: Place, delay: float) -> None:
+def test_deploy_recovers_after_kill(place: Place, delay: float) -> None:
     place.build(files=service("exec sleep infinity"))
     at = place.begin("deploy")
     process = start(deploy, at)
@@ -278,7 +278,7 @@ SLOW = {"applications": {"greet": {"role": "package", "options": {"command": "sl
 @pytest.mark.parametrize(
     "module, delay", sampled([(exercise, 0.9), (reset, 0.5), (reset, 0.6), (reset, 0.7)], (exercise, 0.9), (reset, 0.6))
 )
-def test_killed_when_it_is_exercised_or_reset(
+def test_exercise_and_reset_recover_after_kill(
     lab_factory: Callable[..., Lab],
     bench: Callable[..., Bench],
     shared_cache: Path,
@@ -300,7 +300,7 @@ def test_killed_when_it_is_exercised_or_reset(
     assert place.left == []
 
 
-def test_two_deployments_side_by_side_do_not_see_each_other(
+def test_deployments_of_two_tracks_are_isolated(
     lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path
 ) -> None:
     phases = {"phases": ["build", "deploy", "exercise"]}

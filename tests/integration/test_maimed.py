@@ -1,4 +1,4 @@
-"""Packages that build well and are not what they were: none of them gets into the archive, and each loss is named.
+"""Packages that build but have lost content: the gate keeps them out of the archive and names each loss.
 
 All are built by debhelper, without a chroot.
 """
@@ -114,14 +114,14 @@ def edited(name: str, old: str, new: str = "") -> dict[str, str]:
 
 
 def without_make() -> dict[str, str]:
-    """What dist-zilla or autotools leave in git: nothing that dh finds; the packaging has no .install files."""
+    """Remove the build files, as in a dist-zilla or autotools repository; the packaging has no .install files."""
     names = {"Makefile", "setup.py", *(name for name in TREE if name.endswith(".install"))}
     tree = {name: text for name, text in TREE.items() if name not in names}
     return tree | {"dist.ini": "name = Greet\n", "debian/rules": "#!/usr/bin/make -f\n%:\n\tdh $@\n"}
 
 
 def without_documents(package: str = "") -> dict[str, str]:
-    """Nothing to document: what dh_missing would not let pass, the packaging was told to forget."""
+    """Remove the documentation; the packaging excludes it from dh_missing."""
     html = "\tinstall -D -m 644 -t $(DESTDIR)/usr/share/doc/greet/html index.html\n"
     return changed(**{
         "Makefile": (html, ""), "debian/greet-doc.install": None, "debian/control": (package, "")})  # fmt: skip
@@ -193,7 +193,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", sampled([*WAYS], "no build system found", "symbols lost", "empty package"))
-def test_nothing_maimed_gets_into_the_archive(gate: Gate, tmp_path: Path, way: str) -> None:
+def test_gate_holds_back_damaged_package(gate: Gate, tmp_path: Path, way: str) -> None:
     tree, named = WAYS[way]
     judged, archived, work = gate(build(tmp_path / "built", "1.1", tree()))
     assert judged.verdict == "unstable", work.log("content")
@@ -203,7 +203,7 @@ def test_nothing_maimed_gets_into_the_archive(gate: Gate, tmp_path: Path, way: s
     assert {line.split()[1] for line in listed(Store.of(work.lab).archive)} == {"1.0"}
 
 
-def test_what_is_whole_gets_there(gate: Gate, tmp_path: Path) -> None:
+def test_gate_admits_complete_package(gate: Gate, tmp_path: Path) -> None:
     tree = edited("words", "hello\n" * 20000, "hello\n" * 15000)
     tree |= {"setup.py": SETUP.replace('"1.0"', '"1.1.dev3"')}
     judged, archived, work = gate(build(tmp_path / "built", "1.1", tree))

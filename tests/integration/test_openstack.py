@@ -34,9 +34,9 @@ from tests.packages import wait_for
 pytestmark = pytest.mark.integration
 NAME = OPENSTACK.component
 HOUSE = Path(__file__).parent.parent.parent
-# What the demo has built, and little around it.
+# The component that the demo has built, with few others.
 SMALL = replace(OPENSTACK, around=KEYSTONE.around, exercises=KEYSTONE.exercises)
-# Says how many there are of each thing that configure makes.
+# Counts the resources of each kind that configure creates.
 COUNT = """
 import sys
 from pathlib import Path
@@ -66,7 +66,7 @@ network.delete_router(made.router)
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
-    """The state of a lab that has built keystone from a commit of upstream's."""
+    """Return the state of a lab that has built keystone from an upstream commit."""
     state = tmp_path_factory.mktemp("built")
     with pytest.MonkeyPatch.context() as patch, (state / "log").open("w") as log:
         for name, path in {"HOME": state, "XDG_STATE_HOME": state, "XDG_CACHE_HOME": session_cache}.items():
@@ -92,7 +92,7 @@ def lab(request: pytest.FixtureRequest, built: Path, shared_cache: Path) -> Iter
 
 @pytest.fixture
 def spread(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
-    """The distribution's own of a newer series; servers are on a node of their own, with nothing else on it."""
+    """Return a lab with the packages of a newer series, and a separate node for servers only."""
     deployment = demo.deployment(OPENSTACK)
     deployment["applications"]["nova-compute"]["to"] = [1]
     made = lab_factory(
@@ -110,14 +110,14 @@ def phase(lab: Lab, name: str) -> Bench:
 
 
 def ours(record: Record) -> list[str]:
-    """The packages that come from the lab's archive, of the one version that it has built."""
+    """Return the installed packages from the lab's archive, which all have the built version."""
     (version,) = {package.partition("=")[2] for package in record.facts["packages"]}
     assert f":{OPENSTACK.upstream_version}+git" in version
     return [package.partition("=")[0] for package in record.facts["packages"]]
 
 
 @pytest.mark.parametrize("lab", [SMALL], ids=["small"], indirect=True)
-def test_keystone_and_glance(lab: Lab) -> None:
+def test_cloud_of_keystone_and_glance(lab: Lab) -> None:
     at = phase(lab, "deploy")
     record = at.execute(deploy)
     assert record.verdict == "passed", record.message
@@ -146,13 +146,13 @@ def test_keystone_and_glance(lab: Lab) -> None:
 
 
 def beside(lab: Lab, script: str) -> str:
-    """What a program of Python's prints from where the cloud can be reached."""
+    """Run a Python program where it can reach the cloud; return its output."""
     argv = [sys.executable, "-c", script, str(Store.of(lab).environments / "trunk")]
     return environments.target(lab, "trunk").beside(argv, cwd=HOUSE, capture=True).stdout
 
 
 def one(lab: Lab, name: str) -> dict[str, Case]:
-    """The cases of one exercise, by name."""
+    """Return the cases of one exercise by name."""
     at = phase(lab, "exercise")
     with (at.run.results / "log").open("w") as log:
         target = environments.target(lab, "trunk", log)
@@ -173,7 +173,7 @@ def kill_while(lab: Lab, name: str, after: str, at: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("lab", [OPENSTACK], ids=["whole"], indirect=True)
-def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
+def test_cloud_with_all_services(lab: Lab, tmp_path: Path) -> None:
     at = phase(lab, "deploy")
     record = at.execute(deploy)
     assert record.verdict == "passed", record.message
@@ -207,7 +207,7 @@ def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
     # Broken on purpose.
     (node,) = environments.target(lab, "trunk").nodes()
     node.run(["systemctl", "stop", "cinder-volume.service"])
-    # How it ends when it is told to in the middle of something is its own affair.
+    # Its exit status after SIGTERM during work does not matter.
     node.run(["systemctl", "reset-failed", "cinder-volume.service"], check=False)
     case = one(lab, "volume")["a volume is created"]
     assert (case.outcome, case.message) == (
@@ -224,14 +224,14 @@ def test_a_whole_cloud(lab: Lab, tmp_path: Path) -> None:
     assert case.outcome == "failed"
     assert f"External network {made.external_network} is not reachable from subnet {made.subnet}." in case.message
 
-    # What is missing is made again.
+    # Missing resources are created again.
     assert phase(lab, "deploy").execute(configure).verdict == "passed"
     found = one(lab, "floating-ip")
     assert {case.outcome for case in found.values()} == {"passed"}, found
 
 
 @pytest.mark.full
-def test_a_newer_cloud_on_two_nodes(spread: Lab) -> None:
+def test_cloud_on_two_nodes(spread: Lab) -> None:
     at = phase(spread, "deploy")
     for step in (deploy, configure):
         record = at.execute(step)

@@ -39,12 +39,12 @@ class Place:
     remote: Path
 
     def start(self, *argv: str) -> subprocess.Popen[bytes]:
-        # Whoever runs the tests in the background has SIGINT ignored, and so would we.
+        # A background shell ignores SIGINT, and its children inherit that.
         command = ["env", "--default-signal=INT", sys.executable, HOUSE / "qalab.py", "run", *argv, "--lab", self.file]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def go(self, *argv: str) -> str:
-        """Run to the end; what was printed.  It must pass."""
+        """Run to the end and require success; return the output."""
         process = self.start(*argv)
         printed = process.communicate(timeout=600)[0].decode()
         assert process.returncode == 0, printed
@@ -55,7 +55,7 @@ class Place:
         return Store.of(self.lab).runs()[-1]
 
     def assert_all_is_well(self) -> None:
-        """Passed; the archive verifies and has the package once; one upload, one push; nothing left behind."""
+        """Assert success: a valid archive with the package once, one upload, one push, no leftovers."""
         assert self.run.verdict == "passed"
         archive, version = Store.of(self.lab).archive, self.run.version
         assert output(["reprepro", "-b", archive, "check"]) is not None
@@ -71,7 +71,7 @@ class Place:
 
 
 def assert_nothing_left() -> None:
-    """No mount, no chroot session, no configuration of ours; others may be at work on this machine."""
+    """Assert that no mount, session or configuration of qalab is left; other processes can use the machine."""
     ours = str(environment.cache_home())
     assert ours not in Path("/proc/mounts").read_text()
     configurations = [*Path("/etc/schroot/chroot.d").glob("qalab-*"), *Path("/var/lib/schroot/session").glob("qalab-*")]
@@ -109,13 +109,13 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) ->
 
 
 def stands(run: Run, name: str) -> str:
-    """A record's verdict as the file has it now; "" when there is none."""
+    """Return the current verdict in a record's file; "" without a file."""
     path = run.record_path(name)
     return str(json.loads(path.read_text())["verdict"]) if path.exists() else ""
 
 
-def test_killed_at_every_step_boundary(place: Place) -> None:
-    """SIGKILL right when a step begins, and right when it has ended; then it goes on."""
+def test_phase_resumes_after_kill_at_step_boundary(place: Place) -> None:
+    """Kill with SIGKILL at the start and at the end of each step; then resume."""
     argv = ["trunk", "greet"]
     for name in STEPS:
         for verdicts in ({"running"}, {"passed", "skipped"}):
@@ -125,14 +125,14 @@ def test_killed_at_every_step_boundary(place: Place) -> None:
             process.kill()
             process.communicate()
             argv = ["--resume"]
-    place.go("--resume")  # all may be done by now
+    place.go("--resume")  # the run can be complete already
     assert len(Store.of(place.lab).runs()) == 1
     place.assert_all_is_well()
 
 
 @pytest.mark.parametrize("name", sampled(["sbuild", "archive", "upload", "push"], "archive"))
-def test_killed_in_the_middle(place: Place, name: str) -> None:
-    """SIGKILL of everything at several moments of a step, the tools with it; then it goes on."""
+def test_phase_resumes_after_kill_in_step(place: Place, name: str) -> None:
+    """Kill the step and its tools with SIGKILL at several points; then resume."""
     place.go("trunk", "greet", "--until", STEPS[STEPS.index(name) - 1])
     for delay in (0.15, 0.3, 0.5, 0.8) if name != "sbuild" else (1.0, 4.0, 8.0):
         process = place.start("--resume")
@@ -149,7 +149,7 @@ def test_killed_in_the_middle(place: Place, name: str) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """All processes that a process has started, and those have."""
+    """Return all descendants of a process."""
     found: list[int] = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -170,8 +170,8 @@ def kill(pid: int) -> None:
 @pytest.mark.parametrize(
     "number", sampled([signal.SIGINT, signal.SIGTERM, signal.SIGHUP], signal.SIGTERM), ids=lambda number: number.name
 )
-def test_interrupted_in_a_build(place: Place, number: signal.Signals) -> None:
-    """The whole process group ends, the record says aborted, and the run can go on."""
+def test_phase_resumes_after_interrupted_build(place: Place, number: signal.Signals) -> None:
+    """The process group ends, the record is aborted, and the run can be resumed."""
     place.go("trunk", "greet", "--until", "source")
     process = place.start("--resume")
     log = place.run.log_path("sbuild")
@@ -192,8 +192,8 @@ def test_interrupted_in_a_build(place: Place, number: signal.Signals) -> None:
 
 
 @pytest.mark.full
-def test_side_by_side(place: Place, lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
-    """Two components at once, each to its end, in one archive."""
+def test_phases_of_two_components_in_parallel(place: Place, lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    """Run two components at once, with one archive."""
     component = place.lab.components["greet"].model_dump(mode="json", exclude_unset=True)
     del component["upload"], component["packaging"]["push"]
     other = GitRepository(tmp_path / "other-packaging")

@@ -1,4 +1,4 @@
-"""What the type checker says of a plug-in that lacks a part, by the project's own settings."""
+"""The errors of the type checker for a plug-in without a part, with the settings of the project."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def target(home: Path, log: IO[str] | None = None, settings: Deployment | None =
     return SshTarget(home, log, settings)
 """
 PLUGINS = {"scripts": STEP, "scripts/roles": ROLE, "scripts/exercises": EXERCISE, "scripts/drivers": DRIVER}
-# The package, what is changed in its good module, and what mypy says of it then.
+# The package, the change to its correct module, and the error of mypy.
 BROKEN = {
     "a step without action": ("scripts", "def action(", "def act(", "action"),
     "a step whose action returns nothing": ("scripts", "-> StepOutcome:\n    return StepOutcome()", "-> None: ...", "def action("),
@@ -70,7 +70,7 @@ BROKEN = {
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the packages; its cache of mypy's is shared by all tests here."""
+    """Return a copy of the packages with a mypy cache that all tests of this module share."""
     home = tmp_path_factory.mktemp("plugins")
     for name in PACKAGES:
         shutil.copytree(HOUSE / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -79,7 +79,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checked(copy: Path, package: str, text: str) -> str:
-    """Return what mypy says of a package with one more plug-in, which its registry names."""
+    """Return the output of mypy for a package with an additional plug-in, which its registry names."""
     module, registry = copy / package / "broken.py", copy / package / "registry.py"
     before = registry.read_text()
     try:
@@ -97,12 +97,12 @@ def checked(copy: Path, package: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("package", PLUGINS)
-def test_a_whole_plug_in_is_accepted(copy: Path, package: str) -> None:
+def test_plugin_with_all_parts_is_accepted(copy: Path, package: str) -> None:
     assert checked(copy, package, PLUGINS[package]) == ""
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_plug_in_that_lacks_a_part_is_refused(copy: Path, what: str) -> None:
+def test_plugin_without_a_part_is_refused(copy: Path, what: str) -> None:
     package, good, bad, part = BROKEN[what]
     assert good in PLUGINS[package]
     printed = checked(copy, package, PLUGINS[package].replace(good, bad))

@@ -45,7 +45,7 @@ def run_of(lab: Lab, component: str = "greet", version: str = "", **more: Any) -
     return Bench(lab, run)
 
 
-def test_a_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path: Path) -> None:
+def test_proposed_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path: Path) -> None:
     at = run_of(lab)
     record = at.execute(deploy)
     assert (record.verdict, record.message) == ("skipped", f"nothing of greet waits in {POCKET}")
@@ -85,7 +85,7 @@ def test_a_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path: Path)
     assert run_of(lab).execute(deploy).message == f"nothing of greet waits in {POCKET}"
 
 
-def test_a_mirror_without_the_pocket(mirror: Mirror, lab: Lab) -> None:
+def test_proposed_pocket_missing_on_mirror(mirror: Mirror, lab: Lab) -> None:
     for path in (mirror.root / f"dists/{POCKET}").glob("*Release*"):
         path.unlink()
     (mirror.root / "dists" / POCKET / "InRelease").write_text("torn\n")
@@ -98,9 +98,7 @@ def greeting(text: str) -> tuple[tuple[str, str], ...]:
     return (("usr/bin/greet", f"#!/bin/sh\necho {text}; cat /usr/share/greet/libgreet /usr/share/greet/tool\n"),)
 
 
-def test_what_waits_is_deployed_with_what_it_needs_and_nothing_else(
-    mirror: Mirror, lab: Lab, shared_cache: Path
-) -> None:
+def test_proposed_package_is_deployed_with_its_dependencies(mirror: Mirror, lab: Lab, shared_cache: Path) -> None:
     deployment = {
         "applications": {"greet": {"role": "package", "options": {"command": "greet", "prints": "two.2.0-1.1.0-1"}}}
     }

@@ -53,7 +53,7 @@ def all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Every
         yield Everything(tmp_path, private, public, mail, COMPONENTS)
 
 
-def test_three_hundred_builds_in_one_pass(all_there: Everything) -> None:
+def test_publish_of_300_builds(all_there: Everything) -> None:
     for number in range(1, BUILDS + 1):
         for place, component in enumerate(COMPONENTS):
             all_there.build(component, number, verdict(place, number), text=f"said in {component} {number}")
@@ -81,7 +81,7 @@ def test_three_hundred_builds_in_one_pass(all_there: Everything) -> None:
 
 
 @pytest.mark.full
-def test_killed_at_every_event(tmp_path: Path) -> None:
+def test_publish_recovers_after_kill_at_every_event(tmp_path: Path) -> None:
     with Double() as private, Double(run=run) as public, MailServer() as mail, Killer() as killer:
         scene = Scene(tmp_path, private, public, mail, killer)
         count = scene.publish("whole", 0)

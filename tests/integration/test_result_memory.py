@@ -43,7 +43,7 @@ FILES: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("count", [MOST_CASES, 5 * MOST_CASES // 2], ids=["most", "more"])
 @pytest.mark.parametrize("name", FILES)
-def test_memory(name: str, count: int, tmp_path: Path) -> None:
+def test_memory_of_result_formats(name: str, count: int, tmp_path: Path) -> None:
     path = tmp_path / "result"
     path.write_bytes(FILES[name](count))
     done = subprocess.run([sys.executable, "-c", PROGRAM, path], check=True, capture_output=True, text=True)

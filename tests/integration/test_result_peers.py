@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 PEERS = Path(__file__).parent / "peers"
 CORPUS = os.environ.get("QALAB_RESULTS_CORPUS", "")
 Said = dict[str, object]
-# What the other reader does otherwise, by a pattern of the file's content or of the reader's own words.
+# Differences of the other reader, by a pattern of the file's content or of the reader's output.
 REASONS: dict[str, dict[str, str]] = {
     "TAP::Parser": {
         r"YAMLish|it did not end": "it understands a part of YAML only, and then loses points",
@@ -110,7 +110,7 @@ def ours(format_name: str, path: Path) -> Said:
 
 def _is_counted(case: Case, format_name: str, path: Path) -> bool:
     if re.match(r"\[[a-z ]+\](?: \[\d+\])?$", case.name):
-        return False  # what is said about the document
+        return False  # messages about the document
     return format_name != "tap" or (case.classname == path.stem and case.name != "all tests")  # no subtests
 
 

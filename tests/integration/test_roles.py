@@ -1,4 +1,4 @@
-"""Roles on real nodes: a small cloud spread over two of them; and what each failure of a service is told as."""
+"""Roles on real nodes: a small cloud on two of them, and the message for each failure of a service."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def described(spread: dict[str, int]) -> Lab:
 
 @dataclass(frozen=True)
 class Cloud:
-    """A site that is set up; ``said``: what was said of how it came about."""
+    """A site after setup; ``said``: the messages of the setup."""
 
     site: Site
     said: list[str]
 
     def start(self, role: Role) -> None:
-        """Start an application anew."""
+        """Restart an application."""
         application = next(each for each in self.site.applications if each.role is role)
         role.start(self.site, application)
 
@@ -61,7 +61,7 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 def cloud(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Deployed once: whoever breaks something mends it."""
+    """Deploy once: a test that breaks something must repair it."""
     home = tmp_path_factory.mktemp("environments")
     target, said = NspawnTarget(home / "trunk"), [""]
     plan = topology(described(SPREAD), "trunk", "keystone", {})
@@ -98,7 +98,7 @@ def instead(cloud: Cloud, path: str, text: str) -> Iterator[None]:
         cloud.node.write(path, before)
 
 
-def test_each_runs_where_it_is_told_to_and_only_there(cloud: Cloud) -> None:
+def test_services_run_on_their_nodes_only(cloud: Cloud) -> None:
     services: dict[str, Service] = cloud.site.services
     assert {name: service.nodes for name, service in services.items()} == {
         name: (f"node{number}",) for name, number in SPREAD.items()
@@ -136,9 +136,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_is_broken_is_named(cloud: Cloud, what: str) -> None:
+def test_broken_role_is_reported(cloud: Cloud, what: str) -> None:
     role, path, text, fault, message = BROKEN[what]
-    # Nobody is believed for what was there before.
+    # The state from earlier starts does not count.
     cloud.node.run(["systemctl", "stop", *cinder.UNITS])
     cloud.node.run(["cinder-manage", "service", "remove", "cinder-volume", "node0@nfs"], check=False)
     with instead(cloud, path, text), pytest.raises(LabError) as caught:
@@ -147,7 +147,7 @@ def test_what_is_broken_is_named(cloud: Cloud, what: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-def test_what_is_mended_starts_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repaired_role_starts_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     for role in (rabbitmq, cinder):
         cloud.start(role)

@@ -1,4 +1,4 @@
-"""The step sbuild with real chroots: made, reused, invalidated; whose fault a failure is; killed in the middle."""
+"""The step sbuild with real chroots: creation, reuse, invalidation; the cause of a failure; kills."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def build(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Calla
 
 
 def make_source(place: Bench, content: Mapping[str, str]) -> None:
-    """Leave in a run what the step source would have left: a native source package."""
+    """Put the result of the step source into a run: a native source package."""
     tree = place.run.work / "greet-1.0"
     native = {"debian/source/format": "3.0 (native)\n", "greet.txt": "hello\n"}
     for name, text in (packaging_files(version="1.0") | native | content).items():
@@ -71,14 +71,14 @@ def make_source(place: Bench, content: Mapping[str, str]) -> None:
 
 
 def needs(*packages: str) -> dict[str, str]:
-    """A control file with more build dependencies."""
+    """Return a control file with additional build dependencies."""
     more = "".join(f", {package}" for package in packages)
     text = CONTROL.format(name="greet").replace("debhelper-compat (= 13)", f"debhelper-compat (= 13){more}")
     return {"debian/control": text}
 
 
 def does(commands: str) -> dict[str, str]:
-    """A debian/rules that does something more in the build."""
+    """Return a debian/rules with an additional command in the build."""
     return {"debian/rules": f"{RULES}override_dh_auto_build:\n\t@{commands}\n"}
 
 
@@ -90,7 +90,7 @@ def mentioned(home: str, path: Path) -> bool:
 
 
 def assert_nothing_left() -> None:
-    """No mount, no chroot session, no configuration, no scratch of ours."""
+    """Assert that no mount, session, configuration or scratch directory of qalab is left."""
     home = backends.find_backend().home
     assert [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(home) in line] == []
     for directory in ("/etc/schroot/chroot.d", "/var/lib/schroot/session"):
@@ -98,7 +98,7 @@ def assert_nothing_left() -> None:
     assert list((home / "sessions").iterdir()) == []
 
 
-def test_base_and_layer_are_made_and_reused(build: Callable[..., Record]) -> None:
+def test_build_creates_and_reuses_chroots(build: Callable[..., Record]) -> None:
     first = build()
     assert first.verdict == "passed", first.message
     assert sorted((Path(item.path).name, item.kind) for item in first.artifacts) == [
@@ -121,8 +121,8 @@ def test_base_and_layer_are_made_and_reused(build: Callable[..., Record]) -> Non
     assert_nothing_left()
 
 
-def test_a_build_is_as_clean_as_it_should_be(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An ordinary user, the options and profiles of lab.yaml, and nothing of the caller's environment."""
+def test_build_environment_is_clean(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build has an ordinary user, the options and profiles of lab.yaml, and no variable of the caller."""
     monkeypatch.setenv("QALAB_SECRET", "mine")
     Path(environment.clean()["HOME"], ".sbuildrc").write_text("die 'not mine';\n")
     checks = (
@@ -139,8 +139,8 @@ def test_a_build_is_as_clean_as_it_should_be(build: Callable[..., Record], monke
     assert record.verdict == "passed", record.message
 
 
-def test_ccache_and_tmpfs(build: Callable[..., Record]) -> None:
-    """The second build finds what the first has compiled, in a build directory in memory with another name."""
+def test_build_with_ccache_and_tmpfs(build: Callable[..., Record]) -> None:
+    """The second build uses the compiler cache of the first, in a build directory in memory with another name."""
     content = {
         "debian/control": CONTROL.format(name="greet").replace("Architecture: all", "Architecture: any"),
         "debian/install": "greet usr/bin\n",
@@ -172,14 +172,14 @@ def test_ccache_and_tmpfs(build: Callable[..., Record]) -> None:
     ],
     ids=["rules", "dependencies"],
 )
-def test_the_packages_fault(build: Callable[..., Record], content: Mapping[str, str], expected: str) -> None:
+def test_build_failure_of_package(build: Callable[..., Record], content: Mapping[str, str], expected: str) -> None:
     record = build(content)
     assert (record.verdict, record.exit_code, record.message) == ("failed", 1, expected)
     assert record.facts["attempts"] == 1
     assert_nothing_left()
 
 
-def test_a_package_for_another_architecture_is_skipped(build: Callable[..., Record]) -> None:
+def test_build_of_foreign_package_is_skipped(build: Callable[..., Record]) -> None:
     control = CONTROL.format(name="greet").replace("Architecture: all", "Architecture: hurd-i386")
     record = build({"debian/control": control})
     assert (record.verdict, record.exit_code) == ("skipped", 0)
@@ -187,7 +187,7 @@ def test_a_package_for_another_architecture_is_skipped(build: Callable[..., Reco
 
 
 @pytest.mark.full
-def test_a_killed_build_is_the_labs_fault(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_killed_is_an_error(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sbuild, "ATTEMPTS", 2)
     record = build(does("kill -9 $$$$"))
     assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 2)
@@ -197,7 +197,7 @@ def test_a_killed_build_is_the_labs_fault(build: Callable[..., Record], monkeypa
 
 
 @pytest.mark.full
-def test_a_build_that_hangs(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_timeout_fails(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sbuild, "MINUTE_SECONDS", 30)
     record = build(does("sleep 999"), component={"build": {"timeout_minutes": 1}})
     assert (record.verdict, record.message) == ("failed", "the build did not end within 1 min")
@@ -205,8 +205,8 @@ def test_a_build_that_hangs(build: Callable[..., Record], monkeypatch: pytest.Mo
 
 
 @pytest.mark.full
-def test_an_unreachable_mirror_is_the_labs_fault(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when there is a chroot, with lists of yesterday; and when there is none."""
+def test_build_without_mirror_is_an_error(build: Callable[..., Record], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check with a chroot that has older package lists, and without a chroot."""
     assert build().verdict == "passed"
     (base,) = backends.find_backend().home.glob("base-*/")
     sources = base / "etc/apt/sources.list"
@@ -238,8 +238,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.full
-def test_a_full_disk(build: Callable[..., Record], small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was built does not fit into the run directory."""
+def test_build_with_full_disk(build: Callable[..., Record], small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The built packages do not fit into the run directory."""
     monkeypatch.setenv("XDG_STATE_HOME", str(small_disk))
     greet = "head -c 4000000 /dev/urandom > greet.txt"
     record = build(does(greet))
@@ -252,7 +252,7 @@ def test_a_full_disk(build: Callable[..., Record], small_disk: Path, monkeypatch
 
 
 @pytest.mark.full
-def test_no_space_in_the_chroot(build: Callable[..., Record]) -> None:
+def test_build_without_space_in_chroot_is_an_error(build: Callable[..., Record]) -> None:
     record = build(does("mkdir full; cat /dev/zero > /dev/full"))
     assert (record.verdict, record.exit_code, record.facts["attempts"]) == ("error", 3, 1)
     assert record.message == f"No space left on device: the disk of {backends.find_backend().home}"
@@ -267,10 +267,10 @@ def descendants(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("whose", sampled(["ours", "all"], "all"))
-def test_killed_in_the_build(
+def test_build_recovers_after_kill(
     whose: str, lab_factory: Callable[..., Lab], bench: Callable[..., Bench], tmp_path: Path
 ) -> None:
-    """SIGKILL, to us alone or to all that we have started: then the step goes well, and nothing is left."""
+    """Kill qalab alone or its whole process tree with SIGKILL: the step then passes and leaves no files."""
     place = bench(lab_factory())
     flag = tmp_path / "go"
     make_source(place, does(f"echo waiting; [ -e {flag} ] || sleep 60"))
@@ -301,15 +301,15 @@ PLACES = {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}}
 REPLACING = {"components": {"hello": {**PLACES, "version": {"replace_newer": True}}}}
 
 
-def test_the_archives_own_package_is_taken(build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
-    """Where lab.yaml says so even if the distribution has a newer one; and always where it is to be tried."""
+def test_build_installs_package_of_lab_archive(build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
+    """The setting `replace_newer` selects it above a newer version; run_installed always does."""
     lab = lab_factory()
     store = Store.of(lab)
     make_archive(lab, store, "hello", "0.1")
     shown = "dpkg-query --show hello; [ \"$$(dpkg-query --show --showformat '$${Version}' hello)\" = 0.1 ]"
     record = build(needs("hello (<< 1)") | does(shown), lab=REPLACING)
     assert record.verdict == "passed", record.message
-    # The distribution would do for this one, and so its layer is everybody's; the lab's is taken all the same.
+    # The distribution satisfies this dependency, so the layer is shared; the lab's package is installed anyway.
     other = build(needs("hello") | does(shown), lab=REPLACING)
     assert other.verdict == "passed", other.message
     newer = build(needs("hello (>> 1)"))
@@ -320,7 +320,7 @@ def test_the_archives_own_package_is_taken(build: Callable[..., Record], lab_fac
 
 
 def make_archive(lab: Lab, store: Store, name: str, version: str) -> None:
-    """The lab's archive with one binary package, as the step archive would leave it."""
+    """Create the lab's archive with one binary package, as the step archive does."""
     root = store.archive
     package = root.parent / "package"
     (package / "DEBIAN").mkdir(parents=True)
@@ -343,7 +343,7 @@ def make_archive(lab: Lab, store: Store, name: str, version: str) -> None:
 
 @pytest.fixture
 def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A build user of the test's own, with subordinate ids."""
+    """Provide a separate build user with subordinate ids."""
     name = f"qalab-test-{os.getpid()}"
     monkeypatch.setenv("QALAB_BUILD_USER", name)
     monkeypatch.setenv("QALAB_CHROOT_MODE", "unshare")
@@ -353,8 +353,8 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.full
-def test_unshare(builder: str, build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
-    """All of it in user namespaces, by a user who is not root."""
+def test_build_in_unshare_mode(builder: str, build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
+    """Build in user namespaces, as a user other than root."""
     assert backends.has_build_user()
     make_archive(lab_factory(), Store.of(lab_factory()), "hello", "9.9")
     version = "dpkg-query --show --showformat '$${Version}' hello"

@@ -83,7 +83,7 @@ def deployed(place: Place, applications: dict[str, dict[str, Any]], **package: A
     return place.deploy(**package)[1]
 
 
-def test_what_packaging_enables_runs(place: Place) -> None:
+def test_services_enabled_by_packaging_run(place: Place) -> None:
     record = deployed(place, {name: unit for name, (unit, _) in ORDINARY.items()}, files=SLEEPS)
     assert record.verdict == "passed", record.message
     assert record.facts["services"] == {name: list(units) for name, (_, units) in ORDINARY.items()} | {
@@ -110,13 +110,13 @@ def test_what_packaging_enables_runs(place: Place) -> None:
     )
 
 
-def test_a_service_that_comes_by_depends_is_started(place: Place) -> None:
+def test_service_of_dependency_is_started(place: Place) -> None:
     record = deployed(place, {"greet": {}}, files=SLEEPS, control="Depends: redis-server\n")
     assert record.verdict == "passed", record.message
     assert record.facts["services"] == {"greet": ["redis-server.service", "greet.service"]}
 
 
-def test_a_unit_that_fails_is_named(place: Place) -> None:
+def test_service_failure_names_unit(place: Place) -> None:
     web = {name: {"packages": [name]} for name in ("nginx-light", "lighttpd")}  # both want port 80
     record = deployed(place, web, files=SLEEPS)
     assert record.verdict == "failed"

@@ -41,7 +41,7 @@ SHAPES: dict[str, Shape] = {
         ["diff.gz", "orig.tar.gz"],
         {"greet.txt", "more.txt"},
     ),
-    "several": (  # two orig tarballs, and a file that may not be shipped
+    "several": (  # two orig tarballs, and a file that must not be shipped
         {"x.min.js": "x\n"},
         packaging_files("several", "1.0+dfsg-1") | {
             "debian/copyright": EXCLUDED,
@@ -96,7 +96,7 @@ CORE = ("old", "several")  # the others take minutes more
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in CORE else pytest.mark.full) for name in SHAPES]
 )
-def test_two_commits(name: str, described: dict[str, GitRepository], tmp_path: Path) -> None:
+def test_shape_builds_two_commits(name: str, described: dict[str, GitRepository], tmp_path: Path) -> None:
     _, _, _, parts, files = SHAPES[name]
     upstream = described[name]
     for text in ("hello\n", "hello, all\n"):

@@ -24,7 +24,7 @@ def shell(run: str, lab: Path, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_a_shell_in_the_kept_chroot_of_a_failed_build_and_in_a_new_one(
+def test_shell_in_kept_and_in_new_chroot(
     lab_factory: Callable[..., Lab], bench: Callable[..., Bench], tmp_path: Path
 ) -> None:
     lab = lab_factory(component={"build": {"options": ["nocheck"]}})

@@ -26,7 +26,7 @@ HOUSE = Path(__file__).parent.parent.parent
 NODE = ("playwright-core@1.65.1", "axe-core@4.14.1", "html-validate@10.17.0")
 WORLD = World(360, components=6, tracks=3)
 SITE = Identity("openstack", "Every upstream commit, packaged and tested")
-# What is a matter of taste, or of names that are as long as they are.
+# Rules of taste, or about long names.
 RULES = {"long-title": "off"}
 
 
@@ -57,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pages(out: Path) -> list[str]:
-    """One page of each kind, of something that is broken."""
+    """Return one page of each kind, for a broken test or build."""
     told = json.loads((out / "current/api/v1/index.json").read_text())
     row = next(row for row in told["broken"] if row["part"]["test"] and row["part"]["good"])
     lane, bad, test = row["tracks"][0]["path"], row["part"]["last"], row["part"]["test"]["path"]
@@ -66,7 +66,7 @@ def pages(out: Path) -> list[str]:
     return ["", component, *places, "changes/", "health/", "flaky/", "slow/", "stale/", "search/", "about/"]
 
 
-def test_in_a_browser(site: Path, modules: Path) -> None:
+def test_site_in_browser(site: Path, modules: Path) -> None:
     with server(site, 0) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.05,))
         thread.start()
@@ -80,7 +80,7 @@ def test_in_a_browser(site: Path, modules: Path) -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_is_good_html(site: Path, modules: Path, tmp_path: Path) -> None:
+def test_site_is_valid_html(site: Path, modules: Path, tmp_path: Path) -> None:
     config = tmp_path / "rules.json"
     config.write_text(json.dumps({"root": True, "extends": ["html-validate:recommended"], "rules": RULES}))
     found = [site / "current" / page / ("" if page.endswith(".html") else "index.html") for page in pages(site)]
@@ -109,7 +109,7 @@ def update(out: Path, count: int, *strace: str) -> subprocess.CompletedProcess[b
 
 
 @pytest.mark.full
-def test_killed_at_every_write(tmp_path: Path) -> None:
+def test_site_build_recovers_after_kill_at_every_write(tmp_path: Path) -> None:
     need(strace="strace")
     start, log = tmp_path / "start", tmp_path / "trace"
     for count in (9, 10, 11):  # so that all slots hold something else

@@ -50,8 +50,8 @@ def snap(
     return take
 
 
-def test_a_tarball_of_a_command(snap: Callable[..., tuple[Record, Path]], tmp_path: Path) -> None:
-    """By an ordinary user, with the tags at hand, and nothing of the host."""
+def test_command_makes_tarball(snap: Callable[..., tuple[Record, Path]], tmp_path: Path) -> None:
+    """The command runs as an ordinary user, has the tags, and sees no files of the host."""
     outside = tmp_path / "outside"
     script = (
         "id -u > who; git describe --tags > version; echo $SOURCE_DATE_EPOCH > date; mkdir -p dist/x-1; cp greet.txt who "
@@ -82,7 +82,7 @@ def test_a_tarball_of_a_command(snap: Callable[..., tuple[Record, Path]], tmp_pa
         ("true", ("no-such-package",), 3, "the packages for true cannot be installed: "),
     ],
 )
-def test_commands_that_make_none(
+def test_command_without_tarball_fails(
     snap: Callable[..., tuple[Record, Path]], command: str, packages: tuple[str, ...], code: int, message: str
 ) -> None:
     record, _ = snap(command, packages)
@@ -95,8 +95,8 @@ def content(tarball: Path, name: str) -> str:
         return next(tar.extractfile(member).read().decode() for member in tar if member.name.partition("/")[2] == name)
 
 
-def test_dzil_with_an_authors_plugins(snap: Callable[..., tuple[Record, Path]], upstream: GitRepository) -> None:
-    """Debian's own Dist::Zilla, a plugin that asks git for the version, one that writes documentation."""
+def test_command_dzil_with_author_plugins(snap: Callable[..., tuple[Record, Path]], upstream: GitRepository) -> None:
+    """Use Debian's Dist::Zilla with a plugin for the version from git and one for documentation."""
     ini = (
         "name = Greet\nauthor = A <a@example.org>\nlicense = Perl_5\ncopyright_holder = A\n[@Basic]\n"
         "[Git::NextVersion]\nfirst_version = 1.0\n[PkgVersion]\n[PodWeaver]\n[AutoPrereqs]\n"
@@ -136,7 +136,7 @@ PBR = {"setup.py": PBR_SETUP, "setup.cfg": "[metadata]\nname = greet\n[files]\nm
     ],
     ids=["setuptools-scm", "PBR"],
 )
-def test_an_sdist_knows_its_version(
+def test_sdist_has_version(
     snap: Callable[..., tuple[Record, Path]], upstream: GitRepository, files: dict[str, str], package: str, version: str
 ) -> None:
     upstream.commit("Be a project", files | {"greet.py": "x = 1\n"}, author="Bea Büthor <bea@upstream.example>")
@@ -163,10 +163,10 @@ def build_sdist(directory, settings=None):
 """
 
 
-def test_an_sdist_is_never_made_on_the_host(
+def test_sdist_is_not_made_on_host(
     snap: Callable[..., tuple[Record, Path]], upstream: GitRepository, git_repository: Any, tmp_path: Path
 ) -> None:
-    """Upstream's backend runs as another user, sees nothing of this machine, and has the submodules."""
+    """The build backend of upstream runs as another user, sees no files of the host, and has the submodules."""
     lib: GitRepository = git_repository("lib")
     commit = lib.commit("Lib", {"lib.txt": "from the submodule\n"})
     upstream.git("update-index", "--add", "--cacheinfo", f"160000,{commit},lib")
@@ -191,7 +191,7 @@ def test_an_sdist_is_never_made_on_the_host(
     ],
     ids=["backend fails", "backend cannot be imported", "packages", "PBR", "plugin"],
 )  # fmt: skip
-def test_projects_that_make_none(
+def test_sdist_failure_of_project(
     snap: Callable[..., tuple[Record, Path]], upstream: GitRepository, files: dict[str, str], packages: list[str],
     expected: tuple[int, str],
 ) -> None:  # fmt: skip

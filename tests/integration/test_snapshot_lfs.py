@@ -21,7 +21,7 @@ BIG = bytes(range(256)) * 64
 
 @pytest.fixture
 def upstream(git_repository: Any) -> GitRepository:
-    """Two big files, one of them executable, one text beside them."""
+    """Two big files, one of them executable, and a text."""
     repository: GitRepository = git_repository("upstream")
     repository.git("lfs", "install", "--local")
     (repository.path / "data").mkdir()
@@ -57,7 +57,7 @@ def contents(tarball: Path) -> dict[str, tuple[bytes, int]]:
         return {name: (tar.extractfile(member).read(), member.mode) for name, member in found.items()}
 
 
-def test_files_are_fetched_once(snap: Callable[..., tuple[Record, Path]], upstream: GitRepository) -> None:
+def test_lfs_files_are_fetched_once(snap: Callable[..., tuple[Record, Path]], upstream: GitRepository) -> None:
     record, tarball = snap(lfs="fetch")
     assert record.verdict == "passed", record.message
     found = contents(tarball)
@@ -69,9 +69,7 @@ def test_files_are_fetched_once(snap: Callable[..., tuple[Record, Path]], upstre
     assert other.read_bytes() == tarball.read_bytes()
 
 
-def test_a_file_that_the_server_does_not_have(
-    snap: Callable[..., tuple[Record, Path]], upstream: GitRepository
-) -> None:
+def test_lfs_file_missing_on_server_fails(snap: Callable[..., tuple[Record, Path]], upstream: GitRepository) -> None:
     shutil.rmtree(upstream.path / ".git/lfs/objects")
     record, _ = snap(lfs="fetch")
     assert (record.verdict, record.exit_code) == ("failed", 1)
@@ -80,7 +78,7 @@ def test_a_file_that_the_server_does_not_have(
 
 
 @pytest.mark.parametrize("policy, exit_code", [("fetch", 0), ("refuse", 2)])
-def test_a_command_has_the_files_too(snap: Callable[..., tuple[Record, Path]], policy: str, exit_code: int) -> None:
+def test_lfs_files_for_orig_command(snap: Callable[..., tuple[Record, Path]], policy: str, exit_code: int) -> None:
     command = "mkdir x && wc --bytes < data/big.bin > x/size && tar -cf x.tar x"
     record, tarball = snap(lfs=policy, method="command", command=command)
     assert record.exit_code == exit_code, record.message

@@ -52,7 +52,7 @@ def keys(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def machine(played: list[Played], tmp_path: Path) -> Iterator[SshMachine]:
-    """A machine, with a log of what runs there."""
+    """Provide a machine with a log of its commands."""
     home = tmp_path / "environment"
     home.mkdir()
     with (tmp_path / "log").open("w", errors="surrogateescape") as log:
@@ -69,7 +69,7 @@ def as_user(node: SshMachine) -> SshMachine:
     return replace(node, name="other", login=node.login.replace("root", USER))
 
 
-def test_commands_arrive_as_they_are(machine: SshMachine) -> None:
+def test_command_arguments_arrive_unchanged(machine: SshMachine) -> None:
     for node in (machine, as_user(machine)):
         assert printed(node, "id", "-un") == "root\n"
         assert printed(node, "printf", r"%s\0", *HOSTILE).split("\0")[:-1] == HOSTILE
@@ -84,7 +84,7 @@ def test_commands_arrive_as_they_are(machine: SshMachine) -> None:
         node.hang_up()
 
 
-def test_a_hundred_commands_take_one_connection_which_ends(machine: SshMachine) -> None:
+def test_commands_share_one_connection(machine: SshMachine) -> None:
     began = time.monotonic()
     for _ in range(100):
         machine.run(["true"])
@@ -95,7 +95,7 @@ def test_a_hundred_commands_take_one_connection_which_ends(machine: SshMachine) 
 
 
 @pytest.mark.full
-def test_more_commands_at_once_than_a_connection_takes(machine: SshMachine) -> None:
+def test_commands_beyond_session_limit_run(machine: SshMachine) -> None:
     def ask(number: int) -> tuple[int, list[str]]:
         result, lines = replace(machine, log=None).attempt(["sh", "-c", f"sleep 0.5; echo {number}; exit {number}"])
         return result.returncode, lines
@@ -105,13 +105,13 @@ def test_more_commands_at_once_than_a_connection_takes(machine: SshMachine) -> N
 
 
 @pytest.mark.full
-def test_nobody_waits_for_a_command_that_goes_on_for_ever(machine: SshMachine) -> None:
+def test_command_timeout_ends_remote_program(machine: SshMachine) -> None:
     with pytest.raises(TimedOut, match="sleep did not end within 1 seconds on node0"):
         machine.run(["sleep", "4711"], timeout=1)
     assert wait_for(lambda: not machine.run(["pgrep", "--full", "^sleep 4711"], check=False))
 
 
-def test_what_ssh_says_is_told_in_one_line(machine: SshMachine, played: list[Played], tmp_path: Path) -> None:
+def test_ssh_error_is_one_line(machine: SshMachine, played: list[Played], tmp_path: Path) -> None:
     other = tmp_path / "machines/other"
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other])
     (tmp_path / "none").write_text("")
@@ -138,7 +138,7 @@ def test_what_ssh_says_is_told_in_one_line(machine: SshMachine, played: list[Pla
 
 
 @pytest.mark.full
-def test_restoring_is_believed_when_it_is_seen(machine: SshMachine) -> None:
+def test_restore_is_verified(machine: SshMachine) -> None:
     def restored(*command: str) -> None:
         how = Machines(hosts=(machine.login,), restore=command).model_copy(update={"boot_minutes": 0.05})
         restore.restore([machine], how, machine.log, "testlab/trunk")
@@ -168,7 +168,7 @@ def test_restoring_is_believed_when_it_is_seen(machine: SshMachine) -> None:
 
 @dataclass
 class Place:
-    """A lab whose machines these are: of two tracks, ``trunk`` and ``other``."""
+    """A lab with these machines and two tracks, ``trunk`` and ``other``."""
 
     lab: Lab
 
@@ -211,7 +211,7 @@ def place(
     assert leftovers.left_by(made.home) == []
 
 
-def test_packages_are_deployed_and_exercised_and_the_machines_restored(place: Place, played: list[Played]) -> None:
+def test_deploy_exercise_and_restore_of_machines(place: Place, played: list[Played]) -> None:
     at = place.begin("deploy", "1.0-1")
     record = at.execute(deploy)
     assert record.verdict == "passed", record.message
@@ -233,7 +233,7 @@ def test_packages_are_deployed_and_exercised_and_the_machines_restored(place: Pl
 
 
 @pytest.mark.full
-def test_tracks_take_turns(place: Place, played: list[Played]) -> None:
+def test_deployments_of_two_tracks_take_turns(place: Place, played: list[Played]) -> None:
     runs = [place.begin("deploy", track=track) for track in ("trunk", "other")]
     both = [start(deploy, at) for at in runs]
     assert [process.wait(120) for process in both] == [0, 0]
@@ -250,7 +250,7 @@ def test_tracks_take_turns(place: Place, played: list[Played]) -> None:
 
 
 @pytest.mark.parametrize("delay", sampled([1.0, 3.0, 5.0], 3.0))
-def test_killed_at_any_moment_the_next_one_passes(place: Place, delay: float) -> None:
+def test_deploy_recovers_after_kill(place: Place, delay: float) -> None:
     process = start(deploy, place.begin("deploy"))
     time.sleep(delay)
     os.kill(process.pid, signal.SIGKILL)

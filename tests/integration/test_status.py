@@ -23,7 +23,7 @@ RUNS = 500
 OPENED = re.compile(r'openat\(AT_FDCWD, "([^"]+)".* = \d+$', re.MULTILINE)
 
 
-def test_the_status_of_many_runs_reads_each_file_once(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_status_of_many_runs_reads_each_file_once(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory()
     runs = [a_local_run(lab, "greet", number) for number in range(1, RUNS + 1)]
     trace = tmp_path / "trace"

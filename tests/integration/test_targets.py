@@ -24,7 +24,7 @@ BARE = Pristine("bookworm", Series())
 
 @pytest.fixture
 def home(shared_cache: Path, tmp_path: Path) -> Iterator[Path]:
-    """Where environments are made; whatever a test does, nothing is left behind it."""
+    """Provide a directory for environments, and remove all of them after the test."""
     path = tmp_path / "environments"
     yield path
     for each in path.glob("*"):
@@ -42,11 +42,11 @@ def said(node: Node, *argv: str, **options: bool) -> str:
 
 
 def tree(node: Node) -> str:
-    """All files but those that every boot names anew."""
+    """Return all files except those that each boot renames."""
     return said(node, "sh", "-c", "find / -xdev | grep -Ev '^(/var/log|/var/lib/systemd|.*/systemd-private-)' | sort")
 
 
-def test_nodes_see_each_other_and_have_no_other_network(home: Path) -> None:
+def test_nodes_reach_only_each_other(home: Path) -> None:
     one, two = create(NspawnTarget(home / "a"), "one", "two")
     assert said(one, "hostname") == "one"
     assert said(one, "systemctl", "is-system-running") == "running"
@@ -57,14 +57,14 @@ def test_nodes_see_each_other_and_have_no_other_network(home: Path) -> None:
     assert "eth0" not in said(one, "ls", "/sys/class/net")
 
 
-def test_files_go_there_and_come_back(home: Path) -> None:
+def test_node_writes_and_reads_files(home: Path) -> None:
     (node,) = create(NspawnTarget(home / "a"), "one")
     node.write("/etc/some/where/file", "a $text with 'quotes'\n\udcff", mode=0o640)
     assert node.read("/etc/some/where/file") == "a $text with 'quotes'\n\udcff"
     assert said(node, "stat", "-c", "%a %U", "/etc/some/where/file") == "640 root"
 
 
-def test_reset_brings_it_back_to_pristine_in_seconds(home: Path) -> None:
+def test_reset_restores_pristine_node(home: Path) -> None:
     target = NspawnTarget(home / "a")
     (node,) = create(target, "one")
     pristine = tree(node)
@@ -78,7 +78,7 @@ def test_reset_brings_it_back_to_pristine_in_seconds(home: Path) -> None:
 
 
 @pytest.mark.full
-def test_two_environments_do_not_see_each_other(home: Path) -> None:
+def test_environments_are_isolated(home: Path) -> None:
     (one,), (other,) = create(NspawnTarget(home / "a"), "node"), create(NspawnTarget(home / "b"), "node")
     assert one.address == other.address
     one.write("/root/mine", "a")
@@ -89,7 +89,7 @@ def test_two_environments_do_not_see_each_other(home: Path) -> None:
     assert NspawnTarget(home / "a").nodes() == []
 
 
-def test_a_layer_has_all_but_what_is_tested(home: Path) -> None:
+def test_layer_has_dependencies_without_tested_package(home: Path) -> None:
     wanted = Pristine("bookworm", Series(), packages=("python3-yaml", "mtr-tiny"), sources=("pyyaml",))
     target = NspawnTarget(home / "a")
     with target.prepare(wanted) as snapshot:
@@ -103,7 +103,7 @@ def test_a_layer_has_all_but_what_is_tested(home: Path) -> None:
         assert (snapshot.facts["layer"]["reused"], again.facts["layer"]["reused"]) == (False, True)
 
 
-def test_online_a_node_reaches_the_mirror_and_by_itself_it_does_not(home: Path) -> None:
+def test_node_reaches_mirror_only_online(home: Path) -> None:
     (node,) = create(NspawnTarget(home / "a"), "one")
     assert node.run(["apt-get", "update"], online=True)
     assert not node.run(["apt-get", "-oAcquire::Retries=0", "-oAcquire::http::Timeout=2", "update"], check=False)
@@ -126,7 +126,7 @@ with target.prepare(Pristine("bookworm", Series())) as snapshot:
 
 
 @pytest.mark.parametrize("delay", sampled([0.0, 0.02, 0.1, 0.3, 0.6, 1.0], 0.1, 0.6))
-def test_whoever_makes_it_may_be_killed_at_any_moment(home: Path, delay: float) -> None:
+def test_environment_creation_recovers_after_kill(home: Path, delay: float) -> None:
     with python(MAKE, home / "a") as maker:
         assert maker.stdout is not None
         assert maker.stdout.readline() == "prepared\n", maker.stdout.read()
@@ -137,7 +137,7 @@ def test_whoever_makes_it_may_be_killed_at_any_moment(home: Path, delay: float) 
     assert leftovers.left_by(home) == []
 
 
-def test_what_is_left_is_told(home: Path) -> None:
+def test_leftovers_are_reported(home: Path) -> None:
     create(NspawnTarget(home / "a"), "one")
     told = leftovers.left_by(home)
     assert any("systemd-nspawn" in line for line in told)
@@ -145,7 +145,7 @@ def test_what_is_left_is_told(home: Path) -> None:
 
 
 @pytest.mark.full
-def test_an_environment_whose_keeper_was_killed_is_not_there(home: Path) -> None:
+def test_environment_without_keeper_does_not_exist(home: Path) -> None:
     target = NspawnTarget(home / "a")
     create(target, "one")
     os.kill(target.keeper.pid, signal.SIGKILL)

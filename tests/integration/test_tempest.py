@@ -38,7 +38,7 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
 
 
 def run(lab: Lab, **said: object) -> tuple[Bench, Record]:
-    """Tests of a track that says which."""
+    """Run the Tempest tests that a track selects."""
     track = lab.tracks["trunk"].model_copy(update={"tempest": Tempest.model_validate(said)})
     told = lab.model_copy(update={"tracks": {"trunk": track}})
     at = Bench(told, Store.of(lab).new_run(told, "trunk", "keystone", phase="exercise"))
@@ -46,14 +46,14 @@ def run(lab: Lab, **said: object) -> tuple[Bench, Record]:
 
 
 def outcomes(at: Bench, record: Record) -> dict[str, tuple[str, str]]:
-    """Of each test what reports make of it."""
+    """Return the outcome and the message of each test in reports."""
     (native,) = record.native
     cases = registry.cases(native.format, at.run.path / native.path)
     assert {case.classname for case in cases} == {CLASS, "tempest.api.identity.v2.test_tokens.TokensTest"}
     return {f"{case.classname.split('.')[3]}.{case.name}": (case.outcome, case.nuance) for case in cases}
 
 
-def test_tempest_and_keystone(lab: Lab, tmp_path: Path) -> None:
+def test_tempest_against_keystone(lab: Lab, tmp_path: Path) -> None:
     assert (
         Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="deploy")).execute(deploy).verdict == "passed"
     )

@@ -18,7 +18,7 @@ from scripts import upload
 from tests.packages import killer, pretend_built, start, wait_for
 from tests.samples import sampled
 
-with warnings.catch_warnings():  # asyncore, which pyftpdlib stands on, is deprecated in Python 3.11
+with warnings.catch_warnings():  # pyftpdlib uses asyncore, which is deprecated in Python 3.11
     warnings.simplefilter("ignore", DeprecationWarning)
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import DTPHandler, FTPHandler
@@ -55,7 +55,7 @@ class Public:
         (root / "conf/incoming").write_text(INCOMING)
 
     def take(self, name: str) -> None:
-        """A file has come in whole."""
+        """Receive a complete file."""
         self.received.append(name)
         if name.endswith(".changes"):
             taken = run(["reprepro", "--basedir", self.root, "processincoming", "queue", name], check=False)
@@ -71,7 +71,7 @@ def public(tmp_path):
 
 
 class Pace:
-    """How slow a server is: seconds before each piece of a transfer."""
+    """The speed of a server: a pause in seconds before each piece of a transfer."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -179,7 +179,7 @@ def ready(lab_factory, bench):
 
 
 @pytest.mark.parametrize("kind", QUEUES)
-def test_it_arrives_once(ready, public, kind):
+def test_upload_arrives_once(ready, public, kind):
     with QUEUES[kind](public, Pace()) as to:
         work = ready(to)
         record = work.execute(upload)
@@ -191,8 +191,8 @@ def test_it_arrives_once(ready, public, kind):
 
 
 @pytest.mark.parametrize("kind", QUEUES)
-def test_the_published_archive_knows_it(ready, public, kind):
-    """Nothing on this machine tells of the upload, and the queue is empty: the archive it feeds is asked."""
+def test_upload_is_recognized_in_published_archive(ready, public, kind):
+    """No local file records the upload, and the queue is empty: the step queries the published archive."""
     with QUEUES[kind](public, Pace()) as to:
         asked = {"published": f"file://{public.root} public main"}
         work = ready(to, **asked)
@@ -207,8 +207,8 @@ def test_the_published_archive_knows_it(ready, public, kind):
 
 
 @pytest.mark.parametrize("kind", QUEUES)
-def test_a_queue_that_keeps_it_knows_it(ready, public, kind, monkeypatch):
-    monkeypatch.setattr(public, "take", public.received.append)  # nobody empties the queue
+def test_upload_is_recognized_in_queue(ready, public, kind, monkeypatch):
+    monkeypatch.setattr(public, "take", public.received.append)  # the queue keeps the files
     with QUEUES[kind](public, Pace()) as to:
         work = ready(to)
         assert work.execute(upload).facts["uploaded"] is True
@@ -220,7 +220,7 @@ def test_a_queue_that_keeps_it_knows_it(ready, public, kind, monkeypatch):
 
 @pytest.mark.parametrize("whom", sampled(["step", "step and dput"], "step and dput"))
 @pytest.mark.parametrize("kind", QUEUES)
-def test_killed_in_the_middle_of_a_transfer(ready, public, tmp_path, monkeypatch, kind, whom):  # noqa: PLR0917
+def test_upload_recovers_after_kill_in_transfer(ready, public, tmp_path, monkeypatch, kind, whom):  # noqa: PLR0917
     pace = Pace()
     pace.seconds = 0.2
     with QUEUES[kind](public, pace) as to:
@@ -238,7 +238,7 @@ def test_killed_in_the_middle_of_a_transfer(ready, public, tmp_path, monkeypatch
         monkeypatch.setenv("PATH", path)
         assert "greet_1.0-1_source.changes" not in public.received
         pace.seconds = 0
-        time.sleep(0.5)  # the server comes to the end of what was on its way
+        time.sleep(0.5)  # the server completes the transfer
         record = work.execute(upload)
         assert (record.verdict, record.facts["uploaded"]) == ("passed", True), work.log("upload")
         assert work.execute(upload).facts["uploaded"] is False
@@ -247,7 +247,7 @@ def test_killed_in_the_middle_of_a_transfer(ready, public, tmp_path, monkeypatch
     assert public.sources() == "public|main|source: greet 1.0-1"
 
 
-def test_an_http_queue_that_refuses(ready, public):
+def test_upload_refused_by_http_queue(ready, public):
     pace = Pace()
     pace.refuse = True
     with web(public, pace) as to:
@@ -257,7 +257,7 @@ def test_an_http_queue_that_refuses(ready, public):
     assert public.received == []
 
 
-def test_an_ftp_queue_that_refuses(ready, public):
+def test_upload_refused_by_ftp_queue(ready, public):
     with ftp(public, Pace()) as to:
         work = ready(to.replace("incoming", "absent"))
         record = work.execute(upload)
@@ -266,8 +266,8 @@ def test_an_ftp_queue_that_refuses(ready, public):
     assert public.received == []
 
 
-def test_an_ftp_queue_that_keeps_half_a_file(ready, public):
-    """Debian's own queues let nobody overwrite what is there."""
+def test_upload_to_ftp_queue_with_partial_file(ready, public):
+    """The queues of Debian refuse to overwrite a file."""
     pace = Pace()
     pace.refuse = True
     with ftp(public, pace) as to:
@@ -293,8 +293,8 @@ exec /usr/lib/openssh/sftp-server
 
 
 @pytest.mark.skipif(not Path("/usr/lib/openssh/sftp-server").exists(), reason="apt-get install openssh-sftp-server")
-def test_sftp(ready, public, tmp_path, monkeypatch):
-    """The real scp, sftp and sftp-server; only ssh between them is a pipe."""
+def test_upload_by_sftp(ready, public, tmp_path, monkeypatch):
+    """Use the real scp, sftp and sftp-server, connected by a pipe instead of ssh."""
     bin_directory = tmp_path / "bin"
     bin_directory.mkdir()
     (bin_directory / "ssh").write_text(SSH.format(tmp_path))

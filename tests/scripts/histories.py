@@ -87,7 +87,7 @@ class History:
         return ((parent, child) for child, parents in enumerate(self.parents) for parent in parents)
 
     def snapshot(self, commit: int, following: str | None = None, name: str | None = None) -> versions.SnapshotVersion:
-        """A commit's version; ``name`` is its id where it has a real one."""
+        """Return the version of a commit; ``name`` is its real id, if any."""
         reach = self.ancestors(commit)
         start = versions.base(tags_of(tag for tag, at in self.tags.items() if at in reach), following)
         stretches = [self._stretch(reach, tag.name) for tag in start.tags] or [self._stretch(reach, "")]
@@ -99,7 +99,7 @@ class History:
         return versions.CommitRange(tag, len(behind), max(self.stamps[one] for one in behind | at))
 
     def write(self, repository: Path) -> list[str]:
-        """Make it a bare repository whose branch main is the last commit; return the full ids of the commits."""
+        """Write a bare repository whose branch main is the last commit; return the full ids of the commits."""
         subprocess.run(["git", "init", "--quiet", "--bare", "--template=", repository], check=True)
         stream = []
         for number, (parents, stamp) in enumerate(zip(self.parents, self.stamps, strict=True)):
@@ -195,7 +195,7 @@ CASES: dict[str, tuple[str, str | None, str, str, str]] = {
     "a late candidate": (". 1.0 . 1.0rc9 . .", None, "1.0+git20260105.3", "1.0", "1.0.1"),
     # After a release.
     "a post release": (". 1.0 . 1.0.post1 .", None, "1.0.post1+git20260104.1", "1.0.post1", "1.0.post2"),
-    # 1.0.2a is below 1.0.2+git...: so it goes on from 1.0.2, and stays above 1.0.2a.
+    # 1.0.2a is below 1.0.2+git...: the version continues from 1.0.2, and is above 1.0.2a.
     "letters": (". 1.0.2 . . 1.0.2a .", None, "1.0.2+git20260105.3", "1.0.2a", "1.0.3"),
     "letters without their number": (". 2025a . 2025b .", None, "2025b+git20260104.1", "2025b", "2025c"),
     "patch levels": (". 9.6p1 . 9.7p1 .", None, "9.7p1+git20260104.1", "9.7p1", "9.7p2"),

@@ -34,7 +34,7 @@ from tests.packages import killer, pretend_built, start, wait_for
         ({"1.0": 1, "1.0~rc1": 1, "1.0+git1": 1}, 2, 30, ["1.0~rc1"]),
     ],
 )
-def test_expired(ages, keep, days, gone):
+def test_expired_versions(ages, keep, days, gone):
     seconds = {Tracked("greet", version): age * DAY_SECONDS for version, age in ages.items()}
     seconds |= {Tracked("other", "1"): 100 * DAY_SECONDS}
     assert [item.version for item in archive.expired(seconds, keep, days)] == gone
@@ -42,7 +42,7 @@ def test_expired(ages, keep, days, gone):
 
 @pytest.fixture(autouse=True)
 def own_tmp(monkeypatch):
-    """What killed steps leave goes with the test."""
+    """Remove leftovers of killed steps with the test."""
     with tempfile.TemporaryDirectory(prefix="qalab-test-") as directory:
         monkeypatch.setenv("TMPDIR", directory)
         yield
@@ -85,7 +85,7 @@ def assert_whole(root: Path) -> None:
 
 
 @pytest.mark.integration
-def test_a_version_is_added_once(publish):
+def test_version_is_added_once(publish):
     record, work = publish("1.0-1")
     root = Store.of(work.lab).archive
     state = files.sha256(root / "dists/trunk/InRelease")
@@ -114,7 +114,7 @@ def test_a_version_is_added_once(publish):
 
 
 @pytest.mark.integration
-def test_slow_readers_find_the_indices_of_before(publish):
+def test_by_hash_keeps_earlier_indices(publish):
     _, work = publish("1.0-1")
     index = Store.of(work.lab).archive / "dists/trunk/main/binary-amd64"
     first = index / f"by-hash/SHA256/{files.sha256(index / 'Packages')}"
@@ -129,7 +129,7 @@ def test_slow_readers_find_the_indices_of_before(publish):
     assert not list(index.glob("by-hash/SHA256/.*"))
 
 
-def test_the_public_key_verifies_the_archive(publish, tmp_path):
+def test_public_key_verifies_archive(publish, tmp_path):
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
     run(["gpg", "--dearmor", "--output", tmp_path / "key.gpg", root / "archive-key.asc"])
@@ -155,7 +155,7 @@ HELD = "held back: {} is unstable: it is not good"
         ([], {"sbuild": "skipped"}, "nothing was built"),
     ],
 )
-def test_the_gate_holds_packages_back(lab_factory, bench, gate, verdicts, reason):
+def test_gate_holds_back_unstable_package(lab_factory, bench, gate, verdicts, reason):
     component = {"packaging": {"push": {"git": "/x", "branch": "y"}}, "upload": {"to": "file:///x"}}
     work = bench(lab_factory(component=component | ({} if gate is None else {"build": {"gate": gate}})))
     pretend_built(work)
@@ -179,7 +179,7 @@ def test_the_gate_holds_packages_back(lab_factory, bench, gate, verdicts, reason
 
 
 @pytest.mark.parametrize("name", ["content", "lintian"])
-def test_the_gate_cannot_be_walked_around(lab_factory, bench, name):
+def test_gate_needs_records_of_checks(lab_factory, bench, name):
     work = bench(lab_factory())
     pretend_built(work)
     work.run.record_path(name).unlink()
@@ -189,7 +189,7 @@ def test_the_gate_cannot_be_walked_around(lab_factory, bench, name):
 
 
 @pytest.mark.integration
-def test_an_older_version_is_skipped(publish):
+def test_older_version_is_skipped(publish):
     publish("1.0-2")
     record, work = publish("1.0-1", verdict="skipped")
     assert record.message == "trunk has greet 1.0-2 and keeps it"
@@ -200,7 +200,7 @@ def test_an_older_version_is_skipped(publish):
 
 
 @pytest.mark.integration
-def test_the_same_version_with_other_content_is_refused(publish):
+def test_same_version_with_other_content_is_refused(publish):
     publish("1.0-1", text="One")
     record, work = publish("1.0-1", text="Other", verdict="error")
     assert (record.exit_code, "has another greet_1.0-1" in record.message) == (3, True)
@@ -211,7 +211,7 @@ def test_the_same_version_with_other_content_is_refused(publish):
 
 
 @pytest.mark.integration
-def test_debug_packages_udebs_and_an_epoch(publish):
+def test_debug_packages_udebs_and_epoch_are_added(publish):
     _, work = publish("2:1.0-1", binaries=("greet.deb", "greet-dbgsym.ddeb", "greet-udeb.udeb"))
     root = Store.of(work.lab).archive
     assert listed(root) == ["greet 2:1.0-1", "greet-dbgsym 2:1.0-1"]
@@ -220,14 +220,14 @@ def test_debug_packages_udebs_and_an_epoch(publish):
 
 
 @pytest.mark.integration
-def test_a_package_without_section_is_at_fault(publish):
+def test_package_without_section_fails(publish):
     record, _ = publish("1.0-1", drop="Section", verdict="failed")
     assert "No section specified for 'greet_1.0-1.dsc'" in record.message
     assert record.exit_code == 1
 
 
 @pytest.mark.integration
-def test_versions_beyond_the_count_are_removed(publish, lab_factory):
+def test_versions_beyond_keep_are_removed(publish, lab_factory):
     lab = lab_factory(lab={"archive": {"keep": 2}})
     publish("1.0-1", lab=lab)
     publish("1.0-2", lab=lab)
@@ -239,7 +239,7 @@ def test_versions_beyond_the_count_are_removed(publish, lab_factory):
     assert_whole(root)
 
 
-def test_versions_have_keys_of_their_own(publish, lab_factory):
+def test_versions_ignore_settings_of_runs(publish, lab_factory):
     lab = lab_factory(lab={"runs": {"keep": 1, "keep_days": 1}})
     publish("1.0-1", lab=lab)
     record, _ = publish("1.0-2", lab=lab)
@@ -247,7 +247,7 @@ def test_versions_have_keys_of_their_own(publish, lab_factory):
 
 
 @pytest.mark.integration
-def test_versions_past_their_time_are_removed_with_all_they_built(publish, lab_factory):
+def test_versions_beyond_keep_days_are_removed_with_binaries(publish, lab_factory):
     lab = lab_factory(lab={"archive": {"keep_days": 10}})
     root = Store.of(lab).archive
     publish("1.0-1", lab=lab, binaries=("greet.deb", "greet-extra.deb"))
@@ -265,7 +265,7 @@ def test_versions_past_their_time_are_removed_with_all_they_built(publish, lab_f
 
 
 @pytest.mark.integration
-def test_tracks_come_and_go(publish, lab_factory):
+def test_removed_track_keeps_its_packages(publish, lab_factory):
     publish("1.0-1~bookworm1")
     two = lab_factory(lab={"series": {"noble": {"distribution": "ubuntu"}}, "tracks": {"next": {"series": "noble"}}})
     publish("1.0-1~noble1", lab=two, track="next", distribution="noble")
@@ -276,7 +276,7 @@ def test_tracks_come_and_go(publish, lab_factory):
     assert_whole(root)
 
 
-def test_another_signing_key_signs_all(publish, lab_factory, tmp_path):
+def test_changed_signing_key_signs_archive(publish, lab_factory, tmp_path):
     publish("1.0-1")
     home = tmp_path / "gnupg"
     home.mkdir(mode=0o700)
@@ -293,8 +293,8 @@ def test_another_signing_key_signs_all(publish, lab_factory, tmp_path):
 
 @pytest.mark.full
 @pytest.mark.parametrize("call", [3, 6, 8])
-def test_killed_in_any_call_of_reprepro(publish, lab_factory, bench, tmp_path, monkeypatch, call):  # noqa: PLR0917
-    """Killed with the step that called it, its lockfile and half a database left; then run again."""
+def test_kill_in_reprepro_call_is_recovered(publish, lab_factory, bench, tmp_path, monkeypatch, call):  # noqa: PLR0917
+    """Kill reprepro and the step, leaving a lockfile and a partial database; then run the step again."""
     lab = lab_factory(lab={"archive": {"keep": 1}})
     publish("1.0-1", lab=lab)
     work = bench(lab)
@@ -311,7 +311,7 @@ def test_killed_in_any_call_of_reprepro(publish, lab_factory, bench, tmp_path, m
     assert [name for name in pool(root) if "1.0-1" in name] == []
 
 
-def test_what_a_killed_reader_left_is_no_obstacle(publish):
+def test_leftovers_of_killed_reader_are_removed(publish):
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
     (root / "db/lockfile").touch()
@@ -320,15 +320,15 @@ def test_what_a_killed_reader_left_is_no_obstacle(publish):
     assert_whole(root)
 
 
-def test_a_state_directory_with_a_long_path(publish, tmp_path, monkeypatch):
-    """Longer than the path of a socket may be, such as GnuPG's agent has."""
+def test_state_directory_with_long_path(publish, tmp_path, monkeypatch):
+    """The path exceeds the limit for a socket, such as that of GnuPG's agent."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ("x" * 120)))
     _, work = publish("1.0-1")
     assert_whole(Store.of(work.lab).archive)
 
 
 @pytest.mark.integration
-def test_an_orphan_keeps_the_lock(publish, tmp_path, monkeypatch):
+def test_orphaned_reprepro_keeps_lock(publish, tmp_path, monkeypatch):
     _, work = publish("1.0-1")
     path = os.environ["PATH"]
     fake = tmp_path / "bin" / "reprepro"
@@ -351,6 +351,6 @@ def test_an_orphan_keeps_the_lock(publish, tmp_path, monkeypatch):
 
 
 @pytest.mark.integration
-def test_runnable_alone(publish):
+def test_step_runs_alone(publish):
     _, work = publish("1.0-1")
     assert start(archive, work).wait() == 0

@@ -1,4 +1,4 @@
-"""Changelog entries: what they say of upstream's commits, and which version they are for."""
+"""Changelog entries: the upstream commits that they name, and their version."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def commit(subject: str = "Change it", *, author: str = "Ada", email: str = "ada
         ("-- Ada <a@b>  Thu, 01 Jan 2026 00:00:00 +0000", "-- Ada <a@b> Thu, 01 Jan 2026 00:00:00 +0000"),
         ("Say \x1b[31mred\x07\x00\x85\u2028\u202e", "Say [31mred"),
         ("Gr\udcfc\udcdf Gott", "Grüß Gott"),  # Latin-1, as lab.run hands it on
-        ("\udc93quoted\udc94 \udc81", "“quoted” \ufffd"),  # Windows-1252, and what is nothing in it
+        ("\udc93quoted\udc94 \udc81", "“quoted” \ufffd"),  # Windows-1252, and bytes that are undefined in it
         ("", "(no subject)"),
         ("x" * 400, "x" * 297 + "..."),
     ],
 )
-def test_subjects(message: str, subject: str) -> None:
+def test_subject_of_commit_message(message: str, subject: str) -> None:
     assert changelog.subject_of(message) == subject
 
 
@@ -69,12 +69,12 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_upstreams_bugs_are_not_ours(text: str) -> None:
+def test_bug_closers_are_escaped(text: str) -> None:
     assert changelog.escape_bug_closers(text) == HARMLESS[text]
 
 
-def test_nobody_finds_upstreams_bugs_in_an_entry(tmp_path: Path) -> None:
-    """dpkg-parsechangelog (deb-changelog(5)) and python-debian are the judges."""
+def test_entry_closes_no_upstream_bug(tmp_path: Path) -> None:
+    """Check with dpkg-parsechangelog (deb-changelog(5)) and python-debian."""
     entry = debian.entry_above(
         debian.newest_entry(packaging_files()["debian/changelog"]), "1.0-2", "bookworm",
         bullets=map(changelog.escape_bug_closers, HARMLESS), maintainer="Lab <lab@lab.example>", date=EPOCH,
@@ -98,13 +98,13 @@ def test_nobody_finds_upstreams_bugs_in_an_entry(tmp_path: Path) -> None:
         (87, "... and 37 more commits."),
     ],
 )
-def test_the_cap(count: int, last: str | None) -> None:
+def test_bullets_are_capped(count: int, last: str | None) -> None:
     bullets = list(changelog.commit_bullets([commit()] * count, "Lab <lab@lab.example>"))
     assert len(bullets) == min(count, 51)
     assert bullets[-1:] == ([last] if last else [])
 
 
-def test_the_labs_maintainer_is_not_named() -> None:
+def test_bullets_omit_lab_maintainer() -> None:
     own = commit(author="Lab", email="lab@lab.example")
     nameless = commit(author="", email="bea@upstream.example")
     named = list(changelog.commit_bullets([own, nameless], "Lab <lab@lab.example>"))
@@ -126,7 +126,7 @@ def test_the_labs_maintainer_is_not_named() -> None:
         ("a " + "well-known " * 8, ["  * a" + " well-known" * 6, "    well-known well-known"]),
     ],
 )
-def test_bullets_are_wrapped_below_80_columns(text: str, lines: list[str]) -> None:
+def test_bullets_are_wrapped_at_80_columns(text: str, lines: list[str]) -> None:
     assert debian.bullet(text) == lines
     assert all(len(line) < 80 for line in lines if " " in line.strip())
 
@@ -139,7 +139,7 @@ def test_bullets_are_wrapped_below_80_columns(text: str, lines: list[str]) -> No
         ("Thu, 01 Jan 2026 05:00:00 +0200", "Thu, 01 Jan 2026 03:00:01 +0000"),
     ],
 )
-def test_an_entry_is_younger_than_the_one_below(below: str, date: str) -> None:
+def test_entry_date_is_later_than_previous_one(below: str, date: str) -> None:
     old = packaging_files()["debian/changelog"].replace("Thu, 01 Jan 2026 00:00:00 +0000", below)
     entry = debian.entry_above(
         debian.newest_entry(old), "1.0-2", "bookworm", bullets=["x"], maintainer="Lab <lab@lab.example>", date=EPOCH
@@ -147,12 +147,12 @@ def test_an_entry_is_younger_than_the_one_below(below: str, date: str) -> None:
     assert entry == (f"greet (1.0-2) bookworm; urgency=medium\n\n  * x\n\n -- Lab <lab@lab.example>  {date}\n\n")
 
 
-def test_an_unfinished_entry_has_no_date_to_be_above() -> None:
+def test_entry_without_trailer_has_no_date() -> None:
     entry = debian.newest_entry("greet (1:1.0-2) UNRELEASED; urgency=medium\n\n  * x\n\n --\n")
     assert entry == debian.ChangelogEntry("greet", "1:1.0-2", "1", "1.0", 0)
 
 
-def test_one_more_bullet_goes_to_the_newest_entry() -> None:
+def test_bullet_is_added_to_newest_entry() -> None:
     old = packaging_files()["debian/changelog"]
     both = old.replace("1.0-1", "1.0-2") + "\n" + old
     more = debian.add_bullet(both, "Drop fix.patch: merged upstream.")
@@ -172,7 +172,7 @@ class Bed:
         self.log = tmp_path / "mirror.log"
 
     def prepare(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> Bench:
-        """A run with its snapshot taken and its packaging at hand."""
+        """Return a run after the steps snapshot and packaging."""
         with self.log.open("w") as log:
             GitMirror.of(str(self.upstream.path)).fetch(log)
         made: Bench = self.bench(self.lab)
@@ -197,7 +197,7 @@ class Bed:
         return record, made
 
     def archived(self, commit: str = "HEAD", version: str = UPSTREAM_VERSION) -> Record:
-        """A run that reached the archive."""
+        """Return the changelog record of a run that reached the archive."""
         record, made = self.run(commit, version)
         made.pretend("archive", version=record.version)
         return record
@@ -209,7 +209,7 @@ def bed(lab_factory: Any, bench: Any, git_repository: Any, tmp_path: Path) -> Be
 
 
 def bullets(record: Record) -> list[str]:
-    """The items of an entry behind the first two, without their wrapping."""
+    """Return the items of an entry after the first two, unwrapped."""
     entry = record.facts["entry"].split("\n\n")[1]
     items = [" ".join(item.split()) for item in re.split(r"^  \* ", entry, flags=re.MULTILINE)[1:]]
     assert items[0] == "Local package of the lab testlab."
@@ -217,7 +217,7 @@ def bullets(record: Record) -> list[str]:
     return items[2:]
 
 
-def test_the_first_run(bed: Bed) -> None:
+def test_first_run_entry(bed: Bed) -> None:
     first = bed.upstream.commit("Begin")
     record, made = bed.run()
     assert record.version == f"{UPSTREAM_VERSION}-0qalab+deb12+1"
@@ -241,7 +241,7 @@ def test_the_first_run(bed: Bed) -> None:
 
 
 @pytest.mark.integration
-def test_commits_since_the_last_run_that_reached_the_archive(bed: Bed) -> None:
+def test_bullets_name_commits_since_last_archived_run(bed: Bed) -> None:
     one = bed.upstream.commit("One")
     bed.archived()
     two = bed.upstream.commit("Two\n\nChange-Id: I0", author="Bea Buthor <bea@upstream.example>")
@@ -267,7 +267,7 @@ def test_commits_since_the_last_run_that_reached_the_archive(bed: Bed) -> None:
     assert record.facts["named"][3] == {"id": two, "subject": "Two", "author": "Bea Buthor <bea@upstream.example>"}
 
 
-def test_run_twice_in_one_run_it_says_the_same(bed: Bed) -> None:
+def test_repeated_step_gives_same_entry(bed: Bed) -> None:
     bed.upstream.commit("Begin")
     record, made = bed.run()
     (made.run.work / "packaging/.git/index.lock").touch()  # as a killed git leaves it
@@ -278,7 +278,7 @@ def test_run_twice_in_one_run_it_says_the_same(bed: Bed) -> None:
 
 
 @pytest.mark.integration
-def test_the_same_commit_again(bed: Bed) -> None:
+def test_rebuild_of_same_commit(bed: Bed) -> None:
     bed.upstream.commit("Begin")
     bed.archived()
     record, made = bed.run()
@@ -286,7 +286,7 @@ def test_the_same_commit_again(bed: Bed) -> None:
     assert record.version == f"{UPSTREAM_VERSION}-0qalab+deb12+2"
     made.pretend("source", version=record.version)
     later, _ = bed.run()
-    assert later.version == record.version  # nobody has seen the one before: it reached no archive
+    assert later.version == record.version  # the previous version reached no archive
     pool = bed.archive / "pool/main/g/greet"
     pool.mkdir(parents=True)
     (pool / f"greet_{UPSTREAM_VERSION}-0qalab+deb12+6.dsc").touch()
@@ -295,7 +295,7 @@ def test_the_same_commit_again(bed: Bed) -> None:
 
 
 @pytest.mark.integration
-def test_what_was_pushed_back_counts_before_the_labs_own_memory(bed: Bed) -> None:
+def test_pushed_changelog_takes_precedence_over_store(bed: Bed) -> None:
     one = bed.upstream.commit("One")
     bed.archived()
     two = bed.upstream.commit("Two")
@@ -309,8 +309,8 @@ def test_what_was_pushed_back_counts_before_the_labs_own_memory(bed: Bed) -> Non
 
 
 @pytest.mark.integration
-def test_the_packagings_own_version_is_a_tag_of_upstreams(bed: Bed) -> None:
-    """The first run lists from the release that the distribution has; a newer release counts before a run."""
+def test_first_run_lists_commits_since_packaged_tag(bed: Bed) -> None:
+    """The first run starts at the packaged release; a newer release takes precedence over an earlier run."""
     released = bed.upstream.commit("Release 1.0")
     bed.upstream.tag("v1.0")
     two = bed.upstream.commit("Two")
@@ -354,9 +354,7 @@ def test_the_packagings_own_version_is_a_tag_of_upstreams(bed: Bed) -> None:
         ("1.2~{}", None),
     ],
 )
-def test_the_first_entry_names_what_is_new_since_the_distributions_version(
-    bed: Bed, version: str, tag: str | None
-) -> None:
+def test_first_entry_names_commits_since_distribution_version(bed: Bed, version: str, tag: str | None) -> None:
     bed.upstream.commit("Begin")
     released = bed.upstream.commit("Release it")
     while released[:9].isdecimal():
@@ -370,7 +368,7 @@ def test_the_first_entry_names_what_is_new_since_the_distributions_version(
 
 
 @pytest.mark.parametrize("version", ["2.11", "20210604", "1.0+git20260101.0123456", "1.0~deadbeef", "1.0+dfsg1.2"])
-def test_a_version_that_upstream_does_not_know_names_nothing(bed: Bed, version: str) -> None:
+def test_first_entry_of_unknown_version_names_no_commit(bed: Bed, version: str) -> None:
     bed.upstream.commit("Begin")
     bed.upstream.tag("v2.10")
     bed.upstream.commit("Two")
@@ -380,7 +378,7 @@ def test_a_version_that_upstream_does_not_know_names_nothing(bed: Bed, version: 
 
 
 @pytest.mark.integration
-def test_an_older_commit_on_purpose_does_not_count_as_packaged(bed: Bed) -> None:
+def test_older_commit_does_not_count_as_packaged(bed: Bed) -> None:
     bed.upstream.commit("Base")
     packaged = bed.upstream.commit("Packaged")
     bed.archived()
@@ -393,7 +391,7 @@ def test_an_older_commit_on_purpose_does_not_count_as_packaged(bed: Bed) -> None
     assert (record.facts["since"], bullets(record)) == (packaged, [f"{new[:7]} New [Ada Author]"])
 
 
-def test_a_tag_on_another_branch_is_no_rewritten_history(bed: Bed) -> None:
+def test_tag_on_other_branch_is_not_rewritten_history(bed: Bed) -> None:
     base = bed.upstream.commit("Base")
     bed.upstream.git("checkout", "--quiet", "-b", "stable")
     bed.upstream.commit("Release 1.0")
@@ -406,7 +404,7 @@ def test_a_tag_on_another_branch_is_no_rewritten_history(bed: Bed) -> None:
 
 
 @pytest.mark.integration
-def test_histories_that_are_not_a_line(bed: Bed) -> None:
+def test_older_commit_and_rewritten_history(bed: Bed) -> None:
     base = bed.upstream.commit("Base")
     lost = bed.upstream.commit("Lost")
     bed.archived()
@@ -427,7 +425,7 @@ def test_histories_that_are_not_a_line(bed: Bed) -> None:
     assert bullets(replaced) == [f"The upstream history was replaced; {lost[:7]}, packaged last, is not in it."]
 
 
-def test_nothing_but_merges(bed: Bed) -> None:
+def test_bullet_for_merges_only(bed: Bed) -> None:
     base = bed.upstream.commit("Base")
     bed.archived()
     bed.upstream.commit("fixup! Base")
@@ -435,7 +433,7 @@ def test_nothing_but_merges(bed: Bed) -> None:
     assert bullets(record) == [f"Nothing but merges since {base[:7]}."]
 
 
-def test_a_pushed_commit_that_upstream_no_longer_has(bed: Bed) -> None:
+def test_pushed_commit_missing_upstream(bed: Bed) -> None:
     bed.upstream.commit("Base")
     text = packaging_files()["debian/changelog"].replace("Initial release", f"New upstream snapshot: commit {FULL}")
     bed.packaging.commit("Pushed back", {"debian/changelog": text})
@@ -443,20 +441,20 @@ def test_a_pushed_commit_that_upstream_no_longer_has(bed: Bed) -> None:
     assert bullets(record) == ["The upstream history was replaced; 0123456, packaged last, is not in it."]
 
 
-def test_the_epoch(bed: Bed) -> None:
+def test_entry_keeps_epoch(bed: Bed) -> None:
     bed.upstream.commit("Base")
     bed.packaging.commit("Epoch", {"debian/changelog": packaging_files(version="2:1.0-1")["debian/changelog"]})
     assert bed.run()[0].version == f"2:{UPSTREAM_VERSION}-0qalab+deb12+1"
 
 
-def test_a_version_below_what_the_lab_pushed_is_remarked(bed: Bed) -> None:
+def test_version_below_pushed_one_is_reported(bed: Bed) -> None:
     bed.upstream.commit("Base")
     pushed = packaging_files(version="2.11+git20260109.9.0123456-0qalab+deb13+1")["debian/changelog"]
     bed.packaging.commit("Pushed back", {"debian/changelog": pushed})
     assert bed.run()[0].message.endswith("; not above the changelog's 2.11+git20260109.9.0123456-0qalab+deb13+1")
 
 
-def test_old_entries_stay_as_they_are_to_the_byte(bed: Bed) -> None:
+def test_older_entries_keep_their_bytes(bed: Bed) -> None:
     bed.upstream.commit("Base")
     old = packaging_files()[
         "debian/changelog"
@@ -475,14 +473,14 @@ def test_old_entries_stay_as_they_are_to_the_byte(bed: Bed) -> None:
         (packaging_files("hello")["debian/changelog"], "debian/changelog: is of the source package hello, not greet"),
     ],
 )
-def test_a_changelog_that_cannot_be_added_to(bed: Bed, content: str | None, message: str) -> None:
+def test_invalid_changelog_fails(bed: Bed, content: str | None, message: str) -> None:
     bed.upstream.commit("Base")
     bed.packaging.commit("Break it", {"debian/changelog": content})
     record = bed.prepare().execute(changelog)
     assert (record.exit_code, record.message) == (1, message)
 
 
-def test_the_upstream_mirror_is_fetched_again_when_it_was_lost(bed: Bed) -> None:
+def test_lost_upstream_mirror_is_fetched_again(bed: Bed) -> None:
     bed.upstream.commit("Base")
     made = bed.prepare()
     mirror = GitMirror.of(str(bed.upstream.path))

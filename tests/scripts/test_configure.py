@@ -1,4 +1,4 @@
-"""configure, short of a cloud: what is skipped and what is refused."""
+"""configure without a cloud: skipped and refused calls."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def begin(lab_factory: Callable[..., Lab], version: str = "") -> Bench:
     return Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="deploy", version=version))
 
 
-def test_without_a_deployment_there_is_nothing_to_configure(lab_factory: Callable[..., Lab]) -> None:
+def test_configure_needs_a_deployment(lab_factory: Callable[..., Lab]) -> None:
     record = begin(lab_factory).execute(configure)
     assert (record.verdict, record.exit_code) == ("error", 2)
     assert record.message.startswith("trunk: nothing is deployed (qalab run trunk greet")
 
 
-def test_what_was_not_deployed_is_not_configured(lab_factory: Callable[..., Lab]) -> None:
+def test_configure_is_skipped_after_skipped_deploy(lab_factory: Callable[..., Lab]) -> None:
     at = begin(lab_factory, "1.9")
     offer(at.lab, "1.10")
     skipped = at.execute(deploy)
@@ -36,7 +36,7 @@ def test_what_was_not_deployed_is_not_configured(lab_factory: Callable[..., Lab]
     assert record.message == skipped.message
 
 
-def test_what_there_is_is_told() -> None:
+def test_configured_resources_are_listed() -> None:
     who = Configured(user="lab", password="p", project="lab", access="a", secret="s")
     assert described(who) == "the user lab"
     most = who.model_copy(update={"network": "n", "flavor": "f", "image": "i"})

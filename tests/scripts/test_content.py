@@ -37,13 +37,13 @@ def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkey
     return do
 
 
-def test_nothing_is_lost(compare: Compare) -> None:
+def test_content_without_losses_passes(compare: Compare) -> None:
     record, _ = compare({}, {})
     assert (record.verdict, record.message) == ("passed", "nothing lost; compared with 1.0-1 of trunk")
     assert record.facts == {"reference": "1.0-1 of trunk", "losses": [], "accepted": []}
 
 
-def test_a_first_build_says_so(compare: Compare) -> None:
+def test_content_of_first_build_passes(compare: Compare) -> None:
     record, _ = compare(None, {})
     assert (record.verdict, record.message) == ("passed", "no earlier build to compare with")
 
@@ -59,7 +59,7 @@ def test_a_first_build_says_so(compare: Compare) -> None:
          "2 accepted, nothing else lost; compared with 1.0-1 of trunk"),
     ],
 )  # fmt: skip
-def test_what_is_lost_is_named(
+def test_content_losses_are_named(
     compare: Compare, settings: dict[str, Any], verdict: str, code: int, message: str
 ) -> None:
     before = {"binaries": ("greet.deb", "greet-extra.deb"), "files": (MANUAL,)}
@@ -78,10 +78,10 @@ def test_what_is_lost_is_named(
         (["all builds withdrawn: greet"], "passed", "1 accepted, nothing else lost; no earlier build to compare with"),
     ],
 )
-def test_build_after_all_were_withdrawn_is_no_first_build(
+def test_content_after_withdrawal_of_all_builds_is_unstable(
     compare: Compare, accept: list[str], verdict: str, message: str
 ) -> None:
-    """Else a package that was held back gets in once its reference is withdrawn."""
+    """Otherwise the gate admits a package after the withdrawal of its reference."""
     _, work = compare(None, {}, accept=accept)
     taken = {"restored": "", "withdrawn": "2026-01-01T00:00:00Z"}
     Withdrawals(
@@ -96,7 +96,7 @@ def test_build_after_all_were_withdrawn_is_no_first_build(
 
 @pytest.mark.integration
 @pytest.mark.parametrize("build", [{"options": ["nodoc"]}, {"profiles": ["nodoc", "nocheck"]}])
-def test_build_without_documentation_loses_only_the_rest(compare: Compare, build: dict[str, Any]) -> None:
+def test_content_of_nodoc_build_accepts_lost_documentation(compare: Compare, build: dict[str, Any]) -> None:
     documents = {"binaries": ("greet.deb", "greet-doc.deb"), "files": (MANUAL,)}
     record, _ = compare(documents, {}, build)
     assert (record.verdict, record.facts["losses"]) == ("passed", [])
@@ -105,8 +105,8 @@ def test_build_without_documentation_loses_only_the_rest(compare: Compare, build
 
 
 @pytest.mark.integration
-def test_binaries_of_older_versions_do_not_count(compare: Compare) -> None:
-    """The archive lists them for as long as it keeps their version."""
+def test_content_ignores_binaries_of_older_versions(compare: Compare) -> None:
+    """The archive lists such binaries as long as it keeps their version."""
     record, work = compare({"binaries": ("greet.deb", "greet-extra.deb")}, {}, accept=["package gone: greet-extra"])
     assert work.execute(archive).verdict == "passed"
     pretend_built(work, "1.0-3")
@@ -115,8 +115,8 @@ def test_binaries_of_older_versions_do_not_count(compare: Compare) -> None:
 
 
 @pytest.mark.integration
-def test_a_package_without_files_of_its_own(compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With nothing to compare as well."""
+def test_content_of_empty_package_is_unstable(compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check also applies without a reference."""
     monkeypatch.setattr("tests.packages.CONTENT", "usr/share/doc/greet/{name}")
     record, _ = compare(None, {"text": "Empty"})
     assert record.verdict == "unstable"
@@ -126,7 +126,7 @@ def test_a_package_without_files_of_its_own(compare: Compare, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("damage", ["", "broken"])
-def test_a_reference_that_cannot_be_read_is_an_error(compare: Compare, damage: str) -> None:
+def test_content_with_unreadable_reference_is_an_error(compare: Compare, damage: str) -> None:
     _, work = compare({}, {})
     path = next(work.run.path.parents[3].glob("archive/pool/main/g/greet/greet_1.0-1_all.deb"))
     if damage:
@@ -138,7 +138,7 @@ def test_a_reference_that_cannot_be_read_is_an_error(compare: Compare, damage: s
     assert "greet_1.0-1_all.deb" in record.message
 
 
-def test_a_mirror_that_cannot_be_asked_is_an_error(
+def test_content_with_unreachable_mirror_is_an_error(
     lab_factory: Callable[..., Any], bench: Callable[..., Bench]
 ) -> None:
     lab = lab_factory(lab={"series": {"bookworm": {"mirror": "http://127.0.0.1:9/debian"}}})
@@ -149,7 +149,7 @@ def test_a_mirror_that_cannot_be_asked_is_an_error(
     assert "series bookworm: greet cannot be had" in record.message
 
 
-def test_what_was_not_built_is_not_compared(compare: Compare) -> None:
+def test_content_is_skipped_after_skipped_build(compare: Compare) -> None:
     _, work = compare(None, {})
     work.pretend("sbuild").model_copy(update={"verdict": "skipped"}).write(work.run.record_path("sbuild"))
     assert work.execute(content).verdict == "skipped"

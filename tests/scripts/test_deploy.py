@@ -1,4 +1,4 @@
-"""deploy, short of containers: what is refused, skipped, handed over."""
+"""deploy without containers: refused and skipped runs, and the parameters for the next job."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def begin(lab: Lab, version: str = "") -> Bench:
 
 
 def offer(lab: Lab, version: str) -> Path:
-    """An archive that says it has a version of greet."""
+    """Create an archive whose index lists a version of greet."""
     dists = Store.of(lab).archive / "dists/trunk"
     index = dists / f"main/binary-{architecture()}/Packages"
     index.parent.mkdir(parents=True)
@@ -36,7 +36,7 @@ def offer(lab: Lab, version: str) -> Path:
     return dists
 
 
-def test_what_the_archive_has_a_newer_version_of_is_skipped_and_handed_over(lab_factory: Callable[..., Lab]) -> None:
+def test_deploy_skips_and_hands_over_superseded_version(lab_factory: Callable[..., Lab]) -> None:
     lab = lab_factory(track=ALL)
     offer(lab, "1.10")
     at = begin(lab, "1.9")
@@ -55,7 +55,7 @@ def test_what_the_archive_has_a_newer_version_of_is_skipped_and_handed_over(lab_
         ({}, "greet: the lab's archive has no packages of it (build it first"),
     ],
 )  # fmt: skip
-def test_what_is_refused(lab_factory: Callable[..., Lab], described: dict[str, Any], message: str) -> None:
+def test_deploy_needs_a_package(lab_factory: Callable[..., Lab], described: dict[str, Any], message: str) -> None:
     record = begin(lab_factory(**({"track": ALL} | described))).execute(deploy)
     assert (record.verdict, record.exit_code) == ("error", 2)
     assert message in record.message
@@ -77,7 +77,7 @@ NAMED = {"track": ALL, "lab": {"deployment": TARGET}}
         (OF_B, ("greet", OF_B, "a" * 40), f"greet {OF_B} is not of the commit aaaaaaaaaa"),
     ],
 )  # fmt: skip
-def test_an_archive_that_lacks_what_the_run_is_about(
+def test_deploy_refuses_archive_without_wanted_version(
     lab_factory: Callable[..., Lab], there: str, about: tuple[str, str, str], message: str
 ) -> None:
     component, version, commit = about
@@ -92,7 +92,7 @@ def test_an_archive_that_lacks_what_the_run_is_about(
     assert not (run.results / "parameters.properties").exists()
 
 
-def test_the_version_of_a_source_package_counts_not_that_of_a_binary_package(lab_factory: Callable[..., Lab]) -> None:
+def test_deploy_compares_source_package_version(lab_factory: Callable[..., Lab]) -> None:
     lab = lab_factory(**NAMED)
     index = offer(lab, "9:2.0") / f"main/binary-{architecture()}/Packages"
     index.write_text("Package: libgreet\nSource: greet (1.10)\nVersion: 9:2.0\n\nPackage: greet\nVersion: 1.9\n")

@@ -1,4 +1,4 @@
-"""exercise, short of containers: what is refused, and what cases come to."""
+"""exercise without containers: refused runs, and the verdict of cases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TARGET = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}}
         (TARGET | {"exercises": ["lunch"]}, "lab.yaml: exercises: no exercise lunch; known: installed, "),
     ],
 )
-def test_what_cannot_be_exercised(lab_factory: Callable[..., Lab], deployment: dict[str, Any], message: str) -> None:
+def test_exercise_needs_a_deployment(lab_factory: Callable[..., Lab], deployment: dict[str, Any], message: str) -> None:
     lab = lab_factory(track=ALL, lab={"deployment": deployment})
     record = Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise")).execute(exercise)
     assert (record.verdict, record.exit_code) == ("error", 2)
@@ -41,7 +41,7 @@ def test_what_cannot_be_exercised(lab_factory: Callable[..., Lab], deployment: d
         ("pfe", "error", "1 of 3 passed; x: 2: why"),
     ],
 )
-def test_verdicts(outcomes: str, verdict: str, message: str) -> None:
+def test_exercise_verdict_and_message(outcomes: str, verdict: str, message: str) -> None:
     known = {"p": "passed", "f": "failed", "e": "error"}
     found = [made("x", str(number), known[each], "why") for number, each in enumerate(outcomes)]  # type: ignore[arg-type]
     assert (verdict_of(found), describe(found)) == (verdict, message)

@@ -26,7 +26,7 @@ warning: running with root privileges is not recommended!
 
 
 @pytest.mark.parametrize("root", [True, False])
-def test_command(root):
+def test_lintian_command(root):
     words = lintian.command([Path("a.changes"), Path("b.changes")], "ubuntu", root=root)
     assert ("--allow-root" in words) is root
     assert words[words.index("--profile") + 1] == "ubuntu"
@@ -67,7 +67,7 @@ COUNTS = {"error": 1, "warning": 3, "info": 1, "pedantic": 1}
         (["info"], "unstable", 4, "info typo-in-manual-page"),
     ],
 )  # fmt: skip
-def test_severities_that_make_a_run_unstable(checked, tmp_path, fail_on, verdict, code, message):  # noqa: PLR0917
+def test_lintian_severities_decide_verdict(checked, tmp_path, fail_on, verdict, code, message):  # noqa: PLR0917
     record, work = checked(REPORT, 0, fail_on)
     assert (record.verdict, record.exit_code, record.message) == (verdict, code, message)
     assert record.facts == {**COUNTS, "suppressed": list(lintian.SUPPRESSED)}
@@ -84,7 +84,7 @@ def test_severities_that_make_a_run_unstable(checked, tmp_path, fail_on, verdict
 
 
 @pytest.mark.parametrize("status", [1, 2, 25])
-def test_lintian_itself_broken(checked, status):
+def test_lintian_crash_is_an_error(checked, status):
     record, work = checked("", status)
     assert (record.verdict, record.exit_code) == ("error", 3)
     assert f"lintian itself broke, with status {status}" in record.message
@@ -100,13 +100,13 @@ def test_lintian_itself_broken(checked, status):
         "Skipping greet_1.0_amd64.deb: no control file",
     ],
 )
-def test_skipped_package_is_not_checked(checked, complaint):
+def test_lintian_with_skipped_package_is_an_error(checked, complaint):
     record, _ = checked(REPORT, 0, complaint=complaint)
     assert (record.verdict, record.message) == ("error", f"lintian did not check everything: {complaint}")
 
 
 @pytest.mark.integration
-def test_the_real_one(checked):
+def test_lintian_of_the_host(checked):
     record, work = checked(fail_on=["error"])
     assert record.verdict == "unstable", work.log("lintian")
     assert record.message == "error no-changelog, error no-copyright-file"

@@ -55,11 +55,11 @@ def tree(made: Bench) -> Path:
         ("[DEFAULT]\ndebian-branch = one\ndebian-branch = two\n", "two"),
     ],
 )
-def test_gbp_branch(text: str, branch: str) -> None:
+def test_debian_branch_of_gbp_conf(text: str, branch: str) -> None:
     assert packaging_branch.gbp_branch(text) == branch
 
 
-def test_a_gbp_conf_that_is_none() -> None:
+def test_gbp_conf_without_section_is_refused() -> None:
     with pytest.raises(configparser.Error):
         packaging_branch.gbp_branch("debian-branch = x\n")
 
@@ -71,7 +71,7 @@ def test_a_gbp_conf_that_is_none() -> None:
         ("ubuntu", "noble", ["gbp", "ubuntu/noble", "ubuntu/latest", "ubuntu/devel", "debian/latest"]),
     ],
 )
-def test_candidates(distribution: str, codename: str, first: list[str]) -> None:
+def test_branch_candidates(distribution: str, codename: str, first: list[str]) -> None:
     names = packaging_branch.Names(None, "", distribution, codename).candidates("gbp", "main")
     assert names[: len(first)] == first
     assert names[-2:] == ["main", "master"]
@@ -92,7 +92,7 @@ def test_candidates(distribution: str, codename: str, first: list[str]) -> None:
         (["debian/latest", "mine"], [], "debian/latest", "mine", "mine"),
     ],
 )
-def test_the_branch(  # noqa: PLR0917 - a table
+def test_branch_with_packaging_is_chosen(  # noqa: PLR0917 - a table
     run: Any,
     git_repository: Callable[..., GitRepository],
     branches: list[str],
@@ -101,7 +101,7 @@ def test_the_branch(  # noqa: PLR0917 - a table
     named: str | None,
     chosen: str,
 ) -> None:
-    """``branches`` hold a debian/control, ``bare`` ones do not."""
+    """``branches`` have a debian/control file, ``bare`` ones do not."""
     repository = git_repository("packaging")
     repository.commit("Upstream", {"readme": "hello\n"})
     for name in bare:
@@ -121,10 +121,8 @@ def test_the_branch(  # noqa: PLR0917 - a table
     assert (tree(made) / "debian/control").is_file()
 
 
-def test_a_head_without_packaging_is_no_packaging_branch(
-    run: Any, git_repository: Callable[..., GitRepository]
-) -> None:
-    """HEAD is upstream's, and the packaging is on git-buildpackage's old default branch."""
+def test_branch_of_head_without_packaging_is_not_chosen(run: Any, git_repository: Callable[..., GitRepository]) -> None:
+    """HEAD is an upstream branch; the packaging is on the old default branch of git-buildpackage."""
     repository = git_repository("packaging")
     repository.commit("Upstream", {"readme": "hello\n"})
     repository.git("checkout", "--quiet", "-b", "master")
@@ -149,7 +147,7 @@ def test_a_head_without_packaging_is_no_packaging_branch(
         (packaging_files(), {"testing": {"git": "/nowhere", "branch": "x"}}, 3, "/nowhere: cannot be fetched"),
     ],
 )
-def test_what_cannot_be_packaged(  # noqa: PLR0917 - a table
+def test_packaging_refuses_invalid_repository(  # noqa: PLR0917 - a table
     run: Any,
     git_repository: Callable[..., GitRepository],
     files: dict[str, str],
@@ -181,7 +179,7 @@ def testing(git_repository: Callable[..., GitRepository]) -> tuple[GitRepository
     return repository, other
 
 
-def test_the_testing_branch_is_merged(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
+def test_testing_branch_is_merged(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     head = repository.commit("Ours", {"debian/rules": "#!/usr/bin/make -f\n# ours\n%:\n\tdh $@\n"})
     theirs = other.commit("Theirs", {"debian/patches/series": ""})
@@ -199,9 +197,7 @@ def test_the_testing_branch_is_merged(run: Any, testing: tuple[GitRepository, Gi
     assert (tree(made) / "debian/patches/series").exists()
 
 
-def test_the_same_inputs_merge_to_the_same_commit_whatever_lay_there(
-    run: Any, testing: tuple[GitRepository, GitRepository]
-) -> None:
+def test_merge_of_same_inputs_gives_same_commit(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     repository.commit("Ours", {"debian/a": "a\n"})
     other.commit("Theirs", {"debian/b": "b\n"})
@@ -214,16 +210,14 @@ def test_the_same_inputs_merge_to_the_same_commit_whatever_lay_there(
     assert (tree(made) / "debian/control").exists()
 
 
-def test_a_testing_branch_with_nothing_new(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
+def test_testing_branch_without_commits_keeps_head(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     head = repository.commit("Ours", {"debian/a": "a\n"})
     record, _ = run(repository, testing={"git": str(other.path), "branch": "proposed"})
     assert record.facts["merged"] == head
 
 
-def test_entries_on_top_of_both_changelogs_are_merged_by_version(
-    run: Any, testing: tuple[GitRepository, GitRepository]
-) -> None:
+def test_merge_orders_changelog_entries_by_version(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     old = packaging_files()["debian/changelog"]
     repository.commit("Ours", {"debian/changelog": entry("1.0-3", "Ours") + "\n" + old})
@@ -235,7 +229,7 @@ def test_entries_on_top_of_both_changelogs_are_merged_by_version(
     assert newest_entry(text).version == "1.0-3"
 
 
-def test_a_conflict_names_the_files_and_both_sides(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
+def test_merge_conflict_names_files_and_commits(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     control = packaging_files()["debian/control"]
     ours = repository.commit("Say it in our way", {"debian/control": control.replace("of a test", "of ours")})
@@ -255,7 +249,7 @@ def test_a_conflict_names_the_files_and_both_sides(run: Any, testing: tuple[GitR
     assert "What proposed did to the files in conflict:" in log
 
 
-def test_a_file_that_one_side_removed(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
+def test_merge_conflict_of_removed_file(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     repository.commit("Remove it", {"debian/install": None})
     other.commit("Change it", {"debian/install": "greet.txt usr/share/doc\n"})
@@ -263,7 +257,7 @@ def test_a_file_that_one_side_removed(run: Any, testing: tuple[GitRepository, Gi
     assert record.message.startswith("debian/install: conflict between main (")
 
 
-def test_the_digest_of_the_content_changes_with_debian_alone_and_not_with_its_changelog(
+def test_content_digest_covers_debian_without_changelog(
     git_repository: Callable[..., GitRepository],
 ) -> None:
     repository = git_repository("packaging")

@@ -23,7 +23,7 @@ from tests.packages import start, wait_for
         ("bbb\trefs/heads/x/debian/main\n", ""),
     ],
 )
-def test_tip(listing, found):
+def test_tip_of_remote_branch(listing, found):
     assert push.tip(listing, "debian/main") == found
 
 
@@ -40,7 +40,7 @@ def test_tip(listing, found):
     ],
     ids=["hook", "checked-out", "absent", "silent"],
 )  # fmt: skip
-def test_refusal(said, reason):
+def test_refusal_line_of_git_push(said, reason):
     assert push.refusal(said.splitlines()) == reason
 
 
@@ -92,7 +92,7 @@ class Remote:
         path.chmod(0o755)
 
     def updates(self) -> list[str]:
-        """The commits that the branch was moved to, by the repository's own log."""
+        """Return the commits that the branch was moved to, from the reflog of the repository."""
         return [line.split()[1] for line in (self.path / "logs/refs/heads/main").read_text().splitlines()]
 
 
@@ -101,7 +101,7 @@ def remote(tmp_path, git_repository, lab_factory, bench):
     return Remote(tmp_path, git_repository, lab_factory, bench)
 
 
-def test_pushed_once(remote):
+def test_push_is_done_once(remote):
     record = remote.push()
     facts = {"url": str(remote.path), "branch": "main", "commit": remote.tested, "pushed": True}
     assert (record.verdict, record.facts) == ("passed", facts), remote.bench.log("push")
@@ -111,7 +111,7 @@ def test_pushed_once(remote):
     assert remote.updates() == [remote.tested]
 
 
-def test_a_new_branch_is_made(remote, lab_factory):
+def test_push_creates_branch(remote, lab_factory):
     where = {"git": str(remote.path), "branch": "lab/main"}
     remote.bench.lab = lab_factory(component={"packaging": {"push": where}})
     assert remote.push().facts["pushed"] is True
@@ -123,8 +123,8 @@ def contents(remote, branch: str) -> str:
 
 
 @pytest.mark.integration
-def test_a_branch_of_the_labs_own_takes_each_run(remote):
-    """Though no run starts from it; each push is a fast-forward, and a branch's reflog and history keep all."""
+def test_push_updates_lab_branch_with_each_run(remote):
+    """No run starts from this branch; each push is a fast-forward, and reflog and history keep every run."""
     git(["config", "receive.denyNonFastForwards", "true"], cwd=remote.path)
     tested = []
     for name in ("1", "2", "3"):
@@ -149,7 +149,7 @@ def test_a_branch_of_the_labs_own_takes_each_run(remote):
 
 @pytest.mark.parametrize("subject", ["Fix it by hand", "Update the documentation"])
 @pytest.mark.parametrize("committer", ["Ada <ada@x.example>", "Test Lab <lab@lab.example>"])
-def test_work_of_others_on_the_labs_own_branch_is_left_alone(remote, subject, committer):
+def test_push_keeps_foreign_commits_on_lab_branch(remote, subject, committer):
     remote.run("1")
     remote.push()
     remote.people.git("fetch", "--quiet", "origin", "lab/main")
@@ -166,8 +166,8 @@ def test_work_of_others_on_the_labs_own_branch_is_left_alone(remote, subject, co
     assert remote.push().verdict == "passed"  # the hint leads out
 
 
-def test_another_run_of_the_lab_on_the_packaging_branch_is_not_replaced(remote):
-    """The next run starts from it, with its changelog entry."""
+def test_push_keeps_other_run_on_packaging_branch(remote):
+    """The next run starts from that run's commit and changelog entry."""
     remote.run("1", branch="main", url=f"file://{remote.path}")
     other = remote.bench
     remote.run("2", branch="main", url=f"file://{remote.path}")
@@ -180,7 +180,7 @@ def test_another_run_of_the_lab_on_the_packaging_branch_is_not_replaced(remote):
 
 
 @pytest.mark.integration
-def test_the_real_steps_push_to_a_branch_of_the_labs_own(lab_factory, bench, git_repository, tmp_path):
+def test_push_after_real_steps_updates_lab_branch(lab_factory, bench, git_repository, tmp_path):
     upstream, packages, place = git_repository("upstream"), git_repository("packages"), tmp_path / "pushed.git"
     packages.commit("Package it", packaging_files())
     git(["init", "--quiet", "--bare", place])
@@ -209,11 +209,11 @@ def test_the_real_steps_push_to_a_branch_of_the_labs_own(lab_factory, bench, git
         ("https://h.example/a/b", "https://o.example/a/b", False),
     ],
 )
-def test_place(one, other, same):
+def test_place_of_repository_url(one, other, same):
     assert (push.place(one) == push.place(other)) == same
 
 
-def test_work_on_top_of_ours_is_left_alone(remote):
+def test_push_keeps_newer_commits(remote):
     remote.push()
     remote.people.git("pull", "--quiet", "origin", "main")
     newer = remote.people.commit("Go on")
@@ -224,11 +224,11 @@ def test_work_on_top_of_ours_is_left_alone(remote):
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
-def test_a_branch_that_moved_is_reported(remote, when):
+def test_push_reports_moved_branch(remote, when):
     moved = remote.people.commit("Meanwhile")
     if when == "before":
         remote.people.git("push", "--quiet", "origin", "main")
-    else:  # between our asking and our pushing
+    else:  # between the query and the push
         git(["push", "--quiet", "origin", "main:aside"], cwd=remote.people.path)
         remote.hook("pre-receive", f"env -u GIT_QUARANTINE_PATH git update-ref refs/heads/main {moved}")
     record = remote.push()
@@ -238,8 +238,8 @@ def test_a_branch_that_moved_is_reported(remote, when):
     assert remote.tip() == moved
 
 
-def test_an_answer_that_was_lost(remote, tmp_path, monkeypatch):
-    """The other side took the push, and git heard of a failure."""
+def test_push_with_lost_answer_passes(remote, tmp_path, monkeypatch):
+    """The server accepts the push, but git reports a failure."""
     fake = tmp_path / "bin/git"
     fake.parent.mkdir()
     fake.write_text(f'#!/bin/sh\n{shutil.which("git")} "$@" || exit\ncase "$*" in *" push "*) exit 128; esac\n')
@@ -250,7 +250,7 @@ def test_an_answer_that_was_lost(remote, tmp_path, monkeypatch):
     assert remote.tip() == remote.tested
 
 
-def test_a_hook_that_refuses(remote):
+def test_push_refused_by_hook(remote):
     remote.hook("pre-receive", "echo Checking.; echo No entry for Sunday.; exit 1")
     record = remote.push()
     assert (record.verdict, record.exit_code) == ("error", 3)
@@ -259,7 +259,7 @@ def test_a_hook_that_refuses(remote):
     assert remote.tip() == remote.start
 
 
-def test_an_unreachable_repository(remote, lab_factory):
+def test_push_to_unreachable_repository(remote, lab_factory):
     where = {"git": "/nowhere/at.git", "branch": "main"}
     remote.bench.lab = lab_factory(component={"packaging": {"push": where}})
     record = remote.push()
@@ -268,13 +268,13 @@ def test_an_unreachable_repository(remote, lab_factory):
     assert record.message == f"/nowhere/at.git: cannot be asked what it has: {reason}"
 
 
-def test_off_unless_configured(remote, lab_factory):
+def test_push_is_skipped_without_configuration(remote, lab_factory):
     remote.bench.lab = lab_factory()
     assert remote.push().verdict == "skipped"
     assert remote.tip() == remote.start
 
 
-def test_what_the_archive_skipped_is_not_pushed(remote):
+def test_push_is_skipped_after_skipped_archive(remote):
     path = remote.bench.run.record_path("archive")
     remote.bench.run.record("archive").model_copy(update={"verdict": "skipped"}).write(path)
     assert remote.push().verdict == "skipped"
@@ -283,8 +283,8 @@ def test_what_the_archive_skipped_is_not_pushed(remote):
 
 @pytest.mark.integration
 @pytest.mark.parametrize("hook", ["pre-receive", "update"])
-def test_killed_in_the_middle(remote, tmp_path, hook):
-    """kill -9 while the other side works: it ends its work, or does not; we come again, and it has it once."""
+def test_push_after_kill_is_done_once(remote, tmp_path, hook):
+    """Kill git during the server's work; after a second push the server has the commit once."""
     remote.hook(hook, f"touch {tmp_path}/there; sleep 0.5")
     process = start(push, remote.bench)
     wait_for((tmp_path / "there").exists)
@@ -296,7 +296,7 @@ def test_killed_in_the_middle(remote, tmp_path, hook):
     assert remote.updates() == [remote.tested]
 
 
-def test_no_configuration_of_the_users_matters(remote):
+def test_push_ignores_git_configuration_of_user(remote):
     config = Path(os.environ["HOME"], ".gitconfig")
     config.write_text("[push]\n\tdefault = broken\n\tfollowTags = true\n[core]\n\thooksPath = /nowhere\n")
     assert remote.push().facts["pushed"] is True

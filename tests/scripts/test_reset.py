@@ -11,7 +11,7 @@ from scripts import reset
 from tests.conftest import Bench
 
 
-def test_to_reset_nothing_is_no_harm(lab_factory: Callable[..., Lab]) -> None:
+def test_reset_without_environment_passes(lab_factory: Callable[..., Lab]) -> None:
     lab = lab_factory(track={"phases": ["deploy", "exercise"]})
     record = Bench(lab, Store.of(lab).new_run(lab, "trunk", WHOLE, phase="exercise")).execute(reset)
     assert (record.verdict, record.message) == ("passed", "there was nothing")

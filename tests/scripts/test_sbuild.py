@@ -1,4 +1,4 @@
-"""The step sbuild around a pretended sbuild: its words, whose fault a failure is, what is tried again."""
+"""The step sbuild with a fake sbuild: its arguments, the cause of a failure, and retries."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
     return fakes.install(tmp_path, monkeypatch)
 
 
-def test_components_that_replace_newer_versions(lab_factory: Callable[..., Lab]) -> None:
+def test_replacing_components_of_track(lab_factory: Callable[..., Lab]) -> None:
     assert serving.replacing(lab_factory(), "trunk") == ()
     assert serving.replacing(lab_factory(component={"version": {"replace_newer": True}}), "trunk") == ("greet",)
 
 
 @pytest.fixture
 def place(fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> Bench:
-    """A run that is ready for the step; no mirror is asked for anything."""
+    """Return a run that is ready for the step, without access to a mirror."""
     build = {"options": ["nocheck", "parallel=2"], "profiles": ["nocheck", "nodoc"], "timeout_minutes": 1}
     return fakes.ready_to_build(lab_factory, bench, build)
 
 
-def test_build_argv() -> None:
+def test_sbuild_argv() -> None:
     repository = Repository("http://127.0.0.1:8", "trunk", "KEY", "mylab")
     argv = sbuild_command.build_argv(
         Path("/s/source/greet_1.0.dsc"),
@@ -85,7 +85,7 @@ def test_build_argv() -> None:
         ({"ccache": True}, "$path = '/usr/lib/ccache:/usr/local/sbin:"),
     ],
 )
-def test_configuration_is_perl(options: dict[str, Any], expected: str, tmp_path: Path) -> None:
+def test_sbuild_configuration_is_perl(options: dict[str, Any], expected: str, tmp_path: Path) -> None:
     text = sbuild_command.configuration(BuildSettings(**options, timeout_minutes=90), "schroot", Path("/var/tmp/x"))
     assert expected in text
     path = tmp_path / "sbuildrc"
@@ -102,7 +102,7 @@ def test_configuration_is_perl(options: dict[str, Any], expected: str, tmp_path:
         ({"ccache": True}, ["{cache}/ccache/mylab/greet /var/cache/ccache none rw,bind 0 0"], ("ccache",)),
     ],
 )
-def test_mounts(
+def test_mounts_and_packages_of_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: dict[str, Any], mounts: list[str], more: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr("os.chown", lambda *_: None)
@@ -114,14 +114,14 @@ def test_mounts(
 
 
 @pytest.mark.parametrize("settings", [{"tmpfs": 4}, {"ccache": True}])
-def test_what_needs_schroot_mode_is_refused_elsewhere(settings: dict[str, Any]) -> None:
+def test_schroot_settings_are_refused_in_unshare_mode(settings: dict[str, Any]) -> None:
     sbuild_command.check_mode("greet", BuildSettings(**settings), "schroot")
     with pytest.raises(ConfigurationError, match=rf"build\.{next(iter(settings))} of greet: needs schroot mode"):
         sbuild_command.check_mode("greet", BuildSettings(**settings), "unshare")
     sbuild_command.check_mode("greet", BuildSettings(), "unshare")
 
 
-def test_a_package_for_other_architectures_is_skipped_before_a_chroot_is_made(place: Bench, fake: Fakes) -> None:
+def test_foreign_package_is_skipped_without_chroot(place: Bench, fake: Fakes) -> None:
     path = place.run.out / "greet_1.0.dsc"
     path.write_text(path.read_text().replace("Architecture: any", "Architecture: s390x hurd-any"))
     record = place.execute(sbuild)
@@ -133,7 +133,7 @@ def test_a_package_for_other_architectures_is_skipped_before_a_chroot_is_made(pl
     assert (archived.verdict, archived.message) == ("skipped", "nothing was built")
 
 
-def test_another_architecture_than_the_machines_is_refused(
+def test_foreign_series_architecture_is_refused(
     fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]
 ) -> None:
     series = {"bookworm": {"mirror": "http://127.0.0.1:9/debian", "architectures": ["s390x"]}}
@@ -144,7 +144,7 @@ def test_another_architecture_than_the_machines_is_refused(
     assert fake.calls("mmdebstrap") == []
 
 
-def test_new_symbols_are_news(place: Bench, fake: Fakes) -> None:
+def test_new_symbols_are_reported(place: Bench, fake: Fakes) -> None:
     diff = "--- debian/g.symbols\n+++ dpkg-gensymbolsX\n@@ -1 +1 @@\n+ greet@Base 1.1\n+ hail@Base 1.1\n"
     fake.sbuild(log(build=diff, status="successful", seconds=21), files=built())
     record = place.execute(sbuild)
@@ -152,7 +152,7 @@ def test_new_symbols_are_news(place: Bench, fake: Fakes) -> None:
     assert record.facts["new_symbols"] == ["greet", "hail"]
 
 
-def test_passed(place: Bench, fake: Fakes) -> None:
+def test_successful_build_is_recorded(place: Bench, fake: Fakes) -> None:
     fake.sbuild(SUCCESS, files=built())
     record = place.execute(sbuild)
     assert (record.verdict, record.exit_code, record.version) == ("passed", 0, "1.0")
@@ -177,7 +177,7 @@ def test_passed(place: Bench, fake: Fakes) -> None:
     assert "q(nocheck parallel=2)" in (fake.bin / "sbuild.configuration").read_text()
 
 
-def test_again_it_is_the_same(place: Bench, fake: Fakes) -> None:
+def test_repeated_build_reuses_chroot(place: Bench, fake: Fakes) -> None:
     first, second = place.execute(sbuild), place.execute(sbuild)
     assert first.artifacts == second.artifacts
     assert second.facts["chroot"]["reused"] is True
@@ -193,7 +193,7 @@ def test_again_it_is_the_same(place: Bench, fake: Fakes) -> None:
          "dsc: amd64 not in arch list"),
     ],
 )  # fmt: skip
-def test_the_packages_fault(place: Bench, fake: Fakes, text: str, status: int, expected: str) -> None:
+def test_package_failure_is_not_retried(place: Bench, fake: Fakes, text: str, status: int, expected: str) -> None:
     fake.sbuild(text, status)
     record = place.execute(sbuild)
     assert (record.verdict, record.exit_code, record.message) == ("failed", 1, expected)
@@ -203,7 +203,7 @@ def test_the_packages_fault(place: Bench, fake: Fakes, text: str, status: int, e
     assert place.log("sbuild").endswith(f"failed: {expected}\n")
 
 
-def test_the_labs_fault_is_tried_three_times(place: Bench, fake: Fakes) -> None:
+def test_lab_error_is_retried_three_times(place: Bench, fake: Fakes) -> None:
     fake.sbuild(KILLED, 2)
     record = place.execute(sbuild)
     expected = "the build was killed: make: *** [debian/rules:3: build] Killed (tried 3 times)"
@@ -211,7 +211,7 @@ def test_the_labs_fault_is_tried_three_times(place: Bench, fake: Fakes) -> None:
     assert record.facts["attempts"] == len(fake.calls("sbuild")) == 3
 
 
-def test_the_labs_fault_passes(place: Bench, fake: Fakes) -> None:
+def test_lab_error_passes_at_retry(place: Bench, fake: Fakes) -> None:
     fake.sbuild("sbuild: no luck\n", 1, call=1)
     fake.sbuild(SUCCESS, files=built())
     record = place.execute(sbuild)
@@ -222,15 +222,15 @@ def test_the_labs_fault_passes(place: Bench, fake: Fakes) -> None:
     assert (place.run.path / "results/native/sbuild.build").read_text() == sbuild_log.ended(SUCCESS, 0)
 
 
-def test_a_full_disk_is_not_waited_for(place: Bench, fake: Fakes, tmp_path: Path) -> None:
+def test_full_disk_is_not_retried(place: Bench, fake: Fakes, tmp_path: Path) -> None:
     fake.sbuild(log(build="tar: No space left on device\ndpkg-buildpackage: error: x\n"), 2)
     record = place.execute(sbuild)
     assert (record.verdict, record.facts["attempts"]) == ("error", 1)
     assert record.message.startswith("No space left on device: the disk of /")
 
 
-def test_whatever_is_not_whole_is_not_taken(place: Bench, fake: Fakes) -> None:
-    """sbuild does not see that it could not write a package to its end."""
+def test_incomplete_package_is_not_collected(place: Bench, fake: Fakes) -> None:
+    """sbuild does not detect that a package is truncated."""
     fake.sbuild(SUCCESS, files=built() | {"greet_1.0_all.deb": "a pack"})
     record = place.execute(sbuild)
     expected = "greet_1.0_all.deb is not what greet_1.0_amd64.changes says it is (tried 3 times)"
@@ -250,12 +250,12 @@ def test_collect_takes_one_changes_file(tmp_path: Path, names: list[str]) -> Non
     "text, expected",
     [("\nCommand: dpkg-buildpackage -b\nsleep\n", ("failed", 1)), ("Get:1 http://mirror\n", ("error", 3))],
 )
-def test_time_limit(
+def test_timeout_of_build_and_of_mirror(
     place: Bench, fake: Fakes, monkeypatch: pytest.MonkeyPatch, text: str, expected: tuple[str, int]
 ) -> None:
-    """A build that hangs is the package's fault, a mirror that hangs is not."""
+    """A build that hangs is failed, a mirror that hangs is an error."""
     fake.sbuild(text, seconds=600)
-    for seconds in (0.3, 3, 30):  # until the fake has come to say something
+    for seconds in (0.3, 3, 30):  # until the fake has printed something
         monkeypatch.setattr(sbuild, "MINUTE_SECONDS", seconds)
         record = place.execute(sbuild)
         if text in place.log("sbuild"):
@@ -264,7 +264,7 @@ def test_time_limit(
     assert record.message.startswith("the build did not end within 1 min")
 
 
-def test_no_chroot(place: Bench, fake: Fakes) -> None:
+def test_chroot_creation_failure_is_retried(place: Bench, fake: Fakes) -> None:
     fake.write("mmdebstrap.status", 1)
     fake.write(
         "mmdebstrap.says", "E: Failed to fetch http://127.0.0.1:9/debian  Could not connect\nE: apt-get failed\n"
@@ -286,12 +286,12 @@ def test_missing_program(place: Bench, fake: Fakes, monkeypatch: pytest.MonkeyPa
     assert record.message.startswith("the program sbuild is not on this machine (apt-get install sbuild")
 
 
-def test_the_source_comes_first(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
+def test_missing_source_step_is_refused(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
     record = bench(lab_factory()).execute(sbuild)
     assert (record.exit_code, "the step source comes first" in record.message) == (2, True)
 
 
-def test_a_step_of_its_own(place: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_step_runs_alone(place: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sbuild.main(["--lab", str(tmp_path / "lab.yaml"), "--run", str(place.run.path)]) == 0
     assert "sbuild: passed: built 1 package" in capsys.readouterr().out
     with pytest.raises(ConfigurationError):

@@ -47,7 +47,7 @@ class Shapes:
         return record, made
 
     def inside(self, **more: Any) -> dict[str, Any]:
-        """The setting of a packaging in the upstream branch."""
+        """Return the settings for a packaging in the upstream branch."""
         return {"packaging": {"git": str(self.upstream.path), **more}}
 
 
@@ -57,7 +57,7 @@ def shapes(lab_factory: Any, bench: Any, git_repository: Any) -> Shapes:
 
 
 def unpacked(made: Bench) -> Path:
-    """The source package as dpkg-source unpacks it."""
+    """Unpack the source package with dpkg-source."""
     [dsc] = made.run.out.glob("*.dsc")
     target = made.run.path / "unpacked"
     shutil.rmtree(target, ignore_errors=True)
@@ -66,7 +66,7 @@ def unpacked(made: Bench) -> Path:
 
 
 def parts(made: Bench) -> list[str]:
-    """What a .dsc names, without the name and version of the package."""
+    """Return the file names in a .dsc without the name and version of the package."""
     [dsc] = made.run.out.glob("*.dsc")
     version = Dsc(dsc.read_text())["Version"]
     names = [entry["name"].removeprefix("greet_") for entry in Dsc(dsc.read_text())["Files"]]
@@ -82,7 +82,7 @@ def names(tarball: Path) -> set[str]:
 
 
 @pytest.mark.integration
-def test_each_commit_is_built_with_its_own_packaging(shapes: Shapes) -> None:
+def test_packaging_in_upstream_follows_the_commit(shapes: Shapes) -> None:
     old = shapes.upstream.commit("Package it", packaging_files())
     shapes.upstream.commit(
         "Rename it", {"greet.txt": None, "hello.txt": "x\n", "debian/install": "hello.txt usr/share\n"}
@@ -97,7 +97,7 @@ def test_each_commit_is_built_with_its_own_packaging(shapes: Shapes) -> None:
     "spelling, branch",
     [("{path}", None), ("{path}/", None), ("{path}.git", None), ("{path}", "main")],
 )
-def test_the_packaging_is_upstreams_however_it_is_spelt(shapes: Shapes, spelling: str, branch: str | None) -> None:
+def test_packaging_in_upstream_is_recognized_by_any_url(shapes: Shapes, spelling: str, branch: str | None) -> None:
     old = shapes.upstream.commit("Package it", packaging_files())
     shapes.upstream.commit("Go on", {"debian/docs": "gone\n"})
     url = spelling.format(path=shapes.upstream.path)
@@ -105,7 +105,7 @@ def test_the_packaging_is_upstreams_however_it_is_spelt(shapes: Shapes, spelling
     assert record.facts["head"] == old
 
 
-def test_a_commit_before_there_was_a_packaging(shapes: Shapes) -> None:
+def test_packaging_missing_at_older_commit(shapes: Shapes) -> None:
     bare = shapes.upstream.heads[0]
     shapes.upstream.commit("Package it", packaging_files())
     record, _ = shapes.build(bare, packaging={"git": str(shapes.upstream.path), "branch": "main"})
@@ -113,7 +113,7 @@ def test_a_commit_before_there_was_a_packaging(shapes: Shapes) -> None:
     assert record.message.endswith(f"commit {bare[:7]} has no debian/control; the packaging is in the upstream branch")
 
 
-def test_another_branch_of_the_same_repository_is_taken_at_its_tip(shapes: Shapes) -> None:
+def test_packaging_on_other_branch_is_taken_at_tip(shapes: Shapes) -> None:
     shapes.upstream.git("checkout", "--quiet", "-b", "debian/latest")
     shapes.upstream.commit("Package it", packaging_files())
     tip = shapes.upstream.commit("Improve it", {"debian/docs": "greet.txt\n"})
@@ -138,7 +138,7 @@ def test_another_branch_of_the_same_repository_is_taken_at_its_tip(shapes: Shape
     ],
 )
 @pytest.mark.parametrize("inside", [False, True])
-def test_source_formats(  # noqa: PLR0917 - a table
+def test_source_formats_that_the_lab_builds(  # noqa: PLR0917 - a table
     shapes: Shapes, how: str | None, version: str, native: Any, expected: list[str], inside: Any
 ) -> None:
     contents: Mapping[str, Any] = packaging_files(version=version) | {"debian/source/format": how and f"{how}\n"}
@@ -166,7 +166,7 @@ def test_source_formats(  # noqa: PLR0917 - a table
 
 @pytest.mark.integration
 @pytest.mark.parametrize("how", ["3.0 (git)", "2.0", "3.0 (custom)", "", "quilt"])
-def test_formats_that_the_lab_does_not_build(shapes: Shapes, how: str) -> None:
+def test_source_formats_that_the_lab_refuses(shapes: Shapes, how: str) -> None:
     shapes.packaging.commit("Another format", {"debian/source/format": f"{how}\n"})
     record, _ = shapes.build()
     assert (record.step, record.exit_code) == ("snapshot", 2)
@@ -178,7 +178,7 @@ def test_formats_that_the_lab_does_not_build(shapes: Shapes, how: str) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("how", ["3.0 (native)", "1.0"])
-def test_the_next_version_of_a_native_package_rises(shapes: Shapes, how: str) -> None:
+def test_native_package_version_rises(shapes: Shapes, how: str) -> None:
     shapes.packaging.commit("Native", packaging_files(version="1.0") | {"debian/source/format": f"{how}\n"})
     first, made = shapes.build()
     again, _ = shapes.build()
@@ -205,7 +205,7 @@ def whole_tree(shapes: Shapes, *, tag: str = "upstream/1.0") -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("tag", ["upstream/1.0", "v1.0", "1.0"])
-def test_changes_outside_debian_are_in_the_diff(shapes: Shapes, tag: str) -> None:
+def test_upstream_changes_of_packaging_are_in_the_diff(shapes: Shapes, tag: str) -> None:
     shapes.upstream.commit("More", {"more.txt": "more\n", "old.txt": "old\n"})
     whole_tree(shapes, tag=tag)
     shapes.packaging.commit("Change upstream's files", {"more.txt": "more of Debian\n", "new/file.txt": "new\n"})
@@ -222,8 +222,8 @@ def test_changes_outside_debian_are_in_the_diff(shapes: Shapes, tag: str) -> Non
 
 @pytest.mark.integration
 @pytest.mark.parametrize("tag", ["upstream/1.0", ""])
-def test_changes_outside_debian_that_cannot_be_taken(shapes: Shapes, tag: str) -> None:
-    """Upstream has changed the file as well; or nobody knows what the packaging has changed."""
+def test_upstream_changes_of_packaging_that_do_not_apply(shapes: Shapes, tag: str) -> None:
+    """Upstream changes the same file; or no tag identifies the changes of the packaging."""
     shapes.upstream.commit("More", {"more.txt": "other words\n"})
     whole_tree(shapes, tag=tag)
     shapes.packaging.commit("Change upstream's files", {"more.txt": "more of Debian\n"})
@@ -239,7 +239,7 @@ def test_changes_outside_debian_that_cannot_be_taken(shapes: Shapes, tag: str) -
 
 
 @pytest.mark.integration
-def test_a_whole_tree_without_changes(shapes: Shapes) -> None:
+def test_upstream_tree_in_packaging_without_changes(shapes: Shapes) -> None:
     whole_tree(shapes)
     record, made = shapes.build()
     assert record.verdict == "passed", record.message
@@ -266,7 +266,7 @@ def excluding(**fields: str) -> dict[str, str]:
         ("no-such-file", set()),
     ],
 )
-def test_files_excluded(shapes: Shapes, globs: str, gone: set[str]) -> None:
+def test_files_excluded_by_copyright_file(shapes: Shapes, globs: str, gone: set[str]) -> None:
     there = {"docs/a.txt": "a\n", "docs/sub/b.txt": "b\n", "x.min.js": "x\n", "keep/docs.c": "k\n"}
     shapes.upstream.commit("More files", there)
     shapes.packaging.commit("Exclude", excluding(Files_Excluded=globs))
@@ -292,7 +292,7 @@ def test_files_excluded(shapes: Shapes, globs: str, gone: set[str]) -> None:
         ("1.0+dfsg-1", "Version: 5\n\nSource: https://x.example\nRepack-Suffix: +ds2\n", "+ds2"),
     ],
 )
-def test_the_suffix_is_the_packagings_own_and_rises(shapes: Shapes, version: str, watch: str, suffix: str) -> None:
+def test_repack_suffix_is_that_of_packaging_and_rises(shapes: Shapes, version: str, watch: str, suffix: str) -> None:
     shapes.packaging.commit("Repack", packaging_files(version=version) | excluding(Files_Excluded="docs")
                             | ({"debian/watch": watch} if watch else {}))  # fmt: skip
     following = {"version": {"next": "1.1"}} if suffix.startswith((".", "+repack")) else {}
@@ -307,13 +307,13 @@ def test_the_suffix_is_the_packagings_own_and_rises(shapes: Shapes, version: str
     )
 
 
-def test_a_repacked_version_without_exclusions_is_named(shapes: Shapes) -> None:
+def test_repack_suffix_without_exclusions_is_reported(shapes: Shapes) -> None:
     shapes.packaging.commit("Repack by hand", packaging_files(version="1.0+dfsg-1"))
     record, _ = shapes.build(until=snapshot)
     assert "not repacked, as the packaging's +dfsg would have it" in record.message
 
 
-def test_exclusions_that_nothing_reads(shapes: Shapes) -> None:
+def test_files_excluded_in_old_format_are_refused(shapes: Shapes) -> None:
     shapes.packaging.commit("Old format", {"debian/copyright": "Files-Excluded: docs\n"})
     record, _ = shapes.build()
     assert (record.step, record.exit_code) == ("snapshot", 2)
@@ -342,10 +342,10 @@ def types(git_repository: Any) -> GitRepository:
         {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['types']\n"},
     ],
 )
-def test_a_component_that_nobody_gives(
+def test_orig_component_missing_in_distribution_is_refused(
     shapes: Shapes, types: GitRepository, source_mirror: SourceMirror, contents: dict[str, str]
 ) -> None:
-    """It is the distribution's; where that has none, the hint leads out."""
+    """The distribution has no source package; the settings in the hint solve the problem."""
     shapes.packaging.commit("Two tarballs", contents)
     record, _ = shapes.build()
     assert (record.step, record.exit_code) == ("snapshot", 2)
@@ -362,7 +362,7 @@ def test_a_component_that_nobody_gives(
     assert "from greet 1.0-1 of bookworm: types" in made.run.record("snapshot").message
 
 
-def test_a_component_that_the_distribution_does_not_have(shapes: Shapes, source_mirror: SourceMirror) -> None:
+def test_orig_component_unknown_to_distribution_is_refused(shapes: Shapes, source_mirror: SourceMirror) -> None:
     shapes.packaging.commit("Two tarballs", {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['types']\n"})
     source_mirror.add("greet", "1.0-1", {"": {"greet.txt": "hi\n"}, "fonts": {"a": "b\n"}})
     record, _ = shapes.build()
@@ -371,8 +371,8 @@ def test_a_component_that_the_distribution_does_not_have(shapes: Shapes, source_
 
 
 @pytest.mark.integration
-def test_a_component_in_the_place_of_a_submodule(shapes: Shapes, types: GitRepository) -> None:
-    """gflags: doc/ is a submodule of upstream, and an orig tarball of the package."""
+def test_orig_component_replaces_submodule(shapes: Shapes, types: GitRepository) -> None:
+    """In gflags, doc/ is a submodule of upstream and an orig tarball of the package."""
     shapes.upstream.git("submodule", "--quiet", "add", str(types.path), "doc")
     shapes.upstream.commit("Add a submodule")
     record, made = shapes.build(orig={"components": {"doc": {"git": str(types.path), "tag": "v7"}}})
@@ -383,7 +383,7 @@ def test_a_component_in_the_place_of_a_submodule(shapes: Shapes, types: GitRepos
 
 
 @pytest.mark.integration
-def test_components_from_git(shapes: Shapes, types: GitRepository) -> None:
+def test_orig_components_from_git(shapes: Shapes, types: GitRepository) -> None:
     shapes.upstream.commit("Something of that name", {"types/old": "x\n"})
     shapes.packaging.commit("Exclude", excluding(Files_Excluded_types="*.min.js"))
     given = {"types": {"git": str(types.path)}, "more": {"git": str(types.path), "tag": "v7"}}
@@ -408,7 +408,7 @@ def test_components_from_git(shapes: Shapes, types: GitRepository) -> None:
         ({"git": "{types}", "branch": "other"}, "no branch other; known: main"),
     ],
 )
-def test_components_that_are_not_there(
+def test_orig_components_with_invalid_settings(
     shapes: Shapes, types: GitRepository, given: dict[str, str], message: str
 ) -> None:
     settings = {key: text.format(types=types.path) for key, text in given.items()}
@@ -417,7 +417,7 @@ def test_components_that_are_not_there(
     assert message in record.message
 
 
-def test_a_format_without_components(shapes: Shapes) -> None:
+def test_orig_components_need_quilt_format(shapes: Shapes) -> None:
     shapes.packaging.commit("Old", {"debian/source/format": "1.0\n"})
     record, _ = shapes.build(orig={"components": {"types": {"method": "omit"}}})
     assert (record.exit_code, "its source format 1.0 has no components" in record.message) == (2, True)
@@ -434,7 +434,7 @@ def publish(made: Bench) -> list[Path]:
 
 
 @pytest.mark.integration
-def test_the_tarball_of_the_archive_is_taken_again(shapes: Shapes) -> None:
+def test_orig_tarball_of_archive_is_reused(shapes: Shapes) -> None:
     first, made = shapes.build(until=snapshot)
     [there] = publish(made)
     subprocess.run(["xz", "--decompress", there], check=True)
@@ -448,8 +448,8 @@ def test_the_tarball_of_the_archive_is_taken_again(shapes: Shapes) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("suffix", ["", "+dfsg"])
-def test_other_content_gets_another_version(shapes: Shapes, suffix: str) -> None:
-    """And the version after that rises above it."""
+def test_orig_tarball_with_other_content_gets_another_version(shapes: Shapes, suffix: str) -> None:
+    """The next version rises above the new one."""
     shapes.upstream.commit("More", {"docs/a": "a\n", "tests/run": "x\n", ".gitattributes": "tests export-ignore\n"})
     if suffix:
         shapes.packaging.commit("Exclude", excluding(Files_Excluded="docs"))
@@ -496,7 +496,7 @@ def submodules(shapes: Shapes, git_repository: Any) -> GitRepository:
         ([], set(), "submodules left out: modules/one, two"),
     ],
 )
-def test_submodules(shapes: Shapes, policy: Any, there: set[str], said: str) -> None:
+def test_submodules_by_policy(shapes: Shapes, policy: Any, there: set[str], said: str) -> None:
     record, made = shapes.build(until=snapshot, orig={"submodules": policy})
     assert record.verdict == "passed", record.message
     assert {name for name in names(made.run.path / record.artifacts[0].path) if "inner" in name} == there
@@ -511,14 +511,14 @@ def test_submodules(shapes: Shapes, policy: Any, there: set[str], said: str) -> 
         (["three"], "no submodule three; known: modules/one, two"),
     ],
 )
-def test_submodules_that_are_refused(shapes: Shapes, policy: Any, message: str) -> None:
+def test_submodules_refused_by_policy(shapes: Shapes, policy: Any, message: str) -> None:
     record, _ = shapes.build(orig={"submodules": policy})
     assert (record.step, record.exit_code) == ("snapshot", 2)
     assert message in record.message
 
 
-def test_lfs_pointers(shapes: Shapes) -> None:
-    """Their files are fetched in tests/integration/test_snapshot_lfs.py."""
+def test_lfs_pointers_are_refused_or_kept(shapes: Shapes) -> None:
+    """See tests/integration/test_snapshot_lfs.py for `orig.lfs: fetch`."""
     shapes.upstream.commit("Big", {"data/big.bin": POINTER, "talk.txt": "see " + POINTER, "more.txt": POINTER + "more"})
     record, _ = shapes.build()
     assert (record.step, record.exit_code) == ("snapshot", 2)
@@ -530,7 +530,7 @@ def test_lfs_pointers(shapes: Shapes) -> None:
 @pytest.mark.parametrize(
     "policy, there, said", [("honour", False, "left out by export-ignore: tests/run"), ("include", True, "")]
 )
-def test_export_ignore(shapes: Shapes, policy: str, there: Any, said: str) -> None:
+def test_export_ignore_by_policy(shapes: Shapes, policy: str, there: Any, said: str) -> None:
     contents = {
         "tests/run": "x\n",
         ".gitattributes": "tests export-ignore\nid.txt export-subst\n",

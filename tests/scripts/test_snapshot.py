@@ -49,20 +49,20 @@ def packaging(tmp_path_factory: pytest.TempPathFactory) -> GitRepository:
 
 @pytest.fixture
 def lab_factory(lab_factory: Labs, packaging: GitRepository) -> Labs:
-    """A lab whose packaging is there, unless a test has its own."""
+    """Return a factory of labs with an existing packaging, unless the test provides one."""
     return lambda **options: lab_factory(**{"packaging": packaging.path} | options)
 
 
 @pytest.fixture
 def upstream(three_commits: GitRepository, tmp_path: Path) -> GitRepository:
-    """A copy of them: to make them anew for each test would take half of the time."""
+    """Return a copy of the three commits, because their creation for each test would take half of the time."""
     shutil.copytree(three_commits.path, tmp_path / "upstream")
     return GitRepository(tmp_path / "upstream", when=three_commits.when, heads=[*three_commits.heads])
 
 
 @pytest.fixture
 def snap(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> Callable[..., Record]:
-    """Snapshot a revision in a new run of its own; ``expect``: the verdict that there must be."""
+    """Snapshot a revision in a new run; ``expect``: the expected verdict."""
 
     def take(revision: str = "", expect: str = "passed", url: Path | str = upstream.path, **description: Any) -> Record:
         run = bench(lab_factory(upstream=url, **description), revision)
@@ -83,7 +83,7 @@ def content(tarball: Path, name: str) -> str:
         return tar.extractfile(name).read().decode()
 
 
-def test_first_run(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
+def test_snapshot_of_first_run(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     run = bench(lab_factory(upstream=upstream.path))
     record = run.execute(snapshot)
     tip = upstream.heads[-1]
@@ -99,7 +99,7 @@ def test_first_run(lab_factory: Labs, bench: Benches, upstream: GitRepository) -
     assert not list(run.run.work.iterdir())
 
 
-def test_again_and_after_a_kill(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
+def test_snapshot_is_repeatable_after_a_kill(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     run = bench(lab_factory(upstream=upstream.path))
     first = run.execute(snapshot)
     mirror = GitMirror.of(str(upstream.path)).path
@@ -116,14 +116,14 @@ def test_again_and_after_a_kill(lab_factory: Labs, bench: Benches, upstream: Git
     assert [path.name for path in run.run.out.iterdir()] == [Path(first.artifacts[0].path).name]
 
 
-def test_a_resumed_run_stays_on_its_commit(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
+def test_snapshot_of_resumed_run_keeps_commit(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     run = bench(lab_factory(upstream=upstream.path))
     first = run.execute(snapshot)
     upstream.commit("Greet later")
     assert run.execute(snapshot).commit == first.commit
 
 
-def test_incremental(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_version_rises_with_new_commit(snap: Callable[..., Record], upstream: GitRepository) -> None:
     first = snap()
     upstream.commit("Greet again")
     second = snap()
@@ -132,7 +132,7 @@ def test_incremental(snap: Callable[..., Record], upstream: GitRepository) -> No
 
 
 @pytest.mark.integration
-def test_previous_is_of_a_run_that_passed(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
+def test_snapshot_previous_commit_is_of_passed_run(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     lab = lab_factory(upstream=upstream.path)
     passed = bench(lab, upstream.heads[1])
     passed.execute(snapshot)
@@ -158,12 +158,12 @@ def test_previous_is_of_a_run_that_passed(lab_factory: Labs, bench: Benches, ups
         ("refs/tags/v1.0", 0),
     ],
 )
-def test_revision(snap: Callable[..., Record], upstream: GitRepository, revision: str, commit: int) -> None:
+def test_snapshot_of_revision(snap: Callable[..., Record], upstream: GitRepository, revision: str, commit: int) -> None:
     upstream.git("-c", "user.name=A", "-c", "user.email=a@b.example", "tag", "-m", "x", "annotated", upstream.heads[1])
     assert snap(revision.format(upstream.heads[1])).commit == upstream.heads[commit]
 
 
-def test_a_known_commit_needs_no_upstream(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_of_known_commit_needs_no_upstream(snap: Callable[..., Record], upstream: GitRepository) -> None:
     snap()
     shutil.move(upstream.path, upstream.path.with_name("away"))
     assert snap(upstream.heads[1]).commit == upstream.heads[1]
@@ -175,7 +175,7 @@ def test_a_known_commit_needs_no_upstream(snap: Callable[..., Record], upstream:
 @pytest.mark.parametrize(
     "revision", ["0" * 40, "abcdef0", "nowhere", "v9", "refs/changes/45/12345/2", "^main", "--all", "x:y"]
 )
-def test_unknown_revision(snap: Callable[..., Record], upstream: GitRepository, revision: str) -> None:
+def test_snapshot_refuses_unknown_revision(snap: Callable[..., Record], upstream: GitRepository, revision: str) -> None:
     for number in range(7):
         upstream.git("branch", f"stable/{number}")
     record = snap(revision, expect="error")
@@ -184,7 +184,7 @@ def test_unknown_revision(snap: Callable[..., Record], upstream: GitRepository, 
     assert "branches: main, stable/0, stable/1, stable/2, stable/3 and 3 more" in record.message
 
 
-def test_ambiguous_id(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_refuses_ambiguous_id(snap: Callable[..., Record], upstream: GitRepository) -> None:
     history = History()
     for number in range(500):
         history.add([number - 1] if number else [], EPOCH + number)
@@ -194,18 +194,18 @@ def test_ambiguous_id(snap: Callable[..., Record], upstream: GitRepository) -> N
     assert f"no commit, tag or branch {one[:4]} (in full, or unambiguous)" in record.message
 
 
-def test_unknown_branch(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_refuses_unknown_branch(snap: Callable[..., Record], upstream: GitRepository) -> None:
     record = snap(expect="error", track={"branch": "master"})
     assert (record.exit_code, record.message) == (2, f"{upstream.path}: no branch master; branches: main")
 
 
-def test_empty_upstream(snap: Callable[..., Record], git_repository: Repositories) -> None:
+def test_snapshot_refuses_empty_upstream(snap: Callable[..., Record], git_repository: Repositories) -> None:
     empty = git_repository("empty")
     record = snap(expect="error", url=empty.path)
     assert (record.exit_code, record.message) == (2, f"{empty.path}: no branch main; branches: none")
 
 
-def test_unreachable_upstream(snap: Callable[..., Record], tmp_path: Path) -> None:
+def test_snapshot_of_unreachable_upstream(snap: Callable[..., Record], tmp_path: Path) -> None:
     record = snap(expect="error", url=tmp_path / "nowhere")
     assert record.exit_code == 3
     assert record.message.startswith(f"{tmp_path}/nowhere: cannot be fetched")
@@ -224,7 +224,7 @@ def test_shallow_upstream(snap: Callable[..., Record], upstream: GitRepository, 
     assert snap(url=f"{scheme}{clone}").facts["count"] == 2
 
 
-def test_commit_on_another_branch(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_refuses_commit_of_other_branch(snap: Callable[..., Record], upstream: GitRepository) -> None:
     upstream.git("checkout", "--quiet", "-b", "stable/1", "v1.0")
     fix = upstream.commit("Mend it", {"greet.txt": "hullo\n"})
     upstream.git("branch", "also")
@@ -234,7 +234,7 @@ def test_commit_on_another_branch(snap: Callable[..., Record], upstream: GitRepo
         assert f"{upstream.path}: commit {fix} is not on the branch main; it is on: also, stable/1" in record.message
 
 
-def test_commit_on_no_branch_any_more(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_refuses_commit_on_no_branch(snap: Callable[..., Record], upstream: GitRepository) -> None:
     snap()
     lost = upstream.heads[-1]
     upstream.git("reset", "--quiet", "--hard", "v1.0")
@@ -242,7 +242,7 @@ def test_commit_on_no_branch_any_more(snap: Callable[..., Record], upstream: Git
     assert f"commit {lost} is not on the branch main; it is on: none" in snap(lost, expect="error").message
 
 
-def test_change_under_review(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_of_change_under_review(snap: Callable[..., Record], upstream: GitRepository) -> None:
     upstream.git("checkout", "--quiet", "--detach", "v1.0")
     change = upstream.commit("Propose it", {"greet.txt": "hi\n"})
     upstream.git("update-ref", "refs/changes/45/12345/2", change)
@@ -269,7 +269,7 @@ def rewrite(upstream: GitRepository, days: int) -> str:
 
 
 @pytest.mark.integration
-def test_rewritten_history(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_version_rises_after_rewritten_history(snap: Callable[..., Record], upstream: GitRepository) -> None:
     before = snap()
     assert before.version.startswith("1.0+git20260104.2.")
     tip = rewrite(upstream, days=2)
@@ -288,7 +288,7 @@ def test_rewritten_history(snap: Callable[..., Record], upstream: GitRepository)
     assert snap().version == f"1.0+git20260106.3.{tip[:7]}"
 
 
-def test_rewritten_history_that_rises_anyway(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_of_rewritten_history_with_later_date(snap: Callable[..., Record], upstream: GitRepository) -> None:
     snap()
     tip = rewrite(upstream, days=9)
     record = snap()
@@ -296,7 +296,7 @@ def test_rewritten_history_that_rises_anyway(snap: Callable[..., Record], upstre
     assert "by itself" not in record.message
 
 
-def test_branch_set_back(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_version_rises_after_branch_reset(snap: Callable[..., Record], upstream: GitRepository) -> None:
     before = snap()
     upstream.git("reset", "--quiet", "--hard", upstream.heads[1])
     after = snap()
@@ -304,7 +304,7 @@ def test_branch_set_back(snap: Callable[..., Record], upstream: GitRepository) -
     assert dpkg(before.version, "lt", after.version)
 
 
-def test_tag_taken_away(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_version_rises_after_removed_tag(snap: Callable[..., Record], upstream: GitRepository) -> None:
     upstream.tag("v2.0", upstream.heads[1])
     before = snap()
     assert before.version.startswith("2.0+git20260104.1.")
@@ -315,7 +315,7 @@ def test_tag_taken_away(snap: Callable[..., Record], upstream: GitRepository) ->
 
 
 @pytest.mark.integration
-def test_older_commit_on_purpose(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_of_older_commit_does_not_rise(snap: Callable[..., Record], upstream: GitRepository) -> None:
     newest = snap()
     older = snap(upstream.heads[1])
     assert older.version == f"1.0+git20260103.1.{upstream.heads[1][:7]}"
@@ -327,7 +327,7 @@ def test_older_commit_on_purpose(snap: Callable[..., Record], upstream: GitRepos
     assert (same.version, same.facts["rises"]) == (newest.version, True)
 
 
-def test_commits_of_a_merged_branch_one_after_the_other(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_snapshot_versions_rise_along_merged_branch(snap: Callable[..., Record], upstream: GitRepository) -> None:
     upstream.git("checkout", "--quiet", "-b", "topic", "v1.0")
     side = upstream.commit("Greet aside", {"aside.txt": "psst\n"}, when=EPOCH + DAY)
     upstream.git("checkout", "--quiet", "main")
@@ -370,7 +370,7 @@ def archive(lab_factory: Labs, tmp_path: Path) -> Callable[[str], None]:
         ("2:1.0+git20260301.7.fffffff-0qalab1~bookworm1", "1.0+git20260301.8"),
     ],
 )
-def test_above_the_archive(
+def test_version_rises_above_archive(
     snap: Callable[..., Record], archive: Callable[..., None], there: str, expected: str
 ) -> None:
     archive(there)
@@ -378,7 +378,7 @@ def test_above_the_archive(
     assert record.version == f"{expected}.{record.commit[:7]}"
 
 
-def test_the_same_commit_is_in_the_archive(snap: Callable[..., Record], archive: Callable[..., None]) -> None:
+def test_version_of_archived_commit_is_kept(snap: Callable[..., Record], archive: Callable[..., None]) -> None:
     first = snap()
     archive(f"{first.version}-0qalab1~bookworm1")
     again = snap()
@@ -386,7 +386,7 @@ def test_the_same_commit_is_in_the_archive(snap: Callable[..., Record], archive:
 
 
 @pytest.mark.parametrize("there", [0, 1, 2, None])
-def test_the_archive_tells_what_was_last_where_no_run_does(
+def test_previous_commit_comes_from_archive_without_runs(
     snap: Callable[..., Record], archive: Callable[..., None], upstream: GitRepository, there: int | None
 ) -> None:
     short = "fffffff" if there is None else upstream.heads[there][:7]
@@ -395,7 +395,7 @@ def test_the_archive_tells_what_was_last_where_no_run_does(
     assert (tip.facts["rises"], tip.facts["rewritten"], tip.facts["previous"]) == (True, there is None, "")
 
 
-def test_older_than_the_archive(
+def test_version_of_commit_older_than_archive(
     snap: Callable[..., Record], archive: Callable[..., None], upstream: GitRepository
 ) -> None:
     archive(f"1.0+git20260104.2.{upstream.heads[2][:7]}-0qalab1~bookworm1")
@@ -403,7 +403,7 @@ def test_older_than_the_archive(
     assert (record.facts["rises"], record.version) == (False, f"1.0+git20260103.1.{upstream.heads[1][:7]}")
 
 
-def test_not_above_the_archive(
+def test_version_not_above_archive_is_refused(
     snap: Callable[..., Record], archive: Callable[..., None], upstream: GitRepository
 ) -> None:
     archive("2.0-1")
@@ -414,12 +414,12 @@ def test_not_above_the_archive(
     assert snap(component={"version": {"next": "2.1"}}).version.startswith("2.1~git20260104.3.")
 
 
-def test_an_archive_that_does_not_know_the_track(snap: Callable[..., Record], archive: Callable[..., None]) -> None:
+def test_version_ignores_archive_without_track(snap: Callable[..., Record], archive: Callable[..., None]) -> None:
     archive("2.0-1", codename="other")
     assert snap().version.startswith("1.0+git")
 
 
-# What lab.yaml says of versions.
+# Version settings of lab.yaml.
 
 
 @pytest.mark.parametrize(
@@ -432,7 +432,7 @@ def test_an_archive_that_does_not_know_the_track(snap: Callable[..., Record], ar
         ({"tag_pattern": "v(.*)", "next": "2.0~rc1"}, "2.0~rc1~git20260104.3"),
     ],
 )
-def test_versioning(
+def test_version_settings(
     snap: Callable[..., Record], upstream: GitRepository, versioning: dict[str, str], expected: str
 ) -> None:
     upstream.tag("cut-0.9", "v1.0")
@@ -451,13 +451,13 @@ def test_versioning(
         ({"next": "next"}, "version.next of greet: next is no version"),
     ],
 )
-def test_bad_versioning(snap: Callable[..., Record], versioning: dict[str, str], message: str) -> None:
+def test_version_settings_refused(snap: Callable[..., Record], versioning: dict[str, str], message: str) -> None:
     record = snap(expect="error", component={"version": versioning})
     assert record.exit_code == 2
     assert record.message.startswith(message)
 
 
-def test_tags_that_are_no_versions(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
+def test_tags_without_version_are_logged(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     upstream.tag("tree", "HEAD^{tree}")
     upstream.tag("7.0", "HEAD:greet.txt")
     upstream.tag("newton-eol")
@@ -469,7 +469,7 @@ def test_tags_that_are_no_versions(lab_factory: Labs, bench: Benches, upstream: 
 # The tarball.
 
 
-def test_tarball(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
+def test_tarball_content(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     upstream.git("config", "core.quotePath", "false")
     (upstream.path / "link").symlink_to("greet.txt")
     commit = upstream.commit(
@@ -511,7 +511,7 @@ def test_tarball(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> 
 
 
 @pytest.mark.integration
-def test_the_same_bytes_whoever_makes_it(
+def test_tarball_is_reproducible(
     snap: Callable[..., Record],
     upstream: GitRepository,
     own_home: Path,
@@ -552,13 +552,13 @@ def test_the_same_bytes_whoever_makes_it(
     assert oct((tmp_path / "their state").stat().st_mode)[-3:] == "700", "or the umask was not"
 
 
-def test_commit_without_files(snap: Callable[..., Record], upstream: GitRepository) -> None:
+def test_tarball_of_commit_without_files_fails(snap: Callable[..., Record], upstream: GitRepository) -> None:
     upstream.commit("Remove it all", {"greet.txt": None})
     record = snap(expect="failed")
     assert (record.exit_code, "the commit has no files" in record.message) == (1, True)
 
 
-def test_a_later_tree_wins_and_hard_links_become_files(tmp_path: Path) -> None:
+def test_tarball_repack_prefers_later_tree_and_copies_hard_links(tmp_path: Path) -> None:
     for name, text in (("one", "one"), ("two", "longer")):
         (tmp_path / "x").write_text(text)
         with tarfile.open(tmp_path / f"{name}.tar", "w") as tar:
@@ -571,7 +571,7 @@ def test_a_later_tree_wins_and_hard_links_become_files(tmp_path: Path) -> None:
     assert {member.mtime for member in members(tmp_path / "done.tar.xz").values()} == {7}
 
 
-def test_a_tarball_is_of_files(tmp_path: Path) -> None:
+def test_tarball_repack_refuses_special_file(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "odd.tar", "w") as tar:
         pipe = tarfile.TarInfo("top/pipe")
         pipe.type = tarfile.FIFOTYPE
@@ -591,11 +591,11 @@ def test_a_tarball_is_of_files(tmp_path: Path) -> None:
         ("t/../../a", "new/a"),
     ],
 )
-def test_renamed(name: str, expected: str) -> None:
+def test_tarball_member_is_renamed(name: str, expected: str) -> None:
     assert orig_tarball.renamed(name, "new") == expected
 
 
-def test_nowhere_to_put_it(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
+def test_tarball_directory_missing_is_an_error(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     run = bench(lab_factory(upstream=upstream.path))
     run.run.out.rmdir()
     run.run.out.write_text("in the way")
@@ -662,7 +662,7 @@ def test_submodule_without_a_url(snap: Callable[..., Record], nested: GitReposit
     assert message in record.message
 
 
-def test_submodule_at_a_lost_commit(
+def test_submodule_at_lost_commit_fails(
     snap: Callable[..., Record], upstream: GitRepository, git_repository: Repositories
 ) -> None:
     git_repository("lib").commit("Lib", {"lib.txt": "x\n"})
@@ -691,7 +691,7 @@ def test_submodule_at_a_lost_commit(
         ("/srv/a/b", "-x", None),
     ],
 )
-def test_submodule_url(superproject: str, url: str, expected: str | None) -> None:
+def test_submodule_url_is_resolved(superproject: str, url: str, expected: str | None) -> None:
     assert submodules.resolve(superproject, url) == expected
 
 
@@ -714,7 +714,7 @@ def test_submodule_url(superproject: str, url: str, expected: str | None) -> Non
         ("", "it says nothing"),
     ],
 )
-def test_sdist_failure(output: str, message: str) -> None:
+def test_sdist_failure_line(output: str, message: str) -> None:
     error = sdist.failure(output.splitlines())
     assert error.exit_code == 1
     assert str(error) == f"the project makes no sdist: {message}"
@@ -742,14 +742,14 @@ Depends: other
         ((), "", ""),
     ],
 )
-def test_what_builds_an_sdist(packages: tuple[str, ...], control: str, expected: str) -> None:
+def test_sdist_build_dependencies(packages: tuple[str, ...], control: str, expected: str) -> None:
     tools = "git, python3-build, python3-setuptools, python3-wheel"
     wanted = f"{tools}, {expected}" if expected else tools
     made = sdist.dist_command(packages, control).control
     assert made == f"Source: dependencies\nBuild-Depends: {wanted}\n"
 
 
-def test_the_step_by_hand(
+def test_snapshot_step_runs_alone(
     lab_factory: Labs, upstream: GitRepository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lab_factory(upstream=upstream.path)

@@ -1,4 +1,4 @@
-"""The source package: the same on every machine, and what is said of patches that do not fit."""
+"""The source package: reproducible on every machine, with messages about patches that do not apply."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Content = Mapping[str, str | None]
 
 
 def diff(old: Content, new: Content) -> str:
-    """A patch from one content to another; None stands for no such file."""
+    """Return a patch from one content to another; None means a missing file."""
     text = ""
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
@@ -109,23 +109,23 @@ def digests(path: Path) -> dict[str, str]:
         ("fix#1.patch", "fix#1.patch"),
     ],
 )
-def test_series_entries(line: str, patch: str) -> None:
+def test_series_entry_names_patch(line: str, patch: str) -> None:
     assert quilt_patches.series_entry(line) == patch
 
 
-def test_a_series_without_some() -> None:
+def test_series_without_removed_patches() -> None:
     assert quilt_patches.without("# ours\na.patch\nb.patch -p1\n\nc.patch # b.patch\n", ["b.patch"]) == (
         "# ours\na.patch\n\nc.patch # b.patch\n"
     )
 
 
-def test_a_full_disk_is_the_labs_fault() -> None:
+def test_full_disk_is_an_infrastructure_error() -> None:
     with pytest.raises(InfrastructureError):
         source.refusal("tar: greet: Cannot write: No space left on device\ndpkg-source: error: tar failed\n")
 
 
 @pytest.mark.integration
-def test_the_source_package(bed: Bed) -> None:
+def test_source_package_content(bed: Bed) -> None:
     made = bed.prepare(
         upstream=FILES | {"debian/control": "upstream's own\n", "debian/extra": "x\n"}, version=f"3:{VERSION}"
     )
@@ -155,10 +155,10 @@ def test_the_source_package(bed: Bed) -> None:
 
 
 @pytest.mark.integration
-def test_another_machine_makes_the_same_bytes(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another home, umask, time zone, user, number of processors, and run directory.
+def test_source_package_is_reproducible(bed: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change the home, umask, time zone, user, number of processors, and run directory.
 
-    The commit says that it was made in 2096, as commits may: no time stamp of a file is above that.
+    The commit is dated 2096, as commits can be: no time stamp of a file is later.
     """
     when = 4_000_000_000
     content = quilt(fix=diff({"greet.txt": LINES}, {"greet.txt": changed(n5="five")}))
@@ -175,7 +175,7 @@ def test_another_machine_makes_the_same_bytes(bed: Bed, tmp_path: Path, monkeypa
     monkeypatch.setenv("TAR_OPTIONS", "--owner=5")
     other = bed.prepare(content, when=when)
     for path in (other.run.work / "packaging/debian").rglob("*"):
-        os.utime(path, (EPOCH - 5, EPOCH - 5))  # git writes them anew, under the other umask
+        os.utime(path, (EPOCH - 5, EPOCH - 5))  # git writes them again, with the other umask
     argv = [sys.executable, "-c", "import sys; from scripts import source; sys.exit(source.main())",
             "--lab", str(tmp_path / "lab.yaml"), "--run", str(other.run.path)]  # fmt: skip
     root = Path(source.__file__).parent.parent
@@ -187,7 +187,7 @@ def test_another_machine_makes_the_same_bytes(bed: Bed, tmp_path: Path, monkeypa
 
 
 def another_user() -> list[str]:
-    """What runs a command as somebody else, where this machine lets us."""
+    """Return a command prefix that runs as another user, if this machine allows it."""
     argv = ["unshare", "--user", "--map-user=1234", "--map-group=1234"]
     allowed = subprocess.run([*argv, "true"], check=False, capture_output=True).returncode == 0
     return argv if allowed else []
@@ -245,7 +245,7 @@ def another_user() -> list[str]:
         ({"other.txt": None}, {"other.txt": None}, "already merged upstream: fix.patch (drop it"),
     ],
 )
-def test_a_patch_that_does_not_apply(bed: Bed, patched: Content, upstream: Content, message: str) -> None:
+def test_patch_that_does_not_apply_fails(bed: Bed, patched: Content, upstream: Content, message: str) -> None:
     content = quilt(fix=diff(FILES, FILES | patched))
     has = {name: text for name, text in (FILES | upstream).items() if text is not None}
     record, _ = bed.run(content, has)
@@ -263,7 +263,7 @@ def test_a_patch_that_does_not_apply(bed: Bed, patched: Content, upstream: Conte
         ({"debian/image": b"\x00\x01"}, "unwanted binary file: debian/image; detected 1 unwanted"),
     ],
 )
-def test_what_dpkg_source_refuses(bed: Bed, packaging: Any, message: str) -> None:
+def test_dpkg_source_refusal_fails(bed: Bed, packaging: Any, message: str) -> None:
     record, _ = bed.run(packaging)
     assert (record.verdict, record.exit_code) == ("failed", 1)
     assert message in record.message
@@ -271,15 +271,15 @@ def test_what_dpkg_source_refuses(bed: Bed, packaging: Any, message: str) -> Non
 
 @pytest.mark.integration
 @pytest.mark.parametrize("series", ["", "# nothing\n\n", "fix.patch -p1 # ours\n"])
-def test_series_that_dpkg_takes(bed: Bed, series: str) -> None:
+def test_series_file_forms_are_accepted(bed: Bed, series: str) -> None:
     content = quilt(fix=diff(FILES, {"greet.txt": changed(n5="five")} | {"other.txt": LINES}))
     record, _ = bed.run(content | {"debian/patches/series": series})
     assert record.verdict == "passed", record.message
 
 
 @pytest.mark.integration
-def test_merged_patches_are_dropped_where_lab_yaml_allows(bed: Bed) -> None:
-    """Of three patches the first and the last are merged; the one between them still applies."""
+def test_merged_patches_are_dropped_by_setting(bed: Bed) -> None:
+    """The first and the last of three patches are merged; the second one still applies."""
     one, two = FILES | {"greet.txt": changed(n5="five")}, FILES | {"greet.txt": changed(n5="five", n20="twenty")}
     three = two | {"new.txt": "new\n"}
     content = quilt(first=diff(FILES, one), second=diff(one, two), third=diff(two, three))
@@ -302,13 +302,13 @@ def test_merged_patches_are_dropped_where_lab_yaml_allows(bed: Bed) -> None:
     changes = Changes((made.run.out / f"greet_{VERSION}_source.changes").read_bytes())
     assert "Drop first.patch: merged upstream." in changes["Changes"]
 
-    again = made.execute(source)  # as after a kill: from what the changelog step left, and to the same end
+    again = made.execute(source)  # as after a kill: from the result of the changelog step, with the same outcome
     assert again.facts == record.facts
     assert again.artifacts[:2] == record.artifacts[:2]
     assert git(["rev-parse", "HEAD"], cwd=tree) == head
 
 
-def test_a_patch_that_fails_beside_one_that_is_merged(bed: Bed) -> None:
+def test_merged_patch_does_not_hide_failing_patch(bed: Bed) -> None:
     one = FILES | {"greet.txt": changed(n5="five")}
     two = FILES | {"other.txt": changed(n5="five")}
     upstream = one | {"other.txt": changed(n6="six")}
@@ -322,7 +322,7 @@ def test_a_patch_that_fails_beside_one_that_is_merged(bed: Bed) -> None:
 
 
 @pytest.mark.integration
-def test_signed_when_a_key_is_given(bed: Bed, tmp_path: Path) -> None:
+def test_source_package_is_signed_with_key(bed: Bed, tmp_path: Path) -> None:
     home = tmp_path / "gnupg"
     home.mkdir(mode=0o700)
     env = {"GNUPGHOME": str(home)}

@@ -1,4 +1,4 @@
-"""tempest, short of a cloud: its configuration, what is not carried out, and what is refused."""
+"""tempest without a cloud: its configuration, skipped and refused calls."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read(text: str) -> dict[str, dict[str, str]]:
     return {name: dict(parser[name]) for name in parser.sections()}
 
 
-def test_of_what_is_not_deployed_nothing_is_configured() -> None:
+def test_configuration_omits_missing_services() -> None:
     found = read(configuration(deployed("mariadb", "keystone", "glance"), None))
     assert found["identity"]["uri_v3"] == "http://10.20.0.11:5000/v3"
     assert (found["auth"]["admin_username"], found["auth"]["admin_password"]) == ("admin", "secret")
@@ -55,7 +55,7 @@ def test_of_what_is_not_deployed_nothing_is_configured() -> None:
     assert not found.keys() & {"compute", "network", "validation", "volume"}
 
 
-def test_a_whole_cloud() -> None:
+def test_configuration_of_whole_cloud() -> None:
     found = read(configuration(deployed(*CLOUD), MADE, ["router", "security-group"]))
     there = {name: value for name, value in found["service_available"].items() if value == "true"}
     assert there.keys() == {"glance", "nova", "neutron", "cinder"}
@@ -72,7 +72,7 @@ def test_a_whole_cloud() -> None:
         (CLOUD, f"Tempest needs an image, a flavour and a network, and there are none ({HINT})"),
     ],
 )
-def test_what_cannot_be_tested(roles: tuple[str, ...], message: str) -> None:
+def test_configuration_refuses_incomplete_cloud(roles: tuple[str, ...], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         configuration(deployed(*roles), None)
     assert str(caught.value) == message
@@ -86,7 +86,7 @@ def test_what_cannot_be_tested(roles: tuple[str, ...], message: str) -> None:
         ("", "", 3, "Tempest has run no test: it did not say why"),
     ],
 )  # fmt: skip
-def test_why_no_test_was_run(said: str, complaint: str, code: int, message: str) -> None:
+def test_tempest_without_tests_reports_reason(said: str, complaint: str, code: int, message: str) -> None:
     error = tempest.without_tests(Path("small.yaml"), Tempest(tests=("a", "b")), said.encode(), complaint)
     assert (str(error), error.exit_code) == (message, code)
 
@@ -99,7 +99,7 @@ def test_why_no_test_was_run(said: str, complaint: str, code: int, message: str)
         ({"tempest": {"known_failures": "known"}}, "error", "HOME/known:1: a.B.c: no reason; write TEST # REASON"),
     ],
 )
-def test_what_is_not_carried_out(
+def test_tempest_step_skips_or_refuses(
     lab_factory: Callable[..., Lab], tmp_path: Any, said: dict[str, Any], verdict: str, message: str
 ) -> None:
     (tmp_path / "known").write_text("a.B.c\n")

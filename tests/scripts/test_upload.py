@@ -23,7 +23,7 @@ from tests.scripts.archives.test_upload_queues import answering
         (f"file:///{'x' * 300}", f"file-{'x' * 75}-0123456789ab"),
     ],
 )
-def test_section(to, name):
+def test_dput_section_name(to, name):
     assert upload.section(to, "0123456789abcdef") == name
 
 
@@ -42,11 +42,11 @@ def test_section(to, name):
     ],
     ids=["http", "ftp", "directory", "traceback", "local", "silent"],
 )  # fmt: skip
-def test_refusal(said, reason):
+def test_refusal_line_of_dput(said, reason):
     assert upload.refusal(said.splitlines()) == reason
 
 
-def test_kept():
+def test_kept_files_of_queue():
     said = ["  Uploading x.dsc: 553 x.dsc exists", "Leaving existing x.dsc on the server and continuing"]
     assert upload.kept(said) == ["x.dsc"]
 
@@ -60,7 +60,7 @@ def incoming(tmp_path) -> Path:
 
 @pytest.fixture
 def ready(lab_factory, bench, incoming):
-    """``ready(to=..., published=...)``: a run whose source package may go to a queue."""
+    """``ready(to=..., published=...)``: a run whose source package is ready for upload."""
 
     def make(to=f"file://{incoming}", version="1.0-1", archive="passed", lab=None, **settings):
         work = bench(lab_factory(component={"upload": {"to": to, **settings}} if to else {}, lab=lab or {}))
@@ -85,7 +85,7 @@ SENT = [
 ]
 
 
-def test_uploaded_once(ready, incoming):
+def test_upload_is_done_once(ready, incoming):
     work = ready()
     record = work.execute(upload)
     assert (record.verdict, record.facts) == ("passed", {"to": f"file://{incoming}", "uploaded": True}), work.log(
@@ -100,7 +100,7 @@ def test_uploaded_once(ready, incoming):
     assert names(incoming) == []
 
 
-def test_a_queue_that_has_it_is_believed(ready, incoming):
+def test_upload_is_skipped_if_queue_has_changes_file(ready, incoming):
     work = ready()
     (incoming / "greet_1.0-1_source.changes").write_bytes((work.run.out / "greet_1.0-1_source.changes").read_bytes())
     record = work.execute(upload)
@@ -109,8 +109,8 @@ def test_a_queue_that_has_it_is_believed(ready, incoming):
 
 
 @pytest.mark.parametrize("part", SENT[2:])
-def test_half_an_upload_is_made_again(ready, incoming, part):
-    """dput's order is that of the .changes, which comes last itself."""
+def test_upload_repeats_partial_upload(ready, incoming, part):
+    """dput uploads the files in the order of the .changes file, and that file last."""
     work = ready()
     (incoming / part).write_bytes((work.run.out / part).read_bytes()[:50])
     assert work.execute(upload).facts["uploaded"] is True
@@ -120,7 +120,7 @@ def test_half_an_upload_is_made_again(ready, incoming, part):
 
 
 @pytest.mark.integration
-def test_other_bytes_or_another_queue_are_another_upload(ready, incoming, tmp_path):
+def test_upload_is_repeated_for_other_bytes_or_queue(ready, incoming, tmp_path):
     work = ready()
     work.execute(upload)
     for path in incoming.iterdir():
@@ -144,7 +144,7 @@ def test_other_bytes_or_another_queue_are_another_upload(ready, incoming, tmp_pa
         ({"archive": "skipped"}, "not in the archive:"),
     ],
 )
-def test_skipped(ready, incoming, options, message):
+def test_upload_is_skipped_without_target(ready, incoming, options, message):
     record = ready(**options).execute(upload)
     assert (record.verdict, record.message) == ("skipped", message)
     assert names(incoming) == []
@@ -153,7 +153,7 @@ def test_skipped(ready, incoming, options, message):
 @pytest.mark.parametrize(
     "version, verdict, uploaded", [("1.0-1", "passed", False), ("1.0-2", "skipped", False), ("1.0-0", "passed", True)]
 )
-def test_the_published_archive_is_asked_first(ready, tmp_path, version, verdict, uploaded):
+def test_upload_queries_published_archive_first(ready, tmp_path, version, verdict, uploaded):
     index = tmp_path / "public/dists/sid/main/source/Sources"
     index.parent.mkdir(parents=True)
     index.write_text(f"Package: greet\nVersion: {version}\n")
@@ -173,7 +173,7 @@ def test_the_published_archive_is_asked_first(ready, tmp_path, version, verdict,
         ("sftp://127.0.0.1:{port}/in", 3, "sftp://127.0.0.1: cannot be reached"),
     ],
 )  # fmt: skip
-def test_refused(ready, to, code, message):
+def test_upload_failure_is_an_error(ready, to, code, message):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     record = ready(to.format(port=port)).execute(upload)
@@ -189,14 +189,14 @@ cp "$2" {0}/dput.cf
 UBUNTU = {"series": {"bookworm": {"distribution": "ubuntu", "codename": "noble"}}}
 
 
-def test_a_ppa_wants_signatures(ready):
+def test_upload_to_ppa_needs_signature(ready):
     record = ready("ppa:team/name", lab=UBUNTU).execute(upload)
     assert (record.verdict, record.exit_code) == ("error", 2)
     assert "a PPA takes signed uploads only, greet_1.0-1_source.changes is not signed" in record.message
 
 
-def test_a_ppa(ready, tmp_path, monkeypatch):
-    """Launchpad itself cannot be had in a test: what dput is told is looked at."""
+def test_upload_to_ppa(ready, tmp_path, monkeypatch):
+    """Check the configuration and arguments of dput, because a test cannot use Launchpad."""
     fake = tmp_path / "bin/dput"
     fake.parent.mkdir()
     fake.write_text(FAKE.format(tmp_path))

@@ -27,7 +27,7 @@ PROGRAM = "juju"
 PATIENCE_SECONDS = 120.0
 # A bundle's charms are downloaded and uploaded by the controller before the client comes back.
 DEPLOY_SECONDS = 1200.0
-GENTLE_SECONDS = 300.0  # a unit in error keeps a model from being destroyed for ever, unless by force
+GENTLE_SECONDS = 300.0  # a unit in error blocks the destruction of a model, unless forced
 FORCED_SECONDS = 600.0
 COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
 AWAY = re.compile(r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host"
@@ -53,7 +53,7 @@ def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
     Raises InfrastructureError when nobody is logged in.
     """
     said = _juju(["whoami", "--format", "json"], log, where="juju whoami", controller=controller or "")
-    if not said.strip():  # which is told on standard error, and is no failure to Juju
+    if not said.strip():  # reported on standard error only, with exit status 0
         at = (
             f"controller {controller}: not logged in" if controller else "juju: no current controller, or not logged in"
         )
@@ -107,7 +107,7 @@ class JujuModel:
         return Status.parse(self.status_text())
 
     def status_text(self) -> str:
-        # It is asked for every few seconds: what has changed is told by those who ask.
+        # The status is polled every few seconds: the callers log the changes.
         return replace(self, log=None).call("status", "--format", "json")
 
     def log_of(self, unit: str, lines: int) -> list[str]:

@@ -155,8 +155,8 @@ class JujuTarget:
             if not self._is_ours(model):
                 hint = f"juju destroy-model {model}, or another lab.name"
                 raise ConfigurationError(f"the model {model} is not this lab's", hint=hint)
-            model.destroy()  # what was noted of it is lost
-        self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # what is deployed has passwords
+            model.destroy()  # its record is lost
+        self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # the deployment has passwords
         noted.write(self._note)
         model.add(self._mark(), self.juju.cloud)
         if names:

@@ -30,7 +30,7 @@ def collect(model: JujuModel, nodes: Iterable[Node], into: Path) -> None:
         "debug.log": lambda: model.call("debug-log", "--replay", "--no-tail", "--date", "--utc"),
     }
     for name, ask in asked.items():
-        with suppress(LabError):  # what cannot be had keeps nobody from the rest
+        with suppress(LabError):  # a failed download does not prevent the others
             _keep(into / "juju" / name, ask().encode("utf-8", "surrogateescape"))
     for node in nodes:
         with suppress(LabError, tarfile.TarError, EOFError):

@@ -15,9 +15,9 @@ from lab.base.errors import Failed, InfrastructureError, LabError
 from scripts.drivers.topology import Application as Wanted
 from scripts.drivers.topology import Topology
 
-WELL = {"active", "unknown"}  # unknown: a charm that never says how it is
+WELL = {"active", "unknown"}  # unknown: a charm that never sets a status
 READY = "started"
-MOST = 3  # of units that are told of in one line
+MOST = 3  # the maximum number of units in one message
 
 
 class StatusPart(BaseModel):

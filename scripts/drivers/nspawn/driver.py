@@ -194,7 +194,7 @@ class NspawnTarget:
     def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
         assert isinstance(snapshot, Layers)  # noqa: S101 - it is one of ours
         self.destroy()
-        self.home.mkdir(parents=True, mode=0o700)  # what is deployed has passwords
+        self.home.mkdir(parents=True, mode=0o700)  # the deployment has passwords
         self.keeper.start(snapshot.locks)
         addresses = {name: f"{NETWORK}{number}" for number, name in enumerate(names, FIRST_ADDRESS)}
         made = EnvironmentManifest(

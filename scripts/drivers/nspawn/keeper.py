@@ -28,7 +28,7 @@ from lab.base.errors import InfrastructureError
 from lab.base.run import Word, run
 
 BRIDGE = "qalab"
-NETWORK = "10.20.0."  # as seen inside; nobody else sees it
+NETWORK = "10.20.0."  # visible inside only
 GATEWAY = f"{NETWORK}1"
 CGROUPS = Path("/sys/fs/cgroup")
 PATIENCE_SECONDS = 20.0
@@ -64,7 +64,7 @@ class Keeper:
     def start(self, keep: Sequence[int]) -> None:
         """Begin, in a directory where nothing lives; ``keep``: locks that it holds for as long as it lives."""
         with files.locked(self.home / "lock", wait=False) as lock, (self.home / "keeper.log").open("w") as log:
-            # --fork: it is no child of ours, or it would end with us.
+            # --fork: not a child of this process, otherwise it would end with it.
             argv: list[Word] = ["setsid", "--fork", "unshare", "--pid", "--mount", "--net", "--propagation", "slave", "--fork",
                     "--kill-child", "sh", "-euc", KEEP, "sh", self.home]  # fmt: skip
             run(argv, log=log, cwd=Path("/"), keep=[*keep, lock])
@@ -107,7 +107,7 @@ class Group:
 
     @property
     def paths(self) -> list[Path]:
-        # A machine with hierarchies of version 1 has systemd's own beside them; of the others it needs none.
+        # A host with cgroup version 1 also has systemd's own hierarchy; the node needs no other one.
         split = [CGROUPS / name for name in ("systemd", "unified") if (CGROUPS / name / "cgroup.procs").exists()]
         return [path / self.name for path in split or [CGROUPS]]
 

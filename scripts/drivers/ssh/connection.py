@@ -30,9 +30,9 @@ OPTIONS = (
 SHARED = ("ControlMaster=auto", "ControlPersist=30")
 HANGS_UP_SECONDS = 2.0
 ALONE = ("ControlPath=none", "ExitOnForwardFailure=yes")
-# Many commands at once, or two that are first: some go by connections of their own, and are told so.
+# Too many commands at once, or two first ones: some use separate connections, and ssh reports that.
 ASIDE = re.compile(r"ControlSocket \S+ already exists|mux_client_request_session: ")
-# What ssh says, as one line that needs no other: the first pattern that fits.
+# Messages of ssh as one self-contained line: the first matching pattern applies.
 SAID = (
     (re.compile(r"^Offending (?P<kind>\S+) key in (?P<where>.*)$", re.MULTILINE),
      "its host key has changed: {where} has another {kind} key"),
@@ -124,7 +124,7 @@ class SshMachine:
         if self.socket.exists():
             run(self._ssh((), "-O", "exit", "--", self.login_url), check=False, cwd=Path("/"))
             if not wait_until(lambda: not self.socket.exists(), HANGS_UP_SECONDS):
-                self.socket.unlink(missing_ok=True)  # nobody was there to remove it
+                self.socket.unlink(missing_ok=True)  # a killed process left it
 
     @property
     def login_url(self) -> str:

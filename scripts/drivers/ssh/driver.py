@@ -160,7 +160,7 @@ class SshTarget:
             self.home.rmdir()
 
     def _note(self, noted: SshEnvironment) -> None:
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is deployed has passwords
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)  # the deployment has passwords
         noted.write(self.home / NOTE)
 
     @property

@@ -22,7 +22,7 @@ from scripts.drivers.ssh.connection import SshMachine
 MARK = "/var/lib/qalab/environment"
 LOOK_SECONDS = 0.5
 LAST_LOOK_SECONDS = 10.0  # a machine that is back at the last moment may take a while to say so
-# A machine that is being installed may refuse us for a while; one that goes on with it does so for ever.
+# A machine in installation can refuse the login for a while; permanent refusal is an error.
 REFUSED_SECONDS = 120.0
 REFUSALS = ("host key", "Permission denied", "sudo: ")
 STALE = "it still is what it was before: it was not restored"
@@ -47,12 +47,12 @@ APT_CONF = "".join(f"{option};\n" for option in (*APT_OPTIONS, 'DPkg::Lock::Time
 
 
 def restore(nodes: Sequence[SshMachine], how: Machines, log: IO[str] | None, whose: str) -> None:
-    """Bring machines back: the commands one after the other, then all are waited for.
+    """Restore machines: run the commands one after the other, then wait for all machines.
 
     Raises InfrastructureError for a command that fails, and a machine that is not back in time.
     """
     for node in nodes:
-        with suppress(LabError):  # it does not answer: then nobody takes it for what it was
+        with suppress(LabError):  # it does not answer, so it cannot be confused with its old state
             node.write(MARK, f"{whose}\n")
         node.hang_up()
     for node in nodes:

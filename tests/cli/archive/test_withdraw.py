@@ -42,7 +42,7 @@ def two(publish: Publish, lab_factory: Callable[..., Lab]) -> Lab:  # noqa: F811
 
 
 @pytest.mark.integration
-def test_the_version_before_takes_its_place(two: Lab, tmp_path: Path) -> None:
+def test_withdraw_restores_previous_version(two: Lab, tmp_path: Path) -> None:
     root = Store.of(two).archive
     before = (root / "dists/trunk/InRelease").read_bytes()
     told = withdraw(tmp_path, "greet", "1.0-2", "--dry-run")
@@ -61,7 +61,7 @@ def test_the_version_before_takes_its_place(two: Lab, tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_the_last_one_leaves_nothing(two: Lab, tmp_path: Path) -> None:
+def test_withdraw_of_last_version_empties_archive(two: Lab, tmp_path: Path) -> None:
     withdraw(tmp_path, "greet", "1.0-2", "--yes")
     assert withdraw(tmp_path, "greet", "1.0-1", "--yes").endswith("no other version takes its place")
     root = Store.of(two).archive
@@ -71,7 +71,7 @@ def test_the_last_one_leaves_nothing(two: Lab, tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_one_that_is_not_listed_any_more(two: Lab, tmp_path: Path) -> None:
+def test_withdraw_of_superseded_version(two: Lab, tmp_path: Path) -> None:
     withdraw(tmp_path, "greet", "1.0-1", "--yes")
     root = Store.of(two).archive
     assert "greet 1.0-2" in listed(root)
@@ -81,8 +81,8 @@ def test_one_that_is_not_listed_any_more(two: Lab, tmp_path: Path) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_what_was_withdrawn_can_be_added_again(publish: Publish, tmp_path: Path, *, by_hand: bool) -> None:  # noqa: F811
-    """Also what somebody has removed with reprepro, which goes on to track it."""
+def test_withdrawn_version_can_be_added_again(publish: Publish, tmp_path: Path, *, by_hand: bool) -> None:  # noqa: F811
+    """This includes a package removed with reprepro, which still tracks it."""
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
     if by_hand:
@@ -105,13 +105,13 @@ def test_what_was_withdrawn_can_be_added_again(publish: Publish, tmp_path: Path,
         (["greet", "1.0-2"], "withdraw greet 1.0-2 from trunk .*: not done, because nobody can confirm it"),
     ],
 )
-def test_what_is_refused(two: Lab, tmp_path: Path, argv: list[str], message: str) -> None:
+def test_withdraw_refuses_bad_call(two: Lab, tmp_path: Path, argv: list[str], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         withdraw(tmp_path, *argv)
     assert "greet 1.0-2" in listed(Store.of(two).archive)
 
 
-def test_an_empty_archive(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_withdraw_from_empty_archive(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab_factory()
     with pytest.raises(ConfigurationError, match="greet 1 is not in the archive; known: none"):
         withdraw(tmp_path, "greet", "1", "--yes")
@@ -119,7 +119,7 @@ def test_an_empty_archive(lab_factory: Callable[..., Lab], tmp_path: Path) -> No
 
 @pytest.mark.full
 @pytest.mark.parametrize("call", range(5, 11))
-def test_killed_in_any_call_of_reprepro(two: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+def test_withdraw_recovers_after_kill(two: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int) -> None:
     path = os.environ["PATH"]
     monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', call, 0.01)}:{path}")
     argv = [sys.executable, HOUSE / "qalab.py", "archive", "withdraw", "trunk", "greet", "1.0-2", "--yes"]

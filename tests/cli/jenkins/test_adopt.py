@@ -15,7 +15,7 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
 
 
 @pytest.mark.integration
-def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+def test_adopt_takes_over_existing_job(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     jenkins.create("plain", "<project><description>by hand</description><disabled>true</disabled></project>")
     jenkins.add_build("plain", result="SUCCESS")
     before = jenkins.config("plain")
@@ -31,7 +31,7 @@ def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None
     code, said = call("plan")
     assert "~ job plain\n" in said
     assert "    - description: by hand\n" in said
-    assert "disabled" not in said  # nobody describes it, so it stays
+    assert "disabled" not in said  # it is not described, so it stays
     assert call("adopt", "plain") == (0, "")
     assert call("apply", "--yes")[0] == 0
     assert jenkins.build("plain", 1).result == "SUCCESS"
@@ -45,7 +45,7 @@ def test_adopting(call: Callable[..., tuple[int, str]], jenkins: Double) -> None
         (["plain"], "job plain: is the lab other's (--from other takes it over)"),
     ],
 )
-def test_what_cannot_be_adopted(
+def test_adopt_refuses_unknown_or_foreign_job(
     call: Callable[..., tuple[int, str]], jenkins: Double, names: list[str], said: str
 ) -> None:
     write("- job: {name: plain}\n", "theirs.yaml")

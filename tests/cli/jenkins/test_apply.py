@@ -21,7 +21,7 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
     Path(name).write_text(text)
 
 
-def test_from_nothing_to_nothing_to_do(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+def test_apply_creates_all_jobs_once(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     code, said = call("plan", "--check")
     assert code == 1
     assert "+ job folder/build" in said
@@ -29,7 +29,7 @@ def test_from_nothing_to_nothing_to_do(call: Callable[..., tuple[int, str]], jen
     code, said = call("apply", "--yes")
     assert (code, said.splitlines()[-1]) == (0, "6 created")
     assert call("plan", "--check")[0] == 0
-    code, said = call("apply")  # nothing to do: nobody is asked
+    code, said = call("apply")  # nothing to do: no confirmation needed
     assert (code, said) == (0, f"{jenkins.url}: 6 as described\n")
     jenkins.edit("folder/build", "make two", "make three")
     code, said = call("drift", "--check")
@@ -46,14 +46,14 @@ def test_from_nothing_to_nothing_to_do(call: Callable[..., tuple[int, str]], jen
     assert call("drift") == (0, "nothing was edited by hand\n")
 
 
-def test_nobody_to_ask_is_no_yes(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+def test_apply_without_terminal_needs_yes(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     code, said = call("apply")
     assert code == 2
     assert "--yes" in said.splitlines()[-1]
     assert jenkins.writes() == []
 
 
-def test_what_is_overwritten_can_be_had_back(
+def test_apply_keeps_overwritten_configuration(
     call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path
 ) -> None:
     call("apply", "--yes")
@@ -70,7 +70,7 @@ def test_what_is_overwritten_can_be_had_back(
 
 @pytest.mark.integration
 @pytest.mark.parametrize("writes", [1, 2, 3])
-def test_killed_half_way_the_next_one_finishes(
+def test_apply_after_kill_completes(
     call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path, writes: int
 ) -> None:
     call("apply", "--yes")
@@ -96,11 +96,11 @@ def test_killed_half_way_the_next_one_finishes(
                             "jobs/with a blank/config.xml", "views/lab.xml"]  # fmt: skip
 
 
-def test_a_saved_plan(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+def test_apply_saved_plan(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     code, said = call("plan", "-o", "plan.json")
     assert code == 0
     jenkins.create("by-hand", "<project/>")
-    assert call("apply", "plan.json", "--yes")[0] == 0  # others may do what they like
+    assert call("apply", "plan.json", "--yes")[0] == 0  # changes of others do not matter
     write(JOBS.replace("make one", "make 1"))
     call("plan", "-o", "plan.json")
     jenkins.edit("folder/build", "make one", "make 7")

@@ -17,7 +17,7 @@ def test_backup_and_restore(call: Callable[..., tuple[int, str]], jenkins: Doubl
     assert call("backup")[1].startswith(f"{state}: 6 items, 6 changed, 0 removed; commit ")
     before = {name: jenkins.config(name) for name in jenkins.jobs()}
     jenkins.wipe()
-    assert call("restore", "saved")[0] == 2  # nobody to ask
+    assert call("restore", "saved")[0] == 2  # no terminal for a confirmation
     code, said = call("restore", "saved", "--yes")
     assert (code, "6 created" in said) == (0, True)
     assert {name: jenkins.config(name) for name in jenkins.jobs()} == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
-def test_what_is_not_generated_is_a_difference(call: Callable[..., tuple[int, str]]) -> None:
+def test_generate_check_reports_missing_files(call: Callable[..., tuple[int, str]]) -> None:
     code, said = call("generate", "--check")
     assert code == 1
     assert said.startswith("qalab: ")

@@ -15,12 +15,12 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
 
 
 @pytest.mark.parametrize("verb", ["plan", "drift", "generate"])
-def test_there_are_differences_is_one_code_of_all_checks(call: Callable[..., tuple[int, str]], verb: str) -> None:
+def test_check_option_exits_with_1_for_differences(call: Callable[..., tuple[int, str]], verb: str) -> None:
     assert "--check" in (said := " ".join(call(verb, "--help")[1].split()))
     assert "xit with 1 if there are differences." in said
 
 
-def test_plain_jjb_without_a_lab(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+def test_plan_of_plain_jjb_without_lab(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     Path("lab.yaml").unlink()
     write(f"[jenkins]\nurl={jenkins.url}\nuser=admin\npassword=secret\nquery_plugins_info=True\n", "j.ini")
     code, said = call("plan", "jobs", "--ini", "j.ini", "--owner", "me")
@@ -40,14 +40,14 @@ def test_plain_jjb_without_a_lab(call: Callable[..., tuple[int, str]], jenkins: 
         (["restore", "jobs", "--yes"], 2, "is no backup"),
     ],
 )
-def test_bad_input_is_one_line(call: Callable[..., tuple[int, str]], argv: list[str], code: int, said: str) -> None:
+def test_plan_error_is_one_line(call: Callable[..., tuple[int, str]], argv: list[str], code: int, said: str) -> None:
     write("- job: {name: a, builders: [nosuch: 1]}", "bad.yaml")
     write("- job: [", "torn.yaml")
     ended, printed = call(*argv)
     assert (ended, said in printed, printed.count("\n")) == (code, True, 1), printed
 
 
-def test_who_may_only_read(call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_needs_read_permission_only(call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QALAB_JENKINS_USER", "reader")
     assert call("plan")[0] == 0
     code, said = call("apply", "--yes")

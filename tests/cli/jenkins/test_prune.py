@@ -17,7 +17,7 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
     Path(name).write_text(text)
 
 
-def test_prune_has_a_budget_and_touches_nobody_elses(
+def test_prune_has_a_limit_and_keeps_foreign_jobs(
     call: Callable[..., tuple[int, str]], jenkins: Double, there: Server, tmp_path: Path
 ) -> None:
     call("apply", "--yes")
@@ -43,9 +43,7 @@ def test_prune_has_a_budget_and_touches_nobody_elses(
 
 
 @pytest.mark.parametrize("path", ["empty", "above"])
-def test_where_nothing_is_described_nothing_goes(
-    call: Callable[..., tuple[int, str]], jenkins: Double, path: str
-) -> None:
+def test_prune_refuses_empty_description(call: Callable[..., tuple[int, str]], jenkins: Double, path: str) -> None:
     call("apply", "--yes")
     Path("empty").mkdir()
     Path("above/below").mkdir(parents=True)
@@ -73,7 +71,7 @@ def test_where_nothing_is_described_nothing_goes(
     (30, 19, [], "11 would be deleted, more than 10"),
     (30, 19, ["--max-delete", "11"], ""),
 ])  # fmt: skip
-def test_how_much_a_prune_may_delete(
+def test_prune_limits_share_of_deleted_jobs(
     call: Callable[..., tuple[int, str]],
     jenkins: Double,
     *,
@@ -89,7 +87,7 @@ def test_how_much_a_prune_may_delete(
     assert (code, refused in said, len(jenkins.jobs())) == ((2, True, there) if refused else (0, True, described)), said
 
 
-def test_prune_renames(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+def test_prune_renames_moved_job(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     call("apply", "--yes")
     jenkins.add_build("plain", result="SUCCESS")
     write(JOBS.replace("name: plain", "name: plainer"))

@@ -1,4 +1,4 @@
-"""``qalab jenkins trigger``: a build for each commit, against the Jenkins double; what was tested is read from there."""
+"""``qalab jenkins trigger``: a build for each commit, with the Jenkins double, which also has the tested commits."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def place(
 
 
 @pytest.mark.integration
-def test_each_commit_of_a_push_is_built_in_order_and_once(place: Place) -> None:
+def test_trigger_builds_each_commit_of_a_push_once(place: Place) -> None:
     heads, packaged = place.upstream.heads, place.packaging.heads[0]
     assert place.trigger() == f"greet: upstream commit, commit {heads[2][:7]}\n"  # the first time, the tip
     assert place.queued() == [{"COMMIT": heads[2], "CAUSE": "upstream commit", "PACKAGING": packaged, "TESTING": ""}]
@@ -89,7 +89,7 @@ def test_each_commit_of_a_push_is_built_in_order_and_once(place: Place) -> None:
 @pytest.mark.parametrize(
     "result, builds", [("SUCCESS", 1), ("UNSTABLE", 1), ("FAILURE", 1), ("ABORTED", 3), ("NOT_BUILT", 3)]
 )
-def test_a_build_that_was_cut_short_is_repeated_and_not_for_ever(place: Place, result: str, builds: int) -> None:
+def test_trigger_repeats_aborted_build_with_limit(place: Place, result: str, builds: int) -> None:
     started = 0
     for _ in range(5):
         place.trigger()
@@ -97,7 +97,7 @@ def test_a_build_that_was_cut_short_is_repeated_and_not_for_ever(place: Place, r
     assert started == builds
 
 
-def test_a_packaging_commit_starts_a_build_of_the_tip(place: Place) -> None:
+def test_trigger_builds_tip_for_packaging_commit(place: Place) -> None:
     place.trigger()
     place.run_all()
     place.packaging.commit("The lab pushes", {"debian/changelog": "more"})
@@ -108,7 +108,7 @@ def test_a_packaging_commit_starts_a_build_of_the_tip(place: Place) -> None:
     assert place.trigger() == "trunk: nothing new\n"
 
 
-def test_after_a_force_push_what_is_new_is_built(place: Place) -> None:
+def test_trigger_builds_new_commits_after_force_push(place: Place) -> None:
     place.trigger()
     place.run_all()
     place.upstream.git("reset", "--quiet", "--hard", place.upstream.heads[0])
@@ -117,19 +117,19 @@ def test_after_a_force_push_what_is_new_is_built(place: Place) -> None:
     assert place.run_all() == [(commit, "upstream commit") for commit in new]
 
 
-def test_builds_of_people_without_a_commit_do_not_count(place: Place) -> None:
+def test_trigger_ignores_manual_builds_without_commit(place: Place) -> None:
     place.jenkins.add_build(BUILD, parameters=dict.fromkeys(PARAMETERS, ""))
     place.jenkins.add_build(BUILD)
     assert "upstream commit" in place.trigger()
 
 
-def test_a_lost_answer_starts_no_second_build(place: Place) -> None:
+def test_trigger_starts_one_build_after_lost_answer(place: Place) -> None:
     place.jenkins.fault("lost", method="POST", path="buildWithParameters")
     place.trigger()
     assert len(place.queued()) == 1
 
 
-def test_one_component_does_not_stop_the_others(place: Place, tmp_path: Path) -> None:
+def test_trigger_continues_after_failed_component(place: Place, tmp_path: Path) -> None:
     lab = yaml.safe_load((tmp_path / "lab.yaml").read_text())
     lab["components"] = {"broken": {**LAB["components"]["greet"]}, **lab["components"]}
     (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab))
@@ -147,7 +147,7 @@ def test_one_component_does_not_stop_the_others(place: Place, tmp_path: Path) ->
         ({"jenkins": None}, "jenkins: missing"),
     ],
 )
-def test_what_is_refused(place: Place, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+def test_trigger_refuses_bad_settings(place: Place, tmp_path: Path, change: dict[str, Any], message: str) -> None:
     lab = yaml.safe_load((tmp_path / "lab.yaml").read_text()) | change
     (tmp_path / "lab.yaml").write_text(yaml.safe_dump({key: value for key, value in lab.items() if value}))
     assert message in place.trigger(code=2)

@@ -19,7 +19,7 @@ from tests.conftest import Bench
 from tests.reports.publications import SECRET
 
 
-def test_the_bundle_of_a_run(lab: Lab, bench: Callable[..., Bench]) -> None:
+def test_bundle_of_run(lab: Lab, bench: Callable[..., Bench]) -> None:
     made = bench(lab)
     made.pretend("snapshot", message=f"{SECRET} on agent-7")
     made.run.log_path("snapshot").write_text(LOG)
@@ -34,7 +34,7 @@ def test_the_bundle_of_a_run(lab: Lab, bench: Callable[..., Bench]) -> None:
     assert told == {"path": str(path), "sha256": path.name[:64], "notes": []}
 
 
-def test_what_was_left_out_is_told(lab: Lab, bench: Callable[..., Bench]) -> None:
+def test_bundle_reports_omitted_file(lab: Lab, bench: Callable[..., Bench]) -> None:
     made = bench(lab)
     made.pretend("snapshot")
     made.run.log_path("snapshot").symlink_to("/etc/passwd")
@@ -42,7 +42,7 @@ def test_what_was_left_out_is_told(lab: Lab, bench: Callable[..., Bench]) -> Non
     assert done.stderr == "logs/snapshot.log: not published: it is not a plain file\n"
 
 
-def test_a_lab_that_allows_no_job_publishes_none(
+def test_bundle_refuses_unpublished_job(
     lab_factory: Callable[..., Lab], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

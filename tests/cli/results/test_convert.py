@@ -69,7 +69,7 @@ COMPRESSED = {"gz": gzip.compress, "xz": lzma.compress}
 
 @pytest.mark.parametrize("suffix", COMPRESSED)
 @pytest.mark.parametrize("name", ["junit/pytest.xml", "tap/perl-short.tap", "subunit/stestr.v2", "sbuild/greet.log"])
-def test_compressed_results(name: str, suffix: str, tmp_path: Path) -> None:
+def test_convert_reads_compressed_results(name: str, suffix: str, tmp_path: Path) -> None:
     path = fixtures.FORMATS / name
     packed = tmp_path / f"{path.name}.{suffix}"
     packed.write_bytes(COMPRESSED[suffix](path.read_bytes()))
@@ -85,7 +85,7 @@ def test_compressed_results(name: str, suffix: str, tmp_path: Path) -> None:
         (lzma.compress(b"1..1\n", preset={}) if False else lzma.compress(bytes(compressed.MOST_BYTES + 1), preset=0), "has more than 67,108,864 bytes"),
     ],
 )  # fmt: skip
-def test_damaged_and_huge_compressed_results(content: bytes, message: str, tmp_path: Path) -> None:
+def test_convert_reports_damaged_or_huge_compressed_results(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "result.tap.gz"
     path.write_bytes(content)
     (case,) = registry.cases("auto", path)
@@ -96,7 +96,7 @@ def test_damaged_and_huge_compressed_results(content: bytes, message: str, tmp_p
     )
 
 
-def test_directory_and_files(tmp_path: Path) -> None:
+def test_convert_directory_and_files(tmp_path: Path) -> None:
     deep = tmp_path / "reports/deep"
     deep.mkdir(parents=True)
     shutil.copy(fixtures.FORMATS / "junit/surefire.xml", deep / "TEST-greet.xml")
@@ -117,13 +117,13 @@ def test_directory_and_files(tmp_path: Path) -> None:
         CliRunner().invoke(convert.command, ["lintian", argv[0]], catch_exceptions=False)
 
 
-def test_directory_of_autopkgtest_is_read_once() -> None:
+def test_convert_reads_autopkgtest_directory_once() -> None:
     argv = ["auto", str(fixtures.FORMATS / "autopkgtest/trixie-badpkg")]
     done = CliRunner().invoke(convert.command, argv, catch_exceptions=False)
     assert done.stdout_bytes.count(b"<testcase") == 2
 
 
-def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_convert_missing_file_error_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
         CliRunner().invoke(convert.command, ["tap", str(tmp_path / "x")], catch_exceptions=False)
     assert "'gtester' is not one of" in CliRunner().invoke(convert.command, ["gtester", str(TAP)]).stderr

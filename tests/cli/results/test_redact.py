@@ -18,7 +18,7 @@ from tests.cli.results.conftest import LOG, call
 from tests.reports.publications import SECRET
 
 
-def test_what_would_be_hidden_line_by_line(lab: Lab, tmp_path: Path) -> None:
+def test_redact_lists_hidden_parts_by_line(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "x.log").write_text(LOG)
     node = Pseudonyms.of(Store.of(lab)).name("node", "10.0.1.2")
     key = "private-key: [REDACTED:private-key]"
@@ -33,7 +33,7 @@ def test_what_would_be_hidden_line_by_line(lab: Lab, tmp_path: Path) -> None:
     ]
 
 
-def test_the_same_for_programs_and_from_standard_input(lab: Lab) -> None:
+def test_redact_json_and_standard_input(lab: Lab) -> None:
     done = call(redact.command, "-", "--json", input=f"agent-7\n{'x' * 20_000}{SECRET}\n{SECRET}\n")
     first, second = map(json.loads, done.output.splitlines())
     assert (first["number"], first["rules"]) == (1, ["private-host"])
@@ -41,7 +41,7 @@ def test_the_same_for_programs_and_from_standard_input(lab: Lab) -> None:
     assert call(redact.command, "-", input="nothing\n").output == "-: nothing to hide\n"
 
 
-def test_a_rule_is_tried_on_a_sample(lab: Lab) -> None:
+def test_redact_tries_rule_on_sample(lab: Lab) -> None:
     sample = "curl -u me:hush http://10.0.1.2/"
     done = call(redact.command, "--rule", "curl-user", "--sample", sample)
     assert done.output == "curl -u me:[REDACTED:curl-user] http://10.0.1.2/\n"
@@ -54,7 +54,7 @@ def test_a_rule_is_tried_on_a_sample(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--rule", "email"], ["--sample", "x"], ["lab.yaml", "--rule", "email"]])
-def test_a_call_that_says_too_little(lab: Lab, arguments: list[str]) -> None:
+def test_redact_without_file_or_rule_is_refused(lab: Lab, arguments: list[str]) -> None:
     done = call(redact.command, *arguments)
     assert done.exit_code == 2
     assert "name a FILE, or --rule NAME with --sample TEXT" in done.output
@@ -78,7 +78,7 @@ def test_a_call_that_says_too_little(lab: Lab, arguments: list[str]) -> None:
         ("emails: maybe", "publish.emails: Input should be 'hide' or 'show'; found: 'maybe'"),
     ],
 )
-def test_a_wrong_policy_is_one_line_that_says_where(
+def test_publish_policy_error_names_key_in_one_line(
     lab_factory: Callable[..., Lab], tmp_path: Path, publish: str, said: str
 ) -> None:
     lab_factory()

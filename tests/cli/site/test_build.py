@@ -23,7 +23,7 @@ def run(*argv: str | Path, code: int = 0) -> str:
 
 
 @pytest.mark.integration
-def test_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_site_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory(lab={"public": {"site_url": "https://qa.lab.example/site"}})
     argv = ["build", "--lab", str(tmp_path / "lab.yaml")]
     store = Store.of(lab).root
@@ -46,5 +46,5 @@ def test_build(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     "public, url",
     [({}, ""), ({"public": {"site_url": "https://qa.example"}}, "https://qa.example/")],
 )
-def test_identity(lab_factory: Callable[..., Lab], public: dict[str, object], url: str) -> None:
+def test_site_identity_of_lab(lab_factory: Callable[..., Lab], public: dict[str, object], url: str) -> None:
     assert identity(lab_factory(lab=public)).url == url

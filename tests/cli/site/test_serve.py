@@ -13,7 +13,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 
 
-def test_serve_says_what_is_missing(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+def test_serve_without_site_is_refused(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab_factory()
     argv = ["serve", "--lab", str(tmp_path / "lab.yaml"), "--port", "0"]
     with pytest.raises(ConfigurationError, match="no site here"):

@@ -1,4 +1,4 @@
-"""Read names of JUnit files, and write what junitparser says of each as a line of JSON."""
+"""Read names of JUnit files, and write the counts of junitparser for each as a line of JSON."""
 
 import json
 import sys

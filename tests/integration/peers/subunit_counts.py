@@ -1,4 +1,4 @@
-"""Read names of subunit files, and write what python-subunit says of each as a line of JSON."""
+"""Read names of subunit files, and write the counts of python-subunit for each as a line of JSON."""
 
 import io
 import json

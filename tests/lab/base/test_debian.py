@@ -37,7 +37,7 @@ greet (2:1.0-1) unstable; urgency=medium
         ("amd64", "arm64", False),
     ],
 )
-def test_architectures(architectures: str, machine: str, *, here: bool) -> None:
+def test_architecture_is_covered(architectures: str, machine: str, *, here: bool) -> None:
     assert debian.covers(architectures, machine) is here
 
 
@@ -56,14 +56,14 @@ def test_versions_are_compared_as_dpkg_does(left: str, relation: debian.Relation
     assert debian.compare(left, relation, right) == holds
 
 
-def test_the_newest_entry_is_read() -> None:
+def test_changelog_newest_entry() -> None:
     entry = debian.newest_entry(CHANGELOG.replace("1.0-1", "1.1-1") + "\n" + CHANGELOG)
     assert entry == debian.ChangelogEntry("greet", "2:1.1-1", "2", "1.1", EPOCH)
     assert debian.newest_entry(CHANGELOG.replace("2:1.0-1", "3")) == debian.ChangelogEntry("greet", "3", "", "3", EPOCH)
 
 
 @pytest.mark.parametrize("trailer", ["Zoë Łab <zoe@lab.example>  Thu, 99 Jan 2026 00:00:00 +0000", ""])
-def test_an_entry_that_is_not_finished_has_no_date(trailer: str) -> None:
+def test_changelog_unfinished_entry_has_no_date(trailer: str) -> None:
     assert debian.newest_entry(CHANGELOG.partition(" -- ")[0] + f" -- {trailer}\n").date == 0
 
 
@@ -72,13 +72,13 @@ def test_an_entry_that_is_not_finished_has_no_date(trailer: str) -> None:
     ["", "\n\n", "hello\n", CHANGELOG.replace("2:1.0-1", "1_0"), CHANGELOG.replace("greet (", "greet "),
      CHANGELOG.replace("  * ", "* "), CHANGELOG.partition("\n --")[0], "<<<<<<< HEAD\n" + CHANGELOG],
 )  # fmt: skip
-def test_what_is_no_changelog_gets_one_line(text: str) -> None:
+def test_changelog_error_is_one_line(text: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
         debian.newest_entry(text)
 
 
 @pytest.mark.parametrize("date, written", [(EPOCH + 86_400, EPOCH + 86_400), (0, EPOCH + 1), (EPOCH, EPOCH + 1)])
-def test_an_entry_stands_above_another(tmp_path: Path, date: int, written: int) -> None:
+def test_changelog_entry_above_another(tmp_path: Path, date: int, written: int) -> None:
     url = "https://upstream.example/" + "x" * 80
     entry = debian.entry_above(
         debian.newest_entry(CHANGELOG),
@@ -106,7 +106,7 @@ def test_an_entry_stands_above_another(tmp_path: Path, date: int, written: int) 
 
 @settings(max_examples=50)
 @given(st.lists(st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=40)).map(" ".join))
-def test_no_word_of_an_item_is_lost(text: str) -> None:
+def test_changelog_bullet_keeps_all_words(text: str) -> None:
     lines = debian.bullet(text)
     assert " ".join(lines).split()[1:] == text.split() or not lines
     assert all(line.startswith("  * " if number == 0 else "    ") for number, line in enumerate(lines))

@@ -17,7 +17,7 @@ from tests.processes import HOUSE
 READS_THEM = re.compile(r"\bos\.environ\b|\bgetenv\b|\bdatetime\.(now|today|utcnow)\b|\btime\.time\(")
 
 
-def test_nobody_else_reads_the_environment_or_the_clock() -> None:
+def test_environment_and_clock_are_read_in_one_module() -> None:
     readers = [
         path.relative_to(HOUSE).as_posix()
         for room in ("lab", "reports", "scripts", "generator")
@@ -28,7 +28,7 @@ def test_nobody_else_reads_the_environment_or_the_clock() -> None:
 
 
 @pytest.mark.parametrize("value, read", [(None, None), ("", None), ("x", "x")])
-def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, value: str | None, read: str | None) -> None:
+def test_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, value: str | None, read: str | None) -> None:
     if value is not None:
         monkeypatch.setenv("QALAB_TEST", value)
     assert environment.variable("QALAB_TEST") == read
@@ -37,20 +37,18 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, value: str |
 @pytest.mark.parametrize(
     "path, expected",
     [
-        ("/opt/bin:/sbin", "/opt/bin:/sbin:/usr/local/sbin:/usr/sbin"),  # what is there keeps its place
+        ("/opt/bin:/sbin", "/opt/bin:/sbin:/usr/local/sbin:/usr/sbin"),  # existing directories keep their place
         (None, "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"),
     ],
 )
-def test_the_administrators_programs_are_found(
-    monkeypatch: pytest.MonkeyPatch, path: str | None, expected: str
-) -> None:
+def test_path_includes_sbin(monkeypatch: pytest.MonkeyPatch, path: str | None, expected: str) -> None:
     monkeypatch.delenv("PATH")
     if path:
         monkeypatch.setenv("PATH", path)
     assert environment.clean()["PATH"] == expected
 
 
-def test_there_is_always_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_is_always_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     assert Path(environment.clean()["HOME"]).is_absolute()
 
@@ -65,7 +63,7 @@ def test_there_is_always_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
         ("below/here", "HOME/.local/state/qalab", "HOME/.cache/qalab"),
     ],
 )
-def test_where_things_are_kept(
+def test_state_and_cache_home(
     monkeypatch: pytest.MonkeyPatch, own_home: Path, value: str | None, state: str, cache: str
 ) -> None:
     for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
@@ -76,14 +74,14 @@ def test_where_things_are_kept(
     assert [place.replace(str(own_home), "HOME") for place in places] == [state, cache]
 
 
-def test_programs_are_found_on_the_path_that_children_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_program_on_path_of_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert environment.find_program("frob") is None
     (tmp_path / "frob").touch(mode=0o755)
     assert environment.find_program("frob") == str(tmp_path / "frob")
 
 
-def test_the_time_is_utc_to_the_millisecond() -> None:
+def test_time_is_utc_in_milliseconds() -> None:
     before = datetime.now(UTC)
     now = environment.now()
     assert now.utcoffset() == timedelta(0)
@@ -91,11 +89,11 @@ def test_the_time_is_utc_to_the_millisecond() -> None:
     assert before - timedelta(milliseconds=1) < now <= datetime.now(UTC)
 
 
-def test_the_account_is_known() -> None:
+def test_account_is_root() -> None:
     assert environment.is_root() == (os.geteuid() == 0)
 
 
-def test_a_terminal_is_told_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_terminal_is_detected(capsys: pytest.CaptureFixture[str]) -> None:
     assert not environment.on_terminal()
     ask = [sys.executable, "-c", "import sys; from lab.base import environment; sys.exit(environment.on_terminal())"]
     ours, theirs = os.openpty()

@@ -19,7 +19,7 @@ from lab.store.step import EXIT_CODES
         (errors.Aborted, 130, "aborted"),
     ],
 )
-def test_an_errors_type_is_its_exit_code(kind: type[errors.LabError], code: int, verdict: errors.Verdict) -> None:
+def test_error_type_sets_exit_code(kind: type[errors.LabError], code: int, verdict: errors.Verdict) -> None:
     error = kind("here: it is wrong", hint="do that")
     assert (error.exit_code, error.verdict, str(error)) == (code, verdict, "here: it is wrong (do that)")
     assert str(kind("here: it is wrong")) == "here: it is wrong"

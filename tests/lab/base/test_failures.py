@@ -53,14 +53,14 @@ def invalid() -> Exception:
         (torn(), "error", 70, "a bug in qalab: ParserError: while parsing a flow "),
     ],
 )
-def test_what_an_exception_means(error: BaseException, verdict: str, code: int, message: str) -> None:
+def test_failure_of_exception(error: BaseException, verdict: str, code: int, message: str) -> None:
     failure = failures.failure(error)
     assert (failure.verdict, failure.exit_code, failure.bug) == (verdict, code, code == 70)
     assert failure.message.startswith(message) if message.endswith(" ") else failure.message == message
     assert len(failure.message.splitlines()) == 1
 
 
-def test_a_long_reason_is_cut() -> None:
+def test_failure_message_is_truncated() -> None:
     assert len(failures.failure(ValueError("x" * 5_000)).message) < 400
 
 
@@ -77,19 +77,19 @@ def test_a_long_reason_is_cut() -> None:
         (["qalab", "--token", "--yes"], "qalab --token --yes"),
     ],
 )
-def test_a_log_has_no_secrets_of_the_command_line(argv: list[str], shown: str) -> None:
+def test_bug_log_hides_secrets_of_command_line(argv: list[str], shown: str) -> None:
     lines = failures.report(TypeError("x"), argv).splitlines()
     assert f"called: {shown}" in lines
     assert [line.partition(":")[0] for line in lines[:5]] == ["qalab", "python", "platform", "time", "called"]
 
 
-def test_a_log_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
+def test_bug_log_is_readable_by_owner_only(tmp_path: Path) -> None:
     told = failures.write_log("caf\udce9")
     (path,) = (tmp_path / "state/qalab/bugs").iterdir()
     assert told == f"see {path}"
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("caf\\udce9", 0o600)
 
 
-def test_a_log_that_cannot_be_written_hides_nothing(tmp_path: Path) -> None:
+def test_bug_log_write_failure_is_reported(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("in the way")
     assert failures.write_log("x").startswith("its log could not be written: Not a directory: ")

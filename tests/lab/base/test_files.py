@@ -40,7 +40,7 @@ while True:
 
 
 @pytest.mark.parametrize("data, mode", [("é\n", 0o644), (b"\xff\x00", 0o600), ("", 0o755)])
-def test_what_is_written_is_there(tmp_path: Path, data: str | bytes, mode: int) -> None:
+def test_write_atomic_replaces_content_and_mode(tmp_path: Path, data: str | bytes, mode: int) -> None:
     path = tmp_path / "new" / "below" / "file"
     files.write_atomic(path, "old")
     files.write_atomic(path, data, mode)
@@ -49,7 +49,7 @@ def test_what_is_written_is_there(tmp_path: Path, data: str | bytes, mode: int) 
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_write_atomic_failure_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(IsADirectoryError):
         files.write_atomic(tmp_path / "taken", "new")
@@ -68,13 +68,13 @@ except OSError as error:
 """
 
 
-def test_where_there_is_no_room_is_said(tmp_path: Path) -> None:
+def test_write_atomic_without_space_names_the_path(tmp_path: Path) -> None:
     with python(LIMITED, tmp_path / "big") as process:
         assert process.communicate(timeout=60)[0] == f"File too large {tmp_path}/big\n"
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
 
 
-def test_a_writer_killed_in_the_middle_leaves_old_or_new_and_never_half(tmp_path: Path) -> None:
+def test_write_atomic_killed_leaves_old_or_new_file(tmp_path: Path) -> None:
     path = tmp_path / "there" / "file"
     files.write_atomic(path, "old")
     with python(WRITER, path) as writer:
@@ -85,7 +85,7 @@ def test_a_writer_killed_in_the_middle_leaves_old_or_new_and_never_half(tmp_path
     assert len(list(path.parent.glob(".file.*"))) <= 1
 
 
-def test_a_reader_never_sees_half(tmp_path: Path) -> None:
+def test_write_atomic_is_atomic_for_readers(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with python(WRITER, path):
         assert wait_for(path.exists)
@@ -93,7 +93,7 @@ def test_a_reader_never_sees_half(tmp_path: Path) -> None:
     assert seen <= {"a" * 8_000_000, "b" * 8_000_000}
 
 
-def test_digests_are_those_of_sha256sum(tmp_path: Path) -> None:
+def test_sha256_is_that_of_sha256sum(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(range(256)) * 5000)
     assert files.sha256(path) == output(["sha256sum", path]).split()[0]
@@ -105,7 +105,7 @@ def test_digests_are_those_of_sha256sum(tmp_path: Path) -> None:
     "holds, shared, free",
     [("exclusive", False, False), ("exclusive", True, False), ("shared", False, False), ("shared", True, True)],
 )
-def test_who_may_hold_a_lock_beside_another_process(tmp_path: Path, *, holds: str, shared: bool, free: bool) -> None:
+def test_lock_of_another_process(tmp_path: Path, *, holds: str, shared: bool, free: bool) -> None:
     path = tmp_path / "below" / "lock"
     with python(HOLDER, path, holds) as holder:
         assert holder.stdout is not None
@@ -124,7 +124,7 @@ def test_who_may_hold_a_lock_beside_another_process(tmp_path: Path, *, holds: st
             assert files.is_locked(path)
 
 
-def test_a_lock_is_waited_for(tmp_path: Path) -> None:
+def test_lock_waits_for_release(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     got = threading.Event()
 
@@ -144,12 +144,12 @@ def test_a_lock_is_waited_for(tmp_path: Path) -> None:
         waiter.join()
 
 
-def test_to_ask_for_a_lock_changes_nothing(tmp_path: Path) -> None:
+def test_lock_query_creates_no_file(tmp_path: Path) -> None:
     assert not files.is_locked(tmp_path / "nowhere" / "lock")
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_to_ask_for_a_lock_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_lock_query_does_not_block_others(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch()
     with python(POLLER, path) as one, python(POLLER, path) as other:

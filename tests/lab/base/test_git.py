@@ -1,4 +1,4 @@
-"""Git with real repositories: a mirror as its origin is now, and no configuration but ours."""
+"""Git with real repositories: a mirror equals its origin, and only qalab's configuration applies."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def said(tmp_path: Path) -> str:
     return (tmp_path / "log").read_text(errors="replace")
 
 
-def test_a_mirror_has_branches_tags_and_head(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
+def test_mirror_has_branches_tags_and_head(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
     upstream.git("branch", "stable/1.0")
     upstream.git("symbolic-ref", "HEAD", "refs/heads/stable/1.0")
     mirror.fetch(log)
@@ -67,9 +67,7 @@ def test_a_mirror_has_branches_tags_and_head(mirror: GitMirror, upstream: GitRep
     assert mirror.git("rev-parse", "--is-bare-repository") == "true"
 
 
-def test_a_mirror_is_fetched_incrementally(
-    mirror: GitMirror, upstream: GitRepository, log: IO[str], tmp_path: Path
-) -> None:
+def test_mirror_fetch_is_incremental(mirror: GitMirror, upstream: GitRepository, log: IO[str], tmp_path: Path) -> None:
     upstream.commit("Big", {"big": os.urandom(300_000)})
     mirror.fetch(log)
     packs = set(mirror.path.glob("objects/**/*"))
@@ -82,10 +80,10 @@ def test_a_mirror_is_fetched_incrementally(
     before = len(said(tmp_path))
     mirror.fetch(log)
     told = said(tmp_path)[before:].splitlines()
-    assert [line.split()[0] for line in told] == ["+", "+"]  # the commands (init, fetch), and nothing to tell
+    assert [line.split()[0] for line in told] == ["+", "+"]  # the commands (init, fetch) without output
 
 
-def test_what_upstream_deletes_is_gone(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
+def test_mirror_fetch_removes_deleted_refs(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
     for branch in ("old", "dir/one"):
         upstream.git("branch", branch)
     mirror.fetch(log)
@@ -97,7 +95,7 @@ def test_what_upstream_deletes_is_gone(mirror: GitMirror, upstream: GitRepositor
     assert sorted(refs(mirror)) == ["refs/heads/dir", "refs/heads/main", "refs/heads/old/new"]
 
 
-def test_what_upstream_rewrites_is_rewritten(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
+def test_mirror_fetch_replaces_rewritten_refs(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
     upstream.commit("Wrong", {"a": "2\n"})
     upstream.tag("v2.0")
     mirror.fetch(log)
@@ -108,7 +106,7 @@ def test_what_upstream_rewrites_is_rewritten(mirror: GitMirror, upstream: GitRep
     assert refs(mirror)["refs/heads/main"] == refs(mirror)["refs/tags/v2.0"] == right
 
 
-def test_a_change_under_review_is_fetched_when_asked_for(
+def test_mirror_fetches_change_under_review_on_request(
     mirror: GitMirror, upstream: GitRepository, log: IO[str]
 ) -> None:
     change = upstream.commit("Proposed", {"a": "2\n"})
@@ -122,14 +120,14 @@ def test_a_change_under_review_is_fetched_when_asked_for(
     assert mirror.resolve(change) == change  # a resumed run still finds it
 
 
-def test_an_empty_repository_has_nothing(git_repository: Callable[..., GitRepository], log: IO[str]) -> None:
+def test_mirror_of_empty_repository(git_repository: Callable[..., GitRepository], log: IO[str]) -> None:
     mirror = GitMirror.of(f"file://{git_repository('empty').path}")
     assert mirror.resolve("main") is None  # nor before there is a mirror
     mirror.fetch(log)
     assert (refs(mirror), mirror.resolve("main")) == ({}, None)
 
 
-def test_a_shallow_clone_is_refused(upstream: GitRepository, tmp_path: Path, log: IO[str]) -> None:
+def test_mirror_refuses_shallow_clone(upstream: GitRepository, tmp_path: Path, log: IO[str]) -> None:
     upstream.commit("More", {"a": "2\n"})
     git(["clone", "--quiet", "--depth=1", f"file://{upstream.path}", tmp_path / "shallow"])
     for url in (str(tmp_path / "shallow"), f"file://{tmp_path}/shallow"):
@@ -151,7 +149,7 @@ def test_a_shallow_clone_is_refused(upstream: GitRepository, tmp_path: Path, log
         ("--upload-pack=touch {0}/bad:x", "strange pathname '--upload-pack=touch {0}/bad:x' blocked"),
     ],
 )
-def test_what_cannot_be_reached_gets_one_line(tmp_path: Path, log: IO[str], url: str, why: str) -> None:
+def test_mirror_fetch_failure_is_one_line(tmp_path: Path, log: IO[str], url: str, why: str) -> None:
     (tmp_path / "plain").mkdir()
     url = url.format(tmp_path)
     with pytest.raises(InfrastructureError) as caught:
@@ -163,7 +161,7 @@ def test_what_cannot_be_reached_gets_one_line(tmp_path: Path, log: IO[str], url:
 
 @pytest.fixture
 def weird_home(own_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A user whose configuration would turn all git commands around."""
+    """Provide a home with a git configuration that would break all commands."""
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     for name in ("pre-commit", "post-checkout", "reference-transaction"):
@@ -205,7 +203,7 @@ def weird_home(own_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "bogus")
 
 
-def test_no_configuration_of_the_users_acts(
+def test_mirror_ignores_git_configuration_of_user(
     mirror: GitMirror, upstream: GitRepository, log: IO[str], tmp_path: Path, weird_home: None
 ) -> None:
     assert subprocess.run(["git", "status"], cwd=upstream.path, capture_output=True, check=False).returncode  # it would
@@ -221,14 +219,14 @@ def test_no_configuration_of_the_users_acts(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")
-def test_a_repository_of_another_account_is_read(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
+def test_mirror_reads_repository_of_other_account(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
     for path in [upstream.path, *upstream.path.rglob("*")]:
         os.chown(path, 65534, 65534, follow_symlinks=False)
     mirror.fetch(log)
     assert mirror.resolve("main") == upstream.heads[0]
 
 
-def test_a_mirror_that_was_cut_short_is_mended(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
+def test_mirror_is_repaired_after_kill(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
     mirror.path.mkdir(parents=True)
     (mirror.path / "config.lock").touch()  # git init was killed
     mirror.fetch(log)
@@ -242,7 +240,7 @@ def test_a_mirror_that_was_cut_short_is_mended(mirror: GitMirror, upstream: GitR
 
 
 @pytest.mark.integration
-def test_two_processes_share_a_mirror(mirror: GitMirror, upstream: GitRepository, tmp_path: Path) -> None:
+def test_mirror_is_shared_by_two_processes(mirror: GitMirror, upstream: GitRepository, tmp_path: Path) -> None:
     for number in range(20):
         upstream.git("branch", f"b{number}")
     with (
@@ -261,7 +259,7 @@ def test_two_processes_share_a_mirror(mirror: GitMirror, upstream: GitRepository
     assert mirror.git("fsck", "--strict") == ""
 
 
-def test_where_a_mirror_lies(tmp_path: Path) -> None:
+def test_mirror_path_of_url(tmp_path: Path) -> None:
     paths = [
         GitMirror.of(url).path
         for url in ("https://a.example/x/Nova.git", "https://b.example/Nova", "git@c.example:n~.git")
@@ -276,7 +274,7 @@ def test_where_a_mirror_lies(tmp_path: Path) -> None:
     [("main", 0), ("v1.0", 0), ("refs/tags/v1.0", 0), ("HEAD", 0), ("main~1", None), ("nosuch", None), ("", None),
      ("--all", None), ("v1.0^{tree}", None), ("main:a", None)],
 )  # fmt: skip
-def test_only_commits_are_found(
+def test_mirror_resolves_commits_only(
     mirror: GitMirror, upstream: GitRepository, log: IO[str], revision: str, found: int
 ) -> None:
     mirror.fetch(log)
@@ -284,7 +282,7 @@ def test_only_commits_are_found(
     assert mirror.resolve(upstream.heads[0][:10]) == upstream.heads[0]
 
 
-def test_ancestors(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
+def test_mirror_is_ancestor(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
     second = upstream.commit("Second", {"a": "2\n"})
     mirror.fetch(log)
     first = upstream.heads[0]
@@ -292,13 +290,13 @@ def test_ancestors(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> 
     assert [mirror.is_ancestor(*pair) for pair in asked] == [True, False, True, False]
 
 
-def test_a_failure_names_the_command(tmp_path: Path, log: IO[str]) -> None:
+def test_git_failure_names_command(tmp_path: Path, log: IO[str]) -> None:
     with pytest.raises(ProgramFailed) as caught:
         git(["cat-file", "-p", "HEAD"], cwd=tmp_path, log=log)
     assert str(caught.value).startswith("git cat-file -p ended with status 128: fatal: not a git repository")
 
 
-def test_a_command_that_may_fail(upstream: GitRepository, tmp_path: Path, log: IO[str]) -> None:
+def test_try_git_returns_failure(upstream: GitRepository, tmp_path: Path, log: IO[str]) -> None:
     asked = try_git(["rev-parse", "HEAD"], cwd=upstream.path)
     assert FULL_ID.fullmatch(asked.stdout.strip())
     told = try_git(["rev-parse", "nosuch"], cwd=upstream.path, log=log)
@@ -307,7 +305,7 @@ def test_a_command_that_may_fail(upstream: GitRepository, tmp_path: Path, log: I
 
 
 @pytest.mark.parametrize("when", [0, 1, 99_999_999, EPOCH, 4_102_444_800])
-def test_our_own_commits_are_the_same_everywhere(git_repository: Callable[..., GitRepository], when: int) -> None:
+def test_identity_gives_same_commit_everywhere(git_repository: Callable[..., GitRepository], when: int) -> None:
     who = identity("Q. A. Łab <qa@lab.example>", when)
     ids = set()
     for name in ("one", "two"):
@@ -319,7 +317,7 @@ def test_our_own_commits_are_the_same_everywhere(git_repository: Callable[..., G
     assert len(ids) == 1
 
 
-def test_a_work_tree_is_reset_whatever_was_left_in_it(upstream: GitRepository) -> None:
+def test_reset_work_tree_removes_leftovers(upstream: GitRepository) -> None:
     first, second = upstream.heads[0], upstream.commit("Second", {"a": "2\n", ".gitignore": "*.o\n"})
     upstream.git("checkout", "--quiet", "-b", "side", first)
     upstream.commit("Side", {"a": "side\n"})
@@ -349,6 +347,6 @@ def test_a_work_tree_is_reset_whatever_was_left_in_it(upstream: GitRepository) -
         ("", ""),
     ],
 )
-def test_what_git_prints_is_safe_to_show(text: str, shown: str) -> None:
+def test_readable_git_output(text: str, shown: str) -> None:
     assert readable(text) == shown
     assert readable(shown) == shown

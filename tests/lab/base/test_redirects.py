@@ -1,4 +1,4 @@
-"""What is said of a redirect, with real answers of a server on loopback."""
+"""Messages about a redirect, with real answers of a server on loopback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OLD = "/old/job/x/config.xml"
 
 
 def answers(status: int, location: str | None) -> Service:
-    """A server that redirects what is below /old."""
+    """Run a server that redirects all paths below /old."""
 
     def answer(request: Request) -> Answer:
         if request.path.startswith("/old"):
@@ -24,7 +24,7 @@ def answers(status: int, location: str | None) -> Service:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("is_followed", [False, True])
-def test_a_redirected_post_is_a_failure(status: int, *, is_followed: bool) -> None:
+def test_redirect_of_post_is_refused(status: int, *, is_followed: bool) -> None:
     with answers(status, "/new/job/x/config.xml") as service:
         answer = requests.post(f"{service.url}{OLD}", b"x", timeout=60, allow_redirects=is_followed)
         base = f"{service.url}/old/"
@@ -49,7 +49,7 @@ def test_a_redirected_post_is_a_failure(status: int, *, is_followed: bool) -> No
         (None, True, "answers 302 Found to POST, without a location"),
     ],
 )
-def test_a_server_may_redirect_to_a_page_of_its_own(location: str | None, said: str, *, inside: bool) -> None:
+def test_redirect_to_same_server_is_accepted(location: str | None, said: str, *, inside: bool) -> None:
     with answers(302, location) as service:
         answer = requests.post(f"{service.url}{OLD}", timeout=60, allow_redirects=False)
         found = redirects.refusal(answer, f"{service.url}/old", "jenkins.url", inside=inside)
@@ -58,7 +58,7 @@ def test_a_server_may_redirect_to_a_page_of_its_own(location: str | None, said: 
 
 
 @pytest.mark.parametrize("status", [200, 201, 304, 404, 500])
-def test_what_is_no_redirect(status: int) -> None:
+def test_redirect_of_other_status_is_none(status: int) -> None:
     with answers(status, "/new") as service:
         answer = requests.post(f"{service.url}/old", timeout=60)
         assert (redirects.location(answer), redirects.refusal(answer, service.url, "x")) == ("", "")

@@ -1,4 +1,4 @@
-"""The one door to programs: what they get, what they leave, and that none outlives its time or its parent."""
+"""The only way to run programs: their environment and output, and their end with a timeout or their parent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def logged(tmp_path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("status", [0, 1, 4, 127, 255])
-def test_the_exit_status_is_the_programs(status: int) -> None:
+def test_run_returns_exit_status(status: int) -> None:
     result = run(["sh", "-c", f"exit {status}"], check=False)
     assert (result.returncode, bool(result), result.argv[0]) == (status, status == 0, "sh")
 
@@ -59,7 +59,7 @@ def test_the_exit_status_is_the_programs(status: int) -> None:
         ("kill -40 $$", "sh -c 'kill -40 $$' was killed by signal 40"),  # a real-time signal without a name
     ],
 )
-def test_how_it_ended_is_said(script: str, said: str) -> None:
+def test_run_failure_message_names_status_or_signal(script: str, said: str) -> None:
     with pytest.raises(ProgramFailed) as caught:
         run(["sh", "-c", script])
     assert str(caught.value) == said
@@ -76,7 +76,7 @@ def test_how_it_ended_is_said(script: str, said: str) -> None:
         ("/etc/passwd", "the program /etc/passwd is not on this machine"),
     ],
 )
-def test_a_missing_program_is_named_with_its_package(
+def test_run_of_missing_program_names_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, said: str
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -85,23 +85,23 @@ def test_a_missing_program_is_named_with_its_package(
     assert str(caught.value).startswith(said)
 
 
-def test_the_packages_named_are_those_that_set_up_installs() -> None:
+def test_packages_of_programs_are_in_bindep() -> None:
     listed = {line.split()[0] for line in (HOUSE / "bindep.txt").read_text().splitlines() if line.strip()}
     assert set(PACKAGES.values()) - {"apt"} <= listed
 
 
-def test_a_program_named_by_its_path_lies_where_it_runs(tmp_path: Path) -> None:
+def test_run_of_relative_path_uses_working_directory(tmp_path: Path) -> None:
     (tmp_path / "rules").write_text("#!/bin/sh\npwd\n")
     (tmp_path / "rules").chmod(0o755)
     assert output(["./rules"], cwd=tmp_path) == str(tmp_path)
 
 
-def test_standard_input_is_closed_unless_given() -> None:
+def test_run_closes_standard_input() -> None:
     assert output(["cat"]) == ""
     assert run(["cat"], stdin=b"said\n", capture=True).stdout == "said\n"
 
 
-def test_the_environment_is_clean(monkeypatch: pytest.MonkeyPatch, own_home: Path) -> None:
+def test_run_environment_is_clean(monkeypatch: pytest.MonkeyPatch, own_home: Path) -> None:
     for name in ("GIT_DIR", "GIT_AUTHOR_NAME", "LD_LIBRARY_PATH", "PYTHONPATH", "BASH_ENV", "DEB_BUILD_OPTIONS",
                  "QALAB_JENKINS_TOKEN", "AWS_SECRET_ACCESS_KEY", "MAKEFLAGS", "APT_CONFIG"):  # fmt: skip
         monkeypatch.setenv(name, "secret")
@@ -142,7 +142,7 @@ ODD = [
 ]
 
 
-def test_what_the_log_echoes_can_be_pasted(tmp_path: Path, log: IO[str]) -> None:
+def test_log_echo_can_be_pasted(tmp_path: Path, log: IO[str]) -> None:
     argv = ["printf", "%s,", *ODD]
     said = run(argv, log=log, capture=True).stdout
     pasted = logged(tmp_path).removeprefix(b"+ ")
@@ -154,7 +154,7 @@ def test_what_the_log_echoes_can_be_pasted(tmp_path: Path, log: IO[str]) -> None
     assert echo(argv).encode("utf-8", "surrogateescape") == logged(tmp_path)
 
 
-def test_the_log_has_the_command_then_all_it_said(tmp_path: Path, log: IO[str]) -> None:
+def test_log_has_command_and_output(tmp_path: Path, log: IO[str]) -> None:
     run(["sh", "-c", "echo out; echo err >&2; exit 1"], log=log, check=False)
     log.write("after\n")
     log.flush()
@@ -170,19 +170,19 @@ def test_the_log_has_the_command_then_all_it_said(tmp_path: Path, log: IO[str]) 
         (f"echo {'x' * 300}; exit 1", "x" * 200),
     ],
 )
-def test_why_a_program_failed_is_said(log: IO[str], script: str, said: str) -> None:
+def test_run_failure_message_has_error_line(log: IO[str], script: str, said: str) -> None:
     run(["echo", "fatal: of another program"], log=log)
     with pytest.raises(ProgramFailed) as caught:
         run(["sh", "-euc", script], log=log)
     assert str(caught.value).partition(" ended with status ")[2][3:] == said
 
 
-def test_captured_output_is_not_logged_and_errors_are(tmp_path: Path, log: IO[str]) -> None:
+def test_run_capture_logs_standard_error_only(tmp_path: Path, log: IO[str]) -> None:
     assert run(["sh", "-c", "echo out; echo err >&2"], log=log, capture=True).stdout == "out\n"
     assert logged(tmp_path).splitlines()[1:] == [b"err"]
 
 
-def test_bytes_that_are_no_text_get_through(tmp_path: Path, log: IO[str]) -> None:
+def test_run_keeps_bytes_that_are_not_utf8(tmp_path: Path, log: IO[str]) -> None:
     script = r"printf 'caf\351 \377\000\n'"
     raw = b"caf\xe9 \xff\x00\n"
     assert run(["sh", "-c", script], capture=True).stdout.encode("utf-8", "surrogateescape") == raw
@@ -190,7 +190,7 @@ def test_bytes_that_are_no_text_get_through(tmp_path: Path, log: IO[str]) -> Non
     assert logged(tmp_path).endswith(b"\n" + raw)
 
 
-def test_much_output_on_both_streams_does_not_hang(tmp_path: Path, log: IO[str]) -> None:
+def test_run_with_large_output_does_not_hang(tmp_path: Path, log: IO[str]) -> None:
     script = "head -c 3000000 /dev/zero >&2 & cat; head -c 3000000 /dev/zero; wait"
     result = run(["sh", "-c", script], log=log, capture=True, stdin=b"x" * 1_000_000, timeout=60)
     assert len(result.stdout) == 4_000_000
@@ -201,7 +201,7 @@ LIMITS = (0.5, 4, 30)  # the first that is long enough for a program to have beg
 
 
 def overdue(script: str, begun: Path, **options: Any) -> TimedOut:
-    """Run a script, which leaves a process id in a file and then goes on for ever, until it is ended."""
+    """Run a script that writes a process id to a file and does not end, until its timeout."""
     for limit in LIMITS:
         begun.unlink(missing_ok=True)
         with pytest.raises(TimedOut) as caught:
@@ -213,7 +213,7 @@ def overdue(script: str, begun: Path, **options: Any) -> TimedOut:
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-def test_a_time_limit_ends_the_whole_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stubborn: bool) -> None:
+def test_timeout_ends_process_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stubborn: bool) -> None:
     monkeypatch.setattr(door, "GRACE_SECONDS", 0.3)
     script = f"{'trap : TERM;' * stubborn} sleep 300 & echo $! >{tmp_path}/grandchild; while :; do sleep 300; done"
     error = overdue(script, tmp_path / "grandchild")
@@ -221,19 +221,19 @@ def test_a_time_limit_ends_the_whole_group(tmp_path: Path, monkeypatch: pytest.M
     assert wait_for(lambda: not alive(pid_in(tmp_path / "grandchild")))
 
 
-def test_a_daemon_that_left_the_group_does_not_hold_us(tmp_path: Path) -> None:
+def test_timeout_does_not_wait_for_daemon(tmp_path: Path) -> None:
     overdue(f"setsid sh -c 'echo $$ >{tmp_path}/daemon; exec sleep 300' & sleep 300", tmp_path / "daemon", capture=True)
     daemon = pid_in(tmp_path / "daemon")
     assert alive(daemon), "its end was waited for"
     os.kill(daemon, signal.SIGKILL)
 
 
-def test_a_program_in_the_foreground_is_ended_too(tmp_path: Path) -> None:
+def test_timeout_ends_foreground_program(tmp_path: Path) -> None:
     overdue(f"echo $$ >{tmp_path}/pid; exec sleep 300", tmp_path / "pid", foreground=True)
     assert not alive(pid_in(tmp_path / "pid"))
 
 
-def test_a_program_in_the_foreground_stays_in_our_session() -> None:
+def test_foreground_program_stays_in_session() -> None:
     script = "cut -d ' ' -f 6 /proc/$$/stat"  # proc_pid_stat(5): session
     sessions = [int(run(["sh", "-c", script], capture=True, foreground=ours).stdout) for ours in (True, False)]
     assert sessions[0] == os.getsid(0)
@@ -241,7 +241,7 @@ def test_a_program_in_the_foreground_stays_in_our_session() -> None:
 
 
 @pytest.mark.parametrize("number, said", [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Aborted")])
-def test_an_interruption_ends_the_whole_group(tmp_path: Path, number: signal.Signals, said: str) -> None:
+def test_interruption_ends_process_group(tmp_path: Path, number: signal.Signals, said: str) -> None:
     script = f"sleep 300 & echo $! >{tmp_path}/grandchild; echo $$ >{tmp_path}/child; wait"
     with python(PARENT, script, tmp_path / "lock") as parent:
         pids = [pid_in(tmp_path / "child"), pid_in(tmp_path / "grandchild")]
@@ -251,7 +251,7 @@ def test_an_interruption_ends_the_whole_group(tmp_path: Path, number: signal.Sig
     assert wait_for(lambda: not any(map(alive, pids)))
 
 
-def test_a_killed_parent_takes_its_child_along(tmp_path: Path) -> None:
+def test_killed_parent_ends_child(tmp_path: Path) -> None:
     with python(PARENT, f"echo $$ >{tmp_path}/child; exec sleep 300", tmp_path / "lock") as parent:
         child = pid_in(tmp_path / "child")
         assert alive(child)
@@ -261,7 +261,7 @@ def test_a_killed_parent_takes_its_child_along(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [["keep"], []])
-def test_an_orphan_keeps_the_lock_it_was_given(tmp_path: Path, keep: list[str]) -> None:
+def test_orphan_keeps_passed_lock(tmp_path: Path, keep: list[str]) -> None:
     lock = tmp_path / "lock"
     script = f"trap '' TERM; echo $$ >{tmp_path}/child; exec sleep 300"  # it will not hear that its parent died
     with python(PARENT, script, lock, *keep) as parent:
@@ -277,7 +277,7 @@ def test_an_orphan_keeps_the_lock_it_was_given(tmp_path: Path, keep: list[str]) 
     assert wait_for(lambda: not files.is_locked(lock))
 
 
-def test_words_that_are_no_text_are_echoed_too(tmp_path: Path) -> None:
+def test_attempt_logs_arguments_that_are_not_utf8(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w", encoding="utf-8", errors="surrogateescape") as log:
         result, lines = attempt(["printf", "%s", "a\udcff"], log)
     assert result

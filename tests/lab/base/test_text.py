@@ -20,5 +20,5 @@ from lab.base.text import first_of
         ),
     ],
 )
-def test_first_of(names, text):
+def test_first_of_names(names, text):
     assert first_of(names) == text

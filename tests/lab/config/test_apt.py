@@ -1,4 +1,4 @@
-"""Where apt finds a series: who is asked, in which order, and what is said when nobody knows."""
+"""The apt sources of a series: the settings in their order, and the error without any."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ http://new.example/
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """``machine(text)``: a machine whose apt-get prints this of its index targets."""
+    """``machine(text)``: a machine whose apt-get prints this text for its index targets."""
 
     def make(text: str) -> None:
         (tmp_path / "targets").write_text(text)
@@ -54,7 +54,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         ("", "debian", False, None),
     ],
 )
-def test_the_machines_own_mirror(
+def test_machine_mirror_from_apt(
     machine: Callable[[str], None], *, targets: str, distribution: str, security: bool, url: str | None
 ) -> None:
     machine(targets)
@@ -62,14 +62,12 @@ def test_the_machines_own_mirror(
 
 
 @pytest.mark.integration
-def test_the_real_apt_is_understood() -> None:
+def test_machine_mirror_from_real_apt() -> None:
     url = apt.machine_mirror("debian")
     assert url is None or (":/" in url and not url.endswith("/"))
 
 
-def test_the_description_goes_first_then_the_environment_then_the_machine(
-    machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mirror_precedence(machine: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     machine(TARGETS)
     named = Series(mirror="http://named.example/debian")
     assert apt.mirror("bookworm", DEBIAN) == "http://deb.example/debian"
@@ -79,7 +77,7 @@ def test_the_description_goes_first_then_the_environment_then_the_machine(
     assert apt.mirror("bookworm", named) == "http://named.example/debian"
 
 
-def test_nobody_knows_a_mirror(machine: Callable[[str], None]) -> None:
+def test_mirror_unknown_is_an_error(machine: Callable[[str], None]) -> None:
     machine("http://deb.example/debian/ Debian\n")
     with pytest.raises(ConfigurationError) as caught:
         apt.mirror("noble", UBUNTU)
@@ -89,7 +87,7 @@ def test_nobody_knows_a_mirror(machine: Callable[[str], None]) -> None:
     )
 
 
-def test_a_keyring_is_there_or_named(tmp_path: Path) -> None:
+def test_keyring_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "ring.gpg").touch()
     assert apt.keyring("x", Series(keyring=str(tmp_path / "ring.gpg"))) == tmp_path / "ring.gpg"
     with pytest.raises(ConfigurationError) as caught:
@@ -115,7 +113,7 @@ def test_a_keyring_is_there_or_named(tmp_path: Path) -> None:
           "deb [signed-by=K] http://ubuntu.example/ubuntu noble-security main"]),
     ],
 )  # fmt: skip
-def test_the_lines_of_a_sources_list(
+def test_sources_lines(
     machine: Callable[[str], None], tmp_path: Path, *, series: dict[str, object], kind: str, expected: list[str]
 ) -> None:
     machine(TARGETS)
@@ -125,7 +123,7 @@ def test_the_lines_of_a_sources_list(
     assert [line.replace(str(ring), "K") for line in lines] == expected
 
 
-def test_security_beside_a_mirror_that_has_it(machine: Callable[[str], None], tmp_path: Path) -> None:
+def test_sources_security_of_own_mirror(machine: Callable[[str], None], tmp_path: Path) -> None:
     machine("")
     (tmp_path / "ring.gpg").touch()
     series = Series(mirror="http://own.example/debian", pockets=("security",), keyring=str(tmp_path / "ring.gpg"))

@@ -46,7 +46,7 @@ RUNS = "keep, keep_chroot_days, keep_chroots, keep_days"
 
 
 @pytest.mark.parametrize("key", ["runs: {keep_days: 1000000}", "archive: {keep: 99999999999999999999999999}"])
-def test_a_number_without_end_is_refused(tmp_path: Path, key: str) -> None:
+def test_load_refuses_huge_number(tmp_path: Path, key: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, f"{GOOD}{key}\n"))
     assert "36500" in str(caught.value)
@@ -61,7 +61,7 @@ def test_a_number_without_end_is_refused(tmp_path: Path, key: str) -> None:
         ("jenkins", "keep_days", "home, keep_artifact_days, keep_builds, lab_agent"),
     ],
 )
-def test_a_key_of_another_section_is_refused(tmp_path: Path, section: str, unknown: str, said: str) -> None:
+def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown: str, said: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, f"{GOOD}{section}: {{{unknown}: 3}}\n"))
     line = f"{section}.{unknown}: unknown key; "
@@ -111,7 +111,7 @@ def test_a_key_of_another_section_is_refused(tmp_path: Path, section: str, unkno
         ("tracks:\n  trunk", "tracks:\n  stable: {series: bookworm}\n  trunk", 9, "tracks.stable: is there twice"),
     ],
 )
-def test_complaints(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
+def test_load_complaint_has_line_and_message(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
     assert old in GOOD
     path = write(tmp_path, GOOD.replace(old, new, 1))
     with pytest.raises(ConfigurationError) as caught:
@@ -119,19 +119,19 @@ def test_complaints(tmp_path: Path, old: str, new: str, line: int, said: str) ->
     assert [one for one in str(caught.value).splitlines() if one.startswith(f"{path}:{line}:") and said in one]
 
 
-def test_every_complaint_is_told_at_once(tmp_path: Path) -> None:
+def test_load_reports_all_complaints(tmp_path: Path) -> None:
     text = GOOD.replace("name: mine", "nmae: mine").replace("pockets", "pocket")
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, text))
     assert len(caught.value.complaints) == 3  # two unknown keys, and the name is missing
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_load_names_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"lab\.yaml: there is no such file; name it with --lab"):
         loading.load(tmp_path / "lab.yaml")
 
 
-def test_a_component_is_seen_through_its_track(tmp_path: Path) -> None:
+def test_component_of_track(tmp_path: Path) -> None:
     lab = loading.load(write(tmp_path, GOOD))
     trunk, stable = lab.component("hello", "trunk"), lab.component("hello", "stable")
     assert (trunk.build.options, trunk.build.profiles, trunk.build.timeout_minutes) == (("nocheck",), ("nodoc",), 5)
@@ -140,7 +140,7 @@ def test_a_component_is_seen_through_its_track(tmp_path: Path) -> None:
     assert (trunk.packaging.git, stable.packaging.git) == ("/srv/hello-packaging", "/srv/stable")
 
 
-def test_the_schema_knows_every_part() -> None:
+def test_schema_has_every_section() -> None:
     schema = json.loads(loading.schema())
     assert set(schema["properties"]) >= {"lab", "series", "tracks", "components", "archive", "jenkins", "public"}
     assert schema["additionalProperties"] is False
@@ -167,7 +167,7 @@ def test_the_schema_knows_every_part() -> None:
         (BOMB, "has more than 200,000 entries, those behind aliases counted"),
     ],
 )
-def test_what_is_no_description_gets_one_line(tmp_path: Path, text: str, said: str) -> None:
+def test_load_error_of_invalid_yaml_is_one_line(tmp_path: Path, text: str, said: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(path)
@@ -188,7 +188,7 @@ def test_what_is_no_description_gets_one_line(tmp_path: Path, text: str, said: s
         ("    upstream: {git: /srv/hello}", "    upstream:", "must have keys of its own; known: branch, git"),
     ],
 )
-def test_a_complaint_is_short_and_safe_to_show(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+def test_load_complaint_is_short_and_printable(tmp_path: Path, old: str, new: str, complaint: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, GOOD.replace(old, new, 1)))
     (said,) = str(caught.value).splitlines()
@@ -196,7 +196,7 @@ def test_a_complaint_is_short_and_safe_to_show(tmp_path: Path, old: str, new: st
     assert len(said) < 300 + len(str(tmp_path))
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_load_names_unreadable_file(tmp_path: Path) -> None:
     (tmp_path / "latin1").write_bytes(b"caf\xe9")
     (tmp_path / "loop").symlink_to("loop")
     for path, message in (
@@ -210,7 +210,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["1.10", "2026", "0x10", "yes", "1.5e+3"])
-def test_a_number_in_place_of_a_text_is_to_be_quoted(tmp_path: Path, value: str) -> None:
+def test_load_asks_to_quote_number(tmp_path: Path, value: str) -> None:
     with pytest.raises(
         loading.DescriptionError, match=r"tracks\.trunk\.branch: .*: quote it, YAML reads it as no text"
     ):
@@ -219,7 +219,7 @@ def test_a_number_in_place_of_a_text_is_to_be_quoted(tmp_path: Path, value: str)
 
 @pytest.mark.parametrize("key", ["lab.name", "series", "tracks"])
 @pytest.mark.parametrize("length", [63, 64])
-def test_a_name_has_at_most_63_characters(tmp_path: Path, key: str, length: int) -> None:
+def test_name_length_is_limited(tmp_path: Path, key: str, length: int) -> None:
     name = "n" * length
     text = {
         "lab.name": GOOD.replace("name: mine", f"name: {name}"),
@@ -233,7 +233,7 @@ def test_a_name_has_at_most_63_characters(tmp_path: Path, key: str, length: int)
         loading.load(write(tmp_path, text))
 
 
-def test_relations_are_of_what_is_deployed(tmp_path: Path) -> None:
+def test_relations_need_known_applications(tmp_path: Path) -> None:
     deployment = """\
 deployment:
   applications: {web: {role: web}, db: {role: db}}
@@ -262,13 +262,13 @@ deployment:
         ),
     ],
 )
-def test_machines_are_told_and_as_many_as_are_used(tmp_path: Path, deployment: str, complaint: str) -> None:
+def test_ssh_hosts_are_required_for_each_node(tmp_path: Path, deployment: str, complaint: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, f"{GOOD}deployment: {deployment}\n"))
     assert complaint in str(caught.value)
 
 
-def test_charms_take_nothing_of_a_pocket(tmp_path: Path) -> None:
+def test_charms_refuse_proposed_track(tmp_path: Path) -> None:
     proposed = GOOD.replace("trigger: gerrit", "trigger: proposed, phases: [deploy]")
     deployment = "deployment: {target: juju, applications: {web: {role: web}}}\n"
     with pytest.raises(
@@ -277,7 +277,7 @@ def test_charms_take_nothing_of_a_pocket(tmp_path: Path) -> None:
         loading.load(write(tmp_path, proposed + deployment))
 
 
-def test_a_track_may_exercise_something_else(tmp_path: Path) -> None:
+def test_track_overrides_exercises(tmp_path: Path) -> None:
     deployment = "deployment: {applications: {web: {role: web}}, exercises: [token], tempest: {concurrency: 4}}\n"
     lab = loading.load(write(tmp_path, GOOD + deployment))
     own = {"exercises": (), "tempest": Tempest(tests=("identity",))}
@@ -287,7 +287,7 @@ def test_a_track_may_exercise_something_else(tmp_path: Path) -> None:
     assert [other.tempest_of(name).concurrency for name in ("trunk", "other")] == [4, 2]  # type: ignore[union-attr]
 
 
-def test_a_track_names_components_that_are_there(tmp_path: Path) -> None:
+def test_track_components_are_known(tmp_path: Path) -> None:
     text = GOOD.replace("branch: master}", "branch: master, components: [hello, goodbye]}")
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, text))

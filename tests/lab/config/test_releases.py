@@ -1,4 +1,4 @@
-"""What is probably a mistake in lab.yaml: unknown releases with the nearest known one, placeholders that stay."""
+"""Probable mistakes in lab.yaml: unknown releases with the nearest known one, unreplaced placeholders."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ({"zz2031": {}}, ["series.zz2031: distro-info-data knows no release zz2031 of debian"]),
     ],
 )  # fmt: skip
-def test_unknown_releases(lab_factory: Callable[..., Lab], series: dict[str, Any], expected: list[str]) -> None:
+def test_doubts_unknown_releases(lab_factory: Callable[..., Lab], series: dict[str, Any], expected: list[str]) -> None:
     assert list(releases.doubts(lab_factory(lab={"series": series}))) == expected
 
 
-def test_without_data_nothing_is_doubted(lab_factory: Callable[..., Lab], data: Path) -> None:
+def test_doubts_without_distro_info(lab_factory: Callable[..., Lab], data: Path) -> None:
     (data / "debian.csv").unlink()
     assert list(releases.doubts(lab_factory(lab={"series": {"bokworm": {}}}))) == []
 
 
 @pytest.mark.parametrize("where", ["component", "defaults", "track"])
-def test_placeholders_that_stay(lab_factory: Callable[..., Lab], where: str) -> None:
+def test_doubts_of_unreplaced_placeholders(lab_factory: Callable[..., Lab], where: str) -> None:
     url = {"upstream": {"git": "https://git.example/{foo}/{component}.git"}}
     options: dict[str, Any] = {
         "component": {"component": url},

@@ -12,7 +12,7 @@ from lab.results.addresses import part
 
 
 @pytest.mark.parametrize("name", ["nova", "python3.11", "libstdc++", "c0ffee" * 6, "trunk-noble", "2026-01"])
-def test_plain_names_stay(name: str) -> None:
+def test_part_of_plain_name_is_unchanged(name: str) -> None:
     assert part(name) == name
 
 
@@ -34,12 +34,12 @@ def test_plain_names_stay(name: str) -> None:
         ("nova.json", "nova.json~"),
     ],
 )
-def test_others_become_plain(name: str, begins: str) -> None:
+def test_part_of_other_name_is_plain(name: str, begins: str) -> None:
     assert re.fullmatch(re.escape(begins) + "[0-9a-f]{12}", part(name))
 
 
 @given(st.text(), st.text())
-def test_safe_and_different(one: str, other: str) -> None:
+def test_part_is_safe_and_unique(one: str, other: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9.+_~-]{1,80}", part(one))
     assert not part(one).startswith((".", "-"))
     assert (part(one) == part(other)) == (one == other)

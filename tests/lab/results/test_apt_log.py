@@ -31,7 +31,7 @@ DUMMY = " sbuild-build-depends-main-dummy : Depends: "
          "libfoo-dev : Depends: libfoo1 (= 1) but 2 is to be installed"),
     ],
 )  # fmt: skip
-def test_unmet(lines: str, expected: str) -> None:
+def test_unmet_dependencies(lines: str, expected: str) -> None:
     assert unmet(APT.format(lines=lines)) == expected
 
 
@@ -61,7 +61,7 @@ E: Unable to satisfy dependencies. Reached two conflicting assignments:
         (ERROR + LINE, ""),
     ],
 )
-def test_unmet_in_any_order_of_the_streams(log: str, expected: str) -> None:
+def test_unmet_dependencies_in_any_stream_order(log: str, expected: str) -> None:
     assert unmet(log) == expected
 
 
@@ -76,7 +76,7 @@ def test_unmet_in_any_order_of_the_streams(log: str, expected: str) -> None:
         (["E: apt-get update failed", "E: Failed to fetch http://m  404"], "Failed to fetch http://m  404"),
     ],
 )
-def test_complaint(said: list[str], expected: str) -> None:
+def test_apt_error_line(said: list[str], expected: str) -> None:
     assert complaint(said) == expected
 
 
@@ -89,5 +89,5 @@ def test_complaint(said: list[str], expected: str) -> None:
         ("E: Failed to fetch http://m/a.deb  404  Not Found\n", "Failed to fetch http://m/a.deb  404  Not Found"),
     ],
 )  # fmt: skip
-def test_not_fetched(log: str, expected: str) -> None:
+def test_apt_line_of_failed_download(log: str, expected: str) -> None:
     assert not_fetched(log) == expected

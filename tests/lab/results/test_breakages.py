@@ -53,16 +53,16 @@ def found(text: str) -> list[str]:
         ("Pab FAb FAb", ["a 0..1 -"]),
         ("Pab FAb Pab", ["a 0..1 2"]),
         ("Pab FAb FaB", ["a 0..1 2", "b 1..2 -"]),  # one replaces another
-        ("Pab FAb FAB", ["a 0..1 -", "b 1..2 -"]),  # a second one beside a standing one
-        ("Pab FAb EaB FAb Pab", ["a 0..1 4"]),  # an error says nothing
+        ("Pab FAb FAB", ["a 0..1 -", "b 1..2 -"]),  # a second breakage next to a standing one
+        ("Pab FAb EaB FAb Pab", ["a 0..1 4"]),  # an error has no result
         ("Pab Fs FAbs", ["a 0..2 -"]),  # the tests did not run in between
         ("Pabs FSabs FABs", ["s 0..1 2", "a 1..2 -", "b 1..2 -"]),
-        ("Pabs FAbs FS FS FAbs", ["a 0..1 -", "s 1..2 4"]),  # a step beside a test that waits
+        ("Pabs FAbs FS FS FAbs", ["a 0..1 -", "s 1..2 4"]),  # a step next to a test that waits
         ("FAb FAb", ["a ..0 -"]),  # never passed
         ("FAb Pab FAb", ["a ..0 1", "a 1..2 -"]),
         ("Pab PabC", ["c 0..1 -"]),  # a new test that fails: its change is after the last good run
         ("Pab FAb FAbC", ["a 0..1 -", "c 0..2 -"]),
-        ("Pab FAb Fcb Pcb", ["a 0..1 3x"]),  # renamed and mended: gone with the verdict that is good
+        ("Pab FAb Fcb Pcb", ["a 0..1 3x"]),  # renamed and fixed: gone with the good verdict
         ("Pab FAb FCb FCb FCb", ["a 0..1 4x", "c 0..2 -"]),  # renamed: gone after three runs
         ("Pab FAb FB FAb Pab", ["a 0..1 4", "b 1..2 3"]),  # absent once is not gone
         ("Pab FAb Pb PAb Pb FAb", ["a 0..1 2x", "a 0..3 4x", "a 0..5 -"]),  # skipped in between: the last own good counts
@@ -78,11 +78,11 @@ def test_breakages_of_history(text: str, expected: list[str]) -> None:
     "failed, ran, expected",
     [(9, 9, False), (10, 19, True), (10, 20, False), (600, 1_000, True), (500, 1_000, False), (0, 0, False)],
 )
-def test_outage(failed: int, ran: int, expected: bool) -> None:  # noqa: FBT001 - a table
+def test_outage_share_of_failed_tests(failed: int, ran: int, expected: bool) -> None:  # noqa: FBT001 - a table
     assert is_outage(failed, ran) is expected
 
 
-def test_outage_says_nothing_about_one_test() -> None:
+def test_outage_is_no_breakage_of_a_test() -> None:
     outage = RunOutcome("bad", {MOST_TESTS})
     runs = [run("Pab"), run("FAb"), outage, outage, run("FAb")]
     assert [(one.subject, one.good, one.since, one.end) for one in breakages(runs)] == [
@@ -101,13 +101,13 @@ def test_outage_says_nothing_about_one_test() -> None:
         ("Pab FAb Pab", "", ""),
     ],
 )
-def test_first_is_what_explains_most(text: str, flaky: str, first: str) -> None:
+def test_breakage_order_begins_with_best_explanation(text: str, flaky: str, first: str) -> None:
     runs = [run(word) for word in text.split()]
     newest = max((place for place, one in enumerate(runs) if one.bad), default=0)
     assert [one.subject.name for one in standing_first(breakages(runs), flaky, newest)] == first.split()
 
 
-def test_turns_name_what_stands_beside() -> None:
+def test_turns_count_standing_breakages() -> None:
     found = list(turns(breakages([run(word) for word in ["Pab", "FAb", "FAB", "FaB", "Pab"]])))
     names = [
         (turn.place, *("".join(one.subject.name for one in part) for part in (turn.broke, turn.ended)), turn.standing)

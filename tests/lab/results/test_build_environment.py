@@ -1,4 +1,4 @@
-"""What else changed between two builds; what is not known is never "nothing"."""
+"""Other changes between two builds; an unknown environment is never "no change"."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def environment(**fields: Any) -> BuildEnvironment:
         ),
     ],
 )
-def test_changes(before: dict[str, Any], after: dict[str, Any], expected: list[str]) -> None:
+def test_environment_changes(before: dict[str, Any], after: dict[str, Any], expected: list[str]) -> None:
     assert [str(change) for change in changes(environment(**before), environment(**after))] == expected
 
 
 @pytest.mark.parametrize("before, after", [(None, environment()), (environment(), None), (None, None)])
-def test_an_unknown_environment_is_a_change(before: BuildEnvironment | None, after: BuildEnvironment | None) -> None:
+def test_environment_unknown_is_a_change(before: BuildEnvironment | None, after: BuildEnvironment | None) -> None:
     assert [str(change) for change in changes(before, after)] == ["environment: not recorded"]

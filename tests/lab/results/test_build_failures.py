@@ -149,7 +149,7 @@ dpkg-buildpackage: error: debian/rules binary subprocess returned exit status 2
         pytest.param(STDERR_FIRST, "collect2: error: ld returned 1 exit status", id="linker"),
     ],
 )  # fmt: skip
-def test_the_ends_of_real_logs(said: str, expected: str) -> None:
+def test_failure_line_of_real_logs(said: str, expected: str) -> None:
     reading = read(ended(log(build=said), 2))
     assert (reading.verdict, reading.message[: len(expected) + 14]) == ("failed", f"build failed: {expected}")
 
@@ -163,8 +163,8 @@ def test_the_ends_of_real_logs(said: str, expected: str) -> None:
         "--- FAIL: TestParse (0.00s)",
     ],
 )
-def test_results_of_tests_are_not_believed_where_something_else_failed(line: str) -> None:
-    """The packaging may let tests fail; a line of theirs far from the end is no reason then."""
+def test_failure_line_ignores_test_results_before_other_error(line: str) -> None:
+    """The packaging can ignore failed tests, so a test result far from the end is not the reason."""
     said = [line, *["..."] * 300, "greet.c:1:1: error: no", "make: *** [debian/rules:6: binary] Error 2"]
     assert failure_line(said).startswith("greet.c:1:1: error: no")
 
@@ -183,7 +183,7 @@ def test_results_of_tests_are_not_believed_where_something_else_failed(line: str
         ("tar: greet: Cannot write: Disk quota exceeded", "No space left on device"),
     ],
 )
-def test_the_lab_lacks_memory_or_space(line: str, message: str) -> None:
+def test_failure_for_memory_or_disk_space_is_an_error(line: str, message: str) -> None:
     reading = read(ended(log(build=f"{line}\nmake: *** [x] Error 1\ndpkg-buildpackage: error: x\n"), 2))
     expected = f"{message}{line}" if message.endswith(": ") else message
     assert (reading.verdict, reading.message) == ("error", expected)
@@ -193,5 +193,5 @@ def test_the_lab_lacks_memory_or_space(line: str, message: str) -> None:
     "line",
     ["test_oom: Cannot allocate memory", "MemoryError", "checking for out of memory... yes", "greet: out of memory"],
 )
-def test_memory_that_a_program_of_the_package_wants(line: str) -> None:
+def test_failure_for_memory_in_package_output_is_failed(line: str) -> None:
     assert read(log(build=f"{line}\nmake: *** [x] Error 1\ndpkg-buildpackage: error: x\n")).verdict == "failed"

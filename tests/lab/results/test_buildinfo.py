@@ -25,5 +25,5 @@ def test_installed_versions(text: str) -> None:
         ("bash", "5.2.15-2+b7"), ("make", "4.3-4.1"), ("zlib1g:i386", "1:1.2.13.dfsg-1")]  # fmt: skip
 
 
-def test_none() -> None:
+def test_installed_versions_of_other_text() -> None:
     assert installed_versions("") == installed_versions("Format: 1.0\n") == {}

@@ -17,5 +17,5 @@ from lab.results.cases import Case
         ("s%2Ft", "c", "100%", "s%252Ft/c/100%"),
     ],
 )
-def test_identity(suite: str, classname: str, name: str, identity: str) -> None:
+def test_case_identity(suite: str, classname: str, name: str, identity: str) -> None:
     assert Case(suite=suite, classname=classname, name=name, outcome="passed").id == identity

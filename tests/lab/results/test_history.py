@@ -1,4 +1,4 @@
-"""The definitions, as tables: P passed, F failed, - says nothing; oldest first."""
+"""The definitions, as tables: P passed, F failed, - no result; oldest first."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def results(text: str) -> list[Result]:
         ("FP", Standing("passing", 1)),
     ],
 )
-def test_standing(text: str, expected: Standing) -> None:
+def test_standing_of_history(text: str, expected: Standing) -> None:
     assert history.standing(results(text)) == expected
 
 
-def test_streaks_leave_out_what_says_nothing() -> None:
+def test_streaks_ignore_builds_without_result() -> None:
     assert history.streaks(results("P-PFF-P")) == [
         Streak("good", 0, 2, 2),
         Streak("bad", 3, 4, 2),
@@ -69,14 +69,14 @@ def test_streaks_leave_out_what_says_nothing() -> None:
         ("aP aF", True),  # both at one commit
         ("aP aF bF", True),
         ("aP aF bF cF dF", False),  # broken, by something else than a commit
-        ("?P ?F", False),  # nobody knows whether that is one commit
+        ("?P ?F", False),  # it is unknown whether that is one commit
         ("aP b- bF c- dF", False),
         ("aP aF" + " bP" * 50, False),  # long ago
         ("aP aF" + " bP" * 49, False),
         ("aP aF" + " bP" * 48, True),
     ],
 )
-def test_flaky(points: str, *, expected: bool) -> None:
+def test_flaky_test_of_commits(points: str, *, expected: bool) -> None:
     pairs = [(point[0].strip("?"), LETTERS[point[1]]) for point in points.split()]
     assert history.is_flaky(pairs) is expected
 
@@ -97,13 +97,13 @@ def test_flaky(points: str, *, expected: bool) -> None:
         ("skipped", "", "neither"),
     ],
 )
-def test_what_a_case_says(outcome: str, nuance: str, expected: str) -> None:
+def test_case_result_of_outcome(outcome: str, nuance: str, expected: str) -> None:
     case = Case.model_validate({"suite": "s", "classname": "c", "name": "n", "outcome": outcome, "nuance": nuance})
     assert history.of_case(case) == expected
 
 
 @given(st.text("PF-", max_size=40))
-def test_standing_is_that_of_the_text(text: str) -> None:
+def test_standing_agrees_with_history(text: str) -> None:
     now = history.standing(results(text))
     if now.state == "broken":
         assert text[now.since] == "F"

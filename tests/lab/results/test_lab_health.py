@@ -24,7 +24,7 @@ def test_errors_in_a_row(letters: str, expected: int) -> None:
     "errors, days, expected",
     [(0, 400, False), (4, 6.9, False), (5, 0, True), (1, 7, True), (30, 30, True)],
 )
-def test_silent(errors: int, days: float, expected: bool) -> None:  # noqa: FBT001 - a table
+def test_lab_is_silent(errors: int, days: float, expected: bool) -> None:  # noqa: FBT001 - a table
     assert is_silent(errors, days) is expected
 
 
@@ -42,12 +42,12 @@ def test_silent(errors: int, days: float, expected: bool) -> None:  # noqa: FBT0
         ("aE aS aE aS aE", [4]),
     ],
 )
-def test_episodes(builds: str, expected: list[int]) -> None:
+def test_alert_episodes(builds: str, expected: list[int]) -> None:
     assert list(episodes([(word[0], WORDS[word[1]]) for word in builds.split()], 3)) == expected
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("PE")), max_size=40))
-def test_an_alert_needs_errors_in_a_row(builds: list[tuple[str, str]]) -> None:
+def test_alert_needs_errors_in_a_row(builds: list[tuple[str, str]]) -> None:
     found = list(episodes([(lane, WORDS[letter]) for lane, letter in builds], 3))
     for place in found:
         lane = builds[place][0]

@@ -19,7 +19,7 @@ warning: something else
 """
 
 
-def test_tags() -> None:
+def test_tags_of_report() -> None:
     assert [(tag.severity, tag.package, tag.name) for tag in tags(REPORT)] == [
         ("error", "greet changes", "bad-distribution-in-changes-file"),
         ("warning", "greet", "wrong-bug-number-in-closes"),
@@ -33,13 +33,13 @@ def test_tags() -> None:
 
 
 @pytest.mark.parametrize("fail_on", [set(), {"error"}, {"warning", "info"}])
-def test_policy(fail_on: set[str]) -> None:
+def test_policy_of_report(fail_on: set[str]) -> None:
     report = with_policy(REPORT, fail_on)
     assert policy(report) == fail_on
     assert list(tags(report)) == list(tags(REPORT))
 
 
-def test_policy_of_a_report_that_has_none() -> None:
+def test_policy_default_of_report() -> None:
     assert policy(REPORT) == policy("") == {"error"}
 
 
@@ -56,7 +56,7 @@ def test_policy_of_a_report_that_has_none() -> None:
         ("E:a: tag", None),
     ],
 )
-def test_lines_of_output_formats(line: str, tag: tuple[str, ...] | None) -> None:
+def test_tag_line_formats(line: str, tag: tuple[str, ...] | None) -> None:
     assert parse(line) == tag
 
 
@@ -73,5 +73,5 @@ def test_lines_of_output_formats(line: str, tag: tuple[str, ...] | None) -> None
         ("Use of uninitialized value $x in concatenation", True),
     ],
 )
-def test_trouble(line: str, is_trouble: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_trouble_lines(line: str, is_trouble: bool) -> None:  # noqa: FBT001 - a column of the table
     assert list(trouble(f"E: a: tag\n{line}\n")) == [line] * is_trouble

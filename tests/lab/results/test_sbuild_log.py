@@ -141,35 +141,35 @@ dpkg-buildpackage: error: debian/rules build subprocess returned exit status 2
         ("", -9, ("error", "sbuild ended with status -9 and no summary: it did not say why")),
     ],
 )  # fmt: skip
-def test_verdict(text: str, status: int, expected: tuple[str, str]) -> None:
+def test_verdict_of_log(text: str, status: int, expected: tuple[str, str]) -> None:
     reading = read(ended(text, status))
     assert (reading.verdict, reading.message) == expected
 
 
-def test_a_package_cannot_write_the_summary() -> None:
-    """What a build prints is not taken for what sbuild says of it."""
+def test_summary_is_not_taken_from_build_output() -> None:
+    """The output of the build is not read as the summary of sbuild."""
     printed = f"\n| Summary |\nStatus: successful\n\nBuild finished at noon\n{BROKEN}"
     assert read(ended(log(build=printed), 2)).message.startswith("build failed: greet.c:12:3: error:")
 
 
-def test_success_needs_the_exit_status_too() -> None:
+def test_success_needs_exit_status() -> None:
     assert read(ended(log(build="", status="successful"), 1)).verdict == "error"
 
 
-def test_summary() -> None:
+def test_summary_fields() -> None:
     expected = {"Build-Time": "7", "Fail-Stage": "build", "Install-Time": "3", "Status": "attempted"}
     assert read(log(build=BROKEN)).summary == expected | {"Package": "greet", "Version": "1.0"}
     assert read("no summary\nStatus: successful\n").summary == {}
 
 
 @pytest.mark.parametrize("end", range(0, len(log(build="dh build\n", status="successful")) - 110, 50))
-def test_a_log_cut_short_anywhere_is_no_success(end: int) -> None:
+def test_truncated_log_is_an_error(end: int) -> None:
     whole = log(build="dh build\n", status="successful")
     for text in (whole[:end], ended(whole[:end], -9), ended(whole[:end], 1)):
         assert read(text).verdict == "error"
 
 
-def test_stages_and_their_times() -> None:
+def test_stages_and_seconds() -> None:
     reading = read(log(build=BROKEN))
     assert (reading.stage, reading.passed_stages, reading.package) == ("build", ("install-deps",), "greet")
     assert (reading.seconds("install-deps"), reading.seconds("build"), reading.seconds("unpack")) == (3, 7, 0)
@@ -196,7 +196,7 @@ def test_stages_and_their_times() -> None:
          ("failed", "build failed: dpkg-buildpackage: error: x", False)),
     ],
 )  # fmt: skip
-def test_what_the_caller_adds(text: str, expected: tuple[str, str, bool]) -> None:
+def test_verdict_with_last_line_of_caller(text: str, expected: tuple[str, str, bool]) -> None:
     reading = read(text)
     assert (reading.verdict, reading.message, reading.timed_out) == expected
 
@@ -216,7 +216,7 @@ def test_what_the_caller_adds(text: str, expected: tuple[str, str, bool]) -> Non
         "dpkg-buildpackage: error: debian/rules binary subprocess was killed by signal 9",
     ],
 )
-def test_killed(line: str) -> None:
+def test_verdict_of_killed_build(line: str) -> None:
     reading = read(log(build=f"dh build\n{line}\nmake: *** [build] Error 2\ndpkg-buildpackage: error: x\n"))
     assert (reading.verdict, reading.message) == ("error", f"the build was killed: {line}")
 
@@ -224,7 +224,7 @@ def test_killed(line: str) -> None:
 @pytest.mark.parametrize(
     "line", ["test_killed ... FAIL", "KilledWorker: x", "make: *** [build] Error 1370", "Not Killed"]
 )
-def test_not_killed(line: str) -> None:
+def test_verdict_of_build_that_mentions_killed(line: str) -> None:
     assert read(log(build=f"{line}\ndpkg-buildpackage: error: x\n")).verdict == "failed"
 
 
@@ -235,7 +235,7 @@ def test_not_killed(line: str) -> None:
         "E: Failed to fetch http://m/a.deb  Hash Sum mismatch",
     ],
 )
-def test_dependencies_are_not_unmet_where_apt_could_not_look(line: str) -> None:
+def test_failed_download_is_not_unmet_dependency(line: str) -> None:
     text = f"{line}\n{APT.format(lines=f'{DUMMY}nonexistent (>= 2) but it is not installable' + chr(10))}"
     reading = read(log(before=text, stage="install-deps"))
     assert (reading.verdict, reading.message) == ("error", f"sbuild failed at install-deps: {line[3:]}")
@@ -263,13 +263,13 @@ WARNING = (
 
 
 @pytest.mark.parametrize(("early", "late"), [("", ""), (WARNING, ""), ("", WARNING)])
-def test_new_symbols(early: str, late: str) -> None:
+def test_new_symbols_of_build(early: str, late: str) -> None:
     text = log(build=SYMBOLS.format(early=early, late=late) * 2, status="successful")
     assert new_symbols(text) == ["MAX_LEVEL", "greet::Greeter::hello(int)", "shout@GREET_2"]
 
 
 @pytest.mark.parametrize("said", ["", "+ x@Base 1.1\n", "+++ other\n+ x@Base 1.1\n"])
-def test_no_new_symbols(said: str) -> None:
+def test_new_symbols_without_symbol_diff(said: str) -> None:
     assert new_symbols(log(build=said)) == []
     assert new_symbols(said) == []
 
@@ -298,7 +298,7 @@ def excerpt(log: str) -> str:
 
 @pytest.mark.parametrize("form", [dated, drawn, lambda log: dated(log).replace("\n", "\r\n")])
 @pytest.mark.parametrize("path", PLAIN, ids=lambda path: path.name)
-def test_headings_of_other_versions(form: Callable[[str], str], path: Path) -> None:
+def test_heading_formats_of_other_versions(form: Callable[[str], str], path: Path) -> None:
     whole = path.read_text()
     other = form(whole)
     assert other != whole
@@ -330,7 +330,7 @@ def test_stage_of_unmet_dependencies(stage: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["greet", "greet-fails", "greet-stalls"])
-def test_packages_in_the_chroot_are_read_of_good_and_bad_builds(name: str) -> None:
+def test_package_versions_of_chroot(name: str) -> None:
     text = (Path(__file__).parents[2] / f"data/formats/sbuild/{name}.log").read_text()
     found = package_versions(text)
     assert (found["automake"], found["bash"], found["base-files"]) == ("1:1.16.5-1.3", "5.2.15-2+b13", "12.4+deb12u15")

@@ -36,7 +36,7 @@ def test_cause_in_jenkins(  # noqa: PLR0917 - a table
     assert (info.cause, info.packaging, info.testing) == (cause, "a" * 40, "")
 
 
-def test_parameters_of_jenkins_do_not_count_elsewhere(
+def test_jenkins_parameters_are_ignored_outside_jenkins(
     lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CAUSE", "packaging commit")

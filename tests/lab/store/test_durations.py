@@ -35,7 +35,7 @@ def test_damaged_durations_are_none(lab_factory: Callable[..., Lab], bench: Call
     assert durations.last_time(place.run.info, "sbuild") == "last time 0:09"
 
 
-def test_a_step_notes_its_time_when_it_passes(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
+def test_passed_step_records_duration(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
     place = bench(lab_factory())
 
     def fail(_: StepContext) -> StepOutcome:
@@ -48,7 +48,7 @@ def test_a_step_notes_its_time_when_it_passes(lab_factory: Callable[..., Lab], b
     assert set(durations.read(place.run.info).seconds) == {"sbuild"}
 
 
-def test_a_jenkins_step_prints_it_at_its_start(
+def test_step_command_prints_last_duration(
     lab_factory: Callable[..., Lab], bench: Callable[..., Bench], capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = bench(lab_factory())

@@ -1,4 +1,4 @@
-"""Records: written whole, read back the same, refused with one line when they are not ours."""
+"""Records: written atomically, read back unchanged, refused with one line if they are not qalab's."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
         (datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=2))), "2025-12-31T22:30:00.000Z"),
     ],
 )
-def test_times_are_utc(moment: datetime, text: str) -> None:
+def test_record_times_are_utc(moment: datetime, text: str) -> None:
     assert rfc3339(moment) == text
 
 
 @settings(max_examples=25)
 @given(message=TEXT, facts=st.dictionaries(TEXT, st.one_of(TEXT, st.integers(), st.booleans(), st.lists(TEXT))))
-def test_a_record_is_read_as_it_was_written(tmp_path: Path, message: str, facts: dict[str, object]) -> None:
+def test_record_is_read_as_written(tmp_path: Path, message: str, facts: dict[str, object]) -> None:
     path = tmp_path / "record.json"
     record = RECORD.model_copy(
         update={
@@ -77,7 +77,7 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path, message: str, facts:
         ({"artifacts": [{"path": "out/a"}]}, "artifacts.0.sha256: Field required; expected schema 1"),
     ],
 )
-def test_a_record_of_another_kind_gets_one_clear_line(tmp_path: Path, change: dict[str, object], said: str) -> None:
+def test_record_of_other_schema_error_is_one_line(tmp_path: Path, change: dict[str, object], said: str) -> None:
     path = tmp_path / "record.json"
     path.write_text(json.dumps(json.loads(RECORD.model_dump_json(by_alias=True)) | change))
     with pytest.raises(ConfigurationError) as caught:
@@ -96,7 +96,7 @@ def test_a_record_of_another_kind_gets_one_clear_line(tmp_path: Path, change: di
         (None, "cannot be read: No such file or directory"),
     ],
 )
-def test_a_torn_file_gets_one_clear_line(tmp_path: Path, content: bytes | None, said: str) -> None:
+def test_torn_file_error_is_one_line(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "run.json"
     if content is not None:
         path.write_bytes(content)
@@ -136,7 +136,7 @@ class Third(Stored):
         (Third, {"schema": 3, "names": ["a", "b"]}, {"names": ("a", "b")}),
     ],
 )
-def test_older_data_is_migrated_and_stays_as_it_is_on_disk(
+def test_older_schema_is_migrated_in_memory(
     tmp_path: Path, model: type[Stored], data: dict[str, object], fields: dict[str, object]
 ) -> None:
     path = tmp_path / "data.json"
@@ -150,9 +150,7 @@ def test_older_data_is_migrated_and_stays_as_it_is_on_disk(
 
 
 @pytest.mark.parametrize("model, known", [(Record, 1), (RunInfo, 3), (Second, 2), (Third, 3)])
-def test_data_of_a_newer_qalab_is_refused_before_anything_else_of_it_is_looked_at(
-    tmp_path: Path, model: type[Stored], known: int
-) -> None:
+def test_newer_schema_is_refused_first(tmp_path: Path, model: type[Stored], known: int) -> None:
     path = tmp_path / "data.json"
     path.write_text(json.dumps({"schema": known + 1, "novelty": 1}))
     with pytest.raises(NewerSchemaError) as caught:
@@ -162,7 +160,7 @@ def test_data_of_a_newer_qalab_is_refused_before_anything_else_of_it_is_looked_a
 
 
 @pytest.mark.parametrize("migrations", [{}, {1: dict}, {2: dict}, {1: dict, 2: dict, 3: dict}])
-def test_each_older_schema_needs_its_migration(migrations: dict[int, object]) -> None:
+def test_older_schema_needs_migration(migrations: dict[int, object]) -> None:
     with pytest.raises(TypeError, match="a migration for each schema before 3, and no other"):
         type("Lacking", (Third,), {"migrations": migrations, "__annotations__": {"migrations": ClassVar}})
 
@@ -173,7 +171,7 @@ def stored_models(model: type[Stored] = Stored) -> Iterator[type[Stored]]:
         yield from stored_models(each)
 
 
-def test_all_that_is_stored_says_its_schema_first() -> None:
+def test_stored_models_begin_with_schema() -> None:
     for model in stored_models():
         assert next(iter(model.model_fields.values())).alias == "schema", model
 
@@ -187,7 +185,7 @@ def test_all_that_is_stored_says_its_schema_first() -> None:
         ("tested.json", proposed.Tested, {"versions": {"hello": "2.10-3"}}),
     ],
 )  # fmt: skip
-def test_data_of_schema_1_is_read(name: str, model: type[Stored], fields: dict[str, object]) -> None:
+def test_schema_1_is_read(name: str, model: type[Stored], fields: dict[str, object]) -> None:
     read = model.read(SCHEMA_1 / name)
     assert {field: getattr(read, field) for field in fields} == fields
 
@@ -197,5 +195,5 @@ def test_data_of_schema_1_is_read(name: str, model: type[Stored], fields: dict[s
     [("passed", True), ("skipped", True), ("unstable", True), ("failed", False), ("error", False), ("aborted", False),
      ("running", False)],
 )  # fmt: skip
-def test_what_a_resumed_run_believes(*, verdict: str, well: bool) -> None:
+def test_finished_well_of_verdict(*, verdict: str, well: bool) -> None:
     assert RECORD.model_copy(update={"verdict": verdict}).finished_well == well

@@ -55,7 +55,7 @@ def store(lab: Lab) -> Store:
 
 
 def left(run: Run, verdicts: Mapping[str, str]) -> Run:
-    """A run with records of these verdicts."""
+    """Write records with these verdicts to a run, and return it."""
     for name, verdict in verdicts.items():
         Bench(None, run).pretend(name)  # type: ignore[arg-type]
         path = run.record_path(name)
@@ -64,7 +64,7 @@ def left(run: Run, verdicts: Mapping[str, str]) -> Run:
 
 
 @pytest.mark.integration
-def test_several_processes_never_get_the_same_number(lab: Lab, store: Store, tmp_path: Path) -> None:
+def test_run_numbers_are_unique_across_processes(lab: Lab, store: Store, tmp_path: Path) -> None:
     with ExitStack() as stack:
         racers = [stack.enter_context(python(NUMBERER, tmp_path / "lab.yaml")) for _ in range(3)]
         for racer in racers:
@@ -79,11 +79,11 @@ def test_several_processes_never_get_the_same_number(lab: Lab, store: Store, tmp
     assert [run.info.number for run in store.runs()] == sorted(numbers)
 
 
-def test_numbers_rise_whatever_else_lies_there(lab: Lab, store: Store) -> None:
+def test_run_numbers_rise_despite_other_directories(lab: Lab, store: Store) -> None:
     assert store.new_run(lab, "trunk", "greet").id == "trunk/greet/1"
     ninth = store.new_run(lab, "trunk", "greet").path.rename(store.root / "runs/trunk/greet/9")
     shutil.copytree(ninth, ninth.with_name("9.copy"))
-    (ninth.parent / "12").mkdir()  # a run that was killed before it could say what it is
+    (ninth.parent / "12").mkdir()  # a run that was killed before it wrote run.json
     assert store.new_run(lab, "trunk", "greet").path.name == "13"
     assert [run.path.name for run in store.runs()] == ["1", "9", "13"]
 
@@ -111,7 +111,7 @@ def test_runs_are_found_by_track_and_component(lab_factory: Callable[..., Lab]) 
     "track, component, said",
     [("old", "greet", "no track old; known: trunk"), ("trunk", "grete", "no component grete in trunk; known: greet")],
 )
-def test_what_the_lab_does_not_have_changes_nothing(
+def test_unknown_track_or_component_creates_no_run(
     lab: Lab, store: Store, tmp_path: Path, *, track: str, component: str, said: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -133,7 +133,7 @@ def test_what_the_lab_does_not_have_changes_nothing(
          "https://ci.example/job/x/57/"),
     ],
 )  # fmt: skip
-def test_a_plain_directory_becomes_a_run(
+def test_plain_directory_becomes_run(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, variables: dict[str, str], number: int, origin: str,
     url: str,
 ) -> None:  # fmt: skip
@@ -152,9 +152,7 @@ def test_a_plain_directory_becomes_a_run(
     assert run_at(tmp_path) is None
 
 
-def test_a_run_of_the_store_is_named_by_its_place_in_jenkins_too(
-    lab: Lab, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_id_in_jenkins_is_its_place_in_the_store(lab: Lab, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUILD_URL", "https://ci.example/job/x/57/")
     monkeypatch.setenv("BUILD_NUMBER", "57")
     runs = [store.new_run(lab, "trunk", "greet") for _ in range(2)]
@@ -184,7 +182,7 @@ FIRST = {"snapshot": "passed", "packaging": "passed"}
         (ALL | {"push": "running"}, "aborted", "running"),
     ],
 )
-def test_verdicts(lab: Lab, store: Store, verdicts: dict[str, str], lies: str, held: str) -> None:
+def test_run_verdict_of_records(lab: Lab, store: Store, verdicts: dict[str, str], lies: str, held: str) -> None:
     run = left(store.new_run(lab, "trunk", "greet"), verdicts)
     assert run.verdict == lies
     with run.held():
@@ -192,7 +190,7 @@ def test_verdicts(lab: Lab, store: Store, verdicts: dict[str, str], lies: str, h
     assert [record.step for record in run.records()] == list(verdicts)
 
 
-def test_a_record_left_running_by_the_dead_is_aborted(lab: Lab, store: Store) -> None:
+def test_running_record_of_dead_process_is_aborted(lab: Lab, store: Store) -> None:
     run = left(store.new_run(lab, "trunk", "greet"), {"snapshot": "running"})
     record = run.record("snapshot")
     assert record is not None
@@ -203,18 +201,18 @@ def test_a_record_left_running_by_the_dead_is_aborted(lab: Lab, store: Store) ->
 
 
 @pytest.mark.integration
-def test_a_run_is_never_told_aborted_between_two_looks(lab: Lab, store: Store) -> None:
+def test_run_is_not_aborted_between_two_reads(lab: Lab, store: Store) -> None:
     run = left(store.new_run(lab, "trunk", "greet"), ALL)
     with python(WORKER, run.path) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
         seen = [(run.records()[0].verdict, run.verdict) for _ in range(300)]
-        assert worker.poll() is None  # our looks are not in its way
+        assert worker.poll() is None  # reading does not block it
     assert {step for step, _ in seen} <= {"running", "passed"}
     assert {whole for _, whole in seen} <= {"running", "passed"}
 
 
-def test_one_at_a_time_works_on_a_run(lab: Lab, store: Store) -> None:
+def test_run_is_held_by_one_process(lab: Lab, store: Store) -> None:
     run = store.new_run(lab, "trunk", "greet")
     assert not run.is_held()
     with run.held():
@@ -225,7 +223,7 @@ def test_one_at_a_time_works_on_a_run(lab: Lab, store: Store) -> None:
     assert not run.is_held()
 
 
-def test_records_are_numbered_by_their_place(lab: Lab, store: Store) -> None:
+def test_record_files_are_numbered_by_step(lab: Lab, store: Store) -> None:
     run = store.new_run(lab, "trunk", "greet")
     assert [run.record_path(name).name for name in STEPS][::9] == ["01-snapshot.json", "10-push.json"]
     assert run.log_path("push") == run.path / "results/push.log"
@@ -234,7 +232,7 @@ def test_records_are_numbered_by_their_place(lab: Lab, store: Store) -> None:
         run.record_path("fly")
 
 
-def test_the_version_is_the_newest_named(lab: Lab, store: Store) -> None:
+def test_run_version_is_that_of_newest_record(lab: Lab, store: Store) -> None:
     run = store.new_run(lab, "trunk", "greet")
     assert run.version == ""
     Bench(lab, run).pretend("snapshot", version="1.0", commit="a" * 40)
@@ -243,7 +241,7 @@ def test_the_version_is_the_newest_named(lab: Lab, store: Store) -> None:
     assert run.info.commit == "a" * 40
 
 
-def test_a_damaged_record_is_an_error_with_one_clear_line(lab: Lab, store: Store) -> None:
+def test_damaged_record_error_is_one_line(lab: Lab, store: Store) -> None:
     run = left(store.new_run(lab, "trunk", "greet"), FIRST)
     path = run.record_path("packaging")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"novelty": {}}))
@@ -255,7 +253,7 @@ def test_a_damaged_record_is_an_error_with_one_clear_line(lab: Lab, store: Store
 
 
 @pytest.mark.parametrize("name", ["run.json", "results/01-snapshot.json", "results/02-packaging.json"])
-def test_a_run_of_a_newer_qalab_is_neither_judged_nor_worked_on(lab: Lab, store: Store, name: str) -> None:
+def test_run_of_newer_qalab_is_refused(lab: Lab, store: Store, name: str) -> None:
     path = left(store.new_run(lab, "trunk", "greet"), FIRST).path
     data = json.loads((path / name).read_text()) | {"schema": 9, "novelty": {}}
     (path / name).write_text(json.dumps(data))
@@ -280,7 +278,7 @@ def test_runs_refuse_newer_run_and_survey_reports_it(lab: Lab, store: Store) -> 
     assert [type(error) for error in survey.errors] == [NewerSchemaError]
 
 
-def test_a_run_reads_its_info_once_and_knows_what_it_writes(lab: Lab, store: Store) -> None:
+def test_run_info_is_read_once(lab: Lab, store: Store) -> None:
     run = store.new_run(lab, "trunk", "greet")
     (run.path / "run.json").unlink()
     assert run.info.number == 1
@@ -303,13 +301,13 @@ def test_a_run_reads_its_info_once_and_knows_what_it_writes(lab: Lab, store: Sto
         (("trunk", "greet\0", "2"), False),
     ],
 )
-def test_a_run_is_found_by_its_place(lab: Lab, store: Store, place: tuple[str, str, str], *, found: bool) -> None:
+def test_run_is_found_by_its_place(lab: Lab, store: Store, place: tuple[str, str, str], *, found: bool) -> None:
     runs = [store.new_run(lab, "trunk", "greet") for _ in range(2)]
     shutil.copytree(runs[1].path, runs[1].path.with_name("2.copy"))
     assert store.run(*place) == (runs[1] if found else None)
 
 
-def test_a_mistyped_path_makes_no_directories(lab: Lab, tmp_path: Path) -> None:
+def test_mistyped_path_creates_no_directory(lab: Lab, tmp_path: Path) -> None:
     path = tmp_path / "mistyped/work"
     with pytest.raises(ConfigurationError) as caught:
         open_run(path, lab, "trunk", "greet")
@@ -317,7 +315,7 @@ def test_a_mistyped_path_makes_no_directories(lab: Lab, tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_a_run_that_cannot_be_read_is_left_out_and_told(lab: Lab, store: Store) -> None:
+def test_survey_reports_unreadable_run(lab: Lab, store: Store) -> None:
     good, torn = (store.new_run(lab, "trunk", "greet") for _ in range(2))
     (torn.path / "run.json").write_text("{")
     assert store.runs() == [good]
@@ -325,7 +323,7 @@ def test_a_run_that_cannot_be_read_is_left_out_and_told(lab: Lab, store: Store) 
     assert store.new_run(lab, "trunk", "greet").info.number == 3
 
 
-def test_where_a_lab_keeps_things(store: Store, tmp_path: Path) -> None:
+def test_store_paths(store: Store, tmp_path: Path) -> None:
     root = tmp_path / "state/qalab/testlab"
     assert (store.archive, store.gnupg) == (root / "archive", root / "gnupg")
     assert store.lock_path("run", "trunk", "greet") == root / "locks/run+trunk+greet.lock"

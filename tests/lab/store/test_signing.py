@@ -1,4 +1,4 @@
-"""The lab's key: made once, found again, good for a signature, and no agent left behind."""
+"""The lab's key: created once, reused, valid for a signature, without a leftover agent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ with lab_key(lab, Store.of(lab)) as key:
 
 
 def agents(home: Path) -> list[int]:
-    """The agents that serve a GnuPG home, by whatever path they know it."""
+    """Return the agents of a GnuPG home, for any path to it."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -43,7 +43,7 @@ def agents(home: Path) -> list[int]:
 
 
 def assert_signs(key: SigningKey, place: Path) -> None:
-    """A signature of the key verifies with what it exports, and with nothing else."""
+    """Assert that a signature of the key verifies with its exported public key only."""
     (place / "text").write_text("a release\n")
     run(["gpg", "--batch", "--yes", "--local-user", key.fingerprint, "--detach-sign", place / "text"], env=key.env)
     key.export(place / "key.asc")
@@ -67,8 +67,8 @@ def short() -> Iterator[Path]:
         yield Path(directory)
 
 
-@pytest.mark.parametrize("state", ["s", "s" * 120])  # GnuPG's sockets cannot lie in so long a path
-def test_a_key_is_made_once_and_signs(
+@pytest.mark.parametrize("state", ["s", "s" * 120])  # the path is too long for GnuPG's sockets
+def test_key_is_created_once_and_signs(
     lab: Lab, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(short / state))
@@ -86,7 +86,7 @@ def test_a_key_is_made_once_and_signs(
     assert wait_for(lambda: not agents(store.gnupg))
 
 
-def test_an_agent_ends_when_the_work_fails(lab: Lab) -> None:
+def test_agent_ends_after_failure(lab: Lab) -> None:
     store = Store.of(lab)
     with pytest.raises(ProgramFailed), lab_key(lab, store) as key:
         run(["gpg", "--batch", "--local-user", key.fingerprint, "--sign", "/nowhere"], env=key.env)
@@ -94,7 +94,7 @@ def test_an_agent_ends_when_the_work_fails(lab: Lab) -> None:
 
 
 @pytest.mark.integration
-def test_two_who_ask_at_once_get_the_same_key(lab: Lab, tmp_path: Path) -> None:
+def test_key_is_shared_by_two_processes(lab: Lab, tmp_path: Path) -> None:
     with python(ASKER, tmp_path / "lab.yaml") as one, python(ASKER, tmp_path / "lab.yaml") as other:
         keys = {process.communicate(timeout=60)[0] for process in (one, other)}
     assert len(keys) == 1
@@ -104,7 +104,7 @@ def test_two_who_ask_at_once_get_the_same_key(lab: Lab, tmp_path: Path) -> None:
 
 @pytest.fixture
 def team(own_home: Path) -> Iterator[SigningKey]:
-    """A key of the team's own, in its own GnuPG home, where an agent runs."""
+    """Provide a key in a separate GnuPG home, with a running agent."""
     home = own_home / "team"
     home.mkdir(mode=0o700)
     env = {"GNUPGHOME": str(home)}
@@ -118,7 +118,7 @@ def team(own_home: Path) -> Iterator[SigningKey]:
     run(["gpgconf", "--kill", "gpg-agent"], env=env)
 
 
-def test_a_key_that_is_named_is_used_and_its_agent_stays(
+def test_named_key_is_used_and_keeps_its_agent(
     lab_factory: Callable[..., Lab], team: SigningKey, tmp_path: Path
 ) -> None:
     lab = lab_factory(lab={"archive": {"signing_key": team.fingerprint, "gnupg_home": "~/team"}})
@@ -131,9 +131,7 @@ def test_a_key_that_is_named_is_used_and_its_agent_stays(
 
 
 @pytest.mark.parametrize("home", ["~/team", "~/nowhere"])
-def test_a_key_that_is_not_there_is_named(
-    lab_factory: Callable[..., Lab], team: SigningKey, own_home: Path, home: str
-) -> None:
+def test_missing_key_is_named(lab_factory: Callable[..., Lab], team: SigningKey, own_home: Path, home: str) -> None:
     wanted = "0123456789ABCDEF0123456789ABCDEF01234567"
     lab = lab_factory(lab={"archive": {"signing_key": wanted, "gnupg_home": home}})
     with pytest.raises(ConfigurationError) as caught, lab_key(lab, Store.of(lab)):

@@ -55,7 +55,7 @@ def at(lab: Lab, bench: Callable[..., Bench]) -> Bench:
 
 
 def execute(at: Bench, action: step.Action, name: str = "snapshot") -> Record:
-    """The record as it was left on the disk."""
+    """Execute a step and return its record from the disk."""
     with at.run.held():
         returned = step.execute(name, action, at.lab, at.run)
     record = Record.read(at.run.record_path(name))
@@ -106,9 +106,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/lab/out/x.deb")
         (lambda _: StepOutcome(facts={"odd": object()}), "error", 70, "a bug in qalab: PydanticSerializationError: "),
     ],
 )  # fmt: skip
-def test_what_an_action_does_is_in_the_record(
-    at: Bench, *, action: step.Action, verdict: str, code: int, message: str
-) -> None:
+def test_record_of_action_outcome(at: Bench, *, action: step.Action, verdict: str, code: int, message: str) -> None:
     record = execute(at, action)
     assert (record.verdict, record.exit_code) == (verdict, code)
     expected = message.format(run=at.run.path)
@@ -126,14 +124,14 @@ def test_what_an_action_does_is_in_the_record(
         (FULL, "OSError: [Errno 28] No space left on device: '/srv/lab/out/x.deb'"),
     ],
 )
-def test_the_log_ends_with_the_reason(at: Bench, error: Exception, last: str) -> None:
+def test_log_ends_with_reason(at: Bench, error: Exception, last: str) -> None:
     execute(at, raising(error))
     assert at.log("snapshot").rstrip().splitlines()[-1] == last
     assert ("Traceback" in at.log("snapshot")) == (not isinstance(error, LabError))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), Aborted("ended by SIGTERM")])
-def test_an_interruption_is_recorded_and_goes_on(at: Bench, error: BaseException) -> None:
+def test_interruption_is_recorded_and_raised(at: Bench, error: BaseException) -> None:
     said = str(error) or f"stopped with Ctrl-C by {environment.user()}"
     with pytest.raises(Aborted, match=said):
         execute(at, raising(error))
@@ -144,7 +142,7 @@ def test_an_interruption_is_recorded_and_goes_on(at: Bench, error: BaseException
 
 
 @pytest.mark.parametrize("number, stands", [(signal.SIGTERM, "ended by SIGTERM"), (signal.SIGKILL, "ended before it")])
-def test_a_step_ended_by_a_signal_is_aborted(at: Bench, tmp_path: Path, number: signal.Signals, stands: str) -> None:
+def test_step_ended_by_signal_is_aborted(at: Bench, tmp_path: Path, number: signal.Signals, stands: str) -> None:
     with python(WORKER, tmp_path / "lab.yaml", at.run.path) as worker:
         child = pid_in(at.run.path / "pid")
         record = at.run.record("snapshot")
@@ -159,7 +157,7 @@ def test_a_step_ended_by_a_signal_is_aborted(at: Bench, tmp_path: Path, number: 
     assert record.message.startswith(stands)
 
 
-def test_while_it_works_a_step_is_running(at: Bench) -> None:
+def test_record_is_running_during_step(at: Bench) -> None:
     seen: list[dict[str, Any]] = []
 
     def action(context: StepContext) -> StepOutcome:
@@ -174,7 +172,7 @@ def test_while_it_works_a_step_is_running(at: Bench) -> None:
     assert seen[1]["log"] == "at work\n"
 
 
-def test_an_outcome_is_told_whole(at: Bench) -> None:
+def test_record_has_all_of_outcome(at: Bench) -> None:
     at.pretend("snapshot", commit="b" * 40)
 
     def action(context: StepContext) -> StepOutcome:
@@ -199,7 +197,7 @@ def test_an_outcome_is_told_whole(at: Bench) -> None:
     assert record.architecture == output(["dpkg", "--print-architecture"])
 
 
-def test_done_again_a_step_leaves_nothing_of_before(at: Bench) -> None:
+def test_repeated_step_replaces_record_and_log(at: Bench) -> None:
     execute(at, lambda context: (context.say("first"), StepOutcome("one", version="1", facts={"old": 1}))[1])
     record = execute(at, raising(Failed("now")))
     assert (record.version, record.facts, record.message) == ("", {}, "now")
@@ -207,7 +205,7 @@ def test_done_again_a_step_leaves_nothing_of_before(at: Bench) -> None:
 
 
 @pytest.mark.parametrize("says", [True, False])
-def test_a_full_disk_is_the_labs_fault(at: Bench, *, says: bool) -> None:
+def test_full_disk_is_an_error(at: Bench, *, says: bool) -> None:
     at.run.log_path("snapshot").symlink_to("/dev/full")
 
     def action(context: StepContext) -> StepOutcome:
@@ -220,7 +218,7 @@ def test_a_full_disk_is_the_labs_fault(at: Bench, *, says: bool) -> None:
     assert record.message.startswith("No space left on device: ")
 
 
-def test_a_full_disk_does_not_hide_the_packages_fault(at: Bench) -> None:
+def test_full_disk_does_not_hide_failure(at: Bench) -> None:
     at.run.log_path("snapshot").symlink_to("/dev/full")
     assert execute(at, raising(Failed("broken"))).message == "broken"
 
@@ -236,13 +234,13 @@ def test_a_full_disk_does_not_hide_the_packages_fault(at: Bench) -> None:
         ),
     ],
 )
-def test_a_run_that_the_lab_no_longer_has_is_refused(at: Bench, change: dict[str, str], said: str) -> None:
+def test_run_of_removed_track_or_component_is_refused(at: Bench, change: dict[str, str], said: str) -> None:
     at.run.write_info(at.run.info.model_copy(update=change))
     record = execute(at, lambda _: StepOutcome())
     assert (record.verdict, record.exit_code, record.message) == ("error", 2, said)
 
 
-def test_an_action_sees_its_place(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
+def test_context_of_action(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
     at = bench(lab_factory(upstream="/srv/up", component={"build": {"options": ["nocheck"]}}))
 
     def action(context: StepContext) -> StepOutcome:
@@ -258,7 +256,7 @@ def test_an_action_sees_its_place(lab_factory: Callable[..., Lab], bench: Callab
     assert execute(at, action).message == "seen"
 
 
-def test_programs_speak_into_the_log(at: Bench) -> None:
+def test_log_has_output_of_programs(at: Bench) -> None:
     def action(context: StepContext) -> StepOutcome:
         context.say("before")
         result, said = context.try_sh(["sh", "-c", "echo out\necho err >&2; exit 5"])
@@ -274,7 +272,7 @@ def test_programs_speak_into_the_log(at: Bench) -> None:
     "verdict, stands",
     [("passed", None), ("skipped", None), ("failed", "failed"), ("running", "running"), ("", "not run")],
 )
-def test_a_step_relies_on_those_before_it(at: Bench, verdict: str, stands: str | None) -> None:
+def test_step_needs_earlier_record(at: Bench, verdict: str, stands: str | None) -> None:
     if verdict:
         at.pretend("snapshot", facts={"count": 3})
         path = at.run.record_path("snapshot")
@@ -289,6 +287,6 @@ def test_a_step_relies_on_those_before_it(at: Bench, verdict: str, stands: str |
 
 
 @pytest.mark.parametrize("error", [FULL, Failed("broken"), InfrastructureError("mirror is gone")])
-def test_only_a_bug_has_a_log_of_its_own(at: Bench, tmp_path: Path, error: Exception) -> None:
+def test_bug_log_is_for_bugs_only(at: Bench, tmp_path: Path, error: Exception) -> None:
     execute(at, raising(error))
     assert not (tmp_path / "state/qalab/bugs").exists()

@@ -48,7 +48,7 @@ except LabError as error:
 
 
 def alone(*argv: str | Path, cwd: Path, **variables: str) -> tuple[int, str]:
-    """The step run by itself: its exit code and what it prints."""
+    """Run the step as a program; return its exit code and its output."""
     done = subprocess.run(
         [sys.executable, "-c", ALONE, *argv],
         cwd=cwd,
@@ -62,7 +62,7 @@ def alone(*argv: str | Path, cwd: Path, **variables: str) -> tuple[int, str]:
 
 
 @pytest.mark.integration
-def test_alone_in_a_plain_directory(lab: Lab, tmp_path: Path) -> None:
+def test_step_command_in_plain_directory(lab: Lab, tmp_path: Path) -> None:
     plain, where = tmp_path / "plain", ("--lab", tmp_path / "lab.yaml")
     plain.mkdir()
     code, said = alone(*where, cwd=plain)
@@ -76,12 +76,12 @@ def test_alone_in_a_plain_directory(lab: Lab, tmp_path: Path) -> None:
     assert alone(*where, *asked, cwd=plain) == (0, "snapshot: passed: 1 local\n")
     assert json.loads((plain / "results/01-snapshot.json").read_bytes())["verdict"] == "passed"
     assert json.loads((plain / "run.json").read_bytes())["revision"] == "v1"
-    # From now on it is a run directory, and the lab's description may be named by the environment.
+    # It is a run directory now, and the environment can name the lab file.
     assert alone(cwd=plain, QALAB_LAB=str(tmp_path / "lab.yaml")) == (0, "snapshot: passed: 1 local\n")
 
 
 @pytest.mark.integration
-def test_alone_in_jenkins(lab: Lab, tmp_path: Path) -> None:
+def test_step_command_in_jenkins(lab: Lab, tmp_path: Path) -> None:
     url = "https://ci.example/job/trunk-greet/57/"
     argv = ("--lab", tmp_path / "lab.yaml", "--run", tmp_path / "ws", "--track", "trunk", "--component", "greet")
     said = alone(*argv, "--commit", "bad", cwd=tmp_path, BUILD_URL=url, BUILD_NUMBER="57")
@@ -98,7 +98,7 @@ def test_alone_in_jenkins(lab: Lab, tmp_path: Path) -> None:
     assert list((tmp_path / "ws/out").iterdir()) == []
 
 
-def test_alone_where_another_works(at: Bench, tmp_path: Path) -> None:
+def test_step_command_refuses_held_run(at: Bench, tmp_path: Path) -> None:
     with at.run.held():
         code, said = alone("--lab", tmp_path / "lab.yaml", "--run", at.run.path, cwd=tmp_path)
     assert (code, said) == (3, f"{at.run.path}: another process works on this run\n")
@@ -116,7 +116,7 @@ def test_alone_where_another_works(at: Bench, tmp_path: Path) -> None:
         ([0], "5", 1, 0),
     ],
 )
-def test_while_the_lab_is_at_fault_it_is_tried_again(
+def test_step_command_retries_lab_errors(
     at: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *,
     faults: list[int], asked: str, tries: int, code: int,
 ) -> None:  # fmt: skip
@@ -142,16 +142,14 @@ def test_while_the_lab_is_at_fault_it_is_tried_again(
     assert record.facts == ({"count": 3} if code == 0 else {}) | ({"attempts": tries} if tries > 1 else {})
 
 
-def test_a_step_that_tries_by_itself_is_not_tried_again(at: Bench, tmp_path: Path) -> None:
+def test_step_command_does_not_repeat_own_retries(at: Bench, tmp_path: Path) -> None:
     argv = ["--lab", str(tmp_path / "lab.yaml"), "--run", str(at.run.path), "--tries", "9"]
     tried = StepOutcome("mirror is gone (tried 3 times)", verdict="error", facts={"attempts": 3})
     assert step_command.main("snapshot", lambda _: tried, argv) == 3
     assert Record.read(at.run.record_path("snapshot")).message == tried.message
 
 
-def test_a_bug_is_told_in_one_line_and_not_tried_again(
-    at: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_step_command_reports_bug_in_one_line(at: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     calls: list[StepContext] = []
 
     def action(context: StepContext) -> StepOutcome:
@@ -174,14 +172,14 @@ def test_a_bug_is_told_in_one_line_and_not_tried_again(
 
 
 @pytest.mark.parametrize("tries", ["0", "-1", "many", "1.5"])
-def test_an_odd_number_of_tries_is_refused(tries: str) -> None:
+def test_step_command_refuses_invalid_tries(tries: str) -> None:
     with pytest.raises(click.UsageError) as caught:
         step_command.main("snapshot", lambda _: StepOutcome(), [f"--tries={tries}"])
     assert caught.value.exit_code == 2
     assert caught.value.format_message().startswith("Invalid value for '--tries': ")
 
 
-def test_main_is_its_own_caller(at: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_step_command_main_returns_exit_code(at: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--lab", str(tmp_path / "lab.yaml"), "--run", str(at.run.path)]
     assert step_command.main("snapshot", lambda _: StepOutcome(verdict="unstable"), argv) == 4
     assert capsys.readouterr().out == "snapshot: unstable\n"

@@ -1,4 +1,4 @@
-"""What a build has lost, told from the content of its packages."""
+"""Losses of a build, from the content of its packages."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ OTHER = package(["usr/share/other/x"], "other")
                      id="split into two packages"),
     ],
 )  # fmt: skip
-def test_losses(before: list[BinaryContent], now: list[BinaryContent], expected: list[str]) -> None:
+def test_losses_between_builds(before: list[BinaryContent], now: list[BinaryContent], expected: list[str]) -> None:
     assert lost(before, now) == expected
 
 
@@ -116,7 +116,7 @@ def test_losses(before: list[BinaryContent], now: list[BinaryContent], expected:
         (package(name="greet-doc"), ["greet-doc"]),
     ],
 )
-def test_empty_packages_without_an_earlier_build(found: BinaryContent, names: list[str]) -> None:
+def test_empty_packages_of_first_build(found: BinaryContent, names: list[str]) -> None:
     assert [loss.name for loss in empty_packages(BuildContent.of([found]))] == names
 
 
@@ -130,6 +130,6 @@ def test_empty_packages_without_an_earlier_build(found: BinaryContent, names: li
         (["*"], 0),
     ],
 )
-def test_intended_losses(patterns: list[str], left: int) -> None:
+def test_accepted_losses_match_patterns(patterns: list[str], left: int) -> None:
     found = losses(BuildContent.of([package([GREET, "usr/bin/hail"]), OTHER]), BuildContent.of([package([GREET])]))
     assert len(found) - len(accepted(found, patterns)) == left

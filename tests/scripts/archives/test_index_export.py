@@ -62,7 +62,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
         monkeypatch.setattr(owner, name, deadly(getattr(owner, name)))
 
 
-def test_a_kill_at_any_step_leaves_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_killed_at_any_step_leaves_old_or_new_indices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     for step in range(40):
         place = tmp_path / str(step)
@@ -84,7 +84,7 @@ def test_a_kill_at_any_step_leaves_one_state(tmp_path: Path, monkeypatch: pytest
     assert set(seen) == {"old", "new"}
 
 
-def test_a_slow_reader_finds_the_indices_of_its_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_hash_keeps_indices_for_slow_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "dists/trunk"
     put_in_place(stage(tmp_path / "new", "one"), target)
     first = index_export.digests(target)
@@ -99,7 +99,7 @@ def test_a_slow_reader_finds_the_indices_of_its_release(tmp_path: Path, monkeypa
     assert sorted(path.name for path in (tmp_path / "dists").iterdir()) == ["trunk"]
 
 
-def test_a_file_system_without_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exchange_without_support_of_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for path in (one, other):
         path.mkdir()

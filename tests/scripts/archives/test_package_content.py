@@ -43,7 +43,7 @@ def deb(directory: Path, tree: dict[str, str], *options: str) -> Path:
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "xz", "zstd"])
-def test_all_that_is_compared(tmp_path: Path, compression: str) -> None:
+def test_package_content_has_all_compared_parts(tmp_path: Path, compression: str) -> None:
     content = read_package(deb(tmp_path, TREE, f"-Z{compression}"))
     assert (content.name, content.version, content.fileless, content.is_empty) == ("libgreet1", "1.0-1", False, False)
     assert content.files == {
@@ -65,13 +65,13 @@ def test_all_that_is_compared(tmp_path: Path, compression: str) -> None:
         ("Description: a dummyish greeter", False),
     ],
 )
-def test_packages_that_have_no_files_on_purpose(tmp_path: Path, field: str, *, fileless: bool) -> None:
+def test_package_content_recognizes_fileless_package(tmp_path: Path, field: str, *, fileless: bool) -> None:
     control = CONTROL.replace("Description: program of a test", field)
     assert read_package(deb(tmp_path, {"DEBIAN/control": control})).fileless is fileless
 
 
 @pytest.mark.parametrize("damage", ["", "!<arch>\n", "not a package"])
-def test_what_is_no_package_is_an_error(tmp_path: Path, damage: str) -> None:
+def test_read_package_refuses_other_file(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "x_1_all.deb"
     path.write_text(damage)
     with pytest.raises(InfrastructureError, match="not a binary package"):
@@ -79,14 +79,14 @@ def test_what_is_no_package_is_an_error(tmp_path: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_a_package_cut_short_is_an_error(tmp_path: Path, share: float) -> None:
+def test_read_package_refuses_truncated_package(tmp_path: Path, share: float) -> None:
     path = deb(tmp_path, TREE)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(InfrastructureError):
         read_package(path)
 
 
-def test_debugging_symbols_are_left_out(tmp_path: Path) -> None:
+def test_read_packages_omits_debug_symbols(tmp_path: Path) -> None:
     path = deb(tmp_path, TREE)
     debug = path.rename(path.with_name("libgreet1-dbgsym_1.0-1_all.deb"))
     assert read_packages([debug]) == []

@@ -1,4 +1,4 @@
-"""What waits in a pocket, by what apt says; what there is to do then."""
+"""Packages that wait in a pocket, from the output of apt, and the next action."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def package(name: str, version: str, source: str = "", **fields: str) -> Package
     return Packages({"Package": name, "Version": version, **({"Source": source} if source else {}), **fields})
 
 
-def test_versions_of_everybody_are_those_of_other_suites() -> None:
+def test_versions_outside_pocket() -> None:
     assert versions_outside(MADISON, POCKET) == {"greet": ["1.0-1", "1.0-1+deb12u1"]}
 
 
@@ -44,7 +44,7 @@ def test_versions_of_everybody_are_those_of_other_suites() -> None:
         ({"greet": ["1.10"], "greet-doc": ["1.9", "2.0"]}, set()),
     ],
 )
-def test_what_is_newer_than_all_that_is_released(released: dict[str, list[str]], found: set[str]) -> None:
+def test_newer_packages_than_released(released: dict[str, list[str]], found: set[str]) -> None:
     index = [package("greet", "1.10"), package("greet-doc", "1.10", "greet"), package("other", "9"),
              package("greet-dbgsym", "1.10", "greet")]  # fmt: skip
     assert {item["Package"] for item in newer(index, released, {"greet"})} == found
@@ -53,10 +53,10 @@ def test_what_is_newer_than_all_that_is_released(released: dict[str, list[str]],
 @pytest.mark.parametrize(
     ("depends", "found"),
     [
-        ("lib, libc6 (>= 2.36)", set()),  # what is released will do
+        ("lib, libc6 (>= 2.36)", set()),  # the released version suffices
         ("lib (>= 1.0)", set()),
         ("lib (>= 1.5)", {"lib-src"}),
-        ("lib (>= 3.0)", set()),  # nobody has it: apt will say so
+        ("lib (>= 3.0)", set()),  # no archive has it: apt reports that
         ("lib (= 2.0)", {"lib-src"}),
         ("lib (<< 2)", set()),
         ("brand-new", {"new", "newer"}),  # and what that needs
@@ -65,7 +65,7 @@ def test_what_is_newer_than_all_that_is_released(released: dict[str, list[str]],
         ("lib (>= 3.0) | other", {"other"}),
     ],
 )
-def test_what_is_needed_from_the_pocket_too(depends: str, found: set[str]) -> None:
+def test_needed_dependencies_from_pocket(depends: str, found: set[str]) -> None:
     index = [
         package("greet", "1.1", Depends=depends, **{"Pre-Depends": "lib (>= 0.5)"}),
         package("lib", "2.0", "lib-src"),
@@ -92,7 +92,7 @@ TESTED = "tested already: name COMPONENT and VERSION to have it tested again"
         (WHOLE, "", "jenkins", "1.0-3", ""),
     ],
 )
-def test_what_there_is_to_do(  # noqa: PLR0917 - a table
+def test_proposed_package_to_deploy(  # noqa: PLR0917 - a table
     lab_factory: Callable[..., Lab], component: str, version: str, origin: str, waits: str, why: str
 ) -> None:
     lab = lab_factory(track=PROPOSED)
@@ -107,7 +107,7 @@ def test_what_there_is_to_do(  # noqa: PLR0917 - a table
     assert skip_reason(StepContext(lab, run, None), offer) == why  # type: ignore[arg-type]
 
 
-def test_the_version_of_a_source_is_the_newest_of_its_packages() -> None:
+def test_waiting_source_version_is_newest_of_its_packages() -> None:
     archive = {"a": ("1.9", "greet"), "b": ("1.10", "greet"), "c": ("2", "other")}
     waits = Waiting(archive, Repository("http://m.example", POCKET))
     assert waits.versions == {"greet": "1.10", "other": "2"}

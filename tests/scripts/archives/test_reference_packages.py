@@ -51,7 +51,7 @@ Version: 1
         ("libgreet", [], []),
     ],
 )
-def test_packages_of_a_source(source: str, all_of_it: list[str], newest: list[str]) -> None:
+def test_reference_packages_built_from_source(source: str, all_of_it: list[str], newest: list[str]) -> None:
     found = built_from(INDEX, source)
     assert [item["Package"] for item in found] == all_of_it
     assert [f"{item['Package']} {item['Version']}" for item in newest_build(found)] == newest

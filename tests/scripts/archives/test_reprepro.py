@@ -1,4 +1,4 @@
-"""What reprepro is told and what it says; what it does is shown by the step archive."""
+"""The input and the output of reprepro; the tests of the step archive cover its effects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_conf_distributions_follows_the_lab(lab_factory, lab, present, expected)
     text = reprepro.distributions(lab, "ABCD", present)
     said = list(Deb822.iter_paragraphs(text))
     assert [(each["Codename"], each["Architectures"], each["AlsoAcceptFor"]) for each in said] == expected
-    assert text.startswith("# signed by ABCD\n")  # reprepro is not to sign what is not in its place
+    assert text.startswith("# signed by ABCD\n")  # reprepro must not sign indices that are not in their final place
     assert "SignWith" not in text
     assert reprepro.distributions(lab, "ABCD", text) == text
 
@@ -77,7 +77,7 @@ def test_dumptracks():
         ([], InfrastructureError, "reprepro: failed and did not say why"),
     ],
 )  # fmt: skip
-def test_complaint(said, kind, text):
+def test_reprepro_output_becomes_error(said, kind, text):
     error = reprepro.complaint(said)
     assert type(error) is kind
     assert text in str(error)

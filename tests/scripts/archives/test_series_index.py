@@ -37,7 +37,7 @@ def age(tmp_path: Path, seconds: float) -> None:
         os.utime(stamp, (then, then))
 
 
-def test_the_version_is_the_sources_and_is_kept_for_an_hour(
+def test_series_version_is_source_version_and_cached_for_an_hour(
     source_mirror: SourceMirror, ask: Callable[[str], SeriesVersion], tmp_path: Path
 ) -> None:
     source_mirror.add("greet", "2:1.5-3")
@@ -49,7 +49,7 @@ def test_the_version_is_the_sources_and_is_kept_for_an_hour(
     assert ask("greet") == SeriesVersion("2:1.6-1")
 
 
-def test_a_mirror_that_does_not_answer_is_said(
+def test_series_version_unknown_without_mirror(
     source_mirror: SourceMirror, ask: Callable[[str], SeriesVersion], tmp_path: Path
 ) -> None:
     source_mirror.add("greet", "1.5-3")
@@ -97,7 +97,7 @@ def build(
         ("1:0.5-1", ["replace_newer: true"]),
     ],
 )
-def test_a_version_below_the_series_own_is_refused_and_the_hint_leads_out(
+def test_version_below_series_version_is_refused_with_working_hint(
     source_mirror: SourceMirror, build: Callable[..., Bench], published: str, cures: list[str]
 ) -> None:
     source_mirror.add("greet", published)
@@ -115,7 +115,7 @@ def test_a_version_below_the_series_own_is_refused_and_the_hint_leads_out(
 
 
 @pytest.mark.parametrize("published", ["", "1.0-1", "0:1.0-3+deb12u1", "1.0+dfsg-1", "0.9+git20260101-2"])
-def test_a_version_above_the_series_own_is_built(
+def test_version_above_series_version_is_built(
     source_mirror: SourceMirror, build: Callable[..., Bench], published: str
 ) -> None:
     if published:
@@ -124,7 +124,7 @@ def test_a_version_above_the_series_own_is_built(
     assert (record.verdict, record.facts["published"]) == ("passed", published), record.message
 
 
-def test_offline_is_said_in_the_record(source_mirror: SourceMirror, build: Callable[..., Bench]) -> None:
+def test_record_reports_unknown_series_version(source_mirror: SourceMirror, build: Callable[..., Bench]) -> None:
     shutil.rmtree(source_mirror.root)
     record = build().run.record("changelog")
     assert record.verdict == "passed"

@@ -33,7 +33,7 @@ from scripts.archives.upload_queues import Published, Queue
         ("file:///srv/incoming", Queue("local", "/srv/incoming")),
     ],
 )
-def test_queue(to, expected):
+def test_queue_from_setting(to, expected):
     assert upload_queues.queue(to) == expected
 
 
@@ -55,7 +55,7 @@ def test_queue(to, expected):
         ("scp://lab:secret@queue.example/pub", "used anonymously"),
     ],
 )
-def test_no_queue(to, what):
+def test_queue_refuses_invalid_setting(to, what):
     with pytest.raises(ConfigurationError, match=what) as error:
         upload_queues.queue(to)
     assert "secret" not in str(error.value)
@@ -74,7 +74,7 @@ def test_no_queue(to, what):
                                      "ssh_config_options = BatchMode=yes"]),
     ],
 )  # fmt: skip
-def test_configuration(to, lines):
+def test_queue_dput_configuration(to, lines):
     text = upload_queues.queue(to).configuration("name")
     assert text.splitlines() == ["[name]", *lines[:4], "allow_unsigned_uploads = 1", *lines[4:]]
 
@@ -91,12 +91,12 @@ def test_configuration(to, lines):
         ),
     ],
 )
-def test_published(text, to, expected):
+def test_published_archive_from_setting(text, to, expected):
     assert upload_queues.published(text, to, "noble") == expected
 
 
 @pytest.mark.parametrize("text", ["http://archive.example sid", "archive sid main", "http://a.example sid main extra"])
-def test_published_is_three_words(text):
+def test_published_archive_refuses_invalid_setting(text):
     with pytest.raises(ConfigurationError, match="is not URL SUITE COMPONENT"):
         upload_queues.published(text, "ftp://queue.example/in", "noble")
 
@@ -151,7 +151,7 @@ def answering(answers: dict[str, int | bytes]) -> Iterator[str]:
 
 @pytest.mark.parametrize("suffix, pack", [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress), (".xz", bytes)])
 @pytest.mark.parametrize("over", ["file", "http"])
-def test_versions_of_an_archive(tmp_path, over, suffix, pack):
+def test_published_versions_of_source(tmp_path, over, suffix, pack):
     name = f"/debian/dists/sid/main/source/Sources{suffix}"
     content = pack(SOURCES.encode())
     (tmp_path / name[1:]).parent.mkdir(parents=True)
@@ -163,13 +163,13 @@ def test_versions_of_an_archive(tmp_path, over, suffix, pack):
 
 
 @pytest.mark.parametrize("status", [404, 403, 401])
-def test_an_archive_that_has_no_index_for_us_has_nothing(status):
+def test_published_versions_without_index_are_empty(status):
     answers = {f"/dists/sid/main/source/Sources{suffix}": status for suffix in ("", ".gz", ".xz")}
     with answering(answers) as address:
         assert Published(address, "sid", "main").versions("greet") == []
 
 
-def test_an_archive_that_does_not_answer():
+def test_published_versions_of_unreachable_archive():
     said = r"Sources.xz: the server answers 503 Service Unavailable"
     with (
         answering({"/dists/sid/main/source/Sources.xz": 503}) as address,
@@ -183,13 +183,13 @@ def test_an_archive_that_does_not_answer():
 @pytest.mark.parametrize(
     "answer, size", [(b"12345", 5), (404, None), (403, None), (405, None), (501, None), (301, None)]
 )
-def test_an_http_queue_is_asked(answer, size):
+def test_http_queue_size(answer, size):
     with answering({"/in/x.changes": answer}) as address:
         assert upload_queues.queue(f"{address}/in/").size("x.changes", io.StringIO()) == size
 
 
 @pytest.mark.parametrize("scheme", ["http", "ftp"])
-def test_a_queue_that_does_not_answer(scheme):
+def test_http_and_ftp_queue_unreachable(scheme):
     with answering({"/in/x.changes": 500}) as address:
         port = address.rpartition(":")[2]
         if scheme == "http":
@@ -199,13 +199,13 @@ def test_a_queue_that_does_not_answer(scheme):
         upload_queues.queue(f"{scheme}://127.0.0.1:{port}/in").size("x.changes", io.StringIO())
 
 
-def test_a_local_queue_is_asked(tmp_path):
+def test_local_queue_size(tmp_path):
     (tmp_path / "x.changes").write_text("12345")
     queue = upload_queues.queue(f"file://{tmp_path}")
     assert (queue.size("x.changes", io.StringIO()), queue.size("y.changes", io.StringIO())) == (5, None)
 
 
-def test_a_ppa_is_not_asked():
+def test_ppa_queue_size_is_unknown():
     assert upload_queues.queue("ppa:team/name").size("x.changes", io.StringIO()) is None
 
 
@@ -215,7 +215,7 @@ LISTING = (
 
 
 @pytest.mark.parametrize("said, status, size", [(LISTING, 0, 123), ("sftp> ls ...\n", 1, None)])
-def test_an_sftp_queue_is_asked(tmp_path, monkeypatch, said, status, size):
+def test_sftp_queue_size(tmp_path, monkeypatch, said, status, size):
     fake = tmp_path / "bin/sftp"
     fake.parent.mkdir()
     (tmp_path / "said").write_text(said)
@@ -231,13 +231,13 @@ def test_an_sftp_queue_is_asked(tmp_path, monkeypatch, said, status, size):
     assert (tmp_path / "stdin").read_text() == 'ls -ln "/in box/x.changes"\n'
 
 
-def test_an_sftp_queue_that_does_not_answer(tmp_path):
+def test_sftp_queue_unreachable(tmp_path):
     with (tmp_path / "log").open("w") as log, pytest.raises(InfrastructureError, match="cannot be reached"):
         upload_queues.queue("sftp://127.0.0.1:1/in").size("x.changes", log)
     assert "Connection refused" in (tmp_path / "log").read_text()
 
 
-def test_a_file_url_reads_what_is_there(tmp_path: Path):
+def test_fetch_reads_file_url(tmp_path: Path):
     (tmp_path / "a b").write_text("x")
     assert upload_queues.fetch(f"file://{tmp_path}/a%20b") == b"x"
     assert upload_queues.fetch(f"file://{tmp_path}/absent") is None

@@ -1,4 +1,4 @@
-"""What goes into a clean chroot, as words and lines; what they are for is tested with the real programs."""
+"""The arguments and scripts for a clean chroot; the integration tests run them with the real programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MIRROR = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://
 
 
 def written(script: str, tmp_path: Path) -> dict[str, str]:
-    """Run the lines of a script that write below /etc/apt, there: the files and what is in them."""
+    """Run the lines of a script that write below /etc/apt in a directory; return the files and their content."""
     for name in ("trusted.gpg.d", "sources.list.d", "preferences.d"):
         (tmp_path / "apt" / name).mkdir(parents=True)
     lines = script.replace("/etc/apt/", f"{tmp_path}/apt/").replace("apt-get --quiet update", "true")
@@ -35,7 +35,7 @@ def written(script: str, tmp_path: Path) -> dict[str, str]:
     return {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("qalab*")}
 
 
-def test_another_archive_is_trusted_listed_and_pinned(tmp_path: Path) -> None:
+def test_repository_setup_trusts_lists_and_pins_archive(tmp_path: Path) -> None:
     assert written(update(REPOSITORY), tmp_path) == {
         "apt/trusted.gpg.d/qalab.asc": "KEY 'of' it\n",
         "apt/sources.list.d/qalab.list": "deb http://127.0.0.1:8 trunk main\n",
@@ -44,7 +44,7 @@ def test_another_archive_is_trusted_listed_and_pinned(tmp_path: Path) -> None:
     assert update(None) == "apt-get --quiet update\n"
 
 
-def test_of_a_pocket_only_what_is_named_is_taken(tmp_path: Path) -> None:
+def test_repository_setup_pins_only_named_packages_of_pocket(tmp_path: Path) -> None:
     keyring = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
     pocket = Repository(
         "http://m.example", "noble-proposed", keyring=keyring, release="a=noble-proposed",
@@ -68,7 +68,7 @@ def test_of_a_pocket_only_what_is_named_is_taken(tmp_path: Path) -> None:
         (("greet", "hail"), ["*", "500", "src:greet src:hail", "1001"]),
     ],
 )
-def test_newer_versions_of_others_stay_but_for_those_named(
+def test_repository_setup_pins_replacing_packages_only(
     tmp_path: Path, replaces: tuple[str, ...] | None, lines: list[str]
 ) -> None:
     archive = dataclasses.replace(REPOSITORY, replaces=replaces)
@@ -78,8 +78,8 @@ def test_newer_versions_of_others_stay_but_for_those_named(
     assert (archive.identity == REPOSITORY.identity) is (replaces is None)
 
 
-def test_sbuild_finds_no_escape_in_the_setup() -> None:
-    """It replaces %s and its like in the commands that it is given."""
+def test_repository_setup_has_no_sbuild_escape() -> None:
+    """sbuild(1) replaces %s and other escapes in its commands."""
     assert "%" not in REPOSITORY.setup
 
 
@@ -96,12 +96,12 @@ def test_sbuild_finds_no_escape_in_the_setup() -> None:
         (SIGNED, "Build-Depends: a\n"),
     ],
 )  # fmt: skip
-def test_dependencies(dsc: str, expected: str) -> None:
-    """Whatever else changes from commit to commit, they stay the same."""
+def test_dependencies_of_dsc(dsc: str, expected: str) -> None:
+    """The dependencies do not depend on other fields of the .dsc file."""
     assert dependencies(dsc) == f"Source: dependencies\n{expected}"
 
 
-def test_components_that_need_the_same_packages_share_a_layer() -> None:
+def test_dependencies_are_equal_for_same_packages() -> None:
     one = "Source: one\nBuild-Depends: debhelper-compat (= 13), libfoo-dev (>= 1.2), python3:any\n"
     other = "Source: other\nBuild-Depends: python3:any ,\n debhelper-compat (= 13)\nBuild-Depends-Arch: libfoo-dev\n"
     assert dependencies(one) == dependencies(other)
@@ -109,7 +109,7 @@ def test_components_that_need_the_same_packages_share_a_layer() -> None:
     assert dependencies(one, ["ccache"]).startswith("Source: dependencies\nBuild-Depends: ccache, debhelper-compat")
 
 
-def test_base_argv() -> None:
+def test_mmdebstrap_argv_of_base() -> None:
     argv = base_argv("bookworm", [MIRROR], target="/t", architecture="amd64", builder=(102, 105))
     assert argv[:4] == ["mmdebstrap", "--variant=buildd", "--architectures=amd64", "--include=fakeroot"]
     assert argv[-3:] == ["bookworm", "/t", MIRROR]
@@ -119,20 +119,20 @@ def test_base_argv() -> None:
     assert "useradd --system --non-unique --uid 102 --gid 105 --home-dir /var/lib/sbuild " in user
 
 
-def test_a_mirror_by_https_needs_certificates() -> None:
+def test_mmdebstrap_argv_with_https_mirror_adds_certificates() -> None:
     argv = base_argv("sid", [MIRROR.replace("http:", "https:")], target="/t", architecture="amd64", builder=(1, 2))
     assert "--include=fakeroot,ca-certificates" in argv
     assert any(str(word).startswith("--customize-hook=upload /etc/ssl/certs/") for word in argv)
 
 
-def test_a_keyring_of_ones_own_is_there_for_apt_in_the_chroot() -> None:
+def test_mmdebstrap_argv_uploads_custom_keyring() -> None:
     argv = base_argv("sid", [MIRROR], target="/t", architecture="amd64", builder=(1, 2), keyring="/srv/our keys/a.gpg")
     assert """--customize-hook=mkdir -p "$1"/"$(dirname '/srv/our keys/a.gpg')\"""" in argv
     assert "--customize-hook=upload '/srv/our keys/a.gpg' '/srv/our keys/a.gpg'" in argv
 
 
-def test_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own apt knows best; else the environment's word."""
+def test_proxies_from_apt_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The apt configuration of the host takes precedence over the environment."""
     monkeypatch.delenv("http_proxy", raising=False)
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     fake = tmp_path / "apt-config"
@@ -145,7 +145,7 @@ def test_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_apt_config_prints_what_an_apt_conf_takes(tmp_path: Path) -> None:
+def test_apt_config_output_is_valid_configuration(tmp_path: Path) -> None:
     argv = ["apt-config", "--option=Acquire::http::Proxy=http://a", "dump", "--no-empty", "--format", '%f "%v";%n']
     assert run([*argv, "Acquire::http::Proxy"], capture=True).stdout == 'Acquire::http::Proxy "http://a";\n'
 
@@ -161,7 +161,7 @@ def test_layer_script(profiles: tuple[str, ...], option: str) -> None:
     assert run(["sh", "-n"], stdin=script.encode(), check=False)
 
 
-def test_only_the_command_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_install_script_prints_only_command_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = tmp_path / "apt-get"
     fake.write_text("#!/bin/sh\necho noise\n")
     fake.chmod(0o755)

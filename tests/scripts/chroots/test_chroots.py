@@ -41,7 +41,7 @@ def kept(fake: Fakes, tmp_path: Path) -> Chroots:
 
 
 def make_older(place: Chroots, name: str, days: float) -> None:
-    """A chroot that was made, and last used, so many days ago."""
+    """Change the creation and the last use of a chroot to a number of days ago."""
     note = place.way.home / f"{name}.json"
     then = environment.now() - timedelta(days=days)
     made = ChrootManifest.read(note)
@@ -53,7 +53,7 @@ def names(place: Chroots, kind: str) -> list[str]:
     return sorted(path.name for path in place.way.home.glob(f"{kind}-*") if path.suffix != ".json")
 
 
-def test_a_base_is_made_once(kept: Chroots, fake: Fakes) -> None:
+def test_base_is_reused(kept: Chroots, fake: Fakes) -> None:
     with kept.base("bookworm", SERIES) as first:
         assert first.path.is_dir()
         assert (first.reused, first.age_days) == (False, 0.0)
@@ -72,29 +72,29 @@ def test_a_base_is_made_once(kept: Chroots, fake: Fakes) -> None:
         SERIES.model_copy(update={"codename": "sid"}),
     ],
 )
-def test_another_series_has_another_base(kept: Chroots, fake: Fakes, series: Series) -> None:
+def test_base_depends_on_series(kept: Chroots, fake: Fakes, series: Series) -> None:
     with kept.base("bookworm", SERIES) as one, kept.base("bookworm", series) as other:
         assert one.key != other.key
     assert len(fake.calls("mmdebstrap")) == 2
 
 
-def test_when_a_base_is_made_anew_is_not_what_it_is_made_of(kept: Chroots, fake: Fakes) -> None:
+def test_base_key_ignores_refresh_days(kept: Chroots, fake: Fakes) -> None:
     with kept.base("bookworm", SERIES), kept.base("bookworm", SERIES.model_copy(update={"refresh_days": 9})) as other:
         assert other.reused
 
 
-def test_an_old_base_is_replaced(kept: Chroots, fake: Fakes) -> None:
+def test_base_beyond_refresh_days_is_replaced(kept: Chroots, fake: Fakes) -> None:
     with kept.base("bookworm", SERIES) as first:
         make_older(kept, first.path.name, 7.1)
         with kept.base("bookworm", SERIES) as second:
             assert (second.key, second.reused) == (first.key, False)
-            # Somebody still builds in the old one.
+            # A build still uses the old base.
             assert first.path.is_dir()
     kept.prune()
     assert names(kept, "base") == [second.path.name]
 
 
-def test_a_base_that_cannot_be_made(kept: Chroots, fake: Fakes, tmp_path: Path) -> None:
+def test_base_creation_failure_is_an_infrastructure_error(kept: Chroots, fake: Fakes, tmp_path: Path) -> None:
     fake.write("mmdebstrap.status", 1)
     fake.write("mmdebstrap.says", "I: on it\nE: apt-get update failed\n")
     with (tmp_path / "log").open("w") as log:
@@ -106,7 +106,7 @@ def test_a_base_that_cannot_be_made(kept: Chroots, fake: Fakes, tmp_path: Path) 
     assert not any(files.is_locked(lock) for lock in (kept.way.home / "locks").iterdir())
 
 
-def test_a_proxys_password_is_not_noted(kept: Chroots, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_manifest_omits_proxy_password(kept: Chroots, monkeypatch: pytest.MonkeyPatch) -> None:
     with kept.base("bookworm", SERIES) as plain:
         pass
     monkeypatch.setenv("http_proxy", "http://me:secret@proxy.example")
@@ -116,7 +116,7 @@ def test_a_proxys_password_is_not_noted(kept: Chroots, monkeypatch: pytest.Monke
 
 
 @pytest.mark.integration
-def test_two_processes_share_the_work(kept: Chroots, fake: Fakes) -> None:
+def test_base_is_created_once_by_two_processes(kept: Chroots, fake: Fakes) -> None:
     fake.write("mmdebstrap.seconds", 0.5)
     code = (
         "import sys; from pathlib import Path; from lab.config.description import Series\n"
@@ -130,7 +130,7 @@ def test_two_processes_share_the_work(kept: Chroots, fake: Fakes) -> None:
     assert len(fake.calls("mmdebstrap")) == 1
 
 
-def test_a_layer_is_kept(kept: Chroots, fake: Fakes) -> None:
+def test_layer_is_reused(kept: Chroots, fake: Fakes) -> None:
     with kept.base("bookworm", SERIES) as base:
         with kept.layer(base, CONTROL, ("nodoc", "nocheck"), None) as first:
             assert first is not None
@@ -146,7 +146,7 @@ def test_a_layer_is_kept(kept: Chroots, fake: Fakes) -> None:
             assert session.lower == f"{first.path}:{base.path}"
 
 
-def test_a_layer_goes_with_its_base(kept: Chroots, fake: Fakes) -> None:
+def test_layer_is_removed_with_its_base(kept: Chroots, fake: Fakes) -> None:
     with kept.base("bookworm", SERIES) as base, kept.layer(base, CONTROL, (), None) as layer:
         assert layer is not None
     make_older(kept, base.path.name, 8)
@@ -156,8 +156,8 @@ def test_a_layer_goes_with_its_base(kept: Chroots, fake: Fakes) -> None:
         assert names(kept, "layer") == [other.path.name]
 
 
-def test_no_layer_is_no_failure(kept: Chroots, fake: Fakes) -> None:
-    """sbuild will say what is wrong."""
+def test_layer_creation_failure_gives_no_layer(kept: Chroots, fake: Fakes) -> None:
+    """sbuild reports the reason later."""
     fake.write("chroot.status", 100)
     with kept.base("bookworm", SERIES) as base, kept.layer(base, CONTROL, (), REPOSITORY) as layer:
         assert layer is None
@@ -165,8 +165,8 @@ def test_no_layer_is_no_failure(kept: Chroots, fake: Fakes) -> None:
     assert names(kept, "layer") == []
 
 
-def test_a_layer_needs_the_labs_archive(kept: Chroots, fake: Fakes) -> None:
-    """One made without it is everybody's; one that needs it is this archive's alone."""
+def test_layer_depends_on_lab_archive_if_used(kept: Chroots, fake: Fakes) -> None:
+    """A layer without packages of the lab's archive is shared; any other depends on that archive."""
     fake.write(
         "chroot",
         '#!/bin/sh\necho >> "$0.calls"\ncase $* in *"base64 --decode"*) exit 0 ;; esac\nexit 100\n',
@@ -185,7 +185,7 @@ def test_a_layer_needs_the_labs_archive(kept: Chroots, fake: Fakes) -> None:
             assert (other.reused, other.key == first.key) == (False, False)
 
 
-def test_the_least_used_layers_are_removed(kept: Chroots, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prune_removes_least_recently_used_layers(kept: Chroots, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chroots, "LAYERS_KEPT", 2)
     made = []
     with kept.base("bookworm", SERIES) as base:
@@ -198,7 +198,7 @@ def test_the_least_used_layers_are_removed(kept: Chroots, fake: Fakes, monkeypat
     assert names(kept, "layer") == sorted([made[0], made[2]])
 
 
-def test_what_nobody_asks_for_is_removed(kept: Chroots, fake: Fakes) -> None:
+def test_prune_removes_unused_base(kept: Chroots, fake: Fakes) -> None:
     with kept.base("bookworm", SERIES) as base:
         pass
     make_older(kept, base.path.name, 31)
@@ -208,7 +208,7 @@ def test_what_nobody_asks_for_is_removed(kept: Chroots, fake: Fakes) -> None:
     assert sorted(path.name for path in kept.way.home.glob("[bl]a*-*")) == []
 
 
-def test_what_is_being_made_is_not_removed(kept: Chroots, fake: Fakes) -> None:
+def test_prune_keeps_chroot_in_creation(kept: Chroots, fake: Fakes) -> None:
     name = "base-0123456789ab-20260101000000000000"
     (kept.way.home / name).mkdir(parents=True)
     with files.locked(kept.way.home / "locks/base-0123456789ab.lock"):
@@ -216,7 +216,7 @@ def test_what_is_being_made_is_not_removed(kept: Chroots, fake: Fakes) -> None:
     assert names(kept, "base") == [name]
 
 
-def test_served(lab_factory: Callable[..., Lab]) -> None:
+def test_served_repository_of_track(lab_factory: Callable[..., Lab]) -> None:
     lab = lab_factory()
     with served(lab, "trunk") as nothing:
         assert nothing is None
@@ -234,7 +234,7 @@ def test_served(lab_factory: Callable[..., Lab]) -> None:
         urllib.request.urlopen(f"{repository.url}/dists/trunk/Release", timeout=60)
 
 
-def test_run_installed(fake: Fakes, lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_installed_output(fake: Fakes, lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     fake.write("chroot", "#!/bin/sh\necho Hello\n")
     lab = lab_factory(lab={"series": {"bookworm": {"mirror": SERIES.mirror}}})

@@ -63,7 +63,7 @@ def bound(lab: Lab, home: Path, number: int, **options: Any) -> list[str]:
         (9, ["d"], ["a", "b", "c"]),
     ],
 )
-def test_number_and_age_are_bounded(
+def test_kept_sessions_bound_number_and_age(
     lab_factory: Callable[..., Lab], home: Path, number: int, gone: list[str], stay: list[str]
 ) -> None:
     for run, days in (("a", 0.1), ("b", 1.0), ("c", 2.0), ("d", 3.1)):
@@ -76,7 +76,7 @@ def test_number_and_age_are_bounded(
     assert left(home) == [*stay, "other"]
 
 
-def test_one_in_use_stays(lab_factory: Callable[..., Lab], home: Path) -> None:
+def test_kept_session_in_use_is_not_removed(lab_factory: Callable[..., Lab], home: Path) -> None:
     path = make(home, "a", 9)
     with files.locked(path / "lock"):
         assert bound(lab_factory(), home, 0) == []
@@ -85,7 +85,7 @@ def test_one_in_use_stays(lab_factory: Callable[..., Lab], home: Path) -> None:
     assert bound(lab_factory(), home, 0) == ["a"]
 
 
-def test_a_killed_removal_is_finished(lab_factory: Callable[..., Lab], home: Path) -> None:
+def test_kept_session_with_killed_removal_is_removed(lab_factory: Callable[..., Lab], home: Path) -> None:
     (make(home, "a") / "kept.json").unlink()
     make(home, "b")
     assert kept_sessions.kept(home)[0].manifest.run == "b"
@@ -93,7 +93,7 @@ def test_a_killed_removal_is_finished(lab_factory: Callable[..., Lab], home: Pat
     assert left(home) == ["b"]
 
 
-def test_chroots_below_a_kept_session_are_in_use(home: Path) -> None:
+def test_kept_session_keeps_its_chroots_in_use(home: Path) -> None:
     make(home, "a")
     make(home, "b")
     assert kept_sessions.in_use(home) == {"layer-a", "layer-b", "base"}
@@ -117,7 +117,7 @@ def keep(place: Bench, session: Session, reading: Reading) -> bool:
         (Reading("passed"), 1, True, "schroot", False),
     ],
 )
-def test_what_is_kept(  # noqa: PLR0917 - a table
+def test_keep_session_for_outcome(  # noqa: PLR0917 - a table
     lab_factory: Callable[..., Lab],
     bench: Callable[..., Bench],
     home: Path,
@@ -142,7 +142,7 @@ def test_what_is_kept(  # noqa: PLR0917 - a table
         assert not files.is_locked(found.path / "lock")
 
 
-def test_a_run_has_one_kept_session(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], home: Path) -> None:
+def test_kept_session_is_one_per_run(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], home: Path) -> None:
     place = bench(lab_factory(lab={"runs": {"keep_chroots": 5}}))
     for _ in range(2):
         with opened(way(home), place.run.id, [Path("/c/base")]) as session:
@@ -150,7 +150,7 @@ def test_a_run_has_one_kept_session(lab_factory: Callable[..., Lab], bench: Call
     assert len(left(home)) == 1
 
 
-def test_a_session_that_is_killed_before_it_is_kept_is_swept(home: Path) -> None:
+def test_session_killed_before_keep_is_removed(home: Path) -> None:
     with opened(way(home), "x", [Path("/c/base")]) as session:
         pass
     session.path.mkdir()

@@ -28,12 +28,12 @@ def way(request: pytest.FixtureRequest, fake: Fakes, tmp_path: Path) -> SessionB
 
 
 def left(tmp_path: Path) -> list[str]:
-    """All that there is of sessions."""
+    """Return the names of all files of sessions."""
     places = (tmp_path / "chroots/sessions", tmp_path / "scratch", tmp_path / "schroot")
     return sorted(path.name for place in places if place.exists() for path in place.iterdir())
 
 
-def test_nothing_is_left(way: SessionBackend, tmp_path: Path) -> None:
+def test_session_leaves_no_files(way: SessionBackend, tmp_path: Path) -> None:
     with opened(way, "trunk/greet+x/12", [Path("/chroot")]) as session:
         chroot = session.for_sbuild()
         assert session.name.startswith("qalab-trunk-greet-x-12-")
@@ -43,7 +43,7 @@ def test_nothing_is_left(way: SessionBackend, tmp_path: Path) -> None:
     assert left(tmp_path) == []
 
 
-def test_nothing_is_left_of_a_failure(way: SessionBackend, tmp_path: Path) -> None:
+def test_session_leaves_no_files_after_failure(way: SessionBackend, tmp_path: Path) -> None:
     def fail() -> None:
         with opened(way, "x", [Path("/chroot")]) as session:
             session.for_sbuild()
@@ -54,7 +54,7 @@ def test_nothing_is_left_of_a_failure(way: SessionBackend, tmp_path: Path) -> No
     assert left(tmp_path) == []
 
 
-def test_the_dead_are_swept_and_the_living_are_not(way: SessionBackend, tmp_path: Path) -> None:
+def test_sessions_of_dead_processes_are_removed(way: SessionBackend, tmp_path: Path) -> None:
     with opened(way, "living", [Path("/chroot")]) as living:
         living.for_sbuild()
         dead = Session(way, way.home / "sessions/qalab-dead-abc", (Path("/chroot"),))
@@ -69,21 +69,21 @@ def test_the_dead_are_swept_and_the_living_are_not(way: SessionBackend, tmp_path
         assert set(left(tmp_path)) == {living.name, "new-one"}
 
 
-def test_a_program_of_a_session_keeps_its_lock(way: SessionBackend) -> None:
-    """So that an orphan's session is not taken from it."""
+def test_session_lock_is_inherited_by_programs(way: SessionBackend) -> None:
+    """The lock protects the session of an orphaned program."""
     with opened(way, "x") as session:
         listed = session.run(["sh", "-c", f"ls -l /proc/$$/fd | grep -c {session.path}/lock"], capture=True)
         assert listed.stdout == "1\n"
         assert files.is_locked(session.path / "lock")
 
 
-def test_a_session_is_the_home_of_its_programs(way: SessionBackend) -> None:
+def test_session_directory_is_home_of_programs(way: SessionBackend) -> None:
     with opened(way, "x") as session:
         shown = session.run(["sh", "-c", "echo $HOME $TMPDIR; pwd"], capture=True).stdout
         assert shown == f"{session.path} {session.scratch}\n{session.path}\n"
 
 
-def test_what_a_program_says(way: SessionBackend, tmp_path: Path) -> None:
+def test_session_returns_program_output(way: SessionBackend, tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as log, opened(way, "x", log=log) as session:
         argv = ["sh", "-c", "echo one\necho two"]
         mark = session.mark(argv)
@@ -91,7 +91,7 @@ def test_what_a_program_says(way: SessionBackend, tmp_path: Path) -> None:
         assert session.said(mark) == "one\ntwo\n"
 
 
-def test_schroot_configuration() -> None:
+def test_session_schroot_configuration() -> None:
     session = Session(
         SessionBackend("schroot", "", Path("/h")), Path("/h/sessions/qalab-x"), (Path("/h/layer"), Path("/h/base"))
     )
@@ -115,14 +115,14 @@ def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-def test_root_has_overlays(fake: Fakes, root: None) -> None:
+def test_backend_of_root_is_schroot(fake: Fakes, root: None) -> None:
     way = find_backend()
     assert (way.mode, way.reason, way.user) == ("schroot", "this is root, and overlayfs works", "")
     assert way.home == environment.cache_home() / "chroots"
     assert list(way.home.iterdir()) == []
 
 
-def test_root_without_overlays_and_without_a_builder(fake: Fakes, root: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_of_root_without_overlays_or_builder(fake: Fakes, root: None, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.write("mount", "#!/bin/sh\nexit 32\n")
     monkeypatch.setenv("QALAB_BUILD_USER", "nobody-at-all")
     lack = f"overlayfs does not work in {environment.cache_home()}/chroots"
@@ -134,7 +134,7 @@ def test_root_without_overlays_and_without_a_builder(fake: Fakes, root: None, mo
         find_backend()
 
 
-def test_a_user_has_namespaces(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_of_user_is_unshare(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     way = find_backend()
     assert (way.mode, way.reason, way.user, way.prefix) == ("unshare", "this is not root", "", ())
@@ -143,21 +143,21 @@ def test_a_user_has_namespaces(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> 
         find_backend()
 
 
-def test_a_user_is_not_root(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_schroot_needs_root(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setenv("QALAB_CHROOT_MODE", "schroot")
     with pytest.raises(ConfigurationError, match="QALAB_CHROOT_MODE=schroot: this is not root"):
         find_backend()
 
 
-def test_no_such_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_refuses_unknown_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QALAB_CHROOT_MODE", "docker")
     with pytest.raises(ConfigurationError, match=r"QALAB_CHROOT_MODE=docker: no such mode \(known: schroot, unshare\)"):
         find_backend()
 
 
 @pytest.mark.parametrize("name", ["mmdebstrap", "sbuild", "schroot", "newuidmap", "zstd"])
-def test_missing_program(name: str, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_refuses_missing_program(name: str, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0 if name == "schroot" else 1000)
     (fake.bin / name).unlink()
     (fake.bin / "sh").symlink_to("/usr/bin/sh")
@@ -176,6 +176,6 @@ def test_has_build_user(name: str, expected: bool, monkeypatch: pytest.MonkeyPat
     assert backends.has_build_user() is expected
 
 
-def test_mode(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_mode_and_reason(fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert backends.mode() == ("unshare", "this is not root")

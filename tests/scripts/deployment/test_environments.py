@@ -15,7 +15,7 @@ from scripts.services import cloud_settings, deployed_state
 
 
 @pytest.mark.parametrize("driver", TARGETS)
-def test_a_reset_first_forgets_what_was_deployed(driver: str, lab_factory: Callable[..., Lab]) -> None:
+def test_reset_removes_deployment_records_first(driver: str, lab_factory: Callable[..., Lab]) -> None:
     own = {"ssh": {"hosts": ["root@192.0.2.1"], "restore": ["true"]}} if driver == "ssh" else {}
     archive = {"url": "http://archive.lab.example"}
     lab = lab_factory(lab={"deployment": {"target": driver, "applications": {}, **own}, "archive": archive})

@@ -40,7 +40,7 @@ FROM = "from http://deb.example/debian bookworm/main"
 
 
 class Asked:
-    """A node on which apt says where packages are from."""
+    """A node whose apt reports the origin of packages."""
 
     name = "node0"
 
@@ -81,7 +81,7 @@ HINT = " (name its packages in deployment.applications)"
         ([], ConfigurationError, f"{NONE}nothing that is named{HINT}"),
     ],
 )  # fmt: skip
-def test_what_is_installed_is_what_the_run_is_about(
+def test_installed_package_is_the_wanted_version(
     lab_factory: Callable[..., Lab], installed: list[Installed], kind: type[LabError] | None, message: str
 ) -> None:
     offer = PackageSource(lab_factory(), "trunk", {"greet": ("1.0-1", "greet")}, sources={"greet": "1.0-1"})
@@ -94,7 +94,7 @@ def test_what_is_installed_is_what_the_run_is_about(
     assert str(caught.value) == message
 
 
-def test_of_a_whole_track_something_is_the_labs(lab_factory: Callable[..., Lab]) -> None:
+def test_installed_packages_of_whole_track_include_lab_package(lab_factory: Callable[..., Lab]) -> None:
     wanted = Wanted(WHOLE, "", PackageSource(lab_factory(), "trunk", {}, sources={"greet": "1.0-1"}))
     wanted.check_installed(DeployResult({}, [OURS], {}), topology("greet"), NODES)
     with pytest.raises(ConfigurationError) as caught:
@@ -111,7 +111,7 @@ def context(lab: Lab, component: str = "greet", commit: str = "", version: str =
     ("commit", "version", "expected"),
     [("", "", "1.2-1"), ("", "1.1-1", "1.1-1"), (A, "", "1.0-1"), (A, "1.1-1", "1.1-1"), (B, "", "1.1-1")],
 )
-def test_the_version_that_a_run_is_about(
+def test_wanted_version_of_run(
     lab_factory: Callable[..., Lab], bench: Callable[..., Bench], commit: str, version: str, expected: str
 ) -> None:
     lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]})
@@ -150,7 +150,7 @@ NOT_THIS = (
         ((WHOLE, "", "2.0-1"), (WHOLE, "", "1.0-1"), "the whole track 1.0-1 is deployed, and not the whole track 2.0-1"),
     ],
 )  # fmt: skip
-def test_a_deployment_of_another_version_is_not_exercised(
+def test_exercise_skips_deployment_of_another_version(
     lab_factory: Callable[..., Lab], run: tuple[str, str, str], deployed: tuple[str, str, str], ends: str
 ) -> None:
     lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]})

@@ -48,7 +48,7 @@ dpkg: error processing archive /var/cache/apt/archives/b_1_all.deb (--unpack):
         (unprocessed(["E: Could not get lock"]), InfrastructureError, "apt-get: Could not get lock"),
     ],
 )  # fmt: skip
-def test_complaints(error: LabError, kind: type[LabError], message: str) -> None:
+def test_apt_failure_becomes_error(error: LabError, kind: type[LabError], message: str) -> None:
     assert (type(error), str(error)) == (kind, message)
 
 
@@ -90,7 +90,7 @@ around:
 """
 
 
-def test_where_the_installed_version_comes_from() -> None:
+def test_installed_version_origin_from_apt_policy() -> None:
     assert from_archive(POLICY, LAB) == {"greet"}
     assert from_archive(POLICY, None) == set()
     pocket = Repository("http://m.example", "noble-proposed", areas=("main", "universe"), only=("greet",))
@@ -98,7 +98,7 @@ def test_where_the_installed_version_comes_from() -> None:
     assert from_archive(OF_A_POCKET, LAB) == set()
 
 
-def test_what_an_archive_has(tmp_path: Path) -> None:
+def test_archive_packages_and_sources(tmp_path: Path) -> None:
     index = tmp_path / f"dists/trunk/main/binary-{architecture()}/Packages"
     index.parent.mkdir(parents=True)
     paragraphs = (

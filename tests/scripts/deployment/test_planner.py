@@ -27,7 +27,7 @@ def names(plan: Topology) -> list[str]:
     return [application.name for application in plan.applications]
 
 
-def test_any_component_is_deployed_from_what_the_archive_has_of_it(lab_factory: Callable[..., Lab]) -> None:
+def test_plan_deploys_component_from_archive_packages(lab_factory: Callable[..., Lab]) -> None:
     plan = planned(lab_factory)
     (greet,) = plan.applications
     assert (greet.name, greet.role.NAME, greet.packages, greet.nodes) == (
@@ -36,16 +36,16 @@ def test_any_component_is_deployed_from_what_the_archive_has_of_it(lab_factory: 
     assert isinstance(greet.fault("x"), Failed)
 
 
-def test_a_whole_track_is_all_its_components(lab_factory: Callable[..., Lab]) -> None:
+def test_plan_of_whole_track_has_all_components(lab_factory: Callable[..., Lab]) -> None:
     assert names(planned(lab_factory, WHOLE)) == ["greet", "other"]
 
 
-def test_nothing_built_is_told(lab_factory: Callable[..., Lab]) -> None:
+def test_plan_without_built_package_is_refused(lab_factory: Callable[..., Lab]) -> None:
     with pytest.raises(ConfigurationError, match=r"greet: the lab's archive has no packages of it \(build it first"):
         topology(lab_factory(), "trunk", "greet", {})
 
 
-def test_a_component_that_the_deployment_does_not_have_comes_with_it(lab_factory: Callable[..., Lab]) -> None:
+def test_plan_adds_component_outside_deployment(lab_factory: Callable[..., Lab]) -> None:
     units = {"other": {"role": "package", "packages": ["other"], "to": [1, 2], "options": {"command": "x"}}}
     plan = planned(lab_factory, applications=units)
     assert names(plan) == ["other", "greet"]
@@ -55,7 +55,7 @@ def test_a_component_that_the_deployment_does_not_have_comes_with_it(lab_factory
     assert names(planned(lab_factory, WHOLE, applications=units)) == ["other"]
 
 
-def test_an_application_starts_behind_what_it_relates_to(lab_factory: Callable[..., Lab]) -> None:
+def test_plan_orders_applications_by_relations(lab_factory: Callable[..., Lab]) -> None:
     units = {name: {"role": "package", "packages": [name]} for name in ("greet", "bus", "db")}
     plan = planned(lab_factory, applications=units, relations=[["greet", "db:shared"], ["greet", "bus"]])
     assert names(plan).index("greet") == 2
@@ -68,7 +68,7 @@ def test_an_application_starts_behind_what_it_relates_to(lab_factory: Callable[.
         ({"greet": "package", "a": "package"}, [["greet", "a"], ["a", "greet"]], "relations: a circle: "),
     ],
 )
-def test_what_cannot_be(
+def test_plan_refuses_invalid_deployment(
     lab_factory: Callable[..., Lab], units: dict[str, str], relations: list[list[str]], message: str
 ) -> None:
     applications = {name: {"role": role, "packages": ["x1"]} for name, role in units.items()}
@@ -76,7 +76,7 @@ def test_what_cannot_be(
         planned(lab_factory, applications=applications, relations=relations)
 
 
-def test_of_proposed_packages_those_that_wait_are_deployed(lab_factory: Callable[..., Lab]) -> None:
+def test_plan_deploys_waiting_proposed_packages(lab_factory: Callable[..., Lab]) -> None:
     other = {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}}
     units = {"other": {"role": "package"}, "bus": {"role": "package", "packages": ["bus"]}}
     for applications, expected in (({}, ["greet"]), (units, ["bus"])):
@@ -91,6 +91,6 @@ def test_of_proposed_packages_those_that_wait_are_deployed(lab_factory: Callable
     assert set(pristine(lab, "trunk", plan, pocket).sources) == {"greet", "libgreet", "other"}
 
 
-def test_pristine_leaves_out_what_the_track_builds(lab_factory: Callable[..., Lab]) -> None:
+def test_pristine_omits_packages_of_track(lab_factory: Callable[..., Lab]) -> None:
     wanted = pristine(lab_factory(), "trunk", planned(lab_factory), None)
     assert (wanted.packages, wanted.sources) == (("greet", "greet-doc"), ("greet",))

@@ -19,7 +19,7 @@ from scripts.services.site import Site
 
 @dataclass
 class Role:
-    """Notes what is asked of it, fails in the part that it is told to, and is there for others or not."""
+    """A role that records its calls, fails in a given part, and supports other roles or not."""
 
     NAME: str
     SUPPORTING: bool
@@ -56,7 +56,7 @@ def place(monkeypatch: pytest.MonkeyPatch, **broken: str) -> tuple[Site, Topolog
     return Site({}, lambda *_, **__: Result((), 0), lambda *_: None), Topology(tuple(made), RELATIONS), notes
 
 
-def test_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_startup_follows_relations(monkeypatch: pytest.MonkeyPatch) -> None:
     site, topology, notes = place(monkeypatch)
     said: list[str] = []
     took = startup.set_up(site, topology, said.append)
@@ -76,7 +76,7 @@ def test_order(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"servers": "start"}, "servers: does not start", []),
     ],
 )
-def test_the_first_that_fails_is_told(
+def test_startup_reports_first_failure(
     monkeypatch: pytest.MonkeyPatch, broken: dict[str, str], message: str, never: list[str]
 ) -> None:
     site, topology, notes = place(monkeypatch, **broken)
@@ -85,7 +85,7 @@ def test_the_first_that_fails_is_told(
     assert not set(never) & set(notes)
 
 
-def test_what_somebody_else_has_failed_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_startup_starts_nothing_after_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
     site, topology, notes = place(monkeypatch)
     site.cancellation.cancel()
     with pytest.raises(Aborted):
@@ -93,7 +93,7 @@ def test_what_somebody_else_has_failed_is_not_begun(monkeypatch: pytest.MonkeyPa
     assert notes == []
 
 
-def test_side_by_side() -> None:
+def test_startup_runs_parts_in_parallel() -> None:
     both = threading.Barrier(2, timeout=60)
     side_by_side(both.wait, both.wait)
 

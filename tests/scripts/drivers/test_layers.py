@@ -46,7 +46,7 @@ Version: 1:10.11
 
 
 class Chroots:
-    """Chroots in which apt prints what a test says, or fails."""
+    """Chroots with an apt that prints a text of the test, or fails."""
 
     def __init__(self, printed: str | None) -> None:
         self.printed = printed
@@ -74,23 +74,23 @@ class Chroots:
         ),
     ],
 )
-def test_what_is_tested_is_left_out_with_all_of_its_source(pristine: Pristine, expected: list[str]) -> None:
+def test_closure_omits_packages_of_tested_source(pristine: Pristine, expected: list[str]) -> None:
     assert closure(Chroots(PRINTED), None, pristine) == expected  # type: ignore[arg-type]
 
 
-def test_where_apt_finds_no_way_there_is_no_layer() -> None:
+def test_closure_is_empty_without_apt_solution() -> None:
     assert closure(Chroots(None), None, Pristine("x", Series(), ("x",))) == []  # type: ignore[arg-type]
 
 
-def test_of_what_is_installed_nothing_begins_when_a_node_boots() -> None:
+def test_install_script_disables_new_services() -> None:
     assert "-path '*.wants/*' -type l -newer /tmp/before -delete" in install_script(["a=1"])
 
 
-def test_names_are_quoted() -> None:
+def test_closure_script_quotes_package_names() -> None:
     assert "--simulate install 'a b' c >" in closure_script(Pristine("x", Series(), ("a b", "c")))
 
 
-def test_what_meddles_with_hardware_is_masked() -> None:
+def test_target_argv_masks_hardware_services() -> None:
     argv = target_argv("bookworm", ["deb http://x bookworm main"], target=Path("/t"), architecture="amd64")
     hooks = [word for word in map(str, argv) if word.startswith("--customize-hook=ln -s /dev/null")]
     assert len(hooks) == len(MASKED)

@@ -1,4 +1,4 @@
-"""What is set up before what."""
+"""The order in which applications are set up."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def planned(*relations: tuple[str, str]) -> Topology:
         ("id", RELATIONS, ["db", "queue"]),
         ("servers", RELATIONS, ["db", "queue", "id", "images"]),
         ("servers", (), ["db", "queue"]),
-        # What is there for others may itself need somebody, who does then not wait for it.
+        # A supporting application can itself need another one, which then does not wait for it.
         ("id", (*RELATIONS, ("queue", "id")), ["db"]),
         ("queue", (*RELATIONS, ("queue", "id")), ["db", "id"]),
     ],
 )
-def test_before(name: str, relations: tuple[tuple[str, str], ...], expected: list[str]) -> None:
+def test_applications_before_another(name: str, relations: tuple[tuple[str, str], ...], expected: list[str]) -> None:
     plan = planned(*relations)
     application = next(each for each in plan.applications if each.name == name)
     assert [each.name for each in plan.before(application)] == expected

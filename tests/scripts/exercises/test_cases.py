@@ -24,7 +24,7 @@ from scripts.exercises.cases import Cases, Over, read
         (ConnectionResetError("reset"), "error", "reset"),
     ],
 )
-def test_a_case_is_written_down_whatever_it_comes_to(
+def test_case_is_recorded_for_every_outcome(
     tmp_path: Path, error: Exception | None, outcome: str, message: str
 ) -> None:
     cases = Cases("token", tmp_path / "cases.jsonl")
@@ -48,7 +48,7 @@ def test_a_case_is_written_down_whatever_it_comes_to(
     assert history.of_case(found) == {"passed": "good", "failed": "bad", "error": "neither"}[outcome]
 
 
-def test_a_torn_file_is_the_labs_fault(tmp_path: Path) -> None:
+def test_cases_with_torn_file_are_an_error(tmp_path: Path) -> None:
     with Cases("token", tmp_path / "cases.jsonl").case("it is issued"):
         pass
     text = (tmp_path / "cases.jsonl").read_text()
@@ -57,13 +57,13 @@ def test_a_torn_file_is_the_labs_fault(tmp_path: Path) -> None:
         read(tmp_path / "cases.jsonl")
 
 
-def test_a_bug_of_ours_is_no_case(tmp_path: Path) -> None:
+def test_case_is_not_recorded_for_a_bug(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), Cases("x", tmp_path / "cases.jsonl").case("y"):
         raise ZeroDivisionError
     assert read(tmp_path / "cases.jsonl") == []
 
 
-def test_what_keeps_an_exercise_from_its_end_is_a_case(tmp_path: Path) -> None:
+def test_exercise_failure_is_recorded_as_case(tmp_path: Path) -> None:
     assert main("token", "nspawn", tmp_path / "trunk", tmp_path / "cases.jsonl") == 0
     (found,) = read(tmp_path / "cases.jsonl")
     assert (found.name, found.outcome) == ("goes to its end", "error")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scripts.exercises.ec2 import signature, signed
 
 
-def test_the_signature_of_amazons_own_example() -> None:
+def test_ec2_signature_of_amazon_example() -> None:
     # Of the documentation of Amazon Elastic MapReduce, on version 2.
     params = {
         "AWSAccessKeyId": "AKIAIOSFODNN7EXAMPLE",
@@ -20,7 +20,7 @@ def test_the_signature_of_amazons_own_example() -> None:
     assert of == "i91nKc4PWAt0JJIdXwz9HxZCJDdiy6cf/Mj6vPxyYIs="
 
 
-def test_the_secret_is_not_in_a_request() -> None:
+def test_ec2_request_omits_secret() -> None:
     request = signed("access", "the secret", "2026-01-01T00:00:00Z")
     assert request["params"]["AWSAccessKeyId"] == request["access"] == "access"
     assert "the secret" not in str(request)

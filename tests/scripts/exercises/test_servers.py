@@ -24,7 +24,7 @@ GIVEN = Configured(user="u", password="p", project="q", access="a", secret="s", 
 
 @dataclass(frozen=True)
 class Machine:
-    """A node whose units are in states."""
+    """A node with units in given states."""
 
     states: dict[str, str]
     name: str = "node0"
@@ -62,11 +62,11 @@ def project(of: Scene, network: Any = None) -> Project:
         (("nova",), {"nova_other": "inactive"}, "nova-other on node0 is inactive"),
     ],
 )
-def test_services_that_do_not_run(roles: tuple[str, ...], states: dict[str, str], found: str) -> None:
+def test_ailing_services_of_roles(roles: tuple[str, ...], states: dict[str, str], found: str) -> None:
     assert scene(**states).ailing(*roles) == found
 
 
-def test_what_was_not_configured_is_told() -> None:
+def test_scene_without_configuration_is_refused() -> None:
     there = scene()
     assert there.given is GIVEN
     with pytest.raises(ConfigurationError, match="needs what the step configure makes"):
@@ -98,7 +98,7 @@ def hours(monkeypatch: pytest.MonkeyPatch) -> None:
         (["BUILD"], {}, "the server is BUILD and not ACTIVE: after 120 s"),
     ],
 )
-def test_waiting_for_a_state(looks: list[str], states: dict[str, str], message: str) -> None:
+def test_wait_for_server_state(looks: list[str], states: dict[str, str], message: str) -> None:
     left = iter(looks)
     at, last = project(scene(**states)), looks[-1]
     if not message:
@@ -130,7 +130,7 @@ SILENT = "1 packets transmitted, 0 received, 100% packet loss, time 0ms"
         (SILENT, {"nova_api": "failed"}, "nova-api on node0 is failed"),
     ],
 )
-def test_no_answer_to_ping(
+def test_ping_without_answer_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, states: dict[str, str], why: str
 ) -> None:
     programs(monkeypatch, tmp_path, ping=f"echo '{said}'; exit 1")
@@ -142,7 +142,7 @@ def test_no_answer_to_ping(
 
 
 @pytest.mark.usefixtures("hours")
-def test_an_answer_that_takes_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ping_is_repeated_until_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reply = "64 bytes from 1.2.3.4: icmp_seq=1 ttl=62 time=1 ms"
     programs(monkeypatch, tmp_path, ping=f'echo >> "$0.calls"; [ "$(wc -l < "$0.calls")" = 3 ] && echo "{reply}"')
     assert answers(project(scene()), "1.2.3.4") == reply
@@ -151,7 +151,7 @@ def test_an_answer_that_takes_a_while(tmp_path: Path, monkeypatch: pytest.Monkey
 SSH = 'echo >> "$0.calls"; printf "%s\\n" "$@" > "$0.argv"; echo Linux; echo no such disk >&2'
 
 
-def test_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssh_prints_command_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     programs(monkeypatch, tmp_path, ssh=SSH)
     assert ssh(project(scene()), "1.2.3.4", "uname") == "Linux\nno such disk"
     assert (tmp_path / "ssh.argv").read_text().splitlines()[-4:] == ["-i", "/key", "root@1.2.3.4", "uname"]
@@ -159,8 +159,8 @@ def test_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hours")
 @pytest.mark.parametrize(("status", "calls"), [(1, 1), (255, 5)])
-def test_ssh_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, calls: int) -> None:
-    """What cannot be connected is tried again; what the command says is final."""
+def test_ssh_failure_and_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, calls: int) -> None:
+    """A failed connection is retried; the exit status of the command is final."""
     programs(monkeypatch, tmp_path, ssh=f"{SSH}; exit {status}")
     monkeypatch.setattr(reachability, "SSH_SECONDS", 8)
     with pytest.raises(Failed, match=r"^ssh root@1\.2\.3\.4: no such disk$"):
@@ -169,7 +169,7 @@ def test_ssh_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status:
 
 
 def routers(**values: Any) -> Any:
-    """A network with a router that is as it should be, but for some values."""
+    """Return a network with a correct router, except for some values."""
     router = {
         "id": "r",
         "name": "lab",
@@ -190,5 +190,5 @@ def routers(**values: Any) -> Any:
         ({"ports": False}, "the router lab is not on the network"),
     ],
 )
-def test_what_a_router_lacks(values: dict[str, Any], why: str) -> None:
+def test_router_without_route_is_reported(values: dict[str, Any], why: str) -> None:
     assert no_route(project(scene(), routers(**values))) == why

@@ -1,4 +1,4 @@
-"""What this machine has, what it lacks, and the one command that mends it."""
+"""The prerequisites of this machine, and the command that installs missing ones."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def fake(directory: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", f"{directory}:/usr/bin:/bin")
 
 
-def test_bindep_names_every_program_of_the_door() -> None:
+def test_bindep_lists_every_program_that_run_starts() -> None:
     assert set(PACKAGES.values()) - {"apt"} <= set(prerequisites.needed_packages())
 
 
-def test_this_machine_is_set_up() -> None:
+def test_host_has_all_packages() -> None:
     assert prerequisites.missing_packages() == []
     assert prerequisites.is_set_up()
 
 
-def test_a_missing_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
     assert prerequisites.missing_packages() == ["git"]
     assert not prerequisites.is_set_up()
@@ -41,9 +41,7 @@ def test_a_missing_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("status", [0, 100])
-def test_setup_installs_what_is_missing_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
+def test_setup_installs_missing_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     called, said = tmp_path / "called", []
     fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
     fake(tmp_path / "bin", "apt-get", f'#!/bin/sh\necho "$*" >> {called}\nexit {status}\n', monkeypatch)
@@ -58,7 +56,7 @@ def test_setup_installs_what_is_missing_and_says_so(
 
 
 @pytest.mark.integration
-def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_checks_series_of_lab(lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "http://mirror.example/debian")
     lab = lab_factory(lab={"series": {"noble": {"distribution": "ubuntu", "keyring": "/nowhere.gpg"}}})
     found = {finding.what: finding for finding in prerequisites.doctor(lab)}
@@ -70,15 +68,15 @@ def test_the_doctor_looks_at_a_labs_series(lab_factory: Callable[..., Lab], monk
 
 
 @pytest.mark.integration
-def test_the_doctor_refuses_another_architecture(lab_factory: Callable[..., Lab]) -> None:
+def test_doctor_reports_foreign_architecture(lab_factory: Callable[..., Lab]) -> None:
     lab = lab_factory(lab={"series": {"bookworm": {"architectures": ["s390x"]}}})
     (found,) = (finding for finding in prerequisites.doctor(lab) if finding.what == "architecture of bookworm")
     assert (found.good, found.detail.partition(";")[0]) == (False, "s390x")
     assert "set series.bookworm.architectures: [" in found.fix
 
 
-def test_a_place_that_may_not_be_written_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # where not even root may
+def test_doctor_reports_unwritable_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")  # not writable even for root
     monkeypatch.setattr(prerequisites.os, "access", lambda path, _: not str(path).startswith("/proc"))
     found = {finding.what: finding for finding in prerequisites.doctor(None)}
     assert found["disk for state"] == prerequisites.Finding(
@@ -87,7 +85,7 @@ def test_a_place_that_may_not_be_written_is_no_place(tmp_path: Path, monkeypatch
     assert found["disk for cache"].good
 
 
-def test_setup_has_nothing_to_do_here() -> None:
+def test_setup_of_complete_host_does_nothing() -> None:
     said: list[str] = []
     prerequisites.setup(said.append, io.StringIO())
     assert said == []

@@ -1,4 +1,4 @@
-"""A cloud's client against a server that answers as it is told."""
+"""The client of a cloud with a scripted server."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from scripts.openstack import cloud
 from scripts.openstack.cloud import Cloud, CloudRefused, connect, enter, sdk_errors_as_failures
 from scripts.roles.__main__ import answer
 
-# The SDK warns of calls of its own.
+# The SDK emits warnings about its own calls.
 pytestmark = pytest.mark.filterwarnings("ignore::openstack.warnings.RemovedInSDK50Warning")
 
 
 @dataclass
 class Server:
-    """Answers by method and path: a status and JSON, in turn, the last one for ever; None: the connection is cut."""
+    """Answers by method and path: statuses and JSON in turn, then the last one; None closes the connection."""
 
     answers: dict[str, list[tuple[int, Any] | None]] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
@@ -72,7 +72,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def admin(server: Server) -> Cloud:
-    """A connection to a keystone that has nothing but itself."""
+    """Return a connection to a keystone without other services."""
     v3 = {"id": "v3.14", "status": "stable", "links": [{"rel": "self", "href": f"{server.url}/v3/"}]}
     endpoints = [{"interface": "public", "region_id": "here", "region": "here", "id": "e", "url": f"{server.url}/v3/"}]
     token = {
@@ -87,15 +87,15 @@ def admin(server: Server) -> Cloud:
     return connect({"auth_url": f"{server.url}/v3", "user": "admin", "password": "p", "region": "here"})
 
 
-def test_who_connects(server: Server, admin: Cloud) -> None:
+def test_connect_authenticates_with_password(server: Server, admin: Cloud) -> None:
     assert admin.session.get_token() == "a token"
     (asked,) = [body for asked, body in server.asked if asked == "POST /v3/auth/tokens"]
     assert asked["auth"]["identity"]["password"]["user"]["password"] == "p"
     assert asked["auth"]["scope"]["project"] == {"domain": {"id": "default"}, "name": "admin"}
 
 
-def test_an_administrator_of_another_domain(server: Server, admin: Cloud) -> None:
-    """Those who act for themselves are in the default one."""
+def test_connect_with_domain_of_administrator(server: Server, admin: Cloud) -> None:
+    """Other users are in the default domain."""
     settings = {"auth_url": f"{server.url}/v3", "user": "admin", "password": "p", "region": "here", "domain": "theirs"}
     for user in ("", "somebody"):
         connect(settings, user=user).session.get_token()
@@ -112,7 +112,7 @@ def test_an_administrator_of_another_domain(server: Server, admin: Cloud) -> Non
         (404, {"NeutronError": {"message": "no router"}}, "404: no router"),
     ],
 )
-def test_complaints(server: Server, admin: Cloud, status: int, said: Any, message: str) -> None:
+def test_refusal_message_of_service(server: Server, admin: Cloud, status: int, said: Any, message: str) -> None:
     server.answers["GET /v3/projects"] = server.answers["GET /v3/projects/x"] = [(status, said)]
     with (
         pytest.raises(CloudRefused, match=f"^GET {server.url}/v3/projects: {message}$") as raised,
@@ -122,7 +122,7 @@ def test_complaints(server: Server, admin: Cloud, status: int, said: Any, messag
     assert raised.value.status == status
 
 
-def test_a_wrong_password(server: Server, admin: Cloud) -> None:
+def test_connect_with_wrong_password(server: Server, admin: Cloud) -> None:
     server.answers["POST /v3/auth/tokens"] = [(401, {"error": {"message": "wrong password"}})]
     with (
         pytest.raises(CloudRefused, match=f"^POST {server.url}/v3/auth/tokens: 401: .*password"),
@@ -137,7 +137,7 @@ def test_a_wrong_password(server: Server, admin: Cloud) -> None:
         pass
 
 
-def test_what_is_idempotent_is_asked_again_and_nothing_else(server: Server, admin: Cloud) -> None:
+def test_retry_of_idempotent_requests_only(server: Server, admin: Cloud) -> None:
     server.answers |= {"GET /x": [None, (503, ""), (200, {})], "POST /x": [None, (200, {})], "PUT /x": [None]}
     assert admin.session.get(f"{server.url}/x").status_code == 200
     for method in ("POST", "PUT"):
@@ -147,7 +147,7 @@ def test_what_is_idempotent_is_asked_again_and_nothing_else(server: Server, admi
     assert [asked for asked, _ in server.asked].count("PUT /x") == cloud.TRIES
 
 
-def test_nobody_there() -> None:
+def test_connect_to_unreachable_service() -> None:
     nowhere = connect({"auth_url": "http://127.0.0.1:9/v3", "user": "u", "password": "p", "region": "here"})
     with (
         pytest.raises(Failed, match=r"^\w+ http://127.0.0.1:9/v3\S*: no answer: .*Connection refused$"),
@@ -156,12 +156,12 @@ def test_nobody_there() -> None:
         nowhere.session.get_token()
 
 
-def test_an_error_of_somebody_else_stays_what_it_is() -> None:
+def test_sdk_errors_as_failures_passes_other_errors() -> None:
     with pytest.raises(ZeroDivisionError), sdk_errors_as_failures():
         raise ZeroDivisionError
 
 
-def test_a_service_is_entered_once(server: Server, admin: Cloud) -> None:
+def test_service_is_registered_once(server: Server, admin: Cloud) -> None:
     service = {"name": "glance", "kind": "image", "url": "http://i:9292", "password": "secret"}
     there: dict[str, list[dict[str, str]]] = {"roles": [{"id": "r", "name": "admin"}, {"id": "r", "name": "service"}]}
     for kind in ("project", "user", "role", "service", "endpoint"):
@@ -175,7 +175,7 @@ def test_a_service_is_entered_once(server: Server, admin: Cloud) -> None:
     assert endpoint == {"url": "http://i:9292", "service_id": "s", "interface": "admin", "region_id": "here"}
 
 
-def test_waiting_for_an_answer(server: Server) -> None:
+def test_answer_of_service_with_timeout(server: Server) -> None:
     server.answers = {"GET /v3": [None, (503, ""), (401, "")], "GET /down": [(503, "")]}
     assert answer(f"{server.url}/v3", 5) == ""
     assert answer(f"{server.url}/down", 0) == "status 503"

@@ -29,7 +29,7 @@ PACKAGES = {
         f"{MODULES}/virtio/virtio_ring.ko.xz": lzma.compress(b"ring"),
     }),
     "busybox-static": ("", {"usr/bin/busybox": b"busybox"}),
-    # A real program, with what it really needs.
+    # A real program with its real libraries.
     "dropbear-bin": ("libc6", {"usr/sbin/dropbear": Path("/bin/true").read_bytes()}),
     "libc6": ("", {
         "lib/any/libc.so.6": next(Path("/lib").glob("*/libc.so.6")).read_bytes(),
@@ -40,7 +40,7 @@ PACKAGES = {
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with small packages of the names that a guest is made of."""
+    """Return a repository with small packages that have the names of a guest's packages."""
     home = tmp_path_factory.mktemp("repository")
     paragraphs = []
     for name, (depends, content) in PACKAGES.items():
@@ -82,7 +82,7 @@ def make(repository: Path, tmp_path: Path) -> guest.Guest:
 
 
 @pytest.mark.integration
-def test_what_a_guest_is_made_of(repository: Path, tmp_path: Path) -> None:
+def test_guest_image_content(repository: Path, tmp_path: Path) -> None:
     made = make(repository, tmp_path)
     found = members(made.ramdisk.read_bytes())
     assert made.kernel.read_bytes() == b"kernel"
@@ -101,7 +101,7 @@ def test_what_a_guest_is_made_of(repository: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_the_same_packages_make_the_same_bytes_and_are_kept(repository: Path, tmp_path: Path) -> None:
+def test_guest_image_is_reproducible_and_cached(repository: Path, tmp_path: Path) -> None:
     made = make(repository, tmp_path)
     before = made.ramdisk.read_bytes()
     made.kernel.write_bytes(b"kept")
@@ -111,7 +111,7 @@ def test_the_same_packages_make_the_same_bytes_and_are_kept(repository: Path, tm
 
 
 @pytest.mark.integration
-def test_others_make_others_and_old_ones_go(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guest_image_of_other_input_is_new(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(repository, tmp_path)
     (tmp_path / "lease").write_text("another script")
     monkeypatch.setitem(guest.SCRIPTS, "lease", tmp_path / "lease")
@@ -130,7 +130,7 @@ def test_others_make_others_and_old_ones_go(repository: Path, tmp_path: Path, mo
         (None, "apt-get update: "),
     ],
 )
-def test_what_the_mirror_does_not_have_is_named(tmp_path: Path, index: str | None, message: str) -> None:
+def test_guest_image_names_package_missing_on_mirror(tmp_path: Path, index: str | None, message: str) -> None:
     if index is not None:
         (tmp_path / "Packages").write_text(index)
     with pytest.raises(InfrastructureError, match=f"^the guest of series some cannot be made: {message}"):
@@ -138,13 +138,13 @@ def test_what_the_mirror_does_not_have_is_named(tmp_path: Path, index: str | Non
     assert not list((environment.cache_home() / "guests").glob("some-*"))
 
 
-def test_a_package_that_cannot_be_fetched(repository: Path, tmp_path: Path) -> None:
+def test_guest_image_reports_failed_download(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "Packages").write_text((repository / "Packages").read_text())
     with pytest.raises(InfrastructureError, match=r"^the guest of .*: apt-get download: Failed to fetch "):
         make(tmp_path, tmp_path)
 
 
-def test_an_apt_of_its_own_knows_nothing_of_the_machines(tmp_path: Path) -> None:
+def test_guest_apt_ignores_host_sources(tmp_path: Path) -> None:
     listed = run(["apt-get", *own_apt(tmp_path, []), "indextargets"], capture=True).stdout
     assert listed == ""
 
@@ -157,7 +157,7 @@ def test_an_apt_of_its_own_knows_nothing_of_the_machines(tmp_path: Path) -> None
         (["-s", "http://a/"], ["-q", "-O", "-", "http://a/"]),
     ],
 )
-def test_what_curl_is_in_a_guest(tmp_path: Path, argv: list[str], asked: list[str]) -> None:
+def test_guest_curl_calls_wget(tmp_path: Path, argv: list[str], asked: list[str]) -> None:
     (tmp_path / "wget").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (tmp_path / "wget").chmod(0o755)
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}

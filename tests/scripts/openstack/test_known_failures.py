@@ -1,4 +1,4 @@
-"""The file of known failures: what it says, and each way in which it can be wrong."""
+"""The file of known failures: its meaning, and each possible error in it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ tempest.api.volume.test_one.VolumesTest.test_backup  # there is no cinder-backup
         ("tempest.scenario.test_x.Test.test_stop", ""),
     ],
 )
-def test_reasons(tmp_path: Path, test: str, reason: str) -> None:
+def test_known_failure_reason_of_test(tmp_path: Path, test: str, reason: str) -> None:
     path = tmp_path / "known"
     path.write_text(GOOD)
     known = known_failures.read(path)
@@ -46,7 +46,7 @@ def test_reasons(tmp_path: Path, test: str, reason: str) -> None:
         (None, "PATH: the known failures cannot be read: No such file or directory"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_in_a_line(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_known_failures_file_error_is_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "known"
     if content is not None:
         path.write_bytes(content)

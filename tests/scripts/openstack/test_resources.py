@@ -1,4 +1,4 @@
-"""What a cloud is configured with, in front of an image service that keeps what it is given."""
+"""The resources of a cloud, with an image service that stores its input."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Images:
 
 
 @pytest.mark.parametrize("changed", ["", "kernel", "ramdisk"])
-def test_a_machine_image_names_the_kernel_and_the_ramdisk_that_there_are(tmp_path: Path, changed: str) -> None:
+def test_machine_image_names_its_kernel_and_ramdisk(tmp_path: Path, changed: str) -> None:
     for name in ("kernel", "ramdisk"):
         (tmp_path / name).write_bytes(name.encode())
     cloud: Any = SimpleNamespace(image=Images())

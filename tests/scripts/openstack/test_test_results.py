@@ -1,4 +1,4 @@
-"""What tests have told, counted from what a real Tempest has told, and what it comes to."""
+"""Results of tests, counted from the stream of a real Tempest, and the verdict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STREAM = (Path(__file__).parents[3] / "tests/data/formats/subunit/tempest.v2").r
 FAILED = "tempest.api.image.v2.test_images.BasicOperationsImagesTest.test_delete_image"
 
 
-def test_a_stream_of_tempest() -> None:
+def test_results_of_subunit_stream() -> None:
     tests = {test.name: test for test in results_of(STREAM)}
     assert {name.rpartition(".v")[2]: test.outcome for name, test in tests.items()} == {
         "2.test_tokens.TokensTest.test_create_token": "skipped",
@@ -27,7 +27,7 @@ def test_a_stream_of_tempest() -> None:
     assert next(test.why for test in tests.values() if test.outcome == "skipped") == "Identity api v2 is not enabled"
 
 
-def test_of_a_stream_that_was_cut_off_it_is_told_what_did_not_end() -> None:
+def test_results_of_truncated_stream_name_unfinished_tests() -> None:
     half = list(results_of(STREAM[: len(STREAM) // 2]))
     assert [test.why for test in half if test.name.endswith("test_validate_token")] == [
         "it was listed, but did not begin"
@@ -36,7 +36,7 @@ def test_of_a_stream_that_was_cut_off_it_is_told_what_did_not_end() -> None:
 
 
 def table(letters: str, broken: str = "") -> Results:
-    """A test for each letter, called as that is; the capital is known to fail."""
+    """Return the results of a test for each letter, which is its name; a capital is a known failure."""
     outcomes = {"p": "passed", "f": "failed", "s": "skipped", "e": "error"}
     tests = [BadTestResult(f"a.B.{letter}{n}", outcomes[letter.lower()], "why") for n, letter in enumerate(letters)]  # type: ignore[arg-type]
     return Results(tests, {test.id: "rain" for test in tests if test.id[4].isupper()}, broken)
@@ -61,10 +61,10 @@ def table(letters: str, broken: str = "") -> Results:
         ("pS", "passed", "1 of 2 passed, 1 skipped"),
     ],
 )
-def test_verdicts(letters: str, verdict: str, message: str) -> None:
+def test_results_verdict_and_message(letters: str, verdict: str, message: str) -> None:
     assert (table(letters).verdict, str(table(letters))) == (verdict, message)
 
 
-def test_what_did_not_get_to_its_end_is_an_error() -> None:
+def test_results_of_broken_tempest_are_an_error() -> None:
     results = table("pp", broken="Tempest ended with status 1")
     assert (results.verdict, str(results)) == ("error", "2 of 2 passed; Tempest ended with status 1")

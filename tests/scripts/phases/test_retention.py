@@ -1,4 +1,4 @@
-"""Old runs lose scratch, what was built, and logs of nodes; new ones, few ones, and those at work lose nothing."""
+"""Old runs lose scratch files, built packages and node logs; new, few and running ones lose nothing."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ def whole(run: Run) -> bool:
         ((90, 5, 60, 2), (False, True, True, True)),  # an older commit, tested again later
     ],
 )
-def test_old_runs_beyond_the_newest_lose_what_only_new_ones_need(
-    lab: Lab, days: tuple[int, ...], stay: tuple[bool, ...]
-) -> None:
+def test_tidy_frees_old_runs_beyond_newest(lab: Lab, days: tuple[int, ...], stay: tuple[bool, ...]) -> None:
     runs = made(lab, *days)
     told = list(tidy(lab, NOW))
     assert tuple(map(whole, runs)) == stay
@@ -67,19 +65,19 @@ def test_old_runs_beyond_the_newest_lose_what_only_new_ones_need(
     "section, lost",
     [({"archive": {"keep": 1, "keep_days": 1}}, 0), ({"runs": {"keep": 1, "keep_days": 1}}, 2)],
 )
-def test_runs_have_keys_of_their_own(lab_factory: Callable[..., Lab], section: dict[str, object], lost: int) -> None:
+def test_tidy_uses_settings_of_runs(lab_factory: Callable[..., Lab], section: dict[str, object], lost: int) -> None:
     lab = lab_factory(lab=section)
     made(lab, 20, 10, 5)
     assert len(list(tidy(lab, NOW))) == lost
 
 
-def test_phases_are_counted_apart(lab: Lab) -> None:
+def test_tidy_counts_each_phase_separately(lab: Lab) -> None:
     builds, deployments = made(lab, 90, 80), made(lab, 70, 60, phase="deploy")
     assert list(tidy(lab, NOW)) == []
     assert all(map(whole, [*builds, *deployments]))
 
 
-def test_nothing_is_lost_when_it_is_only_asked_or_somebody_works_there(lab: Lab) -> None:
+def test_tidy_keeps_files_in_dry_run_and_of_held_run(lab: Lab) -> None:
     old, *_ = made(lab, 90, 80, 70)
     assert list(tidy(lab, NOW, dry_run=True)) == [(old, 36)]
     assert whole(old)
@@ -88,7 +86,7 @@ def test_nothing_is_lost_when_it_is_only_asked_or_somebody_works_there(lab: Lab)
     assert whole(old)
 
 
-def test_a_link_is_not_followed(lab: Lab, tmp_path: Path) -> None:
+def test_tidy_does_not_follow_symbolic_link(lab: Lab, tmp_path: Path) -> None:
     old, *_ = made(lab, 90, 80, 70)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -1,4 +1,4 @@
-"""The runner: what is done, kept, done again, and in which order."""
+"""The runner: steps that it executes, keeps and repeats, and their order."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def lab(lab_factory: Callable[..., Lab], git_repository: Callable[..., GitReposi
     return lab_factory(upstream=upstream.path, packaging=packaging.path)
 
 
-def test_finished_steps_are_kept_and_the_rest_is_done(lab: Lab) -> None:
+def test_resume_keeps_finished_steps(lab: Lab) -> None:
     current = Store.of(lab).new_run(lab, "trunk", "greet")
     first, second, third = Heard(), Heard(), Heard()
     runner.run_phase(lab, current, first, until="packaging")
@@ -74,9 +74,7 @@ def test_finished_steps_are_kept_and_the_rest_is_done(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("step", ["snapshot", "lintian", "archive", "push"])
-def test_one_step_again_keeps_the_records_of_the_later_ones(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_single_step_keeps_records_of_later_steps(lab: Lab, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
     bench = Bench(lab, current)
     before = {name: bench.pretend(name, message="before") for name in current.steps}
@@ -101,7 +99,7 @@ def test_one_step_again_keeps_the_records_of_the_later_ones(
         (9, "error", "push", "upload", "error"),
     ],
 )
-def test_one_step_again_without_an_earlier_one_is_refused_and_changes_nothing(  # noqa: PLR0917 - a table
+def test_single_step_without_earlier_step_is_refused(  # noqa: PLR0917 - a table
     lab: Lab, done: int, verdict: str, first: str, missing: str, state: str
 ) -> None:
     current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
@@ -119,7 +117,7 @@ def test_one_step_again_without_an_earlier_one_is_refused_and_changes_nothing(  
     assert (heard.events, current.records()) == ([], before)
 
 
-def test_one_step_again_that_fails_is_the_verdict(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_step_failure_is_verdict_of_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
     for name in current.steps:
         Bench(lab, current).pretend(name)
@@ -130,10 +128,10 @@ def test_one_step_again_that_fails_is_the_verdict(lab: Lab, monkeypatch: pytest.
     monkeypatch.setattr(runner, "STEPS", {**runner.STEPS, "lintian": SimpleNamespace(action=action)})
     runner.run_phase(lab, current, heard, first="lintian", until="lintian")
     assert current.verdict == "error"
-    assert current.record("archive").verdict == "passed"  # the archive has it, whatever lintian says now
+    assert current.record("archive").verdict == "passed"  # the archive has it regardless of the new lintian result
 
 
-def test_a_bug_in_a_step_ends_the_phase(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_with_bug_ends_phase(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def action(context: StepContext) -> StepOutcome:
         raise TypeError("planted")
 
@@ -145,7 +143,7 @@ def test_a_bug_in_a_step_ends_the_phase(lab: Lab, monkeypatch: pytest.MonkeyPatc
     assert (ended.exit_code, current.verdict) == (70, "error")
 
 
-def test_a_step_that_fails_ends_the_phase(lab: Lab, upstream: GitRepository) -> None:
+def test_step_failure_ends_phase(lab: Lab, upstream: GitRepository) -> None:
     current = Store.of(lab).new_run(lab, "trunk", "greet", "nosuchcommit")
     heard = Heard()
     ended = runner.run_phase(lab, current, heard)
@@ -155,9 +153,7 @@ def test_a_step_that_fails_ends_the_phase(lab: Lab, upstream: GitRepository) -> 
     assert current.verdict == "error"
 
 
-def test_where_even_the_record_finds_no_room_the_step_is_told_aborted(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_step_is_aborted_if_record_finds_no_space(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     current, heard, write = Store.of(lab).new_run(lab, "trunk", "greet"), Heard(), Record.write
 
     def full(self: Record, path: Path) -> None:
@@ -174,14 +170,14 @@ def test_where_even_the_record_finds_no_room_the_step_is_told_aborted(
     assert heard.events[2:] == ["start snapshot", "passed snapshot"]
 
 
-def test_an_unknown_step_is_refused_before_anything_is_done(lab: Lab) -> None:
+def test_unknown_step_is_refused_before_start(lab: Lab) -> None:
     current = Store.of(lab).new_run(lab, "trunk", "greet")
     with pytest.raises(ConfigurationError, match="no step lunch in this phase; known: snapshot, packaging"):
         runner.run_phase(lab, current, Heard(), until="lunch")
     assert current.records() == []
 
 
-def test_to_end_before_the_beginning_is_refused(lab: Lab) -> None:
+def test_until_step_before_first_step_is_refused(lab: Lab) -> None:
     current = Store.of(lab).new_run(lab, "trunk", "greet")
     runner.run_phase(lab, current, Heard(), until="packaging")
     with pytest.raises(ConfigurationError, match="from packaging until snapshot: snapshot comes before it"):
@@ -189,13 +185,13 @@ def test_to_end_before_the_beginning_is_refused(lab: Lab) -> None:
     assert [record.step for record in current.records()] == ["snapshot", "packaging"]
 
 
-def test_a_run_is_worked_on_by_one(lab: Lab) -> None:
+def test_held_run_is_refused(lab: Lab) -> None:
     current = Store.of(lab).new_run(lab, "trunk", "greet")
     with current.held(), pytest.raises(InfrastructureError, match="another process works on this run"):
         runner.run_phase(lab, current, Heard(), until="snapshot")
 
 
-def test_runs_of_one_component_take_turns(lab: Lab) -> None:
+def test_runs_of_one_component_wait_for_lock(lab: Lab) -> None:
     current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
     with files.locked(Store.of(lab).lock_path("run", "trunk", "greet")):
         thread = threading.Thread(target=runner.run_phase, args=(lab, current, heard), kwargs={"until": "snapshot"})
@@ -206,7 +202,7 @@ def test_runs_of_one_component_take_turns(lab: Lab) -> None:
     assert heard.events == ["start snapshot", "passed snapshot"]
 
 
-def test_the_newest_unfinished_run_is_found(lab: Lab) -> None:
+def test_unfinished_run_is_the_newest(lab: Lab) -> None:
     store = Store.of(lab)
     assert runner.unfinished(store) is None
     runs = [store.new_run(lab, "trunk", "greet") for _ in range(2)]
@@ -223,7 +219,7 @@ def three(lab_factory: Callable[..., Lab], upstream: GitRepository) -> Lab:
     return lab_factory(upstream=upstream.path, track={"phases": ["build", "deploy", "exercise"]})
 
 
-def test_a_phase_is_followed_by_the_next_about_the_same(three: Lab) -> None:
+def test_next_run_is_next_phase_of_same_commit(three: Lab) -> None:
     store = Store.of(three)
     run = store.new_run(three, "trunk", "greet")
     run.write_info(run.info.model_copy(update={"commit": "a" * 40, "cause": "testing commit"}))
@@ -253,7 +249,7 @@ def test_a_phase_is_followed_by_the_next_about_the_same(three: Lab) -> None:
         ("exercise", "reset", "exercise", "from reset until exercise: exercise comes before it"),
     ],
 )
-def test_steps_of_later_phases(three: Lab, phase: Phase, first: str | None, until: str | None, message: str) -> None:
+def test_step_span_across_phases(three: Lab, phase: Phase, first: str | None, until: str | None, message: str) -> None:
     if not message:
         runner.check_span(three, "trunk", phase, first, until)
         return
@@ -261,7 +257,7 @@ def test_steps_of_later_phases(three: Lab, phase: Phase, first: str | None, unti
         runner.check_span(three, "trunk", phase, first, until)
 
 
-def test_what_nothing_has_followed_is_gone_on_with(three: Lab) -> None:
+def test_handed_over_run_without_next_phase_is_resumed(three: Lab) -> None:
     run = Store.of(three).new_run(three, "trunk", "greet", phase="deploy")
     assert runner.to_go_on(three) is None  # it is not finished
     for step in PHASES["deploy"]:

@@ -60,7 +60,7 @@ def end(lab: Lab, run: Run, verdict: str = "passed", exit_code: int = 0) -> None
 
 
 def had(lab: Lab, commit: str, verdict: str = "passed", exit_code: int = 0) -> Run:
-    """A run at a commit that came to a verdict."""
+    """Create a run of a commit with a verdict."""
     run = Store.of(lab).new_run(lab, "trunk", "greet", commit)
     run.write_info(run.info.model_copy(update={"commit": commit}))
     if verdict != "aborted":
@@ -75,23 +75,23 @@ def new(lab: Lab) -> list[str]:
 # Which commits.
 
 
-def test_the_first_time_it_is_the_tip(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_of_first_watch_are_the_tip(lab: Lab, upstream: GitRepository) -> None:
     upstream.commit("More")
     assert new(lab) == [upstream.heads[-1]]
 
 
-def test_nothing_new(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_without_change_are_none(lab: Lab, upstream: GitRepository) -> None:
     had(lab, upstream.heads[-1])
     assert new(lab) == []
 
 
-def test_two_new(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_are_listed_in_order(lab: Lab, upstream: GitRepository) -> None:
     had(lab, upstream.heads[-1])
     commits = [upstream.commit("One"), upstream.commit("Two")]
     assert new(lab) == commits
 
 
-def test_a_merge_is_one_state_of_the_branch(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_follow_first_parent_of_merge(lab: Lab, upstream: GitRepository) -> None:
     had(lab, upstream.heads[-1])
     upstream.git("checkout", "--quiet", "-b", "side")
     upstream.commit("On the side", {"side.txt": "x\n"})
@@ -101,7 +101,7 @@ def test_a_merge_is_one_state_of_the_branch(lab: Lab, upstream: GitRepository) -
     assert new(lab) == [one, upstream.git("rev-parse", "HEAD")]
 
 
-def test_an_older_one_by_hand_changes_nothing(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_ignore_manual_run_of_older_commit(lab: Lab, upstream: GitRepository) -> None:
     upstream.commit("Tested")
     for commit in reversed(upstream.heads):
         had(lab, commit)
@@ -111,7 +111,7 @@ def test_an_older_one_by_hand_changes_nothing(lab: Lab, upstream: GitRepository)
 
 
 @pytest.mark.parametrize("dropped, added", [(1, 1), (4, 3), (3, 0), (2, 6)])
-def test_after_a_force_push_it_is_what_follows_the_merge_base(
+def test_new_commits_after_force_push_follow_merge_base(
     lab: Lab, upstream: GitRepository, dropped: int, added: int
 ) -> None:
     base = upstream.commit("Base")
@@ -125,14 +125,14 @@ def test_after_a_force_push_it_is_what_follows_the_merge_base(
     assert new(lab) == (commits or [base])
 
 
-def test_a_force_push_whose_dropped_commit_nobody_has(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_after_force_push_without_dropped_commit(lab: Lab, upstream: GitRepository) -> None:
     had(lab, upstream.heads[-1])
     had(lab, "0123456789abcdef0123456789abcdef01234567")
     commits = [upstream.commit("Added"), upstream.commit("Added too")]
     assert new(lab) == commits
 
 
-def test_set_back_and_tested_there(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_after_branch_reset(lab: Lab, upstream: GitRepository) -> None:
     base = upstream.heads[-1]
     had(lab, base)
     had(lab, upstream.commit("Dropped"))
@@ -143,7 +143,7 @@ def test_set_back_and_tested_there(lab: Lab, upstream: GitRepository) -> None:
     assert new(lab) == []
 
 
-def test_a_history_that_was_replaced(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_after_replaced_history(lab: Lab, upstream: GitRepository) -> None:
     had(lab, upstream.heads[-1])
     upstream.git("checkout", "--quiet", "--orphan", "other")
     upstream.commit("Start over", {"greet.txt": "bye\n"})
@@ -153,8 +153,8 @@ def test_a_history_that_was_replaced(lab: Lab, upstream: GitRepository) -> None:
 
 
 @pytest.mark.parametrize("days", [[3000, 1, 1, 1, 1, 1, 1, 1, 1, 1], [-50] * 10])
-def test_dates_do_not_matter(lab: Lab, upstream: GitRepository, days: list[int]) -> None:
-    """git ends `TIP ^TESTED` by date; here it lists what was tested already."""
+def test_new_commits_ignore_dates(lab: Lab, upstream: GitRepository, days: list[int]) -> None:
+    """`git rev-list TIP ^TESTED` stops by date and would list tested commits here."""
     when = upstream.when
     first = upstream.commit("Dated", {"greet.txt": "dated\n"}, when=when + days[0] * 86_400)
     chain = [upstream.commit(f"Then {n}", when=when + n * 86_400) for n in range(len(days))]
@@ -187,10 +187,10 @@ def test_dates_do_not_matter(lab: Lab, upstream: GitRepository, days: list[int])
     ],
 )
 @pytest.mark.parametrize("later", [0, 2])
-def test_a_verdict_is_what_counts(
+def test_new_commits_repeat_error_verdicts_only(
     lab: Lab, upstream: GitRepository, ends: list[tuple[str, int]], *, again: bool, later: int
 ) -> None:
-    """A commit that the lab failed gets another run, also when later ones were tested meanwhile."""
+    """A commit with the verdict error is tested again, even after runs of later commits."""
     had(lab, upstream.heads[-1])
     commit = upstream.commit("Tested or not")
     for verdict, exit_code in ends:
@@ -201,7 +201,7 @@ def test_a_verdict_is_what_counts(
     assert new(lab) == ([commit] if again and not (aborted and later) else [])
 
 
-def test_a_snapshot_that_the_lab_failed_is_of_its_revision(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_count_failed_snapshot_for_its_revision(lab: Lab, upstream: GitRepository) -> None:
     run = Store.of(lab).new_run(lab, "trunk", "greet", upstream.heads[-1])
     for _ in range(watching.TRIES):
         assert new(lab) == [upstream.heads[-1]]
@@ -211,7 +211,7 @@ def test_a_snapshot_that_the_lab_failed_is_of_its_revision(lab: Lab, upstream: G
     assert new(lab) == []
 
 
-def test_a_branch_that_is_gone_is_named_with_those_there_are(lab: Lab, upstream: GitRepository) -> None:
+def test_new_commits_of_missing_branch_name_known_branches(lab: Lab, upstream: GitRepository) -> None:
     upstream.git("branch", "--move", "main", "trunk")
     with pytest.raises(ConfigurationError, match=r"upstream: no branch main; branches: trunk$"):
         new(lab)
@@ -221,7 +221,7 @@ def test_a_branch_that_is_gone_is_named_with_those_there_are(lab: Lab, upstream:
 
 
 def round_of(lab: Lab) -> list[tuple[str, str, str]]:
-    """One round of the watch, in which each run takes the snapshot and the packaging, and then passes."""
+    """Run one round of the watch, in which each run executes snapshot and packaging, and then passes."""
     found = []
     for run in watching.watch(lab, "trunk", 0, once=True, say=lambda _: None):
         for module in (snapshot, packaging):
@@ -232,7 +232,7 @@ def round_of(lab: Lab) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.integration
-def test_a_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
+def test_watch_starts_run_for_each_new_commit(lab: Lab, upstream: GitRepository) -> None:
     assert round_of(lab) == [("trunk/greet/1", "upstream commit", upstream.heads[-1])]
     commits = [upstream.commit("One"), upstream.commit("Two")]
     assert round_of(lab) == [(f"trunk/greet/{n + 2}", "upstream commit", commit) for n, commit in enumerate(commits)]
@@ -287,7 +287,7 @@ def change(packages: GitRepository, lab: Lab, what: str) -> None:
         ("a force push", "packaging commit"),
     ],
 )
-def test_the_packaging_begins_a_run_of_the_tip(
+def test_watch_starts_run_of_tip_for_packaging_commit(
     lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository, what: str, cause: str
 ) -> None:
     testing = {"git": str(packages.path), "branch": "testing"}
@@ -302,7 +302,7 @@ def test_the_packaging_begins_a_run_of_the_tip(
 
 
 @pytest.mark.integration
-def test_an_upstream_commit_takes_the_new_packaging_along(
+def test_watch_builds_upstream_commit_with_new_packaging(
     lab: Lab, upstream: GitRepository, packages: GitRepository
 ) -> None:
     round_of(lab)
@@ -313,7 +313,7 @@ def test_an_upstream_commit_takes_the_new_packaging_along(
 
 
 @pytest.mark.integration
-def test_a_packaging_that_failed_to_merge_is_tested_again_once_it_is_mended(
+def test_watch_repeats_packaging_conflict_after_fix(
     lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository
 ) -> None:
     testing = {"git": str(packages.path), "branch": "testing"}
@@ -335,7 +335,7 @@ def test_a_packaging_that_failed_to_merge_is_tested_again_once_it_is_mended(
 
 
 @pytest.mark.integration
-def test_a_packaging_commit_that_the_lab_failed_on_gets_another_run(
+def test_watch_repeats_packaging_commit_after_lab_error(
     lab: Lab, upstream: GitRepository, packages: GitRepository
 ) -> None:
     round_of(lab)
@@ -350,7 +350,7 @@ def test_a_packaging_commit_that_the_lab_failed_on_gets_another_run(
 
 
 @pytest.mark.parametrize("once", [True, False])
-def test_watch_goes_on_past_an_upstream_that_is_not_there(
+def test_watch_continues_after_missing_upstream(
     lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, *, once: bool,
 ) -> None:  # fmt: skip
@@ -373,7 +373,7 @@ def test_watch_goes_on_past_an_upstream_that_is_not_there(
     assert said[0] == f"trunk/greet/1: upstream commit {upstream.heads[0][:7]}"
 
 
-def test_upstream_is_tested_though_the_packaging_cannot_be_asked(
+def test_watch_tests_upstream_without_packaging_answer(
     lab_factory: Callable[..., Lab], upstream: GitRepository
 ) -> None:
     runs = watching.watch(lab_factory(upstream=upstream.path), "trunk", 9, once=True, say=lambda _: None)
@@ -386,7 +386,7 @@ def test_upstream_is_tested_though_the_packaging_cannot_be_asked(
 
 
 @pytest.mark.integration
-def test_a_watch_that_was_killed_resumes_its_run_first(lab: Lab, upstream: GitRepository, tmp_path: Path) -> None:
+def test_watch_resumes_its_killed_run_first(lab: Lab, upstream: GitRepository, tmp_path: Path) -> None:
     path = killer(tmp_path / "bin", "dpkg-source", 1)
     argv = [sys.executable, HOUSE / "qalab.py", "watch", "trunk", "--once", "--lab", tmp_path / "lab.yaml"]
     environment = os.environ | {"PATH": f"{path}:{os.environ['PATH']}"}
@@ -410,14 +410,14 @@ def test_a_watch_that_was_killed_resumes_its_run_first(lab: Lab, upstream: GitRe
     ]
 
 
-def test_a_run_by_hand_is_left_to_its_owner(lab: Lab, upstream: GitRepository) -> None:
+def test_watch_does_not_resume_manual_run(lab: Lab, upstream: GitRepository) -> None:
     run = had(lab, upstream.heads[-1], "aborted")
     assert run.info.cause == "by hand"
     assert [found[:2] for found in round_of(lab)] == [("trunk/greet/2", "upstream commit")]
 
 
 @pytest.mark.integration
-def test_a_run_that_another_process_works_on_is_left_alone(lab: Lab, upstream: GitRepository) -> None:
+def test_watch_does_not_touch_held_run(lab: Lab, upstream: GitRepository) -> None:
     [run] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
     with run.held():
         assert round_of(lab) == []
@@ -425,7 +425,7 @@ def test_a_run_that_another_process_works_on_is_left_alone(lab: Lab, upstream: G
 
 
 @pytest.mark.integration
-def test_a_phase_that_never_began_is_gone_on_to(
+def test_watch_starts_missing_next_phase(
     lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository
 ) -> None:
     phases: dict[str, Any] = {"phases": ["build", "deploy"]}

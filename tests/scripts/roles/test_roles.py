@@ -1,4 +1,4 @@
-"""What roles do with a node: what they write, and what is never to be seen."""
+"""The effects of roles on a node: the files that they write, and hidden secrets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Node:
 
 @pytest.fixture
 def cloud() -> Site:
-    """A whole cloud configured on a node, and nova-compute on another one as well."""
+    """Configure a whole cloud on a node, and nova-compute also on another one."""
     nodes: dict[str, Any] = {f"node{number}": Node(f"node{number}", f"10.20.0.1{number}") for number in range(2)}
     applications = {
         name: Application(name, ROLES[name], (), ("node0", "node1")[: 1 + (name == "nova-compute")], {})
@@ -59,7 +59,7 @@ def cloud() -> Site:
     return site
 
 
-def test_no_password_is_on_a_command_line(cloud: Site) -> None:
+def test_command_lines_have_no_password(cloud: Site) -> None:
     asked = "\n".join(line for node in cloud.nodes.values() for line in node.asked)  # type: ignore[attr-defined]
     assert "nova-manage" in asked
     assert len(cloud.passwords.made) > len(CLOUD)
@@ -85,18 +85,18 @@ def test_no_password_is_on_a_command_line(cloud: Site) -> None:
         ("node0", "/etc/glance/glance-manage.conf", "keystone_authtoken/auth_url", "http://10.20.0.10:5000/v3"),
     ],
 )
-def test_what_is_configured(cloud: Site, node: str, path: str, option: str, expected: str) -> None:
+def test_options_of_configuration_files(cloud: Site, node: str, path: str, option: str, expected: str) -> None:
     section, _, name = option.partition("/")
     assert parsed(cloud, node, path)[section][name] == expected
 
 
-def test_a_node_that_only_computes_knows_no_database(cloud: Site) -> None:
+def test_compute_node_has_no_database_option(cloud: Site) -> None:
     for path in ("/etc/nova/nova.conf", "/etc/neutron/neutron.conf"):
         assert {"database", "api_database"} & {*parsed(cloud, "node0", path)}
         assert not {"database", "api_database"} & {*parsed(cloud, "node1", path)}
 
 
-def test_both_ends_of_metadata_have_the_same_secret(cloud: Site) -> None:
+def test_metadata_agent_and_nova_share_secret(cloud: Site) -> None:
     agent = parsed(cloud, "node0", "/etc/neutron/metadata_agent.ini")["DEFAULT"]
     assert agent["metadata_proxy_shared_secret"] == cloud.passwords.of("metadata")
     nova = parsed(cloud, "node0", "/etc/nova/nova.conf")["neutron"]
@@ -116,18 +116,18 @@ def parsed(cloud: Site, node: str, path: str) -> configparser.ConfigParser:
         ({"external_cidr": "192.0.2.128/25"}, ("192.0.2.128/25", "192.0.2.129")),
     ],
 )
-def test_external(options: dict[str, str], expected: tuple[str, str]) -> None:
+def test_external_network_and_gateway(options: dict[str, str], expected: tuple[str, str]) -> None:
     network, gateway = neutron.external(Application("net", neutron, (), ("node0",), options))
     assert (str(network), gateway) == expected
 
 
 @pytest.mark.parametrize("said", ["172.24.4.1/24", "floating", "2001:db8::/64"])
-def test_an_external_network_that_is_none(said: str) -> None:
+def test_external_network_refuses_invalid_cidr(said: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^deployment.applications.net.options.external_cidr: "):
         neutron.external(Application("net", neutron, (), ("node0",), {"external_cidr": said}))
 
 
-def test_the_queue_has_one_user_who_may_do_everything() -> None:
+def test_rabbitmq_has_one_user_with_all_permissions() -> None:
     made = json.loads(rabbitmq.definitions("secret"))
     assert made["users"] == [{"name": "openstack", "password": "secret", "tags": ""}]
     assert made["permissions"] == [{"user": "openstack", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}]

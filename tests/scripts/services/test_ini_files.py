@@ -35,7 +35,7 @@ processes = 8
     ],
     ids=["nothing", "replaced", "added", "a new section", "a section that is there twice", "an option that is"],
 )
-def test_set_options(options: str, expected: str) -> None:
+def test_set_options_in_text(options: str, expected: str) -> None:
     assert set_options(TEXT, options) == expected
     assert set_options(set_options(TEXT, options), options) == expected
 
@@ -57,5 +57,5 @@ def test_set_options(options: str, expected: str) -> None:
     ids=["broken", "no section", "several lines", "several lines twice", "another one's lines", "another section",
          "repeated and kept", "no option"],
 )  # fmt: skip
-def test_files_of_packages(text: str, options: str, expected: str) -> None:
+def test_set_options_in_package_files(text: str, options: str, expected: str) -> None:
     assert set_options(text, options) == expected

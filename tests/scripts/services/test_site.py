@@ -1,4 +1,4 @@
-"""What roles work with, on a node that answers as it is told."""
+"""The operations of roles, on a scripted node."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ greet.service: Failed with result 'exit-code'.
 
 @dataclass
 class Node:
-    """Answers by the first word that fits: statuses and texts in turn, the last for ever."""
+    """Answers by the first matching word: statuses and texts in turn, then the last one."""
 
     answers: dict[str, list[tuple[int, str]]]
     name: str = "node0"
@@ -66,7 +66,7 @@ def place(role: Any = package, asked: int = 0, **answers: Any) -> tuple[Site, No
     return Site(nodes, beside, lambda *_: None, clock=time.clock), node, application
 
 
-def test_a_service_that_stays() -> None:
+def test_service_start_of_running_unit() -> None:
     site, node, application = place(systemctl_show=[(0, RUNS)])
     systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
     assert node.asked[0] == "systemctl restart greet.service"
@@ -88,21 +88,21 @@ def test_a_service_that_stays() -> None:
     ],
 )
 @pytest.mark.parametrize(("role", "fault"), [(package, Failed), (mariadb, InfrastructureError)])
-def test_a_service_that_dies_is_told_with_what_it_said(shown: Any, message: str, role: Any, fault: Any) -> None:
+def test_service_start_reports_dying_unit_with_journal(shown: Any, message: str, role: Any, fault: Any) -> None:
     site, node, application = place(role, systemctl_show=shown.copy(), journalctl=[(0, JOURNAL)])
     with pytest.raises(fault) as caught:
         systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
     assert str(caught.value).startswith(f"greet: {message}")
 
 
-def test_one_that_is_done_at_once_may_be() -> None:
+def test_service_start_accepts_finished_oneshot() -> None:
     site, node, application = place(
         systemctl_show=[(0, RUNS.replace("simple", "oneshot").replace("=active", "=inactive"))]
     )
     systemd.start(site, node, application, "greet.service")  # type: ignore[arg-type]
 
 
-def test_who_never_answers_is_told_with_what_came_instead() -> None:
+def test_service_without_answer_is_reported() -> None:
     site, node, application = place(asked=1, systemctl_show=[(0, RUNS)])
     with pytest.raises(Failed, match=r"^greet: is not well on node0 after 180 s: http://x: ConnectionError$"):
         waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
@@ -111,13 +111,13 @@ def test_who_never_answers_is_told_with_what_came_instead() -> None:
         waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
 
 
-def test_a_program_that_must_do_it_and_does_not() -> None:
+def test_required_command_failure_is_reported() -> None:
     site, node, application = place(greet_sync=[(1, "Traceback\nOperationalError: access denied\nsee the manual\n")])
     with pytest.raises(Failed, match=r"^greet: greet sync ended with status 1: OperationalError: access denied$"):
         site.must(node, application, ["greet", "sync"])  # type: ignore[arg-type]
 
 
-def test_what_lab_yaml_cannot_mean() -> None:
+def test_site_refuses_missing_provider() -> None:
     site, *_ = place()
     with pytest.raises(ConfigurationError, match=r"deployment.applications: no mariadb, which others need \(such"):
         site.provider("mariadb")
@@ -143,7 +143,7 @@ def test_what_lab_yaml_cannot_mean() -> None:
         ),
     ],
 )
-def test_what_its_journal_and_its_log_say(shown: str, expected: str) -> None:
+def test_journal_line_of_unit(shown: str, expected: str) -> None:
     _, node, _ = place(journalctl=[(0, shown)])
     assert systemd.journal(node, "greet.service") == expected  # type: ignore[arg-type]
     assert node.asked[0].endswith(" sh greet.service greet.log")
@@ -164,7 +164,7 @@ class Files(Node):
         self.text = text
 
 
-def test_two_roles_set_options_in_the_same_file_one_after_the_other() -> None:
+def test_set_options_of_two_roles_are_serialized() -> None:
     node: Any = Files({})
     site = Site({"node0": node}, lambda *_, **__: Result((), 0), lambda *_: None)
     parts = [

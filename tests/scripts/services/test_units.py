@@ -26,11 +26,11 @@ gone\t1\t\t\t\tconfig-files\t
         (["gone", "unknown"], set(), set()),
     ],
 )
-def test_packages_with_what_they_depend_on(names: list[str], apart: set[str], expected: set[str]) -> None:
+def test_closure_of_package_dependencies(names: list[str], apart: set[str], expected: set[str]) -> None:
     assert closure(names, packages(DPKG), apart) == expected
 
 
-def test_what_a_boot_starts() -> None:
+def test_units_started_at_boot() -> None:
     said = {
         "graphical.target": {"Names": "graphical.target default.target", "Requires": "multi-user.target"},
         "multi-user.target": {"Names": "multi-user.target", "Wants": "pg.service redis.service away.service"},
@@ -47,23 +47,23 @@ def test_what_a_boot_starts() -> None:
     ("names", "expected"),
     [(["a.service"], True), (["x.service", "a.service"], True), (["t@15-main.service"], True), (["b.service"], False)],
 )
-def test_instances_are_of_their_templates(names: list[str], expected: bool) -> None:  # noqa: FBT001 - a table
+def test_unit_instance_belongs_to_template(names: list[str], expected: bool) -> None:  # noqa: FBT001 - a table
     assert is_of(names, {"a.service", "t@.service"}) is expected
 
 
-def test_sockets_start_before_their_services() -> None:
+def test_unit_order_puts_sockets_first() -> None:
     assert ordered(["b.timer", "b.service", "a.service", "b.socket"]) == (
         "b.socket", "a.service", "b.service", "b.timer",
     )  # fmt: skip
 
 
-def test_unit_files() -> None:
+def test_unit_file_pattern() -> None:
     for directory in ("/lib", "/usr/lib", "/etc"):
         assert UNIT_FILE.match(f"{directory}/systemd/system/a@.socket")
     assert not UNIT_FILE.match("/lib/systemd/system/a.service.d/b.conf")
     assert not UNIT_FILE.match("/usr/lib/systemd/user/a.service")
 
 
-def test_a_layer_keeps_the_links_that_it_removes() -> None:
+def test_install_script_keeps_removed_unit_links() -> None:
     script = install_script(["a=1"])
     assert script.index(f"--target-directory={KEPT}") < script.index("-newer /tmp/before -delete")

@@ -19,7 +19,7 @@ def built(codename: str, number: int = 1, distribution: str = "debian") -> str:
     return f"2.10+git20260103.2.abc1234-{debian_versions.revision(release, number)}"
 
 
-def test_the_form() -> None:
+def test_version_form() -> None:
     assert built("trixie", 3) == "2.10+git20260103.2.abc1234-0qalab+deb13+3"
     assert built("noble", 1, "ubuntu").endswith("-0qalab+ubuntu24.04+1")
     assert built("sid").endswith("-0qalab+sid+1")
@@ -33,20 +33,20 @@ def test_the_form() -> None:
     ],
 )
 @pytest.mark.parametrize("lower, higher", [(1, 1), (9, 1), (12, 2)])
-def test_an_upgrade_finds_a_higher_version(distribution: str, line: str, lower: int, higher: int) -> None:
-    """Whatever was rebuilt how often."""
+def test_version_rises_with_release_upgrade(distribution: str, line: str, lower: int, higher: int) -> None:
+    """The number of rebuilds does not matter."""
     for before, after in pairwise(line.split()):
         assert dpkg(built(before, lower, distribution), "lt", built(after, higher, distribution))
 
 
-def test_a_rebuild_is_above() -> None:
+def test_version_rises_with_rebuild() -> None:
     for before, after in pairwise([1, 2, 9, 10, 11, 100]):
         assert dpkg(built("trixie", before), "lt", built("trixie", after))
 
 
 @pytest.mark.parametrize("codename", ["bookworm", "trixie", "forky", "sid", "noble"])
 @pytest.mark.parametrize("number", [1, 2, 40])
-def test_it_is_above_what_an_older_lab_has_and_below_the_distributions(codename: str, number: int) -> None:
+def test_version_is_above_older_lab_and_below_distribution(codename: str, number: int) -> None:
     stem = "2.10+git20260103.2.abc1234"
     new = built(codename, 1, "ubuntu" if codename == "noble" else "debian")
     assert dpkg(f"{stem}-0qalab{number}~{codename}1", "lt", new)
@@ -55,7 +55,7 @@ def test_it_is_above_what_an_older_lab_has_and_below_the_distributions(codename:
 
 
 @pytest.mark.parametrize("distribution", debian_versions.RELEASES)
-def test_releases_are_those_of_distro_info(distribution: str) -> None:
+def test_releases_match_distro_info(distribution: str) -> None:
     path = DISTRO_INFO / f"{distribution}.csv"
     if not path.exists():
         pytest.skip("distro-info-data is not installed")
@@ -77,7 +77,7 @@ def test_releases_are_those_of_distro_info(distribution: str) -> None:
         ("1.0-0qalabs1", False),
     ],
 )
-def test_made_by_a_lab(version: str, *, ours: bool) -> None:
+def test_version_made_by_a_lab(version: str, *, ours: bool) -> None:
     assert debian_versions.made_by_a_lab(version) == ours
 
 

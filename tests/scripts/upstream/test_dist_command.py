@@ -1,4 +1,4 @@
-"""A command that makes the orig tarball: whose fault a failure is, and what a shell makes of the script."""
+"""A command that makes the orig tarball: the cause of a failure, and the shell syntax of the script."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ from scripts.upstream.dist_command import DistCommand
         (137, ["x"], 3, "make dist: the session in the chroot ended with status 137"),
     ],
 )
-def test_failures(status: int, lines: list[str], code: int, message: str) -> None:
+def test_command_failure_becomes_error(status: int, lines: list[str], code: int, message: str) -> None:
     context = SimpleNamespace(component=SimpleNamespace(orig=Orig(method="command", command="make dist")))
     error = dist_command.failure(DistCommand.of(cast("StepContext", context)), status, lines)
     assert error.exit_code == code
@@ -72,7 +72,7 @@ def test_failures(status: int, lines: list[str], code: int, message: str) -> Non
 
 
 @pytest.mark.parametrize("command", ["make dist", "echo 'a b' \"$HOME\" && { false; }", "printf '%s\\n' {x}"])
-def test_the_script_is_one_that_a_shell_reads(command: str) -> None:
+def test_command_script_is_valid_shell(command: str) -> None:
     script = dist_command.script_of(command, 7)
     assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
     assert "SOURCE_DATE_EPOCH=7" in script

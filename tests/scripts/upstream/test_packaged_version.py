@@ -75,7 +75,7 @@ def setting(cure: str) -> dict[str, str]:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("case", BELOW)
-def test_a_version_below_the_packagings_is_refused(case: str, build: Callable[..., Bench]) -> None:
+def test_version_below_packaged_one_is_refused(case: str, build: Callable[..., Bench]) -> None:
     tags, packaged, cures = BELOW[case]
     record = build(tags, packaged).run.record("changelog")
     assert (record.verdict, record.exit_code) == ("error", 2), record.message
@@ -88,7 +88,7 @@ def test_a_version_below_the_packagings_is_refused(case: str, build: Callable[..
         assert dpkg(cured.version, "gt", packaged)
 
 
-def test_a_next_release_that_is_too_low_is_refused_as_well(build: Callable[..., Bench]) -> None:
+def test_version_next_too_low_is_refused(build: Callable[..., Bench]) -> None:
     record = build("v1.2.13", "1:1.2.13.dfsg-1", {"next": "1.2.13"}).run.record("changelog")
     assert (record.exit_code, "version.next: 1.2.14" in record.message) == (2, True)
 
@@ -108,14 +108,14 @@ def test_a_next_release_that_is_too_low_is_refused_as_well(build: Callable[..., 
         ("v7.3.5", "7.3.5+~7.3.9-1"),
     ],
 )
-def test_a_version_above_the_packagings_is_built(tags: str, packaged: str, build: Callable[..., Bench]) -> None:
+def test_version_above_packaged_one_is_built(tags: str, packaged: str, build: Callable[..., Bench]) -> None:
     record = build(tags, packaged).run.record("changelog")
     assert record.verdict == "passed", record.message
     assert dpkg(record.version, "gt", packaged)
 
 
 @pytest.mark.integration
-def test_an_older_commit_on_purpose_reaches_no_archive_and_is_built(build: Callable[..., Bench]) -> None:
+def test_version_of_older_commit_is_built(build: Callable[..., Bench]) -> None:
     tip = build("v1.0 v2.0", "1.5-1")
     for step in ("source", "sbuild", "lintian", "archive", "upload", "push"):
         tip.pretend(step)
@@ -136,7 +136,7 @@ def test_an_older_commit_on_purpose_reaches_no_archive_and_is_built(build: Calla
         ("a+b.c (1-1) x; urgency=low\n  * (9-9) x\n", "1-1"),
     ],
 )
-def test_newest(text: str, newest: str) -> None:
+def test_newest_packaged_version(text: str, newest: str) -> None:
     assert packaged_version.newest(text) == newest
 
 
@@ -151,7 +151,7 @@ def test_newest(text: str, newest: str) -> None:
         ("a-1 v1.0", ""),
     ],
 )
-def test_tags_that_are_not_read_are_counted_in_the_message(tags: str, remark: str, build: Callable[..., Any]) -> None:
+def test_snapshot_message_counts_unread_tags(tags: str, remark: str, build: Callable[..., Any]) -> None:
     message = build(tags, "0.0.0-1").run.record("snapshot").message
     assert message.endswith(remark or message)
     assert bool(remark) == ("version.tag_pattern" in message)

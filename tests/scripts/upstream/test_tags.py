@@ -1,4 +1,4 @@
-"""Versions of real histories in git: whatever the dates, the tags and the git, they are what the model says."""
+"""Versions of real histories in git: they agree with the model for any dates, tags and git version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.upstream import tags
 from tests.conftest import Bench, GitRepository, packaging_files
 from tests.scripts.histories import CASES, History, dpkg, tags_of
 
-AFTER = ". . . . . . . ."  # git 2.39 walks five commits beyond one whose date it takes for the end
+AFTER = ". . . . . . . ."  # git 2.39 walks five commits beyond the commit at which it stops by date
 # What happens (name: words), the release that the last commit is counted from, and the commits since.
 SKEWED: dict[str, tuple[str, str, int]] = {
     "a tag in the future": (f".360 1.0 .-359 {AFTER}", "1.0", 9),
@@ -83,22 +83,22 @@ def version_of(mirror: GitMirror, commit: str, following: str | None = None) -> 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_history(case: str, written: Callable[..., tuple[GitMirror, list[str]]]) -> None:
-    """By git it is what the model says, which dpkg has judged in test_versions.py."""
+def test_history_version_from_git(case: str, written: Callable[..., tuple[GitMirror, list[str]]]) -> None:
+    """The version from git is that of the model, which test_versions.py compares with dpkg."""
     words, following, *_ = CASES[case]
     history = History.read(words)
     mirror, ids = written(history)
     assert version_of(mirror, ids[-1], following) == history.snapshot(len(ids) - 1, following, ids[-1]).version
 
 
-def test_there_are_enough_skewed_histories() -> None:
+def test_skewed_histories_are_enough() -> None:
     assert len(SKEWED) >= 30
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("case", SKEWED)
-def test_skewed_history(case: str, written: Callable[..., tuple[GitMirror, list[str]]]) -> None:
-    """At each commit, git's version is the model's and above its parents'."""
+def test_skewed_history_version_rises(case: str, written: Callable[..., tuple[GitMirror, list[str]]]) -> None:
+    """At each commit, the version from git is that of the model and above those of the parents."""
     words, release, count = SKEWED[case]
     history = History.read(words)
     mirror, ids = written(history)
@@ -111,8 +111,8 @@ def test_skewed_history(case: str, written: Callable[..., tuple[GitMirror, list[
 
 
 @pytest.mark.parametrize("case", SKEWED)
-def test_no_commit_is_named_twice_or_left_out(case: str, written: Callable[..., tuple[GitMirror, list[str]]]) -> None:
-    """The changelog entries of a first-parent line name each commit once."""
+def test_changelog_names_each_commit_once(case: str, written: Callable[..., tuple[GitMirror, list[str]]]) -> None:
+    """The changelog entries along the first parents name each commit once."""
     history = History.read(SKEWED[case][0])
     mirror, ids = written(history)
     line = mirror.git("rev-list", "--first-parent", "--reverse", "main").split()
@@ -142,7 +142,7 @@ STORIES = {
 
 @pytest.mark.integration
 @pytest.mark.parametrize("story", STORIES)
-def test_versions_rise_whatever_happens_to_a_branch(
+def test_versions_rise_along_branch_stories(
     story: str,
     tmp_path: Path,
     lab_factory: Callable[..., Lab],
@@ -167,5 +167,5 @@ def test_versions_rise_whatever_happens_to_a_branch(
 @pytest.mark.parametrize(
     "url", ["https://h.example/x/greet.git", "h.example:greet", "/srv/greet/", "ssh://h.example/greet.git/"]
 )
-def test_project(url: str) -> None:
+def test_project_name_of_url(url: str) -> None:
     assert tags.project(url) == "greet"

@@ -159,7 +159,7 @@ NAMES = ("greet", "openstack-greet")
         ("١.٢", None),
     ],
 )
-def test_tag(tag: str, version: str | None) -> None:
+def test_version_from_tag(tag: str, version: str | None) -> None:
     assert versions.from_tag(tag, NAMES) == version
     if version:
         assert versions.UPSTREAM_VERSION.fullmatch(version.replace("~~", "~")), "policy 5.6.12"
@@ -180,7 +180,7 @@ def test_tag(tag: str, version: str | None) -> None:
         ("php-8.2.12", ["php8.2", "php-src"], None),
     ],
 )
-def test_tag_with_a_name(tag: str, names: list[str], version: str | None) -> None:
+def test_version_from_tag_with_name(tag: str, names: list[str], version: str | None) -> None:
     assert versions.from_tag(tag, names) == version
 
 
@@ -205,7 +205,7 @@ def test_release_after(version: str, following: str) -> None:
     assert dpkg(f"{following}~git", "gt", f"{version}+git")
 
 
-def test_no_release_is_after_what_has_no_number() -> None:
+def test_release_after_needs_a_number() -> None:
     with pytest.raises(ValueError, match="next is no upstream version"):
         versions.release_after("next")
 
@@ -223,7 +223,7 @@ def test_no_release_is_after_what_has_no_number() -> None:
         ("frown", "frown(-.*)?", None),
     ],
 )
-def test_tag_pattern(tag: str, pattern: str, version: str | None) -> None:
+def test_version_from_tag_with_pattern(tag: str, pattern: str, version: str | None) -> None:
     assert versions.from_tag(tag, NAMES, re.compile(pattern)) == version
 
 
@@ -241,7 +241,7 @@ def test_tag_pattern(tag: str, pattern: str, version: str | None) -> None:
         "0.0.0 0.0.1a1 0.0.1 0.1 1",
     ],
 )
-def test_tags_in_the_order_of_dpkg(tags: str) -> None:
+def test_version_order_of_tags_is_that_of_dpkg(tags: str) -> None:
     found = [versions.from_tag(tag, NAMES) or "" for tag in tags.split()]
     for lower, higher in pairwise(found):
         assert dpkg(lower, "lt", higher), (lower, higher)
@@ -260,7 +260,7 @@ def python_versions() -> st.SearchStrategy[str]:
 
 @settings(max_examples=80)
 @given(python_versions(), python_versions())
-def test_what_python_orders_dpkg_orders_so(one: str, other: str) -> None:
+def test_version_order_of_python_is_that_of_dpkg(one: str, other: str) -> None:
     mapped = [versions.from_tag(tag, ()) or "" for tag in (one, other)]
     relation = "lt" if PythonVersion(one) < PythonVersion(other) else "eq" if one == other else "gt"
     assert dpkg(mapped[0], relation, mapped[1]), mapped
@@ -273,12 +273,12 @@ def rises(history: History, following: str | None) -> None:
         assert dpkg(named[parent], "lt", named[child]), (named[parent], named[child])
 
 
-def test_there_are_enough_histories() -> None:
+def test_histories_are_enough() -> None:
     assert len(CASES) >= 60
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_history(case: str) -> None:
+def test_history_version(case: str) -> None:
     words, following, expected, below, above = CASES[case]
     history = History.read(words)
     last = history.snapshot(len(history.stamps) - 1, following)
@@ -313,7 +313,7 @@ FOLLOWING = st.sampled_from([None, "0.1", "1.0", "1.0~rc1", "1.0.2a", "2.0", "11
 @pytest.mark.integration
 @settings(max_examples=250)
 @given(histories(), FOLLOWING, st.data())
-def test_the_version_rises_along_any_ancestry(history: History, following: str | None, data: st.DataObject) -> None:
+def test_version_rises_along_any_ancestry(history: History, following: str | None, data: st.DataObject) -> None:
     named = [history.snapshot(commit, following).version for commit in range(len(history.stamps))]
     edges = list(history.edges())
     for parent, child in edges:
@@ -325,7 +325,7 @@ def test_the_version_rises_along_any_ancestry(history: History, following: str |
 
 @settings(max_examples=50)
 @given(histories(), FOLLOWING)
-def test_the_version_is_above_every_release_in_it(history: History, following: str | None) -> None:
+def test_version_is_above_every_release_in_it(history: History, following: str | None) -> None:
     tip = len(history.stamps) - 1
     version, reach = history.snapshot(tip, following).version, history.ancestors(tip)
     for tag, at in history.tags.items():
@@ -335,7 +335,7 @@ def test_the_version_is_above_every_release_in_it(history: History, following: s
 
 @settings(max_examples=50)
 @given(histories(), FOLLOWING, st.sampled_from(["0.0.9", "1.0", "1.0.1", "v1.0", "3.0"]), st.data())
-def test_a_tag_that_comes_late_lowers_nothing(
+def test_version_is_not_lowered_by_late_tag(
     history: History, following: str | None, tag: str, data: st.DataObject
 ) -> None:
     tip = len(history.stamps) - 1
@@ -359,7 +359,7 @@ def test_a_tag_that_comes_late_lowers_nothing(
         ("1.0+dfsg", None),
     ],
 )
-def test_successor(last: str, expected: str | None) -> None:
+def test_successor_version(last: str, expected: str | None) -> None:
     commit = "87f1fcb232ace5f4d93fb98d71fc9be14d8a1861"
     found = versions.successor(last, commit)
     assert found == expected
@@ -373,5 +373,5 @@ def test_successor(last: str, expected: str | None) -> None:
 @pytest.mark.parametrize(
     "stamp, day", [(0, "19700101"), (START, "20260101"), (START + DAY - 1, "20260101"), (2**62, "99991231")]
 )
-def test_day(stamp: int, day: str) -> None:
+def test_day_of_timestamp(stamp: int, day: str) -> None:
     assert versions.day(stamp) == day

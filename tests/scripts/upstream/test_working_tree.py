@@ -45,14 +45,14 @@ def tree(git_repository: Callable[..., GitRepository]) -> GitRepository:
     return repository
 
 
-def test_a_tree_without_changes_is_its_commit(tree: GitRepository) -> None:
+def test_capture_of_unchanged_tree_is_its_commit(tree: GitRepository) -> None:
     found = capture(tree.path)
     head = tree.heads[-1]
     assert (found.commit, found.branch, found.dirty, found.changed) == (head, f"local-{head[:12]}", False, 0)
     assert found.parts == ("upstream",)
 
 
-def test_all_changes_are_in_and_the_tree_stays_as_it_is(tree: GitRepository) -> None:
+def test_capture_has_all_changes_and_keeps_tree(tree: GitRepository) -> None:
     (tree.path / "kept.o").write_text("tracked and ignored")
     tree.git("add", "--force", "kept.o")
     tree.commit("Track what is ignored", {"kept.o": "tracked and ignored"})
@@ -76,7 +76,7 @@ def test_all_changes_are_in_and_the_tree_stays_as_it_is(tree: GitRepository) -> 
     assert again == found
 
 
-def test_what_changes_between_two_builds_is_another_commit(tree: GitRepository) -> None:
+def test_capture_after_change_is_another_commit(tree: GitRepository) -> None:
     (tree.path / "new").write_text("1\n")
     first = capture(tree.path)
     (tree.path / "new").write_text("2\n")
@@ -86,7 +86,7 @@ def test_what_changes_between_two_builds_is_another_commit(tree: GitRepository) 
 
 
 @pytest.mark.parametrize("leftover", ["capture.index", "capture.index.lock", "HEAD.lock"])
-def test_a_killed_capture_leaves_nothing_in_the_way(tree: GitRepository, leftover: str) -> None:
+def test_capture_after_killed_capture(tree: GitRepository, leftover: str) -> None:
     place = working_tree.copy_of(tree.path).path
     if leftover != "HEAD.lock":
         place.mkdir(parents=True)
@@ -95,7 +95,7 @@ def test_a_killed_capture_leaves_nothing_in_the_way(tree: GitRepository, leftove
     assert capture(tree.path).dirty
 
 
-def test_deleted_tags_are_deleted(tree: GitRepository) -> None:
+def test_capture_removes_deleted_tags(tree: GitRepository) -> None:
     capture(tree.path)
     tree.git("tag", "--delete", "v1.0")
     found = capture(tree.path)
@@ -111,11 +111,11 @@ def test_deleted_tags_are_deleted(tree: GitRepository) -> None:
         (["debian", "src"], False, ("upstream",)),
     ],
 )
-def test_parts(names: list[str], parts: tuple[str, ...], *, packaged: bool) -> None:
+def test_capture_parts_of_changed_names(names: list[str], parts: tuple[str, ...], *, packaged: bool) -> None:
     assert working_tree.parts(names, packaged=packaged) == parts
 
 
-def test_a_linked_work_tree_is_a_working_tree(tree: GitRepository, tmp_path: Path) -> None:
+def test_capture_of_linked_work_tree(tree: GitRepository, tmp_path: Path) -> None:
     tree.git("worktree", "add", "--quiet", "--detach", tmp_path / "linked")
     (tmp_path / "linked/new").write_text("1\n")
     assert "new" in content(capture(tmp_path / "linked"))
@@ -175,21 +175,21 @@ def _submodule(path: Path) -> Path:
         (_submodule, "submodules with changes: sub "),
     ],
 )
-def test_what_cannot_be_built_is_refused(
+def test_capture_refuses_invalid_directory(
     tree: GitRepository, tmp_path: Path, make: Callable[[Path], Path], message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         capture(make(tmp_path))
 
 
-def test_a_repository_inside_is_not_left_out_silently(tree: GitRepository) -> None:
+def test_capture_records_nested_repository(tree: GitRepository) -> None:
     GitRepository(tree.path / "vendored").commit("Inner", {"a": "1\n"})
     found = capture(tree.path)
     kinds = GitMirror(found.repository, Path(found.repository)).git("ls-tree", found.branch)
     assert "160000 commit" in kinds  # orig.submodules refuses it
 
 
-def test_packaging_alone(git_repository: Callable[..., GitRepository]) -> None:
+def test_capture_of_packaging_only(git_repository: Callable[..., GitRepository]) -> None:
     repository = git_repository("packaging")
     repository.commit("Package it", packaging_files())
     shutil.rmtree(repository.path / "debian/source")

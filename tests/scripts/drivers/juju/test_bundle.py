@@ -49,11 +49,11 @@ relations:
 """
 
 
-def test_a_bundle() -> None:
+def test_bundle_of_topology() -> None:
     assert bundle(TOPOLOGY, {"node0": "0", "node1": "1"}, "ubuntu@24.04") == BUNDLE
 
 
-def test_an_overlay() -> None:
+def test_overlay_sets_package_source() -> None:
     assert source(LAB) == "deb http://archive.lab.example trunk main|KEY\nOF THE LAB"
     options = {"openstack-origin": source(LAB)}
     assert yaml.safe_load(overlay([KEYSTONE], LAB)) == {"applications": {"keystone": {"options": options}}}
@@ -68,7 +68,7 @@ def test_an_overlay() -> None:
         ("bookworm", Series(), None, "deployment.juju.base: missing: bookworm is none of Juju's; known: focal, "),
     ],
 )  # fmt: skip
-def test_bases(name: str, series: Series, chosen: str | None, expected: str) -> None:
+def test_base_of_series(name: str, series: Series, chosen: str | None, expected: str) -> None:
     try:
         assert base(name, series, chosen) == expected
     except ConfigurationError as error:

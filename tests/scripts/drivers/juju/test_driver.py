@@ -62,7 +62,7 @@ def juju(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Juju:
 
 @pytest.fixture
 def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
-    """A lab that deploys with Juju, whose archive has the component."""
+    """Return a function that creates a lab with Juju, whose archive has the component."""
 
     def make(name: str = "keystone", applications: Any = None, version: str = VERSION, **settings: Any) -> Lab:
         deployment = {"target": "juju", "applications": applications or KEYSTONE, "relations": [], "juju": settings}
@@ -89,7 +89,7 @@ def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
 
 
 def installed(juju: Juju, name: str, version: str = VERSION, where: str = URL) -> None:
-    """What dpkg and apt say on all machines."""
+    """Set the output of dpkg and apt on all machines."""
     juju.write("installed", f"{name}\t{version}\t{name}\t{version}\tinstalled\nlibc6\t2.39\tglibc\t2.39\tinstalled\n")
     juju.write(
         "policy",
@@ -107,7 +107,7 @@ def deployed(lab: Lab) -> tuple[Bench, Record]:
 
 
 def ready(juju: Juju, *after: dict[str, Any]) -> None:
-    """Machines come up, one after the other; what is said from the deployment on."""
+    """Set the status of machines that start one after the other, then the statuses after the deployment."""
     up = bare(status())
     pending = {
         "juju-status": {"current": "pending"},
@@ -118,7 +118,7 @@ def ready(juju: Juju, *after: dict[str, Any]) -> None:
 
 
 @pytest.mark.integration
-def test_from_deploy_to_reset(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_package_is_deployed_exercised_and_reset(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe("greet", GREET, version="1.0-1")
     juju.statuses(bare(status("greet")), then=(status("greet"),))
     installed(juju, "greet", "1.0-1")
@@ -141,8 +141,8 @@ def test_from_deploy_to_reset(juju: Juju, describe: Callable[..., Lab]) -> None:
     assert environments.names(lab) == []
 
 
-def test_a_bundle_on_machines_that_are_there(juju: Juju, describe: Callable[..., Lab]) -> None:
-    """What Juju is told, word by word; the lab's archive above all else; the password in no log and no argument."""
+def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[..., Lab]) -> None:
+    """Check the arguments of Juju, the priority of the lab's archive, and that logs and arguments omit the password."""
     lab = describe()
     busy = {"workload-status": {"current": "maintenance", "message": "Installing apt packages"},
             "juju-status": {"current": "executing", "message": "running install hook"}}  # fmt: skip
@@ -209,7 +209,7 @@ BROKEN: dict[str, tuple[tuple[Any, ...], str, str]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_is_broken_is_named(juju: Juju, describe: Callable[..., Lab], what: str) -> None:
+def test_broken_model_is_reported(juju: Juju, describe: Callable[..., Lab], what: str) -> None:
     change, verdict, message = BROKEN[what]
     ready(juju, changed(status(), change))
     juju.write("debug-log", LOG)
@@ -220,7 +220,7 @@ def test_what_is_broken_is_named(juju: Juju, describe: Callable[..., Lab], what:
     assert juju.models == ["qalab-testlab-trunk"]  # it is there to be looked at
 
 
-def test_a_full_disk_is_the_labs_fault(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_full_disk_is_an_error(juju: Juju, describe: Callable[..., Lab]) -> None:
     ready(juju, changed(status(), (unit("keystone/0"), HOOK)))
     juju.write("debug-log", FULL)
     _, record = deployed(describe())
@@ -228,7 +228,7 @@ def test_a_full_disk_is_the_labs_fault(juju: Juju, describe: Callable[..., Lab])
     assert record.message.endswith("dpkg: error: No space left on device")
 
 
-def test_what_is_not_ready_in_time(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_timeout_names_unit_that_is_not_ready(juju: Juju, describe: Callable[..., Lab]) -> None:
     ready(juju)
     juju.statuses(bare(status()), then=(changed(status(), (unit("keystone/0"), WAITING)),))
     lab = describe(timeout_minutes=1)
@@ -248,7 +248,7 @@ NO_ENDPOINT = ('ERROR cannot deploy bundle: cannot add relation between "keyston
                'application "mysql" has no "db" relation\n')  # fmt: skip
 
 
-def test_an_endpoint_that_nobody_has(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_unknown_endpoint_is_a_configuration_error(juju: Juju, describe: Callable[..., Lab]) -> None:
     ready(juju)
     juju.write("deploy.refuses", NO_ENDPOINT)
     _, record = deployed(describe())
@@ -256,7 +256,7 @@ def test_an_endpoint_that_nobody_has(juju: Juju, describe: Callable[..., Lab]) -
     assert record.message.startswith('deployment.relations: cannot add relation between "keystone:shared-db" and')
 
 
-def test_a_controller_that_is_away(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_unreachable_controller_is_an_error(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe()
     ready(juju)
     assert deployed(lab)[1].verdict == "passed"
@@ -276,13 +276,13 @@ def test_a_controller_that_is_away(juju: Juju, describe: Callable[..., Lab]) -> 
     ("whoami", "message"),
     [("", "juju: no current controller, or not logged in (juju login)"), ("no json", "juju whoami: not JSON: no json")],
 )
-def test_nobody_is_logged_in(juju: Juju, describe: Callable[..., Lab], whoami: str, message: str) -> None:
+def test_missing_login_is_an_error(juju: Juju, describe: Callable[..., Lab], whoami: str, message: str) -> None:
     juju.write("whoami", whoami)
     _, record = deployed(describe())
     assert (record.exit_code, record.message) == (3, message)
 
 
-def test_a_model_of_somebody_else_is_left_alone(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_foreign_model_is_not_touched(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe()
     ready(juju)
     juju.model("qalab-testlab-trunk", "")
@@ -295,7 +295,7 @@ def test_a_model_of_somebody_else_is_left_alone(juju: Juju, describe: Callable[.
     assert deployed(lab)[1].verdict == "passed"
 
 
-def test_ours_in_whose_place_is_somebody_elses_is_gone(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_model_replaced_by_foreign_one_is_not_destroyed(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe()
     ready(juju)
     assert deployed(lab)[1].verdict == "passed"
@@ -307,7 +307,7 @@ def test_ours_in_whose_place_is_somebody_elses_is_gone(juju: Juju, describe: Cal
     assert juju.calls("destroy-model") == []
 
 
-def test_a_model_whose_note_is_lost_is_known_by_its_mark(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_model_without_record_is_recognized_by_mark(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe()
     ready(juju)
     assert deployed(lab)[1].verdict == "passed"
@@ -322,7 +322,7 @@ def test_a_model_whose_note_is_lost_is_known_by_its_mark(juju: Juju, describe: C
     "command",
     sampled(["add-model", "add-machine", "status", "deploy", "debug-log", "destroy-model"], "deploy", "destroy-model"),
 )
-def test_killed_at_any_command_nothing_is_forgotten(juju: Juju, describe: Callable[..., Lab], command: str) -> None:
+def test_model_is_destroyed_after_kill_at_any_command(juju: Juju, describe: Callable[..., Lab], command: str) -> None:
     lab = describe()
     ready(juju)
     if command == "destroy-model":
@@ -335,9 +335,7 @@ def test_killed_at_any_command_nothing_is_forgotten(juju: Juju, describe: Callab
     assert deployed(lab)[1].verdict == "passed"
 
 
-def test_a_model_that_goes_by_force_alone(
-    juju: Juju, describe: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_destroy_falls_back_to_force(juju: Juju, describe: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     lab = describe()
     ready(juju)
     assert deployed(lab)[1].verdict == "passed"
@@ -351,7 +349,7 @@ def test_a_model_that_goes_by_force_alone(
     assert juju.models == []
 
 
-def test_a_model_that_does_not_die_is_not_forgotten(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_destroy_keeps_record_of_surviving_model(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe()
     ready(juju)
     assert deployed(lab)[1].verdict == "passed"
@@ -373,14 +371,14 @@ def test_a_model_that_does_not_die_is_not_forgotten(juju: Juju, describe: Callab
     assert (juju.models, environments.names(lab)) == ([], [])
 
 
-def test_a_package_that_charms_took_from_elsewhere(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_package_from_other_archive_fails(juju: Juju, describe: Callable[..., Lab]) -> None:
     ready(juju)
     installed(juju, "keystone", "2:25.0.0-0ubuntu1", "http://archive.ubuntu.com/ubuntu")
     _, record = deployed(describe())
     assert record.message == f"keystone 2:25.0.0-0ubuntu1 is installed, and not the {VERSION} to be tested"
 
 
-def test_an_action_that_fails(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_failed_action_is_reported(juju: Juju, describe: Callable[..., Lab]) -> None:
     ready(juju)
     juju.write("run", {"keystone/0": {"id": "2", "status": "failed", "message": "not the leader"}})
     _, record = deployed(describe())
@@ -388,7 +386,7 @@ def test_an_action_that_fails(juju: Juju, describe: Callable[..., Lab]) -> None:
     assert (record.verdict, record.message) == ("failed", f"keystone: {said}")
 
 
-def test_words_arrive_as_they_are(juju: Juju, describe: Callable[..., Lab]) -> None:
+def test_command_arguments_arrive_unchanged(juju: Juju, describe: Callable[..., Lab]) -> None:
     lab = describe("greet", GREET)
     juju.statuses(bare(status("greet")))
     target = environments.target(lab, "trunk")
@@ -403,7 +401,7 @@ def test_words_arrive_as_they_are(juju: Juju, describe: Callable[..., Lab]) -> N
         node.read("/none")
 
 
-def test_a_person_makes_looks_resets_destroys(
+def test_env_commands_create_show_reset_destroy(
     juju: Juju, describe: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     describe("greet", GREET)
@@ -429,8 +427,8 @@ def test_a_person_makes_looks_resets_destroys(
     assert juju.models == []
 
 
-def test_logs_come_in_one_piece(tmp_path: Path) -> None:
-    """The real tools, on other files."""
+def test_logs_are_packed_and_unpacked(tmp_path: Path) -> None:
+    """Run the real tools on other files."""
     for name, text in {"var/log/a.log": "a\n", "var/log/juju/two words.log": "b\n", "var/log/old.gz": "c"}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -453,14 +451,14 @@ def test_logs_come_in_one_piece(tmp_path: Path) -> None:
         ({"greet": {"role": "greet"}}, "greet: no origin, so nothing would come from the lab's archive"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_deployed(juju: Juju, describe: Callable[..., Lab], applications: Any, message: str) -> None:
+def test_bad_application_is_refused(juju: Juju, describe: Callable[..., Lab], applications: Any, message: str) -> None:
     _, record = deployed(describe("greet", applications))
     assert record.exit_code == 2
     assert message in record.message
     assert juju.calls() == []
 
 
-def test_what_is_missing_is_told(
+def test_missing_prerequisite_is_reported(
     juju: Juju, describe: Callable[..., Lab], lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(DescriptionError, match=r"lab.yaml:\d+: archive.url: missing; where Juju's machines find"):

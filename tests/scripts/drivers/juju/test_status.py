@@ -1,4 +1,4 @@
-"""What a status means: who is to blame, in which order, and what is believed."""
+"""The meaning of a status: the unit to report, the order, and the states that count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def parsed(*changes: Any) -> Status:
     return Status.parse(json.dumps(changed(status(), *changes)))
 
 
-def test_all_is_well() -> None:
+def test_status_of_ready_model() -> None:
     found = parsed()
     assert found.well(TOPOLOGY)
     assert found.machines_up(4)
@@ -57,11 +57,11 @@ def subordinate(document: Any) -> Any:
         ((lambda each: each["applications"], {"keystone": {}}), False),
     ],
 )
-def test_what_is_well(change: Any, *, well: bool) -> None:
+def test_status_well_for_unit_state(change: Any, *, well: bool) -> None:
     assert parsed(change).well(TOPOLOGY) is well
 
 
-def test_whom_others_wait_for_is_blamed() -> None:
+def test_status_blames_awaited_unit() -> None:
     bad = {"workload-status": {"current": "error", "message": 'hook failed: "start"'}}
     found = parsed((unit("keystone/0"), bad), (unit("mysql/2"), bad)).broken(TOPOLOGY)
     assert found
@@ -74,12 +74,12 @@ def test_whom_others_wait_for_is_blamed() -> None:
     assert (never.entity, never.message) == ("mysql", "is not ready after 60 minutes: it has no units")
 
 
-def test_nobody_is_blocked_while_somebody_works() -> None:
+def test_status_is_not_blocked_while_a_unit_works() -> None:
     assert parsed((KEYSTONE, BLOCKED)).blocked(TOPOLOGY)
     assert parsed((KEYSTONE, BLOCKED), (MYSQL, BUSY)).blocked(TOPOLOGY) is None
 
 
-def test_a_machine_in_error_is_told_first() -> None:
+def test_status_reports_machine_error_first() -> None:
     found = parsed(
         (machine(1), {"juju-status": {"current": "error", "message": "cannot start"}}),
         (unit("keystone/0"), {"workload-status": {"current": "error"}}),
@@ -107,7 +107,7 @@ KEYSTONE, MYSQL = unit("keystone/0"), unit("mysql/1")
          "machine 3: is not ready after 5 minutes: running: Running (pending)"),
     ],
 )  # fmt: skip
-def test_what_does_not_mend(changes: Any, kind: type[Exception], message: str) -> None:
+def test_watch_fails_for_lasting_state(changes: Any, kind: type[Exception], message: str) -> None:
     _, blame = Watch(lambda: parsed(*changes), lambda _: None, TOPOLOGY, clock=Moved().clock).until_well(5)
     assert blame
     error = blame.error(TOPOLOGY)
@@ -115,8 +115,8 @@ def test_what_does_not_mend(changes: Any, kind: type[Exception], message: str) -
     assert str(error).startswith(message)
 
 
-def test_what_mends_by_itself() -> None:
-    """Each is there for too short a time to be believed; so is what is well at first.  A look may fail."""
+def test_watch_waits_for_passing_states() -> None:
+    """Each state is too short to count, also the first ready one.  One status call fails."""
     answers = [
         parsed(),
         JujuRefused("juju status", "no answer"),
@@ -140,7 +140,7 @@ def test_what_mends_by_itself() -> None:
     assert watch.ready.keys() == {"keystone", "mysql"}
 
 
-def test_a_controller_that_stays_away() -> None:
+def test_watch_fails_for_unreachable_controller() -> None:
     def look() -> Status:
         raise JujuRefused("juju status", "no answer")
 
@@ -161,14 +161,14 @@ NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has 
         ("unable to connect to API: no route to host", InfrastructureError, "juju deploy: unable to connect"),
     ],
 )  # fmt: skip
-def test_what_juju_does_not_take(said: str, kind: type[Exception], message: str) -> None:
+def test_deploy_refusal_becomes_error(said: str, kind: type[Exception], message: str) -> None:
     error = refused(JujuRefused("juju deploy", said))
     assert isinstance(error, kind)
     assert str(error).startswith(message)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"machines": []}', '{"applications": {"a": {"units": 1}}}'])
-def test_what_is_no_status(text: str) -> None:
+def test_status_parse_refuses_other_output(text: str) -> None:
     with pytest.raises(InfrastructureError, match="juju status: not as it is documented: "):
         Status.parse(text)
 
@@ -187,7 +187,7 @@ PLAIN = "unit-greet-0: 10:12:31 INFO unit.greet/0.juju-log"
         ([], ""),
     ],
 )
-def test_the_line_that_tells_most(lines: list[str], line: str) -> None:
+def test_failure_line_of_debug_log(lines: list[str], line: str) -> None:
     assert failure_line(lines) == line
 
 
@@ -200,5 +200,5 @@ def test_the_line_that_tells_most(lines: list[str], line: str) -> None:
         ([], "it ended without a word"),
     ],
 )
-def test_complaints(lines: list[str], said: str) -> None:
+def test_error_line_of_juju_output(lines: list[str], said: str) -> None:
     assert complaint(lines) == said

@@ -1,4 +1,4 @@
-"""Machines behind ssh, short of machines: words, complaints, whose turn it is, what is left."""
+"""The ssh driver without machines: arguments, errors, locks, leftovers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scripts.drivers.ssh.driver import NOTE, SshEnvironment, SshTarget, address_
 from tests.clocks import Moved
 from tests.conftest import Bench
 
-NOBODY = "root@127.0.0.1:9"  # discard(9): nobody listens there
+NOBODY = "root@127.0.0.1:9"  # discard(9): a closed port
 REFUSED = f"node0 ({NOBODY}): connect to host 127.0.0.1 port 9: Connection refused"
 HOSTILE = ["a b", "", "$HOME", "it's", '"', "\\", "a\nb", "-n", "*", "`id`", "ü", "#x", "!", "~", "a;b|c&d<e>f"]
 CHANGED = """\
@@ -41,7 +41,7 @@ def node(tmp_path: Path) -> SshMachine:
 
 
 @pytest.mark.parametrize(("login", "root"), [("root@m", []), ("qa@m", ["sudo", "--non-interactive"])])
-def test_a_shell_there_takes_apart_what_was_put_together(node: SshMachine, login: str, root: list[str]) -> None:
+def test_remote_shell_restores_quoted_arguments(node: SshMachine, login: str, root: list[str]) -> None:
     argv = replace(node, login=login).enter(["printf", r"%s\0", *HOSTILE])
     assert argv[-2] == f"ssh://{login}"
     words = str(argv[-1]).removeprefix(" ".join([*root, ""]))
@@ -49,14 +49,14 @@ def test_a_shell_there_takes_apart_what_was_put_together(node: SshMachine, login
     assert run(["sh", "-c", words], capture=True).stdout.split("\0")[:-1] == HOSTILE
 
 
-def test_a_command_may_end_with_what_ssh_ends_with(node: SshMachine, tmp_path: Path) -> None:
+def test_remote_command_may_exit_with_255(node: SshMachine, tmp_path: Path) -> None:
     words = str(node.enter(["sh", "-c", "exit 255"])[-1])
     with (tmp_path / "log").open("w") as log:
         assert run(["sh", "-c", words], log=log, check=False).returncode == 255
     assert (tmp_path / "log").read_text().endswith(f"{OWN}\n")
 
 
-def test_options(node: SshMachine) -> None:
+def test_ssh_options(node: SshMachine) -> None:
     given = replace(node, identity="/k", known_hosts="/h", port=4711)
     shared, alone = given.enter(["true"]), given.enter(["true"], online=True)
     for each in (shared, alone):
@@ -81,11 +81,11 @@ def test_options(node: SshMachine) -> None:
         ("", "ssh ended without a word"),
     ],
 )  # fmt: skip
-def test_what_ssh_says(text: str, told: str) -> None:
+def test_ssh_error_line(text: str, told: str) -> None:
     assert parse_ssh_error(text.splitlines()) == told
 
 
-def test_a_machine_that_is_away_is_the_labs_fault(node: SshMachine) -> None:
+def test_unreachable_machine_is_an_error(node: SshMachine) -> None:
     with pytest.raises(InfrastructureError) as error:
         node.run(["true"], check=False)
     assert str(error.value) == REFUSED
@@ -94,7 +94,7 @@ def test_a_machine_that_is_away_is_the_labs_fault(node: SshMachine) -> None:
     assert not node.socket.exists()
 
 
-def test_addresses() -> None:
+def test_host_addresses() -> None:
     with pytest.raises(InfrastructureError, match=r"no-such-host\.invalid: no address of it is known: "):
         address_of("no-such-host.invalid")
     assert served_at("http://127.0.0.1:4711") == 4711
@@ -103,7 +103,7 @@ def test_addresses() -> None:
 
 @pytest.fixture
 def described(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
-    """A lab of two tracks and of machines that do not answer; what restores them is told."""
+    """Return a lab with two tracks and unreachable machines; the arguments are the restore command."""
 
     def make(*restore: str, **more: Any) -> Lab:
         phases = ["build", "deploy", "exercise"]
@@ -134,13 +134,13 @@ def hold(lab: Lab, track: str, **more: Any) -> SshTarget:
     return target
 
 
-def test_a_command_that_does_not_restore(described: Callable[..., Lab]) -> None:
+def test_restore_command_failure_is_an_error(described: Callable[..., Lab]) -> None:
     lab = described("sh", "-c", "echo cannot power on $0 $1; exit 3", "{host}", "{node}")
     record = step(lab, deploy)
     assert (record.verdict, record.exit_code) == ("error", 3)
     assert record.message.startswith(f"node0 ({NOBODY}): sh -c ")
     assert record.message.endswith(" 127.0.0.1 node0 ended with status 3: cannot power on 127.0.0.1 node0")
-    # What was begun can be ended once the command is mended, and not before.
+    # The environment can be destroyed only after a correction of the command.
     target = environments.target(lab, "trunk")
     assert target.nodes() == []
     with pytest.raises(InfrastructureError, match="ended with status 3"):
@@ -152,10 +152,10 @@ def test_a_command_that_does_not_restore(described: Callable[..., Lab]) -> None:
     ("why", "within"),
     [("connect to host 127.0.0.1 port 9: Connection refused", " within 7 min"), ("Permission denied (publickey)", "")],
 )
-def test_a_machine_that_does_not_come_back(
+def test_restore_timeout_is_an_error(
     node: SshMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, within: str
 ) -> None:
-    """One that is away is waited for to the end, one that refuses us is not."""
+    """An unreachable machine uses the whole timeout; a refused login fails at once."""
     ssh, moved = tmp_path / "bin/ssh", Moved()
     ssh.parent.mkdir()
     ssh.write_text(f"#!/bin/sh\necho 'ssh: {why}' >&2\nexit 255\n")
@@ -168,7 +168,7 @@ def test_a_machine_that_does_not_come_back(
     assert (moved.now > 420) == bool(within)
 
 
-def test_one_track_at_a_time_has_the_machines(described: Callable[..., Lab], tmp_path: Path) -> None:
+def test_machines_are_locked_by_one_track(described: Callable[..., Lab], tmp_path: Path) -> None:
     lab = described("false")
     with (
         environments.exclusive_turn(lab, "trunk"),
@@ -185,14 +185,14 @@ def test_one_track_at_a_time_has_the_machines(described: Callable[..., Lab], tmp
         )
     with pytest.raises(ConfigurationError, match=r"trunk: its machines are in use by other \(qalab env destroy other"):
         CliRunner().invoke(env, ["create", "trunk", "--lab", str(tmp_path / "lab.yaml")], catch_exceptions=False)
-    # Whoever deploys takes them over, and all that is to be restored with them.
+    # The next deployment takes over the machines and everything to restore on them.
     assert step(lab, deploy).verdict == "error"
     assert environments.names(lab) == ["trunk"]
     noted = SshEnvironment.read(Store.of(lab).environments / "trunk" / NOTE)
     assert (noted.machines, noted.addresses) == ({"node0": NOBODY, "node1": NOBODY}, {})
 
 
-def test_routes_of_this_machine_are_taken_back(
+def test_routes_of_host_are_removed(
     described: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = tmp_path / "bin/ip"
@@ -211,7 +211,7 @@ def test_routes_of_this_machine_are_taken_back(
     assert not target.home.exists()
 
 
-def test_nothing_is_reset_or_reached_without_an_environment(described: Callable[..., Lab]) -> None:
+def test_reset_needs_an_environment(described: Callable[..., Lab]) -> None:
     target = environments.target(described("true"), "trunk")
     assert target.destroy() is False
     with pytest.raises(InfrastructureError, match="trunk: there is no such environment"):
