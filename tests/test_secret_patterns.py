@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from lxml import etree
 
 from generator import secrets
 from lab.results.secret_patterns import EXACT, PATTERNS
-from lab.results.secrets.pattern import SecretPattern
+from lab.results.secrets import names
+from lab.results.secrets.pattern import I, SecretPattern
 from lab.results.secrets.tokens import TOKENS
 from tests import planted
 from tests.reports.publications import a_redactor
@@ -95,3 +98,35 @@ def test_secrets_side_by_side_and_within_each_other() -> None:
     line = f"TOKEN=ghp_{LETTERS * 4} PASSWORD=hunter22 curl -u a:hunter22 https://a:hunter22@x"
     shown = secrets.hidden("command", line)
     assert shown == "TOKEN=(hidden) PASSWORD=(hidden) curl -u a:(hidden) https://a:(hidden)@x"
+
+
+def lines_of_plants() -> list[str]:
+    """Return planted lines, and each in capitals and after a letter whose small form is longer."""
+    plain = [planted.parts(text, at)[0] for texts in planted.KINDS.values() for at, text in enumerate(texts)]
+    lines = [line for text in plain for line in text.split("\n")]
+    return [*lines, *map(str.upper, lines), *(f"\u0130 {line}" for line in lines)]
+
+
+def test_names_begin_where_a_plain_search_finds_them() -> None:
+    search = re.compile(f"(?={names.NAME})", I)
+    for line in lines_of_plants():
+        assert names.starts(line) == tuple(match.start() for match in search.finditer(line)), line
+
+
+def test_screen_misses_nothing_that_a_rule_finds() -> None:
+    ours, lines = a_redactor(), lines_of_plants()
+    chosen = ours.screen.lines("\n".join(lines).encode().lower())
+    for index, line in enumerate(lines):
+        assert ours.hits(line, sorted(chosen.get(index, ()))) == ours.hits(line), line
+
+
+@pytest.mark.parametrize("text", ["a_key=", "password ", "<password ", "'token' ", "env password ", "--a-", "string "])
+def test_anchored_patterns_look_back_a_bounded_number_of_characters(text: str) -> None:
+    """Each ``before`` sees at most ``reach`` characters, so its work grows with the number of names alone."""
+    anchored = [pattern for pattern in PATTERNS if pattern.anchor and pattern.anchor.before]
+    assert len(anchored) > 8
+    for pattern in anchored:
+        assert pattern.anchor is not None
+        assert 0 < pattern.anchor.reach <= 300
+        short, long = (len(tuple(pattern.anchor.starts(text * count))) for count in (50, 100))
+        assert long <= 2 * short + 1

@@ -6,11 +6,10 @@ repeats until nothing changes, so that the result is stable.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
 
 from lab.results.secrets.names import is_secret
 from lab.results.secrets.pattern import HARMLESS
@@ -72,7 +71,7 @@ class Redactor:
             if rank >= len(self.rules):  # of what opens a continuation
                 break
             rule = self.rules[rank]
-            for match in rule.matches(line):
+            for match in rule.found(line):
                 for start, end in map(match.span, rule.groups):
                     if start == end:
                         continue
@@ -124,7 +123,7 @@ class Redactor:
     def _redacted(self, value: str, state: RedactorState) -> list[str]:
         """Return the redacted lines of a clean text."""
         plain = plain_text.bare(value).split("\n")
-        candidates = dict(self._candidates(plain))
+        candidates = self._candidates(plain)
         opening = [index for index, ranks in candidates.items() if max(ranks) >= len(self.rules)]
         redacted = _continued(plain, opening, state)
         todo = list(range(len(redacted)))
@@ -135,7 +134,7 @@ class Redactor:
                 redacted[index] = line
             if not todo:
                 break
-            candidates = dict(self._candidates([redacted[index] for index in todo]))
+            candidates = self._candidates([redacted[index] for index in todo])
         for index in todo:  # rules that match each other's replacements
             redacted[index] = "[REDACTED:line]"
         changed = [index for index, (old, new) in enumerate(zip(plain, redacted, strict=True)) if old != new]
@@ -157,16 +156,12 @@ class Redactor:
                 changes[index] = applied(line, hits)
         return changes
 
-    def _candidates(self, lines: Sequence[str]) -> Iterator[tuple[int, set[int]]]:
-        """Yield the indices of the lines that rules need, with the ranks of these rules."""
-        whole = "\n".join(lines)
-        blind = self.screen.blind
-        found: dict[int, set[int]] = {index: set(blind) for index in range(len(lines))} if blind else {}
-        starts: list[int] = []
-        for at, ranks in self.screen.offsets(whole.encode().lower()):
-            starts = starts or list(accumulate((len(line) + 1 for line in _measured(lines, whole)), initial=0))
-            found.setdefault(bisect_right(starts, at) - 1, set()).update(ranks)
-        return iter(sorted(found.items()))
+    def _candidates(self, lines: Sequence[str]) -> dict[int, set[int]]:
+        """Return the lines that rules need, by index and in order, with the ranks of these rules."""
+        found = self.screen.lines("\n".join(lines).encode().lower())
+        if blind := self.screen.blind:
+            return {index: found.get(index, set()).union(blind) for index in range(len(lines))}
+        return dict(sorted(found.items()))
 
     def _cut(self, line: str) -> str:
         return line if len(line.encode()) <= self.line else self._ended(line)
@@ -222,11 +217,6 @@ def _continued(lines: Sequence[str], opening: Sequence[int], state: RedactorStat
             at = bisect_left(opening, index)
             index = opening[at] if at < len(opening) else len(lines)
     return shown
-
-
-def _measured(lines: Sequence[str], whole: str) -> Iterable[str | bytes]:
-    """Return the lines in a form whose lengths are those in UTF-8."""
-    return lines if whole.isascii() else [line.encode() for line in lines]
 
 
 def _joined(spans: list[tuple[int, int, int]]) -> list[tuple[int, int, tuple[int, int, int]]]:

@@ -34,11 +34,9 @@ class Rule(Hints):
         """Words that nothing but their separators surrounds."""
         return (*self.prefixes, *self.programs)
 
-    def matches(self, line: str) -> Iterator[re.Match[str]]:
+    def found(self, line: str) -> Iterator[re.Match[str]]:
         """Return the matches of the rule's pattern in a line."""
-        if self.needs and not any(text in line for text in self.needs):
-            return iter(())
-        return self.pattern.finditer(line)
+        return self.matches(self.pattern, line)
 
     def keeps(self, text: str) -> bool:
         """Return whether the replacement of a text is the text itself: a public name in a private domain."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from lab.results.secrets.names import NAME
-from lab.results.secrets.pattern import VALUE, I, SecretPattern, labelled
+from lab.results.secrets.names import NAME, starts
+from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelled
 
-OPTION: Final = rb"--[a-z.-]{0,50}(?:pass|pw|secret|token|key|credential)"
+OPTION: Final = rb"--(?![a-z.-]{0,20}--)[a-z.-]{0,50}(?:pass|pw|secret|token|key|credential)"
 WORD: Final = r"""["']?(?P<value>[^\s"']+)"""
 LOGIN: Final = r"""["']?[^\s:"'$]+:(?P<value>[^\s"']+)"""
 
@@ -54,7 +54,8 @@ def _program(words: str, name: str, before: str, secret: str) -> SecretPattern:
 COMMANDS: Final[tuple[SecretPattern, ...]] = (
     _of("curl-user", "a password of curl", rf"\bcurl\b(?:(?!\bcurl\b)[^\n])*?\s[\"']?(?-i:-[a-zA-Z]*[uU]|--user|--proxy-user)(?:[ =]{{0,9}}){LOGIN}", "curl"),
     labelled("option", "a password in an option", rf"--(?:[a-z]+-){{0,8}}(?:password|passphrase|passwd|token|secret|api-key|access-key|secret-key)[\"']?(?:\s+(?![-|>])|=(?!=)){VALUE}", probe=OPTION),
-    labelled("option", "a password in an option", rf"(?<![\w-])--(?=[a-z])[a-z-]{{0,40}}?{NAME}[\"']?(?:\s+(?![-|>])|=(?!=)){VALUE}", probe=OPTION, guess=True),
+    labelled("option", "a password in an option", rf"{NAME}[\"']?(?:\s+(?![-|>])|=(?!=)){VALUE}", probe=OPTION, guess=True,
+             anchor=Anchor(starts, re.compile(r".*(?<![\w-])--(?:[a-z][a-z-]*)?", I | re.DOTALL), 50)),
     _of("option", "a password of sshpass", r"\bsshpass\s+-p\s*[\"']?(?P<value>[^\s\"']+)", "sshpass"),
     _of("option", "a password for chpasswd", r"(?:^|[\s\"'])[\w.-]{1,64}:(?P<value>[^\s\"':|]+)[\"']?\s*\|\s*(?:sudo\s+)?[\w/]*\bchpasswd", "chpasswd"),
     _of("option", "a password for chpasswd", r"\bchpasswd\b[^\n<]{0,40}<<<\s*[\"']?[\w.-]+:(?P<value>[^\s\"']+)", "chpasswd"),

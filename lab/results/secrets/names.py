@@ -8,6 +8,8 @@ the words of the rule ``generic-api-key`` of gitleaks.  A name says what its val
 from __future__ import annotations
 
 import re
+import string
+from functools import lru_cache
 from typing import Final
 
 from lab.results.secrets.pattern import I
@@ -52,11 +54,33 @@ ENDING: Final = (
 )
 NAME: Final = WORD + ENDING
 NAME_BEFORE_COLON: Final = WORD_BEFORE_COLON + ENDING
+_NAME: Final = re.compile(NAME, I)
 SECRET_NAME: Final = re.compile(rf"[\w ./:-]*?{NAME}", I)
 # What a line contains that has such a name; in lower case.  The rare ones are words of their own.
 WORDS: Final = ("pass", "pw", "secret", "token", "key", "credential")
 RARE_WORDS: Final = ("rabbitcookie", "cookie", "swift", "swifthash", "swifthashsuffix", "swifthashprefix", "kek", "barbicansimplecryptokek",
                      "simplecryptokek", "cephclusterfsid", "configdrive", "pswd")  # fmt: skip
+
+# What each name has, in lower case: at its beginning, or at the end of its first word.
+_PARTS: Final = re.compile("pass|pswd|secret|credential|token|pw|swift|cephcluster|configdrive|(?P<end>key|cookie|kek)")
+_ENDED: Final = re.compile(f"(?={_KEYS}|{_OTHERS})")
+_LONGEST_WORD: Final = 28
+_GOES_ON: Final = frozenset(string.ascii_lowercase) - {"s"}
+_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+@lru_cache(4)
+def starts(text: str) -> tuple[int, ...]:
+    """Return the places where names of secrets begin in a text."""
+    low = text.lower() if text.isascii() else text.translate(_LOWER)
+    found: dict[int, None] = {}
+    for part in _PARTS.finditer(low):
+        begin, end = part.span()
+        if not part["end"]:
+            found[begin] = None
+        elif low[end : end + 1] not in _GOES_ON or text[end].isupper():
+            found |= {match.start(): None for match in _ENDED.finditer(low, max(0, end - _LONGEST_WORD), end)}
+    return tuple(at for at in sorted(found) if _NAME.match(text, at))
 
 
 def is_secret(name: str) -> bool:

@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 LONG = 20
 A, I = re.ASCII, re.ASCII | re.IGNORECASE  # noqa: E741 - as in re
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """Where matches begin: at ``starts``, if ``before`` matches all of the ``reach`` characters before it.
+
+    Many patterns share the ``starts`` of a line, which are searched once.
+    """
+
+    starts: Callable[[str], Iterable[int]]
+    before: re.Pattern[str] | None = None
+    reach: int = 0
+
+    def matches(self, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+        """Yield the matches of a pattern, without overlaps."""
+        end = 0
+        for at in self.starts(text):
+            if at < end or (self.before and not self.before.fullmatch(text, max(0, at - self.reach), at)):
+                continue
+            if match := pattern.match(text, at):
+                end = match.end()
+                yield match
+
+
+def starts_of(pattern: str) -> Callable[[str], tuple[int, ...]]:
+    """Return the function that gives the places in a text where a pattern matches."""
+    compiled = re.compile(pattern, I)
+    return lru_cache(1)(lambda text: tuple(match.start() for match in compiled.finditer(text)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hints:
-    """What tells quickly that a text has no match: ``words``, ``prefixes``, ``programs`` (in any case) or ``probe``.
+    """Where a pattern matches, and what tells quickly that a text has no match, in any case of letters.
 
     ``words``: anywhere in the text, with ``follows`` after one of them.  ``prefixes``: how a token begins; its last letter
     or digit is followed by a separator, or the token is one word of at least `LONG` letters and digits.  ``programs``:
-    words of their own.  A line has one of the texts ``needs``.
+    words of their own.  ``probe``: a part of each match, without blanks except at its end.  A line has one of the texts
+    ``needs``.  ``anchor``: where matches begin.
     """
 
     words: tuple[str, ...] = ()
@@ -25,6 +56,13 @@ class Hints:
     needs: tuple[str, ...] = ()
     follows: re.Pattern[bytes] | None = None
     probe: re.Pattern[bytes] | None = None
+    anchor: Anchor | None = None
+
+    def matches(self, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+        """Return the matches of a pattern with these hints."""
+        if self.needs and not any(need in text for need in self.needs):
+            return iter(())
+        return self.anchor.matches(pattern, text) if self.anchor else pattern.finditer(text)
 
     def hints(self) -> dict[str, Any]:
         """Return the hints by name."""
