@@ -71,6 +71,8 @@ class BuildPage(FrozenModel):
     """The number of tests by outcome."""
     outage: bool
     """Whether so many tests failed that the build says nothing about a single one."""
+    packages: dict[str, str]
+    """The versions of the lab's packages that the build made, or that a deployment installed."""
     commits: tuple[Commit, ...]
     steps: tuple[StepPart, ...]
     cases: tuple[CasePart, ...]

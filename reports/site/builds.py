@@ -67,6 +67,7 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
         message=build.message[:MESSAGE],
         counts=dict(sorted(Counter(case.outcome for case in build.tests).items())),
         outage=summary.results.outage,
+        packages=dict(sorted(build.packages.items())),
         commits=summary.commits,
         steps=tuple(
             StepPart(
