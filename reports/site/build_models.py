@@ -60,6 +60,8 @@ class BuildPage(FrozenModel):
     commit: str
     commit_path: str
     lane_path: str
+    comparison_path: str
+    """The page that compares this build with the last good one and the previous one."""
     version: str
     verdict: Verdict
     step: str

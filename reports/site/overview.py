@@ -13,9 +13,10 @@ from reports.site.api import (
     KINDS,
     AboutPage,
     Badge,
+    ComparePage,
+    ComponentLinks,
     Feed,
     FlakyPage,
-    SearchComponent,
     SearchPage,
     SlowPage,
     StaleLane,
@@ -167,17 +168,21 @@ def stale(lanes: Sequence[Lane]) -> StalePage:
 
 
 def search(lanes: Sequence[Lane]) -> SearchPage:
+    tests = tuple(test for lane in lanes for test in lane.failed)
+    return SearchPage(components=_components(lanes), tests=tests)
+
+
+def compare(lanes: Sequence[Lane]) -> ComparePage:
+    return ComparePage(components=_components(lanes))
+
+
+def _components(lanes: Sequence[Lane]) -> tuple[ComponentLinks, ...]:
     tracks: dict[str, list[tuple[str, str]]] = {}
     for lane in lanes:
         tracks.setdefault(lane.component, []).append((lane.track, lane.path))
-    return SearchPage(
-        components=tuple(
-            SearchComponent(
-                component=component, path=addresses.component_path(component), tracks=tuple(tracks[component])
-            )
-            for component in sorted(tracks)
-        ),
-        tests=tuple(test for lane in lanes for test in lane.failed),
+    return tuple(
+        ComponentLinks(component=component, path=addresses.component_path(component), tracks=tuple(tracks[component]))
+        for component in sorted(tracks)
     )
 
 
