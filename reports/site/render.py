@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -79,7 +79,7 @@ class Renderer:
 
     @cached_property
     def edition(self) -> str:
-        digest = hashlib.sha256(repr((self.site.lab, self.site.description, self.site.url)).encode())
+        digest = hashlib.sha256(repr(replace(self.site, known=())).encode())
         for path in sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js", ".svg"}):
             digest.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()[:12]
