@@ -172,6 +172,8 @@ class ComponentLinks(FrozenModel):
 
 class SearchPage(FrozenModel):
     kind: Literal["search"] = "search"
+    indexed_builds: int
+    """The number of builds of each component on each track whose commits and messages the index has."""
     components: tuple[ComponentLinks, ...]
     tests: tuple[TestRef, ...]
 

@@ -26,6 +26,7 @@ from reports.site.identity import Identity
 from reports.site.lab_models import BreakageRow, Cell, ChangesPage, DayChanges, HealthPage, Home, Row, TrackLink
 from reports.site.lane_models import BreakagePart, Lane, StandingPart, TransitionPart
 from reports.site.lanes import slowest
+from reports.site.search_index import BUILDS
 from reports.site.standings import BAD_STATES, newest_first, worst
 
 BROKEN: Final = 100
@@ -169,7 +170,7 @@ def stale(lanes: Sequence[Lane]) -> StalePage:
 
 def search(lanes: Sequence[Lane]) -> SearchPage:
     tests = tuple(test for lane in lanes for test in lane.failed)
-    return SearchPage(components=_components(lanes), tests=tests)
+    return SearchPage(indexed_builds=BUILDS, components=_components(lanes), tests=tests)
 
 
 def compare(lanes: Sequence[Lane]) -> ComparePage:

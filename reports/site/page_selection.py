@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.results import addresses
 from reports.model import FrozenModel
-from reports.site import comparisons, lane_pages, overview
+from reports.site import comparisons, lane_pages, overview, search_index
 from reports.site.api import KINDS
 from reports.site.identity import Identity
 from reports.site.lane_history import History
@@ -139,6 +139,7 @@ def _of_lane(history: History, summary: Lane, months: Sequence[str]) -> Iterator
             path = addresses.comparison_path(builds[pair.place].id)
             make = partial(comparisons.comparison_page, history, builds, pair)
             yield Page(path, "comparison.html", make, pair.key)
+    yield Page(f"{summary.path}search.js", "search.js", partial(search_index.search_shard, history))
     yield from _feed_and_badge(f"{summary.component} on {summary.track}", summary.path, [summary])
 
 

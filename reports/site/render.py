@@ -54,6 +54,11 @@ def size(count: float) -> str:
     return f"{count:.3g} {UNITS[power]}" if power else f"{count} B"
 
 
+def fit(text: str) -> str:
+    """Return a text with a replacement character for each that a page must not have."""
+    return UNFIT.sub("\ufffd", text)
+
+
 def short(commit: str) -> str:
     return commit[:10]
 
@@ -105,7 +110,7 @@ class Renderer:
     def render(self, template: str, path: str, **data: Any) -> bytes:
         """Return a page at ``path``; its links are relative to that path."""
         text = self.environment.get_template(f"{template}.j2").render(root="../" * path.count("/"), path=path, **data)
-        return UNFIT.sub("\ufffd", text).encode("utf-8", "replace")
+        return fit(text).encode("utf-8", "replace")
 
 
 @lru_cache(maxsize=4)

@@ -185,7 +185,11 @@ def test_what_is_no_description_gets_one_line(tmp_path: Path, text: str, said: s
             "tracks.tr u [31mnk: not a name: ",
         ),  # shown as one line, with no colour
         ("Q A <qa@lab.example>", "x" * 10_000, f"found: '{'x' * 79}..."),
-        ("    upstream: {git: /srv/hello}", "    upstream:", "must have keys of its own; known: branch, commit_url, git"),
+        (
+            "    upstream: {git: /srv/hello}",
+            "    upstream:",
+            "must have keys of its own; known: branch, commit_url, git",
+        ),
     ],
 )
 def test_a_complaint_is_short_and_safe_to_show(tmp_path: Path, old: str, new: str, complaint: str) -> None:
