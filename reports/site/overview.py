@@ -104,6 +104,7 @@ def _row(group: Sequence[tuple[StandingPart, BreakagePart]]) -> BreakageRow:
         state="never passed" if part.good is None and not part.flaky else "broken",
         part=part.model_copy(update={"suspects": part.suspects[:1]}),
         tracks=tuple(tracks),
+        authors=tuple(sorted({commit.author for commit in part.suspects if commit.author})),
     )
 
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const [modules, executablePath, base, files, more, ...pages] = process.argv.slice(2);
-const { searches, builds } = JSON.parse(more); // words to type with texts to find, and two builds of a lane
+const { searches, builds, filters } = JSON.parse(more); // words to type with texts to find, two builds of a lane, and filters of the home page
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
 const axe = readFileSync(`${modules}/axe-core/axe.min.js`, "utf8");
 const problems = [];
@@ -41,6 +41,17 @@ for (const width of [1280, 390]) {
         if (!shown.length || !shown.every((text) => /nova/.test(text) && /trixie/.test(text))) problems.push(`search finds ${shown}`);
       }
       if (javaScriptEnabled && width === 1280) {
+        for (const [query, ...kept] of filters) {
+          await page.goto(`${base}?${query}`);
+          const shown = await page.locator("tr[data-author]:visible").evaluateAll((rows) => rows.map((row) => ({ ...row.dataset })));
+          if (!shown.length || !shown.every((row) => kept.every(([name, value]) => row[name].split("|").includes(value)))) problems.push(`filter ${query} shows ${JSON.stringify(shown)}`);
+          if (!page.url().endsWith(`?${query}`)) problems.push(`filter ${query} changes the address to ${page.url()}`);
+        }
+        await page.goto(base);
+        await page.locator("select[name=state]").selectOption("passing");
+        if (await page.locator("tr[data-author]:visible").count()) problems.push("what is broken is shown as passing");
+        if (!/state=passing$/.test(page.url())) problems.push(`the address of a filter is ${page.url()}`);
+        await page.goto(`${base}search/`);
         for (const [words, expected] of searches) {
           await box.fill(words);
           const found = page.locator("#matches > li", { hasText: expected });

@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -80,7 +81,7 @@ def pages(out: Path) -> list[str]:
 
 
 def to_find(out: Path) -> dict[str, object]:
-    """Return words with the texts that a search for them finds, and two builds of a lane."""
+    """Return words with the texts that a search for them finds, two builds of a lane, and filters of the home page."""
     one = next(
         made for path in WORLD if (made := WORLD.read(path).build).verdict == "failed" and made.component == "nova"
     )
@@ -91,7 +92,14 @@ def to_find(out: Path) -> dict[str, object]:
         (f"{commit.author} {one.track}", commit.author),
         ("exit code 1 nova", "exit code 1"),
     ]
-    return {"searches": searches, "builds": [build["id"] for build in month["builds"][:2]]}
+    row = next(row for row in json.loads((out / "current/api/v1/index.json").read_text())["broken"] if row["authors"])
+    track, author = row["tracks"][0]["track"], row["authors"][0]
+    filters = [
+        (f"component={row['component']}", ("component", row["component"])),
+        (f"track={track}&state=broken", ("tracks", track), ("state", "broken")),
+        (urlencode({"author": author}), ("author", author)),
+    ]
+    return {"filters": filters, "searches": searches, "builds": [build["id"] for build in month["builds"][:2]]}
 
 
 def test_in_a_browser(site: Path, modules: Path) -> None:

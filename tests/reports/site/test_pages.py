@@ -69,6 +69,11 @@ def test_home_shows_breakages_with_since_and_suspects(built: Path) -> None:
         assert all(link["track"] in text for link in row["tracks"])
         assert one["since"]["started"][:10] in text
         assert ("flaky" in text) == one["flaky"]
+        filtered = [line.get(f"data-{name}") for name in ("component", "tracks", "state", "author")]
+        state = f"{row['state']}{'|flaky' * one['flaky']}"
+        tracks, authors = "|".join(link["track"] for link in row["tracks"]), "|".join(row["authors"])
+        assert filtered == [row["component"], tracks, state, authors]
+        assert one["suspect_count"] == 0 or row["authors"]
         if one["good"] and one["suspect_count"] > 1:
             assert f"{one['good']['commit'][:10]}…{one['since']['commit'][:10]}" in text
         elif one["good"]:
