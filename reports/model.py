@@ -96,6 +96,8 @@ class Build(FrozenModel):
     files: tuple[File, ...] = ()
     parameters: Mapping[str, str] = {}
     """The parameters of the build that lab.yaml allows to publish."""
+    packages: Mapping[str, str] = {}
+    """The versions of the lab's binary packages that the build made, or that a deployment installed."""
     environment: BuildEnvironment | None = None
     """What the build depended on besides the commit; None if that is not recorded, and for other phases."""
     notes: tuple[str, ...] = ()

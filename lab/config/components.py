@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from lab.config.types import MOST, GitURL, Label, SettingsModel, Text
+from lab.config.types import MOST, CommitURL, GitURL, Label, SettingsModel, Text
 
 EXAMPLE_GIT = "https://git.example.org/hello.git"
 
@@ -28,6 +28,12 @@ class Upstream(SettingsModel):
         examples=["https://git.example.org/{component}.git"],
     )
     branch: Text | None = Field(None, description="The upstream branch. Default: the branch of the track.")
+    commit_url: CommitURL | None = Field(
+        None,
+        description="The page of an upstream commit, to which the site links; `{commit}` is replaced with its ID. "
+        "Default: no links.",
+        examples=["https://git.example.org/{component}/commit/{commit}"],
+    )
 
 
 class Push(SettingsModel):

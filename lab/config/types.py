@@ -99,6 +99,14 @@ WebURL = Annotated[
         "not a URL that can be linked to: http(s)://HOST[:PORT][/PATH], without a login, a query or a fragment",
     ),
 ]
+CommitURL = Annotated[
+    str,
+    Stripped,
+    _like(
+        r"https?://[A-Za-z0-9.\[\]:-]+/(?:[^\s\"'<>\\{}]|\{component\})*\{commit\}(?:[^\s\"'<>\\{}]|\{component\})*",
+        "not the address of a commit: http(s)://HOST[:PORT]/PATH with {commit} once, and no placeholder but {component}",
+    ),
+]
 Address = Annotated[  # RFC 5322, 3.4.1, without quoted strings and comments
     str,
     Stripped,

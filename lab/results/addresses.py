@@ -26,6 +26,11 @@ def build_path(name: str) -> str:
     return f"b/{name[:2]}/{name}/"
 
 
+def comparison_path(name: str) -> str:
+    """Return the page that compares a build with those before it."""
+    return f"d/{name[:2]}/{name}.html"
+
+
 def component_path(component: str) -> str:
     return f"p/{part(component)}/"
 

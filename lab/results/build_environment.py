@@ -74,10 +74,16 @@ def _packages(before: BuildEnvironment, after: BuildEnvironment) -> Iterator[Env
     if not (before.packages and after.packages):
         yield _change("packages in the chroot", "" if before.packages else UNKNOWN, "" if after.packages else UNKNOWN)
         return
-    for name in sorted({*before.packages, *after.packages}):
-        old, new = before.packages.get(name, ""), after.packages.get(name, "")
-        if old != new:
-            yield EnvironmentChange(what=name, before=old, after=new)
+    yield from package_changes(before.packages, after.packages)
+
+
+def package_changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[EnvironmentChange, ...]:
+    """Return the packages whose version changed, sorted by name."""
+    return tuple(
+        EnvironmentChange(what=name, before=before.get(name, ""), after=after.get(name, ""))
+        for name in sorted({*before, *after})
+        if before.get(name, "") != after.get(name, "")
+    )
 
 
 def _change(what: str, before: str, after: str) -> EnvironmentChange:

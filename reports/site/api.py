@@ -11,6 +11,7 @@ from lab.base.errors import Verdict
 from lab.results.history import Result, State
 from reports.model import FrozenModel
 from reports.site.build_models import BuildPage
+from reports.site.comparison_models import ComparisonPage
 from reports.site.lab_models import ChangesPage, HealthPage, Home
 from reports.site.lane_models import Flaky, Ref, Slow, StandingPart, TestRef, TransitionPart
 
@@ -162,7 +163,7 @@ class StalePage(FrozenModel):
     lanes: tuple[StaleLane, ...]
 
 
-class SearchComponent(FrozenModel):
+class ComponentLinks(FrozenModel):
     component: str
     path: str
     tracks: tuple[tuple[str, str], ...]
@@ -171,8 +172,17 @@ class SearchComponent(FrozenModel):
 
 class SearchPage(FrozenModel):
     kind: Literal["search"] = "search"
-    components: tuple[SearchComponent, ...]
+    indexed_builds: int
+    """The number of builds of each component on each track whose commits and messages the index has."""
+    components: tuple[ComponentLinks, ...]
     tests: tuple[TestRef, ...]
+
+
+class ComparePage(FrozenModel):
+    """The page that compares any two builds by a script; without one, it leads to the tracks."""
+
+    kind: Literal["compare"] = "compare"
+    components: tuple[ComponentLinks, ...]
 
 
 class AboutPage(FrozenModel):
@@ -199,11 +209,11 @@ class Badge(FrozenModel):
 
 Page = (
     Home | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
-    | FlakyPage | SlowPage | StalePage | HealthPage | ChangesPage | SearchPage | AboutPage
+    | FlakyPage | SlowPage | StalePage | HealthPage | ChangesPage | ComparisonPage | ComparePage | SearchPage | AboutPage
 )  # fmt: skip
 KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
     "health": HealthPage, "changes": ChangesPage,
-    "search": SearchPage, "about": AboutPage,
+    "comparison": ComparisonPage, "compare": ComparePage, "search": SearchPage, "about": AboutPage,
 }  # fmt: skip

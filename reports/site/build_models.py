@@ -60,6 +60,8 @@ class BuildPage(FrozenModel):
     commit: str
     commit_path: str
     lane_path: str
+    comparison_path: str
+    """The page that compares this build with the last good one and the previous one."""
     version: str
     verdict: Verdict
     step: str
@@ -71,6 +73,8 @@ class BuildPage(FrozenModel):
     """The number of tests by outcome."""
     outage: bool
     """Whether so many tests failed that the build says nothing about a single one."""
+    packages: dict[str, str]
+    """The versions of the lab's packages that the build made, or that a deployment installed."""
     commits: tuple[Commit, ...]
     steps: tuple[StepPart, ...]
     cases: tuple[CasePart, ...]

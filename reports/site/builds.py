@@ -64,9 +64,11 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
         download=f"{summary.path}{DOWNLOAD}" if has_bundle else "",
         commit_path=summary.ref.commit_path,
         lane_path=addresses.lane_path(build.component, build.track),
+        comparison_path=addresses.comparison_path(summary.id),
         message=build.message[:MESSAGE],
         counts=dict(sorted(Counter(case.outcome for case in build.tests).items())),
         outage=summary.results.outage,
+        packages=dict(sorted(build.packages.items())),
         commits=summary.commits,
         steps=tuple(
             StepPart(

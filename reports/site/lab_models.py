@@ -41,6 +41,8 @@ class BreakageRow(FrozenModel):
     state: State
     part: BreakagePart
     tracks: tuple[TrackLink, ...]
+    authors: tuple[str, ...]
+    """The authors of the newest suspect commits."""
 
 
 class Home(FrozenModel):

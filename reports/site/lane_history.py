@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Final
 
 from lab.config.description import PHASES
@@ -14,7 +15,7 @@ from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.build_environment import BuildEnvironment
 from lab.results.history import WINDOW, Result, is_flaky
-from reports.outcomes import BadTest
+from reports.outcomes import BadTest, digest
 from reports.site.lane_models import TestRef
 from reports.site.summary import Summary
 
@@ -35,13 +36,13 @@ class Try:
 class History:
     """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest.
 
-    ``keys`` identify the builds up to each one; without keys, their identities do.  ``environment`` gives the environment
-    of a build, by digest.  ``known`` are the bugs that the lab knows.
+    ``bundles`` are the names of their bundles; without them, the identities of the builds stand for them.
+    ``environment`` gives the environment of a build, by digest.  ``known`` are the bugs that the lab knows.
     """
 
     builds: tuple[Summary, ...]
     roster: Callable[[str], frozenset[str]]
-    keys: tuple[str, ...] = ()
+    bundles: tuple[str, ...] = ()
     environment: Callable[[str], BuildEnvironment | None] = lambda _: None
     known: tuple[KnownBug, ...] = ()
 
@@ -56,6 +57,18 @@ class History:
     @property
     def path(self) -> str:
         return addresses.lane_path(self.component, self.track)
+
+    @cached_property
+    def bundle_of(self) -> dict[str, str]:
+        """The name of the bundle of each build, by the identity of the build."""
+        ids = [build.id for build in self.builds]
+        return dict(zip(ids, self.bundles or ids, strict=True))
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """A digest of the builds up to each one."""
+        bundles = self.bundle_of.values()
+        return list(accumulate(bundles, lambda key, bundle: digest([key, bundle]), initial=""))[1:]
 
     @cached_property
     def phases(self) -> dict[str, tuple[Summary, ...]]:
@@ -132,7 +145,7 @@ class History:
         later = (place for place in range(last + 1, len(self.builds)) if test in self._rosters[place])
         ended = next(later, None) if marks[last].result == "bad" else None
         parts = (
-            self.keys[last] if self.keys else " ".join(build.id for build in self.builds[: last + 1]),
+            self.keys[last],
             self.builds[ended].id if ended is not None else "",
             str(test in self.flaky),
             str(test in self.current),

@@ -13,9 +13,10 @@ from reports.site.api import (
     KINDS,
     AboutPage,
     Badge,
+    ComparePage,
+    ComponentLinks,
     Feed,
     FlakyPage,
-    SearchComponent,
     SearchPage,
     SlowPage,
     StaleLane,
@@ -25,6 +26,7 @@ from reports.site.identity import Identity
 from reports.site.lab_models import BreakageRow, Cell, ChangesPage, DayChanges, HealthPage, Home, Row, TrackLink
 from reports.site.lane_models import BreakagePart, Lane, StandingPart, TransitionPart
 from reports.site.lanes import slowest
+from reports.site.search_index import BUILDS
 from reports.site.standings import BAD_STATES, newest_first, worst
 
 BROKEN: Final = 100
@@ -102,6 +104,7 @@ def _row(group: Sequence[tuple[StandingPart, BreakagePart]]) -> BreakageRow:
         state="never passed" if part.good is None and not part.flaky else "broken",
         part=part.model_copy(update={"suspects": part.suspects[:1]}),
         tracks=tuple(tracks),
+        authors=tuple(sorted({commit.author for commit in part.suspects if commit.author})),
     )
 
 
@@ -167,17 +170,21 @@ def stale(lanes: Sequence[Lane]) -> StalePage:
 
 
 def search(lanes: Sequence[Lane]) -> SearchPage:
+    tests = tuple(test for lane in lanes for test in lane.failed)
+    return SearchPage(indexed_builds=BUILDS, components=_components(lanes), tests=tests)
+
+
+def compare(lanes: Sequence[Lane]) -> ComparePage:
+    return ComparePage(components=_components(lanes))
+
+
+def _components(lanes: Sequence[Lane]) -> tuple[ComponentLinks, ...]:
     tracks: dict[str, list[tuple[str, str]]] = {}
     for lane in lanes:
         tracks.setdefault(lane.component, []).append((lane.track, lane.path))
-    return SearchPage(
-        components=tuple(
-            SearchComponent(
-                component=component, path=addresses.component_path(component), tracks=tuple(tracks[component])
-            )
-            for component in sorted(tracks)
-        ),
-        tests=tuple(test for lane in lanes for test in lane.failed),
+    return tuple(
+        ComponentLinks(component=component, path=addresses.component_path(component), tracks=tuple(tracks[component]))
+        for component in sorted(tracks)
     )
 
 

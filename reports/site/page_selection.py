@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.results import addresses
 from reports.model import FrozenModel
-from reports.site import lane_pages, overview
+from reports.site import comparisons, lane_pages, overview, search_index
 from reports.site.api import KINDS
 from reports.site.identity import Identity
 from reports.site.lane_history import History
@@ -25,7 +25,7 @@ from reports.site.summary import Summary
 class Page:
     """A page that can change: its path, its template and its data.
 
-    A path that ends with / (or is empty) is an HTML page, whose data is also in ``api/v1``.
+    A path that is empty or ends with / or .html is an HTML page, whose data is also in ``api/v1``.
     """
 
     path: str
@@ -50,6 +50,8 @@ class Page:
 
     @property
     def files(self) -> tuple[str, ...]:
+        if self.path.endswith(".html"):
+            return self.path, f"api/v1/{self.path.removesuffix('.html')}.json"
         if self.path and not self.path.endswith("/"):
             return (self.path,)
         return f"{self.path}index.html", f"api/v1/{self.path.rstrip('/') or 'index'}.json"
@@ -132,6 +134,12 @@ def _of_lane(history: History, summary: Lane, months: Sequence[str]) -> Iterator
     for test in history.marks:
         path = addresses.test_path(history.component, history.track, test)
         yield Page(path, "test.html", partial(lane_pages.test_page, history, test), history.key(test))
+    for builds in history.phases.values():
+        for pair in comparisons.pairs(history, builds):
+            path = addresses.comparison_path(builds[pair.place].id)
+            make = partial(comparisons.comparison_page, history, builds, pair)
+            yield Page(path, "comparison.html", make, pair.key)
+    yield Page(f"{summary.path}search.js", "search.js", partial(search_index.search_shard, history))
     yield from _feed_and_badge(f"{summary.component} on {summary.track}", summary.path, [summary])
 
 
@@ -156,5 +164,6 @@ def _of_all(site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
     yield Page("slow/", "slow.html", partial(overview.slow, lanes))
     yield Page("stale/", "stale.html", partial(overview.stale, lanes))
     yield Page("health/", "health.html", partial(overview.health, lanes))
+    yield Page("compare/", "compare.html", partial(overview.compare, lanes))
     yield Page("search/", "search.html", partial(overview.search, lanes))
     yield Page("feed.atom", "feed.atom", partial(overview.feed, site.lab, "feed.atom", "", lanes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +22,7 @@ HERE: Final = Path(__file__).parent
 UNFIT: Final = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u200d\u2010-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
 )
-POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
-)
+POLICY: Final = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
 # Each state has a sign and a word; the colour only repeats them.
 SIGNS: Final = {
     "passed": "✓", "failed": "✗", "unstable": "≠", "error": "△", "aborted": "■", "skipped": "–",
@@ -56,6 +54,11 @@ def size(count: float) -> str:
     return f"{count:.3g} {UNITS[power]}" if power else f"{count} B"
 
 
+def fit(text: str) -> str:
+    """Return a text with a replacement character for each that a page must not have."""
+    return UNFIT.sub("\ufffd", text)
+
+
 def short(commit: str) -> str:
     return commit[:10]
 
@@ -81,7 +84,7 @@ class Renderer:
 
     @cached_property
     def edition(self) -> str:
-        digest = hashlib.sha256(repr((self.site.lab, self.site.description, self.site.url)).encode())
+        digest = hashlib.sha256(repr(replace(self.site, known=())).encode())
         for path in sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js", ".svg"}):
             digest.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()[:12]
@@ -107,7 +110,7 @@ class Renderer:
     def render(self, template: str, path: str, **data: Any) -> bytes:
         """Return a page at ``path``; its links are relative to that path."""
         text = self.environment.get_template(f"{template}.j2").render(root="../" * path.count("/"), path=path, **data)
-        return UNFIT.sub("\ufffd", text).encode("utf-8", "replace")
+        return fit(text).encode("utf-8", "replace")
 
 
 @lru_cache(maxsize=4)

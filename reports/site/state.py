@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -20,14 +19,13 @@ from pydantic import TypeAdapter
 from lab.results.build_environment import BuildEnvironment
 from reports import database
 from reports.database import statements
-from reports.outcomes import digest
 from reports.site.lane_history import History
 from reports.site.lane_models import Lane
 from reports.site.summary import Summary, environment_digest
 
 SUMMARIES: Final = TypeAdapter(tuple[Summary, ...])
 # Increased by one with each change of the tables.
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 TABLES: Final = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
     """CREATE TABLE build (bundle TEXT PRIMARY KEY, id TEXT, component TEXT, track TEXT, revision TEXT,
@@ -120,8 +118,7 @@ class SiteState:
             "GROUP BY id ORDER BY started, id"
         )
         rows = self.base.execute(query, (component, track)).fetchall()
-        keys = accumulate(rows, lambda key, row: digest([key, row["bundle"]]), initial="")
-        return History(_summaries(rows), self.roster, tuple(keys)[1:], self.environment)
+        return History(_summaries(rows), self.roster, tuple(row["bundle"] for row in rows), self.environment)
 
     def commit_builds(self, component: str, commit: str) -> tuple[Summary, ...]:
         query = (

@@ -20,7 +20,7 @@ SLOWEST: Final = 5
 
 
 class Summary(FrozenModel):
-    """A build; ``environment`` is the digest of its environment, "" if that is not known."""
+    """A build; ``environment`` and ``packages`` are digests: of its environment, and of its packages; "" for none."""
 
     id: str
     origin: str
@@ -41,6 +41,7 @@ class Summary(FrozenModel):
     commit_count: int
     steps: tuple[tuple[str, Verdict, float], ...]
     environment: str = ""
+    packages: str = ""
     results: RunResults
     slowest: tuple[tuple[str, float], ...]
 
@@ -85,6 +86,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
         commit_count=len(build.commits),
         steps=tuple((step.step, step.verdict, step.seconds) for step in build.steps),
         environment=environment_digest(build.environment) if build.environment else "",
+        packages=environment_digest(made) if (made := packages(build)) else "",
         results=found,
         slowest=tuple((case.id, case.seconds) for case in longest if of_case(case) != "neither")[:SLOWEST],
     )
@@ -93,6 +95,11 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
 
 _COPIED_FIELDS = ("origin", "component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
           "commit", "version", "step")  # fmt: skip
+
+
+def packages(build: Build) -> BuildEnvironment | None:
+    """Return the packages that a build made or installed, in the form in which the state stores versions."""
+    return BuildEnvironment(packages=build.packages) if build.packages else None
 
 
 def environment_digest(environment: BuildEnvironment) -> str:

@@ -32,7 +32,7 @@ from reports.site.logs import file_name
 from reports.site.page_selection import Changed, Page, pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
-from reports.site.summary import summarise
+from reports.site.summary import packages, summarise
 from reports.site.tree import SLOTS, SiteTree
 
 SUFFIX: Final = ".tar.gz"
@@ -163,8 +163,8 @@ class Update:
                 _check(path, bundle.build)
                 summary, roster = summarise(bundle.build)
                 build_pages = builds.make(bundle, digest, summary, has_bundle=path.exists())
-                if bundle.build.environment:
-                    self.state.put_environment(bundle.build.environment)
+                for versions in filter(None, (bundle.build.environment, packages(bundle.build))):
+                    self.state.put_environment(versions)
                 if self.state.add(digest, started_ms(summary.started), summary, roster):
                     self._write_build(build_pages, path)
                     self.changed.add(summary)

@@ -68,9 +68,24 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         ),
         files=tuple(file for file, _ in artifacts.values()),
         parameters=_parameters(run.results / "parameters.properties"),
+        packages=dict([*_packages(records)][:PACKAGES]),
         environment=_environment(info, {record.step: record for record in records}),
     )
     return build, places | {path: place for path, (_, place) in artifacts.items()}
+
+
+def _packages(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """Yield the binary packages that the steps made or deployed, with their versions; without debug symbols."""
+    for record in records:
+        for artifact in record.artifacts:
+            # NAME_VERSION_ARCHITECTURE.deb: the epoch is not part of the name, see dpkg-name(1).
+            name, _, rest = Path(artifact.path).name.partition("_")
+            version = rest.rpartition("_")[0]
+            if artifact.kind == "binary" and version and not name.endswith("-dbgsym"):
+                yield name, record.version if record.version.partition(":")[2] == version else version
+        if record.step == "deploy":
+            pairs = (package.partition("=") for package in record.facts.get("packages", ()))
+            yield from ((name, version) for name, _, version in pairs)
 
 
 def _environment(info: RunInfo, records: Mapping[str, Record]) -> BuildEnvironment | None:

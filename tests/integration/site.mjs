@@ -1,9 +1,10 @@
 // Looks at pages in headless Chromium: axe-core, requests that leave the site, complaints of the browser, overflow.
-// node site.mjs NODE_MODULES CHROMIUM BASE PAGE...   prints a JSON list of problems.
+// node site.mjs NODE_MODULES CHROMIUM BASE FILES JSON PAGE...   (FILES: the same site as files)   prints a JSON list of problems.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-const [modules, executablePath, base, ...pages] = process.argv.slice(2);
+const [modules, executablePath, base, files, more, ...pages] = process.argv.slice(2);
+const { searches, builds, filters } = JSON.parse(more); // words to type with texts to find, two builds of a lane, and filters of the home page
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
 const axe = readFileSync(`${modules}/axe-core/axe.min.js`, "utf8");
 const problems = [];
@@ -39,9 +40,39 @@ for (const width of [1280, 390]) {
         const shown = await page.locator("[data-find] > li:visible").allTextContents();
         if (!shown.length || !shown.every((text) => /nova/.test(text) && /trixie/.test(text))) problems.push(`search finds ${shown}`);
       }
+      if (javaScriptEnabled && width === 1280) {
+        for (const [query, ...kept] of filters) {
+          await page.goto(`${base}?${query}`);
+          const shown = await page.locator("tr[data-author]:visible").evaluateAll((rows) => rows.map((row) => ({ ...row.dataset })));
+          if (!shown.length || !shown.every((row) => kept.every(([name, value]) => row[name].split("|").includes(value)))) problems.push(`filter ${query} shows ${JSON.stringify(shown)}`);
+          if (!page.url().endsWith(`?${query}`)) problems.push(`filter ${query} changes the address to ${page.url()}`);
+        }
+        await page.goto(base);
+        await page.locator("select[name=state]").selectOption("passing");
+        if (await page.locator("tr[data-author]:visible").count()) problems.push("what is broken is shown as passing");
+        if (!/state=passing$/.test(page.url())) problems.push(`the address of a filter is ${page.url()}`);
+        await page.goto(`${base}search/`);
+        for (const [words, expected] of searches) {
+          await box.fill(words);
+          const found = page.locator("#matches > li", { hasText: expected });
+          await found.first().waitFor({ timeout: 10000 }).catch(() => problems.push(`search for ${words} does not find ${expected}`));
+        }
+        const covered = await page.locator("#covered").textContent();
+        if (!/since \d{4}-/.test(covered)) problems.push(`search covers ${covered}`);
+        await page.goto(`${base}compare/?a=${builds[0]}&b=${builds[1]}`);
+        await page.locator("#comparison table").first().waitFor({ timeout: 10000 }).catch(() => problems.push("two builds are not compared"));
+        await page.goto(`${base}compare/?b=${builds[1]}`);
+        await page.locator("#comparison li a").first().click();
+        await page.locator("#comparison table").first().waitFor({ timeout: 10000 }).catch(() => problems.push("no build to compare with"));
+      }
       await context.close();
     }
   }
 }
+const page = await browser.newPage();
+await page.goto(`${files}search/index.html`);
+await page.locator("input[type=search]").fill(searches[0][0]);
+const row = page.locator("#matches > li", { hasText: searches[0][1] }).first();
+await row.waitFor({ timeout: 10000 }).catch(() => problems.push("search does not work from files"));
 await browser.close();
 console.log(JSON.stringify(problems, null, 1));

@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -63,7 +64,42 @@ def pages(out: Path) -> list[str]:
     lane, bad, test = row["tracks"][0]["path"], row["part"]["last"], row["part"]["test"]["path"]
     component, month = f"p/{row['component']}/", f"{lane}{bad['started'][:7]}/"
     places = [lane, bad["path"], bad["commit_path"], test, month, f"{bad['path']}log-1.html"]
-    return ["", component, *places, "changes/", "health/", "flaky/", "slow/", "stale/", "search/", "about/"]
+    return [
+        "",
+        component,
+        *places,
+        f"d/{bad['id'][:2]}/{bad['id']}.html",
+        "compare/",
+        "changes/",
+        "health/",
+        "flaky/",
+        "slow/",
+        "stale/",
+        "search/",
+        "about/",
+    ]
+
+
+def to_find(out: Path) -> dict[str, object]:
+    """Return words with the texts that a search for them finds, two builds of a lane, and filters of the home page."""
+    one = next(
+        made for path in WORLD if (made := WORLD.read(path).build).verdict == "failed" and made.component == "nova"
+    )
+    commit = one.commits[0]
+    month = json.loads((out / f"current/api/v1/p/nova/{one.track}/{one.started[:7]}.json").read_text())
+    searches = [
+        (commit.id, commit.id[:12]),
+        (f"{commit.author} {one.track}", commit.author),
+        ("exit code 1 nova", "exit code 1"),
+    ]
+    row = next(row for row in json.loads((out / "current/api/v1/index.json").read_text())["broken"] if row["authors"])
+    track, author = row["tracks"][0]["track"], row["authors"][0]
+    filters = [
+        (f"component={row['component']}", ("component", row["component"])),
+        (f"track={track}&state=broken", ("tracks", track), ("state", "broken")),
+        (urlencode({"author": author}), ("author", author)),
+    ]
+    return {"filters": filters, "searches": searches, "builds": [build["id"] for build in month["builds"][:2]]}
 
 
 def test_site_in_browser(site: Path, modules: Path) -> None:
@@ -72,7 +108,10 @@ def test_site_in_browser(site: Path, modules: Path) -> None:
         thread.start()
         try:
             base = f"http://127.0.0.1:{running.server_port}/"
-            argv = ["node", HOUSE / "tests/integration/site.mjs", modules, shutil.which("chromium"), base, *pages(site)]
+            files = f"{(site / 'current').as_uri()}/"
+            more = json.dumps(to_find(site))
+            program = HOUSE / "tests/integration/site.mjs"
+            argv = ["node", program, modules, shutil.which("chromium"), base, files, more, *pages(site)]
             done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=300)
         finally:
             running.shutdown()

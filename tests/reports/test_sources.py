@@ -107,6 +107,35 @@ def test_environment_of_a_build(
     assert build.environment == BuildEnvironment(lab_commit="e" * 40, **expected)  # type: ignore[arg-type] # a table
 
 
+def artifact(name: str, kind: str = "binary") -> Artifact:
+    return Artifact(path=f"out/{name}", sha256=SHA, size=1, kind=kind)
+
+
+@pytest.mark.parametrize(
+    "step, fields, expected",
+    [
+        ("sbuild", {"artifacts": (artifact("greet_1.2-1_all.deb"),), "version": "1.2-1"}, {"greet": "1.2-1"}),
+        ("sbuild", {"artifacts": (artifact("greet_1.2-1_all.deb"),), "version": "2:1.2-1"}, {"greet": "2:1.2-1"}),
+        # A version of its own.
+        ("sbuild", {"artifacts": (artifact("libg1_7-1_amd64.deb"),), "version": "2:1.2-1"}, {"libg1": "7-1"}),
+        ("sbuild", {"artifacts": (artifact("greet-dbgsym_1-1_amd64.deb"), artifact("greet_1.dsc", "source"))}, {}),
+        ("sbuild", {"artifacts": (artifact("odd.deb"),)}, {}),
+        ("deploy", {"facts": {"packages": ["a=1:2-3", "b=4"]}}, {"a": "1:2-3", "b": "4"}),
+        ("deploy", {"facts": {}}, {}),
+        ("source", {"facts": {"packages": 3}}, {}),  # of another step
+    ],
+)
+def test_packages_of_a_build(
+    lab: Lab, bench: Callable[..., Bench], step: str, fields: dict[str, object], expected: dict[str, str]
+) -> None:
+    made = bench(lab)
+    phase = "deploy" if step == "deploy" else "build"
+    made.run.write_info(made.run.info.model_copy(update={"phase": phase, "commit": COMMIT}))
+    made.pretend(step, **fields)
+    build, _ = local.build(made.run, lab)
+    assert build.packages == expected
+
+
 def test_bundle_has_public_data_only(lab: Lab, finished: Bench) -> None:
     build, files = local.build(finished.run, lab)
     paths = [Publication.with_key(lab, KEY).publish(build, files, finished.run.path / name) for name in ("a", "b")]

@@ -15,6 +15,7 @@ const box = document.querySelector(".filter");
 if (box) {
   const input = box.querySelector("input");
   const count = document.querySelector("#found");
+  const lists = document.querySelectorAll("[data-find]");
   const entries = [...document.querySelectorAll("[data-find] > li")].map((entry) => [entry, entry.textContent.toLowerCase()]);
   const show = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -23,7 +24,8 @@ if (box) {
       entry.hidden = !words.every((word) => text.includes(word));
       found += !entry.hidden;
     }
-    count.textContent = words.length ? `${found} found` : "";
+    for (const list of lists) list.hidden = list.previousElementSibling.hidden = ![...list.children].some((entry) => !entry.hidden);
+    count.textContent = words.length ? `${found} ${found === 1 ? "name" : "names"} found` : "";
     history.replaceState(null, "", words.length ? `?q=${encodeURIComponent(input.value)}` : location.pathname);
   };
   box.hidden = false;

@@ -185,7 +185,11 @@ def test_load_error_of_invalid_yaml_is_one_line(tmp_path: Path, text: str, said:
             "tracks.tr u [31mnk: not a name: ",
         ),  # shown as one line, with no colour
         ("Q A <qa@lab.example>", "x" * 10_000, f"found: '{'x' * 79}..."),
-        ("    upstream: {git: /srv/hello}", "    upstream:", "must have keys of its own; known: branch, git"),
+        (
+            "    upstream: {git: /srv/hello}",
+            "    upstream:",
+            "must have keys of its own; known: branch, commit_url, git",
+        ),
     ],
 )
 def test_load_complaint_is_short_and_printable(tmp_path: Path, old: str, new: str, complaint: str) -> None:

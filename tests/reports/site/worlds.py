@@ -129,6 +129,7 @@ class World:
             logs=tuple(Log(name=name, path=f"logs/{name}.log", size=len(data), lines=data.count(b"\n")) for name, data in logs.items()),
             files=(File(name=f"{component}_27.0.0_amd64.deb", sha256=hashlib.sha256(commit.encode()).hexdigest(), size=412_332, kind="binary"),)
             if verdict in {"passed", "unstable"} else (),
+            packages=self.packages(component, turn) if verdict in {"passed", "unstable"} else {},
             environment=self.environment(lane, turn),
         )  # fmt: skip
         return InMemory(build, {f"logs/{name}.log": data for name, data in logs.items()})
@@ -137,6 +138,9 @@ class World:
         """Return an environment: on every other lane, a package changes with each build."""
         packages = {"gcc-12": "12.2.0-14", "libc6": f"2.36-{turn if lane % 2 else 9}"}
         return BuildEnvironment(packages=packages, packaging="f" * 40, packaging_content="c1", base="base1")
+
+    def packages(self, component: str, turn: int) -> dict[str, str]:
+        return {f"python3-{component}": f"27.0.0-{turn}", f"{component}-doc": "27.0.0-1"}
 
     def message(self, step: str, verdict: str) -> str:
         return {
