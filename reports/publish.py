@@ -27,29 +27,21 @@ from reports.journal import Journal
 from reports.journal_deliveries import SOURCE
 from reports.journal_entries import JournalEntry, Settled
 from reports.model import Build, started_ms
-from reports.outputs.delivery import MOST_IN_A_ROW, DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
+from reports.outputs.delivery import (
+    MOST_IN_A_ROW,
+    DeliveryOutcome,
+    Output,
+    PendingDelivery,
+    Tombstone,
+    one_line,
+    seconds_of,
+)
+from reports.publish_report import PublishReport
 from reports.redact.publication import Files, Publication, allowed
 from reports.sources.source import Gone, Source, Trouble, check_clock
 
 ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # accepted by any mail server
 MOST_TRIES: Final = 20  # for one failing build or delivery: about three days
-
-
-@dataclass
-class PublishReport:
-    """The result of a pass: bundled builds, outcomes by output, and ``errors`` with their places."""
-
-    bundled: int = 0
-    outcomes: dict[str, Counter[str]] = field(default_factory=dict)
-    errors: list[tuple[str, LabError]] = field(default_factory=list)
-
-    @property
-    def lines(self) -> list[str]:
-        return [f"{where}: {one_line(error)}" for where, error in self.errors]
-
-    @property
-    def exit_code(self) -> int:
-        return max((error.exit_code for _, error in self.errors), default=0)
 
 
 @dataclass
@@ -219,7 +211,7 @@ class Publisher:
                     counts[self._settle(name, outcome)] += 1
         except LabError as error:
             self._report_error(name, error)
-            self.journal.deliveries.begin_outage(name, one_line(error), self.now())
+            self.journal.deliveries.begin_outage(name, one_line(error), self.now(), seconds_of(error))
         else:
             self.journal.deliveries.end_outage(name)
 
@@ -227,7 +219,7 @@ class Publisher:
         """Record the outcome of a delivery, and return it: ``parked`` if the delivery failed too often."""
         how, note = outcome.how, outcome.note
         if how == "later":
-            tries = self.journal.deliveries.postpone(outcome.name, output, note, self.now())
+            tries = self.journal.deliveries.postpone(outcome.name, output, note, self.now(), outcome.wait)
             if outcome.is_own and tries >= MOST_TRIES:
                 how, note = "parked", f"given up after {tries} tries: {note}"
         if how != "later":

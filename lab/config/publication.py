@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints
 
+from lab.config.forges import CommitStatuses
+from lab.config.secret_source import SecretSource
 from lab.config.types import (
     MOST,
     Address,
@@ -14,7 +16,6 @@ from lab.config.types import (
     Label,
     Login,
     Pattern,
-    PlainPath,
     SettingsModel,
     SMTPServer,
     Text,
@@ -114,6 +115,12 @@ class Webhook(SettingsModel):
     )
 
 
+class KnownSecret(SecretSource):
+    """A secret that must not be published: its source, never the secret itself."""
+
+    name: Label = Field(description="The name of the secret in reports.", examples=["cloud"])
+
+
 class Notifications(SettingsModel):
     """Messages about results. Each notification is off until its key exists; see [publishing](../how-to/publishing.md)."""
 
@@ -123,27 +130,19 @@ class Notifications(SettingsModel):
         description="The Gerrit server that gets votes and comments; `gerrit: URL` is the short form. Default: none.",
     )
     webhook: Webhook | None = Field(None, description="The receiver of a request for each build. Default: none.")
-
-
-class KnownSecret(SettingsModel):
-    """A secret that must not be published: its source, never the secret itself."""
-
-    name: Label = Field(description="The name of the secret in reports.", examples=["cloud"])
-    env: Text | None = Field(
-        None, description="The environment variable that contains the secret. Default: none.", examples=["OS_PASSWORD"]
-    )
-    file: PlainPath | None = Field(
-        None,
-        description="The file that contains the secret; each line of six or more characters is a secret. Default: none.",
-        examples=["/srv/qalab/upload.key"],
+    statuses: tuple[CommitStatuses, ...] = Field(
+        (),
+        description="The forges that get commit statuses. The first one that has the upstream repository of a component "
+        "counts. Default: none.",
     )
 
-    @model_validator(mode="after")
-    def _check_source(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            message = "name one source of the secret: env: NAME OF A VARIABLE, or file: /PATH"
-            raise ValueError(message)
-        return self
+    @property
+    def credentials(self) -> tuple[KnownSecret, ...]:
+        """The tokens that the outputs use, which must not be published."""
+        return tuple(
+            KnownSecret(name=f"{forge.forge}-token", env=forge.secret.env, file=forge.secret.file)
+            for forge in self.statuses
+        )
 
 
 class HiddenPattern(SettingsModel):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from lab.base import files
-from lab.base.errors import ConfigurationError, InfrastructureError, LabError, Verdict
+from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
 from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
@@ -58,6 +58,8 @@ class DeliveryOutcome:
     """The delivery failed although the destination works: the number of tries is limited."""
     is_bug: bool = False
     """A bug of qalab is the reason."""
+    wait: float = 0.0
+    """The seconds that the destination asks to wait before the next try."""
 
 
 class Refused(ConfigurationError):
@@ -66,6 +68,14 @@ class Refused(ConfigurationError):
 
 class NotNow(InfrastructureError):
     """A delivery failed; the reason is the content or the destination."""
+
+
+class Throttled(InfrastructureError):
+    """A destination accepts nothing for some ``seconds``; 0: unknown."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Tombstone(records.Stored):
@@ -112,6 +122,11 @@ class OutputContext:
         """Return the address of a page of the public site, "" if the site's address is unknown."""
         url = self.lab.public.site_url if self.lab.public else None
         return f"{url.rstrip('/')}/{path}" if url else ""
+
+    def newer(self, item: PendingDelivery) -> set[str]:
+        """Return the names of the newer builds of the same component, track and phase."""
+        names = [point.name for point in self.history(*item.lane)]
+        return set(names[names.index(item.name) + 1 :]) if item.name in names else set()
 
 
 class Output(Protocol):
@@ -197,3 +212,28 @@ def one_by_one(
         else:
             failures = 0
             yield outcome
+
+
+def to_one_of_many(
+    items: Sequence[PendingDelivery], deliver: Callable[[PendingDelivery], DeliveryOutcome]
+) -> Iterator[DeliveryOutcome]:
+    """Deliver builds, one by one, to one of the destinations of an output.
+
+    If the destination cannot be used, its other builds wait, and one of them reports why: the other destinations do not
+    wait.
+    """
+    left = {item.name: item for item in items}
+    try:
+        for outcome in one_by_one(items, deliver):
+            del left[outcome.name]
+            yield outcome
+    except Aborted:
+        raise
+    except LabError as error:
+        for number, name in enumerate(left):
+            yield DeliveryOutcome(name, "later", one_line(error), is_trouble=number == 0, wait=seconds_of(error))
+
+
+def seconds_of(error: LabError) -> float:
+    """Return the seconds that a destination asks to wait, 0 without such a request."""
+    return error.seconds if isinstance(error, Throttled) else 0.0

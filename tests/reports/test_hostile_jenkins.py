@@ -19,7 +19,8 @@ from lab.config.description import Lab
 from lab.config.jenkins import Connection
 from reports import home
 from reports.outputs.delivery import Output
-from reports.publish import Publisher, PublishReport
+from reports.publish import Publisher
+from reports.publish_report import PublishReport
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from tests.loopback import Loopback
