@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from lab.config.secret_source import SecretSource
-from lab.config.types import MOST, SettingsModel, Text, WebURL
+from lab.config.types import MOST, SettingsModel, Text, WebURL, is_among
 
 SCHEMES: Final = {"https", "http", "ssh", "git", "git+ssh", "ssh+git"}
 SHORT_SSH: Final = re.compile(r"(?:[^@/:]+@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[^/].*|/[^/].*)")  # [USER@]HOST:PATH
@@ -71,7 +70,7 @@ class CommitStatuses(SettingsModel):
     def names(self, component: str, track: str) -> bool:
         """Return whether lab.yaml names this component for the forge; the location of its repository aside."""
         components = ("*",) if self.components is None else self.components
-        return _is_among(component, components) and _is_among(track, self.tracks)
+        return is_among(component, components) and is_among(track, self.tracks)
 
     def project(self, git: str) -> str | None:
         """Return the path of the project that a repository URL names; None for a repository elsewhere."""
@@ -90,10 +89,6 @@ class CommitStatuses(SettingsModel):
         is_plain = all(NAME.fullmatch(part) and part not in {"-", ".", ".."} for part in parts)
         is_long_enough = len(parts) == 2 if self.forge == "github" else len(parts) > 1  # noqa: PLR2004 - OWNER/NAME
         return "/".join(parts) if is_plain and is_long_enough else None
-
-
-def _is_among(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _location(git: str) -> tuple[str, str] | None:

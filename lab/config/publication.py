@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
+from lab.config.chats import Chat
 from lab.config.forges import CommitStatuses
 from lab.config.secret_source import SecretSource
 from lab.config.types import (
@@ -135,14 +136,23 @@ class Notifications(SettingsModel):
         description="The forges that get commit statuses. The first one that has the upstream repository of a component "
         "counts. Default: none.",
     )
+    chats: tuple[Chat, ...] = Field((), description="The chat rooms that get messages. Default: none.")
 
     @property
     def credentials(self) -> tuple[KnownSecret, ...]:
         """The tokens that the outputs use, which must not be published."""
-        return tuple(
-            KnownSecret(name=f"{forge.forge}-token", env=forge.secret.env, file=forge.secret.file)
-            for forge in self.statuses
-        )
+        sources = [(f"{forge.forge}-token", forge.secret) for forge in self.statuses]
+        sources += [(f"chat-{chat.name}", chat.secret) for chat in self.chats]
+        return tuple(KnownSecret(name=name, env=source.env, file=source.file) for name, source in sources)
+
+    @field_validator("chats")
+    @classmethod
+    def _check_names(cls, chats: tuple[Chat, ...]) -> tuple[Chat, ...]:
+        names = [chat.name for chat in chats]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            message = f"two chats have the name {twice}"
+            raise ValueError(message)
+        return chats
 
 
 class HiddenPattern(SettingsModel):
