@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Final, Literal
 
-from lab.base import environment
+from lab.base import environment, files
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import Bug, caught
 from lab.results.build_identity import build_id
@@ -63,7 +63,9 @@ class Publisher:
     def run(self) -> PublishReport:
         """Make one pass."""
         self._begin()
-        self._make_bundles(self._look())
+        lost = self._look()
+        self._ask_activity(lost)
+        self._make_bundles(lost)
         for name, output in self.outputs.items():
             outage = self.journal.deliveries.outage(name)
             if outage and outage.due > self.now():
@@ -130,6 +132,18 @@ class Publisher:
             else:
                 self.journal.deliveries.end_outage(f"{SOURCE}{name}")
         return lost
+
+    def _ask_activity(self, lost: set[str]) -> None:
+        """Write down what waits and runs in the public jobs; the names of machines are redacted."""
+        for name, source in self.sources.items():
+            try:
+                with caught():
+                    found = source.activity() if name not in lost else None
+                    public = self.publication.activity(found) if found else None
+                    if public and public.replaces(self.place.read_activity()):
+                        files.write_atomic(self.place.activity, public.model_dump_json(), 0o600)
+            except LabError as error:
+                self._report_error(f"{name}: what waits and runs", error)
 
     def _make_bundles(self, lost: set[str]) -> None:
         patterns = self.publication.policy.jobs
@@ -207,7 +221,7 @@ class Publisher:
             with caught():
                 self._withdraw(name, output)
                 items = list(self._items(name, output))
-                for outcome in output.deliver(items) if items else ():
+                for outcome in output.deliver(items) if items or output.is_live else ():
                     counts[self._settle(name, outcome)] += 1
         except LabError as error:
             self._report_error(name, error)

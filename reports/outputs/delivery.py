@@ -24,6 +24,7 @@ from lab.results import addresses
 from lab.results.build_identity import build_id
 from lab.store import records
 from reports import bundle
+from reports.activity import LabActivity
 from reports.bundle import BadBundle, Bundle
 from reports.model import Build
 from reports.transitions import HistoryPoint
@@ -104,6 +105,8 @@ class OutputContext:
     base: Path
     home: Path
     site: Path
+    activity: Callable[[], LabActivity | None]
+    """What waits and runs in the lab; None if that is not known."""
     published: Callable[[], Sequence[PendingDelivery]]
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""
@@ -135,6 +138,10 @@ class Output(Protocol):
     @property
     def is_ordered(self) -> bool:
         """Builds of a component, track and phase wait while an older one of them is postponed."""
+
+    @property
+    def is_live(self) -> bool:
+        """It also shows what waits and runs, which changes without a new build: ``deliver`` gets no builds, too."""
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]: ...
 
