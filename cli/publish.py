@@ -42,7 +42,7 @@ INTERVAL_SECONDS: Final = 60
 @click.option("--status", is_flag=True, help="Publish nothing; show published and waiting builds, and the reasons.")
 @json_option
 def command(lab_file: Path, *, watch: bool, interval: int, retry: bool, status: bool, as_json: bool) -> None:
-    """Publish new builds to the site, Jenkins, mail, Gerrit and webhooks.
+    """Publish new builds to the site, Jenkins, mail, Gerrit, forges, chats and webhooks.
 
     Each build is delivered once.  A failed delivery is retried later and does not delay the others.
     """

@@ -20,7 +20,8 @@ from reports import home
 from reports.journal import Journal
 from reports.outputs.delivery import Output, OutputContext, PublisherClock
 from reports.outputs.registry import OUTPUTS
-from reports.publish import Publisher, PublishReport
+from reports.publish import Publisher
+from reports.publish_report import PublishReport
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs

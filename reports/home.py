@@ -16,6 +16,7 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from reports import bundle
 from reports import journal as journals
+from reports.activity import LabActivity
 from reports.journal import Journal
 from reports.journal_entries import JournalEntry
 from reports.outputs.delivery import OutputContext, PendingDelivery, PublisherClock, Tombstone
@@ -40,6 +41,17 @@ class PublicationHome:
     @property
     def site(self) -> Path:
         return self.store.root / "site"
+
+    @property
+    def activity(self) -> Path:
+        """What waited and ran when the lab's Jenkins was asked last, as it is public."""
+        return self.store.root / "activity.json"
+
+    def read_activity(self) -> LabActivity | None:
+        try:
+            return LabActivity.model_validate_json(self.activity.read_bytes())
+        except (OSError, ValueError):  # there is none yet, or it is damaged: the next pass writes it
+            return None
 
     @property
     def outputs(self) -> Path:
@@ -86,6 +98,7 @@ def context(lab: Lab, base: Path, place: PublicationHome, journal: Journal, time
         base=base,
         home=place.outputs,
         site=place.site,
+        activity=place.read_activity,
         published=lambda: [place.item(entry) for entry in journal.builds.published()],
         history=journal.builds.lane,
         verdicts=journal.builds.verdicts,

@@ -45,11 +45,11 @@ class DeliveryTable(DatabaseTable):
             "INSERT OR REPLACE INTO delivery (name, output, state, note) VALUES (?, ?, ?, ?)", name, output, state, note
         )
 
-    def postpone(self, name: str, output: str, note: str, now: float) -> int:
-        """Try a failed delivery again after a pause; return the number of tries so far."""
+    def postpone(self, name: str, output: str, note: str, now: float, least: float = 0.0) -> int:
+        """Try a failed delivery again after a pause of ``least`` seconds or more; return the number of tries so far."""
         rows = self._rows("SELECT tries FROM delivery WHERE name = ? AND output = ?", name, output)
         tries = (rows[0]["tries"] if rows else 0) + 1
-        row = (name, output, tries, now + pause(tries, f"{name} {output}"), note)
+        row = (name, output, tries, now + max(least, pause(tries, f"{name} {output}")), note)
         query = (
             "INSERT OR REPLACE INTO delivery (name, output, state, tries, due, note) VALUES (?, ?, 'waiting', ?, ?, ?)"
         )
@@ -64,12 +64,12 @@ class DeliveryTable(DatabaseTable):
         rows = self._rows("SELECT tries, due, note FROM output WHERE name = ?", output)
         return Outage(**rows[0]) if rows else None
 
-    def begin_outage(self, output: str, note: str, now: float) -> None:
-        """Postpone all deliveries to an output that could not be used."""
+    def begin_outage(self, output: str, note: str, now: float, least: float = 0.0) -> None:
+        """Postpone all deliveries to an output that could not be used, by ``least`` seconds or more."""
         before = self.outage(output)
         tries = (before.tries if before else 0) + 1
         query = "INSERT OR REPLACE INTO output (name, tries, due, note) VALUES (?, ?, ?, ?)"
-        self._write(query, output, tries, now + pause(tries, output), note)
+        self._write(query, output, tries, now + max(least, pause(tries, output)), note)
 
     def end_outage(self, output: str) -> None:
         self._write("DELETE FROM output WHERE name = ?", output)

@@ -76,6 +76,10 @@ class Build(FrozenModel):
     started: str
     finished: str
     seconds: float
+    agent: str = ""
+    """The name of the Jenkins node that ran it; "" if that is not known, and for a run of this machine."""
+    chroot_days: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """The age of the base chroot of a build in days; None if no chroot was used."""
     lab: str
     track: str
     component: str

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Final, Literal
 
-from lab.base import environment
+from lab.base import environment, files
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import Bug, caught
 from lab.results.build_identity import build_id
@@ -27,29 +27,21 @@ from reports.journal import Journal
 from reports.journal_deliveries import SOURCE
 from reports.journal_entries import JournalEntry, Settled
 from reports.model import Build, started_ms
-from reports.outputs.delivery import MOST_IN_A_ROW, DeliveryOutcome, Output, PendingDelivery, Tombstone, one_line
+from reports.outputs.delivery import (
+    MOST_IN_A_ROW,
+    DeliveryOutcome,
+    Output,
+    PendingDelivery,
+    Tombstone,
+    one_line,
+    seconds_of,
+)
+from reports.publish_report import PublishReport
 from reports.redact.publication import Files, Publication, allowed
 from reports.sources.source import Gone, Source, Trouble, check_clock
 
 ADDRESS: Final = re.compile(r"[!-?A-~]+@[A-Za-z0-9][A-Za-z0-9.-]*")  # accepted by any mail server
 MOST_TRIES: Final = 20  # for one failing build or delivery: about three days
-
-
-@dataclass
-class PublishReport:
-    """The result of a pass: bundled builds, outcomes by output, and ``errors`` with their places."""
-
-    bundled: int = 0
-    outcomes: dict[str, Counter[str]] = field(default_factory=dict)
-    errors: list[tuple[str, LabError]] = field(default_factory=list)
-
-    @property
-    def lines(self) -> list[str]:
-        return [f"{where}: {one_line(error)}" for where, error in self.errors]
-
-    @property
-    def exit_code(self) -> int:
-        return max((error.exit_code for _, error in self.errors), default=0)
 
 
 @dataclass
@@ -71,7 +63,9 @@ class Publisher:
     def run(self) -> PublishReport:
         """Make one pass."""
         self._begin()
-        self._make_bundles(self._look())
+        lost = self._look()
+        self._ask_activity(lost)
+        self._make_bundles(lost)
         for name, output in self.outputs.items():
             outage = self.journal.deliveries.outage(name)
             if outage and outage.due > self.now():
@@ -138,6 +132,18 @@ class Publisher:
             else:
                 self.journal.deliveries.end_outage(f"{SOURCE}{name}")
         return lost
+
+    def _ask_activity(self, lost: set[str]) -> None:
+        """Write down what waits and runs in the public jobs; the names of machines are redacted."""
+        for name, source in self.sources.items():
+            try:
+                with caught():
+                    found = source.activity() if name not in lost else None
+                    public = self.publication.activity(found) if found else None
+                    if public and public.replaces(self.place.read_activity()):
+                        files.write_atomic(self.place.activity, public.model_dump_json(), 0o600)
+            except LabError as error:
+                self._report_error(f"{name}: what waits and runs", error)
 
     def _make_bundles(self, lost: set[str]) -> None:
         patterns = self.publication.policy.jobs
@@ -215,11 +221,11 @@ class Publisher:
             with caught():
                 self._withdraw(name, output)
                 items = list(self._items(name, output))
-                for outcome in output.deliver(items) if items else ():
+                for outcome in output.deliver(items) if items or output.is_live else ():
                     counts[self._settle(name, outcome)] += 1
         except LabError as error:
             self._report_error(name, error)
-            self.journal.deliveries.begin_outage(name, one_line(error), self.now())
+            self.journal.deliveries.begin_outage(name, one_line(error), self.now(), seconds_of(error))
         else:
             self.journal.deliveries.end_outage(name)
 
@@ -227,7 +233,7 @@ class Publisher:
         """Record the outcome of a delivery, and return it: ``parked`` if the delivery failed too often."""
         how, note = outcome.how, outcome.note
         if how == "later":
-            tries = self.journal.deliveries.postpone(outcome.name, output, note, self.now())
+            tries = self.journal.deliveries.postpone(outcome.name, output, note, self.now(), outcome.wait)
             if outcome.is_own and tries >= MOST_TRIES:
                 how, note = "parked", f"given up after {tries} tries: {note}"
         if how != "later":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final, Literal
 
@@ -40,6 +41,11 @@ class HistoryPoint:
     @property
     def result(self) -> Result:
         return of_verdict(self.verdict)
+
+    @property
+    def started_at(self) -> str:
+        """The start in readable form."""
+        return f"{datetime.fromtimestamp(self.started, UTC):%Y-%m-%d %H:%MZ}"
 
     @cached_property
     def outcome(self) -> RunOutcome:

@@ -15,6 +15,8 @@ from cli.site.location import bundles, out_option, site_directory
 from lab.base import environment
 from lab.config import loading
 from lab.config.options import json_option, lab_option
+from lab.store.runs import Store
+from reports.home import PublicationHome
 from reports.site import build, identity
 
 
@@ -27,7 +29,8 @@ def command(lab_file: Path, directory: Path | None, *, rebuild: bool, as_json: b
     """Update the site from the lab's bundles."""
     lab = loading.load(lab_file)
     target = directory or site_directory(lab)
-    report = build(bundles(lab), target, identity(lab), rebuild=rebuild, progress=with_progress)
+    activity = PublicationHome(Store.of(lab)).read_activity()
+    report = build(bundles(lab), target, identity(lab), rebuild=rebuild, activity=activity, progress=with_progress)
     if as_json:
         counts = {"added": report.added, "written": len(report.written), "rebuilt": report.rebuilt}
         left_out = [str(error) for error in (*report.left_out.values(), *report.stale.values())]

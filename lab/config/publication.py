@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
+from lab.config.chats import Chat
+from lab.config.forges import CommitStatuses
+from lab.config.secret_source import SecretSource
 from lab.config.types import (
     MOST,
     Address,
@@ -14,7 +17,6 @@ from lab.config.types import (
     Label,
     Login,
     Pattern,
-    PlainPath,
     SettingsModel,
     SMTPServer,
     Text,
@@ -114,6 +116,12 @@ class Webhook(SettingsModel):
     )
 
 
+class KnownSecret(SecretSource):
+    """A secret that must not be published: its source, never the secret itself."""
+
+    name: Label = Field(description="The name of the secret in reports.", examples=["cloud"])
+
+
 class Notifications(SettingsModel):
     """Messages about results. Each notification is off until its key exists; see [publishing](../how-to/publishing.md)."""
 
@@ -123,27 +131,28 @@ class Notifications(SettingsModel):
         description="The Gerrit server that gets votes and comments; `gerrit: URL` is the short form. Default: none.",
     )
     webhook: Webhook | None = Field(None, description="The receiver of a request for each build. Default: none.")
-
-
-class KnownSecret(SettingsModel):
-    """A secret that must not be published: its source, never the secret itself."""
-
-    name: Label = Field(description="The name of the secret in reports.", examples=["cloud"])
-    env: Text | None = Field(
-        None, description="The environment variable that contains the secret. Default: none.", examples=["OS_PASSWORD"]
+    statuses: tuple[CommitStatuses, ...] = Field(
+        (),
+        description="The forges that get commit statuses. The first one that has the upstream repository of a component "
+        "counts. Default: none.",
     )
-    file: PlainPath | None = Field(
-        None,
-        description="The file that contains the secret; each line of six or more characters is a secret. Default: none.",
-        examples=["/srv/qalab/upload.key"],
-    )
+    chats: tuple[Chat, ...] = Field((), description="The chat rooms that get messages. Default: none.")
 
-    @model_validator(mode="after")
-    def _check_source(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            message = "name one source of the secret: env: NAME OF A VARIABLE, or file: /PATH"
+    @property
+    def credentials(self) -> tuple[KnownSecret, ...]:
+        """The tokens that the outputs use, which must not be published."""
+        sources = [(f"{forge.forge}-token", forge.secret) for forge in self.statuses]
+        sources += [(f"chat-{chat.name}", chat.secret) for chat in self.chats]
+        return tuple(KnownSecret(name=name, env=source.env, file=source.file) for name, source in sources)
+
+    @field_validator("chats")
+    @classmethod
+    def _check_names(cls, chats: tuple[Chat, ...]) -> tuple[Chat, ...]:
+        names = [chat.name for chat in chats]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            message = f"two chats have the name {twice}"
             raise ValueError(message)
-        return self
+        return chats
 
 
 class HiddenPattern(SettingsModel):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
@@ -21,6 +23,11 @@ def _like(pattern: str, complaint: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def is_among(name: str, patterns: Sequence[str]) -> bool:
+    """Return whether a name matches one of some names and patterns of names."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _repository(url: str) -> str:

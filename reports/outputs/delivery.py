@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from lab.base import files
-from lab.base.errors import ConfigurationError, InfrastructureError, LabError, Verdict
+from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
 from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
 from lab.results.build_identity import build_id
 from lab.store import records
 from reports import bundle
+from reports.activity import LabActivity
 from reports.bundle import BadBundle, Bundle
 from reports.model import Build
 from reports.transitions import HistoryPoint
@@ -58,6 +59,8 @@ class DeliveryOutcome:
     """The delivery failed although the destination works: the number of tries is limited."""
     is_bug: bool = False
     """A bug of qalab is the reason."""
+    wait: float = 0.0
+    """The seconds that the destination asks to wait before the next try."""
 
 
 class Refused(ConfigurationError):
@@ -66,6 +69,14 @@ class Refused(ConfigurationError):
 
 class NotNow(InfrastructureError):
     """A delivery failed; the reason is the content or the destination."""
+
+
+class Throttled(InfrastructureError):
+    """A destination accepts nothing for some ``seconds``; 0: unknown."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Tombstone(records.Stored):
@@ -94,6 +105,8 @@ class OutputContext:
     base: Path
     home: Path
     site: Path
+    activity: Callable[[], LabActivity | None]
+    """What waits and runs in the lab; None if that is not known."""
     published: Callable[[], Sequence[PendingDelivery]]
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""
@@ -113,6 +126,11 @@ class OutputContext:
         url = self.lab.public.site_url if self.lab.public else None
         return f"{url.rstrip('/')}/{path}" if url else ""
 
+    def newer(self, item: PendingDelivery) -> set[str]:
+        """Return the names of the newer builds of the same component, track and phase."""
+        names = [point.name for point in self.history(*item.lane)]
+        return set(names[names.index(item.name) + 1 :]) if item.name in names else set()
+
 
 class Output(Protocol):
     """A destination of builds."""
@@ -120,6 +138,10 @@ class Output(Protocol):
     @property
     def is_ordered(self) -> bool:
         """Builds of a component, track and phase wait while an older one of them is postponed."""
+
+    @property
+    def is_live(self) -> bool:
+        """It also shows what waits and runs, which changes without a new build: ``deliver`` gets no builds, too."""
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]: ...
 
@@ -197,3 +219,28 @@ def one_by_one(
         else:
             failures = 0
             yield outcome
+
+
+def to_one_of_many(
+    items: Sequence[PendingDelivery], deliver: Callable[[PendingDelivery], DeliveryOutcome]
+) -> Iterator[DeliveryOutcome]:
+    """Deliver builds, one by one, to one of the destinations of an output.
+
+    If the destination cannot be used, its other builds wait, and one of them reports why: the other destinations do not
+    wait.
+    """
+    left = {item.name: item for item in items}
+    try:
+        for outcome in one_by_one(items, deliver):
+            del left[outcome.name]
+            yield outcome
+    except Aborted:
+        raise
+    except LabError as error:
+        for number, name in enumerate(left):
+            yield DeliveryOutcome(name, "later", one_line(error), is_trouble=number == 0, wait=seconds_of(error))
+
+
+def seconds_of(error: LabError) -> float:
+    """Return the seconds that a destination asks to wait, 0 without such a request."""
+    return error.seconds if isinstance(error, Throttled) else 0.0

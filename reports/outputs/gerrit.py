@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Protocol
@@ -79,6 +79,7 @@ class GerritOutput:
     context: OutputContext
     transport: GerritTransport
     is_ordered: ClassVar[bool] = False  # changes are independent; `_deliver` keeps the order within a change
+    is_live: ClassVar[bool] = False
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
         return one_by_one(items, self._deliver)
@@ -96,15 +97,11 @@ class GerritOutput:
         known = {comment.rstrip().rpartition(MARK)[2] for comment in patch_set.comments}
         if item.name in known:
             return DeliveryOutcome(item.name, "delivered")
-        if known & self._newer(item):
+        if known & self.context.newer(item):
             return DeliveryOutcome(item.name, "nothing", "a newer build of this change has a comment already")
         message = f"{comment_on(build, self.context.link(build))}\n\n{MARK}{item.name}"
         self.transport.comment(patch_set, Review(message, VOTES.get(build.verdict, 0)))
         return DeliveryOutcome(item.name, "delivered")
-
-    def _newer(self, item: PendingDelivery) -> set[str]:
-        names = [point.name for point in self.context.history(*item.lane)]
-        return set(names[names.index(item.name) + 1 :]) if item.name in names else set()
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
         """Keep the comments; their links are dead."""
@@ -131,6 +128,7 @@ class Rest:
 
     gerrit: Gerrit
     login: Login
+    now: Callable[[], float]
 
     def find(self, commit: str) -> PatchSet | None:
         changes = self._call("GET", f"changes/?q=commit:{quote(commit, safe='')}&o=MESSAGES&n=1")
@@ -155,17 +153,13 @@ class Rest:
         base = self.gerrit.url
         auth = (self.login.user, self.login.password or "") if self.login.user else None
         answer = web.send(method, f"{base.rstrip('/')}/{prefix}{where}", base, SETTING, json=body, auth=auth)
-        call = f"{method} {where.partition('?')[0]}"
-        message = f"{base}: answers {answer.status_code} to {call}: {shortened(answer.text, 160)}"
         is_query = method == "GET"
-        if answer.status_code == HTTPStatus.UNAUTHORIZED or (is_query and answer.status_code == HTTPStatus.FORBIDDEN):
+        if answer.status == HTTPStatus.UNAUTHORIZED or (is_query and answer.status == HTTPStatus.FORBIDDEN):
             who = self.login.user or "anonymous"
             raise ConfigurationError(f"{base}: {who} has no permission ({self.login.source})")
-        web.check(answer.status_code, message)
-        try:
-            return json.loads(answer.text.removeprefix(GUARD))
-        except ValueError:
-            raise ConfigurationError(f"{base}: the answer is not JSON: is this a Gerrit server?") from None
+        message = web.complaint(answer, base, f"{method} {where.partition('?')[0]}")
+        web.check(answer, message, self.now())
+        return answer.json(base, "a Gerrit server", GUARD)
 
 
 @dataclass(frozen=True)
@@ -221,4 +215,5 @@ def open_output(context: OutputContext) -> Output | None:
         return None
     if gerrit.ssh:
         return GerritOutput(context, Ssh(gerrit, gerrit.ssh))
-    return GerritOutput(context, Rest(gerrit, access.login(gerrit.credentials, context.base, "notifications.gerrit")))
+    login = access.login(gerrit.credentials, context.base, "notifications.gerrit")
+    return GerritOutput(context, Rest(gerrit, login, context.clock.now))

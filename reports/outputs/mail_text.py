@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, parseaddr
-from fnmatch import fnmatchcase
 from typing import Final
 
 from lab.base.text import shortened
 from lab.config.publication import Mail
-from lab.results import addresses
-from lab.results.breakages import MOST_TESTS as MASS
+from lab.config.types import is_among
 from lab.results.breakages import Subject
-from lab.results.build_environment import SHOWN, EnvironmentChange, changes
+from lab.results.build_environment import SHOWN, EnvironmentChange
 from lab.results.cases import Case
 from lab.results.history import of_case
 from reports.model import Build, Commit
+from reports.outputs import wording
 from reports.outputs.delivery import OutputContext, PendingDelivery
 from reports.outputs.mail_layout import MailSection, as_html, as_text
 from reports.transitions import Transition
@@ -25,7 +24,6 @@ from reports.transitions import Transition
 MOST_TESTS: Final = 10
 MOST_EVIDENCE: Final = 40  # lines
 MOST_COMMITS: Final = 30
-WIDTH: Final = 160
 
 
 def mail_text(context: OutputContext, mail: Mail, item: PendingDelivery, transition: Transition) -> EmailMessage:
@@ -33,23 +31,19 @@ def mail_text(context: OutputContext, mail: Mail, item: PendingDelivery, transit
     build = item.read().build
     copies = _authors(context, build, transition) if mail.upstream_authors else []
     to = () if transition.kind == "ill" else recipients(mail, build)
-    message = _message(context, mail, subject(build, transition), item.name, (to, copies))
+    message = _message(context, mail, wording.subject(build, transition), item.name, (to, copies))
     if transition.kind in {"fixed", "still broken"}:  # the thread of the breakage begins with its first build
         message["In-Reply-To"] = message["References"] = _message_id(context, mail, transition.since.name)
     parts = [MailSection("", (headline(build, transition),)), *_details(context, build, transition)]
-    return _filled(message, parts, _links(context, build, transition))
+    return _filled(message, parts, wording.links(context, build, transition))
 
 
 def recipients(mail: Mail, build: Build) -> tuple[str, ...]:
     """Return the recipients of the mails about a component and a track; () for the lab's maintainer."""
-
-    def matches(name: str, patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in patterns)
-
     routes = [
         route
         for route in mail.routes
-        if matches(build.component, route.components) and matches(build.track, route.tracks)
+        if is_among(build.component, route.components) and is_among(build.track, route.tracks)
     ]
     return tuple(dict.fromkeys(address for route in routes for address in route.to)) or mail.to
 
@@ -68,45 +62,13 @@ def digest(context: OutputContext, mail: Mail, news: Sequence[tuple[PendingDeliv
     return _filled(message, [MailSection(f"{len(news)} changes", tuple(lines))], [("The lab", site)] if site else [])
 
 
-def subject(build: Build, transition: Transition) -> str:
-    lab, where = build.lab, f"{build.component} on {build.track}"
-    return f"[{lab}] {where}: {_change(build, transition)}"
-
-
 def headline(build: Build, transition: Transition) -> str:
     commit = f" at commit {build.commit[:12]}" if build.commit else ""
     version = f", version {build.version}" if build.version else ""
     return (
-        f"{build.component} on {build.track}: {_change(build, transition)}: "
+        f"{build.component} on {build.track}: {wording.change(build, transition)}: "
         f"{build.phase} {build.number}{commit}{version}, {build.started[:16]}Z."
     )
-
-
-def _change(build: Build, transition: Transition) -> str:
-    beside = f", {transition.standing} still broken" if transition.standing else ""
-    match transition.kind:
-        case "ill":
-            return f"the lab is ill: errors in a row{f', at {build.step}' if build.step else ''}"
-        case "first":
-            return f"never passed: {_named(build, transition.subjects)}"
-        case "still broken":
-            return f"still broken after {transition.days} days: {_named(build, transition.subjects)}"
-        case "fixed":
-            after = f" after {transition.days} days" if transition.days else ""
-            return f"fixed{after}: {_named(build, transition.subjects)}{beside}"
-        case "broken":
-            return f"broken: {_named(build, transition.subjects)}{beside}"
-
-
-def _named(build: Build, subjects: Sequence[Subject]) -> str:
-    more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
-    return f"{_name(build, subjects[0])}{more}"
-
-
-def _name(build: Build, one: Subject) -> str:
-    if one == MASS:
-        return "most tests"
-    return one.name.rpartition("/")[2] if one.kind == "test" else f"step {one.name or build.step or build.phase}"
 
 
 def _details(context: OutputContext, build: Build, transition: Transition) -> list[MailSection]:
@@ -117,55 +79,36 @@ def _details(context: OutputContext, build: Build, transition: Transition) -> li
         key=lambda case: Subject("test", case.id) not in transition.subjects,
     )
     if build.message and not failing and transition.kind != "fixed":
-        parts.append(MailSection(build.step or build.phase, (shortened(build.message, WIDTH),)))
+        parts.append(MailSection(build.step or build.phase, (shortened(build.message, wording.WIDTH),)))
         bad = [case for case in build.findings if of_case(case) == "bad"]
         parts += [evidence for case in bad[:1] if (evidence := _evidence(case))]
     if failing:
-        lines = [f"{case.id}: {shortened(case.message or case.outcome, WIDTH)}" for case in failing[:MOST_TESTS]]
+        lines = [
+            f"{case.id}: {shortened(case.message or case.outcome, wording.WIDTH)}" for case in failing[:MOST_TESTS]
+        ]
         more = len(failing) - len(lines)
         heading = f"Failing tests: {len(failing)} of {len(tests)}"
         parts.append(MailSection(heading, (*lines, *([f"and {more} more"] if more else []))))
         parts += [evidence for case in failing[:1] if (evidence := _evidence(case))]
     if transition.fixed:
-        parts.append(MailSection("Fixed", tuple(_name(build, one) for one in transition.fixed[:MOST_TESTS])))
+        parts.append(
+            MailSection("Fixed", tuple(wording.subject_name(build, one) for one in transition.fixed[:MOST_TESTS]))
+        )
     if transition.kind in {"broken", "still broken"} and transition.good:
-        parts += _causes(_commits(context, build, transition), _changes(context, build, transition))
+        parts += _causes(wording.commits(context, build, transition), wording.other_changes(context, build, transition))
     return parts
 
 
 def _causes(commits: Sequence[Commit], others: Sequence[EnvironmentChange]) -> list[MailSection]:
     """Return what can have broken a build: its commits alone, or suspects with everything else that changed."""
-    if not commits:
-        title = "No new commits since the last good build"
-    elif others:
-        title = "Suspects: commits since the last good build"
-    else:
-        title = "Broken by this commit" if len(commits) == 1 else "Broken by one of these commits"
-    lines = [_commit_line(commit, named=not others) for commit in commits[:MOST_COMMITS]]
-    parts = [MailSection(title, tuple(lines))]
+    lines = [wording.commit_line(commit, named=not others) for commit in commits[:MOST_COMMITS]]
+    parts = [MailSection(wording.accusation(commits, others), tuple(lines))]
     if others:
-        changed = [shortened(str(change), WIDTH) for change in others[:SHOWN]]
+        changed = [shortened(str(change), wording.WIDTH) for change in others[:SHOWN]]
         more = len(others) - len(changed)
         title = "Also changed since the last good build" if commits else "Changed since the last good build"
         parts.append(MailSection(title, (*changed, *([f"and {more} more"] if more else []))))
     return parts
-
-
-def _commit_line(commit: Commit, *, named: bool) -> str:
-    author = f", {commit.author}" if named and commit.author else ""
-    return f"{commit.id[:12]} {shortened(commit.subject, WIDTH)}{author}"
-
-
-def _changes(context: OutputContext, build: Build, transition: Transition) -> tuple[EnvironmentChange, ...]:
-    """Return what else changed from the last good build to the first bad one."""
-    names = (transition.good.name if transition.good else "", transition.since.name)
-    found = [build if name == transition.point.name else _found(context, name) for name in names]
-    return changes(*(each.environment if each else None for each in found))
-
-
-def _found(context: OutputContext, name: str) -> Build | None:
-    item = context.find(name)
-    return item.read().build if item else None
 
 
 def _evidence(case: Case) -> MailSection | None:
@@ -173,33 +116,13 @@ def _evidence(case: Case) -> MailSection | None:
     return MailSection(f"Output of {case.name}", tuple(lines), is_code=True) if lines else None
 
 
-def _links(context: OutputContext, build: Build, transition: Transition) -> list[tuple[str, str]]:
-    """Return the pages that explain a transition; none without a public site."""
-    pages = {"Build": addresses.build_path(transition.point.name)}
-    if transition.good:
-        pages["Last good build"] = addresses.build_path(transition.good.name)
-    if transition.subjects and transition.subjects[0].kind == "test":
-        pages["Test"] = addresses.test_path(build.component, build.track, transition.subjects[0].name)
-    pages["Component"] = addresses.lane_path(build.component, build.track)
-    return [(name, address) for name, path in pages.items() if (address := context.address(path))]
-
-
-def _commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:
-    """Return the commits of the first bad range: after the last good build, up to the first bad one."""
-    by_id: dict[str, Commit] = {}
-    for point in transition.suspects:
-        found = build if point.name == transition.point.name else _found(context, point.name)
-        by_id |= {commit.id: commit for commit in (found.commits if found else ())}
-    return list(by_id.values())
-
-
 def _authors(context: OutputContext, build: Build, transition: Transition) -> list[str]:
     """Return the authors who get a copy: all suspects of a breakage; of a fix, the author of the only suspect.
 
     None, if something else than their commits changed since the last good build.
     """
-    is_one = transition.kind == "fixed" and len(_commits(context, build, transition)) == 1
-    if (not is_one and transition.kind != "broken") or _changes(context, build, transition):
+    is_one = transition.kind == "fixed" and len(wording.commits(context, build, transition)) == 1
+    if (not is_one and transition.kind != "broken") or wording.other_changes(context, build, transition):
         return []
     return list(dict.fromkeys(address for point in transition.suspects for address in context.authors(point.name)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lab.config.description import Lab
-from reports.outputs import gerrit, mail, mirror, site, webhook
+from reports.outputs import chat, commit_status, gerrit, mail, mirror, site, webhook
 from reports.outputs.delivery import Output, OutputContext
 
 OUTPUTS: Mapping[str, Callable[[OutputContext], Output | None]] = {
@@ -13,6 +13,8 @@ OUTPUTS: Mapping[str, Callable[[OutputContext], Output | None]] = {
     "jenkins": mirror.open_output,
     "mail": mail.open_output,
     "gerrit": gerrit.open_output,
+    "statuses": commit_status.open_output,
+    "chat": chat.open_output,
     "webhook": webhook.open_output,
 }
 
@@ -25,6 +27,8 @@ def configured(lab: Lab) -> list[str]:
         "jenkins": lab.public is not None and lab.public.jenkins is not None,
         "mail": notifications.mail is not None,
         "gerrit": notifications.gerrit is not None,
+        "statuses": bool(notifications.statuses),
+        "chat": bool(notifications.chats),
         "webhook": notifications.webhook is not None,
     }
     return [name for name in OUTPUTS if settings[name]]

@@ -16,6 +16,7 @@ class SiteOutput:
 
     context: OutputContext
     is_ordered: ClassVar[bool] = False
+    is_live: ClassVar[bool] = True
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
         done = self._update()
@@ -30,7 +31,7 @@ class SiteOutput:
 
     def _update(self) -> SiteReport:
         paths = [item.path for item in self.context.published()]
-        return build(paths, self.context.site, identity(self.context.lab))
+        return build(paths, self.context.site, identity(self.context.lab), activity=self.context.activity())
 
 
 def open_output(context: OutputContext) -> Output | None:

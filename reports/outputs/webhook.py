@@ -43,6 +43,7 @@ class WebhookOutput:
     webhook: Webhook
     key: bytes = field(repr=False)
     is_ordered: ClassVar[bool] = False  # each message has the start of its build
+    is_live: ClassVar[bool] = False
 
     @property
     def outbox(self) -> Outbox:
@@ -84,10 +85,10 @@ class WebhookOutput:
         }
         url = self.webhook.url
         answer = web.send("POST", url, url, SETTING, data=body, headers=headers)
-        message = f"{url}: answers {answer.status_code} {answer.reason}"
-        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        message = f"{url}: answers {answer.status} {answer.reason}"
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             raise ConfigurationError(message, hint=f"does it have the key in {self.webhook.secret}?")
-        web.check(answer.status_code, message)
+        web.check(answer, message, self.context.clock.now())
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
         """Discard the waiting messages of these builds; sent messages stay."""

@@ -35,13 +35,17 @@ class Secret:
     value: str = field(repr=False)
 
 
-def gather(secrets: tuple[KnownSecret, ...]) -> tuple[Secret, ...]:
-    """Read the values of known secrets.
+def gather(secrets: tuple[KnownSecret, ...], credentials: tuple[KnownSecret, ...] = ()) -> tuple[Secret, ...]:
+    """Read the values of known secrets, and of the credentials of outputs that this machine has.
 
     Raises ConfigurationError for a secret that cannot be read: the redactor would not find it.
     """
-    own = tuple(secret for secret in OWN if environment.variable(secret.env or ""))
+    own = tuple(one for one in (*OWN, *credentials) if environment.variable(one.env or "") or _is_there(one.file))
     return tuple(Secret(secret.name, value) for secret in (*secrets, *own) for value in _values(secret))
+
+
+def _is_there(file: str | None) -> bool:
+    return file is not None and Path(file).exists()
 
 
 def _values(secret: KnownSecret) -> list[str]:

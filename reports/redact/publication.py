@@ -28,6 +28,7 @@ from lab.config.description import Lab
 from lab.config.publication import LogLimits, Publish
 from lab.store.runs import Store
 from reports import bundle, junit
+from reports.activity import LabActivity, activity
 from reports.model import Build, File, Log
 from reports.redact import archives, file_names, known_secrets, logs, rules
 from reports.redact.known_secrets import Secret
@@ -73,7 +74,7 @@ class Publication:
 
     @classmethod
     def with_key(cls, lab: Lab, pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> Publication:
-        secrets: tuple[Secret, ...] = known_secrets.gather(lab.publish.secrets)
+        secrets: tuple[Secret, ...] = known_secrets.gather(lab.publish.secrets, lab.notifications.credentials)
         every = rules.for_lab(lab, secrets, pseudonyms, hosts)
         sure = tuple(rule for rule in every if rule.sure)
         line = lab.publish.logs.line
@@ -115,6 +116,20 @@ class Publication:
         changed_build = build.model_copy(update={**changed, "notes": tuple(notes)})
         redact = Redact(cache(self.redactor.text), cache(self.sure.text), self.redactor.setting)
         return rewritten(changed_build, redact), contents
+
+    def activity(self, found: LabActivity) -> LabActivity:
+        """Return what waits and runs in the published jobs, with redacted names of nodes."""
+        waiting = [
+            one.model_copy(update={"why": self.redactor.text(one.why)})
+            for one in found.waiting
+            if allowed(one.job, self.policy.jobs)
+        ]
+        running = [
+            one.model_copy(update={"agent": self.redactor.text(one.agent)})
+            for one in found.running
+            if allowed(one.job, self.policy.jobs)
+        ]
+        return activity(found.asked, waiting, running)
 
     def _log(self, log: Log, given: Files, directory: Path, contents: dict[str, Path], notes: list[str]) -> Log | None:
         name = self._name(log.name, "logs", contents, notes)

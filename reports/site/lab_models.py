@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.results.history import State
+from reports.activity import LabActivity
 from reports.model import FrozenModel
-from reports.site.lane_models import BreakagePart, Ref, StandingPart, TransitionPart
+from reports.site.lane_models import BreakagePart, ChrootAge, Ref, StandingPart, TransitionPart
 
 
 class Cell(FrozenModel):
@@ -100,11 +101,17 @@ class IllLane(FrozenModel):
 
 
 class HealthPage(FrozenModel):
-    """The errors of the lab in the ``days`` before the newest build of the site."""
+    """The errors of the lab in the ``days`` before the newest build of the site, and what waits and runs now.
+
+    ``agents``: the nodes of the lab's Jenkins.  ``activity`` is None without a Jenkins.
+    """
 
     kind: Literal["health"] = "health"
     newest: str
     days: int
     steps: tuple[ErrorRate, ...]
     origins: tuple[ErrorRate, ...]
+    agents: tuple[ErrorRate, ...]
     lanes: tuple[IllLane, ...]
+    chroots: tuple[ChrootAge, ...]
+    activity: LabActivity | None

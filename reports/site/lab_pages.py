@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from lab.base.errors import Verdict
 from lab.results.lab_health import ERRORS, QUIET_DAYS, SILENT_DAYS
+from reports.activity import LabActivity
 from reports.site.lab_models import ErrorRate, HealthPage, IllLane
-from reports.site.lane_models import HealthCount, Lane
+from reports.site.lane_models import ChrootAge, HealthCount, Lane
 from reports.site.summary import Summary
 
 
@@ -32,6 +33,8 @@ def counts(builds: Sequence[Summary]) -> tuple[HealthCount, ...]:
 
 def _parts(build: Summary) -> Iterator[tuple[str, str, Verdict]]:
     yield "origin", build.origin, build.verdict
+    if build.agent:
+        yield "agent", build.agent, build.verdict
     for step, verdict, _ in build.steps:
         yield "step", step, verdict
     if build.verdict in ERRORS and not any(verdict in ERRORS for _, verdict, _ in build.steps):
@@ -48,7 +51,15 @@ def is_quiet(lane: Lane, newest: str) -> bool:
     return bool(last) and datetime.fromisoformat(newest) - datetime.fromisoformat(last) >= timedelta(days=QUIET_DAYS)
 
 
-def health(lanes: Sequence[Lane], newest: str) -> HealthPage:
+def chroot(builds: Sequence[Summary]) -> ChrootAge | None:
+    """Return the age of the chroot of the newest build that used one; the builds are of one series, oldest first."""
+    for build in reversed(builds):
+        if build.chroot_days is not None:
+            return ChrootAge(series=build.series, days=build.chroot_days, at=build.finished)
+    return None
+
+
+def health(lanes: Sequence[Lane], newest: str, activity: LabActivity | None = None) -> HealthPage:
     """Return the rates of errors in the days before the newest build, and the lanes that only err."""
     first = _day(newest, -SILENT_DAYS) if newest else ""
     recent = [count for lane in lanes for count in lane.health if count.day > first]
@@ -72,8 +83,19 @@ def health(lanes: Sequence[Lane], newest: str) -> HealthPage:
         days=SILENT_DAYS,
         steps=_rates(recent, "step"),
         origins=_rates(recent, "origin"),
+        agents=_rates(recent, "agent"),
         lanes=tuple(ill),
+        chroots=_chroots(lanes),
+        activity=activity,
     )
+
+
+def _chroots(lanes: Iterable[Lane]) -> tuple[ChrootAge, ...]:
+    """Return the chroot that was used last, of each series."""
+    found: dict[str, ChrootAge] = {}
+    for age in sorted((lane.chroot for lane in lanes if lane.chroot), key=lambda age: age.at):
+        found[age.series] = age
+    return tuple(found[series] for series in sorted(found))
 
 
 def _rates(counts: Iterable[HealthCount], kind: str) -> tuple[ErrorRate, ...]:

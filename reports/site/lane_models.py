@@ -137,6 +137,14 @@ class HealthCount(FrozenModel):
     errors: int
 
 
+class ChrootAge(FrozenModel):
+    """The age in days of the chroot of a series, when the build that finished ``at`` used it."""
+
+    series: str
+    days: float
+    at: str
+
+
 class Lane(FrozenModel):
     """The summary of a component on a track for the pages of the component and of the lab."""
 
@@ -158,3 +166,4 @@ class Lane(FrozenModel):
     last_verdict: str
     """The end of the newest build with a verdict, "" without one."""
     health: tuple[HealthCount, ...]
+    chroot: ChrootAge | None = None

@@ -101,4 +101,5 @@ def lane(history: History) -> Lane:
         first=builds[0].finished,
         last_verdict=next((build.finished for build in reversed(builds) if of_verdict(build.verdict) != "neither"), ""),
         health=lab_pages.counts(builds),
+        chroot=lab_pages.chroot(builds),
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 from lab.results import addresses
 from lab.results.history import State
+from reports.activity import LabActivity
 from reports.site import lab_pages
 from reports.site.api import (
     KINDS,
@@ -74,8 +75,8 @@ def _aged(lane: Lane, newest: str) -> Lane:
     return lane.model_copy(update={"state": "unknown", "phases": phases})
 
 
-def health(lanes: Sequence[Lane]) -> HealthPage:
-    return lab_pages.health(lanes, newest(lanes))
+def health(lanes: Sequence[Lane], activity: LabActivity | None = None) -> HealthPage:
+    return lab_pages.health(lanes, newest(lanes), activity)
 
 
 def _broken(lanes: Iterable[Lane]) -> list[StandingPart]:

@@ -10,6 +10,7 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 from lab.results import addresses
+from reports.activity import LabActivity
 from reports.model import FrozenModel
 from reports.site import comparisons, lane_pages, overview, search_index
 from reports.site.api import KINDS
@@ -101,6 +102,10 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
         yield "the site", _of_the_site(site)
 
 
+def health_page(state: SiteState, activity: LabActivity | None) -> Iterator[Page]:
+    yield Page("health/", "health.html", lambda: overview.health(state.lanes(), activity))
+
+
 def _with_new_lane(state: SiteState, site: Identity, place: tuple[str, str], months: Sequence[str]) -> Iterator[Page]:
     history = replace(state.history(*place), known=site.known)
     summary = lane(history)
@@ -163,7 +168,6 @@ def _of_all(site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
     yield Page("flaky/", "flaky.html", partial(overview.flaky, lanes))
     yield Page("slow/", "slow.html", partial(overview.slow, lanes))
     yield Page("stale/", "stale.html", partial(overview.stale, lanes))
-    yield Page("health/", "health.html", partial(overview.health, lanes))
     yield Page("compare/", "compare.html", partial(overview.compare, lanes))
     yield Page("search/", "search.html", partial(overview.search, lanes))
     yield Page("feed.atom", "feed.atom", partial(overview.feed, site.lab, "feed.atom", "", lanes))

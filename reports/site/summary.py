@@ -36,6 +36,8 @@ class Summary(FrozenModel):
     commit: str
     version: str
     step: str
+    agent: str = ""
+    chroot_days: float | None = None
     message: str
     commits: tuple[Commit, ...]
     commit_count: int
@@ -94,7 +96,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
 
 
 _COPIED_FIELDS = ("origin", "component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
-          "commit", "version", "step")  # fmt: skip
+          "commit", "version", "step", "agent", "chroot_days")  # fmt: skip
 
 
 def packages(build: Build) -> BuildEnvironment | None:

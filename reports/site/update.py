@@ -22,6 +22,7 @@ from lab.base import files
 from lab.base.errors import Aborted, LabError
 from lab.base.failures import caught
 from reports import bundle as bundles_on_disk
+from reports.activity import LabActivity
 from reports.bundle import BadBundle
 from reports.database import Damaged
 from reports.model import Build, started_ms
@@ -29,7 +30,7 @@ from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
 from reports.site.logs import file_name
-from reports.site.page_selection import Changed, Page, pages
+from reports.site.page_selection import Changed, Page, health_page, pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
 from reports.site.summary import packages, summarise
@@ -66,6 +67,7 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
     site: Identity,
     *,
     rebuild: bool = False,
+    activity: LabActivity | None = None,
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> SiteReport:
@@ -78,7 +80,7 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
 
     def update() -> SiteReport:
         with opened(out / "state.sqlite") as state:
-            return Update(SiteTree(out), state, renderer(site), named, read, progress).run(rebuild=rebuild)
+            return Update(SiteTree(out), state, renderer(site), named, activity, read, progress).run(rebuild=rebuild)
 
     with files.locked(out / ".lock"):
         try:
@@ -97,6 +99,7 @@ class Update:
     state: SiteState
     renderer: Renderer
     bundles: dict[str, Path]
+    activity: LabActivity | None
     read: Callable[[Path], BundleSource]
     progress: Callable[[Iterable[str]], Iterable[str]]
     changed: Changed = field(default_factory=Changed)
@@ -113,7 +116,9 @@ class Update:
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
-        if not new and not rebuild and not unfinished and self.state.fact("known bugs") == bugs:
+        has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
+        activity = self.activity.model_dump_json() if self.activity else ""
+        if not has_news and self.state.fact("activity") == activity:
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
@@ -124,12 +129,18 @@ class Update:
             self.state.set_fact("known bugs", bugs)
         for digest in self.progress(new):
             self._add(digest)
-        for where, group in pages(self.state, self.changed, self.renderer.site):
+        self.state.set_fact("activity", activity)
+        for where, group in self._pages(has_news=has_news):
             self._write_group(where, group, slot)
         self.state.set_fact("unfinished", self.changed.dumps() if self.stale else "")
         self._publish(slot, rebuilt=rebuild)
         added = len(new) - len(self.left_out)
         return SiteReport(added, rebuild, tuple(self.tree.written), self.tree.linked, self.left_out, self.stale)
+
+    def _pages(self, *, has_news: bool) -> Iterator[tuple[str, Iterator[Page]]]:
+        if has_news:
+            yield from pages(self.state, self.changed, self.renderer.site)
+        yield "the lab's health", health_page(self.state, self.activity)
 
     def _finish_last_update(self) -> None:
         """Publish an update that was killed after its commit; clean up after any other."""

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -24,8 +24,10 @@ from lab.config.description import Lab, job_name
 from lab.config.jenkins import BadAnswer, Connection, JenkinsMissing, JenkinsRefused, JenkinsSlow, job_path
 from lab.results.ownership_mark import of_description
 from lab.store.run_directory import Run
+from reports.activity import LabActivity, RunningBuild
 from reports.journal_entries import SourceBuild
 from reports.model import Build
+from reports.sources import jenkins_activity
 from reports.sources.jenkins_answers import (
     BuildInfo,
     LastBuild,
@@ -50,7 +52,7 @@ OFFSET: Final = re.compile(r"[0-9]{1,15}")
 WANTED: Final = re.compile(r"run\.json|results(?:/[^/\x00-\x1f\\]+)+")
 CHANGES: Final = "items[commitId,msg,authorEmail,author[fullName]]"
 TREE: Final = (
-    "timestamp,duration,result,artifacts[relativePath],actions[causes[shortDescription],parameters[name,value]],"
+    "timestamp,duration,result,builtOn,artifacts[relativePath],actions[causes[shortDescription],parameters[name,value]],"
     f"changeSet[{CHANGES}],changeSets[{CHANGES}]"
 )
 REPORT: Final = "suites[name,cases[className,name,status,duration,errorDetails,errorStackTrace,skippedMessage]]"
@@ -62,6 +64,8 @@ class JenkinsSource:
 
     lab: Lab
     connection: Connection
+    _running: list[RunningBuild] = field(default_factory=list, repr=False, compare=False)
+    """The builds that ran when `look` last saw their jobs."""
 
     @property
     def _folder(self) -> str:
@@ -85,6 +89,7 @@ class JenkinsSource:
 
     def look(self, marks: Marks) -> Iterator[Seen | Trouble]:
         failures = 0
+        self._running.clear()
         for job in self._jobs():
             try:
                 with caught():
@@ -105,7 +110,7 @@ class JenkinsSource:
         """Yield all jobs of the folder, each with its last completed build."""
         where = f"{job_path(self._folder)}api/json"
         for start in range(0, MOST_PAGES * PAGE, PAGE):
-            tree = f"jobs[name,description,lastCompletedBuild[number,timestamp]]{{{start},{start + PAGE}}}"
+            tree = f"jobs[name,description,lastCompletedBuild[number,timestamp],lastBuild[{jenkins_activity.NEWEST}]]{{{start},{start + PAGE}}}"
             page = answered(ListedJobs, self.connection.json(f"{where}?tree={tree}"), self._place(where)).jobs
             yield from page
             if len(page) < PAGE:
@@ -119,7 +124,10 @@ class JenkinsSource:
         """Return the new builds of a job, None without new builds."""
         name = f"{self._folder}/{job.name}".lstrip("/")
         mark, owner = marks.get(name, (0, 0)), of_description(job.description)
-        if not job.last or name not in self.lanes or owner is None or owner.lab != self.lab.lab.name:
+        if name not in self.lanes or owner is None or owner.lab != self.lab.lab.name:
+            return None
+        self._running.extend(jenkins_activity.running(name, job.newest))
+        if not job.last:
             return None
         return self._new_builds(name, mark) if _is_new(job.last, mark) else None
 
@@ -146,6 +154,11 @@ class JenkinsSource:
             if len(page) < PAGE:
                 return
         raise BadAnswer(f"{self._place(where)}: has no end")
+
+    def activity(self) -> LabActivity:
+        """Return the lab's builds in the queue, and those that `look` saw running."""
+        queue = self.connection.json(jenkins_activity.QUEUE)
+        return jenkins_activity.activity(queue, f"{self.connection.url}queue", self.lanes, self._running)
 
     # The files of a build
 

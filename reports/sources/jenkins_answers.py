@@ -27,6 +27,8 @@ def _text(value: Any) -> Any:
 
 
 OptionalText = Annotated[str, BeforeValidator(_text)]
+Agent = str | None
+"""The name of a node; "" for the built-in one, None for a build that Jenkins does not assign to one node."""
 
 
 class JenkinsAnswer(BaseModel):
@@ -48,6 +50,39 @@ class ListedJob(JenkinsAnswer):
     name: str
     description: OptionalText = ""
     last: LastBuild | None = Field(None, alias="lastCompletedBuild")
+    newest: Any = Field(None, alias="lastBuild")
+    """For `StartedBuild`: what is only shown does not decide about what is published."""
+
+
+class StartedBuild(JenkinsAnswer):
+    """The newest build of a job, which can run."""
+
+    number: Number
+    timestamp: Moment
+    building: bool
+    agent: Agent = Field(None, alias="builtOn")
+
+
+class QueueTask(JenkinsAnswer):
+    """What waits: a job; the name of anything else is empty."""
+
+    name: OptionalText = ""
+    url: OptionalText = ""
+
+
+class QueueItem(JenkinsAnswer):
+    """An item of the queue."""
+
+    task: QueueTask = QueueTask()
+    since: Moment = Field(alias="inQueueSince")
+    why: OptionalText = ""
+    stuck: bool = False
+
+
+class QueueAnswer(JenkinsAnswer):
+    """The queue."""
+
+    items: tuple[QueueItem, ...]
 
 
 class ListedBuild(JenkinsAnswer):
@@ -128,6 +163,7 @@ class BuildInfo(JenkinsAnswer):
     timestamp: Moment
     duration: Annotated[int, Field(strict=True, ge=0, le=LONGEST_MS)]
     result: str
+    agent: Agent = Field(None, alias="builtOn")
     artifacts: Annotated[tuple[ArtifactName, ...], BeforeValidator(_objects)]
     actions: Annotated[tuple[BuildAction, ...], BeforeValidator(_objects)]
     change_set: ChangeSet | None = Field(None, alias="changeSet")
@@ -157,6 +193,11 @@ class TestReportAnswer(JenkinsAnswer):
     """The test report of a build."""
 
     suites: tuple[ReportedSuite, ...]
+
+
+def agent_name(agent: Agent) -> str:
+    """Return the name of a node, as Jenkins shows it; "" if it is not known."""
+    return "built-in" if agent == "" else agent or ""
 
 
 A = TypeVar("A", bound=JenkinsAnswer)

@@ -17,7 +17,7 @@ from lab.store.run_directory import Run
 from reports.journal_entries import SourceBuild
 from reports.model import Build, Commit, Log
 from reports.sources import local
-from reports.sources.jenkins_answers import BuildInfo, TestReportAnswer
+from reports.sources.jenkins_answers import BuildInfo, TestReportAnswer, agent_name
 
 ORIGIN: Final = "jenkins"
 LOST: Final = re.compile(
@@ -71,6 +71,7 @@ class JenkinsBuild:
             "started": rfc3339(started),
             "finished": rfc3339(datetime.fromtimestamp(source.started / 1000 + seconds, UTC)),
             "seconds": seconds,
+            "agent": agent_name(self.info.agent),
             "verdict": verdict,
             "commits": build.commits or tuple(_changes(self.info)),
             "logs": (*build.logs, log),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         files=tuple(file for file, _ in artifacts.values()),
         parameters=_parameters(run.results / "parameters.properties"),
         packages=dict([*_packages(records)][:PACKAGES]),
+        chroot_days=_chroot_days({record.step: record for record in records}),
         environment=_environment(info, {record.step: record for record in records}),
     )
     return build, places | {path: place for path, (_, place) in artifacts.items()}
@@ -93,7 +95,7 @@ def _environment(info: RunInfo, records: Mapping[str, Record]) -> BuildEnvironme
     if info.phase != "build":
         return None
     packaging, sbuild = (records[step].facts if step in records else {} for step in ("packaging", "sbuild"))
-    chroot = sbuild.get("chroot") or {}
+    chroot = _chroot(sbuild)
     # debian/ of the upstream commit itself is no part of the environment.
     own = packaging.get("head", "") != info.commit
     return BuildEnvironment(
@@ -103,6 +105,17 @@ def _environment(info: RunInfo, records: Mapping[str, Record]) -> BuildEnvironme
         base=chroot.get("key", ""),
         lab_commit=info.lab_commit,
     )
+
+
+def _chroot_days(records: Mapping[str, Record]) -> float | None:
+    age = _chroot(records["sbuild"].facts).get("age_days") if "sbuild" in records else None
+    return float(age) if isinstance(age, int | float) and 0 <= age < inf else None
+
+
+def _chroot(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fact ``chroot`` of sbuild; a record from an agent can have anything there."""
+    chroot = facts.get("chroot")
+    return chroot if isinstance(chroot, dict) else {}
 
 
 def _branch(lab: Lab, track: str, component: str) -> str:

@@ -47,6 +47,9 @@ class Runs:
     def _is_new(self, run: Run, last: Run) -> bool:
         return not self.knows(_source_build(run).source) and _is_over(run, last)
 
+    def activity(self) -> None:
+        """Nobody queues runs on this machine."""
+
     def has(self, build: SourceBuild) -> bool:
         return build.job.count("/") == JOB_SLASHES and build.job.partition("/")[0] in self.lab.tracks
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from lab.base.errors import InfrastructureError, LabError
+from reports.activity import LabActivity
 from reports.journal_entries import SourceBuild
 from reports.model import Build, started_ms
 
@@ -45,6 +46,9 @@ class Source(Protocol):
 
     def look(self, marks: Marks) -> Iterator[Seen | Trouble]:
         """Yield new builds, job by job.  Raises a LabError if the source cannot be used now."""
+
+    def activity(self) -> LabActivity | None:
+        """Return what waits and runs now, after `look`; None for a source that does not know."""
 
     def has(self, build: SourceBuild) -> bool:
         """Return whether a build is from this source."""

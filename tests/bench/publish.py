@@ -73,6 +73,7 @@ class Endless(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         answers = {
             "/api/json": {"jobs": [job]},
+            "/queue/api/json": {"items": []},
             "/job/trunk-greet-build/api/json": {"allBuilds": [build]},
             "/job/trunk-greet-build/1/api/json": {**build, "artifacts": [], "actions": []},
         }

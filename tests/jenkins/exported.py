@@ -271,7 +271,7 @@ class Exporter:
         }
         if job.kind in PROJECTS:
             changes = Bean("hudson.scm.EmptyChangeLogSet", {"items": [], "kind": None})
-            fields |= {"builtOn": "", "changeSet": changes, "culprits": []}
+            fields |= {"builtOn": build.agent, "changeSet": changes, "culprits": []}
         return Bean(ITEMS[job.kind][1], fields, brief=("number", "url"))
 
     @staticmethod

@@ -73,6 +73,8 @@ class Build:
     causes: tuple[str, ...] = ()
     """The users who started it."""
     queue_id: int = -1
+    agent: str = ""
+    """The node that ran it; "" is the built-in one."""
 
     @property
     def building(self) -> bool:

@@ -29,7 +29,8 @@ from reports import home, journal
 from reports.home import PublicationHome
 from reports.outputs.delivery import PublisherClock
 from reports.outputs.registry import OUTPUTS
-from reports.publish import Publisher, PublishReport
+from reports.publish import Publisher
+from reports.publish_report import PublishReport
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
@@ -44,13 +45,21 @@ RESULTS = {"passed": "SUCCESS", "failed": "FAILURE", "unstable": "UNSTABLE", "er
 OWNED = str(Mark("testlab", "0123abcd" * 8))
 
 
-def a_lab(home: Path, components: tuple[str, ...] = ("greet",), **more: Any) -> Lab:
-    """Return a lab with one track that publishes all builds; its file is HOME/lab.yaml."""
+def a_lab(
+    home: Path, components: tuple[str, ...] = ("greet",), upstreams: Mapping[str, str] | None = None, **more: Any
+) -> Lab:
+    """Return a lab with one track that publishes all builds; its file is HOME/lab.yaml.
+
+    ``upstreams``: the repositories of the components, in place of their names.
+    """
+    upstreams = upstreams or dict.fromkeys(components, "/srv/u")
     data: dict[str, Any] = {
         "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
         "series": {"bookworm": {}},
         "tracks": {"trunk": {"series": "bookworm", "branch": "main"}},
-        "components": {name: {"upstream": {"git": "/srv/u"}, "packaging": {"git": "/srv/p"}} for name in components},
+        "components": {
+            name: {"upstream": {"git": git}, "packaging": {"git": "/srv/p"}} for name, git in upstreams.items()
+        },
         "publish": {"jobs": ["*"]},
         "public": {"site_url": "https://qa.lab.example/"},
     }

@@ -19,7 +19,8 @@ from lab.config.description import Lab
 from lab.config.jenkins import Connection
 from reports import home
 from reports.outputs.delivery import Output
-from reports.publish import Publisher, PublishReport
+from reports.publish import Publisher
+from reports.publish_report import PublishReport
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from tests.loopback import Loopback
@@ -90,14 +91,16 @@ class Impostor(Loopback):
         for pattern, reply in self.odd.items():
             if re.search(pattern, path):
                 return reply
-        if "jobs[" in path:
-            return Reply({"jobs": [listed(ODD), listed(GOOD)]})
-        if "allBuilds" in path:
-            return Reply({"allBuilds": [{"number": 1, "timestamp": STARTED, "building": False, "result": "SUCCESS"}]})
+        answers: dict[str, dict[str, Any]] = {
+            "/queue/": {"items": []},
+            "jobs[": {"jobs": [listed(ODD), listed(GOOD)]},
+            "allBuilds": {"allBuilds": [{"number": 1, "timestamp": STARTED, "building": False, "result": "SUCCESS"}]},
+            "api/json": INFO,
+        }
         if "testReport" in path:
             return Reply(status=404)
-        if "api/json" in path:
-            return Reply(INFO)
+        if found := next((body for part, body in answers.items() if part in path), None):
+            return Reply(found)
         return Reply("a log\n", {"X-Text-Size": "6"})
 
 
@@ -201,6 +204,15 @@ ANSWERS: list[tuple[str, dict[str, Reply], str, bool]] = [
     ("a file that is a directory, too", {BUILD: Reply({**INFO, "artifacts": [
         {"relativePath": "results/a"}, {"relativePath": "results/a/b"}]})}, "", True),
     ("record of the wrong shape", {BUILD: Reply(FILES), "run.json": Reply([1])}, "", True),
+    ("queue of the wrong shape", {"/queue/": Reply({"items": [{}]})}, "what waits and runs: .*inQueueSince: Field required", True),
+    ("queue is a list", {"/queue/": Reply([])}, "what waits and runs: .*is no JSON object", True),
+    ("queue is HTML", {"/queue/": Reply("<html>")}, "what waits and runs: .*something else than JSON", True),
+    ("queue never ends", {"/queue/": Reply(for_ever(b" " * 65_536))}, "what waits and runs: .*is larger than", True),
+    ("queue is on another host", {"/queue/": Reply(status=302, headers={"Location": "http://127.0.0.1:1/"})}, "what waits and runs: .*redirects", True),
+    ("no queue", {"/queue/": Reply(status=404)}, "what waits and runs: .*nothing there", True),
+    ("running build of the wrong shape", {"jobs\\[": Reply({"jobs": [
+        listed(ODD, lastBuild={"number": "x", "building": True}), listed(GOOD, lastBuild=[7])]})}, "", True),
+    ("agent is a number", {BUILD: Reply({**INFO, "builtOn": 7})}, "builtOn: Input should be a valid string", False),
     ("connection closed", {BUILD: Reply("{", {"Content-Length": "9"})}, "cannot be reached", False),
 ]  # fmt: skip
 

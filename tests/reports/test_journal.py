@@ -180,6 +180,17 @@ def test_outage_counts_tries_until_it_ends(journal: Journal) -> None:
     assert journal.deliveries.outage("mail") is None
 
 
+def test_pause_is_as_long_as_the_destination_asks(journal: Journal) -> None:
+    name = bundled(journal)
+    journal.deliveries.postpone(name, "mail", "busy", 1000.0, 7200.0)
+    assert journal.deliveries.waiting("mail", 8199.0) == []
+    assert [entry.name for entry in journal.deliveries.waiting("mail", 8200.0)] == [name]
+    journal.deliveries.begin_outage("mail", "busy", 1000.0, 7200.0)
+    outage = journal.deliveries.outage("mail")
+    assert outage is not None
+    assert outage.due == 8200.0
+
+
 def test_lane_and_authors_of_bundled_builds(journal: Journal) -> None:
     name = bundled(journal, 2)
     bundled(journal, 1)

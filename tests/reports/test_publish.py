@@ -500,6 +500,20 @@ def test_delivery_that_always_fails_is_parked(hooked: tuple[Press, Service]) -> 
     assert len(service.requests) == MOST_TRIES + 1
 
 
+def test_output_waits_as_long_as_it_is_asked(hooked: tuple[Press, Service]) -> None:
+    press, service = hooked
+    a_local_run(press.lab, number=2)
+    service.answer = lambda _: (429, "slow down", {"Retry-After": "7200"})
+    assert "answers 429" in press.run().lines[0]
+    service.answer = lambda _: (204, "")
+    press.time.sleep(7199)
+    assert "postponed until" in press.run().lines[0]
+    assert len(service.requests) == 1
+    press.time.sleep(1)
+    assert press.run().lines == []
+    assert press.deliveries()["webhook"] == {"delivered": 1}
+
+
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
 @pytest.mark.parametrize("where", ["reports.sources.runs.Runs.fetch", "reports.sources.runs._source_build",
                                    "reports.outputs.site.SiteOutput.deliver", "reports.outputs.webhook.WebhookOutput.body",

@@ -15,7 +15,8 @@ import pytest
 
 from lab.base.errors import Aborted, ConfigurationError
 from lab.config.description import Lab
-from lab.config.publication import KnownSecret
+from lab.config.forges import CommitStatuses
+from lab.config.publication import KnownSecret, Notifications
 from lab.results.cases import Case
 from reports import bundle
 from reports.model import Build, Commit, File, Log, StepSummary
@@ -488,6 +489,22 @@ def test_own_credentials_are_redacted(
 ) -> None:
     monkeypatch.setenv(own.env or "", SECRET)
     assert press(lab_that_publishes(lab_factory), tmp_path).line(f"{SECRET}\n") == f"[REDACTED:{own.name}]\n"
+
+
+def test_tokens_of_outputs_are_redacted(
+    lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QALAB_GITHUB_TOKEN", SECRET)
+    file = tmp_path / "token"
+    statuses = [{"forge": "github"}, {"forge": "gitlab", "token": {"file": "/srv/token"}}]
+    own = Notifications.model_validate_json(json.dumps({"statuses": statuses})).credentials
+    own = (own[0], own[1].model_copy(update={"file": str(file)}))
+    assert [secret.value for secret in known_secrets.gather((), own)] == [SECRET]  # a file of another machine
+    file.write_text("glpat-0123456789\n")
+    assert [secret.value for secret in known_secrets.gather((), own)] == [SECRET, "glpat-0123456789"]
+    lab = lab_that_publishes(lab_factory)
+    settings = {"notifications": lab.notifications.model_copy(update={"statuses": (CommitStatuses(forge="github"),)})}
+    assert press(lab.model_copy(update=settings), tmp_path).line(f"{SECRET}\n") == "[REDACTED:github-token]\n"
 
 
 def test_pattern_that_matches_its_mark_hides_line(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:

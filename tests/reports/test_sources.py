@@ -200,3 +200,15 @@ def test_unfinished_run_raises(lab: Lab, bench: Callable[..., Bench], finished: 
     foreign = lab.model_copy(update={"lab": lab.lab.model_copy(update={"name": "theirs"})})
     with pytest.raises(ConfigurationError, match="trunk/greet/1: is a run of the lab testlab, not of theirs"):
         local.build(finished.run, foreign)
+
+
+@pytest.mark.parametrize(
+    "chroot, expected",
+    [({"age_days": 3.5}, 3.5), ({"age_days": 0}, 0.0), ({"age_days": -1}, None), ({"age_days": "old"}, None), ({}, None), (None, None), (7, None)],
+)  # fmt: skip
+def test_age_of_chroot_is_that_of_sbuild(finished: Bench, lab: Lab, chroot: object, expected: float | None) -> None:
+    finished.pretend(
+        "sbuild", version=VERSION, commit=COMMIT, finished="2099-01-01T00:00:04.000Z", facts={"chroot": chroot}
+    )
+    build, _ = local.build(finished.run, lab)
+    assert (build.chroot_days, build.agent) == (expected, "")

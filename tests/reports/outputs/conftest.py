@@ -44,6 +44,7 @@ class Bench:
             base=self.home,
             home=self.home / "outputs",
             site=self.home / "site",
+            activity=lambda: None,
             published=lambda: list(self.items.values()),
             history=self.history,
             verdicts=lambda: [(name, item.lane, self.builds[name].verdict) for name, item in self.items.items()],

@@ -16,7 +16,8 @@ from reports.site import Identity, build
 from reports.site.lane_history import History
 from reports.site.lane_models import Lane
 from reports.site.lanes import lane
-from reports.site.overview import home
+from reports.site.overview import health, home
+from reports.site.render import renderer
 from reports.site.summary import summarise
 from tests.reports.publications import a_build
 from tests.reports.site.worlds import InMemory
@@ -115,3 +116,19 @@ def test_health_page_has_rates_and_lanes(ill: Path) -> None:
     text = (ill / "health/index.html").read_text()
     assert "60&nbsp;%" in text
     assert 'data-age datetime="2026-01-01T07:05:00.000Z"' in text
+
+
+def test_health_page_has_the_chroot_that_each_series_used_last() -> None:
+    made = [
+        build.model_copy(update={"series": series, "chroot_days": days})
+        for series, component, ages in (("trixie", "greet", (1.0, 2.0, None)), ("trixie", "meet", (9.0,)), ("noble", "other", (None,)))
+        for build, days in zip(builds("P" * len(ages), component), ages, strict=True)
+    ]  # fmt: skip
+    lanes = [
+        lane(History(tuple(summarise(one)[0] for one in made if one.component == component), {digest([]): frozenset[str]()}.__getitem__))
+        for component in ("greet", "meet", "other")
+    ]  # fmt: skip
+    page = health(lanes)
+    assert [(one.series, one.days, one.at[:13]) for one in page.chroots] == [("trixie", 2.0, "2026-01-01T01")]
+    text = renderer(SITE).render("health.html", "health/", page=page).decode()
+    assert '<th scope="row">trixie</th><td class="n">2.0</td>' in text

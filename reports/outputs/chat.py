@@ -1,0 +1,187 @@
+"""Messages to chat rooms when something breaks, and when it is fixed; see `reports.transitions`.
+
+A Matrix homeserver recognises a repeated message by its transaction ID: it arrives once.  A webhook cannot: if its answer
+is lost, the message arrives twice.  The URL of a webhook is a secret, and in no message.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import ClassVar, Final
+from urllib.parse import quote, urlsplit
+
+from lab.base import files
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.config import secret_source
+from lab.config.chats import Chat
+from lab.config.types import MOST, is_among
+from reports.outputs import chat_text, web
+from reports.outputs.delivery import (
+    DeliveryOutcome,
+    How,
+    Output,
+    OutputContext,
+    PendingDelivery,
+    Tombstone,
+    one_line,
+    to_one_of_many,
+)
+from reports.transitions import DAY_SECONDS, Transition, transitions
+
+KINDS: Final = frozenset({"first", "broken", "fixed"})
+ORDER: Final[tuple[How, ...]] = ("later", "parked", "delivered", "nothing")
+SHORTEST: Final = 6  # a shorter part of a URL is no secret
+
+
+@dataclass(frozen=True)
+class ChatRoom:
+    """A room; ``home`` has a file for each build that it knows of, with the ID of the event in a Matrix."""
+
+    context: OutputContext
+    chat: Chat
+    home: Path
+
+    def wants(self, item: PendingDelivery, transition: Transition) -> bool:
+        component, track, _ = item.lane
+        is_news = transition.point.delay <= self.chat.history_days * DAY_SECONDS
+        return is_news and is_among(component, self.chat.components) and is_among(track, self.chat.tracks)
+
+    def deliver(self, items: Sequence[PendingDelivery], news: Mapping[str, Transition]) -> Iterator[DeliveryOutcome]:
+        for outcome in to_one_of_many(items, partial(self._deliver, news)):
+            yield replace(outcome, note=self._hidden(outcome.note))
+
+    def _deliver(self, news: Mapping[str, Transition], item: PendingDelivery) -> DeliveryOutcome:
+        if not (self.home / item.name).exists():
+            message = chat_text.message(self.context, item, news[item.name])
+            event = self._send_event(item, news[item.name], message) if self.chat.server else self._send_hook(message)
+            files.write_atomic(self.home / item.name, event, 0o600)
+        return DeliveryOutcome(item.name, "delivered")
+
+    @property
+    def _key(self) -> str:
+        return f"{self.context.lab.file.name}: notifications.chats: {self.chat.name}"
+
+    def _secret(self) -> str:
+        return secret_source.read(self.chat.secret, f"{self._key}: secret")
+
+    def _send_hook(self, message: chat_text.ChatMessage) -> str:
+        url = self._secret()
+        if urlsplit(url).scheme not in {"https", "http"} or not urlsplit(url).hostname:
+            raise ConfigurationError(f"{self._key}: secret: {self.chat.secret.place} contains no URL of a webhook")
+        answer = self._call("POST", url, chat_text.HOOKS[self.chat.format](message))
+        if answer.is_page:
+            what = f"answers {answer.status} with a page in HTML"
+            raise ConfigurationError(f"{self.chat.name}: {what}: is the URL in {self.chat.secret.place} right?")
+        return ""
+
+    def _send_event(self, item: PendingDelivery, transition: Transition, message: chat_text.ChatMessage) -> str:
+        """Send a message to a Matrix homeserver; return the ID of its event."""
+        root = self.home / transition.since.name
+        thread = root.read_text(encoding="utf-8") if transition.kind == "fixed" and root.exists() else ""
+        return self._put(f"send/m.room.message/{item.name}", chat_text.matrix(message, thread))
+
+    def redact(self, name: str) -> None:
+        """Remove the message about a build from a Matrix room; one of a webhook stays."""
+        note = self.home / name
+        if note.exists() and (event := note.read_text(encoding="utf-8")):
+            try:
+                self._put(f"redact/{quote(event, safe='')}/{name}", {"reason": "The lab withdrew this result."})
+            except LabError as error:
+                kind = InfrastructureError if isinstance(error, InfrastructureError) else ConfigurationError
+                raise kind(self._hidden(one_line(error))) from None
+            note.unlink()
+
+    def _put(self, where: str, content: object) -> str:
+        """Send a request about an event of the room; return the ID of the new event."""
+        room, server = quote(self.chat.room or "", safe=""), (self.chat.server or "").rstrip("/")
+        url, headers = f"{server}/_matrix/client/v3/rooms/{room}/{where}", {"Authorization": f"Bearer {self._secret()}"}
+        answer = self._call("PUT", url, content, headers).json(server, "a Matrix homeserver")
+        event = answer.get("event_id") if isinstance(answer, dict) else None
+        if not isinstance(event, str):
+            raise ConfigurationError(f"{server}: the answer has no event_id: is this a Matrix homeserver?")
+        return event
+
+    def _call(self, method: str, url: str, body: object, headers: Mapping[str, str] | None = None) -> web.Answer:
+        name = self.chat.name
+        try:
+            answer = web.send(method, url, name, self._key, json=body, headers=headers)
+        except web.RedirectedElsewhere:
+            what = "redirects, which is not followed"
+            raise ConfigurationError(
+                f"{name}: {what}: is {self.chat.server or self.chat.secret.place} right?"
+            ) from None
+        complaint = web.complaint(answer, name, method)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            raise ConfigurationError(f"{complaint} (secret: {self.chat.secret.place})")
+        web.check(answer, complaint, self.context.clock.now())
+        return answer
+
+    def _hidden(self, note: str) -> str:
+        """Return a note without the secret, and without the parts of a webhook's URL: a server can repeat them."""
+        try:
+            secret = self._secret()
+        except ConfigurationError:
+            return note
+        path = urlsplit(secret).path if "://" in secret else ""
+        for part in sorted({secret, path, *path.split("/")}, key=len, reverse=True):
+            note = note.replace(part, "[hidden]") if len(part) >= SHORTEST else note
+        return note
+
+
+@dataclass(frozen=True)
+class ChatOutput:
+    """The chat rooms of a lab."""
+
+    context: OutputContext
+    rooms: tuple[ChatRoom, ...]
+    is_ordered: ClassVar[bool] = True
+    is_live: ClassVar[bool] = False
+
+    def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
+        news = self._news(items)
+        found: defaultdict[str, list[DeliveryOutcome]] = defaultdict(list)
+        for room in self.rooms:
+            wanted = [item for item in items if item.name in news and room.wants(item, news[item.name])]
+            for outcome in room.deliver(wanted, news):
+                found[outcome.name].append(outcome)
+        for item in items:
+            note = "no room wants it" if item.name in news else "nothing changed"
+            yield _together(found[item.name] or [DeliveryOutcome(item.name, "nothing", note)])
+
+    def _news(self, items: Sequence[PendingDelivery]) -> dict[str, Transition]:
+        """Return the changes in the histories of these builds, by the names of the builds."""
+        histories = (self.context.history(*lane) for lane in dict.fromkeys(item.lane for item in items))
+        changes = (one for history in histories for one in transitions(history, MOST))
+        return {one.point.name: one for one in changes if one.kind in KINDS}
+
+    def withdraw(self, gone: Sequence[Tombstone]) -> None:
+        """Remove the messages from Matrix rooms; those of webhooks stay, their links are dead."""
+        for room in self.rooms:
+            for tombstone in gone:
+                room.redact(tombstone.name)
+
+
+def _together(outcomes: Sequence[DeliveryOutcome]) -> DeliveryOutcome:
+    """Return the outcome of a build in all rooms: it waits while one of them lacks it."""
+    how = min((one.how for one in outcomes), key=ORDER.index)
+    worst = [one for one in outcomes if one.how == how]
+    return DeliveryOutcome(
+        name=worst[0].name,
+        how=how,
+        note="; ".join(dict.fromkeys(one.note for one in outcomes if one.note)),
+        is_trouble=any(one.is_trouble for one in outcomes if one.how in {"later", "parked"}),
+        is_own=all(one.is_own for one in worst),
+        is_bug=any(one.is_bug for one in outcomes),
+        wait=max(one.wait for one in outcomes),
+    )
+
+
+def open_output(context: OutputContext) -> Output | None:
+    chats = context.lab.notifications.chats
+    rooms = tuple(ChatRoom(context, chat, context.home / "chat" / chat.name) for chat in chats)
+    return ChatOutput(context, rooms) if rooms else None

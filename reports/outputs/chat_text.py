@@ -1,0 +1,116 @@
+"""The messages about one transition, in the forms of the chats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parseaddr
+from html import escape
+from typing import Any, Final
+
+from lab.base.text import one_line, shortened
+from lab.results.history import of_case
+from reports.model import Build, Commit
+from reports.outputs import wording
+from reports.outputs.delivery import OutputContext, PendingDelivery
+from reports.transitions import Transition
+
+MOST_COMMITS: Final = 3
+MOST_CHANGES: Final = 3
+
+
+@dataclass(frozen=True)
+class ChatMessage:
+    """A message: a title, some lines, and links (name and URL)."""
+
+    title: str
+    lines: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
+
+
+def message(context: OutputContext, item: PendingDelivery, transition: Transition) -> ChatMessage:
+    """Return the message about a transition: what, since when, by which commit, and where to read more."""
+    build = item.read().build
+    lines = [
+        f"Since {transition.since.started_at}"
+        + (f", commit {revision}" if (revision := transition.since.commit[:12]) else "")
+    ]
+    if transition.kind == "fixed":
+        commit = f" at commit {build.commit[:12]}" if build.commit else ""
+        lines = [f"Fixed{commit}; it was broken since {transition.since.started_at}"]
+    else:
+        lines += _failure(build, transition)
+    if transition.kind == "broken" and transition.good:
+        lines += _causes(context, build, transition)
+    links = tuple(wording.links(context, build, transition))
+    return ChatMessage(one_line(wording.subject(build, transition)), tuple(map(one_line, lines)), links)
+
+
+def _failure(build: Build, transition: Transition) -> list[str]:
+    """Return the message of the first test or step that broke."""
+    first = transition.subjects[0]
+    of_tests = {case.id: case.message or case.outcome for case in build.tests if of_case(case) == "bad"}
+    text = of_tests.get(first.name, "") if first.kind == "test" else build.message
+    return [shortened(text, wording.WIDTH)] if text else []
+
+
+def _causes(context: OutputContext, build: Build, transition: Transition) -> list[str]:
+    commits = wording.commits(context, build, transition)
+    others = wording.other_changes(context, build, transition)
+    shown = [_commit(commit, named=not others) for commit in commits[:MOST_COMMITS]]
+    more = [f"and {len(commits) - MOST_COMMITS} more"] if len(commits) > MOST_COMMITS else []
+    lines = [": ".join([wording.accusation(commits, others), *(["; ".join([*shown, *more])] if shown else [])])]
+    if others:
+        changed = "; ".join(shortened(str(change), wording.WIDTH) for change in others[:MOST_CHANGES])
+        more_changes = f"; and {len(others) - MOST_CHANGES} more" if len(others) > MOST_CHANGES else ""
+        lines.append(f"Also changed: {changed}{more_changes}")
+    return lines
+
+
+def _commit(commit: Commit, *, named: bool) -> str:
+    """Return a commit in one line, its author without the address."""
+    author = parseaddr(commit.author)[0] or commit.author.partition("<")[0].strip()
+    return wording.commit_line(commit.model_copy(update={"author": author}), named=named)
+
+
+def _plain(one: ChatMessage, links: Sequence[str]) -> str:
+    return "\n".join([one.title, *one.lines, *links])
+
+
+def _as_html(one: ChatMessage) -> str:
+    links = [f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in one.links]
+    lines = [f"<strong>{escape(one.title)}</strong>", *map(escape, one.lines), *([" · ".join(links)] if links else [])]
+    return "<br>".join(lines)
+
+
+def _named_links(one: ChatMessage) -> list[str]:
+    return [f"{name}: {url}" for name, url in one.links]
+
+
+def slack(one: ChatMessage) -> dict[str, Any]:
+    """Return the payload of an incoming webhook; without ``&``, ``<`` and ``>``, no text is markup or a mention."""
+    escaped = _plain(one, _named_links(one)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return {"text": escaped, "mrkdwn": False, "unfurl_links": False}
+
+
+def hookshot(one: ChatMessage) -> dict[str, Any]:
+    """Return the payload of an inbound webhook of matrix-hookshot."""
+    return {"text": _plain(one, _named_links(one)), "html": _as_html(one)}
+
+
+def matrix(one: ChatMessage, thread: str = "") -> dict[str, Any]:
+    """Return the content of an m.room.message: a notice that mentions nobody, in the thread of an event if there is one."""
+    content: dict[str, Any] = {
+        "msgtype": "m.notice",
+        "body": _plain(one, _named_links(one)),
+        "format": "org.matrix.custom.html",
+        "formatted_body": _as_html(one),
+        "m.mentions": {},
+    }
+    if thread:
+        reply = {"m.in_reply_to": {"event_id": thread}, "is_falling_back": True}
+        content["m.relates_to"] = {"rel_type": "m.thread", "event_id": thread, **reply}
+    return content
+
+
+HOOKS: Final[Mapping[str, Callable[[ChatMessage], dict[str, Any]]]] = {"slack": slack, "hookshot": hookshot}

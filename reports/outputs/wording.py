@@ -1,0 +1,96 @@
+"""The words about a transition that mails and chat messages share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from lab.base.text import shortened
+from lab.results import addresses
+from lab.results.breakages import MOST_TESTS as MASS
+from lab.results.breakages import Subject
+from lab.results.build_environment import EnvironmentChange, changes
+from reports.model import Build, Commit
+from reports.outputs.delivery import OutputContext
+from reports.transitions import Transition
+
+WIDTH: Final = 160
+
+
+def subject(build: Build, transition: Transition) -> str:
+    """Return a transition in one line, with the names of the lab, the component and the track."""
+    return f"[{build.lab}] {build.component} on {build.track}: {change(build, transition)}"
+
+
+def change(build: Build, transition: Transition) -> str:
+    beside = f", {transition.standing} still broken" if transition.standing else ""
+    match transition.kind:
+        case "ill":
+            return f"the lab is ill: errors in a row{f', at {build.step}' if build.step else ''}"
+        case "first":
+            return f"never passed: {_named(build, transition.subjects)}"
+        case "still broken":
+            return f"still broken after {transition.days} days: {_named(build, transition.subjects)}"
+        case "fixed":
+            after = f" after {transition.days} days" if transition.days else ""
+            return f"fixed{after}: {_named(build, transition.subjects)}{beside}"
+        case "broken":
+            return f"broken: {_named(build, transition.subjects)}{beside}"
+
+
+def _named(build: Build, subjects: Sequence[Subject]) -> str:
+    more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
+    return f"{subject_name(build, subjects[0])}{more}"
+
+
+def subject_name(build: Build, one: Subject) -> str:
+    if one == MASS:
+        return "most tests"
+    return one.name.rpartition("/")[2] if one.kind == "test" else f"step {one.name or build.step or build.phase}"
+
+
+def other_changes(context: OutputContext, build: Build, transition: Transition) -> tuple[EnvironmentChange, ...]:
+    """Return what else changed from the last good build to the first bad one."""
+    names = (transition.good.name if transition.good else "", transition.since.name)
+    found = [build if name == transition.point.name else _found(context, name) for name in names]
+    return changes(*(each.environment if each else None for each in found))
+
+
+def _found(context: OutputContext, name: str) -> Build | None:
+    item = context.find(name)
+    return item.read().build if item else None
+
+
+def accusation(commits: Sequence[Commit], others: Sequence[EnvironmentChange]) -> str:
+    """Return how far the commits since the last good build explain a breakage; ``others``: what else changed."""
+    if not commits:
+        return "No new commits since the last good build"
+    if others:
+        return "Suspects: commits since the last good build"
+    return "Broken by this commit" if len(commits) == 1 else "Broken by one of these commits"
+
+
+def commit_line(commit: Commit, *, named: bool) -> str:
+    """Return a commit in one line, with its author if ``named``."""
+    author = f", {commit.author}" if named and commit.author else ""
+    return f"{commit.id[:12]} {shortened(commit.subject, WIDTH)}{author}"
+
+
+def links(context: OutputContext, build: Build, transition: Transition) -> list[tuple[str, str]]:
+    """Return the pages that explain a transition; none without a public site."""
+    pages = {"Build": addresses.build_path(transition.point.name)}
+    if transition.good:
+        pages["Last good build"] = addresses.build_path(transition.good.name)
+    if transition.subjects and transition.subjects[0].kind == "test":
+        pages["Test"] = addresses.test_path(build.component, build.track, transition.subjects[0].name)
+    pages["Component"] = addresses.lane_path(build.component, build.track)
+    return [(name, address) for name, path in pages.items() if (address := context.address(path))]
+
+
+def commits(context: OutputContext, build: Build, transition: Transition) -> list[Commit]:
+    """Return the commits of the first bad range: after the last good build, up to the first bad one."""
+    by_id: dict[str, Commit] = {}
+    for point in transition.suspects:
+        found = build if point.name == transition.point.name else _found(context, point.name)
+        by_id |= {commit.id: commit for commit in (found.commits if found else ())}
+    return list(by_id.values())
