@@ -1,23 +1,26 @@
 """Execution of a plan: folders first, then jobs and views in parallel; a failure is reported and stops nothing else.
 
 Each item is read again before the change: an item that has changed since the plan was computed stays as it is.
+After the changes, one listing confirms all of them by their marks: the status of an answer alone proves nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
+from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
 from generator.merge import is_folder, merged
 from generator.plan import WORKERS, Plan, PlanStep
 from generator.server import Server
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
-from lab.config.jenkins import JenkinsMissing
+from lab.config.jenkins_failures import JenkinsMissing
+from lab.results.ownership_mark import Mark
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,30 @@ def carry_out(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return [results[step.key] for step in steps]
+    done = [one.step for one in results.values() if not one.error]
+    unconfirmed = confirm(server, {step.key: _mark_after(step) for step in done})
+    return [Done(step, unconfirmed.get(step.key, results[step.key].error)) for step in steps]
+
+
+def _mark_after(step: PlanStep) -> Mark | None:
+    return None if step.action == "delete" else mark.read(step.xml)
+
+
+def confirm(server: Server, expected: Mapping[ItemKey, Mark | None]) -> dict[ItemKey, LabError]:
+    """Return the errors of items that do not have the expected mark; None: the item must not exist."""
+    if not expected:
+        return {}
+    try:
+        entries = server.listing()
+    except LabError as error:
+        return {key: InfrastructureError(f"{key}: cannot be confirmed: {error}") for key in expected}
+    found = {key: mark.read(entry.description) for key, entry in entries.items()}
+    hint = "does something in front of Jenkins answer for it?"
+    return {
+        key: InfrastructureError(f"{key}: Jenkins answered with success, but the change is not there", hint=hint)
+        for key, wanted in expected.items()
+        if (key in found if wanted is None else found.get(key) != wanted)
+    }
 
 
 def _attempt(server: Server, step: PlanStep, keep: Keep) -> LabError | None:

@@ -27,7 +27,7 @@ from generator.server import Server
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.git import git, identity, try_git
-from lab.config.jenkins import JenkinsForbidden, JenkinsMissing
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing
 
 PLUGINS = "plugins.txt"
 PARTS = ("jobs", "views", PLUGINS)

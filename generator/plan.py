@@ -39,7 +39,7 @@ from generator.plugins import plugins_of
 from generator.server import ListedItem, Server
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.config.jenkins import JenkinsForbidden, JenkinsMissing
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing
 from lab.results.ownership_mark import Mark
 from lab.store.records import Stored
 

@@ -12,7 +12,8 @@ from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
 from lab.config.access import Access
-from lab.config.jenkins import Connection, JenkinsMissing, job_path
+from lab.config.jenkins import Connection, job_path
+from lab.config.jenkins_failures import JenkinsMissing
 
 DEPTH = 4  # levels of folders in one request
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"

@@ -24,6 +24,14 @@ class JenkinsSettings(SettingsModel):
         "jenkins_jobs.ini, or `keyring:SERVICE`.",
         examples=["ini:/etc/jenkins_jobs/jenkins_jobs.ini"],
     )
+    writes_per_second: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="The most requests per second that change something on this Jenkins. Default: no limit; qalab slows "
+        "down by itself while Jenkins answers slowly, or asks to wait.",
+        examples=[2],
+    )
 
 
 class LabJenkinsSettings(JenkinsSettings):

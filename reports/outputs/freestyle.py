@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lab.base.errors import Verdict
-from lab.config.jenkins import Connection, JenkinsForbidden, JenkinsRefused, job_path
+from lab.config.jenkins import Connection, job_path
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsRefused
 from reports.model import Build
 from reports.outputs.delivery import DeliveryOutcome, OutputContext, PendingDelivery
 from reports.outputs.receiver_job import MirroredBuild
@@ -31,13 +32,12 @@ def name(build: Mapping[str, Any]) -> str:
 
 
 def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None:  # noqa: ARG001 - the interface of receiver jobs
-    with item.path.open("rb") as stream:
-        connection.send(
-            "POST",
-            f"{path(job)}buildWithParameters",
-            data={"SOURCE_ID": item.name, "SHA256": item.path.name.partition(".")[0]},
-            files={FILE: (FILE, stream, "application/gzip")},
-        )
+    connection.send(
+        "POST",
+        f"{path(job)}buildWithParameters",
+        data={"SOURCE_ID": item.name, "SHA256": item.path.name.partition(".")[0]},
+        files={FILE: (FILE, item.path.read_bytes(), "application/gzip")},  # bytes: a request can be sent again
+    )
 
 
 def settle(

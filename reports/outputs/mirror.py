@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final
 from lab.base.failures import Bug, caught
 from lab.config import access
 from lab.config.description import job_name
-from lab.config.jenkins import BadAnswer, Connection, JenkinsForbidden, JenkinsMissing, JenkinsRefused, JenkinsUnsure
+from lab.config.jenkins import Connection
+from lab.config.jenkins_failures import BadAnswer, JenkinsForbidden, JenkinsMissing, JenkinsRefused, JenkinsUnsure
 from lab.config.servers import PublicJenkinsSettings
 from reports.bundle import BadBundle
 from reports.outputs import external, freestyle

@@ -10,7 +10,7 @@ from urllib3.exceptions import MaxRetryError
 
 from lab.base import redirects
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.config.jenkins import innermost
+from lab.config.jenkins_failures import innermost
 from reports.outputs.delivery import NotNow, Refused
 
 TIMEOUT_SECONDS: Final = 60.0

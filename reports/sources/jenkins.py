@@ -21,7 +21,8 @@ from lab.base import files
 from lab.base.errors import Aborted, InfrastructureError, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab, job_name
-from lab.config.jenkins import BadAnswer, Connection, JenkinsMissing, JenkinsRefused, JenkinsSlow, job_path
+from lab.config.jenkins import Connection, job_path
+from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, JenkinsRefused, JenkinsSlow
 from lab.results.ownership_mark import of_description
 from lab.store.run_directory import Run
 from reports.journal_entries import SourceBuild

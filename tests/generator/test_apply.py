@@ -86,6 +86,23 @@ def test_lost_answer_does_not_repeat_the_write(jenkins: Double, there: Server, t
     assert [request.path for request in jenkins.writes()] == ["/createItem?name=a"]
 
 
+@pytest.mark.parametrize("path", ["createItem", "createView", "job/plain/config.xml", "doRename", "doDelete"])
+def test_success_without_the_work_is_an_error(jenkins: Double, there: Server, tmp_path: Path, path: str) -> None:
+    """Something before Jenkins answers a write with 200, as Jenkins does, and Jenkins never sees it."""
+    if not path.startswith("create"):
+        do(there, plan.compute(there, "lab", described(tmp_path)))
+    renamed, changed = JOBS.replace("folder/build", "folder/built"), JOBS.replace("H 3", "H 4")
+    text = {"job/plain/config.xml": changed, "doDelete": changed.replace("plain", "other")}.get(path, renamed)
+    renames = {"folder/build": "folder/built"} if path == "doRename" else {}
+    jenkins.fault("empty", method="POST", path=path, times=FOREVER)
+    made = plan.compute(there, "lab", described(tmp_path, text), renames=renames)
+    steps = made.of("delete") if path == "doDelete" else made.of("create", "change", "rename")
+    results = apply.carry_out(there, steps, lambda *_: None, lambda _: None)
+    errors = [one.error for one in results if one.error]
+    assert errors
+    assert {error.exit_code for error in errors} == {3}
+
+
 def test_failed_step_does_not_stop_others(jenkins: Double, there: Server, tmp_path: Path) -> None:
     jenkins.fault(500, path="createItem.name=plain", times=FOREVER)
     steps = plan.compute(there, "lab", described(tmp_path)).of("create")

@@ -6,7 +6,7 @@ from generator import presentation
 from generator.apply import Done
 from generator.differences import Difference
 from generator.plan import Plan, PlanStep
-from lab.config.jenkins import JenkinsForbidden
+from lab.config.jenkins_failures import JenkinsForbidden
 
 TIMEOUT = (Difference("buildWrappers/timeout", "150", "120"),)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
-from tests.jenkins.calls import VERSION, Call, Refused, bare
+from tests.jenkins.calls import VERSION, Call, Refused, bare, page
 from tests.jenkins.exported import Exporter
 from tests.jenkins.faults import Fault, Kind
 from tests.jenkins.folders import load_views, save_views
@@ -224,7 +224,12 @@ class Double:
         for fault in struck:
             match fault.kind:
                 case int(status):
-                    return bare(status, "as a fault wants it")
+                    headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+                    return bare(status, "as a fault wants it", **headers)
+                case "empty":
+                    return Answer(200)
+                case "page":
+                    return page(200, "Sign in to continue")
                 case "reset" | "silence" as delivery:
                     return Answer(500, delivery=delivery)
         return None
