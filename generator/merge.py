@@ -19,7 +19,6 @@ the described one and stays.  A description that has changed is sent with its ow
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from lxml import etree
 
 from generator import mark
 from generator.canonical import digest, parse, settled, tag_of, written
+from generator.secrets import ENCRYPTED
 
 FOLDER: Final = "com.cloudbees.hudson.plugins.folder.Folder"
 PROPERTIES_OF_PEOPLE: Final = frozenset({
@@ -40,7 +40,6 @@ RUN_TIME: Final[Mapping[str, Collection[str]]] = {"org.jenkinsci.plugins.ghprb.G
 """Fields that plugins write for themselves, by class."""
 VIEWS: Final = ("views", "viewsTabBar", "primaryView", "folderViews")  # the first three: older ones', and JJB's
 STOCK_ICON: Final = "com.cloudbees.hudson.plugins.folder.icons.StockFolderIcon"
-ENCRYPTED: Final = re.compile(r"\s*\{AQAA[A-Za-z0-9+/]+=*\}\s*")
 
 
 @dataclass(frozen=True)

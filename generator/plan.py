@@ -20,7 +20,6 @@ The three digests exclude the undescribed parts of an item (see `generator.merge
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,11 +29,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from generator import mark, secrets
+from generator import mark
 from generator.canonical import digest
 from generator.differences import Difference, differences
 from generator.items import Item, ItemKey, Kind
-from generator.merge import ENCRYPTED, described_part, has_secrets, merged
+from generator.merge import described_part, has_secrets, merged
 from generator.plugins import plugins_of
 from generator.server import ListedItem, Server
 from lab.base import files
@@ -218,7 +217,7 @@ def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanSt
         before=before,
         xml=mark.write(item.xml, ours),
         edited=_is_edited(there, item.xml, applied, is_new=applied != described),
-        differences=tuple(_fit_to_show(one) for one in differences(there, merged(there, item.xml))),
+        differences=tuple(differences(there, merged(there, item.xml))),
     )
 
 
@@ -230,15 +229,6 @@ def _is_edited(there: bytes, xml: str, applied: str, *, is_new: bool) -> bool:
     if applied in {digest(there), digest(described_part(there, xml))}:
         return False
     return not (is_new and has_secrets(there, xml))
-
-
-def _fit_to_show(one: Difference) -> Difference:
-    field = re.sub(r"@.*|.* ", "", one.path.rpartition("/")[2])
-    texts = (one.before, one.after)
-    if any(text and ENCRYPTED.fullmatch(text) for text in texts):
-        return Difference(one.path, *(text and secrets.HIDDEN for text in texts))
-    before, after = (text if text is None else secrets.hidden(field, text) for text in texts)
-    return Difference(one.path, before, after)
 
 
 def _deletion(key: ItemKey, live: Live) -> PlanStep:

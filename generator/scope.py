@@ -43,7 +43,7 @@ class Scope:
     @property
     def kept(self) -> Backup:
         """The copies of items from before they were changed or deleted."""
-        return Backup(environment.state_home() / self.owner / "jenkins", self.author)
+        return Backup(environment.state_home() / self.owner / "jenkins", self.author, is_private=True)
 
     def plan(self, renames: Sequence[str] = (), *, quick: bool = False) -> Plan:
         pairs = dict(_pair(text) for text in renames)

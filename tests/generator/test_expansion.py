@@ -88,6 +88,7 @@ def test_ini_and_plugins_are_part_of_the_cache_key(jobs: Path, expanded: list[Pa
 def test_damaged_cache_is_ignored(jobs: Path, expanded: list[Path], tmp_path: Path) -> None:
     before = expand(jobs)
     (memo,) = (tmp_path / "cache/qalab/jobs").iterdir()
+    assert memo.stat().st_mode & 0o777 == 0o600  # a job can contain secrets
     memo.write_bytes(memo.read_bytes()[:100])
     assert expand(jobs) == before
     assert len(expanded) == 2
