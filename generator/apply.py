@@ -6,6 +6,7 @@ After the changes, one listing confirms all of them by their marks: the status o
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -120,19 +121,34 @@ def _attempt(server: Server, step: PlanStep, keep: Keep) -> LabError | None:
 
 def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "taken":
-        hint = f"qalab jenkins adopt {step.name} takes it under management as it is"
+        hint = f"qalab jenkins adopt {shlex.quote(step.name)} takes it under management as it is"
         raise ConfigurationError(f"{step.key}: exists, and this lab does not manage it", hint=hint)
+    if step.action == "retype":
+        hint = (
+            f"qalab jenkins apply --replace {shlex.quote(step.name)} deletes it, with its builds, and creates it again"
+        )
+        raise ConfigurationError(f"{step.key}: has another type, which Jenkins cannot change", hint=hint)
     if step.action == "create":
         server.create(step.key, step.xml.encode())
         return
     there = check(server, step)
+    if step.action == "replace":
+        _refuse_content(server, step.key)
     keep(step.there, there)
-    if step.action == "delete":
+    if step.action in {"delete", "replace"}:
         server.delete(step.key)
+        if step.action == "replace":
+            server.create(step.key, step.xml.encode())
         return
     if step.action == "rename":
         server.rename(step.there, step.name.rpartition("/")[2])
     server.update(step.key, merged(there, step.xml))
+
+
+def _refuse_content(server: Server, key: ItemKey) -> None:
+    """Raise ConfigurationError for a folder that contains items: they would be deleted too."""
+    if any(other.name.startswith(f"{key.name}/") for other in server.listing()):
+        raise ConfigurationError(f"{key}: is a folder with content", hint="delete its content first")
 
 
 def check(server: Server, step: PlanStep) -> bytes:
@@ -155,4 +171,4 @@ def verify(server: Server, plan: Plan, owner: str) -> None:
         if step.key in entries:
             raise Moved(f"{step.key}: was created since the plan was made", hint="make a new plan")
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(partial(check, server), plan.of("change", "revert", "rename", "delete")))
+        list(pool.map(partial(check, server), plan.of("change", "revert", "rename", "replace", "delete")))

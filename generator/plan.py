@@ -9,10 +9,16 @@ live == wanted            nothing to do
 live == applied           the description has changed: ``change``
 wanted == applied         edited by hand: ``revert``
 all three differ          both: ``change``, ``edited``
-not on the server         ``create``; ``rename`` if the lab has the same by another name
+applied is unknown        ``change``, ``edited``: stock Jenkins Job Builder applied it
+of another type           ``retype``: no step; ``replace`` where the user names it: its builds are lost
+not on the server         ``create``; ``rename`` where the user names the old name
 not the lab's             ``taken``: no step until somebody adopts it
+a folder, not the lab's   nothing to do: the lab works inside it
 no longer described       ``delete``
 ========================  ==========================================================
+
+A job of the lab that is no longer described, and has the content of a described job that does not exist, was perhaps
+renamed.  The plan names such pairs; it renames nothing that the user did not name.
 
 The three digests exclude the undescribed parts of an item (see `generator.merge`).
 """
@@ -20,35 +26,37 @@ The three digests exclude the undescribed parts of an item (see `generator.merge
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from generator import mark
-from generator.canonical import digest
+from generator import mark, renames
+from generator.canonical import digest, parse
 from generator.differences import Difference, differences
 from generator.items import Item, ItemKey, Kind
-from generator.merge import described_part, has_secrets, merged
+from generator.merge import described_part, has_secrets, is_folder, merged
 from generator.plugins import plugins_of
-from generator.server import ListedItem, Server
+from generator.server import FOLDER, ListedItem, Server
 from lab.base import files
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import InfrastructureError
 from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing
 from lab.results.ownership_mark import Mark
 from lab.store.records import Stored
 
 WORKERS = 8
-Action = Literal["create", "change", "revert", "rename", "delete", "taken"]
+Action = Literal["create", "change", "revert", "rename", "replace", "retype", "delete", "taken"]
 SIGNS: Mapping[Action, str] = {
     "create": "+",
     "change": "~",
     "revert": "!",
     "rename": ">",
+    "replace": "±",
+    "retype": "±",
     "delete": "-",
     "taken": "?",
 }
@@ -67,6 +75,8 @@ class PlanStep(BaseModel):
     xml: str = ""
     edited: bool = False
     """Somebody has edited it by hand since the lab applied it."""
+    is_from_jjb: bool = False
+    """Stock Jenkins Job Builder applied it, so nobody knows whether it was edited by hand."""
     differences: tuple[Difference, ...] = ()
 
     @property
@@ -90,6 +100,12 @@ class Plan(Stored):
     steps: tuple[PlanStep, ...]
     unchanged: int
     missing_plugins: tuple[str, ...] = ()
+    guesses: tuple[tuple[str, str], ...] = ()
+    """Old and new names of jobs that were perhaps renamed."""
+    others_folders: tuple[str, ...] = ()
+    """Described folders that are not the lab's."""
+    unmanaged: tuple[str, ...] = ()
+    """Jobs and views in the lab's folders that no lab manages and nobody describes."""
 
     def save(self, path: Path) -> None:
         """Write the plan to a file that only this user can read."""
@@ -102,9 +118,15 @@ class Plan(Stored):
     def of(self, *actions: Action) -> list[PlanStep]:
         return [step for step in self.steps if step.action in actions]
 
+    def without_guesses(self) -> Self:
+        """Return the plan without the deletion of jobs that were perhaps renamed."""
+        old = {name for name, _ in self.guesses}
+        steps = tuple(step for step in self.steps if step.action != "delete" or step.name not in old)
+        return self.model_copy(update={"steps": steps})
+
     @property
     def empty(self) -> bool:
-        return not self.steps and not self.missing_plugins
+        return not self.steps
 
 
 @dataclass(frozen=True)
@@ -117,30 +139,45 @@ class Live:
     configs: Mapping[ItemKey, bytes]
 
 
+@dataclass(frozen=True)
+class Confirmed:
+    """What the user has confirmed: new names of jobs by old ones, with ``*``; patterns of names of items to replace."""
+
+    renames: Mapping[str, str] = field(default_factory=dict)
+    replaced: Sequence[str] = ()
+
+
 def compute(
-    server: Server, owner: str, items: Sequence[Item], *, renames: Mapping[str, str] | None = None, quick: bool = False
+    server: Server, owner: str, items: Sequence[Item], confirmed: Confirmed = Confirmed(), *, quick: bool = False
 ) -> Plan:
     """Return the plan for the described items.  ``quick``: trust the marks, and detect no edits by hand.
 
-    ``renames``: new names of jobs by old ones, which can contain a ``*``; a job of otherwise equal content needs none.
     Raises ConfigurationError for an impossible rename.
     """
     wanted = {item.key: item for item in items}
     digests = {key: digest(item.xml) for key, item in wanted.items()}
     entries = server.listing()
     applied = {key: found for key, entry in entries.items() if (found := owned(entry, owner))}
-    moved = moves(wanted, Live(owner, entries, applied, {}), digests, renames or {})
+    others = [key for key, item in wanted.items() if is_others_folder(item, entries, applied)]
+    moved = renames.renamed(wanted, applied, entries, confirmed.renames)
     gone = deletable(set(applied) - set(wanted) - set(moved.values()), entries)
     look = [key for key in applied if key in wanted and not (quick and applied[key].digest == digests[key])]
     live = Live(owner, entries, applied, fetch(server, [*look, *moved.values(), *gone]))
-    steps = [step for key in sorted(wanted) if (step := _step(wanted[key], digests[key], live, moved.get(key)))]
+    steps = [
+        step
+        for key in sorted(set(wanted) - set(others))
+        if (step := _step(wanted[key], digests[key], live, moved.get(key), confirmed.replaced))
+    ]
     steps += [_deletion(key, live) for key in gone if key in live.configs]
     return Plan(
         server=server.url,
         owner=owner,
         steps=tuple(steps),
-        unchanged=len(wanted) - sum(step.action != "delete" for step in steps),
+        unchanged=len(wanted) - len(others) - sum(step.action != "delete" for step in steps),
         missing_plugins=missing_plugins(server, items),
+        guesses=tuple(renames.guesses(digests, moved, applied, entries)),
+        others_folders=tuple(sorted(key.name for key in others)),
+        unmanaged=tuple(unmanaged(wanted, entries)),
     )
 
 
@@ -150,44 +187,20 @@ def owned(entry: ListedItem, owner: str) -> Mark | None:
     return found if found and found.lab == owner else None
 
 
-def moves(
-    wanted: Mapping[ItemKey, Item], live: Live, digests: Mapping[ItemKey, str], renames: Mapping[str, str]
-) -> dict[ItemKey, ItemKey]:
-    """Return the present keys, by the new ones, of jobs that the lab has by another name in the same folder.
-
-    Raises ConfigurationError for a rename of a job that does not exist or is not the lab's.
-    """
-    absent = [key for key in wanted if key.kind == "job" and key not in live.entries]
-    gone = {key for key in live.applied if key.kind == "job" and key not in wanted}
-    found: dict[ItemKey, ItemKey] = {}
-    for old, new in renames.items():
-        pairs = dict(_pairs(old, new, gone, absent))
-        done = any(fnmatch.fnmatchcase(key.name, new) for key in live.applied if key in wanted)
-        if not pairs and not done:
-            hint = "OLD is a job of the lab that is no longer described, NEW a described job that does not exist yet"
-            raise ConfigurationError(f"--rename {old}={new}: no such pair in one folder", hint=hint)
-        found |= pairs
-        gone -= set(pairs.values())
-    for key in absent:
-        same = [it for it in gone if it.folder == key.folder and live.applied[it].digest == digests[key]]
-        twins = [it for it in absent if it.folder == key.folder and digests[it] == digests[key]]
-        if key not in found and len(same) == len(twins) == 1:
-            found[key] = same[0]
-    return found
+def is_others_folder(item: Item, entries: Mapping[ItemKey, ListedItem], applied: Collection[ItemKey]) -> bool:
+    """Return True for a described folder that exists and is not the lab's, such as an administrator's."""
+    there = entries.get(item.key)
+    return there is not None and there.kind == FOLDER and item.key not in applied and is_folder(item.xml)
 
 
-def _pairs(old: str, new: str, gone: Iterable[ItemKey], absent: Sequence[ItemKey]) -> Iterator[tuple[ItemKey, ItemKey]]:
-    """Return pairs of new and old keys of jobs; a ``*`` matches the same text in both names."""
-    for key in gone:
-        if fnmatch.fnmatchcase(key.name, old):
-            target = ItemKey("job", new.replace("*", _star(key.name, old)))
-            if target in absent and target.folder == key.folder:
-                yield target, key
-
-
-def _star(name: str, pattern: str) -> str:
-    before, _, after = pattern.partition("*")
-    return name[len(before) : len(name) - len(after)]
+def unmanaged(wanted: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) -> list[str]:
+    """Return the items in folders of described items that have no mark of any lab, and that nobody describes."""
+    inside = {key.folder for key in wanted} - {""}
+    return sorted(
+        str(key)
+        for key, entry in entries.items()
+        if key.folder in inside and key not in wanted and not mark.read(entry.description)
+    )
 
 
 def deletable(gone: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) -> list[ItemKey]:
@@ -196,7 +209,7 @@ def deletable(gone: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) 
     return sorted(key for key in gone if not any(name.startswith(f"{key.name}/") for name in stays))
 
 
-def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanStep | None:
+def _step(item: Item, described: str, live: Live, old: ItemKey | None, replaced: Sequence[str]) -> PlanStep | None:
     """Return the step for an item, None for an item that matches its description."""
     key, now, ours = item.key, old or item.key, Mark(live.owner, described)
     if now not in live.entries:
@@ -207,10 +220,13 @@ def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanSt
         return None
     there, applied = live.configs[now], live.applied[now].digest
     before = _digest(now, there)
+    if parse(there).tag != parse(item.xml).tag:
+        return _of_another_type(item, there, mark.write(item.xml, ours), replaced)
     if not old and (before == described or before == digest(merged(there, item.xml))):
         return None
     return PlanStep(
         action="rename" if old else "revert" if applied == described else "change",
+        is_from_jjb=not applied,
         kind=key.kind,
         name=key.name,
         old=old.name if old else "",
@@ -218,6 +234,19 @@ def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanSt
         xml=mark.write(item.xml, ours),
         edited=_is_edited(there, item.xml, applied, is_new=applied != described),
         differences=tuple(differences(there, merged(there, item.xml))),
+    )
+
+
+def _of_another_type(item: Item, there: bytes, xml: str, replaced: Sequence[str]) -> PlanStep:
+    """Return the step for an item that Jenkins cannot change, because its type differs."""
+    asked = any(fnmatch.fnmatchcase(item.key.name, pattern) for pattern in replaced)
+    return PlanStep(
+        action="replace" if asked else "retype",
+        kind=item.key.kind,
+        name=item.key.name,
+        before=digest(there),
+        xml=xml,
+        differences=tuple(differences(there, item.xml)),
     )
 
 
@@ -234,7 +263,11 @@ def _is_edited(there: bytes, xml: str, applied: str, *, is_new: bool) -> bool:
 def _deletion(key: ItemKey, live: Live) -> PlanStep:
     before = _digest(key, live.configs[key])
     return PlanStep(
-        action="delete", kind=key.kind, name=key.name, before=before, edited=before != live.applied[key].digest
+        action="delete",
+        kind=key.kind,
+        name=key.name,
+        before=before,
+        edited=live.applied[key].digest not in {"", before},
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from generator import expansion, jjb, plan
 from generator.backup import Backup
 from generator.items import Item
-from generator.plan import Plan
+from generator.plan import Confirmed, Plan
 from generator.server import Server
 from lab.base import environment
 from lab.base.errors import ConfigurationError
@@ -45,9 +45,9 @@ class Scope:
         """The copies of items from before they were changed or deleted."""
         return Backup(environment.state_home() / self.owner / "jenkins", self.author, is_private=True)
 
-    def plan(self, renames: Sequence[str] = (), *, quick: bool = False) -> Plan:
-        pairs = dict(_pair(text) for text in renames)
-        return plan.compute(self.server, self.owner, self.items, renames=pairs, quick=quick)
+    def plan(self, renames: Sequence[str] = (), replaced: Sequence[str] = (), *, quick: bool = False) -> Plan:
+        confirmed = Confirmed(dict(_pair(text) for text in renames), replaced)
+        return plan.compute(self.server, self.owner, self.items, confirmed, quick=quick)
 
 
 def some(path: Path, items: list[Item]) -> list[Item]:

@@ -11,8 +11,10 @@ import click
 from cli.jenkins.scope_options import (
     ServerOptions,
     carry_out,
+    confirmed_renames,
     path_argument,
     rename_option,
+    replace_option,
     scope_options,
     workers_option,
 )
@@ -27,12 +29,21 @@ from generator.scope import scope_of
 @path_argument
 @scope_options
 @rename_option
+@replace_option
 @yes_option
 @workers_option
 def command(
-    *, path: Path | None, renames: Sequence[str], yes: bool, workers: int, **options: Unpack[ServerOptions]
+    *,
+    path: Path | None,
+    renames: Sequence[str],
+    replaced: Sequence[str],
+    yes: bool,
+    workers: int,
+    **options: Unpack[ServerOptions],
 ) -> None:
     """Show the plan, ask for confirmation, and carry it out.
+
+    A job that was perhaps renamed is renamed only if you confirm it, or name it with --rename.
 
     Jobs that are no longer in the configuration stay; delete them with `qalab jenkins prune`.
 
@@ -44,6 +55,8 @@ def command(
         plan = Plan.read(saved)
         apply.verify(scope.server, plan, scope.owner)
     else:
-        plan = scope.plan(renames)
+        plan = scope.plan(renames, replaced)
+        if not yes and (more := confirmed_renames(plan)):
+            plan = scope.plan([*renames, *more], replaced)
     print_lines(presentation.plan(plan))
-    carry_out(scope, plan.of("create", "change", "revert", "rename", "taken"), yes=yes, workers=workers)
+    carry_out(scope, [step for step in plan.steps if step.action != "delete"], yes=yes, workers=workers)

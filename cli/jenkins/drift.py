@@ -21,9 +21,10 @@ from lab.config.options import json_option
 @json_option
 def command(*, check: bool, as_json: bool, **options: Unpack[ScopeOptions]) -> None:
     """Show what was edited by hand on the Jenkins since the last apply."""
-    edited = [step for step in scope_of(**options).plan().steps if step.edited]
+    plan = scope_of(**options).plan()
+    edited = [step for step in plan.steps if step.edited]
     if as_json:
         click.echo(presentation.steps_json(edited))
     else:
-        print_lines(presentation.drift(edited))
+        print_lines([*presentation.drift(edited), *presentation.unmanaged(plan)])
     sys.exit(1 if check and edited else 0)

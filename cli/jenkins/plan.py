@@ -9,7 +9,7 @@ from typing import Unpack
 
 import click
 
-from cli.jenkins.scope_options import ScopeOptions, path_argument, rename_option, scope_options
+from cli.jenkins.scope_options import ScopeOptions, path_argument, rename_option, replace_option, scope_options
 from cli.output import print_lines
 from generator import presentation
 from generator.scope import scope_of
@@ -20,6 +20,7 @@ from lab.config.options import json_option
 @path_argument
 @scope_options
 @rename_option
+@replace_option
 @click.option("--quick", is_flag=True, help="Trust the marks: two requests, but edits by hand are not seen.")
 @click.option("--check", is_flag=True, help="Exit with 1 if there are differences.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the plan, for: qalab jenkins apply FILE.")
@@ -27,6 +28,7 @@ from lab.config.options import json_option
 def command(
     *,
     renames: Sequence[str],
+    replaced: Sequence[str],
     quick: bool,
     check: bool,
     output: Path | None,
@@ -39,7 +41,7 @@ def command(
 
     PATH: a file or directory of Jenkins Job Builder YAML; default: jobs/ next to lab.yaml.
     """
-    plan = scope_of(**options).plan(renames, quick=quick)
+    plan = scope_of(**options).plan(renames, replaced, quick=quick)
     if output:
         plan.save(output)
     if as_json:

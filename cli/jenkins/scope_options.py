@@ -9,16 +9,23 @@ from typing import Any, TypedDict
 
 import click
 
-from cli.options import confirm
+from cli.options import can_ask, confirm
 from cli.output import exit_with_worst, out, print_lines, progress
 from generator import apply, plan, presentation
-from generator.plan import PlanStep
+from generator.plan import Plan, PlanStep
 from generator.scope import Scope
 from lab.config.options import lab_option
 
 path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
 rename_option = click.option(
     "--rename", "renames", multiple=True, metavar="OLD=NEW", help="A renamed job; * stands for the same text in both."
+)
+replace_option = click.option(
+    "--replace",
+    "replaced",
+    multiple=True,
+    metavar="NAME",
+    help="Delete an item of another type, with its builds, and create it again; NAME can contain *.",
 )
 workers_option = click.option("--workers", default=plan.WORKERS, show_default=True, type=click.IntRange(1, 64))
 
@@ -50,6 +57,13 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def confirmed_renames(made: Plan) -> list[str]:
+    """Ask at a terminal which jobs were renamed; return them as OLD=NEW, none where nobody can answer."""
+    if not can_ask():
+        return []
+    return [f"{old}={new}" for old, new in made.guesses if click.confirm(f"Was {old} renamed to {new}?")]
+
+
 def carry_out(scope: Scope, steps: Sequence[PlanStep], *, yes: bool, workers: int) -> None:
     """Ask for confirmation, carry out the steps and print the results.
 
@@ -57,7 +71,7 @@ def carry_out(scope: Scope, steps: Sequence[PlanStep], *, yes: bool, workers: in
     """
     if not steps:
         return
-    counts = Counter(step.action for step in steps if step.action != "taken")
+    counts = Counter(step.action for step in steps if step.action not in {"taken", "retype"})
     if counts:
         what = ", ".join(f"{action} {count}" for action, count in counts.items())
         confirm(f"{what} on {scope.server.url}", yes=yes)

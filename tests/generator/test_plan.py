@@ -8,7 +8,7 @@ import pytest
 
 from generator import apply, plan, presentation
 from generator.items import Item
-from generator.plan import Plan
+from generator.plan import Confirmed, Plan
 from generator.server import Server
 from lab.base.errors import ConfigurationError
 from tests.generator.conftest import JOBS, described
@@ -141,14 +141,83 @@ def test_items_of_other_owners_are_untouched(there: Server, jenkins: Double, tmp
 
 
 @pytest.mark.usefixtures("applied")
-def test_rename_keeps_the_builds(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_rename_is_a_guess_until_it_is_confirmed(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.add_build("folder/build", result="SUCCESS")
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built"))
     made = plan.compute(there, "lab", items)
+    assert told(made) == [("create", "folder/built"), ("delete", "folder/build")]
+    assert made.guesses == (("folder/build", "folder/built"),)
+    assert told(made.without_guesses()) == [("create", "folder/built")]
+    assert (
+        "perhaps renamed: folder/build -> folder/built; to rename it, with its builds: --rename folder/build=fol"
+        in ("\n".join(presentation.plan(made)))
+    )
+    made = plan.compute(there, "lab", items, Confirmed(dict(made.guesses)))
     assert [(step.action, step.old, step.name) for step in made.steps] == [("rename", "folder/build", "folder/built")]
+    assert made.guesses == ()
     do(there, made)
     assert jenkins.build("folder/built", 1).number == 1
     assert plan.compute(there, "lab", items).steps == ()
+
+
+def test_second_description_of_one_owner_takes_no_job(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: own-a}")))
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: own-b}")))
+    assert sorted(jenkins.jobs()) == ["own-a", "own-b"]
+
+
+TYPES = {
+    "freestyle to pipeline": ("- job: {name: ty}", "- job: {name: ty, project-type: pipeline, dsl: 'node {{}}'}"),
+    "freestyle to matrix": ("- job: {name: ty}", "- job: {name: ty, project-type: matrix}"),
+    "job to folder": ("- job: {name: ty}", "- job: {name: ty, project-type: folder}"),
+    "view": ("- view: {name: ty, view-type: list}", "- view: {name: ty, view-type: all}"),
+}
+
+
+@pytest.mark.parametrize("change", TYPES)
+def test_change_of_type_is_announced_and_asked_for(there: Server, jenkins: Double, tmp_path: Path, change: str) -> None:
+    before, after = TYPES[change]
+    do(there, plan.compute(there, "lab", described(tmp_path, before)))
+    items = described(tmp_path, after)
+    made = plan.compute(there, "lab", items)
+    assert told(made) == [("retype", "ty")]
+    assert "qalab jenkins apply --replace ty deletes it, with its builds" in "\n".join(presentation.plan(made))
+    writes = len(jenkins.writes())
+    (done,) = apply.carry_out(there, made.steps, lambda *_: None, lambda _: None)
+    assert (done.error and done.error.exit_code, len(jenkins.writes())) == (2, writes)
+    made = plan.compute(there, "lab", items, Confirmed({}, ["t*"]))
+    assert told(made) == [("replace", "ty")]
+    do(there, made, "replace")
+    assert plan.compute(there, "lab", items).steps == ()
+
+
+def test_folder_with_content_is_not_replaced(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: f, project-type: folder}")))
+    jenkins.create("f/theirs", "<project/>")
+    made = plan.compute(there, "lab", described(tmp_path, "- job: {name: f}"), Confirmed({}, ["f"]))
+    (done,) = apply.carry_out(there, made.steps, lambda *_: None, lambda _: None)
+    assert "f: is a folder with content" in str(done.error)
+    assert "f/theirs" in jenkins.jobs()
+
+
+@pytest.mark.parametrize("description", ["", "by an administrator", "<!-- Managed by qalab: lab=other -->"])
+def test_lab_works_inside_a_folder_of_others(there: Server, jenkins: Double, tmp_path: Path, description: str) -> None:
+    kind = "com.cloudbees.hudson.plugins.folder.Folder"
+    description = description.replace("<", "&lt;")
+    jenkins.create("f", f"<{kind}><description>{description}</description></{kind}>")
+    jenkins.create("f/by-hand", "<project/>")
+    before = jenkins.config("f")
+    text = "- job: {name: f, project-type: folder, description: ours}\n- job: {name: f/a}\n- job: {name: f/b}\n"
+    made = plan.compute(there, "lab", described(tmp_path, text))
+    assert told(made) == [("create", "f/a"), ("create", "f/b")]
+    do(there, made)
+    made = plan.compute(there, "lab", described(tmp_path, text))
+    assert (made.steps, made.unchanged, made.others_folders) == ((), 2, ("f",))
+    assert made.unmanaged == ("job f/by-hand",)
+    assert jenkins.config("f") == before
+    said = "\n".join(presentation.plan(made))
+    assert "the folder f is not this lab's" in said
+    assert "in the lab's folders, and nobody describes it: job f/by-hand" in said
 
 
 @pytest.mark.usefixtures("applied")
@@ -157,10 +226,10 @@ def test_requested_rename(there: Server, tmp_path: Path) -> None:
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built").replace("make two", "make 2"))
     assert told(plan.compute(there, "lab", items)) == [("create", "folder/built"), ("delete", "folder/build")]
     renames = {"folder/build": "folder/built"}
-    made = plan.compute(there, "lab", items, renames=renames)
+    made = plan.compute(there, "lab", items, Confirmed(renames))
     assert told(made) == [("rename", "folder/built")]
     do(there, made)
-    assert plan.compute(there, "lab", items, renames=renames).steps == ()  # it is done, and may be asked for again
+    assert plan.compute(there, "lab", items, Confirmed(renames)).steps == ()  # it is done, and may be asked for again
 
 
 def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
@@ -168,7 +237,7 @@ def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
     text = "".join(f"- job: {{name: trunk-{name}-build, builders: [shell: 'on trunk']}}\n" for name in ("a", "b", "c"))
     do(there, plan.compute(there, "lab", described(tmp_path, text)))
     items = described(tmp_path, text.replace("trunk", "sid"))
-    made = plan.compute(there, "lab", items, renames={"trunk-*": "sid-*"})
+    made = plan.compute(there, "lab", items, Confirmed({"trunk-*": "sid-*"}))
     assert [(step.old, step.name) for step in made.of("rename")] == [
         (f"trunk-{name}-build", f"sid-{name}-build") for name in ("a", "b", "c")
     ]
@@ -181,7 +250,7 @@ def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
 def test_impossible_rename_is_refused(there: Server, tmp_path: Path, old: str, new: str) -> None:
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built"))
     with pytest.raises(ConfigurationError, match="no such pair"):
-        plan.compute(there, "lab", items, renames={old: new})
+        plan.compute(there, "lab", items, Confirmed({old: new}))
 
 
 def test_ambiguous_rename_is_not_guessed(there: Server, tmp_path: Path) -> None:
