@@ -18,6 +18,11 @@ class JenkinsSettings(SettingsModel):
     folder: Folder | None = Field(
         None, description="The folder for all jobs and views. Default: the top level.", examples=["qa/lab"]
     )
+    create_folder: bool = Field(
+        True,
+        description="Whether the jobs include the folder itself. Set `false` if an administrator makes the folder, with "
+        "permissions and credentials in it: stock Jenkins Job Builder would delete those.",
+    )
     credentials: Text = Field(
         "env",
         description="The source of the credentials: `env` (QALAB_JENKINS_USER, QALAB_JENKINS_TOKEN), `ini:PATH` of a "
