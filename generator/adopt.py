@@ -32,6 +32,12 @@ def adopt(
     return list(_marked(server, owner, {key: described[key] for key in chosen if whose.get(key) != owner}))
 
 
+def ownerless(server: Server, items: Sequence[Item]) -> list[str]:
+    """Return the names of the described items that exist and have no owner."""
+    entries = server.listing()
+    return [item.key.name for item in items if item.key in entries and not mark.read(entries[item.key].description)]
+
+
 def _chosen(name: str, described: Sequence[ItemKey], entries: dict[ItemKey, ListedItem]) -> ItemKey:
     found = [key for key in described if key.name == name]
     if not found:

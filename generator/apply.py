@@ -17,8 +17,9 @@ from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
 from generator.merge import is_folder, merged
-from generator.plan import WORKERS, Plan, PlanStep
+from generator.plan import WORKERS
 from generator.server import Server
+from generator.steps import Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.jenkins_failures import JenkinsMissing
 from lab.results.ownership_mark import Mark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from generator.plan import Plan
+from generator.steps import Plan
 from lab.base.errors import ConfigurationError
 
 MOST: Final = 10

@@ -30,103 +30,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, Self
-
-from pydantic import BaseModel, ConfigDict
 
 from generator import mark, renames
 from generator.canonical import digest, parse
-from generator.differences import Difference, differences
-from generator.items import Item, ItemKey, Kind
+from generator.differences import differences
+from generator.items import Item, ItemKey
 from generator.merge import described_part, has_secrets, is_folder, merged
 from generator.plugins import plugins_of
 from generator.server import FOLDER, ListedItem, Server
-from lab.base import files
-from lab.base.errors import InfrastructureError
+from generator.steps import Plan, PlanStep
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing
 from lab.results.ownership_mark import Mark
-from lab.store.records import Stored
 
 WORKERS = 8
-Action = Literal["create", "change", "revert", "rename", "replace", "retype", "delete", "taken"]
-SIGNS: Mapping[Action, str] = {
-    "create": "+",
-    "change": "~",
-    "revert": "!",
-    "rename": ">",
-    "replace": "±",
-    "retype": "±",
-    "delete": "-",
-    "taken": "?",
-}
-
-
-class PlanStep(BaseModel):
-    """One step: ``before`` is the digest of the live item ("" without one), ``xml`` the config.xml to send."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    action: Action
-    kind: Kind
-    name: str
-    old: str = ""
-    """rename: the full name that it has now."""
-    before: str = ""
-    xml: str = ""
-    edited: bool = False
-    """Somebody has edited it by hand since the lab applied it."""
-    is_from_jjb: bool = False
-    """Stock Jenkins Job Builder applied it, so nobody knows whether it was edited by hand."""
-    differences: tuple[Difference, ...] = ()
-
-    @property
-    def key(self) -> ItemKey:
-        return ItemKey(self.kind, self.name)
-
-    @property
-    def there(self) -> ItemKey:
-        """The present key of the item."""
-        return ItemKey(self.kind, self.old or self.name)
-
-
-class Plan(Stored):
-    """The steps on a server for an owner; ``-o`` saves them to a file.
-
-    Differences contain no secrets; the ``xml`` of a step is sent as it is, and can contain them.
-    """
-
-    server: str
-    owner: str
-    steps: tuple[PlanStep, ...]
-    unchanged: int
-    missing_plugins: tuple[str, ...] = ()
-    guesses: tuple[tuple[str, str], ...] = ()
-    """Old and new names of jobs that were perhaps renamed."""
-    others_folders: tuple[str, ...] = ()
-    """Described folders that are not the lab's."""
-    unmanaged: tuple[str, ...] = ()
-    """Jobs and views in the lab's folders that no lab manages and nobody describes."""
-
-    def save(self, path: Path) -> None:
-        """Write the plan to a file that only this user can read."""
-        files.write_atomic(path, self.model_dump_json(indent=2, by_alias=True) + "\n", mode=0o600)
-
-    def as_json(self) -> str:
-        """Return the plan as JSON, without the config.xml to send."""
-        return self.model_dump_json(indent=2, by_alias=True, exclude={"steps": {"__all__": {"xml"}}})
-
-    def of(self, *actions: Action) -> list[PlanStep]:
-        return [step for step in self.steps if step.action in actions]
-
-    def without_guesses(self) -> Self:
-        """Return the plan without the deletion of jobs that were perhaps renamed."""
-        old = {name for name, _ in self.guesses}
-        steps = tuple(step for step in self.steps if step.action != "delete" or step.name not in old)
-        return self.model_copy(update={"steps": steps})
-
-    @property
-    def empty(self) -> bool:
-        return not self.steps
 
 
 @dataclass(frozen=True)
@@ -140,45 +57,68 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Confirmed:
-    """What the user has confirmed: new names of jobs by old ones, with ``*``; patterns of names of items to replace."""
+class PlanOptions:
+    """What the user asks for.
+
+    ``renames``: new names of jobs by old ones, with ``*``.  ``replaced``: patterns of names of items to replace.
+    ``only``: patterns of names of the items to plan for; none: all.
+    """
 
     renames: Mapping[str, str] = field(default_factory=dict)
     replaced: Sequence[str] = ()
+    only: Sequence[str] = ()
 
 
 def compute(
-    server: Server, owner: str, items: Sequence[Item], confirmed: Confirmed = Confirmed(), *, quick: bool = False
+    server: Server, owner: str, items: Sequence[Item], options: PlanOptions = PlanOptions(), *, quick: bool = False
 ) -> Plan:
     """Return the plan for the described items.  ``quick``: trust the marks, and detect no edits by hand.
 
-    Raises ConfigurationError for an impossible rename.
+    Raises ConfigurationError for an impossible rename, and for an item that Jenkins could not read.
     """
     wanted = {item.key: item for item in items}
-    digests = {key: digest(item.xml) for key, item in wanted.items()}
+    digests = {key: described_digest(item) for key, item in wanted.items()}
     entries = server.listing()
     applied = {key: found for key, entry in entries.items() if (found := owned(entry, owner))}
     others = [key for key, item in wanted.items() if is_others_folder(item, entries, applied)]
-    moved = renames.renamed(wanted, applied, entries, confirmed.renames)
-    gone = deletable(set(applied) - set(wanted) - set(moved.values()), entries)
-    look = [key for key in applied if key in wanted and not (quick and applied[key].digest == digests[key])]
+    moved = renames.renamed(wanted, applied, entries, options.renames)
+    gone = [
+        key
+        for key in deletable(set(applied) - set(wanted) - set(moved.values()), entries)
+        if is_chosen(key, options.only)
+    ]
+    chosen = {key for key in wanted if is_chosen(key, options.only)}
+    look = [key for key in applied if key in chosen and not (quick and applied[key].digest == digests[key])]
     live = Live(owner, entries, applied, fetch(server, [*look, *moved.values(), *gone]))
     steps = [
         step
-        for key in sorted(set(wanted) - set(others))
-        if (step := _step(wanted[key], digests[key], live, moved.get(key), confirmed.replaced))
+        for key in sorted(chosen - set(others))
+        if (step := _step(wanted[key], digests[key], live, moved.get(key), options.replaced))
     ]
     steps += [_deletion(key, live) for key in gone if key in live.configs]
     return Plan(
         server=server.url,
         owner=owner,
         steps=tuple(steps),
-        unchanged=len(wanted) - len(others) - sum(step.action != "delete" for step in steps),
-        missing_plugins=missing_plugins(server, items),
+        unchanged=len(chosen - set(others)) - sum(step.action != "delete" for step in steps),
+        missing_plugins=missing_plugins(server, [wanted[key] for key in sorted(chosen)]),
         guesses=tuple(renames.guesses(digests, moved, applied, entries)),
-        others_folders=tuple(sorted(key.name for key in others)),
+        others_folders=tuple(sorted(key.name for key in others if key in chosen)),
         unmanaged=tuple(unmanaged(wanted, entries)),
     )
+
+
+def is_chosen(key: ItemKey, patterns: Sequence[str]) -> bool:
+    """Return True if a name matches one of the patterns, or if there are none."""
+    return not patterns or any(fnmatch.fnmatch(key.name, pattern) for pattern in patterns)
+
+
+def described_digest(item: Item) -> str:
+    """Return the digest of a described item.  Raises ConfigurationError for one that Jenkins could not read."""
+    try:
+        return digest(item.xml)
+    except InfrastructureError as error:
+        raise ConfigurationError(f"{item.key}: {error}") from None
 
 
 def owned(entry: ListedItem, owner: str) -> Mark | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from generator.apply import Done
 from generator.backup import RestoredItem
 from generator.differences import render
-from generator.plan import SIGNS, Action, Plan, PlanStep
+from generator.steps import SIGNS, Action, Plan, PlanStep
 
 WORDS: dict[Action, str] = {
     "create": "to create",

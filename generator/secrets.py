@@ -19,6 +19,7 @@ from lab.results.secrets.pattern import SecretPattern, values
 
 HIDDEN = "(hidden)"
 SHOWN = (*EXACT, *(pattern for pattern in PATTERNS if pattern.guess))
+COMMENT = "in a comment:"
 HINT = "keep it in Jenkins' credentials and name their id"
 # Placeholders for a secret: a variable, a value that Jenkins has encrypted, a file that contains it, a mask.
 NO_SECRET = re.compile(
@@ -43,7 +44,8 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
         return
     for number, line in enumerate((element.text or "").splitlines(), 1):
         for what in dict.fromkeys(pattern.what for pattern in EXACT if any(_found(pattern, line))):
-            yield f"line {number}: {what} in plain text", HINT
+            comment = f"{COMMENT} " if line.lstrip().startswith("#") else ""
+            yield f"{comment}line {number}: {what} in plain text", HINT
 
 
 def shown(element: etree._Element) -> str:

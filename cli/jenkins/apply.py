@@ -9,10 +9,10 @@ from typing import Unpack
 import click
 
 from cli.jenkins.scope_options import (
-    ServerOptions,
+    ScopeOptions,
     carry_out,
+    chosen_scope,
     confirmed_renames,
-    path_argument,
     rename_option,
     replace_option,
     scope_options,
@@ -21,12 +21,10 @@ from cli.jenkins.scope_options import (
 from cli.options import yes_option
 from cli.output import print_lines
 from generator import apply, presentation
-from generator.plan import Plan
-from generator.scope import scope_of
+from generator.steps import Plan
 
 
 @click.command("apply")
-@path_argument
 @scope_options
 @rename_option
 @replace_option
@@ -34,12 +32,11 @@ from generator.scope import scope_of
 @workers_option
 def command(
     *,
-    path: Path | None,
     renames: Sequence[str],
     replaced: Sequence[str],
     yes: bool,
     workers: int,
-    **options: Unpack[ServerOptions],
+    **options: Unpack[ScopeOptions],
 ) -> None:
     """Show the plan, ask for confirmation, and carry it out.
 
@@ -47,10 +44,11 @@ def command(
 
     Jobs that are no longer in the configuration stay; delete them with `qalab jenkins prune`.
 
-    PATH: as for plan, or a saved plan (FILE.json), which is refused if it is stale.
+    PATH, NAMES: as for plan; or a saved plan (FILE.json), which is refused if it is stale.
     """
-    saved = path if path and path.suffix == ".json" else None
-    scope = scope_of(path=None if saved else path, **options)
+    path = options["path"]
+    saved = Path(path) if path and path.endswith(".json") else None
+    scope = chosen_scope(**(options | {"path": None} if saved else options))
     if saved:
         plan = Plan.read(saved)
         apply.verify(scope.server, plan, scope.owner)

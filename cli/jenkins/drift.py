@@ -7,21 +7,19 @@ from typing import Unpack
 
 import click
 
-from cli.jenkins.scope_options import ScopeOptions, path_argument, scope_options
+from cli.jenkins.scope_options import ScopeOptions, chosen_scope, scope_options
 from cli.output import print_lines
 from generator import presentation
-from generator.scope import scope_of
 from lab.config.options import json_option
 
 
 @click.command("drift")
-@path_argument
 @scope_options
 @click.option("--check", is_flag=True, help="Exit with 1 if there are differences.")
 @json_option
 def command(*, check: bool, as_json: bool, **options: Unpack[ScopeOptions]) -> None:
     """Show what was edited by hand on the Jenkins since the last apply."""
-    plan = scope_of(**options).plan()
+    plan = chosen_scope(**options).plan()
     edited = [step for step in plan.steps if step.edited]
     if as_json:
         click.echo(presentation.steps_json(edited))

@@ -11,8 +11,8 @@ import click
 from cli.jenkins.scope_options import (
     ScopeOptions,
     carry_out,
+    chosen_scope,
     confirmed_renames,
-    path_argument,
     rename_option,
     scope_options,
     workers_option,
@@ -20,11 +20,9 @@ from cli.jenkins.scope_options import (
 from cli.options import dry_run_option, yes_option
 from cli.output import print_lines
 from generator import limits, presentation
-from generator.scope import scope_of
 
 
 @click.command("prune")
-@path_argument
 @scope_options
 @rename_option
 @yes_option
@@ -52,7 +50,7 @@ def command(
     Only items of this lab are deleted; items that were perhaps renamed stay until you confirm the new name, or apply
     creates it.  Each config.xml is kept; builds are not.
     """
-    scope = replace(scope_of(**options), may_be_empty=delete_all)
+    scope = replace(chosen_scope(**options), may_be_empty=delete_all)
     plan = scope.plan(renames, quick=True)
     if not (yes or dry_run) and (more := confirmed_renames(plan)):
         plan = scope.plan([*renames, *more], quick=True)

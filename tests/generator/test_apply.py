@@ -9,8 +9,9 @@ import pytest
 from generator import apply, plan
 from generator.apply import Done, Moved
 from generator.items import Item, ItemKey
-from generator.plan import Confirmed, Plan
+from generator.plan import PlanOptions
 from generator.server import Server
+from generator.steps import Plan
 from lab.base.errors import ConfigurationError, LabError
 from lab.config.access import Access
 from tests.generator.conftest import JOBS, described
@@ -21,7 +22,7 @@ from tests.jenkins.faults import FOREVER, Kind
 CHANGED = JOBS.replace("make one", "make 1").replace("plain", "plainer").replace("regex: '.*'", "regex: 'b.*'")
 
 
-RENAMED = Confirmed({"plain": "plainer"})
+RENAMED = PlanOptions({"plain": "plainer"})
 
 
 def attempt(there: Server, items: list[Item], kept: dict[ItemKey, bytes]) -> list[Done] | LabError:
@@ -98,7 +99,7 @@ def test_success_without_the_work_is_an_error(jenkins: Double, there: Server, tm
     text = {"job/plain/config.xml": changed, "doDelete": changed.replace("plain", "other")}.get(path, renamed)
     renames = {"folder/build": "folder/built"} if path == "doRename" else {}
     jenkins.fault("empty", method="POST", path=path, times=FOREVER)
-    made = plan.compute(there, "lab", described(tmp_path, text), Confirmed(renames))
+    made = plan.compute(there, "lab", described(tmp_path, text), PlanOptions(renames))
     steps = made.of("delete") if path == "doDelete" else made.of("create", "change", "rename")
     results = apply.carry_out(there, steps, lambda *_: None, lambda _: None)
     errors = [one.error for one in results if one.error]

@@ -13,6 +13,7 @@ from jenkins_jobs.cli.entry import JenkinsJobs
 from generator import jjb, plan, presentation, render
 from generator.items import Item
 from generator.server import Server
+from generator.steps import Plan
 from lab.base.errors import ConfigurationError
 from lab.config.access import Access
 from lab.config.description import Lab
@@ -59,7 +60,7 @@ def items_of(jobs: Path) -> list[Item]:
     return jjb.expand(jobs, jjb.configuration(None))
 
 
-def planned(there: Server, a_lab: Lab, jobs: Path) -> plan.Plan:
+def planned(there: Server, a_lab: Lab, jobs: Path) -> Plan:
     return plan.compute(there, a_lab.lab.name, items_of(jobs))
 
 
