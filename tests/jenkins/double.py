@@ -60,6 +60,8 @@ class Double:
         """
         self.requests: list[Logged] = []
         self.run = run
+        self.gap = 0
+        """How many requests later a build appears that has left the queue."""
         self._certificate = certificate
         self._gate = Gate(tuple(users), ANONYMOUS if anonymous_read else NOBODY)
         self._state = State()
@@ -194,9 +196,10 @@ class Double:
 
     def _handle(self, request: Request) -> Answer:
         with self._lock:
+            self._start_builds()
             struck = [fault for fault in self._faults if fault.strikes(request.method, request.target)]
             caller = self._gate.caller(request.headers.get("authorization"))
-            call = Call(request, caller.user if caller else NOBODY, self._state, self._exporter, self.run)
+            call = Call(request, caller.user if caller else NOBODY, self._state, self._exporter, self.run, self.gap)
             answer = (
                 self._elsewhere(request)
                 or self._before(struck)
@@ -211,6 +214,13 @@ class Double:
             changed = call.changed and answer.status < 400
             self.requests.append(Logged(request.method, request.target, call.user.name, status, changed))
             return answer
+
+    def _start_builds(self) -> None:
+        for queued in tuple(self._state.queue.values()):
+            if queued.starting:
+                queued.starting -= 1
+                if not queued.starting and self.run:
+                    self.run(self._state.start(queued))
 
     def _elsewhere(self, request: Request) -> Answer | None:
         for prefix, (status, to) in self._moved.items():
