@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 
+from cli.jenkins.scope_options import exclude_option, ini_options, names_argument, path_argument, recursive_option
 from cli.output import out
-from generator import expansion, lint, render
-from generator.scope import some
+from generator import expansion, findings, jjb, lint, render
+from generator.scope import JobsOptions, named, some
 from lab.base.errors import ConfigurationError
 from lab.config import loading, releases
 from lab.config.description import Lab
@@ -27,52 +30,116 @@ def _deployment_faults(lab: Lab) -> Iterator[str]:
     yield from dict.fromkeys(fault for name in exercised for fault in choice.faults(lab, name))
 
 
+@dataclass
+class Report:
+    """What was checked, and what is wrong."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    findings: list[findings.LintFinding] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        found = [
+            {"severity": one.severity, "items": one.items, "where": one.where, "what": one.what, "hint": one.hint}
+            for one in self.findings
+        ]
+        return {
+            "valid": not self.errors,
+            "counts": self.counts,
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "findings": found,
+        }
+
+
 @click.command("check")
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@path_argument
+@names_argument
 @lab_option
+@ini_options
+@recursive_option
+@exclude_option
+@click.option(
+    "--exceptions",
+    type=click.Path(path_type=Path),
+    help=f"Findings that are no problem, with reasons.  [default: {findings.NAME} in PATH]",
+)
 @json_option
-def command(path: Path | None, lab_file: Path, *, as_json: bool) -> None:
+def command(
+    path: str | None,
+    names: tuple[str, ...],
+    lab_file: Path,
+    ini: Path | None,
+    section: str,
+    excludes: tuple[str, ...],
+    exceptions: Path | None,
+    *,
+    recursive: bool,
+    as_json: bool,
+) -> None:
     """Validate lab.yaml and its Jenkins jobs, without a Jenkins.
 
     Probable mistakes, such as an unknown release, are warnings.
 
-    PATH: any directory of Jenkins Job Builder YAML to check instead.
+    PATH: Jenkins Job Builder YAML to check instead: a file or directory, several as A:B, or - for standard input.
+    NAMES: patterns of the names of the jobs and views to check.
     """
-    counts: dict[str, int] = {}
-    complaints: list[str] = []
-    warnings: list[str] = []
-    lines: list[str] = []
-    jobs = path
-    if jobs is None:
-        lab = loading.load(lab_file)
-        counts |= {
-            "components": len(lab.components),
-            "tracks": len(lab.tracks),
-            "combinations": sum(len(lab.components_of(track)) for track in lab.tracks),
-        }
-        lines.append(f"{lab_file}: valid: {', '.join(f'{number} {what}' for what, number in counts.items())}")
-        warnings = [f"{lab_file}: warning: {doubt}" for doubt in releases.doubts(lab)]
-        complaints += [f"{lab_file}: {fault}" for fault in _deployment_faults(lab)]
-        jobs = lab_file.parent / "jobs" if lab.jenkins else None
-        if jobs and not jobs.exists():
-            raise ConfigurationError(f"no jobs in {jobs}", hint="run: qalab jenkins generate")
-        if jobs:
-            stale = render.stale(lab, jobs)
-            complaints += [f"{name}: differs from {lab_file}; run: qalab jenkins generate" for name in stale]
+    report = Report()
+    jobs = jjb.paths_of(path) if path else check_lab(lab_file, report)
     if jobs:
-        items = some(jobs, expansion.expand(jobs, None, "jenkins", None))
-        complaints += map(str, lint.lint(items))
-        counts |= {f"{kind}s": sum(item.key.kind == kind for item in items) for kind in ("job", "view")}
-        lines.append(f"{jobs}: valid: {counts['jobs']} jobs, {counts['views']} views")
+        settings = JobsOptions(path, names, recursive, excludes).settings(ini, section)
+        check_jobs(jobs, names, settings, findings.exceptions(jobs, exceptions), report)
     if as_json:
-        click.echo(
-            json.dumps(
-                {"valid": not complaints, "counts": counts, "errors": complaints, "warnings": warnings}, indent=2
-            )
-        )
-    for warning in warnings:
+        click.echo(json.dumps(report.as_json(), indent=2))
+    for warning in report.warnings:
         click.echo(f"qalab: {warning}", err=True)
-    if complaints:
-        raise ConfigurationError("\n".join(complaints))
-    for line in () if as_json else lines:
+    if report.errors:
+        raise ConfigurationError("\n".join(report.errors))
+    for line in () if as_json else report.lines:
         out.print(line)
+
+
+def check_lab(lab_file: Path, report: Report) -> tuple[Path, ...]:
+    """Check lab.yaml and the generated jobs; return the directory of the jobs, if there are any."""
+    lab = loading.load(lab_file)
+    report.counts |= {
+        "components": len(lab.components),
+        "tracks": len(lab.tracks),
+        "combinations": sum(len(lab.components_of(track)) for track in lab.tracks),
+    }
+    counted = ", ".join(f"{number} {what}" for what, number in report.counts.items())
+    report.lines.append(f"{lab_file}: valid: {counted}")
+    report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in releases.doubts(lab)]
+    report.errors += [f"{lab_file}: {fault}" for fault in _deployment_faults(lab)]
+    if not lab.jenkins:
+        return ()
+    jobs = lab_file.parent / "jobs"
+    if not jobs.exists():
+        raise ConfigurationError(f"no jobs in {jobs}", hint="run: qalab jenkins generate")
+    stale = render.stale(lab, jobs)
+    report.errors += [f"{name}: differs from {lab_file}; run: qalab jenkins generate" for name in stale]
+    return (jobs,)
+
+
+def check_jobs(
+    paths: tuple[Path, ...],
+    names: tuple[str, ...],
+    settings: jjb.Settings,
+    excepted: tuple[findings.LintException, ...],
+    report: Report,
+) -> None:
+    """Check jobs; a reference to a job counts as known if any of the paths describes that job."""
+    items = some(paths, expansion.expand(paths, settings, None), names)
+    chosen = {str(item.key) for item in named(items, names)}
+    complaints = [one for one in lint.lint(items) if one.item in chosen]
+    report.findings = findings.findings(complaints, excepted)
+    for found in report.findings:
+        (report.errors if found.severity == "error" else report.warnings).append(str(found))
+    where = ":".join(map(str, paths))
+    if not names:
+        report.warnings += [f"{where}: {line}" for line in findings.unused(complaints, excepted)]
+    report.counts |= {f"{kind}s": sum(key.startswith(kind) for key in chosen) for kind in ("job", "view")}
+    used = f", with the settings of {settings.ini}" if settings.ini else ""
+    report.lines.append(f"{where}: valid: {report.counts['jobs']} jobs, {report.counts['views']} views{used}")

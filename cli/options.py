@@ -19,6 +19,11 @@ keep_option = click.option(
 )
 
 
+def can_ask() -> bool:
+    """Return whether a person can answer a question."""
+    return sys.stdin.isatty()
+
+
 def confirm(action: str, *, yes: bool) -> None:
     """Ask before something is destroyed.
 
@@ -26,6 +31,6 @@ def confirm(action: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise ConfigurationError(f"{action}: not done, because nobody can confirm it", hint="pass --yes to go ahead")
     click.confirm(f"{action}?", abort=True)

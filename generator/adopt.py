@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from generator import mark
+from generator.apply import confirm
 from generator.canonical import digest
 from generator.items import Item, ItemKey
 from generator.merge import described_part
@@ -31,6 +32,12 @@ def adopt(
     return list(_marked(server, owner, {key: described[key] for key in chosen if whose.get(key) != owner}))
 
 
+def ownerless(server: Server, items: Sequence[Item]) -> list[str]:
+    """Return the names of the described items that exist and have no owner."""
+    entries = server.listing()
+    return [item.key.name for item in items if item.key in entries and not mark.read(entries[item.key].description)]
+
+
 def _chosen(name: str, described: Sequence[ItemKey], entries: dict[ItemKey, ListedItem]) -> ItemKey:
     found = [key for key in described if key.name == name]
     if not found:
@@ -44,7 +51,11 @@ def _chosen(name: str, described: Sequence[ItemKey], entries: dict[ItemKey, List
 
 def _marked(server: Server, owner: str, described: Mapping[ItemKey, str]) -> Iterator[ItemKey]:
     """Mark items.  The digest excludes undescribed parts, which stay as they are on the server."""
+    marks = {}
     for key, xml in described.items():
         there = server.config(key)
-        server.update(key, mark.write(there, Mark(owner, digest(described_part(there, xml)))).encode())
-        yield key
+        marks[key] = Mark(owner, digest(described_part(there, xml)))
+        server.update(key, mark.write(there, marks[key]).encode())
+    for error in confirm(server, marks).values():
+        raise error
+    yield from marks

@@ -1,23 +1,28 @@
 """Execution of a plan: folders first, then jobs and views in parallel; a failure is reported and stops nothing else.
 
 Each item is read again before the change: an item that has changed since the plan was computed stays as it is.
+After the changes, one listing confirms all of them by their marks: the status of an answer alone proves nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
+from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
 from generator.merge import is_folder, merged
-from generator.plan import WORKERS, Plan, PlanStep
+from generator.plan import WORKERS
 from generator.server import Server
+from generator.steps import Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
-from lab.config.jenkins import JenkinsMissing
+from lab.config.jenkins_failures import JenkinsMissing
+from lab.results.ownership_mark import Mark
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,30 @@ def carry_out(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return [results[step.key] for step in steps]
+    done = [one.step for one in results.values() if not one.error]
+    unconfirmed = confirm(server, {step.key: _mark_after(step) for step in done})
+    return [Done(step, unconfirmed.get(step.key, results[step.key].error)) for step in steps]
+
+
+def _mark_after(step: PlanStep) -> Mark | None:
+    return None if step.action == "delete" else mark.read(step.xml)
+
+
+def confirm(server: Server, expected: Mapping[ItemKey, Mark | None]) -> dict[ItemKey, LabError]:
+    """Return the errors of items that do not have the expected mark; None: the item must not exist."""
+    if not expected:
+        return {}
+    try:
+        entries = server.listing()
+    except LabError as error:
+        return {key: InfrastructureError(f"{key}: cannot be confirmed: {error}") for key in expected}
+    found = {key: mark.read(entry.description) for key, entry in entries.items()}
+    hint = "does something in front of Jenkins answer for it?"
+    return {
+        key: InfrastructureError(f"{key}: Jenkins answered with success, but the change is not there", hint=hint)
+        for key, wanted in expected.items()
+        if (key in found if wanted is None else found.get(key) != wanted)
+    }
 
 
 def _attempt(server: Server, step: PlanStep, keep: Keep) -> LabError | None:
@@ -94,19 +122,34 @@ def _attempt(server: Server, step: PlanStep, keep: Keep) -> LabError | None:
 
 def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "taken":
-        hint = f"qalab jenkins adopt {step.name} takes it under management as it is"
+        hint = f"qalab jenkins adopt {shlex.quote(step.name)} takes it under management as it is"
         raise ConfigurationError(f"{step.key}: exists, and this lab does not manage it", hint=hint)
+    if step.action == "retype":
+        hint = (
+            f"qalab jenkins apply --replace {shlex.quote(step.name)} deletes it, with its builds, and creates it again"
+        )
+        raise ConfigurationError(f"{step.key}: has another type, which Jenkins cannot change", hint=hint)
     if step.action == "create":
         server.create(step.key, step.xml.encode())
         return
     there = check(server, step)
+    if step.action == "replace":
+        _refuse_content(server, step.key)
     keep(step.there, there)
-    if step.action == "delete":
+    if step.action in {"delete", "replace"}:
         server.delete(step.key)
+        if step.action == "replace":
+            server.create(step.key, step.xml.encode())
         return
     if step.action == "rename":
         server.rename(step.there, step.name.rpartition("/")[2])
     server.update(step.key, merged(there, step.xml))
+
+
+def _refuse_content(server: Server, key: ItemKey) -> None:
+    """Raise ConfigurationError for a folder that contains items: they would be deleted too."""
+    if any(other.name.startswith(f"{key.name}/") for other in server.listing()):
+        raise ConfigurationError(f"{key}: is a folder with content", hint="delete its content first")
 
 
 def check(server: Server, step: PlanStep) -> bytes:
@@ -129,4 +172,4 @@ def verify(server: Server, plan: Plan, owner: str) -> None:
         if step.key in entries:
             raise Moved(f"{step.key}: was created since the plan was made", hint="make a new plan")
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(partial(check, server), plan.of("change", "revert", "rename", "delete")))
+        list(pool.map(partial(check, server), plan.of("change", "revert", "rename", "replace", "delete")))

@@ -27,7 +27,7 @@ from generator.server import Server
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.git import git, identity, try_git
-from lab.config.jenkins import JenkinsForbidden, JenkinsMissing
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing
 
 PLUGINS = "plugins.txt"
 PARTS = ("jobs", "views", PLUGINS)
@@ -40,6 +40,8 @@ class Backup:
 
     directory: Path
     author: str
+    is_private: bool = False
+    """True if only this user may read an existing directory, too."""
 
     def path(self, key: ItemKey) -> Path:
         """Return the path of an item's config.xml.  Raises InfrastructureError for an invalid name."""
@@ -71,12 +73,14 @@ class Backup:
         """Write an item, unless the backup has the same bytes."""
         path = self.path(key)
         if not path.exists() or path.read_bytes() != xml:
-            files.write_atomic(path, xml)
+            files.write_atomic(path, xml, mode=0o600)  # a job can contain secrets
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock of the directory.  Raises InfrastructureError if another process holds it."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.is_private:
+            self.directory.chmod(0o700)
         try:
             with files.locked(self.directory / ".lock", wait=False):
                 if not try_git(["rev-parse", "--git-dir"], cwd=self.directory):

@@ -8,6 +8,7 @@ classes.  So, in the normal form:
   ``false`` is left out, because XStream reads it as an absent one;
 - a *member* of a list (a child named like a class, or one of several of a name) is never left out, and the order of
   members stays, except where the order has no meaning;
+- fields that the Git plugin reads and does not write are the extensions that it makes of them (see `generator.git_scm`);
 - fields that a class of item does not use, or that Jenkins writes for itself, are left out;
 - the ownership mark at the end of the description is left out (see `lab.results.ownership_mark`).
 """
@@ -20,6 +21,7 @@ from collections import Counter
 
 from lxml import etree
 
+from generator import git_scm
 from lab.base.errors import InfrastructureError
 from lab.results.ownership_mark import MARKS
 
@@ -148,6 +150,8 @@ def _settle_item(root: etree._Element) -> None:
 
 
 def _settle(element: etree._Element) -> None:
+    if git_scm.GIT in {element.get("class"), element.tag}:
+        git_scm.migrate(element)
     if element.get("plugin") is not None:
         del element.attrib["plugin"]
     if _SAYS_NOTHING.fullmatch(element.get("class", "")):

@@ -2,6 +2,7 @@
 
 A place is a path of fields, such as ``scm/branches/hudson.plugins.git.BranchSpec/name``.  Where a list has several
 members, and their order has a meaning, a member's position precedes its name: ``builders/2 hudson.tasks.Shell``.
+Texts are without secrets.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from generator import secrets
 from generator.canonical import canonical, parts, tag_of, unordered, written
 
 LONGEST = 120
@@ -54,9 +56,10 @@ def _changes(old: etree._Element, new: etree._Element, path: str) -> Iterator[Di
     before, after = _attributes(old), _attributes(new)
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
-            yield Difference(f"{path}@{name}", before.get(name), after.get(name))
+            shown = (_attribute_to_show(name, texts.get(name)) for texts in (before, after))
+            yield Difference(f"{path}@{name}", *shown)
     if old.text != new.text:
-        yield Difference(path or "/", old.text or "", new.text or "")
+        yield Difference(path or "/", *_texts_to_show(old, new))
     old_fields, new_fields = parts(old)[0], parts(new)[0]
     for name in sorted({*old_fields, *new_fields}):
         place = _join(path, name)
@@ -67,6 +70,17 @@ def _changes(old: etree._Element, new: etree._Element, path: str) -> Iterator[Di
         else:
             yield from _changes(old_fields[name], new_fields[name], place)
     yield from _member_changes(_members(old, path), _members(new, path))
+
+
+def _texts_to_show(old: etree._Element, new: etree._Element) -> tuple[str, str]:
+    """Return two texts without their secrets; what Jenkins has encrypted on one side is a secret on the other."""
+    if any(secrets.ENCRYPTED.fullmatch(one.text or "") for one in (old, new)):
+        return secrets.HIDDEN if old.text else "", secrets.HIDDEN if new.text else ""
+    return secrets.shown(old), secrets.shown(new)
+
+
+def _attribute_to_show(name: str, text: str | None) -> str | None:
+    return text if text is None else secrets.shown_attribute(name, text)
 
 
 def _lone_field_changes(field: etree._Element, path: str, *, there: bool) -> Iterator[Difference]:
@@ -168,16 +182,16 @@ def _pairs(old: list[_Member], new: list[_Member]) -> dict[int, int]:
 def _said(element: etree._Element) -> str:
     """Return the content of an element, in one line unless it is only a text."""
     if not len(element) and not element.keys():
-        return element.text or ""
+        return secrets.shown(element)
     return "; ".join(f"{path}={visible(text)}" if text else path for path, text in _texts(element, ""))
 
 
 def _texts(element: etree._Element, path: str) -> Iterator[tuple[str, str]]:
     """Yield each path in an element with its text."""
     attributes = _attributes(element)
-    yield from ((f"{path}@{name}", value) for name, value in sorted(attributes.items()))
+    yield from ((f"{path}@{name}", secrets.shown_attribute(name, text)) for name, text in sorted(attributes.items()))
     if element.text or not (len(element) or attributes):
-        yield path, element.text or ""
+        yield path, secrets.shown(element)
     for name, field in parts(element)[0].items():
         yield from _texts(field, _join(path, name))
     for member in _members(element, path):

@@ -43,18 +43,22 @@ class Memo(Stored):
         )
 
 
-def expand(path: Path, ini: Path | None, section: str, plugins: jjb.Plugins | None) -> list[Item]:
+def expand(paths: Path | Sequence[Path], settings: jjb.Settings, plugins: jjb.Plugins | None) -> list[Item]:
     """Return the result of `jjb.expand`, from the cache if possible.  Raises the same errors."""
-    config = jjb.configuration(ini, section)
-    said = [path.resolve(), jjb.yaml_files(path, config), Path.cwd(), ini and ini.read_text(), section,
-            sorted((plugins or {}).items()), version("jenkins-job-builder"), sys.version]  # fmt: skip
+    config = settings.configuration()
+    chosen = [paths] if isinstance(paths, Path) else list(paths)
+    if jjb.STDIN in chosen:
+        return jjb.expand(chosen, config, plugins)
+    said = [[path.resolve() for path in chosen], jjb.yaml_files(chosen, config), Path.cwd(),
+            settings.ini and settings.ini.read_text(), settings.section, sorted((plugins or {}).items()),
+            version("jenkins-job-builder"), sys.version]  # fmt: skip
     place = (
         environment.cache_home() / "jobs" / f"{hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()}.json"
     )
     if found := _remembered(place):
         return [Item(ItemKey(kind, name), xml) for kind, name, xml in found.items]
     with _noted() as read:
-        items = jjb.expand(path, config, plugins)
+        items = jjb.expand(chosen, config, plugins)
     _remember(place, read, config.yamlparser["include_path"], items)
     return items
 
@@ -77,7 +81,7 @@ def _remember(place: Path, read: set[str], include_path: Sequence[str], items: S
         absent=tuple(sorted(_before(paths, include_path))),
         items=tuple((item.key.kind, item.key.name, item.xml) for item in items),
     )
-    memo.write(place)
+    files.write_atomic(place, memo.model_dump_json(by_alias=True), mode=0o600)  # a job can contain secrets
     newest = sorted(place.parent.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in newest[KEPT:]:
         old.unlink(missing_ok=True)

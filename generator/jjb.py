@@ -1,26 +1,30 @@
-"""Jenkins Job Builder's library: it expands a directory of YAML into jobs and views with their config.xml.
+"""Jenkins Job Builder's library: it expands YAML into jobs and views with their config.xml, as ``jenkins-jobs`` does.
 
-Each of its errors becomes one line: ``file:line:column: problem``.
+Each of its errors, and of the Jinja2 and YAML libraries, becomes one line: ``file:line:column: problem``.
 """
 
 from __future__ import annotations
 
 import configparser
 import logging
+import os
+import sys
 import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, Final
 
 from generator.items import Item, ItemKey, Kind
+from generator.jjb_errors import unreadable
+from lab.base import environment
 from lab.base.errors import ConfigurationError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of pkg_resources, which JJB requires
+    import jenkins_jobs.config
     from jenkins_jobs.config import JJBConfig
     from jenkins_jobs.errors import JenkinsJobsException
     from jenkins_jobs.loader import enum_expanded_paths, load_files
@@ -31,6 +35,42 @@ with warnings.catch_warnings():
 
 Plugins = Mapping[str, str]
 """Versions of a Jenkins' plugins by their short names."""
+
+
+STDIN: Final = Path("-")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of ``jenkins-jobs`` that decide what is expanded: the ini file and its section, -r and -x."""
+
+    ini: Path | None = None
+    section: str = "jenkins"
+    recursive: bool = False
+    excludes: tuple[str, ...] = ()
+
+    def configuration(self) -> JJBConfig:
+        """Return the settings of the file and the options, which override it.  Raises ConfigurationError."""
+        config = configuration(self.ini, self.section)
+        config.recursive = config.recursive or self.recursive
+        config.excludes = [part for text in self.excludes for part in text.split(os.pathsep)] or config.excludes
+        return config
+
+
+def found_ini() -> Path | None:
+    """Return the jenkins_jobs.ini that ``jenkins-jobs`` would read without --conf, None if there is none."""
+    if named := environment.variable("JJB_CONF"):
+        return Path(named)
+    library = Path(jenkins_jobs.config.__file__).parent
+    places = (library, Path.home() / ".config/jenkins_jobs", Path("/etc/jenkins_jobs"))
+    return next((path for place in places if (path := place / "jenkins_jobs.ini").is_file()), None)
+
+
+def paths_of(text: str) -> tuple[Path, ...]:
+    """Return the paths of an argument of ``jenkins-jobs``: ``A:B`` is two paths, and - is standard input."""
+    if not text or Path(text).exists():
+        return (Path(text),)
+    return tuple(Path(part) for part in text.split(os.pathsep) if part)
 
 
 def configuration(ini: Path | None, section: str = "jenkins") -> JJBConfig:
@@ -53,69 +93,70 @@ def wants_plugins(config: JJBConfig) -> bool:
     return config.builder["plugins_info"] is None
 
 
-def expand(path: Path, config: JJBConfig, plugins: Plugins | None = None) -> list[Item]:
-    """Return the jobs and views that a file or a directory of JJB YAML describes, sorted by name.
+def expand(paths: Path | Sequence[Path], config: JJBConfig, plugins: Plugins | None = None) -> list[Item]:
+    """Return the jobs and views that files or directories of JJB YAML describe, sorted by name.
 
     ``plugins``: the server's plugins, if `wants_plugins`.  Raises ConfigurationError.
     """
-    if not path.exists():
-        raise ConfigurationError(f"{path}: there is no such file or directory", hint="name a directory of JJB YAML")
+    chosen = [paths] if isinstance(paths, Path) else list(paths)
+    for path in chosen:
+        if path != STDIN and not path.exists():
+            raise ConfigurationError(f"{path}: there is no such file or directory", hint="name a directory of JJB YAML")
     known = [{"shortName": name, "version": version} for name, version in (plugins or {}).items()]
     try:
         with _quiet():
-            return sorted(_expanded(yaml_files(path, config), config, known), key=lambda item: item.key)
-    except JenkinsJobsException as error:
-        raise ConfigurationError(complaint(error)) from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{mark.name}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise ConfigurationError(f"{where}: not YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
-    except (IndexError, KeyError, ValueError) as error:  # raised by str.format; JJB does not catch them
-        hint = "write a literal brace twice: {{ }}"
-        raise ConfigurationError(f"{path}: cannot fill in a text: {error}", hint=hint) from None
+            return sorted(_expanded(yaml_files(chosen, config), config, known), key=lambda item: item.key)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - JJB does not foresee all errors of YAML, Jinja2 and Python in its input
+        raise unreadable(error, os.pathsep.join(map(str, chosen))) from None
 
 
-def yaml_files(path: Path, config: JJBConfig) -> list[Path]:
-    """Return the files that JJB reads in a directory, or the one file, without the files that they include."""
-    directories = recurse_path(str(path), config.excludes) if config.recursive and path.is_dir() else [path]
-    return [Path(found) for found in enum_expanded_paths(map(Path, directories))]
+def yaml_files(paths: Sequence[Path], config: JJBConfig) -> list[Path]:
+    """Return the files that JJB reads, without the files that they include."""
+    directories: list[Path] = []
+    for path in paths:
+        recursed = config.recursive and path.is_dir()
+        directories += map(Path, recurse_path(str(path), config.excludes)) if recursed else [path]
+    return [STDIN if path == STDIN else Path(found) for path in directories for found in _enumerated(path)]
+
+
+def _enumerated(path: Path) -> Sequence[Path]:
+    return [path] if path == STDIN else list(enum_expanded_paths([path]))
 
 
 def _expanded(paths: Sequence[Path], config: JJBConfig, plugins: list[dict[str, str]]) -> Iterator[Item]:
     # Like jenkins_jobs.cli.subcommand.base.JobsSubCommand, which requires a server.
     roots = Roots(config)
-    load_files(config, roots, paths)
+    load_files(config, roots, [sys.stdin if path == STDIN else path for path in paths])
     registry = ModuleRegistry(config, plugins)
     registry.set_macros(roots.macros)
     jobs, views = roots.generate_jobs(), roots.generate_views()
-    registry.amend_job_dicts(jobs)
+    for job in jobs:
+        with _placed(f"job {job.name}", job.data.pos):
+            registry.amend_job_dicts([job])
     yield from _items("job", XmlJobGenerator(registry), jobs)
     yield from _items("view", XmlViewGenerator(registry), views)
 
 
 def _items(kind: Kind, generator: XmlGenerator, described: Sequence[Any]) -> Iterator[Item]:
     for one in described:
-        try:
+        with _placed(f"{kind} {one.name}", one.data.pos):
             (made,) = generator.generateXML([one])
-        except JenkinsJobsException:
-            raise
-        except Exception as error:  # an input that JJB does not expect, for example a text instead of a mapping
-            what = f"{kind} {one.name}: Jenkins Job Builder cannot make it: {type(error).__name__}: {error}"
-            raise JenkinsJobsException(what, pos=one.data.pos) from error
         ET.indent(made.xml)
         yield Item(ItemKey(kind, made.name), ET.tostring(made.xml, encoding="unicode"))
 
 
-def complaint(error: JenkinsJobsException) -> str:
-    """Return an error of JJB as one line, at the innermost place that it names."""
-    said = " ".join(str(error.message).split())
-    places = [error.pos, *(context.pos for context in reversed(error.ctx))]
-    pos = next((pos for pos in places if pos), None)
-    within = next((context.message for context in reversed(error.ctx)), "")
-    told = f"{said} ({' '.join(within.split())})" if within and within != said else said
-    return f"{pos.path}:{pos.line + 1}:{pos.column + 1}: {told}" if pos else told
+@contextmanager
+def _placed(what: str, pos: Any) -> Iterator[None]:
+    """Name the item in an error that JJB does not expect, for example for a text instead of a mapping."""
+    try:
+        yield
+    except JenkinsJobsException:
+        raise
+    except Exception as error:
+        said = f"{what}: Jenkins Job Builder cannot make it: {type(error).__name__}: {error}"
+        raise JenkinsJobsException(said, pos=pos) from error
 
 
 @contextmanager

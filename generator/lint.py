@@ -1,6 +1,7 @@
 """Checks of jobs without a server: names, references to missing jobs, schedules, secrets.
 
-The checks read each config.xml, regardless of the tool that wrote it.
+The checks read each config.xml, regardless of the tool that wrote it.  An *error* is what Jenkins refuses, what never
+runs, or a secret that everybody can read; a *warning* is what works on some servers only, or a secret in a comment.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from lxml import etree
 
@@ -31,6 +33,7 @@ REFERENCES = (
     ("com.tikal.jenkins.plugins.multijob.PhaseJobsConfig", "jobName"),
     ("join.JoinTrigger", "joinProjects"),
 )
+Severity = Literal["error", "warning"]
 ONE_ALONE = frozenset({"project", "jobName"})  # the other fields take a list, separated by commas
 
 
@@ -42,6 +45,7 @@ class Complaint:
     where: str
     what: str
     hint: str
+    severity: Severity = "error"
 
     def __str__(self) -> str:
         place = f"{self.item}: {self.where}" if self.where else self.item
@@ -86,7 +90,7 @@ def _alike(items: Sequence[Item]) -> Iterator[Complaint]:
         other = first.setdefault((kind, name.casefold()), name)
         if other != name:
             hint = "Jenkins on Windows and macOS cannot distinguish them"
-            yield Complaint(str(item.key), "", f"differs from {other} by case alone", hint)
+            yield Complaint(str(item.key), "", f"differs from {other} by case alone", hint, "warning")
 
 
 def _inside(item: Item, known: frozenset[str]) -> Iterator[Complaint]:
@@ -98,9 +102,11 @@ def _inside(item: Item, known: frozenset[str]) -> Iterator[Complaint]:
     tree = etree.ElementTree(root)
     for element in root.iter(etree.Element):
         where = tree.getelementpath(element)
-        found = [*_references(item, element, known), *_schedule(element), *secrets.of_element(element)]
-        for what, hint in found:
+        for what, hint in (*_references(item, element, known), *_schedule(element)):
             yield Complaint(str(item.key), where, what, hint)
+        for what, hint in secrets.of_element(element):
+            severity: Severity = "warning" if what.startswith(secrets.COMMENT) else "error"
+            yield Complaint(str(item.key), where, what, hint, severity)
 
 
 def _references(item: Item, element: etree._Element, known: frozenset[str]) -> Iterator[tuple[str, str]]:

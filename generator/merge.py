@@ -19,7 +19,6 @@ the described one and stays.  A description that has changed is sent with its ow
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from lxml import etree
 
 from generator import mark
 from generator.canonical import digest, parse, settled, tag_of, written
+from generator.secrets import ENCRYPTED
 
 FOLDER: Final = "com.cloudbees.hudson.plugins.folder.Folder"
 PROPERTIES_OF_PEOPLE: Final = frozenset({
@@ -40,7 +40,6 @@ RUN_TIME: Final[Mapping[str, Collection[str]]] = {"org.jenkinsci.plugins.ghprb.G
 """Fields that plugins write for themselves, by class."""
 VIEWS: Final = ("views", "viewsTabBar", "primaryView", "folderViews")  # the first three: older ones', and JJB's
 STOCK_ICON: Final = "com.cloudbees.hudson.plugins.folder.icons.StockFolderIcon"
-ENCRYPTED: Final = re.compile(r"\s*\{AQAA[A-Za-z0-9+/]+=*\}\s*")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def merged(there: bytes, described: str) -> bytes:
     """Return the config.xml to send: the description with the undescribed parts and encrypted secrets of the server."""
     old, new = parse(there), parse(described)
     parts = _undescribed(there, old, new)
-    secrets = list(_same_secrets(old, new)) if _is_applied(there, described) else []
+    secrets = list(_same_secrets(old, new)) if _may_be_applied(there, described) else []
     if not parts and not secrets:
         return described.encode()
     for part in parts:
@@ -106,6 +105,12 @@ def _is_applied(there: bytes, xml: str | bytes) -> bool:
     """Return True if this config.xml is the last one that was applied to the live item."""
     applied = mark.read(there)
     return applied is not None and applied.digest == digest(xml)
+
+
+def _may_be_applied(there: bytes, xml: str) -> bool:
+    """Return True if this config.xml is the last one that was applied, or if nobody knows which one was."""
+    applied = mark.read(there)
+    return applied is not None and applied.digest in {"", digest(xml)}
 
 
 def _undescribed(there: bytes, old: etree._Element, new: etree._Element) -> list[Part]:

@@ -9,10 +9,16 @@ live == wanted            nothing to do
 live == applied           the description has changed: ``change``
 wanted == applied         edited by hand: ``revert``
 all three differ          both: ``change``, ``edited``
-not on the server         ``create``; ``rename`` if the lab has the same by another name
+applied is unknown        ``change``, ``edited``: stock Jenkins Job Builder applied it
+of another type           ``retype``: no step; ``replace`` where the user names it: its builds are lost
+not on the server         ``create``; ``rename`` where the user names the old name
 not the lab's             ``taken``: no step until somebody adopts it
+a folder, not the lab's   nothing to do: the lab works inside it
 no longer described       ``delete``
 ========================  ==========================================================
+
+A job of the lab that is no longer described, and has the content of a described job that does not exist, was perhaps
+renamed.  The plan names such pairs; it renames nothing that the user did not name.
 
 The three digests exclude the undescribed parts of an item (see `generator.merge`).
 """
@@ -20,92 +26,24 @@ The three digests exclude the undescribed parts of an item (see `generator.merge
 from __future__ import annotations
 
 import fnmatch
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict
-
-from generator import mark, secrets
-from generator.canonical import digest
-from generator.differences import Difference, differences
-from generator.items import Item, ItemKey, Kind
-from generator.merge import ENCRYPTED, described_part, has_secrets, merged
+from generator import mark, renames
+from generator.canonical import digest, parse
+from generator.differences import differences
+from generator.items import Item, ItemKey
+from generator.merge import described_part, has_secrets, is_folder, merged
 from generator.plugins import plugins_of
-from generator.server import ListedItem, Server
-from lab.base import files
+from generator.server import FOLDER, ListedItem, Server
+from generator.steps import Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.config.jenkins import JenkinsForbidden, JenkinsMissing
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing
 from lab.results.ownership_mark import Mark
-from lab.store.records import Stored
 
 WORKERS = 8
-Action = Literal["create", "change", "revert", "rename", "delete", "taken"]
-SIGNS: Mapping[Action, str] = {
-    "create": "+",
-    "change": "~",
-    "revert": "!",
-    "rename": ">",
-    "delete": "-",
-    "taken": "?",
-}
-
-
-class PlanStep(BaseModel):
-    """One step: ``before`` is the digest of the live item ("" without one), ``xml`` the config.xml to send."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    action: Action
-    kind: Kind
-    name: str
-    old: str = ""
-    """rename: the full name that it has now."""
-    before: str = ""
-    xml: str = ""
-    edited: bool = False
-    """Somebody has edited it by hand since the lab applied it."""
-    differences: tuple[Difference, ...] = ()
-
-    @property
-    def key(self) -> ItemKey:
-        return ItemKey(self.kind, self.name)
-
-    @property
-    def there(self) -> ItemKey:
-        """The present key of the item."""
-        return ItemKey(self.kind, self.old or self.name)
-
-
-class Plan(Stored):
-    """The steps on a server for an owner; ``-o`` saves them to a file.
-
-    Differences contain no secrets; the ``xml`` of a step is sent as it is, and can contain them.
-    """
-
-    server: str
-    owner: str
-    steps: tuple[PlanStep, ...]
-    unchanged: int
-    missing_plugins: tuple[str, ...] = ()
-
-    def save(self, path: Path) -> None:
-        """Write the plan to a file that only this user can read."""
-        files.write_atomic(path, self.model_dump_json(indent=2, by_alias=True) + "\n", mode=0o600)
-
-    def as_json(self) -> str:
-        """Return the plan as JSON, without the config.xml to send."""
-        return self.model_dump_json(indent=2, by_alias=True, exclude={"steps": {"__all__": {"xml"}}})
-
-    def of(self, *actions: Action) -> list[PlanStep]:
-        return [step for step in self.steps if step.action in actions]
-
-    @property
-    def empty(self) -> bool:
-        return not self.steps and not self.missing_plugins
 
 
 @dataclass(frozen=True)
@@ -118,31 +56,69 @@ class Live:
     configs: Mapping[ItemKey, bytes]
 
 
+@dataclass(frozen=True)
+class PlanOptions:
+    """What the user asks for.
+
+    ``renames``: new names of jobs by old ones, with ``*``.  ``replaced``: patterns of names of items to replace.
+    ``only``: patterns of names of the items to plan for; none: all.
+    """
+
+    renames: Mapping[str, str] = field(default_factory=dict)
+    replaced: Sequence[str] = ()
+    only: Sequence[str] = ()
+
+
 def compute(
-    server: Server, owner: str, items: Sequence[Item], *, renames: Mapping[str, str] | None = None, quick: bool = False
+    server: Server, owner: str, items: Sequence[Item], options: PlanOptions = PlanOptions(), *, quick: bool = False
 ) -> Plan:
     """Return the plan for the described items.  ``quick``: trust the marks, and detect no edits by hand.
 
-    ``renames``: new names of jobs by old ones, which can contain a ``*``; a job of otherwise equal content needs none.
-    Raises ConfigurationError for an impossible rename.
+    Raises ConfigurationError for an impossible rename, and for an item that Jenkins could not read.
     """
     wanted = {item.key: item for item in items}
-    digests = {key: digest(item.xml) for key, item in wanted.items()}
+    digests = {key: described_digest(item) for key, item in wanted.items()}
     entries = server.listing()
     applied = {key: found for key, entry in entries.items() if (found := owned(entry, owner))}
-    moved = moves(wanted, Live(owner, entries, applied, {}), digests, renames or {})
-    gone = deletable(set(applied) - set(wanted) - set(moved.values()), entries)
-    look = [key for key in applied if key in wanted and not (quick and applied[key].digest == digests[key])]
+    others = [key for key, item in wanted.items() if is_others_folder(item, entries, applied)]
+    moved = renames.renamed(wanted, applied, entries, options.renames)
+    gone = [
+        key
+        for key in deletable(set(applied) - set(wanted) - set(moved.values()), entries)
+        if is_chosen(key, options.only)
+    ]
+    chosen = {key for key in wanted if is_chosen(key, options.only)}
+    look = [key for key in applied if key in chosen and not (quick and applied[key].digest == digests[key])]
     live = Live(owner, entries, applied, fetch(server, [*look, *moved.values(), *gone]))
-    steps = [step for key in sorted(wanted) if (step := _step(wanted[key], digests[key], live, moved.get(key)))]
+    steps = [
+        step
+        for key in sorted(chosen - set(others))
+        if (step := _step(wanted[key], digests[key], live, moved.get(key), options.replaced))
+    ]
     steps += [_deletion(key, live) for key in gone if key in live.configs]
     return Plan(
         server=server.url,
         owner=owner,
         steps=tuple(steps),
-        unchanged=len(wanted) - sum(step.action != "delete" for step in steps),
-        missing_plugins=missing_plugins(server, items),
+        unchanged=len(chosen - set(others)) - sum(step.action != "delete" for step in steps),
+        missing_plugins=missing_plugins(server, [wanted[key] for key in sorted(chosen)]),
+        guesses=tuple(renames.guesses(digests, moved, applied, entries)),
+        others_folders=tuple(sorted(key.name for key in others if key in chosen)),
+        unmanaged=tuple(unmanaged(wanted, entries)),
     )
+
+
+def is_chosen(key: ItemKey, patterns: Sequence[str]) -> bool:
+    """Return True if a name matches one of the patterns, or if there are none."""
+    return not patterns or any(fnmatch.fnmatch(key.name, pattern) for pattern in patterns)
+
+
+def described_digest(item: Item) -> str:
+    """Return the digest of a described item.  Raises ConfigurationError for one that Jenkins could not read."""
+    try:
+        return digest(item.xml)
+    except InfrastructureError as error:
+        raise ConfigurationError(f"{item.key}: {error}") from None
 
 
 def owned(entry: ListedItem, owner: str) -> Mark | None:
@@ -151,44 +127,20 @@ def owned(entry: ListedItem, owner: str) -> Mark | None:
     return found if found and found.lab == owner else None
 
 
-def moves(
-    wanted: Mapping[ItemKey, Item], live: Live, digests: Mapping[ItemKey, str], renames: Mapping[str, str]
-) -> dict[ItemKey, ItemKey]:
-    """Return the present keys, by the new ones, of jobs that the lab has by another name in the same folder.
-
-    Raises ConfigurationError for a rename of a job that does not exist or is not the lab's.
-    """
-    absent = [key for key in wanted if key.kind == "job" and key not in live.entries]
-    gone = {key for key in live.applied if key.kind == "job" and key not in wanted}
-    found: dict[ItemKey, ItemKey] = {}
-    for old, new in renames.items():
-        pairs = dict(_pairs(old, new, gone, absent))
-        done = any(fnmatch.fnmatchcase(key.name, new) for key in live.applied if key in wanted)
-        if not pairs and not done:
-            hint = "OLD is a job of the lab that is no longer described, NEW a described job that does not exist yet"
-            raise ConfigurationError(f"--rename {old}={new}: no such pair in one folder", hint=hint)
-        found |= pairs
-        gone -= set(pairs.values())
-    for key in absent:
-        same = [it for it in gone if it.folder == key.folder and live.applied[it].digest == digests[key]]
-        twins = [it for it in absent if it.folder == key.folder and digests[it] == digests[key]]
-        if key not in found and len(same) == len(twins) == 1:
-            found[key] = same[0]
-    return found
+def is_others_folder(item: Item, entries: Mapping[ItemKey, ListedItem], applied: Collection[ItemKey]) -> bool:
+    """Return True for a described folder that exists and is not the lab's, such as an administrator's."""
+    there = entries.get(item.key)
+    return there is not None and there.kind == FOLDER and item.key not in applied and is_folder(item.xml)
 
 
-def _pairs(old: str, new: str, gone: Iterable[ItemKey], absent: Sequence[ItemKey]) -> Iterator[tuple[ItemKey, ItemKey]]:
-    """Return pairs of new and old keys of jobs; a ``*`` matches the same text in both names."""
-    for key in gone:
-        if fnmatch.fnmatchcase(key.name, old):
-            target = ItemKey("job", new.replace("*", _star(key.name, old)))
-            if target in absent and target.folder == key.folder:
-                yield target, key
-
-
-def _star(name: str, pattern: str) -> str:
-    before, _, after = pattern.partition("*")
-    return name[len(before) : len(name) - len(after)]
+def unmanaged(wanted: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) -> list[str]:
+    """Return the items in folders of described items that have no mark of any lab, and that nobody describes."""
+    inside = {key.folder for key in wanted} - {""}
+    return sorted(
+        str(key)
+        for key, entry in entries.items()
+        if key.folder in inside and key not in wanted and not mark.read(entry.description)
+    )
 
 
 def deletable(gone: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) -> list[ItemKey]:
@@ -197,7 +149,7 @@ def deletable(gone: Collection[ItemKey], entries: Mapping[ItemKey, ListedItem]) 
     return sorted(key for key in gone if not any(name.startswith(f"{key.name}/") for name in stays))
 
 
-def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanStep | None:
+def _step(item: Item, described: str, live: Live, old: ItemKey | None, replaced: Sequence[str]) -> PlanStep | None:
     """Return the step for an item, None for an item that matches its description."""
     key, now, ours = item.key, old or item.key, Mark(live.owner, described)
     if now not in live.entries:
@@ -208,17 +160,33 @@ def _step(item: Item, described: str, live: Live, old: ItemKey | None) -> PlanSt
         return None
     there, applied = live.configs[now], live.applied[now].digest
     before = _digest(now, there)
+    if parse(there).tag != parse(item.xml).tag:
+        return _of_another_type(item, there, mark.write(item.xml, ours), replaced)
     if not old and (before == described or before == digest(merged(there, item.xml))):
         return None
     return PlanStep(
         action="rename" if old else "revert" if applied == described else "change",
+        is_from_jjb=not applied,
         kind=key.kind,
         name=key.name,
         old=old.name if old else "",
         before=before,
         xml=mark.write(item.xml, ours),
         edited=_is_edited(there, item.xml, applied, is_new=applied != described),
-        differences=tuple(_fit_to_show(one) for one in differences(there, merged(there, item.xml))),
+        differences=tuple(differences(there, merged(there, item.xml))),
+    )
+
+
+def _of_another_type(item: Item, there: bytes, xml: str, replaced: Sequence[str]) -> PlanStep:
+    """Return the step for an item that Jenkins cannot change, because its type differs."""
+    asked = any(fnmatch.fnmatchcase(item.key.name, pattern) for pattern in replaced)
+    return PlanStep(
+        action="replace" if asked else "retype",
+        kind=item.key.kind,
+        name=item.key.name,
+        before=digest(there),
+        xml=xml,
+        differences=tuple(differences(there, item.xml)),
     )
 
 
@@ -232,19 +200,14 @@ def _is_edited(there: bytes, xml: str, applied: str, *, is_new: bool) -> bool:
     return not (is_new and has_secrets(there, xml))
 
 
-def _fit_to_show(one: Difference) -> Difference:
-    field = re.sub(r"@.*|.* ", "", one.path.rpartition("/")[2])
-    texts = (one.before, one.after)
-    if any(text and ENCRYPTED.fullmatch(text) for text in texts):
-        return Difference(one.path, *(text and secrets.HIDDEN for text in texts))
-    before, after = (text if text is None else secrets.hidden(field, text) for text in texts)
-    return Difference(one.path, before, after)
-
-
 def _deletion(key: ItemKey, live: Live) -> PlanStep:
     before = _digest(key, live.configs[key])
     return PlanStep(
-        action="delete", kind=key.kind, name=key.name, before=before, edited=before != live.applied[key].digest
+        action="delete",
+        kind=key.kind,
+        name=key.name,
+        before=before,
+        edited=live.applied[key].digest not in {"", before},
     )
 
 

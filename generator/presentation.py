@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from generator.apply import Done
 from generator.backup import RestoredItem
 from generator.differences import render
-from generator.plan import SIGNS, Action, Plan, PlanStep
+from generator.steps import SIGNS, Action, Plan, PlanStep
 
 WORDS: dict[Action, str] = {
     "create": "to create",
     "change": "to change",
     "revert": "to put back as described",
     "rename": "to rename",
+    "replace": "to delete and create again",
+    "retype": "of another type",
     "delete": "to delete, by qalab jenkins prune",
     "taken": "not managed by this lab",
 }
@@ -24,6 +27,8 @@ PAST: dict[Action, str] = {
     "change": "changed",
     "revert": "put back as described",
     "rename": "renamed",
+    "replace": "deleted and created again",
+    "retype": "",
     "delete": "deleted",
     "taken": "",
 }
@@ -35,8 +40,31 @@ def plan(made: Plan) -> Iterator[str]:
     counts = Counter(step.action for step in made.steps)
     told = [f"{counts[action]} {word}" for action, word in WORDS.items() if counts[action]]
     yield f"{made.server}: {', '.join([*told, f'{made.unchanged} as described'])}"
+    for folder in made.others_folders:
+        yield f"the folder {folder} is not this lab's: it stays as it is, and the lab works inside it"
+    yield from unmanaged(made)
+    yield from guesses(made)
     if made.missing_plugins:
         yield f"missing plugins: {', '.join(made.missing_plugins)}"
+
+
+def unmanaged(made: Plan) -> Iterator[str]:
+    """Yield the items in the lab's folders that nobody describes, in one line."""
+    if made.unmanaged:
+        yield f"in the lab's folders, and nobody describes it: {few(made.unmanaged)}"
+
+
+def guesses(made: Plan) -> Iterator[str]:
+    """Yield the jobs that were perhaps renamed, each with the option that renames it."""
+    for old, new in made.guesses:
+        option = shlex.quote(f"{old}={new}")
+        yield f"perhaps renamed: {old} -> {new}; to rename it, with its builds: --rename {option}"
+
+
+def few(names: Sequence[str], most: int = 10) -> str:
+    """Return the first names as text, with the number of the others."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def steps(these: Sequence[PlanStep]) -> Iterator[str]:
@@ -55,9 +83,17 @@ def headline(step: PlanStep) -> str:
         case "rename":
             what = f"{step.there} -> {step.name.rpartition('/')[2]}; its builds stay with it"
         case "taken":
-            what = f"{step.key}: exists, and this lab does not manage it; qalab jenkins adopt {step.name} takes it as it is"
+            adopt = f"qalab jenkins adopt {shlex.quote(step.name)}"
+            what = f"{step.key}: exists, and this lab does not manage it; {adopt} takes it as it is"
+        case "replace":
+            what = f"{step.key}: another type; deleted, with its builds, and created again"
+        case "retype":
+            option = f"qalab jenkins apply --replace {shlex.quote(step.name)}"
+            what = f"{step.key}: another type, which Jenkins cannot change; {option} deletes it, with its builds"
         case _:
             what = str(step.key)
+    if step.is_from_jjb:
+        return f"{what} (edited by hand, or changed here since jenkins-jobs applied it)"
     return f"{what} (edited by hand)" if step.edited else what
 
 
@@ -65,6 +101,8 @@ def drift(edited: Sequence[PlanStep]) -> Iterator[str]:
     """Yield the edits by hand, with a note if the description has changed too."""
     for step in edited:
         also = "; its description has changed too" if step.action == "change" else ""
+        if step.is_from_jjb:
+            also = ", or its description has changed since jenkins-jobs applied it"
         yield f"! {step.there}: edited by hand{also}{'; no longer described' if step.action == 'delete' else ''}"
         for line in render(step.differences):
             yield f"    {line}"

@@ -21,7 +21,8 @@ from lab.base.errors import ConfigurationError
 from lab.config.components import Branch
 from lab.config.description import PHASES, Lab, Phase, Track, Trigger, job_name
 from lab.config.lab_repository import CHECKOUT
-from lab.config.servers import LabJenkinsSettings
+from lab.config.servers import JenkinsSettings, LabJenkinsSettings
+from lab.results.ownership_mark import Mark
 
 GENERATED = "generated"
 # Files that are part of qalab.
@@ -111,6 +112,7 @@ def _checkout(repository: Branch) -> dict[str, Any]:
 def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, Any]:
     return {
         "inside": f"{jenkins.folder}/" if jenkins.folder else "",
+        "mark": str(Mark(lab.lab.name, "")),
         "command": jenkins.command,
         "checkout": _checkout(jenkins.repository) if jenkins.repository else NOTHING,
         "lab-file": shlex.quote(f"{CHECKOUT if jenkins.repository else jenkins.home}/{lab.file.name}"),
@@ -129,6 +131,7 @@ def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
         return {}
     values = {
         "inside": f"{jenkins.folder}/" if jenkins.folder else "",
+        "mark": str(Mark(lab.lab.name, "")),
         "agent": jenkins.agent,
         "keep-builds": jenkins.keep_builds,
     }
@@ -138,8 +141,7 @@ def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
         for phase in described.phases
         for component in lab.components_of(track)
     }
-    about = lab.lab.description or f"The lab {lab.lab.name}"
-    made = [Job("folder", "", {"path": jenkins.folder, "about": about})] if jenkins.folder else []
+    made = [*_folder(lab, jenkins)]
     made += [Job(jenkins.receiver, name, {"receiver": name, "about": what}) for name, what in receivers.items()]
     return {
         jobs / PUBLIC / f"defaults{SUFFIX}": fill(f"defaults{SUFFIX}", values=values),
@@ -147,8 +149,8 @@ def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
     }
 
 
-def _folder(lab: Lab, jenkins: LabJenkinsSettings) -> Iterator[Job]:
-    if jenkins.folder:
+def _folder(lab: Lab, jenkins: JenkinsSettings) -> Iterator[Job]:
+    if jenkins.folder and jenkins.create_folder:
         yield Job("folder", "", {"path": jenkins.folder, "about": lab.lab.description or f"The lab {lab.lab.name}"})
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from generator import expansion, jjb, plan
 from generator.backup import Backup
 from generator.items import Item
-from generator.plan import Plan
+from generator.plan import PlanOptions
 from generator.server import Server
+from generator.steps import Plan
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config import access, loading
@@ -24,9 +26,11 @@ class Scope:
 
     owner: str
     author: str
-    jobs: Path
+    jobs: tuple[Path, ...]
     access: access.Access
-    section: str
+    settings: jjb.Settings
+    names: tuple[str, ...] = ()
+    """Patterns of the names of the items to plan for; none: all."""
     may_be_empty: bool = False
     """True if a description without jobs is valid."""
 
@@ -36,26 +40,35 @@ class Scope:
 
     @cached_property
     def items(self) -> list[Item]:
-        asks = jjb.wants_plugins(jjb.configuration(self.access.ini, self.section))
-        found = expansion.expand(self.jobs, self.access.ini, self.section, self.server.plugins() if asks else None)
-        return found if found or self.may_be_empty else some(self.jobs, found)
+        asks = jjb.wants_plugins(self.settings.configuration())
+        found = expansion.expand(self.jobs, self.settings, self.server.plugins() if asks else None)
+        return found if self.may_be_empty else some(self.jobs, found, self.names)
 
     @property
     def kept(self) -> Backup:
         """The copies of items from before they were changed or deleted."""
-        return Backup(environment.state_home() / self.owner / "jenkins", self.author)
+        return Backup(environment.state_home() / self.owner / "jenkins", self.author, is_private=True)
 
-    def plan(self, renames: Sequence[str] = (), *, quick: bool = False) -> Plan:
-        pairs = dict(_pair(text) for text in renames)
-        return plan.compute(self.server, self.owner, self.items, renames=pairs, quick=quick)
+    def plan(self, renames: Sequence[str] = (), replaced: Sequence[str] = (), *, quick: bool = False) -> Plan:
+        options = PlanOptions(dict(_pair(text) for text in renames), replaced, self.names)
+        return plan.compute(self.server, self.owner, self.items, options, quick=quick)
 
 
-def some(path: Path, items: list[Item]) -> list[Item]:
-    """Return the items of a path.  Raises ConfigurationError if there are none, because the path may be wrong."""
+def some(paths: Sequence[Path], items: list[Item], names: Sequence[str] = ()) -> list[Item]:
+    """Return the items of paths.  Raises ConfigurationError if there are none, or none with one of the names."""
+    where = os.pathsep.join(map(str, paths))
     if not items:
-        hint = "name the directory of the YAML; its subdirectories are read only if the ini sets recursive"
-        raise ConfigurationError(f"no jobs in {path}: nothing is described there", hint=hint)
+        hint = "name the directory of the YAML; -r reads its subdirectories too"
+        raise ConfigurationError(f"no jobs in {where}: nothing is described there", hint=hint)
+    if names and not named(items, names):
+        hint = "a pattern matches the full name of a job or view"
+        raise ConfigurationError(f"no job or view in {where} matches {' or '.join(names)}", hint=hint)
     return items
+
+
+def named(items: Sequence[Item], names: Sequence[str]) -> list[Item]:
+    """Return the items whose name matches one of the patterns; all without patterns."""
+    return [item for item in items if plan.is_chosen(item.key, names)]
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -65,12 +78,33 @@ def _pair(text: str) -> tuple[str, str]:
     return old, new
 
 
-def scope_of(lab_file: Path, path: Path | None, ini: Path | None, section: str, owner: str | None) -> Scope:
+@dataclass(frozen=True)
+class JobsOptions:
+    """The options that select the jobs, as ``jenkins-jobs`` has them."""
+
+    path: str | None = None
+    names: tuple[str, ...] = ()
+    recursive: bool = False
+    excludes: tuple[str, ...] = ()
+
+    def settings(self, ini: Path | None, section: str) -> jjb.Settings:
+        """Return the settings for Jenkins Job Builder; jobs of others have the ini file of their ``jenkins-jobs``."""
+        found = ini or (jjb.found_ini() if self.path else None)
+        return jjb.Settings(found, section, self.recursive, self.excludes)
+
+
+def scope_of(
+    lab_file: Path, ini: Path | None, section: str, owner: str | None, jobs: JobsOptions = JobsOptions()
+) -> Scope:
     """Return the scope that the options select.  Raises ConfigurationError."""
+    settings = jobs.settings(ini, section)
     lab: Lab | None = None
-    if lab_file.exists() or not (ini and owner):
+    if lab_file.exists() or not (settings.ini and owner):
         lab = loading.load(lab_file)
-    reached = access.of_ini(ini, section) if ini else access.for_lab(lab.jenkins if lab else None, lab_file.parent)
+    named = ini or (settings.ini if lab is None else None)
+    reached = access.of_ini(named, section) if named else access.for_lab(lab.jenkins if lab else None, lab_file.parent)
+    settings = replace(settings, ini=settings.ini or reached.ini)
     author = lab.lab.maintainer if lab else f"{owner} <{owner}@localhost>"
     name = owner or (lab.lab.name if lab else "")
-    return Scope(name, author, path or lab_file.parent / "jobs", reached, section)
+    paths = jjb.paths_of(jobs.path) if jobs.path else (lab_file.parent / "jobs",)
+    return Scope(name, author, paths, reached, settings, jobs.names)

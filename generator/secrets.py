@@ -1,5 +1,7 @@
 """Detection of plain-text secrets in a config.xml, which everybody can read who can read the job.
 
+One predicate decides for the linter and for the differences that plans show; the patterns are those of the redactor.
+As in a log, a difference also hides what only looks like a secret.
 No message contains a secret.
 """
 
@@ -11,19 +13,25 @@ from collections.abc import Iterable, Iterator
 from lxml import etree
 
 from generator.canonical import tag_of
-from lab.results.secret_patterns import EXACT
+from lab.results.secret_patterns import EXACT, PATTERNS
+from lab.results.secrets.names import is_secret
 from lab.results.secrets.pattern import SecretPattern, values
 
 HIDDEN = "(hidden)"
+SHOWN = (*EXACT, *(pattern for pattern in PATTERNS if pattern.guess))
+COMMENT = "in a comment:"
 HINT = "keep it in Jenkins' credentials and name their id"
 # Placeholders for a secret: a variable, a value that Jenkins has encrypted, a file that contains it, a mask.
 NO_SECRET = re.compile(
-    r"\$.*|.*\$[A-Za-z_{(].*|%\w+%|\{AQAA[A-Za-z0-9+/]+=*\}|(?:~|\.{1,2})?/.*|[`<;|&()].*|\**|true|false|yes|no|none|null",
+    r"\$.*|.*\$[A-Za-z_{(].*|%\w+%|\{AQAA[A-Za-z0-9+/]+=*\}|(?:~|\.{1,2})?/.*|[`<;|&()].*|\**"
+    r"|(?i:true|false|yes|no|none|null)",
     re.DOTALL,
 )
 FIELD_OF_ONE = re.compile(r"(?:.*[._a-z])?(?:password|passphrase|passwd|secret|token|apikey|privatekey)", re.IGNORECASE)
 NAME_OF_ONE = r"(?:[A-Za-z0-9_.-]*[_.-])?(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|(?:SECRET_|ACCESS_)KEY)"
 NAMED = re.compile(NAME_OF_ONE, re.IGNORECASE)
+ENCRYPTED = re.compile(r"\s*\{AQAA[A-Za-z0-9+/]+=*\}\s*")
+"""A secret as Jenkins writes it."""
 
 
 def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
@@ -36,18 +44,29 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
         return
     for number, line in enumerate((element.text or "").splitlines(), 1):
         for what in dict.fromkeys(pattern.what for pattern in EXACT if any(_found(pattern, line))):
-            yield f"line {number}: {what} in plain text", HINT
+            comment = f"{COMMENT} " if line.lstrip().startswith("#") else ""
+            yield f"{comment}line {number}: {what} in plain text", HINT
 
 
-def hidden(field: str, text: str) -> str:
-    """Return a field's text without its secrets, for a job's log that everybody can read."""
-    if FIELD_OF_ONE.fullmatch(field.rpartition(".")[2]):
+def shown(element: etree._Element) -> str:
+    """Return an element's own text without its secrets, for a job's log that everybody can read."""
+    text = element.text or ""
+    if ENCRYPTED.fullmatch(text):
+        return HIDDEN
+    if text.strip() and _names_a_secret(element):
         return text if NO_SECRET.fullmatch(text.strip()) else HIDDEN
     return "\n".join(map(_without, text.split("\n")))
 
 
+def shown_attribute(name: str, text: str) -> str:
+    """Return the text of an attribute without its secrets."""
+    if FIELD_OF_ONE.fullmatch(name) and not NO_SECRET.fullmatch(text.strip()):
+        return HIDDEN
+    return _without(text)
+
+
 def _without(line: str) -> str:
-    spans = [span for pattern in EXACT for span in _found(pattern, line)]
+    spans = [span for pattern in SHOWN for span in _found(pattern, line)]
     for begin, end in sorted(_apart(spans), reverse=True):
         line = line[:begin] + HIDDEN + line[end:]
     return line
@@ -80,6 +99,9 @@ def _names_a_secret(element: etree._Element) -> bool:
     if FIELD_OF_ONE.fullmatch(tag.rpartition(".")[2]):
         return True
     owner = element.getparent() if tag in {"defaultValue", "value"} else None
-    return owner is not None and (
-        "Password" in tag_of(owner) or bool(NAMED.fullmatch(owner.findtext("name", "").strip()))
-    )
+    return owner is not None and ("Password" in tag_of(owner) or is_name(owner.findtext("name", "").strip()))
+
+
+def is_name(name: str) -> bool:
+    """Return True if a parameter or a variable of this name has a secret as its value."""
+    return bool(NAMED.fullmatch(name)) or (is_secret(name) and "credential" not in name.lower())

@@ -12,7 +12,8 @@ from generator import mark
 from generator.canonical import digest
 from generator.items import ItemKey
 from lab.config.access import Access
-from lab.config.jenkins import Connection, JenkinsMissing, job_path
+from lab.config.jenkins import Connection, job_path
+from lab.config.jenkins_failures import JenkinsMissing
 
 DEPTH = 4  # levels of folders in one request
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
@@ -46,7 +47,7 @@ class Server:
     # Reading
 
     def listing(self) -> dict[ItemKey, ListedItem]:
-        """Return all jobs, folders and views (except views of all jobs), in as few requests as possible."""
+        """Return all jobs, folders and views (except the view *all*), in as few requests as possible."""
         return dict(self._list("", ""))
 
     def plugins(self) -> dict[str, str]:
@@ -91,7 +92,7 @@ class Server:
 
     def _entries(self, node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[ItemKey, ListedItem]]:
         for view in node.get("views") or ():
-            if view.get("_class") != ALL_VIEW:
+            if view.get("_class") != ALL_VIEW or view["name"].lower() != "all":  # that one is Jenkins' own
                 key = ItemKey("view", prefix + view["name"])
                 yield key, ListedItem(key, view.get("_class", ""), view.get("description") or "")
         for job in node.get("jobs") or ():

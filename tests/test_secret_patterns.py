@@ -8,6 +8,7 @@ import pytest
 from lxml import etree
 
 from generator import secrets
+from generator.differences import differences, render
 from lab.results.secret_patterns import EXACT, PATTERNS
 from lab.results.secrets import names
 from lab.results.secrets.pattern import I, SecretPattern
@@ -66,6 +67,12 @@ def of_check(line: str) -> list[str]:
     return [what for what, _ in secrets.of_element(element)]
 
 
+def command(text: str) -> etree._Element:
+    element = etree.Element("command")
+    element.text = text
+    return element
+
+
 def test_every_pattern_has_an_example() -> None:
     assert {pattern.what for pattern in EXACT} == set(EXAMPLES)
     assert {pattern.name for pattern in PATTERNS if pattern.guess} == set(GUESSES)
@@ -84,7 +91,7 @@ def test_both_see_each_pattern(pattern: SecretPattern) -> None:
         assert pattern.name in {hit.rule for hit in a_redactor().hits(line)}
         assert secret not in a_redactor().text(line)
     assert f"line 1: {pattern.what} in plain text" in of_check(line)
-    shown = secrets.hidden("builders/hudson.tasks.Shell/command", f"true\n{line}\nfalse")
+    shown = secrets.shown(command(f"true\n{line}\nfalse"))
     assert shown == f"true\n{line.replace(secret, secrets.HIDDEN)}\nfalse"
 
 
@@ -96,7 +103,7 @@ def test_guesses_are_of_logs_alone(name: str) -> None:
 
 def test_secrets_side_by_side_and_within_each_other() -> None:
     line = f"TOKEN=ghp_{LETTERS * 4} PASSWORD=hunter22 curl -u a:hunter22 https://a:hunter22@x"
-    shown = secrets.hidden("command", line)
+    shown = secrets.shown(command(line))
     assert shown == "TOKEN=(hidden) PASSWORD=(hidden) curl -u a:(hidden) https://a:(hidden)@x"
 
 
@@ -130,3 +137,49 @@ def test_anchored_patterns_look_back_a_bounded_number_of_characters(text: str) -
         assert 0 < pattern.anchor.reach <= 300
         short, long = (len(tuple(pattern.anchor.starts(text * count))) for count in (50, 100))
         assert long <= 2 * short + 1
+
+
+# The XML of a job with SECRET in it; each is a finding of the linter, and hidden in a plan.
+IN_A_JOB = {
+    "password parameter": "<p><hudson.model.PasswordParameterDefinition><name>X</name><defaultValue>{}</defaultValue></hudson.model.PasswordParameterDefinition></p>",
+    "string parameter": "<p><hudson.model.StringParameterDefinition><name>API_TOKEN</name><defaultValue>{}</defaultValue></hudson.model.StringParameterDefinition></p>",
+    "parameter of an old name": "<p><hudson.model.StringParameterDefinition><name>DB_PASS</name><defaultValue>{}</defaultValue></hudson.model.StringParameterDefinition></p>",
+    "field": "<triggers><com.dabsquared.gitlabjenkins.GitLabPushTrigger><secretToken>{}</secretToken></com.dabsquared.gitlabjenkins.GitLabPushTrigger></triggers>",
+    "variable": "<builders><hudson.tasks.Shell><command>export A_TOKEN={}</command></hudson.tasks.Shell></builders>",
+    "registry": "<builders><hudson.tasks.Shell><command>docker login -u bot -p {} reg</command></hudson.tasks.Shell></builders>",
+    "database": "<builders><hudson.tasks.Shell><command>mysql -u root -p{} db</command></hudson.tasks.Shell></builders>",
+}
+# Hidden in a plan, as in a log; no finding, because the linter would refuse too much.
+GUESSED_IN_A_JOB = {
+    "header": "<builders><hudson.tasks.Shell><command>curl -H 'X-Api-Key: {}' http://x/</command></hudson.tasks.Shell></builders>",
+    "ansible": "<builders><hudson.tasks.Shell><command>registry_pass: {}</command></hudson.tasks.Shell></builders>",
+}
+
+
+@pytest.mark.parametrize("name", [*IN_A_JOB, *GUESSED_IN_A_JOB])
+def test_linter_and_plan_agree(name: str) -> None:
+    xml = (IN_A_JOB | GUESSED_IN_A_JOB)[name]
+    one, two = (f"<project>{xml.format(secret)}</project>" for secret in ("hunter2first", "hunter3second"))
+    found = [what for element in etree.fromstring(one).iter() for what, _ in secrets.of_element(element)]
+    assert any("in plain text" in what for what in found) is (name in IN_A_JOB)
+    shown = "\n".join(render(differences(one, two)) + render(differences(one, "<project/>")))
+    assert secrets.HIDDEN in shown
+    assert "hunter" not in shown
+
+
+@pytest.mark.parametrize("text", ["True", "False", "true", "NONE", "${ENV,var='X'}", "$TOKEN", "{AQAAabc=}"])
+def test_placeholders_are_no_secrets(text: str) -> None:
+    """The Run Condition plugin has its expression in a field named token."""
+    element = etree.fromstring(f"<p><token>{text}</token></p>")[0]
+    assert list(secrets.of_element(element)) == []
+    assert secrets.shown(element) == (secrets.HIDDEN if text.startswith("{AQAA") else text)
+
+
+def test_encrypted_secret_hides_the_other_side() -> None:
+    (found,) = differences("<project><x>{AQAAabc=}</x></project>", "<project><x>plain</x></project>")
+    assert (found.before, found.after) == (secrets.HIDDEN, secrets.HIDDEN)
+
+
+def test_secret_in_an_attribute_is_hidden_and_different() -> None:
+    (found,) = differences("<project><x password='one'/></project>", "<project><x password='two'/></project>")
+    assert (found.path, found.before, found.after) == ("x@password", secrets.HIDDEN, secrets.HIDDEN)

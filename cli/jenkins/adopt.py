@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Unpack
 
 import click
 
-from cli.jenkins.scope_options import ScopeOptions, scope_options
+from cli.jenkins.scope_options import ServerOptions, exclude_option, recursive_option, server_options
 from cli.output import out
-from generator.adopt import adopt
-from generator.scope import scope_of
+from generator.adopt import adopt, ownerless
+from generator.scope import JobsOptions, scope_of
 
 
 @click.command("adopt")
-@click.argument("names", nargs=-1, required=True, metavar="JOB...")
-@click.option(
-    "--path", type=click.Path(path_type=Path), help="Jenkins Job Builder YAML; default: jobs/ next to lab.yaml."
-)
+@click.argument("names", nargs=-1, metavar="JOB...")
+@click.option("--path", help="Jenkins Job Builder YAML, as for plan; default: jobs/ next to lab.yaml.")
+@click.option("--all", "every", is_flag=True, help="Take all described jobs and views that exist and have no owner.")
 @click.option("--from", "previous", metavar="LAB", help="Take the jobs over from this lab.")
-@scope_options
-def command(*, names: Sequence[str], previous: str | None, **options: Unpack[ScopeOptions]) -> None:
+@server_options
+@recursive_option
+@exclude_option
+def command(
+    *,
+    names: Sequence[str],
+    every: bool,
+    previous: str | None,
+    path: str | None,
+    recursive: bool,
+    excludes: tuple[str, ...],
+    **options: Unpack[ServerOptions],
+) -> None:
     """Take existing jobs under management.
 
     Only the mark in the description is written; nothing else changes.
     """
-    scope = scope_of(**options)
-    for key in adopt(scope.server, scope.owner, scope.items, names, previous):
+    if bool(names) == every:
+        raise click.UsageError("Name the jobs, or pass --all.")
+    scope = scope_of(**options, jobs=JobsOptions(path, (), recursive, excludes))
+    chosen = ownerless(scope.server, scope.items) if every else names
+    for key in adopt(scope.server, scope.owner, scope.items, chosen, previous):
         out.print(f"{key}: now owned by {scope.owner}; see what would change: qalab jenkins plan")

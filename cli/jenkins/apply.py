@@ -9,41 +9,52 @@ from typing import Unpack
 import click
 
 from cli.jenkins.scope_options import (
-    ServerOptions,
+    ScopeOptions,
     carry_out,
-    path_argument,
+    chosen_scope,
+    confirmed_renames,
     rename_option,
+    replace_option,
     scope_options,
     workers_option,
 )
 from cli.options import yes_option
 from cli.output import print_lines
 from generator import apply, presentation
-from generator.plan import Plan
-from generator.scope import scope_of
+from generator.steps import Plan
 
 
 @click.command("apply")
-@path_argument
 @scope_options
 @rename_option
+@replace_option
 @yes_option
 @workers_option
 def command(
-    *, path: Path | None, renames: Sequence[str], yes: bool, workers: int, **options: Unpack[ServerOptions]
+    *,
+    renames: Sequence[str],
+    replaced: Sequence[str],
+    yes: bool,
+    workers: int,
+    **options: Unpack[ScopeOptions],
 ) -> None:
     """Show the plan, ask for confirmation, and carry it out.
 
+    A job that was perhaps renamed is renamed only if you confirm it, or name it with --rename.
+
     Jobs that are no longer in the configuration stay; delete them with `qalab jenkins prune`.
 
-    PATH: as for plan, or a saved plan (FILE.json), which is refused if it is stale.
+    PATH, NAMES: as for plan; or a saved plan (FILE.json), which is refused if it is stale.
     """
-    saved = path if path and path.suffix == ".json" else None
-    scope = scope_of(path=None if saved else path, **options)
+    path = options["path"]
+    saved = Path(path) if path and path.endswith(".json") else None
+    scope = chosen_scope(**(options | {"path": None} if saved else options))
     if saved:
         plan = Plan.read(saved)
         apply.verify(scope.server, plan, scope.owner)
     else:
-        plan = scope.plan(renames)
+        plan = scope.plan(renames, replaced)
+        if not yes and (more := confirmed_renames(plan)):
+            plan = scope.plan([*renames, *more], replaced)
     print_lines(presentation.plan(plan))
-    carry_out(scope, plan.of("create", "change", "revert", "rename", "taken"), yes=yes, workers=workers)
+    carry_out(scope, [step for step in plan.steps if step.action != "delete"], yes=yes, workers=workers)

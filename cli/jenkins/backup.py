@@ -7,7 +7,7 @@ from typing import Unpack
 
 import click
 
-from cli.jenkins.scope_options import ServerOptions, scope_options
+from cli.jenkins.scope_options import ServerOptions, server_options
 from cli.output import out
 from generator import backup
 from generator.scope import scope_of
@@ -16,13 +16,13 @@ from lab.base import environment
 
 @click.command("backup")
 @click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False))
-@scope_options
+@server_options
 def command(*, directory: Path | None, **options: Unpack[ServerOptions]) -> None:
     """Save all jobs, folders, views and the list of plugins to a git repository.
 
     Each config.xml is saved byte for byte.  DIRECTORY: by default jenkins-backup in the lab's state directory.
     """
-    scope = scope_of(path=None, **options)
+    scope = scope_of(**options)
     directory = directory or environment.state_home() / scope.owner / "jenkins-backup"
     saved = backup.save(scope.server, backup.Backup(directory.resolve(), scope.author))
     counts = f"{saved.items} items, {saved.changed} changed, {saved.removed} removed"

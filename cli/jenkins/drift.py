@@ -7,23 +7,22 @@ from typing import Unpack
 
 import click
 
-from cli.jenkins.scope_options import ScopeOptions, path_argument, scope_options
+from cli.jenkins.scope_options import ScopeOptions, chosen_scope, scope_options
 from cli.output import print_lines
 from generator import presentation
-from generator.scope import scope_of
 from lab.config.options import json_option
 
 
 @click.command("drift")
-@path_argument
 @scope_options
 @click.option("--check", is_flag=True, help="Exit with 1 if there are differences.")
 @json_option
 def command(*, check: bool, as_json: bool, **options: Unpack[ScopeOptions]) -> None:
     """Show edits by hand on the Jenkins since the last apply."""
-    edited = [step for step in scope_of(**options).plan().steps if step.edited]
+    plan = chosen_scope(**options).plan()
+    edited = [step for step in plan.steps if step.edited]
     if as_json:
         click.echo(presentation.steps_json(edited))
     else:
-        print_lines(presentation.drift(edited))
+        print_lines([*presentation.drift(edited), *presentation.unmanaged(plan)])
     sys.exit(1 if check and edited else 0)

@@ -9,17 +9,16 @@ from typing import Unpack
 
 import click
 
-from cli.jenkins.scope_options import ScopeOptions, path_argument, rename_option, scope_options
+from cli.jenkins.scope_options import ScopeOptions, chosen_scope, rename_option, replace_option, scope_options
 from cli.output import print_lines
 from generator import presentation
-from generator.scope import scope_of
 from lab.config.options import json_option
 
 
 @click.command("plan")
-@path_argument
 @scope_options
 @rename_option
+@replace_option
 @click.option("--quick", is_flag=True, help="Compare only the marks: two requests, but edits by hand are not detected.")
 @click.option("--check", is_flag=True, help="Exit with 1 if there are differences.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Save the plan, for: qalab jenkins apply FILE.")
@@ -27,6 +26,7 @@ from lab.config.options import json_option
 def command(
     *,
     renames: Sequence[str],
+    replaced: Sequence[str],
     quick: bool,
     check: bool,
     output: Path | None,
@@ -37,9 +37,10 @@ def command(
 
     Edits made by hand in the web UI are shown as well.
 
-    PATH: a file or directory of Jenkins Job Builder YAML; default: jobs/ next to lab.yaml.
+    PATH: a file or directory of Jenkins Job Builder YAML, several as A:B, or - for standard input; default: jobs/ next to
+    lab.yaml.  NAMES: patterns of the names of the jobs and views to show.
     """
-    plan = scope_of(**options).plan(renames, quick=quick)
+    plan = chosen_scope(**options).plan(renames, replaced, quick=quick)
     if output:
         plan.save(output)
     if as_json:

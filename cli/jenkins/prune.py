@@ -11,7 +11,8 @@ import click
 from cli.jenkins.scope_options import (
     ScopeOptions,
     carry_out,
-    path_argument,
+    chosen_scope,
+    confirmed_renames,
     rename_option,
     scope_options,
     workers_option,
@@ -19,11 +20,9 @@ from cli.jenkins.scope_options import (
 from cli.options import dry_run_option, yes_option
 from cli.output import print_lines
 from generator import limits, presentation
-from generator.scope import scope_of
 
 
 @click.command("prune")
-@path_argument
 @scope_options
 @rename_option
 @yes_option
@@ -48,12 +47,16 @@ def command(
 ) -> None:
     """Delete jobs and views that are no longer in the configuration.
 
-    Only items of this lab are deleted; renamed items are renamed.  Each config.xml is kept; builds are not.
+    Only items of this lab are deleted; items that were perhaps renamed stay until you confirm the new name, or apply
+    creates it.  Each config.xml is kept; builds are not.
     """
-    scope = replace(scope_of(**options), may_be_empty=delete_all)
+    scope = replace(chosen_scope(**options), may_be_empty=delete_all)
     plan = scope.plan(renames, quick=True)
+    if not (yes or dry_run) and (more := confirmed_renames(plan)):
+        plan = scope.plan([*renames, *more], quick=True)
+    plan = plan.without_guesses()
     steps = plan.of("rename", "delete")
-    print_lines(presentation.steps(steps))
+    print_lines([*presentation.steps(steps), *presentation.guesses(plan)])
     if dry_run:
         return
     if scope.items or max_delete is not None:  # else --delete-all

@@ -8,7 +8,7 @@ from typing import Unpack
 
 import click
 
-from cli.jenkins.scope_options import ServerOptions, scope_options
+from cli.jenkins.scope_options import ServerOptions, server_options
 from cli.options import confirm, yes_option
 from cli.output import exit_with_worst, print_lines
 from generator import backup, presentation
@@ -19,10 +19,10 @@ from generator.scope import scope_of
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("names", nargs=-1)
 @yes_option
-@scope_options
+@server_options
 def command(*, directory: Path, names: Sequence[str], yes: bool, **options: Unpack[ServerOptions]) -> None:
     """Restore a backup, or the named items of it, and verify each item."""
-    scope = scope_of(path=None, **options)
+    scope = scope_of(**options)
     source = backup.Backup(directory.resolve(), scope.author)
     confirm(f"restore {', '.join(names) or 'everything'} from {directory} to {scope.server.url}", yes=yes)
     results = backup.restore(scope.server, source, names)

@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 import click
 
-from cli.options import confirm
+from cli.options import can_ask, confirm
 from cli.output import exit_with_worst, out, print_lines, progress
 from generator import apply, plan, presentation
-from generator.plan import PlanStep
-from generator.scope import Scope
+from generator.scope import JobsOptions, Scope, scope_of
+from generator.steps import Plan, PlanStep
 from lab.config.options import lab_option
 
-path_argument = click.argument("path", required=False, type=click.Path(path_type=Path))
+path_argument = click.argument("path", required=False)
+names_argument = click.argument("names", nargs=-1)
+recursive_option = click.option("-r", "--recursive", is_flag=True, help="Read subdirectories of PATH, too.")
+exclude_option = click.option(
+    "-x", "--exclude", "excludes", multiple=True, metavar="PATTERN", help="Directories that -r does not read."
+)
 rename_option = click.option(
     "--rename", "renames", multiple=True, metavar="OLD=NEW", help="A renamed job; * matches the same text in both."
+)
+replace_option = click.option(
+    "--replace",
+    "replaced",
+    multiple=True,
+    metavar="NAME",
+    help="Delete an item of another type, with its builds, and create it again; NAME can contain *.",
 )
 workers_option = click.option("--workers", default=plan.WORKERS, show_default=True, type=click.IntRange(1, 64))
 
 
 class ServerOptions(TypedDict):
-    """The options of `scope_options`."""
+    """The options of `server_options`."""
 
     lab_file: Path
     ini: Path | None
@@ -33,21 +45,53 @@ class ServerOptions(TypedDict):
 
 
 class ScopeOptions(ServerOptions):
-    """These options, and the path of the jobs."""
+    """The options of `scope_options`."""
 
-    path: Path | None
+    path: str | None
+    names: tuple[str, ...]
+    recursive: bool
+    excludes: tuple[str, ...]
 
 
-def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that choose jobs, a Jenkins and an owner."""
+Decorated = Callable[..., Any]
+
+
+def ini_options(function: Decorated) -> Decorated:
+    """Add the options for the settings of Jenkins Job Builder."""
     for option in (
-        click.option("--owner", help="The owner of the jobs; default: the lab's name."),
         click.option("--section", default="jenkins", show_default=True, help="Section of jenkins_jobs.ini."),
-        click.option("--ini", type=click.Path(path_type=Path), help="A jenkins_jobs.ini with URL and credentials."),
-        lab_option,
+        click.option(
+            "--ini",
+            type=click.Path(path_type=Path),
+            help="A jenkins_jobs.ini.  [default, with PATH: the file that jenkins-jobs finds]",
+        ),
     ):
         function = option(function)
     return function
+
+
+def server_options(function: Decorated) -> Decorated:
+    """Add the options that choose a Jenkins and an owner."""
+    owner = click.option("--owner", help="The owner of the jobs; default: the lab's name.")
+    return lab_option(ini_options(owner(function)))
+
+
+def scope_options(function: Decorated) -> Decorated:
+    """Add the options that choose jobs, a Jenkins and an owner."""
+    return path_argument(names_argument(server_options(recursive_option(exclude_option(function)))))
+
+
+def chosen_scope(**options: Unpack[ScopeOptions]) -> Scope:
+    """Return the scope that these options select."""
+    jobs = JobsOptions(options["path"], options["names"], options["recursive"], options["excludes"])
+    return scope_of(options["lab_file"], options["ini"], options["section"], options["owner"], jobs)
+
+
+def confirmed_renames(made: Plan) -> list[str]:
+    """Ask at a terminal which jobs were renamed; return them as OLD=NEW, none where nobody can answer."""
+    if not can_ask():
+        return []
+    return [f"{old}={new}" for old, new in made.guesses if click.confirm(f"Was {old} renamed to {new}?")]
 
 
 def carry_out(scope: Scope, steps: Sequence[PlanStep], *, yes: bool, workers: int) -> None:
@@ -57,7 +101,7 @@ def carry_out(scope: Scope, steps: Sequence[PlanStep], *, yes: bool, workers: in
     """
     if not steps:
         return
-    counts = Counter(step.action for step in steps if step.action != "taken")
+    counts = Counter(step.action for step in steps if step.action not in {"taken", "retype"})
     if counts:
         what = ", ".join(f"{action} {count}" for action, count in counts.items())
         confirm(f"{what} on {scope.server.url}", yes=yes)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import configparser
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -50,6 +50,7 @@ class Access:
     timeout: float = TIMEOUT_SECONDS
     source: str = "anonymous"
     ini: Path | None = None
+    writes_per_second: float | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for a URL that cannot be that of a Jenkins."""
@@ -81,9 +82,11 @@ def for_lab(jenkins: JenkinsSettings | None, base: Path, key: str = "jenkins") -
     kind, _, where = jenkins.credentials.partition(":")
     if kind == "ini" and where:
         found = of_ini(base / where)
-        return Access(jenkins.url, found.user, found.password, found.timeout, found.source, found.ini)
+        return replace(found, url=jenkins.url, writes_per_second=jenkins.writes_per_second)
     named = login(jenkins.credentials, base, key)
-    return Access(jenkins.url, named.user, named.password, source=named.source)
+    return Access(
+        jenkins.url, named.user, named.password, source=named.source, writes_per_second=jenkins.writes_per_second
+    )
 
 
 def login(credentials: str, base: Path, key: str) -> Login:

@@ -7,6 +7,9 @@ A redirect of a write is never followed: HTTP clients turn a redirected POST int
 succeeds.  Jenkins redirects after some writes, and a proxy redirects to another URL (see `lab.config.jenkins_redirects`).
 A redirect of a read is followed on this server alone: another one can be internal, and its answer would be published.
 
+A request that the server refuses because of too many requests (429) is sent again when the server allows it, and the
+writes of this connection slow down (see `lab.config.pace`).
+
 An answer has a limit of bytes and of time: a server that sends a byte now and then ends no read by its own time limit.
 """
 
@@ -14,10 +17,8 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Any
 from urllib.parse import quote
@@ -27,39 +28,28 @@ import requests
 import urllib3.exceptions
 
 from lab.base.clock import Clock
-from lab.base.errors import ConfigurationError, InfrastructureError, LabError
+from lab.base.errors import LabError
 from lab.base.redirects import is_redirect
 from lab.config.access import Access
+from lab.config.jenkins_failures import (
+    BadAnswer,
+    JenkinsBusy,
+    JenkinsMissing,
+    JenkinsRefused,
+    JenkinsSlow,
+    JenkinsUnsure,
+    failure,
+    not_json,
+    refuse_page,
+)
 from lab.config.jenkins_redirects import Redirected, complaint, is_below, is_own, target
+from lab.config.pace import Pace
 
 PAUSES_SECONDS = (0.5, 2.0)
+BUSY_TRIES = 6
 CHUNK = 1 << 16
 MOST_JSON_BYTES = 50_000_000
 ANSWER_SECONDS = 1800.0
-
-
-class JenkinsMissing(InfrastructureError):
-    """The item does not exist."""
-
-
-class JenkinsRefused(ConfigurationError):
-    """The server refuses the content of a request."""
-
-
-class JenkinsForbidden(ConfigurationError):
-    """The account does not have the permission."""
-
-
-class JenkinsUnsure(InfrastructureError):
-    """The outcome of a request is unknown; a retry can help."""
-
-
-class JenkinsSlow(InfrastructureError):
-    """An answer takes too long; a retry would, too."""
-
-
-class BadAnswer(ConfigurationError):
-    """An answer is not what a Jenkins answers."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +59,10 @@ class Connection:
     access: Access
     clock: Clock = Clock()  # noqa: RUF009 - frozen
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+    pace: Pace = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pace", Pace(self.access.writes_per_second, self.clock))
 
     @property
     def url(self) -> str:
@@ -81,8 +75,7 @@ class Connection:
             try:
                 found = json.loads(content.getvalue())
             except (ValueError, RecursionError):
-                hint = "is that a Jenkins? check the URL"
-                raise ConfigurationError(f"{self.url}: answers with something else than JSON", hint=hint) from None
+                raise not_json(self.url) from None
         if not isinstance(found, dict):
             raise BadAnswer(f"{self.url}{where.partition('?')[0]}: is no JSON object")
         return found
@@ -93,7 +86,7 @@ class Connection:
             try:
                 return self.send("GET", where)
             except JenkinsUnsure:
-                time.sleep(pause)
+                self.clock.sleep(pause)
         return self.send("GET", where)
 
     def download(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
@@ -107,7 +100,7 @@ class Connection:
                 into.truncate()
                 if pause is None:
                     raise
-                time.sleep(pause)
+                self.clock.sleep(pause)
         raise AssertionError  # the last try returns or raises
 
     def _copy(self, where: str, into: IO[bytes], most: int) -> Mapping[str, str]:
@@ -145,7 +138,7 @@ class Connection:
                     return
                 if pause is None:
                     raise
-                time.sleep(pause)
+                self.clock.sleep(pause)
             except (JenkinsMissing, JenkinsRefused):
                 # An earlier attempt of this call can be the cause.
                 if pause != PAUSES_SECONDS[0] and done():
@@ -161,23 +154,39 @@ class Connection:
             return False
 
     def send(self, method: str, where: str, *, stream: bool = False, **body: Any) -> requests.Response:
-        """Send one request, once.  Raises the errors of this module, Redirected and others of `lab.base.errors`.
+        """Send one request; only a request that the server refused as one too many is sent again.
 
         The redirect that Jenkins sends after a write is an ordinary answer, and is not followed.
+        Raises the errors of this module, Redirected and others of `lab.base.errors`.
         """
+        for _ in range(BUSY_TRIES):
+            try:
+                return self._paced(method, where, stream=stream, **body)
+            except JenkinsBusy as busy:
+                self.pace.slow_down(busy.seconds)
+        return self._paced(method, where, stream=stream, **body)
+
+    def _paced(self, method: str, where: str, *, stream: bool, **body: Any) -> requests.Response:
+        """Send one request, once, when the pace allows it."""
+        self.pace.wait(write=method == "POST")
+        begun = self.clock.monotonic()
+        answer = self._once(method, where, stream=stream, **body)
+        if not stream:
+            refuse_page(self.url, method, where, answer)
+        if method == "POST":
+            self.pace.answered(self.clock.monotonic() - begun)
+        return answer
+
+    def _once(self, method: str, where: str, *, stream: bool, **body: Any) -> requests.Response:
         location = ""
 
         def judge(answer: requests.Response, **_: Any) -> None:
             nonlocal location
-            if not is_redirect(answer):
-                return
-            answer.close()  # nobody reads its body
-            if method == "POST":
-                if not is_own(self.url, where, answer):
-                    raise complaint(self.url, answer)
+            if is_redirect(answer):
+                answer.close()  # nobody reads its body
+                refuse_foreign(self.url, where, answer, write=method == "POST")
+            if is_redirect(answer) and method == "POST":
                 location = answer.headers.pop("Location")  # without it, requests does not follow
-            elif not is_below(self.url, target(answer)):
-                raise complaint(self.url, answer)
 
         request = requests.Request(method, f"{self.url}{where}", hooks={"response": judge}, **body)
         try:
@@ -187,8 +196,12 @@ class Connection:
         except (jenkins.JenkinsException, requests.RequestException) as error:
             found = failure(self.access, f"{method} {where}", error)
             if isinstance(found, JenkinsUnsure):
+                if found.seconds:
+                    self.pace.slow_down(found.seconds)
                 self._local.__dict__.clear()  # another session next time, and so another crumb
             raise found from error
+        except ValueError:  # of the crumb
+            raise not_json(self.url) from None
         if location:
             answer.headers["Location"] = location
         return answer
@@ -206,40 +219,7 @@ def job_path(name: str) -> str:
     return "".join(f"job/{quote(part, safe='')}/" for part in name.split("/") if part)
 
 
-def failure(access: Access, call: str, error: Exception) -> LabError:
-    """Return the error of a call that python-jenkins reports."""
-    who = access.user or "anonymous"
-    cause = error if isinstance(error, requests.HTTPError) else error.__context__
-    if isinstance(cause, requests.HTTPError) and cause.response is not None:
-        with cause.response as answer:  # closed: it may have been streamed
-            return _answered(access, who, call, answer)
-    if isinstance(error, requests.exceptions.SSLError):
-        hint = "REQUESTS_CA_BUNDLE names the authority to trust"
-        return InfrastructureError(f"{access.url}: TLS: {innermost(error)}", hint=hint)
-    if isinstance(error, jenkins.TimeoutException | requests.Timeout):
-        return JenkinsUnsure(f"{access.url}: did not answer within {access.timeout:g} seconds: {call}")
-    return JenkinsUnsure(f"{access.url}: cannot be reached: {innermost(error)}")
-
-
-def _answered(access: Access, who: str, call: str, answer: requests.Response) -> LabError:
-    match answer.status_code:
-        case HTTPStatus.UNAUTHORIZED:
-            return ConfigurationError(f"{access.url}: refuses the credentials of {who} ({access.source})")
-        case HTTPStatus.FORBIDDEN if "No valid crumb" in answer.text:
-            return JenkinsUnsure(f"{access.url}: does not take our crumb: {call}")
-        case HTTPStatus.FORBIDDEN:
-            return JenkinsForbidden(f"{access.url}: {who} may not {call}", hint=f"credentials: {access.source}")
-        case HTTPStatus.NOT_FOUND:
-            return JenkinsMissing(f"{access.url}: nothing there: {call}")
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            hint = "Jenkins' own log says why; is a plugin missing?"
-            return JenkinsUnsure(f"{access.url}: answers {status} {answer.reason} to {call}", hint=hint)
-    reason = " ".join((answer.headers.get("X-Error") or f"{answer.status_code} {answer.reason}").split())
-    return JenkinsRefused(f"{access.url}: refuses {call}: {reason}")
-
-
-def innermost(error: BaseException) -> str:
-    """Return the message of an error's root cause, on one line."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return " ".join(str(error).split())
+def refuse_foreign(url: str, where: str, answer: requests.Response, *, write: bool) -> None:
+    """Raise Redirected for a redirect that is not Jenkins' own after a write, or that leaves this server."""
+    if not (is_own(url, where, answer) if write else is_below(url, target(answer))):
+        raise complaint(url, answer)

@@ -18,11 +18,24 @@ class JenkinsSettings(SettingsModel):
     folder: Folder | None = Field(
         None, description="The folder for all jobs and views. Default: the top level.", examples=["qa/lab"]
     )
+    create_folder: bool = Field(
+        True,
+        description="Whether the jobs include the folder itself. Set `false` if an administrator makes the folder, with "
+        "permissions and credentials in it: stock Jenkins Job Builder would delete those.",
+    )
     credentials: Text = Field(
         "env",
         description="The source of the credentials: `env` (QALAB_JENKINS_USER, QALAB_JENKINS_TOKEN), `ini:PATH` of a "
         "jenkins_jobs.ini, or `keyring:SERVICE`.",
         examples=["ini:/etc/jenkins_jobs/jenkins_jobs.ini"],
+    )
+    writes_per_second: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="The most requests per second that change something on this Jenkins. Default: no limit; qalab slows "
+        "down by itself while Jenkins answers slowly, or asks to wait.",
+        examples=[2],
     )
 
 

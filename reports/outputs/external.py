@@ -26,9 +26,10 @@ def name(build: Mapping[str, Any]) -> str:
     return match[1] if match else ""
 
 
-def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None:
+def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> str:
     headers = dict(HEADERS)
     connection.send("POST", f"{freestyle.path(job)}postBuildResult", data=_xml(item, context), headers=headers)
+    return ""
 
 
 def settle(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from lab.base.errors import Verdict
-from lab.config.jenkins import Connection, JenkinsForbidden, JenkinsRefused, job_path
+from lab.config.jenkins import Connection, job_path
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsRefused
 from reports.model import Build
 from reports.outputs.delivery import DeliveryOutcome, OutputContext, PendingDelivery
 from reports.outputs.receiver_job import MirroredBuild
@@ -16,6 +18,7 @@ TREE: Final = ",actions[parameters[name,value]]"
 FILE: Final = "bundle.tar.gz"
 RECEIPT: Final = "received/build.json"
 RESULTS: Final[Mapping[Verdict, str]] = {"passed": "SUCCESS", "skipped": "SUCCESS", "unstable": "UNSTABLE"}
+QUEUE_ITEM: Final = re.compile(r"queue/item/[0-9]+/")
 MOST_OF_A_LOG: Final = 10_000_000
 path = job_path
 
@@ -30,14 +33,15 @@ def name(build: Mapping[str, Any]) -> str:
     return str(next(ids, "") or "")
 
 
-def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None:  # noqa: ARG001 - the interface of receiver jobs
-    with item.path.open("rb") as stream:
-        connection.send(
-            "POST",
-            f"{path(job)}buildWithParameters",
-            data={"SOURCE_ID": item.name, "SHA256": item.path.name.partition(".")[0]},
-            files={FILE: (FILE, stream, "application/gzip")},
-        )
+def send(connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> str:  # noqa: ARG001 - the interface of receiver jobs
+    answer = connection.send(
+        "POST",
+        f"{path(job)}buildWithParameters",
+        data={"SOURCE_ID": item.name, "SHA256": item.path.name.partition(".")[0]},
+        files={FILE: (FILE, item.path.read_bytes(), "application/gzip")},  # bytes: a request can be sent again
+    )
+    found = QUEUE_ITEM.search(answer.headers.get("Location", ""))
+    return found[0] if found else ""
 
 
 def settle(

@@ -2,19 +2,22 @@
 
 Before a build is sent, the receiver job is asked for its builds by SOURCE_ID, a build's short name.  Each job receives
 one build at a time; a delivery is complete when the mirrored build (the twin) ended and has its name and description.
+A build that has left Jenkins' queue is not at once among the builds of its job, so its item in the queue is followed
+until it names the build.
 An error of one job, or of the answer to one build, delays that job or that build only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from lab.base.failures import Bug, caught
 from lab.config import access
 from lab.config.description import job_name
-from lab.config.jenkins import BadAnswer, Connection, JenkinsForbidden, JenkinsMissing, JenkinsRefused, JenkinsUnsure
+from lab.config.jenkins import Connection
+from lab.config.jenkins_failures import BadAnswer, JenkinsForbidden, JenkinsMissing, JenkinsRefused, JenkinsUnsure
 from lab.config.servers import PublicJenkinsSettings
 from reports.bundle import BadBundle
 from reports.outputs import external, freestyle
@@ -34,6 +37,7 @@ PAGE: Final = 100
 MOST_BUILDS: Final = 100_000  # of a receiver job
 RECENT: Final = 10  # enough to find a build that was just sent
 TRIES: Final = 3
+LOST_SECONDS: Final = 15.0  # longer than a build takes from the queue to the builds of its job
 POLL_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 PATIENCE_SECONDS: Final = 120.0  # without a finished twin; then the other builds wait for the next pass
 
@@ -50,6 +54,10 @@ class ReceiverQueue:
     starts: Mapping[str, float]
     """The start of each build of the job, by name."""
     twins: dict[str, MirroredBuild] = field(default_factory=dict)
+    queue_item: str = ""
+    """The path of the item in the queue of the build that was sent last, until it is among the builds."""
+    repeated: dict[str, int] = field(default_factory=dict)
+    """The number of a second twin of a build, by name."""
     is_busy: bool = False
     is_known: bool = False
     tries: int = 0
@@ -132,7 +140,11 @@ class PublicMirror:
     def _settle(self, lane: ReceiverQueue, item: PendingDelivery, twin: MirroredBuild) -> DeliveryOutcome:
         try:
             with caught():
-                return self.receiver.settle(self.connection, lane.job, item, twin, self.context)
+                outcome = self.receiver.settle(self.connection, lane.job, item, twin, self.context)
+            if again := lane.repeated.get(item.name):
+                note = f"{lane.job} {again}: is the same build as {twin.number}; delete it"
+                outcome = replace(outcome, note="; ".join(filter(None, (outcome.note, note))))
+            return outcome
         except (JenkinsRefused, BadBundle, Bug) as error:
             return parked(item, error)
 
@@ -140,14 +152,14 @@ class PublicMirror:
         try:
             lane.tries += 1
             with caught():
-                self.receiver.send(self.connection, lane.job, lane.items[0], self.context)
+                lane.queue_item = self.receiver.send(self.connection, lane.job, lane.items[0], self.context)
             lane.tries, lane.is_busy = 0, True
         except (JenkinsRefused, BadBundle, Bug) as error:
             lane.tries = 0
             yield parked(lane.items.pop(0), error)
         except JenkinsUnsure as error:
             if lane.tries < TRIES:
-                self.context.clock.sleep(POLL_SECONDS[lane.tries])  # then look for it again
+                self.context.clock.sleep(LOST_SECONDS)  # then look for it again
                 return
             lane.failure = error
             yield DeliveryOutcome(lane.items[0].name, "later", one_line(error), is_own=True)
@@ -156,17 +168,40 @@ class PublicMirror:
     def _look(self, lane: ReceiverQueue) -> None:
         """Read the builds of a receiver job: the first time, as many as decide which of the waiting builds it has."""
         waiting = {item.name for item in lane.items}
+        is_starting = self._is_starting(lane)  # before the builds: what has started since is among them
         for start in range(0, MOST_BUILDS, PAGE):
             span = f"{{{start},{start + PAGE}}}" if not lane.is_known else f"{{0,{RECENT}}}"
             tree = f"inQueue,allBuilds[number,result,building,displayName,description{self.receiver.TREE}]{span}"
             job = self.connection.json(f"{freestyle.path(lane.job)}api/json?tree={tree}")
             page = self._twins(lane, job)
-            lane.twins |= {twin.name: twin for twin in page}
+            self._note(lane, page)
             if start == 0:
-                lane.is_busy = bool(job.get("inQueue")) or any(twin.result is None for twin in page)
+                lane.is_busy = is_starting or bool(job.get("inQueue")) or any(twin.result is None for twin in page)
             if lane.is_known or len(page) < PAGE or any(twin.name not in waiting for twin in page):
                 break
         lane.is_known = True
+
+    def _is_starting(self, lane: ReceiverQueue) -> bool:
+        """Return whether the build that was sent last is not yet among the builds of its job."""
+        if not lane.queue_item:
+            return False
+        try:
+            item = self.connection.json(f"{lane.queue_item}api/json?tree=cancelled,executable[number]")
+        except JenkinsMissing:  # forgotten, some minutes after it left the queue
+            item = {"cancelled": True}
+        if item.get("cancelled") or item.get("executable"):
+            lane.queue_item = ""
+        return bool(lane.queue_item)
+
+    @staticmethod
+    def _note(lane: ReceiverQueue, page: Sequence[MirroredBuild]) -> None:
+        """Remember the twins of a page, newest first; of two twins of one build, the older one counts."""
+        for twin in page:
+            known = lane.twins.get(twin.name)
+            if known and known.number != twin.number:
+                lane.repeated[twin.name] = max(known.number, twin.number)
+            if not known or twin.number <= known.number:
+                lane.twins[twin.name] = twin
 
     def _twins(self, lane: ReceiverQueue, job: Mapping[str, Any]) -> list[MirroredBuild]:
         """Return the builds of a page.  Raises BadAnswer for an answer of another shape."""

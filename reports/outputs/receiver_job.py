@@ -29,7 +29,8 @@ class Receiver(Protocol):
     def name(self, build: Mapping[str, Any]) -> str:
         """Return the short name of the build that a build of the job mirrors, "" for none."""
 
-    def send(self, connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> None: ...
+    def send(self, connection: Connection, job: str, item: PendingDelivery, context: OutputContext) -> str:
+        """Send a build; return the path of the item in Jenkins' queue, "" if the twin exists already."""
 
     def settle(
         self, connection: Connection, job: str, item: PendingDelivery, twin: MirroredBuild, context: OutputContext

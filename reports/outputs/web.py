@@ -22,7 +22,7 @@ from urllib3.exceptions import MaxRetryError
 from lab.base import redirects
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.text import shortened
-from lab.config.jenkins import innermost
+from lab.config.jenkins_failures import innermost
 from reports.outputs.delivery import NotNow, Refused, Throttled
 
 TIMEOUT_SECONDS: Final = 60.0

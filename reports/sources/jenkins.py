@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,10 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from lab.base import files
-from lab.base.errors import Aborted, InfrastructureError, LabError
+from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab, job_name
-from lab.config.jenkins import BadAnswer, Connection, JenkinsMissing, JenkinsRefused, JenkinsSlow, job_path
+from lab.config.jenkins import Connection, job_path
+from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, JenkinsRefused, JenkinsSlow
 from lab.results.ownership_mark import of_description
 from lab.store.run_directory import Run
 from reports.activity import LabActivity, RunningBuild
@@ -124,11 +126,16 @@ class JenkinsSource:
         """Return the new builds of a job, None without new builds."""
         name = f"{self._folder}/{job.name}".lstrip("/")
         mark, owner = marks.get(name, (0, 0)), of_description(job.description)
-        if name not in self.lanes or owner is None or owner.lab != self.lab.lab.name:
+        if name not in self.lanes:
             return None
-        self._running.extend(jenkins_activity.running(name, job.newest))
+        is_ours = owner is not None and owner.lab == self.lab.lab.name
+        if is_ours:
+            self._running.extend(jenkins_activity.running(name, job.newest))
         if not job.last:
             return None
+        if not is_ours:
+            hint = f"qalab jenkins adopt {shlex.quote(name)}, or generate and update the jobs again"
+            raise ConfigurationError(f"{name}: has builds, and is not this lab's", hint=hint)
         return self._new_builds(name, mark) if _is_new(job.last, mark) else None
 
     def _new_builds(self, name: str, mark: tuple[int, int]) -> tuple[list[SourceBuild], SourceBuild | None]:

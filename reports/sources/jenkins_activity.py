@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from lab.base import environment
 from lab.base.text import one_line
-from lab.config.jenkins import BadAnswer
+from lab.config.jenkins_failures import BadAnswer
 from lab.store.records import rfc3339
 from reports.activity import LabActivity, RunningBuild, WaitingBuild
 from reports.sources.jenkins_answers import QueueAnswer, QueueTask, StartedBuild, agent_name, answered

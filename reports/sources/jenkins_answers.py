@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lab.config.jenkins import BadAnswer
+from lab.config.jenkins_failures import BadAnswer
 
 LATEST_MS: Final = 253_402_300_799_000  # the end of the year 9999
 LONGEST_MS: Final = 10 * 366 * 86_400_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +27,67 @@ def test_check_reports_errors_of_jobs(call: Callable[..., tuple[int, str]], text
     assert (code, said in printed) == (2, True), printed
     write("- job: {name: a}\n- view: {name: v, view-type: list}\n", "other.yaml")
     assert call("check", "other.yaml") == (0, "other.yaml: valid: 1 jobs, 1 views\n")
+
+
+def test_check_runs_as_the_project_does(
+    call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "tree/deep").mkdir(parents=True)
+    write("- job: {name: a}", "tree/a.yaml")
+    write("- job: {name: b, triggers: [timed: '61 * * * *']}", "tree/deep/b.yaml")
+    assert call("check", "tree") == (0, "tree: valid: 1 jobs, 0 views\n")
+    assert call("check", "tree", "-r")[0] == 2
+    assert call("check", "tree", "a", "-r") == (0, "tree: valid: 1 jobs, 0 views\n")
+    assert call("check", "tree", "nosuch*") == (
+        2, "qalab: no job or view in tree matches nosuch* (a pattern matches the full name of a job or view)\n"
+    )  # fmt: skip
+    write("[job_builder]\nrecursive=True\n", "j.ini")
+    assert call("check", "tree", "--ini", "j.ini")[0] == 2
+    monkeypatch.setenv("JJB_CONF", "j.ini")
+    assert call("check", "tree")[0] == 2
+    assert call("check", "tree", "a") == (0, "tree: valid: 1 jobs, 0 views, with the settings of j.ini\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO("- job: {name: x}\n"))
+    assert call("check", "-")[1].startswith("-: valid: 1 jobs")
+
+
+SECRET = "- job: {name: %s, builders: [shell: 'sshpass -p karaf ssh x'], triggers: [timed: '61 * * * *']}\n"
+
+
+def test_findings_are_told_once_and_can_be_excepted(call: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    write("".join(SECRET % name for name in ("a", "b", "c")), "tree/jobs.yaml")
+    code, said = call("check", "tree")
+    assert (code, said.count("\n"), said.count("job a and 2 more: ")) == (2, 2, 2), said
+    write("[[exception]]\nwhat = '*sshpass*'\nreason = 'the default of what is tested'\n", "tree/qalab-check.toml")
+    code, said = call("check", "tree")
+    assert (code, said.count("\n"), "sshpass" in said) == (2, 1, False)
+    write("[[exception]]\njob = 'a'\nreason = 'x'\n[[exception]]\njob = 'gone'\nreason = 'y'\n", "more.toml")
+    code, said = call("check", "tree", "--exceptions", "more.toml")
+    assert (code, said.count("job b and 1 more: ")) == (2, 2), said
+    assert "tree: the exception for job gone (y) covers nothing: remove it" in said
+    found = json.loads(call("check", "tree", "--json", "--exceptions", "more.toml")[1].partition("\nqalab:")[0])[
+        "findings"
+    ]
+    assert [(one["severity"], one["items"]) for one in found] == [("error", ["job b", "job c"])] * 2
+
+
+@pytest.mark.parametrize("text, said", [
+    ("[[exception]]\njob = 'a'\n", "exception.0.reason: Field required"),
+    ("[[exception]]\nreason = ''\n", "exception.0.reason: String should have at least 1 character"),
+    ("[[exceptions]]\n", "exceptions: Extra inputs are not permitted"),
+    ("a", "not TOML"),
+])  # fmt: skip
+def test_bad_exceptions_are_an_error(call: Callable[..., tuple[int, str]], text: str, said: str) -> None:
+    write(text, "jobs/qalab-check.toml")
+    code, printed = call("check", "jobs")
+    assert (code, said in printed, printed.count("\n")) == (2, True, 1), printed
+
+
+def test_warnings_do_not_fail_a_check(call: Callable[..., tuple[int, str]]) -> None:
+    write("- job: {name: a, builders: [shell: '# sshpass -p karaf ssh x']}\n- job: {name: A}\n", "other.yaml")
+    code, said = call("check", "other.yaml")
+    assert (code, said.count("qalab: job")) == (0, 2), said
+    assert "in a comment: line 1: a password of sshpass in plain text" in said
 
 
 def test_check_counts_and_names_unknown_keys(small_lab: Callable[..., Path]) -> None:

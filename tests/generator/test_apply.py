@@ -9,8 +9,9 @@ import pytest
 from generator import apply, plan
 from generator.apply import Done, Moved
 from generator.items import Item, ItemKey
-from generator.plan import Plan
+from generator.plan import PlanOptions
 from generator.server import Server
+from generator.steps import Plan
 from lab.base.errors import ConfigurationError, LabError
 from lab.config.access import Access
 from tests.generator.conftest import JOBS, described
@@ -21,10 +22,13 @@ from tests.jenkins.faults import FOREVER, Kind
 CHANGED = JOBS.replace("make one", "make 1").replace("plain", "plainer").replace("regex: '.*'", "regex: 'b.*'")
 
 
+RENAMED = PlanOptions({"plain": "plainer"})
+
+
 def attempt(there: Server, items: list[Item], kept: dict[ItemKey, bytes]) -> list[Done] | LabError:
     """An apply as a user starts it, by one worker, so that the n-th request is always the same one."""
     try:
-        steps = plan.compute(there, "lab", items).of("create", "change", "revert", "rename")
+        steps = plan.compute(there, "lab", items, RENAMED).of("create", "change", "revert", "rename")
         return apply.carry_out(there, steps, kept.__setitem__, lambda _: None, workers=1)
     except LabError as error:
         return error
@@ -68,7 +72,7 @@ def test_apply_survives_a_fault_at_each_request(jenkins: Double, tmp_path: Path,
         kept: dict[ItemKey, bytes] = {}
         results = attempt(impatient, second, kept)
         jenkins.heal()
-        after = plan.compute(there, "lab", second)
+        after = plan.compute(there, "lab", second, RENAMED)
         if isinstance(results, list):
             done = {one.step.name for one in results if not one.error}
             assert not done & {step.name for step in after.steps}, (number, fault)
@@ -84,6 +88,23 @@ def test_lost_answer_does_not_repeat_the_write(jenkins: Double, there: Server, t
     jenkins.fault("lost", path="createItem")
     do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}")))
     assert [request.path for request in jenkins.writes()] == ["/createItem?name=a"]
+
+
+@pytest.mark.parametrize("path", ["createItem", "createView", "job/plain/config.xml", "doRename", "doDelete"])
+def test_success_without_the_work_is_an_error(jenkins: Double, there: Server, tmp_path: Path, path: str) -> None:
+    """Something before Jenkins answers a write with 200, as Jenkins does, and Jenkins never sees it."""
+    if not path.startswith("create"):
+        do(there, plan.compute(there, "lab", described(tmp_path)))
+    renamed, changed = JOBS.replace("folder/build", "folder/built"), JOBS.replace("H 3", "H 4")
+    text = {"job/plain/config.xml": changed, "doDelete": changed.replace("plain", "other")}.get(path, renamed)
+    renames = {"folder/build": "folder/built"} if path == "doRename" else {}
+    jenkins.fault("empty", method="POST", path=path, times=FOREVER)
+    made = plan.compute(there, "lab", described(tmp_path, text), PlanOptions(renames))
+    steps = made.of("delete") if path == "doDelete" else made.of("create", "change", "rename")
+    results = apply.carry_out(there, steps, lambda *_: None, lambda _: None)
+    errors = [one.error for one in results if one.error]
+    assert errors
+    assert {error.exit_code for error in errors} == {3}
 
 
 def test_failed_step_does_not_stop_others(jenkins: Double, there: Server, tmp_path: Path) -> None:
@@ -115,7 +136,7 @@ def test_unmanaged_item_is_reported(jenkins: Double, there: Server, tmp_path: Pa
 def saved(jenkins: Double, there: Server, tmp_path: Path) -> Plan:
     """A plan to change, to rename and to delete."""
     do(there, plan.compute(there, "lab", described(tmp_path)))
-    return plan.compute(there, "lab", described(tmp_path, CHANGED + "- job: {name: new}\n"))
+    return plan.compute(there, "lab", described(tmp_path, CHANGED + "- job: {name: new}\n"), RENAMED)
 
 
 def test_saved_plan_is_valid_while_server_is_unchanged(jenkins: Double, there: Server, saved: Plan) -> None:

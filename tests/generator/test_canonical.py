@@ -24,6 +24,7 @@ from tests.generator.roundtrips import (
     swap,
     tree,
 )
+from tests.jenkins.rewriting import resaved
 
 SHELL = "builders/hudson.tasks.Shell"
 PARAMETERS = "properties/hudson.model.ParametersDefinitionProperty/parameterDefinitions"
@@ -352,3 +353,32 @@ def test_invalid_config_is_an_error_in_one_line(xml: str | bytes, message: str) 
     with pytest.raises(InfrastructureError, match=f"config.xml: {message}") as caught:
         digest(xml)
     assert "\n" not in str(caught.value)
+
+
+GIT = "<project><canRoam>true</canRoam><scm class='hudson.plugins.git.GitSCM'>{}<extensions>{}</extensions></scm></project>"
+IMPL = "hudson.plugins.git.extensions.impl"
+
+
+@pytest.mark.parametrize(
+    "fields, extensions",
+    [
+        ("<remotePoll>true</remotePoll>", f"<{IMPL}.RemotePoll/>"),
+        ("<remotePoll>false</remotePoll>", ""),
+        ("<reference>/srv/mirror</reference>", ""),
+        (
+            "<gitConfigName>N</gitConfigName><gitConfigEmail>e@x</gitConfigEmail>",
+            f"<{IMPL}.UserIdentity><name>N</name><email>e@x</email></{IMPL}.UserIdentity>",
+        ),
+        ("<wipeOutWorkspace>true</wipeOutWorkspace>", f"<{IMPL}.WipeWorkspace/>"),
+        (
+            "<excludedUsers>bot</excludedUsers><skipTag>true</skipTag>",
+            f"<{IMPL}.UserExclusion><excludedUsers>bot</excludedUsers></{IMPL}.UserExclusion><{IMPL}.PerBuildTag/>",
+        ),
+    ],
+)
+def test_fields_that_the_git_plugin_migrates(fields: str, extensions: str) -> None:
+    """Also where Jenkins has saved the job again, and where the extension is there already."""
+    old, new = GIT.format(fields, ""), GIT.format("", extensions)
+    assert digest(old) == digest(new) == digest(resaved(old)) == digest(resaved(new))
+    assert digest(GIT.format(fields, extensions)) == digest(new)
+    assert (digest(old) == digest(GIT.format("", ""))) is not bool(extensions)

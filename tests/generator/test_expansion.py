@@ -30,12 +30,16 @@ def expanded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The paths that were really expanded."""
     calls: list[Path] = []
     real = jjb.expand
-    monkeypatch.setattr(jjb, "expand", lambda path, *rest: (calls.append(path), real(path, *rest))[1])
+    monkeypatch.setattr(
+        jjb,
+        "expand",
+        lambda paths, *rest: (calls.extend([paths] if isinstance(paths, Path) else paths), real(paths, *rest))[1],
+    )
     return calls
 
 
 def expand(jobs: Path, ini: Path | None = None, plugins: dict[str, str] | None = None) -> list[Item]:
-    return expansion.expand(jobs, ini, "jenkins", plugins)
+    return expansion.expand(jobs, jjb.Settings(ini), plugins)
 
 
 def test_expansion_is_cached(jobs: Path, expanded: list[Path]) -> None:
@@ -88,6 +92,7 @@ def test_ini_and_plugins_are_part_of_the_cache_key(jobs: Path, expanded: list[Pa
 def test_damaged_cache_is_ignored(jobs: Path, expanded: list[Path], tmp_path: Path) -> None:
     before = expand(jobs)
     (memo,) = (tmp_path / "cache/qalab/jobs").iterdir()
+    assert memo.stat().st_mode & 0o777 == 0o600  # a job can contain secrets
     memo.write_bytes(memo.read_bytes()[:100])
     assert expand(jobs) == before
     assert len(expanded) == 2

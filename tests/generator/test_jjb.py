@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
 from generator import jjb
 from generator.items import ItemKey
+from generator.jjb import Settings
 from lab.base.errors import ConfigurationError
 
 GOOD = """\
@@ -53,12 +55,17 @@ def test_items_are_sorted(tmp_path: Path) -> None:
         ("- frob: {}", ":1:3: Unknown topmost element type : 'frob'"),
         ("- job: {name: a, project-type: zork}", ":1:3: Unrecognized project-type: zork"),
         ("- project: {name: p, jobs: ['{x}-y']}", ":1:29: Failed to find suitable job/view/template named '{x}-y'"),
-        ("- job: {name: a}\n- job: {name: a}", ":1:3: Previous job definition (Duplicate job: 'a')"),
+        ("- job: {name: a}\n- job: {name: a}", ":2:3: Duplicate job: 'a'; previous job definition: "),
         ("- job-template: {name: '{n}', builders: [shell: '{z}']}\n- project: {name: p, n: [1], jobs: ['{n}']}",
          ":1:50: While formatting string '{z}': Missing parameter: 'z'"),
         ("- job: {name: a, builders: [shell: !include-raw-verbatim: gone.sh]}", "gone.sh"),
         ("\t- job", "not YAML"),
         ("- job: {name: a, builders: [shell: 'find -exec x {} +']}", "write a literal brace twice"),
+        ("- job: {name: a}\n- job: {name: b, triggers: }", ":2:3: job b: Jenkins Job Builder cannot make it: TypeError"),
+        ("- job:\n    name: a\n    description: !j2: '{{ x | nosuch }}'", ":3:18: Jinja2: No filter named 'nosuch'"),
+        ("- job:\n    name: a\n    description: !j2: '{{ x '", ":3:18: Jinja2: "),
+        ("- job:\n    name: a\n    description: !j2: '{{ 1 / 0 }}'", "ZeroDivisionError"),
+        ("- project: {name: p, jobs: 3}", ":1:"),
     ],
 )  # fmt: skip
 def test_invalid_yaml_is_an_error_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -68,6 +75,48 @@ def test_invalid_yaml_is_an_error_in_one_line(tmp_path: Path, text: str, complai
     assert complaint in said
     assert str(tmp_path / "jobs.yaml") in said
     assert "\n" not in said
+
+
+def test_filter_modules_must_be_importable(tmp_path: Path) -> None:
+    ini = "[job_builder]\nfilter_modules=nosuch_filters\n"
+    with pytest.raises(
+        ConfigurationError, match=r"No module named 'nosuch_filters' .does PYTHONPATH name its directory"
+    ):
+        expand(tmp_path, "- job: {name: a, description: !j2: '{{ x }}'}", ini)
+
+
+def test_paths_are_those_of_jenkins_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "one/deep", "one/skipped", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "jobs.yaml").write_text(f"- job: {{name: {Path(name).name}}}")
+    for text, settings, names in (
+        ("one", Settings(), ["one"]),
+        ("one:two", Settings(), ["one", "two"]),
+        ("one:two/jobs.yaml", Settings(recursive=True), ["deep", "one", "skipped", "two"]),
+        ("one", Settings(recursive=True, excludes=("skip*",)), ["deep", "one"]),
+        ("one", Settings(recursive=True, excludes=("skip*:de*",)), ["one"]),
+    ):
+        items = jjb.expand(jjb.paths_of(text), settings.configuration())
+        assert [item.key.name for item in items] == names, text
+    (tmp_path / "a:b").mkdir()
+    assert jjb.paths_of("a:b") == (Path("a:b"),)
+    monkeypatch.setattr("sys.stdin", io.StringIO("- job: {name: piped}"))
+    assert [item.key.name for item in jjb.expand(jjb.paths_of("-"), Settings().configuration())] == ["piped"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("- job: {name: a, builders: [nosuch: 1]}"))
+    with pytest.raises(ConfigurationError, match="standard input:1:3: Unknown entry point or macro 'nosuch'"):
+        jjb.expand(jjb.paths_of("-"), Settings().configuration())
+
+
+def test_ini_is_found_as_jenkins_jobs_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert jjb.found_ini() in {None, Path("/etc/jenkins_jobs/jenkins_jobs.ini")}
+    own = tmp_path / ".config/jenkins_jobs/jenkins_jobs.ini"
+    own.parent.mkdir(parents=True)
+    own.write_text("[job_builder]\n")
+    assert jjb.found_ini() == own
+    monkeypatch.setenv("JJB_CONF", "other.ini")
+    assert jjb.found_ini() == Path("other.ini")
 
 
 def test_missing_path_is_an_error(tmp_path: Path) -> None:

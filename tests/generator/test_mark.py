@@ -19,6 +19,7 @@ MARK = Mark("openstack", HEX)
 TEXT = f"<!-- Managed by qalab: lab=openstack digest={HEX} -->"
 ESCAPED = TEXT.replace("<", "&lt;").replace(">", "&gt;")
 JJB = "&lt;!-- Managed by Jenkins Job Builder --&gt;"
+UNKNOWN = TEXT.replace(f" digest={HEX}", "")
 
 
 def job(description: str) -> str:
@@ -40,6 +41,10 @@ def job(description: str) -> str:
         (f"A mark is {TEXT}, a comment.", None),
         (f"{TEXT}<!-- Managed by Jenkins Job Builder -->", None),
         ("<!-- Managed by Jenkins Job Builder -->", None),
+        (f"What it does.{UNKNOWN}", Mark("openstack", "")),
+        (f"What it does.{UNKNOWN}<!-- Managed by Jenkins Job Builder -->", Mark("openstack", "")),
+        (f"{UNKNOWN}{TEXT}", MARK),
+        (f"{UNKNOWN}, a comment", None),
         (TEXT[:-1], None),
         (TEXT[1:], None),
         (TEXT.replace(HEX, HEX[1:]), None),

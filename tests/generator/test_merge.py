@@ -13,8 +13,8 @@ from generator.backup import Backup
 from generator.canonical import parse
 from generator.mark import write as marked
 from generator.merge import STOCK_ICON, described_part, digest, merged
-from generator.plan import Plan, PlanStep
 from generator.server import Server
+from generator.steps import Plan, PlanStep
 from lab.results.ownership_mark import Mark
 from tests.generator.conftest import described
 from tests.generator.test_plan import do, told

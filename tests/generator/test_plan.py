@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from generator import apply, plan, presentation
-from generator.items import Item
-from generator.plan import Plan
+from generator.items import Item, ItemKey
+from generator.plan import PlanOptions
 from generator.server import Server
+from generator.steps import Action, Plan
 from lab.base.errors import ConfigurationError
 from tests.generator.conftest import JOBS, described
 from tests.jenkins.double import Double
 
 
-def do(there: Server, made: Plan, *actions: plan.Action) -> None:
+def do(there: Server, made: Plan, *actions: Action) -> None:
     """Carry a plan out; all of it must be done."""
     steps = made.of(*(actions or ("create", "change", "revert", "rename")))
     done = apply.carry_out(there, steps, lambda *_: None, lambda _: None)
@@ -83,9 +84,7 @@ def test_changed_description_changes_the_item(there: Server, jenkins: Double, tm
 def test_changed_folder_keeps_its_views(there: Server, jenkins: Double, tmp_path: Path) -> None:
     text = "- job: {name: f, project-type: folder}\n- view: {name: f/ours, view-type: list, regex: 'a.*'}\n"
     do(there, plan.compute(there, "lab", described(tmp_path, text)))
-    there.create(
-        plan.ItemKey("view", "f/theirs"), b"<hudson.model.ListView><name>theirs</name></hudson.model.ListView>"
-    )
+    there.create(ItemKey("view", "f/theirs"), b"<hudson.model.ListView><name>theirs</name></hudson.model.ListView>")
     items = described(tmp_path, text.replace("folder}", "folder, description: new}"))
     made = plan.compute(there, "lab", items)
     assert told(made) == [("change", "f")]
@@ -115,7 +114,7 @@ def test_undescribed_item_is_deleted(there: Server, jenkins: Double, tmp_path: P
 
 @pytest.mark.usefixtures("applied")
 def test_folder_with_content_is_not_deleted(there: Server, jenkins: Double, tmp_path: Path) -> None:
-    there.create(plan.ItemKey("job", "folder/somebody's"), b"<project/>")
+    there.create(ItemKey("job", "folder/somebody's"), b"<project/>")
     made = plan.compute(there, "lab", described(tmp_path, "- view: {name: lab, view-type: list, regex: '.*'}"))
     assert "folder" not in [step.name for step in made.of("delete")]
     assert "folder/build" in [step.name for step in made.of("delete")]
@@ -124,9 +123,9 @@ def test_folder_with_content_is_not_deleted(there: Server, jenkins: Double, tmp_
 @pytest.mark.usefixtures("applied")
 def test_items_of_other_owners_are_untouched(there: Server, jenkins: Double, tmp_path: Path) -> None:
     """Two labs, somebody with plain jenkins-jobs, and somebody by hand, on one server."""
-    there.create(plan.ItemKey("job", "by-hand"), b"<project/>")
+    there.create(ItemKey("job", "by-hand"), b"<project/>")
     jjb_only = b"<project><description>x&lt;!-- Managed by Jenkins Job Builder --&gt;</description></project>"
-    there.create(plan.ItemKey("job", "jjb"), jjb_only)
+    there.create(ItemKey("job", "jjb"), jjb_only)
     other = described(tmp_path, "- job: {name: theirs}\n- job: {name: theirs-too}")
     do(there, plan.compute(there, "other", other))
     ours = described(tmp_path)
@@ -141,14 +140,83 @@ def test_items_of_other_owners_are_untouched(there: Server, jenkins: Double, tmp
 
 
 @pytest.mark.usefixtures("applied")
-def test_rename_keeps_the_builds(there: Server, jenkins: Double, tmp_path: Path) -> None:
+def test_rename_is_a_guess_until_it_is_confirmed(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.add_build("folder/build", result="SUCCESS")
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built"))
     made = plan.compute(there, "lab", items)
+    assert told(made) == [("create", "folder/built"), ("delete", "folder/build")]
+    assert made.guesses == (("folder/build", "folder/built"),)
+    assert told(made.without_guesses()) == [("create", "folder/built")]
+    assert (
+        "perhaps renamed: folder/build -> folder/built; to rename it, with its builds: --rename folder/build=fol"
+        in ("\n".join(presentation.plan(made)))
+    )
+    made = plan.compute(there, "lab", items, PlanOptions(dict(made.guesses)))
     assert [(step.action, step.old, step.name) for step in made.steps] == [("rename", "folder/build", "folder/built")]
+    assert made.guesses == ()
     do(there, made)
     assert jenkins.build("folder/built", 1).number == 1
     assert plan.compute(there, "lab", items).steps == ()
+
+
+def test_second_description_of_one_owner_takes_no_job(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: own-a}")))
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: own-b}")))
+    assert sorted(jenkins.jobs()) == ["own-a", "own-b"]
+
+
+TYPES = {
+    "freestyle to pipeline": ("- job: {name: ty}", "- job: {name: ty, project-type: pipeline, dsl: 'node {{}}'}"),
+    "freestyle to matrix": ("- job: {name: ty}", "- job: {name: ty, project-type: matrix}"),
+    "job to folder": ("- job: {name: ty}", "- job: {name: ty, project-type: folder}"),
+    "view": ("- view: {name: ty, view-type: list}", "- view: {name: ty, view-type: all}"),
+}
+
+
+@pytest.mark.parametrize("change", TYPES)
+def test_change_of_type_is_announced_and_asked_for(there: Server, jenkins: Double, tmp_path: Path, change: str) -> None:
+    before, after = TYPES[change]
+    do(there, plan.compute(there, "lab", described(tmp_path, before)))
+    items = described(tmp_path, after)
+    made = plan.compute(there, "lab", items)
+    assert told(made) == [("retype", "ty")]
+    assert "qalab jenkins apply --replace ty deletes it, with its builds" in "\n".join(presentation.plan(made))
+    writes = len(jenkins.writes())
+    (done,) = apply.carry_out(there, made.steps, lambda *_: None, lambda _: None)
+    assert (done.error and done.error.exit_code, len(jenkins.writes())) == (2, writes)
+    made = plan.compute(there, "lab", items, PlanOptions({}, ["t*"]))
+    assert told(made) == [("replace", "ty")]
+    do(there, made, "replace")
+    assert plan.compute(there, "lab", items).steps == ()
+
+
+def test_folder_with_content_is_not_replaced(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: f, project-type: folder}")))
+    jenkins.create("f/theirs", "<project/>")
+    made = plan.compute(there, "lab", described(tmp_path, "- job: {name: f}"), PlanOptions({}, ["f"]))
+    (done,) = apply.carry_out(there, made.steps, lambda *_: None, lambda _: None)
+    assert "f: is a folder with content" in str(done.error)
+    assert "f/theirs" in jenkins.jobs()
+
+
+@pytest.mark.parametrize("description", ["", "by an administrator", "<!-- Managed by qalab: lab=other -->"])
+def test_lab_works_inside_a_folder_of_others(there: Server, jenkins: Double, tmp_path: Path, description: str) -> None:
+    kind = "com.cloudbees.hudson.plugins.folder.Folder"
+    description = description.replace("<", "&lt;")
+    jenkins.create("f", f"<{kind}><description>{description}</description></{kind}>")
+    jenkins.create("f/by-hand", "<project/>")
+    before = jenkins.config("f")
+    text = "- job: {name: f, project-type: folder, description: ours}\n- job: {name: f/a}\n- job: {name: f/b}\n"
+    made = plan.compute(there, "lab", described(tmp_path, text))
+    assert told(made) == [("create", "f/a"), ("create", "f/b")]
+    do(there, made)
+    made = plan.compute(there, "lab", described(tmp_path, text))
+    assert (made.steps, made.unchanged, made.others_folders) == ((), 2, ("f",))
+    assert made.unmanaged == ("job f/by-hand",)
+    assert jenkins.config("f") == before
+    said = "\n".join(presentation.plan(made))
+    assert "the folder f is not this lab's" in said
+    assert "in the lab's folders, and nobody describes it: job f/by-hand" in said
 
 
 @pytest.mark.usefixtures("applied")
@@ -157,10 +225,10 @@ def test_requested_rename(there: Server, tmp_path: Path) -> None:
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built").replace("make two", "make 2"))
     assert told(plan.compute(there, "lab", items)) == [("create", "folder/built"), ("delete", "folder/build")]
     renames = {"folder/build": "folder/built"}
-    made = plan.compute(there, "lab", items, renames=renames)
+    made = plan.compute(there, "lab", items, PlanOptions(renames))
     assert told(made) == [("rename", "folder/built")]
     do(there, made)
-    assert plan.compute(there, "lab", items, renames=renames).steps == ()  # it is done, and may be asked for again
+    assert plan.compute(there, "lab", items, PlanOptions(renames)).steps == ()  # it is done, and may be asked for again
 
 
 def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
@@ -168,7 +236,7 @@ def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
     text = "".join(f"- job: {{name: trunk-{name}-build, builders: [shell: 'on trunk']}}\n" for name in ("a", "b", "c"))
     do(there, plan.compute(there, "lab", described(tmp_path, text)))
     items = described(tmp_path, text.replace("trunk", "sid"))
-    made = plan.compute(there, "lab", items, renames={"trunk-*": "sid-*"})
+    made = plan.compute(there, "lab", items, PlanOptions({"trunk-*": "sid-*"}))
     assert [(step.old, step.name) for step in made.of("rename")] == [
         (f"trunk-{name}-build", f"sid-{name}-build") for name in ("a", "b", "c")
     ]
@@ -181,13 +249,35 @@ def test_rename_by_pattern(there: Server, tmp_path: Path) -> None:
 def test_impossible_rename_is_refused(there: Server, tmp_path: Path, old: str, new: str) -> None:
     items = described(tmp_path, JOBS.replace("folder/build", "folder/built"))
     with pytest.raises(ConfigurationError, match="no such pair"):
-        plan.compute(there, "lab", items, renames={old: new})
+        plan.compute(there, "lab", items, PlanOptions({old: new}))
 
 
 def test_ambiguous_rename_is_not_guessed(there: Server, tmp_path: Path) -> None:
     do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: a}\n- job: {name: b}")))
     made = plan.compute(there, "lab", described(tmp_path, "- job: {name: c}"))
     assert told(made) == [("create", "c"), ("delete", "a"), ("delete", "b")]
+
+
+@pytest.mark.usefixtures("applied")
+def test_part_of_the_jobs(there: Server, tmp_path: Path) -> None:
+    text = JOBS.replace("make one", "make 1").replace("H 3", "H 4").replace("'with a blank'", "'with blanks'")
+    items = described(tmp_path, text)
+    wanted = {
+        (): ["folder/build", "plain", "with blanks", "with a blank"],
+        ("plain",): ["plain"],
+        ("folder/*",): ["folder/build"],
+        ("with*", "plain"): ["plain", "with blanks", "with a blank"],
+        ("grün",): [],
+    }
+    for only, names in wanted.items():
+        made = plan.compute(there, "lab", items, PlanOptions(only=only))
+        assert [step.name for step in made.steps] == names, only
+    assert plan.compute(there, "lab", items, PlanOptions(only=("grün",))).unchanged == 1
+
+
+def test_unreadable_description_names_its_item(there: Server) -> None:
+    with pytest.raises(ConfigurationError, match=r"job a: config\.xml: not XML"):
+        plan.compute(there, "lab", [Item(ItemKey("job", "a"), "<project>\x1b[31m</project>")])
 
 
 def test_missing_plugins(there: Server, tmp_path: Path) -> None:
@@ -209,7 +299,7 @@ def test_plan_is_saved_to_a_file(there: Server, tmp_path: Path) -> None:
     ("<x>\nexport A_TOKEN=s3cret-one\n</x>", "<x>\nexport A_TOKEN=s3cret-two\n</x>"),
 ])  # fmt: skip
 def test_plan_shows_no_secret(there: Server, before: str, after: str) -> None:
-    key = plan.ItemKey("job", "a")
+    key = ItemKey("job", "a")
     do(there, plan.compute(there, "lab", [Item(key, f"<project>{before}</project>")]))
     made = plan.compute(there, "lab", [Item(key, f"<project>{after}</project>")])
     assert len(made.steps) == 1

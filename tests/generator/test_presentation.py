@@ -5,8 +5,8 @@ from __future__ import annotations
 from generator import presentation
 from generator.apply import Done
 from generator.differences import Difference
-from generator.plan import Plan, PlanStep
-from lab.config.jenkins import JenkinsForbidden
+from generator.steps import Plan, PlanStep
+from lab.config.jenkins_failures import JenkinsForbidden
 
 TIMEOUT = (Difference("buildWrappers/timeout", "150", "120"),)
 

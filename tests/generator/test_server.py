@@ -13,7 +13,8 @@ from generator.server import Server
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config import jenkins as lab_jenkins
 from lab.config.access import Access
-from lab.config.jenkins import Connection, JenkinsForbidden, JenkinsMissing, JenkinsRefused
+from lab.config.jenkins import Connection
+from lab.config.jenkins_failures import JenkinsForbidden, JenkinsMissing, JenkinsRefused
 from tests.jenkins.double import Double
 from tests.jenkins.faults import FOREVER
 

@@ -45,7 +45,9 @@ def job_route(call: Call, job: Item, rest: list[str]) -> Answer:
 def _schedule(call: Call, job: Item, parameters: tuple[Parameter, ...]) -> tuple[str, bool]:
     queued, new = call.state.enqueue(job, parameters, call.user.name)
     if new and call.run is not None and (job.label or "built-in") in LABELS:
-        call.run(call.state.start(queued))
+        queued.starting = call.gap
+        if not call.gap:
+            call.run(call.state.start(queued))
     return f"queue/item/{queued.id}/", new
 
 

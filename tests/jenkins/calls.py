@@ -65,6 +65,8 @@ class Call:
     exporter: Exporter
     run: Callable[[Build], None] | None
     """Does the work of a build that is started."""
+    gap: int = 0
+    """How many requests later a build appears that has left the queue."""
     changed: bool = False
 
     @cached_property

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 
-from tests.jenkins.calls import VERSION, Call, Refused, bare
+from tests.jenkins.calls import VERSION, Call, Refused, bare, page
 from tests.jenkins.exported import Exporter
 from tests.jenkins.faults import Fault, Kind
 from tests.jenkins.folders import load_views, save_views
@@ -60,6 +60,8 @@ class Double:
         """
         self.requests: list[Logged] = []
         self.run = run
+        self.gap = 0
+        """How many requests later a build appears that has left the queue."""
         self._certificate = certificate
         self._gate = Gate(tuple(users), ANONYMOUS if anonymous_read else NOBODY)
         self._state = State()
@@ -194,9 +196,10 @@ class Double:
 
     def _handle(self, request: Request) -> Answer:
         with self._lock:
+            self._start_builds()
             struck = [fault for fault in self._faults if fault.strikes(request.method, request.target)]
             caller = self._gate.caller(request.headers.get("authorization"))
-            call = Call(request, caller.user if caller else NOBODY, self._state, self._exporter, self.run)
+            call = Call(request, caller.user if caller else NOBODY, self._state, self._exporter, self.run, self.gap)
             answer = (
                 self._elsewhere(request)
                 or self._before(struck)
@@ -212,6 +215,13 @@ class Double:
             self.requests.append(Logged(request.method, request.target, call.user.name, status, changed))
             return answer
 
+    def _start_builds(self) -> None:
+        for queued in tuple(self._state.queue.values()):
+            if queued.starting:
+                queued.starting -= 1
+                if not queued.starting and self.run:
+                    self.run(self._state.start(queued))
+
     def _elsewhere(self, request: Request) -> Answer | None:
         for prefix, (status, to) in self._moved.items():
             if request.target.startswith(prefix):
@@ -224,7 +234,12 @@ class Double:
         for fault in struck:
             match fault.kind:
                 case int(status):
-                    return bare(status, "as a fault wants it")
+                    headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+                    return bare(status, "as a fault wants it", **headers)
+                case "empty":
+                    return Answer(200)
+                case "page":
+                    return page(200, "Sign in to continue")
                 case "reset" | "silence" as delivery:
                     return Answer(500, delivery=delivery)
         return None

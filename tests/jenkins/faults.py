@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 FOREVER = 10**9
-Kind = Literal["reset", "lost", "silence", "slow", "crumb"]
+Kind = Literal["reset", "lost", "silence", "slow", "crumb", "page", "empty"]
 
 
 @dataclass
@@ -16,7 +16,8 @@ class Fault:
 
     ``kind``: a status that is answered before any work; ``reset``: the connection torn before the work; ``lost``: the
     same after it, so that the answer is lost; ``silence``: no work, and no answer either; ``slow``: after ``seconds``;
-    ``crumb``: as if the crumb were of another session.  ``path`` is a pattern searched in path and query.
+    ``crumb``: as if the crumb were of another session; ``page``: a login page with 200, before any work; ``empty``: 200 without a body,
+    and without any work.  ``path`` is a pattern searched in path and query.
     """
 
     kind: int | Kind
@@ -25,6 +26,8 @@ class Fault:
     path: str = ""
     times: int = 1
     seconds: float = 0.5
+    retry_after: str = ""
+    """A header of the answer with a status."""
     seen: int = 0
 
     def strikes(self, method: str, target: str) -> bool:

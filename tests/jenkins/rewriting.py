@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from lxml import etree
 
 from tests.jenkins.recordings import plugin_versions
-from tests.jenkins.shapes import ALIASES, COLLECTIONS, PLUGINS, SECRETS, SHAPES, Shape
+from tests.jenkins.shapes import ALIASES, COLLECTIONS, GIT_EXTENSIONS, PLUGINS, SECRETS, SHAPES, Shape
 
 _DECLARATION = re.compile(r"^\s*<\?xml\s[^>]*?version\s*=\s*[\"'](?P<version>[\d.]+)[\"'][^>]*\?>")
 _TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\r": "&#xd;"})
@@ -83,6 +83,8 @@ def _reshape(element: etree._Element, plugins: Mapping[str, str], within: str) -
         del element.attrib["class"]
     name = class_of(element)
     is_item = element.getparent() is None
+    if name == "hudson.plugins.git.GitSCM":
+        _read_legacy(element)
     if name in SHAPES and "reference" not in element.attrib and (is_item or name not in ALIASES):
         _fill(element, SHAPES[name])
     plugin = plugin_of(name)
@@ -92,6 +94,25 @@ def _reshape(element: etree._Element, plugins: Mapping[str, str], within: str) -
         secret.text = encrypted(secret.text or "")
     for child in element:
         _reshape(child, plugins, plugin or within)
+
+
+def _read_legacy(git: etree._Element) -> None:
+    """Make the extensions that the Git plugin makes of old fields."""
+    fields = {field: git.findtext(field) or "" for field in GIT_EXTENSIONS}
+    old = {field: text for field, text in fields.items() if text not in {"", "false"}}
+    extensions = git.find("extensions")
+    if extensions is None and old:
+        extensions = etree.SubElement(git, "extensions")
+    there = {str(child.tag) for child in git.iterfind("extensions/*")}
+    for field, text in old.items():
+        extension, name = GIT_EXTENSIONS[field]
+        tag = f"hudson.plugins.git.extensions.impl.{extension}"
+        if tag in there:
+            continue
+        made = git.find(f"extensions/{tag}")
+        made = etree.SubElement(extensions, tag) if made is None else made
+        if name:
+            etree.SubElement(made, name).text = text
 
 
 def encrypted(text: str) -> str:

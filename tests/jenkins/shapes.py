@@ -110,7 +110,8 @@ SHAPES: Mapping[str, Shape] = {
     "hudson.plugins.git.GitSCM": _shape(
         "configVersion userRemoteConfigs branches doGenerateSubmoduleConfigurations browser gitTool submoduleCfg "
         "extensions",
-        drops="disableSubmodules recursiveSubmodules remotePoll reference gitConfigName gitConfigEmail",
+        drops="disableSubmodules recursiveSubmodules remotePoll reference gitConfigName gitConfigEmail wipeOutWorkspace clean "
+        "skipTag excludedUsers relativeTargetDir",
     ),
     "hudson.plugins.parameterizedtrigger.PredefinedBuildParameters": _shape(
         "properties textParamValueOnNewLine", "textParamValueOnNewLine"
@@ -136,6 +137,19 @@ SHAPES: Mapping[str, Shape] = {
     "org.jenkinsci.plugins.workflow.job.properties.DisableConcurrentBuildsJobProperty": _shape(
         "abortPrevious", "abortPrevious"
     ),
+}
+
+# Fields that a class reads and saves as a member of its list ``extensions``, unless that is there (the Git plugin's
+# GitSCMBackwardCompatibility): by field, the member and the field in it.
+GIT_EXTENSIONS: Mapping[str, tuple[str, str]] = {
+    "excludedUsers": ("UserExclusion", "excludedUsers"),
+    "relativeTargetDir": ("RelativeTargetDirectory", "relativeTargetDir"),
+    "skipTag": ("PerBuildTag", ""),
+    "gitConfigName": ("UserIdentity", "name"),
+    "gitConfigEmail": ("UserIdentity", "email"),
+    "clean": ("CleanCheckout", ""),
+    "wipeOutWorkspace": ("WipeWorkspace", ""),
+    "remotePoll": ("RemotePoll", ""),
 }
 
 # Fields that are a hudson.util.Secret, by class: saved encrypted.

@@ -202,10 +202,12 @@ class Queued:
     since: int = field(default_factory=now)
     build: Build | None = None
     cancelled: bool = False
+    starting: int = 0
+    """It has left the queue, and its build appears after so many requests (seen on a real one for ten seconds)."""
 
     @property
     def waiting(self) -> bool:
-        return self.build is None and not self.cancelled
+        return self.build is None and not self.cancelled and not self.starting
 
     def is_like(self, job: Item, parameters: tuple[Parameter, ...]) -> bool:
         """Whether it is folded with such another; one with a file never is."""

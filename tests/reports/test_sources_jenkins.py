@@ -16,7 +16,7 @@ from lab.config.jenkins import Connection
 from reports.journal_entries import SourceBuild
 from reports.model import Build
 from reports.sources.jenkins import JenkinsSource
-from reports.sources.source import Gone
+from reports.sources.source import Gone, Trouble
 from tests.jenkins.double import Double
 from tests.reports.publishing import EPOCH, OWNED, a_jenkins_build, a_lab
 
@@ -126,14 +126,17 @@ def test_long_history_is_read_in_pages(double: Double, source: JenkinsSource) ->
     assert mark.number == 250
 
 
-def test_jobs_of_others_are_ignored(double: Double, source: JenkinsSource) -> None:
+def test_jobs_of_others_are_not_read(double: Double, source: JenkinsSource) -> None:
+    """One that lab.yaml describes is named: nobody else can have meant it."""
     double.create("theirs", "<project><description>not managed</description></project>")
     double.create(JOB, "<project><description>made by hand</description></project>")
     other = OWNED.replace("testlab", "otherlab").replace("<", "&lt;").replace(">", "&gt;")
     double.create("trunk-other-build", f"<project><description>{other}</description></project>")
     for name in double.jobs():
         double.add_build(name)
-    assert list(source.look({})) == []
+    found = list(source.look({}))
+    assert [one.where for one in found if isinstance(one, Trouble)] == [JOB, "trunk-other-build"]
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,8 @@ def test_ownership_mark_decides_about_job(
     double.add_build(JOB)
     found = mark.read(description)
     assert (found is not None and found.lab == "testlab") is owned
-    assert bool(list(source.look({}))) is owned
+    (seen,) = source.look({})
+    assert isinstance(seen, Trouble) is not owned
 
 
 @pytest.mark.integration

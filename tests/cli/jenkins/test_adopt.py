@@ -55,3 +55,12 @@ def test_adopt_refuses_unknown_or_foreign_job(
     assert (code, said in printed, printed.count("\n")) == (2, True, 1)
     assert len(jenkins.writes()) == before
     assert call("adopt", "plain", "--from", "other")[0] == 0
+
+
+def test_adopting_all(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    for name in ("plain", "with a blank", "not described"):
+        jenkins.create(name, "<project/>")
+    assert call("adopt")[0] == call("adopt", "plain", "--all")[0] == 2
+    code, said = call("adopt", "--all")
+    assert (code, said.count("now owned by testlab")) == (0, 2)
+    assert "Managed" not in jenkins.config("not described")

@@ -62,6 +62,8 @@ def test_apply_keeps_overwritten_configuration(
     call("apply", "--yes")
     kept = tmp_path / "state/qalab/testlab/jenkins"
     assert (kept / "jobs/plain/config.xml").read_text() == edited
+    assert (kept / "jobs/plain/config.xml").stat().st_mode & 0o777 == 0o600
+    assert kept.stat().st_mode & 0o777 == 0o700
     assert git(["rev-list", "--count", "HEAD"], cwd=kept) == "1"
     code, said = call("restore", str(kept), "plain", "--yes")
     assert (code, "1 put back" in said) == (0, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,11 +88,41 @@ def test_prune_limits_share_of_deleted_jobs(
     assert (code, refused in said, len(jenkins.jobs())) == ((2, True, there) if refused else (0, True, described)), said
 
 
-def test_prune_renames_moved_job(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+def test_prune_keeps_what_was_perhaps_renamed(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     call("apply", "--yes")
     jenkins.add_build("plain", result="SUCCESS")
     write(JOBS.replace("name: plain", "name: plainer"))
-    code, said = call("prune", "--yes", "--max-delete", "0")
+    code, said = call("prune", "--yes")
+    assert (code, said) == (
+        0, "perhaps renamed: plain -> plainer; to rename it, with its builds: --rename plain=plainer\n"
+    )  # fmt: skip
+    assert "plain" in jenkins.jobs()
+    code, said = call("prune", "--yes", "--max-delete", "0", "--rename", "plain=plainer")
     assert code == 0
     assert "> job plain -> plainer; its builds stay with it" in said
     assert jenkins.build("plainer", 1).result == "SUCCESS"
+
+
+@pytest.mark.parametrize("verb, answer, there", [
+    ("apply", "y\ny\n", ["plainer"]),
+    ("apply", "n\ny\n", ["plain", "plainer"]),
+    ("prune", "y\ny\n", ["plainer"]),
+    ("prune", "n\n", ["plain"]),
+])  # fmt: skip
+def test_rename_is_asked_for_at_a_terminal(
+    call: Callable[..., tuple[int, str]],
+    jenkins: Double,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    verb: str,
+    answer: str,
+    there: list[str],
+) -> None:
+    write("- job: {name: plain}\n- job: {name: other, disabled: true}\n")
+    call("apply", "--yes")
+    write("- job: {name: plainer}\n- job: {name: other, disabled: true}\n")
+    monkeypatch.setattr("cli.options.can_ask", lambda: True)
+    monkeypatch.setattr("cli.jenkins.scope_options.can_ask", lambda: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    call(verb)
+    assert sorted(jenkins.jobs()) == sorted(["other", *there])

@@ -96,6 +96,37 @@ def test_deliver_recovers_from_one_failure(
     assert titles(public) == ["#1", "#2", "#3"]
 
 
+@pytest.mark.parametrize("gap", [1, 2, 3, 5, 9])
+def test_build_between_queue_and_job_is_not_sent_again(workbench: Bench, public: Double, gap: int) -> None:
+    """An item that has left the queue is not yet a build: for some ten seconds on a real server."""
+    public.gap = gap
+    for number in (1, 2, 3):
+        workbench.publish(number)
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", ""), (2, "delivered", ""), (3, "delivered", "")]
+    assert titles(public) == ["#1", "#2", "#3"]
+
+
+def test_cancelled_item_is_sent_again(workbench: Bench, public: Double) -> None:
+    workbench.publish(1)
+    output = opened(workbench)
+    public.run, run = None, public.run
+    waiting = output.deliver(list(workbench.items.values()))
+    assert list(waiting) == []  # its patience ends
+    (queued,) = public._state.queue.values()
+    queued.cancelled, public.run = True, run
+    assert [how for _, how, _ in workbench.deliver(opened(workbench))] == ["delivered"]
+    assert titles(public) == ["#1"]
+
+
+def test_second_twin_of_a_build_is_named(workbench: Bench, public: Double) -> None:
+    workbench.publish(1)
+    workbench.deliver(opened(workbench))
+    (first,) = twins(public)
+    public.add_build(JOB, parameters={one.name: one.value for one in first.parameters}, result="SUCCESS")
+    ((_, how, note),) = workbench.deliver(opened(workbench))
+    assert (how, note) == ("delivered", f"{JOB} 2: is the same build as 1; delete it")
+
+
 def test_failing_server_raises(workbench: Bench, public: Double) -> None:
     workbench.publish(1)
     public.fault(503, times=FOREVER)

@@ -1,0 +1,93 @@
+"""A plan as data: its steps, and what it says about a Jenkins; see `generator.plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from generator.differences import Difference
+from generator.items import ItemKey, Kind
+from lab.base import files
+from lab.store.records import Stored
+
+Action = Literal["create", "change", "revert", "rename", "replace", "retype", "delete", "taken"]
+SIGNS: Mapping[Action, str] = {
+    "create": "+",
+    "change": "~",
+    "revert": "!",
+    "rename": ">",
+    "replace": "±",
+    "retype": "±",
+    "delete": "-",
+    "taken": "?",
+}
+
+
+class PlanStep(BaseModel):
+    """One step: ``before`` is the digest of the live item ("" without one), ``xml`` the config.xml to send."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    action: Action
+    kind: Kind
+    name: str
+    old: str = ""
+    """rename: the full name that it has now."""
+    before: str = ""
+    xml: str = ""
+    edited: bool = False
+    """Somebody has edited it by hand since the lab applied it."""
+    is_from_jjb: bool = False
+    """Stock Jenkins Job Builder applied it, so nobody knows whether it was edited by hand."""
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def key(self) -> ItemKey:
+        return ItemKey(self.kind, self.name)
+
+    @property
+    def there(self) -> ItemKey:
+        """The present key of the item."""
+        return ItemKey(self.kind, self.old or self.name)
+
+
+class Plan(Stored):
+    """The steps on a server for an owner; ``-o`` saves them to a file.
+
+    Differences contain no secrets; the ``xml`` of a step is sent as it is, and can contain them.
+    """
+
+    server: str
+    owner: str
+    steps: tuple[PlanStep, ...]
+    unchanged: int
+    missing_plugins: tuple[str, ...] = ()
+    guesses: tuple[tuple[str, str], ...] = ()
+    """Old and new names of jobs that were perhaps renamed."""
+    others_folders: tuple[str, ...] = ()
+    """Described folders that are not the lab's."""
+    unmanaged: tuple[str, ...] = ()
+    """Jobs and views in the lab's folders that no lab manages and nobody describes."""
+
+    def save(self, path: Path) -> None:
+        """Write the plan to a file that only this user can read."""
+        files.write_atomic(path, self.model_dump_json(indent=2, by_alias=True) + "\n", mode=0o600)
+
+    def as_json(self) -> str:
+        """Return the plan as JSON, without the config.xml to send."""
+        return self.model_dump_json(indent=2, by_alias=True, exclude={"steps": {"__all__": {"xml"}}})
+
+    def of(self, *actions: Action) -> list[PlanStep]:
+        return [step for step in self.steps if step.action in actions]
+
+    def without_guesses(self) -> Self:
+        """Return the plan without the deletion of jobs that were perhaps renamed."""
+        old = {name for name, _ in self.guesses}
+        steps = tuple(step for step in self.steps if step.action != "delete" or step.name not in old)
+        return self.model_copy(update={"steps": steps})
+
+    @property
+    def empty(self) -> bool:
+        return not self.steps
