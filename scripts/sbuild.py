@@ -91,8 +91,10 @@ def _kind(name: str) -> str:
     return KINDS.get(Path(name).suffix, "other")
 
 
-def prepare(context: StepContext, session: Session, dsc: Path, repository: Repository | None) -> list[Word]:
-    """Copy what sbuild reads to its session, and return its command line."""
+def prepare(
+    context: StepContext, session: Session, dsc: Path, repository: Repository | None, *, ready: bool
+) -> list[Word]:
+    """Copy what sbuild reads to its session, and return its command line; ``ready``: see `sbuild_command.build_argv`."""
     source, settings = session.path / "source", context.component.build
     source.mkdir()
     for name in (dsc.name, *(item["name"] for item in Dsc(dsc.read_text())["Files"])):
@@ -111,6 +113,7 @@ def prepare(context: StepContext, session: Session, dsc: Path, repository: Repos
         repository=repository,
         keep=kept_sessions.wanted(context, session) > 0,
         more=sbuild_command.more_packages(settings),
+        ready=ready,
     )
 
 
@@ -178,7 +181,7 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
         chroots.layer(base, control, profiles, repository) as layer,
         chroots.session(context.run.id, base, layer) as session,
     ):
-        log = build(context, session, prepare(context, session, dsc, repository))
+        log = build(context, session, prepare(context, session, dsc, repository, ready=layer is not None))
         reading = sbuild_log.read(log)
         passed = reading.verdict == "passed"
         full = None if passed else full_disk(context, chroots)

@@ -25,7 +25,7 @@ PROGRAMS = {
     "setpriv": PASS_ON,
     "unshare": PASS_ON,
     "mount": "#!/bin/sh\nmkdir -p etc\n",
-    "chroot": '#!/bin/sh\necho >> "$0.calls"\nexit "$(cat "$0.status")"\n',
+    "chroot": '#!/bin/sh\necho >> "$0.calls"\ncat "$0.says"\nexit "$(cat "$0.status")"\n',
     "tar": "#!/bin/sh\ncat > /dev/null <&0\n",
     "schroot": "#!/bin/sh\n",
     "newuidmap": "#!/bin/sh\n",
@@ -114,6 +114,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fakes:
         (fakes.bin / name).chmod(0o755)
     for name, text in {
         "chroot.status": 0,
+        "chroot.says": "",
         "mmdebstrap.status": 0,
         "mmdebstrap.seconds": 0,
         "mmdebstrap.says": "",

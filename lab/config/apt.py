@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from lab.base import environment
@@ -13,6 +14,8 @@ KEYRINGS = {
     "debian": Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     "ubuntu": Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg"),
 }
+# What apt answers from changes with these.
+APT_STATE = tuple(map(Path, ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/var/lib/apt/lists")))
 # A pocket's suite, where it is not CODENAME-POCKET on the release's own mirror.
 DEBIAN_SECURITY = "security"
 # The pocket of waiting packages, and the field of its Release file with the name of its suite: see apt_preferences(5).
@@ -21,14 +24,22 @@ PROPOSED = {"debian": ("proposed-updates", "n"), "ubuntu": ("proposed", "a")}
 
 def machine_mirror(distribution: str, *, security: bool = False) -> str | None:
     """Return the URL of this machine's APT mirror of a distribution; None without one."""
-    targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"],
-                  capture=True, check=False)  # fmt: skip
+    paths = [path for place in APT_STATE for path in (place, *place.glob("*.list"), *place.glob("*.sources"))]
+    state = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+    targets = _index_targets(environment.find_program("apt-get"), state)
     wanted = {"debian": "Debian-Security" if security else "Debian", "ubuntu": "Ubuntu"}[distribution]
-    for line in targets.stdout.splitlines():
+    for line in targets.splitlines():
         uri, _, label = line.partition(" ")
         if label == wanted:
             return uri.rstrip("/")
     return None
+
+
+@cache
+def _index_targets(program: str | None, state: tuple[int, ...]) -> str:  # noqa: ARG001 - what the answer depends on
+    """Return this machine's APT repositories with their labels.  apt may build its whole cache for this: a second."""
+    argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"]
+    return run(argv, capture=True, check=False).stdout
 
 
 def mirror(name: str, series: Series) -> str:

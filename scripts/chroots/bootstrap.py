@@ -16,7 +16,7 @@ from lab.base.run import Word, output
 
 BUILD_FIELDS = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep",
                 "Build-Conflicts", "Build-Conflicts-Arch", "Build-Conflicts-Indep")  # fmt: skip
-LOWEST_VERSION = re.compile(r" ?\(>= ?[^)]*\)")
+RESTRICTED = re.compile(r"[\[<]")
 HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 NO_DAEMONS = "#!/bin/sh\nexit 101\n"  # policy-rc.d(8)
 NO_DAEMONS_HOOKS = (
@@ -39,6 +39,7 @@ APT_GET = (
 TRUSTED = "/etc/apt/trusted.gpg.d/qalab.asc"
 SOURCES = "/etc/apt/sources.list.d/qalab.list"
 PREFERENCES = "/etc/apt/preferences.d/qalab"
+SOURCE = "/tmp/source"  # noqa: S108 - in a chroot that nobody else is in
 
 
 @dataclass(frozen=True)
@@ -104,16 +105,20 @@ class Repository:
 def dependencies(dsc: str, more: Sequence[str] = ()) -> str:
     """Return the build dependencies that a .dsc names, as the control file of a source package with nothing else.
 
-    ``more``: further packages.  It is the same text for all packages that need the same: sorted, without the lowest
-    versions, which the newest ones satisfy (a session checks them again).
+    ``more``: further packages.  Of alternatives it is the first one, as sbuild takes them; where one of them is for
+    some architectures or profiles only, the choice is apt's.
     """
     fields = Deb822(dsc)
     wanted = {"Build-Depends": {*more}, "Build-Conflicts": set[str]()}
     for name in BUILD_FIELDS:
-        relations = (LOWEST_VERSION.sub("", " ".join(each.split())) for each in fields.get(name, "").split(","))
+        relations = (_first(" ".join(each.split())) for each in fields.get(name, "").split(","))
         wanted["-".join(name.split("-")[:2])] |= {each for each in relations if each}
     lines = (f"{name}: {', '.join(sorted(relations))}\n" for name, relations in wanted.items() if relations)
     return "Source: dependencies\n" + "".join(lines)
+
+
+def _first(relation: str) -> str:
+    return relation if RESTRICTED.search(relation) else relation.partition("|")[0].strip()
 
 
 def proxies() -> list[str]:
@@ -203,17 +208,38 @@ def update(repository: Repository | None) -> str:
     return f"{setup}apt-get --quiet update\n"
 
 
-def layer_script(control: str, profiles: Sequence[str], repository: Repository | None) -> str:
-    """Return lines of sh that install build dependencies in a chroot, and leave nothing else."""
-    chosen = f" --build-profiles={','.join(profiles)}" if profiles else ""
+def resolve_script(control: str, profiles: Sequence[str], repository: Repository | None) -> str:
+    """Return lines of sh that print what apt would install for build dependencies, one ``Inst`` or ``Remv`` a line.
+
+    See `dependencies`.  All else, and all of apt's words where it cannot install them, is on standard error.
+    """
+    resolved = f"{SOURCE}/resolved"
     return (
-        f"{update(repository)}"
-        f"{APT_GET} dist-upgrade\n"
-        "mkdir -p /tmp/source/debian\n"
-        f"printf %s {shlex.quote(control)} > /tmp/source/debian/control\n"
-        f"{APT_GET}{chosen} build-dep /tmp/source\n"
-        f"rm -rf /tmp/source {TRUSTED} {SOURCES} {PREFERENCES}\n"
+        f"{{\n{update(repository)}"
+        f"mkdir -p {SOURCE}/debian\n"
+        f"printf %s {shlex.quote(control)} > {SOURCE}/debian/control\n"
+        f"{{ {APT_GET} --simulate dist-upgrade && {APT_GET} --simulate {_build_dep(profiles)}; }} > {resolved}"
+        f" || {{ cat {resolved}; exit 100; }}\n"
+        "} >&2\n"
+        f"sed -n '/^Inst /p;/^Remv /p' {resolved}\n"
     )
+
+
+def layer_script(control: str, profiles: Sequence[str], repository: Repository | None) -> str:
+    """Return lines of sh that install build dependencies in a chroot, and leave nothing else.
+
+    They print what `resolve_script` prints.
+    """
+    return (
+        f"{resolve_script(control, profiles, repository)}"
+        f"{{\n{APT_GET} dist-upgrade\n{APT_GET} {_build_dep(profiles)}\n"
+        f"rm -rf {SOURCE} {TRUSTED} {SOURCES} {PREFERENCES}\n}} >&2\n"
+    )
+
+
+def _build_dep(profiles: Sequence[str]) -> str:
+    chosen = f"--build-profiles={','.join(profiles)} " if profiles else ""
+    return f"{chosen}build-dep {SOURCE}"
 
 
 def install_script(package: str, command: Sequence[str], repository: Repository | None) -> str:

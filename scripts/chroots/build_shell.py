@@ -93,7 +93,7 @@ def in_new(lab: Lab, current: Run, chroots: Chroots, wish: Wish) -> int:
         chroots.session(f"{current.id} shell", base, layer) as session,
     ):
         target = session.path / "prepared.tar.zst" if session.way.mode == "unshare" else None
-        script = prepare_script(dsc, layer_script(control, build.profiles, repository))
+        script = prepare_script(dsc, "" if layer else layer_script(control, build.profiles, repository))
         session.shell(script, save_as=target, stdin=packed(dsc))
         return _status(replace(session, stack=(target,)) if target else session, build, wish)
 

@@ -1,9 +1,10 @@
 """Clean chroots: one base for each series, and layers with build dependencies installed on top.
 
 A base is made by mmdebstrap, and made again when it is older than the series' ``refresh_days``.  A
-layer is a base with the build dependencies of a source package, kept for the next commit's build;
-its key is what went into it.  Nothing depends on a layer but time: sbuild updates, upgrades and
-resolves in every session, and where no layer can be made it starts from the base and gives the verdict.
+layer is a base with build dependencies, kept for the next build that needs the same.  Its key is what apt resolves
+on the base now, with all versions: each build asks apt again, and so none starts from a layer that has another
+version than a new chroot would have, or one package more.  Where no layer can be made, sbuild starts from the base,
+installs the build dependencies itself, and gives the verdict.
 
 ::
 
@@ -40,7 +41,7 @@ from lab.store.step import architecture
 from scripts.archives.serving import served
 from scripts.chroots import kept_sessions
 from scripts.chroots.backends import SessionBackend, find_backend
-from scripts.chroots.bootstrap import Repository, base_argv, install_script, layer_script, proxies
+from scripts.chroots.bootstrap import Repository, base_argv, install_script, layer_script, proxies, resolve_script
 from scripts.chroots.sessions import Session, opened
 
 Recipe = Callable[..., list[Word]]  # as `scripts.chroots.bootstrap.base_argv` is, but for its builder
@@ -143,31 +144,34 @@ class Chroots:
     ) -> Iterator[Chroot | None]:
         """Provide a base with build dependencies (see `bootstrap.dependencies`) installed; None when they cannot be.
 
-        From the distribution alone where that has them: then every lab and track may use it.
+        Whoever needs the same versions of the same packages gets the same layer: any component, profile or lab.
         """
-        plain = f"{base.path.name}\n{' '.join(sorted(profiles))}\n{control}"
-        origins = {plain: None} | ({f"{plain}{repository.identity}": repository} if repository else {})
-
         with ExitStack() as held:
             layer = None
-            for of in sorted(origins, key=lambda of: not self.kept(f"layer-{digest(of)}-")):
-                with suppress(ProgramFailed):
-                    script = layer_script(control, profiles, origins[of])
-                    layer = held.enter_context(self.layered(base, of, script))
-                    break
+            with suppress(ProgramFailed):
+                with opened(self.way, "resolve", [base.path], log=self.log, keep=[base.lock]) as session:
+                    script = resolve_script(control, profiles, repository)
+                    resolved = session.shell(script, capture=True).stdout
+                packages = "".join(sorted(resolved.splitlines(keepends=True)))
+                ours = repository.identity if repository and f" {repository.origin}:" in packages else ""
+                of, script = f"{base.path.name}\n{ours}\n{packages}", layer_script(control, profiles, repository)
+                layer = held.enter_context(self.layered(base, of, script, prints=resolved))
             yield layer
 
     @contextmanager
-    def layered(self, base: Chroot, of: str, script: str) -> Iterator[Chroot]:
+    def layered(self, base: Chroot, of: str, script: str, *, prints: str | None = None) -> Iterator[Chroot]:
         """Provide a base in which a script of sh was run.
 
-        ``of``: what it is made of; its first line is the name of the base.  Raises ProgramFailed.
+        ``of``: what it is made of; its first line is the name of the base.  ``prints``: what the script prints, if
+        it makes what ``of`` says.  Raises ProgramFailed, and InfrastructureError where it prints something else.
         """
 
         def make(into: Path) -> None:
             with opened(self.way, "layer", [base.path], log=self.log, keep=[base.lock]) as session:
                 target = session.path / f"layer{self.suffix}" if self.suffix else session.upper
-                session.shell(script, save_as=target)
+                printed = session.shell(script, save_as=target, capture=prints is not None).stdout
+                if prints is not None and printed != prints:
+                    raise InfrastructureError("the mirror changed while the build dependencies were installed")
                 target.rename(into)
 
         with self._provided("layer", of, timedelta.max, make) as layer:

@@ -23,6 +23,8 @@ CCACHE: Final = {
     "CCACHE_NOHASHDIR": "1",
     "CCACHE_MAXSIZE": "5G",
 }
+# The build dependencies are in the chroot as apt resolves them now.  dpkg-checkbuilddeps(1) looks once more.
+READY: Final = ("--build-dep-resolver=null", "--no-apt-update", "--no-apt-upgrade", "--no-apt-distupgrade")
 KEEP_FAILED: Final = tuple(f"--purge-{what}=successful" for what in ("build", "deps", "session"))
 
 
@@ -77,11 +79,14 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
     repository: Repository | None = None,
     keep: bool = False,
     more: Sequence[str] = (),
+    ready: bool = False,
 ) -> list[Word]:
     """Return the command line of sbuild; ``keep``: what a failed build leaves stays in its session.
 
-    ``more``: packages to install besides the build dependencies.
+    ``more``: packages to install besides the build dependencies.  ``ready``: the chroot has all of them.
     """
+    # --extra-repository-key would have sbuild run gpg with sudo, which root need not have.
+    setup = [f"--chroot-setup-commands={repository.setup}"] if repository else []
     return [
         "sbuild",
         f"--dist={codename}",
@@ -96,10 +101,8 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
         "--no-run-piuparts",
         "--no-run-autopkgtest",
         *(KEEP_FAILED if keep else ()),
-        *(f"--add-depends={package}" for package in more),
         *([f"--profiles={','.join(profiles)}"] if profiles else []),
-        # --extra-repository-key would have sbuild run gpg with sudo, which root need not have.
-        *([f"--chroot-setup-commands={repository.setup}"] if repository else []),
+        *(READY if ready else [*(f"--add-depends={package}" for package in more), *setup]),
         dsc,
     ]
 

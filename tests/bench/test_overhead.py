@@ -7,13 +7,19 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.bench.overhead import Overhead, as_json, growth, table
+from tests.bench.overhead import Overhead, Spent, as_json, growth, shell_seconds, table
 
-HELLO = Overhead("hello", plain=[20.0, 10.0], sbuild=[25.0, 30.0], ours=[14.0, 90.0])
+HELLO = Overhead(
+    "hello",
+    plain=[Spent(20.0, 11.0), Spent(10.0, 12.0)],
+    sbuild=[Spent(25.0, 20.0), Spent(30.0, 20.0)],
+    ours=[Spent(14.0, 21.0), Spent(90.0, 18.0)],
+)
 
 
 def test_the_best_rounds_count() -> None:
-    assert (HELLO.seconds, HELLO.percent) == (4.0, 40.0)
+    assert (HELLO.seconds, HELLO.cpu, HELLO.percent) == (4.0, 7.0, 40.0)
+    assert shell_seconds("2m3.250s") == 123.25
 
 
 @pytest.mark.parametrize(
@@ -32,6 +38,6 @@ def test_growth(seconds: list[float], expected: float) -> None:
 def test_the_table_shows_it_side_by_side() -> None:
     shown = io.StringIO()
     Console(width=140, file=shown).print(table([HELLO], [5.0] * 20))
-    assert "4.0 s, 40.0 %" in shown.getvalue()
+    assert "4.0 s (7.0), 40.0 %" in shown.getvalue()
     assert "+0.000 s a commit" in shown.getvalue()
     assert as_json([HELLO], [5.0])["packages"][0]["overhead"] == 4.0

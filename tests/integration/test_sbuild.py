@@ -113,7 +113,7 @@ def test_build_creates_and_reuses_chroots(build: Callable[..., Record]) -> None:
     assert (second.facts["chroot"]["reused"], second.facts["layer"]["reused"]) == (True, True)
     key = second.facts["layer"]["key"]
     assert second.message.endswith(f" s; chroot reused, dependencies from layer {key[:6]}")
-    third = build(needs("bsdextrautils"))
+    third = build(needs("hello"))
     assert third.verdict == "passed"
     assert third.facts["chroot"]["key"] == second.facts["chroot"]["key"]
     assert third.facts["layer"]["key"] != key
@@ -309,7 +309,7 @@ def test_build_installs_package_of_lab_archive(build: Callable[..., Record], lab
     shown = "dpkg-query --show hello; [ \"$$(dpkg-query --show --showformat '$${Version}' hello)\" = 0.1 ]"
     record = build(needs("hello (<< 1)") | does(shown), lab=REPLACING)
     assert record.verdict == "passed", record.message
-    # The distribution satisfies this dependency, so the layer is shared; the lab's package is installed anyway.
+    # The distribution satisfies this dependency; the lab's package is installed anyway.
     other = build(needs("hello") | does(shown), lab=REPLACING)
     assert other.verdict == "passed", other.message
     newer = build(needs("hello (>> 1)"))
@@ -319,10 +319,27 @@ def test_build_installs_package_of_lab_archive(build: Callable[..., Record], lab
     assert_nothing_left()
 
 
+def test_build_uses_current_dependencies(build: Callable[..., Record], lab_factory: Callable[..., Lab]) -> None:
+    """A layer has the dependency's version; then that is withdrawn for an older one, and at last there is none."""
+    lab = lab_factory()
+    tree = needs("only-ours") | does("dpkg-query --show only-ours")
+    for version in ("2", "1"):
+        make_archive(lab, Store.of(lab), "only-ours", version)
+        record = build(tree)
+        assert record.verdict == "passed", record.message
+        assert (record.facts["installed"]["only-ours"], record.facts["layer"]["reused"]) == (version, False)
+    make_archive(lab, Store.of(lab), "another", "1")
+    record = build(tree)
+    expected = f"{UNSATISFIABLE}: only-ours but it is not installable"
+    assert (record.verdict, record.message, record.facts["layer"]) == ("failed", expected, None)
+
+
 def make_archive(lab: Lab, store: Store, name: str, version: str) -> None:
     """Create the lab's archive with one binary package, as the step archive does."""
     root = store.archive
     package = root.parent / "package"
+    for path in (root, package):
+        shutil.rmtree(path, ignore_errors=True)
     (package / "DEBIAN").mkdir(parents=True)
     (package / "usr/bin").mkdir(parents=True)
     (package / f"usr/bin/{name}").write_text(f'#!/bin/sh\necho "the lab\'s {name}"\n')

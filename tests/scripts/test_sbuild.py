@@ -76,6 +76,16 @@ def test_sbuild_argv() -> None:
     ]
 
 
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_chroot_that_has_all_is_left_as_it_is(*, ready: bool) -> None:
+    argv = sbuild_command.build_argv(
+        Path("/s/greet_1.0.dsc"), mode="schroot", chroot="x", codename="bookworm", architecture="amd64",
+        build_dir=Path("/s/build"), repository=Repository("http://127.0.0.1:8", "trunk"), more=["ccache"], ready=ready,
+    )  # fmt: skip
+    assert ("--build-dep-resolver=null" in argv, "--no-apt-update" in argv) == (ready, ready)
+    assert ("--add-depends=ccache" in argv, any("--chroot-setup" in str(word) for word in argv)) == (not ready,) * 2
+
+
 @pytest.mark.parametrize(
     "options, expected",
     [

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from lab.base.run import run
-from scripts.chroots.bootstrap import Repository, base_argv, dependencies, install_script, layer_script, proxies, update
+from scripts.chroots.bootstrap import (
+    Repository,
+    base_argv,
+    dependencies,
+    install_script,
+    layer_script,
+    proxies,
+    resolve_script,
+    update,
+)
 
+CONTROL = "Source: dependencies\nBuild-Depends: b\n"
 REPOSITORY = Repository("http://127.0.0.1:8", "trunk", "KEY 'of' it\n", "my-lab")
 SIGNED = """\
 -----BEGIN PGP SIGNED MESSAGE-----
@@ -88,11 +99,13 @@ def test_repository_setup_has_no_sbuild_escape() -> None:
     [
         ("Source: greet\nVersion: 1\n", ""),
         ("Source: greet\nBuild-Depends: a,\n b  (>= 1) <!nocheck>\nBuild-Conflicts: c\nVersion: 1\n",
-         "Build-Depends: a, b <!nocheck>\nBuild-Conflicts: c\n"),
+         "Build-Depends: a, b (>= 1) <!nocheck>\nBuild-Conflicts: c\n"),
         ("Build-Depends-Indep: b\nBuild-Depends-Arch: c\nBuild-Depends: a\nSource: greet\n",
          "Build-Depends: a, b, c\n"),
         ("Build-Depends: b (= 2), a (<< 3), e | d (>= 4) [amd64], debhelper-compat (= 13)\nSource: greet\n",
-         "Build-Depends: a (<< 3), b (= 2), debhelper-compat (= 13), e | d [amd64]\n"),
+         "Build-Depends: a (<< 3), b (= 2), debhelper-compat (= 13), e | d (>= 4) [amd64]\n"),
+        ("Build-Depends: libjpeg-dev (>= 1) | libjpeg62-dev, a|b, c <!nocheck> | d\nSource: greet\n",
+         "Build-Depends: a, c <!nocheck> | d, libjpeg-dev (>= 1)\n"),
         (SIGNED, "Build-Depends: a\n"),
     ],
 )  # fmt: skip
@@ -101,12 +114,10 @@ def test_dependencies_of_dsc(dsc: str, expected: str) -> None:
     assert dependencies(dsc) == f"Source: dependencies\n{expected}"
 
 
-def test_dependencies_are_equal_for_same_packages() -> None:
-    one = "Source: one\nBuild-Depends: debhelper-compat (= 13), libfoo-dev (>= 1.2), python3:any\n"
-    other = "Source: other\nBuild-Depends: python3:any ,\n debhelper-compat (= 13)\nBuild-Depends-Arch: libfoo-dev\n"
-    assert dependencies(one) == dependencies(other)
-    assert dependencies(one, ["ccache"]) != dependencies(other)
-    assert dependencies(one, ["ccache"]).startswith("Source: dependencies\nBuild-Depends: ccache, debhelper-compat")
+def test_dependencies_with_more_packages() -> None:
+    dsc = "Source: one\nBuild-Depends: python3:any ,\n debhelper-compat (= 13)\nBuild-Depends-Arch: libfoo-dev\n"
+    expected = "Source: dependencies\nBuild-Depends: ccache, debhelper-compat (= 13), libfoo-dev, python3:any\n"
+    assert dependencies(dsc, ["ccache"]) == expected
 
 
 def test_mmdebstrap_argv_of_base() -> None:
@@ -153,12 +164,37 @@ def test_apt_config_output_is_valid_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize("profiles, option", [((), ""), (("nocheck", "nodoc"), " --build-profiles=nocheck,nodoc")])
 def test_layer_script(profiles: tuple[str, ...], option: str) -> None:
     script = layer_script("Source: x\nBuild-Depends: a <!nocheck>\n", profiles, REPOSITORY)
+    assert script.startswith(resolve_script("Source: x\nBuild-Depends: a <!nocheck>\n", profiles, REPOSITORY))
     assert f"{option} build-dep /tmp/source\n" in script
     assert script.endswith(
         "rm -rf /tmp/source /etc/apt/trusted.gpg.d/qalab.asc /etc/apt/sources.list.d/qalab.list "
-        "/etc/apt/preferences.d/qalab\n"
+        "/etc/apt/preferences.d/qalab\n} >&2\n"
     )
     assert run(["sh", "-n"], stdin=script.encode(), check=False)
+
+
+APT = """\
+#!/bin/sh
+case $* in
+    *dist-upgrade) echo "Reading package lists..."; echo "Inst a [1] (2 Debian:12/stable [all])"; echo "Conf a (2)" ;;
+    *build-dep*) echo "Inst b (1 Debian:12/stable [all])"; echo "Remv c [1]"; echo "Conf b (1)"; exit {status} ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("status", [0, 100])
+def test_resolve_script_prints_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """Where it cannot resolve, nothing is printed, and its words are on standard error."""
+    fake = tmp_path / "apt-get"
+    fake.write_text(APT.format(status=status))
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    script = resolve_script(CONTROL, (), None).replace("/tmp/source", str(tmp_path / "source"))
+    result = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=False)
+    expected = "Inst a [1] (2 Debian:12/stable [all])\nInst b (1 Debian:12/stable [all])\nRemv c [1]\n"
+    assert (result.returncode, result.stdout) == (status, "" if status else expected)
+    assert ("Inst b" in result.stderr) is bool(status)
+    assert (tmp_path / "source/debian/control").read_text() == CONTROL
 
 
 def test_install_script_prints_only_command_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

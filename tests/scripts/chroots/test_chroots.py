@@ -130,20 +130,61 @@ def test_base_is_created_once_by_two_processes(kept: Chroots, fake: Fakes) -> No
     assert len(fake.calls("mmdebstrap")) == 1
 
 
+def resolves(fake: Fakes, *lines: str) -> None:
+    """Let apt resolve the build dependencies so."""
+    fake.write("chroot.says", "".join(f"Inst {line}\n" for line in lines))
+
+
 def test_layer_is_reused(kept: Chroots, fake: Fakes) -> None:
+    """It is that of all who get the same packages, whatever words they ask with."""
+    resolves(fake, "a (1 Debian:12/stable [all])", "b (2 Debian:12/stable [all])")
     with kept.base("bookworm", SERIES) as base:
         with kept.layer(base, CONTROL, ("nodoc", "nocheck"), None) as first:
             assert first is not None
             assert (first.reused, first.path.is_dir()) == (False, True)
-        with kept.layer(base, CONTROL, ("nocheck", "nodoc"), None) as second:
+        assert len(fake.calls("chroot")) == 2
+        resolves(fake, "b (2 Debian:12/stable [all])", "a (1 Debian:12/stable [all])")
+        with kept.layer(base, f"{CONTROL}Build-Conflicts: c\n", (), None) as second:
             assert second is not None
             assert (second.reused, second.path) == (True, first.path)
-        for control, profiles in ((f"{CONTROL}Build-Conflicts: b\n", ("nocheck", "nodoc")), (CONTROL, ())):
-            with kept.layer(base, control, profiles, None) as other:
-                assert other is not None
-                assert (other.reused, other.key == first.key) == (False, False)
+        assert len(fake.calls("chroot")) == 3
         with kept.session("x", base, first) as session:
             assert session.lower == f"{first.path}:{base.path}"
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        ["a (1.1 Debian:12/stable [all])", "b (2 Debian:12/stable [all])"],
+        ["a (1 Debian:12/stable [all])"],
+        ["a (1 Debian:12/stable [all])", "b (2 Debian:12/stable [all])", "c (3 Debian:12/stable [all])"],
+        ["a (1 Debian:12/stable [all])", "b (2 testlab:trunk [all])"],
+    ],
+    ids=["a newer version", "one package less", "one package more", "from another archive"],
+)
+def test_layer_depends_on_resolved_packages(kept: Chroots, fake: Fakes, now: list[str]) -> None:
+    with kept.base("bookworm", SERIES) as base:
+        resolves(fake, "a (1 Debian:12/stable [all])", "b (2 Debian:12/stable [all])")
+        with kept.layer(base, CONTROL, (), None) as first:
+            assert first is not None
+        resolves(fake, *now)
+        with kept.layer(base, CONTROL, (), None) as other:
+            assert other is not None
+            assert (other.reused, other.key == first.key) == (False, False)
+
+
+def test_layer_is_dropped_if_mirror_changes(kept: Chroots, fake: Fakes) -> None:
+    """What was installed is not what was resolved: there is no layer of it."""
+    fake.write(
+        "chroot", '#!/bin/sh\necho >> "$0.calls"\necho "Inst a ($(wc -l < "$0.calls") Debian:12/stable [all])"\n'
+    )
+    with (
+        kept.base("bookworm", SERIES) as base,
+        pytest.raises(InfrastructureError, match="the mirror changed"),
+        kept.layer(base, CONTROL, (), None),
+    ):
+        pass
+    assert names(kept, "layer") == []
 
 
 def test_layer_is_removed_with_its_base(kept: Chroots, fake: Fakes) -> None:
@@ -161,28 +202,23 @@ def test_layer_creation_failure_gives_no_layer(kept: Chroots, fake: Fakes) -> No
     fake.write("chroot.status", 100)
     with kept.base("bookworm", SERIES) as base, kept.layer(base, CONTROL, (), REPOSITORY) as layer:
         assert layer is None
-    assert len(fake.calls("chroot")) == 2  # from the distribution alone, and with the lab's archive
     assert names(kept, "layer") == []
 
 
 def test_layer_depends_on_lab_archive_if_used(kept: Chroots, fake: Fakes) -> None:
-    """A layer without packages of the lab's archive is shared; any other depends on that archive."""
-    fake.write(
-        "chroot",
-        '#!/bin/sh\necho >> "$0.calls"\ncase $* in *"base64 --decode"*) exit 0 ;; esac\nexit 100\n',
-    )
+    """It is this archive's alone, wherever that is served; any other is everybody's."""
+    moved = Repository("http://127.0.0.1:2", "trunk", "KEY", "testlab")
+    other = Repository("http://127.0.0.1:2", "trunk", "ANOTHER KEY", "testlab")
     with kept.base("bookworm", SERIES) as base:
-        with kept.layer(base, CONTROL, (), REPOSITORY) as first:
-            assert first is not None
-        assert len(fake.calls("chroot")) == 2
-        moved = Repository("http://127.0.0.1:2", "trunk", "KEY", "testlab")
-        with kept.layer(base, CONTROL, (), moved) as second:
-            assert second is not None
-            assert (second.reused, second.key) == (True, first.key)
-        assert len(fake.calls("chroot")) == 2
-        with kept.layer(base, CONTROL, (), Repository("http://127.0.0.1:2", "other", "KEY", "testlab")) as other:
-            assert other is not None
-            assert (other.reused, other.key == first.key) == (False, False)
+        for line, shared in (("a (1 testlab:trunk [all])", False), ("a (1 Debian:12/stable [all])", True)):
+            resolves(fake, line)
+            with kept.layer(base, CONTROL, (), REPOSITORY) as first, kept.layer(base, CONTROL, (), moved) as second:
+                assert first
+                assert second
+                assert second.path == first.path
+            with kept.layer(base, CONTROL, (), other) as theirs:
+                assert theirs is not None
+                assert (theirs.path == first.path) is shared
 
 
 def test_prune_removes_least_recently_used_layers(kept: Chroots, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +228,8 @@ def test_prune_removes_least_recently_used_layers(kept: Chroots, fake: Fakes, mo
         for number in (1, 2, 3):
             if number == 3:
                 make_older(kept, made[1], 2)
-            with kept.layer(base, f"{CONTROL}Build-Conflicts: b{number}\n", (), None) as layer:
+            resolves(fake, f"a ({number} Debian:12/stable [all])")
+            with kept.layer(base, CONTROL, (), None) as layer:
                 assert layer is not None
                 made.append(layer.path.name)
     assert names(kept, "layer") == sorted([made[0], made[2]])
