@@ -32,6 +32,7 @@ LONGEST = 200
 PACKAGES = {
     "apt-get": "apt",
     "debsign": "devscripts",
+    "dpkg-deb": "dpkg",
     "dpkg-genbuildinfo": "dpkg-dev",
     "dpkg-genchanges": "dpkg-dev",
     "dpkg-source": "dpkg-dev",
@@ -48,7 +49,6 @@ PACKAGES = {
     "nsenter": "util-linux",
     "patch": "patch",
     "ping": "iputils-ping",
-    "reprepro": "reprepro",
     "sbuild": "sbuild",
     "schroot": "schroot",
     "sftp": "openssh-client",
