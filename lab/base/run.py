@@ -32,7 +32,6 @@ LONGEST = 200
 PACKAGES = {
     "apt-get": "apt",
     "debsign": "devscripts",
-    "dpkg-deb": "dpkg",
     "dpkg-genbuildinfo": "dpkg-dev",
     "dpkg-genchanges": "dpkg-dev",
     "dpkg-source": "dpkg-dev",
