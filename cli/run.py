@@ -15,11 +15,13 @@ from cli.output import out
 from cli.phases import run_phases
 from lab.base.errors import ConfigurationError
 from lab.config import loading
-from lab.config.description import Lab
+from lab.config.description import Lab, Phase
 from lab.config.options import json_option, lab_option
+from lab.store.archive import ArchiveReader
 from lab.store.run_directory import WHOLE, Run, check_known
 from lab.store.runs import Store
 from reports import status
+from scripts.archives import package_source
 from scripts.phases import runner
 
 
@@ -35,11 +37,14 @@ class RunRequest:
     first: str | None
     until: str | None
     keep: bool
+    state: str
 
     def __post_init__(self) -> None:
         """Raise click.UsageError for options that exclude each other."""
         if self.run_name and (self.track or self.commit or self.resume):
             raise click.UsageError("--run cannot be combined with TRACK, COMPONENT, --commit or --resume")
+        if self.state and (self.resume or self.run_name or self.first):
+            raise click.UsageError("--state starts a new run; it cannot be combined with --resume, --run or --from")
         if (self.resume or self.first) and self.commit:
             raise click.UsageError("--commit starts a new run; it cannot be combined with --resume or --from")
 
@@ -67,6 +72,13 @@ def not_empty(context: click.Context, parameter: click.Parameter, value: str) ->
 @click.option("--run", "run_name", metavar="RUN", help="Continue this run.")
 @click.option("--from", "first", metavar="STEP", help="Repeat the newest run (or RUN) from this step on.")
 @click.option("--until", metavar="STEP", help="Stop after this step.")
+@click.option(
+    "--state",
+    default="",
+    metavar="STATE|LABEL",
+    callback=not_empty,
+    help="Deploy this state of the archive, without a build; see qalab archive states.",
+)
 @keep_option
 @json_option
 def command(lab_file: Path, *, as_json: bool, **options: str | bool | None) -> None:
@@ -89,7 +101,8 @@ def command(lab_file: Path, *, as_json: bool, **options: str | bool | None) -> N
 def choose_run(lab: Lab, request: RunRequest) -> Run | None:
     """Return the run that a call is about: an existing one, a new one, or None when there is nothing to resume."""
     store, track, component = Store.of(lab), request.track, request.component
-    phase = lab.tracks[track].phases[0] if track and track in lab.tracks else "build"
+    first = lab.tracks[track].phases[0] if track and track in lab.tracks else "build"
+    phase: Phase = "deploy" if request.state else first
     if track:
         check_known(lab, track, component, phase)
     found: Run | None = None
@@ -113,4 +126,15 @@ def choose_run(lab: Lab, request: RunRequest) -> Run | None:
         runner.check_span(lab, found.info.track, found.info.phase, request.first, request.until)
         return found
     runner.check_span(lab, str(track), phase, request.first, request.until)
-    return store.new_run(lab, str(track), component or WHOLE, request.commit, phase=phase)
+    state = deployable(lab, str(track), request.state) if request.state else ""
+    begun = store.new_run(lab, str(track), component or WHOLE, request.commit, phase=phase)
+    begun.write_info(begun.info.model_copy(update={"archive": state}))
+    return begun
+
+
+def deployable(lab: Lab, track: str, name: str) -> str:
+    """Return the name of the state to deploy.  Raises ConfigurationError where the track cannot deploy it."""
+    described = lab.tracks[track]
+    if "deploy" not in described.phases or described.trigger == "proposed":
+        raise ConfigurationError(f"{track} deploys no states of the archive", hint="name the phase deploy in lab.yaml")
+    return package_source.state_of_track(ArchiveReader.at(Store.of(lab).archive), track, name).name

@@ -3,97 +3,130 @@
 Source and binary packages go there; apt and sbuild read it.  Packages are held back, and the step is skipped, when
 a step of ``build.gate`` is unstable: then there is no upload, no push and no next phase either, and the exit code is 4.
 
-The archive is reprepro's, in the store: one codename per track, signed with the lab's key, whose
-public half is ``archive-key.asc`` (see `scripts.archives.reprepro`).  Old versions are deleted from the pool as
-``archive.keep`` and ``archive.keep_days`` say (see `lab.config.description.ArchiveSettings`); the age of a version is
-that of its youngest pool file.
+Each change makes a new state of the archive, which the label of the track then names (see `lab.store.archive`); run.json
+names it too.  All suites are signed with the lab's key, whose public half is ``archive-key.asc``.  Old versions leave
+the indices as ``archive.keep`` and ``archive.keep_days`` say (see `lab.config.description.ArchiveSettings`).  When there are
+enough old states, they are removed, and the pool files that only they have (see `scripts.archives.retention`).
 
 ``results/parameters.properties`` hands the archive's state over to the next job (in Jenkins: its
-parameters): COMPONENT, COMMIT, VERSION, ARCHIVE, the SHA-256 of the codename's InRelease, and CAUSE.
+parameters): COMPONENT, COMMIT, VERSION, ARCHIVE, the name of the state, and CAUSE.
 
-Facts: ``codename``, ``path`` (the archive's root), ``added`` (False: it had all of it already),
+Facts: ``codename`` (the track), ``path`` (the archive's root), ``added`` (False: it had all of it already),
 ``archive`` (as ARCHIVE).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from debian.deb822 import Changes
 from debian.debian_support import Version
 
 from lab.base import environment, files
 from lab.base.errors import Verdict
 from lab.store import step_command
-from lab.store.records import Artifact
+from lab.store.archive import State
+from lab.store.records import Artifact, rfc3339
 from lab.store.run_directory import HANDED_OVER
-from lab.store.signing import lab_key
 from lab.store.step import EXIT_CODES, StepContext, StepOutcome
-from scripts.archives.reprepro import Archive, Tracked
+from scripts.archives import lab_archive, retention, stanzas, versions
+from scripts.archives.content import Content
+from scripts.archives.lab_archive import LabArchive
+from scripts.archives.stanzas import Stanza
+from scripts.archives.versions import PoolVersion
 
 NAME = "archive"
-DAY_SECONDS = 86_400
 
 
-def expired(ages: Mapping[Tracked, float], keep: int, keep_days: int) -> list[Tracked]:
-    """Return the versions to remove, of all with their ages in seconds; the newest of a source package always stays."""
-    ordered = sorted(ages, key=lambda item: (item.source, Version(item.version)), reverse=True)
-    return [
-        item
-        for _, group in groupby(ordered, key=lambda item: item.source)
-        for rank, item in enumerate(group)
-        if rank and (rank >= keep or ages[item] > keep_days * DAY_SECONDS)
-    ]
+def pool_name(artifact: Artifact) -> str:
+    """Return the name of a file in the pool: Ubuntu's debug packages are .deb files by another name."""
+    return Path(artifact.path).name.replace(".ddeb", ".deb")
 
 
-def holds(archive: Archive, version: Tracked, present: Iterable[Tracked], packages: Iterable[Artifact]) -> bool:
+def holds(content: Content, record: PoolVersion | None, packages: Sequence[Artifact]) -> bool:
     """Return whether a version is listed with all these files, their content the same.
 
-    A version that was taken out of the indices may still be tracked: its files are in the pool, listed by none.
+    A version that was taken out of the indices still has a record: its files are in the pool, listed by none.
     """
-    files_of = (item.files.items() for item in present if item == version)
-    there = {Path(path).name: archive.root / path for each in files_of for path, listed in each if listed}
-    wanted = {Path(item.path).name.replace(".ddeb", ".deb"): item.sha256 for item in packages}
-    return all(name in there and files.sha256(there[name]) == digest for name, digest in wanted.items())
+    if record is None or record.withdrawn:
+        return False
+    listed = content.files(record.source, record.version)
+    there = {
+        Path(path).name: digest
+        for path, digest in record.files.items()
+        if path in listed or str(Path(path).parent) in listed
+    }
+    return all(there.get(pool_name(item)) == item.sha256 for item in packages)
 
 
-def age(archive: Archive, version: Tracked) -> float:
-    """Return the seconds since the last file of a version was added; 0 for a version that is not there yet."""
-    times = [path.stat().st_mtime for name in version.files if (path := archive.root / name).exists()]
-    return environment.now().timestamp() - max(times) if times else 0.0
+def read_packages(context: StepContext, packages: Sequence[Artifact], changes: Path) -> list[Stanza]:
+    """Return the stanzas of built packages.  Raises Failed for a package without section or priority."""
+    home = versions.directory(context.component_name)
+    with changes.open("rb") as stream:
+        listed = {row["name"]: row for row in Changes(stream)["Files"]}
+    found = []
+    for item in packages:
+        path = context.run.path / item.path
+        if path.suffix == ".dsc":
+            row = listed[path.name]
+            found.append(stanzas.of_source(path, home, row["section"], row["priority"]))
+        elif item.kind == "binary":
+            found.append(stanzas.of_binary(path, f"{home}/{pool_name(item)}"))
+    return found
 
 
-def publish(archive: Archive, present: Sequence[Tracked], new: Tracked, changes: Path, binaries: Sequence[Path]) -> str:
-    """Add a version and remove those past their time; return what was done."""
-    settings = archive.lab.archive
-    ages = {item: age(archive, item) for item in (*present, new)}
-    old = expired(ages, settings.keep, settings.keep_days)
-    with archive.change():
-        archive.add(changes, binaries)
-        for item in old:
-            archive.remove(item)
-        archive.export()
-    archive.sweep()
-    removed = ", ".join(f"{item.source} {item.version}" for item in old)
+def expired(archive: LabArchive, track: str, source: str) -> list[PoolVersion]:
+    """Return the versions of a source package that leave the indices."""
+    settings, known = archive.lab.archive, versions.of_source(archive.root, track, source)
+    now = environment.now()
+    ages = {
+        (each.source, each.version): (now - datetime.fromisoformat(each.added)) / timedelta(days=1) for each in known
+    }
+    late = versions.expired(ages, settings.keep, settings.keep_days)
+    return [each for each in known if (each.source, each.version) in late]
+
+
+def publish(
+    context: StepContext, archive: LabArchive, content: Content, packages: Sequence[Artifact], changes: Path
+) -> str:
+    """Add a version and remove those past their time from the indices; return what was done."""
+    track, root = context.track_name, archive.root
+    added = read_packages(context, packages, changes)
+    new = PoolVersion.of(added, added=rfc3339(environment.now()), commit=context.run.info.commit)
+    present = versions.of_source(root, track, new.source)
+    for record in present:
+        if record.version == new.version:
+            new = record.joined(new)
+    given = {pool_name(item): context.run.path / item.path for item in packages}
+    given |= {path.name: path for path in context.run.out.iterdir() if path.name not in given and path.is_file()}
+    versions.add_files(root, given, new.files, new.source)
+    archive.record(track, new)
+    content = content.with_version(added)
+    gone = [each for each in expired(archive, track, new.source) if content.files(each.source, each.version)]
+    for each in gone:
+        content = content.without(each.source, each.version)
+    archive.commit(track, content, f"add {new.source} {new.version}")
+    removed = ", ".join(f"{each.source} {each.version}" for each in gone)
     return f"added; removed {removed}" if removed else "added"
 
 
-def hand_over(context: StepContext, archive: Archive, version: str) -> str:
-    """Write the parameters of the next job, and return the archive's state."""
-    state = files.sha256(archive.root / "dists" / archive.codename / "InRelease")
+def hand_over(context: StepContext, state: State, version: str) -> str:
+    """Write the parameters of the next job and the state in run.json; return the name of the state."""
+    context.run.write_info(context.run.info.model_copy(update={"archive": state.name}))
     info = context.run.info
     values = {
         "COMPONENT": context.component_name,
         "COMMIT": info.commit,
         "VERSION": version,
-        "ARCHIVE": state,
+        "ARCHIVE": state.name,
         "CAUSE": info.cause,
     }
     # Nothing in a name, an id or a version needs escaping in the value of a Java property.
     text = "".join(f"{name}={value}\n" for name, value in values.items())
     files.write_atomic(context.run.results / HANDED_OVER, text)
-    return state
+    return state.name
 
 
 def held_back(context: StepContext) -> str:
@@ -114,27 +147,27 @@ def action(context: StepContext) -> StepOutcome:
         facts = {"codename": context.track_name, "added": False}
         return StepOutcome(reason, verdict="skipped", facts=facts, exit_code=code)
     source, built = context.earlier("source"), context.earlier("sbuild")
-    new, codename = Tracked(context.component_name, source.version), context.track_name
+    name, version, track = context.component_name, source.version, context.track_name
     changes = next(context.run.path / item.path for item in source.artifacts if item.kind == "changes")
     packages = [item for item in (*source.artifacts, *built.artifacts) if item.kind in {"source", "binary"}]
-    binaries = [context.run.path / item.path for item in packages if item.kind == "binary"]
-    facts = {"codename": codename, "path": str(context.store.archive), "added": False}
-    lock_path = context.store.lock_path("archive")
-    with files.locked(lock_path) as lock, lab_key(context.lab, context.store, context.log) as key:
-        archive = Archive(context.lab, codename, new.source, key, lock, context.log)
-        archive.open()
-        present = archive.versions()
-        newest = max((item.version for item in present if item.source == new.source), key=Version, default=new.version)
+    facts = {"codename": track, "path": str(context.store.archive), "added": False}
+    with lab_archive.opened(context.lab, context.log) as archive:
+        content = archive.content(track)
+        present = [each for each in versions.of_source(archive.root, track, name) if not each.withdrawn]
+        newest = present[-1].version if present else version
+        record = next((each for each in present if each.version == version), None)
         verdict: Verdict = "passed"
-        if Version(newest) > Version(new.version):
-            message, verdict = f"{codename} has {new.source} {newest} and keeps it", "skipped"
-        elif holds(archive, new, present, packages):
-            message = f"{codename} has it already"
+        if Version(newest) > Version(version):
+            message, verdict = f"{track} has {name} {newest} and keeps it", "skipped"
+        elif holds(content, record, packages):
+            message = f"{track} has it already"
         else:
-            message = publish(archive, present, new, changes, binaries)
+            message = publish(context, archive, content, packages, changes)
             facts["added"] = True
-        facts["archive"] = hand_over(context, archive, new.version)
-    return StepOutcome(message, version=new.version, verdict=verdict, facts=facts)
+            if len(retention.removable(archive)) >= retention.BATCH:
+                retention.collect(archive)
+        facts["archive"] = hand_over(context, archive.reader.existing(track), version)
+    return StepOutcome(message, version=version, verdict=verdict, facts=facts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

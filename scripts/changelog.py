@@ -103,7 +103,7 @@ def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
     own = [record.version for record in context.run.records() if record.step in {"source", "sbuild", "archive"}]
     number = build_number(upstream, release, own) - 1
     if not number:
-        # The pool is shared by all codenames, and its file names need no lock of reprepro's.
+        # The pool is shared by all codenames, and its file names need no lock.
         pool = [path.name for path in context.store.archive.glob(f"pool/*/*/{context.component_name}/*")]
         built = [run.version for run in archived(context, None, snapshot.commit)]
         number = build_number(upstream, release, pool + built)

@@ -1,7 +1,8 @@
 """deploy: deploy the packages of the track on a pristine target.
 
-The environment is named after the track; the step destroys the previous deployment in it.  The lab's archive is
-pinned above all others.  The step records the installed versions, and proves that the packages of the lab's archive
+The environment is named after the track; the step destroys the previous deployment in it.  The packages are those of
+one state of the archive: the one that run.json names, by default the newest, which run.json then names.  The lab's
+archive is pinned above all others.  The step records the installed versions, and proves that the packages of the lab's archive
 come from there.  It compares them with the run's component, version and commit (see
 `scripts.deployment.expectation`): a deployment of another version, or without any package of the lab, does not pass.
 A track of proposed packages installs the packages that wait in the pocket instead.  It is ``skipped`` when none
@@ -10,7 +11,7 @@ wait, or when Jenkins asks for a set that was already tested.
 ``results/parameters.properties`` passes COMPONENT, COMMIT, VERSION and ARCHIVE to the next job; the file is missing
 when nothing can be exercised.  Logs of all nodes are in ``results/nodes``, whatever the verdict.
 
-Facts: ``environment``, ``snapshot`` (the origin of the nodes), ``seconds`` (by part), ``packages`` (NAME=VERSION of
+Facts: ``environment``, ``state`` (of the archive), ``snapshot`` (the origin of the nodes), ``seconds`` (by part), ``packages`` (NAME=VERSION of
 the packages from the lab's archive, or the pocket), ``services``; ``pocket``, and all sources ``taken`` from it.
 """
 
@@ -55,18 +56,21 @@ def skip_reason(context: StepContext, offer: PackageSource) -> str:
 
 
 def action(context: StepContext) -> StepOutcome:
-    offer = package_source.for_track(context.lab, context.track_name, context.component_name, context.log)
+    info = context.run.info
+    offer = package_source.for_track(context.lab, context.track_name, info.component, context.log, info.archive)
     if why := skip_reason(context, offer):
         return StepOutcome(why, verdict="skipped")
     wanted = expectation.wanted(context, offer)
-    if wanted.newer:
+    if wanted.newer and (info.version or not info.archive):  # a state that somebody has asked for is deployed
         message = f"the archive has {wanted.component} {wanted.newer} by now: the run that built it deploys it"
         hand_over(context, offer, wanted.version)
         return StepOutcome(message, version=wanted.version, verdict="skipped")
     wanted.check_offer()
     where = topology(context.lab, context.track_name, context.component_name, installation.built(offer.archive))
     target = environments.target(context.lab, context.track_name, context.log)
-    with environments.exclusive_turn(context.lab, context.track_name):
+    with environments.exclusive_turn(context.lab, context.track_name), offer.kept():
+        if offer.state and not offer.waiting:
+            context.run.write_info(info.model_copy(update={"archive": offer.state}))
         made, took, origin = install(context, wanted, where, target)
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":
@@ -75,6 +79,7 @@ def action(context: StepContext) -> StepOutcome:
     taken = {"pocket": offer.place, "taken": list(offer.waiting.repository.only)} if offer.waiting else {}
     facts = {
         "environment": context.track_name,
+        "state": deployed.state,
         "snapshot": dict(origin),
         "seconds": took,
         "packages": sorted({f"{each.name}={each.version}" for each in made.packages if each.ours}),
@@ -122,6 +127,7 @@ def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes
         nodes=nodes,
         services=made.services,
         packages=tuple(made.packages),
+        state="" if offer.waiting else offer.state,
         waiting=waiting,
     )
     deployed.write(context.store.environments / context.track_name / FILE)

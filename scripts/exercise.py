@@ -94,6 +94,8 @@ def action(context: StepContext) -> StepOutcome:
         deployed = environments.deployed(context, target)
         if skipped := expectation.another(context, deployed):
             return skipped
+        if deployed.state:
+            context.run.write_info(context.run.info.model_copy(update={"archive": deployed.state}))
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)
         try:

@@ -18,15 +18,16 @@ from dataclasses import dataclass
 
 from debian.debian_support import Version
 
-from lab.base import files
 from lab.base.debian import compare
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror
-from lab.base.run import Word
 from lab.store import step_command
+from lab.store.archive import ArchiveReader
 from lab.store.records import Record, WorkingTree
 from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
+from scripts.archives.content import SOURCES
+from scripts.archives.stanzas import split
 from scripts.upstream import commit_selection, orig_tarball, packaging_branch, tags, upstream_tree, versions
 
 NAME = "snapshot"
@@ -137,15 +138,10 @@ def stand(context: StepContext, mirror: GitMirror, branch: str, commit: str, las
 
 
 def archived(context: StepContext) -> list[str]:
-    """Return the upstream versions of the component that the lab's archive has for the track."""
-    archive, track = context.store.archive, context.track_name
-    distributions = archive / "conf/distributions"
-    if not (archive / "db").is_dir() or f"Codename: {track}" not in distributions.read_text().splitlines():
-        return []
-    options: list[Word] = ["--basedir", archive, "--type", "dsc", "--list-format", "${version}\\n"]
-    with files.locked(context.store.lock_path("archive"), shared=True):
-        listing = context.sh(["reprepro", *options, "list", track, context.component_name], capture=True).stdout
-    return [versions.without_suffix(str(Version(version).upstream_version)) for version in listing.split()]
+    """Return the upstream version of the component that the lab's archive has for the track; none without one."""
+    index = ArchiveReader.at(context.store.archive).index(context.track_name, SOURCES)
+    listed = [each.version for each in split("source", index) if each.package == context.component_name]
+    return [versions.without_suffix(str(Version(version).upstream_version)) for version in listed]
 
 
 def above(version: str, floors: Iterable[str], commit: str, component: str) -> str:

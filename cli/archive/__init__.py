@@ -1,7 +1,13 @@
-"""``qalab archive``: the lab's package archive."""
+"""``qalab archive``: the lab's package archive, its states and labels."""
 
 from __future__ import annotations
 
 from cli.groups import LazyGroup
 
-command = LazyGroup("archive", {"withdraw": "cli.archive.withdraw"}, help="Change the lab's package archive.")
+NAMES = ("states", "show", "diff", "promote", "demote", "pin", "unpin", "gc", "withdraw")
+
+command = LazyGroup(
+    "archive",
+    {name: f"cli.archive.{name}" for name in NAMES},
+    help="The states and labels of the lab's package archive.",
+)

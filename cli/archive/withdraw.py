@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
+from cli.archive.access import reader
 from cli.options import confirm, dry_run_option, yes_option
 from cli.output import out
 from lab.config import loading
 from lab.config.options import lab_option
+from lab.store.archive import SOURCE_LOCK
 from lab.store.run_directory import check_known
 from lab.store.runs import Store
-from scripts.archives import withdrawal
-from scripts.archives.reprepro import Tracked
+from scripts.archives import labels, withdrawal
+from scripts.archives.withdrawal import SourceVersion
 
 
 @click.command("withdraw")
@@ -26,7 +28,7 @@ from scripts.archives.reprepro import Tracked
 def command(track: str, component: str, version: str, lab_file: Path, *, yes: bool, dry_run: bool) -> None:
     """Withdraw a version of a component from a track's archive.
 
-    The newest version that remains takes its place; apt in chroots of the lab downgrades to it.  Uploads, pushes
+    The archive gets a new state, in which the newest version that remains takes its place; apt in chroots of the lab downgrades to it.  Uploads, pushes
     and records of runs stay.  To add the version again, run the step archive of its run.
     """
     lab = loading.load(lab_file)
@@ -34,13 +36,17 @@ def command(track: str, component: str, version: str, lab_file: Path, *, yes: bo
     store = Store.of(lab)
     store.root.mkdir(parents=True, exist_ok=True)
     with (store.root / "withdraw.log").open("w+", encoding="utf-8", errors="surrogateescape") as log:
-        plan = withdrawal.withdraw(lab, track, Tracked(component, version), log, dry_run=True)
+        plan = withdrawal.withdraw(lab, track, SourceVersion(component, version), log, dry_run=True)
         what = f"{component} {version}"
         place = f"{plan.restored or 'no other version'} takes its place"
         if dry_run:
             out.print(f"{what}: would be withdrawn from {track}; {place}")
             return
         confirm(f"withdraw {what} from {track} ({place})", yes=yes)
-        done = withdrawal.withdraw(lab, track, Tracked(component, version), log)
+        done = withdrawal.withdraw(lab, track, SourceVersion(component, version), log)
     place = f"{done.restored or 'no other version'} takes its place"
     out.print(f"{what}: withdrawn from {track}; {place}")
+    archive = reader(lab)
+    for label, state in archive.labels().items():
+        if label in labels.of_lab(lab) and (component, version) in archive.lock(state.name, SOURCE_LOCK):
+            out.print(f"{label} still has it: qalab archive demote {label}")

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,23 @@ def write_atomic(path: Path, data: str | bytes, mode: int = 0o644) -> None:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # the error of a full disk does not name the file
+        raise
+
+
+def copy_atomic(source: Path, target: Path) -> None:
+    """Copy a file's content: a reader of ``target`` sees its old content or all of the new."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with source.open("rb") as reader, os.fdopen(handle, "wb") as writer:
+            shutil.copyfileobj(reader, writer)
+            writer.flush()
+            os.fsync(writer.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -48,7 +48,6 @@ PACKAGES = {
     "nsenter": "util-linux",
     "patch": "patch",
     "ping": "iputils-ping",
-    "reprepro": "reprepro",
     "sbuild": "sbuild",
     "schroot": "schroot",
     "sftp": "openssh-client",

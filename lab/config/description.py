@@ -95,6 +95,12 @@ class Track(SettingsModel):
     components: tuple[SourceName, ...] | None = Field(
         None, description="The components of the track, keys of `components`. Default: all components."
     )
+    labels: tuple[Label, ...] = Field(
+        ("tested",),
+        description="The labels of the track that move by promotion, without the track's name: `tested` is the suite "
+        "TRACK-tested. The label TRACK is always the newest state.",
+        examples=[["tested", "stable"]],
+    )
     schedule: Text | None = Field(
         None,
         description="Jenkins cron line for polling upstream or -proposed. Default: `H/15 * * * *`, and `H H/4 * * *` "
@@ -131,11 +137,27 @@ class About(SettingsModel):
     description: str = Field("", description="One line about the lab, for people.")
 
 
+class StatesSettings(SettingsModel):
+    """The states of the archive, which `qalab archive gc` removes.
+
+    A state is removed if it is not among the last `keep` states of any label **and** it is older than `keep_days`.
+    A state that a label names, that is pinned, that is deployed on this machine or that a run uses is never removed.
+    """
+
+    keep: int = Field(
+        10, ge=1, le=MOST, description="The number of states of each label that are kept, whatever their age."
+    )
+    keep_days: int = Field(
+        7, ge=1, le=MOST, description="The number of days during which a state is kept, regardless of newer states."
+    )
+
+
 class ArchiveSettings(SettingsModel):
     """The lab's package archive on this machine.
 
-    A version of a source package is deleted from the pool if it is not among the newest `keep` versions, **or** if it
-    is older than `keep_days`, even if fewer than `keep` versions remain. The newest version is never deleted.
+    A version of a source package that no state has is deleted from the pool if it is not among the newest `keep`
+    versions, **or** if it is older than `keep_days`, even if fewer than `keep` versions remain. The newest version is
+    never deleted.
     """
 
     signing_key: Text | None = Field(
@@ -156,16 +178,18 @@ class ArchiveSettings(SettingsModel):
         5,
         ge=1,
         le=MOST,
-        description="The number of versions of a source package in the pool. A version is deleted if it is not among "
-        "the newest `keep` versions, OR if it is older than `keep_days`. The newest version is never deleted.",
+        description="The number of versions of a source package in the pool. A version that no state has is deleted "
+        "if it is not among the newest `keep` versions, OR if it is older than `keep_days`. The newest version is never "
+        "deleted.",
     )
     keep_days: int = Field(
         30,
         ge=1,
         le=MOST,
-        description="The maximum age of a version in the pool, in days. An older version is deleted, even if it is "
-        "among the newest `keep` versions. The newest version is never deleted.",
+        description="The maximum age of a version in the pool, in days. An older version that no state has is deleted, "
+        "even if it is among the newest `keep` versions. The newest version is never deleted.",
     )
+    states: StatesSettings = Field(StatesSettings(), description="The states of the archive.")
 
 
 class RunsSettings(SettingsModel):

@@ -125,8 +125,8 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 class RunInfo(Stored):
     """run.json: the description of a run."""
 
-    migrations = {1: lambda data: data, 2: lambda data: data}  # the new fields have defaults
-    schema_version: int = Field(3, alias="schema")
+    migrations = dict.fromkeys((1, 2, 3), lambda data: data)  # the new fields have defaults
+    schema_version: int = Field(4, alias="schema")
     lab: str
     track: str
     component: str
@@ -138,6 +138,8 @@ class RunInfo(Stored):
     """The upstream commit, once the snapshot has found it (40 hexadecimal digits)."""
     version: str = ""
     """The version that an earlier phase built, for a later phase; empty for the versions in the archive."""
+    archive: str = ""
+    """The archive's state: of a build, the one that it made; of the later phases, the one that is deployed."""
     lab_commit: str = ""
     """The commit of lab.yaml, see `lab.config.lab_repository.commit_of`; empty when it is in no repository."""
     number: int

@@ -192,7 +192,8 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
         raise ConfigurationError(f"{path}: there is no directory {path.parent}")
     run = Run(path)
     url = environment.variable("BUILD_URL")
-    if url and phase != "build":
+    later = url and phase != "build"
+    if later:
         version = version or environment.variable("VERSION") or ""
     build = environment.variable("BUILD_NUMBER") if url else None
     run.write_info(
@@ -211,6 +212,9 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
             started=rfc3339(environment.now()),
             cause=_jenkins_cause(lab, track) if url else "by hand",
             packaging=(environment.variable("PACKAGING") or "") if url else "",
+            archive=(environment.variable("ARCHIVE") or "")
+            if later and lab.tracks[track].trigger != "proposed"
+            else "",
             testing=(environment.variable("TESTING") or "") if url else "",
             lab_commit=lab_repository.commit_of(lab.file),
             working_tree=working_tree,

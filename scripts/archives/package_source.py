@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
-from lab.base import files
+from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
+from lab.store.archive import ArchiveReader, State
 from lab.store.runs import Store
-from scripts.archives import proposed
+from scripts.archives import proposed, usage
 from scripts.archives.proposed import Waiting
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment import installation
@@ -19,23 +20,32 @@ from scripts.drivers.interfaces import Provisioner
 
 @dataclass(frozen=True)
 class PackageSource:
-    """Versions and source packages by binary package, versions by source package; ``waiting``: of a pocket."""
+    """Versions and source packages by binary package, versions by source package; ``waiting``: of a pocket.
+
+    ``state``: the name of its content, which is a state of the archive, or the versions of a pocket.  ``newest``: the
+    versions of the newest state.
+    """
 
     lab: Lab
     track: str
     archive: Mapping[str, tuple[str, str]]
     waiting: Waiting | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    state: str = ""
+    newest: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
         return self.waiting.repository.codename if self.waiting else "the lab's archive"
 
-    @property
-    def state(self) -> str:
-        """The name of its content: the SHA-256 of the archive's InRelease, or the versions of a pocket."""
-        release = Store.of(self.lab).archive / "dists" / self.track / "InRelease"
-        return str(self.waiting) if self.waiting else files.sha256(release) if release.exists() else ""
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep its state from being removed meanwhile.  Raises ConfigurationError where the state is not there."""
+        if self.waiting or not self.state:
+            yield
+        else:
+            with usage.held(Store.of(self.lab), self.state):
+                yield
 
     @contextmanager
     def reached(self, target: Provisioner) -> Iterator[Repository | None]:
@@ -43,7 +53,7 @@ class PackageSource:
         if self.waiting:
             yield self.waiting.repository
         else:
-            with target.archive(self.lab, self.track) as repository:
+            with target.archive(self.lab, self.state or self.track) as repository:
                 yield repository
 
     def remember(self) -> None:
@@ -52,10 +62,27 @@ class PackageSource:
             proposed.remember(self.lab, self.track, self.waiting.versions)
 
 
-def for_track(lab: Lab, track: str, component: str, log: IO[str]) -> PackageSource:
-    """Return what a track deploys for a component, or for all.  Raises InfrastructureError when a mirror does not answer."""
+def for_track(lab: Lab, track: str, component: str, log: IO[str], state: str = "") -> PackageSource:
+    """Return what a track deploys for a component, or for all; ``state``: of the archive, empty for the newest.
+
+    Raises InfrastructureError when a mirror does not answer, ConfigurationError for a state that the track does not have.
+    """
     if lab.tracks[track].trigger == "proposed":
         waiting = proposed.waiting(lab, track, component, log)
-        return PackageSource(lab, track, waiting.archive, waiting, waiting.versions)
-    root = Store.of(lab).archive
-    return PackageSource(lab, track, installation.offered(root, track), sources=installation.sources(root, track))
+        return PackageSource(lab, track, waiting.archive, waiting, waiting.versions, str(waiting))
+    reader = ArchiveReader.at(Store.of(lab).archive)
+    newest = reader.state(track)
+    name = state_of_track(reader, track, state).name if state else newest.name if newest else ""
+    suite = name or track  # an archive of an older release has no states yet
+    sources = installation.sources(reader, suite)
+    latest = installation.sources(reader, newest.name) if newest and newest.name != name else sources
+    offered = installation.offered(reader, suite)
+    return PackageSource(lab, track, offered, sources=sources, state=name, newest=latest)
+
+
+def state_of_track(reader: ArchiveReader, track: str, name: str) -> State:
+    """Return a state of a track, by its name or a label.  Raises ConfigurationError for a missing or another's one."""
+    state = reader.existing(name)
+    if state.track != track:
+        raise ConfigurationError(f"{state.name} is a state of {state.track}, and not of {track}")
+    return state

@@ -10,6 +10,7 @@ from typing import IO
 from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed, run
 from lab.config.description import Series
+from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.archives.series_index import built_from, newest_build, opened
 
@@ -33,8 +34,8 @@ def last_build(root: Path, track: str, source: str) -> Reference | None:
 
     Raises InfrastructureError when the archive lists a file that it does not have.
     """
-    names = (root / "dists" / track / name.format(architecture()) for name in INDICES)
-    build = newest_build(item for path in names if path.exists() for item in built_from(path.read_text(), source))
+    texts = (ArchiveReader.at(root).index(track, name.format(architecture())) for name in INDICES)
+    build = newest_build(item for text in texts for item in built_from(text, source))
     if not build:
         return None
     paths = tuple(root / item["Filename"] for item in build)

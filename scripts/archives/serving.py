@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from lab.config.description import Lab
+from lab.store.archive import ArchiveReader
 from lab.store.runs import Store
-from scripts.archives.reprepro import PUBLIC_KEY
 from scripts.chroots.bootstrap import Repository
 
 
@@ -20,21 +20,21 @@ def replacing(lab: Lab, track: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def served(lab: Lab, track: str, *, replaces: tuple[str, ...] | None = None) -> Iterator[Repository | None]:
-    """Serve the lab's own archive over HTTP on a free loopback port; None while it has nothing for the track.
+def served(lab: Lab, suite: str, *, replaces: tuple[str, ...] | None = None) -> Iterator[Repository | None]:
+    """Serve a suite of the lab's own archive over HTTP on a free loopback port; None while it does not have it.
 
-    ``replaces``: see `scripts.chroots.bootstrap.Repository`.
+    ``suite``: a state, or a label.  ``replaces``: see `scripts.chroots.bootstrap.Repository`.
     """
-    root = Store.of(lab).archive
-    if not (root / "dists" / track).is_dir():
+    reader = ArchiveReader.at(Store.of(lab).archive)
+    if not reader.has(suite):
         yield None
         return
-    with _Server(("127.0.0.1", 0), partial(_Handler, directory=str(root))) as server:
+    with _Server(("127.0.0.1", 0), partial(_Handler, directory=reader.location)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
-            key = (root / PUBLIC_KEY).read_text()
-            yield Repository(f"http://127.0.0.1:{server.server_port}", track, key, lab.lab.name, replaces=replaces)
+            url = f"http://127.0.0.1:{server.server_port}"
+            yield Repository(url, suite, reader.key(), lab.lab.name, replaces=replaces)
         finally:
             server.shutdown()
             thread.join()

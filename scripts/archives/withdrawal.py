@@ -1,24 +1,25 @@
 """Withdraw a version from the lab's archive, so that nobody else installs a bad one.
 
-The newest version that remains is listed again.  Every withdrawal is noted in ``withdrawn.json`` of the lab's state.
+The newest version that remains is listed again, in a new state; older states keep what they have, and so do labels that
+name one of them.  Every withdrawal is noted in ``withdrawn.json`` of the lab's state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from debian.debian_support import Version
 from pydantic import BaseModel, ConfigDict
 
-from lab.base import environment, files
+from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
 from lab.store.runs import Store
-from lab.store.signing import lab_key
-from scripts.archives.reprepro import Archive, Tracked
+from scripts.archives import lab_archive, versions
+from scripts.archives.versions import PoolVersion
 
 
 class Withdrawal(BaseModel):
@@ -52,33 +53,39 @@ def register(lab: Lab) -> Path:
     return Store.of(lab).root / "withdrawn.json"
 
 
-def chosen(present: Sequence[Tracked], wanted: Tracked) -> tuple[Tracked, Tracked | None]:
-    """Return the version to withdraw, and the one to list in its place if it is the one that is listed.
+class SourceVersion(NamedTuple):
+    """A version of a source package."""
+
+    source: str
+    version: str
+
+
+def chosen(present: Sequence[PoolVersion], wanted: SourceVersion) -> tuple[PoolVersion, PoolVersion | None]:
+    """Return the version to withdraw, and the newest of the others.
 
     Raises ConfigurationError for a version that the archive does not have.
     """
-    versions = [item for item in present if item.source == wanted.source]
-    if wanted not in versions:
-        known = ", ".join(sorted((item.version for item in versions), key=Version)) or "none"
+    there = [item for item in present if not item.withdrawn]
+    found = next((item for item in there if item.version == wanted.version), None)
+    if found is None:
+        known = ", ".join(item.version for item in there) or "none"
         raise ConfigurationError(f"{wanted.source} {wanted.version} is not in the archive; known: {known}")
-    found = versions[versions.index(wanted)]
-    rest = [item for item in versions if item != found]
-    listed = any(found.files.values())
-    return found, max(rest, key=lambda item: Version(item.version), default=None) if listed else None
+    return found, max((item for item in there if item != found), key=lambda item: Version(item.version), default=None)
 
 
-def withdraw(lab: Lab, track: str, wanted: Tracked, log: IO[str], *, dry_run: bool = False) -> Withdrawal:
-    """Withdraw a version from a track's archive, and return what was done (or would be).
+def withdraw(lab: Lab, track: str, wanted: SourceVersion, log: IO[str], *, dry_run: bool = False) -> Withdrawal:
+    """Withdraw a version from the newest state of a track, and return what was done (or would be).
 
-    Raises ConfigurationError for a version that is not there.  A withdrawal that is interrupted is noted; repeat it to complete it.
+    Raises ConfigurationError for a version that is not there.  A withdrawal that is interrupted is noted; repeat it to
+    complete it.
     """
-    store = Store.of(lab)
-    if not (store.archive / "conf/distributions").exists():
+    if not Store.of(lab).archive.exists():
         chosen([], wanted)
-    with files.locked(store.lock_path("archive")) as lock, lab_key(lab, store, log) as key:
-        archive = Archive(lab, track, wanted.source, key, lock, log)
-        archive.open()
-        found, earlier = chosen(archive.versions(), wanted)
+    with lab_archive.opened(lab, log) as archive:
+        found, earlier = chosen(versions.of_source(archive.root, track, wanted.source), wanted)
+        content = archive.content(track)
+        if not content.files(*wanted):
+            earlier = None
         done = Withdrawal(
             track=track,
             component=wanted.source,
@@ -89,12 +96,16 @@ def withdraw(lab: Lab, track: str, wanted: Tracked, log: IO[str], *, dry_run: bo
         if dry_run:
             return done
         # Noted first: a withdrawal that is killed is completed, not noted twice, when it is repeated.
-        noted = [item for item in Withdrawals.of(lab).withdrawals if not done.is_same(item)]
+        noted = []
+        for item in Withdrawals.of(lab).withdrawals:
+            if not done.is_same(item):
+                noted.append(item)
+            elif not done.restored:
+                done = done.model_copy(update={"restored": item.restored})
         Withdrawals(withdrawals=(*noted, done)).write(register(lab))
-        with archive.change():
-            archive.remove(found)
-            if earlier:
-                archive.restore(earlier)
-            archive.export()
-        archive.sweep()
+        content = content.without(*wanted)
+        if earlier:
+            content = content.with_version(earlier.stanzas)
+        archive.commit(track, content, f"withdraw {wanted.source} {wanted.version}")
+        archive.record(track, found.model_copy(update={"withdrawn": True}))
     return done

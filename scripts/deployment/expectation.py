@@ -38,11 +38,8 @@ class Wanted:
 
     @property
     def newer(self) -> str:
-        """The newer version on offer in its place; "" for none.
-
-        An index names one version of each package, and a deployment installs that version.
-        """
-        found = self.offer.sources.get(self.component, "")
+        """The newer version that the newest state has; "" for none."""
+        found = self.offer.newest.get(self.component, "")
         return found if self.version and found and Version(found) > Version(self.version) else ""
 
     def check_offer(self) -> None:
@@ -126,10 +123,14 @@ def _instead(topology: Topology, made: DeployResult, nodes: Mapping[str, Node]) 
 def another(context: StepContext, deployed: Deployed) -> StepOutcome | None:
     """Return how a step ends whose run a newer deployment has superseded; None where the deployment is the run's own.
 
-    Raises InfrastructureError for a deployment of another component, of another commit, or of an older version.
+    Raises InfrastructureError for a deployment of another component, of another commit or state, or of an older version.
     """
     info = context.run.info
     if _is_of(deployed, info.component, info.version, info.commit):
+        if info.archive and deployed.state and info.archive != deployed.state:
+            hint = f"deploy it first, on this machine: the job {info.track}-deploy"
+            message = f"the state {deployed.state} is deployed, and not {info.archive}, which the run is about"
+            raise InfrastructureError(message, hint=hint)
         return None
     found = deployed.version if info.component == WHOLE else _version_of(deployed, info.component)
     same = deployed.component == info.component and found == info.version

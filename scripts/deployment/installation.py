@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from debian.deb822 import Packages
 from debian.debian_support import Version
 
 from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.chroots.bootstrap import APT_GET, Repository
 from scripts.drivers.interfaces import Node
@@ -32,28 +32,26 @@ POLICY = re.compile(r"^ \*\*\* \S+ 1001$")
 PLACE = re.compile(r"^ +-?\d+ (?P<place>\S+ \S+) \S+ Packages$")
 
 
-def offered(archive: Path, codename: str) -> dict[str, tuple[str, str]]:
+def offered(archive: ArchiveReader, suite: str) -> dict[str, tuple[str, str]]:
     """Return version and source package by binary package, for this machine's architecture."""
-    return {item["Package"]: (item["Version"], str(item.source)) for item in _index(archive, codename)}
+    return {item["Package"]: (item["Version"], str(item.source)) for item in _index(archive, suite)}
 
 
-def sources(archive: Path, codename: str) -> dict[str, str]:
+def sources(archive: ArchiveReader, suite: str) -> dict[str, str]:
     """Return the newest version of each source package that has binary packages in an archive.
 
     The version of a binary package can differ from its source's: see deb-src-control(5), and `dpkg-gencontrol -v`.
     """
     found: dict[str, Version] = {}
-    for item in _index(archive, codename):
+    for item in _index(archive, suite):
         name, version = str(item.source), Version(str(item.source_version))
         found[name] = max(found.get(name, version), version)
     return {name: str(version) for name, version in found.items()}
 
 
-def _index(archive: Path, codename: str) -> Iterator[Packages]:
-    path = archive / f"dists/{codename}/main/binary-{architecture()}/Packages"
-    if path.exists():
-        with path.open() as stream:
-            yield from Packages.iter_paragraphs(stream, use_apt_pkg=False)
+def _index(archive: ArchiveReader, suite: str) -> Iterator[Packages]:
+    text = archive.index(suite, f"main/binary-{architecture()}/Packages")
+    yield from Packages.iter_paragraphs(text, use_apt_pkg=False)
 
 
 def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:

@@ -74,8 +74,8 @@ class Node(Protocol):
 class Provisioner(Protocol):
     """The machines of one environment."""
 
-    def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:
-        """Yield the lab's archive as the nodes reach it; None while it has nothing for the track."""
+    def archive(self, lab: Lab, suite: str) -> AbstractContextManager[Repository | None]:
+        """Yield a suite of the lab's archive as the nodes reach it; None while there is none of that name."""
 
     def prepare(self, pristine: Pristine) -> AbstractContextManager[PristineSnapshot]:
         """Have a pristine state at hand.  Raises InfrastructureError when it cannot be made."""

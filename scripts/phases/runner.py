@@ -90,7 +90,7 @@ def check_earlier(current: Run, first: str | None) -> None:
 def next_run(lab: Lab, finished: Run) -> Run | None:
     """Make the run of the phase after that of a run which went well.
 
-    It is about the same commit and the version that was built.  None when the track has no later phase, and after a
+    It is about the same commit, the version that was built and the state that has it.  None when the track has no later phase, and after a
     run that hands nothing over: a package that was held back, a deployment without anything to deploy.
     """
     info = finished.info
@@ -100,7 +100,7 @@ def next_run(lab: Lab, finished: Run) -> Run | None:
     following = Store.of(lab).new_run(
         lab, info.track, info.component, info.commit or info.revision, phase=later[0], version=finished.version
     )
-    following.write_info(following.info.model_copy(update={"cause": info.cause}))
+    following.write_info(following.info.model_copy(update={"cause": info.cause, "archive": info.archive}))
     return following
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from lab.store.records import Stored
 
@@ -48,6 +48,8 @@ class Service(DeployedPart):
 class Deployed(Stored):
     """A deployment: its component and version, its nodes (addresses by name), its applications."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
+    schema_version: int = Field(2, alias="schema")
     track: str
     component: str
     version: str
@@ -56,6 +58,8 @@ class Deployed(Stored):
     nodes: Mapping[str, str]
     services: Mapping[str, Service]
     packages: tuple[Installed, ...]
+    state: str = ""
+    """The archive's state that it was made from."""
     waiting: Mapping[str, str] = {}
     """The versions by source package of what waits in a -proposed pocket, where that is what is tested."""
 

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from cli.main import cli
 from lab.base import files
 from lab.config.description import Lab
+from lab.config.loading import load
+from lab.store.archive import STATE_FILE, State
 from lab.store.runs import Store
 from lab.store.step import EXIT_CODES
 from reports import status
@@ -55,6 +57,45 @@ def test_run_until_step_exits_with_unstable(
     argv = ["run", "--run", done.run.id, "--until", until, "--lab", str(tmp_path / "lab.yaml")]
     result = CliRunner().invoke(cli, argv)
     assert (result.exit_code, f"stopped after {until}, as requested" in result.output) == (code, True), result.output
+
+
+@pytest.fixture
+def with_state(lab_factory: Callable[..., Lab]) -> str:
+    """A lab that deploys, whose archive has a state; its name."""
+    lab = lab_factory(track={"phases": ["build", "deploy"]}, lab={"tracks": {"other": {"series": "bookworm"}}})
+    name = "trunk-20260101T000000Z-01234567"
+    for suite in (name, "trunk"):
+        place = Store.of(lab).archive / "dists" / suite
+        place.mkdir(parents=True)
+        State(name=name, track="trunk", number=1, created="2026-01-01T00:00:00.000Z", why="").write(place / STATE_FILE)
+    return name
+
+
+@pytest.mark.parametrize("given", ["", "trunk"])
+def test_a_state_is_deployed_again(with_state: str, tmp_path: Path, given: str) -> None:
+    """The run is of the phase deploy, and names the state; here, the archive has nothing to deploy."""
+    argv = ["run", "trunk", "greet", "--state", given or with_state, "--lab", str(tmp_path / "lab.yaml"), "--json"]
+    result = CliRunner().invoke(cli, argv)
+    (begun,) = Store.of(load(tmp_path / "lab.yaml")).runs()
+    assert (begun.info.phase, begun.info.archive) == ("deploy", with_state)
+    assert "the lab's archive has no packages of it" in result.output
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["trunk", "--state", "trunk-1"], "the archive has no state trunk-1: it was removed, or never was"),
+        (["other", "greet", "--state", "trunk"], "other deploys no states of the archive"),
+        (["trunk", "--resume", "--state", "trunk"], "--state starts a new run"),
+        (["trunk", "greet", "--state", ""], "is empty"),
+    ],
+)
+def test_a_state_that_cannot_be_deployed(with_state: str, tmp_path: Path, argv: list[str], message: str) -> None:
+    assert with_state
+    result = CliRunner().invoke(cli, ["run", *argv, "--lab", str(tmp_path / "lab.yaml")])
+    assert result.exit_code != 0
+    assert message in f"{result.output} {result.exception}"
+    assert Store.of(load(tmp_path / "lab.yaml")).runs() == []
 
 
 def unread(*argv: str | Path) -> tuple[int, str]:

@@ -1,27 +1,38 @@
-"""The archive as apt sees it, over a path and over HTTP; and kill -9 at any moment of a change."""
+"""The archive as apt sees it, over a path and over HTTP; and kill -9 at each write of a change, a promotion and a gc."""
 
 from __future__ import annotations
 
 import functools
 import http.server
+import itertools
 import os
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
-from lab.base import files
+from lab.base import environment
 from lab.base.run import Result, output, run
+from lab.config.description import Lab
+from lab.store.archive import ArchiveReader
 from lab.store.runs import Store
-from lab.store.signing import lab_key
 from scripts import archive
-from scripts.archives.reprepro import Archive
+from scripts.archives import lab_archive, labels, retention
+from scripts.archives.lab_archive import LabArchive
+from scripts.archives.labels import Reasons
 from scripts.chroots.bootstrap import Repository
-from tests.packages import build, killer, pretend_built, start
+from tests.archives import assert_suite, assert_whole, deb, listed, put, suites
+from tests.packages import build, pretend_built, start
 from tests.samples import sampled
-from tests.scripts.test_archive import assert_whole, listed, own_tmp, publish  # noqa: F401 - fixtures of that room
+from tests.scripts.test_archive import own_tmp, publish  # noqa: F401 - fixtures of that room
 
 pytestmark = pytest.mark.integration
 
@@ -71,9 +82,9 @@ def served(directory: Path) -> Iterator[str]:
             thread.join()
 
 
-def apt_for(root: Path, url: str, directory: Path) -> Apt:
+def apt_for(root: Path, url: str, directory: Path, suite: str = "trunk") -> Apt:
     signed = f"signed-by={root}/archive-key.asc"
-    return Apt(directory, f"deb [{signed}] {url} trunk main\ndeb-src [{signed}] {url} trunk main")
+    return Apt(directory, f"deb [{signed}] {url} {suite} main\ndeb-src [{signed}] {url} {suite} main")
 
 
 @pytest.mark.parametrize("method", ["file", "http"])
@@ -81,8 +92,6 @@ def test_apt_installs_newest_version(publish, tmp_path, method):  # noqa: F811
     publish("1.0-1", text="Say one")
     _, work = publish("1.0-2", text="Say two")
     root = Store.of(work.lab).archive
-    # HTTP times are in seconds, and all of this can happen within one: apt must find a new time later.
-    os.utime(root / "dists/trunk/InRelease", (0, 0))
     with served(root) as address:
         apt = apt_for(root, f"file:{root}" if method == "file" else address, tmp_path / "apt")
         apt.get("update")
@@ -93,6 +102,12 @@ def test_apt_installs_newest_version(publish, tmp_path, method):  # noqa: F811
         apt.get("source", "greet")
         assert (apt.root / "greet-1.0/greet.txt").read_text() == "1.0\n"
         assert "Inst greet (1.0-2 testlab:trunk [all])" in apt.get("--simulate", "install", "greet").stdout
+        # apt has the suite of the state before, and the files for users.
+        first = ArchiveReader.at(root).states("trunk")[0].name
+        old = apt_for(root, f"file:{root}" if method == "file" else address, tmp_path / "old", first)
+        assert "W:" not in old.get("update").stdout
+        assert old.versions() == ["1.0-1"]
+        old.get("download", "greet")
         # A newer one follows; an older one tested later is not taken.
         publish("1.0-3")
         publish("1.0-2~1", verdict="skipped")
@@ -131,63 +146,145 @@ def test_apt_refuses_other_key(publish, tmp_path):  # noqa: F811
     assert apt.get("update", check=False).returncode != 0
 
 
-DELAYS = (0, 0.005, 0.01, 0.02, 0.04)
+ME = Reasons("tester", ("trunk/greet/1",), "it is good")
+WRITES = frozenset({"os.rename", "os.remove", "os.link", "os.symlink", "os.mkdir", "os.rmdir", "os.utime", "os.chmod"})
+WRITING = os.O_WRONLY | os.O_RDWR
 
 
 @pytest.fixture
-def killed(publish, lab_factory, bench):  # noqa: F811
-    """Publish a version, and return a run with its successor for a step that the test kills."""
-    lab = lab_factory(lab={"archive": {"keep": 1}})
-    publish("1.0-1", lab=lab)
-    work = bench(lab)
-    pretend_built(work, "1.0-2")
-    return work
+def packages(tmp_path: Path) -> list[list[Path]]:
+    """Six versions of two packages that are built from one source."""
+    return [
+        [
+            deb(tmp_path / f"{name}_{version}_all.deb", name, f"{version}", source="greet")
+            for name in ("greet", "greet-doc")
+        ]
+        for version in range(1, 7)
+    ]
 
 
-def assert_recovers(work, tmp_path):
-    record = work.execute(archive)
-    assert record.verdict == "passed", work.log("archive")
-    root = Store.of(work.lab).archive
-    assert_whole(root)
-    assert listed(root) == ["greet 1.0-2"]
-    assert [path.name for path in root.glob("pool/*/*/*/*") if "1.0-1" in path.name] == []
-    apt = apt_for(root, f"file:{root}", tmp_path / "apt")
-    apt.get("update")
-    assert apt.versions() == ["1.0-2"]
+@pytest.fixture
+def bed(lab_factory: Callable[..., Lab], tmp_path: Path, packages: list[list[Path]]) -> Iterator[LabArchive]:
+    """The archive with a first state, while its lock is held; every state but the last is past its time at once."""
+    lab = lab_factory(lab={"archive": {"states": {"keep": 1, "keep_days": 1}, "keep": 2}})
+    with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log) as archive:
+        put(archive, "trunk", packages[0])
+        yield archive
 
 
-@pytest.mark.parametrize("delay", sampled(DELAYS, 0.01))
-@pytest.mark.parametrize("call", range(1, 9))
-def test_archive_recovers_after_kill_in_reprepro(killed, tmp_path, monkeypatch, call, delay):
-    """Kill at many points of each call, leaving a lockfile, a torn database, or partial indices."""
-    path = os.environ["PATH"]
-    monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', call, delay)}:{path}")
-    assert start(archive, killed).wait() == -9
-    monkeypatch.setenv("PATH", path)
-    assert_recovers(killed, tmp_path)
+def killed(at: int, action: Callable[[], object], root: Path) -> bool:
+    """Do something in a process that dies before its n-th write to a directory; return whether it came to that."""
+    child = os.fork()
+    if not child:
+        left = at
+
+        def count(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal left
+            writes = event in WRITES or (event == "open" and arguments[2] & WRITING)
+            # The removal of a tree names its files relative to directories that are open.
+            if writes and (str(arguments[0]).startswith(str(root)) or not str(arguments[0]).startswith("/")):
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        code = 70
+        try:
+            sys.addaudithook(count)
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in {0, -signal.SIGKILL}
+    return code != 0
 
 
-@pytest.mark.parametrize("call", sampled([1, 2, 4, 7, 9], 4))
-def test_archive_recovers_after_second_kill(killed, tmp_path, monkeypatch, call):
-    path = os.environ["PATH"]
-    monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', 6, 0.01)}:{path}")
-    assert start(archive, killed).wait() == -9
-    killer(tmp_path / "bin", "reprepro", call, 0.01)
-    assert start(archive, killed).wait() == -9
-    monkeypatch.setenv("PATH", path)
-    assert_recovers(killed, tmp_path)
+def assert_nothing_half_visible(root: Path) -> None:
+    digests: dict[str, str] = {}
+    for name in suites(root):
+        assert_suite(root, name, digests)
 
 
-@pytest.mark.parametrize("milliseconds", sampled(range(200, 700, 40), 400, 600))
-def test_archive_recovers_after_kill_of_step(killed, tmp_path, milliseconds):
-    """Kill at any point, also between two reprepro calls; an orphaned reprepro can still run."""
-    process = start(archive, killed)
-    try:
-        process.wait(milliseconds / 1000)
-    except Exception:  # noqa: BLE001 - it still runs, as most do
-        process.kill()
-        process.wait()
-    assert_recovers(killed, tmp_path)
+def kill_everywhere(bed: LabArchive, step: int, action: Callable[[int], object]) -> int:
+    """Kill an action at every n-th of its writes, each time on what the one before has left; return their number."""
+    for turn, at in enumerate(range(1, 10_000, step), 1):
+        before = {name: bed.reader.existing(name) for name in bed.reader.labels()}
+        died = killed(at, partial(action, turn), bed.root)
+        assert_nothing_half_visible(bed.root)
+        for label, state in before.items():
+            found = bed.reader.existing(label)
+            assert found == state or found.number != state.number
+        bed.repair()
+        action(turn)
+        if not died:
+            return at
+    raise AssertionError("it never came to its end")
+
+
+@pytest.mark.parametrize("step", sampled([1, 9], 9))
+def test_a_change_killed_at_each_write(bed: LabArchive, packages: list[list[Path]], step: int) -> None:
+    def change(turn: int) -> None:
+        put(bed, "trunk", packages[turn % 6])
+
+    assert kill_everywhere(bed, step, change) > 30
+    retention.collect(bed)
+    assert_whole(bed.root)
+    numbers = [state.number for state in bed.reader.states("trunk")]
+    assert numbers == [*range(1, len(numbers) + 1)]
+    assert len(listed(bed.root)) == 2
+
+
+@pytest.mark.parametrize("step", sampled([1, 7], 7))
+def test_a_promotion_killed_at_each_write(bed: LabArchive, packages: list[list[Path]], step: int) -> None:
+    label = "trunk-tested"
+    for debs in packages[1:4]:
+        put(bed, "trunk", debs)
+    states = [state.name for state in bed.reader.states("trunk")]
+    kinds: tuple[Literal["promotion", "demotion"], ...] = ("demotion", "promotion")
+    labels.move(bed, "promotion", label, states[0], ME)
+
+    def move(turn: int) -> None:
+        """Up and down, one move in each turn, however often it is tried."""
+        wanted = states[-1] if turn % 2 else states[0]
+        if bed.reader.existing(label).name != wanted:
+            labels.move(bed, kinds[turn % 2], label, wanted, ME)
+
+    assert kill_everywhere(bed, step, move) > 15
+    moves = bed.reader.moves(label)
+    assert bed.reader.existing(label).name == moves[-1].after
+    # Each move is recorded once: it begins where the one before has ended.
+    assert [move.before for move in moves[1:]] == [move.after for move in moves[:-1]]
+    retention.collect(bed)
+    assert_whole(bed.root)
+
+
+@pytest.mark.parametrize("step", sampled([1, 9], 9))
+def test_a_removal_killed_at_each_write(
+    bed: LabArchive, packages: list[list[Path]], monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    labels.move(bed, "promotion", "trunk-tested", "", ME)
+    first = bed.reader.existing("trunk-tested").name
+    started = environment.now()
+    days = itertools.count()
+
+    def collect(_: int) -> None:
+        retention.collect(bed)
+
+    for turn, at in enumerate(range(1, 10_000, step), 1):
+        for number in (turn * 2, turn * 2 + 1):
+            now = started + timedelta(days=2 * next(days))
+            monkeypatch.setattr(environment, "now", lambda now=now: now)
+            put(bed, "trunk", packages[number % 6])
+        newest = bed.reader.existing("trunk").name
+        died = killed(at, partial(collect, turn), bed.root)
+        assert_nothing_half_visible(bed.root)
+        bed.repair()
+        collect(turn)
+        assert suites(bed.root) == sorted(["trunk", "trunk-tested", first, newest])
+        assert_whole(bed.root)
+        if not died:
+            break
+    assert at > 20
 
 
 def test_archive_steps_take_turns(publish, lab_factory, bench):  # noqa: F811
@@ -201,52 +298,68 @@ def test_archive_steps_take_turns(publish, lab_factory, bench):  # noqa: F811
     assert [process.wait() for process in [start(archive, work) for work in works]] == [0, 0]
     root = Store.of(lab).archive
     assert listed(root) == ["greet 2.0-1", "hail 2.0-1"]
+    assert [state.number for state in ArchiveReader.at(root).states("trunk")] == [1, 2, 3]
     assert_whole(root)
+
+
+@pytest.mark.parametrize("milliseconds", sampled(range(200, 1000, 40), 400))
+def test_the_step_killed(publish, lab_factory, bench, milliseconds):  # noqa: F811
+    """At any moment, as a process of its own; a program that it has started may still run when the next one comes."""
+    lab = lab_factory(lab={"archive": {"keep": 1}})
+    publish("1.0-1", lab=lab)
+    work = bench(lab)
+    pretend_built(work, "1.0-2")
+    process = start(archive, work)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(milliseconds / 1000)
+    process.kill()
+    process.wait()
+    record = work.execute(archive)
+    assert record.verdict == "passed", work.log("archive")
+    root = Store.of(lab).archive
+    assert_whole(root)
+    assert listed(root) == ["greet 1.0-2"]
 
 
 @pytest.mark.parametrize("method", ["file", "http"])
-@pytest.mark.parametrize("readings", sampled([16, 100], 16))
-def test_archive_export_is_atomic_for_readers(publish, lab_factory, tmp_path, method, readings):  # noqa: F811
-    """Run apt-get update repeatedly during changes and exports of the archive."""
-    publish("1.0-1")
-    lab = lab_factory()
-    root = Store.of(lab).archive
-    out = build("1.0-2")
-    changes, debs = next(out.glob("*_source.changes")), [*out.glob("*.deb")]
-    failures: list[str] = []
+@pytest.mark.parametrize(("changes", "promotions"), sampled([(20, 4), (300, 30)], (20, 4)))
+def test_no_reader_fails_or_sees_a_mixed_set(  # noqa: PLR0917
+    bed: LabArchive, packages: list[list[Path]], tmp_path: Path, method: str, changes: int, promotions: int
+) -> None:
+    """apt-get update and download again and again, while the archive changes and labels move all the time."""
+    labels.move(bed, "promotion", "trunk-tested", "", ME)
+    for debs in packages:
+        put(bed, "trunk", debs)
+    errors: list[BaseException] = []
     done = threading.Event()
 
     def change() -> None:
-        with (
-            files.locked(Store.of(lab).lock_path("archive")) as lock,
-            lab_key(lab, Store.of(lab)) as key,
-            (tmp_path / "log").open("w+") as log,
-        ):
-            for number in range(readings // 2):
-                target = Archive(lab, "trunk", "greet", key, lock, log)
-                target.open()
-                with target.change():
-                    if number % 2:
-                        target.remove(next(item for item in target.versions() if item.version == "1.0-2"))
-                    else:
-                        target.add(changes, debs)
-                    target.export()
+        try:
+            for number in range(changes):
+                put(bed, "trunk", packages[number % 6])
+                if number % (changes // promotions) == 0:
+                    labels.move(bed, "promotion", "trunk-tested", "", ME)
+        except BaseException as error:  # noqa: BLE001 - the test tells it
+            errors.append(error)
         done.set()
 
     thread = threading.Thread(target=change)
-    with served(root) as address:
-        apt = apt_for(root, f"file:{root}" if method == "file" else address, tmp_path / "apt")
+    rounds: set[tuple[str, str]] = set()
+    with served(bed.root) as address:
+        url = f"file:{bed.root}" if method == "file" else address
+        apts = [apt_for(bed.root, url, tmp_path / suite, suite) for suite in ("trunk", "trunk-tested")]
         thread.start()
         try:
-            count = 0
-            while count < readings or not done.is_set():
-                assert thread.is_alive() or done.is_set(), (tmp_path / "log").read_text()
-                result = apt.get("update", check=False)
-                failures += [] if result else [result.stdout]
-                count += 1
+            while not done.is_set():
+                for apt in apts:
+                    apt.get("update")
+                    (one,), (other,) = apt.versions(), apt.versions("greet-doc")
+                    assert one == other
+                    apt.get("download", "greet", "greet-doc")
+                    rounds.add((apt.root.name, one))
         finally:
             thread.join()
-    assert failures == []
-    assert (count >= readings, (root / "dists.new").exists()) == (True, False)
-    publish("1.0-3")
-    assert_whole(root)
+    assert errors == []
+    assert len(rounds) > 4
+    assert bed.reader.existing("trunk").number == 6 + changes
+    assert_whole(bed.root)

@@ -17,10 +17,11 @@ import pytest
 
 from lab.base import environment
 from lab.base.git import git
-from lab.base.run import output
 from lab.config.description import PHASES, Lab
+from lab.store.archive import SOURCE_LOCK, ArchiveReader
 from lab.store.run_directory import Run
 from lab.store.runs import Store
+from tests.archives import assert_whole
 from tests.conftest import GitRepository, packaging_files
 from tests.samples import sampled
 
@@ -58,11 +59,10 @@ class Place:
         """Assert success: a valid archive with the package once, one upload, one push, no leftovers."""
         assert self.run.verdict == "passed"
         archive, version = Store.of(self.lab).archive, self.run.version
-        assert output(["reprepro", "-b", archive, "check"]) is not None
-        assert output(["reprepro", "-b", archive, "checkpool", "fast"]) is not None
-        listed = output(["reprepro", "-b", archive, "list", "trunk", "greet"]).splitlines()
-        assert sorted(line.split(": ")[1] for line in listed) == [f"greet {version}"] * len(listed)
-        assert len(listed) == 2  # the source and the binary package
+        assert_whole(archive)
+        reader = ArchiveReader.at(archive)
+        assert reader.lock("trunk", SOURCE_LOCK) == reader.lock("trunk") == [("greet", version)]
+        assert self.run.info.archive == reader.existing("trunk").name
         assert [path.name for path in self.queue.glob("*.changes")] == [f"greet_{version}_source.changes"]
         pushed = git(["reflog", "show", "--format=%H", "refs/heads/tested"], cwd=self.remote).splitlines()
         assert len(pushed) == 1
@@ -204,6 +204,7 @@ def test_phases_of_two_components_in_parallel(place: Place, lab_factory: Callabl
     printed = [process.communicate(timeout=600)[0].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], printed
     assert [run.verdict for run in Store.of(place.lab).runs()] == ["passed", "passed"]
-    listed = output(["reprepro", "-b", Store.of(place.lab).archive, "list", "trunk"]).splitlines()
-    assert len(listed) == 4
+    reader = ArchiveReader.at(Store.of(place.lab).archive)
+    assert [name for name, _ in reader.lock("trunk", SOURCE_LOCK)] == ["greet", "salute"]
+    assert (len(reader.lock("trunk")), reader.existing("trunk").number) == (2, 2)
     assert_nothing_left()

@@ -22,12 +22,12 @@ from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.store.records import Record
 from lab.store.runs import Store
-from lab.store.signing import lab_key
 from lab.store.step import describe
 from reports import status
 from scripts import sbuild
-from scripts.archives import reprepro
+from scripts.archives import lab_archive
 from scripts.chroots import backends, chroots
+from tests.archives import put
 from tests.conftest import CONTROL, Bench, packaging_files
 from tests.processes import alive, wait_for
 from tests.samples import sampled
@@ -348,14 +348,8 @@ def make_archive(lab: Lab, store: Store, name: str, version: str) -> None:
     (package / "DEBIAN/control").write_text(f"{control}Maintainer: Lab <lab@lab.example>\nDescription: it\n it\n")
     deb = root.parent / f"{name}.deb"
     run(["dpkg-deb", "--root-owner-group", "--build", package, deb])
-    (root / "conf").mkdir(parents=True)
-    with lab_key(lab, store) as key:
-        (root / "conf/distributions").write_text(
-            f"Codename: trunk\nSuite: trunk\nOrigin: {lab.lab.name}\nLabel: {lab.lab.name}\n"
-            f"Architectures: amd64 source\nComponents: main\nSignWith: {key.fingerprint}\n"
-        )
-        run(["reprepro", "--basedir", root, "includedeb", "trunk", deb], env=key.env)
-        key.export(root / reprepro.PUBLIC_KEY)
+    with (root.parent / "archive.log").open("w") as log, lab_archive.opened(lab, log) as archive:
+        put(archive, "trunk", [deb])
 
 
 @pytest.fixture

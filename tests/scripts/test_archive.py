@@ -1,43 +1,25 @@
-"""The archive, made by the real reprepro; that apt can use it is shown in tests/integration."""
+"""The step archive, with real packages; that apt can use the archive is shown in tests/integration."""
 
 from __future__ import annotations
 
-import os
 import tempfile
-import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from debian.deb822 import Packages, Release
+from debian.deb822 import Deb822, Release
 
-from lab.base import files
+from lab.base import environment
 from lab.base.run import output, run
+from lab.store.archive import ArchiveReader
+from lab.store.records import rfc3339
+from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts import archive, push, upload
-from scripts.archive import DAY_SECONDS
-from scripts.archives.reprepro import Tracked
-from tests.packages import killer, pretend_built, start, wait_for
-
-
-@pytest.mark.parametrize(
-    "ages, keep, days, gone",
-    [
-        ({"1": 0}, 1, 1, []),
-        ({"1": 400}, 1, 1, []),
-        ({"1": 3, "2": 2, "3": 1}, 5, 30, []),
-        ({"1": 3, "2": 2, "3": 1}, 2, 30, ["1"]),
-        ({"1": 3, "2": 2, "3": 1}, 1, 30, ["2", "1"]),
-        ({"1": 40, "2": 31, "3": 1}, 5, 30, ["2", "1"]),
-        ({"1": 40, "2": 35, "3": 31}, 5, 30, ["2", "1"]),
-        ({"1": 1, "2": 31, "3": 1}, 5, 30, ["2"]),
-        ({"1.9": 1, "1.10": 1, "1:0.1": 1}, 2, 30, ["1.9"]),
-        ({"1.0": 1, "1.0~rc1": 1, "1.0+git1": 1}, 2, 30, ["1.0~rc1"]),
-    ],
-)
-def test_expired_versions(ages, keep, days, gone):
-    seconds = {Tracked("greet", version): age * DAY_SECONDS for version, age in ages.items()}
-    seconds |= {Tracked("other", "1"): 100 * DAY_SECONDS}
-    assert [item.version for item in archive.expired(seconds, keep, days)] == gone
+from scripts.archives import lab_archive, retention, versions
+from scripts.archives.versions import PoolVersion
+from tests.archives import assert_signed, assert_whole, listed, pool, suites
+from tests.packages import pretend_built, start
 
 
 @pytest.fixture(autouse=True)
@@ -62,38 +44,17 @@ def publish(lab_factory, bench):
     return do
 
 
-def pool(root: Path) -> list[str]:
-    return sorted(path.name for path in (root / "pool").rglob("*") if path.is_file())
-
-
-def listed(root: Path, codename: str = "trunk") -> list[str]:
-    text = (root / f"dists/{codename}/main/binary-amd64/Packages").read_text()
-    return sorted(f"{each['Package']} {each['Version']}" for each in Packages.iter_paragraphs(text, use_apt_pkg=False))
-
-
-def assert_whole(root: Path) -> None:
-    """Database, pool and indices agree; nothing of a change is left over."""
-    assert not (root / "db.before").exists()
-    assert not (root / "db.partial").exists()
-    assert not (root / "db" / "lockfile").exists()
-    for command in (["check"], ["checkpool"], ["dumpunreferenced"], ["tidytracks"]):
-        assert output(["reprepro", "--basedir", root, "--silent", *command]) == ""
-    for release in (root / "dists").glob("*/Release"):
-        for item in Release(release.read_text())["SHA256"]:
-            path = release.parent / item["name"]
-            assert path.name == "Sources" or files.sha256(path) == item["sha256"]
-
-
-@pytest.mark.integration
-def test_version_is_added_once(publish):
+def test_a_version_is_added_once(publish):
     record, work = publish("1.0-1")
     root = Store.of(work.lab).archive
-    state = files.sha256(root / "dists/trunk/InRelease")
+    found = ArchiveReader.at(root).existing("trunk")
+    state = found.name
+    assert (found.number, found.parent, found.why, found.changes) == (1, "", "add greet 1.0-1", ())
+    assert Run(work.run.path).info.archive == state
     assert record.facts == {"codename": "trunk", "path": str(root), "added": True, "archive": state}
     parameters = work.run.results / "parameters.properties"
-    assert (
-        parameters.read_text() == f"COMPONENT=greet\nCOMMIT={'0' * 40}\nVERSION=1.0-1\nARCHIVE={state}\nCAUSE=by hand\n"
-    )
+    parameters_text = parameters.read_text()
+    assert parameters_text == f"COMPONENT=greet\nCOMMIT={'0' * 40}\nVERSION=1.0-1\nARCHIVE={state}\nCAUSE=by hand\n"
     assert record.version == "1.0-1"
     release = Release((root / "dists/trunk/Release").read_text())
     assert (release["Origin"], release["Label"], release["Suite"], release["Codename"]) == (
@@ -110,30 +71,50 @@ def test_version_is_added_once(publish):
     again = work.execute(archive)
     assert (again.verdict, again.message, again.facts["added"]) == ("passed", "trunk has it already", False)
     assert (root / "dists/trunk/InRelease").read_bytes() == signature
+    assert (work.run.results / "parameters.properties").read_text() == parameters_text
+    assert_whole(root)
+    assert suites(root) == ["trunk", state]
+
+
+def test_a_change_makes_a_state_beside_that_of_before(publish):
+    _, work = publish("1.0-1", binaries=("greet.deb", "greet-doc.deb"))
+    root = Store.of(work.lab).archive
+    first = ArchiveReader.at(root).existing("trunk")
+    frozen = {path: path.read_bytes() for path in (root / "dists" / first.name).rglob("*") if path.is_file()}
+    publish("1.0-2", binaries=("greet.deb", "greet-doc.deb"))
+    reader = ArchiveReader.at(root)
+    second = reader.existing("trunk")
+    assert (second.number, second.parent, [str(each) for each in second.changes]) == (
+        2, first.name, ["greet 1.0-1 -> 1.0-2"])  # fmt: skip
+    assert suites(root) == sorted(["trunk", first.name, second.name])
+    assert listed(root, first.name) == ["greet 1.0-1", "greet-doc 1.0-1"]
+    assert listed(root, second.name) == listed(root) == ["greet 1.0-2", "greet-doc 1.0-2"]
+    assert reader.lock(second.name) == reader.lock("trunk") == [("greet", "1.0-2"), ("greet-doc", "1.0-2")]
+    assert {path: path.read_bytes() for path in frozen} == frozen
     assert_whole(root)
 
 
-@pytest.mark.integration
-def test_by_hash_keeps_earlier_indices(publish):
-    _, work = publish("1.0-1")
-    index = Store.of(work.lab).archive / "dists/trunk/main/binary-amd64"
-    first = index / f"by-hash/SHA256/{files.sha256(index / 'Packages')}"
-    publish("1.0-2")
-    second = index / f"by-hash/SHA256/{files.sha256(index / 'Packages')}"
-    assert (first.read_text() != second.read_text(), second.read_bytes()) == (True, (index / "Packages").read_bytes())
-    long_ago = time.time() - 2 * 3600
-    os.utime(second, (long_ago, long_ago))  # its time begins when it is replaced
-    os.utime(first, (long_ago, long_ago))
-    publish("1.0-3")
-    assert (first.exists(), second.exists()) == (False, True)
-    assert not list(index.glob("by-hash/SHA256/.*"))
+def test_files_for_users(publish, lab_factory):
+    lab = lab_factory(lab={"archive": {"url": "https://archive.lab.example/lab/"}})
+    _, work = publish("1.0-1", lab=lab)
+    root = Store.of(work.lab).archive
+    state = ArchiveReader.at(root).existing("trunk").name
+    for suite in (state, "trunk"):
+        source = Deb822((root / f"dists/{suite}/{suite}.sources").read_text())
+        assert (source["URIs"], source["Suites"]) == ("https://archive.lab.example/lab", suite)
+        assert "BEGIN PGP PUBLIC KEY BLOCK" in source["Signed-By"]
+        pin = (root / f"dists/{suite}/{suite}.pref").read_text()
+        assert pin == f"Package: *\nPin: release o=testlab,a={suite}\nPin-Priority: 1001\n"
+        assert (root / f"dists/{suite}/packages.lock").read_text() == "greet=1.0-1\n"
+    # The address is another one later: all suites tell the new one.
+    publish("1.0-2", lab=lab_factory(lab={"archive": {"url": "https://other.lab.example"}}))
+    assert "URIs: https://other.lab.example\n" in (root / f"dists/{state}/{state}.sources").read_text()
 
 
 def test_public_key_verifies_archive(publish, tmp_path):
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
-    run(["gpg", "--dearmor", "--output", tmp_path / "key.gpg", root / "archive-key.asc"])
-    run(["gpgv", "--keyring", tmp_path / "key.gpg", root / "dists/trunk/InRelease"])
+    assert_signed(root, tmp_path)
     # GnuPG's agent ends with the step.
     sockets = output(["gpgconf", "--list-dirs", "agent-socket"], env={"GNUPGHOME": str(Store.of(work.lab).gnupg)})
     assert not Path(sockets).exists()
@@ -193,7 +174,7 @@ def test_older_version_is_skipped(publish):
     publish("1.0-2")
     record, work = publish("1.0-1", verdict="skipped")
     assert record.message == "trunk has greet 1.0-2 and keeps it"
-    state = files.sha256(Store.of(work.lab).archive / "dists/trunk/InRelease")
+    state = ArchiveReader.at(Store.of(work.lab).archive).existing("trunk").name
     assert record.facts["archive"] == state
     assert f"\nVERSION=1.0-1\nARCHIVE={state}\n" in (work.run.results / "parameters.properties").read_text()
     assert listed(Store.of(work.lab).archive) == ["greet 1.0-2"]
@@ -226,14 +207,27 @@ def test_package_without_section_fails(publish):
     assert record.exit_code == 1
 
 
+def collect(lab, work, days=0):
+    """Remove what is old, as many days from now."""
+    with (work.run.path / "log").open("w") as log, lab_archive.opened(lab, log) as opened:
+        later = environment.now() + timedelta(days=days)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(environment, "now", lambda: later)
+            return retention.collect(opened)
+
+
 @pytest.mark.integration
-def test_versions_beyond_keep_are_removed(publish, lab_factory):
-    lab = lab_factory(lab={"archive": {"keep": 2}})
+def test_versions_beyond_the_count_are_removed_with_the_last_state_of_them(publish, lab_factory):
+    lab = lab_factory(lab={"archive": {"keep": 2, "states": {"keep": 1}}})
     publish("1.0-1", lab=lab)
     publish("1.0-2", lab=lab)
-    record, _ = publish("1.1-1", lab=lab)
+    record, work = publish("1.1-1", lab=lab)
     root = Store.of(lab).archive
-    assert record.message == "added; removed greet 1.0-1"
+    assert record.message == "added"
+    assert collect(lab, work).states == ()  # all of them are new
+    assert "greet_1.0-1_all.deb" in pool(root)
+    removed = collect(lab, work, days=8)
+    assert (len(removed.states), removed.versions) == (2, (("trunk", "greet", "1.0-1"),))
     assert [name for name in pool(root) if name.endswith((".deb", ".orig.tar.gz"))] == [
         "greet_1.0-2_all.deb", "greet_1.0.orig.tar.gz", "greet_1.1-1_all.deb", "greet_1.1.orig.tar.gz"]  # fmt: skip
     assert_whole(root)
@@ -253,14 +247,12 @@ def test_versions_beyond_keep_days_are_removed_with_binaries(publish, lab_factor
     publish("1.0-1", lab=lab, binaries=("greet.deb", "greet-extra.deb"))
     publish("1.0-2", lab=lab)
     assert listed(root) == ["greet 1.0-2", "greet-extra 1.0-1"]
-    old = time.time() - 11 * DAY_SECONDS
-    for path in root.glob("pool/*/*/*/*"):
-        if "1.0-2" not in path.name:
-            os.utime(path, (old, old))
+    path = versions.record_path(root, "trunk", "greet", "1.0-1")
+    old = PoolVersion.read(path)
+    old.model_copy(update={"added": rfc3339(environment.now() - timedelta(days=11))}).write(path)
     record, _ = publish("1.0-3", lab=lab)
     assert record.message == "added; removed greet 1.0-1"
     assert listed(root) == ["greet 1.0-3"]
-    assert [name for name in pool(root) if "1.0-1" in name] == []
     assert_whole(root)
 
 
@@ -286,36 +278,15 @@ def test_changed_signing_key_signs_archive(publish, lab_factory, tmp_path):
     lab = lab_factory(lab={"archive": {"gnupg_home": str(home), "signing_key": "team@lab.example"}})
     publish("1.0-2", lab=lab)
     root = Store.of(lab).archive
-    run(["gpg", "--dearmor", "--output", tmp_path / "key.gpg", root / "archive-key.asc"])
-    run(["gpgv", "--keyring", tmp_path / "key.gpg", root / "dists/trunk/InRelease"])
+    assert_signed(root, tmp_path)
+    assert_whole(root)
     run(["gpgconf", "--kill", "all"], env=env)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("call", [3, 6, 8])
-def test_kill_in_reprepro_call_is_recovered(publish, lab_factory, bench, tmp_path, monkeypatch, call):  # noqa: PLR0917
-    """Kill reprepro and the step, leaving a lockfile and a partial database; then run the step again."""
-    lab = lab_factory(lab={"archive": {"keep": 1}})
-    publish("1.0-1", lab=lab)
-    work = bench(lab)
-    pretend_built(work, "1.0-2")
-    path = os.environ["PATH"]
-    monkeypatch.setenv("PATH", f"{killer(tmp_path / 'bin', 'reprepro', call, 0.01)}:{path}")
-    assert start(archive, work).wait() == -9
-    monkeypatch.setenv("PATH", path)
-    record = work.execute(archive)
-    assert record.verdict == "passed", work.log("archive")
-    root = Store.of(lab).archive
-    assert_whole(root)
-    assert listed(root) == ["greet 1.0-2"]
-    assert [name for name in pool(root) if "1.0-1" in name] == []
-
-
-def test_leftovers_of_killed_reader_are_removed(publish):
+def test_what_a_killed_change_left_is_no_obstacle(publish):
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
-    (root / "db/lockfile").touch()
-    (root / "db.partial").mkdir()
+    (root / "new/trunk-x/main").mkdir(parents=True)
     publish("1.0-2")
     assert_whole(root)
 
@@ -328,29 +299,6 @@ def test_state_directory_with_long_path(publish, tmp_path, monkeypatch):
 
 
 @pytest.mark.integration
-def test_orphaned_reprepro_keeps_lock(publish, tmp_path, monkeypatch):
-    _, work = publish("1.0-1")
-    path = os.environ["PATH"]
-    fake = tmp_path / "bin" / "reprepro"
-    fake.parent.mkdir()
-    fake.write_text(
-        f'#!/bin/sh\ntrap "" TERM\necho $$ > {tmp_path}/pid\nwhile [ -e {tmp_path}/pid ]; do sleep 0.05; done\n'
-    )
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{fake.parent}:{path}")
-    process = start(archive, work)
-    lock = Store.of(work.lab).lock_path("archive")
-    wait_for((tmp_path / "pid").exists)
-    process.kill()
-    process.wait()
-    assert files.is_locked(lock)
-    (tmp_path / "pid").unlink()
-    wait_for(lambda: not files.is_locked(lock))
-    monkeypatch.setenv("PATH", path)
-    assert work.execute(archive).verdict == "passed"
-
-
-@pytest.mark.integration
-def test_step_runs_alone(publish):
+def test_runnable_alone(publish):
     _, work = publish("1.0-1")
     assert start(archive, work).wait() == 0

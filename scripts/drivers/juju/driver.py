@@ -27,9 +27,9 @@ from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import Result, RunOptions, Word, run
 from lab.config.deployment import Deployment, Juju
 from lab.config.description import Lab
+from lab.store.archive import ArchiveReader
 from lab.store.records import Stored, rfc3339
 from lab.store.runs import Store
-from scripts.archives.reprepro import PUBLIC_KEY
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
 from scripts.drivers.juju import bundle, client, model_logs
@@ -87,11 +87,10 @@ class JujuTarget:
         return self.home / "model.json"
 
     @contextmanager
-    def archive(self, lab: Lab, track: str) -> Iterator[Repository | None]:
-        root = Store.of(lab).archive
-        if lab.archive.url and (root / "dists" / track).is_dir():
-            key = (root / PUBLIC_KEY).read_text()
-            yield Repository(lab.archive.url.rstrip("/"), track, key, lab.lab.name)
+    def archive(self, lab: Lab, suite: str) -> Iterator[Repository | None]:
+        reader = ArchiveReader.at(Store.of(lab).archive)
+        if lab.archive.url and reader.has(suite):
+            yield Repository(lab.archive.url.rstrip("/"), suite, reader.key(), lab.lab.name)
         else:
             yield None
 

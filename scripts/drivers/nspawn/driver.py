@@ -181,8 +181,8 @@ class NspawnTarget:
     def _note(self) -> Path:
         return self.home / "environment.json"
 
-    def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:
-        return served(lab, track)
+    def archive(self, lab: Lab, suite: str) -> AbstractContextManager[Repository | None]:
+        return served(lab, suite)
 
     @contextmanager
     def prepare(self, pristine: Pristine) -> Iterator[Layers]:

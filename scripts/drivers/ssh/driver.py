@@ -78,8 +78,8 @@ class SshTarget:
             raise ConfigurationError("deployment.ssh: missing", hint="the hosts, and what restores them")
         return self.settings.ssh
 
-    def archive(self, lab: Lab, track: str) -> AbstractContextManager[Repository | None]:
-        return served(lab, track)
+    def archive(self, lab: Lab, suite: str) -> AbstractContextManager[Repository | None]:
+        return served(lab, suite)
 
     @contextmanager
     def prepare(self, pristine: Pristine) -> Iterator[RestoredPristine]:  # noqa: ARG002 - machines bring their own system

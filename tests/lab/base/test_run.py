@@ -69,7 +69,7 @@ def test_run_failure_message_names_status_or_signal(script: str, said: str) -> N
 @pytest.mark.parametrize(
     "program, said",
     [
-        ("reprepro", "the program reprepro is not on this machine (apt-get install reprepro, or ./qalab setup"),
+        ("dput", "the program dput is not on this machine (apt-get install dput, or ./qalab setup"),
         ("debsign", "the program debsign is not on this machine (apt-get install devscripts, or ./qalab setup"),
         ("frobnicate", "the program frobnicate is not on this machine"),
         ("./frobnicate", "the program ./frobnicate is not on this machine"),

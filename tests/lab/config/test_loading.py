@@ -55,7 +55,11 @@ def test_load_refuses_huge_number(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize(
     "section, unknown, said",
     [
-        ("archive", "keep_artifact_days", f"did you mean keep_days? known: gnupg_home, {KEPT}, signing_key, url"),
+        (
+            "archive",
+            "keep_artifact_days",
+            f"did you mean keep_days? known: gnupg_home, {KEPT}, signing_key, states, url",
+        ),
         ("runs", "keep_builds", f"did you mean keep_days? known: {RUNS}"),
         ("runs", "days", f"known: {RUNS}"),
         ("jenkins", "keep_days", "home, keep_artifact_days, keep_builds, lab_agent"),

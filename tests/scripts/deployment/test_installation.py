@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment.installation import built, from_archive, offered, unmet, unprocessed
@@ -107,7 +108,7 @@ def test_archive_packages_and_sources(tmp_path: Path) -> None:
         {"Package": "lib", "Source": "greet"},
     )
     index.write_text("\n".join("".join(f"{k}: {v}\n" for k, v in (p | {"Version": "1.0"}).items()) for p in paragraphs))
-    archive = offered(tmp_path, "trunk")
+    archive = offered(ArchiveReader.at(tmp_path), "trunk")
     assert archive == {"greet": ("1.0", "greet"), "greet-dbgsym": ("1.0", "greet"), "lib": ("1.0", "greet")}
     assert built(archive) == {"greet": ["greet", "lib"]}
-    assert offered(tmp_path, "other") == {}
+    assert offered(ArchiveReader.at(tmp_path), "other") == {}

@@ -21,11 +21,11 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed, run
 from lab.config.description import Lab
 from lab.config.loading import DescriptionError
+from lab.store.archive import PUBLIC_KEY
 from lab.store.records import Record
 from lab.store.runs import Store
 from lab.store.step import architecture
 from scripts import deploy, exercise, reset
-from scripts.archives.reprepro import PUBLIC_KEY
 from scripts.deployment import charm_deployer, environments
 from scripts.drivers.juju import client, driver, model_logs, watch
 from scripts.services.deployed_state import Deployed
@@ -81,7 +81,7 @@ def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
         index = archive / f"dists/trunk/main/binary-{architecture()}/Packages"
         index.parent.mkdir(parents=True)
         index.write_text(f"Package: {name}\nVersion: {version}\n")
-        (archive / "dists/trunk/InRelease").write_text("signed\n")
+        (archive / "dists/trunk/Release").write_text("Suite: trunk\n")
         (archive / PUBLIC_KEY).write_text(KEY)
         return lab
 

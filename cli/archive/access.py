@@ -1,0 +1,56 @@
+"""What the verbs of ``qalab archive`` share: the archive to read or to change, and options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.archive import ArchiveReader, State
+from lab.store.runs import Store
+from scripts.archives import lab_archive
+from scripts.archives.lab_archive import LabArchive
+
+reason_option = click.option("--reason", default="", metavar="TEXT", help="The reason, for the record.")
+by_option = click.option(
+    "--by", default="", metavar="NAME", help="The person or program that decides; default: the user who calls qalab."
+)
+run_option = click.option(
+    "--run", "runs", multiple=True, metavar="RUN", help="A run that is a reason for the move; can be repeated."
+)
+
+
+def reader(lab: Lab) -> ArchiveReader:
+    """Return the lab's archive, to read it."""
+    return ArchiveReader.at(Store.of(lab).archive)
+
+
+@contextmanager
+def changing(lab: Lab) -> Iterator[LabArchive]:
+    """Give the lab's archive, to change it; what programs print goes to archive.log in the lab's state.
+
+    Raises ConfigurationError for a lab without an archive.
+    """
+    store = Store.of(lab)
+    if not store.archive.exists():
+        raise ConfigurationError("the lab has no archive yet: the step archive makes it")
+    with (
+        (store.root / "archive.log").open("w+", encoding="utf-8", errors="surrogateescape") as log,
+        lab_archive.opened(lab, log) as archive,
+    ):
+        yield archive
+
+
+def who(given: str) -> str:
+    """Return who decides."""
+    return given or environment.user()
+
+
+def facts(state: State) -> dict[str, Any]:
+    """Return a state as JSON."""
+    return state.model_dump(by_alias=True, exclude={"schema_version"})

@@ -1,0 +1,200 @@
+"""The lab's archive as its readers see it: suites for apt, states and labels.
+
+::
+
+    pool/AREA/P/SOURCE/FILE               the packages
+    by-hash/SHA256/DIGEST                 the indices of all suites, each once, by their digest
+    dists/STATE/                          a state: the suite, state.json, files for users
+    dists/LABEL                           a label: a link to its present tree, labels/LABEL/NUMBER
+    labels/LABEL.json                     the promotions of a label
+    pins.json                             the states that are kept until somebody unpins them
+    versions/TRACK/SOURCE/VERSION.json    the versions in the pool, see `scripts.archives.versions`
+    archive-key.asc                       the public key
+
+A reader on the machine of the archive has its path, all others have its URL.  Both read the same files.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Literal
+
+import requests
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.store.records import Stored
+
+PUBLIC_KEY = "archive-key.asc"
+STATE_FILE = "state.json"
+BINARY_LOCK, SOURCE_LOCK = "packages.lock", "sources.lock"
+PATIENCE_SECONDS = 60.0
+
+
+class ArchivePart(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class VersionChange(ArchivePart):
+    """A source package whose listed version differs; an empty version: it is not listed."""
+
+    source: str
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.before or '(none)'} -> {self.after or '(none)'}"
+
+
+class State(Stored):
+    """state.json: an immutable content of the archive.  Its name is TRACK-TIME-DIGEST."""
+
+    name: str
+    track: str
+    number: int
+    """The position of the state among those of its track, from 1 on."""
+    parent: str = ""
+    """The state before it; empty for the first one."""
+    created: str
+    why: str
+    """The operation that made it, for people."""
+    changes: tuple[VersionChange, ...] = ()
+    """The differences from the parent; none are listed for a first state."""
+
+
+class Move(ArchivePart):
+    """One move of a label."""
+
+    kind: Literal["promotion", "demotion"]
+    before: str = ""
+    after: str
+    who: str
+    when: str
+    runs: tuple[str, ...] = ()
+    """The runs that are the reason for the move."""
+    reason: str = ""
+
+
+class Moves(Stored):
+    """labels/LABEL.json: all moves of a label, the oldest first."""
+
+    moves: tuple[Move, ...] = ()
+
+
+class Pin(ArchivePart):
+    who: str
+    when: str
+    reason: str = ""
+
+
+class Pins(Stored):
+    """pins.json: the pinned states by name."""
+
+    pins: Mapping[str, Pin] = {}
+
+
+@dataclass(frozen=True)
+class ArchiveReader:
+    """An archive at a path or a URL."""
+
+    location: str
+
+    @classmethod
+    def at(cls, root: Path) -> ArchiveReader:
+        return cls(str(root))
+
+    @property
+    def root(self) -> Path:
+        """The path of an archive on this machine.  Raises ConfigurationError for a URL."""
+        if "://" in self.location:
+            raise ConfigurationError(f"{self.location}: this works on the machine of the archive only")
+        return Path(self.location)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file, None for a missing one.  Raises InfrastructureError if it cannot be read."""
+        if "://" in self.location:
+            return _fetch(f"{self.location.rstrip('/')}/{name}")
+        try:
+            return Path(self.location, name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def has(self, suite: str) -> bool:
+        """Return whether apt finds the suite: a state or a label."""
+        return self.read(f"dists/{suite}/Release") is not None
+
+    def key(self) -> str:
+        """Return the public key.  Raises InfrastructureError for an archive without one."""
+        if (key := self.read(PUBLIC_KEY)) is None:
+            raise InfrastructureError(f"{self.location}: the archive has no {PUBLIC_KEY}")
+        return key.decode()
+
+    def index(self, suite: str, name: str) -> str:
+        """Return an index of a suite, such as ``main/source/Sources``; an empty text for a missing one."""
+        if (packed := self.read(f"dists/{suite}/{name}.gz")) is not None:
+            # A server that names gzip as the encoding of the content has had it decompressed already.
+            return (gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed).decode()
+        return (self.read(f"dists/{suite}/{name}") or b"").decode()
+
+    def state(self, suite: str) -> State | None:
+        """Return a state by its name or by a label; None for a missing one, and for suites of older releases."""
+        text = self.read(f"dists/{suite}/{STATE_FILE}")
+        try:
+            return State.model_validate_json(text) if text is not None else None
+        except ValidationError as error:
+            raise ConfigurationError(
+                f"{self.location}/dists/{suite}/{STATE_FILE}: {error.errors()[0]['msg']}"
+            ) from None
+
+    def existing(self, suite: str) -> State:
+        """Return a state by its name or by a label.  Raises ConfigurationError for a missing one."""
+        found = self.state(suite)
+        if found is None:
+            raise ConfigurationError(
+                f"the archive has no state {suite}: it was removed, or never was", hint="qalab archive states TRACK"
+            )
+        return found
+
+    def lock(self, suite: str, name: str = BINARY_LOCK) -> list[tuple[str, str]]:
+        """Return the names and versions of a suite, of its binary packages or (``SOURCE_LOCK``) its source packages."""
+        lines = (self.read(f"dists/{suite}/{name}") or b"").decode().splitlines()
+        return [(package, version) for package, _, version in (line.partition("=") for line in lines)]
+
+    def states(self, track: str | None = None) -> list[State]:
+        """Return the states, of a track or of all, the oldest first."""
+        paths = self.root.glob(f"dists/{f'{track}-' if track else ''}*/{STATE_FILE}")
+        found = [self.existing(path.parent.name) for path in paths if not path.parent.is_symlink()]
+        return sorted(
+            (state for state in found if track in {None, state.track}), key=lambda each: (each.track, each.number)
+        )
+
+    def labels(self) -> dict[str, State]:
+        """Return the labels with their states."""
+        links = sorted(path.name for path in self.root.glob("dists/*") if path.is_symlink())
+        return {name: state for name in links if (state := self.state(name))}
+
+    def moves(self, label: str) -> tuple[Move, ...]:
+        """Return the moves of a label, the oldest first."""
+        path = self.root / f"labels/{label}.json"
+        return Moves.read(path).moves if path.exists() else ()
+
+    def pins(self) -> dict[str, Pin]:
+        """Return the pinned states."""
+        path = self.root / "pins.json"
+        return dict(Pins.read(path).pins) if path.exists() else {}
+
+
+def _fetch(url: str) -> bytes | None:
+    try:
+        answer = requests.get(url, timeout=PATIENCE_SECONDS)
+    except requests.RequestException as error:
+        raise InfrastructureError(f"{url}: cannot be reached: {error}") from error
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        return None
+    if answer.status_code != HTTPStatus.OK:
+        raise InfrastructureError(f"{url}: the server answers {answer.status_code} {answer.reason}")
+    return answer.content

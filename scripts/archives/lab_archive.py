@@ -1,0 +1,195 @@
+"""The lab's archive as the machine that has it changes it: new states, labels that move, repair after a kill.
+
+A change is written aside and becomes visible by renames: first the directory of the new state, which no label names yet,
+then the link of the label.  `LabArchive.repair` completes or removes what a killed process has left, and each opening
+begins with it.  Changes take turns, by a lock that dies with its holder (see the layout in `lab.store.archive`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from lab.base import environment, files
+from lab.config.description import Lab
+from lab.store.archive import BINARY_LOCK, PUBLIC_KEY, SOURCE_LOCK, STATE_FILE, ArchiveReader, State
+from lab.store.records import rfc3339
+from lab.store.runs import Store
+from lab.store.signing import SigningKey, lab_key
+from scripts.archives import suites, versions
+from scripts.archives.content import Content, differences
+from scripts.archives.suites import Suite
+from scripts.archives.versions import PoolVersion
+
+TAKEN_OVER = "the archive of an older release"
+
+
+@dataclass(frozen=True)
+class LabArchive:
+    """The archive, while its lock is held."""
+
+    lab: Lab
+    key: SigningKey
+    log: IO[str]
+
+    @cached_property
+    def root(self) -> Path:
+        return Store.of(self.lab).archive
+
+    @cached_property
+    def reader(self) -> ArchiveReader:
+        return ArchiveReader.at(self.root)
+
+    @property
+    def scratch(self) -> Path:
+        """Where a tree is written before it is renamed to its place."""
+        return self.root / "new"
+
+    @property
+    def url(self) -> str:
+        """The address of the archive for users."""
+        return (self.lab.archive.url or f"file:{self.root}").rstrip("/")
+
+    def content(self, track: str) -> Content:
+        """Return the newest content of a track; nothing for a track that has no state yet."""
+        known = self.lab.tracks.get(track)
+        return Content.read(self.reader, track, self.lab.series[known.series].architectures if known else ())
+
+    def commit(self, track: str, content: Content, why: str) -> State:
+        """Make a state of a content and have the label of the track name it.
+
+        A content that is that of the newest state makes no new one.
+        """
+        parent = self.reader.state(track) or next(reversed(self.reader.states(track)), None)
+        before = self.root / "dists" / (parent.name if parent else track) / "Release"
+        indices = suites.written(self.root, content, suites.indices_of(before))
+        architectures = (*content.architectures, "source")
+        if (
+            parent
+            and indices == tuple(suites.indices_of(before).values())
+            and architectures == suites.architectures_of(before)
+        ):
+            return parent
+        old = self.reader.lock(parent.name, SOURCE_LOCK) if parent else ()
+        now, number = environment.now(), parent.number + 1 if parent else 1
+        text = json.dumps([track, number, parent and parent.name, [each.digest for each in indices]])
+        state = State(
+            name=f"{track}-{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(text.encode()).hexdigest()[:8]}",
+            track=track,
+            number=number,
+            parent=parent.name if parent else "",
+            created=rfc3339(now),
+            why=why,
+            changes=differences(old, content.versions) if parent else (),
+        )
+        suite = Suite(state.name, self.lab.lab.name, architectures, indices, f"{track}, state {number}")
+        described = {STATE_FILE: f"{state.model_dump_json(indent=1, by_alias=True)}\n".encode()}
+        self._place(suite, self.root / "dists" / state.name, described | suites.locks(content))
+        self.point(track, state)
+        return state
+
+    def point(self, label: str, state: State) -> None:
+        """Have a label name a state: write its tree, and exchange the link of the label in one step."""
+        link, home = self.root / "dists" / label, self.root / "labels" / label
+        old = [path for path in home.iterdir() if path.is_dir()] if home.exists() else []
+        tree = home / str(max((int(path.name) for path in old), default=0) + 1)
+        source = self.root / "dists" / state.name
+        release = source / "Release"
+        suite = Suite(
+            label, self.lab.lab.name, suites.architectures_of(release), tuple(suites.indices_of(release).values()),
+            f"the state {state.name}",
+        )  # fmt: skip
+        copied = {name: (source / name).read_bytes() for name in (STATE_FILE, BINARY_LOCK, SOURCE_LOCK)}
+        self._place(suite, tree, copied, link)
+        fresh = self.scratch / ".link"
+        fresh.symlink_to(f"../labels/{label}/{tree.name}")
+        if link.is_dir() and not link.is_symlink():  # of an older release
+            files.exchange(fresh, link)
+        else:
+            fresh.replace(link)
+        files.sync([link.parent])
+        for path in (*old, self.scratch):
+            shutil.rmtree(path)
+
+    def _place(self, suite: Suite, target: Path, others: dict[str, bytes], link: Path | None = None) -> None:
+        """Write and sign the tree of a suite, and rename it to its place; ``link``: the label whose suite it is."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # At the same depth below the root as its place, for the links to by-hash.
+        tree = self.scratch.joinpath(*target.relative_to(self.root).parts[1:])
+        users = suites.for_users(suite.name, suite.origin, self.url, self.reader.key())
+        suites.write_tree(self.root, tree, suite, others | users)
+        before = link / "InRelease" if link else target
+        later = before.stat().st_mtime if before.exists() else 0.0
+        suites.sign(tree, suite.release(environment.now()), self.key, self.log, later)
+        files.sync([*(path for path in tree.rglob("*") if path.is_dir() and not path.is_symlink()), tree])
+        tree.rename(target)
+        files.sync([target.parent])
+
+    def repair(self) -> None:
+        """Bring the archive in line with lab.yaml, and complete what a killed process has begun."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self._take_over()
+        self._sign_again()
+        newest = {state.track: state for state in self.reader.states()}
+        for path in sorted(self.root.glob("labels/*.json")):
+            for move in self.reader.moves(path.stem)[-1:]:
+                if moved := self.reader.state(move.after):
+                    newest[path.stem] = moved
+        for label, state in newest.items():
+            found = self.reader.state(label)
+            if found is None or found.name != state.name:
+                self.point(label, state)
+            tree = (self.root / "dists" / label).resolve()
+            for path in (self.root / "labels" / label).iterdir():
+                if path != tree:
+                    shutil.rmtree(path)
+
+    def _take_over(self) -> None:
+        """Make the first state of each suite that an older release has left."""
+        for path in sorted(self.root.glob("dists/*")):
+            if path.is_symlink() or not (path / "Release").exists() or (path / STATE_FILE).exists():
+                continue
+            self.log.write(f"{path.name}: its first state is made from {TAKEN_OVER}\n")
+            self.key.export(self.root / PUBLIC_KEY)
+            content = self.content(path.name)
+            added = rfc3339(environment.now())
+            for stanzas in content.by_version().values():
+                self.record(path.name, PoolVersion.of(stanzas, added=added))
+            self.commit(path.name, content, TAKEN_OVER)
+
+    def _sign_again(self) -> None:
+        """Sign all suites where the key or the address of the archive has changed."""
+        note, wanted = self.root / "signed-by", f"{self.key.fingerprint} {self.url}\n"
+        if note.exists() and note.read_text() == wanted:
+            return
+        self.key.export(self.root / PUBLIC_KEY)
+        for path in sorted(self.root.glob(f"dists/*/{STATE_FILE}")):
+            tree = path.parent
+            users = suites.for_users(tree.name, self.lab.lab.name, self.url, self.reader.key())
+            for name, data in users.items():
+                files.write_atomic(tree / name, data)
+            later = (tree / "InRelease").stat().st_mtime
+            suites.sign(tree, (tree / "Release").read_text(), self.key, self.log, later)
+        files.write_atomic(note, wanted)
+
+    def record(self, track: str, version: PoolVersion) -> None:
+        """Write the record of a version."""
+        version.write(versions.record_path(self.root, track, version.source, version.version))
+
+
+@contextmanager
+def opened(lab: Lab, log: IO[str]) -> Iterator[LabArchive]:
+    """Wait for the lock of the archive, and give the archive in good order."""
+    store = Store.of(lab)
+    with files.locked(store.lock_path("archive")), lab_key(lab, store, log) as key:
+        archive = LabArchive(lab, key, log)
+        archive.repair()
+        yield archive

@@ -1,0 +1,104 @@
+"""Labels move by promotion; pins keep states.
+
+The record of a move is written first, then the label moves: `scripts.archives.lab_archive` completes a move that was
+cut short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.archive import ArchiveReader, Move, Moves, Pin, Pins, State
+from lab.store.records import rfc3339
+from scripts.archives.lab_archive import LabArchive
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Who moves a label or pins a state, and why."""
+
+    who: str
+    runs: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def of_lab(lab: Lab) -> dict[str, str]:
+    """Return the track of each label that moves by promotion."""
+    return {f"{name}-{label}": name for name, track in lab.tracks.items() for label in track.labels}
+
+
+def check_label(lab: Lab, label: str) -> str:
+    """Return the track of a label.  Raises ConfigurationError for a label that nobody can move."""
+    if label in lab.tracks:
+        raise ConfigurationError(f"{label} is always the newest state of its track; it cannot be moved by hand")
+    known = of_lab(lab)
+    if label not in known:
+        raise ConfigurationError(f"no label {label}; known: {', '.join(known) or 'none'}")
+    return known[label]
+
+
+def target(lab: Lab, reader: ArchiveReader, kind: Literal["promotion", "demotion"], label: str, name: str) -> State:
+    """Return the state that a label is to move to; ``name``: a state or a label, empty for the default.
+
+    A promotion goes to a newer state, by default the newest one; a demotion to an older one, by default the newest
+    one of those that the label had.  Raises ConfigurationError where that is not so.
+    """
+    track = check_label(lab, label)
+    now = reader.state(label)
+    if name or kind == "promotion":
+        state = reader.existing(name or track)
+    else:
+        earlier = {move.after for move in reader.moves(label)}
+        below = [each for each in reader.states(track) if now and each.name in earlier and each.number < now.number]
+        if not below:
+            raise ConfigurationError(f"{label} had no older state that is still there", hint="name the state")
+        state = below[-1]
+    if state.track != track:
+        raise ConfigurationError(f"{state.name} is a state of {state.track}, and {label} is a label of {track}")
+    if now and kind == "promotion" and state.number < now.number:
+        raise ConfigurationError(f"{state.name} is older than {now.name}", hint="qalab archive demote")
+    if kind == "demotion" and not (now and state.number <= now.number):
+        raise ConfigurationError(f"{state.name} is not older than the state of {label}", hint="qalab archive promote")
+    return state
+
+
+def move(
+    archive: LabArchive, kind: Literal["promotion", "demotion"], label: str, name: str, by: Reasons
+) -> Move | None:
+    """Move a label, and return the record of it; None where the label names the state already.
+
+    Raises ConfigurationError like `target`.
+    """
+    reader = archive.reader
+    state, now = target(archive.lab, reader, kind, label, name), reader.state(label)
+    if now and now.name == state.name:
+        return None
+    done = Move(
+        kind=kind, before=now.name if now else "", after=state.name, when=rfc3339(environment.now()),
+        who=by.who, runs=by.runs, reason=by.reason,
+    )  # fmt: skip
+    Moves(moves=(*reader.moves(label), done)).write(archive.root / f"labels/{label}.json")
+    archive.point(label, state)
+    return done
+
+
+def pin(archive: LabArchive, name: str, by: Reasons) -> State:
+    """Keep a state, named by itself or by a label, until it is unpinned.  Raises ConfigurationError for a missing one."""
+    state = archive.reader.existing(name)
+    added = Pin(who=by.who, when=rfc3339(environment.now()), reason=by.reason)
+    Pins(pins=archive.reader.pins() | {state.name: added}).write(archive.root / "pins.json")
+    return state
+
+
+def unpin(archive: LabArchive, names: Sequence[str]) -> None:
+    """Let go of states.  Raises ConfigurationError for one that is not pinned."""
+    pins = archive.reader.pins()
+    for name in names:
+        if pins.pop(name, None) is None:
+            raise ConfigurationError(f"{name} is not pinned; pinned: {', '.join(pins) or 'none'}")
+    Pins(pins=pins).write(archive.root / "pins.json")

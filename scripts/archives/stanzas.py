@@ -1,0 +1,109 @@
+"""Stanzas: the paragraphs of Packages and Sources files, read from packages and from indices.
+
+The rules are those of https://wiki.debian.org/DebianRepository/Format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from debian.deb822 import Deb822, Dsc
+
+from lab.base.errors import Failed
+from lab.base.run import output
+
+Kind = Literal["source", "binary", "udeb"]
+FIELD = re.compile(r"^(Package|Source|Version|Architecture|Filename|Directory): *(.*)$", re.MULTILINE)
+SOURCE = re.compile(r"(\S+)(?: \((.+)\))?")
+
+
+@dataclass(frozen=True)
+class Stanza:
+    """A package in an index, with its text; ``path``: its file below the archive, for a source its directory."""
+
+    kind: Kind
+    package: str
+    version: str
+    source: str
+    source_version: str
+    architecture: str
+    path: str
+    text: str
+
+
+def parsed(kind: Kind, text: str) -> Stanza:
+    """Return the stanza of a paragraph of an index."""
+    fields = dict(FIELD.findall(text))
+    package, version = fields["Package"], fields["Version"]
+    match = SOURCE.fullmatch(fields.get("Source", ""))
+    source, source_version = (match[1], match[2] or version) if match else (package, version)
+    path = fields["Directory"] if kind == "source" else fields["Filename"]
+    return Stanza(kind, package, version, source, source_version, fields.get("Architecture", "all"), path, text)
+
+
+def split(kind: Kind, index: str) -> Iterator[Stanza]:
+    """Yield the stanzas of an index."""
+    for paragraph in index.split("\n\n"):
+        if text := paragraph.strip("\n"):
+            yield parsed(kind, f"{text}\n")
+
+
+def of_binary(path: Path, place: str) -> Stanza:
+    """Return the stanza of a .deb or .udeb whose pool file is ``place``.
+
+    Raises Failed for a package without Section or Priority.
+    """
+    control = output(["dpkg-deb", "--field", path]).strip("\n")
+    _check_classified(Deb822(control), place)
+    text = f"{control}\nFilename: {place}\nSize: {path.stat().st_size}\nSHA256: {_digest('sha256', path)}\n"
+    return parsed("udeb" if path.suffix == ".udeb" else "binary", text)
+
+
+def of_source(dsc: Path, directory: str, section: str, priority: str) -> Stanza:
+    """Return the stanza of a source package whose pool directory is ``directory``.
+
+    Raises Failed for a package without a section or a priority.
+    """
+    with dsc.open("rb") as stream:
+        given = Dsc(stream)
+    added = {"Priority": priority, "Section": section, "Directory": directory}
+    _check_classified(added, dsc.name)
+    fields = Deb822()
+    fields["Package"] = given["Source"]
+    for name in given:
+        if name not in {"Source", "Checksums-Sha1", "Checksums-Sha256", "Files"}:
+            fields[name] = given[name]
+    fields.update(added)
+    for name, algorithm, digest in (("Files", "md5", "md5sum"), ("Checksums-Sha256", "sha256", "sha256")):
+        rows = [(_digest(algorithm, dsc), str(dsc.stat().st_size), dsc.name)]
+        rows += [(item[digest], item["size"], item["name"]) for item in given[name]]
+        fields[name] = "".join(f"\n {' '.join(row)}" for row in rows)
+    return parsed("source", fields.dump() or "")
+
+
+def source_files(stanza: Stanza) -> dict[str, str]:
+    """Return the SHA-256 of each file of a source package, by its path below the archive."""
+    rows = Dsc(stanza.text)["Checksums-Sha256"]
+    return {f"{stanza.path}/{row['name']}": row["sha256"] for row in rows}
+
+
+def binary_files(stanza: Stanza) -> dict[str, str]:
+    """Return the SHA-256 of the file of a binary package, by its path below the archive."""
+    return {stanza.path: Deb822(stanza.text)["SHA256"]}
+
+
+def _check_classified(fields: Mapping[str, str], name: str) -> None:
+    for field in ("Section", "Priority"):
+        if fields.get(field, "-") == "-":
+            message = f"No {field.lower()} specified for '{Path(name).name}'"
+            raise Failed(message, hint="debian/control is to name Section and Priority")
+
+
+def _digest(algorithm: str, path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest()

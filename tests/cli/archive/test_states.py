@@ -1,0 +1,158 @@
+"""``qalab archive states``, ``show``, ``diff``, ``promote``, ``demote``, ``pin``, ``unpin``, ``gc``."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.archive import ArchiveReader
+from lab.store.runs import Store
+from scripts.archives import usage
+from scripts.services.deployed_state import FILE, Deployed
+from tests.archives import assert_whole, listed, pool
+from tests.cli.archive.conftest import Verb, reader
+
+LABEL = "trunk-tested"
+OTHERS = ("pinned", "labelled", "deployed", "new", "last")
+
+
+def test_states(archive: Verb, states: list[str]) -> None:
+    rows = json.loads(archive("states", "trunk", "--json"))
+    assert [(row["name"], row["number"], row["parent"], row["labels"]) for row in rows] == [
+        (states[2], 3, states[1], ["trunk"]), (states[1], 2, states[0], []), (states[0], 1, "", [])]  # fmt: skip
+    lines = archive("states", "trunk").splitlines()
+    assert lines[0] == f"{states[2]}  add greet 2  [trunk]"
+    assert re.fullmatch(r"trunk-\d{8}T\d{6}Z-[0-9a-f]{8}  add hail 1", lines[1])
+    assert archive("states", "other").startswith("other has no states yet")
+
+
+def test_show_and_diff(archive: Verb, states: list[str]) -> None:
+    shown = json.loads(archive("show", states[2], "--json"))
+    assert shown["changes"] == [{"source": "greet", "before": "1", "after": "2"}]
+    assert (shown["sources"], shown["packages"]) == (["greet=2", "hail=1"], ["greet=2", "hail=1"])
+    assert "changed: greet 1 -> 2" in archive("show", "trunk")
+    diff = json.loads(archive("diff", states[0], "trunk", "--json"))
+    assert [(each["source"], each["before"], each["after"]) for each in diff["changes"]] == [
+        ("greet", "1", "2"), ("hail", "", "1")]  # fmt: skip
+    assert archive("diff", states[2], states[0]) == "greet 2 -> 1\nhail 1 -> (none)\n"
+    assert "have the same source packages" in archive("diff", "trunk", states[2])
+
+
+def test_a_label_moves_and_remembers(archive: Verb, states: list[str], tmp_path: Path) -> None:
+    archive("promote", LABEL, states[0], "--run", "trunk/greet/1", "--run", "trunk/greet/2", "--by", "ada")
+    assert archive("promote", LABEL, "--dry-run").endswith(f"would move from {states[0]} to {states[2]}\n")
+    assert listed(reader(tmp_path).root, LABEL) == ["greet 1"]
+    told = json.loads(archive("promote", LABEL, "--reason", "good", "--json"))
+    assert told == {"label": LABEL, "before": states[0], "after": states[2], "moved": True, "dry_run": False}
+    assert listed(reader(tmp_path).root, LABEL) == ["greet 2", "hail 1"]
+    assert archive("promote", LABEL) == f"{LABEL} names {states[2]} already\n"
+    archive("demote", LABEL, "--yes", "--reason", "bad")
+    assert listed(reader(tmp_path).root, LABEL) == ["greet 1"]
+    moves = json.loads(archive("show", LABEL, "--json"))["moves"]
+    assert [(move["kind"], move["before"], move["after"], move["reason"]) for move in moves] == [
+        ("promotion", "", states[0], ""), ("promotion", states[0], states[2], "good"),
+        ("demotion", states[2], states[0], "bad")]  # fmt: skip
+    assert (moves[0]["who"], moves[0]["runs"]) == ("ada", ["trunk/greet/1", "trunk/greet/2"])
+    assert moves[1]["who"] == environment.user()
+    assert_whole(reader(tmp_path).root)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["promote", "trunk"], "trunk is always the newest state of its track; it cannot be moved by hand"),
+        (["promote", "trunk-x"], "no label trunk-x; known: trunk-tested, trunk-stable, other-tested"),
+        (["promote", LABEL, "trunk-1"], "the archive has no state trunk-1: it was removed, or never was"),
+        (["promote", "other-tested", "trunk"], "trunk-.* is a state of trunk, and other-tested is a label of other"),
+        (["demote", LABEL, "--yes"], "trunk-tested had no older state that is still there"),
+        (["demote", LABEL, "trunk", "--yes"], "is not older than the state of trunk-tested"),
+        (["show", "trunk-1"], "the archive has no state trunk-1"),
+        (["unpin", "trunk-1"], "trunk-1 is not pinned; pinned: none"),
+        (["states", "elsewhere"], "no track elsewhere; known: trunk, other"),
+    ],
+)
+def test_what_is_refused(archive: Verb, argv: list[str], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        archive(*argv)
+
+
+def test_wrong_ways(archive: Verb, states: list[str]) -> None:
+    archive("promote", LABEL)
+    with pytest.raises(ConfigurationError, match=r"is older than .*"):
+        archive("promote", LABEL, states[0])
+    with pytest.raises(ConfigurationError, match="not done, because nobody can confirm it"):
+        archive("demote", LABEL, states[0])
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two days later, when no state is new."""
+    moment = environment.now() + timedelta(days=2)
+    monkeypatch.setattr(environment, "now", lambda: moment)
+
+
+def deploy(lab: Lab, state: str) -> None:
+    deployed = Deployed(
+        track="trunk", component="greet", version="1", commit="", finished="", nodes={}, services={}, packages=(), state=state
+    )  # fmt: skip
+    deployed.write(Store.of(lab).environments / "trunk" / FILE)
+
+
+@pytest.mark.parametrize(
+    "reason", ["none", "used", *(pytest.param(each, marks=pytest.mark.integration) for each in OTHERS)]
+)
+def test_gc(archive: Verb, states: list[str], lab: Lab, reason: str, request: pytest.FixtureRequest) -> None:
+    """The oldest state stays for each reason; the one in the middle goes, with the pool files that only it has."""
+    there = ArchiveReader.at(Store.of(lab).archive)
+    if reason != "new":
+        request.getfixturevalue("later")
+    if reason == "pinned":
+        archive("pin", states[0], "--reason", "release")
+    if reason in {"labelled", "last"}:
+        archive("promote", LABEL, states[0])
+    if reason == "last":  # of the label stable; the one of tested moves on
+        archive("promote", "trunk-stable", states[0])
+        archive("promote", LABEL)
+    if reason == "deployed":
+        deploy(lab, states[0])
+    gone = [states[1]] if reason != "none" else states[:2]
+    if reason == "new":
+        gone = []
+    with usage.held(Store.of(lab), states[0] if reason == "used" else states[2]):
+        planned = json.loads(archive("gc", "--dry-run", "--json"))
+        assert planned["states"] == gone
+        assert [state.name for state in there.states()] == states
+        done = json.loads(archive("gc", "--yes", "--json"))
+    assert done == planned | {"dry_run": False}
+    assert [state.name for state in there.states()] == [name for name in states if name not in gone]
+    assert_whole(there.root)
+    assert not [name for name in gone if files.is_locked(Store.of(lab).lock_path("state", name))]
+
+
+def test_gc_frees_the_pool(archive: Verb, states: list[str], lab: Lab, tmp_path: Path, later: None) -> None:
+    """A version goes when no state has it and it is past its time; a pinned state keeps its own."""
+    lab.file.write_text(lab.file.read_text().replace("archive: {", "archive: {keep: 1, "))
+    archive("pin", "trunk")
+    archive("pin", states[0])
+    archive("gc", "--yes")
+    assert [name for name in pool(reader(tmp_path).root) if "greet" in name] == ["greet_1_all.deb", "greet_2_all.deb"]
+    archive("unpin", states[0])
+    done = json.loads(archive("gc", "--yes", "--json"))
+    assert (done["states"], done["versions"]) == ([states[0]], ["trunk: greet 1"])
+    assert "pool/main/g/greet/greet_1_all.deb" in done["files"]
+    assert_whole(reader(tmp_path).root)
+    with pytest.raises(ConfigurationError, match=f"the archive has no state {states[0]}: it was removed, or never was"):
+        archive("show", states[0])
+
+
+def test_what_is_removed_needs_a_yes(archive: Verb, states: list[str], tmp_path: Path, later: None) -> None:
+    with pytest.raises(ConfigurationError, match=r"remove 2 states and .* of files: not done"):
+        archive("gc")
+    assert len(reader(tmp_path).states()) == 3

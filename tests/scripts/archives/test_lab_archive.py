@@ -1,0 +1,106 @@
+"""Archives of older releases, archives behind a URL, and files that are not what they should be."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import run
+from lab.config.description import Lab
+from lab.store.archive import ArchiveReader
+from lab.store.runs import Store
+from scripts.archives import lab_archive, serving, versions
+from scripts.archives.content import SOURCES
+from scripts.archives.lab_archive import LabArchive
+from scripts.archives.stanzas import Stanza
+from tests.archives import assert_signed, assert_whole, deb, listed, put, suites
+
+
+@pytest.fixture
+def opened(lab_factory: Callable[..., Lab], tmp_path: Path) -> Iterator[LabArchive]:
+    with (tmp_path / "log").open("w") as log, lab_archive.opened(lab_factory(), log) as archive:
+        yield archive
+
+
+def test_two_versions_with_one_file_name(opened: LabArchive, tmp_path: Path) -> None:
+    put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    first = opened.reader.existing("trunk")
+    with pytest.raises(InfrastructureError, match=r"the archive has another greet_1_all\.deb already"):
+        put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1", data=b"other")])
+    with pytest.raises(InfrastructureError, match=r"gone\.deb is missing"):
+        versions.add_files(opened.root, {}, {"pool/main/g/gone/gone.deb": "0"}, "gone")
+    assert opened.reader.existing("trunk") == first
+
+
+def test_the_same_content_makes_no_state(opened: LabArchive, tmp_path: Path) -> None:
+    first = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    assert put(opened, "trunk", [tmp_path / "greet_1_all.deb"]) == first
+    second = put(opened, "trunk", [deb(tmp_path / "greet_2_all.deb", "greet", "2")])
+    back = opened.commit("trunk", opened.content("trunk").with_version(of(opened, "1")), "back")
+    assert (back.number, second.number) == (3, 2)
+    assert back.name not in {first.name, second.name}  # the content of the first, at another time
+    assert listed(opened.root, back.name) == listed(opened.root, first.name)
+    digests = {path.name for path in (opened.root / "by-hash/SHA256").iterdir()}
+    assert len(digests) == 3  # the packages of both versions, and no sources
+
+
+def of(archive: LabArchive, version: str) -> list[Stanza]:
+    return next(each.stanzas for each in versions.of_source(archive.root, "trunk", "greet") if each.version == version)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_archive_of_reprepro_is_taken_over(lab_factory: Callable[..., Lab], tmp_path: Path, *, killed: bool) -> None:
+    """Its suites get a first state with what they list; all of it can be changed then."""
+    lab = lab_factory()
+    root = Store.of(lab).archive
+    (root / "conf").mkdir(parents=True)
+    (root / "conf/distributions").write_text(
+        "".join(
+            f"Codename: {name}\nSuite: {name}\nOrigin: testlab\nLabel: testlab\nArchitectures: amd64 source\n"
+            "Components: main\nUDebComponents: main\nTracking: keep\n\n"
+            for name in ("trunk", "old")
+        )
+    )
+    packages = [deb(tmp_path / f"{name}_1_all.deb", name, "1", source="greet") for name in ("greet", "greet-doc")]
+    for name in ("trunk", "old"):
+        run(["reprepro", "--silent", "-b", root, "includedeb", name, *packages])
+    shutil.rmtree(root / "dists/old/main/source")
+    if killed:  # after the state of one suite was made, before its label replaced the suite
+        shutil.copytree(root / "dists/trunk", tmp_path / "trunk")
+        with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log):
+            pass
+        (root / "dists/trunk").unlink()
+        (tmp_path / "trunk").rename(root / "dists/trunk")
+    with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log) as archive:
+        assert listed(root) == listed(root, "old") == ["greet 1", "greet-doc 1"]
+        state = archive.reader.existing("trunk")
+        assert (state.number, state.why, state.changes) == (1, "the archive of an older release", ())
+        assert [each.version for each in versions.of_source(root, "trunk", "greet")] == ["1"]
+        assert len(suites(root)) == 4
+        put(archive, "trunk", [deb(tmp_path / "greet_2_all.deb", "greet", "2")])
+    assert listed(root) == ["greet 2", "greet-doc 1"]
+    assert listed(root, "old") == ["greet 1", "greet-doc 1"]
+    assert_whole(root)
+    assert_signed(root, tmp_path)
+
+
+def test_a_reader_of_a_url(opened: LabArchive, tmp_path: Path) -> None:
+    state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
+    with serving.served(opened.lab, "trunk") as repository:
+        assert repository
+        reader, here = ArchiveReader(repository.url), opened.reader
+        assert reader.existing("trunk") == reader.existing(state.name) == state
+        assert (reader.lock("trunk"), reader.key()) == ([("greet", "1")], here.key())
+        assert reader.index("trunk", SOURCES) == here.index("trunk", SOURCES) == ""
+        index = "main/binary-amd64/Packages"
+        assert reader.index("trunk", index) == here.index("trunk", index)
+        assert (reader.has("trunk"), reader.has("other"), reader.state("other")) == (True, False, None)
+        with pytest.raises(ConfigurationError, match="works on the machine of the archive only"):
+            reader.states()
+    with pytest.raises(InfrastructureError, match="cannot be reached"):
+        reader.has("trunk")
