@@ -53,9 +53,9 @@ def holds(archive: Archive, version: Tracked, present: Iterable[Tracked], packag
     A version that was taken out of the indices may still be tracked: its files are in the pool, listed by none.
     """
     files_of = (item.files.items() for item in present if item == version)
-    listed_paths = {Path(path).name: archive.root / path for each in files_of for path, listed in each if listed}
+    there = {Path(path).name: archive.root / path for each in files_of for path, listed in each if listed}
     wanted = {Path(item.path).name.replace(".ddeb", ".deb"): item.sha256 for item in packages}
-    return all(name in listed_paths and files.sha256(listed_paths[name]) == digest for name, digest in wanted.items())
+    return all(name in there and files.sha256(there[name]) == digest for name, digest in wanted.items())
 
 
 def age(archive: Archive, version: Tracked) -> float:

@@ -208,11 +208,11 @@ def job_path(name: str) -> str:
 
 def failure(access: Access, call: str, error: Exception) -> LabError:
     """Return the error of a call that python-jenkins reports."""
-    user = access.user or "anonymous"
+    who = access.user or "anonymous"
     cause = error if isinstance(error, requests.HTTPError) else error.__context__
     if isinstance(cause, requests.HTTPError) and cause.response is not None:
         with cause.response as answer:  # closed: it may have been streamed
-            return _answered(access, user, call, answer)
+            return _answered(access, who, call, answer)
     if isinstance(error, requests.exceptions.SSLError):
         hint = "REQUESTS_CA_BUNDLE names the authority to trust"
         return InfrastructureError(f"{access.url}: TLS: {innermost(error)}", hint=hint)
@@ -221,14 +221,14 @@ def failure(access: Access, call: str, error: Exception) -> LabError:
     return JenkinsUnsure(f"{access.url}: cannot be reached: {innermost(error)}")
 
 
-def _answered(access: Access, user: str, call: str, answer: requests.Response) -> LabError:
+def _answered(access: Access, who: str, call: str, answer: requests.Response) -> LabError:
     match answer.status_code:
         case HTTPStatus.UNAUTHORIZED:
-            return ConfigurationError(f"{access.url}: refuses the credentials of {user} ({access.source})")
+            return ConfigurationError(f"{access.url}: refuses the credentials of {who} ({access.source})")
         case HTTPStatus.FORBIDDEN if "No valid crumb" in answer.text:
             return JenkinsUnsure(f"{access.url}: does not take our crumb: {call}")
         case HTTPStatus.FORBIDDEN:
-            return JenkinsForbidden(f"{access.url}: {user} may not {call}", hint=f"credentials: {access.source}")
+            return JenkinsForbidden(f"{access.url}: {who} may not {call}", hint=f"credentials: {access.source}")
         case HTTPStatus.NOT_FOUND:
             return JenkinsMissing(f"{access.url}: nothing there: {call}")
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
