@@ -34,7 +34,7 @@ def publish_indices(staged: Path, target: Path, key: SigningKey, log: IO[str], k
     """
     release = staged / "Release"
     files.write_atomic(release, f"Acquire-By-Hash: yes\n{release.read_text()}")
-    for name, options in SIGNATURES.items():
+    for name, how in SIGNATURES.items():
         argv: list[Word] = [
             "gpg",
             "--batch",
@@ -43,7 +43,7 @@ def publish_indices(staged: Path, target: Path, key: SigningKey, log: IO[str], k
             key.fingerprint,
             "--output",
             staged / name,
-            *options,
+            *how,
             release,
         ]
         run(argv, env=key.env, log=log, keep=keep)

@@ -96,9 +96,9 @@ def complaint(lines: Sequence[str]) -> LabError:
             return InfrastructureError(f"the archive has another {match[1]} already", hint=hint)
         if re.match(r"No (section|priority) specified", line):
             return Failed(line, hint="debian/control is to name Section and Priority")
-    errors = [line for line in lines if line.strip() and line != "There have been errors!"]
+    telling = [line for line in lines if line.strip() and line != "There have been errors!"]
     why = next(
-        (line for line in errors if re.match(r"[Ee]rror\b", line)), (errors or ["failed and did not say why"])[-1]
+        (line for line in telling if re.match(r"[Ee]rror\b", line)), (telling or ["failed and did not say why"])[-1]
     )
     return InfrastructureError(f"reprepro: {why}")
 
@@ -141,9 +141,9 @@ class Archive:
 
     def reprepro(self, *argv: Word) -> None:
         words: list[Word] = ["reprepro", "--basedir", self.root, *argv]
-        result, lines = attempt(words, self.log, env=self.key.env, keep=[self.lock])
+        result, said = attempt(words, self.log, env=self.key.env, keep=[self.lock])
         if not result:
-            raise complaint(lines)
+            raise complaint(said)
 
     def ask(self, *argv: Word) -> str:
         """Return what a command prints that changes nothing."""
