@@ -37,7 +37,7 @@ def described(made: Configured) -> str:
         "a flavour and a key pair": made.flavor,
         "the guest's image": made.image,
     }
-    return ", ".join(part for part, there in parts.items() if there)
+    return ", ".join(part for part, exists in parts.items() if exists)
 
 
 def action(context: StepContext) -> StepOutcome:

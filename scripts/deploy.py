@@ -49,8 +49,8 @@ def skip_reason(context: StepContext, offer: PackageSource) -> str:
         return f"nothing of {'the track' if name == WHOLE else name} waits in {offer.place}"
     if wanted and versions.get(name, wanted) != wanted:
         return f"{name} {wanted} does not wait in {offer.place}: {versions[name]} does"
-    asked = wanted or context.run.info.origin == "local"  # started by a person, not by the timer
-    if asked or proposed.is_new(context.lab, context.track_name, versions):
+    requested = wanted or context.run.info.origin == "local"  # started by a person, not by the timer
+    if requested or proposed.is_new(context.lab, context.track_name, versions):
         return ""
     return f"{offer.waiting} of {offer.place} was tested already: name COMPONENT and VERSION to have it tested again"
 

@@ -41,19 +41,19 @@ def tip(listing: str, branch: str) -> str:
 def refusal(lines: Sequence[str]) -> str:
     """Return why a push failed: the last line of the remote hook, or git's reason."""
     hook = [line.removeprefix("remote: ").strip() for line in lines if line.startswith("remote: ")]
-    said = [line for line in hook if line]
+    text = [line for line in hook if line]
     reasons = [match[1] for line in lines if (match := re.search(r"! \[.*\] .* \((.+)\)$", line))]
     fatal = [line.partition(": ")[2] for line in lines if line.startswith(("fatal: ", "error: "))]
-    return " ".join([*said[-1:], *(f"({reason})" for reason in reasons[-1:])]) or (fatal or ["git did not say why"])[0]
+    return " ".join([*text[-1:], *(f"({reason})" for reason in reasons[-1:])]) or (fatal or ["git did not say why"])[0]
 
 
 def standing(context: StepContext, url: str, branch: str, commit: str) -> tuple[Standing, str]:
     """Return how a remote branch stands to a commit of ours, and the branch's tip."""
     tree = context.run.work / "packaging"
     argv: list[Word] = ["git", *SAFE, "ls-remote", url, f"refs/heads/{branch}"]
-    result, said = context.try_sh(argv, cwd=tree, env=NO_CONFIG, capture=True)
+    result, lines = context.try_sh(argv, cwd=tree, env=NO_CONFIG, capture=True)
     if not result:
-        raise InfrastructureError(f"{url}: cannot be asked what it has: {refusal(said)}")
+        raise InfrastructureError(f"{url}: cannot be asked what it has: {refusal(lines)}")
     remote = tip(result.stdout, branch)
     if not remote:
         return "absent", remote
@@ -78,8 +78,8 @@ def starts_there(context: StepContext, where: Push) -> bool:
 
 def made_by_the_lab(context: StepContext, commit: str) -> bool:
     """Return whether a commit is the last one of a run of this lab."""
-    shown = git(["log", "-1", "--format=%cn <%ce>%n%s", commit], cwd=context.run.work / "packaging")
-    committer, _, subject = shown.partition("\n")
+    text = git(["log", "-1", "--format=%cn <%ce>%n%s", commit], cwd=context.run.work / "packaging")
+    committer, _, subject = text.partition("\n")
     return committer == context.lab.lab.maintainer and bool(LAB_SUBJECT.match(subject))
 
 
@@ -122,8 +122,8 @@ def action(context: StepContext) -> StepOutcome:
 def push(context: StepContext, where: Push, commit: str) -> str:
     """Push a commit; return why it was refused, "" when it was not."""
     argv: list[Word] = ["git", *SAFE, "push", where.git, f"{commit}:refs/heads/{where.branch}"]
-    result, said = context.try_sh(argv, cwd=context.run.work / "packaging", env=NO_CONFIG)
-    return "" if result else refusal(said)
+    result, lines = context.try_sh(argv, cwd=context.run.work / "packaging", env=NO_CONFIG)
+    return "" if result else refusal(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

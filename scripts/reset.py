@@ -18,8 +18,8 @@ NAME = "reset"
 
 def action(context: StepContext) -> StepOutcome:
     with environments.exclusive_turn(context.lab, context.track_name):
-        there = environments.target(context.lab, context.track_name, context.log).destroy()
-    return StepOutcome("pristine again" if there else "there was nothing", facts={"environment": context.track_name})
+        existed = environments.target(context.lab, context.track_name, context.log).destroy()
+    return StepOutcome("pristine again" if existed else "there was nothing", facts={"environment": context.track_name})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -60,14 +60,14 @@ def action(context: StepContext) -> StepOutcome:
     history = tags.CommitHistory(mirror, local.commit if local and "upstream" in local.parts else commit)
     read = tags.usable(context, history)
     plain = history.version(read, tags.following(context))
-    earlier, there = ([], []) if local else (earlier_runs(context), archived(context))
-    last = last_one(mirror, [record for _, record in earlier], there)
+    earlier, published = ([], []) if local else (earlier_runs(context), archived(context))
+    last = last_one(mirror, [record for _, record in earlier], published)
     place = stand(context, mirror, branch, commit, last)
     version = plain.version
     if local:
         version = versions.local(version, context.run.info.number)
     elif not place.older:
-        floors = [*there, *([last.version] if last else [])]
+        floors = [*published, *([last.version] if last else [])]
         version = above(version, floors, commit, context.component_name)
     committed = history.commits[history.commit]
     made = orig_tarball.make(context, upstream_tree.Origin(mirror, commit, committed), version, packaging)
@@ -116,11 +116,11 @@ def earlier_runs(context: StepContext) -> list[tuple[Run, Record]]:
     return [(run, done) for run, done in found if done and done.finished_well and done.facts.get("rises")]
 
 
-def last_one(mirror: GitMirror, earlier: Sequence[Record], there: Iterable[str]) -> Last | None:
+def last_one(mirror: GitMirror, earlier: Sequence[Record], published: Iterable[str]) -> Last | None:
     """Return what was tested last: by the runs, else (in Jenkins' workspaces there are none) by the archive's newest version."""
     if earlier:
         return Last(earlier[0].commit, versions.without_suffix(earlier[0].version))
-    snapshots = [(version, short) for version in there if (short := versions.commit_of(version))]
+    snapshots = [(version, short) for version in published if (short := versions.commit_of(version))]
     if not snapshots:
         return None
     version, short = max(snapshots, key=lambda found: Version(found[0]))

@@ -113,9 +113,9 @@ def content(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def without_tests(lab_file: Path, chosen: Tempest, said: bytes, complaint: str) -> LabError:
+def without_tests(lab_file: Path, chosen: Tempest, output: bytes, complaint: str) -> LabError:
     """Return why no test ran; a selection in lab.yaml that matches no test is a configuration error."""
-    if NOTHING in said:
+    if NOTHING in output:
         return ConfigurationError(f"{lab_file}: tempest.tests: Tempest has no test like {' or '.join(chosen.tests)}")
     return InfrastructureError(f"Tempest has run no test: {complaint or 'it did not say why'}")
 

@@ -43,12 +43,12 @@ def section(to: str, digest: str) -> str:
 
 def refusal(lines: Iterable[str]) -> str:
     """Return why dput failed: the server's answer with its number, else the last line of the output."""
-    said = takewhile(lambda line: not line.startswith("Warning: The execution of"), lines)
-    telling = [line.strip() for line in said if line.strip() and not line.strip().startswith(BESIDE)]
-    answers = [match[1] for line in telling if (match := re.search(r"(?:^|: )([45]\d\d [A-Z].*)", line))]
+    output = takewhile(lambda line: not line.startswith("Warning: The execution of"), lines)
+    messages = [line.strip() for line in output if line.strip() and not line.strip().startswith(BESIDE)]
+    answers = [match[1] for line in messages if (match := re.search(r"(?:^|: )([45]\d\d [A-Z].*)", line))]
     if answers:
         return f"refused with {answers[-1]}"
-    return telling[-1] if telling else "dput did not say why"
+    return messages[-1] if messages else "dput did not say why"
 
 
 def kept(lines: Iterable[str]) -> list[str]:
@@ -75,10 +75,10 @@ def send(context: StepContext, queue: Queue, changes: Path, host: str) -> str:
         changes.with_name(name).chmod(0o644)  # otherwise dput needs a remote shell in addition to sftp
     argv: list[Word] = ["dput", "--config", configuration, host, changes]
     # Unbuffered, so that dput's output is in the log at once, and in its order.
-    result, said = context.try_sh(argv, env={"PYTHONUNBUFFERED": "1"}, timeout=TIMEOUT_SECONDS)
+    result, lines = context.try_sh(argv, env={"PYTHONUNBUFFERED": "1"}, timeout=TIMEOUT_SECONDS)
     if not result:
-        return refusal(said)
-    for name in kept(said):
+        return refusal(lines)
+    for name in kept(lines):
         if queue.size(name, context.log) != changes.with_name(name).stat().st_size:
             return f"the queue keeps a part of {name} from another upload: remove it there (dcut)"
     return ""

@@ -106,26 +106,26 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[i
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
-        how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         if wait:
-            fcntl.flock(stream, how)
-        elif not _comes_free(stream, how):
+            fcntl.flock(stream, operation)
+        elif not _comes_free(stream, operation):
             raise Busy(str(path))
         yield stream.fileno()
 
 
-def _comes_free(stream: IO[Any], how: int) -> bool:
+def _comes_free(stream: IO[Any], operation: int) -> bool:
     last = time.monotonic() + PATIENCE_SECONDS
-    while not _take(stream, how):
+    while not _take(stream, operation):
         if time.monotonic() > last:
             return False
         time.sleep(0.01)
     return True
 
 
-def _take(stream: IO[Any], how: int) -> bool:
+def _take(stream: IO[Any], operation: int) -> bool:
     try:
-        fcntl.flock(stream, how | fcntl.LOCK_NB)
+        fcntl.flock(stream, operation | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -31,11 +31,11 @@ def refusal(answer: requests.Response, base: str, setting: str, *, inside: bool 
     where, method = location(answer), first.request.method
     if not where:
         return f"{base}: answers {first.status_code} {first.reason} to {method}, without a location"
-    asked = first.url.removeprefix(base.rstrip("/"))
-    path = urlsplit(asked).path
+    requested = first.url.removeprefix(base.rstrip("/"))
+    path = urlsplit(requested).path
     if inside and where.startswith(f"{base.rstrip('/')}/") and urlsplit(where).path != urlsplit(first.url).path:
         return ""
-    moved = where.removesuffix(asked) if path.strip("/") and where.endswith(asked) else where
+    moved = where.removesuffix(requested) if path.strip("/") and where.endswith(requested) else where
     return f"{base}: redirects {method} to {where}, which is not followed: is {setting} now {moved}?"
 
 

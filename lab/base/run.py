@@ -217,10 +217,10 @@ def attempt(argv: Sequence[Word], log: IO[str], **options: Unpack[AttemptOptions
         try:
             result = run(argv, log=own, check=False, **options)
         finally:
-            said = Path(own.name).read_text(encoding="utf-8", errors="surrogateescape")
-            log.write(said)
+            text = Path(own.name).read_text(encoding="utf-8", errors="surrogateescape")
+            log.write(text)
             log.flush()
-    shown = said.removeprefix(echo(argv)).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    shown = text.removeprefix(echo(argv)).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return result, shown.splitlines()
 
 
@@ -230,8 +230,8 @@ def _complaint(log: IO[str] | None, mark: int) -> str:
         return ""
     with Path(log.name).open("rb") as stream:
         stream.seek(mark)
-        said = [line for line in map(str.strip, stream.read().decode("utf-8", "replace").splitlines()) if line]
-    return next(filter(COMPLAINT.search, said), said[-1] if said else "")[:LONGEST]
+        lines = [line for line in map(str.strip, stream.read().decode("utf-8", "replace").splitlines()) if line]
+    return next(filter(COMPLAINT.search, lines), lines[-1] if lines else "")[:LONGEST]
 
 
 def output(argv: Sequence[Word], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:

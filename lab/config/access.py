@@ -130,13 +130,13 @@ def of_ini(path: Path, section: str = "jenkins") -> Access:
     parser = configparser.ConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8"), path.name)
-        said = {**DEFAULTS, **dict(parser.items(section))}
-        timeout = float(said["timeout"])
+        values = {**DEFAULTS, **dict(parser.items(section))}
+        timeout = float(values["timeout"])
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: there is no such file", hint="name a jenkins_jobs.ini") from None
     except (configparser.Error, ValueError, OSError) as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
-    user, password = said.get("user"), said.get("password")
+    user, password = values.get("user"), values.get("password")
     if bool(user) != bool(password):
         raise ConfigurationError(f"{path}: [{section}] has only one of user and password")
-    return Access(said["url"], user, password, timeout, f"{path} [{section}]", path)
+    return Access(values["url"], user, password, timeout, f"{path} [{section}]", path)

@@ -26,10 +26,10 @@ def is_own(root: str, where: str, answer: requests.Response) -> bool:
 
     The scheme and the port are ignored: behind a proxy that terminates TLS, Jenkins can write those that it sees itself.
     """
-    there, base = urlsplit(target(answer)), urlsplit(_directory(root))
-    if there.hostname != base.hostname or not there.path.startswith(base.path):
+    redirect, base = urlsplit(target(answer)), urlsplit(_directory(root))
+    if redirect.hostname != base.hostname or not redirect.path.startswith(base.path):
         return False
-    shown = unquote(there.path.removeprefix(base.path))
+    shown = unquote(redirect.path.removeprefix(base.path))
     *directory, call = unquote(where.partition("?")[0]).split("/")
     match call:
         case "build" | "buildWithParameters":
@@ -47,13 +47,13 @@ def is_below(root: str, url: str) -> bool:
 
 def complaint(root: str, answer: requests.Response) -> Redirected:
     """Return the error for the URL of a Jenkins that answered with a redirect, with the correct URL as a hint."""
-    asked, there = urlsplit(answer.url), urlsplit(target(answer))._replace(query="", fragment="")
-    where = asked.path.removeprefix(urlsplit(_directory(root)).path)
-    if where and there.path.endswith(f"/{where}"):
-        right = there._replace(path=there.path.removesuffix(where)).geturl()
+    requested, redirect = urlsplit(answer.url), urlsplit(target(answer))._replace(query="", fragment="")
+    where = requested.path.removeprefix(urlsplit(_directory(root)).path)
+    if where and redirect.path.endswith(f"/{where}"):
+        right = redirect._replace(path=redirect.path.removesuffix(where)).geturl()
         return Redirected(f"{root}: redirects to {right}", hint=f"configure {right} as the URL of this Jenkins")
     hint = "configure a URL at which Jenkins answers itself; is a login in front of it?"
-    return Redirected(f"{root}: redirects {answer.request.method} {where} to {there.geturl()}", hint=hint)
+    return Redirected(f"{root}: redirects {answer.request.method} {where} to {redirect.geturl()}", hint=hint)
 
 
 def target(answer: requests.Response) -> str:

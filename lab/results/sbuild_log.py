@@ -153,8 +153,8 @@ def _judge(log: str, stage: str, summary: Mapping[str, str], status: int | None,
     if summary.get("Status") == "successful":
         return "error", f"sbuild ended with status {status}, but its summary says that the build succeeded"
     if not summary:
-        how = "without a" if status is None else f"with status {status} and no"
-        return "error", f"sbuild ended {how} summary: {complaint(lines)}"
+        ending = "without a" if status is None else f"with status {status} and no"
+        return "error", f"sbuild ended {ending} summary: {complaint(lines)}"
     return _judge_stage(log, stage)
 
 

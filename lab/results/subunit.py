@@ -118,8 +118,8 @@ def complaint(traceback: str) -> str:
     lines = last.splitlines()
     if found:
         lines = [*dropwhile(lambda line: not line or line[0].isspace(), lines)]
-    said = [line.strip() for line in lines if line.strip()]
-    return " ".join(said if found else said[-1:])
+    output = [line.strip() for line in lines if line.strip()]
+    return " ".join(output if found else output[-1:])
 
 
 def is_it(data: bytes) -> bool:

@@ -190,8 +190,8 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
 
 def stopped_by(error: KeyboardInterrupt | Aborted) -> str:
     """Return who or what has stopped a step, as far as that is known."""
-    who = environment.user()
-    return f"stopped with Ctrl-C by {who}" if isinstance(error, KeyboardInterrupt) else str(error) or "interrupted"
+    user = environment.user()
+    return f"stopped with Ctrl-C by {user}" if isinstance(error, KeyboardInterrupt) else str(error) or "interrupted"
 
 
 def _last_words(error: Exception, failure: Failure) -> str:

@@ -91,8 +91,8 @@ def losses(before: BuildContent, now: BuildContent) -> list[Loss]:
     """Return what was lost, the worst first."""
     gone = sorted(before.packages.keys() - now.packages.keys())
     empty = empty_packages(now, before)
-    told = {*gone, *(loss.name for loss in empty)}
-    rest = BuildContent({name: package for name, package in before.packages.items() if name not in told})
+    named = {*gone, *(loss.name for loss in empty)}
+    rest = BuildContent({name: package for name, package in before.packages.items() if name not in named})
     return [
         *(Loss("package gone", name, _count(before.packages[name].files)) for name in gone),
         *empty,
@@ -117,10 +117,10 @@ def _files_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:
             yield Loss("program gone", path)
         elif path in conffiles:
             yield Loss("conffile gone", path)
-    there = {_library(path) for path in now.files}
+    libraries = {_library(path) for path in now.files}
     inside = {path for files in directories.values() for path in files}
     for path in lost:
-        if LIBRARY.match(path) and path not in inside and _library(path) not in there:
+        if LIBRARY.match(path) and path not in inside and _library(path) not in libraries:
             yield Loss("library gone", path)
 
 
@@ -158,8 +158,8 @@ def lost_directories(before: Iterable[str], now: frozenset[str]) -> dict[str, li
 
 def _renamed(directory: str, files: Sequence[str], added: Iterable[str]) -> bool:
     parent = directory.rpartition("/")[0]
-    there = {path.removeprefix(f"{parent}/").partition("/")[2] for path in added if path.startswith(f"{parent}/")}
-    return 2 * sum(path.removeprefix(f"{directory}/") in there for path in files) >= len(files)
+    below = {path.removeprefix(f"{parent}/").partition("/")[2] for path in added if path.startswith(f"{parent}/")}
+    return 2 * sum(path.removeprefix(f"{directory}/") in below for path in files) >= len(files)
 
 
 def _library(path: str) -> str:

@@ -152,26 +152,26 @@ def newer(index: Iterable[Packages], released: Released, sources: set[str]) -> l
 
 def needed(index: Iterable[Packages], released: Released, sources: set[str]) -> set[str]:
     """Return sources, and those in the same pocket that they need because the release does not satisfy them."""
-    there = {item["Package"]: item for item in index}
+    packages = {item["Package"]: item for item in index}
     found: set[str] = set()
     left = set(sources)
     while left:
         source = left.pop()
         found.add(source)
-        for item in there.values():
+        for item in packages.values():
             if item.source == source:
-                left |= {each for each in _dependencies(item, there, released) if each not in found}
+                left |= {each for each in _dependencies(item, packages, released) if each not in found}
     return found
 
 
-def _dependencies(item: Packages, there: Mapping[str, Packages], released: Released) -> Iterator[str]:
+def _dependencies(item: Packages, packages: Mapping[str, Packages], released: Released) -> Iterator[str]:
     for group in [*(item.relations["pre-depends"] or ()), *(item.relations["depends"] or ())]:
         for relation in group:  # the first that can be had is taken
             name = relation["name"]
-            if name not in there or any(_will_do(version, relation) for version in released.get(name, ())):
+            if name not in packages or any(_will_do(version, relation) for version in released.get(name, ())):
                 break
-            if _will_do(there[name]["Version"], relation):
-                yield str(there[name].source)
+            if _will_do(packages[name]["Version"], relation):
+                yield str(packages[name].source)
                 break
 
 

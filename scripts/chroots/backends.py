@@ -65,19 +65,19 @@ def find_backend() -> SessionBackend:
 
     Raises ConfigurationError when there is none.
     """
-    asked = environment.variable("QALAB_CHROOT_MODE") or ""
-    if asked not in {"", "schroot", "unshare"}:
-        raise ConfigurationError(f"QALAB_CHROOT_MODE={asked}: no such mode", hint="known: schroot, unshare")
+    requested = environment.variable("QALAB_CHROOT_MODE") or ""
+    if requested not in {"", "schroot", "unshare"}:
+        raise ConfigurationError(f"QALAB_CHROOT_MODE={requested}: no such mode", hint="known: schroot, unshare")
     _need("sbuild", "mmdebstrap")
     home = environment.cache_home() / "chroots"
-    if asked == "unshare":
+    if requested == "unshare":
         return _unshare(home, "QALAB_CHROOT_MODE says so")
-    if not (lack := _overlay_lack(home)):
+    if not (problem := _overlay_lack(home)):
         _need("schroot")
         return SessionBackend("schroot", "this is root, and overlayfs works", home, prefix=PRIVATE)
-    if asked == "schroot":
-        raise ConfigurationError(f"QALAB_CHROOT_MODE=schroot: {lack}", hint="unset it: unshare mode may do")
-    return _unshare(home, lack)
+    if requested == "schroot":
+        raise ConfigurationError(f"QALAB_CHROOT_MODE=schroot: {problem}", hint="unset it: unshare mode may do")
+    return _unshare(home, problem)
 
 
 def mode() -> tuple[Mode, str]:
@@ -111,8 +111,8 @@ def _unshare(home: Path, reason: str) -> SessionBackend:
     if environment.is_root():
         user = build_user()
         if not has_build_user():
-            lack = f"{reason}; and there is no user {user} with subordinate ids"
-            raise ConfigurationError(lack, hint="./qalab setup makes it")
+            problem = f"{reason}; and there is no user {user} with subordinate ids"
+            raise ConfigurationError(problem, hint="./qalab setup makes it")
         account = pwd.getpwnam(user)
         home = Path(account.pw_dir) / "chroots"
         private = PRIVATE if run([*PRIVATE, "true"], check=False) else ()

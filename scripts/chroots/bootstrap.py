@@ -178,8 +178,8 @@ def mmdebstrap_argv(  # noqa: PLR0913 - what mmdebstrap is told, by name
         packages.append("ca-certificates")
         hooks.append(f"upload {CERTIFICATES} {CERTIFICATES}")
     if keyring:
-        there = shlex.quote(keyring)
-        hooks += [f'mkdir -p "$1"/"$(dirname {there})"', f"upload {there} {there}"]
+        quoted = shlex.quote(keyring)
+        hooks += [f'mkdir -p "$1"/"$(dirname {quoted})"', f"upload {quoted} {quoted}"]
     return [
         "mmdebstrap",
         f"--variant={variant}",

@@ -54,7 +54,7 @@ class Wish:
     def script(self, build: BuildSettings) -> str:
         """Return lines of sh that run it at the build directory, in an environment like that of the build."""
         user = "root" if self.as_root else "sbuild"
-        who = () if self.as_root else ("setpriv", "--reuid", user, "--regid", user, "--init-groups", "--")
+        prefix = () if self.as_root else ("setpriv", "--reuid", user, "--regid", user, "--init-groups", "--")
         values = {
             "HOME": "/tmp",  # noqa: S108 - of the chroot
             "USER": user,
@@ -65,7 +65,7 @@ class Wish:
         }
         env = [f"{name}={value}" for name, value in values.items() if value]
         return AT_BUILD_DIRECTORY.format(
-            words=shlex.join([*who, "env", *env, *(self.words or SHELL)]), NO_DIRECTORY=NO_DIRECTORY
+            words=shlex.join([*prefix, "env", *env, *(self.words or SHELL)]), NO_DIRECTORY=NO_DIRECTORY
         )
 
 

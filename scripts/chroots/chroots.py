@@ -230,8 +230,8 @@ class Chroots:
         bases = {each.name for each in newest if each.used > oldest}
         layers = sorted((each for each in kept if each.of.partition("\n")[0] in bases), key=lambda each: each.used)
         good = bases | {each.name for each in layers[-LAYERS_KEPT:]} | kept_sessions.in_use(self.way.home)
-        there = {path.name.partition(".")[0] for kind in ("base", "layer") for path in self.way.home.glob(f"{kind}-*")}
-        for name in sorted(there - good):
+        names = {path.name.partition(".")[0] for kind in ("base", "layer") for path in self.way.home.glob(f"{kind}-*")}
+        for name in sorted(names - good):
             self._remove(name)
 
     def _remove(self, name: str) -> None:

@@ -98,8 +98,8 @@ class Session:
         check: bool = True,
     ) -> Result:
         """Run a program as sessions do, with its home here; see `lab.base.run.run`; ``by`` runs it instead."""
-        who = {"USER": self.way.user, "LOGNAME": self.way.user} if self.way.user else {}
-        env = {"HOME": str(self.path), "TMPDIR": str(self.scratch), **who, **(env or {})}
+        identity = {"USER": self.way.user, "LOGNAME": self.way.user} if self.way.user else {}
+        env = {"HOME": str(self.path), "TMPDIR": str(self.scratch), **identity, **(env or {})}
         return by(
             [*self.way.prefix, *argv],
             log=self.log, cwd=self.path, env=env, keep=self.keep, stdin=stdin, timeout=timeout, capture=capture,

@@ -67,16 +67,16 @@ class Charms:
         if blame:
             raise self._error(blame, topology)
         took = {"install": round(time.monotonic() - began, 2), **watch.ready}
-        there = self._installed(asking)
+        packages = self._installed(asking)
         services = {each.name: self._service(each, status) for each in topology.applications}
-        return DeployResult(services, there, took)
+        return DeployResult(services, packages, took)
 
     def _begin(self, topology: Topology, tested: Sequence[Application], repository: Repository) -> None:
         described, over = self.home / "bundle.yaml", self.home / "overlay.yaml"
         files.write_atomic(described, bundle.bundle(topology, self.machines, self.base))
         files.write_atomic(over, bundle.overlay(tested, repository))
-        there = ",".join(f"{machine}={machine}" for machine in self.machines.values())
-        mapped = [f"--map-machines={there}"] if there else []
+        pairs = ",".join(f"{machine}={machine}" for machine in self.machines.values())
+        mapped = [f"--map-machines={pairs}"] if pairs else []
         try:
             self.model.call("deploy", described, "--overlay", over, *mapped, timeout=DEPLOY_SECONDS)
         except JujuRefused as error:

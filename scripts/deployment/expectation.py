@@ -99,8 +99,8 @@ def wanted(context: StepContext, offer: PackageSource) -> Wanted:
     if info.commit and short and not info.commit.startswith(short):
         raise ConfigurationError(f"{info.component} {version} is not of the commit {info.commit[:10]}")
     if info.commit and offered and not (info.version or short or _version_built(context) or offer.waiting):
-        what = f"the version that {info.component} has at the commit {info.commit[:10]} is not known here"
-        raise ConfigurationError(what, hint="name it (VERSION), or build the commit here")
+        message = f"the version that {info.component} has at the commit {info.commit[:10]} is not known here"
+        raise ConfigurationError(message, hint="name it (VERSION), or build the commit here")
     return Wanted(info.component, version, offer)
 
 
@@ -115,9 +115,9 @@ def _instead(topology: Topology, made: DeployResult, nodes: Mapping[str, Node]) 
     """Return the installed versions of a topology's packages and their origins, for a message."""
     found = {each.name: each for each in made.packages if each.name in topology.packages}
     some = [found[name] for name in sorted(found)[:FEW]]
-    told = [f"{each.name} {each.version} from {installation.origin(nodes[each.node], each.name)}" for each in some]
+    origins = [f"{each.name} {each.version} from {installation.origin(nodes[each.node], each.name)}" for each in some]
     more = f" and {len(found) - FEW} more" if len(found) > FEW else ""
-    return f"instead: {', '.join(told) or 'nothing that is named'}{more}"
+    return f"instead: {', '.join(origins) or 'nothing that is named'}{more}"
 
 
 def another(context: StepContext, deployed: Deployed) -> StepOutcome | None:

@@ -105,8 +105,8 @@ def unprocessed(lines: Sequence[str]) -> LabError:
     for number, line in enumerate(lines):
         if match := UNPROCESSED.match(line):
             why = lines[number + 1].strip() if number + 1 < len(lines) else ""
-            said = [before for before in lines[:number] if not before.startswith(("Setting up ", "Processing "))]
-            evidence = f" ({said[-1].strip()})" if said else ""
+            output = [before for before in lines[:number] if not before.startswith(("Setting up ", "Processing "))]
+            evidence = f" ({output[-1].strip()})" if output else ""
             return Failed(f"the package {match['package']} cannot be installed: {why}{evidence}")
     return InfrastructureError(f"apt-get: {_first(lines, ABOUT_APT)}")
 
@@ -127,15 +127,15 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
     """
     listed = node.run(["dpkg-query", "--show", f"--showformat={QUERY}"], capture=True).stdout.splitlines()
     rows = [line.split("\t") for line in listed]
-    there = {name: of for name, *of, status in rows if status == "installed"}
-    names = sorted(there.keys() & archive.keys()) if repository else []
+    packages = {name: of for name, *of, status in rows if status == "installed"}
+    names = sorted(packages.keys() & archive.keys()) if repository else []
     proven = (
         from_archive(node.run(["apt-cache", "policy", *names], capture=True).stdout, repository) if names else set()
     )
     for name in names:
-        if name not in proven or there[name][0] != archive[name][0]:
+        if name not in proven or packages[name][0] != archive[name][0]:
             raise InfrastructureError(
-                f"{name} {there[name][0]} is installed, and not the {archive[name][0]} to be tested"
+                f"{name} {packages[name][0]} is installed, and not the {archive[name][0]} to be tested"
             )
     return [
         Installed(
@@ -146,7 +146,7 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
             source_version=source_version,
             ours=name in proven,
         )
-        for name, (version, source, source_version) in sorted(there.items())
+        for name, (version, source, source_version) in sorted(packages.items())
     ]
 
 

@@ -30,12 +30,12 @@ class Packages:
         began = time.monotonic()
         with ThreadPoolExecutor(len(self.nodes) or 1) as pool:
             list(pool.map(lambda node: self._install(node, topology), self.nodes))
-        there = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
+        packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
         installed = round(time.monotonic() - began, 2)
         nodes = {node.name: node for node in self.nodes}
         site = Site(nodes, self.target.beside, self.target.route, topology.applications)
         took = startup.set_up(site, topology, self.say)
-        return DeployResult(site.services, there, {"install": installed, **took})
+        return DeployResult(site.services, packages, {"install": installed, **took})
 
     def _install(self, node: Node, topology: Topology) -> None:
         names = sorted({name for application in topology.on(node.name) for name in application.packages})

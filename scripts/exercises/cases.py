@@ -52,8 +52,8 @@ class Cases:
             outcome, message = "error", str(error)
         case = made(self.exercise, name, outcome, message, attempt.output, time.monotonic() - began)
         cases.append(self.path, case)
-        said = f"{outcome} {case.seconds:.2f} s  {self.exercise}: {name}: {message or attempt.output}"
-        print(said[:LONGEST], flush=True)  # noqa: T201 - into the step's log
+        text = f"{outcome} {case.seconds:.2f} s  {self.exercise}: {name}: {message or attempt.output}"
+        print(text[:LONGEST], flush=True)  # noqa: T201 - into the step's log
         if outcome != "passed":
             raise Over
 

@@ -53,9 +53,9 @@ def exercise(scene: Scene, cases: Cases) -> None:
     with project(scene, cases, *ROLES) as at:
         with cases.case("a signed request gives a token") as case:
             answer = exchanged(admin, settings, given.access, given.secret)
-            said = answer.json()["token"]
-            case.output = f"{said['user']['name']} in {said['project']['name']} until {said['expires_at']}"
-            assert said["user"]["name"] == given.user, f"it is {said['user']['name']}'s"  # noqa: S101 - a case is an assertion
+            issued = answer.json()["token"]
+            case.output = f"{issued['user']['name']} in {issued['project']['name']} until {issued['expires_at']}"
+            assert issued["user"]["name"] == given.user, f"it is {issued['user']['name']}'s"  # noqa: S101 - a case is an assertion
         with cases.case("a wrong secret is refused"), refused(HTTPStatus.UNAUTHORIZED):
             exchanged(admin, settings, given.access, given.secret[::-1])
         # None of the SDK's own tokens: these requests have the one that was signed for.

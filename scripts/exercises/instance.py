@@ -25,11 +25,11 @@ def exercise(scene: Scene, cases: Cases) -> None:
         (port,) = at.cloud.network.ports(device_id=server.id)
         address = port.fixed_ips[0]["ip_address"]
         with cases.case("its console shows the address that neutron leases") as case:
-            case.output = said = booted(at, server.id)
-            assert f"guest: address {address}/" in said, f"it does not show {address}"  # noqa: S101
+            case.output = console = booted(at, server.id)
+            assert f"guest: address {address}/" in console, f"it does not show {address}"  # noqa: S101
         with cases.case("its console shows its user data"):
             for line in USER_DATA.splitlines():
-                assert f"guest: user data: {line}\n" in said, f"it does not show: {line}"  # noqa: S101
+                assert f"guest: user data: {line}\n" in console, f"it does not show: {line}"  # noqa: S101
         with cases.case("it stops"):
             at.cloud.compute.stop_server(server)
             at.reach(server, "SHUTOFF")
@@ -44,12 +44,12 @@ def exercise(scene: Scene, cases: Cases) -> None:
 
 def booted(at: Project, server: str) -> str:
     """Return the guest's console output, once it is ready."""
-    said = ""
+    console = ""
 
     def look() -> str:
-        nonlocal said
-        said = str(at.cloud.compute.get_server_console_output(server)["output"]).replace("\r", "")
-        return "ready" if READY.search(said) else "not ready"
+        nonlocal console
+        console = str(at.cloud.compute.get_server_console_output(server)["output"]).replace("\r", "")
+        return "ready" if READY.search(console) else "not ready"
 
     at.wait("the guest", look, "ready")
-    return "\n".join(line for line in said.splitlines() if line.startswith("guest: ")) + "\n"
+    return "\n".join(line for line in console.splitlines() if line.startswith("guest: ")) + "\n"

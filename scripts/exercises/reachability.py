@@ -24,11 +24,11 @@ def answers(at: Project, address: str) -> str:
     """Return ping's output for an address that answers.  Raises Failed, with the probable reason, otherwise."""
     last = time.monotonic() + ANSWER_SECONDS
     while True:
-        answered, said = ping(address)
+        answered, reply = ping(address)
         if answered:
-            return said
+            return reply
         if time.monotonic() > last:
-            why = at.scene.ailing(*at.roles) or no_route(at) or said
+            why = at.scene.ailing(*at.roles) or no_route(at) or reply
             raise Failed(f"no answer to ping at {address} in {ANSWER_SECONDS} s: {why}")
         time.sleep(LOOK_SECONDS)
 

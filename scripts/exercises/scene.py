@@ -47,8 +47,8 @@ class Scene:
         """Return the first unit of some roles that does not run, with its node; "" when all run."""
         for _, service, node in self.places():
             if service.role in roles and service.units:
-                asked = node.run(["systemctl", "is-active", *service.units], capture=True, check=False)
-                for unit, state in zip(service.units, asked.stdout.split(), strict=False):
+                result = node.run(["systemctl", "is-active", *service.units], capture=True, check=False)
+                for unit, state in zip(service.units, result.stdout.split(), strict=False):
                     if state != "active":
                         return f"{unit} on {node.name} is {state}"
         return ""

@@ -43,13 +43,13 @@ class Project:
 
         Raises Failed when it is an error, when it is not in time, and when a service that takes part does not run.
         """
-        began = asked = time.monotonic()
+        began = checked = time.monotonic()
         while (state := look()) not in wanted:
             now, why = time.monotonic(), ""
             if state.lower().startswith("error"):
                 why = self.scene.ailing(*self.roles) or "see the logs of its services"
-            elif now > asked + AILING_SECONDS:
-                asked, why = now, self.scene.ailing(*self.roles)
+            elif now > checked + AILING_SECONDS:
+                checked, why = now, self.scene.ailing(*self.roles)
             if not why and now > began + seconds:
                 why = f"after {seconds:g} s"
             if why:

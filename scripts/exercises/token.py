@@ -27,10 +27,10 @@ def exercise(scene: Scene, cases: Cases) -> None:
         token = str(session.get_token())
         case.output = f"for {settings['user']}, {len(token)} characters"
     with cases.case("it is valid") as case:
-        said = ask(token)
-        case.output = f"{said['user']['name']} in {said['project']['name']} until {said['expires_at']}"
+        issued = ask(token)
+        case.output = f"{issued['user']['name']} in {issued['project']['name']} until {issued['expires_at']}"
     with cases.case("the catalog names all services") as case:
-        named = {each["type"] for each in said["catalog"]}
+        named = {each["type"] for each in issued["catalog"]}
         case.output = " ".join(sorted(named))
         missing = {KINDS[each.role] for each in scene.deployed.services.values() if each.role in KINDS} - named
         assert not missing, f"it has no {' '.join(sorted(missing))}"  # noqa: S101 - a case is an assertion

@@ -44,8 +44,8 @@ def missing_packages() -> list[str]:
     """Those of them that are not installed."""
     needed = needed_packages()
     query = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *needed]
-    shown = run(query, capture=True, check=False).stdout.splitlines()
-    return [name for name in needed if f"{name} installed" not in shown]
+    lines = run(query, capture=True, check=False).stdout.splitlines()
+    return [name for name in needed if f"{name} installed" not in lines]
 
 
 def setup(say: Callable[[str], None], log: IO[str]) -> None:
@@ -109,10 +109,10 @@ def _builds() -> Finding:
 
 
 def _disk(name: str, path: Path) -> Finding:
-    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
     variable = f"XDG_{name.upper()}_HOME"
-    if not os.access(there, os.W_OK):
+    if not os.access(existing, os.W_OK):
         return Finding(f"disk for {name}", good=False, detail=f"{path}: may not be written", fix=f"set {variable}")
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     detail = f"{path}: {free / 2**30:.0f} GiB free"
     return Finding(f"disk for {name}", free >= ENOUGH_BYTES, detail, f"make room, or set {variable}")

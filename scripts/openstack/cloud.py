@@ -43,8 +43,8 @@ class Cloud(Protocol):
 class CloudRefused(Failed):
     """A server answered, and not as was wanted."""
 
-    def __init__(self, method: str, url: str, status: int, said: str) -> None:
-        super().__init__(f"{method} {url}: {status}: {' '.join(said.split())[:LONGEST]}")
+    def __init__(self, method: str, url: str, status: int, text: str) -> None:
+        super().__init__(f"{method} {url}: {status}: {' '.join(text.split())[:LONGEST]}")
         self.status = status
 
 
@@ -66,7 +66,7 @@ def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", 
     http.mount("http://", requests.adapters.HTTPAdapter(max_retries=again))
     # The administrator of an external deployment can be in another domain.
     domain = None if user else settings.get("domain")
-    who = Password(
+    credentials = Password(
         auth_url=settings["auth_url"],
         username=user or settings["user"],
         password=password or settings["password"],
@@ -76,7 +76,7 @@ def connect(settings: Mapping[str, str], *, user: str = "", password: str = "", 
         project_domain_id=None if domain else DOMAIN,
         project_domain_name=domain,
     )
-    session = Session(auth=who, session=http, timeout=TIMEOUT_SECONDS)
+    session = Session(auth=credentials, session=http, timeout=TIMEOUT_SECONDS)
     return cast("Cloud", Connection(session=session, region_name=settings["region"]))
 
 
@@ -106,8 +106,8 @@ def _complaint(error: Exception) -> Failed | None:
             )
         case ClientException() | SDKException() | RequestException():
             chain = _chain(error)
-            asked = next((each.request for each in chain if isinstance(each, RequestException) and each.request), None)
-            where = f"{asked.method} {asked.url}: no answer: " if asked else ""
+            sent = next((each.request for each in chain if isinstance(each, RequestException) and each.request), None)
+            where = f"{sent.method} {sent.url}: no answer: " if sent else ""
             return Failed(f"{where}{' '.join(str(chain[-1]).split())[:LONGEST]}")
     return None
 

@@ -119,11 +119,11 @@ def resolved(ask: Ask) -> list[str]:
 def asked(name: str, options: Sequence[str], log: IO[str], argv: Sequence[str], at: Path | None = None) -> str:
     """Return the output of apt-get.  Raises InfrastructureError with its error message."""
     result, lines = attempt(["apt-get", *options, *argv], log, cwd=at)
-    said = "\n".join(lines)
+    output = "\n".join(lines)
     if not result:
-        why = next(iter(COMPLAINT.findall(said)), "it failed without a word")
+        why = next(iter(COMPLAINT.findall(output)), "it failed without a word")
         raise InfrastructureError(f"the guest of series {name} cannot be made: apt-get {argv[0]}: {why}")
-    return said
+    return output
 
 
 def make(root: Path, log: IO[str]) -> tuple[bytes, bytes]:

@@ -65,8 +65,8 @@ def credentials(mine: Cloud, auth_url: str) -> dict[str, str]:
     """Credentials in the style of EC2: see keystone's API, OS-EC2, which the SDK does not know."""
     session = mine.session
     where, project = f"{auth_url}/users/{session.get_user_id()}/credentials/OS-EC2", session.get_project_id()
-    there = first(each for each in session.get(where).json()["credentials"] if each["tenant_id"] == project)
-    found = there or session.post(where, json={"tenant_id": project}).json()["credential"]
+    existing = first(each for each in session.get(where).json()["credentials"] if each["tenant_id"] == project)
+    found = existing or session.post(where, json={"tenant_id": project}).json()["credential"]
     return {"access": found["access"], "secret": found["secret"]}
 
 
@@ -100,8 +100,8 @@ def network(mine: Cloud, external: str) -> dict[str, str]:
     if not first(at.ports(device_id=router.id, network_id=made.id)):
         at.add_interface_to_router(router, subnet=subnet.id)
     group = first(at.security_groups(name=NAME)) or at.create_security_group(name=NAME)
-    there = {rule.protocol for rule in at.security_group_rules(security_group_id=group.id, direction="ingress")}
-    for protocol in OPEN.keys() - there:
+    protocols = {rule.protocol for rule in at.security_group_rules(security_group_id=group.id, direction="ingress")}
+    for protocol in OPEN.keys() - protocols:
         values: dict[str, Any] = {"security_group_id": group.id, "protocol": protocol, **OPEN[protocol]}
         at.create_security_group_rule(direction="ingress", ether_type="IPv4", **values)
     return {"network": made.id, "subnet": subnet.id, "router": router.id, "security_group": group.id}
@@ -115,11 +115,11 @@ def key_pair(mine: Cloud, home: Path) -> dict[str, str]:
         path.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", NAME, "-f", path])
     text = public.read_text().strip()
-    there = first(each for each in mine.compute.keypairs() if each.name == NAME)
-    if there and there.public_key.strip() != text:
+    existing = first(each for each in mine.compute.keypairs() if each.name == NAME)
+    if existing and existing.public_key.strip() != text:
         mine.compute.delete_keypair(NAME)
-        there = None
-    if not there:
+        existing = None
+    if not existing:
         mine.compute.create_keypair(name=NAME, public_key=text)
     return {"key_pair": NAME, "key": str(path)}
 

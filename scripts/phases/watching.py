@@ -140,8 +140,8 @@ def upstream_tip(lab: Lab, track: str, component: str) -> tuple[GitMirror, str]:
     branch = upstream.branch or lab.tracks[track].branch
     tip = mirror.resolve(f"refs/heads/{branch}")
     if tip is None:
-        there = commit_selection.abbreviated(commit_selection.branches(mirror))
-        raise ConfigurationError(f"{upstream.git}: no branch {branch}; branches: {there}")
+        known = commit_selection.abbreviated(commit_selection.branches(mirror))
+        raise ConfigurationError(f"{upstream.git}: no branch {branch}; branches: {known}")
     return mirror, tip
 
 

@@ -26,11 +26,11 @@ def answer(url: str, seconds: float) -> str:
     while True:
         try:
             status = http.get(url, timeout=max(1.0, seconds)).status_code
-            said = "" if status < requests.codes.server_error else f"status {status}"
+            problem = "" if status < requests.codes.server_error else f"status {status}"
         except requests.RequestException as error:
-            said = type(error).__name__
-        if not said or time.monotonic() > last:
-            return said
+            problem = type(error).__name__
+        if not problem or time.monotonic() > last:
+            return problem
         time.sleep(0.1)
 
 
@@ -47,8 +47,8 @@ def alive(settings: dict[str, str], kind: str, wanted: dict[str, list[str]], sec
     with cloud.sdk_errors_as_failures():
         connection = cloud.connect(settings)
         while True:
-            there = LISTED[kind](connection)
-            lacking = [f"{name} on {host}" for name in wanted for host in wanted[name] if (name, host) not in there]
+            services = LISTED[kind](connection)
+            lacking = [f"{name} on {host}" for name in wanted for host in wanted[name] if (name, host) not in services]
             if not lacking or time.monotonic() > last:
                 return f"{lacking[0]} is not alive" if lacking else ""
             time.sleep(0.5)
@@ -67,15 +67,15 @@ LISTED: dict[str, Callable[[cloud.Cloud], set[tuple[str, str]]]] = {
 
 def main(argv: list[str]) -> int:
     if argv[0] == "answer":
-        said = answer(argv[1], float(argv[2]))
-        print(said)  # noqa: T201
-        return 1 if said else 0
-    told = json.load(sys.stdin)
+        problem = answer(argv[1], float(argv[2]))
+        print(problem)  # noqa: T201
+        return 1 if problem else 0
+    arguments = json.load(sys.stdin)
     if argv[0] == "alive":
-        said = alive(**told)
-        print(said)  # noqa: T201
-        return 1 if said else 0
-    enter(**told)
+        problem = alive(**arguments)
+        print(problem)  # noqa: T201
+        return 1 if problem else 0
+    enter(**arguments)
     return 0
 
 

@@ -74,9 +74,9 @@ def start(site: Site, application: Application) -> None:
 
 def external(application: Application) -> tuple[IPv4Network, str]:
     """Return the network of floating addresses and the node's address in it.  Raises ConfigurationError when invalid."""
-    said = str(application.options.get("external_cidr", CIDR))
+    cidr = str(application.options.get("external_cidr", CIDR))
     try:
-        network = IPv4Network(said)
+        network = IPv4Network(cidr)
     except ValueError as error:
         where = f"deployment.applications.{application.name}.options.external_cidr"
         raise ConfigurationError(f"{where}: {error}", hint=f"such as {CIDR}") from None

@@ -18,14 +18,14 @@ SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart 
                 "Deactivated successfully")  # fmt: skip
 
 
-def failure_line(shown: str, unit: str) -> str:
+def failure_line(output: str, unit: str) -> str:
     """Return the last error in a log and a journal, else the last line of the unit's own output."""
-    lines = [PREFIX.sub("", line).strip() for line in shown.splitlines() if not _is_of_systemd(line, unit)]
+    lines = [PREFIX.sub("", line).strip() for line in output.splitlines() if not _is_of_systemd(line, unit)]
     own = [line for line in lines if line]
     complaints = [line for line in own if COMPLAINT.search(line)]
     return (complaints or own or ["its journal says nothing"])[-1][:LONGEST]
 
 
 def _is_of_systemd(line: str, unit: str) -> bool:
-    said = line.removeprefix(f"{unit}: ")
-    return said != line or said.startswith(SYSTEMD_SAYS)
+    text = line.removeprefix(f"{unit}: ")
+    return text != line or text.startswith(SYSTEMD_SAYS)

@@ -98,6 +98,6 @@ class Site:
         self.cancellation.check()
         result, lines = node.attempt(argv, **options)
         if not result:
-            telling = [line.strip() for line in lines if COMPLAINT.search(line)] or lines or ["it said nothing"]
+            errors = [line.strip() for line in lines if COMPLAINT.search(line)] or lines or ["it said nothing"]
             what = shlex.join(map(str, argv[:2]))
-            raise application.fault(f"{what} ended with status {result.returncode}: {telling[-1][:LONGEST]}")
+            raise application.fault(f"{what} ended with status {result.returncode}: {errors[-1][:LONGEST]}")

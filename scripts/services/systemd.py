@@ -74,8 +74,8 @@ def journal(node: Node, unit: str) -> str:
 def _state(node: Node, unit: str) -> dict[str, str]:
     """Return some properties of a unit: see systemctl(1), show."""
     names = "ActiveState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,Type"
-    shown = node.run(["systemctl", "show", f"--property={names}", unit], capture=True).stdout
-    return dict(line.split("=", 1) for line in shown.splitlines())
+    output = node.run(["systemctl", "show", f"--property={names}", unit], capture=True).stdout
+    return dict(line.split("=", 1) for line in output.splitlines())
 
 
 def _is_done(state: Mapping[str, str]) -> bool:

@@ -76,10 +76,10 @@ def enabled(node: Node, names: Sequence[str], others: Iterable[str]) -> Units:
     ``others``: packages named by other applications on that node.
     """
     fields = "".join(f"${{{each}}}\\t" for each in DPKG_FIELDS)
-    there = packages(node.run(["dpkg-query", "--show", f"--showformat={fields}\\n"], capture=True).stdout)
+    installed = packages(node.run(["dpkg-query", "--show", f"--showformat={fields}\\n"], capture=True).stdout)
     before = set(node.read(PRISTINE).splitlines())
-    came = {name for name, each in there.items() if f"{name} {each.version}" not in before}
-    needed = (closure(names, there, set(others)) & came) - set(names)
+    added = {name for name, each in installed.items() if f"{name} {each.version}" not in before}
+    needed = (closure(names, installed, set(others)) & added) - set(names)
     of_named, of_needed = _brought(node, names), _brought(node, sorted(needed))
     _put_back(node, of_named | of_needed)
     loaded = _shown(node, "*")
@@ -91,10 +91,10 @@ def enabled(node: Node, names: Sequence[str], others: Iterable[str]) -> Units:
     return Units(ordered(named), ordered(dependent), _idle(node, of_named, begun))
 
 
-def packages(shown: str) -> dict[str, Package]:
+def packages(output: str) -> dict[str, Package]:
     """Return the installed packages from the output of dpkg-query with `DPKG_FIELDS`."""
     found = {}
-    for line in shown.splitlines():
+    for line in output.splitlines():
         name, version, provides, before, needs, status, _ = line.split("\t")
         if status == "installed":
             needed = _names(before) + _names(needs)
@@ -107,19 +107,19 @@ def _names(relations: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(str(each["name"]) for each in group) for group in parsed)
 
 
-def closure(names: Iterable[str], there: Mapping[str, Package], apart: set[str]) -> set[str]:
+def closure(names: Iterable[str], installed: Mapping[str, Package], excluded: set[str]) -> set[str]:
     """Return packages with their installed dependencies, without following those of ``apart``."""
-    providers: dict[str, set[str]] = {name: {name} for name in there}
-    for name, each in there.items():
+    providers: dict[str, set[str]] = {name: {name} for name in installed}
+    for name, each in installed.items():
         for virtual in each.provides:
             providers.setdefault(virtual, set()).add(name)
     found: set[str] = set()
-    left = [name for name in names if name in there]
+    left = [name for name in names if name in installed]
     while left:
         name = left.pop()
         found.add(name)
-        new = {provider for need in chain(*there[name].needs) for provider in providers.get(need, ())}
-        left += new - found - apart - set(left)
+        new = {provider for need in chain(*installed[name].needs) for provider in providers.get(need, ())}
+        left += new - found - excluded - set(left)
     return found
 
 
@@ -148,8 +148,8 @@ def _put_back(node: Node, files: set[str]) -> None:
 def _shown(node: Node, *units: str) -> dict[str, dict[str, str]]:
     """Return systemd's properties of units, by unit name."""
     argv = ["systemctl", "show", "--all", f"--property={','.join(SHOWN)}", "--", *units]
-    shown = node.run(argv, capture=True).stdout
-    blocks = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in shown.split("\n\n")]
+    output = node.run(argv, capture=True).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in output.split("\n\n")]
     return {block["Id"]: block for block in blocks if "Id" in block}
 
 
@@ -166,8 +166,8 @@ def started(loaded: Mapping[str, Mapping[str, str]], begin: str) -> set[str]:
     return found
 
 
-def _is_there(shown: Mapping[str, str]) -> bool:
-    return shown["LoadState"] == "loaded"
+def _is_there(properties: Mapping[str, str]) -> bool:
+    return properties["LoadState"] == "loaded"
 
 
 def ordered(units: Iterable[str]) -> tuple[str, ...]:
@@ -178,6 +178,6 @@ def ordered(units: Iterable[str]) -> tuple[str, ...]:
 def _idle(node: Node, files: set[str], begun: set[str]) -> dict[str, str]:
     """Services that packages bring, and that are not to be started though they could be."""
     names = sorted(name for name in files if name.endswith(".service") and "@" not in name)
-    shown = _shown(node, *names) if names else {}
-    states = {unit: each["UnitFileState"] for unit, each in shown.items() if unit not in begun}
+    properties = _shown(node, *names) if names else {}
+    states = {unit: each["UnitFileState"] for unit, each in properties.items() if unit not in begun}
     return {unit: f"it is {state}" for unit, state in sorted(states.items()) if state in {"disabled", "masked"}}

@@ -28,8 +28,8 @@ def apply(context: StepContext, packaging: Path, tree: Path, when: int) -> list[
     apply.
     """
     head = context.earlier("packaging").facts["head"]
-    there = git(["ls-tree", "-z", "--name-only", head], cwd=packaging).split("\0")
-    if head == context.earlier("snapshot").commit or {*there} <= {"debian", ""}:
+    entries = git(["ls-tree", "-z", "--name-only", head], cwd=packaging).split("\0")
+    if head == context.earlier("snapshot").commit or {*entries} <= {"debian", ""}:
         return []
     base = _release(context, packaging, head)
     names = [

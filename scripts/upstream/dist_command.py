@@ -69,14 +69,14 @@ class DistCommand:
     @classmethod
     def of(cls, context: StepContext) -> DistCommand:
         """Return ``orig.command``.  Raises ConfigurationError where it is not set."""
-        how = context.component.orig
-        if not how.command:
+        orig = context.component.orig
+        if not orig.command:
             hint = "a shell command that makes one tarball: make dist, dzil build, npm pack"
             where = f"orig.command of {context.component_name}"
             raise ConfigurationError(f"{where}: is not set, and orig.method is command", hint=hint)
-        name = readable(how.command.split("\n")[0])
+        name = readable(orig.command.split("\n")[0])
         name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
-        return cls(name, how.command, how.packages, lambda lines: Failed(f"{name}: failed: {_last(lines)}"))
+        return cls(name, orig.command, orig.packages, lambda lines: Failed(f"{name}: failed: {_last(lines)}"))
 
     @property
     def control(self) -> str:
@@ -127,8 +127,8 @@ def _run(context: StepContext, dist: DistCommand, script: str, packed: bytes) ->
         chroots.layer(base, dist.control, PROFILES, None) as layer,
     ):
         if layer is None:
-            said = _said(context, mark)
-            why = unmet("\n".join(said)) or complaint(said)
+            lines = _said(context, mark)
+            why = unmet("\n".join(lines)) or complaint(lines)
             raise InfrastructureError(f"the packages for {dist.name} cannot be installed: {why}", hint="orig.packages")
         with chroots.session(f"{context.run.id} dist", base, layer) as session:
             mark = context.log.tell()
@@ -157,8 +157,8 @@ def failure(dist: DistCommand, status: int, lines: Sequence[str]) -> Failed | In
 
 
 def _last(lines: Sequence[str]) -> str:
-    said = [readable(line) for line in lines if line.strip() and not re.match(r"\+ ", line)]
-    return failure_line(said) or (said[-1] if said else "it says nothing")
+    output = [readable(line) for line in lines if line.strip() and not re.match(r"\+ ", line)]
+    return failure_line(output) or (output[-1] if output else "it says nothing")
 
 
 def _where(lines: Sequence[str], text: str) -> int:

@@ -57,9 +57,9 @@ def fetch(context: StepContext, component: str, work: Path) -> SourcePackage:
     with files.locked(home / "lock"):
         options = own_apt(home, sources)
         for argv in (["update", "--error-on=any"], ["source", "--only-source", "--download-only", name]):
-            result, said = context.try_sh(["apt-get", *options, "--quiet", *argv], cwd=target)
+            result, lines = context.try_sh(["apt-get", *options, "--quiet", *argv], cwd=target)
             if not result:
-                why = complaint(said)
+                why = complaint(lines)
                 if "Unable to find a source package" in why:
                     text = (
                         f"{name} needs the orig tarball {component}, and series {series} has no source package {name}"

@@ -28,12 +28,12 @@ def remove(context: StepContext, tarball: Path, component: str, copyright_text: 
     work.mkdir()
     copyright_file = work / "copyright"
     files.write_atomic(copyright_file, copyright_text.encode("utf-8", "surrogateescape"))
-    result, said = context.try_sh(
+    result, lines = context.try_sh(
         ["mk-origtargz", "--package", context.component_name, "--version", "0", "--repack", "--compression", "gzip",
          *(["--component", component] if component else []),
          "--copyright-file", copyright_file, "--directory", work, tarball]
     )  # fmt: skip
-    text = "\n".join(said)
+    text = "\n".join(lines)
     if "format is not recognized" in text:
         hint = "its Format: must be https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
         raise ConfigurationError(

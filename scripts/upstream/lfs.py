@@ -64,10 +64,10 @@ def objects(context: StepContext, tree: CommitTree, pointers: Iterable[LfsPointe
     Raises ConfigurationError for pointers that lab.yaml does not allow, Failed where the server does not have an
     object, InfrastructureError where the server cannot be asked.
     """
-    found, how = list(pointers), context.component.orig.lfs
-    if not found or how == "keep":
+    found, policy = list(pointers), context.component.orig.lfs
+    if not found or policy == "keep":
         return {}
-    if how == "refuse":
+    if policy == "refuse":
         names = abbreviated(sorted(readable(pointer.name.removeprefix("tree/")) for pointer in found))
         hint = "orig.lfs: fetch takes the files from the LFS server, keep takes the pointers as they are"
         raise ConfigurationError(f"Git LFS pointers stand in the place of files: {names}", hint=hint)
@@ -125,6 +125,6 @@ def _fetch(context: StepContext, tree: CommitTree) -> None:
     mark = context.log.tell()
     if try_git(argv, cwd=tree.mirror.path, env={"GIT_TERMINAL_PROMPT": "0"}, log=context.log):
         return
-    said = Path(context.log.name).read_bytes()[mark:].decode("utf-8", "replace").strip().splitlines()
-    if not any(ABSENT.search(line) for line in said):
-        raise InfrastructureError(f"{url}: the LFS server cannot be asked: {readable(said[-1]) if said else '?'}")
+    lines = Path(context.log.name).read_bytes()[mark:].decode("utf-8", "replace").strip().splitlines()
+    if not any(ABSENT.search(line) for line in lines):
+        raise InfrastructureError(f"{url}: the LFS server cannot be asked: {readable(lines[-1]) if lines else '?'}")

@@ -51,10 +51,10 @@ def free_version(context: StepContext, version: str, made: Mapping[str, Path]) -
     """
     contents = cache(lambda component: content(made[component]))
     for candidate in _candidates(version):
-        there = in_pool(context, candidate)
-        if all(there[component].suffix == path.suffix and content(there[component]) == contents(component)
-               for component, path in made.items() if component in there):  # fmt: skip
-            return candidate, {component: path for component, path in there.items() if component in made}
+        pooled = in_pool(context, candidate)
+        if all(pooled[component].suffix == path.suffix and content(pooled[component]) == contents(component)
+               for component, path in made.items() if component in pooled):  # fmt: skip
+            return candidate, {component: path for component, path in pooled.items() if component in made}
     raise AssertionError("there is always another number")
 
 

@@ -62,16 +62,16 @@ def read(files: Mapping[str, str | None]) -> SourceShape:
     Raises ConfigurationError for a format that the lab does not build.
     """
     text = {path: files[path] or "" for path in FILES}
-    how = source_format(files["debian/source/format"])
+    form = source_format(files["debian/source/format"])
     version = newest(text["debian/changelog"])
-    native = how == "3.0 (native)" or (how == "1.0" and bool(version) and Version(version).debian_revision is None)
+    native = form == "3.0 (native)" or (form == "1.0" and bool(version) and Version(version).debian_revision is None)
     components = {match["component"] for match in WATCHED.finditer(_uncommented(text["debian/watch"]))}
     if names := GBP_COMPONENT.search(text["debian/gbp.conf"]):
         components |= set(re.findall(COMPONENT, names["names"]))
     return SourceShape(
-        format=how,
+        format=form,
         native=native,
-        components=tuple(sorted(components)) if how == "3.0 (quilt)" else (),
+        components=tuple(sorted(components)) if form == "3.0 (quilt)" else (),
         excluding=tuple(sorted({match["component"] or "" for match in EXCLUDING.finditer(text["debian/copyright"])})),
         suffix=repack_suffix(text["debian/watch"], version),
     )

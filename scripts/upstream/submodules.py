@@ -39,17 +39,17 @@ class Trees:
     def of(cls, tree: CommitTree, policy: Policy, log: IO[str], replaced: Collection[str] = ()) -> Self:
         """Return the trees of a commit by a policy; a list of paths includes those submodules and omits all others.
 
-        The paths ``replaced`` are no matter of the policy: something else stands there.
+        The paths ``replaced`` are no matter of the policy: something else is there.
 
-        Raises ConfigurationError when the policy refuses submodules or lists one that is not there, Failed when
+        Raises ConfigurationError when the policy refuses submodules or lists an unknown one, Failed when
         upstream does not say where one is.
         """
         found = cls([], [])
         found._add(tree, policy, log, replaced)
         if not isinstance(policy, str):
-            there = {part.path.rstrip("/") for part in found.parts}
-            if wrong := [path for path in policy if path not in there]:
-                known = ", ".join(sorted([*(there - {""}), *found.omitted])) or "none"
+            paths = {part.path.rstrip("/") for part in found.parts}
+            if wrong := [path for path in policy if path not in paths]:
+                known = ", ".join(sorted([*(paths - {""}), *found.omitted])) or "none"
                 where = f"{tree.mirror.url}: commit {tree.commit[:7]}"
                 raise ConfigurationError(f"{where}: no submodule {', '.join(wrong)}; known: {known}")
         return found
@@ -57,30 +57,30 @@ class Trees:
     def _add(self, tree: CommitTree, policy: Policy, log: IO[str], replaced: Collection[str]) -> None:
         self.parts.append(tree)
         mirror, commit = tree.mirror, tree.commit
-        there = gitlinks(mirror.git("ls-tree", "-r", "-z", "--full-tree", commit))
-        links = {path: wanted for path, wanted in there.items() if f"{tree.path}{path}" not in replaced}
+        gitlinked = gitlinks(mirror.git("ls-tree", "-r", "-z", "--full-tree", commit))
+        links = {path: wanted for path, wanted in gitlinked.items() if f"{tree.path}{path}" not in replaced}
         where = f"{mirror.url}: commit {commit[:7]}"
         if links and policy == "refuse":
             hint = "orig.submodules: include takes them into the tarball, omit leaves them out, a list takes some"
             raise ConfigurationError(f"{where} has submodules: {', '.join(sorted(links))}", hint=hint)
-        said = urls(mirror, commit) if links else {}
+        locations = urls(mirror, commit) if links else {}
         for path, wanted in links.items():
             whole = f"{tree.path}{path}"
             if policy == "omit" or (not isinstance(policy, str) and whole not in policy):
                 self.omitted.append(whole)
             else:
-                inner = _fetched(where, mirror, (path, said.get(path), wanted), log)
+                inner = _fetched(where, mirror, (path, locations.get(path), wanted), log)
                 self._add(CommitTree(f"{whole}/", inner, wanted), policy, log, replaced)
 
 
 def _fetched(where: str, superproject: GitMirror, link: tuple[str, str | None, str], log: IO[str]) -> GitMirror:
     """Return the mirror of a submodule (path, URL, commit), which has its commit."""
-    path, said, wanted = link
-    if said is None:
+    path, location, wanted = link
+    if location is None:
         raise Failed(f"{where}: .gitmodules has no URL for the submodule {path}")
-    url = resolve(superproject.url, said)
+    url = resolve(superproject.url, location)
     if url is None:
-        raise Failed(f"{where}: the submodule {path} may not be taken from {said}: it is no remote repository")
+        raise Failed(f"{where}: the submodule {path} may not be taken from {location}: it is no remote repository")
     inner = GitMirror.of(url)
     if inner.resolve(wanted) is None:
         inner.fetch(log)
@@ -98,9 +98,9 @@ def gitlinks(listing: str) -> dict[str, str]:
 def urls(mirror: GitMirror, commit: str) -> dict[str, str]:
     """Return the URL for each path in a commit's .gitmodules."""
     argv = ["config", f"--blob={commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$"]
-    said = dict(entry.split("\n", 1) for entry in try_git(argv, cwd=mirror.path).stdout.split("\0") if "\n" in entry)
-    paths = {key.removesuffix(".path"): path for key, path in said.items() if key.endswith(".path")}
-    return {path: said[f"{key}.url"] for key, path in paths.items() if f"{key}.url" in said}
+    entries = dict(entry.split("\n", 1) for entry in try_git(argv, cwd=mirror.path).stdout.split("\0") if "\n" in entry)
+    paths = {key.removesuffix(".path"): path for key, path in entries.items() if key.endswith(".path")}
+    return {path: entries[f"{key}.url"] for key, path in paths.items() if f"{key}.url" in entries}
 
 
 def resolve(superproject: str, url: str) -> str | None:

@@ -43,15 +43,15 @@ def tars(
 
     Raises ConfigurationError for submodules and Git LFS pointers that lab.yaml does not allow.
     """
-    how = context.component.orig
+    orig = context.component.orig
     top = CommitTree("", origin.mirror, origin.commit)
-    trees = Trees.of(top, how.submodules, context.log, replaced=components)
+    trees = Trees.of(top, orig.submodules, context.log, replaced=components)
     remarks = [f"submodules left out: {abbreviated(trees.omitted)}"] if trees.omitted else []
-    if how.method != "archive":
+    if orig.method != "archive":
         dist = (
             dist_command.DistCommand.of(context)
-            if how.method == "command"
-            else sdist.dist_command(how.packages, packaging.files("debian/control")["debian/control"] or "")
+            if orig.method == "command"
+            else sdist.dist_command(orig.packages, packaging.files("debian/control")["debian/control"] or "")
         )
         return [dist_command.make(context, dist, trees.parts, origin.committed, work)], remarks
     made, ignored = archive(context, trees.parts, work)
@@ -67,10 +67,10 @@ def archive(context: StepContext, parts: Sequence[CommitTree], work: Path) -> tu
 
     Raises ConfigurationError for Git LFS pointers where ``orig.lfs`` refuses them; see `scripts.upstream.lfs`.
     """
-    how = context.component.orig
+    orig = context.component.orig
     made, ignored = [], list[str]()
     for number, part in enumerate(parts):
-        attributes = ATTRIBUTES + KEEP_ALL * (how.export_ignore == "include")
+        attributes = ATTRIBUTES + KEEP_ALL * (orig.export_ignore == "include")
         tar = export(part, work / f"{number}-{work.name}.tar", attributes, context)
         made.append(tar)
         ignored += sorted(name for name in _files(part) - _members(tar) if not GITS_OWN.search(name))

@@ -126,17 +126,17 @@ def test_run_stops_resumes_and_reports(small_lab: Callable[..., Path]) -> None:
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("(kept)") == 3
 
-    told = json.loads(qalab("status", "--json").stdout)
-    assert [(run["id"], run["verdict"], run["step"]) for run in told] == [("trunk/greet/1", "aborted", "source")]
-    assert told[0]["version"].startswith("1.0+git20260103.1.")
-    assert told[0]["version"].endswith("-0qalab+deb12+1")
+    printed = json.loads(qalab("status", "--json").stdout)
+    assert [(run["id"], run["verdict"], run["step"]) for run in printed] == [("trunk/greet/1", "aborted", "source")]
+    assert printed[0]["version"].startswith("1.0+git20260103.1.")
+    assert printed[0]["version"].endswith("-0qalab+deb12+1")
 
     shown = json.loads(qalab("show", "trunk/greet/1", "--json").stdout)
     assert [step["step"] for step in shown["steps"]] == ["snapshot", "packaging", "changelog", "source"]
     assert all(step["schema"] == 1 for step in shown["steps"])
     assert "trunk/greet/1" in qalab("show", "trunk/greet/1").stdout
     assert "dpkg-source" in qalab("log", "trunk/greet/1", "source").stdout
-    assert (Path(told[0]["path"]) / "results/junit.xml").read_bytes().count(b"<testcase") == 4
+    assert (Path(printed[0]["path"]) / "results/junit.xml").read_bytes().count(b"<testcase") == 4
 
 
 def test_run_id_of_current_lab_takes_precedence(small_lab: Callable[..., Path], tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_run_id_of_current_lab_takes_precedence(small_lab: Callable[..., Path], 
 
 
 @pytest.mark.parametrize(
-    "component, argv, code, said",
+    "component, argv, code, message",
     [
         ({"upstream": {"git": "/nowhere/upstream"}}, [], 3, "/nowhere/upstream: cannot be fetched"),
         ({}, ["--commit", "cafecafecafe"], 2, "cafecafecafe"),
@@ -161,11 +161,11 @@ def test_run_id_of_current_lab_takes_precedence(small_lab: Callable[..., Path], 
     ids=["upstream", "commit", "branch", "packaging branch"],
 )
 def test_run_input_error_is_one_line(
-    small_lab: Callable[..., Path], component: dict[str, object], argv: list[str], code: int, said: str
+    small_lab: Callable[..., Path], component: dict[str, object], argv: list[str], code: int, message: str
 ) -> None:
     done = qalab("run", "trunk", "greet", "--lab", small_lab(component=component), "--until", "packaging", *argv)
     assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (code, False)
-    assert [line for line in done.stdout.splitlines() if said in line and ("error" in line or "failed" in line)]
+    assert [line for line in done.stdout.splitlines() if message in line and ("error" in line or "failed" in line)]
 
 
 def test_run_names_package_of_missing_program(

@@ -72,8 +72,8 @@ def test_status_reports_unreadable_run_and_continues(small_lab: Callable[..., Pa
     done = qalab("status", "--json")
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert done.stderr.startswith(f"qalab: {first}/run.json: ")
-    (told,) = json.loads(done.stdout)
-    assert (told["id"], told["verdict"], "expected schema 1" in told["message"]) == ("trunk/greet/2", "error", True)
+    (row,) = json.loads(done.stdout)
+    assert (row["id"], row["verdict"], "expected schema 1" in row["message"]) == ("trunk/greet/2", "error", True)
     again = qalab("run", "--run", "trunk/greet/2", "--lab", lab, "--until", "snapshot")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "(kept)" not in again.stdout

@@ -28,8 +28,8 @@ def test_tidy_frees_old_runs_but_not_in_dry_run(lab_factory: Callable[..., Lab],
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    told = json.loads(tidy("--dry-run", "--json"))
-    assert (told["dry_run"], sorted(told["runs"])) == (True, [runs[0].id, runs[1].id])
+    printed = json.loads(tidy("--dry-run", "--json"))
+    assert (printed["dry_run"], sorted(printed["runs"])) == (True, [runs[0].id, runs[1].id])
     assert all(path.exists() for path in large)
     assert "10.0 kB freed" in tidy()
     assert [path.exists() for path in large] == [False, False, True]

@@ -59,8 +59,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pages(out: Path) -> list[str]:
     """Return one page of each kind, for a broken test or build."""
-    told = json.loads((out / "current/api/v1/index.json").read_text())
-    row = next(row for row in told["broken"] if row["part"]["test"] and row["part"]["good"])
+    index = json.loads((out / "current/api/v1/index.json").read_text())
+    row = next(row for row in index["broken"] if row["part"]["test"] and row["part"]["good"])
     lane, bad, test = row["tracks"][0]["path"], row["part"]["last"], row["part"]["test"]["path"]
     component, month = f"p/{row['component']}/", f"{lane}{bad['started'][:7]}/"
     places = [lane, bad["path"], bad["commit_path"], test, month, f"{bad['path']}log-1.html"]

@@ -124,11 +124,11 @@ def test_ssh_error_is_one_line(machine: SshMachine, played: list[Played], tmp_pa
         "Permission denied (publickey,password)": {"identity": str(other)},
         "connect to host 127.0.0.1 port 9: Connection refused": {"login": "root@127.0.0.1:9"},
     }
-    for said, how in broken.items():
+    for message, how in broken.items():
         node = replace(machine, home=tmp_path, **how)
         with pytest.raises(InfrastructureError) as error:
             node.run(["true"], check=False)
-        assert str(error.value) == f"{node}: {said}"
+        assert str(error.value) == f"{node}: {message}"
     machine.write("/etc/sudoers.d/qa", "")
     assert as_user(machine).attempt(["true"])[1] == ["sudo: a password is required"]
     as_user(machine).hang_up()
@@ -145,7 +145,7 @@ def test_restore_is_verified(machine: SshMachine) -> None:
 
     boot = printed(machine, "cat", "/proc/sys/kernel/random/boot_id")
     machine.write("/root/garbage", "x")
-    for command, said in {
+    for command, message in {
         "true": "does not come back within 0.05 min: it still is what it was before: it was not restored",
         "echo no power >&2; exit 3": "ended with status 3: no power",
         "sleep 60": "restoring it: sh did not end within 3 seconds",
@@ -153,7 +153,7 @@ def test_restore_is_verified(machine: SshMachine) -> None:
         with pytest.raises(InfrastructureError) as error:
             restored("sh", "-c", command, "{host}", "{node}")
         assert str(error.value).startswith(f"{machine}: ")
-        assert said in str(error.value)
+        assert message in str(error.value)
     assert machine.read("/root/garbage") == "x"
     home = machine.identity.removesuffix("client")  # type: ignore[union-attr]
     restore.restore(

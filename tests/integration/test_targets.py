@@ -139,9 +139,9 @@ def test_environment_creation_recovers_after_kill(home: Path, delay: float) -> N
 
 def test_leftovers_are_reported(home: Path) -> None:
     create(NspawnTarget(home / "a"), "one")
-    told = leftovers.left_by(home)
-    assert any("systemd-nspawn" in line for line in told)
-    assert f"file {home / 'a'}" in told
+    lines = leftovers.left_by(home)
+    assert any("systemd-nspawn" in line for line in lines)
+    assert f"file {home / 'a'}" in lines
 
 
 @pytest.mark.full

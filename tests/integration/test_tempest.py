@@ -40,8 +40,8 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
 def run(lab: Lab, **said: object) -> tuple[Bench, Record]:
     """Run the Tempest tests that a track selects."""
     track = lab.tracks["trunk"].model_copy(update={"tempest": Tempest.model_validate(said)})
-    told = lab.model_copy(update={"tracks": {"trunk": track}})
-    at = Bench(told, Store.of(lab).new_run(told, "trunk", "keystone", phase="exercise"))
+    changed = lab.model_copy(update={"tracks": {"trunk": track}})
+    at = Bench(changed, Store.of(lab).new_run(changed, "trunk", "keystone", phase="exercise"))
     return at, at.execute(tempest)
 
 

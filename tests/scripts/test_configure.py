@@ -40,5 +40,5 @@ def test_configured_resources_are_listed() -> None:
     who = Configured(user="lab", password="p", project="lab", access="a", secret="s")
     assert described(who) == "the user lab"
     most = who.model_copy(update={"network": "n", "flavor": "f", "image": "i"})
-    told = "the user lab, networks, a router and a security group, a flavour and a key pair, the guest's image"
-    assert described(most) == told
+    text = "the user lab, networks, a router and a security group, a flavour and a key pair, the guest's image"
+    assert described(most) == text

@@ -62,7 +62,7 @@ NAMED = {"track": ALL, "lab": {"deployment": TARGET}}
 
 
 @pytest.mark.parametrize(
-    ("there", "about", "message"),
+    ("archived", "about", "message"),
     [
         ("", ("greet", "1.9", ""), "the lab's archive on this machine has no package of greet: the run is about 1.9 (deploy"),
         ("1.8", ("greet", "1.9", ""), "the lab's archive on this machine has greet 1.8: the run is about 1.9 (deploy"),
@@ -75,12 +75,12 @@ NAMED = {"track": ALL, "lab": {"deployment": TARGET}}
     ],
 )  # fmt: skip
 def test_deploy_refuses_archive_without_wanted_version(
-    lab_factory: Callable[..., Lab], there: str, about: tuple[str, str, str], message: str
+    lab_factory: Callable[..., Lab], archived: str, about: tuple[str, str, str], message: str
 ) -> None:
     component, version, commit = about
     lab = lab_factory(**NAMED)
-    if there:
-        offer(lab, there)
+    if archived:
+        offer(lab, archived)
     run = Store.of(lab).new_run(lab, "trunk", component, commit, phase="deploy", version=version)
     at = Bench(lab, run)
     record = at.execute(deploy)

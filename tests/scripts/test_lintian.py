@@ -73,9 +73,9 @@ def test_lintian_severities_decide_verdict(checked, tmp_path, fail_on, verdict, 
     assert record.facts == {**COUNTS, "suppressed": list(lintian.SUPPRESSED)}
     assert [(item.path, item.format) for item in record.native] == [("results/native/lintian.txt", "lintian")]
     assert (work.run.path / "results/native/lintian.txt").read_text() == with_policy(REPORT, fail_on)
-    told = [case for case in cases_of(work.run) if case.suite == "lintian"]
-    assert (len(told), all(case.outcome in {"failed", "skipped"} for case in told)) == (6, True)
-    failed = [f"{case.message.partition(':')[0]} {case.name}" for case in told if case.outcome == "failed"]
+    cases = [case for case in cases_of(work.run) if case.suite == "lintian"]
+    assert (len(cases), all(case.outcome in {"failed", "skipped"} for case in cases)) == (6, True)
+    failed = [f"{case.message.partition(':')[0]} {case.name}" for case in cases if case.outcome == "failed"]
     assert first_of(failed) == (message if verdict == "unstable" else "")
     out = work.run.out
     argv = (tmp_path / "argv").read_text().strip()

@@ -28,7 +28,7 @@ def test_tip_of_remote_branch(listing, found):
 
 
 @pytest.mark.parametrize(
-    "said, reason",
+    "output, reason",
     [
         ("remote: Checking.     \nremote: No entry for Sunday.     \n ! [remote rejected] abc -> main (pre-receive hook declined)\n",
          "No entry for Sunday. (pre-receive hook declined)"),
@@ -40,8 +40,8 @@ def test_tip_of_remote_branch(listing, found):
     ],
     ids=["hook", "checked-out", "absent", "silent"],
 )  # fmt: skip
-def test_refusal_line_of_git_push(said, reason):
-    assert push.refusal(said.splitlines()) == reason
+def test_refusal_line_of_git_push(output, reason):
+    assert push.refusal(output.splitlines()) == reason
 
 
 class Remote:

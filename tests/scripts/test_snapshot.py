@@ -350,7 +350,7 @@ def archive(lab_factory: Labs, tmp_path: Path) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize(
-    "there, expected",
+    "archived, expected",
     [
         ("1.0+git20260104.1.0000000-0qalab1~bookworm1", "1.0+git20260104.2"),
         ("1.0-3", "1.0+git20260104.2"),
@@ -359,9 +359,9 @@ def archive(lab_factory: Labs, tmp_path: Path) -> Callable[[str], None]:
     ],
 )
 def test_version_rises_above_archive(
-    snap: Callable[..., Record], archive: Callable[..., None], there: str, expected: str
+    snap: Callable[..., Record], archive: Callable[..., None], archived: str, expected: str
 ) -> None:
-    archive(there)
+    archive(archived)
     record = snap()
     assert record.version == f"{expected}.{record.commit[:7]}"
 
@@ -373,14 +373,14 @@ def test_version_of_archived_commit_is_kept(snap: Callable[..., Record], archive
     assert (again.version, again.facts["rises"]) == (first.version, True)
 
 
-@pytest.mark.parametrize("there", [0, 1, 2, None])
+@pytest.mark.parametrize("archived", [0, 1, 2, None])
 def test_previous_commit_comes_from_archive_without_runs(
-    snap: Callable[..., Record], archive: Callable[..., None], upstream: GitRepository, there: int | None
+    snap: Callable[..., Record], archive: Callable[..., None], upstream: GitRepository, archived: int | None
 ) -> None:
-    short = "fffffff" if there is None else upstream.heads[there][:7]
+    short = "fffffff" if archived is None else upstream.heads[archived][:7]
     archive(f"1.0+git20260104.2.{short}-0qalab1~bookworm1")
     tip = snap()
-    assert (tip.facts["rises"], tip.facts["rewritten"], tip.facts["previous"]) == (True, there is None, "")
+    assert (tip.facts["rises"], tip.facts["rewritten"], tip.facts["previous"]) == (True, archived is None, "")
 
 
 def test_version_of_commit_older_than_archive(

@@ -51,14 +51,14 @@ def test_configuration_omits_missing_services() -> None:
     found = read(configuration(deployed("mariadb", "keystone", "glance"), None))
     assert found["identity"]["uri_v3"] == "http://10.20.0.11:5000/v3"
     assert (found["auth"]["admin_username"], found["auth"]["admin_password"]) == ("admin", "secret")
-    assert {name for name, there in found["service_available"].items() if there == "true"} == {"glance"}
+    assert {name for name, value in found["service_available"].items() if value == "true"} == {"glance"}
     assert not found.keys() & {"compute", "network", "validation", "volume"}
 
 
 def test_configuration_of_whole_cloud() -> None:
     found = read(configuration(deployed(*CLOUD), MADE, ["router", "security-group"]))
-    there = {name: value for name, value in found["service_available"].items() if value == "true"}
-    assert there.keys() == {"glance", "nova", "neutron", "cinder"}
+    available = {name: value for name, value in found["service_available"].items() if value == "true"}
+    assert available.keys() == {"glance", "nova", "neutron", "cinder"}
     assert (found["compute"]["image_ref"], found["compute"]["flavor_ref"]) == ("image-1", "flavor-1")
     assert found["network"]["public_network_id"] == "net-1"
     assert found["network-feature-enabled"]["api_extensions"] == "router,security-group"
@@ -79,20 +79,20 @@ def test_configuration_refuses_incomplete_cloud(roles: tuple[str, ...], message:
 
 
 @pytest.mark.parametrize(
-    ("said", "complaint", "code", "message"),
+    ("output", "complaint", "code", "message"),
     [
         ("The specified regex doesn't match with anything", "", 2, "small.yaml: tempest.tests: Tempest has no test like a or b"),
         ("", "ImportError: no x", 3, "Tempest has run no test: ImportError: no x"),
         ("", "", 3, "Tempest has run no test: it did not say why"),
     ],
 )  # fmt: skip
-def test_tempest_without_tests_reports_reason(said: str, complaint: str, code: int, message: str) -> None:
-    error = tempest.without_tests(Path("small.yaml"), Tempest(tests=("a", "b")), said.encode(), complaint)
+def test_tempest_without_tests_reports_reason(output: str, complaint: str, code: int, message: str) -> None:
+    error = tempest.without_tests(Path("small.yaml"), Tempest(tests=("a", "b")), output.encode(), complaint)
     assert (str(error), error.exit_code) == (message, code)
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict", "message"),
+    ("settings", "verdict", "message"),
     [
         ({}, "skipped", "lab.yaml names no tests of Tempest"),
         ({"tempest": {}}, "error", "trunk: nothing is deployed (qalab run trunk greet, or the job trunk-deploy)"),
@@ -100,10 +100,10 @@ def test_tempest_without_tests_reports_reason(said: str, complaint: str, code: i
     ],
 )
 def test_tempest_step_skips_or_refuses(
-    lab_factory: Callable[..., Lab], tmp_path: Any, said: dict[str, Any], verdict: str, message: str
+    lab_factory: Callable[..., Lab], tmp_path: Any, settings: dict[str, Any], verdict: str, message: str
 ) -> None:
     (tmp_path / "known").write_text("a.B.c\n")
-    deployment = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}, **said}
+    deployment = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}, **settings}
     lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": deployment})
     record = Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise")).execute(tempest)
     assert (record.verdict, record.message) == (verdict, message.replace("HOME", str(tmp_path)))

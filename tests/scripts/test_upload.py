@@ -28,7 +28,7 @@ def test_dput_section_name(to, name):
 
 
 @pytest.mark.parametrize(
-    "said, reason",
+    "output, reason",
     [
         ("  Uploading x.dsc: Upload failed: 403 Forbidden\n", "refused with 403 Forbidden"),
         ("  Uploading x.dsc: 550 Not enough privileges.\nNote: This error might ...\nPlease consult dput.cf(5) for ...\n",
@@ -42,13 +42,13 @@ def test_dput_section_name(to, name):
     ],
     ids=["http", "ftp", "directory", "traceback", "local", "silent"],
 )  # fmt: skip
-def test_refusal_line_of_dput(said, reason):
-    assert upload.refusal(said.splitlines()) == reason
+def test_refusal_line_of_dput(output, reason):
+    assert upload.refusal(output.splitlines()) == reason
 
 
 def test_kept_files_of_queue():
-    said = ["  Uploading x.dsc: 553 x.dsc exists", "Leaving existing x.dsc on the server and continuing"]
-    assert upload.kept(said) == ["x.dsc"]
+    output = ["  Uploading x.dsc: 553 x.dsc exists", "Leaving existing x.dsc on the server and continuing"]
+    assert upload.kept(output) == ["x.dsc"]
 
 
 @pytest.fixture

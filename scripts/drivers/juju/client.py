@@ -52,13 +52,13 @@ def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:
 
     Raises InfrastructureError when nobody is logged in.
     """
-    said = _juju(["whoami", "--format", "json"], log, where="juju whoami", controller=controller or "")
-    if not said.strip():  # reported on standard error only, with exit status 0
+    text = _juju(["whoami", "--format", "json"], log, where="juju whoami", controller=controller or "")
+    if not text.strip():  # reported on standard error only, with exit status 0
         at = (
             f"controller {controller}: not logged in" if controller else "juju: no current controller, or not logged in"
         )
         raise InfrastructureError(at, hint="juju login")
-    found = _json(said, "juju whoami")
+    found = _json(text, "juju whoami")
     return found["controller"], found["user"]
 
 
@@ -116,8 +116,8 @@ class JujuModel:
 
     def run_action(self, unit: str, action: str) -> dict[str, Any]:
         """Return the results of a charm's action.  Raises Refused when it fails."""
-        said = _json(self.call("run", "--format", "json", "--wait", "2m", unit, action), "juju run")
-        done = next(iter(said.values()))
+        results = _json(self.call("run", "--format", "json", "--wait", "2m", unit, action), "juju run")
+        done = next(iter(results.values()))
         if done["status"] != "completed":
             raise JujuRefused(f"juju run {unit} {action}", f"{done['status']}: {done.get('message', '')}")
         return dict(done["results"])

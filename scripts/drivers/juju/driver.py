@@ -135,15 +135,15 @@ class JujuTarget:
         return self._make(noted.base, list(noted.machines))
 
     def destroy(self) -> bool:
-        there = self.home.exists()
+        exists = self.home.exists()
         if noted := self._noted():
             model = self.model(noted)
             # One that is going already may have forgotten its mark.
             if (life := model.life()) and (not life.startswith("alive") or self._is_ours(model)):
                 model.destroy()
-        if there:
+        if exists:
             shutil.rmtree(self.home)
-        return there
+        return exists
 
     def _make(self, base: str, names: Sequence[str]) -> list[Node]:
         controller, user = client.whoami(self.juju.controller, self.log)

@@ -25,11 +25,11 @@ rm -r "$directory"
 
 def collect(model: JujuModel, nodes: Iterable[Node], into: Path) -> None:
     """``juju/status.json`` and ``juju/debug.log``; for each node a directory, as for any driver."""
-    asked: dict[str, Callable[[], str]] = {
+    commands: dict[str, Callable[[], str]] = {
         "status.json": model.status_text,
         "debug.log": lambda: model.call("debug-log", "--replay", "--no-tail", "--date", "--utc"),
     }
-    for name, ask in asked.items():
+    for name, ask in commands.items():
         with suppress(LabError):  # a failed download does not prevent the others
             _keep(into / "juju" / name, ask().encode("utf-8", "surrogateescape"))
     for node in nodes:

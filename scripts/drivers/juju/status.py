@@ -77,8 +77,8 @@ class Blame:
         """Return the fault as an error: the package's for a tested application, else the lab's."""
         name = application_of(self.entity)
         tested = any(each.name == name and not each.supporting for each in topology.applications)
-        said = f"{self.entity}: {self.message}{': ' * bool(evidence)}{evidence}"
-        return Failed(said) if tested else InfrastructureError(said)
+        text = f"{self.entity}: {self.message}{': ' * bool(evidence)}{evidence}"
+        return Failed(text) if tested else InfrastructureError(text)
 
 
 class Status(StatusPart):
@@ -151,8 +151,8 @@ class Status(StatusPart):
 
     def well(self, topology: Topology) -> bool:
         """Return whether all units exist and are well, on machines that are up."""
-        there = self.machines_up(0) and all(map(self._has_units_of, topology.applications))
-        return there and all(unit.well for unit in self.units().values())
+        complete = self.machines_up(0) and all(map(self._has_units_of, topology.applications))
+        return complete and all(unit.well for unit in self.units().values())
 
     def _has_units_of(self, application: Wanted) -> bool:
         found = self.applications.get(application.name)
@@ -168,7 +168,7 @@ class Status(StatusPart):
         missing = [each.name for each in topology.applications if not self._has_units_of(each)]
         if not waiting:
             return Blame(f"{missing[0] if missing else 'model'}", f"{late}: it has no units")
-        others = "".join(f"; {told}" for _, told in waiting[1:MOST])
+        others = "".join(f"; {text}" for _, text in waiting[1:MOST])
         return Blame(waiting[0][0], f"{late}: {self.units()[waiting[0][0]]}{others}")
 
 

@@ -156,9 +156,9 @@ class Container:
             raise InfrastructureError(f"the node {self.name} does not boot: {self._last_words()}")
 
     def _says(self, *states: str) -> bool:
-        asked = ["systemctl", "is-system-running", "--wait"]
-        said = self.run(asked, capture=True, check=False, log=None, timeout=BOOT_SECONDS).stdout.strip()
-        return said in states
+        argv = ["systemctl", "is-system-running", "--wait"]
+        state = self.run(argv, capture=True, check=False, log=None, timeout=BOOT_SECONDS).stdout.strip()
+        return state in states
 
     def _last_words(self) -> str:
         lines = (self.path / "console").read_text(errors="replace").split("\n")
@@ -235,13 +235,13 @@ class NspawnTarget:
         return nodes
 
     def destroy(self) -> bool:
-        there = self.home.exists()
+        exists = self.home.exists()
         self._note.unlink(missing_ok=True)
         self.keeper.end()
         for path in self.keeper_groups():
             Group(path.name).end()
         self._remove(self.home)
-        return there
+        return exists
 
     def keeper_groups(self) -> list[Path]:
         """Return the control groups of its nodes, known and unknown."""

@@ -125,8 +125,8 @@ class Group:
         for pid in self.processes():
             with suppress(OSError):
                 lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-                told = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-                if told["NSpid"].split()[-1] == "1" and told["Name"] == "systemd":
+                fields = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+                if fields["NSpid"].split()[-1] == "1" and fields["Name"] == "systemd":
                     return pid
         return 0
 

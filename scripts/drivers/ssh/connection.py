@@ -116,8 +116,8 @@ class SshMachine:
     @property
     def real_host(self) -> str:
         """The host that ssh connects to: its settings may know it by another name."""
-        shown = run(self._ssh(ALONE, "-G", "--", self.login_url), capture=True, cwd=Path("/")).stdout
-        return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)["hostname"]
+        options = run(self._ssh(ALONE, "-G", "--", self.login_url), capture=True, cwd=Path("/")).stdout
+        return dict(line.split(" ", 1) for line in options.splitlines() if " " in line)["hostname"]
 
     def hang_up(self) -> None:
         """End the connection that commands share, if it exists."""
@@ -143,9 +143,9 @@ class SshMachine:
 def parse_ssh_error(lines: Sequence[str]) -> str:
     """Return why ssh failed, from its error output."""
     text = "\n".join(line.strip() for line in lines)
-    for pattern, told in SAID:
+    for pattern, message in SAID:
         if match := pattern.search(text):
-            return told.format_map(match.groupdict())
+            return message.format_map(match.groupdict())
     return next((line.strip()[:LONGEST] for line in reversed(lines) if line.strip()), "ssh ended without a word")
 
 

@@ -134,12 +134,12 @@ class SshTarget:
         return self._made(noted, [*noted.addresses])
 
     def destroy(self) -> bool:
-        there = self.home.exists()
+        exists = self.home.exists()
         if noted := self.noted():
             self._note(noted := noted.model_copy(update={"addresses": {}}))
             self._restore(noted)
         self.forget()
-        return there
+        return exists
 
     def noted(self) -> SshEnvironment | None:
         """Return the recorded state of this environment; None when it does not exist."""

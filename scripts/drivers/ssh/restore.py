@@ -46,7 +46,7 @@ done
 APT_CONF = "".join(f"{option};\n" for option in (*APT_OPTIONS, 'DPkg::Lock::Timeout "300"'))
 
 
-def restore(nodes: Sequence[SshMachine], how: Machines, log: IO[str] | None, whose: str) -> None:
+def restore(nodes: Sequence[SshMachine], machines: Machines, log: IO[str] | None, whose: str) -> None:
     """Restore machines: run the commands one after the other, then wait for all machines.
 
     Raises InfrastructureError for a command that fails, and a machine that is not back in time.
@@ -56,11 +56,11 @@ def restore(nodes: Sequence[SshMachine], how: Machines, log: IO[str] | None, who
             node.write(MARK, f"{whose}\n")
         node.hang_up()
     for node in nodes:
-        _command(node, how, log)
+        _command(node, machines, log)
     clock = Clock()
-    last = clock.monotonic() + how.boot_minutes * 60
+    last = clock.monotonic() + machines.boot_minutes * 60
     for node in nodes:
-        _come_back(node, last, how.boot_minutes, clock)
+        _come_back(node, last, machines.boot_minutes, clock)
 
 
 def prepare(nodes: Sequence[SshMachine], whose: str) -> None:
@@ -73,16 +73,16 @@ def prepare(nodes: Sequence[SshMachine], whose: str) -> None:
         node.run(["sh", "-euc", NODE, "sh", node.name, *hosts])
 
 
-def _command(node: SshMachine, how: Machines, log: IO[str] | None) -> None:
-    argv = [word.replace("{host}", node.host).replace("{node}", node.name) for word in how.restore]
+def _command(node: SshMachine, machines: Machines, log: IO[str] | None) -> None:
+    argv = [word.replace("{host}", node.host).replace("{node}", node.name) for word in machines.restore]
     with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as passing:
         try:
-            result, lines = attempt(argv, log or passing, timeout=how.boot_minutes * 60)
+            result, lines = attempt(argv, log or passing, timeout=machines.boot_minutes * 60)
         except TimedOut as error:
             raise InfrastructureError(f"{node}: restoring it: {error}") from None
     if not result:
-        said = [line.strip() for line in lines if line.strip()] or ["it said nothing"]
-        telling = next(filter(COMPLAINT.search, said), said[-1])[:LONGEST]
+        output = [line.strip() for line in lines if line.strip()] or ["it said nothing"]
+        telling = next(filter(COMPLAINT.search, output), output[-1])[:LONGEST]
         raise InfrastructureError(f"{node}: {shlex.join(argv)} ended with status {result.returncode}: {telling}")
 
 

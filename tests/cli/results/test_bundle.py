@@ -30,8 +30,8 @@ def test_bundle_of_run(lab: Lab, bench: Callable[..., Bench]) -> None:
     assert step.message == f"[REDACTED:cloud] on {Pseudonyms.of(Store.of(lab)).name('node', 'agent-7')}"
     with bundles.read(path).open("logs/snapshot.log") as stream:
         assert stream.read().decode().endswith("\x1b[31mred\x1b[0m\n")
-    told = json.loads(call(bundle.command, "trunk/greet/1", "--json").output)
-    assert told == {"path": str(path), "sha256": path.name[:64], "notes": []}
+    content = json.loads(call(bundle.command, "trunk/greet/1", "--json").output)
+    assert content == {"path": str(path), "sha256": path.name[:64], "notes": []}
 
 
 def test_bundle_reports_omitted_file(lab: Lab, bench: Callable[..., Bench]) -> None:

@@ -61,7 +61,7 @@ def test_redact_without_file_or_rule_is_refused(lab: Lab, arguments: list[str]) 
 
 
 @pytest.mark.parametrize(
-    "publish, said",
+    "publish, message",
     [
         ("jobs: trunk", "publish.jobs: Input should be a valid array; found: 'trunk'"),
         ("artefacts: []", "publish.artefacts: unknown key; did you mean artifacts? known: artifacts, domains"),
@@ -79,7 +79,7 @@ def test_redact_without_file_or_rule_is_refused(lab: Lab, arguments: list[str]) 
     ],
 )
 def test_publish_policy_error_names_key_in_one_line(
-    lab_factory: Callable[..., Lab], tmp_path: Path, publish: str, said: str
+    lab_factory: Callable[..., Lab], tmp_path: Path, publish: str, message: str
 ) -> None:
     lab_factory()
     path = tmp_path / "lab.yaml"
@@ -89,4 +89,4 @@ def test_publish_policy_error_names_key_in_one_line(
         loading.load(path)
     (line,) = str(caught.value).splitlines()
     assert line.startswith(f"{path}:{text.count(chr(10))}: ")
-    assert said in line
+    assert message in line

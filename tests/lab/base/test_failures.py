@@ -84,9 +84,9 @@ def test_bug_log_hides_secrets_of_command_line(argv: list[str], shown: str) -> N
 
 
 def test_bug_log_is_readable_by_owner_only(tmp_path: Path) -> None:
-    told = failures.write_log("caf\udce9")
+    message = failures.write_log("caf\udce9")
     (path,) = (tmp_path / "state/qalab/bugs").iterdir()
-    assert told == f"see {path}"
+    assert message == f"see {path}"
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("caf\\udce9", 0o600)
 
 

@@ -79,8 +79,8 @@ def test_mirror_fetch_is_incremental(mirror: GitMirror, upstream: GitRepository,
     assert sum(path.stat().st_size for path in new) < 10_000
     before = len(said(tmp_path))
     mirror.fetch(log)
-    told = said(tmp_path)[before:].splitlines()
-    assert [line.split()[0] for line in told] == ["+", "+"]  # the commands (init, fetch) without output
+    lines = said(tmp_path)[before:].splitlines()
+    assert [line.split()[0] for line in lines] == ["+", "+"]  # the commands (init, fetch) without output
 
 
 def test_mirror_fetch_removes_deleted_refs(mirror: GitMirror, upstream: GitRepository, log: IO[str]) -> None:
@@ -299,8 +299,8 @@ def test_git_failure_names_command(tmp_path: Path, log: IO[str]) -> None:
 def test_try_git_returns_failure(upstream: GitRepository, tmp_path: Path, log: IO[str]) -> None:
     asked = try_git(["rev-parse", "HEAD"], cwd=upstream.path)
     assert FULL_ID.fullmatch(asked.stdout.strip())
-    told = try_git(["rev-parse", "nosuch"], cwd=upstream.path, log=log)
-    assert (bool(told), told.stdout) == (False, "")
+    failed = try_git(["rev-parse", "nosuch"], cwd=upstream.path, log=log)
+    assert (bool(failed), failed.stdout) == (False, "")
     assert "unknown revision" in said(tmp_path)
 
 
@@ -311,8 +311,8 @@ def test_identity_gives_same_commit_everywhere(git_repository: Callable[..., Git
     for name in ("one", "two"):
         tree = git_repository(name).path
         git(["commit", "--quiet", "--allow-empty", "-m", "x"], cwd=tree, env=who)
-        told = git(["log", "-1", "--format=%an|%ae|%at|%cn|%ce|%ct"], cwd=tree)
-        assert told == f"Q. A. Łab|qa@lab.example|{when}|Q. A. Łab|qa@lab.example|{when}"
+        shown = git(["log", "-1", "--format=%an|%ae|%at|%cn|%ce|%ct"], cwd=tree)
+        assert shown == f"Q. A. Łab|qa@lab.example|{when}|Q. A. Łab|qa@lab.example|{when}"
         ids.add(git(["rev-parse", "HEAD"], cwd=tree))
     assert len(ids) == 1
 

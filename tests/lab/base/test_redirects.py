@@ -30,15 +30,15 @@ def test_redirect_of_post_is_refused(status: int, *, is_followed: bool) -> None:
         base = f"{service.url}/old/"
         assert answer.status_code == (200 if is_followed else status)
         assert redirects.location(answer) == f"{service.url}/new/job/x/config.xml"
-        said = (
+        text = (
             f"{base}: redirects POST to {service.url}/new/job/x/config.xml, which is not followed: "
             f"is jenkins.url now {service.url}/new?"
         )
-        assert [redirects.refusal(answer, base, "jenkins.url", inside=inside) for inside in (False, True)] == [said] * 2
+        assert [redirects.refusal(answer, base, "jenkins.url", inside=inside) for inside in (False, True)] == [text] * 2
 
 
 @pytest.mark.parametrize(
-    "location, inside, said",
+    "location, inside, text",
     [
         ("/old/job/x/", True, ""),
         ("/old/job/x/", False, "is jenkins.url now {url}/old/job/x/?"),
@@ -49,12 +49,12 @@ def test_redirect_of_post_is_refused(status: int, *, is_followed: bool) -> None:
         (None, True, "answers 302 Found to POST, without a location"),
     ],
 )
-def test_redirect_to_same_server_is_accepted(location: str | None, said: str, *, inside: bool) -> None:
+def test_redirect_to_same_server_is_accepted(location: str | None, text: str, *, inside: bool) -> None:
     with answers(302, location) as service:
         answer = requests.post(f"{service.url}{OLD}", timeout=60, allow_redirects=False)
         found = redirects.refusal(answer, f"{service.url}/old", "jenkins.url", inside=inside)
-        assert said.replace("{url}", service.url) in found
-        assert bool(found) == bool(said)
+        assert text.replace("{url}", service.url) in found
+        assert bool(found) == bool(text)
 
 
 @pytest.mark.parametrize("status", [200, 201, 304, 404, 500])

@@ -51,7 +51,7 @@ def test_run_returns_exit_status(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "script, said",
+    "script, message",
     [
         ("exit 3", "sh -c 'exit 3' ended with status 3"),
         ("kill -SEGV $$", "sh -c 'kill -SEGV $$' was killed by SIGSEGV"),
@@ -59,15 +59,15 @@ def test_run_returns_exit_status(status: int) -> None:
         ("kill -40 $$", "sh -c 'kill -40 $$' was killed by signal 40"),  # a real-time signal without a name
     ],
 )
-def test_run_failure_message_names_status_or_signal(script: str, said: str) -> None:
+def test_run_failure_message_names_status_or_signal(script: str, message: str) -> None:
     with pytest.raises(ProgramFailed) as caught:
         run(["sh", "-c", script])
-    assert str(caught.value) == said
+    assert str(caught.value) == message
     assert caught.value.exit_code == 3
 
 
 @pytest.mark.parametrize(
-    "program, said",
+    "program, message",
     [
         ("dput", "the program dput is not on this machine (apt-get install dput, or ./qalab setup"),
         ("debsign", "the program debsign is not on this machine (apt-get install devscripts, or ./qalab setup"),
@@ -77,12 +77,12 @@ def test_run_failure_message_names_status_or_signal(script: str, said: str) -> N
     ],
 )
 def test_run_of_missing_program_names_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, message: str
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError) as caught:
         run([program], check=False)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
 def test_packages_of_programs_are_in_bindep() -> None:
@@ -144,12 +144,12 @@ ODD = [
 
 def test_log_echo_can_be_pasted(tmp_path: Path, log: IO[str]) -> None:
     argv = ["printf", "%s,", *ODD]
-    said = run(argv, log=log, capture=True).stdout
+    output = run(argv, log=log, capture=True).stdout
     pasted = logged(tmp_path).removeprefix(b"+ ")
-    assert said == ",".join([*ODD, ""])
+    assert output == ",".join([*ODD, ""])
     assert (
         subprocess.run(["sh"], input=pasted, capture_output=True, check=True).stdout.decode(errors="surrogateescape")
-        == said
+        == output
     )
     assert echo(argv).encode("utf-8", "surrogateescape") == logged(tmp_path)
 
@@ -162,7 +162,7 @@ def test_log_has_command_and_output(tmp_path: Path, log: IO[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "script, said",
+    "script, message",
     [
         ("echo working; echo 'tar: xz: Cannot exec'; echo 'tar: exiting now'; exit 2", "tar: xz: Cannot exec"),
         ("echo 'E: no luck' >&2; echo; exit 1", "E: no luck"),
@@ -170,11 +170,11 @@ def test_log_has_command_and_output(tmp_path: Path, log: IO[str]) -> None:
         (f"echo {'x' * 300}; exit 1", "x" * 200),
     ],
 )
-def test_run_failure_message_has_error_line(log: IO[str], script: str, said: str) -> None:
+def test_run_failure_message_has_error_line(log: IO[str], script: str, message: str) -> None:
     run(["echo", "fatal: of another program"], log=log)
     with pytest.raises(ProgramFailed) as caught:
         run(["sh", "-euc", script], log=log)
-    assert str(caught.value).partition(" ended with status ")[2][3:] == said
+    assert str(caught.value).partition(" ended with status ")[2][3:] == message
 
 
 def test_run_capture_logs_standard_error_only(tmp_path: Path, log: IO[str]) -> None:
@@ -240,14 +240,14 @@ def test_foreground_program_stays_in_session() -> None:
     assert sessions[1] != os.getsid(0)
 
 
-@pytest.mark.parametrize("number, said", [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Aborted")])
-def test_interruption_ends_process_group(tmp_path: Path, number: signal.Signals, said: str) -> None:
+@pytest.mark.parametrize("number, name", [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Aborted")])
+def test_interruption_ends_process_group(tmp_path: Path, number: signal.Signals, name: str) -> None:
     script = f"sleep 300 & echo $! >{tmp_path}/grandchild; echo $$ >{tmp_path}/child; wait"
     with python(PARENT, script, tmp_path / "lock") as parent:
         pids = [pid_in(tmp_path / "child"), pid_in(tmp_path / "grandchild")]
         assert all(map(alive, pids))
         parent.send_signal(number)
-        assert parent.communicate(timeout=60)[0] == f"{said}\n"
+        assert parent.communicate(timeout=60)[0] == f"{name}\n"
     assert wait_for(lambda: not any(map(alive, pids)))
 
 

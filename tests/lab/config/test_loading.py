@@ -53,7 +53,7 @@ def test_load_refuses_huge_number(tmp_path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "section, unknown, said",
+    "section, unknown, message",
     [
         (
             "archive",
@@ -65,15 +65,15 @@ def test_load_refuses_huge_number(tmp_path: Path, key: str) -> None:
         ("jenkins", "keep_days", "home, keep_artifact_days, keep_builds, lab_agent"),
     ],
 )
-def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown: str, said: str) -> None:
+def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown: str, message: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, f"{GOOD}{section}: {{{unknown}: 3}}\n"))
     line = f"{section}.{unknown}: unknown key; "
-    assert [one for one in caught.value.complaints if line in one and said in one]
+    assert [one for one in caught.value.complaints if line in one and message in one]
 
 
 @pytest.mark.parametrize(
-    "old, new, line, said",
+    "old, new, line, message",
     [
         (
             "  name: mine",
@@ -115,12 +115,12 @@ def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown
         ("tracks:\n  trunk", "tracks:\n  stable: {series: bookworm}\n  trunk", 9, "tracks.stable: is there twice"),
     ],
 )
-def test_load_complaint_has_line_and_message(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:
+def test_load_complaint_has_line_and_message(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
     assert old in GOOD
     path = write(tmp_path, GOOD.replace(old, new, 1))
     with pytest.raises(ConfigurationError) as caught:
         loading.load(path)
-    assert [one for one in str(caught.value).splitlines() if one.startswith(f"{path}:{line}:") and said in one]
+    assert [one for one in str(caught.value).splitlines() if one.startswith(f"{path}:{line}:") and message in one]
 
 
 def test_load_reports_all_complaints(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_schema_has_every_section() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, said",
+    "text, message",
     [
         ('lab:\n- "\x00"\n', "2: not YAML: unacceptable character #x0000"),
         ("lab: 2026-13-45\n", "not YAML: month must be in 1..12"),
@@ -171,12 +171,12 @@ def test_schema_has_every_section() -> None:
         (BOMB, "has more than 200,000 entries, those behind aliases counted"),
     ],
 )
-def test_load_error_of_invalid_yaml_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+def test_load_error_of_invalid_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path, text)
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(path)
     (complaint,) = caught.value.complaints
-    assert complaint.removeprefix(f"{path}:").strip().startswith(said)
+    assert complaint.removeprefix(f"{path}:").strip().startswith(message)
     assert "\n" not in complaint
 
 
@@ -199,9 +199,9 @@ def test_load_error_of_invalid_yaml_is_one_line(tmp_path: Path, text: str, said:
 def test_load_complaint_is_short_and_printable(tmp_path: Path, old: str, new: str, complaint: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, GOOD.replace(old, new, 1)))
-    (said,) = str(caught.value).splitlines()
-    assert complaint in said
-    assert len(said) < 300 + len(str(tmp_path))
+    (message,) = str(caught.value).splitlines()
+    assert complaint in message
+    assert len(message) < 300 + len(str(tmp_path))
 
 
 def test_load_names_unreadable_file(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_unmet_dependencies_in_any_stream_order(log: str, expected: str) -> None
 
 
 @pytest.mark.parametrize(
-    "said, expected",
+    "lines, expected",
     [
         ([], "it did not say why"),
         (["one", "two"], "two"),
@@ -76,8 +76,8 @@ def test_unmet_dependencies_in_any_stream_order(log: str, expected: str) -> None
         (["E: apt-get update failed", "E: Failed to fetch http://m  404"], "Failed to fetch http://m  404"),
     ],
 )
-def test_apt_error_line(said: list[str], expected: str) -> None:
-    assert complaint(said) == expected
+def test_apt_error_line(lines: list[str], expected: str) -> None:
+    assert complaint(lines) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.sbuildlogs import log
 
 
 @pytest.mark.parametrize(
-    "said, expected",
+    "lines, expected",
     [
         ([], ""),
         (["dh build", "dpkg-buildpackage: error: it died"], "dpkg-buildpackage: error: it died"),
@@ -33,8 +33,8 @@ from tests.sbuildlogs import log
         (["x" * 300 + " error: long"], ("x" * 300)[:200]),
     ],
 )  # fmt: skip
-def test_failure_line(said: list[str], expected: str) -> None:
-    assert failure_line(said) == expected
+def test_failure_line(lines: list[str], expected: str) -> None:
+    assert failure_line(lines) == expected
 
 
 DH = "dh_auto_test: error: make -j2 check returned exit code 2\nmake: *** [debian/rules:6: binary] Error 25\n"
@@ -132,7 +132,7 @@ dpkg-buildpackage: error: debian/rules binary subprocess returned exit status 2
 
 
 @pytest.mark.parametrize(
-    "said, expected",
+    "output, expected",
     [
         pytest.param(AUTOMAKE, "ERROR: server-network-timeout.test, ERROR: server-signal-timeout.test "
                      "(make[6]: *** [Makefile:1007: test-suite.log] Error 1)", id="automake"),
@@ -149,8 +149,8 @@ dpkg-buildpackage: error: debian/rules binary subprocess returned exit status 2
         pytest.param(STDERR_FIRST, "collect2: error: ld returned 1 exit status", id="linker"),
     ],
 )  # fmt: skip
-def test_failure_line_of_real_logs(said: str, expected: str) -> None:
-    reading = read(ended(log(build=said), 2))
+def test_failure_line_of_real_logs(output: str, expected: str) -> None:
+    reading = read(ended(log(build=output), 2))
     assert (reading.verdict, reading.message[: len(expected) + 14]) == ("failed", f"build failed: {expected}")
 
 
@@ -165,8 +165,8 @@ def test_failure_line_of_real_logs(said: str, expected: str) -> None:
 )
 def test_failure_line_ignores_test_results_before_other_error(line: str) -> None:
     """The packaging can ignore failed tests, so a test result far from the end is not the reason."""
-    said = [line, *["..."] * 300, "greet.c:1:1: error: no", "make: *** [debian/rules:6: binary] Error 2"]
-    assert failure_line(said).startswith("greet.c:1:1: error: no")
+    lines = [line, *["..."] * 300, "greet.c:1:1: error: no", "make: *** [debian/rules:6: binary] Error 2"]
+    assert failure_line(lines).startswith("greet.c:1:1: error: no")
 
 
 @pytest.mark.parametrize(

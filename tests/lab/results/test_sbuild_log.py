@@ -268,10 +268,10 @@ def test_new_symbols_of_build(early: str, late: str) -> None:
     assert new_symbols(text) == ["MAX_LEVEL", "greet::Greeter::hello(int)", "shout@GREET_2"]
 
 
-@pytest.mark.parametrize("said", ["", "+ x@Base 1.1\n", "+++ other\n+ x@Base 1.1\n"])
-def test_new_symbols_without_symbol_diff(said: str) -> None:
-    assert new_symbols(log(build=said)) == []
-    assert new_symbols(said) == []
+@pytest.mark.parametrize("output", ["", "+ x@Base 1.1\n", "+++ other\n+ x@Base 1.1\n"])
+def test_new_symbols_without_symbol_diff(output: str) -> None:
+    assert new_symbols(log(build=output)) == []
+    assert new_symbols(output) == []
 
 
 def test_build_output_is_that_of_dpkg_buildpackage() -> None:

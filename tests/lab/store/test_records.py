@@ -67,7 +67,7 @@ def test_record_is_read_as_written(tmp_path: Path, message: str, facts: dict[str
 
 
 @pytest.mark.parametrize(
-    "change, said",
+    "change, message",
     [
         ({"schema": 0}, "schema: must be a whole number from 1 on; found: 0"),
         ({"schema": "two"}, "schema: must be a whole number from 1 on; found: 'two'"),
@@ -77,17 +77,17 @@ def test_record_is_read_as_written(tmp_path: Path, message: str, facts: dict[str
         ({"artifacts": [{"path": "out/a"}]}, "artifacts.0.sha256: Field required; expected schema 1"),
     ],
 )
-def test_record_of_other_schema_error_is_one_line(tmp_path: Path, change: dict[str, object], said: str) -> None:
+def test_record_of_other_schema_error_is_one_line(tmp_path: Path, change: dict[str, object], message: str) -> None:
     path = tmp_path / "record.json"
     path.write_text(json.dumps(json.loads(RECORD.model_dump_json(by_alias=True)) | change))
     with pytest.raises(ConfigurationError) as caught:
         Record.read(path)
-    assert str(caught.value).startswith(f"{path}: {said}")
+    assert str(caught.value).startswith(f"{path}: {message}")
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "content, said",
+    "content, message",
     [
         (b"", "Invalid JSON: EOF while parsing a value at line 1 column 0"),
         (b'{"schema": 1, "ste', "Invalid JSON: EOF while parsing a string"),
@@ -96,13 +96,13 @@ def test_record_of_other_schema_error_is_one_line(tmp_path: Path, change: dict[s
         (None, "cannot be read: No such file or directory"),
     ],
 )
-def test_torn_file_error_is_one_line(tmp_path: Path, content: bytes | None, said: str) -> None:
+def test_torn_file_error_is_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "run.json"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError) as caught:
         RunInfo.read(path)
-    assert str(caught.value).startswith(f"{path}: {said}")
+    assert str(caught.value).startswith(f"{path}: {message}")
     assert "\n" not in str(caught.value)
 
 

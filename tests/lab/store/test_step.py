@@ -132,13 +132,13 @@ def test_log_ends_with_reason(at: Bench, error: Exception, last: str) -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), Aborted("ended by SIGTERM")])
 def test_interruption_is_recorded_and_raised(at: Bench, error: BaseException) -> None:
-    said = str(error) or f"stopped with Ctrl-C by {environment.user()}"
-    with pytest.raises(Aborted, match=said):
+    message = str(error) or f"stopped with Ctrl-C by {environment.user()}"
+    with pytest.raises(Aborted, match=message):
         execute(at, raising(error))
     record = at.run.record("snapshot")
     assert record is not None
-    assert (record.verdict, record.exit_code, record.message) == ("aborted", 130, said)
-    assert at.log("snapshot") == f"aborted: {said}\n"
+    assert (record.verdict, record.exit_code, record.message) == ("aborted", 130, message)
+    assert at.log("snapshot") == f"aborted: {message}\n"
 
 
 @pytest.mark.parametrize("number, stands", [(signal.SIGTERM, "ended by SIGTERM"), (signal.SIGKILL, "ended before it")])
@@ -224,7 +224,7 @@ def test_full_disk_does_not_hide_failure(at: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "change, said",
+    "change, message",
     [
         ({"track": "old"}, "no track old; known: trunk"),
         ({"component": "gone"}, "no component gone in trunk; known: greet"),
@@ -234,10 +234,10 @@ def test_full_disk_does_not_hide_failure(at: Bench) -> None:
         ),
     ],
 )
-def test_run_of_removed_track_or_component_is_refused(at: Bench, change: dict[str, str], said: str) -> None:
+def test_run_of_removed_track_or_component_is_refused(at: Bench, change: dict[str, str], message: str) -> None:
     at.run.write_info(at.run.info.model_copy(update=change))
     record = execute(at, lambda _: StepOutcome())
-    assert (record.verdict, record.exit_code, record.message) == ("error", 2, said)
+    assert (record.verdict, record.exit_code, record.message) == ("error", 2, message)
 
 
 def test_context_of_action(lab_factory: Callable[..., Lab], bench: Callable[..., Bench]) -> None:
@@ -259,8 +259,8 @@ def test_context_of_action(lab_factory: Callable[..., Lab], bench: Callable[...,
 def test_log_has_output_of_programs(at: Bench) -> None:
     def action(context: StepContext) -> StepOutcome:
         context.say("before")
-        result, said = context.try_sh(["sh", "-c", "echo out\necho err >&2; exit 5"])
-        assert (result.returncode, said) == (5, ["out", "err"])  # the echoed command has two lines
+        result, lines = context.try_sh(["sh", "-c", "echo out\necho err >&2; exit 5"])
+        assert (result.returncode, lines) == (5, ["out", "err"])  # the echoed command has two lines
         assert context.sh(["echo", "kept"], capture=True).stdout == "kept\n"
         return StepOutcome()
 

@@ -65,11 +65,11 @@ def alone(*argv: str | Path, cwd: Path, **variables: str) -> tuple[int, str]:
 def test_step_command_in_plain_directory(lab: Lab, tmp_path: Path) -> None:
     plain, where = tmp_path / "plain", ("--lab", tmp_path / "lab.yaml")
     plain.mkdir()
-    code, said = alone(*where, cwd=plain)
+    code, output = alone(*where, cwd=plain)
     assert code == 2
-    assert said == f"{plain}: no run directory yet (name --track and --component to make it one)\n"
-    code, said = alone(*where, "--track", "trunk", "--component", "nope", cwd=plain)
-    assert (code, said) == (2, "no component nope in trunk; known: greet\n")
+    assert output == f"{plain}: no run directory yet (name --track and --component to make it one)\n"
+    code, output = alone(*where, "--track", "trunk", "--component", "nope", cwd=plain)
+    assert (code, output) == (2, "no component nope in trunk; known: greet\n")
     assert list(plain.iterdir()) == []
 
     asked = ("--track", "trunk", "--component", "greet", "--commit", "v1")
@@ -84,8 +84,8 @@ def test_step_command_in_plain_directory(lab: Lab, tmp_path: Path) -> None:
 def test_step_command_in_jenkins(lab: Lab, tmp_path: Path) -> None:
     url = "https://ci.example/job/trunk-greet/57/"
     argv = ("--lab", tmp_path / "lab.yaml", "--run", tmp_path / "ws", "--track", "trunk", "--component", "greet")
-    said = alone(*argv, "--commit", "bad", cwd=tmp_path, BUILD_URL=url, BUILD_NUMBER="57")
-    assert said == (1, "snapshot: failed: a bad one\n")
+    result = alone(*argv, "--commit", "bad", cwd=tmp_path, BUILD_URL=url, BUILD_NUMBER="57")
+    assert result == (1, "snapshot: failed: a bad one\n")
     info = json.loads((tmp_path / "ws/run.json").read_bytes())
     assert (info["origin"], info["url"], info["number"]) == ("jenkins", url, 57)
 
@@ -100,8 +100,8 @@ def test_step_command_in_jenkins(lab: Lab, tmp_path: Path) -> None:
 
 def test_step_command_refuses_held_run(at: Bench, tmp_path: Path) -> None:
     with at.run.held():
-        code, said = alone("--lab", tmp_path / "lab.yaml", "--run", at.run.path, cwd=tmp_path)
-    assert (code, said) == (3, f"{at.run.path}: another process works on this run\n")
+        code, output = alone("--lab", tmp_path / "lab.yaml", "--run", at.run.path, cwd=tmp_path)
+    assert (code, output) == (3, f"{at.run.path}: another process works on this run\n")
     assert at.run.record("snapshot") is None
 
 
@@ -160,9 +160,9 @@ def test_step_command_reports_bug_in_one_line(at: Bench, tmp_path: Path, capsys:
     assert step_command.main("snapshot", action, argv) == 70
     assert len(calls) == 1
     record = Record.read(at.run.record_path("snapshot"))
-    said = 'a bug in qalab: TypeError: can only concatenate str (not "int") to str; see results/snapshot.log'
-    assert (record.verdict, record.exit_code, record.message, record.facts) == ("error", 70, said, {})
-    assert capsys.readouterr().out == f"snapshot: error: {said}\n"
+    message = 'a bug in qalab: TypeError: can only concatenate str (not "int") to str; see results/snapshot.log'
+    assert (record.verdict, record.exit_code, record.message, record.facts) == ("error", 70, message, {})
+    assert capsys.readouterr().out == f"snapshot: error: {message}\n"
     (log,) = (tmp_path / "state/qalab/bugs").iterdir()
     for text in (at.log("snapshot"), log.read_text()):
         assert "\npython: " in text

@@ -170,10 +170,10 @@ def test_published_versions_without_index_are_empty(status):
 
 
 def test_published_versions_of_unreachable_archive():
-    said = r"Sources.xz: the server answers 503 Service Unavailable"
+    message = r"Sources.xz: the server answers 503 Service Unavailable"
     with (
         answering({"/dists/sid/main/source/Sources.xz": 503}) as address,
-        pytest.raises(InfrastructureError, match=said),
+        pytest.raises(InfrastructureError, match=message),
     ):
         Published(address, "sid", "main").versions("greet")
     with pytest.raises(InfrastructureError, match=r"Sources.xz: cannot be reached: .*Connection refused"):
@@ -214,11 +214,11 @@ LISTING = (
 )
 
 
-@pytest.mark.parametrize("said, status, size", [(LISTING, 0, 123), ("sftp> ls ...\n", 1, None)])
-def test_sftp_queue_size(tmp_path, monkeypatch, said, status, size):
+@pytest.mark.parametrize("output, status, size", [(LISTING, 0, 123), ("sftp> ls ...\n", 1, None)])
+def test_sftp_queue_size(tmp_path, monkeypatch, output, status, size):
     fake = tmp_path / "bin/sftp"
     fake.parent.mkdir()
-    (tmp_path / "said").write_text(said)
+    (tmp_path / "said").write_text(output)
     fake.write_text(
         f'#!/bin/sh\necho "$@" > {tmp_path}/argv\ncat > {tmp_path}/stdin\ncat {tmp_path}/said\nexit {status}\n'
     )

@@ -58,9 +58,11 @@ def place(monkeypatch: pytest.MonkeyPatch, **broken: str) -> tuple[Site, Topolog
 
 def test_startup_follows_relations(monkeypatch: pytest.MonkeyPatch) -> None:
     site, topology, notes = place(monkeypatch)
-    said: list[str] = []
-    took = startup.set_up(site, topology, said.append)
-    assert sorted(notes) == sorted(said) == sorted(f"{part} {name}" for part in ("configure", "start") for name in took)
+    lines: list[str] = []
+    took = startup.set_up(site, topology, lines.append)
+    assert (
+        sorted(notes) == sorted(lines) == sorted(f"{part} {name}" for part in ("configure", "start") for name in took)
+    )
     assert notes[:2] == ["configure db", "start db"], "before anybody else is configured"
     for name in ("images", "servers"):
         assert notes.index("start id") < notes.index(f"start {name}")

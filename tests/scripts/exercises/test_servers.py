@@ -67,10 +67,10 @@ def test_ailing_services_of_roles(roles: tuple[str, ...], states: dict[str, str]
 
 
 def test_scene_without_configuration_is_refused() -> None:
-    there = scene()
-    assert there.given is GIVEN
+    full = scene()
+    assert full.given is GIVEN
     with pytest.raises(ConfigurationError, match="needs what the step configure makes"):
-        _ = Scene(there.deployed, there.nodes).given
+        _ = Scene(full.deployed, full.nodes).given
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ SILENT = "1 packets transmitted, 0 received, 100% packet loss, time 0ms"
 
 @pytest.mark.usefixtures("hours")
 @pytest.mark.parametrize(
-    ("said", "states", "why"),
+    ("output", "states", "why"),
     [
         (UNREACHABLE, {}, UNREACHABLE),
         (SILENT, {}, SILENT),
@@ -131,9 +131,9 @@ SILENT = "1 packets transmitted, 0 received, 100% packet loss, time 0ms"
     ],
 )
 def test_ping_without_answer_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, states: dict[str, str], why: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, states: dict[str, str], why: str
 ) -> None:
-    programs(monkeypatch, tmp_path, ping=f"echo '{said}'; exit 1")
+    programs(monkeypatch, tmp_path, ping=f"echo '{output}'; exit 1")
     monkeypatch.setattr(reachability, "ANSWER_SECONDS", 8)
     network = routers()
     with pytest.raises(Failed) as raised:

@@ -42,17 +42,17 @@ def test_doctor_reports_missing_package(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("status", [0, 100])
 def test_setup_installs_missing_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    called, said = tmp_path / "called", []
+    called, messages = tmp_path / "called", []
     fake(tmp_path / "bin", "dpkg-query", FAKE_QUERY, monkeypatch)
     fake(tmp_path / "bin", "apt-get", f'#!/bin/sh\necho "$*" >> {called}\nexit {status}\n', monkeypatch)
     with (tmp_path / "log").open("w") as log:
         if status:
             with pytest.raises(InfrastructureError, match="apt-get could not install git"):
-                prerequisites.setup(said.append, log)
+                prerequisites.setup(messages.append, log)
         else:
-            prerequisites.setup(said.append, log)
+            prerequisites.setup(messages.append, log)
             assert "install -y -qq --no-install-recommends git" in called.read_text()
-    assert said[0].endswith("apt-get, for builds and tests: git")
+    assert messages[0].endswith("apt-get, for builds and tests: git")
 
 
 @pytest.mark.integration
@@ -86,6 +86,6 @@ def test_doctor_reports_unwritable_directory(tmp_path: Path, monkeypatch: pytest
 
 
 def test_setup_of_complete_host_does_nothing() -> None:
-    said: list[str] = []
-    prerequisites.setup(said.append, io.StringIO())
-    assert said == []
+    messages: list[str] = []
+    prerequisites.setup(messages.append, io.StringIO())
+    assert messages == []

@@ -105,15 +105,15 @@ def test_connect_with_domain_of_administrator(server: Server, admin: Cloud) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "message"),
+    ("status", "body", "message"),
     [
         (409, {"error": {"message": "it is\nthere"}}, "409: it is there"),
         (500, "<html>  oops\n</html>", "500: Internal Server Error"),
         (404, {"NeutronError": {"message": "no router"}}, "404: no router"),
     ],
 )
-def test_refusal_message_of_service(server: Server, admin: Cloud, status: int, said: Any, message: str) -> None:
-    server.answers["GET /v3/projects"] = server.answers["GET /v3/projects/x"] = [(status, said)]
+def test_refusal_message_of_service(server: Server, admin: Cloud, status: int, body: Any, message: str) -> None:
+    server.answers["GET /v3/projects"] = server.answers["GET /v3/projects/x"] = [(status, body)]
     with (
         pytest.raises(CloudRefused, match=f"^GET {server.url}/v3/projects: {message}$") as raised,
         sdk_errors_as_failures(),
@@ -163,9 +163,9 @@ def test_sdk_errors_as_failures_passes_other_errors() -> None:
 
 def test_service_is_registered_once(server: Server, admin: Cloud) -> None:
     service = {"name": "glance", "kind": "image", "url": "http://i:9292", "password": "secret"}
-    there: dict[str, list[dict[str, str]]] = {"roles": [{"id": "r", "name": "admin"}, {"id": "r", "name": "service"}]}
+    items: dict[str, list[dict[str, str]]] = {"roles": [{"id": "r", "name": "admin"}, {"id": "r", "name": "service"}]}
     for kind in ("project", "user", "role", "service", "endpoint"):
-        server.answers[f"GET /v3/{kind}s"] = [(200, {f"{kind}s": there.get(f"{kind}s", [])})]
+        server.answers[f"GET /v3/{kind}s"] = [(200, {f"{kind}s": items.get(f"{kind}s", [])})]
         server.answers[f"POST /v3/{kind}s"] = [(201, {kind: {"id": kind[0]}})]
     server.answers["PUT /v3/projects/p/users/u/roles/r"] = [(204, "")]
     enter(admin, service, "here")

@@ -161,5 +161,5 @@ def test_guest_curl_calls_wget(tmp_path: Path, argv: list[str], asked: list[str]
     (tmp_path / "wget").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (tmp_path / "wget").chmod(0o755)
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    said = run(["sh", guest.SCRIPTS["curl"], *argv], capture=True, env=env).stdout
-    assert said.splitlines() == asked
+    output = run(["sh", guest.SCRIPTS["curl"], *argv], capture=True, env=env).stdout
+    assert output.splitlines() == asked

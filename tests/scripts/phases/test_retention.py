@@ -55,9 +55,9 @@ def whole(run: Run) -> bool:
 )
 def test_tidy_frees_old_runs_beyond_newest(lab: Lab, days: tuple[int, ...], stay: tuple[bool, ...]) -> None:
     runs = made(lab, *days)
-    told = list(tidy(lab, NOW))
+    freed = list(tidy(lab, NOW))
     assert tuple(map(whole, runs)) == stay
-    assert told == [(run, 36) for run, stays in zip(runs, stay, strict=True) if not stays]
+    assert freed == [(run, 36) for run, stays in zip(runs, stay, strict=True) if not stays]
     assert list(tidy(lab, NOW)) == []
 
 

@@ -356,9 +356,9 @@ def test_watch_continues_after_missing_upstream(
 ) -> None:  # fmt: skip
     gone = {"upstream": {"git": str(tmp_path / "gone")}, "packaging": {"git": str(packages.path)}}
     lab = lab_factory(upstream=upstream.path, packaging=packages.path, lab={"components": {"aa": gone, "zz": gone}})
-    said: list[str] = []
+    messages: list[str] = []
     monkeypatch.setattr(watching.time, "sleep", lambda _: upstream.commit("Next"))
-    runs = watching.watch(lab, "trunk", 9, once=once, say=said.append)
+    runs = watching.watch(lab, "trunk", 9, once=once, say=messages.append)
     first = next(runs)
     assert first.id == "trunk/greet/1"
     end(lab, first)
@@ -368,9 +368,9 @@ def test_watch_continues_after_missing_upstream(
     else:
         run = next(runs)  # of the next round
         assert (run.id, run.info.revision) == ("trunk/greet/2", upstream.heads[-1])
-    troubles = [line.partition(": ")[0] for line in said if "cannot be fetched" in line]
+    troubles = [line.partition(": ")[0] for line in messages if "cannot be fetched" in line]
     assert troubles == [str(tmp_path / "gone")] * (1 if once else 2)
-    assert said[0] == f"trunk/greet/1: upstream commit {upstream.heads[0][:7]}"
+    assert messages[0] == f"trunk/greet/1: upstream commit {upstream.heads[0][:7]}"
 
 
 def test_watch_tests_upstream_without_packaging_answer(

@@ -121,10 +121,10 @@ def test_external_network_and_gateway(options: dict[str, str], expected: tuple[s
     assert (str(network), gateway) == expected
 
 
-@pytest.mark.parametrize("said", ["172.24.4.1/24", "floating", "2001:db8::/64"])
-def test_external_network_refuses_invalid_cidr(said: str) -> None:
+@pytest.mark.parametrize("cidr", ["172.24.4.1/24", "floating", "2001:db8::/64"])
+def test_external_network_refuses_invalid_cidr(cidr: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^deployment.applications.net.options.external_cidr: "):
-        neutron.external(Application("net", neutron, (), ("node0",), {"external_cidr": said}))
+        neutron.external(Application("net", neutron, (), ("node0",), {"external_cidr": cidr}))
 
 
 def test_rabbitmq_has_one_user_with_all_permissions() -> None:

@@ -31,7 +31,7 @@ def test_closure_of_package_dependencies(names: list[str], apart: set[str], expe
 
 
 def test_units_started_at_boot() -> None:
-    said = {
+    properties = {
         "graphical.target": {"Names": "graphical.target default.target", "Requires": "multi-user.target"},
         "multi-user.target": {"Names": "multi-user.target", "Wants": "pg.service redis.service away.service"},
         "pg.service": {"Names": "pg.service", "Wants": "pg@15-main.service", "Requires": "multi-user.target"},
@@ -39,7 +39,7 @@ def test_units_started_at_boot() -> None:
         "redis-server.service": {"Names": "redis-server.service redis.service"},
         "left.service": {"Names": "left.service"},
     }
-    assert started(said, "default.target") == said.keys() - {"left.service"}
+    assert started(properties, "default.target") == properties.keys() - {"left.service"}
     assert started({}, "default.target") == set()
 
 

@@ -152,8 +152,8 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
     home = Store.of(lab).environments / "trunk"
     mark = (Store.of(lab).root / "juju.mark").read_text()
     model = ["--model", MODEL]
-    told = [call for call in juju.calls() if call[0] not in {"whoami", "models", "model-config", "status", "ssh"}]
-    assert told == [
+    commands = [call for call in juju.calls() if call[0] not in {"whoami", "models", "model-config", "status", "ssh"}]
+    assert commands == [
         ["add-model", "--controller", "lab", "--no-switch", "--config", f"extra-info={mark}",
          "--config", "automatically-retry-hooks=false", "qalab-testlab-trunk"],
         ["add-machine", *model, "-n", "4", "--base", "ubuntu@24.04"],
@@ -382,8 +382,8 @@ def test_failed_action_is_reported(juju: Juju, describe: Callable[..., Lab]) -> 
     ready(juju)
     juju.write("run", {"keystone/0": {"id": "2", "status": "failed", "message": "not the leader"}})
     _, record = deployed(describe())
-    said = "juju run keystone/leader get-admin-password: failed: not the leader"
-    assert (record.verdict, record.message) == ("failed", f"keystone: {said}")
+    message = "juju run keystone/leader get-admin-password: failed: not the leader"
+    assert (record.verdict, record.message) == ("failed", f"keystone: {message}")
 
 
 def test_command_arguments_arrive_unchanged(juju: Juju, describe: Callable[..., Lab]) -> None:

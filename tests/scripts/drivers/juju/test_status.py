@@ -124,7 +124,7 @@ def test_watch_waits_for_passing_states() -> None:
         parsed((KEYSTONE, LOST)),
         parsed((MYSQL, BUSY)),
     ]
-    said: list[str] = []
+    messages: list[str] = []
 
     def look() -> Status:
         answer = answers.pop(0) if answers else parsed()
@@ -132,11 +132,11 @@ def test_watch_waits_for_passing_states() -> None:
             raise answer
         return answer
 
-    watch = Watch(look, said.append, TOPOLOGY, clock=Moved().clock)
+    watch = Watch(look, messages.append, TOPOLOGY, clock=Moved().clock)
     _, blame = watch.until_well(1)
     assert blame is None
-    assert "juju status: no answer; asking again" in said
-    assert said[-1].startswith("mysql/1: active: Unit is ready")
+    assert "juju status: no answer; asking again" in messages
+    assert messages[-1].startswith("mysql/1: active: Unit is ready")
     assert watch.ready.keys() == {"keystone", "mysql"}
 
 
@@ -152,7 +152,7 @@ NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has 
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "message"),
+    ("output", "kind", "message"),
     [
         (f"cannot deploy bundle: {NO_ENDPOINT}", ConfigurationError, f"deployment.relations: {NO_ENDPOINT}"),
         ('cannot deploy bundle: cannot resolve charm or bundle "k": No charm', ConfigurationError,
@@ -161,8 +161,8 @@ NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has 
         ("unable to connect to API: no route to host", InfrastructureError, "juju deploy: unable to connect"),
     ],
 )  # fmt: skip
-def test_deploy_refusal_becomes_error(said: str, kind: type[Exception], message: str) -> None:
-    error = refused(JujuRefused("juju deploy", said))
+def test_deploy_refusal_becomes_error(output: str, kind: type[Exception], message: str) -> None:
+    error = refused(JujuRefused("juju deploy", output))
     assert isinstance(error, kind)
     assert str(error).startswith(message)
 
@@ -192,7 +192,7 @@ def test_failure_line_of_debug_log(lines: list[str], line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (["WARNING slow", "ERROR it is away", "more"], "it is away"),
         (["ERROR several:", "one", "two"], "several: one two"),
@@ -200,5 +200,5 @@ def test_failure_line_of_debug_log(lines: list[str], line: str) -> None:
         ([], "it ended without a word"),
     ],
 )
-def test_error_line_of_juju_output(lines: list[str], said: str) -> None:
-    assert complaint(lines) == said
+def test_error_line_of_juju_output(lines: list[str], message: str) -> None:
+    assert complaint(lines) == message

@@ -69,7 +69,7 @@ def test_ssh_options(node: SshMachine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (CHANGED, "its host key has changed: /lab/known_hosts:3 has another ED25519 key"),
         ("Host key verification failed.", "its host key is not known"),
@@ -81,8 +81,8 @@ def test_ssh_options(node: SshMachine) -> None:
         ("", "ssh ended without a word"),
     ],
 )  # fmt: skip
-def test_ssh_error_line(text: str, told: str) -> None:
-    assert parse_ssh_error(text.splitlines()) == told
+def test_ssh_error_line(text: str, message: str) -> None:
+    assert parse_ssh_error(text.splitlines()) == message
 
 
 def test_unreachable_machine_is_an_error(node: SshMachine) -> None:
