@@ -130,7 +130,7 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
         )
         raise ConfigurationError(f"{step.key}: has another type, which Jenkins cannot change", hint=hint)
     if step.action == "create":
-        server.create(step.key, step.xml.encode())
+        _create(server, step)
         return
     there = check(server, step)
     if step.action == "replace":
@@ -144,6 +144,14 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
     if step.action == "rename":
         server.rename(step.there, step.name.rpartition("/")[2])
     server.update(step.key, merged(there, step.xml))
+
+
+def _create(server: Server, step: PlanStep) -> None:
+    try:
+        server.create(step.key, step.xml.encode())
+    except JenkinsMissing:
+        hint = "describe it, or let an administrator create it"
+        raise ConfigurationError(f"{step.key}: the folder {step.key.folder} does not exist", hint=hint) from None
 
 
 def _refuse_content(server: Server, key: ItemKey) -> None:

@@ -24,6 +24,19 @@ PLUGINS: Mapping[str, str] = {
 }
 """The plugins that the jobs of a lab can need, and why."""
 
+VERSIONS: Mapping[str, str] = {
+    "build-timeout": "1.31",
+    "cloudbees-folder": "6.848.ve3b_fd7839a_81",
+    "gerrit-trigger": "2.39.0",
+    "git": "5.2.0",
+    "junit": "1217.v4297208a_a_b_ce",
+    "parameterized-trigger": "2.46",
+    "throttle-concurrents": "2.14",
+    "timestamper": "1.26",
+    "ws-cleanup": "0.45",
+}
+"""The versions that the jobs were tested with, on Jenkins 2.426.2 LTS."""
+
 # The packages of Java classes, for elements without an attribute ``plugin``; the first match counts.
 PACKAGES = (
     ("com.cloudbees.hudson.plugins.folder.", "cloudbees-folder"),

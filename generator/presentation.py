@@ -46,6 +46,8 @@ def plan(made: Plan) -> Iterator[str]:
     yield from guesses(made)
     if made.missing_plugins:
         yield f"missing plugins: {', '.join(made.missing_plugins)}"
+    if made.missing_plugins is None:
+        yield "plugins: not checked, because this account may not list them (Overall/SystemRead)"
 
 
 def unmanaged(made: Plan) -> Iterator[str]:
