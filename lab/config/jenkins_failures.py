@@ -75,6 +75,9 @@ def failure(access: Access, call: str, error: Exception) -> LabError:
     if isinstance(error, requests.exceptions.SSLError):
         hint = "REQUESTS_CA_BUNDLE names the authority to trust"
         return InfrastructureError(f"{access.url}: TLS: {innermost(error)}", hint=hint)
+    if isinstance(error, requests.exceptions.ProxyError):
+        hint = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY name the proxy"
+        return JenkinsUnsure(f"{access.url}: the proxy cannot be reached: {innermost(error)}", hint=hint)
     if isinstance(error, jenkins.TimeoutException | requests.Timeout):
         return JenkinsUnsure(f"{access.url}: did not answer within {access.timeout:g} seconds: {call}")
     return JenkinsUnsure(f"{access.url}: cannot be reached: {innermost(error)}")
