@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from typing import Final
 
 from generator import mark
 from generator.canonical import digest
@@ -23,6 +24,9 @@ from generator.steps import Plan, PlanStep
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config.jenkins_failures import JenkinsMissing
 from lab.results.ownership_mark import Mark
+
+NEW: Final = ".qalab-new"
+"""What the name of a job of another type ends with until it takes the place of the old one."""
 
 
 @dataclass(frozen=True)
@@ -130,20 +134,41 @@ def _do(server: Server, step: PlanStep, keep: Keep) -> None:
         )
         raise ConfigurationError(f"{step.key}: has another type, which Jenkins cannot change", hint=hint)
     if step.action == "create":
-        server.create(step.key, step.xml.encode())
+        _create(server, step)
         return
     there = check(server, step)
     if step.action == "replace":
         _refuse_content(server, step.key)
     keep(step.there, there)
-    if step.action in {"delete", "replace"}:
+    if step.action == "replace":
+        _replace(server, step)
+        return
+    if step.action == "delete":
         server.delete(step.key)
-        if step.action == "replace":
-            server.create(step.key, step.xml.encode())
         return
     if step.action == "rename":
         server.rename(step.there, step.name.rpartition("/")[2])
     server.update(step.key, merged(there, step.xml))
+
+
+def _create(server: Server, step: PlanStep) -> None:
+    try:
+        server.create(step.key, step.xml.encode())
+    except JenkinsMissing:
+        hint = "describe it, or let an administrator create it"
+        raise ConfigurationError(f"{step.key}: the folder {step.key.folder} does not exist", hint=hint) from None
+
+
+def _replace(server: Server, step: PlanStep) -> None:
+    """Replace an item by one of another type.  A job is deleted only after Jenkins has accepted the new one."""
+    if step.kind == "view":  # it has no builds, and cannot be renamed
+        server.delete(step.key)
+        server.create(step.key, step.xml.encode())
+        return
+    new = ItemKey("job", f"{step.name}{NEW}")
+    server.create(new, step.xml.encode())
+    server.delete(step.key)
+    server.rename(new, step.name.rpartition("/")[2])
 
 
 def _refuse_content(server: Server, key: ItemKey) -> None:

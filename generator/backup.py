@@ -118,6 +118,7 @@ class Saved:
     changed: int
     removed: int
     commit: str
+    has_plugins: bool
 
 
 def save(server: Server, backup: Backup) -> Saved:
@@ -136,7 +137,7 @@ def save(server: Server, backup: Backup) -> Saved:
         if plugins:
             files.write_atomic(backup.directory / PLUGINS, plugins)
         said = f"{server.url}: {len(configs)} items, {changed} changed, {len(stale)} removed"
-        return Saved(len(configs), changed, len(stale), backup.commit(said))
+        return Saved(len(configs), changed, len(stale), backup.commit(said), bool(plugins))
 
 
 def _plugins(server: Server) -> Mapping[str, str]:

@@ -230,10 +230,10 @@ def fetch(server: Server, keys: Iterable[ItemKey]) -> dict[ItemKey, bytes]:
         return dict(found for found in pool.map(one, keys) if found)
 
 
-def missing_plugins(server: Server, items: Sequence[Item]) -> tuple[str, ...]:
-    """Return required plugins that the server does not have; none if this account cannot list plugins."""
+def missing_plugins(server: Server, items: Sequence[Item]) -> tuple[str, ...] | None:
+    """Return required plugins that the server does not have; None if this account may not list plugins."""
     needed = plugins_of(items)
     try:
         return tuple(sorted(needed - set(server.plugins()))) if needed else ()
     except JenkinsForbidden:
-        return ()
+        return None

@@ -46,6 +46,8 @@ def plan(made: Plan) -> Iterator[str]:
     yield from guesses(made)
     if made.missing_plugins:
         yield f"missing plugins: {', '.join(made.missing_plugins)}"
+    if made.missing_plugins is None:
+        yield "plugins: not checked, because this account may not list them (Overall/SystemRead)"
 
 
 def unmanaged(made: Plan) -> Iterator[str]:
@@ -68,13 +70,16 @@ def few(names: Sequence[str], most: int = 10) -> str:
 
 
 def steps(these: Sequence[PlanStep]) -> Iterator[str]:
-    """Yield the lines of steps; equal differences of several steps appear once, below all of them."""
-    alike: dict[tuple[object, ...], list[PlanStep]] = {}
+    """Yield the lines of steps; equal differences of several steps appear once, below all of them.
+
+    Differences are equal if their lines are: what does not differ, such as the rest of a script, can contain the job's name.
+    """
+    alike: dict[tuple[Action, tuple[str, ...]], list[PlanStep]] = {}
     for step in these:
-        alike.setdefault((step.action, step.differences), []).append(step)
-    for group in alike.values():
-        yield from (f"{SIGNS[step.action]} {headline(step)}" for step in group)
-        yield from (f"    {line}" for line in render(group[0].differences))
+        alike.setdefault((step.action, tuple(render(step.differences))), []).append(step)
+    for (action, lines), group in alike.items():
+        yield from (f"{SIGNS[action]} {headline(step)}" for step in group)
+        yield from (f"    {line}" for line in lines)
 
 
 def headline(step: PlanStep) -> str:
@@ -98,16 +103,22 @@ def headline(step: PlanStep) -> str:
 
 
 def drift(edited: Sequence[PlanStep]) -> Iterator[str]:
-    """Yield the edits by hand, with a note if the description has changed too."""
+    """Yield the edits by hand, with a note if the description has changed too; equal edits appear once."""
+    alike: dict[tuple[str, ...], list[PlanStep]] = {}
     for step in edited:
-        also = "; its description has changed too" if step.action == "change" else ""
-        if step.is_from_jjb:
-            also = ", or its description has changed since jenkins-jobs applied it"
-        yield f"! {step.there}: edited by hand{also}{'; no longer described' if step.action == 'delete' else ''}"
-        for line in render(step.differences):
-            yield f"    {line}"
+        alike.setdefault(tuple(render(step.differences)), []).append(step)
+    for lines, group in alike.items():
+        yield from map(_edit, group)
+        yield from (f"    {line}" for line in lines)
     if not edited:
         yield "nothing was edited by hand"
+
+
+def _edit(step: PlanStep) -> str:
+    also = "; its description has changed too" if step.action == "change" else ""
+    if step.is_from_jjb:
+        also = ", or its description has changed since jenkins-jobs applied it"
+    return f"! {step.there}: edited by hand{also}{'; no longer described' if step.action == 'delete' else ''}"
 
 
 def results(done: Sequence[Done]) -> Iterator[str]:

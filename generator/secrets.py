@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from lxml import etree
 
@@ -43,9 +44,14 @@ def of_element(element: etree._Element) -> Iterator[tuple[str, str]]:
         yield "a secret in plain text", HINT
         return
     for number, line in enumerate((element.text or "").splitlines(), 1):
-        for what in dict.fromkeys(pattern.what for pattern in EXACT if any(_found(pattern, line))):
+        for what in _problems(line):
             comment = f"{COMMENT} " if line.lstrip().startswith("#") else ""
             yield f"{comment}line {number}: {what} in plain text", HINT
+
+
+@lru_cache(maxsize=1 << 16)  # the jobs of a template share most of their lines
+def _problems(line: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(pattern.what for pattern in EXACT if any(_found(pattern, line))))
 
 
 def shown(element: etree._Element) -> str:

@@ -63,7 +63,8 @@ class Plan(Stored):
     owner: str
     steps: tuple[PlanStep, ...]
     unchanged: int
-    missing_plugins: tuple[str, ...] = ()
+    missing_plugins: tuple[str, ...] | None = ()
+    """None: the account may not list the plugins."""
     guesses: tuple[tuple[str, str], ...] = ()
     """Old and new names of jobs that were perhaps renamed."""
     others_folders: tuple[str, ...] = ()

@@ -92,7 +92,8 @@ def test_both_see_each_pattern(pattern: SecretPattern) -> None:
         assert secret not in a_redactor().text(line)
     assert f"line 1: {pattern.what} in plain text" in of_check(line)
     shown = secrets.shown(command(f"true\n{line}\nfalse"))
-    assert shown == f"true\n{line.replace(secret, secrets.HIDDEN)}\nfalse"
+    first, middle, last = shown.split("\n")
+    assert (first, last, secret in middle, secrets.HIDDEN in middle) == ("true", "false", False, True)
 
 
 @pytest.mark.parametrize("name", GUESSES)

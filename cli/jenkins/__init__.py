@@ -8,7 +8,20 @@ command = LazyGroup(
     "jenkins",
     {
         name: f"cli.jenkins.{name}"
-        for name in ("generate", "plan", "apply", "prune", "drift", "adopt", "backup", "restore", "checkout", "trigger")
+        for name in (
+            "generate",
+            "plan",
+            "apply",
+            "prune",
+            "drift",
+            "adopt",
+            "backup",
+            "restore",
+            "checkout",
+            "trigger",
+            "doctor",
+            "plugins",
+        )
     },
     help="Generate Jenkins jobs from lab.yaml, and keep a Jenkins in line with them.",
 )

@@ -13,6 +13,7 @@ from cli.jenkins.scope_options import (
     carry_out,
     chosen_scope,
     confirmed_renames,
+    rate_option,
     rename_option,
     replace_option,
     scope_options,
@@ -30,12 +31,14 @@ from generator.steps import Plan
 @replace_option
 @yes_option
 @workers_option
+@rate_option
 def command(
     *,
     renames: Sequence[str],
     replaced: Sequence[str],
     yes: bool,
     workers: int,
+    rate: int | None,
     **options: Unpack[ScopeOptions],
 ) -> None:
     """Show the plan, ask for confirmation, and carry it out.
@@ -48,7 +51,7 @@ def command(
     """
     path = options["path"]
     saved = Path(path) if path and path.endswith(".json") else None
-    scope = chosen_scope(**(options | {"path": None} if saved else options))
+    scope = chosen_scope(rate, **(options | {"path": None} if saved else options))
     if saved:
         plan = Plan.read(saved)
         apply.verify(scope.server, plan, scope.owner)

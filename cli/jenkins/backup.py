@@ -27,3 +27,7 @@ def command(*, directory: Path | None, **options: Unpack[ServerOptions]) -> None
     saved = backup.save(scope.server, backup.Backup(directory.resolve(), scope.author))
     counts = f"{saved.items} items, {saved.changed} changed, {saved.removed} removed"
     out.print(f"{directory}: {counts}; {f'commit {saved.commit[:12]}' if saved.commit else 'nothing new'}")
+    if not saved.has_plugins:
+        out.print(
+            f"{directory}: without the list of plugins: {scope.access.user or 'anonymous'} may not read it (Overall/SystemRead)"
+        )

@@ -13,6 +13,7 @@ from cli.jenkins.scope_options import (
     carry_out,
     chosen_scope,
     confirmed_renames,
+    rate_option,
     rename_option,
     scope_options,
     workers_option,
@@ -28,6 +29,7 @@ from generator import limits, presentation
 @yes_option
 @dry_run_option
 @workers_option
+@rate_option
 @click.option(
     "--max-delete",
     type=click.IntRange(0),
@@ -41,6 +43,7 @@ def command(
     yes: bool,
     dry_run: bool,
     workers: int,
+    rate: int | None,
     max_delete: int | None,
     delete_all: bool,
     **options: Unpack[ScopeOptions],
@@ -50,7 +53,7 @@ def command(
     Only items of this lab are deleted; items that were perhaps renamed stay until you confirm the new name, or apply
     creates it.  Each config.xml is kept; builds are not.
     """
-    scope = replace(chosen_scope(**options), may_be_empty=delete_all)
+    scope = replace(chosen_scope(rate, **options), may_be_empty=delete_all)
     plan = scope.plan(renames, quick=True)
     if not (yes or dry_run) and (more := confirmed_renames(plan)):
         plan = scope.plan([*renames, *more], quick=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -31,6 +32,13 @@ replace_option = click.option(
     multiple=True,
     metavar="NAME",
     help="Delete an item of another type, with its builds, and create it again; NAME can contain *.",
+)
+rate_option = click.option(
+    "--writes-per-second",
+    "rate",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Change at most N items per second.  [default: jenkins.writes_per_second]",
 )
 workers_option = click.option("--workers", default=plan.WORKERS, show_default=True, type=click.IntRange(1, 64))
 
@@ -81,10 +89,11 @@ def scope_options(function: Decorated) -> Decorated:
     return path_argument(names_argument(server_options(recursive_option(exclude_option(function)))))
 
 
-def chosen_scope(**options: Unpack[ScopeOptions]) -> Scope:
-    """Return the scope that these options select."""
+def chosen_scope(rate: int | None = None, **options: Unpack[ScopeOptions]) -> Scope:
+    """Return the scope that these options select; ``rate``: the most writes per second."""
     jobs = JobsOptions(options["path"], options["names"], options["recursive"], options["excludes"])
-    return scope_of(options["lab_file"], options["ini"], options["section"], options["owner"], jobs)
+    scope = scope_of(options["lab_file"], options["ini"], options["section"], options["owner"], jobs)
+    return replace(scope, access=replace(scope.access, writes_per_second=rate)) if rate else scope
 
 
 def confirmed_renames(made: Plan) -> list[str]:

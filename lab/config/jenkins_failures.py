@@ -75,6 +75,9 @@ def failure(access: Access, call: str, error: Exception) -> LabError:
     if isinstance(error, requests.exceptions.SSLError):
         hint = "REQUESTS_CA_BUNDLE names the authority to trust"
         return InfrastructureError(f"{access.url}: TLS: {innermost(error)}", hint=hint)
+    if isinstance(error, requests.exceptions.ProxyError):
+        hint = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY name the proxy"
+        return JenkinsUnsure(f"{access.url}: the proxy cannot be reached: {innermost(error)}", hint=hint)
     if isinstance(error, jenkins.TimeoutException | requests.Timeout):
         return JenkinsUnsure(f"{access.url}: did not answer within {access.timeout:g} seconds: {call}")
     return JenkinsUnsure(f"{access.url}: cannot be reached: {innermost(error)}")
@@ -88,7 +91,7 @@ def _answered(access: Access, who: str, call: str, answer: requests.Response) ->
         case HTTPStatus.FORBIDDEN if "No valid crumb" in answer.text:
             error = JenkinsUnsure(f"{access.url}: does not take our crumb: {call}")
         case HTTPStatus.FORBIDDEN:
-            error = JenkinsForbidden(f"{access.url}: {who} may not {call}", hint=f"credentials: {access.source}")
+            error = JenkinsForbidden(f"{access.url}: {who} may not {call}", hint=_rights(access, call))
         case HTTPStatus.NOT_FOUND:
             error = JenkinsMissing(f"{access.url}: nothing there: {call}")
         case HTTPStatus.TOO_MANY_REQUESTS:
@@ -102,6 +105,12 @@ def _answered(access: Access, who: str, call: str, answer: requests.Response) ->
         case _:
             error = _refused(access, call, answer)
     return error
+
+
+def _rights(access: Access, call: str) -> str:
+    reading = call.startswith("GET") and call.endswith("config.xml")
+    more = "; it takes Job/ExtendedRead or Job/Configure, and plan --quick takes neither" if reading else ""
+    return f"credentials: {access.source}{more}"
 
 
 def _later(error: JenkinsBusy | JenkinsUnsure, answer: requests.Response) -> LabError:

@@ -137,3 +137,13 @@ def test_check_finds_faults_of_the_deployment(
     lab.write_text(lab.read_text() + deployment)
     checked = qalab("check", "--lab", lab)
     assert (checked.returncode, f"qalab: {lab}: {fault}" in checked.stderr) == (2, True), checked.stderr
+
+
+def test_name_that_the_terminal_cannot_show(
+    call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("- job: {name: a}", "grün.yaml")
+    shown = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(shown, encoding="ascii", write_through=True))
+    assert call("check", "grün.yaml")[0] == 0
+    assert shown.getvalue() == b"gr\\xfcn.yaml: valid: 1 jobs, 0 views\n"

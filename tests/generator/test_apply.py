@@ -118,6 +118,13 @@ def test_failed_step_does_not_stop_others(jenkins: Double, there: Server, tmp_pa
     assert told(plan.compute(there, "lab", described(tmp_path))) == [("create", "plain")]
 
 
+def test_missing_folder_is_named(there: Server, tmp_path: Path) -> None:
+    steps = plan.compute(there, "lab", described(tmp_path, "- job: {name: gone/a}")).steps
+    (done,) = apply.carry_out(there, steps, lambda *_: None, lambda _: None)
+    said = "job gone/a: the folder gone does not exist (describe it, or let an administrator create it)"
+    assert (str(done.error), done.error and done.error.exit_code) == (said, 2)
+
+
 def test_unmanaged_item_is_reported(jenkins: Double, there: Server, tmp_path: Path) -> None:
     there.create(ItemKey("job", "plain"), b"<project/>")
     (result,) = [

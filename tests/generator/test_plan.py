@@ -190,6 +190,20 @@ def test_change_of_type_is_announced_and_asked_for(there: Server, jenkins: Doubl
     assert plan.compute(there, "lab", items).steps == ()
 
 
+def test_job_is_not_deleted_before_the_new_one_is_accepted(there: Server, jenkins: Double, tmp_path: Path) -> None:
+    do(
+        there,
+        plan.compute(there, "lab", described(tmp_path, "- job: {name: f, project-type: folder}\n- job: {name: f/ty}")),
+    )
+    jenkins.add_build("f/ty", result="SUCCESS")
+    unknown = Item(ItemKey("job", "f/ty"), "<com.tikal.jenkins.plugins.multijob.MultiJobProject/>")
+    made = plan.compute(there, "lab", [unknown], PlanOptions(replaced=["f/ty"]))
+    (done,) = apply.carry_out(there, made.of("replace"), lambda *_: None, lambda _: None)
+    assert "answers 500" in str(done.error)
+    assert jenkins.build("f/ty", 1).result == "SUCCESS"
+    assert sorted(jenkins.jobs()) == ["f", "f/ty"]
+
+
 def test_folder_with_content_is_not_replaced(there: Server, jenkins: Double, tmp_path: Path) -> None:
     do(there, plan.compute(there, "lab", described(tmp_path, "- job: {name: f, project-type: folder}")))
     jenkins.create("f/theirs", "<project/>")

@@ -52,3 +52,17 @@ def test_failed_step_shows_its_error() -> None:
 
 def test_drift_without_edits() -> None:
     assert list(presentation.drift([])) == ["nothing was edited by hand"]
+
+
+def test_equal_changes_of_long_scripts_are_told_once() -> None:
+    """Each script contains its job's name, far from what differs."""
+    steps = []
+    for name in ("a", "b", "c"):
+        lines = [f"# the job {name}", *map(str, range(20)), "make one"]
+        before, after = "\n".join(lines), "\n".join([*lines[:-1], "make two"])
+        found = Difference("builders/hudson.tasks.Shell/command", before, after)
+        steps.append(PlanStep(action="change", kind="job", name=name, edited=True, differences=(found,)))
+    told = list(presentation.steps(steps))
+    assert told[:3] == [f"~ job {name} (edited by hand)" for name in ("a", "b", "c")]
+    assert [line.strip() for line in told].count("-make one") == 1
+    assert "\n".join(presentation.drift(steps)).count("-make one") == 1

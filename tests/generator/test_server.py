@@ -128,3 +128,12 @@ def test_untrusted_certificate_is_an_error(certificate: Path, monkeypatch: pytes
             at(jenkins.url).listing()
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", f"{certificate}.crt")
         assert at(jenkins.url).listing() == {}
+
+
+def test_unreachable_proxy_is_named(jenkins: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.raises(InfrastructureError, match=r"the proxy cannot be reached: .* \(HTTP_PROXY, HTTPS_PROXY"):
+            at("http://jenkins.lab.example/").listing()

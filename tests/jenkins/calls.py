@@ -88,7 +88,13 @@ class Call:
 
     def need(self, right: str) -> None:
         if right not in self.user.rights:
-            raise Refused(page(403, "", f"{self.user.name} is missing the Job/{right} permission"))
+            raise Refused(
+                page(
+                    403,
+                    "",
+                    f"{self.user.name} is missing the {'Overall' if right == 'SystemRead' else 'Job'}/{right} permission",
+                )
+            )
 
     def writes(self, right: str) -> None:
         """What follows changes something: it must be a POST, and allowed."""

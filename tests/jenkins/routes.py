@@ -47,6 +47,7 @@ def _root(call: Call, rest: list[str]) -> Answer:
         case ["me", "api", "json"]:
             return call.json(exporter.user(call.user.name))
         case ["pluginManager", "api", "json"]:
+            call.need("SystemRead")
             return call.json(exporter.plugins())
         case ["queue", *below]:
             return _queue(call, below)

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 READ_ONLY = frozenset({"Read", "ExtendedRead"})
-ALL = READ_ONLY | {"Create", "Configure", "Delete", "Build"}
+JOBS = READ_ONLY | {"Create", "Configure", "Delete", "Build"}
+ALL = JOBS | {"SystemRead"}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from lab.base.git import git
+from lab.config.pace import Pace
+from tests.clocks import Moved
 from tests.generator.conftest import JOBS
 from tests.jenkins.double import Double
 from tests.jenkins.faults import FOREVER
@@ -114,3 +116,14 @@ def test_apply_saved_plan(call: Callable[..., tuple[int, str]], jenkins: Double)
     write("{}", "plan.json")
     code, said = call("apply", "plan.json", "--yes")
     assert (code, said.count("\n")) == (2, 1)
+
+
+def test_rate_of_writes(call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    time = Moved()
+    monkeypatch.setattr("lab.config.jenkins.Pace", lambda rate, _: Pace(rate, time.clock))
+    assert call("apply", "--yes", "--workers", "1", "--writes-per-second", "10")[0] == 0
+    assert time.now == pytest.approx(0.5)  # six items
+    Path("lab.yaml").write_text(Path("lab.yaml").read_text().replace("jenkins:", "jenkins:\n  writes_per_second: 5"))
+    write(JOBS.replace("make one", "make 1").replace("H 3", "H 4"))
+    assert call("apply", "--yes", "--workers", "1")[0] == 0
+    assert time.now == pytest.approx(0.7)

@@ -1,0 +1,88 @@
+"""``qalab jenkins doctor`` and ``plugins``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.jenkins.double import Double
+from tests.jenkins.recordings import plugin_versions
+from tests.jenkins.users import ALL, User
+
+FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
+
+
+def may(jenkins: Double, monkeypatch: pytest.MonkeyPatch, rights: frozenset[str]) -> None:
+    """Let the lab's account have these rights."""
+    jenkins._gate.users = (User("lab", rights=rights),)
+    monkeypatch.setenv("QALAB_JENKINS_USER", "lab")
+
+
+def test_account_with_all_rights(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    code, said = call("doctor")
+    assert (code, said.count("✔"), said.count("✘")) == (0, 1 + 5 + 4 + 4, 0), said
+    assert (jenkins.jobs(), jenkins.views()) == ([], [])
+    assert "✔ plugin junit: 1217.v4297208a_a_b_ce (tested: 1217.v4297208a_a_b_ce)" in said
+
+
+@pytest.mark.parametrize("missing, named", [
+    ("Create", ["Job/Create", "View/Create"]),
+    ("ExtendedRead", ["Job/ExtendedRead or Configure", "View/Read"]),
+    ("Configure", ["Job/Configure", "View/Configure"]),
+    ("Build", ["Job/Build"]),
+    ("Delete", ["Job/Delete", "View/Delete"]),
+    ("SystemRead", ["plugins"]),
+])  # fmt: skip
+def test_each_missing_right_is_named(
+    call: Callable[..., tuple[int, str]],
+    jenkins: Double,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: str,
+    named: list[str],
+) -> None:
+    may(jenkins, monkeypatch, ALL - {missing})
+    code, said = call("doctor", "--json")
+    bad = [check["what"] for check in json.loads(said) if not check["good"]]
+    assert (code, bad) == (2, named)
+    assert ("qalab-doctor" in said) is (missing == "Delete")
+    assert (jenkins.jobs() == []) is (missing != "Delete")
+
+
+def test_probe_is_in_the_folder(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
+    text = Path("lab.yaml").read_text()
+    Path("lab.yaml").write_text(text.replace("jenkins:", "jenkins:\n  folder: a/b"))
+    code, said = call("doctor")
+    assert (code, "✘ folder: a does not exist" in said) == (2, True)
+    jenkins.create("a", f"<{FOLDER}/>")
+    assert "✔ folder: a/b does not exist yet: apply creates it" in call("doctor")[1]
+    jenkins.create("a/b", f"<{FOLDER}/>")
+    assert call("doctor")[0] == 0
+    assert {one.path for one in jenkins.writes() if "createItem" in one.path} <= {
+        f"/{where}/createItem?name={one.path.partition('=')[2]}" for one in jenkins.writes()
+        for where in ("job/a", "job/a/job/b")
+    }  # fmt: skip
+
+
+def test_plugins_for_the_plugin_cli(call: Callable[..., tuple[int, str]]) -> None:
+    code, said = call("plugins")
+    assert (code, set(said.split()) <= {f"{name}:{version}" for name, version in plugin_versions().items()}) == (
+        0,
+        True,
+    )
+    assert call("plugins", "--latest")[1].split() == [line.partition(":")[0] for line in said.split()]
+
+
+def test_unreadable_plugins_are_said(
+    call: Callable[..., tuple[int, str]], jenkins: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may(jenkins, monkeypatch, ALL - {"SystemRead"})
+    assert "plugins: not checked, because this account may not list them" in call("plan")[1]
+    assert "without the list of plugins: lab may not read it (Overall/SystemRead)" in call("backup", "saved")[1]
+    may(jenkins, monkeypatch, frozenset({"Read"}))
+    jenkins.create(
+        "plain", "<project><description>&lt;!-- Managed by qalab: lab=testlab --&gt;</description></project>"
+    )
+    assert "takes Job/ExtendedRead or Job/Configure, and plan --quick takes neither" in call("plan")[1]
