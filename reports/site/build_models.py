@@ -76,8 +76,12 @@ class BuildPage(FrozenModel):
     packages: dict[str, str]
     """The versions of the lab's packages that the build made, or that a deployment installed."""
     commits: tuple[Commit, ...]
+    commit_count: int
     steps: tuple[StepPart, ...]
     cases: tuple[CasePart, ...]
     logs: tuple[LogPart, ...]
     files: tuple[File, ...]
+    file_count: int
     notes: tuple[str, ...]
+    note_count: int
+    """The numbers of all commits, files and notes: the bundle has those that are missing here."""

@@ -22,6 +22,8 @@ EVIDENCE_EACH: Final = 4_000
 TAIL: Final = 4_000
 MESSAGE: Final = 1_000
 CASES: Final = 80  # on the build's page; all of more on pages of their own
+FILES: Final = 50
+NOTES: Final = 20
 CASES_A_PAGE: Final = 1_000
 
 
@@ -70,6 +72,7 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
         outage=summary.results.outage,
         packages=dict(sorted(build.packages.items())),
         commits=summary.commits,
+        commit_count=summary.commit_count,
         steps=tuple(
             StepPart(
                 **{name: getattr(step, name) for name in ("step", "verdict", "seconds")},
@@ -80,8 +83,10 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
         ),
         cases=tuple(_cases(build, {mark.test for mark in summary.results.marks})),
         logs=tuple(_log_parts(build, logs.starts)),
-        files=build.files[:50],
-        notes=build.notes[:20],
+        files=build.files[:FILES],
+        file_count=len(build.files),
+        notes=build.notes[:NOTES],
+        note_count=len(build.notes),
     )
     log = next((step.log for step in build.steps if step.step == build.step), "")
     tail = fitting("\n".join(logs.tails.get(log, ())), TAIL, end=True)

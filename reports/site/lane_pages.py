@@ -33,7 +33,8 @@ TESTS: Final = 40
 POINTS: Final = 50
 WEEKS: Final = 16
 STREAKS: Final = 50
-LATELY: Final = 10
+LATELY: Final = 20
+FLAKY: Final = 50
 
 
 def month_of(build: Summary) -> str:
@@ -51,7 +52,8 @@ def component_page(lanes: Sequence[Lane]) -> ComponentPage:
         recent=tuple(lane.latest for lane in lanes),
         tracks=tuple(lane.track for lane in lanes),
         lately=changes[:LATELY],
-        flaky=tuple(flaky_tests),
+        flaky=tuple(flaky_tests[:FLAKY]),
+        flaky_count=len(flaky_tests),
     )
 
 

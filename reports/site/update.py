@@ -214,7 +214,12 @@ class Update:
                 self.stale.setdefault(where, error)
 
     def _write(self, page: Page, slot: str) -> None:
-        """Render a page if its data changed; store its digest with each of its files."""
+        """Render a page if its data changed; store its digest with each of its files, "" if the page is removed."""
+        if page.is_gone:
+            for name in page.files:
+                (self.tree.slot(slot) / name).unlink(missing_ok=True)
+                self.state.put_page(name, "", self.state.generation + 1)
+            return
         if self.state.page_digest(page.files[0]) == page.digest:
             return
         for name in page.files:

@@ -47,7 +47,7 @@ def test_every_page_has_data_that_matches_its_schema(built: Path) -> None:
         model = KINDS[page["kind"]]
         assert model.model_validate_json(path.read_bytes()).model_dump_json().encode() == path.read_bytes()
         kinds.add(page["kind"])
-    assert kinds == set(KINDS)
+    assert kinds == set(KINDS) - {"broken"}  # too few breakages, see test_lists
     for kind, model in KINDS.items():
         assert data(built, f"schemas/{kind}") == model.model_json_schema()
     pages = {
