@@ -95,6 +95,18 @@ def test_breakages_of_home_continue_on_further_pages(tmp_path: Path) -> None:
     assert crawl(tmp_path / "current").problems == []
 
 
+def test_feed_keeps_its_identity_when_the_site_gets_an_address(tmp_path: Path) -> None:
+    given = bundles(made(1, 3))
+    ids = []
+    for url in ("", "https://qa.lab.example/"):
+        build(given, tmp_path, Identity("lab", url=url), read=given.__getitem__)
+        feeds = [(tmp_path / "current" / name).read_text() for name in ("feed.atom", "p/greet/feed.atom")]
+        assert all("no good result on record" in feed for feed in feeds)
+        ids.append([re.findall("<id>(urn:uuid:[^<]*)</id>", feed)[0] for feed in feeds])
+    assert ids[0] == ids[1]
+    assert len({*ids[0]}) == 2
+
+
 def test_build_says_how_much_is_left_out(tmp_path: Path) -> None:
     one = made(1, 15).model_copy(
         update={
