@@ -79,6 +79,9 @@ class BuildPage(FrozenModel):
     commit_count: int
     steps: tuple[StepPart, ...]
     cases: tuple[CasePart, ...]
+    """The results that did not only pass, failures first."""
+    passed_count: int
+    """The number of the other results: ``junit.xml`` in the bundle has them."""
     logs: tuple[LogPart, ...]
     files: tuple[File, ...]
     file_count: int

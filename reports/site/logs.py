@@ -1,4 +1,4 @@
-"""Logs as HTML: escaped text with an anchor on each line, colours as CSS classes, and no links from the text.
+"""Logs as HTML lists: escaped text with an anchor on each line, colours as CSS classes, and no links from the text.
 
 The converter is qalab's own: ansi2html 1.9 turns OSC 8 into links, leaves other OSC sequences in the text, and uses a
 class for each of 16 million colours; a static stylesheet (the CSP allows no other) cannot have rules for them.
@@ -77,7 +77,7 @@ def paged(logs: Iterable[Log], opened: Callable[[str], IO[bytes]], size: int = L
                     room = size
                 if not pages[-1] or pages[-1][-1].anchor != anchor:
                     pages[-1].append(Section(log.name, anchor, number))
-                pages[-1][-1].lines.append(_numbered(anchor, number, ansi.html(line)))
+                pages[-1][-1].lines.append(f'<li id="{anchor}-{number}">{ansi.html(line)}</li>\n')
                 room -= 1
                 tail.append(plain(line)[:TAIL_WIDTH])
                 if number == 1:
@@ -91,11 +91,6 @@ def paged(logs: Iterable[Log], opened: Callable[[str], IO[bytes]], size: int = L
 def _lines(stream: IO[bytes]) -> Iterator[str]:
     for line in stream:
         yield line.decode("utf-8", "replace").rstrip("\r\n")
-
-
-def _numbered(anchor: str, number: int, html: str) -> str:
-    place = f"{anchor}-{number}"
-    return f'<span id="{place}"><a href="#{place}">{number}</a>{html}\n</span>'
 
 
 def plain(line: str) -> str:

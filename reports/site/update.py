@@ -186,12 +186,12 @@ class Update:
             self._put(
                 home / file_name(number), "log.html", page.path, {**context, "sections": sections, "number": number}
             )
-        for number, cases in enumerate(case_pages, 1):
+        for number, (cases, passed) in enumerate(case_pages, 1):
             self._put(
                 home / f"tests-{number}.html",
                 "tests.html",
                 page.path,
-                {**context, "cases": cases, "number": number, "more": number < len(case_pages)},
+                {**context, "cases": cases, "passed": passed, "number": number, "more": number < len(case_pages)},
             )
         if made.has_bundle:
             self.tree.link(bundle, home / builds.DOWNLOAD)
