@@ -138,9 +138,11 @@ def _of_lane(history: History, summary: Lane, months: Sequence[str]) -> Iterator
         yield Page(path, "test.html", partial(lane_pages.test_page, history, test), history.key(test))
     for builds in history.phases.values():
         for pair in comparisons.pairs(history, builds):
-            path = addresses.comparison_path(builds[pair.place].id)
-            make = partial(comparisons.comparison_page, history, builds, pair)
-            yield Page(path, "comparison.html", make, pair.key)
+            # A build changes its own comparison, and those of later builds.
+            if months and lane_pages.month_of(builds[pair.place]) >= months[0]:
+                path = addresses.comparison_path(builds[pair.place].id)
+                make = partial(comparisons.comparison_page, history, builds, pair)
+                yield Page(path, "comparison.html", make, pair.key)
     yield Page(f"{summary.path}search.js", "search.js", partial(search_index.search_shard, history))
     yield from _feed_and_badge(f"{summary.component} on {summary.track}", summary.path, [summary])
 
