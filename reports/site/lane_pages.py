@@ -204,7 +204,7 @@ def test_page(history: History, test: str) -> TestPage:
             runs=streak.runs if streak is not all_streaks[-1] else None,
             message=tries[streak.first].message,
         )
-        for streak in all_streaks
+        for streak in all_streaks[-STREAKS:]
     ]
     return TestPage(
         id=test,
@@ -215,8 +215,8 @@ def test_page(history: History, test: str) -> TestPage:
         state=standing([item.result for item in tries]).state,
         flaky=test in history.flaky,
         removed=test not in history.current,
-        streaks=tuple(reversed(parts[-STREAKS:])),
-        older=max(0, len(parts) - STREAKS),
+        streaks=tuple(reversed(parts)),
+        older=max(0, len(all_streaks) - STREAKS),
     )
 
 
