@@ -13,7 +13,7 @@ from lab.results import addresses
 from lab.results.cases import Case
 from reports.model import Build
 from reports.site.build_models import BuildPage, CasePart, LogPart, StepPart
-from reports.site.logs import Paged, paged
+from reports.site.logs import MessagePlace, Paged, paged
 from reports.site.summary import Summary
 
 DOWNLOAD: Final = "bundle.tar.gz"
@@ -40,7 +40,7 @@ class BundleSource(Protocol):
 class BuildPages:
     """The page of a build, its logs, and the end of the failed step's log: its text (``tail``) and its address (``end``).
 
-    ``passed`` are the names of the results about which there is nothing else to say.
+    ``place`` is the line of that log which the message is from, if its end does not show it.  ``passed`` are the names of the results about which there is nothing else to say.
     """
 
     page: BuildPage
@@ -48,6 +48,7 @@ class BuildPages:
     logs: Paged
     tail: str
     end: str
+    place: MessagePlace | None
     has_bundle: bool
 
     @property
@@ -67,7 +68,8 @@ class BuildPages:
 def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: bool) -> BuildPages:
     """Make the pages of a build from its bundle with the SHA-256 ``digest``."""
     build = bundle.build
-    logs = paged(build.logs, bundle.open)
+    messages = {step.log: step.message for step in build.steps if step.step == build.step}
+    logs = paged(build.logs, bundle.open, messages)
     passed = tuple(sorted(case.id for case in build.findings if _only_passed(case)))
     page = BuildPage(
         **{name: getattr(build, name) for name in _COPIED_FIELDS},
@@ -102,7 +104,7 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
     )
     log = next((step.log for step in build.steps if step.step == build.step), "")
     tail = fitting("\n".join(logs.tails.get(log, ())), TAIL, end=True)
-    return BuildPages(page, passed, logs, tail, logs.ends.get(log, ""), has_bundle)
+    return BuildPages(page, passed, logs, tail, logs.ends.get(log, ""), logs.places.get(log), has_bundle)
 
 
 _COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "series", "architecture", "phase", "branch", "commit",
