@@ -51,7 +51,7 @@ def command(lab_file: Path, *, watch: bool, interval: int, retry: bool, status: 
         show_status(lab, as_json=as_json)
         return
     while True:
-        with publisher.opened(lab, lab_file.parent) as (current, errors):
+        with publisher.opened(lab, lab_file.parent, wait=watch) as (current, errors):
             if retry:
                 current.journal.retry()
             report = current.run()

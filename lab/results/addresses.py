@@ -28,7 +28,7 @@ def build_path(name: str) -> str:
 
 def comparison_path(name: str) -> str:
     """Return the page that compares a build with those before it."""
-    return f"d/{name[:2]}/{name}.html"
+    return f"d/{name[:1]}/{name}.html"
 
 
 def component_path(component: str) -> str:

@@ -106,6 +106,7 @@ class _Fold:
     last_pass: int | None = None
     introduced: dict[str, int] = field(default_factory=dict)
     roster: frozenset[str] = frozenset()
+    searched: dict[Subject, tuple[int, int | None]] = field(default_factory=dict)
 
     def add(self, place: int) -> None:
         run = self.runs[place]
@@ -139,8 +140,12 @@ class _Fold:
 
     def _last_good(self, subject: Subject, place: int) -> int | None:
         first = self.introduced.get(subject.name, place) if subject.kind == "test" else 0
-        found = (before for before in range(place - 1, first - 1, -1) if self.runs[before].of(subject) == "good")
-        return next(found, self.last_pass)
+        # The runs before an earlier search have no other answer: a test that is never good costs no more than others.
+        searched, good = self.searched.get(subject, (first, None))
+        later = range(place - 1, max(first, searched) - 1, -1)
+        good = next((before for before in later if self.runs[before].of(subject) == "good"), good)
+        self.searched[subject] = place, good
+        return self.last_pass if good is None else good
 
     def found(self) -> list[Breakage]:
         lasting = (

@@ -49,6 +49,7 @@ IDENTITY = frozenset({
 UNCHANGED = frozenset({
     "started", "finished", "verdict", "outcome", "nuance", "sha256", "path", "log", "kind", "packaging_content", "base",
 })  # fmt: skip
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+=[0-9][A-Za-z0-9.+:~-]{0,99}")  # Debian policy, 5.6.1 and 5.6.12
 # A file in an archive is published as a whole, and its lines are longer than those of a log.
 WHOLE = LogLimits(first=MOST_BYTES, last=0)
 LONGEST_LINE = 1 << 16
@@ -217,12 +218,21 @@ def rewritten(model: T, redact: Redact, key: str = "") -> T:
             result = model if key in UNCHANGED else (redact.identity if key in IDENTITY else redact.text)(model)
         case tuple():
             result = tuple(rewritten(item, redact, key) for item in model)
+        case Mapping() if key == "packages":
+            result = dict(_package(name, version, redact) for name, version in model.items())
         case Mapping():
             result = {redact.text(name): redact.setting(name, value) for name, value in model.items()}
         case BaseModel():
             values = {name: rewritten(getattr(model, name), redact, name) for name in type(model).model_fields}
             result = model.model_copy(update=values)
     return result  # type: ignore[no-any-return]
+
+
+def _package(name: str, version: str, redact: Redact) -> tuple[str, str]:
+    """Return a package and its version redacted: ``passwd`` is no password, and ``10.0.1.2-1`` is no address."""
+    if PACKAGE.fullmatch(f"{name}={version}"):
+        return redact.identity(name), redact.identity(version)
+    return redact.text(name), redact.setting(name, version)
 
 
 def allowed(name: str, patterns: Iterable[str]) -> bool:

@@ -12,7 +12,7 @@ from lab.results.history import Result, State
 from reports.model import FrozenModel
 from reports.site.build_models import BuildPage
 from reports.site.comparison_models import ComparisonPage
-from reports.site.lab_models import ChangesPage, HealthPage, Home
+from reports.site.lab_models import BrokenPage, ChangesPage, HealthPage, Home
 from reports.site.lane_models import Flaky, Ref, Slow, StandingPart, TestRef, TransitionPart
 
 
@@ -35,6 +35,7 @@ class ComponentPage(FrozenModel):
     tracks: tuple[str, ...]
     lately: tuple[TransitionPart, ...]
     flaky: tuple[Flaky, ...]
+    flaky_count: int
 
 
 class StepCell(FrozenModel):
@@ -138,7 +139,9 @@ class FlakyPage(FrozenModel):
     kind: Literal["flaky"] = "flaky"
     tests: tuple[Flaky, ...]
     count: int
-    """The number of all flaky tests; the pages of the components have those that are missing here."""
+    """The number of all flaky tests, on ``pages`` pages of which this is the one with this ``number``."""
+    number: int
+    pages: int
 
 
 class SlowPage(FrozenModel):
@@ -208,11 +211,11 @@ class Badge(FrozenModel):
 
 
 Page = (
-    Home | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
+    Home | BrokenPage | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
     | FlakyPage | SlowPage | StalePage | HealthPage | ChangesPage | ComparisonPage | ComparePage | SearchPage | AboutPage
 )  # fmt: skip
 KINDS: dict[str, type[FrozenModel]] = {
-    "home": Home, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
+    "home": Home, "broken": BrokenPage, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
     "health": HealthPage, "changes": ChangesPage,
     "comparison": ComparisonPage, "compare": ComparePage, "search": SearchPage, "about": AboutPage,

@@ -76,8 +76,15 @@ class BuildPage(FrozenModel):
     packages: dict[str, str]
     """The versions of the lab's packages that the build made, or that a deployment installed."""
     commits: tuple[Commit, ...]
+    commit_count: int
     steps: tuple[StepPart, ...]
     cases: tuple[CasePart, ...]
+    """The results that did not only pass, failures first."""
+    passed_count: int
+    """The number of the other results: ``junit.xml`` in the bundle has them."""
     logs: tuple[LogPart, ...]
     files: tuple[File, ...]
+    file_count: int
     notes: tuple[str, ...]
+    note_count: int
+    """The numbers of all commits, files and notes: the bundle has those that are missing here."""

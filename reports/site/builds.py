@@ -13,7 +13,7 @@ from lab.results import addresses
 from lab.results.cases import Case
 from reports.model import Build
 from reports.site.build_models import BuildPage, CasePart, LogPart, StepPart
-from reports.site.logs import Paged, paged
+from reports.site.logs import MessagePlace, Paged, paged
 from reports.site.summary import Summary
 
 DOWNLOAD: Final = "bundle.tar.gz"
@@ -22,6 +22,8 @@ EVIDENCE_EACH: Final = 4_000
 TAIL: Final = 4_000
 MESSAGE: Final = 1_000
 CASES: Final = 80  # on the build's page; all of more on pages of their own
+FILES: Final = 50
+NOTES: Final = 20
 CASES_A_PAGE: Final = 1_000
 
 
@@ -36,26 +38,39 @@ class BundleSource(Protocol):
 
 @dataclass(frozen=True)
 class BuildPages:
-    """The page of a build, its logs, and the end of the failed step's log: its text (``tail``) and its address (``end``)."""
+    """The page of a build, its logs, and the end of the failed step's log: its text (``tail``) and its address (``end``).
+
+    ``place`` is the line of that log which the message is from, if its end does not show it.  ``passed`` are the names of the results about which there is nothing else to say.
+    """
 
     page: BuildPage
+    passed: tuple[str, ...]
     logs: Paged
     tail: str
     end: str
+    place: MessagePlace | None
     has_bundle: bool
 
     @property
-    def case_pages(self) -> list[tuple[CasePart, ...]]:
-        """The tests in pages, if they are too many for the build's page."""
-        cases = self.page.cases
-        starts = range(0, len(cases), CASES_A_PAGE) if len(cases) > CASES else ()
-        return [cases[start : start + CASES_A_PAGE] for start in starts]
+    def case_pages(self) -> list[tuple[tuple[CasePart, ...], tuple[str, ...]]]:
+        """The results in pages, those that only passed as names, if they are too many for the build's page."""
+        cases, passed = self.page.cases, self.passed
+        count = len(cases) + len(passed)
+        if count <= CASES:
+            return []
+        split = len(cases)
+        return [
+            (cases[start : start + CASES_A_PAGE], passed[max(start - split, 0) : max(start + CASES_A_PAGE - split, 0)])
+            for start in range(0, count, CASES_A_PAGE)
+        ]
 
 
 def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: bool) -> BuildPages:
     """Make the pages of a build from its bundle with the SHA-256 ``digest``."""
     build = bundle.build
-    logs = paged(build.logs, bundle.open)
+    messages = {step.log: step.message for step in build.steps if step.step == build.step}
+    logs = paged(build.logs, bundle.open, messages)
+    passed = tuple(sorted(case.id for case in build.findings if _only_passed(case)))
     page = BuildPage(
         **{name: getattr(build, name) for name in _COPIED_FIELDS},
         id=summary.id,
@@ -70,6 +85,7 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
         outage=summary.results.outage,
         packages=dict(sorted(build.packages.items())),
         commits=summary.commits,
+        commit_count=summary.commit_count,
         steps=tuple(
             StepPart(
                 **{name: getattr(step, name) for name in ("step", "verdict", "seconds")},
@@ -79,13 +95,16 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
             for step in build.steps
         ),
         cases=tuple(_cases(build, {mark.test for mark in summary.results.marks})),
+        passed_count=len(passed),
         logs=tuple(_log_parts(build, logs.starts)),
-        files=build.files[:50],
-        notes=build.notes[:20],
+        files=build.files[:FILES],
+        file_count=len(build.files),
+        notes=build.notes[:NOTES],
+        note_count=len(build.notes),
     )
     log = next((step.log for step in build.steps if step.step == build.step), "")
     tail = fitting("\n".join(logs.tails.get(log, ())), TAIL, end=True)
-    return BuildPages(page, logs, tail, logs.ends.get(log, ""), has_bundle)
+    return BuildPages(page, passed, logs, tail, logs.ends.get(log, ""), logs.places.get(log), has_bundle)
 
 
 _COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "series", "architecture", "phase", "branch", "commit",
@@ -93,9 +112,9 @@ _COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "serie
 
 
 def _cases(build: Build, marked: set[str]) -> Iterator[CasePart]:
-    """Yield the cases, failures first; evidence until the room on the page is used up."""
+    """Yield the cases that did not only pass, failures first; evidence until the room on the page is used up."""
     room = EVIDENCE
-    for case in sorted(build.findings, key=_rank):
+    for case in sorted((case for case in build.findings if not _only_passed(case)), key=_rank):
         evidence = ""
         if case.outcome in {"failed", "error"}:
             evidence = shortened_evidence(case.evidence or case.errors or case.output, min(room, EVIDENCE_EACH))
@@ -111,6 +130,10 @@ def _cases(build: Build, marked: set[str]) -> Iterator[CasePart]:
             evidence=evidence,
             path=addresses.test_path(build.component, build.track, case.id) if case.id in marked else "",
         )
+
+
+def _only_passed(case: Case) -> bool:
+    return case.outcome == "passed" and not case.nuance
 
 
 def _rank(case: Case) -> tuple[int, str]:

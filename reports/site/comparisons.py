@@ -18,7 +18,6 @@ from reports.site.summary import Summary
 TESTS: Final = 50  # in each list
 COMMITS: Final = 50
 CHANGES: Final = 50
-STEPS: Final = 100
 Title = Literal["last good build", "previous build"]
 
 
@@ -129,7 +128,7 @@ def _environment(history: History, before: Summary, after: Summary) -> tuple[Env
 def _steps(before: Summary, after: Summary) -> Iterator[StepChange]:
     old = {step: (verdict, seconds) for step, verdict, seconds in before.steps}
     new = {step: (verdict, seconds) for step, verdict, seconds in after.steps}
-    for step in list(dict.fromkeys([*new, *old]))[:STEPS]:
+    for step in dict.fromkeys([*new, *old]):
         verdict_before, seconds_before = old.get(step, (None, None))
         verdict, seconds = new.get(step, (None, None))
         yield StepChange(

@@ -54,8 +54,9 @@ class Home(FrozenModel):
     lanes: int
     builds: int
     broken: tuple[BreakageRow, ...]
+    pages: int
     breakage_count: int
-    """The number of all breakages; the pages of the components have those that are missing here."""
+    """The number of all breakages, on ``pages`` pages of which this is the first."""
     broken_count: int
     """The number of broken phases."""
     unknown: tuple[StandingPart, ...]
@@ -63,6 +64,16 @@ class Home(FrozenModel):
     tracks: tuple[str, ...]
     rows: tuple[Row, ...]
     lately: tuple[TransitionPart, ...]
+
+
+class BrokenPage(FrozenModel):
+    """Further breakages of the home page: the page with this ``number``."""
+
+    kind: Literal["broken"] = "broken"
+    number: int
+    pages: int
+    count: int
+    broken: tuple[BreakageRow, ...]
 
 
 class DayChanges(FrozenModel):

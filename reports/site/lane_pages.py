@@ -33,7 +33,8 @@ TESTS: Final = 40
 POINTS: Final = 50
 WEEKS: Final = 16
 STREAKS: Final = 50
-LATELY: Final = 10
+LATELY: Final = 20
+FLAKY: Final = 50
 
 
 def month_of(build: Summary) -> str:
@@ -51,7 +52,8 @@ def component_page(lanes: Sequence[Lane]) -> ComponentPage:
         recent=tuple(lane.latest for lane in lanes),
         tracks=tuple(lane.track for lane in lanes),
         lately=changes[:LATELY],
-        flaky=tuple(flaky_tests),
+        flaky=tuple(flaky_tests[:FLAKY]),
+        flaky_count=len(flaky_tests),
     )
 
 
@@ -202,7 +204,7 @@ def test_page(history: History, test: str) -> TestPage:
             runs=streak.runs if streak is not all_streaks[-1] else None,
             message=tries[streak.first].message,
         )
-        for streak in all_streaks
+        for streak in all_streaks[-STREAKS:]
     ]
     return TestPage(
         id=test,
@@ -213,8 +215,8 @@ def test_page(history: History, test: str) -> TestPage:
         state=standing([item.result for item in tries]).state,
         flaky=test in history.flaky,
         removed=test not in history.current,
-        streaks=tuple(reversed(parts[-STREAKS:])),
-        older=max(0, len(parts) - STREAKS),
+        streaks=tuple(reversed(parts)),
+        older=max(0, len(all_streaks) - STREAKS),
     )
 
 

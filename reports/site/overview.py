@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from lab.results import addresses
 from lab.results.history import State
@@ -24,12 +24,23 @@ from reports.site.api import (
     StalePage,
 )
 from reports.site.identity import Identity
-from reports.site.lab_models import BreakageRow, Cell, ChangesPage, DayChanges, HealthPage, Home, Row, TrackLink
+from reports.site.lab_models import (
+    BreakageRow,
+    BrokenPage,
+    Cell,
+    ChangesPage,
+    DayChanges,
+    HealthPage,
+    Home,
+    Row,
+    TrackLink,
+)
 from reports.site.lane_models import BreakagePart, Lane, StandingPart, TransitionPart
 from reports.site.lanes import slowest
 from reports.site.search_index import BUILDS
 from reports.site.standings import BAD_STATES, newest_first, worst
 
+T = TypeVar("T")
 BROKEN: Final = 100
 LATELY: Final = 10
 SLOW: Final = 30
@@ -42,6 +53,7 @@ CHANGES_DAYS: Final = 14
 def home(site: Identity, known: Sequence[Lane]) -> Home:
     lanes = [_aged(lane, newest(known)) for lane in known]
     broken = _rows(lanes)
+    pages = _in_pages(broken, BROKEN)
     tracks = sorted({lane.track for lane in lanes})
     by_place = {(lane.component, lane.track): lane for lane in lanes}
     return Home(
@@ -50,7 +62,8 @@ def home(site: Identity, known: Sequence[Lane]) -> Home:
         newest=newest(lanes),
         lanes=len(lanes),
         builds=sum(lane.builds for lane in lanes),
-        broken=broken[:BROKEN],
+        broken=pages[0],
+        pages=len(pages),
         breakage_count=len(broken),
         broken_count=len(_broken(lanes)),
         unknown=tuple(phase for lane in lanes for phase in lane.phases if phase.state == "unknown"),
@@ -64,6 +77,17 @@ def home(site: Identity, known: Sequence[Lane]) -> Home:
             for component in components(lanes)
         ),
         lately=newest_first([change for lane in lanes for change in lane.transitions])[:LATELY],
+    )
+
+
+def broken(known: Sequence[Lane]) -> tuple[BrokenPage, ...]:
+    """Return the pages of the breakages for which the home page has no room."""
+    rows = _rows([_aged(lane, newest(known)) for lane in known])
+    pages = _in_pages(rows, BROKEN)
+    return tuple(
+        BrokenPage(number=number, pages=len(pages), count=len(rows), broken=page)
+        for number, page in enumerate(pages, 1)
+        if number > 1
     )
 
 
@@ -133,6 +157,11 @@ def _cell(lane: Lane | None) -> Cell | None:
     return Cell(track=lane.track, path=lane.path, state=lane.state, since=since)
 
 
+def _in_pages(rows: Sequence[T], size: int) -> list[tuple[T, ...]]:
+    """Return the rows in pages, one at least."""
+    return [tuple(rows[start : start + size]) for start in range(0, len(rows), size)] or [()]
+
+
 def components(lanes: Iterable[Lane]) -> list[str]:
     return sorted({lane.component for lane in lanes})
 
@@ -142,9 +171,13 @@ def newest(lanes: Iterable[Lane]) -> str:
     return max((lane.latest.finished for lane in lanes), default="")
 
 
-def flaky(lanes: Iterable[Lane]) -> FlakyPage:
+def flaky(lanes: Iterable[Lane]) -> tuple[FlakyPage, ...]:
+    """Return the pages of the flaky tests; one without any."""
     tests = sorted((test for lane in lanes for test in lane.flaky), key=lambda test: (-test.flips, test.test.path))
-    return FlakyPage(tests=tuple(tests[:FLAKY]), count=len(tests))
+    pages = _in_pages(tests, FLAKY)
+    return tuple(
+        FlakyPage(tests=page, count=len(tests), number=number, pages=len(pages)) for number, page in enumerate(pages, 1)
+    )
 
 
 def slow(lanes: Sequence[Lane]) -> SlowPage:

@@ -34,6 +34,8 @@ class Page:
     make: Callable[[], FrozenModel | dict[str, Any]]
     key: str = ""
     """A digest that changes with the data and costs less; "" if there is none."""
+    is_gone: bool = False
+    """Whether the page has to be removed: a list became shorter."""
 
     @cached_property
     def data(self) -> FrozenModel | dict[str, Any]:
@@ -97,7 +99,7 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
         yield component, _of_component(state.lanes(component))
     for component, commit in sorted(changed.commits):
         yield f"{component} {commit}", _of_commit(state, component, commit)
-    yield "the lab", _of_all(site, state.lanes())
+    yield "the lab", _of_all(state, site, state.lanes())
     if changed.everything:
         yield "the site", _of_the_site(site)
 
@@ -141,9 +143,11 @@ def _of_lane(history: History, summary: Lane, months: Sequence[str]) -> Iterator
         yield Page(path, "test.html", partial(lane_pages.test_page, history, test), history.key(test))
     for builds in history.phases.values():
         for pair in comparisons.pairs(history, builds):
-            path = addresses.comparison_path(builds[pair.place].id)
-            make = partial(comparisons.comparison_page, history, builds, pair)
-            yield Page(path, "comparison.html", make, pair.key)
+            # A build changes its own comparison, and those of later builds.
+            if months and lane_pages.month_of(builds[pair.place]) >= months[0]:
+                path = addresses.comparison_path(builds[pair.place].id)
+                make = partial(comparisons.comparison_page, history, builds, pair)
+                yield Page(path, "comparison.html", make, pair.key)
     yield Page(f"{summary.path}search.js", "search.js", partial(search_index.search_shard, history))
     yield from _feed_and_badge(f"{summary.component} on {summary.track}", summary.path, [summary])
 
@@ -162,10 +166,21 @@ def _feed_and_badge(title: str, path: str, lanes: Sequence[Lane]) -> Iterator[Pa
     yield Page(f"{path}badge.svg", "badge.svg", partial(overview.badge, title, [lane.state for lane in lanes]))
 
 
-def _of_all(site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
+def _listed(state: SiteState, name: str, template: str, pages: Sequence[FrozenModel], first: int = 1) -> Iterator[Page]:
+    """Yield the pages of a list: ``NAME/``, ``NAME/2.html`` and so on; remove those that an earlier list had."""
+    for number, data in enumerate(pages, first):
+        yield Page(f"{name}/" if number == 1 else f"{name}/{number}.html", template, lambda data=data: data)  # type: ignore[misc]
+    number = first + len(pages)
+    while state.page_digest(path := f"{name}/{number}.html"):
+        yield Page(path, template, dict, is_gone=True)
+        number += 1
+
+
+def _of_all(state: SiteState, site: Identity, lanes: Sequence[Lane]) -> Iterator[Page]:
     yield Page("", "home.html", partial(overview.home, site, lanes))
+    yield from _listed(state, "broken", "broken.html", overview.broken(lanes), first=2)
     yield Page("changes/", "changes.html", partial(overview.changes, lanes))
-    yield Page("flaky/", "flaky.html", partial(overview.flaky, lanes))
+    yield from _listed(state, "flaky", "flaky.html", overview.flaky(lanes))
     yield Page("slow/", "slow.html", partial(overview.slow, lanes))
     yield Page("stale/", "stale.html", partial(overview.stale, lanes))
     yield Page("compare/", "compare.html", partial(overview.compare, lanes))

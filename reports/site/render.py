@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -89,6 +90,10 @@ class Renderer:
             digest.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()[:12]
 
+    def feed_id(self, path: str) -> str:
+        """Return the permanent identity of a feed: it does not depend on the address of the site (RFC 4287, 4.2.6)."""
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"qalab:{self.site.lab}:{path}").urn
+
     @cached_property
     def environment(self) -> Environment:
         environment = Environment(
@@ -100,7 +105,7 @@ class Renderer:
         )
         environment.filters |= {
             "day": day, "minute": minute, "size": size, "short": short, "duration": duration, "breakable": breakable,
-            "plural": plural, "number": number, "plot": plot, "home": component_path,
+            "plural": plural, "feed_id": self.feed_id, "number": number, "plot": plot, "home": component_path,
         }  # fmt: skip
         environment.globals |= {
             "site": self.site, "edition": self.edition, "policy": POLICY, "signs": SIGNS, "colours": COLOURS,

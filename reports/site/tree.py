@@ -85,9 +85,12 @@ class SiteTree:
         shutil.copytree(self.slot(source), self.slot(target), symlinks=True, copy_function=os.link)
 
     def catch_up(self, source: str, target: str, paths: Iterable[str]) -> None:
-        """Link the pages that changed since ``target`` was current."""
+        """Link the pages that changed since ``target`` was current; remove those that are gone."""
         for path in paths:
-            self.link(self.slot(source) / path, self.slot(target) / path)
+            if (self.slot(source) / path).exists():
+                self.link(self.slot(source) / path, self.slot(target) / path)
+            else:
+                (self.slot(target) / path).unlink(missing_ok=True)
 
     def settle(self) -> None:
         """Flush the written files to the disk."""

@@ -197,12 +197,12 @@ class Update:
             self._put(
                 home / file_name(number), "log.html", page.path, {**context, "sections": sections, "number": number}
             )
-        for number, cases in enumerate(case_pages, 1):
+        for number, (cases, passed) in enumerate(case_pages, 1):
             self._put(
                 home / f"tests-{number}.html",
                 "tests.html",
                 page.path,
-                {**context, "cases": cases, "number": number, "more": number < len(case_pages)},
+                {**context, "cases": cases, "passed": passed, "number": number, "more": number < len(case_pages)},
             )
         if made.has_bundle:
             self.tree.link(bundle, home / builds.DOWNLOAD)
@@ -225,7 +225,12 @@ class Update:
                 self.stale.setdefault(where, error)
 
     def _write(self, page: Page, slot: str) -> None:
-        """Render a page if its data changed; store its digest with each of its files."""
+        """Render a page if its data changed; store its digest with each of its files, "" if the page is removed."""
+        if page.is_gone:
+            for name in page.files:
+                (self.tree.slot(slot) / name).unlink(missing_ok=True)
+                self.state.put_page(name, "", self.state.generation + 1)
+            return
         if self.state.page_digest(page.files[0]) == page.digest:
             return
         for name in page.files:

@@ -68,7 +68,7 @@ def pages(out: Path) -> list[str]:
         "",
         component,
         *places,
-        f"d/{bad['id'][:2]}/{bad['id']}.html",
+        f"d/{bad['id'][:1]}/{bad['id']}.html",
         "compare/",
         "changes/",
         "health/",

@@ -7,7 +7,9 @@ import hashlib
 import json
 import re
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -616,6 +618,22 @@ def test_publish_watch_repeats(at_home: Everything, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("cli.publish.time.sleep", sleep)
     assert call("publish", "--watch", "--interval", "7").exit_code == 1
     assert (pauses, at_home.twins()) == ([7, 7], ["#1", "#2"])
+
+
+def test_publish_watch_waits_for_another_publisher(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(seconds: float) -> None:
+        if seconds >= 7:  # a shorter one is between two queries of a twin
+            raise KeyboardInterrupt
+
+    at_home.build(number=1)
+    monkeypatch.setattr("cli.publish.time.sleep", stop)
+    held = ExitStack()
+    held.enter_context(at_home.press.place.locked())
+    release = threading.Timer(0.3, held.close)
+    release.start()
+    assert call("publish", "--watch", "--interval", "7").exit_code == 1  # interrupted, not refused
+    release.join()
+    assert at_home.twins() == ["#1"]
 
 
 def test_retract_prints_result(at_home: Everything) -> None:

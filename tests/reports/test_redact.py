@@ -17,6 +17,7 @@ from lab.base.errors import Aborted, ConfigurationError
 from lab.config.description import Lab
 from lab.config.forges import CommitStatuses
 from lab.config.publication import KnownSecret, Notifications
+from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case
 from reports import bundle
 from reports.model import Build, Commit, File, Log, StepSummary
@@ -273,6 +274,33 @@ def test_pseudonym_is_stable_within_lab(lab_factory: Callable[..., Lab], tmp_pat
     assert shown != {other.line("10.9.8.7\n")}
     (key,) = (tmp_path / "state/qalab/testlab").glob("*.key")
     assert (key.stat().st_mode & 0o777, key.stat().st_size) == (0o600, 32)
+
+
+VERSIONS = {
+    "passwd": "1:4.13+dfsg1-1+deb12u1",
+    "libapp-api-token-perl": "1.0-2",
+    "libsecret-1-0": "0.20.5-3",
+    "openssl-key": "10.0.1.2-1",
+    "python3-oslo.policy": "4.0.0~rc1-1",
+}
+
+
+@pytest.mark.parametrize("field", ["packages", "environment"])
+def test_versions_of_packages_are_unchanged(ready: Press, field: str) -> None:
+    """Two builds with another version of passwd would be equal otherwise."""
+    made = (
+        a_build(packages=VERSIONS) if field == "packages" else a_build(environment=BuildEnvironment(packages=VERSIONS))
+    )
+    found = ready.publish(made).build
+    assert (found.packages if field == "packages" else found.environment.packages) == VERSIONS
+
+
+@pytest.mark.parametrize(
+    "name, version", [("password", SECRET), ("Password", "1.0"), ("a1", f"token={SECRET}"), ("note", "at 10.0.1.2")]
+)
+def test_packages_that_are_none_are_redacted(ready: Press, name: str, version: str) -> None:
+    found = ready.publish(a_build(packages={name: version})).build
+    assert list(found.packages.values()) != [version]
 
 
 def test_unlisted_parameter_is_not_published(ready: Press) -> None:

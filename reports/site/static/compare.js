@@ -61,7 +61,7 @@
     const steps = [one, other].map((it) => new Map(it.steps.map((step) => [step.step, `${step.verdict}, ${step.seconds} s`])));
     table("Steps", ["Step", "Before", "After"], both(...steps).map((it) => [it, steps[0].get(it) || "", steps[1].get(it) || ""]));
     const known = new Set(one.commits.map((it) => it.id));
-    list("Commits that are new in the later build", other.commits.filter((it) => !known.has(it.id)).map((it) => `${it.id.slice(0, 10)} ${it.subject}`));
+    list("Commits of the later build, without those of builds in between", other.commits.filter((it) => !known.has(it.id)).map((it) => `${it.id.slice(0, 10)} ${it.subject}`));
   };
   const choose = async (one) => {
     put(place, "p", `Compare ${name(one)} with:`);

@@ -156,3 +156,32 @@ def test_removed_test_is_gone_after_some_runs() -> None:
     text = "Pab FAb" + " FB" * GONE_RUNS
     assert found(text)[0] == f"a 0..1 {1 + GONE_RUNS}x"
     assert found(text.removesuffix(" FB"))[0] == "a 0..1 -"
+
+
+class Counted(RunOutcome):
+    """A run that counts how often it is asked."""
+
+    asked = 0
+
+    def of(self, subject: Subject) -> Result:
+        Counted.asked += 1
+        return super().of(subject)
+
+
+@pytest.mark.parametrize("last_pass", [True, False])
+def test_test_that_is_never_good_costs_no_more_with_a_longer_history(last_pass: bool) -> None:  # noqa: FBT001 - a table
+    """It fails in each fifth run, and is skipped in the others, so that each failure begins a breakage."""
+    subject, others = Subject("test", "t"), frozenset({"u"})
+    costs = []
+    for count in (200, 400):
+        runs = [
+            Counted("bad", {subject}, (), others | {"t"}) if place % 5 == 0 else Counted("bad", (), (), others)
+            for place in range(count)
+        ]
+        runs[0] = Counted("good" if last_pass else "bad", () if last_pass else {subject}, (), others)
+        Counted.asked = 0
+        found = breakages(runs)
+        assert [one.good for one in found if one.subject == subject] == [0 if last_pass else None] * len(found)
+        assert len(found) == count // 5 - last_pass
+        costs.append(Counted.asked)
+    assert costs[1] < 2.2 * costs[0]

@@ -65,4 +65,30 @@ def test_paged_splits_logs_into_pages() -> None:
     assert paged.ends == {"a": "log-1.html#a-3", "b c": f"log-2.html#{anchor}-3"}
     assert paged.tails["b c"] == ("b1", "b\ufffd2", "b3")
     line = html.fragment_fromstring(paged.pages[0][0].lines[1])
-    assert (line.get("id"), line[0].get("href"), line.text_content()) == ("a-2", "#a-2", "2a2\n")
+    assert (line.tag, line.get("id"), line.text_content()) == ("li", "a-2", "a2")
+
+
+@pytest.mark.parametrize(
+    "message, line, count, expected",
+    [
+        ("boom: error: no such thing", 5, 100, 5),
+        ("boom: error: no such thing", 5, 20, None),  # the end shows it
+        ("boom: error: no such thing", 0, 100, None),  # not in the log
+        ("error", 5, 100, None),  # too short
+        ("", 5, 100, None),
+    ],
+)
+def test_message_has_its_place_in_the_log(message: str, line: int, count: int, expected: int | None) -> None:
+    lines = [f"line {number}" for number in range(1, count + 1)]
+    if line:
+        lines[line - 1] = f"{ESC}[31mx.c: {message}{ESC}[0m"
+        lines[line] = f"again {message}"
+    text = "\n".join(lines).encode()
+    log = Log(name="sbuild.log", path="logs/sbuild.log", size=0, lines=0)
+    found = logs.paged([log], lambda _: io.BytesIO(text), {"sbuild.log": message}, size=3).places.get("sbuild.log")
+    assert (found.number if found else None) == expected
+    if found:
+        assert found.address == "log-2.html#sbuild.log-5"
+        assert found.lines[line - 1] == f"x.c: {message}"
+        assert found.lines[0] == "line 1"
+        assert found.lines[-1] == f"line {line + logs.AFTER}"

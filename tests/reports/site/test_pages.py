@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree, html
 
-from reports.model import Build
+from reports.model import Build, Log, StepSummary
 from reports.site import Identity, build
 from reports.site.api import KINDS
 from reports.site.render import HERE, POLICY
@@ -48,7 +48,7 @@ def test_every_page_has_data_that_matches_its_schema(built: Path) -> None:
         model = KINDS[page["kind"]]
         assert model.model_validate_json(path.read_bytes()).model_dump_json().encode() == path.read_bytes()
         kinds.add(page["kind"])
-    assert kinds == set(KINDS)
+    assert kinds == set(KINDS) - {"broken"}  # too few breakages, see test_lists
     for kind, model in KINDS.items():
         assert data(built, f"schemas/{kind}") == model.model_json_schema()
     pages = {
@@ -177,6 +177,23 @@ def test_pages_have_policy_and_no_inline_code(built: Path) -> None:
         assert page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content") == [POLICY]
         assert not page.xpath("//style | //@style | //script[not(@src)] | //@*[starts-with(name(), 'on')]")
         assert len(page.xpath("//h1")) == 1
+
+
+def test_build_shows_the_line_that_its_message_is_from(tmp_path: Path) -> None:
+    message = "hello.c:20:25: error: initializer element is not <constant>"
+    text = "".join(f"line {number}\n" for number in range(60)) + f"{message}\n" + "more\n" * 60
+    found = WORLD.read(WORLD.path(0))
+    step = StepSummary(step="sbuild", verdict="failed", message=message, log="sbuild.log")
+    logs = (Log(name="sbuild.log", path="logs/sbuild.log", size=0, lines=121),)
+    made = found.build.model_copy(
+        update={"verdict": "failed", "step": "sbuild", "message": message, "steps": (step,), "logs": logs}
+    )
+    build([WORLD.path(0)], tmp_path, Identity("lab"), read=lambda _: InMemory(made, {"logs/sbuild.log": text.encode()}))
+    (page,) = tmp_path.glob("editions/*/builds/*/*/index.html")
+    tree = html.fromstring(page.read_bytes())
+    assert tree.xpath("//a[@href='log-1.html#sbuild.log-61']/text()") == ["Line 61 of the log of sbuild"]
+    assert any(f"line 59\n{message}\nmore" in text for text in tree.xpath("//pre/text()"))
+    assert crawl(tmp_path / "current").problems == []
 
 
 NASTY = '<script>alert(1)</script>"><img src=x onerror=alert(1)>javascript:alert(1){{7*7}}{% raw %}</script>]]>&amp;\x00\x1b[31m\u202e'

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import html
 
 from lab.results.cases import Case
 from reports.model import Commit
@@ -54,6 +55,15 @@ def test_index_finds_commits_authors_and_messages(built: Path) -> None:
             (entry[3] for entry in index["entries"]), reverse=True
         )
     assert found > 20
+
+
+def test_pages_of_months_have_subjects_and_messages_for_readers_without_scripts(built: Path) -> None:
+    one = next(made for path in WORLD if (made := WORLD.read(path).build).verdict == "failed")
+    page = built / f"current/p/{one.component}/{one.track}/{one.started[:7]}/index.html"
+    (row,) = html.fromstring(page.read_bytes()).xpath(f"//tr[contains(., '{one.commit[:10]}')]")
+    text = " ".join(row.text_content().split())
+    assert one.commits[0].subject in text
+    assert f"{one.step}: {one.message}" in text
 
 
 def lane(count: int, **fields: Any) -> dict[Path, InMemory]:

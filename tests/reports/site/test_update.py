@@ -237,6 +237,9 @@ def test_new_identity_rebuilds_site(tmp_path: Path) -> None:
 def test_empty_site(tmp_path: Path) -> None:
     report = build([], tmp_path, SITE)
     assert (report.added, report.rebuilt) == (0, True)
-    assert b"No results yet" in (tmp_path / "current/index.html").read_bytes()
+    words = {"index.html": b"qalab publish", "slow/index.html": b"No builds yet", "search/index.html": b"No builds yet"}
+    for page, text in words.items():
+        assert text in (tmp_path / "current" / page).read_bytes()
+    assert b"<h2>Components" not in (tmp_path / "current/search/index.html").read_bytes()
     assert crawl(tmp_path / "current").problems == []
     assert build([], tmp_path, SITE) == SiteReport()

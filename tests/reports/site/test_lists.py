@@ -1,0 +1,140 @@
+"""Lists that are too long for one page: paged, and never cut without a word."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from lxml import html
+
+from lab.results.cases import Case
+from reports.model import Build, Commit, File
+from reports.site import Identity, build, overview
+from tests.reports.publications import a_build
+from tests.reports.site.crawl import crawl, tree_of
+from tests.reports.site.test_templates import recorded_templates
+from tests.reports.site.test_update import changing
+from tests.reports.site.worlds import InMemory
+
+TESTS = 40
+ALL = range(TESTS)
+
+
+def made(number: int, bad: int, component: str = "greet") -> Build:
+    """Return a build of 40 tests, of which the first ones fail."""
+    return a_build(
+        component=component,
+        job=f"trunk/{component}/build",
+        number=number,
+        started=f"2026-01-{number:02}T00:00:00.000Z",
+        finished=f"2026-01-{number:02}T01:00:00.000Z",
+        verdict="unstable" if bad else "passed",
+        step="lintian" if bad else "",
+        cases=tuple(
+            Case(suite="s", classname="c", name=f"t{place:02}", outcome="failed" if place < bad else "passed")
+            for place in ALL
+        ),
+    )
+
+
+def bundles(*builds: Build) -> dict[Path, InMemory]:
+    return {Path("/nowhere", f"{place}.tar.gz"): InMemory(one, {}) for place, one in enumerate(builds)}
+
+
+def shown(out: Path, pattern: str) -> list[str]:
+    """Return the tests in the tables of some pages."""
+    places = sorted((out / "current").glob(pattern), key=lambda path: (path.name != "index.html", path.name))
+    return [
+        "".join(name.text_content().split())
+        for path in places
+        for name in html.fromstring(path.read_bytes()).xpath("//table[@class='stack']/tbody/tr/th/a[1]")
+    ]
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "FLAKY", 4)
+    monkeypatch.setattr(overview, "BROKEN", 3)
+
+
+def test_flaky_tests_are_paged_and_pages_go(tmp_path: Path) -> None:
+    flips = [made(number, 10 if number % 3 == 0 else 0) for number in range(1, 13)]  # 10 flaky tests
+    # Only t00 to t02 stay in the suite: the others leave the list.
+    later = (made(number, 0) for number in range(13, 19))
+    short = [one.model_copy(update={"cases": one.cases[:3]}) for one in later]
+    site, names = Identity("lab"), []
+    for count in (12, 15):
+        all_bundles = bundles(*[*flips, *short][:count])
+        build(all_bundles, tmp_path / "a", site, read=all_bundles.__getitem__)
+        build(all_bundles, tmp_path / str(count), site, read=all_bundles.__getitem__)
+        assert changing(tree_of(tmp_path / "a/current")) == changing(tree_of(tmp_path / f"{count}/current"))
+        names.append((shown(tmp_path / "a", "flaky/*.html"), len(list((tmp_path / "a/current/flaky").iterdir()))))
+        assert crawl(tmp_path / "a/current").problems == []
+    assert names == [([f"s/c/t{place:02}" for place in range(10)], 3), (["s/c/t00", "s/c/t01", "s/c/t02"], 1)]
+    # The two older generations forget the pages, too.
+    for count in (16, 17, 18):
+        all_bundles = bundles(*[*flips, *short][:count])
+        build(all_bundles, tmp_path / "a", site, read=all_bundles.__getitem__)
+    assert [len(list(place.iterdir())) for place in sorted((tmp_path / "a/slots").glob("*/flaky"))] == [1, 1, 1]
+
+
+def test_breakages_of_home_continue_on_further_pages(tmp_path: Path) -> None:
+    broken = bundles(*(one for name in ("a", "b") for one in (made(1, 0, name), made(2, 4, name))))
+    build(broken, tmp_path, Identity("lab"), read=broken.__getitem__)
+    assert len(shown(tmp_path, "index.html")) == 3
+    assert len(shown(tmp_path, "broken/*.html")) == 5
+    assert crawl(tmp_path / "current").problems == []
+    fixed = broken | {
+        Path("/nowhere/9.tar.gz"): InMemory(made(3, 0, "a"), {}),
+        Path("/nowhere/8.tar.gz"): InMemory(made(3, 0, "b"), {}),
+    }
+    build(fixed, tmp_path, Identity("lab"), read=fixed.__getitem__)
+    assert list((tmp_path / "current/broken").glob("*")) == []
+    assert crawl(tmp_path / "current").problems == []
+
+
+def test_feed_keeps_its_identity_when_the_site_gets_an_address(tmp_path: Path) -> None:
+    given = bundles(made(1, 3))
+    ids = []
+    for url in ("", "https://qa.lab.example/"):
+        build(given, tmp_path, Identity("lab", url=url), read=given.__getitem__)
+        feeds = [(tmp_path / "current" / name).read_text() for name in ("feed.atom", "p/greet/feed.atom")]
+        assert all("no good result on record" in feed for feed in feeds)
+        ids.append([re.findall("<id>(urn:uuid:[^<]*)</id>", feed)[0] for feed in feeds])
+    assert ids[0] == ids[1]
+    assert len({*ids[0]}) == 2
+
+
+def test_build_says_how_much_is_left_out(tmp_path: Path) -> None:
+    one = made(1, 15).model_copy(
+        update={
+            "commits": tuple(Commit(id=f"{place:040}", subject="s") for place in range(31)),
+            "files": tuple(File(name=f"f{place}", sha256="0" * 64, size=1, kind="k") for place in range(61)),
+            "notes": tuple(f"n{place}" for place in range(41)),
+        }
+    )
+    given = bundles(one)
+    build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    (page,) = tmp_path.glob("editions/*/builds/*/*/index.html")
+    text = " ".join(html.fromstring(page.read_bytes()).text_content().split())
+    for words in ("and 11 more commits", "and 11 more files", "and 21 more notes", "5 more failures"):
+        assert words in text
+    (data,) = tmp_path.glob("editions/*/api/*/*.json")
+    found = json.loads(data.read_text())
+    assert (found["commit_count"], found["file_count"], found["note_count"]) == (31, 61, 41)
+
+
+def test_paged_lists_with_empty_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = recorded_templates(monkeypatch)
+    bare = [
+        one.model_copy(update={"message": "", "commit": "", "version": "", "step": ""})
+        for one in (made(number, 30 if number % 3 == 0 else 0) for number in range(1, 14))
+    ]
+    given = bundles(*bare, made(14, 20))
+    report = build(given, tmp_path, Identity("lab"), read=given.__getitem__)
+    assert report.stale == {}
+    assert {"broken.html", "flaky.html"} <= seen
+    (home,) = (tmp_path / "current").glob("index.html")
+    assert re.search(r'href="broken/2\.html"', home.read_text())
