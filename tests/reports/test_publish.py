@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -610,6 +611,40 @@ def test_publish_watch_repeats(at_home: Everything, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("cli.publish.time.sleep", sleep)
     assert call("publish", "--watch", "--interval", "7").exit_code == 1
     assert (pauses, at_home.twins()) == ([7, 7], ["#1", "#2"])
+
+
+def test_publish_watch_continues_while_another_process_publishes(
+    press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_local_run(press.lab, number=2)
+    pauses = []
+
+    def sleep(seconds: float) -> None:
+        if seconds != 7:  # a holder that has just been killed
+            return
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+        lock.close()
+
+    monkeypatch.setattr("cli.publish.time.sleep", sleep)
+    with ExitStack() as lock:
+        lock.enter_context(press.place.locked())
+        actual = call("publish", "--watch", "--interval", "7")
+    assert actual.stderr.startswith("qalab: another process is publishing this lab")
+    assert "builds: 1 new\nsite: 1 delivered\n" in actual.output
+    assert (actual.exit_code, pauses) == (1, [7, 7])
+
+
+def test_failed_output_is_not_called_idle(press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QALAB_WEBHOOK_SECRET", "k3y-of-tests")
+    a_lab(tmp_path, notifications={"webhook": {"url": "http://127.0.0.1:1/"}})
+    a_local_run(press.lab, number=2)
+    actual = call("publish")
+    assert "site: 1 delivered\nwebhook: failed\n" in actual.output
+    assert actual.exit_code == 3
 
 
 def test_retract_prints_result(at_home: Everything) -> None:
