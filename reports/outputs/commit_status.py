@@ -49,6 +49,7 @@ class StatusOutput:
     context: OutputContext
     apis: Mapping[CommitStatuses, ForgeApi]
     is_ordered: ClassVar[bool] = True
+    is_news: ClassVar[bool] = True
     is_live: ClassVar[bool] = False
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
