@@ -11,7 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -96,10 +96,11 @@ def measure(out: Path, count: int, more: int) -> list[Row]:
 
 @dataclass(frozen=True)
 class LongLane:
-    """The builds of one component on one track with many tests: some broken for long, one outage in the middle."""
+    """The builds of one component on one track with many tests, of which ``unsound`` ever fail, and one outage."""
 
     count: int
     tests: int
+    unsound: int
 
     def read(self, path: Path) -> InMemory:
         return InMemory(self.build(int(path.name[:64], 16)), {})
@@ -124,9 +125,9 @@ class LongLane:
         return [case.model_copy(update=changed) for case in self.passed]
 
     def build(self, number: int) -> Build:
-        """Return a build: each test fails for ten builds once in three hundred, and all fail in one build."""
+        """Return a build: an unsound test fails for ten builds in three hundred, and all tests fail in the outage."""
         is_outage = number == OUTAGE
-        is_bad = [is_outage or (number + test * 7) % 300 < 10 for test in range(self.tests)]
+        is_bad = [is_outage or (test < self.unsound and (number + test * 7) % 300 < 10) for test in range(self.tests)]
         cases = tuple(self.failed[test] if bad else self.passed[test] for test, bad in enumerate(is_bad))
         started = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=8 * number)
         commit = Commit(id=f"{number:040x}", subject=f"Change {number}", author="Ada <ada@up.example>")
@@ -137,17 +138,17 @@ class LongLane:
         )  # fmt: skip
 
 
-def long_lane(out: Path, count: int, tests: int) -> list[Row]:
-    lane = LongLane(count, tests)
-    click.echo(f"making the site of a lane of {count} builds with {tests} tests", err=True)
+def long_lane(out: Path, lane: LongLane) -> list[Row]:
+    what = f"a lane of {lane.count} x {lane.tests}, {lane.unsound} ever failing"
+    click.echo(f"making the site of {what}", err=True)
     build(lane.paths(), out, SITE, rebuild=True, read=lane.read)
     costs = []
     for number in range(1, 4):
-        bigger = LongLane(count + number, tests)
+        bigger = replace(lane, count=lane.count + number)
         took, report = timed(lambda bigger=bigger: build(bigger.paths(), out, SITE, read=bigger.read))
         assert report.added == 1
         costs.append(took)
-    return [Row(f"one build more in a lane of {count} x {tests}", round(median(costs), 3), "CPU s", 1.0)]
+    return [Row(f"one build more in {what}", round(median(costs), 3), "CPU s", 1.0)]
 
 
 def sizes(home: Path, count: int) -> list[Row]:
@@ -182,14 +183,15 @@ def sizes(home: Path, count: int) -> list[Row]:
 @click.option("--more", default=20, show_default=True, type=click.IntRange(1), help="Builds that are added one by one.")
 @click.option("--lane", default=3000, show_default=True, type=click.IntRange(1), help="Builds of the long lane.")
 @click.option("--tests", default=1500, show_default=True, type=click.IntRange(1), help="Tests of the long lane.")
+@click.option("--unsound", default=60, show_default=True, type=click.IntRange(0), help="Those of them that ever fail.")
 @click.option(
     "--bundles", default=600, show_default=True, type=click.IntRange(1), help="Bundles to compare sizes with."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def main(*, builds: int, more: int, lane: int, tests: int, bundles: int, as_json: bool) -> None:
+def main(*, builds: int, more: int, lane: int, tests: int, unsound: int, bundles: int, as_json: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="qalab-bench-", dir="/var/tmp") as directory:
         rows = measure(Path(directory, "many"), builds, more)
-        rows += long_lane(Path(directory, "lane"), lane, tests)
+        rows += long_lane(Path(directory, "lane"), LongLane(lane, tests, unsound))
         rows += sizes(Path(directory), bundles)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
