@@ -14,6 +14,7 @@ import click
 from cli import publisher
 from cli.options import WEEK_SECONDS
 from cli.output import out
+from lab.base.errors import InfrastructureError
 from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
@@ -22,6 +23,7 @@ from reports import home, journal
 from reports.home import PublicationHome
 from reports.journal import Journal
 from reports.journal_entries import Delivery, JournalEntry
+from reports.outputs.delivery import one_line
 from reports.outputs.registry import configured
 
 INTERVAL_SECONDS: Final = 60
@@ -50,17 +52,26 @@ def command(lab_file: Path, *, watch: bool, interval: int, retry: bool, status: 
     if status:
         show_status(lab, as_json=as_json)
         return
+    if not watch:
+        sys.exit(one_pass(lab, lab_file.parent, retry=retry, as_json=as_json))
     while True:
-        with publisher.opened(lab, lab_file.parent, wait=watch) as (current, errors):
-            if retry:
-                current.journal.retry()
-            report = current.run()
-        report.errors[:0] = errors
-        publisher.print_report(report, as_json=as_json)
-        if not watch:
-            sys.exit(report.exit_code)
-        retry = False
+        try:
+            one_pass(lab, lab_file.parent, retry=retry, as_json=as_json)
+            retry = False
+        except InfrastructureError as error:  # another process publishes, or the disk is full: later it can go on
+            click.echo(f"qalab: {one_line(error)}", err=True)
         time.sleep(interval)
+
+
+def one_pass(lab: Lab, base: Path, *, retry: bool, as_json: bool) -> int:
+    """Make a pass, print its result, and return its exit code."""
+    with publisher.opened(lab, base) as (current, errors):
+        if retry:
+            current.journal.retry()
+        report = current.run()
+    report.errors[:0] = errors
+    publisher.print_report(report, as_json=as_json)
+    return report.exit_code
 
 
 def show_status(lab: Lab, *, as_json: bool) -> None:

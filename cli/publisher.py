@@ -79,9 +79,9 @@ def print_report(report: PublishReport, *, as_json: bool) -> None:
         click.echo(json.dumps({"bundled": report.bundled, "outputs": outcomes, "problems": report.lines}))
         return
     out.print(f"builds: {report.bundled} new")
-    failing = {where for where, _ in report.errors}
+    failed = {where for where, _ in report.errors}
     for name, counts in report.outcomes.items():
         done = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-        out.print(f"{name}: {done or ('failed' if name in failing else 'nothing to do')}")
+        out.print(f"{name}: {done or ('failed' if name in failed else 'nothing to do')}")
     for line in report.lines:
         click.echo(f"qalab: {line}", err=True)

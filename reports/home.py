@@ -53,6 +53,11 @@ class PublicationHome:
         except (OSError, ValueError):  # there is none yet, or it is damaged: the next pass writes it
             return None
 
+    def write_activity(self, found: LabActivity) -> None:
+        """Write down what waits and runs, unless it is no news."""
+        if found.replaces(self.read_activity()):
+            files.write_atomic(self.activity, found.model_dump_json(), 0o600)
+
     @property
     def outputs(self) -> Path:
         """The directory for the outputs' own files."""

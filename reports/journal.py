@@ -37,7 +37,12 @@ RESULTS: Final = (
     "ALTER TABLE build ADD COLUMN results TEXT DEFAULT ''",
     "CREATE TABLE roster (digest TEXT PRIMARY KEY, names TEXT) WITHOUT ROWID",
 )
-MIGRATIONS: Final = (statements(*TABLES), statements(*RESULTS))
+INTRODUCED: Final = (
+    "CREATE TABLE introduced (output TEXT PRIMARY KEY) WITHOUT ROWID",
+    "INSERT OR IGNORE INTO introduced SELECT DISTINCT output FROM delivery",
+    "INSERT OR IGNORE INTO introduced SELECT name FROM output",
+)
+MIGRATIONS: Final = (statements(*TABLES), statements(*RESULTS), statements(*INTRODUCED))
 CURE: Final = (
     "move it away, with its -wal and -shm: the next pass makes it again from the bundles, and repeats no delivery"
 )

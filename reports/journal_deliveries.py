@@ -40,6 +40,17 @@ class DeliveryTable(DatabaseTable):
                 due.append((tries.setdefault(lane, row["delivery_tries"]), entry))
         return [entry for _, entry in sorted(due, key=itemgetter(0))]
 
+    def introduce(self, output: str) -> None:
+        """Settle the builds that were published before an output was configured; nothing for a known output."""
+        with self.base:
+            if self.base.execute("INSERT OR IGNORE INTO introduced VALUES (?)", (output,)).rowcount:
+                note = "published before this output was configured"
+                query = (
+                    "INSERT OR IGNORE INTO delivery (name, output, state, note) "
+                    "SELECT name, ?, 'nothing', ? FROM build WHERE state = 'bundled'"
+                )
+                self.base.execute(query, (output, note))
+
     def settle(self, name: str, output: str, state: Settled, note: str = "") -> None:
         self._write(
             "INSERT OR REPLACE INTO delivery (name, output, state, note) VALUES (?, ?, ?, ?)", name, output, state, note

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from typing import Final, Literal
 
-from lab.base import environment, files
+from lab.base import environment
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import Bug, caught
 from lab.results.build_identity import build_id
@@ -76,6 +76,8 @@ class Publisher:
 
     def _begin(self) -> None:
         self.report, self.failures, self.delayed = PublishReport(), Counter(), set()
+        for name in (name for name, output in self.outputs.items() if output.is_news):
+            self.journal.deliveries.introduce(name)
         if self.journal.builds.is_empty:
             self.journal.builds.adopt(self._bundles(), self.now())
         self._add_results()
@@ -138,10 +140,8 @@ class Publisher:
         for name, source in self.sources.items():
             try:
                 with caught():
-                    found = source.activity() if name not in lost else None
-                    public = self.publication.activity(found) if found else None
-                    if public and public.replaces(self.place.read_activity()):
-                        files.write_atomic(self.place.activity, public.model_dump_json(), 0o600)
+                    if name not in lost and (found := source.activity()):
+                        self.place.write_activity(self.publication.activity(found))
             except LabError as error:
                 self._report_error(f"{name}: what waits and runs", error)
 

@@ -140,6 +140,7 @@ class ChatOutput:
     context: OutputContext
     rooms: tuple[ChatRoom, ...]
     is_ordered: ClassVar[bool] = True
+    is_news: ClassVar[bool] = True
     is_live: ClassVar[bool] = False
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:

@@ -49,6 +49,7 @@ class StatusOutput:
     context: OutputContext
     apis: Mapping[CommitStatuses, ForgeApi]
     is_ordered: ClassVar[bool] = True
+    is_news: ClassVar[bool] = True
     is_live: ClassVar[bool] = False
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:
@@ -82,11 +83,16 @@ class StatusOutput:
         if state is None:
             return DeliveryOutcome(item.name, "nothing", f"{build.verdict}: says nothing about the commit")
         context = f"{project.context}/{build.phase}"
-        known = {_build_of(one.target_url) for one in api.posted(project.path, build.commit, context)}
+        posted = api.posted(project.path, build.commit, context)
+        known = {_build_of(one.target_url) for one in posted}
         if item.name in known:
             return DeliveryOutcome(item.name, "delivered")
         if known and known & self.context.newer(item):
             return DeliveryOutcome(item.name, "nothing", "a newer build of this commit has a status already")
+        if state == "error" and posted and posted[0].is_verdict:
+            return DeliveryOutcome(
+                item.name, "nothing", "an error of the lab does not replace the verdict on the commit"
+            )
         self._remember(item.name, api, (project.path, build.commit, context))
         api.post(project.path, build.commit, NewStatus(context, state, describe(build), self.context.link(build)))
         return DeliveryOutcome(item.name, "delivered")

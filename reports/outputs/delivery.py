@@ -140,6 +140,10 @@ class Output(Protocol):
         """Builds of a component, track and phase wait while an older one of them is postponed."""
 
     @property
+    def is_news(self) -> bool:
+        """It tells people what is new: it gets no builds that were published before it was configured."""
+
+    @property
     def is_live(self) -> bool:
         """It also shows what waits and runs, which changes without a new build: ``deliver`` gets no builds, too."""
 

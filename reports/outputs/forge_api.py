@@ -39,7 +39,12 @@ class PostedStatus(BaseModel):
 
     id: int
     context: OptionalText = Field(alias="name")
+    state: OptionalText = Field(alias="status")
     target_url: OptionalText = ""
+
+    @property
+    def is_verdict(self) -> bool:
+        return self.state in {"success", "failure", "failed"}
 
 
 POSTED: Final = TypeAdapter(list[PostedStatus])
@@ -90,8 +95,7 @@ class ForgeApi:
         for page in range(1, MOST_PAGES + 1):
             answer = self._call("GET", f"{where}?{urlencode({**query, 'page': page})}")
             try:
-                names = [{**one, "name": one.get("name") or one.get("context")} for one in answer]
-                found = POSTED.validate_python(names)
+                found = POSTED.validate_python([_like_gitlab(one) for one in answer])
             except (TypeError, AttributeError, ValidationError):
                 what = "the answer is no list of commit statuses"
                 raise ConfigurationError(f"{self.forge.api_url}: {what}: is this a {self._kind}?") from None
@@ -126,3 +130,9 @@ class ForgeApi:
             raise CommitMissing(message)
         web.check(answer, message, self.now())
         return answer.json(base, f"the API of a {self._kind}")
+
+
+def _like_gitlab(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a status of either forge with the names that GitLab gives to its fields."""
+    name, state = status.get("name") or status.get("context"), status.get("status") or status.get("state")
+    return {**status, "name": name, "status": state}

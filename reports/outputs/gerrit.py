@@ -79,6 +79,7 @@ class GerritOutput:
     context: OutputContext
     transport: GerritTransport
     is_ordered: ClassVar[bool] = False  # changes are independent; `_deliver` keeps the order within a change
+    is_news: ClassVar[bool] = True
     is_live: ClassVar[bool] = False
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:

@@ -58,6 +58,7 @@ class MailOutput:
     mail: Mail
     login: Login
     is_ordered: ClassVar[bool] = True
+    is_news: ClassVar[bool] = True
     is_live: ClassVar[bool] = False
 
     @property

@@ -153,6 +153,8 @@ def _message(
     message["Date"] = format_datetime(datetime.fromtimestamp(int(context.clock.now()), UTC))
     message["Message-ID"] = _message_id(context, mail, name)
     message["Auto-Submitted"] = "auto-generated"
+    _, maintainer = parseaddr(lab.maintainer)
+    message["List-Unsubscribe"] = f"<mailto:{maintainer}?subject=unsubscribe%20{lab.name}>"  # RFC 2369
     message["List-Id"] = f"{lab.name} <{lab.name}.{_domain(context, mail)}>"
     return message
 

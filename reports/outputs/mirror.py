@@ -73,6 +73,7 @@ class PublicMirror:
     connection: Connection
     public: PublicJenkinsSettings
     is_ordered: ClassVar[bool] = True
+    is_news: ClassVar[bool] = False
     is_live: ClassVar[bool] = False
 
     @property

@@ -16,6 +16,7 @@ class SiteOutput:
 
     context: OutputContext
     is_ordered: ClassVar[bool] = False
+    is_news: ClassVar[bool] = False
     is_live: ClassVar[bool] = True
 
     def deliver(self, items: Sequence[PendingDelivery]) -> Iterator[DeliveryOutcome]:

@@ -73,6 +73,7 @@ def send(method: str, url: str, base: str, setting: str, **body: Any) -> Answer:
 
     Raises InfrastructureError if the server cannot be reached, NotNow for a lost answer, RedirectedElsewhere for a redirect.
     """
+    body["auth"] = body.get("auth") or _as_it_is
     try:
         with requests.request(
             method, url, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True, **body
@@ -87,6 +88,11 @@ def send(method: str, url: str, base: str, setting: str, **body: Any) -> Answer:
     except requests.RequestException as error:
         kind = NotNow if _is_lost(error) else InfrastructureError
         raise kind(f"{base}: cannot be reached: {innermost(error)}") from None
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave the login of a request alone: without this, requests replaces it with one from ~/.netrc."""
+    return request
 
 
 def _content(answer: requests.Response) -> tuple[bytes, str]:

@@ -43,6 +43,7 @@ class WebhookOutput:
     webhook: Webhook
     key: bytes = field(repr=False)
     is_ordered: ClassVar[bool] = False  # each message has the start of its build
+    is_news: ClassVar[bool] = False
     is_live: ClassVar[bool] = False
 
     @property

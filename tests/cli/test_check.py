@@ -99,6 +99,23 @@ def test_check_counts_and_names_unknown_keys(small_lab: Callable[..., Path]) -> 
     assert "unknown key; did you mean series?" in wrong.stderr
 
 
+def test_check_refuses_statuses_for_a_mirror(
+    call: Callable[..., tuple[int, str]], small_lab: Callable[..., Path]
+) -> None:
+    lab = small_lab()
+    text = lab.read_text()
+    lab.write_text(
+        f"{text}public: {{site_url: 'https://qa.example/'}}\nnotifications:\n  statuses:\n  - forge: github\n"
+    )
+    code, printed = call("check", "--lab", str(lab))
+    line = text.count("\n") + 4
+    assert code == 2
+    assert (
+        f"{lab}:{line}: notifications.statuses.0: https://github.com/: no upstream repository of a component is there"
+        in printed
+    )
+
+
 def test_check_warns_of_probable_mistakes(
     call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

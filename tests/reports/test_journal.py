@@ -77,24 +77,27 @@ def test_journal_migrates_schema_1(tmp_path: Path) -> None:
         outage = journal.deliveries.outage("gerrit")
         assert outage is not None
         assert (outage.tries, outage.note) == (1, "down")
+        for output, counts in (("mail", {"waiting": 1}), ("gerrit", {"waiting": 1}), ("chat", {"nothing": 1})):
+            journal.deliveries.introduce(output)
+            assert journal.deliveries.counts(output) == counts
         (point,) = journal.builds.lane("greet", "trunk", "build")
         assert (point.results, point.delay) == (None, 0.0)
         assert journal.builds.without_results() == [entry]
         journal.builds.set_results(entry.source, a_build())
         assert journal.builds.without_results() == []
     with closing(sqlite3.connect(path)) as base:
-        assert base.execute("PRAGMA user_version").fetchone() == (2,)
+        assert base.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_journal_leaves_newer_schema_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     write_schema_1(path)
     with closing(sqlite3.connect(path)) as base:
-        base.execute("PRAGMA user_version = 3")
+        base.execute("PRAGMA user_version = 4")
     before = path.read_bytes()
     with pytest.raises(NewerSchemaError) as caught, opened(path):
         pass
-    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 3; this one knows 2): upgrade qalab")
+    assert str(caught.value) == (f"{path} was written by a newer qalab (schema 4; this one knows 3): upgrade qalab")
     assert path.read_bytes() == before
     assert list(tmp_path.glob("journal*")) == [path]
 
@@ -178,6 +181,19 @@ def test_outage_counts_tries_until_it_ends(journal: Journal) -> None:
     assert 1060.0 <= outage.due <= 1120.0
     journal.deliveries.end_outage("mail")
     assert journal.deliveries.outage("mail") is None
+
+
+def test_new_output_gets_no_older_builds(journal: Journal) -> None:
+    old = bundled(journal, 1)
+    journal.deliveries.introduce("chat")
+    new = bundled(journal, 2)
+    for _ in range(2):
+        journal.deliveries.introduce("chat")
+        assert [entry.name for entry in journal.deliveries.waiting("chat", 0)] == [new]
+    assert [entry.name for entry in journal.deliveries.waiting("site", 0)] == [old, new]
+    assert journal.deliveries.counts("chat") == {"nothing": 1, "waiting": 1}
+    journal.retry()
+    assert [entry.name for entry in journal.deliveries.waiting("chat", 0)] == [new]
 
 
 def test_pause_is_as_long_as_the_destination_asks(journal: Journal) -> None:

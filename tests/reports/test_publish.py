@@ -7,10 +7,10 @@ import hashlib
 import json
 import re
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -502,6 +502,32 @@ def test_delivery_that_always_fails_is_parked(hooked: tuple[Press, Service]) -> 
     assert len(service.requests) == MOST_TRIES + 1
 
 
+@pytest.mark.parametrize("output", ["mail", "chat", "statuses", "gerrit"])
+def test_new_output_tells_nobody_about_old_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    """All settings lead to a port where nobody listens, so a delivery would be trouble."""
+    url, git = "http://127.0.0.1:1", "http://127.0.0.1:1/acme/greet"
+    monkeypatch.setenv("CHAT", f"{url}/hook")
+    settings: dict[str, Any] = {
+        "mail": {"server": "smtp://127.0.0.1:1", "history_days": 3000},
+        "gerrit": url,
+        "chat": [{"name": "a", "format": "slack", "secret": {"env": "CHAT"}, "history_days": 3000}],
+        "statuses": [{"forge": "github", "url": url, "token": {"env": "CHAT"}, "history_days": 3000}],
+    }
+    key = {"chat": "chats"}.get(output, output)
+    track = {"trunk": {"series": "bookworm", "trigger": "gerrit" if output == "gerrit" else "commit", "branch": "main"}}
+    before = Press(a_lab(tmp_path, upstreams={"greet": git}, tracks=track), tmp_path)
+    a_local_run(before.lab, number=1)
+    a_local_run(before.lab, number=2, verdict="failed")
+    assert before.run().lines == []
+    lab = a_lab(tmp_path, upstreams={"greet": git}, tracks=track, notifications={key: settings[output]})
+    after = Press(lab, tmp_path)
+    assert after.run().lines == []
+    assert after.deliveries()[output] == {"nothing": 2}
+    a_local_run(lab, number=3)
+    a_local_run(lab, number=4, verdict="failed")
+    assert {line.partition(":")[0] for line in after.run().lines} == {output}
+
+
 def test_output_waits_as_long_as_it_is_asked(hooked: tuple[Press, Service]) -> None:
     press, service = hooked
     a_local_run(press.lab, number=2)
@@ -620,20 +646,38 @@ def test_publish_watch_repeats(at_home: Everything, monkeypatch: pytest.MonkeyPa
     assert (pauses, at_home.twins()) == ([7, 7], ["#1", "#2"])
 
 
-def test_publish_watch_waits_for_another_publisher(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(seconds: float) -> None:
-        if seconds >= 7:  # a shorter one is between two queries of a twin
-            raise KeyboardInterrupt
+def test_publish_watch_continues_while_another_process_publishes(
+    press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_local_run(press.lab, number=2)
+    pauses = []
 
-    at_home.build(number=1)
-    monkeypatch.setattr("cli.publish.time.sleep", stop)
-    held = ExitStack()
-    held.enter_context(at_home.press.place.locked())
-    release = threading.Timer(0.3, held.close)
-    release.start()
-    assert call("publish", "--watch", "--interval", "7").exit_code == 1  # interrupted, not refused
-    release.join()
-    assert at_home.twins() == ["#1"]
+    def sleep(seconds: float) -> None:
+        if seconds != 7:  # a holder that has just been killed
+            return
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+        lock.close()
+
+    monkeypatch.setattr("cli.publish.time.sleep", sleep)
+    with ExitStack() as lock:
+        lock.enter_context(press.place.locked())
+        actual = call("publish", "--watch", "--interval", "7")
+    assert actual.stderr.startswith("qalab: another process is publishing this lab")
+    assert "builds: 1 new\nsite: 1 delivered\n" in actual.output
+    assert (actual.exit_code, pauses) == (1, [7, 7])
+
+
+def test_failed_output_is_not_called_idle(press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QALAB_WEBHOOK_SECRET", "k3y-of-tests")
+    a_lab(tmp_path, notifications={"webhook": {"url": "http://127.0.0.1:1/"}})
+    a_local_run(press.lab, number=2)
+    actual = call("publish")
+    assert "site: 1 delivered\nwebhook: failed\n" in actual.output
+    assert actual.exit_code == 3
 
 
 def test_retract_prints_result(at_home: Everything) -> None:

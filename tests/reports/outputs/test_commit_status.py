@@ -128,6 +128,27 @@ def test_newer_build_overwrites_and_older_does_not(workbench: Bench, double: For
     assert [one["state"] for one in statuses(double, 1)] == expected[kind]
 
 
+@pytest.mark.parametrize("verdict", ["passed", "failed", "unstable"])
+def test_error_of_the_lab_does_not_replace_a_verdict(workbench: Bench, double: ForgeDouble, verdict: str) -> None:
+    workbench.publish(1, verdict)
+    workbench.publish(3, "error", commit=COMMITS[0])
+    note = "an error of the lab does not replace the verdict on the commit"
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", ""), (3, "nothing", note)]
+    assert len(statuses(double, 1)) == 1
+    workbench.publish(4, "error", commit=COMMITS[1])
+    workbench.publish(5, "aborted", commit=COMMITS[1])
+    assert [how for _, how, _ in workbench.deliver(opened(workbench))][2:] == ["delivered", "delivered"]
+
+
+def test_login_of_netrc_is_not_used(
+    workbench: Bench, service: Service, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_home / ".netrc").write_text("machine 127.0.0.1 login other password wrong\n")
+    workbench.publish(1)
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
+    assert not any(request.headers.get("authorization", "").startswith("Basic") for request in service.requests)
+
+
 def test_status_is_found_behind_a_hundred_others(workbench: Bench, double: ForgeDouble, kind: str) -> None:
     workbench.publish(1)
     double.lose = 1

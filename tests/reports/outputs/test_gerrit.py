@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
-from reports.outputs import gerrit
+from reports.outputs import gerrit, web
 from reports.outputs.delivery import MOST_IN_A_ROW, Output
 from tests.reports.outputs.conftest import Bench
-from tests.reports.outputs.servers import Answer, Change, Gerrit, Request, Service
+from tests.reports.outputs.servers import Answer, Change, Gerrit, Request, Service, drip, endless, half, stalled
 
 REVIEWED = {"trunk": {"series": "bookworm", "trigger": "gerrit", "branch": "main"}}
 
@@ -165,6 +165,29 @@ def test_refusal_of_one_change_does_not_delay_others(
     assert note in first[2]
     assert "\n" not in first[2]
     assert gerrit_server.changes[1].votes == [{"Verified": 1}]
+
+
+@pytest.mark.parametrize(
+    "answer, note",
+    [
+        (half, "the answer is incomplete: IncompleteRead"),
+        (stalled, "the answer is incomplete: timed out"),
+        (drip, "the answer is incomplete: it takes longer than 0.05 seconds"),
+        (endless, "the answer is incomplete: it is larger than 100000 bytes"),
+    ],
+)
+def test_incomplete_answer_postpones_the_build(
+    workbench: Bench, gerrit_server: Gerrit, monkeypatch: pytest.MonkeyPatch, answer: Callable[[int], Answer], note: str
+) -> None:
+    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 30.0 if answer is endless else 0.05)
+    monkeypatch.setattr(web, "MOST_BYTES", 100_000 if answer is endless else 10**9)
+    workbench.publish(1)
+    gerrit_server.trouble = answer(200)
+    ((_, how, actual),) = workbench.deliver(opened(workbench))
+    assert (how, note in actual) == ("later", True), actual
+    gerrit_server.trouble = None
+    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 60.0)
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
 
 
 def test_three_failures_in_a_row_raise(workbench: Bench, gerrit_server: Gerrit, service: Service) -> None:

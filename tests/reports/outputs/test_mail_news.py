@@ -190,6 +190,13 @@ def test_author_of_the_only_suspect_learns_of_the_fix(  # noqa: PLR0917 - a tabl
     assert list(fixed.to[1:]) == fixed_to
 
 
+def test_mail_says_how_to_unsubscribe(bench: Callable[..., Bench], server: MailServer) -> None:
+    workbench, output = opened(bench, server)
+    publish(workbench, "ab Ab")
+    workbench.deliver(output)
+    assert server.taken[0].message["List-Unsubscribe"] == "<mailto:lab@lab.example?subject=unsubscribe%20testlab>"
+
+
 def test_long_subject_is_not_folded(bench: Callable[..., Bench], server: MailServer) -> None:
     workbench, output = opened(bench, server)
     case = Case(suite="s", classname="c", name="test_" + "x" * 200, outcome="failed")

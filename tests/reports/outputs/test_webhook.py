@@ -11,10 +11,10 @@ import pytest
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
-from reports.outputs import webhook
+from reports.outputs import web, webhook
 from reports.outputs.delivery import Output, PendingDelivery, Tombstone
 from tests.reports.outputs.conftest import Bench
-from tests.reports.outputs.servers import Answer, Request, Service
+from tests.reports.outputs.servers import Answer, Request, Service, drip, endless, half, silence, stalled
 
 
 class Hook:
@@ -141,6 +141,27 @@ def test_redirect_raises(workbench: Bench, service: Service, hook: Hook, status:
     )
     assert [request.method for request in service.requests] == ["POST"]
     assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
+
+
+@pytest.mark.parametrize("answer", [half, stalled, drip, endless])
+def test_accepted_delivery_is_not_repeated_whatever_follows_the_status(
+    workbench: Bench, service: Service, hook: Hook, monkeypatch: pytest.MonkeyPatch, answer: Callable[[int], Answer]
+) -> None:
+    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(web, "MOST_BYTES", 100_000)
+    workbench.publish(1)
+    hook.answers = [answer(200)]
+    for _ in range(2):
+        assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
+    assert len(service.requests) == 1
+
+
+def test_receiver_that_hangs_is_postponed(workbench: Bench, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "TIMEOUT_SECONDS", 0.05)
+    workbench.publish(1)
+    hook.answers = [silence]
+    ((_, how, note),) = workbench.deliver(opened(workbench))
+    assert (how, "timed out" in note) == ("later", True)
 
 
 def test_bug_in_one_delivery_parks_it_alone(workbench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
