@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,7 +13,9 @@ from generator import expansion, lint, render
 from generator.scope import some
 from lab.base.errors import ConfigurationError
 from lab.config import loading, releases
+from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
+from lab.store.step import architecture
 
 
 @click.command("check")
@@ -39,7 +42,7 @@ def command(path: Path | None, lab_file: Path, *, as_json: bool) -> None:
             "combinations": sum(len(lab.components_of(track)) for track in lab.tracks),
         }
         lines.append(f"{lab_file}: valid: {', '.join(f'{number} {what}' for what, number in counts.items())}")
-        warnings = [f"{lab_file}: warning: {doubt}" for doubt in releases.doubts(lab)]
+        warnings = [f"{lab_file}: warning: {doubt}" for doubt in (*releases.doubts(lab), *not_built_here(lab))]
         jobs = lab_file.parent / "jobs" if lab.jenkins else None
         if jobs and not jobs.exists():
             raise ConfigurationError(f"no jobs in {jobs}", hint="run: qalab jenkins generate")
@@ -63,3 +66,12 @@ def command(path: Path | None, lab_file: Path, *, as_json: bool) -> None:
         raise ConfigurationError("\n".join(complaints))
     for line in () if as_json else lines:
         out.print(line)
+
+
+def not_built_here(lab: Lab) -> Iterator[str]:
+    """Yield the series whose packages this machine does not build, in the words of the step sbuild."""
+    machine = architecture()
+    for name, series in lab.series.items():
+        if machine not in series.architectures:
+            wanted = ", ".join(series.architectures)
+            yield f"series.{name}.architectures: this machine builds for {machine}, and not for {wanted}"

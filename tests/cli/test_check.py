@@ -50,3 +50,12 @@ def test_check_warns_of_what_is_probably_a_mistake(
     assert "lab.yaml: valid: 1 components" in printed
     code, printed = call("check", "--json")
     assert (code, '"warnings": [\n    "lab.yaml: warning: series.bookworm' in printed) == (0, True)
+
+
+def test_check_warns_of_packages_for_another_machine(
+    call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.check.architecture", lambda: "riscv64")
+    _, printed = call("check")
+    expected = "series.bookworm.architectures: this machine builds for riscv64, and not for amd64"
+    assert f"qalab: lab.yaml: warning: {expected}" in printed
