@@ -309,7 +309,7 @@ def test_the_archives_own_package_is_taken(build: Callable[..., Record], lab_fac
     shown = "dpkg-query --show hello; [ \"$$(dpkg-query --show --showformat '$${Version}' hello)\" = 0.1 ]"
     record = build(needs("hello (<< 1)") | does(shown), lab=REPLACING)
     assert record.verdict == "passed", record.message
-    # The distribution would do for this one; the lab's is taken all the same.
+    # The distribution would do for this one, and so its layer is everybody's; the lab's is taken all the same.
     other = build(needs("hello") | does(shown), lab=REPLACING)
     assert other.verdict == "passed", other.message
     newer = build(needs("hello (>> 1)"))
