@@ -18,6 +18,7 @@ from lab.base.errors import ConfigurationError
 from lab.config import loading, releases
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
+from lab.store.step import architecture
 from scripts.deployment import planner
 from scripts.exercises import choice
 
@@ -111,7 +112,7 @@ def check_lab(lab_file: Path, report: Report) -> tuple[Path, ...]:
     }
     counted = ", ".join(f"{number} {what}" for what, number in report.counts.items())
     report.lines.append(f"{lab_file}: valid: {counted}")
-    report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in releases.doubts(lab)]
+    report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in (*releases.doubts(lab), *not_built_here(lab))]
     report.errors += [f"{lab_file}: {fault}" for fault in _deployment_faults(lab)]
     if not lab.jenkins:
         return ()
@@ -143,3 +144,12 @@ def check_jobs(
     report.counts |= {f"{kind}s": sum(key.startswith(kind) for key in chosen) for kind in ("job", "view")}
     used = f", with the settings of {settings.ini}" if settings.ini else ""
     report.lines.append(f"{where}: valid: {report.counts['jobs']} jobs, {report.counts['views']} views{used}")
+
+
+def not_built_here(lab: Lab) -> Iterator[str]:
+    """Yield the series whose packages this machine does not build, in the words of the step sbuild."""
+    machine = architecture()
+    for name, series in lab.series.items():
+        if machine not in series.architectures:
+            wanted = ", ".join(series.architectures)
+            yield f"series.{name}.architectures: this machine builds for {machine}, and not for {wanted}"

@@ -2,7 +2,8 @@
 
 The earlier build is the newest one in the lab's archive, else the distribution's packages of that name.  Named are
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
-maintainer scripts, Provides, symbols and shlibs that are gone; files that are empty now; and packages with half of their size or files.
+maintainer scripts, Provides, symbols and shlibs that are gone; files that are empty now; packages with half of their size or files;
+and new files that another package of the series has too, which the package neither replaces nor conflicts with.
 A build with the option or profile ``nodoc`` is compared without documentation.
 
 ``build.content.accept`` lists the intended losses.  Others give the verdict that ``build.content.verdict`` names.
@@ -19,7 +20,16 @@ from collections.abc import Sequence
 from lab.base.text import first_of
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
-from scripts.archives.content_comparison import BuildContent, Loss, accepted, empty_packages, losses
+from scripts.archives.content_comparison import (
+    BuildContent,
+    Loss,
+    accepted,
+    empty_packages,
+    losses,
+    new_files,
+    taken,
+)
+from scripts.archives.file_owners import owners
 from scripts.archives.package_content import read_packages
 from scripts.archives.reference_packages import Reference, distribution_build, last_build
 from scripts.archives.withdrawal import Withdrawals
@@ -47,8 +57,25 @@ def all_withdrawn(context: StepContext) -> list[Loss]:
     return [Loss("all builds withdrawn", context.component_name, first_of(versions))] if versions else []
 
 
-def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None) -> StepOutcome:
-    """Return the outcome for the losses compared to an earlier build."""
+def judge_new_files(context: StepContext, before: BuildContent | None, now: BuildContent) -> tuple[list[Loss], str]:
+    """Return the new files that packages of other sources have, and why that is not known, or "".
+
+    The series is asked only where there are new files.  Those of packages that the source has built before are no
+    other's: a file may move between them.
+    """
+    added = new_files(before, now)
+    found = owners(context.series_name, context.series, added, context.log) if added else {}
+    if found is None:
+        return (
+            [],
+            f"files of other packages are not looked for: the mirror of {context.series_name} has no Contents indices",
+        )
+    own = before.packages.keys() if before else set()
+    return taken(now, {path: names - own for path, names in found.items()}), ""
+
+
+def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None, doubt: str) -> StepOutcome:
+    """Return the outcome for the losses compared to an earlier build; ``doubt``: the part that was not compared, or ""."""
     settings = context.component.build.content
     intended = accepted(found, settings.accept)
     refused = [loss for loss in found if loss not in intended]
@@ -61,7 +88,7 @@ def judge(context: StepContext, found: Sequence[Loss], earlier: Reference | None
         nothing = f"{len(intended)} accepted, nothing else lost" if intended else "nothing lost"
         message = f"{nothing}; {compared}" if found or earlier else compared
     return StepOutcome(
-        message,
+        f"{message}; {doubt}" if doubt else message,
         verdict=settings.verdict if refused and settings.verdict != "off" else "passed",
         facts={
             "reference": str(earlier or ""),
@@ -81,12 +108,13 @@ def action(context: StepContext) -> StepOutcome:
         read_packages(context.run.path / item.path for item in built.artifacts if item.kind == "binary")
     )
     earlier = reference(context)
-    if not earlier:
-        return judge(context, [*all_withdrawn(context), *empty_packages(now)], None)
-    before = BuildContent.of(read_packages(earlier.paths))
+    before = BuildContent.of(read_packages(earlier.paths)) if earlier else None
+    others, doubt = judge_new_files(context, before, now)
+    if not before:
+        return judge(context, [*all_withdrawn(context), *empty_packages(now), *others], None, doubt)
     if "nodoc" in {*context.component.build.profiles, *context.component.build.options}:
         before, now = before.without_documentation(), now.without_documentation()
-    return judge(context, losses(before, now), earlier)
+    return judge(context, [*losses(before, now), *others], earlier, doubt)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -181,7 +181,8 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
         chroots.layer(base, control, profiles, repository) as layer,
         chroots.session(context.run.id, base, layer) as session,
     ):
-        log = build(context, session, prepare(context, session, dsc, repository, ready=layer is not None))
+        ready = layer is not None and layer.ready
+        log = build(context, session, prepare(context, session, dsc, repository, ready=ready))
         reading = sbuild_log.read(log)
         passed = reading.verdict == "passed"
         full = None if passed else full_disk(context, chroots)

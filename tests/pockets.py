@@ -20,7 +20,10 @@ from tests.packages import BINARY, binary
 KEY = (
     "%no-protection\nKey-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign\nName-Real: mirror\nExpire-Date: 0\n%commit\n"
 )
-SUITE = "Codename: {name}\nSuite: {name}\nOrigin: Debian\nComponents: main\nArchitectures: amd64\nSignWith: yes\n\n"
+SUITE = (
+    "Codename: {name}\nSuite: {name}\nOrigin: Debian\nComponents: main\nArchitectures: amd64\nSignWith: yes\n"
+    "Contents: percomponent nocompatsymlink\n\n"
+)
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 

@@ -90,10 +90,11 @@ class SourceMirror:
             text += f"{field}:\n{lines}"
         self.publish(f"{text}Directory: pool\n", PACKAGE.format(name=name, version=version, digest="0" * 64))
 
-    def publish(self, sources: str = OTHER, packages: str = "") -> None:
-        """Write the indices of the suite, and sign them."""
-        suite, names = self.root / "dists/bookworm", ("main/source/Sources", "main/binary-amd64/Packages")
-        for name, text in zip(names, (sources, packages), strict=True):
+    def publish(self, sources: str = OTHER, packages: str = "", more: Mapping[str, str] | None = None) -> None:
+        """Write the indices of the suite, and sign them; ``more``: other files by name."""
+        suite = self.root / "dists/bookworm"
+        names = {"main/source/Sources": sources, "main/binary-amd64/Packages": packages, **(more or {})}
+        for name, text in names.items():
             (suite / name).parent.mkdir(parents=True, exist_ok=True)
             (suite / name).write_text(text)
         lines = "".join(f" {digest('sha256', suite / name)} {(suite / name).stat().st_size} {name}\n" for name in names)

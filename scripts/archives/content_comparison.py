@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -30,7 +30,7 @@ PAPERS = re.compile(r"usr/share/doc/[^/]+/(changelog|copyright)")
 
 @dataclass(frozen=True)
 class Loss:
-    """Something that an earlier build had, and this one does not."""
+    """Something that an earlier build had and this one does not, or that this one should not have."""
 
     kind: str
     name: str
@@ -101,6 +101,27 @@ def losses(before: BuildContent, now: BuildContent) -> list[Loss]:
         *_declarations_lost(rest, now),
         *_halved(rest, now),
     ]
+
+
+def new_files(before: BuildContent | None, now: BuildContent) -> frozenset[str]:
+    """Return the files that were not there, without those of the packages' own directories of documentation."""
+    added = now.files - (before.files if before else frozenset())
+    return frozenset(
+        path for path in added if not any(path.startswith(f"usr/share/doc/{name}/") for name in now.packages)
+    )
+
+
+def taken(now: BuildContent, owners: Mapping[str, Collection[str]]) -> list[Loss]:
+    """Return the files that belong to packages of other sources and that no package here may replace.
+
+    ``owners``: the packages that have a file, by path.
+    """
+    found: dict[str, list[str]] = {}
+    for path, names in sorted(owners.items()):
+        replaced = {name for package in now.packages.values() if path in package.files for name in package.replaces}
+        for owner in sorted({*names} - now.packages.keys() - replaced):
+            found.setdefault(owner, []).append(path)
+    return [Loss("files of another package", owner, first_of(paths)) for owner, paths in found.items()]
 
 
 def _files_lost(before: BuildContent, now: BuildContent) -> Iterator[Loss]:

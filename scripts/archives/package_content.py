@@ -16,6 +16,7 @@ from lab.base.errors import InfrastructureError
 # A merged /usr: the same file has a path below / in one release and below /usr in the next.
 MERGED = re.compile(r"^(?=(?:bin|sbin|lib|lib32|lib64|libx32)/)")
 SCRIPTS = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
+REPLACING = ("Replaces", "Conflicts")  # Policy 7.6
 # Packages that have no files on purpose: see lintian's tag empty-binary-package.
 FILELESS = re.compile(
     r"\b(meta ?-?package|dummy|transitional|dependency package|virtual package|empty package)\b", re.IGNORECASE
@@ -40,6 +41,8 @@ class BinaryContent:
     version: str = ""
     files: Mapping[str, int] = field(default_factory=dict)
     provides: frozenset[str] = frozenset()
+    replaces: frozenset[str] = frozenset()
+    """The packages whose files it may have: those of Replaces, and those of Conflicts, beside which it is never."""
     scripts: frozenset[str] = frozenset()
     conffiles: frozenset[str] = frozenset()
     symbols: frozenset[str] = frozenset()
@@ -72,6 +75,7 @@ def read_package(path: Path) -> BinaryContent:
                 version=control["Version"],
                 files=files,
                 provides=frozenset(_names(control.get("Provides", ""))),
+                replaces=frozenset(name for key in REPLACING for name in _names(control.get(key, ""))),
                 scripts=SCRIPTS & {_plain(name) for name in deb.control},
                 conffiles=frozenset(_conffiles(_text(deb.control, "conffiles"))),
                 symbols=frozenset(_symbols(symbols)),
@@ -105,7 +109,7 @@ def _files(data: DebPart) -> Iterator[tuple[str, int]]:
 
 
 def _names(relations: str) -> Iterator[str]:
-    return (item.split()[0] for item in relations.split(",") if item.strip())
+    return (item.split()[0].partition(":")[0] for item in relations.split(",") if item.strip())
 
 
 def _conffiles(text: str) -> Iterator[str]:

@@ -93,7 +93,8 @@ def in_new(lab: Lab, current: Run, chroots: Chroots, wish: Wish) -> int:
         chroots.session(f"{current.id} shell", base, layer) as session,
     ):
         target = session.path / "prepared.tar.zst" if session.way.mode == "unshare" else None
-        script = prepare_script(dsc, "" if layer else layer_script(control, build.profiles, repository))
+        ready = layer is not None and layer.ready
+        script = prepare_script(dsc, "" if ready else layer_script(control, build.profiles, repository))
         session.shell(script, save_as=target, stdin=packed(dsc))
         return _status(replace(session, stack=(target,)) if target else session, build, wish)
 

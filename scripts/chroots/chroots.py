@@ -3,8 +3,9 @@
 A base is made by mmdebstrap, and made again when it is older than the series' ``refresh_days``.  A
 layer is a base with build dependencies, kept for the next build that needs the same.  Its key is what apt resolves
 on the base now, with all versions: each build asks apt again, and so none starts from a layer that has another
-version than a new chroot would have, or one package more.  Where no layer can be made, sbuild starts from the base,
-installs the build dependencies itself, and gives the verdict.
+version than a new chroot would have, or one package more.  What the lab's own archive adds, sbuild installs on top in
+the session.  Where no layer can be made, sbuild starts from the base, installs the build dependencies itself, and gives
+the verdict.
 
 ::
 
@@ -24,7 +25,7 @@ import pwd
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -85,6 +86,8 @@ class Chroot:
     created: datetime
     reused: bool
     lock: int
+    ready: bool = True
+    """Whether a layer has all build dependencies as apt resolves them now."""
 
     @property
     def age_days(self) -> float:
@@ -145,18 +148,30 @@ class Chroots:
         """Provide a base with build dependencies (see `bootstrap.dependencies`) installed; None when they cannot be.
 
         Whoever needs the same versions of the same packages gets the same layer: any component, profile or lab.
+        Where the lab's archive adds to the distribution's packages, the layer has the latter and is not ``ready``:
+        the lab's change with each of its commits.  Where the distribution alone does not do, the layer has both.
         """
         with ExitStack() as held:
             layer = None
             with suppress(ProgramFailed):
-                with opened(self.way, "resolve", [base.path], log=self.log, keep=[base.lock]) as session:
-                    script = resolve_script(control, profiles, repository)
-                    resolved = session.shell(script, capture=True).stdout
-                packages = "".join(sorted(resolved.splitlines(keepends=True)))
-                ours = repository.identity if repository and f" {repository.origin}:" in packages else ""
-                of, script = f"{base.path.name}\n{ours}\n{packages}", layer_script(control, profiles, repository)
-                layer = held.enter_context(self.layered(base, of, script, prints=resolved))
+                script = partial(layer_script, control, profiles)
+                resolved, theirs = self._resolved(base, control, profiles, repository), repository
+                ready = not (repository and f" {repository.origin}:" in resolved)
+                if not ready:
+                    try:
+                        resolved, theirs = self._resolved(base, control, profiles, None), None
+                    except ProgramFailed:
+                        ready = True
+                ours = repository.identity if repository and f" {repository.origin}:" in resolved else ""
+                of = f"{base.path.name}\n{ours}\n{''.join(sorted(resolved.splitlines(keepends=True)))}"
+                made = held.enter_context(self.layered(base, of, script(theirs), prints=resolved))
+                layer = replace(made, ready=ready)
             yield layer
+
+    def _resolved(self, base: Chroot, control: str, profiles: Sequence[str], repository: Repository | None) -> str:
+        """Return what apt would install on a base.  Raises ProgramFailed."""
+        with opened(self.way, "resolve", [base.path], log=self.log, keep=[base.lock]) as session:
+            return session.shell(resolve_script(control, profiles, repository), capture=True).stdout
 
     @contextmanager
     def layered(self, base: Chroot, of: str, script: str, *, prints: str | None = None) -> Iterator[Chroot]:

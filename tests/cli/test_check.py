@@ -164,3 +164,12 @@ def test_name_that_the_terminal_cannot_show(
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(shown, encoding="ascii", write_through=True))
     assert call("check", "grün.yaml")[0] == 0
     assert shown.getvalue() == b"gr\\xfcn.yaml: valid: 1 jobs, 0 views\n"
+
+
+def test_check_warns_of_packages_for_another_machine(
+    call: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.check.architecture", lambda: "riscv64")
+    _, printed = call("check")
+    expected = "series.bookworm.architectures: this machine builds for riscv64, and not for amd64"
+    assert f"qalab: lab.yaml: warning: {expected}" in printed

@@ -50,6 +50,10 @@ def test_content_without_package_in_distribution(mirror: Mirror, built: Bench) -
     mirror.add("testing", "other", "1.0-1")
     record = built.execute(content)
     assert (record.verdict, record.message) == ("passed", "no earlier build to compare with")
+    mirror.add("testing-updates", "theirs", "1.0-1", files=(("usr/share/greet/greet", "x\n"),))
+    record = built.execute(content)
+    expected = "files of another package: theirs (usr/share/greet/greet); no earlier build to compare with"
+    assert (record.verdict, record.message) == ("unstable", expected)
 
 
 def test_content_with_failed_download_is_an_error(mirror: Mirror, built: Bench) -> None:

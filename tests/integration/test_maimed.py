@@ -6,13 +6,14 @@ All are built by debhelper, without a chroot.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from lab.base.run import run
+from lab.config.description import Series
 from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import archive, content
@@ -37,6 +38,7 @@ install:
 	install -D -m 644 -t $(DESTDIR)/usr/lib/greet/plugins plugin.so
 	install -D -m 644 -t $(DESTDIR)/usr/share/man/man1 greet.1
 	install -D -m 644 -t $(DESTDIR)/usr/share/greet words data/*
+	[ ! -e second ] || install -D -m 644 -t $(DESTDIR)/usr/share/greet/second second/*
 	install -D -m 644 -t $(DESTDIR)/etc/greet greet.conf
 	install -D -m 644 -t $(DESTDIR)/usr/share/doc/greet/html index.html
 	/usr/bin/python3 setup.py -q install --root=$(DESTDIR) --install-lib=/usr/lib/python3/dist-packages --no-compile
@@ -78,6 +80,7 @@ TREE: Mapping[str, str] = {
     "greet.1": ".TH greet 1\n.SH NAME\ngreet \\- greet the world\n",
     "words": "hello\n" * 20000,
     "data/a": "a\n",
+    "second/a": "of the second orig tarball\n",
     "greet.conf": "x = 1\n",
     "index.html": "<html>\n",
     "setup.py": SETUP,
@@ -150,9 +153,17 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Gate = Callable[[Path], tuple[Record, Record, Bench]]
 
 
+def owned(_name: str, _series: Series, paths: Collection[str], _log: IO[str]) -> dict[str, set[str]]:
+    """What the distribution has."""
+    return {path: {"theirs"} for path in paths if path.startswith("usr/lib/theirs/")}
+
+
 @pytest.fixture
-def gate(good: Path, lab_factory: Callable[..., Any], bench: Callable[..., Bench]) -> Gate:
+def gate(
+    good: Path, lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> Gate:
     """``gate(packages)``: with version 1.0 in the archive, the records of content and archive for packages of 1.1."""
+    monkeypatch.setattr(content, "owners", owned)
 
     def do(packages: Path) -> tuple[Record, Record, Bench]:
         lab = lab_factory(component={"build": {"content": {}}})
@@ -172,6 +183,9 @@ WAYS = {
                                   "\tinstall -d $(DESTDIR)/usr/lib/greet\n"),
                    "directory gone: usr/lib/greet/plugins (1 file)"),
     "setup.py finds no packages": (lambda: edited("setup.py", '"."', '"src"'), "empty package: python3-greet"),
+    "second tarball missing": (lambda: changed(**{"second/a": None}), "directory gone: usr/share/greet/second (1 file)"),
+    "another package's file": (lambda: edited("debian/greet.install", "usr/bin\n", "usr/bin\nwords usr/lib/theirs\n"),
+                               "files of another package: theirs (usr/lib/theirs/words)"),
     "symbols lost": (lambda: edited("greet.c", "int hail", "static int hail"), "symbols gone: libgreet.so.1 (hail@Base)"),
     "service lost": (lambda: changed(**{"debian/greet.service": None}),
                      "service gone: usr/lib/systemd/system/greet.service"),

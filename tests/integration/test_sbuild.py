@@ -309,7 +309,7 @@ def test_build_installs_package_of_lab_archive(build: Callable[..., Record], lab
     shown = "dpkg-query --show hello; [ \"$$(dpkg-query --show --showformat '$${Version}' hello)\" = 0.1 ]"
     record = build(needs("hello (<< 1)") | does(shown), lab=REPLACING)
     assert record.verdict == "passed", record.message
-    # The distribution satisfies this dependency; the lab's package is installed anyway.
+    # The distribution satisfies this dependency, so the layer is shared; the lab's package is installed anyway.
     other = build(needs("hello") | does(shown), lab=REPLACING)
     assert other.verdict == "passed", other.message
     newer = build(needs("hello (>> 1)"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import IO, Any
 
 import pytest
 
+from lab.config.description import Series
 from lab.store.records import Record
 from scripts import archive, content
 from scripts.archives.withdrawal import Withdrawal, Withdrawals, register
@@ -14,7 +15,13 @@ from tests.conftest import Bench
 from tests.packages import pretend_built
 
 MANUAL = ("usr/share/man/man1/greet.1", "x\n")
+UNKNOWN = "files of other packages are not looked for: the mirror of bookworm has no Contents indices"
 Compare = Callable[..., tuple[Record, Bench]]
+
+
+def owned(_name: str, _series: Series, paths: Collection[str], _log: IO[str]) -> dict[str, set[str]] | None:
+    """What the distribution has: one program of coreutils; and no index of one."""
+    return None if "usr/bin/unknown" in paths else {path: {"coreutils"} for path in paths if path == "usr/bin/ls"}
 
 
 @pytest.fixture
@@ -25,6 +32,7 @@ def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkey
         before: dict[str, Any] | None, now: dict[str, Any], build: Any = None, **settings: Any
     ) -> tuple[Record, Bench]:
         monkeypatch.setattr(content, "distribution_build", lambda *_: None)
+        monkeypatch.setattr(content, "owners", owned)
         lab = lab_factory(component={"build": {"content": settings, **(build or {})}})
         if before is not None:
             earlier = bench(lab)
@@ -91,6 +99,19 @@ def test_content_after_withdrawal_of_all_builds_is_unstable(
         ]
     ).write(register(work.lab))
     record = work.execute(content)
+    assert (record.verdict, record.message) == (verdict, message)
+
+
+@pytest.mark.parametrize(
+    "program, verdict, message",
+    [
+        ("ls", "unstable", "files of another package: coreutils (usr/bin/ls); compared with 1.0-1 of trunk"),
+        ("new", "passed", "nothing lost; compared with 1.0-1 of trunk"),
+        ("unknown", "passed", f"nothing lost; compared with 1.0-1 of trunk; {UNKNOWN}"),
+    ],
+)
+def test_new_files_may_be_anothers(compare: Compare, program: str, verdict: str, message: str) -> None:
+    record, _ = compare({}, {"files": ((f"usr/bin/{program}", "x\n"),)})
     assert (record.verdict, record.message) == (verdict, message)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripts.archives.content_comparison import BuildContent, accepted, empty_packages, losses
+from scripts.archives.content_comparison import BuildContent, accepted, empty_packages, losses, new_files, taken
 from scripts.archives.package_content import BinaryContent
 
 DOCUMENTS = ("usr/share/doc/greet/changelog.gz", "usr/share/doc/greet/copyright")
@@ -133,3 +133,34 @@ def test_empty_packages_of_first_build(found: BinaryContent, names: list[str]) -
 def test_accepted_losses_match_patterns(patterns: list[str], left: int) -> None:
     found = losses(BuildContent.of([package([GREET, "usr/bin/hail"]), OTHER]), BuildContent.of([package([GREET])]))
     assert len(found) - len(accepted(found, patterns)) == left
+
+
+def test_new_files_are_those_outside_of_ones_own_documentation() -> None:
+    before = BuildContent.of([package([GREET])])
+    now = BuildContent.of([package([GREET, "usr/bin/new", "usr/share/doc/greet/NEWS.gz", "usr/share/doc/other/x"])])
+    assert new_files(before, now) == {"usr/bin/new", "usr/share/doc/other/x"}
+    assert new_files(None, now) == {GREET, "usr/bin/new", "usr/share/doc/other/x"}
+    assert new_files(now, before) == set()
+
+
+@pytest.mark.parametrize(
+    "now, expected",
+    [
+        ([package([GREET])], []),
+        ([package([GREET, "usr/bin/ls", "usr/bin/cat"])], ["files of another package: coreutils (usr/bin/cat, usr/bin/ls)"]),
+        ([package(["usr/bin/ls", "usr/bin/vi"])],
+         ["files of another package: coreutils (usr/bin/ls)", "files of another package: nvi (usr/bin/vi)",
+          "files of another package: vim (usr/bin/vi)"]),
+        ([package(["usr/bin/vi"], replaces=["nvi"])], ["files of another package: vim (usr/bin/vi)"]),
+        ([package(["usr/bin/vi"]), package(["usr/bin/x"], "nvi", replaces=["vim"])],
+         ["files of another package: vim (usr/bin/vi)"]),
+        ([package(["usr/bin/vi"]), package(["usr/bin/x"], "nvi"), package(["usr/bin/y"], "vim")], []),
+    ],
+    ids=["none", "some", "of two", "one may be replaced", "another package may replace it", "its own sources"],
+)  # fmt: skip
+def test_files_of_another_package(now: list[BinaryContent], expected: list[str]) -> None:
+    owners = {"usr/bin/ls": {"coreutils"}, "usr/bin/cat": {"coreutils"}, "usr/bin/vi": {"vim", "nvi"}}
+    built = BuildContent.of(now)
+    assert [
+        str(loss) for loss in taken(built, {path: owners[path] for path in owners if path in built.files})
+    ] == expected

@@ -205,20 +205,42 @@ def test_layer_creation_failure_gives_no_layer(kept: Chroots, fake: Fakes) -> No
     assert names(kept, "layer") == []
 
 
-def test_layer_depends_on_lab_archive_if_used(kept: Chroots, fake: Fakes) -> None:
-    """It is this archive's alone, wherever that is served; any other is everybody's."""
+# What apt resolves where the lab's archive is set up, and where it is not.
+RESOLVES = """\
+#!/bin/sh
+echo >> "$0.calls"
+case $* in *"base64 --decode"*) cat "$0.ours" ;; *) cat "$0.theirs" || exit 100 ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    "ours, theirs, calls, expected",
+    [
+        ("a (1 Debian:12/stable [all])", "a (1 Debian:12/stable [all])", 2, (True, True)),
+        ("a (2 testlab:trunk [all])", "a (1 Debian:12/stable [all])", 3, (False, True)),
+        ("a (2 testlab:trunk [all])", None, 3, (True, False)),
+    ],
+    ids=["not needed", "newer", "needed"],
+)
+def test_layer_depends_on_lab_archive_if_needed(  # noqa: PLR0917 - a table
+    kept: Chroots, fake: Fakes, ours: str, theirs: str | None, calls: int, expected: tuple[bool, bool]
+) -> None:
+    """A layer is everybody's, wherever it is served, but one that needs the lab's packages: that is its archive's."""
+    fake.write("chroot", RESOLVES)
+    fake.write("chroot.ours", f"Inst {ours}\n")
+    if theirs:
+        fake.write("chroot.theirs", f"Inst {theirs}\n")
     moved = Repository("http://127.0.0.1:2", "trunk", "KEY", "testlab")
     other = Repository("http://127.0.0.1:2", "trunk", "ANOTHER KEY", "testlab")
     with kept.base("bookworm", SERIES) as base:
-        for line, shared in (("a (1 testlab:trunk [all])", False), ("a (1 Debian:12/stable [all])", True)):
-            resolves(fake, line)
-            with kept.layer(base, CONTROL, (), REPOSITORY) as first, kept.layer(base, CONTROL, (), moved) as second:
-                assert first
-                assert second
-                assert second.path == first.path
-            with kept.layer(base, CONTROL, (), other) as theirs:
-                assert theirs is not None
-                assert (theirs.path == first.path) is shared
+        with kept.layer(base, CONTROL, (), REPOSITORY) as first:
+            assert len(fake.calls("chroot")) == calls
+        with kept.layer(base, CONTROL, (), moved) as second, kept.layer(base, CONTROL, (), other) as third:
+            assert first is not None
+            assert second is not None
+            assert third is not None
+            assert second.path == first.path
+            assert (first.ready, third.path == first.path) == expected
 
 
 def test_prune_removes_least_recently_used_layers(kept: Chroots, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
