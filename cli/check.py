@@ -13,6 +13,7 @@ from generator.scope import some
 from lab.base.errors import ConfigurationError
 from lab.config import loading, releases
 from lab.config.options import json_option, lab_option
+from reports.redact import rule_packs
 
 
 @click.command("check")
@@ -38,6 +39,8 @@ def command(path: Path | None, lab_file: Path, *, as_json: bool) -> None:
             "tracks": len(lab.tracks),
             "combinations": sum(len(lab.components_of(track)) for track in lab.tracks),
         }
+        if lab.publish.rules:
+            counts["rules of redaction"] = len(rule_packs.load(lab.publish.rules))
         lines.append(f"{lab_file}: valid: {', '.join(f'{number} {what}' for what, number in counts.items())}")
         warnings = [f"{lab_file}: warning: {doubt}" for doubt in releases.doubts(lab)]
         jobs = lab_file.parent / "jobs" if lab.jenkins else None
