@@ -19,6 +19,7 @@ from lab.config import loading, releases
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
 from lab.store.step import architecture
+from reports.redact import rule_packs
 from scripts.deployment import planner
 from scripts.exercises import choice
 
@@ -110,6 +111,8 @@ def check_lab(lab_file: Path, report: Report) -> tuple[Path, ...]:
         "tracks": len(lab.tracks),
         "combinations": sum(len(lab.components_of(track)) for track in lab.tracks),
     }
+    if lab.publish.rules:
+        report.counts["rules of redaction"] = len(rule_packs.load(lab.publish.rules))
     counted = ", ".join(f"{number} {what}" for what, number in report.counts.items())
     report.lines.append(f"{lab_file}: valid: {counted}")
     report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in (*releases.doubts(lab), *not_built_here(lab))]

@@ -285,7 +285,39 @@ $y$j9T$[A22]$[A43]
 {SSHA}[A32]
 $argon2id$v=19$m=65536,t=3,p=4$[A22]$[A43]
 """
+NOTATIONS = """\
+crudini --set /etc/nova/nova.conf keystone_authtoken password @@
+openstack-config --set /etc/nova/nova.conf database password @@
+debconf (developer): <-- SET keystone/admin-password @@
+{default_pass, <<"@@">>},
+{password, "@@"}
+    token: @@1
+password: !!str @@
+password: &pw @@
+<password><![CDATA[@@]]></password>
+<entry key="db.password">@@</entry>
+<setting name="Password"><value>@@</value></setting>
+http%3A%2F%2Fbob%3A@@%40h%2Fx
+redirect=https%3A%2F%2Fh%2F%3Fpassword%3D@@%26x
+Jenkins-Crumb: @@
+password => q(@@)
+password = '''@@'''
+password = "old" -> "@@"
+net use H: /user:x @@
+requirepass @@
+snmpget -v3 -u x -A @@ -X @@ h
+keytool -storepass @@ -keypass @@ -list
+mount -t cifs -o user=x,pass=@@ //h/x /m
+psk="@@"
+nmcli dev wifi connect x password @@
+stats auth admin:@@
+maas login x http://h/MAAS @@
+7z x -p@@ a.7z
+ftp> quote PASS @@
+a1 LOGIN bob @@
+"""
 HARMLESS = """\
+using GIT_SSH to set credentials deploy-7 key
 Foo$1$MetaFileEnumProc.class
 org/x/Bar$2$1.class
 token=Token{2f3a6b8 ActivityRecord{1 u0 com.x/.Main t12}}
@@ -356,7 +388,7 @@ KINDS = {
     name: [line for line in table.splitlines() if line]
     for name, table in {
         "table": TABLES, "json": JSON, "trace": TRACES, "oslo": OSLO, "service": SERVICES, "option": OPTIONS,
-        "value": VALUES, "token": TOKENS,
+        "value": VALUES, "token": TOKENS, "notation": NOTATIONS,
     }.items()
 }  # fmt: skip
 

@@ -23,7 +23,7 @@ from reports.formats import registry
 def command(name: str, paths: Sequence[Path], output: Path | None, *, as_cases: bool) -> None:
     """Convert the results of tools to JUnit XML.
 
-    FORMAT auto: recognize it by the content of each file.  A FILE can be compressed (gzip, xz).  A directory stands
+    FORMAT auto: recognize it by the content of each file.  A FILE can be compressed (gzip, xz, zstd).  A directory stands
     for the files in it, and below it, that have the format; auto: that have any.
 
     Unreadable content becomes a failing case with the reason, and the exit code is 1.

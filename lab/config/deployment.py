@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from lab.config.types import MOST, Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text
+from lab.config.types import MOST, Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text, beside_lab_file
 
 
 class ApplicationSettings(SettingsModel):
@@ -55,17 +55,12 @@ def _relative(path: str) -> str:
     return path
 
 
-def _resolve(path: str, info: ValidationInfo) -> str:
-    # The loader passes the directory of the lab file as context.
-    return str(Path(info.context["home"], path)) if info.context else path
-
-
 class Tempest(SettingsModel):
     """The selection of Tempest tests, and the known failures among them."""
 
     tests: tuple[Pattern, ...] = Field((r"\bsmoke\b",), description="Regular expressions of test ids.")
     concurrency: int = Field(2, ge=1, le=MOST, description="The number of tests that run in parallel.")
-    known_failures: Annotated[Text, AfterValidator(_resolve)] | None = Field(
+    known_failures: Annotated[Text, AfterValidator(beside_lab_file)] | None = Field(
         None,
         description="A file of known failures, each with its reason. A relative path starts at the directory of the lab "
         "file. Default: none.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from lab.config.chats import Chat
 from lab.config.forges import CommitStatuses
@@ -21,6 +21,7 @@ from lab.config.types import (
     SMTPServer,
     Text,
     WebURL,
+    beside_lab_file,
 )
 
 
@@ -205,6 +206,12 @@ class Publish(SettingsModel):
         (), description="Known secrets, each with a source.", examples=[[{"name": "cloud", "env": "OS_PASSWORD"}]]
     )
     patterns: tuple[HiddenPattern, ...] = Field((), description="Patterns of further text to hide.")
+    rules: tuple[Annotated[Text, AfterValidator(beside_lab_file)], ...] = Field(
+        (),
+        description="Rule packs: files in the form of gitleaks' configuration (`gitleaks.toml`). A relative path starts at "
+        "the directory of the lab file.",
+        examples=[["gitleaks.toml"]],
+    )
     hosts: tuple[HostName, ...] = Field(
         (), description="Names of private machines, in addition to the host of `jenkins.url` and this machine."
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo
 
 # The largest count or time in lab.yaml: a century of days.  Beyond the dates of Python, a time is no time.
 MOST: Final = 36_500
@@ -56,6 +57,11 @@ def _pattern(text: str) -> str:
         message = "matches an empty text: it must ask for one character at least"
         raise ValueError(message)
     return text
+
+
+def beside_lab_file(path: str, info: ValidationInfo) -> str:
+    """Return a path that starts at the directory of the lab file, which the loader passes as context."""
+    return str(Path(info.context["home"], path)) if info.context else path
 
 
 Stripped = StringConstraints(strip_whitespace=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from lab.results.secrets.commands import COMMANDS
+from lab.results.secrets.notations import NOTATIONS
 from lab.results.secrets.pattern import SecretPattern, labelled
 from lab.results.secrets.settings import SETTINGS, VARIABLES
 from lab.results.secrets.tokens import HASHES, TOKENS
@@ -33,7 +34,7 @@ HEADERS = (
     labelled("header", "a secret in a header", r"\bbasic\s+(?P<value>(?-i:(?=[a-z0-9+/]*[A-Z])(?=[A-Z0-9+/]*[a-z]))[A-Za-z0-9+/]{12,}={0,2})(?![\w.-])", programs=("basic",), guess=True),
 )  # fmt: skip
 # In the order of their rank: where two overlap, the first one's mark stands.
-LABELLED = (*HEADERS, *COMMANDS, *SETTINGS, *HASHES)
+LABELLED = (*HEADERS, *COMMANDS, *NOTATIONS, *SETTINGS, *HASHES)
 PATTERNS = (PRIVATE_KEY, *TOKENS, *LABELLED)
 # A variable is a setting too: the redactor needs no pattern of its own for it.
 EXACT = (*(pattern for pattern in PATTERNS if not pattern.guess), *VARIABLES)

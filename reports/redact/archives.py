@@ -16,19 +16,24 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, cast
 
+from lab.base import zstd
 from reports.bundle import Scan
 from reports.redact.scan import Held
 from reports.redact.text_files import is_text, utf16_as_utf8
 from reports.redact.unpacking import (
+    AR,
     BROKEN,
     BZIP2,
     GZIP,
     HEAD,
+    ZSTD,
     Budget,
     Unfit,
+    ar_members,
     gzip_texts,
     is_tar,
     magic_of,
@@ -41,7 +46,7 @@ ENCRYPTED: Final = 1
 ZIP: Final = (b"PK\3\4", b"PK\5\6")
 END_OF_ZIP: Final = b"PK\5\6"
 END_SIZE: Final = 22
-OTHER_ARCHIVES: Final = (b"\x28\xb5\x2f\xfd", b"!<arch>\n", b"7z\xbc\xaf", b"Rar!")
+OTHER_ARCHIVES: Final = (b"7z\xbc\xaf", b"Rar!")
 HIDES: Final = "contains something that must not be public"
 
 
@@ -104,12 +109,14 @@ class _Opener:
         with source.open("rb") as stream:
             head = stream.read(HEAD)
         magic = magic_of(head)
-        if not magic and not is_tar(head) and not head.startswith(ZIP):
+        if not magic and not is_tar(head) and not head.startswith((*ZIP, AR)):
             return None
         if level > MOST_LEVELS:
             raise Unfit(f"contains archives in more than {MOST_LEVELS} levels")
         if magic:
             return self._compressed(source, magic, level)
+        if head.startswith(AR):
+            return self._ar(source, level)
         return self._tar(source, level) if is_tar(head) else self._zip(source, level)
 
     def _file(self, source: Path, level: int, *, log: bool = False) -> Opened:
@@ -167,6 +174,20 @@ class _Opener:
                 raise Unfit("has data after its end")
         return Opened(target, changes) if changes else Opened(source)
 
+    def _ar(self, source: Path, level: int) -> Opened:
+        changes = 0
+        with self._new() as target, source.open("rb") as old, target.open("wb") as new:
+            new.write(AR)
+            for header, content in ar_members(old, self.budget):
+                if self._changes(header[:16].decode("ascii", "replace").rstrip(" /")):
+                    raise Unfit(HIDES)  # a name of 16 bytes has no place for a mark
+                opened = self._member(BytesIO(content), level)
+                changes += opened.changes
+                size = opened.path.stat().st_size
+                new.write(header[:48] + b"%-10d" % size + header[58:] + opened.path.read_bytes() + b"\n" * (size % 2))
+                opened.path.unlink()
+        return Opened(target, changes) if changes else Opened(source)
+
     def _zip(self, source: Path, level: int) -> Opened:
         with self._new() as target, zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
             changes = self._changes(old.comment.decode("utf-8", "replace"))
@@ -206,6 +227,8 @@ class _Opener:
 def _compressor(magic: bytes, out: IO[bytes]) -> AbstractContextManager[SupportsWrite]:
     if magic == GZIP:
         return gzip.GzipFile("", "wb", 6, out, mtime=0)
+    if magic == ZSTD:
+        return cast("AbstractContextManager[SupportsWrite]", zstd.writer(out))
     return bz2.BZ2File(out, "wb") if magic == BZIP2 else lzma.LZMAFile(out, "wb")
 
 

@@ -93,6 +93,41 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """The answer to a question of debconf."""
+
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        found = ANSWER.search(line)
+        return (_hidden(line, found) if found else None), None
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts of cloud-init's ``chpasswd``, each as USER:PASSWORD."""
+
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        found = ACCOUNT.search(line)
+        return (_hidden(line, found) if found else None), (self if line[:1].isspace() or not line.strip() else None)
+
+
+@dataclass(frozen=True)
+class WebToken:
+    """The rest of a JSON web token that is wrapped at the end of a line."""
+
+    rule: ClassVar[str] = "web-token"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        found = REST_OF_TOKEN.match(line)
+        if not found:
+            return None, None
+        return _hidden(line, found, "[REDACTED:web-token]"), self if found["more"] else None
+
+
+@dataclass(frozen=True)
 class Netrc:
     """The lines of a machine in a .netrc."""
 
@@ -143,11 +178,16 @@ VALUE_OF_NAME = re.compile(
 )
 VALUE_ELEMENT = re.compile(r"<value>(?P<value>[^<]+)</value>", I)
 NAME_OF_VALUE = re.compile(r"(?:^|[\s{])[\"']?name[\"']?\s*[:=]|</?(?:property|entry|item)\b", I)
+CHPASSWD = re.compile(r"^\s*chpasswd:\s*$", I)
+ANSWER = re.compile(r"-->\s+0\s+(?P<value>\S.*?)\s*$")
+ACCOUNT = re.compile(r"^\s+(?:-\s+)?[\"']?[\w.-]+:(?P<value>[^\s\"']+)[\"']?\s*$")
+REST_OF_TOKEN = re.compile(r"[\s\"']*(?P<value>[A-Za-z0-9_.-]{16,})[\"',]*(?P<more>\\?$)?")
 NETRC = re.compile(r"^\s*(?:machine|login|account)\s+\S+(?:\s+login\s+\S+)?\s*$|^\s*default\s*$", I)
 NETRC_PASSWORD = re.compile(r"^\s*password\s+(?P<value>\S+)\s*$", I)
 
 _LABEL = re.compile(
-    rf"(?P<before>.*?)(?P<name>[\"']?[\w.-]{{0,60}}?{NAME})[\"']?\s*:\s*(?P<block>[|>][+-]?\d?)?\s*$", I
+    rf"(?P<before>.*?)(?P<name>[\"']?[\w.-]{{0,60}}?{NAME})[\"']?\s*:\s*(?:!\S{{1,30}}\s+)?(?P<block>[|>][+-]?\d?)?\s*$",
+    I,
 )
 _SENTENCE = re.compile(r"\bpassword\b.*(?:installation|following|is|below)\s?:?\s*$", I)
 _ELEMENT = re.compile(rf"<[\w.:-]{{0,40}}?{NAME}(?![\w-])[^<>/]{{0,80}}>\s*$", I)
@@ -162,6 +202,8 @@ def opened(line: str) -> Continuation | None:
     """Return what a line opens; the patterns take quadratic time, so a longer line than `LONGEST` opens nothing."""
     if len(line) > LONGEST:
         return None
+    if CHPASSWD.search(line):
+        return Accounts()
     last = line.rstrip()[-1:]
     if last in LAST_OF_LABEL and (found := _LABEL.fullmatch(line)):
         column = len(found["before"])
@@ -177,6 +219,7 @@ def opened(line: str) -> Continuation | None:
 # By the last character of a line, since most lines with a name open nothing; "" for any.
 LAST_OF_LABEL = ":|>+-0123456789"
 LONGEST = 500
+HEADS = {"id", "name", "user", "username", "user name", "login", "host", "project", "account"}
 LAST_OF_ROW = "|\u2502"
 _OPENINGS: tuple[tuple[str, re.Pattern[str], Continuation], ...] = (
     (":", _SENTENCE, Label(0)),
@@ -184,6 +227,8 @@ _OPENINGS: tuple[tuple[str, re.Pattern[str], Continuation], ...] = (
     (">", _ELEMENT, Element()),
     ("\\", _ESCAPED_END, NextWord()),
     ("", NETRC, Netrc()),
+    ("", re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I), Answer()),
+    ("", re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]*)?\.?\\?\s*$"), WebToken()),
 )
 
 
@@ -192,6 +237,8 @@ def _table(line: str) -> Continuation | None:
     if len(cells) == 4 and is_secret(cells[1]):  # noqa: PLR2004 - a name and a value
         return Columns((2,), wrapped=True)
     secret = tuple(at for at, cell in enumerate(cells) if is_secret(cell))
+    if len(cells) == 4 and cells[1].lower() in HEADS and secret:  # noqa: PLR2004 - a list of two columns
+        return Columns(secret)
     return Columns(secret) if len(cells) > 4 and secret else None  # noqa: PLR2004 - a list has more columns
 
 
@@ -201,4 +248,6 @@ OPENERS = (
     Rule("netrc", re.compile("(?!)"), programs=("machine", "login"),
          follows=re.compile(rb"[ \t]+[^ \t\n]+[ \t]*(?:login[ \t]+[^ \t\n]+[ \t]*)?(?:\n|\Z)")),
     Rule("credential", re.compile("(?!)"), programs=("installation:", "password is:", "password below:")),
+    Rule("credential", re.compile("(?!)"), programs=("chpasswd:",)),
+    Rule("web-token", re.compile("(?!)"), probe=re.compile(rb"eyj[a-z0-9_-]{10,}\.(?:eyj[a-z0-9_-]*)?\.?\\?(?=\s|\Z)")),
 )  # fmt: skip

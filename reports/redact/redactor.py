@@ -75,7 +75,7 @@ class Redactor:
                 for start, end in map(match.span, rule.groups):
                     if start == end:
                         continue
-                    if rule.sure or not (HARMLESS.fullmatch(line, start, end) or rule.keeps(line[start:end])):
+                    if rule.sure or not (HARMLESS.fullmatch(line, start, end) or rule.keeps(match, line[start:end])):
                         found.append((start, end, rank))
         return [
             Hit(start, end, self.rules[rank].name, self.rules[rank].replacement(line[first:last]))

@@ -17,17 +17,23 @@ from lab.results.secrets.pattern import Hints, SecretPattern, values
 
 @dataclass(frozen=True)
 class Rule(Hints):
-    """A rule.  ``sure``: a match in a finished bundle prevents its publication.  ``shown``: makes the replacement."""
+    """A rule.
+
+    ``sure``: a match in a finished bundle prevents its publication.  ``shown``: makes the replacement.  ``hidden``: the
+    groups to hide, other than those of this name.  ``harmless``: tells which texts in matches stay.
+    """
 
     name: str
     pattern: re.Pattern[str]
     sure: bool = False
     shown: Callable[[str], str] | None = None
+    hidden: tuple[int, ...] = ()
+    harmless: Callable[[re.Match[str], str], bool] | None = None
 
     @cached_property
     def groups(self) -> tuple[int | str, ...]:
         """The groups of the pattern that are hidden."""
-        return values(self.pattern)
+        return self.hidden or values(self.pattern)
 
     @property
     def own_words(self) -> tuple[str, ...]:
@@ -38,8 +44,10 @@ class Rule(Hints):
         """Return the matches of the rule's pattern in a line."""
         return self.matches(self.pattern, line)
 
-    def keeps(self, text: str) -> bool:
-        """Return whether the replacement of a text is the text itself: a public name in a private domain."""
+    def keeps(self, match: re.Match[str], text: str) -> bool:
+        """Return whether a text in a match stays: a public name in a private domain, or a harmless one."""
+        if self.harmless and self.harmless(match, text):
+            return True
         return self.shown is not None and self.shown(text) == text
 
     def replacement(self, hidden: str) -> str:

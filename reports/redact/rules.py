@@ -10,7 +10,7 @@ from lab.config.description import Lab
 from lab.config.publication import HiddenPattern
 from lab.results import secret_patterns
 from lab.results.secrets.tokens import TOKENS
-from reports.redact import places
+from reports.redact import places, rule_packs
 from reports.redact.known_secrets import Secret, core, forms
 from reports.redact.pseudonyms import Pseudonyms
 from reports.redact.rule import PRIVATE_KEY, Rule, of_pattern
@@ -28,7 +28,10 @@ PERCENTS = re.compile(rb"%[0-9a-f]{2}%[0-9a-f]{2}%[0-9a-f]")
 
 
 def for_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> tuple[Rule, ...]:
-    """Return the rules of a lab, by rank.  ``hosts``: private machines in addition to those of lab.yaml."""
+    """Return the rules of a lab, by rank.  ``hosts``: private machines in addition to those of lab.yaml.
+
+    Raises ConfigurationError for a rule pack that cannot be used.
+    """
     publish = lab.publish
     public = {_host(url) for url in (lab.public.site_url if lab.public else None,
                                      lab.public.jenkins.url if lab.public and lab.public.jenkins else None)}  # fmt: skip
@@ -38,6 +41,7 @@ def for_lab(lab: Lab, secrets: Iterable[Secret], pseudonyms: Pseudonyms, hosts: 
         PRIVATE_KEY,
         *map(of_pattern, TOKENS),
         *map(_of_pattern, publish.patterns),
+        *rule_packs.load(publish.rules),
         *map(of_pattern, secret_patterns.LABELLED),
         *places.of_places(pseudonyms, sorted(private - public - {""}), publish.domains, frozenset(public)),
         *(places.emails() if publish.emails == "hide" else ()),

@@ -8,11 +8,13 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, Any, Final
+
+from lab.base import zstd
 
 MOST_FILES: Final = 1000
 MOST_BYTES: Final = 100_000_000
@@ -24,11 +26,15 @@ HEAD: Final = 512
 GZIP: Final = b"\x1f\x8b"
 BZIP2: Final = b"BZh"
 XZ: Final = b"\xfd7zXZ\0"
+ZSTD: Final = zstd.MAGIC
 MAGIC: Final[dict[bytes, Callable[[], Any]]] = {
     GZIP: lambda: zlib.decompressobj(31),
     BZIP2: bz2.BZ2Decompressor,
     XZ: lambda: lzma.LZMADecompressor(memlimit=MOST_MEMORY),
+    ZSTD: zstd.Decompressor,
 }
+AR: Final = b"!<arch>\n"
+AR_HEADER: Final = 60
 BROKEN: Final = (
     OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError,
     NotImplementedError, RuntimeError, MemoryError, OverflowError, struct.error,
@@ -118,3 +124,18 @@ def gzip_texts(path: Path) -> list[str]:
             texts.append(text)
             at += len(text) + 1
     return [text.decode("utf-8", "replace") for text in texts]
+
+
+def ar_members(stream: IO[bytes], budget: Budget) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the members of a common ar archive, as deb(5) has it: header and content.  Raises Unfit."""
+    stream.seek(len(AR))
+    while header := stream.read(AR_HEADER):
+        if len(header) < AR_HEADER or not header.endswith(b"`\n") or header[:1] in b"/#":
+            raise Unfit("contains an archive that cannot be opened")
+        size = int(header[48:58])
+        budget.count()
+        budget.spend(size)
+        content = stream.read(size)
+        if len(content) < size or stream.read(size % 2).strip(b"\n"):
+            raise Unfit("is truncated")
+        yield header, content

@@ -8,18 +8,27 @@ import io
 import lzma
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from lab.base import zstd
+
+DECOMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"BZh": bz2.decompress,
+    b"\xfd7zXZ": lzma.decompress,
+    zstd.MAGIC: lambda content: zstd.Decompressor().decompress(content),
+}
 
 
 def texts_in(content: bytes) -> Iterator[bytes]:
     """Yield the content of an archive, and of all archives in it."""
     yield content
-    if content.startswith(b"\x1f\x8b"):
-        yield from texts_in(gzip.decompress(content))
-    elif content.startswith(b"BZh"):
-        yield from texts_in(bz2.decompress(content))
-    elif content.startswith(b"\xfd7zXZ"):
-        yield from texts_in(lzma.decompress(content))
+    for magic, decompress in DECOMPRESS.items():
+        if content.startswith(magic):
+            yield from texts_in(decompress(content))
+            return
+    if content.startswith(b"!<arch>\n"):
+        yield from _members(content)
     elif content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for name in archive.namelist():
@@ -31,3 +40,13 @@ def texts_in(content: bytes) -> Iterator[bytes]:
                 yield one.name.encode()
                 if opened := tar.extractfile(one):
                     yield from texts_in(opened.read())
+
+
+def _members(content: bytes) -> Iterator[bytes]:
+    """Yield the names in an ar archive, and the contents of its members."""
+    at = 8
+    while header := content[at : at + 60]:
+        size = int(header[48:58])
+        yield header[:16]
+        yield from texts_in(content[at + 60 : at + 60 + size])
+        at += 60 + size + size % 2

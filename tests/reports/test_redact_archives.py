@@ -17,10 +17,27 @@ from typing import Any
 
 import pytest
 
+from lab.base import zstd
 from tests.reports.archived import texts_in
 from tests.reports.publications import SECRET, Press, a_publication
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+def zstd_of(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zstd.writer(out) as packed:
+        packed.write(content)
+    return out.getvalue()
+
+
+def an_ar(members: Mapping[str, bytes]) -> bytes:
+    """Return an ar archive, as deb(5) describes it."""
+    packed = b"!<arch>\n"
+    for name, content in members.items():
+        header = f"{name:16}{'1700000000':12}{'0':6}{'0':6}{'100644':8}{len(content):<10}`\n"
+        packed += header.encode() + content + b"\n" * (len(content) % 2)
+    return packed
 
 
 @pytest.fixture
@@ -124,7 +141,10 @@ HIDES = "contains something that must not be public"
         (lzma.compress(a_tar(GOOD))[:-40], "is truncated"),
         (nested(5), "contains archives in more than 4 levels"),
         (a_tar({"x.deb": b"!<arch>\ndebian-binary \0"}), "contains an archive that cannot be opened"),
-        (a_zip({"x.zst": b"\x28\xb5\x2f\xfd\0"}), "contains an archive that cannot be opened"),
+        (a_zip({"x.7z": b"7z\xbc\xaf\0"}), "contains an archive that cannot be opened"),
+        (b"!<arch>\n" + b"/".ljust(58) + b"`\n\0", "contains an archive that cannot be opened"),
+        (an_ar({"a": b"\0\1\2\3"})[:-3], "is truncated"),
+        (an_ar({"10.0.1.2": b"\0"}), HIDES),
         (a_tar({"bad.gz": b"\x1f\x8b\xff is no gzip"}), r"cannot be scanned \(error\)"),
         (a_tar(GOOD, member("l", type=tarfile.SYMTYPE, linkname="/etc/passwd")), "contains links or devices"),
         (a_tar(GOOD, member("l", type=tarfile.LNKTYPE, linkname="a.txt")), "contains links or devices"),
@@ -138,8 +158,7 @@ HIDES = "contains something that must not be public"
         (b"PK\3\4\0 is no zip", r"cannot be scanned \(BadZipFile\)"),
         (b"\x1f\x8b is no gzip", r"cannot be scanned \(error\)"),
         (PNG, "is neither text nor an archive that can be scanned"),
-        (b"!<arch>\n\0", "is neither text nor an archive that can be scanned"),
-        (b"\x28\xb5\x2f\xfd\0", "is neither text nor an archive that can be scanned"),
+        (b"!<arch>\n\0", "contains an archive that cannot be opened"),
     ],
 )
 def test_unfit_artifact_is_omitted_with_reason(ready: Press, content: bytes, why: str) -> None:
@@ -148,6 +167,25 @@ def test_unfit_artifact_is_omitted_with_reason(ready: Press, content: bytes, why
     assert found.build.files[0].path == ""
     (note,) = found.build.notes
     assert re.fullmatch(f"files/x.bin: not published: it {why}", note)
+
+
+def test_zstd_is_unfit_when_it_is_damaged_or_too_large(ready: Press) -> None:
+    for content, why in (
+        (zstd_of(b"good\n" * 1000)[:-3] + b"zzz", r"cannot be scanned \(DamagedFrame\)"),
+        (zstd_of(b"good\n")[:-3], "is truncated"),
+        (zstd_of(b"good\n") + SECRET.encode(), "has data after its end"),
+        (zstd_of(bytes(2_000_000)), "unpacks to too many bytes"),
+        (zstd_of(f"\0\1{SECRET}".encode()), HIDES),
+    ):
+        found, shown = ready.artifact("x.zst", content)
+        assert shown is None
+        assert re.fullmatch(f"files/x.zst: not published: it {why}", found.build.notes[0])
+
+
+def test_clean_package_of_ubuntu_is_published_unchanged(ready: Press) -> None:
+    content = an_ar({"debian-binary": b"2.0\n", "data.tar.zst": zstd_of(a_tar({"usr/bin/x": b"\x7fELF\0"}))})
+    found, shown = ready.artifact("x.deb", content)
+    assert (shown, found.build.notes) == (content, ())
 
 
 PASSWORD = "hunter2hunter2"
@@ -187,8 +225,11 @@ PRIVATE = [
         lambda text: lzma.compress(a_tar({"keep.txt": b"kept\n", "x": text})),
         lambda text: a_zip({"keep.txt": b"kept\n", "x": text}),
         lambda text: bz2.compress(a_tar({"keep.txt": b"kept\n", "in.zip": a_zip({"x.gz": gzip.compress(text)})})),
+        zstd_of,
+        lambda text: zstd_of(a_tar({"keep.txt": b"kept\n", "x": text})),
+        lambda text: an_ar({"debian-binary": b"kept\n", "data.tar.zst": zstd_of(a_tar({"usr/share/x": text}))}),
     ],
-    ids=["gz", "tar", "tar.xz", "zip", "gz in zip in tar.bz2"],
+    ids=["gz", "tar", "tar.xz", "zip", "gz in zip in tar.bz2", "zst", "tar.zst", "deb with zstd"],
 )
 def test_archive_is_packed_again_without_what_it_hides(
     ready: Press, text: bytes, pack: Callable[[bytes], bytes]

@@ -43,6 +43,9 @@ CASES = {
     "a label without a value": (["password:", "user: x"], ["password:", "user: x"]),
     "a label before prose": (["Enter the password:", "That was wrong."], ["Enter the password:", "That was wrong."]),
     "a label before a mapping": (["secret:", "  name: x"], ["secret:", "  name: x"]),
+    "block of a vault": (["password: !vault |", f"  {PASSWORD}", "x: 1"], [f"password: {HIDDEN} |", f"  {HIDDEN}", "x: 1"]),
+    "accounts of cloud-init": (["chpasswd:", "  list: |", f"    ubuntu:{PASSWORD}", "x: 1"], ["chpasswd:", "  list: |", f"    ubuntu:{HIDDEN}", "x: 1"]),
+    "answer of debconf": (["<-- GET keystone/admin-password", f"--> 0 {PASSWORD}"], ["<-- GET keystone/admin-password", f"--> 0 {HIDDEN}"]),
     # XML
     "element": (["<password>", f"  {PASSWORD}", "</password>", "<x>"], ["<password>", f"  {HIDDEN}", "</password>", "<x>"]),
     "element with attributes": (['<ns:secretKey a="b">', f"{PASSWORD}</ns:secretKey>"], ['<ns:secretKey a="b">', f"{HIDDEN}</ns:secretKey>"]),

@@ -12,7 +12,7 @@ from lab.results.secrets.names import NAME, starts
 from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelled
 
 OPTION: Final = rb"--(?![a-z.-]{0,20}--)[a-z.-]{0,50}(?:pass|pw|secret|token|key|credential)"
-WORD: Final = r"""["']?(?P<value>[^\s"']+)"""
+WORD: Final = r"""["']?(?!\[REDACTED:)(?P<value>[^\s"']+)"""
 LOGIN: Final = r"""["']?[^\s:"'$]+:(?P<value>[^\s"']+)"""
 
 # Programs, and what is before the secret in their arguments.

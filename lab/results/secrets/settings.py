@@ -18,7 +18,7 @@ from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelle
 SET: Final = (
     rb"(?>(?<!key)|s?(?:id|value)?(?![a-z]))(?>(?<!pass)|w|phrase|code|(?![a-z]))[\w.-]{0,60}+"
     rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}(?:[ \t]{0,60}+(?:=|\+=|->|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
-    rb"|[ \t,]{1,8}[\"'v]|>|[ \t][^<>\n]{0,80}>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
+    rb"|[ \t,]{1,8}(?:<<)?[\"'v]|>|[ \t][^<>\n]{0,80}>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
 )
 
 # "password X" alone, quoted, as an answer to debconf, or in parentheses; in lower case.
@@ -72,5 +72,5 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", "an answer to debconf", rf"{NAME}\s+(?P<value>[^\s\"'](?:[^\"'|\n]*[^\s\"'|])?)(?=\s*(?:[\"'|]|$))", programs=("debconf-communicate",), guess=True, anchor=_after(r".*\bset\s+[\w.+-]{1,60}/[\w./+-]*", 140)),
     labelled("credential", "a password in SQL", r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\{0,4}[\"'](?P<value>[^\"'\n\\]+)", programs=("identified",)),
     labelled("credential", "a password in SQL", r"(?-i:\bPASSWORD)\s?\(\s?\\{0,4}[\"'](?P<value>[^\"'\n\\]+)", "pass", follows=SPACED),
-    labelled("credential", "a secret in a variable", rf"{NAME}\s+{VALUE}", programs=("setenv", "setx", "env", "arg", "set"), follows=rb"[ \t]+[^=\n]{0,80}(?:pass|pw|secret|token|key|cred)", guess=True, anchor=_after(r"(?:^|.*[\s;&|\"'(\[])(?:setenv|env|arg|setx|set(?:\s-\w{1,4}){0,3})\s+[\w.-]*", 100)),
+    labelled("credential", "a secret in a variable", rf"{NAME}\s+{VALUE}", programs=("setenv", "setx", "env", "arg", "set"), follows=rb"[ \t]+[^=\n]{0,80}(?:pass|pw|secret|token|key|cred)", guess=True, anchor=_after(r"(?:^|.*[\s;&|\"'(\[])(?:setenv|env|arg|setx|(?<!to )set(?:\s-\w{1,4}){0,3})\s+[\w.-]*", 100)),
 )  # fmt: skip

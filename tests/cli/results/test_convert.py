@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import lzma
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from lxml import etree
 
 from cli.results import convert
+from lab.base import zstd
 from lab.base.errors import ConfigurationError, Failed
 from lab.results import cases
 from reports.formats import compressed, registry
@@ -64,14 +66,28 @@ def test_unreadable_content_is_converted_and_exits_with_1(content: bytes, messag
     assert out.read_bytes().count(b"<testcase") == 4
 
 
-COMPRESSED = {"gz": gzip.compress, "xz": lzma.compress}
+def zstd_of(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with zstd.writer(out) as packed:
+        packed.write(content)
+    return out.getvalue()
+
+
+COMPRESSED = {
+    "gz": gzip.compress,
+    "xz": lzma.compress,
+    "zst": zstd_of,
+    "frames.gz": lambda content: gzip.compress(content[:60]) + gzip.compress(content[60:]),
+    "frames.xz": lambda content: lzma.compress(content[:60]) + bytes(8) + lzma.compress(content[60:]),
+    "frames.zst": lambda content: zstd_of(content[:60]) + zstd_of(content[60:]),
+}
 
 
 @pytest.mark.parametrize("suffix", COMPRESSED)
 @pytest.mark.parametrize("name", ["junit/pytest.xml", "tap/perl-short.tap", "subunit/stestr.v2", "sbuild/greet.log"])
 def test_convert_reads_compressed_results(name: str, suffix: str, tmp_path: Path) -> None:
     path = fixtures.FORMATS / name
-    packed = tmp_path / f"{path.name}.{suffix}"
+    packed = tmp_path / f"{path.name}.{suffix.rpartition('.')[2]}"
     packed.write_bytes(COMPRESSED[suffix](path.read_bytes()))
     assert registry.cases("auto", packed) == registry.cases("auto", path)
 
@@ -94,6 +110,15 @@ def test_convert_reports_damaged_or_huge_compressed_results(content: bytes, mess
         "error",
         True,
     )
+
+
+def test_convert_reports_damaged_zstd(tmp_path: Path) -> None:
+    path = tmp_path / "result.tap.zst"
+    for content in (zstd_of(b"1..1\nok 1\n")[:-3], zstd_of(b"1..1\n") + b"ok 1\n"):
+        path.write_bytes(content)
+        (case,) = registry.cases("auto", path)
+        assert (case.name, case.outcome) == ("[unreadable]", "error")
+        assert case.message.startswith("result.tap.zst cannot be decompressed")
 
 
 def test_convert_directory_and_files(tmp_path: Path) -> None:
