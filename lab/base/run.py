@@ -32,6 +32,7 @@ LONGEST = 200
 PACKAGES = {
     "apt-get": "apt",
     "debsign": "devscripts",
+    "dose-debcheck": "dose-distcheck",
     "dpkg-genbuildinfo": "dpkg-dev",
     "dpkg-genchanges": "dpkg-dev",
     "dpkg-source": "dpkg-dev",

@@ -1,0 +1,110 @@
+"""Why not yet: for each item that is held back, the one thing it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from scripts.migration.items import MigrationItem
+from scripts.migration.search import Core, Search, State
+from scripts.migration.universe import PackageNode
+
+# The most items that are tried together with one that is held back.
+TOGETHER: Final = 40
+
+
+@dataclass(frozen=True)
+class HeldItem:
+    """An item that is held back; ``waits_for`` is an item, a package, a dependency, or empty for a policy."""
+
+    item: MigrationItem
+    waits_for: str
+    reason: str
+
+
+class Reasons:
+    """The reasons at a result.  ``grown``: a larger set in which no known constraint is violated, if there is one.
+
+    ``blamed``: the packages whose dependencies would not hold.
+    """
+
+    def __init__(self, search: Search, policies: Mapping[MigrationItem, str], chosen: frozenset[MigrationItem]) -> None:
+        self.search, self.policies = search, policies
+        self.state = State(search.universe, chosen)
+        self.chosen = chosen
+        self.grown: frozenset[MigrationItem] = frozenset()
+        self.blamed: set[int] = set()
+        self.newest = {item.source: item for item in search.items if item not in chosen and not item.removal}
+
+    def all(self, items: Iterable[MigrationItem]) -> list[HeldItem]:
+        """Return the reason for each item, sorted; stop early where the result can grow."""
+        found = []
+        for item in sorted(items):
+            if item in self.policies:
+                found.append(HeldItem(item, "", self.policies[item]))
+                continue
+            held = self.one(item)
+            if held is None:
+                return found
+            found.append(held)
+        return found
+
+    def one(self, item: MigrationItem) -> HeldItem | None:
+        """Return why an item is held back: add it, and what it needs, until something is in the way."""
+        group = [item]
+        look = self.state.add(item)
+        try:
+            while core := next(self.search.violated(self.state, look), None):
+                cause = self._cause(core)
+                if cause is None or cause in self.policies or cause in group or len(group) > TOGETHER:
+                    return self._held(item, core, cause)
+                group.append(cause)
+                look += self.state.add(cause)
+            self.grown = frozenset(self.state.chosen)
+            return None
+        finally:
+            for added in reversed(group):
+                self.state.drop(added)
+
+    def _packages(self, numbers: Iterable[int]) -> list[PackageNode]:
+        return [self.search.universe.packages[number] for number in sorted(numbers)]
+
+    def _cause(self, core: Core) -> MigrationItem | None:
+        """Return the item that would lift a violated constraint."""
+        waiting = {
+            p.comes_with for p in self._packages(core.escapes) if p.comes_with and not self.state.there[p.number]
+        }
+        waiting -= self.state.chosen
+        if waiting:
+            return min(waiting, key=lambda item: (item in self.policies, item))
+        for package in self._packages(core.packages):
+            newer = self.newest.get(package.binary.source)
+            if newer and package.comes_with is None and newer in package.gone_with and newer not in self.state.chosen:
+                return newer
+        return None
+
+    def _held(self, item: MigrationItem, core: Core, cause: MigrationItem | None) -> HeldItem:
+        self.blamed |= set() if core.explanation else core.packages
+        line = core.explanation or self._line(core)
+        if cause is None:
+            return HeldItem(item, self._missing(core, item), line)
+        why = self.policies.get(cause)
+        return HeldItem(
+            item, str(cause), f"{line}; {cause} is held back: {why}" if why else f"{line}; waits for {cause}"
+        )
+
+    def _line(self, core: Core) -> str:
+        package = self._packages(core.packages)[0]
+        return f"{package} needs {self._clause(core)}, which is not there"
+
+    def _clause(self, core: Core) -> str:
+        package = self._packages(core.packages)[0]
+        return next(self.search.universe.clauses[clause].text for clause in self.state.missing(package.number))
+
+    def _missing(self, core: Core, item: MigrationItem) -> str:
+        packages = self._packages(core.packages)
+        others = [package for package in packages if package.comes_with != item]
+        if core.explanation or others:
+            return str(others[0]) if others else ""
+        return self._clause(core)

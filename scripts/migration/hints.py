@@ -1,0 +1,187 @@
+"""Hints: a release manager's instructions, in britney's format.  Each names a version, and so expires by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from scripts.migration.items import MigrationItem
+
+# The least number of words after the name of a hint.
+HINTS: Final[Mapping[str, int]] = {
+    "block": 1,
+    "block-all": 1,
+    "unblock": 1,
+    "age-days": 2,
+    "urgent": 1,
+    "easy": 2,
+    "hint": 1,
+    "force-hint": 1,
+    "remove": 1,
+    "allow-uninst": 1,
+}
+
+
+@dataclass(frozen=True)
+class MigrationHints:
+    """The hints that apply.
+
+    ``blocked``: the line of the hint, by item; ``preferred`` items of easy and hint; ``forced`` items of force-hint;
+    ``removed`` sources of the target; ``uninstallable``: (name, version, architecture or empty) that may break.
+    """
+
+    blocked: Mapping[MigrationItem, str] = field(default_factory=dict)
+    days: Mapping[MigrationItem, float] = field(default_factory=dict)
+    preferred: frozenset[MigrationItem] = frozenset()
+    forced: frozenset[MigrationItem] = frozenset()
+    removed: frozenset[MigrationItem] = frozenset()
+    uninstallable: frozenset[tuple[str, str, str]] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+
+class _Reading:
+    """The hints as they are read, line by line."""
+
+    def __init__(
+        self, items: Iterable[MigrationItem], target: Mapping[str, str], binaries: set[tuple[str, str]]
+    ) -> None:
+        self.items = {str(item): item for item in items}
+        self.target, self.binaries = target, binaries
+        self.blocked: dict[MigrationItem, str] = {}
+        self.unblocked: set[MigrationItem] = set()
+        self.age: dict[MigrationItem, float] = {}
+        self.urgent: set[MigrationItem] = set()
+        self.groups: dict[str, set[MigrationItem]] = {"easy": set(), "hint": set(), "force-hint": set()}
+        self.removed: set[MigrationItem] = set()
+        self.uninstallable: set[tuple[str, str, str]] = set()
+        self.readers: Mapping[str, Callable[[list[str], str], list[str]]] = {
+            "block": self._block,
+            "block-all": self._block_all,
+            "unblock": self._versioned(self.unblocked.add),
+            "age-days": self._age_days,
+            "urgent": self._versioned(self.urgent.add),
+            **{name: self._group(found) for name, found in self.groups.items()},
+            "remove": self._remove,
+            "allow-uninst": self._allow,
+        }
+
+    def line(self, words: list[str]) -> list[str]:
+        """Read one hint; return what is wrong with it."""
+        name, *rest = words
+        if name == "approve":
+            name = "unblock"
+        if name not in self.readers:
+            return ["unknown hint"]
+        if len(rest) < HINTS[name]:
+            return [f"{name} needs at least {HINTS[name]} words"]
+        return self.readers[name](rest, " ".join(words))
+
+    def _find(self, words: Iterable[str]) -> tuple[list[MigrationItem], list[str]]:
+        found, wrong = [], []
+        for word in words:
+            if item := self.items.get(word):
+                found.append(item)
+            else:
+                wrong.append(f"{word} is no item of this migration")
+        return found, wrong
+
+    def _versioned(self, take: Callable[[MigrationItem], None]) -> Callable[[list[str], str], list[str]]:
+        def read(words: list[str], _line: str) -> list[str]:
+            found, wrong = self._find(words)
+            for item in found:
+                take(item)
+            return wrong
+
+        return read
+
+    def _group(self, into: set[MigrationItem]) -> Callable[[list[str], str], list[str]]:
+        def read(words: list[str], _line: str) -> list[str]:
+            found, wrong = self._find(words)
+            if not wrong:
+                into.update(found)
+            return wrong
+
+        return read
+
+    def _block(self, words: list[str], line: str) -> list[str]:
+        wrong = []
+        for word in words:
+            # Without a version: each version of the source.
+            found = [item for item in self.items.values() if word in {str(item), f"{'-' * item.removal}{item.source}"}]
+            if not found and "/" in word:
+                wrong.append(f"{word} is no item of this migration")
+            self.blocked.update(dict.fromkeys(found, line))
+        return wrong
+
+    def _block_all(self, words: list[str], line: str) -> list[str]:
+        if words not in (["source"], ["new-source"]):
+            return [f"block-all knows source and new-source, not {' '.join(words)}"]
+        for item in self.items.values():
+            known = item.source in self.target
+            if item.architecture == "source" and not item.removal and (words == ["source"] or not known):
+                self.blocked.setdefault(item, line)
+        return []
+
+    def _age_days(self, words: list[str], _line: str) -> list[str]:
+        try:
+            days = float(words[0])
+        except ValueError:
+            return [f"{words[0]} is no number of days"]
+        found, wrong = self._find(words[1:])
+        for item in found:
+            self.age.setdefault(item, days)
+        return wrong
+
+    def _remove(self, words: list[str], line: str) -> list[str]:
+        wrong = []
+        for word in words:
+            source, _, version = word.partition("/")
+            if self.target.get(source) == version:
+                self.removed.add(MigrationItem(source, version, removal=True))
+            elif item := self.items.get(word):
+                self.blocked[item] = line
+            else:
+                wrong.append(f"{word} is neither in the target nor a candidate")
+        return wrong
+
+    def _allow(self, words: list[str], _line: str) -> list[str]:
+        wrong = []
+        for word in words:
+            name, version, arch = [*word.split("/", 2), "", ""][:3]
+            if (name, version) in self.binaries:
+                self.uninstallable.add((name, version, arch))
+            else:
+                wrong.append(f"{word} is no binary of target or candidate")
+        return wrong
+
+    def result(self, warnings: Iterable[str]) -> MigrationHints:
+        blocked = {item: line for item, line in self.blocked.items() if item not in self.unblocked}
+        return MigrationHints(
+            blocked=blocked,
+            days=self.age | dict.fromkeys(self.urgent, 0.0),
+            preferred=frozenset(self.groups["easy"] | self.groups["hint"]),
+            forced=frozenset(self.groups["force-hint"]),
+            removed=frozenset(self.removed),
+            uninstallable=frozenset(self.uninstallable),
+            warnings=tuple(warnings),
+        )
+
+
+def read(
+    text: str, items: Iterable[MigrationItem], target: Mapping[str, str], binaries: set[tuple[str, str]]
+) -> MigrationHints:
+    """Read a file of hints.
+
+    ``target``: the version of each source there; ``binaries``: name and version of all binaries of both suites.  A hint
+    that is not known, or that names a version that is not there, has no effect and one line among the warnings.
+    """
+    reading, warnings = _Reading(items, target, binaries), []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#") or words[0] == "remark":
+            continue
+        if words[0] == "finished":
+            break
+        warnings += [f"hints, line {number}: {' '.join(words)}: {wrong}" for wrong in reading.line(words)]
+    return reading.result(warnings)

@@ -1,0 +1,212 @@
+"""Suites: the sources and binaries that a directory of Packages and Sources files describes."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lab.base.errors import ConfigurationError
+from scripts.migration.relations import clauses, order
+
+FIELD: Final = re.compile(
+    r"^(Package|Version|Source|Architecture|Section|Binary|Extra-Source-Only|Essential|Multi-Arch|Pre-Depends|Depends|Provides|Conflicts"
+    r"|Breaks):[ \t]*(.*(?:\n[ \t].*)*)",
+    re.MULTILINE,
+)
+SOURCE: Final = re.compile(r"(\S+)(?:\s+\(([^)]+)\))?")
+# What dose reads of a package, besides its name, version and architecture.
+RELATIONS: Final = ("Multi-Arch", "Essential", "Pre-Depends", "Depends", "Provides", "Conflicts", "Breaks")
+COMPRESSIONS: Final = ("", ".xz", ".gz")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binary:
+    """A binary package of a suite; ``relations`` are the fields that decide on its installability."""
+
+    name: str
+    version: str
+    architecture: str
+    source: str
+    source_version: str
+    section: str
+    relations: Mapping[str, str]
+
+    @property
+    def essential(self) -> bool:
+        return self.relations.get("Essential") == "yes"
+
+    @property
+    def library(self) -> bool:
+        """Return whether an old version can stay for a while beside its successor: sections libs and oldlibs."""
+        return self.section.rpartition("/")[2] in {"libs", "oldlibs"}
+
+    def paragraph(self) -> str:
+        """Return the paragraph of a Packages file with the fields that decide on installability."""
+        lines = [f"Package: {self.name}", f"Version: {self.version}", f"Architecture: {self.architecture}"]
+        lines += [f"{key}: {value}" for key, value in self.relations.items()]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """A source package of a suite: its version and the names of its binaries."""
+
+    version: str
+    binaries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A set of packages: the newest version of each source, and of each binary for each architecture.
+
+    ``superseded``: architecture and binary where another source has a newer binary of that name.
+    """
+
+    sources: Mapping[str, SourceVersion] = field(default_factory=dict)
+    binaries: Mapping[str, Mapping[str, Binary]] = field(default_factory=dict)
+    superseded: Sequence[tuple[str, Binary]] = ()
+
+    def of_source(self) -> dict[str, dict[str, list[Binary]]]:
+        """Return the binaries of each source, by architecture."""
+        found: dict[str, dict[str, list[Binary]]] = {}
+        newest = ((arch, binary) for arch, binaries in self.binaries.items() for binary in binaries.values())
+        for arch, binary in (*newest, *self.superseded):
+            found.setdefault(binary.source, {}).setdefault(arch, []).append(binary)
+        return found
+
+
+def read(directories: Iterable[Path]) -> Suite:
+    """Read the indexes of some directories as one suite.
+
+    The names are those of a Debian mirror (``main/binary-amd64/Packages.xz``, ``main/source/Sources.xz``), of a flat
+    directory (``Packages``, ``Sources``) or of britney (``Packages_amd64``).  Without Sources files, the sources are those
+    that the binaries name.  Raises ConfigurationError for a directory without Packages files, and for what is no index.
+    """
+    sources: dict[str, SourceVersion] = {}
+    binaries: dict[str, dict[str, Binary]] = {}
+    everywhere: list[Binary] = []
+    superseded: list[tuple[str, Binary]] = []
+    for directory in directories:
+        files = indexes(directory)
+        if not any(path.name.startswith("Packages") for path in files):
+            raise ConfigurationError(f"{directory}: there is no Packages file")
+        for path in files:
+            if path.name.startswith("Sources"):
+                _add_sources(sources, path)
+            else:
+                _add_binaries(binaries, everywhere, superseded, path)
+    for binary in everywhere:
+        for arch in binaries:
+            _add_newest(binaries, superseded, arch, binary)
+    return Suite(sources or _sources_of(binaries), binaries, superseded)
+
+
+def indexes(directory: Path) -> list[Path]:
+    """Return the Packages and Sources files below a directory, one of each that is there in several compressions."""
+    best: dict[Path, tuple[int, Path]] = {}
+    for path in sorted(directory.rglob("*")):
+        plain, rank = path, 0
+        if path.suffix in COMPRESSIONS[1:]:
+            plain, rank = path.with_suffix(""), COMPRESSIONS.index(path.suffix)
+        if {"by-hash", "debian-installer"} & set(path.relative_to(directory).parts) or not path.is_file():
+            continue
+        if re.fullmatch(r"(Packages|Sources)([_-][\w-]+)?", plain.name):
+            best[plain] = min(best.get(plain, (rank, path)), (rank, path))
+    return [path for _, path in best.values()]
+
+
+def _add_sources(sources: dict[str, SourceVersion], path: Path) -> None:
+    for fields in paragraphs(path):
+        if fields.get("Extra-Source-Only") == "yes":  # kept for a field Built-Using
+            continue
+        name, version = fields["Package"], fields["Version"]
+        known = sources.get(name)
+        if known is None or order(version, known.version) > 0:
+            sources[name] = SourceVersion(version, tuple(clauses(fields.get("Binary", ""))))
+
+
+def _add_binaries(
+    binaries: dict[str, dict[str, Binary]],
+    everywhere: list[Binary],
+    superseded: list[tuple[str, Binary]],
+    path: Path,
+) -> None:
+    named = re.search(r"(?:binary-|Packages[_-])([\w-]+)", f"{path.parent.name}/{path.name.partition('.')[0]}")
+    of_file = named[1] if named and named[1] != "all" else ""
+    if of_file:
+        binaries.setdefault(of_file, {})
+    for fields in paragraphs(path):
+        binary = _binary(fields)
+        if arch := of_file or (binary.architecture if binary.architecture != "all" else ""):
+            _add_newest(binaries, superseded, arch, binary)
+        else:
+            everywhere.append(binary)
+
+
+def _add_newest(
+    binaries: dict[str, dict[str, Binary]], superseded: list[tuple[str, Binary]], arch: str, binary: Binary
+) -> None:
+    known = binaries.setdefault(arch, {})
+    there = known.get(binary.name)
+    older = there
+    if there is None or order(binary.version, there.version) > 0:
+        known[binary.name] = binary
+    else:
+        older = binary
+    if older and older.source != known[binary.name].source:
+        superseded.append((arch, older))
+
+
+def _binary(fields: Mapping[str, str]) -> Binary:
+    source = SOURCE.match(fields.get("Source", ""))
+    return Binary(
+        name=fields["Package"],
+        version=fields["Version"],
+        architecture=fields.get("Architecture", "all"),
+        source=source[1] if source else fields["Package"],
+        source_version=(source[2] if source else "") or fields["Version"],
+        section=fields.get("Section", ""),
+        relations={key: fields[key] for key in RELATIONS if fields.get(key)},
+    )
+
+
+def _sources_of(binaries: Mapping[str, Mapping[str, Binary]]) -> dict[str, SourceVersion]:
+    found: dict[str, SourceVersion] = {}
+    for known in binaries.values():
+        for binary in known.values():
+            there = found.get(binary.source)
+            if there is None or order(binary.source_version, there.version) > 0:
+                found[binary.source] = SourceVersion(binary.source_version)
+    return found
+
+
+def paragraphs(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the fields of each paragraph of an index that matter here, continuation lines joined."""
+    for text in re.split(r"\n(?:[ \t]*\n)+", _text(path)):
+        fields = {key: value.strip() for key, value in FIELD.findall(text)}
+        if not fields:
+            if text.strip():
+                raise ConfigurationError(f"{path}: not an index of packages: {text.strip().splitlines()[0][:80]}")
+            continue
+        if not fields.get("Package") or not fields.get("Version"):
+            raise ConfigurationError(f"{path}: a paragraph has no field Package or no field Version")
+        yield {key: " ".join(value.split()) if "\n" in value else value for key, value in fields.items()}
+
+
+def _text(path: Path) -> str:
+    try:
+        match path.suffix:
+            case ".xz":
+                data = lzma.decompress(path.read_bytes())
+            case ".gz":
+                data = gzip.decompress(path.read_bytes())
+            case _:
+                data = path.read_bytes()
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error}") from error
+    return data.decode("utf-8", "replace")

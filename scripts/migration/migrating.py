@@ -1,0 +1,243 @@
+"""The migration of a candidate to a target: the largest set of items after which nothing is newly uninstallable.
+
+The search proposes a set by its dependencies, dose judges each package that the set can affect, and what dose finds broken
+becomes a constraint of the next search.  A result has always been judged by dose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from scripts.migration import hints as hint_files
+from scripts.migration import items, policies, universe
+from scripts.migration.dose import Explanation
+from scripts.migration.explaining import HeldItem, Reasons
+from scripts.migration.hints import MigrationHints
+from scripts.migration.indexes import Binary, Suite
+from scripts.migration.items import ItemChange, MigrationItem
+from scripts.migration.policies import Criteria
+from scripts.migration.relations import alternatives
+from scripts.migration.search import Core, Search, State
+from scripts.migration.universe import PackageNode, Universe
+
+Oracle = Callable[[Sequence[Binary], Iterable[str], str], Mapping[str, Explanation]]
+
+
+@dataclass(frozen=True)
+class Migration:
+    """The result: the items that migrate, those held back, and the whole new target as (name, version, architecture)."""
+
+    migrated: tuple[MigrationItem, ...]
+    held: tuple[HeldItem, ...]
+    packages: tuple[tuple[str, str, str], ...]
+    warnings: tuple[str, ...]
+
+
+def migrate(  # noqa: PLR0913 - the parts of a migration, by name
+    target: Suite,
+    candidate: Suite,
+    oracle: Oracle,
+    *,
+    base: Suite | None = None,
+    hint_text: str = "",
+    criteria: Criteria | None = None,
+) -> Migration:
+    """Return the migration from a candidate to a target.
+
+    ``base``: packages that are always there and not judged, such as the distribution below the lab's archive.
+    """
+    changes = items.changes(target, candidate)
+    hints = read_hints(hint_text, changes, target, candidate)
+    changes |= {
+        item: items.removal(target, item.source, target.of_source().get(item.source, {})) for item in hints.removed
+    }
+    held = policies.held_back(changes, hints, criteria or Criteria())
+    world = universe.build(target, base or Suite(), changes, hints.uninstallable)
+    search = Search(world, changes, held=held, forced=frozenset(hints.forced - held.keys()), preferred=hints.preferred)
+    judge = _Judge(search, oracle)
+    chosen = judge.settle()
+    while True:
+        reasons = Reasons(search, held, chosen)
+        explained = reasons.all(set(changes) - chosen)
+        if reasons.grown:
+            chosen = judge.settle(reasons.grown)
+        elif judge.excuse_broken(reasons.blamed):
+            chosen = judge.settle()
+        else:
+            break
+    there = world.present(chosen)
+    return Migration(
+        tuple(sorted(chosen)),
+        tuple(explained),
+        tuple(result_lines(world, there, sources_after(target, chosen))),
+        hints.warnings,
+    )
+
+
+def read_hints(
+    text: str, changes: Mapping[MigrationItem, ItemChange], target: Suite, candidate: Suite
+) -> MigrationHints:
+    versions = {name: source.version for name, source in target.sources.items()}
+    binaries = (
+        {
+            (binary.name, binary.version)
+            for suite in (target, candidate)
+            for known in suite.binaries.values()
+            for binary in known.values()
+        }
+        if text
+        else set()
+    )
+    return hint_files.read(text, changes, versions, binaries)
+
+
+class _Judge:
+    """The dialogue of search and oracle."""
+
+    def __init__(self, search: Search, oracle: Oracle) -> None:
+        self.search, self.oracle = search, oracle
+        self.world: Universe = search.universe
+        self.judged = self.world.present(frozenset())
+        self.open: set[int] = set()
+        for start in (frozenset[MigrationItem](), search.forced):
+            self._mark_broken(State(self.world, start))
+
+    def _mark_broken(self, state: State) -> None:
+        """Mark the packages of a starting point whose dependencies do not hold there: their names may stay broken."""
+        todo = list(range(len(self.world.packages)))
+        broken: set[int] = set()
+        while todo:
+            number = todo.pop()
+            package = self.world.packages[number]
+            if number in broken or not state.there[number] or all(state.counts[c] for c in package.needs):
+                continue
+            broken.add(number)
+            for clause in package.satisfies:
+                state.counts[clause] -= 1
+                if not state.counts[clause]:
+                    todo.extend(self.world.clauses[clause].owners)
+        for number in broken:
+            self._excuse(self.world.packages[number])
+
+    def _excuse(self, package: PackageNode) -> None:
+        """Let a package, and all others of its name and architecture, be uninstallable."""
+        for other in self.world.named(package.arch, package.binary.name):
+            other.checked = False
+
+    def settle(self, proposal: frozenset[MigrationItem] | None = None) -> frozenset[MigrationItem]:
+        """Return the largest set after which dose finds nothing newly uninstallable."""
+        while True:
+            chosen = self.search.best() if proposal is None else proposal
+            proposal = None
+            there = self.world.present(chosen)
+            suspects = self.world.affected(self.judged, there) | (self.open & there)
+            self.judged = there
+            broken = self._ask(there, {n for n in suspects if self.world.packages[n].checked})
+            self.excuse_broken(broken)
+            regressions = {n: why for n, why in broken.items() if self.world.packages[n].checked}
+            self.open = set(regressions)
+            if not regressions:
+                return chosen
+            state = State(self.world, chosen)
+            for number, explanation in regressions.items():
+                self._learn(self.world.packages[number], explanation, there, state)
+
+    def _ask(self, there: set[int], suspects: set[int]) -> dict[int, Explanation]:
+        """Return which of some packages dose finds uninstallable."""
+        found: dict[int, Explanation] = {}
+        for arch in sorted({self.world.packages[n].arch for n in suspects}):
+            asked = {self.world.packages[n].binary.name: n for n in suspects if self.world.packages[n].arch == arch}
+            cone = [self.world.packages[n].binary for n in sorted(self.world.cone(asked.values(), there, arch))]
+            found |= {asked[name]: why for name, why in self.oracle(cone, asked, arch).items()}
+        return found
+
+    def excuse_broken(self, found: Iterable[int]) -> bool:
+        """Excuse those of some packages whose names are uninstallable in the target, or after the forced items.
+
+        Return whether there were any.
+        """
+        packages = [self.world.packages[number] for number in found]
+        names = {(package.arch, package.binary.name) for package in packages if package.checked}
+        for start in dict.fromkeys((frozenset[MigrationItem](), self.search.forced)):
+            there = self.world.present(start)
+            old = {p.number for name in names for p in self.world.named(*name) if p.number in there and not p.base}
+            for number in self._ask(there, old):
+                self._excuse(self.world.packages[number])
+        return not all(package.checked for package in packages)
+
+    def _learn(self, package: PackageNode, explanation: Explanation, there: set[int], state: State) -> None:
+        """Make a constraint of what dose found; without a choice left, of all that the package can reach."""
+        text = f"{package} would be uninstallable: {explanation.line}"
+        narrow = self._core(package, explanation, there, text)
+        reached = self.world.cone([package.number], there, package.arch)
+        wide = Core(
+            frozenset(reached),
+            frozenset(p for n in reached for c in self.world.packages[n].needs for p in self.world.clauses[c].providers)
+            - there,
+            text,
+        )
+        for core in (narrow, wide) if explanation.complete else (wide,):
+            if self.search.options(state, core):
+                self.search.cores.append(core)
+                return
+        package.checked = False  # only forced items break it
+
+    def _core(self, package: PackageNode, explanation: Explanation, there: set[int], text: str) -> Core:
+        by_name = {self.world.packages[n].binary.name: n for n in there if self.world.packages[n].arch == package.arch}
+        members = {by_name[name] for name in explanation.packages if name in by_name}
+        escapes: set[int] = set()
+        for name, texts in explanation.dependencies.items():
+            if name in by_name:
+                escapes.update(*(self._providers(by_name[name], text, package.arch) for text in texts))
+        return Core(frozenset(members), frozenset(escapes - there), text)
+
+    def _providers(self, number: int, text: str, arch: str) -> set[int]:
+        wanted = set(alternatives(text, arch))
+        needs = self.world.packages[number].needs
+        same = [c for c in needs if set(alternatives(self.world.clauses[c].text, arch)) == wanted]
+        return {provider for clause in same or needs for provider in self.world.clauses[clause].providers}
+
+
+def as_data(result: Migration) -> dict[str, object]:
+    """Return a result for JSON."""
+    return {
+        "migrated": [item_data(item) for item in result.migrated],
+        "held": [item_data(held.item) | {"waits_for": held.waits_for, "reason": held.reason} for held in result.held],
+        "packages": [dict(zip(("name", "version", "architecture"), line, strict=True)) for line in result.packages],
+        "warnings": list(result.warnings),
+    }
+
+
+def item_data(item: MigrationItem) -> dict[str, object]:
+    """Return an item for JSON."""
+    return {"item": str(item), **asdict(item)}
+
+
+def sources_after(target: Suite, chosen: Iterable[MigrationItem]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return version and names of binaries of each source after a migration."""
+    found = {name: (source.version, source.binaries) for name, source in target.sources.items()}
+    for item in chosen:
+        if item.removal:
+            found.pop(item.source, None)
+        else:
+            found[item.source] = (item.version, found.get(item.source, ("", ()))[1])
+    return found
+
+
+def result_lines(
+    world: Universe, there: set[int], sources: Mapping[str, tuple[str, tuple[str, ...]]]
+) -> list[tuple[str, str, str]]:
+    """Return name, version and architecture of all binaries and sources, as in britney's HeidiResult.
+
+    A source whose binaries all come from another source by now is obsolete and left out.
+    """
+    binaries = [world.packages[n].binary for n in there if not world.packages[n].base]
+    owners = {binary.name: binary.source for binary in binaries}
+    having = set(owners.values())
+    obsolete = {
+        name for name, (_, names) in sources.items() if name not in having and any(binary in owners for binary in names)
+    }
+    lines = {(binary.name, binary.version, binary.architecture) for binary in binaries}
+    lines |= {(name, version, "source") for name, (version, _) in sources.items() if name not in obsolete}
+    return sorted(lines, key=lambda line: (line[2] == "source", line))

@@ -1,0 +1,216 @@
+"""The search for the largest set of items whose dependencies hold, by taking back as few as possible.
+
+It starts with all items.  A dependency that does not hold leaves a choice: take back the item that needs it, or one that
+dropped what satisfied it.  A single choice is forced; of several, one that takes back a subset of what each other does is
+best; the rest is tried, up to a limit.  The target itself (everything taken back) always holds, so there is always a result.
+Conflicts are learned as cores: sets of packages that cannot be there together, see `learn`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from scripts.migration.items import MigrationItem
+from scripts.migration.universe import PackageNode, Universe
+
+BRANCHES: Final = 2000
+PREFERRED: Final = 1000
+Choice = frozenset[MigrationItem]
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Packages that cannot all be there, unless one of ``escapes`` is; ``explanation`` is one line for a reader."""
+
+    packages: frozenset[int]
+    escapes: frozenset[int]
+    explanation: str = ""
+
+
+class State:
+    """A set of chosen items and the packages that are there, with all changes undoable."""
+
+    def __init__(self, universe: Universe, chosen: Iterable[MigrationItem]) -> None:
+        self.universe = universe
+        self.chosen = set(chosen)
+        self.taken_back: list[MigrationItem] = []
+        self.there = bytearray(universe.is_there(package, self.chosen) for package in universe.packages)
+        self.counts = [0] * len(universe.clauses)
+        for package in universe.packages:
+            if self.there[package.number]:
+                for clause in package.satisfies:
+                    self.counts[clause] += 1
+
+    def add(self, item: MigrationItem) -> list[int]:
+        """Choose an item; return the packages to look at again."""
+        self.chosen.add(item)
+        return self._update(item)
+
+    def drop(self, item: MigrationItem) -> None:
+        """Undo `add`."""
+        self.chosen.remove(item)
+        self._update(item)
+
+    def take_back(self, item: MigrationItem) -> list[int]:
+        """Take an item back; return the packages to look at again."""
+        self.chosen.remove(item)
+        self.taken_back.append(item)
+        return self._update(item)
+
+    def undo(self, length: int) -> None:
+        """Choose again what was taken back since the list of these had a length."""
+        while len(self.taken_back) > length:
+            item = self.taken_back.pop()
+            self.chosen.add(item)
+            self._update(item)
+
+    def _update(self, item: MigrationItem) -> list[int]:
+        look = []
+        for number in self.universe.touched.get(item, ()):
+            package = self.universe.packages[number]
+            there = self.universe.is_there(package, self.chosen)
+            if there:
+                look.append(number)
+            if there == self.there[number]:
+                continue
+            self.there[number] = there
+            for clause in package.satisfies:
+                self.counts[clause] += 1 if there else -1
+                if self.counts[clause] == 0:
+                    look.extend(self.universe.clauses[clause].owners)
+        return look
+
+    def missing(self, number: int) -> Iterator[int]:
+        """Yield the clauses of a package that do not hold although they must."""
+        package = self.universe.packages[number]
+        if self.there[number] and package.checked and not self.universe.is_leftover(package, self.chosen):
+            yield from (clause for clause in package.needs if not self.counts[clause])
+
+    def violates(self, core: Core) -> bool:
+        return all(self.there[number] for number in core.packages) and not any(self.there[n] for n in core.escapes)
+
+    def choices(self, core: Core) -> list[Choice]:
+        """Return the ways to satisfy a core by taking items back."""
+        packages = self.universe.packages
+        found = {frozenset({item}) for n in core.packages if (item := packages[n].comes_with)}
+        for number in core.escapes:
+            package = packages[number]
+            if package.comes_with is None:
+                found.add(package.gone_with & self.chosen)
+        return sorted(found - {frozenset()}, key=sorted)
+
+
+class Search:
+    """The search in a universe; ``forced`` items are never taken back, ``preferred`` ones only when they must be."""
+
+    def __init__(
+        self,
+        universe: Universe,
+        items: Iterable[MigrationItem],
+        *,
+        held: Iterable[MigrationItem],
+        forced: frozenset[MigrationItem],
+        preferred: frozenset[MigrationItem],
+    ) -> None:
+        self.universe, self.forced, self.preferred = universe, forced, preferred
+        self.items = frozenset(items)
+        self.candidates = self.items - frozenset(held)
+        self.cores: list[Core] = []
+
+    def core(self, package: PackageNode, clause: int) -> Core:
+        """Return a dependency as a core."""
+        return Core(frozenset({package.number}), frozenset(self.universe.clauses[clause].providers))
+
+    def best(self) -> frozenset[MigrationItem]:
+        """Return the largest set of items found."""
+        run = _Run(self, State(self.universe, self.candidates))
+        run.start()
+        return run.best if run.best is not None else self.forced
+
+    def violated(self, state: State, look: Iterable[int]) -> Iterator[Core]:
+        """Yield what does not hold, of some packages and of all learned cores."""
+        for number in dict.fromkeys(look):
+            for clause in state.missing(number):
+                yield self.core(self.universe.packages[number], clause)
+        yield from (core for core in self.cores if state.violates(core))
+
+    def options(self, state: State, core: Core) -> list[Choice]:
+        return [choice for choice in state.choices(core) if choice.isdisjoint(self.forced)]
+
+    def weight(self, items: Iterable[MigrationItem]) -> int:
+        return sum(PREFERRED if item in self.preferred else 1 for item in items)
+
+
+class _Run:
+    """One search: the state, the open choices, the best result so far."""
+
+    def __init__(self, search: Search, state: State) -> None:
+        self.search, self.state = search, state
+        self.open: list[Core] = []
+        self.best: frozenset[MigrationItem] | None = None
+        self.least = 0
+        self.branches = 0
+
+    def start(self) -> None:
+        self.settle(range(len(self.search.universe.packages)))
+        self.descend()
+
+    def settle(self, look: Iterable[int]) -> None:
+        """Take back what is forced, until only open choices are left."""
+        todo = list(self.search.violated(self.state, look))
+        while todo:
+            core = todo.pop()
+            if not self.state.violates(core):
+                continue
+            options = self.search.options(self.state, core)
+            if len(options) == 1:
+                todo.extend(self.search.violated(self.state, self.take_back(options[0])))
+            elif options:
+                self.open.append(core)
+
+    def take_back(self, choice: Choice) -> list[int]:
+        return [number for item in sorted(choice & self.state.chosen) for number in self.state.take_back(item)]
+
+    def descend(self) -> None:
+        """Decide all open choices; try the others of a real choice after its smallest."""
+        while core := next((core for core in self.open if self.state.violates(core)), None):
+            closures = sorted(
+                ((self.closure(option), option) for option in self.search.options(self.state, core)),
+                key=lambda pair: (self.search.weight(pair[0]), sorted(pair[1])),
+            )
+            (smallest, first), *others = closures
+            if all(smallest <= closure for closure, _ in others) or self.branches >= BRANCHES:
+                self.settle(self.take_back(first))
+                continue
+            for _, option in closures:
+                self.branches += 1
+                self.undoing(lambda option=option: self.branch(option))  # type: ignore[misc]
+            return
+        weight = self.search.weight(self.state.taken_back)
+        if self.best is None or weight < self.least:
+            self.best, self.least = frozenset(self.state.chosen), weight
+
+    def branch(self, option: Choice) -> None:
+        self.settle(self.take_back(option))
+        if self.best is None or self.search.weight(self.state.taken_back) < self.least:
+            self.descend()
+
+    def closure(self, option: Choice) -> frozenset[MigrationItem]:
+        """Return all that an option takes back."""
+        length = len(self.state.taken_back)
+        found: list[MigrationItem] = []
+
+        def look() -> None:
+            self.settle(self.take_back(option))
+            found.extend(self.state.taken_back[length:])
+
+        self.undoing(look)
+        return frozenset(found)
+
+    def undoing(self, action: Callable[[], None]) -> None:
+        length, choices = len(self.state.taken_back), len(self.open)
+        action()
+        self.state.undo(length)
+        del self.open[choices:]
