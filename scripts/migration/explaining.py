@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,7 +58,7 @@ class Reasons:
             while core := next(self.search.violated(self.state, look), None):
                 cause = self._cause(core)
                 if cause is None or cause in self.policies or cause in group or len(group) > TOGETHER:
-                    return self._held(item, core, cause)
+                    return self._held(group, core, cause)
                 group.append(cause)
                 look += self.state.add(cause)
             self.grown = frozenset(self.state.chosen)
@@ -84,14 +84,14 @@ class Reasons:
                 return newer
         return None
 
-    def _held(self, item: MigrationItem, core: Core, cause: MigrationItem | None) -> HeldItem:
+    def _held(self, group: Sequence[MigrationItem], core: Core, cause: MigrationItem | None) -> HeldItem:
         self.blamed |= set() if core.explanation else core.packages
         line = core.explanation or self._line(core)
         if cause is None:
-            return HeldItem(item, self._missing(core, item), line)
+            return HeldItem(group[0], self._missing(core, group), line)
         why = self.policies.get(cause)
         return HeldItem(
-            item, str(cause), f"{line}; {cause} is held back: {why}" if why else f"{line}; waits for {cause}"
+            group[0], str(cause), f"{line}; {cause} is held back: {why}" if why else f"{line}; waits for {cause}"
         )
 
     def _line(self, core: Core) -> str:
@@ -102,9 +102,9 @@ class Reasons:
         package = self._packages(core.packages)[0]
         return next(self.search.universe.clauses[clause].text for clause in self.state.missing(package.number))
 
-    def _missing(self, core: Core, item: MigrationItem) -> str:
+    def _missing(self, core: Core, group: Sequence[MigrationItem]) -> str:
         packages = self._packages(core.packages)
-        others = [package for package in packages if package.comes_with != item]
+        others = [package for package in packages if package.comes_with not in group]
         if core.explanation or others:
             return str(others[0]) if others else ""
         return self._clause(core)

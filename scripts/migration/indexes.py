@@ -136,7 +136,8 @@ def _add_binaries(
     superseded: list[tuple[str, Binary]],
     path: Path,
 ) -> None:
-    named = re.search(r"(?:binary-|Packages[_-])([\w-]+)", f"{path.parent.name}/{path.name.partition('.')[0]}")
+    parts = (path.parent.name, path.name.partition(".")[0])
+    named = next(filter(None, (re.fullmatch(r"(?:binary-|Packages[_-])([\w-]+)", part) for part in parts)), None)
     of_file = named[1] if named and named[1] != "all" else ""
     if of_file:
         binaries.setdefault(of_file, {})

@@ -179,7 +179,7 @@ class _Judge:
         )
         for core in (narrow, wide) if explanation.complete else (wide,):
             if self.search.options(state, core):
-                self.search.cores.append(core)
+                self.search.learn(core)
                 return
         package.checked = False  # only forced items break it
 

@@ -71,8 +71,7 @@ class State:
         for number in self.universe.touched.get(item, ()):
             package = self.universe.packages[number]
             there = self.universe.is_there(package, self.chosen)
-            if there:
-                look.append(number)
+            look.append(number)
             if there == self.there[number]:
                 continue
             self.there[number] = there
@@ -117,11 +116,16 @@ class Search:
         self.universe, self.forced, self.preferred = universe, forced, preferred
         self.items = frozenset(items)
         self.candidates = self.items - frozenset(held)
-        self.cores: list[Core] = []
+        self.cores: dict[int, list[Core]] = {}
 
     def core(self, package: PackageNode, clause: int) -> Core:
         """Return a dependency as a core."""
         return Core(frozenset({package.number}), frozenset(self.universe.clauses[clause].providers))
+
+    def learn(self, core: Core) -> None:
+        """Add a constraint."""
+        for number in core.packages | core.escapes:
+            self.cores.setdefault(number, []).append(core)
 
     def best(self) -> frozenset[MigrationItem]:
         """Return the largest set of items found."""
@@ -130,11 +134,11 @@ class Search:
         return run.best if run.best is not None else self.forced
 
     def violated(self, state: State, look: Iterable[int]) -> Iterator[Core]:
-        """Yield what does not hold, of some packages and of all learned cores."""
+        """Yield what does not hold, of some packages and of the learned cores that name one of them."""
         for number in dict.fromkeys(look):
             for clause in state.missing(number):
                 yield self.core(self.universe.packages[number], clause)
-        yield from (core for core in self.cores if state.violates(core))
+            yield from (core for core in self.cores.get(number, ()) if state.violates(core))
 
     def options(self, state: State, core: Core) -> list[Choice]:
         return [choice for choice in state.choices(core) if choice.isdisjoint(self.forced)]

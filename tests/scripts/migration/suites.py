@@ -20,7 +20,7 @@ def suite(text: str, architectures: Sequence[str] = ("amd64",)) -> Suite:
     binaries: dict[str, dict[str, Binary]] = {arch: {} for arch in architectures}
     superseded: list[tuple[str, Binary]] = []
     for line in filter(None, map(str.strip, text.splitlines())):
-        head, _, rest = line.partition(" > ")
+        head, _, rest = f"{line} ".partition(" > ")
         source, version, *old = head.split()
         made = [(word, *_binary(word, source, version)) for word in filter(None, map(str.strip, rest.split(" & ")))]
         if not old:  # a third word: binaries of an old version, whose source is gone

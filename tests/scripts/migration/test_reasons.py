@@ -1,0 +1,114 @@
+"""What a migration says: why not yet, and the hints that do not apply."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.migration.policies import Criteria, ItemVerdict
+from tests.scripts.migration.suites import names
+from tests.scripts.migration.test_scenarios import Scenario, run
+
+
+@pytest.mark.parametrize(
+    "target, candidate, hints, expected",
+    [
+        ("a 1 > a", "a 2 > a : x (>= 3)", "", ("a/2", "x (>= 3)", "a 2 needs x (>= 3), which is not there")),
+        ("a 1 > a", "a 2 > a", "block a", ("a/2", "", "hint: block a")),
+        ("a 2 > a", "a 1 > a", "", ("a/1", "", "older than 2 in the target")),
+        ("a 1 > a", "a 2 >", "", ("a/2", "", "not built: the candidate has no binary of this version")),
+        (
+            "a 1 > a\nl 1 > l",
+            "a 2 > a : l (>= 2)\nl 2 > l",
+            "block l",
+            ("a/2", "l/2", "a 2 needs l (>= 2), which is not there; l/2 is held back: hint: block l"),
+        ),
+        (
+            "a 1 > a\nb 1 > b\nc 1 > c",
+            "a 2 > a : b (>= 2)\nb 2 > b : c (>= 2)\nc 2 > c : nowhere",
+            "",
+            ("a/2", "nowhere", "c 2 needs nowhere, which is not there"),
+        ),
+        ("a 1 > a : b\nb 1 > b", "a 1 > a : b", "", ("-b/1", "a 1", "a 1 needs b, which is not there")),
+        (
+            "a 1 > a\nb 1 > b : a",
+            "a 2 > a ! b\nb 1 > b : a",
+            "",
+            ("a/2", "b 1", "b 1 would be uninstallable: a 2 conflicts with b 1"),
+        ),
+    ],
+)
+def test_why_not_yet(target: str, candidate: str, hints: str, expected: tuple[str, str, str]) -> None:
+    held = run(Scenario("", target, candidate, "", hints)).held
+    assert expected in [(str(one.item), one.waits_for, one.reason) for one in held]
+
+
+@pytest.mark.parametrize(
+    "line, warning",
+    [
+        ("unblock a/3", "a/3 is no item of this migration"),
+        ("block a/3", "a/3 is no item of this migration"),
+        ("age-days 3 a/3", "a/3 is no item of this migration"),
+        ("age-days soon a/2", "soon is no number of days"),
+        ("urgent a/1", "a/1 is no item of this migration"),
+        ("easy a/2 b/1", "b/1 is no item of this migration"),
+        ("easy a/2", "easy needs at least 2 words"),
+        ("hint b/1", "b/1 is no item of this migration"),
+        ("force-hint a/1", "a/1 is no item of this migration"),
+        ("remove b/1", "b/1 is neither in the target nor a candidate"),
+        ("allow-uninst a/7", "a/7 is no binary of target or candidate"),
+        ("block-all udebs", "block-all knows source and new-source, not udebs"),
+        ("frobnicate a/2", "unknown hint"),
+    ],
+)
+def test_a_hint_that_does_not_apply_is_one_warning(line: str, warning: str) -> None:
+    result = run(Scenario("", "a 1 > a", "a 2 > a", "", f"# a comment\n\n{line}\n"))
+    assert result.warnings == (f"hints, line 3: {line}: {warning}",)
+    assert names(result.migrated) == "a/2"
+
+
+def test_hints_after_finished_do_not_count() -> None:
+    result = run(Scenario("", "a 1 > a", "a 2 > a", "", "remark nonsense\nfinished\nblock a\nnonsense"))
+    assert (names(result.migrated), result.warnings) == ("a/2", ())
+
+
+@pytest.mark.parametrize(
+    "hints, ages, held",
+    [
+        ("", {("a", "2"): 5.0}, {}),
+        ("", {("a", "2"): 4.5}, {"a/2": "4.5 of 5 days old"}),
+        ("", {("a", "1"): 9.0}, {"a/2": "its age is not known, 5 days are needed"}),
+        ("urgent a/2", {}, {}),
+        ("age-days 1 a/2", {("a", "2"): 2.0}, {}),
+        ("age-days 9 a/2\nurgent a/2", {("a", "2"): 0.0}, {}),
+        ("age-days 9 a/2", {("a", "2"): 8.0}, {"a/2": "8.0 of 9 days old"}),
+    ],
+)
+def test_age(hints: str, ages: dict[tuple[str, str], float], held: dict[str, str]) -> None:
+    result = run(Scenario("", "a 1 > a", "a 2 > a", "", hints), criteria=Criteria(ages=ages, least_age=5))
+    assert {str(item.item): item.reason for item in result.held} == held
+
+
+@pytest.mark.parametrize(
+    "criteria, held",
+    [
+        (Criteria(verdicts={("a", "2"): ItemVerdict(passed=True)}), {}),
+        (Criteria(verdicts={("a", "2"): ItemVerdict(passed=False, reason="run 7 failed")}), {"a/2": "run 7 failed"}),
+        (Criteria(verdicts={("a", "2"): ItemVerdict(passed=False)}), {"a/2": "its runs did not pass"}),
+        (Criteria(verdicts={("a", "1"): ItemVerdict(passed=False)}), {}),
+        (Criteria(verdict_required=True), {"a/2": "no run has judged it"}),
+    ],
+)
+def test_verdicts_of_runs(criteria: Criteria, held: dict[str, str]) -> None:
+    result = run(Scenario("", "a 1 > a", "a 2 > a", ""), criteria=criteria)
+    assert {str(item.item): item.reason for item in result.held} == held
+
+
+def test_a_verdict_holds_back_who_needs_it() -> None:
+    criteria = Criteria(verdicts={("l", "2"): ItemVerdict(passed=False, reason="run 7 failed")})
+    scenario = Scenario("", "a 1 > a\nl 1 > l\nz 1 > z", "a 2 > a : l (>= 2)\nl 2 > l\nz 2 > z", "")
+    result = run(scenario, criteria=criteria)
+    assert names(result.migrated) == "z/2"
+    assert [held.reason for held in result.held] == [
+        "a 2 needs l (>= 2), which is not there; l/2 is held back: run 7 failed",
+        "run 7 failed",
+    ]
