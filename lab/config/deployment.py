@@ -24,7 +24,7 @@ class ApplicationSettings(SettingsModel):
         "component in the archive that has the name of the application.",
     )
     to: tuple[int, ...] = Field(
-        (0,), min_length=1, description="The numbers of the nodes that run the application.", examples=[[0, 1]]
+        (0,), description="The numbers of the nodes that run the application.", examples=[[0, 1]]
     )
     options: Mapping[Text, str | int | bool] = Field(
         {},

@@ -93,7 +93,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ValueInAnswer:
     """The answer to a question of debconf."""
 
     rule: ClassVar[str] = "credential"
@@ -227,7 +227,7 @@ _OPENINGS: tuple[tuple[str, re.Pattern[str], Continuation], ...] = (
     (">", _ELEMENT, Element()),
     ("\\", _ESCAPED_END, NextWord()),
     ("", NETRC, Netrc()),
-    ("", re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I), Answer()),
+    ("", re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I), ValueInAnswer()),
     ("", re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]*)?\.?\\?\s*$"), WebToken()),
 )
 

@@ -98,6 +98,8 @@ def faults(lab: Lab) -> Iterator[str]:
     deployment = lab.deployment
     for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
         key = f"deployment.applications.{name}"
+        if not unit.to:
+            yield f"{key}.to: names no node"
         if unit.role not in ROLES:
             yield f"{key}.role: no {unit.role}; {_known(unit.role, ROLES)}"
         elif unit.role == DEFAULT_ROLE:

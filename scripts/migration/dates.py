@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
+from lab.base import environment
 from lab.base.errors import ConfigurationError
 
 
 def ages(path: Path, today: date | None = None) -> dict[tuple[str, str], float]:
     """Return the age in days of each source version in a file of lines ``SOURCE VERSION YYYY-MM-DD``."""
-    now = today or datetime.now(UTC).date()
+    now = today or environment.now().date()
     found = {}
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         words = line.split()

@@ -142,6 +142,7 @@ def test_check_warns_of_probable_mistakes(
         ("{role: package, options: {health: ''}}", "[]", "deployment.applications.web.options.health: is empty"),
         ("{role: package, options: {prints: '('}}", "[]", "deployment.applications.web.options.prints: not a regular expression"),
         ("{role: package, options: {patience: soon}}", "[]", "deployment.applications.web.options.patience: not a number of seconds"),
+        ("{role: package, to: []}", "[]", "deployment.applications.web.to: names no node"),
         ("{role: package}", "[tokn]", "exercises: no exercise tokn; known: "),
         ("{role: package}", "[{name: smoke, run: nowhere}]", "exercise smoke: nowhere: no such file in "),
     ],
