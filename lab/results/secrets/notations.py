@@ -14,48 +14,49 @@ TEXT: Final = r"(?:<!\[CDATA\[)?(?P<value>[^<\n]*[^<\s][^<\n]*)"
 MIXED: Final = r"(?-i:(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{12,}={0,2})(?![\w.-])"
 
 
-def _named(pattern: str, before: str = "", reach: int = 0) -> SecretPattern:
-    """Return the pattern of a secret after a name that the screen of settings finds."""
+def _named(pattern: str, *needs: str, before: str = "", reach: int = 0) -> SecretPattern:
+    """Return the pattern of a secret after a name that the screen of settings finds, in lines with one of ``needs``."""
     anchor = Anchor(starts, re.compile(before, I | re.DOTALL) if before else None, reach)
     return labelled(
-        "credential", WHAT, NAME + pattern, *WORDS, programs=RARE_WORDS, follows=SET, guess=True, anchor=anchor
-    )
+        "credential", WHAT, NAME + pattern, *WORDS,
+        programs=RARE_WORDS, follows=SET, needs=needs, guess=True, anchor=anchor,
+    )  # fmt: skip
 
 
-def _by(pattern: str, *programs: str, words: tuple[str, ...] = ()) -> SecretPattern:
-    return labelled("credential", WHAT, pattern, *words, programs=programs, guess=True)
+def _by(pattern: str, *programs: str, words: tuple[str, ...] = (), follows: bytes = b"") -> SecretPattern:
+    return labelled("credential", WHAT, pattern, *words, programs=programs, guess=True, follows=follows or None)
 
 
 NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     # Perl's q(), TOML's ''', a change shown by terraform, and Erlang's tuples.
-    _named(r"[\"']?\s{0,9}(?:=>?|:|,)\s{0,4}qq?[(\[{|/!](?P<value>[^)\]}|/!\n]+)"),
-    _named(r"""[\"']?\s{0,60}[=:]\s{0,4}(?:\"{3}|'{3})(?P<value>[^\n]+?)(?=\"{3}|'{3}|$)"""),
-    _named(r"[\"']?\s{0,60}[=:]\s{0,4}\S+\s+->\s+[\"']?(?P<value>[^\s\"']+)"),
-    _named(r"[\"']?\s{0,4},\s{0,4}(?:<<)?[\"'](?P<value>[^\"'\n]+)[\"']", r".*\{\s*[\"']?[\w.-]*", 60),
+    _named(r"[\"']?\s{0,9}(?:=>?|:|,)\s{0,4}qq?[(\[{|/!](?P<value>[^)\]}|/!\n]+)", "q(", "q[", "q{", "q|", "q/", "q!"),
+    _named(r"""[\"']?\s{0,60}[=:]\s{0,4}(?:\"{3}|'{3})(?P<value>[^\n]+?)(?=\"{3}|'{3}|$)""", '"""', "'''"),
+    _named(r"[\"']?\s{0,60}[=:]\s{0,4}\S+\s+->\s+[\"']?(?P<value>[^\s\"']+)", "->"),
+    _named(r"[\"']?\s{0,4},\s{0,4}(?:<<)?[\"'](?P<value>[^\"'\n]+)[\"']", "{", before=r".*\{\s*[\"']?[\w.-]*", reach=60),
     # YAML with a tag or an anchor, and a token alone in its line.
-    _named(r"[\"']?:\s{1,4}(?:[!&][\w!.-]{1,30}\s{1,3}){1,2}" + VALUE),
+    _named(r"[\"']?:\s{1,4}(?:[!&][\w!.-]{1,30}\s{1,3}){1,2}" + VALUE, " !", " &"),
     labelled("credential", WHAT, r"(?:^\s*|\s\s)(?:-\s+)?[\"']?token[\"']?:\s+[\"']?(?P<value>(?=\S*\d)[^\s\"']{8,})[\"']?\s*$", "token", follows=rb"[\"']?:[ \t]", guess=True),
     # XML: a name in an attribute, the secret in the element or in CDATA.
-    _named(r"[\"'][^<>]{0,80}>\s*(?:<value>\s*)?" + TEXT, r".*<[^<>]*\b(?:name|key|id)\s?=\s?[\"'][\w .:-]*", 120),
-    _named(r"(?![\w-])[^<>]{0,80}><!\[CDATA\[(?P<value>[^<\n]+)", r".*<[\w.:-]*", 50),
+    _named(r"[\"'][^<>]{0,80}>\s*(?:<value>\s*)?" + TEXT, "<", before=r".*<[^<>]*\b(?:name|key|id)\s?=\s?[\"'][\w .:-]*", reach=120),
+    _named(r"(?![\w-])[^<>]{0,80}><!\[CDATA\[(?P<value>[^<\n]+)", "CDATA[", before=r".*<[\w.:-]*", reach=50),
     # URLs in URLs.
     _by(r"%3A%2F%2F(?:(?!%3A|%2F|%40)\S){0,60}%3A(?P<value>(?:(?!%2F|%40)\S){1,200})%40", words=("%3a%2f%2f",)),
     labelled("credential", WHAT, NAME + r"%3D(?P<value>(?:(?!%26)[^\s&\"'])+)", "%3d", guess=True, anchor=Anchor(starts)),
     # Logins of protocols, and base64 of USER:PASSWORD.
-    _by(rf"(?<![a-z0-9])auth\s?[=:]\s?[\"']?(?P<value>{MIXED})", "auth"),
-    _by(r"\bauth\s+(?:plain|login)\s+(?P<value>[a-z0-9+/]{8,}={0,2})", "auth"),
-    _by(r"(?-i:\b[A-Za-z]{0,4}\d{1,6} LOGIN)\s+\S+\s+(?P<value>\S+)", "login"),
-    _by(r"(?-i:(?:quote|>|C:)\s+PASS)\s+(?P<value>\S+)", "pass"),
-    _by(r"\bcrumb[\"']?\s?[:=]\s?[\"']?(?P<value>[0-9a-z]{8,})", "crumb"),
+    _by(rf"(?<![a-z0-9])auth\s?[=:]\s?[\"']?(?P<value>{MIXED})", "auth", follows=rb"[ \t]?[=:]"),
+    _by(r"\bauth\s+(?:plain|login)\s+(?P<value>[a-z0-9+/]{8,}={0,2})", "auth", follows=rb"[ \t]+(?:plain|login)"),
+    _by(r"(?-i:\b[A-Za-z]{0,4}\d{1,6} LOGIN)\s+\S+\s+(?P<value>\S+)", "login", follows=rb"(?<=[0-9] login)[ \t]"),
+    _by(r"(?-i:(?:quote|>|C:)\s+PASS)\s+(?P<value>\S+)", "pass", follows=rb"[ \t]"),
+    _by(r"\bcrumb[\"']?\s?[:=]\s?[\"']?(?P<value>[0-9a-z]{8,})", "crumb", follows=rb"[\"']?[ \t]?[:=]"),
     # Configuration by commands, and files without a separator.
     _by(rf"\b(?:crudini|openstack-config|iniset)\b[^\n]{{1,200}}\s[\w.-]{{0,40}}?{NAME}\s+{VALUE}", "crudini", "openstack-config", "iniset"),
     _by(r"\bnmcli\b[^\n]*?\s(?:wifi-sec\.psk|password)\s+[\"']?(?P<value>[^\s\"']+)", "nmcli"),
-    _by(r"\bmaas\s+login\s+\S+\s+\S+\s+(?P<value>\S+)", "maas"),
-    _by(r"\bnet\s+use\b[^\n]*?/user:\S+\s+(?P<value>[^\s/]\S*)", "net"),
+    _by(r"\bmaas\s+login\s+\S+\s+\S+\s+(?P<value>\S+)", "maas", follows=rb"[ \t]+login"),
+    _by(r"\bnet\s+use\b[^\n]*?/user:\S+\s+(?P<value>[^\s/]\S*)", "net", follows=rb"[ \t]+use"),
     _by(r"\b7z[ar]?\s+\w\s(?:[^\n]*\s)?-p(?P<value>\S+)", "7z", "7za", "7zr"),
     _by(r"\b(?:requirepass|masterauth)\s+[\"']?(?P<value>[^\s\"']+)", "requirepass", "masterauth"),
-    _by(r"\bstats\s+auth\s+[^\s:]+:(?P<value>\S+)", "stats"),
-    _by(r"(?<![a-z0-9])psk\s?[=:]\s?[\"']?(?P<value>[^\s\"']{8,})", "psk"),
+    _by(r"\bstats\s+auth\s+[^\s:]+:(?P<value>\S+)", "stats", follows=rb"[ \t]+auth"),
+    _by(r"(?<![a-z0-9])psk\s?[=:]\s?[\"']?(?P<value>[^\s\"']{8,})", "psk", follows=rb"[ \t]?[=:]"),
     _by(r",pass(?:word)?=(?P<value>[^\s,\"']+)", words=(",pass=", ",password=")),
     _by(r"\bset\s+[\w.+-]{1,60}/[\w./+-]{0,60}pass(?:word|phrase)?\s+(?P<value>\S.*?)\s*$", "debconf"),
 )  # fmt: skip

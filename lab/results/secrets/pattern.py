@@ -27,9 +27,8 @@ class Anchor:
         """Yield the matches of a pattern, without overlaps."""
         end = 0
         for at in self.starts(text):
-            if at < end or (self.before and not self.before.fullmatch(text, max(0, at - self.reach), at)):
-                continue
-            if match := pattern.match(text, at):
+            match = pattern.match(text, at) if at >= end else None
+            if match and (not self.before or self.before.fullmatch(text, max(0, at - self.reach), at)):
                 end = match.end()
                 yield match
 

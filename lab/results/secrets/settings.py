@@ -27,7 +27,7 @@ SPACED: Final = (
 )
 AFTER: Final = r"""(?:\[[^\]\n]{0,40}\])?(?:\\{0,8}["']\]?)?"""
 BAR: Final = "[|\u2502]"
-RANDOM: Final = r"(?=[A-Za-z+/_.=-]*\d)(?=[0-9+/_.=-]*[A-Za-z])[A-Za-z0-9+/_=-]{20,}"
+RANDOM: Final = r"(?=[A-Za-z+/_.=-]{0,80}\d)(?=[0-9+/_.=-]{0,80}[A-Za-z])[A-Za-z0-9+/_=-]{20,}"
 # Keys of tables, caches and pairs of keys: no secrets, however random they look.
 _PUBLIC: Final = (
     "public|pub|primary|foreign|sort|cache|hash|partition|group|registry|unique|host|known|object|dict|row|column|lookup|"
