@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from scripts.migration.items import MigrationItem
-from scripts.migration.search import Core, Search, State
+from scripts.migration.search import Core, Search, SearchState
 from scripts.migration.universe import PackageNode
 
 # The most items that are tried together with one that is held back.
@@ -23,7 +23,7 @@ class HeldItem:
     reason: str
 
 
-class Reasons:
+class HeldReasons:
     """The reasons at a result.  ``grown``: a larger set in which no known constraint is violated, if there is one.
 
     ``blamed``: the packages whose dependencies would not hold.
@@ -31,7 +31,7 @@ class Reasons:
 
     def __init__(self, search: Search, policies: Mapping[MigrationItem, str], chosen: frozenset[MigrationItem]) -> None:
         self.search, self.policies = search, policies
-        self.state = State(search.universe, chosen)
+        self.state = SearchState(search.universe, chosen)
         self.chosen = chosen
         self.grown: frozenset[MigrationItem] = frozenset()
         self.blamed: set[int] = set()

@@ -53,7 +53,7 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceVersion:
+class SourceStanza:
     """A source package of a suite: its version and the names of its binaries."""
 
     version: str
@@ -61,13 +61,13 @@ class SourceVersion:
 
 
 @dataclass(frozen=True)
-class Suite:
+class IndexedSuite:
     """A set of packages: the newest version of each source, and of each binary for each architecture.
 
     ``superseded``: architecture and binary where another source has a newer binary of that name.
     """
 
-    sources: Mapping[str, SourceVersion] = field(default_factory=dict)
+    sources: Mapping[str, SourceStanza] = field(default_factory=dict)
     binaries: Mapping[str, Mapping[str, Binary]] = field(default_factory=dict)
     superseded: Sequence[tuple[str, Binary]] = ()
 
@@ -80,14 +80,14 @@ class Suite:
         return found
 
 
-def read(directories: Iterable[Path]) -> Suite:
+def read(directories: Iterable[Path]) -> IndexedSuite:
     """Read the indexes of some directories as one suite.
 
     The names are those of a Debian mirror (``main/binary-amd64/Packages.xz``, ``main/source/Sources.xz``), of a flat
     directory (``Packages``, ``Sources``) or of britney (``Packages_amd64``).  Without Sources files, the sources are those
     that the binaries name.  Raises ConfigurationError for a directory without Packages files, and for what is no index.
     """
-    sources: dict[str, SourceVersion] = {}
+    sources: dict[str, SourceStanza] = {}
     binaries: dict[str, dict[str, Binary]] = {}
     everywhere: list[Binary] = []
     superseded: list[tuple[str, Binary]] = []
@@ -103,7 +103,7 @@ def read(directories: Iterable[Path]) -> Suite:
     for binary in everywhere:
         for arch in binaries:
             _add_newest(binaries, superseded, arch, binary)
-    return Suite(sources or _sources_of(binaries), binaries, superseded)
+    return IndexedSuite(sources or _sources_of(binaries), binaries, superseded)
 
 
 def indexes(directory: Path) -> list[Path]:
@@ -120,14 +120,14 @@ def indexes(directory: Path) -> list[Path]:
     return [path for _, path in best.values()]
 
 
-def _add_sources(sources: dict[str, SourceVersion], path: Path) -> None:
+def _add_sources(sources: dict[str, SourceStanza], path: Path) -> None:
     for fields in paragraphs(path):
         if fields.get("Extra-Source-Only") == "yes":  # kept for a field Built-Using
             continue
         name, version = fields["Package"], fields["Version"]
         known = sources.get(name)
         if known is None or order(version, known.version) > 0:
-            sources[name] = SourceVersion(version, tuple(clauses(fields.get("Binary", ""))))
+            sources[name] = SourceStanza(version, tuple(clauses(fields.get("Binary", ""))))
 
 
 def _add_binaries(
@@ -176,13 +176,13 @@ def _binary(fields: Mapping[str, str]) -> Binary:
     )
 
 
-def _sources_of(binaries: Mapping[str, Mapping[str, Binary]]) -> dict[str, SourceVersion]:
-    found: dict[str, SourceVersion] = {}
+def _sources_of(binaries: Mapping[str, Mapping[str, Binary]]) -> dict[str, SourceStanza]:
+    found: dict[str, SourceStanza] = {}
     for known in binaries.values():
         for binary in known.values():
             there = found.get(binary.source)
             if there is None or order(binary.source_version, there.version) > 0:
-                found[binary.source] = SourceVersion(binary.source_version)
+                found[binary.source] = SourceStanza(binary.source_version)
     return found
 
 

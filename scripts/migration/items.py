@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from scripts.migration.indexes import Binary, Suite
+from scripts.migration.indexes import Binary, IndexedSuite
 from scripts.migration.relations import order
 
 Added = Mapping[str, Mapping[str, Binary]]
@@ -41,7 +41,7 @@ class ItemChange:
     impediment: str = ""
 
 
-def changes(target: Suite, candidate: Suite) -> dict[MigrationItem, ItemChange]:
+def changes(target: IndexedSuite, candidate: IndexedSuite) -> dict[MigrationItem, ItemChange]:
     """Return all items between two suites."""
     old, new = target.of_source(), candidate.of_source()
     found: dict[MigrationItem, ItemChange] = {}
@@ -61,7 +61,7 @@ def changes(target: Suite, candidate: Suite) -> dict[MigrationItem, ItemChange]:
     return found
 
 
-def removal(target: Suite, source: str, mine: Mapping[str, list[Binary]]) -> ItemChange:
+def removal(target: IndexedSuite, source: str, mine: Mapping[str, list[Binary]]) -> ItemChange:
     """Return the removal of a source and its binaries from the target."""
     known = target.sources.get(source)
     version = known.version if known else max(b.source_version for all_ in mine.values() for b in all_)
@@ -72,7 +72,11 @@ def removal(target: Suite, source: str, mine: Mapping[str, list[Binary]]) -> Ite
 
 
 def _update(
-    item: MigrationItem, there: str, target: Suite, mine: Mapping[str, list[Binary]], theirs: Mapping[str, list[Binary]]
+    item: MigrationItem,
+    there: str,
+    target: IndexedSuite,
+    mine: Mapping[str, list[Binary]],
+    theirs: Mapping[str, list[Binary]],
 ) -> ItemChange:
     adds = {
         arch: {b.name: b for b in all_ if b.source_version == item.version}
@@ -84,7 +88,7 @@ def _update(
 
 
 def _impediments(
-    item: MigrationItem, there: str, adds: Added, theirs: Mapping[str, list[Binary]], target: Suite
+    item: MigrationItem, there: str, adds: Added, theirs: Mapping[str, list[Binary]], target: IndexedSuite
 ) -> Iterator[str]:
     if there and order(item.version, there) < 0:
         yield f"older than {there} in the target"
@@ -98,7 +102,7 @@ def _impediments(
     yield from _older_binaries(adds, target)
 
 
-def _older_binaries(adds: Added, target: Suite) -> Iterator[str]:
+def _older_binaries(adds: Added, target: IndexedSuite) -> Iterator[str]:
     for arch, new in sorted(adds.items()):
         for name, binary in sorted(new.items()):
             known = target.binaries.get(arch, {}).get(name)
@@ -107,7 +111,11 @@ def _older_binaries(adds: Added, target: Suite) -> Iterator[str]:
 
 
 def _rebuilds(
-    source: str, version: str, target: Suite, mine: Mapping[str, list[Binary]], theirs: Mapping[str, list[Binary]]
+    source: str,
+    version: str,
+    target: IndexedSuite,
+    mine: Mapping[str, list[Binary]],
+    theirs: Mapping[str, list[Binary]],
 ) -> Iterator[ItemChange]:
     """Yield the items of a source whose version is the same in both suites but whose binaries differ."""
     for arch in sorted({*mine, *theirs}):

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from scripts.migration import hints as hint_files
 from scripts.migration import items, policies, universe
 from scripts.migration.dose import Explanation
-from scripts.migration.explaining import HeldItem, Reasons
+from scripts.migration.explaining import HeldItem, HeldReasons
 from scripts.migration.hints import MigrationHints
-from scripts.migration.indexes import Binary, Suite
+from scripts.migration.indexes import Binary, IndexedSuite
 from scripts.migration.items import ItemChange, MigrationItem
 from scripts.migration.policies import Criteria
 from scripts.migration.relations import alternatives
-from scripts.migration.search import Core, Search, State
+from scripts.migration.search import Core, Search, SearchState
 from scripts.migration.universe import PackageNode, Universe
 
 Oracle = Callable[[Sequence[Binary], Iterable[str], str], Mapping[str, Explanation]]
@@ -35,11 +35,11 @@ class Migration:
 
 
 def migrate(  # noqa: PLR0913 - the parts of a migration, by name
-    target: Suite,
-    candidate: Suite,
+    target: IndexedSuite,
+    candidate: IndexedSuite,
     oracle: Oracle,
     *,
-    base: Suite | None = None,
+    base: IndexedSuite | None = None,
     hint_text: str = "",
     criteria: Criteria | None = None,
 ) -> Migration:
@@ -53,12 +53,12 @@ def migrate(  # noqa: PLR0913 - the parts of a migration, by name
         item: items.removal(target, item.source, target.of_source().get(item.source, {})) for item in hints.removed
     }
     held = policies.held_back(changes, hints, criteria or Criteria())
-    world = universe.build(target, base or Suite(), changes, hints.uninstallable)
+    world = universe.build(target, base or IndexedSuite(), changes, hints.uninstallable)
     search = Search(world, changes, held=held, forced=frozenset(hints.forced - held.keys()), preferred=hints.preferred)
     judge = _Judge(search, oracle)
     chosen = judge.settle()
     while True:
-        reasons = Reasons(search, held, chosen)
+        reasons = HeldReasons(search, held, chosen)
         explained = reasons.all(set(changes) - chosen)
         if reasons.grown:
             chosen = judge.settle(reasons.grown)
@@ -76,7 +76,7 @@ def migrate(  # noqa: PLR0913 - the parts of a migration, by name
 
 
 def read_hints(
-    text: str, changes: Mapping[MigrationItem, ItemChange], target: Suite, candidate: Suite
+    text: str, changes: Mapping[MigrationItem, ItemChange], target: IndexedSuite, candidate: IndexedSuite
 ) -> MigrationHints:
     versions = {name: source.version for name, source in target.sources.items()}
     binaries = (
@@ -101,9 +101,9 @@ class _Judge:
         self.judged = self.world.present(frozenset())
         self.open: set[int] = set()
         for start in (frozenset[MigrationItem](), search.forced):
-            self._mark_broken(State(self.world, start))
+            self._mark_broken(SearchState(self.world, start))
 
-    def _mark_broken(self, state: State) -> None:
+    def _mark_broken(self, state: SearchState) -> None:
         """Mark the packages of a starting point whose dependencies do not hold there: their names may stay broken."""
         todo = list(range(len(self.world.packages)))
         broken: set[int] = set()
@@ -139,7 +139,7 @@ class _Judge:
             self.open = set(regressions)
             if not regressions:
                 return chosen
-            state = State(self.world, chosen)
+            state = SearchState(self.world, chosen)
             for number, explanation in regressions.items():
                 self._learn(self.world.packages[number], explanation, there, state)
 
@@ -166,7 +166,7 @@ class _Judge:
                 self._excuse(self.world.packages[number])
         return not all(package.checked for package in packages)
 
-    def _learn(self, package: PackageNode, explanation: Explanation, there: set[int], state: State) -> None:
+    def _learn(self, package: PackageNode, explanation: Explanation, there: set[int], state: SearchState) -> None:
         """Make a constraint of what dose found; without a choice left, of all that the package can reach."""
         text = f"{package} would be uninstallable: {explanation.line}"
         narrow = self._core(package, explanation, there, text)
@@ -214,7 +214,7 @@ def item_data(item: MigrationItem) -> dict[str, object]:
     return {"item": str(item), **asdict(item)}
 
 
-def sources_after(target: Suite, chosen: Iterable[MigrationItem]) -> dict[str, tuple[str, tuple[str, ...]]]:
+def sources_after(target: IndexedSuite, chosen: Iterable[MigrationItem]) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Return version and names of binaries of each source after a migration."""
     found = {name: (source.version, source.binaries) for name, source in target.sources.items()}
     for item in chosen:

@@ -29,7 +29,7 @@ class Core:
     explanation: str = ""
 
 
-class State:
+class SearchState:
     """A set of chosen items and the packages that are there, with all changes undoable."""
 
     def __init__(self, universe: Universe, chosen: Iterable[MigrationItem]) -> None:
@@ -129,18 +129,18 @@ class Search:
 
     def best(self) -> frozenset[MigrationItem]:
         """Return the largest set of items found."""
-        run = _Run(self, State(self.universe, self.candidates))
+        run = _Run(self, SearchState(self.universe, self.candidates))
         run.start()
         return run.best if run.best is not None else self.forced
 
-    def violated(self, state: State, look: Iterable[int]) -> Iterator[Core]:
+    def violated(self, state: SearchState, look: Iterable[int]) -> Iterator[Core]:
         """Yield what does not hold, of some packages and of the learned cores that name one of them."""
         for number in dict.fromkeys(look):
             for clause in state.missing(number):
                 yield self.core(self.universe.packages[number], clause)
             yield from (core for core in self.cores.get(number, ()) if state.violates(core))
 
-    def options(self, state: State, core: Core) -> list[Choice]:
+    def options(self, state: SearchState, core: Core) -> list[Choice]:
         return [choice for choice in state.choices(core) if choice.isdisjoint(self.forced)]
 
     def weight(self, items: Iterable[MigrationItem]) -> int:
@@ -150,7 +150,7 @@ class Search:
 class _Run:
     """One search: the state, the open choices, the best result so far."""
 
-    def __init__(self, search: Search, state: State) -> None:
+    def __init__(self, search: Search, state: SearchState) -> None:
         self.search, self.state = search, state
         self.open: list[Core] = []
         self.best: frozenset[MigrationItem] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from scripts.migration.indexes import Binary, Suite
+from scripts.migration.indexes import Binary, IndexedSuite
 from scripts.migration.items import ItemChange, MigrationItem
 from scripts.migration.relations import (
     Alternative,
@@ -170,8 +170,8 @@ class _Builder:
 
 
 def build(
-    target: Suite,
-    base: Suite,
+    target: IndexedSuite,
+    base: IndexedSuite,
     changes: Mapping[MigrationItem, ItemChange],
     uninstallable: frozenset[tuple[str, str, str]],
 ) -> Universe:
@@ -234,7 +234,7 @@ def _newer(item: MigrationItem, versions: Mapping[MigrationItem, str]) -> frozen
 
 
 def _target_package(
-    package: PackageNode, target: Suite, adders: set[MigrationItem], droppers: set[MigrationItem]
+    package: PackageNode, target: IndexedSuite, adders: set[MigrationItem], droppers: set[MigrationItem]
 ) -> None:
     binary, source = package.binary, target.sources.get(package.binary.source)
     smooth = {item for item in droppers - adders if binary.library and not item.removal}
@@ -243,7 +243,7 @@ def _target_package(
     package.leftover = binary.library and source is not None and binary.source_version != source.version
 
 
-def _base_packages(builder: _Builder, base: Suite, target: Suite, adders: Names) -> None:
+def _base_packages(builder: _Builder, base: IndexedSuite, target: IndexedSuite, adders: Names) -> None:
     """Add the packages that are always there, except where the target or an item has a newer one."""
     for arch, binaries in base.binaries.items():
         for name, binary in binaries.items():

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from scripts.migration.indexes import Binary, SourceVersion, Suite
+from scripts.migration.indexes import Binary, IndexedSuite, SourceStanza
 
 FIELDS = {":": "Depends", "!": "Conflicts", "%": "Provides"}
 
 
-def suite(text: str, architectures: Sequence[str] = ("amd64",)) -> Suite:
-    sources: dict[str, SourceVersion] = {}
+def suite(text: str, architectures: Sequence[str] = ("amd64",)) -> IndexedSuite:
+    sources: dict[str, SourceStanza] = {}
     binaries: dict[str, dict[str, Binary]] = {arch: {} for arch in architectures}
     superseded: list[tuple[str, Binary]] = []
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -24,14 +24,14 @@ def suite(text: str, architectures: Sequence[str] = ("amd64",)) -> Suite:
         source, version, *old = head.split()
         made = [(word, *_binary(word, source, version)) for word in filter(None, map(str.strip, rest.split(" & ")))]
         if not old:  # a third word: binaries of an old version, whose source is gone
-            sources[source] = SourceVersion(version, tuple(binary.name for _, binary, _ in made))
+            sources[source] = SourceStanza(version, tuple(binary.name for _, binary, _ in made))
         for _, binary, arch in made:
             for known in architectures:
                 if arch in {known, "all", ""}:
                     if (older := binaries[known].get(binary.name)) and older.source != source:
                         superseded.append((known, older))
                     binaries[known][binary.name] = replace(binary, architecture=arch or known)
-    return Suite(sources, binaries, superseded)
+    return IndexedSuite(sources, binaries, superseded)
 
 
 def _binary(text: str, source: str, version: str) -> tuple[Binary, str]:

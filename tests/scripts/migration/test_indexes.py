@@ -34,7 +34,7 @@ def test_the_layouts(tmp_path: Path, packages: str, sources: str) -> None:
         pack = {".xz": lzma.compress, ".gz": gzip.compress}.get(path.suffix, bytes)
         path.write_bytes(pack(text.encode()))
     suite = indexes.read([tmp_path])
-    assert suite.sources == {"hello": indexes.SourceVersion("2", ("greet", "greet-doc"))}
+    assert suite.sources == {"hello": indexes.SourceStanza("2", ("greet", "greet-doc"))}
     greet = suite.binaries["amd64"]["greet"]
     assert (greet.source, greet.source_version, greet.relations["Depends"]) == ("hello", "2", "libc6, libgreet")
     assert greet.library

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.migration import dose, items, policies, universe
 from scripts.migration.hints import MigrationHints
-from scripts.migration.indexes import Suite
+from scripts.migration.indexes import IndexedSuite
 from scripts.migration.migrating import migrate
 from tests.scripts.migration.suites import suite
 
@@ -59,17 +59,17 @@ def binary(chance: random.Random, name: str, version: int) -> str:
     return text
 
 
-def broken(there: Suite | universe.Universe, chosen: frozenset[items.MigrationItem]) -> set[str]:
+def broken(there: IndexedSuite | universe.Universe, chosen: frozenset[items.MigrationItem]) -> set[str]:
     assert isinstance(there, universe.Universe)
     packages = [there.packages[number].binary for number in there.present(chosen)]
     return set(dose.uninstallable(packages, [package.name for package in packages], "amd64"))
 
 
-def best(target: Suite, candidate: Suite) -> int:
+def best(target: IndexedSuite, candidate: IndexedSuite) -> int:
     """Return the size of the largest set of items after which nothing is newly uninstallable."""
     changes = items.changes(target, candidate)
     able = [item for item in changes if item not in policies.held_back(changes, MigrationHints(), policies.Criteria())]
-    there = universe.build(target, Suite(), changes, frozenset())
+    there = universe.build(target, IndexedSuite(), changes, frozenset())
     before = broken(there, frozenset())
     return next(
         size
