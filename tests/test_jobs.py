@@ -87,6 +87,7 @@ def test_what_is_generated_is_what_lab_yaml_says() -> None:
     assert render.stale(FLAGSHIP, HOUSE / "jobs") == []
 
 
+@pytest.mark.integration
 def test_stock_jenkins_job_builder_makes_every_job(stock: list[Item]) -> None:
     names = {item.key.name for item in stock if item.key.kind == "job"}
     builds = {f"openstack/{track}-{component}-build" for track, described in FLAGSHIP.tracks.items()

@@ -213,6 +213,7 @@ def test_template_requires_all_values() -> None:
         fill("phase.yaml.inc", steps=())
 
 
+@pytest.mark.integration
 @given(st.text(st.characters(codec="utf-8")))
 def test_text_survives_yaml_and_jenkins_job_builder(text: str) -> None:
     written = data({"key": text})

@@ -49,6 +49,7 @@ def wait(double: Double, component: str) -> int:
     return queued.id
 
 
+@pytest.mark.integration
 def test_agents_have_rates_of_errors(double: Double, press: Press) -> None:
     for number, agent, verdict in (
         (1, "node-1", "passed"),

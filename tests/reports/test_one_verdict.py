@@ -58,6 +58,7 @@ def of_site(published: outputs.Bench) -> tuple[str, list[str]]:
     return phase["state"], [part["name"] for part in phase["breakages"] if part["kind"] == "step"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "text, status, expected",
     [

@@ -103,6 +103,7 @@ def all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Every
         yield Everything(tmp_path, private, public, mail)
 
 
+@pytest.mark.integration
 def test_publish_local_run(press: Press) -> None:
     a_local_run(press.lab, number=1)
     a_local_run(press.lab, number=2, verdict="failed")
@@ -646,6 +647,7 @@ def test_publish_watch_repeats(at_home: Everything, monkeypatch: pytest.MonkeyPa
     assert (pauses, at_home.twins()) == ([7, 7], ["#1", "#2"])
 
 
+@pytest.mark.integration
 def test_publish_watch_continues_while_another_process_publishes(
     press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -680,6 +682,7 @@ def test_failed_output_is_not_called_idle(press: Press, tmp_path: Path, monkeypa
     assert actual.exit_code == 3
 
 
+@pytest.mark.integration
 def test_retract_prints_result(at_home: Everything) -> None:
     at_home.build(number=1)
     call("publish")

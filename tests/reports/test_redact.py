@@ -424,6 +424,7 @@ def forever(*_: object, **__: object) -> None:
     re.match(r"(?:a+)+b", "a" * 60)  # takes thousands of years
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "fault, message",
     [(boom, r"held back: the filter failed: RuntimeError in test_redact\.py:\d+"), (forever, "did not end within 1 seconds")],

@@ -44,6 +44,7 @@ def publish(lab_factory, bench):
     return do
 
 
+@pytest.mark.integration
 def test_a_version_is_added_once(publish):
     record, work = publish("1.0-1")
     root = Store.of(work.lab).archive
@@ -76,6 +77,7 @@ def test_a_version_is_added_once(publish):
     assert suites(root) == ["trunk", state]
 
 
+@pytest.mark.integration
 def test_a_change_makes_a_state_beside_that_of_before(publish):
     _, work = publish("1.0-1", binaries=("greet.deb", "greet-doc.deb"))
     root = Store.of(work.lab).archive
@@ -94,6 +96,7 @@ def test_a_change_makes_a_state_beside_that_of_before(publish):
     assert_whole(root)
 
 
+@pytest.mark.integration
 def test_files_for_users(publish, lab_factory):
     lab = lab_factory(lab={"archive": {"url": "https://archive.lab.example/lab/"}})
     _, work = publish("1.0-1", lab=lab)

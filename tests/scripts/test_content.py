@@ -45,6 +45,7 @@ def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkey
     return do
 
 
+@pytest.mark.integration
 def test_content_without_losses_passes(compare: Compare) -> None:
     record, _ = compare({}, {})
     assert (record.verdict, record.message) == ("passed", "nothing lost; compared with 1.0-1 of trunk")

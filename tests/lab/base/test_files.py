@@ -85,6 +85,7 @@ def test_write_atomic_killed_leaves_old_or_new_file(tmp_path: Path) -> None:
     assert len(list(path.parent.glob(".file.*"))) <= 1
 
 
+@pytest.mark.integration
 def test_write_atomic_is_atomic_for_readers(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with python(WRITER, path):

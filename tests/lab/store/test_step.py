@@ -141,6 +141,7 @@ def test_interruption_is_recorded_and_raised(at: Bench, error: BaseException) ->
     assert at.log("snapshot") == f"aborted: {message}\n"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("number, stands", [(signal.SIGTERM, "ended by SIGTERM"), (signal.SIGKILL, "ended before it")])
 def test_step_ended_by_signal_is_aborted(at: Bench, tmp_path: Path, number: signal.Signals, stands: str) -> None:
     with python(WORKER, tmp_path / "lab.yaml", at.run.path) as worker:

@@ -318,6 +318,7 @@ def test_unusable_secret_delays_one_room(
     assert len(homeserver.events) == 2
 
 
+@pytest.mark.integration
 def test_certificate_that_is_not_trusted(
     bench: Callable[..., Bench], certificate: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

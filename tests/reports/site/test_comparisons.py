@@ -23,6 +23,7 @@ def bad_tests(one: Build) -> set[str]:
     return {case.id for case in one.cases if case.outcome == "failed"}
 
 
+@pytest.mark.integration
 def test_comparisons_agree_with_builds(built: Path) -> None:
     component, track = "nova", "trunk-noble"
     line = [one for path in WORLD if (one := WORLD.read(path).build).component == component and one.track == track]

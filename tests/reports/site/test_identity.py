@@ -91,6 +91,7 @@ def test_archive_of_the_lab(tmp_path: Path, text: str, expected: str) -> None:
     assert identity(loading.load(write(tmp_path, GOOD + text))).archive == expected
 
 
+@pytest.mark.integration
 def test_pages_link_upstream(tmp_path: Path) -> None:
     world = World(24, components=4, tracks=1, tests=5, lines=2)
     build(world, tmp_path, SITE, read=world.read)

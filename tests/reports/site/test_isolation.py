@@ -114,6 +114,7 @@ def test_build_with_failing_page_leaves_no_files(
     assert tree_of(tmp_path / "site/current") == whole
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "template, part, is_first",
     [("track.html", "keystone/trunk-noble", True), ("track.html", "keystone/trunk-noble", False),

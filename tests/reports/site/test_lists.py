@@ -59,6 +59,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overview, "BROKEN", 3)
 
 
+@pytest.mark.integration
 def test_flaky_tests_are_paged_and_pages_go(tmp_path: Path) -> None:
     flips = [made(number, 10 if number % 3 == 0 else 0) for number in range(1, 13)]  # 10 flaky tests
     # Only t00 to t02 stay in the suite: the others leave the list.
@@ -95,6 +96,7 @@ def test_breakages_of_home_continue_on_further_pages(tmp_path: Path) -> None:
     assert crawl(tmp_path / "current").problems == []
 
 
+@pytest.mark.integration
 def test_feed_keeps_its_identity_when_the_site_gets_an_address(tmp_path: Path) -> None:
     given = bundles(made(1, 3))
     ids = []

@@ -171,6 +171,7 @@ def test_pages_are_small(built: Path) -> None:
         assert (built / "current/static" / name).stat().st_size <= 10_000
 
 
+@pytest.mark.integration
 def test_pages_have_policy_and_no_inline_code(built: Path) -> None:
     for path in [*built.glob("current/**/*.html"), *built.glob("editions/*/builds/*/*/*.html")]:
         page = html.fromstring(path.read_bytes())

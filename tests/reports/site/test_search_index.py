@@ -26,6 +26,7 @@ def shard(path: Path) -> dict[str, Any]:
     return json.loads(called)
 
 
+@pytest.mark.integration
 def test_index_finds_commits_authors_and_messages(built: Path) -> None:
     found = 0
     for path in (built / "current/p").glob("*/*/search.js"):

@@ -93,6 +93,7 @@ def test_update_rebuilds_over_older_state(tmp_path: Path, reference: dict[str, b
     assert update(tmp_path) == SiteReport()
 
 
+@pytest.mark.integration
 def test_update_leaves_newer_state_unchanged(tmp_path: Path) -> None:
     update(tmp_path, paths=list(WORLD)[:10])
     with closing(sqlite3.connect(tmp_path / "state.sqlite")) as base:
@@ -130,6 +131,7 @@ def test_two_bundles_of_one_build_show_the_same_one_in_any_order(tmp_path: Path)
     assert sum(name.endswith("index.html") and name.startswith("b/") for name in trees[0]) == 1
 
 
+@pytest.mark.integration
 def test_unreadable_bundle_is_left_out(tmp_path: Path) -> None:
     def read(path: Path) -> object:
         if path == WORLD.path(3):
@@ -193,6 +195,7 @@ def test_update_recovers_from_kill_before(  # noqa: PLR0917 - a table's columns
         assert state.fact("under way") == ""
 
 
+@pytest.mark.integration
 def test_update_removes_leftovers_of_killed_update(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: dict[str, bytes]
 ) -> None:
@@ -211,6 +214,7 @@ def test_update_removes_leftovers_of_killed_update(
     assert whole(tmp_path) == clean
 
 
+@pytest.mark.integration
 def test_previous_two_generations_stay(tmp_path: Path) -> None:
     update(tmp_path)
     trees = [tree_of(tmp_path / "current")]
