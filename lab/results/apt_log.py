@@ -12,7 +12,7 @@ FULL_FORMS = re.compile(
 )
 UNMET = "The following packages have unmet dependencies:"
 KINDS = "(?:Pre-?)?Depends|Conflicts|Breaks"
-RELATION = re.compile(rf"^ +(\S+ : )?({KINDS}): .")
+RELATION = re.compile(rf"^ *(\S+ : )?({KINDS}): .")
 OF_BUILD = re.compile(r"^ *(sbuild-build-depends-\S+ : )?(Depends: )?")
 # As the solver of apt 3 has it.
 CHOICES = re.compile(rf"^ +\d+\. \S+ (?:{KINDS}) (?P<relation>.+?)(?: but none of the choices are installable:)?$")
@@ -37,7 +37,7 @@ def complaint(lines: Sequence[str]) -> str:
 def unmet(log: str) -> str:
     """Return the dependencies that apt cannot satisfy, with its reasons; "" when there are none.
 
-    They are on standard output, and errors on standard error may come between them.
+    They are on standard output, and errors on standard error may come between them, or after the indent of one.
     """
     after = log.partition(UNMET)[2].splitlines()
     found = [OF_BUILD.sub("", line) for line in after if RELATION.match(line)]

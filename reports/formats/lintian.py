@@ -40,14 +40,13 @@ KINDS = {".dsc": " source", ".changes": " changes", ".buildinfo": " buildinfo", 
 def parse(path: Path) -> Iterator[Case]:
     data = excerpts.text(path)
     is_json = data.lstrip().startswith("{")
-    tags = list(_of_json(excerpts.read(path)) if is_json else lintian_tags.tags(data))
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for tag in _of_json(excerpts.read(path)) if is_json else lintian_tags.tags(data):
+        groups.setdefault((tag.package, tag.name, tag.severity), []).append(tag.place)
     trouble = [] if is_json else list(lintian_tags.trouble(data))
-    if trouble and not tags:
+    if trouble and not groups:
         raise Unreadable(f"has a line that is not from lintian: {trouble[0][:80]}")
     fail_on = lintian_tags.policy(data) | {UNKNOWN}
-    groups: dict[tuple[str, str, str], list[str]] = {}
-    for tag in tags:
-        groups.setdefault((tag.package, tag.name, tag.severity), []).append(tag.place)
     for (package, name, severity), places in groups.items():
         yield _case(package, name, severity, list(filter(None, places)), failed=severity in fail_on)
     if trouble:

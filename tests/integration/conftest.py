@@ -9,12 +9,9 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def session_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A cache home for the whole session; workers share it, as processes of a user do."""
-    base = tmp_path_factory.getbasetemp()
-    cache = (base if worker_id == "master" else base.parent) / "cache"
-    cache.mkdir(exist_ok=True)
-    return cache
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache home for the whole session, of one worker: tests look for remains of their own builds in it."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture

@@ -54,6 +54,7 @@ E: Unable to satisfy dependencies. Reached two conflicting assignments:
         (HEADING + LINE + CONTINUED + ERROR, BOTH),
         (HEADING + ERROR + LINE + CONTINUED, BOTH),
         (HEADING + LINE + ERROR + CONTINUED, BOTH),
+        (f"{HEADING}{LINE}{' ' * 35}{ERROR}{CONTINUED.lstrip()}", BOTH),
         (ERROR + HEADING + LINE + CONTINUED, BOTH),
         (f"{HEADING}apt-get failed.\n{ERROR}W: slow\n{LINE}{CONTINUED}", BOTH),
         (SOLVER_3, "nonexistent (>= 2)"),
