@@ -61,6 +61,9 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+INTEGRATION = Path(__file__).parent / "integration"
+
+
 @pytest.fixture(autouse=True)
 def own_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing of the user's is read or written.  A test without a directory has a home that nobody can create."""
@@ -104,7 +107,7 @@ def source_mirror(tmp_path: Path, mirror_signer: Signer, monkeypatch: pytest.Mon
 @pytest.fixture(autouse=True)
 def unasked_mirror(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The distribution has none of the packages of tests, and is asked by those with a mirror of their own."""
-    if "source_mirror" not in request.fixturenames and not request.node.get_closest_marker("integration"):
+    if "source_mirror" not in request.fixturenames and INTEGRATION not in request.path.parents:
         monkeypatch.setattr(series_index, "newest_version", lambda *_: series_index.SeriesVersion(""))
 
 

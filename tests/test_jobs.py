@@ -104,6 +104,7 @@ def test_stock_jenkins_job_builder_makes_every_job(stock: list[Item]) -> None:
     assert views == {"openstack/lab", *(f"openstack/{track}" for track in FLAGSHIP.tracks)}
 
 
+@pytest.mark.integration
 def test_the_library_makes_the_same(stock: list[Item]) -> None:
     def plain(items: list[Item]) -> Iterator[tuple[ItemKey, bytes]]:
         for item in items:
@@ -128,6 +129,7 @@ def test_a_view_shows_the_jobs_of_its_track(stock: list[Item]) -> None:
         ]
 
 
+@pytest.mark.integration
 def test_a_build_runs_the_steps_of_its_phase(stock: list[Item]) -> None:
     items = roots(stock)
     builds = {name: root for name, root in items.items() if name.endswith("-build")}

@@ -121,6 +121,7 @@ def test_names_begin_where_a_plain_search_finds_them() -> None:
         assert names.starts(line) == tuple(match.start() for match in search.finditer(line)), line
 
 
+@pytest.mark.integration
 def test_screen_misses_nothing_that_a_rule_finds() -> None:
     ours, lines = a_redactor(), lines_of_plants()
     chosen = ours.screen.lines("\n".join(lines).encode().lower())

@@ -120,6 +120,7 @@ def test_build_of_upstream_with_packaging(
     assert (run.work / "packaging/debian/install").read_text() == "two usr/share/greet\n"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", KEPT_OUT)
 def test_build_refuses_publishing_steps(lab: Lab, upstream: GitRepository, name: str) -> None:
     run = built(lab, upstream.path, "snapshot")
@@ -133,6 +134,7 @@ def test_build_refuses_publishing_steps(lab: Lab, upstream: GitRepository, name:
     assert (settings.upload, settings.packaging.push) == (None, None)
 
 
+@pytest.mark.integration
 def test_build_is_not_a_run_of_the_store(lab: Lab, upstream: GitRepository) -> None:
     run = built(lab, upstream.path, "snapshot")
     assert Store.of(lab).runs() == []

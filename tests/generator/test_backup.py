@@ -57,6 +57,7 @@ def test_restore_recreates_a_wiped_server(
         assert there.config(key) == full[key]
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("full")
 def test_backup_commits_only_changes(there: Server, jenkins: Double, place: Backup) -> None:
     first = backup.save(there, place)
@@ -117,6 +118,7 @@ def test_restore_refuses_a_directory_without_backup(there: Server, place: Backup
         backup.restore(there, place)
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("full")
 def test_failed_restore_is_reported(there: Server, jenkins: Double, place: Backup) -> None:
     backup.save(there, place)

@@ -119,6 +119,7 @@ def test_changed_members_are_paired_by_similarity(
     assert found == [Difference(f"builders/{path}", old, new) for path, old, new in changed]
 
 
+@pytest.mark.integration
 def test_comparison_of_many_members_is_fast() -> None:
     """They are not paired one by one when hundreds have changed."""
     found = differences(steps(*(f"a{n}" for n in range(500))), steps(*(f"b{n}" for n in range(500))))
@@ -201,6 +202,7 @@ def longest(one: list[str], other: list[str]) -> int:
     return max(skipped, 1 + longest(one[1:], other[1:])) if one[0] == other[0] else skipped
 
 
+@pytest.mark.integration
 @given(one=st.lists(st.sampled_from("abcde"), max_size=6), other=st.lists(st.sampled_from("abcde"), max_size=6))
 @example(one=list("tide"), other=list("diet"))
 @example(one=list("aab"), other=list("aba"))
@@ -211,6 +213,7 @@ def test_longest_common_subsequence(one: list[str], other: list[str]) -> None:
     assert len(there) == len(back) == len(one) + len(other) - 2 * longest(one, other)
 
 
+@pytest.mark.integration
 @given(one=st.lists(st.text("xyz", max_size=3), max_size=5), other=st.lists(st.text("xyz", max_size=3), max_size=5))
 @example(one=["abc", "xyz"], other=["xyw", "abd"])
 @example(one=["ab", "ab", "cd"], other=["ac", "bd", "ab"])

@@ -128,6 +128,7 @@ def test_mark_that_cannot_be_removed_is_superseded() -> None:
     assert digest(marked) == digest(job("What."))
 
 
+@pytest.mark.integration
 @given(before=st.text("<>&'\" ab\n/!-", max_size=20), after=st.text("<>&'\" ab\n/!-", max_size=20))
 def test_description_keeps_its_text(before: str, after: str) -> None:
     def escape(text: str) -> str:

@@ -53,6 +53,7 @@ def test_second_plan_is_empty(there: Server, jenkins: Double, tmp_path: Path) ->
     assert len(jenkins.writes()) == before
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("applied")
 def test_edit_by_hand_is_reverted(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.resave_all()
@@ -67,6 +68,7 @@ def test_edit_by_hand_is_reverted(there: Server, jenkins: Double, tmp_path: Path
     assert plan.compute(there, "lab", described(tmp_path)).steps == ()
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("applied")
 def test_changed_description_changes_the_item(there: Server, jenkins: Double, tmp_path: Path) -> None:
     items = described(tmp_path, JOBS.replace("make one", "make 1").replace("regex: '.*'", "regex: 'b.*'"))
@@ -139,6 +141,7 @@ def test_items_of_other_owners_are_untouched(there: Server, jenkins: Double, tmp
     assert made.unchanged == 0
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("applied")
 def test_rename_is_a_guess_until_it_is_confirmed(there: Server, jenkins: Double, tmp_path: Path) -> None:
     jenkins.add_build("folder/build", result="SUCCESS")

@@ -110,6 +110,7 @@ def test_proved_deletion_succeeds(full: Server, jenkins: Double) -> None:
     assert jenkins.jobs() == ["f", "top"]
 
 
+@pytest.mark.integration
 def test_redirect_from_http_to_https(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab_jenkins, "PAUSES_SECONDS", ())
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", f"{certificate}.crt")

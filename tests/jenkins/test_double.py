@@ -360,6 +360,7 @@ def test_https(tmp_path: Path) -> None:
             requests.get(double.url, timeout=60)
 
 
+@pytest.mark.integration
 def test_many_clients_at_once(double: Double) -> None:
     for number in range(8):
         double.create(f"job{number}", JOB)

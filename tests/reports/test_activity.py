@@ -67,6 +67,7 @@ def test_agents_have_rates_of_errors(double: Double, press: Press) -> None:
     assert "lab-box-7" not in page(press)
 
 
+@pytest.mark.integration
 def test_queue_and_running_builds_of_public_jobs(double: Double, press: Press) -> None:
     for component in ("greet", "other", "secret"):
         a_jenkins_build(double, press.lab, component, 1)
@@ -88,6 +89,7 @@ def test_queue_and_running_builds_of_public_jobs(double: Double, press: Press) -
     assert "lab-box-7" not in json.dumps(health(press))
 
 
+@pytest.mark.integration
 def test_pass_without_builds_updates_the_health_page_alone(double: Double, press: Press) -> None:
     a_jenkins_build(double, press.lab, "greet", 1)
     press.run()

@@ -23,6 +23,7 @@ from tests.reports.publications import a_build, final_bytes
 LOG = Log(name="sbuild.log", path="logs/sbuild.log", size=3, lines=1)
 
 
+@pytest.mark.integration
 def test_read_returns_written_build(tmp_path: Path) -> None:
     (tmp_path / "raw").write_bytes(b"abc" * 5_000_000)
     build = a_build(logs=(LOG,), message="é")
@@ -148,6 +149,7 @@ def test_read_verifies_digest_in_name(tmp_path: Path) -> None:
         bundle.read(good)
 
 
+@pytest.mark.integration
 @settings(max_examples=60)
 @given(data=st.data())
 def test_read_refuses_damage_or_returns_build(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

@@ -179,6 +179,7 @@ def test_lost_journal_repeats_no_delivery(all_there: Everything) -> None:
     assert len([one for one in all_there.private.requests if "/artifact/" in one.path]) == fetched
 
 
+@pytest.mark.integration
 def test_no_output_gets_private_text(all_there: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THE_SECRET", SECRET)
     host = "builder-7.internal.lab.example"
@@ -290,6 +291,7 @@ def test_refused_retraction_is_retried(all_there: Everything) -> None:
     assert all_there.twins() == []
 
 
+@pytest.mark.integration
 def test_mail_above_hourly_limit_is_no_error(press: Press, tmp_path: Path) -> None:
     with MailServer() as mail:
         few = {"server": mail.url, "most_per_hour": 1, **HISTORY}
@@ -322,6 +324,7 @@ def test_private_job_is_not_published(press: Press, tmp_path: Path) -> None:
     assert press.run().bundled == 1
 
 
+@pytest.mark.integration
 def test_interrupted_run_is_published_after_a_later_one(press: Press) -> None:
     a_local_run(press.lab, number=1)
     run = a_local_run(press.lab, number=2, verdict="passed")
@@ -486,6 +489,7 @@ def hooked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pr
         yield Press(a_lab(tmp_path, notifications={"webhook": {"url": service.url}}), tmp_path), service
 
 
+@pytest.mark.integration
 def test_delivery_that_always_fails_is_parked(hooked: tuple[Press, Service]) -> None:
     press, service = hooked
     a_local_run(press.lab, number=1)
@@ -503,6 +507,7 @@ def test_delivery_that_always_fails_is_parked(hooked: tuple[Press, Service]) -> 
     assert len(service.requests) == MOST_TRIES + 1
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("output", ["mail", "chat", "statuses", "gerrit"])
 def test_new_output_tells_nobody_about_old_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
     """All settings lead to a port where nobody listens, so a delivery would be trouble."""
@@ -579,6 +584,7 @@ def call(*argv: str) -> Result:
     return CliRunner().invoke(verbs, list(argv))
 
 
+@pytest.mark.integration
 def test_publish_prints_summary(at_home: Everything) -> None:
     at_home.build(number=1)
     actual = call("publish")
@@ -591,6 +597,7 @@ def test_publish_prints_summary(at_home: Everything) -> None:
     }
 
 
+@pytest.mark.integration
 def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
     assert call("publish", "--status").output.startswith("builds: none yet\nsite: nothing yet\n")
     at_home.build(number=1)
@@ -618,6 +625,7 @@ def test_publish_status_names_lost_source(at_home: Everything) -> None:
     assert json.loads(call("publish", "--status", "--json").output)["sources"] == {}
 
 
+@pytest.mark.integration
 def test_misconfigured_output_does_not_stop_others(at_home: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
     at_home.build(number=1)
     monkeypatch.delenv("QALAB_PUBLIC_JENKINS_TOKEN")
@@ -717,6 +725,7 @@ def test_failing_private_jenkins_is_retried(all_there: Everything, kind: int | s
     assert (all_there.site_numbers(), all_there.twins()) == ([1, 2], ["#1", "#2"])
 
 
+@pytest.mark.integration
 def test_slow_private_jenkins_is_retried(all_there: Everything) -> None:
     all_there.press.timeout = 1.5
     all_there.build(number=1)

@@ -53,6 +53,7 @@ def packed(directory: Path) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+@pytest.mark.integration
 def test_build_is_mirrored_with_tests(
     tmp_path: Path, private: Double | Real, public: Double | Real, monkeypatch: pytest.MonkeyPatch
 ) -> None:

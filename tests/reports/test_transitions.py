@@ -119,6 +119,7 @@ def test_later_results_change_nothing(letters: str, more: str) -> None:
     assert list(transitions(points(letters + more), 3))[: len(before)] == before
 
 
+@pytest.mark.integration
 @given(st.lists(st.sampled_from(["ab", "Ab", "aB", "AB", "a", "B"]), max_size=20), st.sampled_from(["ab", "AB", "b"]))
 def test_later_tests_change_nothing(words: list[str], more: str) -> None:
     before = list(transitions(of_tests(" ".join(words)), 3))

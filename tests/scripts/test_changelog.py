@@ -217,6 +217,7 @@ def bullets(record: Record) -> list[str]:
     return items[2:]
 
 
+@pytest.mark.integration
 def test_first_run_entry(bed: Bed) -> None:
     first = bed.upstream.commit("Begin")
     record, made = bed.run()
@@ -267,6 +268,7 @@ def test_bullets_name_commits_since_last_archived_run(bed: Bed) -> None:
     assert record.facts["named"][3] == {"id": two, "subject": "Two", "author": "Bea Buthor <bea@upstream.example>"}
 
 
+@pytest.mark.integration
 def test_repeated_step_gives_same_entry(bed: Bed) -> None:
     bed.upstream.commit("Begin")
     record, made = bed.run()
@@ -367,6 +369,7 @@ def test_first_entry_names_commits_since_distribution_version(bed: Bed, version:
     assert (record.facts["since"], bullets(record)) == (released, [f"{new[:7]} Two [Ada Author]"])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("version", ["2.11", "20210604", "1.0+git20260101.0123456", "1.0~deadbeef", "1.0+dfsg1.2"])
 def test_first_entry_of_unknown_version_names_no_commit(bed: Bed, version: str) -> None:
     bed.upstream.commit("Begin")
@@ -391,6 +394,7 @@ def test_older_commit_does_not_count_as_packaged(bed: Bed) -> None:
     assert (record.facts["since"], bullets(record)) == (packaged, [f"{new[:7]} New [Ada Author]"])
 
 
+@pytest.mark.integration
 def test_tag_on_other_branch_is_not_rewritten_history(bed: Bed) -> None:
     base = bed.upstream.commit("Base")
     bed.upstream.git("checkout", "--quiet", "-b", "stable")
@@ -425,6 +429,7 @@ def test_older_commit_and_rewritten_history(bed: Bed) -> None:
     assert bullets(replaced) == [f"The upstream history was replaced; {lost[:7]}, packaged last, is not in it."]
 
 
+@pytest.mark.integration
 def test_bullet_for_merges_only(bed: Bed) -> None:
     base = bed.upstream.commit("Base")
     bed.archived()
@@ -433,6 +438,7 @@ def test_bullet_for_merges_only(bed: Bed) -> None:
     assert bullets(record) == [f"Nothing but merges since {base[:7]}."]
 
 
+@pytest.mark.integration
 def test_pushed_commit_missing_upstream(bed: Bed) -> None:
     bed.upstream.commit("Base")
     text = packaging_files()["debian/changelog"].replace("Initial release", f"New upstream snapshot: commit {FULL}")
@@ -441,6 +447,7 @@ def test_pushed_commit_missing_upstream(bed: Bed) -> None:
     assert bullets(record) == ["The upstream history was replaced; 0123456, packaged last, is not in it."]
 
 
+@pytest.mark.integration
 def test_entry_keeps_epoch(bed: Bed) -> None:
     bed.upstream.commit("Base")
     bed.packaging.commit("Epoch", {"debian/changelog": packaging_files(version="2:1.0-1")["debian/changelog"]})
@@ -464,6 +471,7 @@ def test_older_entries_keep_their_bytes(bed: Bed) -> None:
     assert (made.run.work / "packaging/debian/changelog").read_bytes() == record.facts["entry"].encode() + old
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "content, message",
     [
@@ -480,6 +488,7 @@ def test_invalid_changelog_fails(bed: Bed, content: str | None, message: str) ->
     assert (record.exit_code, record.message) == (1, message)
 
 
+@pytest.mark.integration
 def test_lost_upstream_mirror_is_fetched_again(bed: Bed) -> None:
     bed.upstream.commit("Base")
     made = bed.prepare()

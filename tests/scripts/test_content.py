@@ -57,6 +57,7 @@ def test_content_of_first_build_passes(compare: Compare) -> None:
     assert (record.verdict, record.message) == ("passed", "no earlier build to compare with")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "settings, verdict, code, message",
     [
@@ -103,6 +104,7 @@ def test_content_after_withdrawal_of_all_builds_is_unstable(
     assert (record.verdict, record.message) == (verdict, message)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "program, verdict, message",
     [

@@ -197,6 +197,7 @@ def test_testing_branch_is_merged(run: Any, testing: tuple[GitRepository, GitRep
     assert (tree(made) / "debian/patches/series").exists()
 
 
+@pytest.mark.integration
 def test_merge_of_same_inputs_gives_same_commit(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     repository.commit("Ours", {"debian/a": "a\n"})
@@ -217,6 +218,7 @@ def test_testing_branch_without_commits_keeps_head(run: Any, testing: tuple[GitR
     assert record.facts["merged"] == head
 
 
+@pytest.mark.integration
 def test_merge_orders_changelog_entries_by_version(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     old = packaging_files()["debian/changelog"]
@@ -229,6 +231,7 @@ def test_merge_orders_changelog_entries_by_version(run: Any, testing: tuple[GitR
     assert newest_entry(text).version == "1.0-3"
 
 
+@pytest.mark.integration
 def test_merge_conflict_names_files_and_commits(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     control = packaging_files()["debian/control"]
@@ -249,6 +252,7 @@ def test_merge_conflict_names_files_and_commits(run: Any, testing: tuple[GitRepo
     assert "What proposed did to the files in conflict:" in log
 
 
+@pytest.mark.integration
 def test_merge_conflict_of_removed_file(run: Any, testing: tuple[GitRepository, GitRepository]) -> None:
     repository, other = testing
     repository.commit("Remove it", {"debian/install": None})

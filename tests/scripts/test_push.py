@@ -147,6 +147,7 @@ def test_push_updates_lab_branch_with_each_run(remote):
     assert remote.tip() not in tested  # the packaging branch is left alone
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("subject", ["Fix it by hand", "Update the documentation"])
 @pytest.mark.parametrize("committer", ["Ada <ada@x.example>", "Test Lab <lab@lab.example>"])
 def test_push_keeps_foreign_commits_on_lab_branch(remote, subject, committer):
@@ -166,6 +167,7 @@ def test_push_keeps_foreign_commits_on_lab_branch(remote, subject, committer):
     assert remote.push().verdict == "passed"  # the hint leads out
 
 
+@pytest.mark.integration
 def test_push_keeps_other_run_on_packaging_branch(remote):
     """The next run starts from that run's commit and changelog entry."""
     remote.run("1", branch="main", url=f"file://{remote.path}")
@@ -213,6 +215,7 @@ def test_place_of_repository_url(one, other, same):
     assert (push.place(one) == push.place(other)) == same
 
 
+@pytest.mark.integration
 def test_push_keeps_newer_commits(remote):
     remote.push()
     remote.people.git("pull", "--quiet", "origin", "main")

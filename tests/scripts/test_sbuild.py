@@ -187,6 +187,7 @@ def test_successful_build_is_recorded(place: Bench, fake: Fakes) -> None:
     assert "q(nocheck parallel=2)" in (fake.bin / "sbuild.configuration").read_text()
 
 
+@pytest.mark.integration
 def test_repeated_build_reuses_chroot(place: Bench, fake: Fakes) -> None:
     first, second = place.execute(sbuild), place.execute(sbuild)
     assert first.artifacts == second.artifacts
@@ -195,6 +196,7 @@ def test_repeated_build_reuses_chroot(place: Bench, fake: Fakes) -> None:
     assert len(fake.calls("mmdebstrap")) == 1
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "text, status, expected",
     [
@@ -213,6 +215,7 @@ def test_package_failure_is_not_retried(place: Bench, fake: Fakes, text: str, st
     assert place.log("sbuild").endswith(f"failed: {expected}\n")
 
 
+@pytest.mark.integration
 def test_lab_error_is_retried_three_times(place: Bench, fake: Fakes) -> None:
     fake.sbuild(KILLED, 2)
     record = place.execute(sbuild)
@@ -221,6 +224,7 @@ def test_lab_error_is_retried_three_times(place: Bench, fake: Fakes) -> None:
     assert record.facts["attempts"] == len(fake.calls("sbuild")) == 3
 
 
+@pytest.mark.integration
 def test_lab_error_passes_at_retry(place: Bench, fake: Fakes) -> None:
     fake.sbuild("sbuild: no luck\n", 1, call=1)
     fake.sbuild(SUCCESS, files=built())
@@ -239,6 +243,7 @@ def test_full_disk_is_not_retried(place: Bench, fake: Fakes, tmp_path: Path) -> 
     assert record.message.startswith("No space left on device: the disk of /")
 
 
+@pytest.mark.integration
 def test_incomplete_package_is_not_collected(place: Bench, fake: Fakes) -> None:
     """sbuild does not detect that a package is truncated."""
     fake.sbuild(SUCCESS, files=built() | {"greet_1.0_all.deb": "a pack"})
@@ -256,6 +261,7 @@ def test_collect_takes_one_changes_file(tmp_path: Path, names: list[str]) -> Non
         sbuild.collect(tmp_path, tmp_path)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "text, expected",
     [("\nCommand: dpkg-buildpackage -b\nsleep\n", ("failed", 1)), ("Get:1 http://mirror\n", ("error", 3))],

@@ -93,6 +93,7 @@ def test_packaging_in_upstream_follows_the_commit(shapes: Shapes) -> None:
     assert made.run.record("packaging").facts["head"] == old
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "spelling, branch",
     [("{path}", None), ("{path}/", None), ("{path}.git", None), ("{path}", "main")],
@@ -113,6 +114,7 @@ def test_packaging_missing_at_older_commit(shapes: Shapes) -> None:
     assert record.message.endswith(f"commit {bare[:7]} has no debian/control; the packaging is in the upstream branch")
 
 
+@pytest.mark.integration
 def test_packaging_on_other_branch_is_taken_at_tip(shapes: Shapes) -> None:
     shapes.upstream.git("checkout", "--quiet", "-b", "debian/latest")
     shapes.upstream.commit("Package it", packaging_files())
@@ -313,6 +315,7 @@ def test_repack_suffix_without_exclusions_is_reported(shapes: Shapes) -> None:
     assert "not repacked, as the packaging's +dfsg would have it" in record.message
 
 
+@pytest.mark.integration
 def test_files_excluded_in_old_format_are_refused(shapes: Shapes) -> None:
     shapes.packaging.commit("Old format", {"debian/copyright": "Files-Excluded: docs\n"})
     record, _ = shapes.build()
@@ -362,6 +365,7 @@ def test_orig_component_missing_in_distribution_is_refused(
     assert "from greet 1.0-1 of bookworm: types" in made.run.record("snapshot").message
 
 
+@pytest.mark.integration
 def test_orig_component_unknown_to_distribution_is_refused(shapes: Shapes, source_mirror: SourceMirror) -> None:
     shapes.packaging.commit("Two tarballs", {"debian/gbp.conf": "[DEFAULT]\ncomponent = ['types']\n"})
     source_mirror.add("greet", "1.0-1", {"": {"greet.txt": "hi\n"}, "fonts": {"a": "b\n"}})
@@ -503,6 +507,7 @@ def test_submodules_by_policy(shapes: Shapes, policy: Any, there: set[str], said
     assert said in record.message
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("submodules")
 @pytest.mark.parametrize(
     "policy, message",
@@ -517,6 +522,7 @@ def test_submodules_refused_by_policy(shapes: Shapes, policy: Any, message: str)
     assert message in record.message
 
 
+@pytest.mark.integration
 def test_lfs_pointers_are_refused_or_kept(shapes: Shapes) -> None:
     """See tests/integration/test_snapshot_lfs.py for `orig.lfs: fetch`."""
     shapes.upstream.commit("Big", {"data/big.bin": POINTER, "talk.txt": "see " + POINTER, "more.txt": POINTER + "more"})

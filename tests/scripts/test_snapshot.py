@@ -98,6 +98,7 @@ def test_snapshot_of_first_run(lab_factory: Labs, bench: Benches, upstream: GitR
     assert not list(run.run.work.iterdir())
 
 
+@pytest.mark.integration
 def test_snapshot_is_repeatable_after_a_kill(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     run = bench(lab_factory(upstream=upstream.path))
     first = run.execute(snapshot)
@@ -115,6 +116,7 @@ def test_snapshot_is_repeatable_after_a_kill(lab_factory: Labs, bench: Benches, 
     assert [path.name for path in run.run.out.iterdir()] == [Path(first.artifacts[0].path).name]
 
 
+@pytest.mark.integration
 def test_snapshot_of_resumed_run_keeps_commit(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     run = bench(lab_factory(upstream=upstream.path))
     first = run.execute(snapshot)
@@ -122,6 +124,7 @@ def test_snapshot_of_resumed_run_keeps_commit(lab_factory: Labs, bench: Benches,
     assert run.execute(snapshot).commit == first.commit
 
 
+@pytest.mark.integration
 def test_snapshot_version_rises_with_new_commit(snap: Callable[..., Record], upstream: GitRepository) -> None:
     first = snap()
     upstream.commit("Greet again")
@@ -145,6 +148,7 @@ def test_snapshot_previous_commit_is_of_passed_run(lab_factory: Labs, bench: Ben
 # Which commit.
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "revision, commit",
     [
@@ -162,6 +166,7 @@ def test_snapshot_of_revision(snap: Callable[..., Record], upstream: GitReposito
     assert snap(revision.format(upstream.heads[1])).commit == upstream.heads[commit]
 
 
+@pytest.mark.integration
 def test_snapshot_of_known_commit_needs_no_upstream(snap: Callable[..., Record], upstream: GitRepository) -> None:
     snap()
     shutil.move(upstream.path, upstream.path.with_name("away"))
@@ -183,6 +188,7 @@ def test_snapshot_refuses_unknown_revision(snap: Callable[..., Record], upstream
     assert "branches: main, stable/0, stable/1, stable/2, stable/3 and 3 more" in record.message
 
 
+@pytest.mark.integration
 def test_snapshot_refuses_ambiguous_id(snap: Callable[..., Record], upstream: GitRepository) -> None:
     history = History()
     for number in range(500):
@@ -210,6 +216,7 @@ def test_snapshot_of_unreachable_upstream(snap: Callable[..., Record], tmp_path:
     assert record.message.startswith(f"{tmp_path}/nowhere: cannot be fetched")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("scheme", ["", "file://"])
 def test_shallow_upstream(snap: Callable[..., Record], upstream: GitRepository, tmp_path: Path, scheme: str) -> None:
     clone = tmp_path / "clone"
@@ -233,6 +240,7 @@ def test_snapshot_refuses_commit_of_other_branch(snap: Callable[..., Record], up
         assert f"{upstream.path}: commit {fix} is not on the branch main; it is on: also, stable/1" in record.message
 
 
+@pytest.mark.integration
 def test_snapshot_refuses_commit_on_no_branch(snap: Callable[..., Record], upstream: GitRepository) -> None:
     snap()
     lost = upstream.heads[-1]
@@ -241,6 +249,7 @@ def test_snapshot_refuses_commit_on_no_branch(snap: Callable[..., Record], upstr
     assert f"commit {lost} is not on the branch main; it is on: none" in snap(lost, expect="error").message
 
 
+@pytest.mark.integration
 def test_snapshot_of_change_under_review(snap: Callable[..., Record], upstream: GitRepository) -> None:
     upstream.git("checkout", "--quiet", "--detach", "v1.0")
     change = upstream.commit("Propose it", {"greet.txt": "hi\n"})
@@ -287,6 +296,7 @@ def test_snapshot_version_rises_after_rewritten_history(snap: Callable[..., Reco
     assert snap().version == f"1.0+git20260106.3.{tip[:7]}"
 
 
+@pytest.mark.integration
 def test_snapshot_of_rewritten_history_with_later_date(snap: Callable[..., Record], upstream: GitRepository) -> None:
     snap()
     tip = rewrite(upstream, days=9)
@@ -295,6 +305,7 @@ def test_snapshot_of_rewritten_history_with_later_date(snap: Callable[..., Recor
     assert "by itself" not in record.message
 
 
+@pytest.mark.integration
 def test_snapshot_version_rises_after_branch_reset(snap: Callable[..., Record], upstream: GitRepository) -> None:
     before = snap()
     upstream.git("reset", "--quiet", "--hard", upstream.heads[1])
@@ -303,6 +314,7 @@ def test_snapshot_version_rises_after_branch_reset(snap: Callable[..., Record], 
     assert dpkg(before.version, "lt", after.version)
 
 
+@pytest.mark.integration
 def test_snapshot_version_rises_after_removed_tag(snap: Callable[..., Record], upstream: GitRepository) -> None:
     upstream.tag("v2.0", upstream.heads[1])
     before = snap()
@@ -326,6 +338,7 @@ def test_snapshot_of_older_commit_does_not_rise(snap: Callable[..., Record], ups
     assert (same.version, same.facts["rises"]) == (newest.version, True)
 
 
+@pytest.mark.integration
 def test_snapshot_versions_rise_along_merged_branch(snap: Callable[..., Record], upstream: GitRepository) -> None:
     upstream.git("checkout", "--quiet", "-b", "topic", "v1.0")
     side = upstream.commit("Greet aside", {"aside.txt": "psst\n"}, when=EPOCH + DAY)
@@ -366,6 +379,7 @@ def test_version_rises_above_archive(
     assert record.version == f"{expected}.{record.commit[:7]}"
 
 
+@pytest.mark.integration
 def test_version_of_archived_commit_is_kept(snap: Callable[..., Record], archive: Callable[..., None]) -> None:
     first = snap()
     archive(f"{first.version}-0qalab1~bookworm1")
@@ -391,6 +405,7 @@ def test_version_of_commit_older_than_archive(
     assert (record.facts["rises"], record.version) == (False, f"1.0+git20260103.1.{upstream.heads[1][:7]}")
 
 
+@pytest.mark.integration
 def test_version_not_above_archive_is_refused(
     snap: Callable[..., Record], archive: Callable[..., None], upstream: GitRepository
 ) -> None:
@@ -457,6 +472,7 @@ def test_tags_without_version_are_logged(lab_factory: Labs, bench: Benches, upst
 # The tarball.
 
 
+@pytest.mark.integration
 def test_tarball_content(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
     upstream.git("config", "core.quotePath", "false")
     (upstream.path / "link").symlink_to("greet.txt")
@@ -623,6 +639,7 @@ def test_submodules_are_refused(snap: Callable[..., Record], nested: GitReposito
     assert f"commit {nested.heads[-1][:7]} has submodules: lib/öuter (orig.submodules: include" in record.message
 
 
+@pytest.mark.integration
 def test_submodules_are_included(lab_factory: Labs, bench: Benches, nested: GitRepository) -> None:
     run = bench(lab_factory(upstream=nested.path, component={"orig": {"submodules": "include"}}))
     record = run.execute(snapshot)
@@ -635,6 +652,7 @@ def test_submodules_are_included(lab_factory: Labs, bench: Benches, nested: GitR
     assert {member.mtime for member in found.values()} == {record.facts["committed"]}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "config, message",
     [
@@ -737,6 +755,7 @@ def test_sdist_build_dependencies(packages: tuple[str, ...], control: str, expec
     assert made == f"Source: dependencies\nBuild-Depends: {wanted}\n"
 
 
+@pytest.mark.integration
 def test_snapshot_step_runs_alone(
     lab_factory: Labs, upstream: GitRepository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -253,6 +253,7 @@ def test_patch_that_does_not_apply_fails(bed: Bed, patched: Content, upstream: C
     assert record.message.startswith(message)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "packaging, message",
     [
@@ -308,6 +309,7 @@ def test_merged_patches_are_dropped_by_setting(bed: Bed) -> None:
     assert git(["rev-parse", "HEAD"], cwd=tree) == head
 
 
+@pytest.mark.integration
 def test_merged_patch_does_not_hide_failing_patch(bed: Bed) -> None:
     one = FILES | {"greet.txt": changed(n5="five")}
     two = FILES | {"other.txt": changed(n5="five")}

@@ -85,6 +85,7 @@ SENT = [
 ]
 
 
+@pytest.mark.integration
 def test_upload_is_done_once(ready, incoming):
     work = ready()
     record = work.execute(upload)
@@ -108,6 +109,7 @@ def test_upload_is_skipped_if_queue_has_changes_file(ready, incoming):
     assert names(incoming) == ["greet_1.0-1_source.changes"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("part", SENT[2:])
 def test_upload_repeats_partial_upload(ready, incoming, part):
     """dput uploads the files in the order of the .changes file, and that file last."""

@@ -23,6 +23,7 @@ LABEL = "trunk-tested"
 OTHERS = ("pinned", "labelled", "deployed", "new", "last")
 
 
+@pytest.mark.integration
 def test_states(archive: Verb, states: list[str]) -> None:
     rows = json.loads(archive("states", "trunk", "--json"))
     assert [(row["name"], row["number"], row["parent"], row["labels"]) for row in rows] == [
@@ -136,6 +137,7 @@ def test_gc(archive: Verb, states: list[str], lab: Lab, reason: str, request: py
     assert not [name for name in gone if files.is_locked(Store.of(lab).lock_path("state", name))]
 
 
+@pytest.mark.integration
 def test_gc_frees_the_pool(archive: Verb, states: list[str], lab: Lab, tmp_path: Path, later: None) -> None:
     """A version goes when no state has it and it is past its time; a pinned state keeps its own."""
     lab.file.write_text(lab.file.read_text().replace("archive: {", "archive: {keep: 1, "))

@@ -89,6 +89,7 @@ def test_what_was_withdrawn_can_be_added_again(publish: Publish, tmp_path: Path)
     assert_whole(root)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "argv, message",
     [

@@ -23,6 +23,7 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
     Path(name).write_text(text)
 
 
+@pytest.mark.integration
 def test_apply_creates_all_jobs_once(call: Callable[..., tuple[int, str]], jenkins: Double) -> None:
     code, said = call("plan", "--check")
     assert code == 1
@@ -55,6 +56,7 @@ def test_apply_without_terminal_needs_yes(call: Callable[..., tuple[int, str]], 
     assert jenkins.writes() == []
 
 
+@pytest.mark.integration
 def test_apply_keeps_overwritten_configuration(
     call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path
 ) -> None:

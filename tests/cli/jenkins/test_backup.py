@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.jenkins.double import Double
 
 
+@pytest.mark.integration
 def test_backup_and_restore(call: Callable[..., tuple[int, str]], jenkins: Double, tmp_path: Path) -> None:
     call("apply", "--yes")
     code, said = call("backup", "saved")

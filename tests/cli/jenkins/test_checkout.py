@@ -44,6 +44,7 @@ def repository(git_repository: Callable[..., GitRepository], lab_factory: Callab
     return own.path
 
 
+@pytest.mark.integration
 def test_build_records_the_commit_of_its_lab_file(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_build_records_the_commit_of_its_lab_file(
     assert f"  lab.yaml {head}\n" in capsys.readouterr().out
 
 
+@pytest.mark.integration
 def test_run_records_an_uncommitted_lab_file(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ def write(text: str, name: str = "jobs/jobs.yaml") -> None:
     Path(name).write_text(text)
 
 
+@pytest.mark.integration
 def test_prune_has_a_limit_and_keeps_foreign_jobs(
     call: Callable[..., tuple[int, str]], jenkins: Double, there: Server, tmp_path: Path
 ) -> None:
@@ -43,6 +44,7 @@ def test_prune_has_a_limit_and_keeps_foreign_jobs(
     assert call("prune", "theirs.yaml", "--owner", "other", "--yes") == (0, "")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("path", ["empty", "above"])
 def test_prune_refuses_empty_description(call: Callable[..., tuple[int, str]], jenkins: Double, path: str) -> None:
     call("apply", "--yes")
@@ -62,6 +64,7 @@ def test_prune_refuses_empty_description(call: Callable[..., tuple[int, str]], j
     assert (code, jenkins.jobs(), jenkins.views()) == (0, [], [])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("there, described, options, refused", [
     (2, 1, [], ""),
     (3, 1, [], "2 of 3 would be deleted, more than half"),

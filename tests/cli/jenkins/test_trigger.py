@@ -97,6 +97,7 @@ def test_trigger_repeats_aborted_build_with_limit(place: Place, result: str, bui
     assert started == builds
 
 
+@pytest.mark.integration
 def test_trigger_builds_tip_for_packaging_commit(place: Place) -> None:
     place.trigger()
     place.run_all()
@@ -108,6 +109,7 @@ def test_trigger_builds_tip_for_packaging_commit(place: Place) -> None:
     assert place.trigger() == "trunk: nothing new\n"
 
 
+@pytest.mark.integration
 def test_trigger_builds_new_commits_after_force_push(place: Place) -> None:
     place.trigger()
     place.run_all()

@@ -104,6 +104,7 @@ def test_changelog_entry_above_another(tmp_path: Path, date: int, written: int) 
     assert debian.newest_entry(path.read_text()).date == written
 
 
+@pytest.mark.integration
 @settings(max_examples=50)
 @given(st.lists(st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=40)).map(" ".join))
 def test_changelog_bullet_keeps_all_words(text: str) -> None:

@@ -124,6 +124,7 @@ WORDS = st.lists(
 )
 
 
+@pytest.mark.integration
 @given(WORDS)
 def test_breakages_agree_with_each_result(words: list[str]) -> None:
     runs = [run(word) for word in words]
@@ -144,6 +145,7 @@ def test_breakages_agree_with_each_result(words: list[str]) -> None:
         assert all(one.end is not None for one in all_found)
 
 
+@pytest.mark.integration
 @given(WORDS, WORDS)
 def test_later_runs_only_continue_breakages(words: list[str], more: list[str]) -> None:
     def ended(text: list[str]) -> list[Breakage]:

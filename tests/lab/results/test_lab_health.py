@@ -46,6 +46,7 @@ def test_alert_episodes(builds: str, expected: list[int]) -> None:
     assert list(episodes([(word[0], WORDS[word[1]]) for word in builds.split()], 3)) == expected
 
 
+@pytest.mark.integration
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("PE")), max_size=40))
 def test_alert_needs_errors_in_a_row(builds: list[tuple[str, str]]) -> None:
     found = list(episodes([(lane, WORDS[letter]) for lane, letter in builds], 3))

@@ -98,6 +98,7 @@ def test_step_command_in_jenkins(lab: Lab, tmp_path: Path) -> None:
     assert list((tmp_path / "ws/out").iterdir()) == []
 
 
+@pytest.mark.integration
 def test_step_command_refuses_held_run(at: Bench, tmp_path: Path) -> None:
     with at.run.held():
         code, output = alone("--lab", tmp_path / "lab.yaml", "--run", at.run.path, cwd=tmp_path)

@@ -114,6 +114,7 @@ def test_line_of_fifty_megabytes(name: str, tmp_path: Path) -> None:
     assert len(junit.render(cases)) < 3_000_000
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "piece",
     [b"<!---->", b"test: a\n", b"=" * 70 + b"\n", b"E: a ", b"0m0.0s INFO: ", b"a .. ", b"    ", b"ok 1 # ", b"\xb3)", b"PASS a\n",
@@ -162,6 +163,7 @@ def spoiled(draw: st.DrawFn, name: str) -> bytes:
     return data
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", EVERY)
 @settings(max_examples=60)
 @given(data=st.data())

@@ -30,6 +30,7 @@ def results(cases: list[Case]) -> list[tuple[str, str, str]]:
     return [(case.classname, case.name, case.outcome) for case in cases]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("stream", [V1, V2], ids=["v1", "v2"])
 def test_truncated_stream_keeps_earlier_tests(stream: bytes, tmp_path: Path) -> None:
     whole = results(read(stream, tmp_path))
@@ -49,6 +50,7 @@ def ends_of_packets() -> set[int]:
     return {item.end for item in subunit._items(V2) if isinstance(item, subunit.Packet)}
 
 
+@pytest.mark.integration
 def test_flipped_byte_costs_one_packet(tmp_path: Path) -> None:
     whole = results(read(V2, tmp_path))
     for at in set(range(1, len(V2), 11)) - ends_of_packets():  # without its signature it is no packet

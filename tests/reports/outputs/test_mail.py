@@ -157,6 +157,7 @@ def test_lost_answer_repeats_same_mail(post: Callable[..., tuple[Bench, Output]]
     assert once.data == again.data  # the same mail, and the same Message-ID
 
 
+@pytest.mark.integration
 def test_mails_above_limit_become_digest(post: Callable[..., tuple[Bench, Output]], server: MailServer) -> None:
     workbench, output = post(most_per_hour=3)
     for number in range(1, 11):

@@ -106,6 +106,7 @@ def test_build_between_queue_and_job_is_not_sent_again(workbench: Bench, public:
     assert titles(public) == ["#1", "#2", "#3"]
 
 
+@pytest.mark.integration
 def test_cancelled_item_is_sent_again(workbench: Bench, public: Double) -> None:
     workbench.publish(1)
     output = opened(workbench)
@@ -186,6 +187,7 @@ def test_invalid_answer_delays_its_job_alone(
     assert re.fullmatch(rf"{JOB}: http\S+/api/json: has no builds: \w+Error: .*", second.note)
 
 
+@pytest.mark.integration
 def test_queued_build_is_not_sent_again(workbench: Bench, public: Double) -> None:
     public.run = None
     for number in (1, 2):

@@ -135,6 +135,7 @@ def test_environment_and_versions_that_are_not_recorded(tmp_path: Path) -> None:
     assert [part["has_versions"] for part in found] == [True, False, False]
 
 
+@pytest.mark.integration
 def test_late_build_changes_the_comparisons_that_it_is_part_of(tmp_path: Path) -> None:
     made = lane_of("PFPFP")
     paths = list(made)

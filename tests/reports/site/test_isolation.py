@@ -55,6 +55,7 @@ def without_odd(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return tree_of(out / "current")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "fields, message",
     [
@@ -140,6 +141,7 @@ def test_failing_page_stays_unchanged_and_is_retried(
     assert update(tmp_path / "site") == SiteReport()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
 def test_abort_stops_update(tmp_path: Path, kind: type[BaseException]) -> None:
     def read(path: Path) -> object:

@@ -39,6 +39,7 @@ def test_bug_explains(fields: dict[str, object], expected: bool) -> None:  # noq
     assert bool(bug_of([KnownBug(bug=BUG, **fields)], FAILURE)) is expected
 
 
+@pytest.mark.integration
 def test_site_shows_known_bugs_and_follows_their_changes(tmp_path: Path) -> None:
     made = {}
     for number, outcome in ((1, "passed"), (2, "failed")):

@@ -81,6 +81,7 @@ def test_flaky_tests_are_paged_and_pages_go(tmp_path: Path) -> None:
     assert [len(list(place.iterdir())) for place in sorted((tmp_path / "a/slots").glob("*/flaky"))] == [1, 1, 1]
 
 
+@pytest.mark.integration
 def test_breakages_of_home_continue_on_further_pages(tmp_path: Path) -> None:
     broken = bundles(*(one for name in ("a", "b") for one in (made(1, 0, name), made(2, 4, name))))
     build(broken, tmp_path, Identity("lab"), read=broken.__getitem__)

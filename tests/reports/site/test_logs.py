@@ -48,6 +48,7 @@ def test_colour_continues_on_next_line() -> None:
     ]
 
 
+@pytest.mark.integration
 @given(st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"])), max_size=5))
 def test_html_keeps_text(lines: list[str]) -> None:
     ansi = logs.AnsiState()

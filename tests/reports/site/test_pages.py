@@ -41,6 +41,7 @@ def test_links_resolve_and_reach_every_page(built: Path) -> None:
     assert sum(url.startswith(f"{BASE}b/") and url.endswith("/") for url in found.seen) == WORLD.count
 
 
+@pytest.mark.integration
 def test_every_page_has_data_that_matches_its_schema(built: Path) -> None:
     kinds = set()
     for path in all_json(built):
@@ -110,6 +111,7 @@ def test_card_says_broken_by_only_where_nothing_else_changed(built: Path) -> Non
     assert found == {True, False}
 
 
+@pytest.mark.integration
 def test_first_bad_range_follows_last_good_build_of_each_test(built: Path) -> None:
     builds = [WORLD.read(path).build for path in WORLD]
     lanes = [data(built, path.relative_to(built / "current/api/v1").with_suffix("").as_posix())
@@ -135,6 +137,7 @@ def test_first_bad_range_follows_last_good_build_of_each_test(built: Path) -> No
     assert checked > 2
 
 
+@pytest.mark.integration
 def test_feeds_are_valid_atom_with_changes_only(built: Path) -> None:
     feeds = list(built.glob("current/**/feed.atom"))
     assert len(feeds) == 1 + WORLD.components + len(WORLD.lanes)
@@ -229,6 +232,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.integration
 def test_hostile_text_is_escaped(hostile: Path) -> None:
     pages = list(hostile.glob("current/**/*.html")) + list(hostile.glob("editions/*/builds/*/*/*.html"))
     assert len(pages) > 12

@@ -64,6 +64,7 @@ def recorded_templates(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return seen
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "site, share, seed",
     [

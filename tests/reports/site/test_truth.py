@@ -109,10 +109,12 @@ def large() -> list[TrueLane]:
     return [TrueLane(250, seed) for seed in range(12)]
 
 
+@pytest.mark.integration
 def test_cards_name_what_explains_the_streak(small: list[TrueLane]) -> None:
     check_cards(small, 10)
 
 
+@pytest.mark.integration
 def test_ranges_contain_the_true_commit(small: list[TrueLane]) -> None:
     check_ranges(small, 10)
 

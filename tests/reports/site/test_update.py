@@ -143,6 +143,7 @@ def test_unreadable_bundle_is_left_out(tmp_path: Path) -> None:
     assert crawl(tmp_path / "current").problems == []
 
 
+@pytest.mark.integration
 def test_update_from_bundles_on_disk(tmp_path: Path) -> None:
     paths = write_bundles(grown(WORLD, 12), tmp_path / "bundles")
     report = build(paths, tmp_path / "site", SITE)

@@ -24,6 +24,7 @@ def ask(tmp_path: Path, *paths: str) -> dict[str, set[str]] | None:
         return owners("bookworm", Series(), paths, log)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["main/Contents-amd64", "Contents-amd64"])
 def test_owners(source_mirror: SourceMirror, tmp_path: Path, name: str) -> None:
     source_mirror.publish(more={name: CONTENTS})

@@ -37,6 +37,7 @@ def age(tmp_path: Path, seconds: float) -> None:
         os.utime(stamp, (then, then))
 
 
+@pytest.mark.integration
 def test_series_version_is_source_version_and_cached_for_an_hour(
     source_mirror: SourceMirror, ask: Callable[[str], SeriesVersion], tmp_path: Path
 ) -> None:
@@ -49,6 +50,7 @@ def test_series_version_is_source_version_and_cached_for_an_hour(
     assert ask("greet") == SeriesVersion("2:1.6-1")
 
 
+@pytest.mark.integration
 def test_series_version_unknown_without_mirror(
     source_mirror: SourceMirror, ask: Callable[[str], SeriesVersion], tmp_path: Path
 ) -> None:
@@ -114,6 +116,7 @@ def test_version_below_series_version_is_refused_with_working_hint(
         assert dpkg(cured.version, "gt", published) or key == "replace_newer"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("published", ["", "1.0-1", "0:1.0-3+deb12u1", "1.0+dfsg-1", "0.9+git20260101-2"])
 def test_version_above_series_version_is_built(
     source_mirror: SourceMirror, build: Callable[..., Bench], published: str
@@ -124,6 +127,7 @@ def test_version_above_series_version_is_built(
     assert (record.verdict, record.facts["published"]) == ("passed", published), record.message
 
 
+@pytest.mark.integration
 def test_record_reports_unknown_series_version(source_mirror: SourceMirror, build: Callable[..., Bench]) -> None:
     shutil.rmtree(source_mirror.root)
     record = build().run.record("changelog")

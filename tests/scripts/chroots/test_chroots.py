@@ -152,6 +152,7 @@ def test_layer_is_reused(kept: Chroots, fake: Fakes) -> None:
             assert session.lower == f"{first.path}:{base.path}"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "now",
     [
@@ -187,6 +188,7 @@ def test_layer_is_dropped_if_mirror_changes(kept: Chroots, fake: Fakes) -> None:
     assert names(kept, "layer") == []
 
 
+@pytest.mark.integration
 def test_layer_is_removed_with_its_base(kept: Chroots, fake: Fakes) -> None:
     with kept.base("bookworm", SERIES) as base, kept.layer(base, CONTROL, (), None) as layer:
         assert layer is not None
@@ -213,6 +215,7 @@ case $* in *"base64 --decode"*) cat "$0.ours" ;; *) cat "$0.theirs" || exit 100 
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "ours, theirs, calls, expected",
     [
@@ -243,6 +246,7 @@ def test_layer_depends_on_lab_archive_if_needed(  # noqa: PLR0917 - a table
             assert (first.ready, third.path == first.path) == expected
 
 
+@pytest.mark.integration
 def test_prune_removes_least_recently_used_layers(kept: Chroots, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chroots, "LAYERS_KEPT", 2)
     made = []

@@ -72,6 +72,7 @@ def test_exit_code_is_the_result(
     assert case.message.startswith(message)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("where", ["beside", "node0", "web-front"])
 def test_program_sees_the_deployment_and_its_files(carry_out: Callable[..., list[Case]], where: str) -> None:
     (case,) = carry_out({"smoke": LOOK, "data/names": "Ada\n"}, files=("data",), where=where)

@@ -138,6 +138,7 @@ def test_guest_image_names_package_missing_on_mirror(tmp_path: Path, index: str 
     assert not list((environment.cache_home() / "guests").glob("some-*"))
 
 
+@pytest.mark.integration
 def test_guest_image_reports_failed_download(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "Packages").write_text((repository / "Packages").read_text())
     with pytest.raises(InfrastructureError, match=r"^the guest of .*: apt-get download: Failed to fetch "):

@@ -57,6 +57,7 @@ def lab(lab_factory: Callable[..., Lab], git_repository: Callable[..., GitReposi
     return lab_factory(upstream=upstream.path, packaging=packaging.path)
 
 
+@pytest.mark.integration
 def test_resume_keeps_finished_steps(lab: Lab) -> None:
     current = Store.of(lab).new_run(lab, "trunk", "greet")
     first, second, third = Heard(), Heard(), Heard()
@@ -153,6 +154,7 @@ def test_step_failure_ends_phase(lab: Lab, upstream: GitRepository) -> None:
     assert current.verdict == "error"
 
 
+@pytest.mark.integration
 def test_step_is_aborted_if_record_finds_no_space(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     current, heard, write = Store.of(lab).new_run(lab, "trunk", "greet"), Heard(), Record.write
 
@@ -177,6 +179,7 @@ def test_unknown_step_is_refused_before_start(lab: Lab) -> None:
     assert current.records() == []
 
 
+@pytest.mark.integration
 def test_until_step_before_first_step_is_refused(lab: Lab) -> None:
     current = Store.of(lab).new_run(lab, "trunk", "greet")
     runner.run_phase(lab, current, Heard(), until="packaging")
@@ -191,6 +194,7 @@ def test_held_run_is_refused(lab: Lab) -> None:
         runner.run_phase(lab, current, Heard(), until="snapshot")
 
 
+@pytest.mark.integration
 def test_runs_of_one_component_wait_for_lock(lab: Lab) -> None:
     current, heard = Store.of(lab).new_run(lab, "trunk", "greet"), Heard()
     with files.locked(Store.of(lab).lock_path("run", "trunk", "greet")):

@@ -101,6 +101,7 @@ def test_new_commits_follow_first_parent_of_merge(lab: Lab, upstream: GitReposit
     assert new(lab) == [one, upstream.git("rev-parse", "HEAD")]
 
 
+@pytest.mark.integration
 def test_new_commits_ignore_manual_run_of_older_commit(lab: Lab, upstream: GitRepository) -> None:
     upstream.commit("Tested")
     for commit in reversed(upstream.heads):
@@ -110,6 +111,7 @@ def test_new_commits_ignore_manual_run_of_older_commit(lab: Lab, upstream: GitRe
     assert new(lab) == [commit]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("dropped, added", [(1, 1), (4, 3), (3, 0), (2, 6)])
 def test_new_commits_after_force_push_follow_merge_base(
     lab: Lab, upstream: GitRepository, dropped: int, added: int
@@ -132,6 +134,7 @@ def test_new_commits_after_force_push_without_dropped_commit(lab: Lab, upstream:
     assert new(lab) == commits
 
 
+@pytest.mark.integration
 def test_new_commits_after_branch_reset(lab: Lab, upstream: GitRepository) -> None:
     base = upstream.heads[-1]
     had(lab, base)
@@ -152,6 +155,7 @@ def test_new_commits_after_replaced_history(lab: Lab, upstream: GitRepository) -
     assert new(lab) == [upstream.heads[-1]]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("days", [[3000, 1, 1, 1, 1, 1, 1, 1, 1, 1], [-50] * 10])
 def test_new_commits_ignore_dates(lab: Lab, upstream: GitRepository, days: list[int]) -> None:
     """`git rev-list TIP ^TESTED` stops by date and would list tested commits here."""
@@ -201,6 +205,7 @@ def test_new_commits_repeat_error_verdicts_only(
     assert new(lab) == ([commit] if again and not (aborted and later) else [])
 
 
+@pytest.mark.integration
 def test_new_commits_count_failed_snapshot_for_its_revision(lab: Lab, upstream: GitRepository) -> None:
     run = Store.of(lab).new_run(lab, "trunk", "greet", upstream.heads[-1])
     for _ in range(watching.TRIES):
@@ -349,6 +354,7 @@ def test_watch_repeats_packaging_commit_after_lab_error(
     assert round_of(lab) == []
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("once", [True, False])
 def test_watch_continues_after_missing_upstream(
     lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository, tmp_path: Path,
@@ -410,6 +416,7 @@ def test_watch_resumes_its_killed_run_first(lab: Lab, upstream: GitRepository, t
     ]
 
 
+@pytest.mark.integration
 def test_watch_does_not_resume_manual_run(lab: Lab, upstream: GitRepository) -> None:
     run = had(lab, upstream.heads[-1], "aborted")
     assert run.info.cause == "by hand"

@@ -88,6 +88,7 @@ def test_version_below_packaged_one_is_refused(case: str, build: Callable[..., B
         assert dpkg(cured.version, "gt", packaged)
 
 
+@pytest.mark.integration
 def test_version_next_too_low_is_refused(build: Callable[..., Bench]) -> None:
     record = build("v1.2.13", "1:1.2.13.dfsg-1", {"next": "1.2.13"}).run.record("changelog")
     assert (record.exit_code, "version.next: 1.2.14" in record.message) == (2, True)

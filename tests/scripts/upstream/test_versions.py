@@ -258,6 +258,7 @@ def python_versions() -> st.SearchStrategy[str]:
     )  # fmt: skip
 
 
+@pytest.mark.integration
 @settings(max_examples=80)
 @given(python_versions(), python_versions())
 def test_version_order_of_python_is_that_of_dpkg(one: str, other: str) -> None:
@@ -323,6 +324,7 @@ def test_version_rises_along_any_ancestry(history: History, following: str | Non
         assert dpkg(named[parent], "lt", named[child])
 
 
+@pytest.mark.integration
 @settings(max_examples=50)
 @given(histories(), FOLLOWING)
 def test_version_is_above_every_release_in_it(history: History, following: str | None) -> None:
@@ -333,6 +335,7 @@ def test_version_is_above_every_release_in_it(history: History, following: str |
             assert dpkg(release, "lt", version)
 
 
+@pytest.mark.integration
 @settings(max_examples=50)
 @given(histories(), FOLLOWING, st.sampled_from(["0.0.9", "1.0", "1.0.1", "v1.0", "3.0"]), st.data())
 def test_version_is_not_lowered_by_late_tag(

@@ -52,6 +52,7 @@ def test_capture_of_unchanged_tree_is_its_commit(tree: GitRepository) -> None:
     assert found.parts == ("upstream",)
 
 
+@pytest.mark.integration
 def test_capture_has_all_changes_and_keeps_tree(tree: GitRepository) -> None:
     (tree.path / "kept.o").write_text("tracked and ignored")
     tree.git("add", "--force", "kept.o")
