@@ -7,7 +7,8 @@ for (const time of document.querySelectorAll("time[data-age]")) {
     const age = document.createElement("span");
     const old = hours >= 24;
     age.className = old ? "pill warn" : "soft";
-    age.textContent = old ? `${Math.floor(hours / 24)} days ago: stale` : `${Math.floor(hours)} hours ago`;
+    const ago = (count, unit) => new Intl.RelativeTimeFormat("en").format(-Math.floor(count), unit);
+    age.textContent = old ? `${ago(hours / 24, "day")}: stale` : hours < 1 ? "less than an hour ago" : ago(hours, "hour");
     time.after(" ", age);
   }
 }
