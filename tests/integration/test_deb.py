@@ -98,4 +98,9 @@ def test_package_is_a_complete_command(lab: Lab, tmp_path: Path) -> None:
     assert "qalab: " in printed  # check in an empty directory is an error
     assert re.search(r"^jobs: valid: 5 jobs, ", printed, re.MULTILINE)
     assert re.search(r"source +.* passed", printed)
-    assert printed.endswith("/fish/vendor_completions.d/qalab.fish\n")
+    assert '.SS "qalab jenkins plan"' in printed
+    assert printed.splitlines()[-3:] == [
+        "/usr/share/bash-completion/completions/qalab",
+        "/usr/share/fish/vendor_completions.d/qalab.fish",
+        "/usr/share/zsh/vendor-completions/_qalab",
+    ]
