@@ -35,15 +35,15 @@ LONGEST_SECONDS = 900.0
 
 
 def chosen(context: StepContext) -> Mapping[str, OwnExercise | None]:
-    """Return the exercises by name: those of every deployment, then those of lab.yaml, its own ones with settings.
+    """Return the exercises by name: those of every deployment, then those of lab.yaml in order, its own with settings.
 
     Raises ConfigurationError for one that cannot run.
     """
     named = context.lab.exercises_of(context.track_name)
     if wrong := next(choice.faults(context.lab, context.track_name), None):
         raise ConfigurationError(f"{context.lab.file}: {wrong}")
-    own = {each.name: each for each in named if isinstance(each, OwnExercise)}
-    return dict.fromkeys([*ALWAYS, *(each for each in named if isinstance(each, str))]) | own
+    always: dict[str, OwnExercise | None] = dict.fromkeys(ALWAYS)
+    return always | dict((each.name, each) if isinstance(each, OwnExercise) else (each, None) for each in named)
 
 
 def carry_out(

@@ -30,13 +30,13 @@ from lab.base.run import Runner, Word, run, signal_name
 from lab.config.deployment import BESIDE, OwnExercise
 from lab.results import cases as results
 from lab.results.cases import Case
-from scripts.exercises.cases import SUITE, Cases
+from scripts.exercises.cases import SUITE, Cases, made
 from scripts.exercises.scene import Scene
 
 LAB = "lab"
 DEPLOYMENT = "deployment.json"
 RESULT = "result"
-# The result of a program is read up to this size; a longer one is cut, and then says that it is damaged.
+# A longer result is a failure: a part of it would hide tests.
 MOST_BYTES = 50_000_000
 LONGEST_OUTPUT = 20_000
 MINUTE_SECONDS = 60.0
@@ -65,8 +65,8 @@ class Place:
         return self.run(argv, stdin=stdin, timeout=timeout, check=False).returncode
 
     def read(self, name: str) -> bytes:
-        """Return a file's content, at most `MOST_BYTES`; nothing when there is no such file."""
-        shown = self.run(["head", "--bytes", str(MOST_BYTES), f"{self.path}/{name}"], capture=True, check=False)
+        """Return a file's content, at most a byte more than `MOST_BYTES`; nothing when there is no such file."""
+        shown = self.run(["head", "--bytes", str(MOST_BYTES + 1), f"{self.path}/{name}"], capture=True, check=False)
         return shown.stdout.encode("utf-8", "surrogateescape")
 
 
@@ -127,7 +127,9 @@ def _exercise(chosen: OwnExercise, base: Path, work: Path, scene: Scene, cases: 
 
 
 def convert(chosen: OwnExercise, native: bytes, work: Path) -> list[Case]:
-    """Return the cases in a program's result, under the exercise's name; a result that cannot be read is a failure."""
+    """Return the cases in a program's result, under the exercise's name; one that cannot be read, or is too long, is a failure."""
+    if len(native) > MOST_BYTES:
+        return [made(chosen.name, "result", "failed", f"is longer than {MOST_BYTES:,} bytes")]
     work.mkdir(parents=True, exist_ok=True)
     path = work / chosen.name
     path.write_bytes(native)

@@ -73,6 +73,22 @@ def test_exit_code_is_the_result(
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("result", ["tap", "subunit", "junit"])
+def test_result_that_is_too_long_fails(
+    carry_out: Callable[..., list[Case]], monkeypatch: pytest.MonkeyPatch, result: str
+) -> None:
+    """A part of a subunit stream reads as complete, and its failures can come later."""
+    monkeypatch.setattr(own, "MOST_BYTES", 20)
+    stream = "test: a\\nsuccess: a\\ntest: b\\nfailure: b\\n"
+    long, _ = carry_out({"smoke": f"{SHELL}printf '{stream}'"}, result=result)
+    assert (long.classname, long.name, long.outcome, long.message) == (
+        "smoke",
+        "result",
+        "failed",
+        "is longer than 20 bytes",
+    )
+
+
 @pytest.mark.parametrize("where", ["beside", "node0", "web-front"])
 def test_program_sees_the_deployment_and_its_files(carry_out: Callable[..., list[Case]], where: str) -> None:
     (case,) = carry_out({"smoke": LOOK, "data/names": "Ada\n"}, files=("data",), where=where)
