@@ -31,7 +31,7 @@ from scripts.phases import watching
 def command(track: str, lab_file: Path, interval: int, *, once: bool) -> None:
     """Test every new upstream commit, in order.
 
-    On a track of proposed packages: test all waiting packages whenever one of them is new.
+    On a track of proposed packages: test each update that waits, with its companions, and then all of them together.
     """
     lab = loading.load(lab_file)
     check_known(lab, track)

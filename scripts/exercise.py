@@ -23,12 +23,12 @@ from lab.results import cases as results
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
-from scripts.archives import proposed
 from scripts.deployment import environments, expectation
 from scripts.drivers.interfaces import Provisioner
 from scripts.exercises import cases, choice
 from scripts.exercises.own import OwnRun
 from scripts.exercises.registry import ALWAYS
+from scripts.pockets import proposed
 
 NAME = "exercise"
 LONGEST_SECONDS = 900.0
@@ -105,7 +105,8 @@ def action(context: StepContext) -> StepOutcome:
     every = [case for of_one in found.values() for case in of_one]
     verdict = verdict_of(every)
     if deployed.waiting and verdict != "error":
-        proposed.remember(context.lab, context.track_name, deployed.waiting)
+        described = ", ".join(f"{source} {version}" for source, version in deployed.waiting.items())
+        proposed.remember(context.lab, context.track_name, deployed.state, described)
     counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
     return StepOutcome(
         describe(every),

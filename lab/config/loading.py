@@ -229,8 +229,8 @@ def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, st
 
 
 def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:
-    """Yield components without the repository of upstream or of the packaging, even in the defaults."""
-    for track in lab.tracks:
+    """Yield components to build without the repository of upstream or of the packaging, even in the defaults."""
+    for track in (name for name, track in lab.tracks.items() if "build" in track.phases):
         for name in lab.components_of(track):
             if name in lab.components:
                 seen = lab.component(name, track)

@@ -11,18 +11,19 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader, State
 from lab.store.runs import Store
-from scripts.archives import proposed, usage
-from scripts.archives.proposed import Waiting
+from scripts.archives import usage
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment import installation
 from scripts.drivers.interfaces import Provisioner
+from scripts.pockets import proposed
+from scripts.pockets.proposed import Waiting
 
 
 @dataclass(frozen=True)
 class PackageSource:
     """Versions and source packages by binary package, versions by source package; ``waiting``: of a pocket.
 
-    ``state``: the name of its content, which is a state of the archive, or the versions of a pocket.  ``newest``: the
+    ``state``: the name of its content, which is a state of the archive, or that of a pocket.  ``newest``: the
     versions of the newest state.
     """
 
@@ -57,9 +58,9 @@ class PackageSource:
                 yield repository
 
     def remember(self) -> None:
-        """Note that the waiting versions were tested, whatever the verdict."""
+        """Note that the content of the pocket was tested, whatever the verdict."""
         if self.waiting:
-            proposed.remember(self.lab, self.track, self.waiting.versions)
+            proposed.remember(self.lab, self.track, self.waiting.content, str(self.waiting))
 
 
 def for_track(lab: Lab, track: str, component: str, log: IO[str], state: str = "") -> PackageSource:
@@ -69,7 +70,7 @@ def for_track(lab: Lab, track: str, component: str, log: IO[str], state: str = "
     """
     if lab.tracks[track].trigger == "proposed":
         waiting = proposed.waiting(lab, track, component, log)
-        return PackageSource(lab, track, waiting.archive, waiting, waiting.versions, str(waiting))
+        return PackageSource(lab, track, waiting.archive, waiting, waiting.versions, waiting.content)
     reader = ArchiveReader.at(Store.of(lab).archive)
     newest = reader.state(track)
     name = state_of_track(reader, track, state).name if state else newest.name if newest else ""

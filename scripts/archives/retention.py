@@ -102,7 +102,9 @@ def collect(archive: LabArchive) -> Removal:
 def deployed(store: Store) -> dict[str, str]:
     """Return the environments by the state that is deployed in them."""
     homes = sorted(store.environments.iterdir()) if store.environments.exists() else []
-    return {found.state: home.name for home in homes if (found := Deployed.of(home)) and found.state}
+    return {
+        found.state: home.name for home in homes if (found := Deployed.of(home)) and found.state and not found.waiting
+    }
 
 
 def _is_free(store: Store, name: str) -> bool:

@@ -25,8 +25,8 @@ from lab.store.records import Cause
 from lab.store.run_directory import COMMIT, WHOLE, Run
 from lab.store.runs import Store
 from scripts import packaging, push
-from scripts.archives import proposed
 from scripts.phases import runner
+from scripts.pockets import proposed
 from scripts.upstream import commit_selection, packaging_branch
 from scripts.upstream.tags import reachable
 
@@ -79,18 +79,20 @@ def _new_commits(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run
 
 
 def _new_proposed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """Yield one run for all waiting packages, which are deployed together."""
-    yield from cut_short(lab, track, WHOLE)
+    """Yield a run for each update that waits, with its companions, and then one for all together."""
+    for component in (*lab.components_of(track), WHOLE):
+        yield from cut_short(lab, track, component)
     try:
         with _watch_log(lab) as log:
-            versions = proposed.waiting(lab, track, WHOLE, log).versions
+            waiting = [*proposed.sets(lab, track, log)]
     except (ConfigurationError, InfrastructureError) as error:
         troubles.append(error)
         return
-    if proposed.is_new(lab, track, versions):
-        run = Store.of(lab).new_run(lab, track, WHOLE, phase=lab.tracks[track].phases[0])
-        run.write_info(run.info.model_copy(update={"cause": "proposed packages"}))
-        yield run
+    for component, found in waiting:
+        if proposed.is_new(lab, track, found.content):
+            run = Store.of(lab).new_run(lab, track, component, phase=lab.tracks[track].phases[0])
+            run.write_info(run.info.model_copy(update={"cause": "proposed packages"}))
+            yield run
 
 
 @contextmanager

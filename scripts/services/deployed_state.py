@@ -59,7 +59,7 @@ class Deployed(Stored):
     services: Mapping[str, Service]
     packages: tuple[Installed, ...]
     state: str = ""
-    """The archive's state that it was made from."""
+    """The archive's state that it was made from, or the name of the content that it took from a pocket."""
     waiting: Mapping[str, str] = {}
     """The versions by source package of what waits in a -proposed pocket, where that is what is tested."""
 
