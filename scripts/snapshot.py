@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from debian.debian_support import Version
 
+from lab.base import environment
 from lab.base.debian import compare
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror
@@ -49,7 +50,19 @@ class CommitPosition:
     rewritten: bool = False
 
 
+def refuse_private(context: StepContext) -> None:
+    """Raise ConfigurationError for a private change under review, such as an embargoed fix: results are public.
+
+    The variable is that of the Gerrit Trigger plugin.
+    """
+    if context.track.trigger == "gerrit" and environment.variable("GERRIT_CHANGE_PRIVATE_STATE") == "true":
+        raise ConfigurationError(
+            "the change is private: it is not built", hint="publish the change, then comment recheck"
+        )
+
+
 def action(context: StepContext) -> StepOutcome:
+    refuse_private(context)
     upstream = context.component.upstream
     branch = upstream.branch or context.track.branch
     mirror = GitMirror.of(upstream.git)

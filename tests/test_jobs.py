@@ -296,14 +296,31 @@ def test_a_track_of_changes_under_review(expanded: Callable[..., Items]) -> None
     assert texts(trigger, "gerritProjects/*/branches/*/pattern") == ["stable/1"]
     assert texts(trigger, "silentMode") == ["true"]  # it is `qalab publish` that votes
     events = [str(event.tag).rpartition(".")[2] for event in trigger.findall("triggerOnEvents/*")]
-    assert events == ["PluginPatchsetCreatedEvent", "PluginCommentAddedContainsEvent"]
+    assert events == ["PluginPatchsetCreatedEvent", "PluginWipStateChangedEvent", "PluginCommentAddedContainsEvent"]
+    assert texts(trigger, "triggerOnEvents/*/excludePrivateState") == ["true"]
+    assert texts(trigger, "triggerOnEvents/*/excludeWipState") == ["true"]
+    assert texts(trigger, "triggerOnEvents/*/excludeNoCodeChange") == ["false"]  # a new message can name another change
     assert build.find("scm").get("class") == "hudson.scm.NullSCM"
     assert step_options(shells(build)[0]).commit == "$GERRIT_REFSPEC"
 
 
 @pytest.mark.parametrize(
     "comment, meant",
-    [("Patch Set 1:\n\nrecheck", True), ("recheck bug 5", True), ("no recheck", False), ("rechecked", False)],
+    [
+        ("Patch Set 1:\n\nrecheck", True),
+        ("Patch Set 12: Code-Review+1\n\nRECHECK\nthanks", True),
+        ("recheck bug 5", True),
+        ("recheck bug #1234567 ", True),
+        ("recheck no bug", True),
+        ("no recheck", False),
+        ("rechecked", False),
+        ("recheck-nova-only", False),
+        ("recheck: mirror was down", False),
+        ("Recheck is pointless before the parent merges", False),
+        ("    recheck", False),  # a block of code
+        ("> recheck", False),
+        ("please recheck", False),
+    ],
 )
 def test_who_asks_for_a_recheck(expanded: Callable[..., Items], comment: str, *, meant: bool) -> None:
     build = expanded(track={"trigger": "gerrit"})["job trunk-greet-build"]
