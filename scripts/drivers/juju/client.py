@@ -80,7 +80,11 @@ class JujuModel:
 
     def add(self, mark: str, cloud: str | None) -> None:
         """Create the model with its mark; failed hooks are not retried, but reported."""
-        config = {"extra-info": mark, "automatically-retry-hooks": "false"}
+        config = {
+            "extra-info": mark,
+            "automatically-retry-hooks": "false",
+            "logging-config": "<root>=INFO;unit=DEBUG",  # the standard output of hooks, where apt names unmet dependencies
+        }
         words: list[Word] = ["add-model", "--controller", self.controller, "--no-switch"]
         words += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
         _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
@@ -110,9 +114,12 @@ class JujuModel:
         # The status is polled every few seconds: the callers log the changes.
         return replace(self, log=None).call("status", "--format", "json")
 
-    def log_of(self, unit: str, lines: int) -> list[str]:
-        """Return the last lines of a unit's log: its actions, and the output of its hooks."""
-        return self.call("debug-log", "--include", unit, "--limit", str(lines)).splitlines()
+    def log_of(self, unit: str) -> list[str]:
+        """Return the log of a unit: its actions, and the output of its hooks.
+
+        It is the whole log: with ``--limit``, clients up to 3.6 return ten lines.
+        """
+        return self.call("debug-log", "--include", unit, "--replay", "--no-tail").splitlines()
 
     def run_action(self, unit: str, action: str) -> dict[str, Any]:
         """Return the results of a charm's action.  Raises Refused when it fails."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
-from scripts.deployment.charm_deployer import failure_line, refused
+from scripts.deployment.charm_deployer import refused
 from scripts.drivers.juju.client import JujuRefused, complaint
 from scripts.drivers.juju.status import Status
 from scripts.drivers.juju.watch import Watch
@@ -171,24 +171,6 @@ def test_deploy_refusal_becomes_error(output: str, kind: type[Exception], messag
 def test_status_parse_refuses_other_output(text: str) -> None:
     with pytest.raises(InfrastructureError, match="juju status: not as it is documented: "):
         Status.parse(text)
-
-
-PLAIN = "unit-greet-0: 10:12:31 INFO unit.greet/0.juju-log"
-
-
-@pytest.mark.parametrize(
-    ("lines", "line"),
-    [
-        ([f"{PLAIN} all good", f"{PLAIN} cannot open it", f"{PLAIN} never mind"], "cannot open it"),
-        ([f"{PLAIN} E: Unable to locate package x", f"{PLAIN} an error"], "E: Unable to locate package x"),
-        ([f"{PLAIN} ValueError: no", "unit-greet-0: 10:12:31 ERROR juju.worker hook failed: error"], "ValueError: no"),
-        (["unit-greet-0: 10:12:31 INFO juju.worker.uniter awaiting"], "awaiting"),
-        (["not a line of a log"], "not a line of a log"),
-        ([], ""),
-    ],
-)
-def test_failure_line_of_debug_log(lines: list[str], line: str) -> None:
-    assert failure_line(lines) == line
 
 
 @pytest.mark.parametrize(
