@@ -24,6 +24,7 @@ from scripts.roles import keystone
 from scripts.services.deployed_state import Installed, Service
 
 LINES = 100
+UNTRUSTED = "Bundle cannot be deployed without trusting"
 ABOUT_RELATIONS = re.compile(r"\brelations?\b")
 
 
@@ -127,7 +128,7 @@ class Charms:
 def refused(error: JujuRefused) -> LabError:
     """Return why Juju refuses a bundle: a fault of the description, unless the controller is unreachable."""
     _, cannot, why = error.why.rpartition("cannot deploy bundle: ")
-    if not cannot or AWAY.search(why):
+    if AWAY.search(why) or not (cannot or why.startswith(UNTRUSTED)):
         return error
     key = "relations" if ABOUT_RELATIONS.search(why) else "applications"
     return ConfigurationError(f"deployment.{key}: {why[:LONGEST]}")

@@ -30,8 +30,12 @@ DEPLOY_SECONDS = 1200.0
 GENTLE_SECONDS = 300.0  # a unit in error blocks the destruction of a model, unless forced
 FORCED_SECONDS = 600.0
 COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
-AWAY = re.compile(r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host"
-                  r"|TLS handshake|temporary failure|log ?in|password|not logged|macaroon|discharge", re.IGNORECASE)  # fmt: skip
+AWAY = re.compile(
+    r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host|TLS handshake"
+    r"|temporary failure|please (?:try again|log in|enter (?:a )?password)|not logged in|invalid entity name or password"
+    r"|macaroon|discharge|no reachable servers|slaveOk=false|upgrade in progress|lost connection|model .* not found",
+    re.IGNORECASE,
+)
 
 
 class JujuRefused(InfrastructureError):
@@ -158,10 +162,11 @@ def _juju(
 
 
 def complaint(lines: Sequence[str]) -> str:
-    """Return Juju's error message, with the following line where it ends in a colon."""
+    """Return Juju's error message, with the following lines where one ends in a colon."""
     for number, line in enumerate(lines):
         if match := COMPLAINT.match(line):
-            return " ".join([match["why"], *(lines[number + 1 :] if match["why"].endswith(":") else [])])
+            message = [match["why"], *map(str.strip, lines[number + 1 :])]
+            return " ".join(message if any(each.endswith(":") for each in message) else message[:1])
     return lines[-1] if lines else "it ended without a word"
 
 
