@@ -51,7 +51,7 @@ class HookFailure:
 
 
 @dataclass(frozen=True)
-class LogEntry:
+class UnitLogEntry:
     """An entry of a log; a line that belongs to no entry has no module."""
 
     module: str
@@ -79,21 +79,21 @@ def failure(lines: Sequence[str]) -> HookFailure:
     return HookFailure(last[0].strip()[:MOST_CHARACTERS] if last else "")
 
 
-def entries(lines: Sequence[str]) -> Iterator[LogEntry]:
+def entries(lines: Sequence[str]) -> Iterator[UnitLogEntry]:
     """Yield the entries of a log; lines without a head belong to the entry before them."""
     module, text = "", list[str]()
     for line in lines:
         if match := ENTRY.match(line):
             if text:
-                yield LogEntry(module, tuple(text))
+                yield UnitLogEntry(module, tuple(text))
             module, text = match["module"], [match["text"]]
         else:
             text.append(line)
     if text:
-        yield LogEntry(module, tuple(text))
+        yield UnitLogEntry(module, tuple(text))
 
 
-def of_failed_hook(found: Sequence[LogEntry]) -> list[LogEntry]:
+def of_failed_hook(found: Sequence[UnitLogEntry]) -> list[UnitLogEntry]:
     """Return the entries of the unit's last failed hook, from its beginning."""
     ends = [number for number, entry in enumerate(found) if _is_agents(entry) and FAILED.search(entry.text)]
     failed = [number for number in ends if not found[number].text.startswith(AWAITING)]
@@ -103,7 +103,7 @@ def of_failed_hook(found: Sequence[LogEntry]) -> list[LogEntry]:
     return [entry for entry in own if entry.module.startswith(UNIT)] or list(own)
 
 
-def _is_agents(entry: LogEntry) -> bool:
+def _is_agents(entry: UnitLogEntry) -> bool:
     return entry.module.startswith("juju.worker")
 
 
