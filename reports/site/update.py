@@ -29,7 +29,7 @@ from reports.model import Build, started_ms
 from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
-from reports.site.logs import file_name
+from reports.site.logs import PAGE
 from reports.site.page_selection import Changed, Page, health_page, pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
@@ -193,10 +193,10 @@ class Update:
         self._put(home / "index.html", "build.html", page.path, context)
         self.tree.put(self.permanent / "api" / page.id[:2] / f"{page.id}.json", page.model_dump_json().encode())
         case_pages = made.case_pages
-        for number, sections in enumerate(made.logs.pages, 1):
-            self._put(
-                home / file_name(number), "log.html", page.path, {**context, "sections": sections, "number": number}
-            )
+        if any(log.count for log in made.logs):
+            self._put(home / PAGE, "log.html", page.path, context)
+        for name, text in made.texts.items():
+            self.tree.put(home / name, text)
         for number, (cases, passed) in enumerate(case_pages, 1):
             self._put(
                 home / f"tests-{number}.html",
