@@ -32,6 +32,7 @@ SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would read it as jobs if 
 SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4 * * *"}
 OTHER_STEPS_MINUTES = 60
 PHASE_MINUTES = 240
+PROMOTION_MINUTES = 1440  # several deployments; a promotion that is aborted is continued by the next one
 PUBLIC = Path("public") / GENERATED
 NOTHING = "nothing"  # the macro of this name
 
@@ -176,6 +177,7 @@ def _track_jobs(lab: Lab) -> Iterator[Job]:
                 "next": _next(name, later[place + 1 :]),
             }
             yield Job(phase, job_name(name, "", phase), values)
+        yield from _promote(lab, name)
 
 
 def _later(track: Track) -> list[Phase]:
@@ -208,6 +210,16 @@ def _watch(lab: Lab, name: str) -> Iterator[Job]:
         yield Job("watch", f"{name}-watch", values)
 
 
+def _promote(lab: Lab, name: str) -> Iterator[Job]:
+    """Yield the job that moves the label of a track, where the track promotes."""
+    if promotion := lab.tracks[name].promotion:
+        if problem := cron.complaint(promotion.schedule):
+            raise ConfigurationError(f"{lab.file}: tracks.{name}.promotion.schedule: Jenkins would refuse {problem}")
+        label = f"{name}-{promotion.label}"
+        values = {"track": name, "label": label, "schedule": promotion.schedule, "minutes": PROMOTION_MINUTES}
+        yield Job("promote", f"{name}-promote", values)
+
+
 def _lab_jobs(jenkins: LabJenkinsSettings) -> Iterator[Job]:
     if jenkins.repository:
         where = {"git": jenkins.repository.git, "branch": jenkins.repository.branch}
@@ -223,7 +235,7 @@ def _track_views(lab: Lab) -> Iterator[View]:
         if "build" in track.phases:
             # By name: a job that begins with trunk- can belong to another track, such as trunk-noble.
             own += [f"{name}-({'|'.join(lab.components_of(name))})-build"]
-            own += [job.name for job in _watch(lab, name)]
+            own += [job.name for job in (*_watch(lab, name), *_promote(lab, name))]
         about = f"{track.branch} on {track.series}, by {track.trigger}"
         yield View(name, about, re.sub(r"[.+]", r"\\\g<0>", "|".join(own)))
 

@@ -9,7 +9,9 @@ others on it are reported and left as they are.
 
 Authentication is by SSH key or ``~/.netrc``: no question is ever asked.
 
-Facts: ``url``, ``branch``, ``commit`` (what was tested), ``pushed`` (False: it was there already).
+With ``packaging.push.after: tested``, the step is skipped until the version is promoted; then `qalab promote` runs it.
+
+Facts: ``waits_for`` (the label that the version waits for); ``url``, ``branch``, ``commit`` (what was tested), ``pushed`` (False: it was there already).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from lab.base.run import Word
 from lab.config.components import Push
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
+from scripts.promotion import after
 
 NAME = "push"
 Standing = Literal["absent", "behind", "there", "moved"]
@@ -97,6 +100,8 @@ def action(context: StepContext) -> StepOutcome:
         return StepOutcome("packaging.push is not set", verdict="skipped")
     if context.earlier("archive").verdict == "skipped":
         return StepOutcome("what the archive does not take is not pushed", verdict="skipped")
+    if postponed := after.postponed(context, where.after):
+        return postponed
     commit = git(["rev-parse", "HEAD"], cwd=context.run.work / "packaging")
     facts = {"url": where.git, "branch": where.branch, "commit": commit, "pushed": False}
     stands, remote = standing(context, where.git, where.branch, commit)

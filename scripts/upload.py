@@ -5,7 +5,9 @@ PPA's is known), dput's own log of what it uploaded, the queue itself.  dput sen
 so an upload that was cut short has none there and is made again.  An archive that has a newer version
 is not sent an older one.  `scripts.archives.upload_queues` says which queues there are and how they are used.
 
-Facts: ``to``, ``uploaded`` (False: the other side had it already).
+With ``upload.after: tested``, the step is skipped until the version is promoted; then `qalab promote` runs it.
+
+Facts: ``to``, ``uploaded`` (False: the other side had it already); ``waits_for`` (the label that the version waits for).
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from lab.base import files
 from lab.base.debian import compare
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Word
+from lab.config.components import Upload
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import upload_queues
 from scripts.archives.upload_queues import Queue
+from scripts.promotion import after
 
 NAME = "upload"
 TIMEOUT_SECONDS = 3600.0
@@ -84,13 +88,20 @@ def send(context: StepContext, queue: Queue, changes: Path, host: str) -> str:
     return ""
 
 
+def not_now(context: StepContext, settings: Upload) -> StepOutcome | None:
+    """Return the outcome of a version that is not uploaded now; None for one that is."""
+    archived = context.earlier("archive")
+    if archived.verdict == "skipped":
+        return StepOutcome(f"not in the archive: {archived.message}", verdict="skipped")
+    return after.postponed(context, settings.after)
+
+
 def action(context: StepContext) -> StepOutcome:
     settings = context.component.upload
     if settings is None:
         return StepOutcome("upload.to is not set", verdict="skipped")
-    archived = context.earlier("archive")
-    if archived.verdict == "skipped":
-        return StepOutcome(f"not in the archive: {archived.message}", verdict="skipped")
+    if skipped := not_now(context, settings):
+        return skipped
     source = context.earlier("source")
     item = next(item for item in source.artifacts if item.kind == "changes")
     changes, host = context.run.path / item.path, section(settings.to, item.sha256)

@@ -92,11 +92,11 @@ def put(archive: LabArchive, track: str, debs: Sequence[Path]) -> State:
     return archive.commit(track, content, f"add {record.source} {record.version}")
 
 
-def deb(path: Path, name: str, version: str, *, source: str = "", data: bytes = b"") -> Path:
+def deb(path: Path, name: str, version: str, *, source: str = "", data: bytes = b"", depends: str = "") -> Path:
     """Write a binary package without dpkg-deb, which takes its time; see deb(5)."""
     control = (
         f"Package: {name}\nSource: {source or name}\nVersion: {version}\nArchitecture: all\nSection: misc\n"
-        "Priority: optional\nMaintainer: Lab <lab@lab.example>\nDescription: a package of a test\n It is small.\n"
+        f"Priority: optional\n{f'Depends: {depends}' + chr(10) if depends else ''}Maintainer: Lab <lab@lab.example>\nDescription: a package of a test\n It is small.\n"
     )
     members = {
         "debian-binary": b"2.0\n",

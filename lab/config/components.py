@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from lab.config.promotion import After
 from lab.config.types import MOST, CommitURL, GitURL, Label, SettingsModel, Text
 
 EXAMPLE_GIT = "https://git.example.org/hello.git"
@@ -41,6 +42,11 @@ class Push(SettingsModel):
 
     git: GitURL = Field(description="The URL or the absolute path of the repository.", examples=[EXAMPLE_GIT])
     branch: Text = Field(description="The branch to push to.", examples=["lab/tested"])
+    after: After | None = Field(
+        None,
+        description="The time of the push. `built`: in the phase build. `tested`: after the promotion of the version, by "
+        "`qalab promote`. Default: `tested` in a track with `promotion`, else `built`.",
+    )
 
 
 class Packaging(SettingsModel):
@@ -198,6 +204,11 @@ class Upload(SettingsModel):
         None,
         description="The APT repository that the queue publishes to, as `URL SUITE COMPONENT`. qalab reads it before an "
         "upload, to skip published versions. Default: not checked.",
+    )
+    after: After | None = Field(
+        None,
+        description="The time of the upload. `built`: in the phase build. `tested`: after the promotion of the version, by "
+        "`qalab promote`. Default: `tested` in a track with `promotion`, else `built`.",
     )
 
 

@@ -15,7 +15,9 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
+from lab.config.promotion import After, PromotionSettings
 from lab.config.publication import Notifications, Publish
+from lab.config.runs import RunsSettings
 from lab.config.servers import LabJenkinsSettings, Public
 from lab.config.types import MOST, Identity, Label, SettingsModel, SourceName, Text, WebURL
 
@@ -113,6 +115,23 @@ class Track(SettingsModel):
     tempest: Tempest | None = Field(
         None, description="The Tempest tests of this track. Default: those of `deployment`."
     )
+    promotion: PromotionSettings | None = Field(
+        None,
+        description="The automatic promotion of a label. Default: the labels move by hand only.",
+        examples=[{"votes": ["staging"]}],
+    )
+
+    @model_validator(mode="after")
+    def _check_promotion(self) -> Self:
+        if self.promotion is None:
+            return self
+        if self.trigger != "commit":
+            raise ValueError("promotion: only a track with the trigger commit has states to promote")
+        if self.promotion.label not in self.labels:
+            raise ValueError(f"promotion.label: {self.promotion.label} is none of labels: {', '.join(self.labels)}")
+        if wrong := [name for name in self.promotion.criteria or () if name not in self.phases]:
+            raise ValueError(f"promotion.criteria: {wrong[0]} is none of phases: {', '.join(self.phases)}")
+        return self
 
     @model_validator(mode="after")
     def _check_phases(self) -> Self:
@@ -192,35 +211,6 @@ class ArchiveSettings(SettingsModel):
     states: StatesSettings = Field(StatesSettings(), description="The states of the archive.")
 
 
-class RunsSettings(SettingsModel):
-    """The run directories on this machine, which `qalab tidy` cleans.
-
-    A run loses its scratch files, built files and node logs if it is not among the newest `keep` runs **and** it is
-    older than `keep_days`. Records, logs of steps and test results stay.
-    """
-
-    keep: int = Field(
-        5,
-        ge=1,
-        le=MOST,
-        description="The number of runs of a phase, for each component of a track, that keep all their files.",
-    )
-    keep_days: int = Field(
-        30,
-        ge=1,
-        le=MOST,
-        description="The number of days during which a run keeps all its files, regardless of newer runs.",
-    )
-    keep_chroots: int = Field(
-        1,
-        ge=0,
-        le=MOST,
-        description="The number of failed builds whose chroots are kept for `qalab shell`; the newest ones. 0: none, "
-        "unless a run has `--keep`.",
-    )
-    keep_chroot_days: int = Field(3, ge=1, le=MOST, description="The maximum age of a kept chroot, in days.")
-
-
 class Lab(SettingsModel):
     """The description of a lab."""
 
@@ -290,6 +280,11 @@ class Lab(SettingsModel):
         own = self.components[name]
         layers = (self.defaults, self.tracks[track].defaults, own, own.tracks.get(track))
         return merge(name, self.tracks[track].branch, layers)
+
+
+def after(track: Track, chosen: After | None) -> After:
+    """Return when a version is uploaded or pushed: by default after the promotion, where the track promotes."""
+    return chosen or ("tested" if track.promotion else "built")
 
 
 def job_name(track: str, component: str, phase: str) -> str:

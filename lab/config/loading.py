@@ -202,6 +202,7 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
     for name, own in lab.components.items():
         yield from _unknown(("components", name, "tracks"), "track", own.tracks, lab.tracks)
     yield from _repositories_missing(lab)
+    yield from _never_promoted(lab)
     yield from forge_projects.contradictions(lab)
     if lab.deployment:
         yield from _deployment_contradictions(lab.deployment)
@@ -237,6 +238,17 @@ def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:
                 for part, model in (("upstream", seen.upstream), ("packaging", seen.packaging)):
                     if not model.git:
                         yield ("components", name, part, "git"), f"missing; {_describe(('defaults', part, 'git'))}"
+
+
+def _never_promoted(lab: Lab) -> Iterator[tuple[Key, str]]:
+    """Yield uploads and pushes after a promotion that no track of the component makes."""
+    for track in (name for name, described in lab.tracks.items() if described.promotion is None):
+        for name in lab.components_of(track):
+            if name in lab.components:
+                seen = lab.component(name, track)
+                for key, step in ((("upload",), seen.upload), (("packaging", "push"), seen.packaging.push)):
+                    if step and step.after == "tested":
+                        yield ("components", name, *key, "after"), f"tested: {track} has no promotion"
 
 
 def _unknown(key: Key, what: str, named: Iterable[str], known: Iterable[str]) -> Iterator[tuple[Key, str]]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 import requests
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.store.records import Stored
@@ -53,6 +53,8 @@ class VersionChange(ArchivePart):
 class State(Stored):
     """state.json: an immutable content of the archive.  Its name is TRACK-TIME-DIGEST."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
+    schema_version: int = Field(2, alias="schema")
     name: str
     track: str
     number: int
@@ -64,6 +66,8 @@ class State(Stored):
     """The operation that made it, for people."""
     changes: tuple[VersionChange, ...] = ()
     """The differences from the parent; none are listed for a first state."""
+    candidate_for: str = ""
+    """The label for which a promotion made the state; the label of the track names no such state."""
 
 
 class Move(ArchivePart):
@@ -171,6 +175,10 @@ class ArchiveReader:
         return sorted(
             (state for state in found if track in {None, state.track}), key=lambda each: (each.track, each.number)
         )
+
+    def newest(self, track: str) -> State | None:
+        """Return the newest state that the builds of a track have made; None without one."""
+        return next((state for state in reversed(self.states(track)) if not state.candidate_for), None)
 
     def labels(self) -> dict[str, State]:
         """Return the labels with their states."""

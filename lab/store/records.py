@@ -115,6 +115,7 @@ Cause = Literal[
     "testing commit",
     "change under review",
     "proposed packages",
+    "promotion",
     "timer",
     "by hand",
 ]

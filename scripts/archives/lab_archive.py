@@ -25,7 +25,7 @@ from lab.store.runs import Store
 from lab.store.signing import SigningKey, lab_key
 from scripts.archives import suites, versions
 from scripts.archives.content import Content, differences
-from scripts.archives.suites import Suite
+from scripts.archives.suites import IndexFile, Suite
 from scripts.archives.versions import PoolVersion
 
 TAKEN_OVER = "the archive of an older release"
@@ -67,18 +67,46 @@ class LabArchive:
 
         A content that is that of the newest state makes no new one.
         """
-        parent = self.reader.state(track) or next(reversed(self.reader.states(track)), None)
+        parent = self.reader.state(track) or self.reader.newest(track)
         before = self.root / "dists" / (parent.name if parent else track) / "Release"
-        indices = suites.written(self.root, content, suites.indices_of(before))
-        architectures = (*content.architectures, "source")
-        if (
-            parent
-            and indices == tuple(suites.indices_of(before).values())
-            and architectures == suites.architectures_of(before)
-        ):
+        suite = self._written(content, before)
+        if parent and suite == _named(before):
             return parent
+        state = self._make(track, content, suite, parent, why)
+        self.point(track, state)
+        return state
+
+    def candidate(self, label: str, track: str, content: Content, why: str) -> State:
+        """Make a state of a content that is a candidate for a label.  No label names it.
+
+        The parent is the state of the label.  A state of the track that has this content, and that is not older than
+        the parent, makes a new one unnecessary.
+        """
+        parent = self.reader.state(label)
+        suite = self._written(content, self.root / "dists" / track / "Release")
+        least = parent.number if parent else 0
+        for state in reversed(self.reader.states(track)):
+            if state.number >= least and suite == _named(self.root / "dists" / state.name / "Release"):
+                return state
+        return self._make(track, content, suite, parent, why, label)
+
+    def _written(self, content: Content, before: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]]:
+        """Write the indices of a content; return its architectures and its indices."""
+        indices = suites.written(self.root, content, suites.indices_of(before))
+        return (*content.architectures, "source"), indices
+
+    def _make(  # noqa: PLR0913, PLR0917 - the parts of a state
+        self,
+        track: str,
+        content: Content,
+        suite: tuple[tuple[str, ...], tuple[IndexFile, ...]],
+        parent: State | None,
+        why: str,
+        label: str = "",
+    ) -> State:
+        architectures, indices = suite
         old = self.reader.lock(parent.name, SOURCE_LOCK) if parent else ()
-        now, number = environment.now(), parent.number + 1 if parent else 1
+        now, number = environment.now(), max((state.number for state in self.reader.states(track)), default=0) + 1
         text = json.dumps([track, number, parent and parent.name, [each.digest for each in indices]])
         state = State(
             name=f"{track}-{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(text.encode()).hexdigest()[:8]}",
@@ -88,11 +116,11 @@ class LabArchive:
             created=rfc3339(now),
             why=why,
             changes=differences(old, content.versions) if parent else (),
+            candidate_for=label,
         )
-        suite = Suite(state.name, self.lab.lab.name, architectures, indices, f"{track}, state {number}")
+        tree = Suite(state.name, self.lab.lab.name, architectures, indices, f"{track}, state {number}")
         described = {STATE_FILE: f"{state.model_dump_json(indent=1, by_alias=True)}\n".encode()}
-        self._place(suite, self.root / "dists" / state.name, described | suites.locks(content))
-        self.point(track, state)
+        self._place(tree, self.root / "dists" / state.name, described | suites.locks(content))
         return state
 
     def point(self, label: str, state: State) -> None:
@@ -138,7 +166,7 @@ class LabArchive:
         shutil.rmtree(self.scratch, ignore_errors=True)
         self._take_over()
         self._sign_again()
-        newest = {state.track: state for state in self.reader.states()}
+        newest = {state.track: state for state in self.reader.states() if not state.candidate_for}
         for path in sorted(self.root.glob("labels/*.json")):
             for move in self.reader.moves(path.stem)[-1:]:
                 if moved := self.reader.state(move.after):
@@ -183,6 +211,13 @@ class LabArchive:
     def record(self, track: str, version: PoolVersion) -> None:
         """Write the record of a version."""
         version.write(versions.record_path(self.root, track, version.source, version.version))
+
+
+def _named(release: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]] | None:
+    """Return the architectures and the indices that a Release file names; None without the file."""
+    if not release.exists():
+        return None
+    return suites.architectures_of(release), tuple(suites.indices_of(release).values())
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lab.base import environment, files
+from lab.store import promotions
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
 from lab.store.runs import Store
 from scripts.archives import suites, versions
@@ -54,6 +55,7 @@ def reasons(archive: LabArchive) -> dict[str, str]:
         kept |= dict.fromkeys(last, f"of the last of {label}")
     kept |= {state: f"deployed in {name}" for state, name in deployed(Store.of(archive.lab)).items()}
     kept |= dict.fromkeys(reader.pins(), "pinned")
+    kept |= dict.fromkeys(promotions.states_in_use(Store.of(archive.lab)), "of an open promotion")
     return kept | {state.name: label for label, state in reader.labels().items()}
 
 
@@ -62,7 +64,7 @@ def _last_of_labels(
 ) -> Iterator[tuple[str, Iterable[str]]]:
     for label in reader.labels():
         moves = reader.moves(label)
-        own = [name for name, state in states.items() if state.track == label]
+        own = [name for name, state in states.items() if state.track == label and not state.candidate_for]
         had = list(dict.fromkeys(move.after for move in reversed(moves)))[:keep]
         yield label, had if moves else own[-keep:]
 

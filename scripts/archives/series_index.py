@@ -20,6 +20,7 @@ from debian.deb822 import Packages
 from debian.debian_support import Version
 
 from lab.base import environment, files
+from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed, TimedOut, run
 from lab.config import apt
 from lab.config.description import Series
@@ -56,9 +57,9 @@ class SeriesIndex:
 
     def packages(self, source: str) -> list[Packages]:
         """Return the paragraphs of the binary packages of a source package, each once, from its newest version."""
-        return newest_build(item for text in self._texts() for item in built_from(text, source))
+        return newest_build(item for text in self.texts() for item in built_from(text, source))
 
-    def _texts(self) -> Iterator[str]:
+    def texts(self) -> Iterator[str]:
         form = ["--format", "$(FILENAME)", "Created-By: Packages"]
         listed = run(["apt-get", *self.options, "indextargets", *form], log=self.log, capture=True).stdout
         for path in listed.splitlines():
@@ -95,6 +96,18 @@ def newest_version(name: str, series: Series, source: str, log: IO[str]) -> Seri
             files.write_atomic(kept, json.dumps(known))
         day = datetime.fromtimestamp(date, UTC).strftime("%Y-%m-%d %H:%M")
         return SeriesVersion(known[source], doubt and f"{name}'s own version is that of {day} UTC: {doubt}")
+
+
+def packages_files(name: str, series: Series, log: IO[str]) -> list[str]:
+    """Return the texts of the Packages files of a series and its pockets.
+
+    Raises InfrastructureError where no indices were ever read and the mirror does not answer.
+    """
+    with opened(name, series, log) as index:
+        doubt = _refreshed(index)
+        if not index.stamp.exists():
+            raise InfrastructureError(f"the packages of {name} are not known: {doubt}")
+        return list(index.texts())
 
 
 def _refreshed(index: SeriesIndex) -> str:

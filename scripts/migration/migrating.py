@@ -42,17 +42,19 @@ def migrate(  # noqa: PLR0913 - the parts of a migration, by name
     base: IndexedSuite | None = None,
     hint_text: str = "",
     criteria: Criteria | None = None,
+    excluded: Mapping[MigrationItem, str] | None = None,
 ) -> Migration:
     """Return the migration from a candidate to a target.
 
     ``base``: packages that are always there and not judged, such as the distribution below the lab's archive.
+    ``excluded``: items that do not migrate, whatever the hints are, each with the reason.
     """
     changes = items.changes(target, candidate)
     hints = read_hints(hint_text, changes, target, candidate)
     changes |= {
         item: items.removal(target, item.source, target.of_source().get(item.source, {})) for item in hints.removed
     }
-    held = policies.held_back(changes, hints, criteria or Criteria())
+    held = {**policies.held_back(changes, hints, criteria or Criteria()), **(excluded or {})}
     world = universe.build(target, base or IndexedSuite(), changes, hints.uninstallable)
     search = Search(world, changes, held=held, forced=frozenset(hints.forced - held.keys()), preferred=hints.preferred)
     judge = _Judge(search, oracle)

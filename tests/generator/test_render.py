@@ -53,6 +53,16 @@ def test_watch_job_starts_build_jobs(jobs_of: Callable[..., dict[str, Any]]) -> 
     assert jobs_of()["watch/trunk"]["schedule"] == "H/15 * * * *"
 
 
+def test_promote_job_of_a_track_with_promotion(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of(track={"labels": ["tested", "stable"], "promotion": {"label": "stable", "schedule": "H 4 * * *"}})
+    values = {"track": "trunk", "label": "trunk-stable", "schedule": "H 4 * * *", "minutes": 1440}
+    assert jobs["promote/trunk"] == values
+    assert jobs["views"]["trunk"]["regex"] == "trunk-(greet)-build|trunk-watch|trunk-promote"
+    assert "promote/trunk" not in jobs_of()
+    with pytest.raises(ConfigurationError, match=r"tracks\.trunk\.promotion\.schedule: Jenkins would refuse"):
+        jobs_of(track={"promotion": {"schedule": "H * * *"}})
+
+
 @pytest.mark.parametrize("track", [{"trigger": "gerrit"}, {"trigger": "proposed", "phases": ["deploy"]}])
 def test_no_watch_job_where_something_else_starts_builds(
     jobs_of: Callable[..., dict[str, Any]], track: dict[str, Any]

@@ -1,0 +1,36 @@
+"""The settings of run directories."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from lab.config.types import MOST, SettingsModel
+
+
+class RunsSettings(SettingsModel):
+    """The run directories on this machine, which `qalab tidy` cleans.
+
+    A run loses its scratch files, built files and node logs if it is not among the newest `keep` runs **and** it is
+    older than `keep_days`. Records, logs of steps and test results stay.
+    """
+
+    keep: int = Field(
+        5,
+        ge=1,
+        le=MOST,
+        description="The number of runs of a phase, for each component of a track, that keep all their files.",
+    )
+    keep_days: int = Field(
+        30,
+        ge=1,
+        le=MOST,
+        description="The number of days during which a run keeps all its files, regardless of newer runs.",
+    )
+    keep_chroots: int = Field(
+        1,
+        ge=0,
+        le=MOST,
+        description="The number of failed builds whose chroots are kept for `qalab shell`; the newest ones. 0: none, "
+        "unless a run has `--keep`.",
+    )
+    keep_chroot_days: int = Field(3, ge=1, le=MOST, description="The maximum age of a kept chroot, in days.")

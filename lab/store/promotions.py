@@ -1,0 +1,186 @@
+"""The records of automatic promotions, and the votes of other CI systems.
+
+::
+
+    promotions/LABEL/NUMBER.json   a round of a promotion, see `PromotionRound`
+    promotions/LABEL/waiting.json  the versions that are not in the label after the last round
+    votes/STATE/NAME.json          the vote of a CI system for a state, see `StateVote`
+
+A round is written before and after each of its actions, so that the next call continues it after a kill.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from lab.base.errors import ConfigurationError
+from lab.store.archive import ArchivePart
+from lab.store.records import Stored
+from lab.store.runs import Store
+
+ProbeVerdict = Literal["passed", "failed"]
+
+
+class ProbeFailure(ArchivePart):
+    """A failure of a state: a test case or a step, and its message."""
+
+    test: str
+    message: str = ""
+
+
+class ProbeRecord(ArchivePart):
+    """The result of the deployment and the exercises of a state; ``items``: the versions that it adds to the label."""
+
+    state: str
+    items: tuple[str, ...] = ()
+    verdict: ProbeVerdict
+    runs: tuple[str, ...] = ()
+    failures: tuple[ProbeFailure, ...] = ()
+    regressions: tuple[ProbeFailure, ...] = ()
+    """The failures that the state of the label does not have."""
+    votes: tuple[str, ...] = ()
+    """The votes that were counted, each with its URL."""
+    message: str = ""
+    finished: str = ""
+
+
+class HeldVersion(ArchivePart):
+    """An item that failed in a round, with its evidence.
+
+    ``item`` names the version, so that a newer version is a new candidate.
+    """
+
+    item: str
+    state: str
+    runs: tuple[str, ...] = ()
+    message: str = ""
+    together: tuple[str, ...] = ()
+    """The other items of the state that failed; without these items, but with some of the others, it passed."""
+    released: bool = False
+    """Whether a user has asked for another try."""
+
+
+class PromotionRound(Stored):
+    """promotions/LABEL/NUMBER.json: a round of a promotion."""
+
+    number: int
+    track: str
+    label: str
+    base: str = ""
+    """The state of the label at the start; empty for a label that no state has yet."""
+    newest: str
+    """The state that has the candidates."""
+    hints: str = ""
+    """The text of the file of hints at the start."""
+    started: str
+    finished: str = ""
+    items: tuple[str, ...]
+    """The items that fulfil the criteria, the oldest first."""
+    baseline: ProbeRecord | None = None
+    """The result of the state of the label, if a state has failed."""
+    probes: tuple[ProbeRecord, ...] = ()
+    held: tuple[HeldVersion, ...] = ()
+    decided: bool = False
+    """Whether ``target`` and ``held`` are final."""
+    target: str = ""
+    """The state that the label is to name; empty: none passed."""
+    outcome: Literal["open", "promoted", "nothing", "superseded"] = "open"
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The runs of the state that was promoted."""
+        return next((probe.runs for probe in self.probes if probe.state == self.target), ())
+
+
+class WaitingVersion(ArchivePart):
+    """A component whose newest version is not in the label, and the one thing it waits for."""
+
+    item: str
+    component: str
+    before: str = ""
+    """The version in the label."""
+    version: str = ""
+    """The newest version; empty for a component that is no longer in the track."""
+    waits_for: str = ""
+    reason: str
+    runs: tuple[str, ...] = ()
+
+
+class WaitingVersions(Stored):
+    """promotions/LABEL/waiting.json: all components that are not in the label, and the state of the open round."""
+
+    track: str
+    label: str
+    state: str = ""
+    """The state of the label."""
+    newest: str = ""
+    checked: str
+    components: tuple[WaitingVersion, ...] = ()
+    open_state: str = ""
+    """The state that the open round waits for votes on."""
+    open_votes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class StateVote(Stored):
+    """votes/STATE/NAME.json: the vote of a CI system for a state."""
+
+    state: str
+    name: str
+    verdict: Literal["passed", "failed"]
+    url: str = ""
+    when: str = ""
+
+
+def home(store: Store, label: str) -> Path:
+    """Return the directory of the rounds of a label."""
+    return store.root / "promotions" / label
+
+
+def round_path(store: Store, label: str, number: int) -> Path:
+    return home(store, label) / f"{number}.json"
+
+
+def rounds(store: Store, label: str) -> list[PromotionRound]:
+    """Return the rounds of a label, the oldest first."""
+    paths = [path for path in home(store, label).glob("*.json") if path.stem.isdecimal()]
+    return [PromotionRound.read(path) for path in sorted(paths, key=lambda path: int(path.stem))]
+
+
+def waiting_path(store: Store, label: str) -> Path:
+    return home(store, label) / "waiting.json"
+
+
+def waiting(store: Store, label: str) -> WaitingVersions | None:
+    """Return the versions that the last round of a label has left; None before the first round."""
+    path = waiting_path(store, label)
+    return WaitingVersions.read(path) if path.exists() else None
+
+
+def states_in_use(store: Store) -> set[str]:
+    """Return the states that open rounds use."""
+    found: set[str] = set()
+    for path in (store.root / "promotions").glob("*"):
+        for one in rounds(store, path.name)[-1:]:
+            if one.outcome == "open":
+                found |= {one.base, one.newest, one.target, *(probe.state for probe in one.probes)}
+    return found
+
+
+def vote_path(store: Store, state: str, name: str) -> Path:
+    return store.root / "votes" / state / f"{name}.json"
+
+
+def votes(store: Store, state: str) -> dict[str, StateVote]:
+    """Return the votes for a state by the name of the voter.
+
+    Raises ConfigurationError for a file that is no vote, or that is a vote of another voter or for another state.
+    """
+    found = {}
+    for path in sorted((store.root / "votes" / state).glob("*.json")):
+        vote = StateVote.read(path)
+        if (vote.state, vote.name) != (state, path.stem):
+            raise ConfigurationError(f"{path}: is the vote of {vote.name} for {vote.state}")
+        found[vote.name] = vote
+    return found

@@ -1,0 +1,148 @@
+"""The criteria of a promotion, besides installability: runs of a version, its age, and its earlier failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError
+from lab.config.description import PHASES, Lab, Phase
+from lab.config.promotion import PromotionSettings
+from lab.store.archive import SOURCE_LOCK, ArchiveReader
+from lab.store.promotions import HeldVersion, PromotionRound
+from lab.store.run_directory import Run
+from lab.store.runs import Store
+from scripts.archives import versions
+from scripts.migration.items import MigrationItem
+from scripts.migration.policies import Criteria, ItemVerdict
+from scripts.promotion import failures
+from scripts.promotion.candidates import Candidates
+
+DEPLOYED: tuple[Phase, ...] = ("deploy", "exercise")
+JUDGED = {"passed", "failed", "unstable"}
+
+
+@dataclass(frozen=True)
+class VersionReason:
+    """Why an item has to wait, with the runs that are the evidence."""
+
+    text: str
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrackCriteria:
+    """The criteria of a track that promotes, and what the lab knows of its versions."""
+
+    lab: Lab
+    track: str
+    settings: PromotionSettings
+
+    @property
+    def store(self) -> Store:
+        return Store.of(self.lab)
+
+    @property
+    def label(self) -> str:
+        return f"{self.track}-{self.settings.label}"
+
+    @property
+    def hints(self) -> str:
+        """The text of the file of hints.  Raises ConfigurationError if it cannot be read."""
+        if self.settings.hints is None:
+            return ""
+        try:
+            return Path(self.settings.hints).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"tracks.{self.track}.promotion.hints: {self.settings.hints}: {error}") from None
+
+    @property
+    def phases(self) -> Sequence[str]:
+        """The phases whose runs of a version count; the archive has what was built."""
+        before = [phase for phase in self.lab.tracks[self.track].phases if phase not in DEPLOYED]
+        wanted = before if self.settings.criteria is None else self.settings.criteria
+        return [phase for phase in PHASES if phase in wanted and phase != "build"]
+
+    def reasons(self, candidates: Candidates, past: Sequence[PromotionRound]) -> dict[MigrationItem, VersionReason]:
+        """Return the items that have to wait because of their runs or of earlier rounds."""
+        held = {each.item: each for one in past for each in one.held}
+        demoted = demotion(candidates.reader, self.label)
+        found = {}
+        for item in candidates.changes:
+            reason = _held_reason(held.get(str(item)))
+            if reason is None and not item.removal:
+                if why := demoted.get((item.source, item.version)):
+                    reason = VersionReason(why)
+                else:
+                    before = candidates.target.sources.get(item.source)
+                    reason = next(self._of_runs(item, before.version if before else ""), None)
+            if reason:
+                found[item] = reason
+        return found
+
+    def _of_runs(self, item: MigrationItem, before: str) -> Iterator[VersionReason]:
+        for phase in self.phases:
+            run = self._run(item.source, item.version, phase)
+            if run is None or run.verdict not in JUDGED:
+                stands = f"its newest run {run.id} is {run.verdict}" if run else "it has no run"
+                yield VersionReason(f"waits for the phase {phase}: {stands}", (run.id,) if run else ())
+                continue
+            there = self._run(item.source, before, phase) if before else None
+            known = {each.test for each in failures.of_run(there)} if there else set()
+            if new := [each for each in failures.of_run(run) if each.test not in known]:
+                yield VersionReason(f"the phase {phase} {run.verdict}: {failures.described(new)}", (run.id,))
+
+    def _run(self, component: str, version: str, phase: str) -> Run | None:
+        """Return the newest run of a phase for a version."""
+        runs = [run for run in self.store.runs(self.track, component) if run.info.phase == phase]
+        return next((run for run in reversed(runs) if version in {run.info.version, run.version}), None)
+
+    def policies(self, reasons: dict[MigrationItem, VersionReason], reader: ArchiveReader) -> Criteria:
+        """Return the criteria of a migration."""
+        verdicts = {
+            (item.source, item.version): ItemVerdict(passed=False, reason=reason.text)
+            for item, reason in reasons.items()
+            if not item.removal
+        }
+        now = environment.now()
+        known = [record for track, _, record in versions.everywhere(reader.root) if track == self.track]
+        return Criteria(
+            verdicts=verdicts,
+            ages={
+                (each.source, each.version): (now - datetime.fromisoformat(each.added)) / timedelta(days=1)
+                for each in known
+            },
+            least_age=self.settings.age_days,
+        )
+
+
+def _held_reason(held: HeldVersion | None) -> VersionReason | None:
+    if held is None or held.released:
+        return None
+    return VersionReason(f"held back: {held.message}", held.runs)
+
+
+def demotion(reader: ArchiveReader, label: str) -> dict[tuple[str, str], str]:
+    """Return the source versions that a demotion of a label took away, each with the reason.
+
+    The next promotion would bring them back.  A version that a later move brought back counts no more.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for move in reader.moves(label):
+        after = set(reader.lock(move.after, SOURCE_LOCK))
+        if move.kind == "demotion":
+            why = f"{label} was demoted by {move.who}, {move.when}{': ' if move.reason else ''}{move.reason}"
+            found |= dict.fromkeys(set(reader.lock(move.before, SOURCE_LOCK)) - after, why)
+        found = {version: why for version, why in found.items() if version not in after}
+    return found
+
+
+def age_order(items: Sequence[MigrationItem], root: Path, track: str) -> list[MigrationItem]:
+    """Return items in the order in which their versions came into the archive; removals are last."""
+    added = {
+        (record.source, record.version): record.added for of, _, record in versions.everywhere(root) if of == track
+    }
+    return sorted(items, key=lambda item: (item.removal, added.get((item.source, item.version), ""), item))

@@ -1,0 +1,250 @@
+"""Rounds of a promotion: what is promoted, what is held back and why, in a lab of six components."""
+
+from __future__ import annotations
+
+import threading
+from typing import Literal
+
+import pytest
+
+from lab.base import files
+from lab.base.errors import InfrastructureError
+from lab.store import promotions
+from lab.store.promotions import StateVote
+from lab.store.runs import Store
+from scripts.archives import lab_archive, labels, retention, withdrawal
+from scripts.archives.labels import Reasons
+from scripts.archives.withdrawal import SourceVersion
+from scripts.promotion import opening, rounds
+from tests.scripts.promotion.conftest import LABEL, PromotionBed
+
+pytestmark = pytest.mark.integration
+
+
+def test_new_versions_are_promoted_together(bed: PromotionBed) -> None:
+    bed.add("plain 2", "libtalk 2")
+    assert bed.promote() == {}
+    assert bed.content() == "libtalk/2 plain/2"
+    assert bed.probed == ["libtalk/2 plain/2"]
+    move = bed.reader.moves(LABEL)[-1]
+    assert (move.kind, move.who, move.runs, move.reason) == ("promotion", "tester", ("trunk/all/1",), "promotion 1")
+
+
+def test_a_broken_user_is_held_back_and_its_fix_releases_it(bed: PromotionBed) -> None:
+    """The library and the other components are promoted; the evidence is on record."""
+    newest = bed.reader.newest("trunk")
+    bed.add("libgreet 2", "hail 2 libgreet (>= 2)", "shout 2 libgreet (>= 2)", "whisper 2", "plain 2")
+    bed.broken = {"hail/2": "hail: answers"}
+    waiting = bed.promote()
+    assert bed.content() == "libgreet/2 plain/2 shout/2 whisper/2"
+    assert waiting == {"hail/2": "held back: exercise: hail: answers: hail: answers is broken"}
+    held = promotions.rounds(bed.promoter().criteria.store, LABEL)[-1].held[0]
+    assert (held.item, len(held.runs)) == ("hail/2", 1)
+    assert bed.content(held.state).startswith("hail/2 ")
+    # The label of the track has not moved with the states that were probed.
+    assert bed.reader.existing("trunk").number == newest.number + 5  # type: ignore[union-attr]
+    assert bed.content("trunk") == "hail/2 libgreet/2 plain/2 shout/2 whisper/2"
+
+    count = len(bed.probed)
+    assert bed.promote() == waiting  # nothing is tried again for no reason
+    assert len(bed.probed) == count
+    bed.add("hail 3 libgreet (>= 2)")
+    assert bed.promote() == {}
+    assert bed.content() == "hail/3 libgreet/2 plain/2 shout/2 whisper/2"
+
+
+def test_a_broken_library_holds_back_what_needs_it(bed: PromotionBed) -> None:
+    bed.add("libgreet 2", "hail 2 libgreet (>= 2)", "shout 2 libgreet (>= 2)", "plain 2")
+    bed.broken = {"libgreet/2": "libgreet"}
+    waiting = bed.promote()
+    assert bed.content() == "plain/2"
+    assert waiting["libgreet/2"].startswith("held back: exercise: libgreet")
+    for user in ("hail/2", "shout/2"):
+        assert "libgreet/2 is held back" in waiting[user]
+
+
+def test_an_uninstallable_version_waits_without_a_probe(bed: PromotionBed) -> None:
+    bed.add("hail 2 libgreet (>= 2)", "plain 2")
+    assert bed.promote() == {"hail/2": "hail 2 needs libgreet (>= 2), which is not there"}
+    assert bed.probed == ["plain/2"]
+
+
+def test_what_fails_in_the_label_too_is_no_regression(bed: PromotionBed) -> None:
+    bed.broken = {"plain/1": "plain", "plain/2": "plain", "hail/2": "hail"}
+    bed.add("plain 2", "hail 2", "shout 2")
+    waiting = bed.promote()
+    assert bed.content() == "plain/2 shout/2"
+    assert list(waiting) == ["hail/2"]
+    record = promotions.rounds(bed.promoter().criteria.store, LABEL)[-1]
+    assert record.baseline is not None
+    assert [each.test for each in record.baseline.failures] == ["exercise: plain"]
+    assert bed.probed.count("") == 1  # the present state of the label was tested once
+
+
+def test_a_pair_that_breaks_together_only(bed: PromotionBed) -> None:
+    bed.add("hail 2", "shout 2", "plain 2")
+    bed.broken = {"hail/2+shout/2": "both"}
+    waiting = bed.promote()
+    assert bed.content() == "hail/2 plain/2"
+    assert list(waiting) == ["shout/2"]  # the later one
+    held = promotions.rounds(bed.promoter().criteria.store, LABEL)[-1].held[0]
+    assert held.together == ("hail/2",)
+
+
+def test_an_error_of_the_lab_is_no_verdict(bed: PromotionBed) -> None:
+    bed.add("plain 2")
+    bed.errors = 1
+    assert bed.promote() == {}  # tried again in the same call
+    bed.add("plain 3")
+    bed.errors = 2
+    with pytest.raises(InfrastructureError, match="has no verdict: no machine"):
+        bed.promote()
+    assert bed.content() == "plain/2"
+    bed.add("hail 2")
+    assert bed.promote() == {"hail/2": "waits for the next promotion"}  # the open round, with what it began with
+    assert bed.content() == "plain/3"
+    assert bed.promote() == {}
+
+
+def test_a_held_version_is_tried_again_on_request(bed: PromotionBed) -> None:
+    bed.add("hail 2")
+    bed.broken = {"hail/2": "hail"}
+    assert list(bed.promote()) == ["hail/2"]
+    bed.broken = {}
+    criteria = bed.promoter().criteria
+    assert rounds.release(criteria, "plain") == 0
+    assert rounds.release(criteria, "hail") == 1
+    assert bed.promote() == {}
+    assert bed.content() == "hail/2"
+
+
+def test_a_demoted_version_is_not_promoted_again(bed: PromotionBed) -> None:
+    bed.add("hail 2")
+    bed.promote()
+    with lab_archive.opened(bed.lab, bed.log) as archive:
+        labels.move(archive, "demotion", LABEL, "", Reasons("a person", reason="it is rude"))
+    bed.add("plain 2")
+    waiting = bed.promote()
+    assert bed.content() == "plain/2"
+    assert waiting["hail/2"].startswith("trunk-tested was demoted by a person, 2")
+    assert waiting["hail/2"].endswith("Z: it is rude")
+    assert bed.promote() == waiting
+    bed.add("hail 3")
+    assert bed.promote() == {}
+
+
+def test_a_label_without_a_state_gets_its_first_one(bed: PromotionBed) -> None:
+    bed.lab = bed.lab.model_copy(
+        update={"tracks": {"trunk": bed.lab.tracks["trunk"].model_copy(update={"labels": ("tested", "new")})}}
+    )
+    criteria = opening.criteria(bed.lab, "trunk", "new")
+    promoter = bed.promoter()
+    promoter.criteria = criteria
+    outcome = promoter.run()
+    assert outcome.round is not None
+    assert (outcome.round.base, outcome.round.outcome) == ("", "promoted")
+    # All of it passed, so the label names the state of the track itself.
+    assert bed.reader.existing("trunk-new") == bed.reader.existing("trunk")
+
+
+def test_a_removal_is_promoted(bed: PromotionBed) -> None:
+    withdrawal.withdraw(bed.lab, "trunk", SourceVersion("plain", "1"), bed.log)
+    withdrawal.withdraw(bed.lab, "trunk", SourceVersion("libgreet", "1"), bed.log)
+    waiting = bed.promote()
+    assert [name for name, _ in bed.reader.lock(LABEL)] == ["hail", "libgreet", "libtalk", "shout", "whisper"]
+    assert list(waiting) == ["-libgreet/1"]
+
+
+def test_votes_decide(bed: PromotionBed) -> None:
+    bed.describe("{votes: [staging, lab2]}")
+    bed.add("hail 2", "plain 2")
+    outcome = bed.promoter().run()
+    assert outcome.votes == ("staging", "lab2")
+    assert outcome.waiting is not None
+    state = outcome.waiting.open_state
+    store = Store.of(bed.lab)
+
+    def vote(state: str, name: str, verdict: Literal["passed", "failed"]) -> None:
+        StateVote(state=state, name=name, verdict=verdict, url="https://ci.example/1").write(
+            promotions.vote_path(store, state, name)
+        )
+
+    vote(state, "staging", "passed")
+    assert bed.promoter().run().votes == ("lab2",)
+    assert len(bed.probed) == 1  # a state that waits for votes is not deployed again
+    vote(state, "lab2", "failed")
+    votes: tuple[str, ...] = ("one",)
+    while votes:  # each part of the set asks for the votes anew
+        outcome = bed.promoter().run()
+        votes = outcome.votes
+        if votes:
+            assert outcome.waiting is not None
+            state = outcome.waiting.open_state
+            vote(state, "staging", "passed")
+            vote(state, "lab2", "failed" if "hail/2" in bed.content(state) else "passed")
+    assert bed.content() == "plain/2"
+    held = promotions.rounds(store, LABEL)[-1].held[0]
+    assert (held.item, held.message) == ("hail/2", "vote of lab2: https://ci.example/1")
+
+
+@pytest.mark.parametrize(
+    "promotion, text, reason",
+    [
+        ("{hints: hints}", "block plain/2\n", "hint: block plain/2"),
+        ("{hints: hints}", "block plain/1\n", ""),  # a hint about another version has expired
+        ("{hints: hints}", "block plain\nunblock plain/2\n", ""),
+        ("{age_days: 1}", "", "0.0 of 1 days old"),
+        ("{age_days: 1, hints: hints}", "urgent plain/2\n", ""),
+    ],
+)
+def test_hints_and_age_hold_back(bed: PromotionBed, promotion: str, text: str, reason: str) -> None:
+    (bed.home / "hints").write_text(text)
+    bed.describe(promotion)
+    bed.add("plain 2")
+    assert bed.promote() == ({"plain/2": reason} if reason else {})
+
+
+def test_a_label_that_was_moved_ends_the_open_round(bed: PromotionBed) -> None:
+    bed.add("plain 2")
+    bed.errors = 2
+    with pytest.raises(InfrastructureError):
+        bed.promote()
+    bed.add("hail 2")
+    with lab_archive.opened(bed.lab, bed.log) as archive:
+        labels.move(archive, "promotion", LABEL, "trunk", Reasons("a person"))
+    assert bed.promote() == {}
+    assert bed.content() == "hail/2 plain/2"
+    record = promotions.rounds(bed.promoter().criteria.store, LABEL)[-1]
+    assert record.outcome == "superseded"
+
+
+def test_two_promotions_take_turns(bed: PromotionBed) -> None:
+    bed.add("plain 2")
+    criteria = bed.promoter().criteria
+    second = bed.promoter()
+    done = threading.Event()
+
+    def later() -> None:
+        second.run()
+        done.set()
+
+    with files.locked(criteria.store.lock_path("promotion", LABEL)):
+        thread = threading.Thread(target=later)
+        thread.start()
+        assert not done.wait(0.2)
+        assert bed.probed == []
+    thread.join()
+    assert bed.probed == ["plain/2"]
+    assert bed.promote() == {}
+    assert len(promotions.rounds(criteria.store, LABEL)) == 1
+
+
+def test_states_of_an_open_round_are_kept(bed: PromotionBed) -> None:
+    bed.add("plain 2")
+    bed.errors = 2
+    with pytest.raises(InfrastructureError):
+        bed.promote()
+    newest = bed.reader.existing("trunk")
+    assert promotions.states_in_use(Store.of(bed.lab)) >= {newest.name, bed.reader.existing(LABEL).name}
+    with lab_archive.opened(bed.lab, bed.log) as archive:
+        assert retention.reasons(archive)[newest.name]
