@@ -9,7 +9,7 @@ from lxml import etree
 
 from generator.canonical import parse, tag_of
 from generator.items import Item
-from lab.config.description import Lab
+from lab.config.description import COMPONENT_PHASES, Lab
 
 PLUGINS: Mapping[str, str] = {
     "build-timeout": "ends a build that takes too long",
@@ -99,7 +99,7 @@ def needed_plugins(lab: Lab) -> dict[str, str]:
         "cloudbees-folder": not (lab.jenkins and lab.jenkins.folder),
         "gerrit-trigger": all(track.trigger != "gerrit" for track in tracks),
         "parameterized-trigger": all(len(track.phases) < 2 for track in tracks),  # noqa: PLR2004 - one starts the next
-        "throttle-concurrents": all(set(track.phases) <= {"build"} for track in tracks),
+        "throttle-concurrents": all(COMPONENT_PHASES.issuperset(track.phases) for track in tracks),
         "git": not (lab.jenkins and lab.jenkins.repository),
     }
     return {name: why for name, why in PLUGINS.items() if not unused.get(name)}

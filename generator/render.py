@@ -19,7 +19,7 @@ from generator.jinja import fill
 from lab.base import files, resources
 from lab.base.errors import ConfigurationError
 from lab.config.components import Branch
-from lab.config.description import PHASES, Lab, Phase, Track, Trigger, job_name
+from lab.config.description import COMPONENT_PHASES, PHASES, Lab, Phase, Track, Trigger, job_name
 from lab.config.lab_repository import CHECKOUT
 from lab.config.servers import JenkinsSettings, LabJenkinsSettings
 from lab.results.ownership_mark import Mark
@@ -137,7 +137,7 @@ def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
         "keep-builds": jenkins.keep_builds,
     }
     receivers = {
-        job_name(track, component, phase): f"{component if phase == 'build' else 'Phase'} {phase} on {track}"
+        job_name(track, component, phase): f"{component if phase in COMPONENT_PHASES else 'Phase'} {phase} on {track}"
         for track, described in lab.tracks.items()
         for phase in described.phases
         for component in lab.components_of(track)
@@ -167,7 +167,11 @@ def _track_jobs(lab: Lab) -> Iterator[Job]:
         if "build" in track.phases:
             yield from _watch(lab, name)
             for component in lab.components_of(name):
-                yield _build(lab, name, component, _next(name, later))
+                tested = "test" in track.phases
+                then = {"phase": {"job": job_name(name, component, "test")}} if tested else _next(name, later)
+                yield _build(lab, name, component, then)
+                if tested:
+                    yield _test(lab, name, component, _next(name, later))
         for place, phase in enumerate(later):
             starts = phase == track.phases[0] and track.trigger != "gerrit"
             values = {
@@ -182,7 +186,7 @@ def _track_jobs(lab: Lab) -> Iterator[Job]:
 
 def _later(track: Track) -> list[Phase]:
     """Return the phases of the whole track, without the phase of each component."""
-    return [phase for phase in track.phases if phase != "build"]
+    return [phase for phase in track.phases if phase not in COMPONENT_PHASES]
 
 
 def _next(track: str, phases: Sequence[Phase]) -> Any:
@@ -201,6 +205,12 @@ def _build(lab: Lab, track_name: str, component: str, then: Any) -> Job:
         values |= {"commit": "COMMIT", "parameters": "what-to-build", "trigger": NOTHING}
     values |= {"minutes": seen.build.timeout_minutes + OTHER_STEPS_MINUTES, "next": then}
     return Job("build", job_name(track_name, component, "build"), values)
+
+
+def _test(lab: Lab, track: str, component: str, then: Any) -> Job:
+    minutes = lab.component(component, track).test.timeout_minutes + OTHER_STEPS_MINUTES
+    values = {"track": track, "component": component, "minutes": minutes, "next": then}
+    return Job("test", job_name(track, component, "test"), values)
 
 
 def _watch(lab: Lab, name: str) -> Iterator[Job]:
@@ -234,7 +244,8 @@ def _track_views(lab: Lab) -> Iterator[View]:
         own = [f"{name}-{phase}" for phase in _later(track)]
         if "build" in track.phases:
             # By name: a job that begins with trunk- can belong to another track, such as trunk-noble.
-            own += [f"{name}-({'|'.join(lab.components_of(name))})-build"]
+            phases = "|".join(phase for phase in track.phases if phase in COMPONENT_PHASES)
+            own += [f"{name}-({'|'.join(lab.components_of(name))})-{f'({phases})' if '|' in phases else phases}"]
             own += [job.name for job in (*_watch(lab, name), *_promote(lab, name))]
         about = f"{track.branch} on {track.series}, by {track.trigger}"
         yield View(name, about, re.sub(r"[.+]", r"\\\g<0>", "|".join(own)))

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from lab.config.package_tests import PackageTests
 from lab.config.promotion import After
 from lab.config.types import MOST, CommitURL, GitURL, Label, SettingsModel, Text
 
@@ -223,6 +224,7 @@ class ComponentSettings(SettingsModel):
     orig: Orig = Field(Orig(), description="The orig tarball.")
     version: Versioning = Field(Versioning(), description="The upstream version of a snapshot.")
     build: BuildSettings = Field(BuildSettings(), description="The build of packages.")
+    test: PackageTests = Field(PackageTests(), description="The tests of packages, in the phase test.")
     upload: Upload | None = Field(None, description="The upload of source packages. Default: no upload.")
 
 

@@ -22,25 +22,19 @@ from lab.config.servers import LabJenkinsSettings, Public
 from lab.config.types import MOST, Identity, Label, SettingsModel, SourceName, Text, WebURL
 
 Trigger = Literal["commit", "proposed", "gerrit"]
-Phase = Literal["build", "deploy", "exercise"]
+Phase = Literal["build", "test", "deploy", "exercise"]
 
 # The steps of each phase, in their order; a step's place is its number in the run directory.
 PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": (
-        "snapshot",
-        "packaging",
-        "changelog",
-        "source",
-        "sbuild",
-        "lintian",
-        "content",
-        "archive",
-        "upload",
-        "push",
+        "snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push",
     ),
+    "test": ("installable",),
     "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "tempest", "reset"),
-}
+}  # fmt: skip
+# The phases with a job for each component; a later phase has one job for the whole track.
+COMPONENT_PHASES: frozenset[Phase] = frozenset({"build", "test"})
 
 
 class Series(SettingsModel):
@@ -90,9 +84,9 @@ class Track(SettingsModel):
     branch: Text = Field("main", description="The upstream branch to follow.")
     phases: tuple[Phase, ...] = Field(
         ("build",),
-        description="The phases, in the order build, deploy, exercise. A track with the trigger `proposed` has no "
-        "phase build.",
-        examples=[["build", "deploy", "exercise"]],
+        description="The phases, in the order build, test, deploy, exercise. The phase test needs the phase build. A "
+        "track with the trigger `proposed` has neither.",
+        examples=[["build", "test", "deploy", "exercise"]],
     )
     components: tuple[SourceName, ...] | None = Field(
         None, description="The components of the track, keys of `components`. Default: all components."
@@ -139,8 +133,9 @@ class Track(SettingsModel):
             message = "a track with trigger proposed tests packages that are built already: leave the phase build out"
             raise ValueError(message)
         if list(self.phases) != sorted(set(self.phases), key=list(PHASES).index):
-            message = "phases must be in the order build, deploy, exercise, each once"
-            raise ValueError(message)
+            raise ValueError(f"phases must be in the order {', '.join(PHASES)}, each once")
+        if "test" in self.phases and "build" not in self.phases:
+            raise ValueError("the phase test tests what the phase build has built: add build, or leave test out")
         return self
 
 
@@ -288,5 +283,5 @@ def after(track: Track, chosen: After | None) -> After:
 
 
 def job_name(track: str, component: str, phase: str) -> str:
-    """Return the name of a phase's job in its folder: one job for each component's build, one for each later phase."""
-    return f"{track}-{component}-build" if phase == "build" else f"{track}-{phase}"
+    """Return the name of a phase's job in its folder: see `COMPONENT_PHASES`."""
+    return f"{track}-{component}-{phase}" if phase in COMPONENT_PHASES else f"{track}-{phase}"

@@ -13,7 +13,7 @@ from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
 from lab.config import lab_repository
-from lab.config.description import PHASES, Lab, Phase
+from lab.config.description import COMPONENT_PHASES, PHASES, Lab, Phase
 from lab.store import working_tree as local_build
 from lab.store.records import CAUSES, Cause, Record, RunInfo, WorkingTree, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
@@ -164,7 +164,7 @@ def check_known(lab: Lab, track: str, component: str | None = None, phase: str =
     """Raise ConfigurationError for a track that the lab does not have, or a component that the track does not have."""
     if track not in lab.tracks:
         raise ConfigurationError(f"no track {track}; known: {', '.join(lab.tracks)}")
-    whole = component == WHOLE and phase != "build"
+    whole = component == WHOLE and phase not in COMPONENT_PHASES
     if component is not None and not whole and component not in lab.components_of(track):
         raise ConfigurationError(f"no component {component} in {track}; known: {', '.join(lab.components_of(track))}")
 

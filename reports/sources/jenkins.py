@@ -21,7 +21,7 @@ from typing import Any, Final
 from lab.base import files
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import caught
-from lab.config.description import Lab, job_name
+from lab.config.description import COMPONENT_PHASES, Lab, job_name
 from lab.config.jenkins import Connection, job_path
 from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, JenkinsRefused, JenkinsSlow
 from lab.results.ownership_mark import of_description
@@ -78,7 +78,9 @@ class JenkinsSource:
         """The lab's jobs by their full names."""
         inside = f"{self._folder}/" if self._folder else ""
         return {
-            inside + job_name(track, component, phase): JobSubject(track, component if phase == "build" else "", phase)
+            inside + job_name(track, component, phase): JobSubject(
+                track, component if phase in COMPONENT_PHASES else "", phase
+            )
             for track, described in self.lab.tracks.items()
             for phase in described.phases
             for component in self.lab.components_of(track)

@@ -99,6 +99,16 @@ def test_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:
     assert skipping["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-exercise"}}
 
 
+def test_phase_test_is_a_job_of_each_component(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of({"components": {"lib": HELLO}}, track={"phases": ["build", "test", "deploy"]})
+    for name in ("greet", "lib"):
+        assert jobs[f"build/trunk/{name}"]["next"] == {"phase": {"job": f"trunk-{name}-test"}}
+        assert jobs[f"test/trunk/{name}"]["next"] == {"phase": {"job": "trunk-deploy"}}
+    assert jobs["views"]["trunk"]["regex"] == r"trunk-deploy|trunk-(greet|lib)-(build|test)|trunk-watch"
+    last = jobs_of(track={"phases": ["build", "test"]}, component={"test": {"timeout_minutes": 7}})["test/trunk/greet"]
+    assert last == {"track": "trunk", "component": "greet", "minutes": 67, "next": "nothing"}
+
+
 def test_phase_has_one_builder_for_each_step(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab=JENKINS)
     texts = render.render(lab, tmp_path, {**PHASES, "deploy": ("install", "wait")})
@@ -197,7 +207,7 @@ def test_invalid_description_is_refused(
 
 def test_stale_files_are_rewritten(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab, jobs = lab_factory(lab=JENKINS), tmp_path / "jobs"
-    assert len(render.stale(lab, jobs)) == len(render.write(lab, jobs)) == 8
+    assert len(render.stale(lab, jobs)) == len(render.write(lab, jobs)) == 9
     assert render.stale(lab, jobs) == render.write(lab, jobs) == []
     edited, old, theirs = (jobs / "generated" / name for name in ("project.yaml.inc", "old.yaml.inc", "notes.txt"))
     edited.write_text(edited.read_text() + "# by hand\n")
