@@ -105,10 +105,10 @@ def wanted(context: StepContext, offer: PackageSource) -> Wanted:
 
 
 def _version_built(context: StepContext) -> str:
-    """Return the version of the last local build of a run's commit; "" for none."""
+    """Return the version of the last build of a run's commit, of this machine or in the archive; "" for none."""
     info = context.run.info
-    builds = context.store.runs(info.track, info.component, "build")
-    return next((run.version for run in reversed(builds) if run.info.commit == info.commit and run.version), "")
+    own = (run.version for run in reversed(context.builds(info.track)) if run.info.commit == info.commit)
+    return next(filter(None, own), "") or context.history.version_of(info.track, info.commit)
 
 
 def _instead(topology: Topology, made: DeployResult, nodes: Mapping[str, Node]) -> str:

@@ -1,0 +1,56 @@
+"""The agents of a lab's Jenkins: the labels by phase and architecture, and contradictions between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from lab.config.description import Lab
+from lab.config.servers import LabJenkinsSettings
+
+Role = Literal["build", "test", "deploy", "archive", "lab"]
+
+
+def label(jenkins: LabJenkinsSettings, role: Role) -> str:
+    """Return the label of the agents of a role."""
+    named = {
+        "build": jenkins.build_agent,
+        "deploy": jenkins.deploy_agent,
+        "archive": jenkins.archive_agent,
+        "lab": jenkins.lab_agent,
+    }
+    return named.get(role) or jenkins.agent
+
+
+def label_of_track(lab: Lab, jenkins: LabJenkinsSettings, track: str, role: Role) -> str:
+    """Return the label expression of the agents that build, test or deploy a track: of its architecture too."""
+    wanted = label(jenkins, role)
+    for architecture in lab.series[lab.tracks[track].series].architectures:
+        if more := jenkins.architecture_agents.get(architecture):
+            return f"({wanted}) && {more}" if any(sign in wanted for sign in "&|") else f"{wanted} && {more}"
+    return wanted
+
+
+def faults(lab: Lab) -> Iterator[str]:
+    """Yield contradictions in the settings of the agents."""
+    jenkins = lab.jenkins
+    if jenkins is None:
+        return
+    for architecture in jenkins.architecture_agents:
+        if not any(architecture in series.architectures for series in lab.series.values()):
+            yield f"jenkins.architecture_agents: {architecture}: no series has this architecture"
+    if jenkins.archive_agent is None:
+        return
+    if not lab.archive.url:
+        yield "jenkins.archive_agent: needs archive.url, the address at which all agents read the archive"
+    for role in ("build", "deploy"):
+        if label(jenkins, role) == jenkins.archive_agent:
+            yield (
+                f"jenkins.archive_agent: {jenkins.archive_agent} is also the label of the agents that {role}: they run "
+                "the code of others, and must not have the keys of the archive"
+            )
+    if label(jenkins, "build") == label(jenkins, "lab"):
+        yield (
+            f"jenkins.lab_agent: {label(jenkins, 'lab')} is also the label of the agents that build: they run upstream's "
+            "code, and must not have the login of Jenkins"
+        )
