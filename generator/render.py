@@ -19,6 +19,7 @@ from generator.jinja import fill
 from lab.base import files, resources
 from lab.base.errors import ConfigurationError
 from lab.config import agents
+from lab.config.agents import FIRST_STEP
 from lab.config.components import Branch
 from lab.config.description import PHASES, Lab, Phase, Track, Trigger, job_name
 from lab.config.lab_repository import CHECKOUT
@@ -34,8 +35,6 @@ SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would read it as jobs if 
 SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4 * * *"}
 OTHER_STEPS_MINUTES = 60
 PHASE_MINUTES = 240
-FIRST = "archive"
-"""The first step of a build that runs on the machine of the archive."""
 PUBLIC = Path("public") / GENERATED
 NOTHING = "nothing"  # the macro of this name
 
@@ -82,12 +81,12 @@ def render(lab: Lab, jobs: Path, phases: Mapping[Phase, Sequence[str]] = PHASES)
 def _builders(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[tuple[str, str]]:
     """Yield the steps of each phase, and those of the job on the machine of the archive."""
     for phase, steps in phases.items():
-        first = steps.index(FIRST) if FIRST in steps else len(steps)
+        first = steps.index(FIRST_STEP) if FIRST_STEP in steps else len(steps)
         own = steps[:first] if is_apart(lab) else steps
         yield phase, fill(f"phase{SUFFIX}", phase=phase, about=f"the phase {phase}", steps=own, begins=True)
         if steps[first:]:
             about = f"the phase {phase} on the machine of the archive"
-            yield FIRST, fill(f"phase{SUFFIX}", phase=FIRST, about=about, steps=steps[first:], begins=False)
+            yield FIRST_STEP, fill(f"phase{SUFFIX}", phase=FIRST_STEP, about=about, steps=steps[first:], begins=False)
 
 
 def own_files(lab: Lab, jobs: Path) -> dict[Path, str]:
@@ -228,7 +227,7 @@ def _build(lab: Lab, track_name: str, component: str, then: Any) -> Iterator[Job
     if not is_apart(lab):
         yield Job("build", name, values | {"next": then})
         return
-    importer = f"{track_name}-{component}-archive"
+    importer = agents.archive_job(track_name, component)
     to_archive = {"to-archive": {"job": importer, "commit": values["commit"]}}
     yield Job("build-for-archive", name, values | {"next": to_archive})
     own = {"track": track_name, "component": component, "minutes": OTHER_STEPS_MINUTES, "next": then}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
-from lab.config.description import Lab
+from lab.config.description import PHASES, Lab
 from lab.config.servers import LabJenkinsSettings
 
+FIRST_STEP: Final = "archive"
+"""The first step of a build that runs on the machine of the archive."""
 Role = Literal["build", "test", "deploy", "archive", "lab"]
 
 
@@ -54,3 +56,14 @@ def faults(lab: Lab) -> Iterator[str]:
             f"jenkins.lab_agent: {label(jenkins, 'lab')} is also the label of the agents that build: they run upstream's "
             "code, and must not have the login of Jenkins"
         )
+
+
+def archive_job(track: str, component: str) -> str:
+    """Return the name of the job that adds the builds of a component to the archive, in its folder."""
+    return f"{track}-{component}-{FIRST_STEP}"
+
+
+def agent_steps() -> tuple[str, ...]:
+    """Return the steps of a build that run on the agent that builds where another machine has the archive."""
+    steps = PHASES["build"]
+    return steps[: steps.index(FIRST_STEP)]

@@ -10,20 +10,13 @@ from debian.deb822 import Changes, Deb822, Dsc
 from lab.base import files
 from lab.base.errors import InfrastructureError, LabError
 from lab.base.run import ProgramFailed, output
-from lab.config.description import PHASES, Lab
+from lab.config.agents import agent_steps
+from lab.config.description import Lab
 from lab.store.records import Artifact, Record, RunInfo
 from lab.store.run_directory import COMMIT, Run
 from lab.store.step import check_ours
 
-FIRST = "archive"
-"""The first step on the machine of the archive."""
 PACKAGES = (".deb", ".udeb", ".ddeb")
-
-
-def agent_steps() -> tuple[str, ...]:
-    """Return the steps of a build that run on the agent that builds."""
-    steps = PHASES["build"]
-    return steps[: steps.index(FIRST)]
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,9 @@ from lab.store import source_history
 from lab.store.archive import ArchiveReader
 from lab.store.step import StepContext, StepOutcome
 from scripts import content, lintian, sbuild
-from tests.archives import deb
+from tests.archives import deb, served
 from tests.conftest import GitRepository, packaging_files
 from tests.controller import Agent, Controller, Finished, Killed
-from tests.integration.test_archive import served
 
 HOUSE = Path(__file__).parents[3]
 COMPONENTS = ("greet", "hail", "salute", "wave")
