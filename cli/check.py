@@ -15,7 +15,7 @@ from cli.output import out
 from generator import expansion, findings, jjb, lint, render
 from generator.scope import JobsOptions, named, some
 from lab.base.errors import ConfigurationError
-from lab.config import agents, loading, releases
+from lab.config import loading, releases
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
 from lab.store.step import architecture
@@ -116,7 +116,7 @@ def check_lab(lab_file: Path, report: Report) -> tuple[Path, ...]:
     counted = ", ".join(f"{number} {what}" for what, number in report.counts.items())
     report.lines.append(f"{lab_file}: valid: {counted}")
     report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in (*releases.doubts(lab), *not_built_here(lab))]
-    report.errors += [f"{lab_file}: {fault}" for fault in (*_deployment_faults(lab), *agents.faults(lab))]
+    report.errors += [f"{lab_file}: {fault}" for fault in _deployment_faults(lab)]
     if not lab.jenkins:
         return ()
     jobs = lab_file.parent / "jobs"

@@ -33,29 +33,27 @@ def label_of_track(lab: Lab, jenkins: LabJenkinsSettings, track: str, role: Role
     return wanted
 
 
-def faults(lab: Lab) -> Iterator[str]:
-    """Yield contradictions in the settings of the agents."""
+def contradictions(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield contradictions in the settings of the agents, each with its key."""
     jenkins = lab.jenkins
     if jenkins is None:
         return
     for architecture in jenkins.architecture_agents:
         if not any(architecture in series.architectures for series in lab.series.values()):
-            yield f"jenkins.architecture_agents: {architecture}: no series has this architecture"
+            yield ("jenkins", "architecture_agents", architecture), "no series has this architecture"
     if jenkins.archive_agent is None:
         return
     if not lab.archive.url:
-        yield "jenkins.archive_agent: needs archive.url, the address at which all agents read the archive"
+        yield ("archive", "url"), "missing; where all agents read the archive of jenkins.archive_agent, on a web server"
     for role in ("build", "deploy"):
         if label(jenkins, role) == jenkins.archive_agent:
-            yield (
-                f"jenkins.archive_agent: {jenkins.archive_agent} is also the label of the agents that {role}: they run "
-                "the code of others, and must not have the keys of the archive"
-            )
+            shared = f"{jenkins.archive_agent} is also the label of the agents that {role}"
+            reason = "they run the code of others, and must not have the keys of the archive"
+            yield ("jenkins", "archive_agent"), f"{shared}: {reason}"
     if label(jenkins, "build") == label(jenkins, "lab"):
-        yield (
-            f"jenkins.lab_agent: {label(jenkins, 'lab')} is also the label of the agents that build: they run upstream's "
-            "code, and must not have the login of Jenkins"
-        )
+        shared = f"{label(jenkins, 'lab')} is also the label of the agents that build"
+        reason = "they run upstream's code, and must not have the login of Jenkins"
+        yield ("jenkins", "lab_agent"), f"{shared}: {reason}"
 
 
 def archive_job(track: str, component: str) -> str:

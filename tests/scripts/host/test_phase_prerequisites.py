@@ -25,7 +25,9 @@ def apart(lab_factory: Labs, tmp_path: Path) -> Iterator[Lab]:
     root = tmp_path / "state/qalab/testlab/archive"
     root.mkdir(parents=True)
     with served(root) as url:
-        yield lab_factory(lab={"jenkins": {"url": URL, "archive_agent": "vault"}, "archive": {"url": url}})
+        yield lab_factory(
+            lab={"jenkins": {"url": URL, "archive_agent": "vault", "lab_agent": "vault"}, "archive": {"url": url}}
+        )
 
 
 @pytest.fixture(autouse=True)
