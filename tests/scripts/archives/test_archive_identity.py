@@ -14,8 +14,10 @@ from lab.config.description import Lab
 from lab.store import source_history
 from lab.store.archive_place import reader_of
 from lab.store.runs import Store
+from scripts import deploy
 from scripts.archives import archive_identity, lab_archive, package_source, serving, usage
 from tests.archives import deb, put, served
+from tests.conftest import Bench
 
 APART = {"url": "https://jenkins.lab.example/", "archive_agent": "vault", "lab_agent": "vault"}
 
@@ -37,7 +39,8 @@ def machines(lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytes
 
     (tmp_path / "vault/qalab/testlab/archive").mkdir(parents=True)
     with served(tmp_path / "vault/qalab/testlab/archive") as url:
-        lab = lab_factory(lab={"jenkins": APART, "archive": {"url": url}})
+        phases = {"phases": ["build", "deploy"]}
+        lab = lab_factory(track=phases, lab={"jenkins": APART, "archive": {"url": url}})
         yield Machines(lab, partial(become, lab))
 
 
@@ -86,6 +89,36 @@ def test_leftover_archive_of_an_agent_is_not_read(machines: Machines, tmp_path: 
             package_source.for_track(machines.lab, "trunk", "greet", log, "trunk-gone")
     with pytest.raises(ConfigurationError, match="the archive has no state"), usage.held(machines.lab, "trunk-gone"):
         pass
+
+
+@pytest.mark.parametrize(
+    "version, state, message",
+    [
+        (
+            "9",
+            "",
+            "the lab's archive at http://127.0.0.1:{port} has greet 1: the run is about 9 (has its build reached",
+        ),
+        ("1", "trunk-gone", "the archive has no state trunk-gone"),
+        ("2", "", "the lab's archive at http://127.0.0.1:{port} has greet 1: the run is about 2"),
+    ],
+)
+def test_deployment_of_what_only_this_machine_has(
+    machines: Machines, tmp_path: Path, version: str, state: str, message: str
+) -> None:
+    """Agent one built what agent two is to deploy, and two has other packages: it never deploys its own."""
+    alone = machines.lab.model_copy(update={"jenkins": None})
+    machines.become("agent")
+    change(alone, tmp_path, "9")
+    machines.become("vault")
+    change(machines.lab, tmp_path, "1")
+    machines.become("agent")
+    run = Store.of(machines.lab).new_run(machines.lab, "trunk", "greet", phase="deploy", version=version)
+    run.write_info(run.info.model_copy(update={"archive": state}))
+    record = Bench(machines.lab, run).execute(deploy)
+    assert record.verdict == "error"
+    assert message.format(port=str(machines.lab.archive.url).rpartition(":")[2]) in record.message
+    assert not (run.results / "parameters.properties").exists()
 
 
 def test_archive_of_an_older_release_gets_an_identity(machines: Machines, tmp_path: Path) -> None:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
-from debian.deb822 import Dsc
+from debian.deb822 import Changes, Dsc
 from debian.debian_support import Version
 
 from generator import jjb, render
 from generator.canonical import parse
+from lab.base import files
+from lab.base.git import git
 from lab.base.run import output, run
 from lab.config import loading
 from lab.config.description import Lab
@@ -225,6 +228,48 @@ def test_builds_that_are_imported_in_another_order(field: Field) -> None:
 
 
 @pytest.mark.integration
+def test_upload_and_push_from_the_machine_of_the_archive(
+    field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent that builds has no key: the source package is signed where it is uploaded, and the branch comes along."""
+    queue, remote = tmp_path / "queue", tmp_path / "remote.git"
+    queue.mkdir()
+    git(["clone", "--quiet", "--bare", tmp_path / "greet-packaging", remote])
+    keys = tmp_path / "keys"
+    keys.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", keys, "--batch"]
+    run([*gpg, "--passphrase", "", "--quick-generate-key", "Lab <lab@lab.example>", "ed25519", "sign", "never"])
+    listing = output([*gpg, "--with-colons", "--list-secret-keys"])
+    fingerprint = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
+    described = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    described["archive"] |= {"signing_key": fingerprint}
+    described["components"]["greet"] |= {"upload": {"to": f"file://{queue}"}}
+    described["components"]["greet"]["packaging"] |= {"push": {"git": str(remote), "branch": "tested"}}
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(described))
+
+    def hand_keys_over(_place: int) -> None:
+        """Give the key to the machine of the archive alone, by its GnuPG home in the state."""
+        home = field.vault.home / "state/qalab/testlab/gnupg"
+        if not home.exists():
+            home.symlink_to(keys)
+
+    build = field.build("greet", field.builders[0])
+    assert build.result == "SUCCESS"
+    assert not list(field.builders[0].home.glob("state/qalab/testlab/gnupg"))
+    [(job, parameters)] = build.triggered
+    imported = field.controller.build(job, field.vault, parameters, hand_keys_over)
+    assert imported.result == "SUCCESS", field.controller.output[-1]
+    [(_, deployed)] = imported.triggered
+    uploaded = queue / f"greet_{deployed['VERSION']}_source.changes"
+    for path in (uploaded, uploaded.with_name(f"greet_{deployed['VERSION']}.dsc")):
+        run([*gpg, "--verify", path])
+    for row in Changes(uploaded.read_bytes())["Checksums-Sha256"]:
+        assert files.sha256(queue / row["name"]) == row["sha256"]
+    assert deployed["VERSION"] in git(["show", "tested:debian/changelog"], cwd=remote).splitlines()[0]
+    assert git(["log", "-1", "--format=%s", "tested"], cwd=remote).startswith("Update the changelog for")
+
+
+@pytest.mark.integration
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_build_agent_cannot_change_the_archive(field: Field) -> None:
     """Another user neither writes to the archive nor reads the key; a step archive there is refused."""
@@ -233,7 +278,9 @@ def test_a_build_agent_cannot_change_the_archive(field: Field) -> None:
     home = field.vault.home / "state/qalab/testlab"
     keys = [path for path in (home / "gnupg").rglob("*") if path.is_file() and "private" in str(path)]
     assert keys
+    token = subprocess.Popen(["sleep", "60"], env={"QALAB_JENKINS_TOKEN": "secret"})  # as the lab's agent has it
     script = "\n".join([
+        f"cat /proc/{token.pid}/environ 2> /dev/null && echo READ token",
         *(f"test -r {path} && echo READ {path}" for path in keys),
         f"touch {home}/archive/mine && echo WROTE",
         f"touch {home}/archive/dists/mine && echo WROTE",
@@ -243,7 +290,11 @@ def test_a_build_agent_cannot_change_the_archive(field: Field) -> None:
     for path in (field.root, *field.root.parents):
         if path.stat().st_mode & 0o001 == 0 and path != Path("/"):
             path.chmod(path.stat().st_mode | 0o055)
-    done = run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script], capture=True)
+    try:
+        done = run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script], capture=True)
+    finally:
+        token.kill()
+        token.wait()
     assert done.stdout.split() == ["public"]
     states = field.reader.states()
     code = field.controller._run(
