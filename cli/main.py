@@ -37,6 +37,7 @@ VERBS: Final[Mapping[str, str]] = {
     },
     "archive": "cli.archive",
     "env": "cli.env",
+    "import": "cli.import_run",
     "jenkins": "cli.jenkins",
     "results": "cli.results",
     "site": "cli.site",

@@ -184,8 +184,8 @@ class ArchiveSettings(SettingsModel):
     )
     url: WebURL | None = Field(
         None,
-        description="The address of the archive for other machines, if a web server serves it. The driver juju needs "
-        "it; nspawn and ssh do not. Default: none.",
+        description="The address of the archive for other machines, if a web server serves it. The driver juju and "
+        "`jenkins.archive_agent` need it. Default: none.",
         examples=["https://archive.example.org/lab"],
     )
     keep: int = Field(

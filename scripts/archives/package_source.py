@@ -10,7 +10,7 @@ from typing import IO
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader, State
-from lab.store.runs import Store
+from lab.store.archive_place import reader_of
 from scripts.archives import usage
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment import installation
@@ -45,7 +45,7 @@ class PackageSource:
         if self.waiting or not self.state:
             yield
         else:
-            with usage.held(Store.of(self.lab), self.state):
+            with usage.held(self.lab, self.state):
                 yield
 
     @contextmanager
@@ -71,7 +71,7 @@ def for_track(lab: Lab, track: str, component: str, log: IO[str], state: str = "
     if lab.tracks[track].trigger == "proposed":
         waiting = proposed.waiting(lab, track, component, log)
         return PackageSource(lab, track, waiting.archive, waiting, waiting.versions, waiting.content)
-    reader = ArchiveReader.at(Store.of(lab).archive)
+    reader = reader_of(lab)
     newest = reader.state(track)
     name = state_of_track(reader, track, state).name if state else newest.name if newest else ""
     suite = name or track  # an archive of an older release has no states yet

@@ -18,10 +18,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lab.base import environment, files
-from lab.store import promotions
+from lab.store import promotions, source_history
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
 from lab.store.runs import Store
-from scripts.archives import suites, versions
+from scripts.archives import states_index, suites, versions
 from scripts.archives.lab_archive import LabArchive
 from scripts.services.deployed_state import Deployed
 
@@ -98,6 +98,9 @@ def collect(archive: LabArchive) -> Removal:
         path.unlink(missing_ok=True)
         with suppress(OSError):  # it has other files
             path.parent.rmdir()
+    for source in {source for _, source, _ in rest.versions}:
+        source_history.write(archive.root, source)
+    states_index.write(archive.reader)
     return rest
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
+from lab.store.archive_place import reader_of
 from lab.store.run_directory import HANDED_OVER
 from lab.store.step import StepContext
 from scripts.archives import usage
@@ -48,7 +49,7 @@ def candidate(context: StepContext) -> Candidate:
 
     Raises ConfigurationError for a missing state, InfrastructureError for one without the version that run.json names.
     """
-    reader, info = ArchiveReader.at(context.store.archive), context.run.info
+    reader, info = reader_of(context.lab), context.run.info
     state = state_of_track(reader, context.track_name, info.archive or context.track_name)
     if info.archive != state.name:
         context.run.write_info(info.model_copy(update={"archive": state.name}))
@@ -66,11 +67,11 @@ def candidate(context: StepContext) -> Candidate:
 def tested(context: StepContext) -> Iterator[Candidate]:
     """Yield what a run tests; its states are not removed meanwhile."""
     found = candidate(context)
-    with usage.held(context.store, found.state.name):
+    with usage.held(context.lab, found.state.name):
         if found.baseline is None:
             yield found
         else:
-            with usage.held(context.store, found.baseline.name):
+            with usage.held(context.lab, found.baseline.name):
                 yield found
 
 
