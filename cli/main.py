@@ -26,6 +26,7 @@ VERBS: Final[Mapping[str, str]] = {
             "build",
             "shell",
             "watch",
+            "graph",
             "status",
             "show",
             "log",

@@ -193,12 +193,15 @@ class ArchiveSettings(SettingsModel):
 
 
 class RunsSettings(SettingsModel):
-    """The run directories on this machine, which `qalab tidy` cleans.
+    """The runs on this machine, and their directories, which `qalab tidy` cleans.
 
     A run loses its scratch files, built files and node logs if it is not among the newest `keep` runs **and** it is
     older than `keep_days`. Records, logs of steps and test results stay.
     """
 
+    jobs: int = Field(
+        1, ge=1, le=64, description="The number of components that `qalab watch` builds at the same time."
+    )
     keep: int = Field(
         5,
         ge=1,
@@ -226,7 +229,7 @@ class Lab(SettingsModel):
 
     lab: About = Field(description="The name of the lab, and its maintainer.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="The lab's package archive on this machine.")
-    runs: RunsSettings = Field(RunsSettings(), description="The run directories on this machine.")
+    runs: RunsSettings = Field(RunsSettings(), description="The runs on this machine.")
     jenkins: LabJenkinsSettings | None = Field(
         None, description="The lab's own Jenkins. Default: the lab has no Jenkins, and runs start with `qalab run`."
     )

@@ -56,9 +56,10 @@ class SeriesIndex:
 
     def packages(self, source: str) -> list[Packages]:
         """Return the paragraphs of the binary packages of a source package, each once, from its newest version."""
-        return newest_build(item for text in self._texts() for item in built_from(text, source))
+        return newest_build(item for text in self.texts() for item in built_from(text, source))
 
-    def _texts(self) -> Iterator[str]:
+    def texts(self) -> Iterator[str]:
+        """Yield the Packages files."""
         form = ["--format", "$(FILENAME)", "Created-By: Packages"]
         listed = run(["apt-get", *self.options, "indextargets", *form], log=self.log, capture=True).stdout
         for path in listed.splitlines():
@@ -82,7 +83,7 @@ def newest_version(name: str, series: Series, source: str, log: IO[str]) -> Seri
     it too, and says more.
     """
     with opened(name, series, log) as index:
-        doubt = _refreshed(index)
+        doubt = refreshed(index)
         if not index.stamp.exists():
             return SeriesVersion("", f"{name}'s own version is not known: {doubt}")
         date = index.stamp.stat().st_mtime
@@ -97,7 +98,7 @@ def newest_version(name: str, series: Series, source: str, log: IO[str]) -> Seri
         return SeriesVersion(known[source], doubt and f"{name}'s own version is that of {day} UTC: {doubt}")
 
 
-def _refreshed(index: SeriesIndex) -> str:
+def refreshed(index: SeriesIndex) -> str:
     """Read the indices again where they are not fresh; return why that failed, or ""."""
     if index.stamp.exists() and environment.now().timestamp() - index.stamp.stat().st_mtime < FRESH_SECONDS:
         return ""
