@@ -136,6 +136,18 @@ def packaging_control(lab: Lab, track: str) -> Control:
     return control
 
 
+def archive_graphs(lab: Lab) -> dict[str, ComponentGraph]:
+    """Return the graph of each track that has an archive on this machine, of the components that were built."""
+    reader = ArchiveReader.at(Store.of(lab).archive)
+    found = {}
+    for track in lab.tracks:
+        names = lab.components_of(track)
+        if sources := [each for each in built_sources(reader, track) if each.name in names]:
+            profiles = {name: lab.component(name, track).build.profiles for name in names}
+            found[track] = build_needs.component_graph(sources, architecture(), profiles)
+    return found
+
+
 def built_sources(reader: ArchiveReader, track: str) -> list[SourceDescription]:
     """Return the source packages of a track's newest state."""
     found = []
