@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
 from reports.sources.source import Source
+from scripts.ordering.track_components import archive_graphs
 
 
 @contextmanager
@@ -42,7 +44,7 @@ def opened(
         sources, source_errors = _sources(lab, base, journal)
         connection = source.connection if isinstance(source := sources.get("jenkins"), JenkinsSource) else None
         publishing_machine.check(lab, place, journal, connection, take_over=take_over)
-        outputs, output_errors = _outputs(home.context(lab, base, place, journal, clock))
+        outputs, output_errors = _outputs(home.context(lab, base, place, journal, clock, partial(archive_graphs, lab)))
         publisher = Publisher(place, journal, Publication.of(lab), sources, outputs, clock.now)
         yield publisher, [*source_errors, *output_errors]
 

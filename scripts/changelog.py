@@ -31,7 +31,7 @@ from lab.base.debian import ChangelogEntry
 from lab.base.errors import Failed
 from lab.base.git import GitMirror, git, identity, readable, reset, try_git
 from lab.store import step_command
-from lab.store.records import Record
+from lab.store.records import Record, RunInfo
 from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import series_index
@@ -125,6 +125,11 @@ def last_packaged(context: StepContext, mirror: GitMirror, changelog: str, top: 
     return since or (pushed[1] if pushed else ""), False
 
 
+def cause_bullet(info: RunInfo) -> list[str]:
+    """Return a line with the cause of a build that has details: a rebuild says why."""
+    return [escape_bug_closers(f"Built because of: {info.cause}: {info.reason}.")] if info.reason else []
+
+
 def commits_between(mirror: GitMirror, since: str, commit: str) -> list[UpstreamCommit]:
     """Return the commits of ``since..commit`` that an entry names, the newest first."""
     text = mirror.git(
@@ -211,6 +216,7 @@ def action(context: StepContext) -> StepOutcome:
         f"Local package of the lab {context.lab.lab.name}.",  # else lintian takes it for a non-maintainer upload
         f"New upstream snapshot: commit {snapshot.commit}.",
         *([remark] if remark else []),
+        *cause_bullet(context.run.info),
         *commit_bullets(commits, maintainer),
     ]
     entry = debian.entry_above(top, version, context.codename, bullets=bullets, maintainer=maintainer, date=committed)

@@ -388,7 +388,7 @@ def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) ->
     assert len(build.find("triggers")) == 0
     assert build.find("scm").get("class") == "hudson.scm.NullSCM"
     parameters = texts(build, ".//hudson.model.StringParameterDefinition/name")
-    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING"]
+    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS"]
     assert step_options(shells(build)[0]).commit == "$COMMIT"
 
 

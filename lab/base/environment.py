@@ -42,6 +42,11 @@ def clean() -> dict[str, str]:
     }
 
 
+def own() -> dict[str, str]:
+    """Return the environment of this process, for another qalab that continues its work."""
+    return dict(os.environ)
+
+
 def find_program(name: str) -> str | None:
     """Return the path of a program, as children find it; None for a missing program."""
     return shutil.which(name, path=clean()["PATH"])

@@ -211,7 +211,7 @@ class Lab(SettingsModel):
 
     lab: About = Field(description="The name of the lab, and its maintainer.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="The lab's package archive on this machine.")
-    runs: RunsSettings = Field(RunsSettings(), description="The run directories on this machine.")
+    runs: RunsSettings = Field(RunsSettings(), description="The runs on this machine.")
     jenkins: LabJenkinsSettings | None = Field(
         None, description="The lab's own Jenkins. Default: the lab has no Jenkins, and runs start with `qalab run`."
     )

@@ -32,7 +32,8 @@ class SiteOutput:
 
     def _update(self) -> SiteReport:
         paths = [item.path for item in self.context.published()]
-        return build(paths, self.context.site, identity(self.context.lab), activity=self.context.activity())
+        activity, graphs = self.context.activity(), self.context.graphs()
+        return build(paths, self.context.site, identity(self.context.lab), activity=activity, graphs=graphs)
 
 
 def open_output(context: OutputContext) -> Output | None:

@@ -14,6 +14,7 @@ from reports.site.build_models import BuildPage
 from reports.site.comparison_models import ComparisonPage
 from reports.site.lab_models import BrokenPage, ChangesPage, HealthPage, Home
 from reports.site.lane_models import Flaky, Ref, Slow, StandingPart, TestRef, TransitionPart
+from reports.site.order_page import OrderPage
 
 
 class PlotPoint(FrozenModel):
@@ -217,6 +218,6 @@ Page = (
 KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "broken": BrokenPage, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
-    "health": HealthPage, "changes": ChangesPage,
+    "health": HealthPage, "order": OrderPage, "changes": ChangesPage,
     "comparison": ComparisonPage, "compare": ComparePage, "search": SearchPage, "about": AboutPage,
 }  # fmt: skip

@@ -21,6 +21,7 @@ from typing import Final
 from lab.base import files
 from lab.base.errors import Aborted, LabError
 from lab.base.failures import caught
+from lab.results.component_graph import ComponentGraph
 from reports import bundle as bundles_on_disk
 from reports.activity import LabActivity
 from reports.bundle import BadBundle
@@ -30,7 +31,7 @@ from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
 from reports.site.logs import PAGE
-from reports.site.page_selection import Changed, Page, health_page, pages
+from reports.site.page_selection import Changed, Page, health_page, order_of_builds, pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
 from reports.site.summary import packages, summarise
@@ -68,6 +69,7 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
     *,
     rebuild: bool = False,
     activity: LabActivity | None = None,
+    graphs: Mapping[str, ComponentGraph] | None = None,
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> SiteReport:
@@ -80,7 +82,9 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
 
     def update() -> SiteReport:
         with opened(out / "state.sqlite") as state:
-            return Update(SiteTree(out), state, renderer(site), named, activity, read, progress).run(rebuild=rebuild)
+            return Update(SiteTree(out), state, renderer(site), named, activity, graphs or {}, read, progress).run(
+                rebuild=rebuild
+            )
 
     with files.locked(out / ".lock"):
         try:
@@ -100,6 +104,7 @@ class Update:
     renderer: Renderer
     bundles: dict[str, Path]
     activity: LabActivity | None
+    graphs: Mapping[str, ComponentGraph]
     read: Callable[[Path], BundleSource]
     progress: Callable[[Iterable[str]], Iterable[str]]
     changed: Changed = field(default_factory=Changed)
@@ -118,7 +123,8 @@ class Update:
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
         has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
         activity = self.activity.model_dump_json() if self.activity else ""
-        if not has_news and self.state.fact("activity") == activity:
+        order = repr(self.graphs)
+        if not has_news and (self.state.fact("activity"), self.state.fact("order")) == (activity, order):
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
@@ -130,6 +136,7 @@ class Update:
         for digest in self.progress(new):
             self._add(digest)
         self.state.set_fact("activity", activity)
+        self.state.set_fact("order", order)
         for where, group in self._pages(has_news=has_news):
             self._write_group(where, group, slot)
         self.state.set_fact("unfinished", self.changed.dumps() if self.stale else "")
@@ -141,6 +148,7 @@ class Update:
         if has_news:
             yield from pages(self.state, self.changed, self.renderer.site)
         yield "the lab's health", health_page(self.state, self.activity)
+        yield "the order of builds", order_of_builds(self.state, self.graphs)
 
     def _finish_last_update(self) -> None:
         """Publish an update that was killed after its commit; clean up after any other."""

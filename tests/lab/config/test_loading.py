@@ -42,7 +42,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 KEPT = "keep, keep_days"
-RUNS = "keep, keep_chroot_days, keep_chroots, keep_days"
+RUNS = "jobs, keep, keep_chroot_days, keep_chroots, keep_days"
 
 
 @pytest.mark.parametrize("key", ["runs: {keep_days: 1000000}", "archive: {keep: 99999999999999999999999999}"])
