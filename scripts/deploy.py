@@ -127,6 +127,7 @@ def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes
         nodes=nodes,
         services=made.services,
         packages=tuple(made.packages),
+        baselines=made.baselines,
         state="" if offer.waiting else offer.state,
         waiting=waiting,
     )

@@ -16,7 +16,7 @@ from debian.debian_support import Version
 from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
-from scripts.chroots.bootstrap import APT_GET, Repository
+from scripts.chroots.bootstrap import APT_GET, Repository, preseed
 from scripts.drivers.interfaces import Node
 from scripts.services.deployed_state import Installed
 from scripts.services.units import NOTE_PRISTINE
@@ -63,14 +63,16 @@ def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def install(node: Node, names: Sequence[str], repository: Repository | None) -> None:
-    """Install packages.
+def install(node: Node, names: Sequence[str], repository: Repository | None, answers: Sequence[str] = ()) -> None:
+    """Install packages; ``answers``: for debconf, see debconf-set-selections(1).
 
     Raises Failed when they cannot be installed, InfrastructureError when they cannot be downloaded.
     """
     node.run(["sh", "-euc", NOTE_PRISTINE])
     if repository:
         node.run(["sh", "-euc", repository.setup])
+    if answers:
+        node.run(["sh", "-euc", preseed(answers)])
     listed = shlex.join(names)
     if lines := failed(node, "apt-get --quiet update", online=True):
         _refuse_full(node, lines)

@@ -17,6 +17,18 @@ SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart 
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip
 
+# A unit that systemd does not start.
+CONDITION = re.compile(r"unmet condition check \((?P<condition>.*)\)")
+# Conditions about the machine, which no package can fulfil: see systemd.unit(5).
+OF_MACHINE = re.compile(
+    r"Condition(?:Virtualization|Security|Capability|Kernel\w*|Firmware|Host|ControlGroup\w*|CPU\w*)="
+)
+
+
+def unmet_condition(output: str) -> str:
+    """Return the condition of a unit that was not met, from its journal; "" when the journal does not name it."""
+    return next((match["condition"] for match in CONDITION.finditer(output)), "")
+
 
 def failure_line(output: str, unit: str) -> str:
     """Return the last error in a log and a journal, else the last line of the unit's own output."""
