@@ -25,7 +25,7 @@ from scripts.exercises import choice
 from scripts.roles import registry
 
 
-def _deployment_faults(lab: Lab) -> tuple[str, ...]:
+def deployment_faults(lab: Lab) -> tuple[str, ...]:
     """Return faults of applications, roles and exercises, each with its line."""
     found: list[tuple[loading.Key, str]] = []
     try:
@@ -125,7 +125,7 @@ def check_lab(lab_file: Path, report: Report) -> tuple[Path, ...]:
     counted = ", ".join(f"{number} {what}" for what, number in report.counts.items())
     report.lines.append(f"{lab_file}: valid: {counted}")
     report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in (*releases.doubts(lab), *not_built_here(lab))]
-    report.errors += _deployment_faults(lab)
+    report.errors += deployment_faults(lab)
     if not lab.jenkins:
         return ()
     jobs = lab_file.parent / "jobs"
