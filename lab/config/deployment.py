@@ -142,6 +142,18 @@ def _tag(exercise: object) -> str:
 ExerciseChoice = Annotated[Annotated[Label, Tag("[name]")] | Annotated[OwnExercise, Tag("[own]")], Discriminator(_tag)]
 
 
+class Limits(SettingsModel):
+    """The limits of a deployment."""
+
+    minutes: int = Field(
+        30,
+        ge=1,
+        le=MOST,
+        description="The maximum time for the installation of the packages on a node, in minutes. A maintainer script "
+        "that does not end is a fault of its package.",
+    )
+
+
 class Deployment(SettingsModel):
     """The applications to deploy, in the structure of a Juju bundle, and the exercises to run afterwards.
 
@@ -171,6 +183,7 @@ class Deployment(SettingsModel):
         "[deploying](../how-to/deploying.md). A relative path starts at the directory of the lab file. Default: none.",
         examples=["roles"],
     )
+    limits: Limits = Field(Limits(), description="The limits of the deployment.")
     settle_seconds: int = Field(
         30,
         ge=0,

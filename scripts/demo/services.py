@@ -32,10 +32,18 @@ def copy(directory: Path) -> str:
             )
     for part in parts:
         shutil.copytree(part, directory / part.name)
+        _make_programs_executable(directory / part.name)
     for name in MESSAGES:
         _make_repository(directory / SOURCES / name, MESSAGES[name])
     git.git(["tag", VERSION], cwd=directory / SOURCES / "upstream")
     return (example / "lab.yaml").read_text(encoding="utf-8").replace(PLACEHOLDER, str(directory))
+
+
+def _make_programs_executable(directory: Path) -> None:
+    """Make files with a #! line executable: an installed qalab can have lost the permission."""
+    for path in directory.rglob("*"):
+        if path.is_file() and path.read_bytes().startswith(b"#!"):
+            path.chmod(0o755)
 
 
 def _make_repository(path: Path, message: str) -> None:

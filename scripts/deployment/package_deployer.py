@@ -47,4 +47,4 @@ class Packages:
 
     def _install(self, node: Node, topology: Topology) -> None:
         names = sorted({name for application in topology.on(node.name) for name in application.packages})
-        installation.install(node, names, self.repository, topology.answers)
+        installation.install(node, names, self.repository, topology.answers, topology.minutes)

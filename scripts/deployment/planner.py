@@ -100,7 +100,7 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
             name: unit for name, unit in units.items() if unit.role not in roles or _packages(roles, name, unit, built)
         }
     made = [_application(lab.file, roles, name, units[name], built) for name in _ordered(lab.file, units, deployment)]
-    return Topology(tuple(made), deployment.relations, lab.settle_seconds_of(track))
+    return Topology(tuple(made), deployment.relations, lab.settle_seconds_of(track), deployment.limits.minutes)
 
 
 def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:

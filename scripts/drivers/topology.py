@@ -82,11 +82,15 @@ class Application:
 
 @dataclass(frozen=True)
 class Topology:
-    """Applications in the order that they start, all nodes, and how long services must keep running after their start."""
+    """Applications in the order that they start, and all nodes.
+
+    ``settle_seconds``: how long services must keep running after their start; ``minutes``: the limit of an installation.
+    """
 
     applications: tuple[Application, ...]
     relations: tuple[tuple[str, str], ...] = ()
     settle_seconds: float = 0.0
+    minutes: float = 30.0
 
     @property
     def nodes(self) -> tuple[str, ...]:

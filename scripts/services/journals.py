@@ -31,11 +31,17 @@ def unmet_condition(output: str) -> str:
 
 
 def failure_line(output: str, unit: str) -> str:
-    """Return the last error in a log and a journal, else the last line of the unit's own output."""
+    """Return the last error in a log and a journal, else the last line of the unit's own output.
+
+    A unit without output has systemd's reason why its program could not be started.
+    """
     lines = [PREFIX.sub("", line).strip() for line in output.splitlines() if not _is_of_systemd(line, unit)]
     own = [line for line in lines if line]
     complaints = [line for line in own if COMPLAINT.search(line)]
-    return (complaints or own or ["its journal says nothing"])[-1][:LONGEST]
+    prefix = f"{unit}: "
+    about = [line.removeprefix(prefix) for line in output.splitlines() if line.startswith(prefix)]
+    reasons = [line for line in about if not line.startswith(SYSTEMD_SAYS)]
+    return (complaints or own or reasons[:1] or ["its journal says nothing"])[-1][:LONGEST]
 
 
 def _is_of_systemd(line: str, unit: str) -> bool:

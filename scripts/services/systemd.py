@@ -63,7 +63,8 @@ def check(node: Node, application: Application, unit: str, state: Mapping[str, s
     """Check a unit's state; see `must_run`."""
     if not is_well(state) or state.get("NRestarts") != before:
         ended = "starts and dies" if state.get("ExecMainStartTimestamp") else "does not start"
-        raise application.fault(f"{unit} {ended} on {node.name} ({result_of(state)}): {journal(node, unit)}")
+        why = "restarted by systemd" if is_well(state) else result_of(state)
+        raise application.fault(f"{unit} {ended} on {node.name} ({why}): {journal(node, unit)}")
 
 
 def restarts(node: Node, unit: str) -> str | None:
@@ -93,6 +94,8 @@ def _state(node: Node, unit: str) -> dict[str, str]:
 def result_of(state: Mapping[str, str]) -> str:
     """Return systemd's result of a unit, with an explanation of a timeout."""
     result = state.get("Result") or state["ActiveState"]
+    if result == "success" and state["ActiveState"] == "inactive":
+        return "its program ended without an error"
     if result != "timeout":
         return result
     microseconds = state.get("TimeoutStartUSec", "")

@@ -33,6 +33,15 @@ class Built:
     state: Path
 
 
+def qalab(*argv: str) -> None:
+    """Run a command that must succeed."""
+    try:
+        code = main(argv)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    assert code == 0, argv
+
+
 @pytest.fixture(scope="module")
 def built(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Start the lab as the tutorial does, and run it: all must pass."""
@@ -42,9 +51,9 @@ def built(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Buil
         monkeypatch.setenv("XDG_STATE_HOME", str(made.state))
         monkeypatch.setenv("HOME", str(made.state))
         lab_file = str(made.directory / "lab.yaml")
-        assert main(["init", str(made.directory), "--from", "services"]) == 0
-        assert main(["check", "--lab", lab_file]) == 0
-        assert main(["run", TRACK, COMPONENT, "--lab", lab_file]) == 0
+        qalab("init", str(made.directory), "--from", "services")
+        qalab("check", "--lab", lab_file)
+        qalab("run", TRACK, COMPONENT, "--lab", lab_file)
     return made
 
 

@@ -64,8 +64,14 @@ def test_settle_without_services_does_not_wait() -> None:
 
 DYING = {
     "dies": (FAILED, "greet.service starts and dies on node0 (exit-code): "),
-    "is restarted": (RUNS.replace("NRestarts=0", "NRestarts=1"), "greet.service starts and dies on node0 (success): "),
-    "is stopped": (RUNS.replace("=active", "=inactive"), "greet.service starts and dies on node0 (success): "),
+    "is restarted": (
+        RUNS.replace("NRestarts=0", "NRestarts=1"),
+        "greet.service starts and dies on node0 (restarted by systemd): ",
+    ),
+    "is stopped": (
+        RUNS.replace("=active", "=inactive"),
+        "greet.service starts and dies on node0 (its program ended without an error): ",
+    ),
 }
 
 
