@@ -17,7 +17,7 @@ from scripts.services.site import Site
 WATCH_SECONDS = 1.5
 LOOK_SECONDS = 0.25
 UNMET = "its condition is not met"
-SHOWN = "ActiveState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
+SHOWN = "ActiveState,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
 
 
 def restart(node: Node, application: Application, unit: str, verb: str = "restart") -> None:
@@ -93,6 +93,8 @@ def _state(node: Node, unit: str) -> dict[str, str]:
 
 def result_of(state: Mapping[str, str]) -> str:
     """Return systemd's result of a unit, with an explanation of a timeout."""
+    if state.get("LoadState", "loaded") != "loaded":
+        return state["LoadState"]
     result = state.get("Result") or state["ActiveState"]
     if result == "success" and state["ActiveState"] == "inactive":
         return "its program ended without an error"

@@ -110,7 +110,7 @@ DEPLOY_FAULTS = {
     ),
     "a statement that PostgreSQL does not know": (
         (DATABASE, "create role", "creat role"), "error",
-        'database: gives.database.setup ended with status 3 on node0: ERROR:  syntax error at or near "creat"',
+        'database: gives.database.setup ended with status 3 on node0: ERROR: syntax error at or near "creat"',
     ),
     "a wrong password": (
         ("roles/notes/notes.ini.j2", "{{ database.password }}", "wrong"), "failed", "notes: setup ended with status 1 on node0: ",

@@ -148,6 +148,14 @@ def test_site_refuses_missing_provider() -> None:
             "Failed to determine user credentials: No such process",
         ),
         (
+            'nginx: [emerg] unknown directive "x" in /etc/nginx/a.conf:4\nnginx: configuration file a test failed\n',
+            'nginx: [emerg] unknown directive "x" in /etc/nginx/a.conf:4',
+        ),
+        (
+            "greet.service: Service has no ExecStart=, ExecStop=, or SuccessAction=. Refusing.\n",
+            "Service has no ExecStart=, ExecStop=, or SuccessAction=. Refusing.",
+        ),
+        (
             "greet.service: start operation timed out. Terminating.\ngreet.service: Failed with result 'timeout'.\n",
             "start operation timed out. Terminating.",
         ),
