@@ -166,6 +166,7 @@ def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes
         nodes=nodes,
         services=made.services,
         packages=tuple(made.packages),
+        baselines=made.baselines,
         state=offer.state,
         waiting=waiting,
     )

@@ -106,6 +106,13 @@ class Track(SettingsModel):
     exercises: tuple[ExerciseChoice, ...] | None = Field(
         None, description="The exercises of this track. Default: those of `deployment`."
     )
+    settle_seconds: int | None = Field(
+        None,
+        ge=0,
+        le=MOST,
+        description="The time during which services must keep running after their start, in seconds. Default: that of "
+        "`deployment`.",
+    )
     tempest: Tempest | None = Field(
         None, description="The Tempest tests of this track. Default: those of `deployment`."
     )
@@ -261,6 +268,11 @@ class Lab(SettingsModel):
         """Return a track's exercises."""
         own = self.tracks[track].exercises
         return own if own is not None else self.deployment.exercises if self.deployment else ()
+
+    def settle_seconds_of(self, track: str) -> int:
+        """Return the time during which a track's services must keep running after their start."""
+        own = self.tracks[track].settle_seconds
+        return own if own is not None else (self.deployment or Deployment(applications={})).settle_seconds
 
     def tempest_of(self, track: str) -> Tempest | None:
         """Return the Tempest tests of a track; None: no tests."""
