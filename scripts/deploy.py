@@ -22,11 +22,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.base import environment, files
+from lab.base import environment
 from lab.base.errors import Failed
 from lab.store import step_command
 from lab.store.records import rfc3339
-from lab.store.run_directory import HANDED_OVER, WHOLE
+from lab.store.run_directory import WHOLE
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import package_source
 from scripts.archives.package_source import PackageSource
@@ -67,7 +67,7 @@ def action(context: StepContext) -> StepOutcome:
     wanted = expectation.wanted(context, offer)
     if wanted.newer and (info.version or not info.archive):  # a state that somebody has asked for is deployed
         message = f"the archive has {wanted.component} {wanted.newer} by now: the run that built it deploys it"
-        hand_over(context, offer, wanted.version)
+        context.run.hand_over(wanted.version, offer.state)
         return StepOutcome(message, version=wanted.version, verdict="skipped")
     wanted.check_offer()
     check_dependents(offer)
@@ -80,7 +80,7 @@ def action(context: StepContext) -> StepOutcome:
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":
         offer.remember()
-    hand_over(context, offer, deployed.version)
+    context.run.hand_over(deployed.version, offer.state)
     facts = {
         "environment": context.track_name,
         "state": deployed.state,
@@ -194,21 +194,6 @@ def idle(services: Mapping[str, Service]) -> dict[str, str]:
         for name, service in services.items()
         if service.idle and not service.units
     }
-
-
-def hand_over(context: StepContext, offer: PackageSource, version: str) -> None:
-    """Write the parameters of the next job."""
-    component = "" if context.component_name == WHOLE else context.component_name
-    info = context.run.info
-    values = {
-        "COMPONENT": component,
-        "COMMIT": info.commit,
-        "VERSION": version,
-        "ARCHIVE": offer.state,
-        "CAUSE": info.cause,
-    }
-    text = "".join(f"{name}={value}\n" for name, value in values.items())
-    files.write_atomic(context.run.results / HANDED_OVER, text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

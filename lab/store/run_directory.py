@@ -116,6 +116,20 @@ class Run:
         info.write(self.path / "run.json")
         vars(self)["info"] = info
 
+    def hand_over(self, version: str, state: str) -> None:
+        """Write the parameters of the next job, which tests a version in a state of the archive."""
+        info = self.info
+        values = {
+            "COMPONENT": "" if info.component == WHOLE else info.component,
+            "COMMIT": info.commit,
+            "VERSION": version,
+            "ARCHIVE": state,
+            "CAUSE": info.cause,
+        }
+        # Nothing in a name, an id or a version needs escaping in the value of a Java property.
+        text = "".join(f"{name}={value}\n" for name, value in values.items())
+        files.write_atomic(self.results / HANDED_OVER, text)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock of this directory.

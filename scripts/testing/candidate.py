@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
 from lab.store.archive_place import reader_of
-from lab.store.run_directory import HANDED_OVER
 from lab.store.step import StepContext
 from scripts.archives import usage
 from scripts.archives.package_source import state_of_track
@@ -77,13 +75,4 @@ def tested(context: StepContext) -> Iterator[Candidate]:
 
 def hand_over(context: StepContext, found: Candidate) -> None:
     """Write the parameters of the next job; it starts only if no step of this phase fails."""
-    info = context.run.info
-    values = {
-        "COMPONENT": context.component_name,
-        "COMMIT": info.commit,
-        "VERSION": found.version(context.component_name),
-        "ARCHIVE": found.state.name,
-        "CAUSE": info.cause,
-    }
-    text = "".join(f"{name}={value}\n" for name, value in values.items())
-    files.write_atomic(context.run.results / HANDED_OVER, text)
+    context.run.hand_over(found.version(context.component_name), found.state.name)
