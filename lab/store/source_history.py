@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
 
 from debian.debian_support import Version
 from pydantic import ValidationError
@@ -72,7 +71,7 @@ def read(reader: ArchiveReader, source: str) -> SourceHistory:
 
     Raises InfrastructureError where the archive cannot be read, ConfigurationError for a damaged history.
     """
-    text = reader.read(place(quote(source)))
+    text = reader.read(place(source))
     if text is None:
         return SourceHistory() if reader.is_remote else collected(reader.root, source)
     try:

@@ -92,7 +92,7 @@ def test_proposed_track_is_deployed_on_schedule(jobs_of: Callable[..., dict[str,
 def test_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of(track={"phases": ["build", "deploy", "exercise"]})
     assert jobs["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-deploy"}}
-    assert jobs["deploy/trunk"]["next"] == {"phase": {"job": "trunk-exercise"}}
+    assert jobs["deploy/trunk"]["next"] == {"phase-there": {"job": "trunk-exercise"}}
     assert jobs["exercise/trunk"]["next"] == "nothing"
     assert jobs["deploy/trunk"]["trigger"] == "nothing"
     skipping = jobs_of(track={"phases": ["build", "exercise"]})
@@ -229,7 +229,7 @@ def test_render_is_deterministic(lab_factory: Callable[..., Lab], tmp_path: Path
 
 
 def test_template_requires_all_values() -> None:
-    with pytest.raises(jinja2.UndefinedError, match="'phase' is undefined"):
+    with pytest.raises(jinja2.UndefinedError, match="'about' is undefined"):
         fill("phase.yaml.inc", steps=())
 
 
