@@ -93,8 +93,10 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
 def _architecture(name: str, series: Series) -> Finding:
     """Return whether this machine builds what a series asks for."""
     machine, wanted = architecture(), " ".join(series.architectures)
-    fix = f"set series.{name}.architectures: [{machine}], or use a machine of {wanted}"
-    return Finding(f"architecture of {name}", wanted == machine, f"{wanted}; this machine builds for {machine}", fix)
+    fix = f"name {machine} in series.{name}.architectures, or use a machine of {wanted}"
+    return Finding(
+        f"architecture of {name}", machine in series.architectures, f"{wanted}; this machine builds for {machine}", fix
+    )
 
 
 def _found(what: str, look: Callable[[], object]) -> Finding:
