@@ -98,8 +98,10 @@ def packages() -> Finding:
 def architecture_of(name: str, series: Series) -> Finding:
     """Return whether this machine builds what a series asks for."""
     machine, wanted = architecture(), " ".join(series.architectures)
-    fix = f"set series.{name}.architectures: [{machine}], or use a machine of {wanted}"
-    return Finding(f"architecture of {name}", wanted == machine, f"{wanted}; this machine builds for {machine}", fix)
+    fix = f"name {machine} in series.{name}.architectures, or use a machine of {wanted}"
+    return Finding(
+        f"architecture of {name}", machine in series.architectures, f"{wanted}; this machine builds for {machine}", fix
+    )
 
 
 def found(what: str, look: Callable[[], object]) -> Finding:

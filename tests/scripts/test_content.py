@@ -31,7 +31,7 @@ def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkey
     def do(
         before: dict[str, Any] | None, now: dict[str, Any], build: Any = None, **settings: Any
     ) -> tuple[Record, Bench]:
-        monkeypatch.setattr(content, "distribution_build", lambda *_: None)
+        monkeypatch.setattr(content, "distribution_build", lambda *_, **__: None)
         monkeypatch.setattr(content, "owners", owned)
         lab = lab_factory(component={"build": {"content": settings, **(build or {})}})
         if before is not None:
