@@ -75,7 +75,10 @@ def _addresses() -> Iterable[tuple[str, bytes]]:
         rf"|(?<![A-Za-z0-9])(?i:node|host|server|vm|ip|addr|compute|controller)[_-](?P<value3>{PRIVATE})(?![\d.])"
     )
     yield rf"{VERSION}|{single}", FIRST_OCTET
-    yield rf"(?<![\w-])(?i:ip|node|host)-(?P<value>{DASHED})(?![\w-]?\d)", rb"-1(?:0-[0-9]{1,3}|92-168|72-[123][0-9])-[0-9]{1,3}-[0-9]"
+    yield (
+        rf"(?<![\w-])(?i:ip|node|host)-(?P<value>{DASHED})(?![\w-]?\d)",
+        rb"-1(?:0-[0-9]{1,3}|92-168|72-[123][0-9])-[0-9]{1,3}-[0-9]",
+    )
 
 
 def _cards(pseudonyms: Pseudonyms) -> Iterable[Rule]:
@@ -109,9 +112,13 @@ def _users(pseudonyms: Pseudonyms) -> Iterable[Rule]:
         shown=user,
     )
     tilde = rf"(?:(?<=[\s\"'=(\[])|^)~{name}(?=[/\s\"']|$)"
-    yield Rule("home", re.compile(tilde, A), probe=re.compile(rb"~(?<![^\s\"'=(\[]~)[a-z_][a-z0-9_.-]*[/\s\"']"), shown=user)
+    yield Rule(
+        "home", re.compile(tilde, A), probe=re.compile(rb"~(?<![^\s\"'=(\[]~)[a-z_][a-z0-9_.-]*[/\s\"']"), shown=user
+    )
     identity = rf"\be?[ug]id=[1-9]\d{{3,}}\({name}\)"
-    yield Rule("home", re.compile(identity, A), words=("id=",), follows=re.compile(rb"(?<=[ug]id=)[1-9][0-9]{3}"), shown=user)
+    yield Rule(
+        "home", re.compile(identity, A), words=("id=",), follows=re.compile(rb"(?<=[ug]id=)[1-9][0-9]{3}"), shown=user
+    )
 
 
 def emails() -> Iterable[Rule]:

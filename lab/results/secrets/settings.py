@@ -22,9 +22,7 @@ SET: Final = (
 )
 
 # "password X" alone, quoted, as an answer to debconf, or in parentheses; in lower case.
-SPACED: Final = (
-    rb"(?:[ \t]?\(|[ \t]+(?:[\"']|[^ \t\n]+[ \t]*(?:\n|\Z)|(?<=[ \t]password[ \t])[^ \t\n]))"
-)
+SPACED: Final = rb"(?:[ \t]?\(|[ \t]+(?:[\"']|[^ \t\n]+[ \t]*(?:\n|\Z)|(?<=[ \t]password[ \t])[^ \t\n]))"
 PASSWORDS: Final = ("password", "passwd", "passphrase")
 AFTER: Final = r"""(?:\[[^\]\n]{0,40}\])?(?:\\{0,8}["']\]?)?"""
 BAR: Final = "[|\u2502]"
