@@ -37,11 +37,12 @@ class Diamond:
             files["debian/install"] = f"greet.txt usr/share/{name}\n"
             packaging.commit("Package it", files)
             self.packagings[name] = packaging
-            settings = {"rebuild_dependents": "always"} if name in {"left", "right"} else {}
+            policy = "always" if name in {"left", "right"} else "interface"
             components[name] = {
                 "upstream": {"git": str(upstream.path)},
                 "packaging": {"git": str(packaging.path)},
-                "build": settings,
+                "version": {"replace_newer": True},  # the steps changelog and content need not ask the mirror
+                "build": {"rebuild_dependents": policy, "content": {"verdict": "off"}},
             }
         self.lab = lab_factory(lab={"components": components, "tracks": {"trunk": {"components": [*components]}}})
 
