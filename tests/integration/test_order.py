@@ -48,7 +48,7 @@ class Diamond:
 
     def watch(self, *options: str) -> str:
         argv = [sys.executable, HOUSE / "qalab.py", "watch", "trunk", "--once", *options, "--lab", self.lab.file]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=900)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=3600)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
