@@ -154,7 +154,7 @@ def test_health_command_that_hangs_at_the_end_keeps_its_earlier_answer() -> None
         return answer
 
     node.attempt = attempt  # type: ignore[method-assign]
-    with pytest.raises(Failed, match="^greet: is not well on node0 after 60 s: ask: not yet$"):
+    with pytest.raises(Failed, match=r"^greet: is not well on node0 after 60 s: ask: not yet$"):
         waiting.until_succeeds(site, node, application, ["ask"])  # type: ignore[arg-type]
 
 
