@@ -18,6 +18,7 @@ from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.store.step import architecture
 from scripts.chroots import backends
+from scripts.host import mirrors
 
 BINDEP = resources.path("bindep.txt")
 SETUP = "./qalab setup"
@@ -85,7 +86,7 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
         yield disk(name, path)
     for name, series in lab.series.items() if lab else ():
         yield architecture_of(name, series)
-        yield found(f"mirror of {name}", partial(apt.mirror, name, series))
+        yield found(f"mirror of {name}", partial(mirrors.reached, name, series))
         yield found(f"keyring of {name}", partial(apt.keyring, name, series))
 
 
