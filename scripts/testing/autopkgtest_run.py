@@ -18,7 +18,6 @@ from typing import Final
 from lab.base import files, resources
 from lab.base.errors import InfrastructureError
 from lab.base.run import Result, Word, run
-from lab.base.text import first_line
 from lab.results import cases
 from lab.results.cases import Case, Outcome
 from lab.store.step import StepContext
@@ -29,10 +28,9 @@ NO_TESTS: Final = 8
 BAD_PACKAGE: Final = frozenset({12, 14})
 # 0: passed, 2: skipped or flaky, 4: failed, 6: failed and skipped.
 RAN: Final = frozenset({0, 2, 4, 6, NO_TESTS, *BAD_PACKAGE})
-TESTBED: Final = re.compile(
-    r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*|<VirtSubproc>: failure: .*|qalab-virt-nspawn: .*)",
-    re.MULTILINE,
-)
+# The server's own error explains autopkgtest's.
+SERVER_ERROR: Final = re.compile(r"^qalab-virt-nspawn: .*", re.MULTILINE)
+TESTBED_ERROR: Final = re.compile(r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*)", re.MULTILINE)
 OUTCOMES: Final[dict[Outcome, TestResult]] = {
     "passed": "passed",
     "failed": "failed",
@@ -138,9 +136,9 @@ def check(done: Result, output: str) -> None:
     """Raise InfrastructureError for a status that says nothing about the package."""
     if done.returncode in RAN:
         return
-    found = TESTBED.findall(output)
-    why = first_line(found[-1]) if found else f"autopkgtest ended with status {done.returncode}"
-    raise InfrastructureError(f"the testbed does not work: {why}" if found else why)
+    found = SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)
+    ended = f"autopkgtest ended with status {done.returncode}"
+    raise InfrastructureError(f"the testbed does not work: {found[-1]}" if found else ended)
 
 
 def _cases(output: Path) -> Iterator[Case]:
