@@ -35,9 +35,11 @@ PROXY: Final = re.compile(r'Acquire::http::Proxy "(http[^"]*)";')
 # $1: the proxy, $2: the ordinary user, $3: lines of a sources.list.  The base keeps services from starting when they are installed, a system does not.
 SET_UP: Final = """
 rm -f /usr/sbin/policy-rc.d
-printf 'Acquire::http::Proxy "%s";\\nAcquire::https::Proxy "%s";\\n' "$1" "$1" > /etc/apt/apt.conf.d/90qalab-proxy
+printf 'Acquire::%s "%s";\\n' http::Proxy "$1" http::Proxy::127.0.0.1 "$1" https::Proxy "$1" > /etc/apt/apt.conf.d/99qalab-proxy
 useradd --create-home --shell /bin/bash "$2"
-[ -z "$3" ] || printf '%s\\n' "$3" > /etc/apt/sources.list.d/qalab-sources.list
+[ -n "$3" ] || exit 0
+printf '%s\\n' "$3" > /etc/apt/sources.list.d/qalab-sources.list
+apt-get --quiet update
 """
 # autopkgtest takes the status 255 for a failure of the way into the testbed: README.virtualisation-server.
 INSIDE: Final = '"$@" || { status=$?; [ "$status" != 255 ] || status=253; exit "$status"; }'
