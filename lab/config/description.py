@@ -29,7 +29,7 @@ PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": (
         "snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push",
     ),
-    "test": ("installable",),
+    "test": ("installable", "autopkgtest"),
     "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "tempest", "reset"),
 }  # fmt: skip
