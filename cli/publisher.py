@@ -22,6 +22,7 @@ from reports.outputs.delivery import Output, OutputContext, PublisherClock
 from reports.outputs.registry import OUTPUTS
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
+from reports.redact import promotions
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
@@ -38,8 +39,9 @@ def opened(lab: Lab, base: Path, *, wait: bool = False) -> Iterator[tuple[Publis
     with home.opened(lab, wait=wait) as (place, journal):
         sources, source_errors = _sources(lab, base, journal)
         outputs, output_errors = _outputs(home.context(lab, base, place, journal, clock))
-        publisher = Publisher(place, journal, Publication.of(lab), sources, outputs, clock.now)
-        yield publisher, [*source_errors, *output_errors]
+        publication = Publication.of(lab)
+        errors = [*source_errors, *output_errors, *promotions.note(lab, place, publication)]
+        yield Publisher(place, journal, publication, sources, outputs, clock.now), errors
 
 
 def _sources(lab: Lab, base: Path, journal: Journal) -> tuple[dict[str, Source], list[tuple[str, LabError]]]:

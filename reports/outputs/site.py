@@ -32,7 +32,13 @@ class SiteOutput:
 
     def _update(self) -> SiteReport:
         paths = [item.path for item in self.context.published()]
-        return build(paths, self.context.site, identity(self.context.lab), activity=self.context.activity())
+        return build(
+            paths,
+            self.context.site,
+            identity(self.context.lab),
+            activity=self.context.activity(),
+            promotions=self.context.promotions(),
+        )
 
 
 def open_output(context: OutputContext) -> Output | None:

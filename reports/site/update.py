@@ -26,11 +26,13 @@ from reports.activity import LabActivity
 from reports.bundle import BadBundle
 from reports.database import Damaged
 from reports.model import Build, started_ms
+from reports.promotions import Promotions
 from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
 from reports.site.logs import file_name
 from reports.site.page_selection import Changed, Page, health_page, pages
+from reports.site.promotion_pages import fingerprint, promotion_pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
 from reports.site.summary import packages, summarise
@@ -68,6 +70,7 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
     *,
     rebuild: bool = False,
     activity: LabActivity | None = None,
+    promotions: Promotions = (),
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> SiteReport:
@@ -80,7 +83,8 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
 
     def update() -> SiteReport:
         with opened(out / "state.sqlite") as state:
-            return Update(SiteTree(out), state, renderer(site), named, activity, read, progress).run(rebuild=rebuild)
+            now = Update(SiteTree(out), state, renderer(site), named, activity, promotions, read, progress)
+            return now.run(rebuild=rebuild)
 
     with files.locked(out / ".lock"):
         try:
@@ -100,6 +104,7 @@ class Update:
     renderer: Renderer
     bundles: dict[str, Path]
     activity: LabActivity | None
+    promotions: Promotions
     read: Callable[[Path], BundleSource]
     progress: Callable[[Iterable[str]], Iterable[str]]
     changed: Changed = field(default_factory=Changed)
@@ -118,7 +123,8 @@ class Update:
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
         has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
         activity = self.activity.model_dump_json() if self.activity else ""
-        if not has_news and self.state.fact("activity") == activity:
+        promoted = fingerprint(self.promotions)
+        if not has_news and (self.state.fact("activity"), self.state.fact("promotions")) == (activity, promoted):
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
@@ -130,6 +136,7 @@ class Update:
         for digest in self.progress(new):
             self._add(digest)
         self.state.set_fact("activity", activity)
+        self.state.set_fact("promotions", promoted)
         for where, group in self._pages(has_news=has_news):
             self._write_group(where, group, slot)
         self.state.set_fact("unfinished", self.changed.dumps() if self.stale else "")
@@ -141,6 +148,7 @@ class Update:
         if has_news:
             yield from pages(self.state, self.changed, self.renderer.site)
         yield "the lab's health", health_page(self.state, self.activity)
+        yield "promotions", promotion_pages(self.state, self.renderer.site, self.promotions)
 
     def _finish_last_update(self) -> None:
         """Publish an update that was killed after its commit; clean up after any other."""

@@ -77,6 +77,11 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
     if lab.tracks[track].trigger == "proposed":
         units = {name: unit for name, unit in units.items() if unit.role not in ROLES or _packages(name, unit, built)}
+    elif component == WHOLE:  # a state of the archive does not need to have each component
+        there = {
+            name: unit for name, unit in units.items() if unit.role != DEFAULT_ROLE or _packages(name, unit, built)
+        }
+        units = there or units
     made = [_application(lab.file, name, units[name], built) for name in _ordered(lab.file, units, deployment)]
     return Topology(tuple(made), deployment.relations)
 
