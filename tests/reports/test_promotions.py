@@ -15,6 +15,7 @@ from lab.store import promotions
 from lab.store.promotions import WaitingVersion, WaitingVersions
 from reports.promotions import of_lab
 from reports.redact.promotions import published
+from reports.sources.runs import Runs
 from tests.reports.publishing import Press, a_lab, a_local_run
 
 PASSWORD = "Zx81kq0pLm3w"
@@ -83,6 +84,13 @@ def test_waiting_components_are_published_redacted(press: Press) -> None:
     press.lab = described(press.home)
     assert press.run().lines == []
     assert not list(press.place.site.glob("current/promotions/**/index.html"))
+
+
+def test_runs_of_a_promotion_are_not_in_the_history_of_the_track(press: Press) -> None:
+    runs = [a_local_run(press.lab, number=number) for number in (1, 2)]
+    runs[0].write_info(runs[0].info.model_copy(update={"cause": "promotion"}))
+    seen = [build.number for builds, _ in Runs(press.lab, lambda _: False).look({}) for build in builds]
+    assert seen == [2]
 
 
 @pytest.mark.parametrize("jobs, expected", [(["trunk/all/*", "trunk/greet/*"], 1), (["trunk/greet/*"], None)])
