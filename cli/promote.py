@@ -12,7 +12,7 @@ from typing import IO, Any
 import click
 from rich.console import Console
 
-from cli.archive.access import by_option, who
+from cli.archive.access import by_option, who, why_line
 from cli.options import dry_run_option
 from cli.output import out
 from cli.phases import run_phases
@@ -20,7 +20,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
-from lab.store.promotions import WaitingVersion, WaitingVersions
+from lab.store.promotions import WaitingVersions
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from reports import junit
@@ -155,13 +155,6 @@ def print_waiting(label: str, waiting: WaitingVersions) -> None:
         out.print(why_line(one))
     if waiting.open_state:
         out.print(f"{waiting.open_state} waits for the votes of {', '.join(waiting.open_votes)}")
-
-
-def why_line(one: WaitingVersion) -> str:
-    """Return why a component is not in the label, in one line."""
-    version = one.version or "removal"
-    runs = f" ({', '.join(one.runs)})" if one.runs else ""
-    return f"{one.component} {version}, {f'after {one.before}' if one.before else 'new'}: {one.reason}{runs}"
 
 
 def waiting_data(waiting: WaitingVersions) -> dict[str, Any]:

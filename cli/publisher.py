@@ -23,6 +23,7 @@ from reports.outputs.delivery import Output, OutputContext, PublisherClock
 from reports.outputs.registry import OUTPUTS
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
+from reports.redact import promotions
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
@@ -45,8 +46,9 @@ def opened(
         connection = source.connection if isinstance(source := sources.get("jenkins"), JenkinsSource) else None
         publishing_machine.check(lab, place, journal, connection, take_over=take_over)
         outputs, output_errors = _outputs(home.context(lab, base, place, journal, clock, partial(archive_graphs, lab)))
-        publisher = Publisher(place, journal, Publication.of(lab), sources, outputs, clock.now)
-        yield publisher, [*source_errors, *output_errors]
+        publication = Publication.of(lab)
+        errors = [*source_errors, *output_errors, *promotions.note(lab, place, publication)]
+        yield Publisher(place, journal, publication, sources, outputs, clock.now), errors
 
 
 def _sources(lab: Lab, base: Path, journal: Journal) -> tuple[dict[str, Source], list[tuple[str, LabError]]]:

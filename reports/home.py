@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pydantic import TypeAdapter
+
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
@@ -21,8 +23,10 @@ from reports.activity import LabActivity
 from reports.journal import Journal
 from reports.journal_entries import JournalEntry
 from reports.outputs.delivery import OutputContext, PendingDelivery, PublisherClock, Tombstone
+from reports.promotions import Promotions
 
 SUFFIX: Final = ".tar.gz"
+PROMOTIONS: Final = TypeAdapter(Promotions)
 Graphs = Callable[[], Mapping[str, ComponentGraph]]
 
 
@@ -59,6 +63,22 @@ class PublicationHome:
         """Write down what waits and runs, unless it is no news."""
         if found.replaces(self.read_activity()):
             files.write_atomic(self.activity, found.model_dump_json(), 0o600)
+
+    @property
+    def promotions(self) -> Path:
+        """What was not promoted at the last pass, as it is public."""
+        return self.store.root / "promotions.json"
+
+    def read_promotions(self) -> Promotions:
+        try:
+            return PROMOTIONS.validate_json(self.promotions.read_bytes())
+        except (OSError, ValueError):  # no pass has written it yet, or it is damaged: the next pass writes it
+            return ()
+
+    def write_promotions(self, found: Promotions) -> None:
+        """Write down what is not promoted, unless it is no news."""
+        if found != self.read_promotions():
+            files.write_atomic(self.promotions, PROMOTIONS.dump_json(found), 0o600)
 
     @property
     def outputs(self) -> Path:
@@ -109,6 +129,7 @@ def context(  # noqa: PLR0913, PLR0917 - the parts of a publisher
         site=place.site,
         activity=place.read_activity,
         graphs=graphs,
+        promotions=place.read_promotions,
         published=lambda: [place.item(entry) for entry in journal.builds.published()],
         history=journal.builds.lane,
         verdicts=journal.builds.verdicts,

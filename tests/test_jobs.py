@@ -98,7 +98,9 @@ def test_stock_jenkins_job_builder_makes_every_job(stock: list[Item]) -> None:
     own = {f"openstack/lab-{name}" for name in ("apply", "backup", "publish", "housekeeping")}
     watches = {f"openstack/{name}-watch" for name, track in FLAGSHIP.tracks.items() if track.trigger == "commit"}
     assert len(watches) >= 2
-    assert names == {"openstack"} | builds | phases | own | watches
+    promotions = {f"openstack/{name}-promote" for name, track in FLAGSHIP.tracks.items() if track.promotion}
+    assert promotions
+    assert names == {"openstack"} | builds | phases | own | watches | promotions
     assert len(FLAGSHIP.components) >= 12
     assert len({name.split("/")[1].rsplit("-", 2)[0] for name in builds}) >= 3
     views = {item.key.name for item in stock if item.key.kind == "view"}

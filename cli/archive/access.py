@@ -13,6 +13,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader, State
 from lab.store.archive_place import reader_of
+from lab.store.promotions import WaitingVersion
 from lab.store.runs import Store
 from scripts.archives import lab_archive
 from scripts.archives.lab_archive import LabArchive
@@ -55,3 +56,10 @@ def who(given: str) -> str:
 def facts(state: State) -> dict[str, Any]:
     """Return a state as JSON."""
     return state.model_dump(by_alias=True, exclude={"schema_version"})
+
+
+def why_line(one: WaitingVersion) -> str:
+    """Return why a component is not in the label, in one line."""
+    version = one.version or "removal"
+    runs = f" ({', '.join(one.runs)})" if one.runs else ""
+    return f"{one.component} {version}, {f'after {one.before}' if one.before else 'new'}: {one.reason}{runs}"

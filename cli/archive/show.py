@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
-from cli.archive.access import facts, reader
+from cli.archive.access import facts, reader, why_line
 from cli.output import out
 from lab.config import loading
 from lab.config.options import json_option, lab_option
+from lab.store import promotions
 from lab.store.archive import SOURCE_LOCK
+from lab.store.runs import Store
 
 
 @click.command("show")
@@ -21,19 +23,22 @@ from lab.store.archive import SOURCE_LOCK
 def command(suite: str, lab_file: Path, *, as_json: bool) -> None:
     """Show a state, by its name or by a label: its parent, what changed, the versions that it has.
 
-    For a label, also show its moves.
+    For a label, also show its moves, and what the last promotion has held back.
     """
     lab = loading.load(lab_file)
     archive = reader(lab)
     state = archive.existing(suite)
     moves = archive.moves(suite)
     sources, binaries = archive.lock(state.name, SOURCE_LOCK), archive.lock(state.name)
+    waiting = promotions.waiting(Store.of(lab), suite)
+    components = waiting.components if waiting else ()
     labels = [label for label, named in archive.labels().items() if named.name == state.name]
     if as_json:
         found = facts(state) | {
             "labels": labels,
             "pinned": state.name in archive.pins(),
             "moves": [move.model_dump() for move in moves],
+            "waiting": [one.model_dump() for one in components],
             "sources": [f"{name}={version}" for name, version in sources],
             "packages": [f"{name}={version}" for name, version in binaries],
         }
@@ -51,5 +56,7 @@ def command(suite: str, lab_file: Path, *, as_json: bool) -> None:
         runs = f" for {', '.join(move.runs)}" if move.runs else ""
         reason = f": {move.reason}" if move.reason else ""
         out.print(f"{move.kind} by {move.who}, {move.when}: {move.before or '(none)'} -> {move.after}{runs}{reason}")
+    for one in components:
+        out.print(f"not in {suite}: {why_line(one)}")
     for name, version in sources:
         out.print(f"{name} {version}")

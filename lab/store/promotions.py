@@ -144,8 +144,17 @@ def round_path(store: Store, label: str, number: int) -> Path:
 
 def rounds(store: Store, label: str) -> list[PromotionRound]:
     """Return the rounds of a label, the oldest first."""
+    return [PromotionRound.read(path) for path in _round_paths(store, label)]
+
+
+def last_round(store: Store, label: str) -> PromotionRound | None:
+    """Return the last round of a label; None before the first one."""
+    return next((PromotionRound.read(path) for path in _round_paths(store, label)[-1:]), None)
+
+
+def _round_paths(store: Store, label: str) -> list[Path]:
     paths = [path for path in home(store, label).glob("*.json") if path.stem.isdecimal()]
-    return [PromotionRound.read(path) for path in sorted(paths, key=lambda path: int(path.stem))]
+    return sorted(paths, key=lambda path: int(path.stem))
 
 
 def waiting_path(store: Store, label: str) -> Path:
@@ -162,9 +171,9 @@ def states_in_use(store: Store) -> set[str]:
     """Return the states that open rounds use."""
     found: set[str] = set()
     for path in (store.root / "promotions").glob("*"):
-        for one in rounds(store, path.name)[-1:]:
-            if one.outcome == "open":
-                found |= {one.base, one.newest, one.target, *(probe.state for probe in one.probes)}
+        last = last_round(store, path.name)
+        if last and last.outcome == "open":
+            found |= {last.base, last.newest, last.target, *(probe.state for probe in last.probes)}
     return found
 
 

@@ -28,6 +28,7 @@ from reports import bundle
 from reports.activity import LabActivity
 from reports.bundle import BadBundle, Bundle
 from reports.model import Build
+from reports.promotions import Promotions
 from reports.transitions import HistoryPoint
 
 How = Literal["delivered", "nothing", "parked", "later"]
@@ -108,6 +109,8 @@ class OutputContext:
     site: Path
     activity: Callable[[], LabActivity | None]
     """What waits and runs in the lab; None if that is not known."""
+    promotions: Callable[[], Promotions]
+    """What the tracks have not promoted."""
     published: Callable[[], Sequence[PendingDelivery]]
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""

@@ -32,8 +32,14 @@ class SiteOutput:
 
     def _update(self) -> SiteReport:
         paths = [item.path for item in self.context.published()]
-        activity, graphs = self.context.activity(), self.context.graphs()
-        return build(paths, self.context.site, identity(self.context.lab), activity=activity, graphs=graphs)
+        return build(
+            paths,
+            self.context.site,
+            identity(self.context.lab),
+            activity=self.context.activity(),
+            graphs=self.context.graphs(),
+            promotions=self.context.promotions(),
+        )
 
 
 def open_output(context: OutputContext) -> Output | None:

@@ -15,6 +15,7 @@ from reports.site.comparison_models import ComparisonPage
 from reports.site.lab_models import BrokenPage, ChangesPage, HealthPage, Home
 from reports.site.lane_models import Flaky, Ref, Slow, StandingPart, TestRef, TransitionPart
 from reports.site.order_page import OrderPage
+from reports.site.promotion_models import PromotionList, PromotionPage
 
 
 class PlotPoint(FrozenModel):
@@ -214,10 +215,12 @@ class Badge(FrozenModel):
 Page = (
     Home | BrokenPage | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
     | FlakyPage | SlowPage | StalePage | HealthPage | ChangesPage | ComparisonPage | ComparePage | SearchPage | AboutPage
+    | PromotionList | PromotionPage
 )  # fmt: skip
 KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "broken": BrokenPage, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
     "health": HealthPage, "order": OrderPage, "changes": ChangesPage,
     "comparison": ComparisonPage, "compare": ComparePage, "search": SearchPage, "about": AboutPage,
+    "promotions": PromotionList, "promotion": PromotionPage,
 }  # fmt: skip

@@ -33,6 +33,8 @@ class Identity:
     known: tuple[KnownBug, ...] = ()
     archive: str = ""
     commit_urls: tuple[tuple[str, str], ...] = ()
+    promotes: bool = False
+    """Whether a track of the lab promotes by itself."""
 
     @cached_property
     def _commit_urls(self) -> dict[str, str]:
@@ -63,6 +65,7 @@ def identity(lab: Lab) -> Identity:
         public.known_bugs if public else (),
         (lab.archive.url or "").rstrip("/"),
         tuple(_commit_urls(lab).items()),
+        any(track.promotion for track in lab.tracks.values()),
     )
 
 

@@ -160,6 +160,11 @@ class SiteState:
         row = (path, digest, generation)
         self.base.execute("INSERT OR REPLACE INTO page (path, digest, generation) VALUES (?, ?, ?)", row)
 
+    def pages_below(self, home: str) -> list[str]:
+        """Return the pages whose paths begin with a directory, as they are."""
+        query = "SELECT path FROM page WHERE digest != '' AND substr(path, 1, length(?)) = ? ORDER BY path"
+        return [row["path"] for row in self.base.execute(query, (home, home))]
+
     def pages_since(self, generation: int) -> list[str]:
         """Return the pages that changed after a generation."""
         return [row["path"] for row in self.base.execute("SELECT path FROM page WHERE generation > ?", (generation,))]

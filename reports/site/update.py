@@ -27,11 +27,13 @@ from reports.activity import LabActivity
 from reports.bundle import BadBundle
 from reports.database import Damaged
 from reports.model import Build, started_ms
+from reports.promotions import Promotions
 from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
 from reports.site.logs import PAGE
 from reports.site.page_selection import Changed, Page, health_page, order_of_builds, pages
+from reports.site.promotion_pages import fingerprint, promotion_pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
 from reports.site.summary import packages, summarise
@@ -70,6 +72,7 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
     rebuild: bool = False,
     activity: LabActivity | None = None,
     graphs: Mapping[str, ComponentGraph] | None = None,
+    promotions: Promotions = (),
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> SiteReport:
@@ -82,9 +85,10 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
 
     def update() -> SiteReport:
         with opened(out / "state.sqlite") as state:
-            return Update(SiteTree(out), state, renderer(site), named, activity, graphs or {}, read, progress).run(
-                rebuild=rebuild
+            now = Update(
+                SiteTree(out), state, renderer(site), named, activity, graphs or {}, promotions, read, progress
             )
+            return now.run(rebuild=rebuild)
 
     with files.locked(out / ".lock"):
         try:
@@ -105,6 +109,7 @@ class Update:
     bundles: dict[str, Path]
     activity: LabActivity | None
     graphs: Mapping[str, ComponentGraph]
+    promotions: Promotions
     read: Callable[[Path], BundleSource]
     progress: Callable[[Iterable[str]], Iterable[str]]
     changed: Changed = field(default_factory=Changed)
@@ -122,9 +127,12 @@ class Update:
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
         has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
-        activity = self.activity.model_dump_json() if self.activity else ""
-        order = repr(self.graphs)
-        if not has_news and (self.state.fact("activity"), self.state.fact("order")) == (activity, order):
+        facts = {
+            "activity": self.activity.model_dump_json() if self.activity else "",
+            "order": repr(self.graphs),
+            "promotions": fingerprint(self.promotions),
+        }
+        if not has_news and all(self.state.fact(name) == value for name, value in facts.items()):
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
@@ -135,8 +143,8 @@ class Update:
             self.state.set_fact("known bugs", bugs)
         for digest in self.progress(new):
             self._add(digest)
-        self.state.set_fact("activity", activity)
-        self.state.set_fact("order", order)
+        for name, value in facts.items():
+            self.state.set_fact(name, value)
         for where, group in self._pages(has_news=has_news):
             self._write_group(where, group, slot)
         self.state.set_fact("unfinished", self.changed.dumps() if self.stale else "")
@@ -149,6 +157,7 @@ class Update:
             yield from pages(self.state, self.changed, self.renderer.site)
         yield "the lab's health", health_page(self.state, self.activity)
         yield "the order of builds", order_of_builds(self.state, self.graphs)
+        yield "promotions", promotion_pages(self.state, self.renderer.site, self.promotions)
 
     def _finish_last_update(self) -> None:
         """Publish an update that was killed after its commit; clean up after any other."""

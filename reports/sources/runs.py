@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.base.errors import Aborted, ConfigurationError, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab
+from lab.store.records import Cause
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from reports.journal_entries import SourceBuild
@@ -17,6 +18,9 @@ from reports.model import Build, started_ms
 from reports.sources import local
 from reports.sources.source import Gone, Marks, Seen, Trouble
 
+# The runs of a promotion test parts of what is new, one after the other: in the history of a track, each test that
+# only some of them fail would be flaky.  The pages of promotions have their results.
+PRIVATE_CAUSES: frozenset[Cause] = frozenset({"promotion"})
 JOB_SLASHES = "TRACK/COMPONENT/PHASE".count("/")
 
 
@@ -31,7 +35,8 @@ class Runs:
     def look(self, marks: Marks) -> Iterator[Seen | Trouble]:  # noqa: ARG002 - all runs are local
         lanes: defaultdict[str, list[Run]] = defaultdict(list)
         for run in Store.of(self.lab).runs():
-            lanes[_job(run)].append(run)
+            if run.info.cause not in PRIVATE_CAUSES:
+                lanes[_job(run)].append(run)
         for runs in lanes.values():
             for run in runs:
                 try:

@@ -99,6 +99,13 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         units = {
             name: unit for name, unit in units.items() if unit.role not in roles or _packages(roles, name, unit, built)
         }
+    elif component == WHOLE:  # a state of the archive does not need to have each component
+        there = {
+            name: unit
+            for name, unit in units.items()
+            if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built)
+        }
+        units = there or units
     made = [_application(lab.file, roles, name, units[name], built) for name in _ordered(lab.file, units, deployment)]
     return Topology(tuple(made), deployment.relations, lab.settle_seconds_of(track), deployment.limits.minutes)
 

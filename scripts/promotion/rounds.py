@@ -98,10 +98,10 @@ class Promoter:
 
     def _continue(self) -> bool:
         """Take up the open round; end one that something else has overtaken."""
-        last = promotions.rounds(self.criteria.store, self.criteria.label)[-1:]
-        if not last or last[0].outcome != "open":
+        last = promotions.last_round(self.criteria.store, self.criteria.label)
+        if last is None or last.outcome != "open":
             return False
-        self.turn = last[0]
+        self.turn = last
         state = self.reader.state(self.criteria.label)
         name = state.name if state else ""
         if name == self.turn.base or (self.turn.decided and name == self.turn.target):
@@ -116,9 +116,9 @@ class Promoter:
         found = self._survey()
         if found is None or not found.items:
             return False
-        past = promotions.rounds(self.criteria.store, self.criteria.label)
+        last = promotions.last_round(self.criteria.store, self.criteria.label)
         self.turn = PromotionRound(
-            number=past[-1].number + 1 if past else 1,
+            number=last.number + 1 if last else 1,
             track=self.criteria.track,
             label=self.criteria.label,
             base=found.waiting.state,

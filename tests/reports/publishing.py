@@ -31,6 +31,7 @@ from reports.outputs.delivery import PublisherClock
 from reports.outputs.registry import OUTPUTS
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
+from reports.redact import promotions
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
@@ -236,7 +237,9 @@ class Press:
                 self.lab, self.home, place, opened_journal, PublisherClock(self.time.now, self.time.sleep)
             )
             outputs = {name: made for name, open_output in OUTPUTS.items() if (made := open_output(context))}
-            yield Publisher(place, opened_journal, Publication.of(self.lab), sources, outputs, self.time.now)
+            publication = Publication.of(self.lab)
+            assert promotions.note(self.lab, place, publication) == []
+            yield Publisher(place, opened_journal, publication, sources, outputs, self.time.now)
 
     def run(self) -> PublishReport:
         with self.opened() as publisher:

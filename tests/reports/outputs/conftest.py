@@ -45,6 +45,7 @@ class Bench:
             home=self.home / "outputs",
             site=self.home / "site",
             activity=lambda: None,
+            promotions=tuple,
             published=lambda: list(self.items.values()),
             history=self.history,
             verdicts=lambda: [(name, item.lane, self.builds[name].verdict) for name, item in self.items.items()],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from reports.model import Build, Case, Commit, File, FrozenModel, Log, StepSummary
+from reports.promotions import TrackPromotion, UnpromotedComponent
 from reports.site import Identity, build
 from reports.site.render import HERE, Renderer
 from tests.reports.site.crawl import crawl
@@ -21,6 +22,18 @@ WORLD = World(32, components=2, tracks=2, tests=90, lines=3)
 # Fields that every build has.
 KEPT = {"schema_version", "origin", "job", "number", "started", "finished", "component", "track", "verdict", "outcome",
         "phase", "path", "sha256", "step", "name"}  # fmt: skip
+PROMOTION = TrackPromotion(
+    track="t0",
+    label="t0-tested",
+    state="t0-1",
+    newest="t0-2",
+    checked="2026-01-01T00:00:00Z",
+    components=(
+        UnpromotedComponent(component="c0", before="1", version="2", waits_for="x", reason="y", runs=("r/1",)),
+    ),
+    open_state="t0-3",
+    open_votes=("staging",),
+)
 EMPTY: Mapping[type, Any] = {str: "", int: 0, float: 0.0, bool: False, tuple: (), dict: {}}
 # Shared by pages; of the breakages for which home has no room, see test_lists.
 NOT_PAGES = {"base.html", "macros.html", "cases.html", "broken.html"}
@@ -77,7 +90,9 @@ def test_every_template_renders_empty_fields(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Identity, share: float, seed: int
 ) -> None:
     seen = recorded_templates(monkeypatch)
-    report = build(WORLD, tmp_path, site, read=Emptied(WORLD, share, seed).read)
+    promotions = (emptied(PROMOTION, Random(seed), share),)
+    promoting = replace(site, promotes=True)
+    report = build(WORLD, tmp_path, promoting, read=Emptied(WORLD, share, seed).read, promotions=promotions)
     assert (report.added, report.left_out, report.stale) == (WORLD.count, {}, {})
     assert [one for one in crawl(tmp_path / "current").problems if "qa.lab.example" not in one] == []
     there = {path.name.removesuffix(".j2") for path in (HERE / "templates").iterdir()} - NOT_PAGES

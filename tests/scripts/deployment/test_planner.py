@@ -40,6 +40,17 @@ def test_plan_of_whole_track_has_all_components(lab_factory: Callable[..., Lab])
     assert names(planned(lab_factory, WHOLE)) == ["greet", "other"]
 
 
+def test_plan_of_whole_track_leaves_out_what_a_state_does_not_have(lab_factory: Callable[..., Lab]) -> None:
+    other = {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}}
+    for described in ({}, {"deployment": {"applications": {name: {"role": "package"} for name in ("greet", "other")}}}):
+        lab = lab_factory(lab={"components": {"other": other}, **described})
+        assert names(topology(lab, "trunk", WHOLE, {"greet": ["greet"]})) == ["greet"]
+        with pytest.raises(ConfigurationError, match="the lab's archive has no packages of it"):
+            topology(lab, "trunk", WHOLE, {})
+        with pytest.raises(ConfigurationError, match="other: the lab's archive has no packages of it"):
+            topology(lab, "trunk", "other", {"greet": ["greet"]})
+
+
 def test_plan_without_built_package_is_refused(lab_factory: Callable[..., Lab]) -> None:
     with pytest.raises(ConfigurationError, match=r"greet: the lab's archive has no packages of it \(build it first"):
         topology(lab_factory(), "trunk", "greet", {})

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from datetime import timedelta
 from typing import Literal
 
 import pytest
+from click.testing import CliRunner
 
-from lab.base import files
-from lab.base.errors import InfrastructureError
+from cli.archive.show import command as show_command
+from cli.archive.vote import command as vote_command
+from cli.promote import command
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.store import promotions
 from lab.store.promotions import StateVote
 from lab.store.runs import Store
 from scripts.archives import lab_archive, labels, retention, withdrawal
 from scripts.archives.labels import Reasons
 from scripts.archives.withdrawal import SourceVersion
-from scripts.promotion import opening, rounds
+from scripts.migration.indexes import IndexedSuite
+from scripts.promotion import opening, probing, rounds
+from tests.conftest import Bench
 from tests.scripts.promotion.conftest import LABEL, PromotionBed
 
 pytestmark = pytest.mark.integration
@@ -248,3 +256,115 @@ def test_states_of_an_open_round_are_kept(bed: PromotionBed) -> None:
     assert promotions.states_in_use(Store.of(bed.lab)) >= {newest.name, bed.reader.existing(LABEL).name}
     with lab_archive.opened(bed.lab, bed.log) as archive:
         assert retention.reasons(archive)[newest.name]
+
+
+def ran(bed: PromotionBed, version: str, verdict: str) -> None:
+    """Leave a run of the phase exercise for a version of plain."""
+    run = Store.of(bed.lab).new_run(bed.lab, "trunk", "plain", phase="exercise", version=version)
+    for step in run.steps:
+        done = Bench(bed.lab, run).pretend(step, message="3 of 4 passed")
+        done.model_copy(update={"verdict": verdict if step == "exercise" else "passed"}).write(run.record_path(step))
+
+
+def test_runs_of_a_version_are_criteria_relative_to_the_label(bed: PromotionBed) -> None:
+    bed.describe("{criteria: [exercise]}")
+    bed.add("plain 2")
+    assert bed.promote() == {"plain/2": "waits for the phase exercise: it has no run"}
+    ran(bed, "2", "error")
+    assert bed.promote() == {"plain/2": "waits for the phase exercise: its newest run trunk/plain/1 is error"}
+    ran(bed, "2", "unstable")
+    assert bed.promote() == {"plain/2": "the phase exercise unstable: exercise: 3 of 4 passed"}
+    assert bed.probed == []
+    ran(bed, "1", "unstable")  # the version in the label fails alike
+    assert bed.promote() == {}
+    bed.add("plain 3")
+    ran(bed, "3", "passed")
+    assert bed.promote() == {}
+    assert bed.content() == "plain/3"
+
+
+def test_promote_command_shows_what_waits(bed: PromotionBed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "distribution", lambda *_: lambda _: IndexedSuite())
+    monkeypatch.setattr(probing, "prober", lambda *_: bed.probe)
+
+    def call(*argv: str, code: int = 0) -> str:
+        result = CliRunner().invoke(command, ["trunk", *argv, "--lab", str(bed.lab.file)], catch_exceptions=False)
+        assert result.exit_code == code, result.output
+        return result.stdout
+
+    (bed.home / "hints").write_text("block shout/1\n")
+    bed.describe("{hints: hints}")
+    assert "trunk-tested has the newest version of each component" in call("--why")
+    bed.add("hail 2", "plain 2")
+    bed.broken = {"hail/2": "hail"}
+    assert call("--dry-run").splitlines()[-3:] == [
+        "would test: hail/2, plain/2",
+        "hail 2, after 1: waits for the next promotion",
+        "plain 2, after 1: waits for the next promotion",
+    ]
+    assert bed.probed == []
+    assert json.loads(call("--dry-run", "--json"))["would_test"] == ["hail/2", "plain/2"]
+    text = call()
+    assert (
+        f"trunk-tested moved from {bed.reader.moves(LABEL)[-1].before} to {bed.reader.existing(LABEL).name}\n" in text
+    )
+    assert "\nhail 2, after 1: held back: exercise: hail: hail is broken (trunk/all/" in text
+    why = json.loads(call("--why", "--json"))
+    assert [one["item"] for one in why["components"]] == ["hail/2"]
+    assert "trunk-tested: nothing to promote" in call()
+    shown = CliRunner().invoke(show_command, [LABEL, "--lab", str(bed.lab.file)], catch_exceptions=False)
+    assert "not in trunk-tested: hail 2, after 1: held back: exercise: hail" in shown.output
+    with pytest.raises(ConfigurationError, match="plain: no version is held back from trunk-tested"):
+        call("--retry", "plain")
+    assert call("--retry", "hail") == "hail: is tested again by the next promotion\n"
+    bed.broken = {}
+    assert json.loads(call("--json"))["promotion"]["outcome"] == "promoted"
+    with pytest.raises(ConfigurationError, match="trunk has no label other; known: tested"):
+        call("--label", "other")
+
+
+def test_vote_command(bed: PromotionBed) -> None:
+    bed.describe("{votes: [staging]}")
+    bed.add("plain 2")
+    assert bed.promoter().run().votes == ("staging",)
+    state = bed.reader.existing("trunk").name
+
+    def vote(*argv: str) -> str:
+        words = [*argv, "--url", "https://ci.example/1", "--lab", str(bed.lab.file)]
+        result = CliRunner().invoke(vote_command, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    with pytest.raises(ConfigurationError, match="stranger has no vote in trunk; known: staging"):
+        vote(state, "stranger", "passed")
+    with pytest.raises(ConfigurationError, match="the archive has no state trunk-0"):
+        vote("trunk-0", "staging", "passed")
+    assert vote(state, "staging", "passed") == f"staging: passed for {state}\n"
+    assert bed.promote() == {}
+    assert bed.content() == "plain/2"
+
+
+def test_votes_that_do_not_come_end_the_round(bed: PromotionBed, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed.describe("{votes: [staging]}")
+    bed.add("plain 2")
+    assert bed.promoter().run().votes == ("staging",)
+    bed.add("hail 2")
+    late = environment.now() + timedelta(hours=25)
+    monkeypatch.setattr(environment, "now", lambda: late)
+    assert bed.promoter().run().votes == ()
+    assert bed.content() == ""
+    assert bed.promoter().run().votes == ("staging",)  # the next round has what is new
+    assert bed.probed[-1] == "hail/2 plain/2"
+
+
+@pytest.mark.parametrize("text", ["{", '{"state": "other", "name": "staging", "verdict": "passed"}', "[]"])
+def test_a_file_that_is_no_vote_is_refused(bed: PromotionBed, text: str) -> None:
+    bed.describe("{votes: [staging]}")
+    bed.add("plain 2")
+    assert bed.promoter().run().votes == ("staging",)
+    path = promotions.vote_path(Store.of(bed.lab), bed.reader.existing("trunk").name, "staging")
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=str(path)):
+        bed.promote()
+    assert bed.content() == ""

@@ -1,0 +1,51 @@
+"""The public form of promotions: without private components, and with redacted reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.base.errors import Aborted, LabError
+from lab.base.failures import caught
+from lab.config.description import Lab, job_name
+from reports import promotions
+from reports.home import PublicationHome
+from reports.promotions import Promotions, TrackPromotion
+from reports.redact.publication import Publication, allowed
+
+PROBED = ("deploy", "exercise")
+
+
+def note(lab: Lab, place: PublicationHome, publication: Publication) -> list[tuple[str, LabError]]:
+    """Write down what the tracks of a lab have not promoted, for the site; return what failed."""
+    try:
+        with caught():
+            place.write_promotions(published(publication, promotions.of_lab(lab)))
+    except Aborted:
+        raise
+    except LabError as error:
+        return [("promotions", error)]
+    return []
+
+
+def published(publication: Publication, found: Promotions) -> Promotions:
+    """Return the promotions of the tracks whose deployments or exercises are public, with redacted reasons."""
+    return tuple(_redacted(publication, one) for one in found if _is_public(publication, one.track, PROBED, "all"))
+
+
+def _redacted(publication: Publication, found: TrackPromotion) -> TrackPromotion:
+    text = publication.redactor.text
+    public = [one for one in found.components if _is_public(publication, found.track, ("build",), one.component)]
+    components = (
+        one.model_copy(update={"reason": text(one.reason), "waits_for": text(one.waits_for)}) for one in public
+    )
+    return found.model_copy(update={"components": tuple(components)})
+
+
+def _is_public(publication: Publication, track: str, phases: tuple[str, ...], component: str) -> bool:
+    """Return whether a job of some phases is public, by its name in Jenkins or in the local store."""
+
+    def names() -> Iterator[str]:
+        for phase in phases:
+            yield from (job_name(track, component, phase), f"{track}/{component}/{phase}")
+
+    return any(allowed(name, publication.policy.jobs) for name in names())
