@@ -15,12 +15,11 @@ from lab.store.archive import ArchiveReader
 from lab.store.records import rfc3339
 from lab.store.run_directory import Run
 from lab.store.runs import Store
-from lab.store.step import describe
 from scripts import archive, push, upload
 from scripts.archives import lab_archive, retention, versions
 from scripts.archives.versions import PoolVersion
 from tests.archives import assert_signed, assert_whole, listed, pool, suites
-from tests.packages import BINARY, binary, pretend_built, start
+from tests.packages import pretend_also_built, pretend_built, start
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +49,8 @@ def test_architectures_are_joined_in_one_version(lab_factory, bench):
     series = {"bookworm": {"architectures": ["amd64", "arm64"]}}
     work = bench(lab_factory(lab={"series": series}))
     pretend_built(work, "1.0-1")
-    built = work.run.record("sbuild").artifacts
     for name in ("amd64", "arm64"):
-        path = work.run.out / f"greet-tool_1.0-1_{name}.deb"
-        control = BINARY.format(package="greet-tool", name="greet", version="1.0-1")
-        binary(work.run.work / name, path, control.replace("Architecture: all", f"Architecture: {name}"), "x")
-        built = (*built, describe(work.run, path, "binary"))
-    work.pretend("sbuild", version="1.0-1", artifacts=built)
+        pretend_also_built(work, name)
     assert work.execute(archive).verdict == "passed"
     root = Store.of(work.lab).archive
     for name in ("amd64", "arm64"):
