@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jenkins_jobs.formatter import CustomFormatter
 
-from generator import render
+from generator import render, track_jobs
 from generator.jinja import data, fill
 from lab.base.errors import ConfigurationError
 from lab.config import loading
@@ -182,7 +182,7 @@ def test_view_shows_only_its_track(jobs_of: Callable[..., dict[str, Any]]) -> No
     ],
 )
 def test_gerrit_project_of_a_url(git: str, project: str) -> None:
-    assert render.project(git) == project
+    assert track_jobs.project(git) == project
 
 
 @pytest.mark.parametrize(
