@@ -22,14 +22,23 @@ from lab.store.step import architecture
 from reports.redact import rule_packs
 from scripts.deployment import planner
 from scripts.exercises import choice
+from scripts.roles import registry
 
 
-def _deployment_faults(lab: Lab) -> Iterator[str]:
-    """Yield faults of applications and exercises once each, whatever the number of tracks that have them."""
+def deployment_faults(lab: Lab) -> tuple[str, ...]:
+    """Return faults of applications, roles and exercises, each with its line."""
+    found: list[tuple[loading.Key, str]] = []
+    try:
+        roles = registry.roles_of(lab)
+    except loading.DescriptionError as error:
+        return error.complaints
     if any("deploy" in track.phases for track in lab.tracks.values()):
-        yield from planner.faults(lab)
-    exercised = [name for name, track in lab.tracks.items() if "exercise" in track.phases]
-    yield from dict.fromkeys(fault for name in exercised for fault in choice.faults(lab, name))
+        found += planner.faults(lab, roles)
+        found += () if found else planner.own_role_faults(lab, roles)
+    for name, track in lab.tracks.items():
+        if "exercise" in track.phases:
+            found += choice.faults(lab, name)
+    return loading.read_yaml(lab.file).complaints(dict.fromkeys(found)).complaints if found else ()
 
 
 @dataclass
@@ -116,7 +125,7 @@ def check_lab(lab_file: Path, report: Report) -> tuple[Path, ...]:
     counted = ", ".join(f"{number} {what}" for what, number in report.counts.items())
     report.lines.append(f"{lab_file}: valid: {counted}")
     report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in (*releases.doubts(lab), *not_built_here(lab))]
-    report.errors += [f"{lab_file}: {fault}" for fault in _deployment_faults(lab)]
+    report.errors += deployment_faults(lab)
     if not lab.jenkins:
         return ()
     jobs = lab_file.parent / "jobs"

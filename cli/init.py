@@ -12,11 +12,12 @@ import yaml
 from cli.output import out
 from generator import new_lab
 from lab.base.errors import ConfigurationError
-from scripts.demo import demo
+from scripts.demo import demo, services
 from scripts.demo.examples import HELLO
 from scripts.drivers.nspawn import driver
 
 DEMO: Final = "demo"
+SERVICES: Final = "services"
 SOURCES: Final = "sources"
 COMMIT: Final = "commit it (git add --all; git commit)"
 DEMO_HEADER: Final = f"""\
@@ -34,8 +35,9 @@ DEMO_HEADER: Final = f"""\
     "example",
     default="minimal",
     show_default=True,
-    type=click.Choice([*new_lab.EXAMPLES, DEMO]),
-    help=f"The lab.yaml to start from. {DEMO}: the package of qalab demo, with its repositories, ready to run.",
+    type=click.Choice([*new_lab.EXAMPLES, DEMO, SERVICES]),
+    help=f"The lab.yaml to start from. {DEMO}: the package of qalab demo; {SERVICES}: a web application with its database. "
+    "Both have their repositories and are ready to run.",
 )
 def command(directory: Path, example: str) -> None:
     """Start a lab in a git repository: lab.yaml, its jobs, a README."""
@@ -44,6 +46,9 @@ def command(directory: Path, example: str) -> None:
         text = make_demo(directory.resolve() / SOURCES)
         paths = new_lab.create(directory, text, [f"/{SOURCES}/"])
         following = f"{COMMIT}, then: qalab run {demo.TRACK} {HELLO.component}"
+    elif example == SERVICES:
+        paths = new_lab.create(directory, services.copy(directory.resolve()), [f"/{SOURCES}/"])
+        following = f"{COMMIT}, then: qalab run trunk notes"
     else:
         paths = new_lab.create(directory, new_lab.example(example))
         following = f"edit lab.yaml, then: qalab check; qalab jenkins generate; {COMMIT}; qalab run TRACK COMPONENT"

@@ -41,31 +41,35 @@ INTERVAL_SECONDS: Final = 60
     help="Time between passes.",
 )
 @click.option("--retry", is_flag=True, help="Retry now everything that was postponed or parked.")
+@click.option("--take-over", is_flag=True, help="Publish from this machine, in place of the one that did so far.")
 @click.option("--status", is_flag=True, help="Publish nothing; show published and waiting builds, and the reasons.")
 @json_option
-def command(lab_file: Path, *, watch: bool, interval: int, retry: bool, status: bool, as_json: bool) -> None:
+def command(
+    lab_file: Path, *, watch: bool, interval: int, retry: bool, take_over: bool, status: bool, as_json: bool
+) -> None:
     """Publish new builds to the site, Jenkins, mail, Gerrit, forges, chats and webhooks.
 
     Each build is delivered once.  A failed delivery is retried later and does not delay the others.
+    One machine publishes a lab: a second one is refused.
     """
     lab = loading.load(lab_file)
     if status:
         show_status(lab, as_json=as_json)
         return
     if not watch:
-        sys.exit(one_pass(lab, lab_file.parent, retry=retry, as_json=as_json))
+        sys.exit(one_pass(lab, lab_file.parent, retry=retry, as_json=as_json, take_over=take_over))
     while True:
         try:
-            one_pass(lab, lab_file.parent, retry=retry, as_json=as_json)
-            retry = False
+            one_pass(lab, lab_file.parent, retry=retry, as_json=as_json, take_over=take_over)
+            retry = take_over = False
         except InfrastructureError as error:  # another process publishes, or the disk is full: later it can go on
             click.echo(f"qalab: {one_line(error)}", err=True)
         time.sleep(interval)
 
 
-def one_pass(lab: Lab, base: Path, *, retry: bool, as_json: bool) -> int:
+def one_pass(lab: Lab, base: Path, *, retry: bool, as_json: bool, take_over: bool = False) -> int:
     """Make a pass, print its result, and return its exit code."""
-    with publisher.opened(lab, base) as (current, errors):
+    with publisher.opened(lab, base, take_over=take_over) as (current, errors):
         if retry:
             current.journal.retry()
         report = current.run()

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from lab.base.failures import caught
 from lab.config import access
 from lab.config.description import Lab
 from lab.config.jenkins import Connection
-from reports import home
+from reports import home, publishing_machine
 from reports.journal import Journal
 from reports.outputs.delivery import Output, OutputContext, PublisherClock
 from reports.outputs.registry import OUTPUTS
@@ -27,18 +28,24 @@ from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
 from reports.sources.source import Source
+from scripts.ordering.track_components import archive_graphs
 
 
 @contextmanager
-def opened(lab: Lab, base: Path, *, wait: bool = False) -> Iterator[tuple[Publisher, list[tuple[str, LabError]]]]:
+def opened(
+    lab: Lab, base: Path, *, wait: bool = False, take_over: bool = False
+) -> Iterator[tuple[Publisher, list[tuple[str, LabError]]]]:
     """Give a lab's publisher, and the sources and outputs that cannot be used, each with its error.
 
-    ``base`` is the directory of lab.yaml; ``wait``: wait while another process publishes.
+    ``base`` is the directory of lab.yaml; ``wait``: wait while another process publishes; ``take_over``: this machine
+    publishes from now on.  Raises ConfigurationError where another machine publishes the lab.
     """
     clock = PublisherClock(time.time, time.sleep)
     with home.opened(lab, wait=wait) as (place, journal):
         sources, source_errors = _sources(lab, base, journal)
-        outputs, output_errors = _outputs(home.context(lab, base, place, journal, clock))
+        connection = source.connection if isinstance(source := sources.get("jenkins"), JenkinsSource) else None
+        publishing_machine.check(lab, place, journal, connection, take_over=take_over)
+        outputs, output_errors = _outputs(home.context(lab, base, place, journal, clock, partial(archive_graphs, lab)))
         publication = Publication.of(lab)
         errors = [*source_errors, *output_errors, *promotions.note(lab, place, publication)]
         yield Publisher(place, journal, publication, sources, outputs, clock.now), errors

@@ -17,7 +17,7 @@ from lab.base.errors import ConfigurationError
 from lab.config import loading
 from lab.config.description import Lab, Phase
 from lab.config.options import json_option, lab_option
-from lab.store.archive import ArchiveReader
+from lab.store.archive_place import reader_of
 from lab.store.run_directory import WHOLE, Run, check_known
 from lab.store.runs import Store
 from reports import status
@@ -137,4 +137,4 @@ def deployable(lab: Lab, track: str, name: str) -> str:
     described = lab.tracks[track]
     if "deploy" not in described.phases or described.trigger == "proposed":
         raise ConfigurationError(f"{track} deploys no states of the archive", hint="name the phase deploy in lab.yaml")
-    return package_source.state_of_track(ArchiveReader.at(Store.of(lab).archive), track, name).name
+    return package_source.state_of_track(reader_of(lab), track, name).name

@@ -51,7 +51,8 @@ def create(directory: Path, text: str, ignored: Sequence[str] = ()) -> list[Path
     texts = {description: text, directory / ".gitignore": gitignore, directory / "README.md": README}
     for path, content in texts.items():
         files.write_atomic(path, content)
-    written = render.write(loading.load(description), directory / "jobs")
+    lab = loading.load(description)
+    written = render.write(lab, directory / "jobs") if lab.jenkins else []
     if not (directory / ".git").exists():
         git.git(["init", "--quiet"], cwd=directory)
     return sorted([*texts, *written])

@@ -9,10 +9,12 @@ from lxml import etree
 
 from generator.canonical import parse, tag_of
 from generator.items import Item
-from lab.config.description import Lab
+from lab.config.description import COMPONENT_PHASES, Lab
+from lab.store.archive_place import is_apart
 
 PLUGINS: Mapping[str, str] = {
     "build-timeout": "ends a build that takes too long",
+    "copyartifact": "hands the packages of a build over to the machine of the archive; only with `jenkins.archive_agent`",
     "cloudbees-folder": "the folder that everything lies in; only with `jenkins.folder`",
     "gerrit-trigger": "starts a build for a change under review; only for tracks with trigger gerrit",
     "git": "sees new commits of the lab's own repository; only with `jenkins.repository`",
@@ -26,6 +28,7 @@ PLUGINS: Mapping[str, str] = {
 
 VERSIONS: Mapping[str, str] = {
     "build-timeout": "1.31",
+    "copyartifact": "722.v0662a_9b_e22a_c",
     "cloudbees-folder": "6.848.ve3b_fd7839a_81",
     "gerrit-trigger": "2.39.0",
     "git": "5.2.0",
@@ -98,8 +101,9 @@ def needed_plugins(lab: Lab) -> dict[str, str]:
     unused = {
         "cloudbees-folder": not (lab.jenkins and lab.jenkins.folder),
         "gerrit-trigger": all(track.trigger != "gerrit" for track in tracks),
-        "parameterized-trigger": all(len(track.phases) < 2 for track in tracks),  # noqa: PLR2004 - one starts the next
-        "throttle-concurrents": all(set(track.phases) <= {"build"} for track in tracks),
+        "copyartifact": not is_apart(lab),
+        "parameterized-trigger": not is_apart(lab) and all(len(track.phases) < 2 for track in tracks),  # noqa: PLR2004 - one starts the next
+        "throttle-concurrents": all(COMPONENT_PHASES.issuperset(track.phases) for track in tracks),
         "git": not (lab.jenkins and lab.jenkins.repository),
     }
     return {name: why for name, why in PLUGINS.items() if not unused.get(name)}

@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from generator import cron
+from generator import cron, promotion_job
 from generator.jinja import fill
 from lab.base import files, resources
 from lab.base.errors import ConfigurationError
+from lab.config import agents
+from lab.config.agents import FIRST_STEP
 from lab.config.components import Branch
-from lab.config.description import PHASES, Lab, Phase, Track, Trigger, job_name
+from lab.config.description import COMPONENT_PHASES, PHASES, Lab, Phase, Track, Trigger, job_name
 from lab.config.lab_repository import CHECKOUT
 from lab.config.servers import JenkinsSettings, LabJenkinsSettings
 from lab.results.ownership_mark import Mark
+from lab.store.archive_place import is_apart
 
 GENERATED = "generated"
 # Files that are part of qalab.
@@ -32,7 +35,6 @@ SUFFIX = ".yaml.inc"  # not .yaml: Jenkins Job Builder would read it as jobs if 
 SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4 * * *"}
 OTHER_STEPS_MINUTES = 60
 PHASE_MINUTES = 240
-PROMOTION_MINUTES = 1440  # several deployments; a promotion that is aborted is continued by the next one
 PUBLIC = Path("public") / GENERATED
 NOTHING = "nothing"  # the macro of this name
 
@@ -67,13 +69,24 @@ def render(lab: Lab, jobs: Path, phases: Mapping[Phase, Sequence[str]] = PHASES)
     views = [*_track_views(lab), View("lab", "The lab's own jobs", "lab-(apply|backup|publish|housekeeping)")]
     _refuse_duplicates(lab.file, "jobs", [job.name for job in described])
     _refuse_duplicates(lab.file, "views", ["all", *(view.name for view in views)])  # Jenkins has a view of this name
-    texts: dict[str, str] = {phase: fill(f"phase{SUFFIX}", phase=phase, steps=steps) for phase, steps in phases.items()}
+    texts = dict(_builders(lab, phases))
     texts |= {
         "defaults": fill(f"defaults{SUFFIX}", values=_defaults(lab, jenkins)),
         "project": fill(f"project{SUFFIX}", lab=lab.lab.name, jobs=described, views=views),
     }
     generated = {jobs / GENERATED / f"{name}{SUFFIX}": text for name, text in sorted(texts.items())}
     return generated | public_files(lab, jobs) | own_files(lab, jobs)
+
+
+def _builders(lab: Lab, phases: Mapping[Phase, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Yield the steps of each phase, and those of the job on the machine of the archive."""
+    for phase, steps in phases.items():
+        first = steps.index(FIRST_STEP) if FIRST_STEP in steps else len(steps)
+        own = steps[:first] if is_apart(lab) else steps
+        yield phase, fill(f"phase{SUFFIX}", phase=phase, about=f"the phase {phase}", steps=own, begins=True)
+        if steps[first:]:
+            about = f"the phase {phase} on the machine of the archive"
+            yield FIRST_STEP, fill(f"phase{SUFFIX}", phase=FIRST_STEP, about=about, steps=steps[first:], begins=False)
 
 
 def own_files(lab: Lab, jobs: Path) -> dict[Path, str]:
@@ -118,7 +131,7 @@ def _defaults(lab: Lab, jenkins: LabJenkinsSettings) -> dict[str, Any]:
         "checkout": _checkout(jenkins.repository) if jenkins.repository else NOTHING,
         "lab-file": shlex.quote(f"{CHECKOUT if jenkins.repository else jenkins.home}/{lab.file.name}"),
         "agent": jenkins.agent,
-        "lab-agent": jenkins.lab_agent or jenkins.agent,
+        "lab-agent": agents.label(jenkins, "lab"),
         "target": f"{lab.lab.name}-{lab.deployment.target if lab.deployment else 'target'}",
         "keep-builds": jenkins.keep_builds,
         "keep-artifact-days": jenkins.keep_artifact_days,
@@ -137,7 +150,7 @@ def public_files(lab: Lab, jobs: Path) -> dict[Path, str]:
         "keep-builds": jenkins.keep_builds,
     }
     receivers = {
-        job_name(track, component, phase): f"{component if phase == 'build' else 'Phase'} {phase} on {track}"
+        job_name(track, component, phase): f"{component if phase in COMPONENT_PHASES else 'Phase'} {phase} on {track}"
         for track, described in lab.tracks.items()
         for phase in described.phases
         for component in lab.components_of(track)
@@ -167,14 +180,19 @@ def _track_jobs(lab: Lab) -> Iterator[Job]:
         if "build" in track.phases:
             yield from _watch(lab, name)
             for component in lab.components_of(name):
-                yield _build(lab, name, component, _next(name, later))
+                tested = "test" in track.phases
+                then = {"phase": {"job": job_name(name, component, "test")}} if tested else _next(name, later)
+                yield from _build(lab, name, component, then)
+                if tested:
+                    yield _test(lab, name, component, _next(name, later))
         for place, phase in enumerate(later):
             starts = phase == track.phases[0] and track.trigger != "gerrit"
             values = {
                 "track": name,
                 "minutes": PHASE_MINUTES,
                 "trigger": {"timer": {"schedule": _schedule(lab.file, name, track)}} if starts else NOTHING,
-                "next": _next(name, later[place + 1 :]),
+                "next": _next(name, later[place + 1 :], there=True),
+                **_agent(lab, name, "deploy"),
             }
             yield Job(phase, job_name(name, "", phase), values)
         yield from _promote(lab, name)
@@ -182,14 +200,23 @@ def _track_jobs(lab: Lab) -> Iterator[Job]:
 
 def _later(track: Track) -> list[Phase]:
     """Return the phases of the whole track, without the phase of each component."""
-    return [phase for phase in track.phases if phase != "build"]
+    return [phase for phase in track.phases if phase not in COMPONENT_PHASES]
 
 
-def _next(track: str, phases: Sequence[Phase]) -> Any:
-    return {"phase": {"job": f"{track}-{phases[0]}"}} if phases else NOTHING
+def _next(track: str, phases: Sequence[Phase], *, there: bool = False) -> Any:
+    """Return the publisher that starts the next phase; ``there``: on the same agent, which has the deployment."""
+    return {"phase-there" if there else "phase": {"job": f"{track}-{phases[0]}"}} if phases else NOTHING
 
 
-def _build(lab: Lab, track_name: str, component: str, then: Any) -> Job:
+def _agent(lab: Lab, track: str, role: agents.Role) -> dict[str, str]:
+    """Return the value ``agent`` of a job whose label is not that of all jobs."""
+    assert lab.jenkins  # noqa: S101 - there are jobs
+    found = agents.label_of_track(lab, lab.jenkins, track, role)
+    return {"agent": found} if found != lab.jenkins.agent else {}
+
+
+def _build(lab: Lab, track_name: str, component: str, then: Any) -> Iterator[Job]:
+    """Yield the job of a build; where another machine has the archive, also the job there."""
     track, seen = lab.tracks[track_name], lab.component(component, track_name)
     values: dict[str, Any] = {"track": track_name, "component": component}
     if track.trigger == "gerrit":
@@ -199,8 +226,24 @@ def _build(lab: Lab, track_name: str, component: str, then: Any) -> Job:
         values |= {"commit": "GERRIT_REFSPEC", "parameters": NOTHING, "trigger": trigger}
     else:  # the job of `_watch` starts it
         values |= {"commit": "COMMIT", "parameters": "what-to-build", "trigger": NOTHING}
-    values |= {"minutes": seen.build.timeout_minutes + OTHER_STEPS_MINUTES, "next": then}
-    return Job("build", job_name(track_name, component, "build"), values)
+    values |= {"minutes": seen.build.timeout_minutes + OTHER_STEPS_MINUTES}
+    values |= _agent(lab, track_name, "build")
+    name = job_name(track_name, component, "build")
+    if not is_apart(lab):
+        yield Job("build", name, values | {"next": then})
+        return
+    importer = agents.archive_job(track_name, component)
+    to_archive = {"to-archive": {"job": importer, "commit": values["commit"]}}
+    yield Job("build-for-archive", name, values | {"next": to_archive})
+    own = {"track": track_name, "component": component, "minutes": OTHER_STEPS_MINUTES, "next": then}
+    assert lab.jenkins  # noqa: S101 - `is_apart`
+    yield Job("archive", importer, own | {"agent": agents.label(lab.jenkins, "archive")})
+
+
+def _test(lab: Lab, track: str, component: str, then: Any) -> Job:
+    minutes = lab.component(component, track).test.timeout_minutes + OTHER_STEPS_MINUTES
+    values = {"track": track, "component": component, "minutes": minutes, "next": then, **_agent(lab, track, "build")}
+    return Job("test", job_name(track, component, "test"), values)
 
 
 def _watch(lab: Lab, name: str) -> Iterator[Job]:
@@ -212,11 +255,7 @@ def _watch(lab: Lab, name: str) -> Iterator[Job]:
 
 def _promote(lab: Lab, name: str) -> Iterator[Job]:
     """Yield the job that moves the label of a track, where the track promotes."""
-    if promotion := lab.tracks[name].promotion:
-        if problem := cron.complaint(promotion.schedule):
-            raise ConfigurationError(f"{lab.file}: tracks.{name}.promotion.schedule: Jenkins would refuse {problem}")
-        label = f"{name}-{promotion.label}"
-        values = {"track": name, "label": label, "schedule": promotion.schedule, "minutes": PROMOTION_MINUTES}
+    if values := promotion_job.values(lab, name):
         yield Job("promote", f"{name}-promote", values)
 
 
@@ -234,7 +273,10 @@ def _track_views(lab: Lab) -> Iterator[View]:
         own = [f"{name}-{phase}" for phase in _later(track)]
         if "build" in track.phases:
             # By name: a job that begins with trunk- can belong to another track, such as trunk-noble.
-            own += [f"{name}-({'|'.join(lab.components_of(name))})-build"]
+            kinds: list[str] = [phase for phase in track.phases if phase in COMPONENT_PHASES]
+            kinds += ["archive"] if is_apart(lab) else []
+            suffix = f"({'|'.join(kinds)})" if len(kinds) > 1 else kinds[0]
+            own += [f"{name}-({'|'.join(lab.components_of(name))})-{suffix}"]
             own += [job.name for job in (*_watch(lab, name), *_promote(lab, name))]
         about = f"{track.branch} on {track.series}, by {track.trigger}"
         yield View(name, about, re.sub(r"[.+]", r"\\\g<0>", "|".join(own)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
+from lab.results.component_graph import ComponentGraph
 from lab.store.runs import Store
 from reports import bundle
 from reports import journal as journals
@@ -26,6 +27,7 @@ from reports.promotions import Promotions
 
 SUFFIX: Final = ".tar.gz"
 PROMOTIONS: Final = TypeAdapter(Promotions)
+Graphs = Callable[[], Mapping[str, ComponentGraph]]
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ class PublicationHome:
             ) from None
 
 
-def context(lab: Lab, base: Path, place: PublicationHome, journal: Journal, timepiece: PublisherClock) -> OutputContext:
+def context(  # noqa: PLR0913, PLR0917 - the parts of a publisher
+    lab: Lab, base: Path, place: PublicationHome, journal: Journal, timepiece: PublisherClock, graphs: Graphs = dict
+) -> OutputContext:
     """Return the context of the outputs of a lab."""
 
     def find(name: str) -> PendingDelivery | None:
@@ -125,6 +129,7 @@ def context(lab: Lab, base: Path, place: PublicationHome, journal: Journal, time
         site=place.site,
         activity=place.read_activity,
         promotions=place.read_promotions,
+        graphs=graphs,
         published=lambda: [place.item(entry) for entry in journal.builds.published()],
         history=journal.builds.lane,
         verdicts=journal.builds.verdicts,

@@ -102,6 +102,8 @@ class Build(FrozenModel):
     """The parameters of the build that lab.yaml allows to publish."""
     packages: Mapping[str, str] = {}
     """The versions of the lab's binary packages that the build made, or that a deployment installed."""
+    archive: str = ""
+    """The state of the lab's archive: the one that a build made, or that a later phase deployed; "" without one."""
     environment: BuildEnvironment | None = None
     """What the build depended on besides the commit; None if that is not recorded, and for other phases."""
     notes: tuple[str, ...] = ()

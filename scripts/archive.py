@@ -24,10 +24,9 @@ from pathlib import Path
 from debian.deb822 import Changes
 from debian.debian_support import Version
 
-from lab.base import environment, files
+from lab.base import environment
 from lab.base.errors import Verdict
 from lab.store import step_command
-from lab.store.archive import State
 from lab.store.records import Artifact, rfc3339
 from lab.store.run_directory import HANDED_OVER
 from lab.store.step import EXIT_CODES, StepContext, StepOutcome
@@ -112,23 +111,6 @@ def publish(
     return f"added; removed {removed}" if removed else "added"
 
 
-def hand_over(context: StepContext, state: State, version: str) -> str:
-    """Write the parameters of the next job and the state in run.json; return the name of the state."""
-    context.run.write_info(context.run.info.model_copy(update={"archive": state.name}))
-    info = context.run.info
-    values = {
-        "COMPONENT": context.component_name,
-        "COMMIT": info.commit,
-        "VERSION": version,
-        "ARCHIVE": state.name,
-        "CAUSE": info.cause,
-    }
-    # Nothing in a name, an id or a version needs escaping in the value of a Java property.
-    text = "".join(f"{name}={value}\n" for name, value in values.items())
-    files.write_atomic(context.run.results / HANDED_OVER, text)
-    return state.name
-
-
 def held_back(context: StepContext) -> str:
     """Return why the gate holds the packages back; an empty text when they may go into the archive."""
     for name in context.component.build.gate:
@@ -166,7 +148,10 @@ def action(context: StepContext) -> StepOutcome:
             facts["added"] = True
             if len(retention.removable(archive)) >= retention.BATCH:
                 retention.collect(archive)
-        facts["archive"] = hand_over(context, archive.reader.existing(track), version)
+        state = archive.reader.existing(track).name
+        context.run.write_info(context.run.info.model_copy(update={"archive": state}))
+        context.run.hand_over(version, state)
+        facts["archive"] = state
     return StepOutcome(message, version=version, verdict=verdict, facts=facts)
 
 

@@ -9,8 +9,8 @@ The version must be above the packaging's own and above the one that the series 
 is set.
 
 The last packaged commit is the one that the lab's newest entry in the packaging's changelog names (it is there when
-the lab pushes back); else that of the last run of this track and component that reached the archive; else the commit of
-the distribution's version in the changelog: the one whose id stands in it, or the one with its tag.  When that commit is
+the lab pushes back); else that of the last run of this track and component that reached the archive, or of the newest
+version in the archive; else the commit of the distribution's version in the changelog: the one whose id stands in it, or the one with its tag.  When that commit is
 newer than what the first two say, the distribution has packaged a release meanwhile, and it counts.
 
 Left out are merges and commits that only amend others (fixup!, squash!, amend!).  An author is named
@@ -31,7 +31,7 @@ from lab.base.debian import ChangelogEntry
 from lab.base.errors import Failed
 from lab.base.git import GitMirror, git, identity, readable, reset, try_git
 from lab.store import step_command
-from lab.store.records import Record
+from lab.store.records import Record, RunInfo
 from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import series_index
@@ -86,7 +86,7 @@ def commit_bullets(commits: Sequence[UpstreamCommit], maintainer: str) -> Iterat
 def archived(context: StepContext, track: str | None, commit: str = "") -> Iterator[Run]:
     """Yield earlier runs of the component (at a commit) that reached the archive; of one track the newest first."""
     started = context.run.info.started
-    for run in reversed(context.store.runs(track, context.component_name, "build")):
+    for run in reversed(context.builds(track)):
         info = run.info
         if run.path != context.run.path and info.started <= started and commit in {"", info.commit}:
             record = run.record("archive")
@@ -103,10 +103,10 @@ def debian_version(context: StepContext, snapshot: Record, epoch: str) -> str:
     own = [record.version for record in context.run.records() if record.step in {"source", "sbuild", "archive"}]
     number = build_number(upstream, release, own) - 1
     if not number:
-        # The pool is shared by all codenames, and its file names need no lock.
-        pool = [path.name for path in context.store.archive.glob(f"pool/*/*/{context.component_name}/*")]
+        # All tracks share the pool.
+        taken = [each.version for each in context.history.versions]
         built = [run.version for run in archived(context, None, snapshot.commit)]
-        number = build_number(upstream, release, pool + built)
+        number = build_number(upstream, release, taken + built)
     mark = "+" if snapshot.facts["source_package"]["native"] else "-"
     return f"{epoch}{upstream}{mark}{debian_versions.revision(release, number)}"
 
@@ -116,11 +116,18 @@ def last_packaged(context: StepContext, mirror: GitMirror, changelog: str, top: 
     ours = debian_versions.made_by_a_lab(top.version)
     released = "" if ours else packaged_version.upstream_commit(context, mirror, top.upstream_version)
     pushed = MARKER.search(changelog)
-    known = chain([pushed[1]] if pushed else [], (run.info.commit for run in archived(context, context.track_name)))
+    in_archive = (each.commit for each in context.history.of_track(context.track_name) if each.commit)
+    runs = (run.info.commit for run in archived(context, context.track_name))
+    known = chain([pushed[1]] if pushed else [], runs, in_archive)
     since = next((commit for name in known if (commit := mirror.resolve(name))), "")
     if released and (not since or mirror.is_ancestor(since, released)):
         return released, True
     return since or (pushed[1] if pushed else ""), False
+
+
+def cause_bullet(info: RunInfo) -> list[str]:
+    """Return a line with the cause of a build that has details: a rebuild says why."""
+    return [escape_bug_closers(f"Built because of: {info.cause}: {info.reason}.")] if info.reason else []
 
 
 def commits_between(mirror: GitMirror, since: str, commit: str) -> list[UpstreamCommit]:
@@ -209,6 +216,7 @@ def action(context: StepContext) -> StepOutcome:
         f"Local package of the lab {context.lab.lab.name}.",  # else lintian takes it for a non-maintainer upload
         f"New upstream snapshot: commit {snapshot.commit}.",
         *([remark] if remark else []),
+        *cause_bullet(context.run.info),
         *commit_bullets(commits, maintainer),
     ]
     entry = debian.entry_above(top, version, context.codename, bullets=bullets, maintainer=maintainer, date=committed)

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 from lab.base.text import first_of
 from lab.store import step_command
+from lab.store.archive_place import is_apart
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives.content_comparison import (
     BuildContent,
@@ -40,20 +41,21 @@ NAME = "content"
 def reference(context: StepContext) -> Reference | None:
     """Return the earlier build to compare with; None for the first build of a package that is new."""
     source = context.component_name
-    if found := last_build(context.store.archive, context.track_name, source):
-        return found
     directory = context.run.work / "reference"
+    if found := last_build(context.archive, context.track_name, source, directory):
+        return found
     return distribution_build(context.series_name, context.series, source, directory, context.log)
 
 
 def all_withdrawn(context: StepContext) -> list[Loss]:
     """Return the loss of every earlier build by withdrawal: the next one is no first build."""
-    withdrawals = Withdrawals.of(context.lab).withdrawals
-    versions = [
-        item.version
-        for item in withdrawals
-        if (item.track, item.component) == (context.track_name, context.component_name)
-    ]
+    versions = context.history.withdrawn(context.track_name)
+    if not is_apart(context.lab):  # the history of an archive of an older release has none
+        subject = (context.track_name, context.component_name)
+        noted = [
+            item.version for item in Withdrawals.of(context.lab).withdrawals if (item.track, item.component) == subject
+        ]
+        versions = [*dict.fromkeys([*versions, *noted])]
     return [Loss("all builds withdrawn", context.component_name, first_of(versions))] if versions else []
 
 

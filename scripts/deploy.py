@@ -12,7 +12,8 @@ wait, or when Jenkins asks for a set that was already tested.
 when nothing can be exercised.  Logs of all nodes are in ``results/nodes``, whatever the verdict.
 
 Facts: ``environment``, ``state`` (of the archive), ``snapshot`` (the origin of the nodes), ``seconds`` (by part), ``packages`` (NAME=VERSION of
-the packages from the lab's archive, or the pocket), ``services``; ``pocket``, and all sources ``taken`` from it.
+the packages from the lab's archive, or the pocket), ``services``; for a pocket ``pocket``, all sources ``taken`` from it,
+the released versions by source that the updates ``replaces``, ``companions`` and ``not ready`` (reasons by source).
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.base import environment, files
+from lab.base import environment
 from lab.base.errors import Failed
 from lab.store import step_command
 from lab.store.records import rfc3339
-from lab.store.run_directory import HANDED_OVER, WHOLE
+from lab.store.run_directory import WHOLE
 from lab.store.step import StepContext, StepOutcome
-from scripts.archives import package_source, proposed
+from scripts.archives import package_source
 from scripts.archives.package_source import PackageSource
 from scripts.deployment import deployer_choice, environments, expectation, installation
 from scripts.deployment.deployer import DeployResult
@@ -35,9 +36,12 @@ from scripts.deployment.expectation import Wanted
 from scripts.deployment.planner import pristine, topology
 from scripts.drivers.interfaces import Provisioner
 from scripts.drivers.topology import Topology
+from scripts.pockets import proposed
+from scripts.pockets.proposed import Waiting
 from scripts.services.deployed_state import FILE, Deployed, Service
 
 NAME = "deploy"
+KERNEL = "linux-image-"
 
 
 def skip_reason(context: StepContext, offer: PackageSource) -> str:
@@ -45,12 +49,12 @@ def skip_reason(context: StepContext, offer: PackageSource) -> str:
     if offer.waiting is None:
         return ""
     name, wanted, versions = context.component_name, context.run.info.version, offer.waiting.versions
-    if not versions:
-        return f"nothing of {'the track' if name == WHOLE else name} waits in {offer.place}"
+    if why := untestable(context, offer.waiting):
+        return why
     if wanted and versions.get(name, wanted) != wanted:
         return f"{name} {wanted} does not wait in {offer.place}: {versions[name]} does"
     requested = wanted or context.run.info.origin == "local"  # started by a person, not by the timer
-    if requested or proposed.is_new(context.lab, context.track_name, versions):
+    if requested or proposed.is_new(context.lab, context.track_name, offer.waiting.content):
         return ""
     return f"{offer.waiting} of {offer.place} was tested already: name COMPONENT and VERSION to have it tested again"
 
@@ -63,9 +67,10 @@ def action(context: StepContext) -> StepOutcome:
     wanted = expectation.wanted(context, offer)
     if wanted.newer and (info.version or not info.archive):  # a state that somebody has asked for is deployed
         message = f"the archive has {wanted.component} {wanted.newer} by now: the run that built it deploys it"
-        hand_over(context, offer, wanted.version)
+        context.run.hand_over(wanted.version, offer.state)
         return StepOutcome(message, version=wanted.version, verdict="skipped")
     wanted.check_offer()
+    check_dependents(offer)
     where = topology(context.lab, context.track_name, context.component_name, installation.built(offer.archive))
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name), offer.kept():
@@ -75,8 +80,7 @@ def action(context: StepContext) -> StepOutcome:
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":
         offer.remember()
-    hand_over(context, offer, deployed.version)
-    taken = {"pocket": offer.place, "taken": list(offer.waiting.repository.only)} if offer.waiting else {}
+    context.run.hand_over(deployed.version, offer.state)
     facts = {
         "environment": context.track_name,
         "state": deployed.state,
@@ -84,9 +88,44 @@ def action(context: StepContext) -> StepOutcome:
         "seconds": took,
         "packages": sorted({f"{each.name}={each.version}" for each in made.packages if each.ours}),
         "services": {name: list(service.units) for name, service in made.services.items()},
-        **taken,
+        **from_pocket(offer),
     }
     return StepOutcome(describe(offer, deployed, took), version=deployed.version, facts=facts)
+
+
+def untestable(context: StepContext, waiting: Waiting) -> str:
+    """Return why no package of a pocket can be tested now, "" when one can."""
+    name, place = context.component_name, waiting.repository.codename
+    if not waiting.updates:
+        return f"nothing of {'the track' if name == WHOLE else name} waits in {place}"
+    if not waiting.ready:
+        early = waiting.updates[0]
+        return f"{early.source} {early.version} of {place} cannot be tested yet: {early.impediment}"
+    kernel = next((each for each in waiting.archive if each.startswith(KERNEL)), "")
+    if kernel and environments.driver_of(context.lab).NAME == "nspawn":
+        return f"{kernel} waits in {place}: it needs machines, because containers run the kernel of this machine"
+    return ""
+
+
+def check_dependents(offer: PackageSource) -> None:
+    """Raise Failed for an update of a pocket that leaves a released package uninstallable."""
+    for each in offer.waiting.ready if offer.waiting else ():
+        if each.breakage:
+            offer.remember()
+            raise Failed(f"{each.source} {each.version} leaves released packages uninstallable: {each.breakage}")
+
+
+def from_pocket(offer: PackageSource) -> dict[str, Any]:
+    """Return the facts about what comes from a pocket."""
+    if offer.waiting is None:
+        return {}
+    return {
+        "pocket": offer.place,
+        "taken": list(offer.waiting.repository.only),
+        "replaces": {each.source: each.replaces for each in offer.waiting.ready},
+        "companions": offer.waiting.companions,
+        "not ready": {each.source: each.impediment for each in offer.waiting.updates if each.impediment},
+    }
 
 
 def install(
@@ -127,7 +166,8 @@ def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes
         nodes=nodes,
         services=made.services,
         packages=tuple(made.packages),
-        state="" if offer.waiting else offer.state,
+        baselines=made.baselines,
+        state=offer.state,
         waiting=waiting,
     )
     deployed.write(context.store.environments / context.track_name / FILE)
@@ -154,21 +194,6 @@ def idle(services: Mapping[str, Service]) -> dict[str, str]:
         for name, service in services.items()
         if service.idle and not service.units
     }
-
-
-def hand_over(context: StepContext, offer: PackageSource, version: str) -> None:
-    """Write the parameters of the next job."""
-    component = "" if context.component_name == WHOLE else context.component_name
-    info = context.run.info
-    values = {
-        "COMPONENT": component,
-        "COMMIT": info.commit,
-        "VERSION": version,
-        "ARCHIVE": offer.state,
-        "CAUSE": info.cause,
-    }
-    text = "".join(f"{name}={value}\n" for name, value in values.items())
-    files.write_atomic(context.run.results / HANDED_OVER, text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

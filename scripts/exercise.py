@@ -1,5 +1,6 @@
 """exercise: run the exercises of the track on its deployment.
 
+The exercises `installed` and `command` run first, `stability` runs last.
 Each exercise is a separate program with a time limit.  It runs where it can reach the nodes; one that crashes or
 hangs does not stop the others.  All cases are in ``results/native/cases.jsonl``, logs of all nodes in
 ``results/nodes``.  The verdict is ``error`` when an exercise could not run, ``failed`` when no case passed, and
@@ -23,27 +24,29 @@ from lab.results import cases as results
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
-from scripts.archives import proposed
 from scripts.deployment import environments, expectation
 from scripts.drivers.interfaces import Provisioner
 from scripts.exercises import cases, choice
 from scripts.exercises.own import OwnRun
-from scripts.exercises.registry import ALWAYS
+from scripts.exercises.registry import FIRST, LAST
+from scripts.pockets import proposed
 
 NAME = "exercise"
 LONGEST_SECONDS = 900.0
 
 
 def chosen(context: StepContext) -> Mapping[str, OwnExercise | None]:
-    """Return the exercises by name: those of every deployment, then those of lab.yaml in order, its own with settings.
+    """Return the exercises by name: those of lab.yaml in order, its own with settings, between those of every deployment.
 
     Raises ConfigurationError for one that cannot run.
     """
     named = context.lab.exercises_of(context.track_name)
     if wrong := next(choice.faults(context.lab, context.track_name), None):
-        raise ConfigurationError(f"{context.lab.file}: {wrong}")
-    always: dict[str, OwnExercise | None] = dict.fromkeys(ALWAYS)
-    return always | dict((each.name, each) if isinstance(each, OwnExercise) else (each, None) for each in named)
+        key, what = wrong
+        raise ConfigurationError(f"{context.lab.file}: {'.'.join(map(str, key))}: {what}")
+    first: dict[str, OwnExercise | None] = dict.fromkeys(FIRST)
+    ordered = first | dict((each.name, each) if isinstance(each, OwnExercise) else (each, None) for each in named)
+    return {name: own for name, own in ordered.items() if name not in LAST} | dict.fromkeys(LAST)
 
 
 def carry_out(
@@ -105,7 +108,8 @@ def action(context: StepContext) -> StepOutcome:
     every = [case for of_one in found.values() for case in of_one]
     verdict = verdict_of(every)
     if deployed.waiting and verdict != "error":
-        proposed.remember(context.lab, context.track_name, deployed.waiting)
+        described = ", ".join(f"{source} {version}" for source, version in deployed.waiting.items())
+        proposed.remember(context.lab, context.track_name, deployed.state, described)
     counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
     return StepOutcome(
         describe(every),

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 from debian.debian_support import Version
 
+from lab.base import environment
 from lab.base.debian import compare
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror
 from lab.store import step_command
-from lab.store.archive import ArchiveReader
 from lab.store.records import Record, WorkingTree
 from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
@@ -49,7 +49,19 @@ class CommitPosition:
     rewritten: bool = False
 
 
+def refuse_private(context: StepContext) -> None:
+    """Raise ConfigurationError for a private change under review, such as an embargoed fix: results are public.
+
+    The variable is that of the Gerrit Trigger plugin.
+    """
+    if context.track.trigger == "gerrit" and environment.variable("GERRIT_CHANGE_PRIVATE_STATE") == "true":
+        raise ConfigurationError(
+            "the change is private: it is not built", hint="publish the change, then comment recheck"
+        )
+
+
 def action(context: StepContext) -> StepOutcome:
+    refuse_private(context)
     upstream = context.component.upstream
     branch = upstream.branch or context.track.branch
     mirror = GitMirror.of(upstream.git)
@@ -61,7 +73,7 @@ def action(context: StepContext) -> StepOutcome:
     read = tags.usable(context, history)
     plain = history.version(read, tags.following(context))
     earlier, published = ([], []) if local else (earlier_runs(context), archived(context))
-    last = last_one(mirror, [record for _, record in earlier], published)
+    last = None if local else last_one(context, mirror, [record for _, record in earlier], published)
     place = stand(context, mirror, branch, commit, last)
     version = plain.version
     if local:
@@ -111,15 +123,19 @@ def describe_tree(plain: versions.SnapshotVersion, tree: WorkingTree) -> str:
 
 def earlier_runs(context: StepContext) -> list[tuple[Run, Record]]:
     """Return the runs of the track and component whose snapshot rose, newest first (this run is not done yet)."""
-    runs = context.store.runs(context.track_name, context.component_name, "build")
-    found = [(run, run.record(NAME)) for run in reversed(runs)]
+    found = [(run, run.record(NAME)) for run in reversed(context.builds(context.track_name))]
     return [(run, done) for run, done in found if done and done.finished_well and done.facts.get("rises")]
 
 
-def last_one(mirror: GitMirror, earlier: Sequence[Record], published: Iterable[str]) -> Last | None:
-    """Return what was tested last: by the runs, else (in Jenkins' workspaces there are none) by the archive's newest version."""
+def last_one(
+    context: StepContext, mirror: GitMirror, earlier: Sequence[Record], published: Iterable[str]
+) -> Last | None:
+    """Return what was tested last: by the runs of this machine, else by the newest version in the archive."""
     if earlier:
         return Last(earlier[0].commit, versions.without_suffix(earlier[0].version))
+    for newest in context.history.of_track(context.track_name):
+        if newest.commit:
+            return Last(newest.commit, versions.without_suffix(str(Version(newest.version).upstream_version)))
     snapshots = [(version, short) for version in published if (short := versions.commit_of(version))]
     if not snapshots:
         return None
@@ -139,7 +155,7 @@ def stand(context: StepContext, mirror: GitMirror, branch: str, commit: str, las
 
 def archived(context: StepContext) -> list[str]:
     """Return the upstream version of the component that the lab's archive has for the track; none without one."""
-    index = ArchiveReader.at(context.store.archive).index(context.track_name, SOURCES)
+    index = context.archive.index(context.track_name, SOURCES)
     listed = [each.version for each in split("source", index) if each.package == context.component_name]
     return [versions.without_suffix(str(Version(version).upstream_version)) for version in listed]
 

@@ -5,7 +5,8 @@ tarballs and the packaging's debian/.  What the packaging branch changes outside
 1.0; the other formats have no place for it.
 
 Leaves the .dsc, the .debian.tar.xz (.diff.gz, or the native tarball), and the _source.changes (with the orig tarballs)
-and _source.buildinfo in ``out/``, signed when lab.yaml names a signing key.  The same inputs make the same .dsc and tarball on
+and _source.buildinfo in ``out/``, signed when lab.yaml names a signing key (with ``jenkins.archive_agent``, the step
+`upload` signs).  The same inputs make the same .dsc and tarball on
 every machine (a signature is no part of that).  Facts: ``dropped``, the patches that upstream has merged
 and that were dropped, each with a changelog line, in a commit in ``work/packaging``.
 
@@ -30,12 +31,14 @@ from lab.base.errors import Failed, InfrastructureError
 from lab.base.git import git, identity, readable, reset
 from lab.base.run import AttemptOptions
 from lab.store import step_command
+from lab.store.archive_place import is_apart
 from lab.store.signing import lab_key
 from lab.store.step import StepContext, StepOutcome
 from scripts.upstream import direct_changes, quilt_patches
 from scripts.upstream.source_shape import SourceShape
 
 NAME = "source"
+BUNDLE = "packaging.bundle"
 
 
 def refusal(log: str) -> str:
@@ -160,7 +163,7 @@ def control_files(context: StepContext, tree: Path, stem: str) -> None:
     options: AttemptOptions = {"cwd": tree, "env": environment(context)}
     context.sh(["dpkg-genbuildinfo", "--build=source", f"-O../{stem}_source.buildinfo"], **options)
     context.sh(["dpkg-genchanges", "--build=source", "-sa", f"-O../{stem}_source.changes"], **options)
-    if context.lab.archive.signing_key:
+    if context.lab.archive.signing_key and not is_apart(context.lab):  # else the step upload signs
         with lab_key(context.lab, context.store, context.log) as key:
             changes = work(context) / f"{stem}_source.changes"
             context.sh(["debsign", "--no-conf", f"-k{key.fingerprint}", changes], env=key.env)
@@ -178,7 +181,17 @@ def hand_over(context: StepContext, stem: str) -> list[tuple[Path, str]]:
     for pattern in ("*.dsc", "*.debian.tar.*", "*.diff.gz", "*.tar.*", "*_source.changes", "*_source.buildinfo"):
         for path in {*context.run.out.glob(pattern)} - {*orig_tarballs(context).values()}:
             path.unlink()
-    return [((made / name).replace(context.run.out / name), kind) for name, kind in kinds.items()]
+    moved = [((made / name).replace(context.run.out / name), kind) for name, kind in kinds.items()]
+    return [*moved, *packaging_bundle(context)]
+
+
+def packaging_bundle(context: StepContext) -> list[tuple[Path, str]]:
+    """Leave the packaging branch for the step `push` where another machine runs that: a bundle of git."""
+    if not (context.component.packaging.push and is_apart(context.lab)):
+        return []
+    path = context.run.out / BUNDLE
+    git(["bundle", "create", "--quiet", path, "HEAD"], cwd=context.run.work / "packaging", log=context.log)
+    return [(path, "other")]
 
 
 def action(context: StepContext) -> StepOutcome:

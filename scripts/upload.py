@@ -13,6 +13,7 @@ Facts: ``to``, ``uploaded`` (False: the other side had it already); ``waits_for`
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -25,6 +26,8 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Word
 from lab.config.components import Upload
 from lab.store import step_command
+from lab.store.archive_place import is_apart
+from lab.store.signing import lab_key
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import upload_queues
 from scripts.archives.upload_queues import Queue
@@ -69,6 +72,23 @@ def check_ppa(changes: Path, distribution: str) -> None:
         raise ConfigurationError(f"upload.to: a PPA takes signed uploads only, {changes.name} is not signed", hint=hint)
 
 
+def signed(context: StepContext, changes: Path) -> Path:
+    """Return the .changes to upload: a signed copy where the agent that built it has no key, see the step `source`."""
+    if not (is_apart(context.lab) and context.lab.archive.signing_key):
+        return changes
+    copy = context.run.work / NAME
+    if (copy / changes.name).is_file() and (copy / changes.name).read_bytes().startswith(SIGNED):
+        return copy / changes.name
+    copy.mkdir(parents=True, exist_ok=True)
+    with changes.open() as stream:
+        names = [item["name"] for item in Changes(stream)["Files"]]
+    for name in (*names, changes.name):
+        shutil.copyfile(changes.with_name(name), copy / name)
+    with lab_key(context.lab, context.store, context.log) as key:
+        context.sh(["debsign", "--no-conf", f"-k{key.fingerprint}", copy / changes.name], env=key.env)
+    return copy / changes.name
+
+
 def send(context: StepContext, queue: Queue, changes: Path, host: str) -> str:
     """Upload with dput; return why that failed, or an empty text."""
     configuration = context.run.work / "dput.cf"
@@ -104,7 +124,7 @@ def action(context: StepContext) -> StepOutcome:
         return skipped
     source = context.earlier("source")
     item = next(item for item in source.artifacts if item.kind == "changes")
-    changes, host = context.run.path / item.path, section(settings.to, item.sha256)
+    changes, host = signed(context, context.run.path / item.path), section(settings.to, item.sha256)
     queue = upload_queues.queue(settings.to)
     if queue.ppa:
         check_ppa(changes, context.series.distribution)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import http.server
 import io
 import tarfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from debian.deb822 import Dsc, Packages, Release
@@ -17,6 +21,24 @@ from lab.store.records import rfc3339
 from scripts.archives import stanzas, versions
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.versions import PoolVersion
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(directory))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def suites(root: Path) -> list[str]:

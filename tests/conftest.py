@@ -247,7 +247,7 @@ def lab_factory(tmp_path: Path) -> Callable[..., Lab]:
         data: dict[str, Any] = {
             "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
             "series": {"bookworm": {}},
-            "tracks": {"trunk": {"series": "bookworm", "branch": "main"}},
+            "tracks": {"trunk": {"series": "bookworm", "branch": "main", "settle_seconds": 0}},
             "components": {name: {"upstream": {"git": str(upstream)}, "packaging": {"git": str(packaging)}}},
         }
         overlay(data, {"components": {name: component or {}}, "tracks": {"trunk": track or {}}})

@@ -21,7 +21,8 @@ from generator.canonical import parse
 from generator.items import Item, ItemKey
 from generator.lint import lint
 from generator.plugins import PLUGINS, needed_plugins, plugins_of
-from lab.config import loading
+from lab.base.errors import ConfigurationError
+from lab.config import agents, loading
 from lab.config.description import PHASES, Lab
 from lab.store import step_command
 from scripts.registry import STEPS
@@ -221,7 +222,7 @@ def test_the_docs_name_the_plugins(stock: list[Item]) -> None:
         re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \|$", (HOUSE / "docs/how-to/jenkins.md").read_text(), re.MULTILINE)
     )
     assert table == PLUGINS
-    assert plugins_of(stock) == set(needed_plugins(FLAGSHIP)) == set(PLUGINS)
+    assert plugins_of(stock) == set(needed_plugins(FLAGSHIP)) == set(PLUGINS) - {"copyartifact"}
 
 
 def test_a_lab_at_the_top_of_jenkins(expanded: Callable[..., Items]) -> None:
@@ -274,6 +275,112 @@ def test_lab_without_a_repository_reads_its_file_on_the_agent(expanded: Callable
         assert (program, words[words.index("--lab") + 1]) == ("qalab", "/home/qa/lab/lab.yaml")
 
 
+APART = {"archive_agent": "vault", "build_agent": "build", "lab_agent": "trusted", "home": "/srv/lab"}
+
+
+def test_archive_agent_has_its_own_jobs(expanded: Callable[..., Items]) -> None:
+    """A build hands its packages over; the rest of its steps run where the archive is."""
+    url = {"archive": {"url": "https://archive.lab.example/"}}
+    items = expanded(APART, lab=url, track={"phases": ["build", "deploy", "exercise"]})
+    build, archive = items["job trunk-greet-build"], items["job trunk-greet-archive"]
+    assert (texts(build, "assignedNode"), texts(archive, "assignedNode")) == (["build"], ["vault"])
+    assert texts(items["job lab-publish"], "assignedNode") == ["trusted"]
+    lines = shells(archive)
+    steps = [shlex.split(line)[2] for line in (*shells(build), *lines[1:])]
+    assert steps == list(PHASES["build"])
+    assert (step_options(lines[1]).track, step_options(lines[1]).lab_file) == (None, Path("/srv/lab/lab.yaml"))
+    program, verb, *options = shlex.split(lines[0])
+    context = cli.get_command(click.Context(cli), verb).make_context(verb, [*options[:-5], "7", *options[-4:]])
+    assert (program, context.params["source"], context.params["component"]) == ("qalab", Path("handed-over"), "greet")
+    assert texts(build, "publishers/hudson.tasks.ArtifactArchiver/artifacts") == ["run.json, results/**, out/**"]
+    assert texts(build, "publishers/hudson.tasks.ArtifactArchiver/fingerprint") == ["true"]
+    assert texts(archive, "publishers/hudson.tasks.ArtifactArchiver/artifacts") == ["run.json, results/**"]
+    copy = archive.find("builders/hudson.plugins.copyartifact.CopyArtifact")
+    assert (copy.findtext("project"), copy.findtext("selector/buildNumber")) == ("/trunk-greet-build", "$RUN")
+    permitted = build.findtext(
+        "properties/hudson.plugins.copyartifact.CopyArtifactPermissionProperty/projectNameList/string"
+    )
+    assert permitted == "trunk-greet-archive"
+    given = build.findtext(".//hudson.plugins.parameterizedtrigger.PredefinedBuildParameters/properties", "")
+    parameters = texts(archive, ".//hudson.model.StringParameterDefinition/name")
+    assert given.splitlines() == ["RUN=$BUILD_NUMBER", "RUN_URL=$BUILD_URL", "COMMIT=$COMMIT"]
+    assert parameters == [line.partition("=")[0] for line in given.splitlines()]
+    starts = "publishers/hudson.plugins.parameterizedtrigger.BuildTrigger/configs/*/projects"
+    chain = [build.findtext(starts), archive.findtext(starts), items["job trunk-deploy"].findtext(starts)]
+    assert chain == ["trunk-greet-archive", "trunk-deploy", "trunk-exercise"]
+    assert re.fullmatch(items["view trunk"].findtext("includeRegex", ""), "trunk-greet-archive")
+
+
+def test_exercise_runs_on_the_agent_of_the_deployment(expanded: Callable[..., Items]) -> None:
+    items = expanded(track={"phases": ["build", "deploy", "exercise"]})
+    same = ".//hudson.plugins.parameterizedtrigger.NodeParameters"
+    assert [name for name, root in items.items() if root.find(same) is not None] == ["job trunk-deploy"]
+
+
+@pytest.mark.parametrize(
+    "settings, labels",
+    [
+        ({}, ("qalab", "qalab")),
+        ({"agent": "any"}, ("any", "any")),
+        ({"build_agent": "b", "deploy_agent": "d"}, ("b", "d")),
+        ({"architecture_agents": {"amd64": "intel"}}, ("qalab && intel", "qalab && intel")),
+        ({"build_agent": "a || b", "architecture_agents": {"amd64": "intel"}}, ("(a || b) && intel", "qalab && intel")),
+    ],
+)
+def test_labels_of_jobs(lab_factory: Callable[..., Lab], settings: dict[str, Any], labels: tuple[str, str]) -> None:
+    lab = lab_factory(lab={"jenkins": {**JENKINS, **settings}})
+    assert lab.jenkins
+    assert tuple(agents.label_of_track(lab, lab.jenkins, "trunk", role) for role in ("build", "deploy")) == labels
+
+
+URL = {"url": "https://archive.lab.example/"}
+
+
+@pytest.mark.parametrize(
+    "settings, archive, complaints",
+    [
+        ({}, {}, []),
+        (APART, URL, []),
+        (APART, {}, ["archive.url: missing; where all agents read the archive"]),
+        (
+            {**APART, "build_agent": "vault"},
+            URL,
+            ["jenkins.archive_agent: vault is also the label of the agents that build"],
+        ),
+        (
+            {**APART, "deploy_agent": "vault"},
+            URL,
+            ["jenkins.archive_agent: vault is also the label of the agents that deploy"],
+        ),
+        ({"archive_agent": "vault"}, URL, ["jenkins.lab_agent: qalab is also the label of the agents that build"]),
+        (
+            {"archive_agent": "qalab", "lab_agent": "l"},
+            URL,
+            [
+                f"jenkins.archive_agent: qalab is also the label of the agents that {role}"
+                for role in ("build", "deploy")
+            ],
+        ),
+        ({"architecture_agents": {"arm64": "arm"}}, {}, ["jenkins.architecture_agents.arm64: no series has"]),
+    ],
+)
+def test_contradictions_of_agents(
+    lab_factory: Callable[..., Lab], settings: dict[str, Any], archive: dict[str, Any], complaints: list[str]
+) -> None:
+    def make() -> Lab:
+        return lab_factory(lab={"jenkins": {**JENKINS, **settings}, "archive": archive})
+
+    if not complaints:
+        assert make().jenkins
+        return
+    with pytest.raises(ConfigurationError) as raised:
+        make()
+    lines = str(raised.value).splitlines()
+    assert len(lines) == len(complaints)
+    for complaint in complaints:
+        assert any(complaint in line for line in lines)
+
+
 def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) -> None:
     items = expanded({"lab_agent": "trusted", "home": "/srv/lab"}, track={"schedule": "H/7 * * * *"})
     watch, build = items["job trunk-watch"], items["job trunk-greet-build"]
@@ -283,7 +390,7 @@ def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) ->
     assert len(build.find("triggers")) == 0
     assert build.find("scm").get("class") == "hudson.scm.NullSCM"
     parameters = texts(build, ".//hudson.model.StringParameterDefinition/name")
-    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING"]
+    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS"]
     assert step_options(shells(build)[0]).commit == "$COMMIT"
 
 
@@ -298,14 +405,31 @@ def test_a_track_of_changes_under_review(expanded: Callable[..., Items]) -> None
     assert texts(trigger, "gerritProjects/*/branches/*/pattern") == ["stable/1"]
     assert texts(trigger, "silentMode") == ["true"]  # it is `qalab publish` that votes
     events = [str(event.tag).rpartition(".")[2] for event in trigger.findall("triggerOnEvents/*")]
-    assert events == ["PluginPatchsetCreatedEvent", "PluginCommentAddedContainsEvent"]
+    assert events == ["PluginPatchsetCreatedEvent", "PluginWipStateChangedEvent", "PluginCommentAddedContainsEvent"]
+    assert texts(trigger, "triggerOnEvents/*/excludePrivateState") == ["true"]
+    assert texts(trigger, "triggerOnEvents/*/excludeWipState") == ["true"]
+    assert texts(trigger, "triggerOnEvents/*/excludeNoCodeChange") == ["false"]  # a new message can name another change
     assert build.find("scm").get("class") == "hudson.scm.NullSCM"
     assert step_options(shells(build)[0]).commit == "$GERRIT_REFSPEC"
 
 
 @pytest.mark.parametrize(
     "comment, meant",
-    [("Patch Set 1:\n\nrecheck", True), ("recheck bug 5", True), ("no recheck", False), ("rechecked", False)],
+    [
+        ("Patch Set 1:\n\nrecheck", True),
+        ("Patch Set 12: Code-Review+1\n\nRECHECK\nthanks", True),
+        ("recheck bug 5", True),
+        ("recheck bug #1234567 ", True),
+        ("recheck no bug", True),
+        ("no recheck", False),
+        ("rechecked", False),
+        ("recheck-nova-only", False),
+        ("recheck: mirror was down", False),
+        ("Recheck is pointless before the parent merges", False),
+        ("    recheck", False),  # a block of code
+        ("> recheck", False),
+        ("please recheck", False),
+    ],
 )
 def test_who_asks_for_a_recheck(expanded: Callable[..., Items], comment: str, *, meant: bool) -> None:
     build = expanded(track={"trigger": "gerrit"})["job trunk-greet-build"]

@@ -12,6 +12,7 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader, State
+from lab.store.archive_place import reader_of
 from lab.store.promotions import WaitingVersion
 from lab.store.runs import Store
 from scripts.archives import lab_archive
@@ -28,7 +29,7 @@ run_option = click.option(
 
 def reader(lab: Lab) -> ArchiveReader:
     """Return the lab's archive, to read it."""
-    return ArchiveReader.at(Store.of(lab).archive)
+    return reader_of(lab)
 
 
 @contextmanager

@@ -6,6 +6,6 @@ from cli.groups import LazyGroup
 
 command = LazyGroup(
     "env",
-    {name: f"cli.env.{name}" for name in ("create", "list", "shell", "reset", "destroy")},
+    {name: f"cli.env.{name}" for name in ("create", "list", "shell", "cp", "logs", "forward", "reset", "destroy")},
     help="Create, inspect and destroy environments.  A track's environment has the name of the track.",
 )

@@ -9,12 +9,10 @@ from typing import Final, NoReturn
 
 import click
 
-from cli.env.names import check_environment
+from cli.env.names import chosen_node
 from lab.base import environment
-from lab.base.errors import ConfigurationError
 from lab.config import loading
 from lab.config.options import lab_option
-from scripts.deployment import environments
 
 SHELL: Final = ("bash", "--login")
 
@@ -24,15 +22,12 @@ SHELL: Final = ("bash", "--login")
 @click.argument("name", metavar="NAME")
 @click.argument("command_words", metavar="[COMMAND]...", nargs=-1, type=click.UNPROCESSED)
 @click.option("--node", help="The node; default: the first.")
-def command(lab_file: Path, name: str, command_words: Sequence[str], node: str | None) -> NoReturn:
+@click.option(
+    "--online", is_flag=True, help="Let the command reach the network of this machine, to install a debugger."
+)
+def command(lab_file: Path, name: str, command_words: Sequence[str], node: str | None, *, online: bool) -> NoReturn:
     """Open a shell on a node of an environment, or run COMMAND there."""
-    lab = loading.load(lab_file)
-    nodes = {found.name: found for found in environments.target(lab, name).nodes()}
-    if not nodes:
-        check_environment(name, [known for known in environments.names(lab) if known != name])
-    if node and node not in nodes:
-        raise ConfigurationError(f"{name}: no node {node}; known: {', '.join(nodes)}")
-    chosen = nodes[node] if node else next(iter(nodes.values()))
+    chosen = chosen_node(loading.load(lab_file), name, node)
     terminal = f"TERM={environment.variable('TERM') or 'dumb'}"
-    words = [str(word) for word in chosen.enter(["env", terminal, *(command_words or SHELL)])]
+    words = [str(word) for word in chosen.enter(["env", terminal, *(command_words or SHELL)], online=online)]
     os.execvp(words[0], words)  # noqa: S606 - it takes over this process and its terminal

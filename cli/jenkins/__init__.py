@@ -20,6 +20,7 @@ command = LazyGroup(
             "checkout",
             "trigger",
             "doctor",
+            "casc",
             "plugins",
         )
     },

@@ -18,6 +18,7 @@ from lab.config.options import json_option, lab_option
 from lab.store.runs import Store
 from reports.home import PublicationHome
 from reports.site import build, identity
+from scripts.ordering.track_components import archive_graphs
 
 
 @click.command("build")
@@ -30,7 +31,15 @@ def command(lab_file: Path, directory: Path | None, *, rebuild: bool, as_json: b
     lab = loading.load(lab_file)
     target = directory or site_directory(lab)
     activity = PublicationHome(Store.of(lab)).read_activity()
-    report = build(bundles(lab), target, identity(lab), rebuild=rebuild, activity=activity, progress=with_progress)
+    report = build(
+        bundles(lab),
+        target,
+        identity(lab),
+        rebuild=rebuild,
+        activity=activity,
+        graphs=archive_graphs(lab),
+        progress=with_progress,
+    )
     if as_json:
         counts = {"added": report.added, "written": len(report.written), "rebuilt": report.rebuilt}
         left_out = [str(error) for error in (*report.left_out.values(), *report.stale.values())]

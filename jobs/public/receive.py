@@ -2,7 +2,8 @@
 """Receive a build of a private lab: check the bundle, unpack it, print its log, and exit with its verdict.
 
 It runs in the workspace of a receiver job, needs only Python's standard library, and trusts no input.
-In: ``bundle.tar.gz``, and the variables SOURCE_ID (20 hexadecimal digits), SHA256 and JOB_NAME.  Out: ``received/``.
+In: ``bundle.tar.gz``, and the variables SOURCE_ID (20 hexadecimal digits), SHA256, JOB_NAME and BUILD_NUMBER.
+Out: ``received/``.  ``received.txt`` names the builds that were received here: each is received once.
 Exit codes: 0 passed, 1 failed, 3 the lab was at fault, 4 unstable; 2 for a refused bundle, with the reason in one line.
 """
 
@@ -21,6 +22,8 @@ from xml.etree import ElementTree as ET
 
 FILE = Path("bundle.tar.gz")
 INTO = Path("received")
+RECEIVED = Path("received.txt")
+MOST_RECEIVED = 10_000
 MOST_PACKED = 100_000_000
 MOST_BYTES = 100_000_000
 MOST_RATIO, LITTLE = 100, 10_000_000  # of the unpacked to the packed size, above a small size
@@ -39,6 +42,7 @@ def main() -> int:
     shutil.rmtree(INTO, ignore_errors=True)
     try:
         source, digest = variable("SOURCE_ID", r"[0-9a-f]{20}"), variable("SHA256", r"[0-9a-f]{64}")
+        check_new(source)
         check_file(digest)
         unpack()
         build = read_build(source)
@@ -50,6 +54,7 @@ def main() -> int:
     finally:
         remove_file()  # the workspace outlives this build
     show(build)
+    remember(source)
     return CODES[build["verdict"]]
 
 
@@ -58,6 +63,28 @@ def variable(name: str, pattern: str) -> str:
     if not re.fullmatch(pattern, value):
         raise ReceiptRefused(f"{name} is not what it should be: {value[:80]!a}")
     return value
+
+
+def check_new(source: str) -> None:
+    if number := received().get(source):
+        raise ReceiptRefused(f"build {number} of this job is the same build")
+
+
+def remember(source: str) -> None:
+    lines = [f"{one} {number}" for one, number in [*received().items(), (source, build_number())]]
+    RECEIVED.write_text("".join(f"{line}\n" for line in lines[-MOST_RECEIVED:]))
+
+
+def received() -> dict:
+    """Return the numbers of the builds of this job by SOURCE_ID; those of an older job of this name do not count."""
+    text = RECEIVED.read_text(errors="replace") if RECEIVED.is_file() and not RECEIVED.is_symlink() else ""
+    pairs = [line.split() for line in text.splitlines() if re.fullmatch(r"[0-9a-f]{20} [0-9]{1,9}", line)]
+    return {source: int(number) for source, number in pairs if int(number) < build_number()}
+
+
+def build_number() -> int:
+    number = os.environ.get("BUILD_NUMBER", "")
+    return int(number) if re.fullmatch(r"[0-9]{1,9}", number) else 0
 
 
 def check_file(digest: str) -> None:

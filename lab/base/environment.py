@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import shutil
@@ -41,6 +42,11 @@ def clean() -> dict[str, str]:
     }
 
 
+def own() -> dict[str, str]:
+    """Return the environment of this process, for another qalab that continues its work."""
+    return dict(os.environ)
+
+
 def find_program(name: str) -> str | None:
     """Return the path of a program, as children find it; None for a missing program."""
     return shutil.which(name, path=clean()["PATH"])
@@ -57,6 +63,18 @@ def on_terminal() -> bool:
 def user() -> str:
     """Return the name of the user who runs this process; the one before sudo."""
     return variable("SUDO_USER") or pwd.getpwuid(os.geteuid()).pw_name
+
+
+def machine() -> str:
+    """Return an identity of this machine that can be stored; "" where machine-id(5) is not there.
+
+    It is a digest, because that identity is confidential.
+    """
+    try:
+        text = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return hashlib.sha256(f"qalab {text}".encode()).hexdigest()[:32] if text else ""
 
 
 def process() -> int:

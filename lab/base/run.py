@@ -32,6 +32,8 @@ LONGEST = 200
 PACKAGES = {
     "apt-get": "apt",
     "debsign": "devscripts",
+    "autopkgtest": "autopkgtest",
+    "dose-builddebcheck": "dose-builddebcheck",
     "dose-debcheck": "dose-distcheck",
     "dpkg-genbuildinfo": "dpkg-dev",
     "dpkg-genchanges": "dpkg-dev",

@@ -34,6 +34,12 @@ class Chat(SettingsModel):
     )
     components: tuple[Text, ...] = Field(("*",), description="Names of components, or patterns of names.")
     tracks: tuple[Text, ...] = Field(("*",), description="Names of tracks, or patterns of names.")
+    most_per_publish: int = Field(
+        1,
+        ge=1,
+        le=MOST,
+        description="The most messages for each publish. Of more changes, the last message is a digest with their number.",
+    )
     history_days: int = Field(
         1,
         ge=1,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from lab.config.package_tests import PackageTests
 from lab.config.promotion import After
 from lab.config.types import MOST, CommitURL, GitURL, Label, SettingsModel, Text
 
@@ -185,6 +186,19 @@ class BuildSettings(SettingsModel):
         (), description="The severities of lintian tags that make a run unstable.", examples=[["error"]]
     )
     content: ContentCheck = Field(ContentCheck(), description="The comparison of new packages with an earlier build.")
+    rebuild_dependents: Literal["interface", "always", "never"] = Field(
+        "interface",
+        description="When a new version of this component rebuilds the components that build-depend on it. `interface`: "
+        "if its exported interface has changed (shlibs, symbols, sonames, Provides, ABI packages); `always`: after each "
+        "new version; `never`.",
+    )
+    rebuild_on: tuple[Literal["settings", "base", "series"], ...] = Field(
+        ("settings",),
+        description="Further reasons to build the newest commit again. `settings`: the settings of the component in "
+        "lab.yaml have changed; `base`: the packages of the base chroot have changed in the series; `series`: a direct "
+        "build dependency has another version in the series.",
+        examples=[["settings", "base", "series"]],
+    )
     gate: tuple[Literal["lintian", "content"], ...] = Field(
         ("lintian", "content"),
         description="The steps that must pass before the archive. If one is unstable, the package is held back from "
@@ -223,6 +237,7 @@ class ComponentSettings(SettingsModel):
     orig: Orig = Field(Orig(), description="The orig tarball.")
     version: Versioning = Field(Versioning(), description="The upstream version of a snapshot.")
     build: BuildSettings = Field(BuildSettings(), description="The build of packages.")
+    test: PackageTests = Field(PackageTests(), description="The tests of packages, in the phase test.")
     upload: Upload | None = Field(None, description="The upload of source packages. Default: no upload.")
 
 

@@ -15,7 +15,7 @@ class ApplicationSettings(SettingsModel):
     """An application of the deployment: its role, its packages and its nodes."""
 
     role: Label = Field(
-        description="The role: `package`, `mariadb`, `rabbitmq`, `memcached`, `keystone`, `glance`, `placement`, `nova`, "
+        description="The role: one of the lab's own (see `roles`), `package`, `mariadb`, `rabbitmq`, `memcached`, `keystone`, `glance`, `placement`, `nova`, "
         "`nova-compute`, `neutron` or `cinder`; with the driver juju, any charm."
     )
     packages: tuple[SourceName, ...] = Field(
@@ -29,8 +29,12 @@ class ApplicationSettings(SettingsModel):
     options: Mapping[Text, str | int | bool] = Field(
         {},
         description="Options of the role and of the exercises. The role package knows `health`, `patience` (seconds), "
-        "`command` and `prints`.",
+        "`command`, `prints`, `accept_errors` (a regular expression) and `starts_nothing` (true or false).",
         examples=[{"health": "systemctl is-active ntpsec"}],
+    )
+    supporting: bool | None = Field(
+        None,
+        description="Whether the application only supports others: its faults are the lab's. Default: as the role is.",
     )
     charm: Text | None = Field(None, description="juju: the charm. Default: the charm with the name of the role.")
     channel: Text | None = Field(
@@ -138,6 +142,18 @@ def _tag(exercise: object) -> str:
 ExerciseChoice = Annotated[Annotated[Label, Tag("[name]")] | Annotated[OwnExercise, Tag("[own]")], Discriminator(_tag)]
 
 
+class Limits(SettingsModel):
+    """The limits of a deployment."""
+
+    minutes: int = Field(
+        30,
+        ge=1,
+        le=MOST,
+        description="The maximum time for the installation of the packages on a node, in minutes. A maintainer script "
+        "that does not end is a fault of its package.",
+    )
+
+
 class Deployment(SettingsModel):
     """The applications to deploy, in the structure of a Juju bundle, and the exercises to run afterwards.
 
@@ -157,9 +173,23 @@ class Deployment(SettingsModel):
     )  # fmt: skip
     exercises: tuple[ExerciseChoice, ...] = Field(
         (),
-        description="The exercises in addition to `installed` and `command`, which always run: `token`, `image-bundle`, "
+        description="The exercises in addition to `installed`, `command` and `stability`, which always run: `token`, `image-bundle`, "
         "`instance`, `floating-ip`, `volume`, `ec2`; or exercises of the lab's own.",
         examples=[[{"name": "smoke", "run": "exercises/smoke.sh", "where": "node0", "result": "tap"}]],
+    )
+    roles: Annotated[Text, AfterValidator(beside_lab_file)] | None = Field(
+        None,
+        description="The directory of the lab's own roles. Each has a directory there with the file `role.yaml`; see "
+        "[deploying](../how-to/deploying.md). A relative path starts at the directory of the lab file. Default: none.",
+        examples=["roles"],
+    )
+    limits: Limits = Field(Limits(), description="The limits of the deployment.")
+    settle_seconds: int = Field(
+        30,
+        ge=0,
+        le=MOST,
+        description="The time during which services must keep running after their start, before the deployment passes, "
+        "in seconds.",
     )
     tempest: Tempest | None = Field(None, description="The Tempest tests. Default: no Tempest test runs.")
     ssh: Machines | None = Field(None, description="The machines of the driver ssh, which requires this key.")

@@ -22,25 +22,19 @@ from lab.config.servers import LabJenkinsSettings, Public
 from lab.config.types import MOST, Identity, Label, SettingsModel, SourceName, Text, WebURL
 
 Trigger = Literal["commit", "proposed", "gerrit"]
-Phase = Literal["build", "deploy", "exercise"]
+Phase = Literal["build", "test", "deploy", "exercise"]
 
 # The steps of each phase, in their order; a step's place is its number in the run directory.
 PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": (
-        "snapshot",
-        "packaging",
-        "changelog",
-        "source",
-        "sbuild",
-        "lintian",
-        "content",
-        "archive",
-        "upload",
-        "push",
+        "snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push",
     ),
+    "test": ("installable",),
     "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "tempest", "reset"),
-}
+}  # fmt: skip
+# The phases with a job for each component; a later phase has one job for the whole track.
+COMPONENT_PHASES: frozenset[Phase] = frozenset({"build", "test"})
 
 
 class Series(SettingsModel):
@@ -90,9 +84,9 @@ class Track(SettingsModel):
     branch: Text = Field("main", description="The upstream branch to follow.")
     phases: tuple[Phase, ...] = Field(
         ("build",),
-        description="The phases, in the order build, deploy, exercise. A track with the trigger `proposed` has no "
-        "phase build.",
-        examples=[["build", "deploy", "exercise"]],
+        description="The phases, in the order build, test, deploy, exercise. The phase test needs the phase build. A "
+        "track with the trigger `proposed` has neither.",
+        examples=[["build", "test", "deploy", "exercise"]],
     )
     components: tuple[SourceName, ...] | None = Field(
         None, description="The components of the track, keys of `components`. Default: all components."
@@ -111,6 +105,13 @@ class Track(SettingsModel):
     defaults: ComponentSettings = Field(ComponentSettings(), description="Settings of every component in this track.")
     exercises: tuple[ExerciseChoice, ...] | None = Field(
         None, description="The exercises of this track. Default: those of `deployment`."
+    )
+    settle_seconds: int | None = Field(
+        None,
+        ge=0,
+        le=MOST,
+        description="The time during which services must keep running after their start, in seconds. Default: that of "
+        "`deployment`.",
     )
     tempest: Tempest | None = Field(
         None, description="The Tempest tests of this track. Default: those of `deployment`."
@@ -139,8 +140,9 @@ class Track(SettingsModel):
             message = "a track with trigger proposed tests packages that are built already: leave the phase build out"
             raise ValueError(message)
         if list(self.phases) != sorted(set(self.phases), key=list(PHASES).index):
-            message = "phases must be in the order build, deploy, exercise, each once"
-            raise ValueError(message)
+            raise ValueError(f"phases must be in the order {', '.join(PHASES)}, each once")
+        if "test" in self.phases and "build" not in self.phases:
+            raise ValueError("the phase test tests what the phase build has built: add build, or leave test out")
         return self
 
 
@@ -189,8 +191,8 @@ class ArchiveSettings(SettingsModel):
     )
     url: WebURL | None = Field(
         None,
-        description="The address of the archive for other machines, if a web server serves it. The driver juju needs "
-        "it; nspawn and ssh do not. Default: none.",
+        description="The address of the archive for other machines, if a web server serves it. The driver juju and "
+        "`jenkins.archive_agent` need it. Default: none.",
         examples=["https://archive.example.org/lab"],
     )
     keep: int = Field(
@@ -216,7 +218,7 @@ class Lab(SettingsModel):
 
     lab: About = Field(description="The name of the lab, and its maintainer.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="The lab's package archive on this machine.")
-    runs: RunsSettings = Field(RunsSettings(), description="The run directories on this machine.")
+    runs: RunsSettings = Field(RunsSettings(), description="The runs on this machine.")
     jenkins: LabJenkinsSettings | None = Field(
         None, description="The lab's own Jenkins. Default: the lab has no Jenkins, and runs start with `qalab run`."
     )
@@ -267,6 +269,11 @@ class Lab(SettingsModel):
         own = self.tracks[track].exercises
         return own if own is not None else self.deployment.exercises if self.deployment else ()
 
+    def settle_seconds_of(self, track: str) -> int:
+        """Return the time during which a track's services must keep running after their start."""
+        own = self.tracks[track].settle_seconds
+        return own if own is not None else (self.deployment or Deployment(applications={})).settle_seconds
+
     def tempest_of(self, track: str) -> Tempest | None:
         """Return the Tempest tests of a track; None: no tests."""
         return self.tracks[track].tempest or (self.deployment.tempest if self.deployment else None)
@@ -288,5 +295,5 @@ def after(track: Track, chosen: After | None) -> After:
 
 
 def job_name(track: str, component: str, phase: str) -> str:
-    """Return the name of a phase's job in its folder: one job for each component's build, one for each later phase."""
-    return f"{track}-{component}-build" if phase == "build" else f"{track}-{phase}"
+    """Return the name of a phase's job in its folder: see `COMPONENT_PHASES`."""
+    return f"{track}-{component}-{phase}" if phase in COMPONENT_PHASES else f"{track}-{phase}"

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,11 +18,12 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from lab.base.errors import ConfigurationError
 from lab.base.git import readable
-from lab.config import forge_projects
+from lab.config import agents, forge_projects
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
 
 Key = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
 # Far more than any lab has; nested anchors expand to billions.
 MOST_ENTRIES = 200_000
 KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
@@ -58,17 +59,27 @@ class DescriptionError(ConfigurationError):
 def load(path: Path) -> Lab:
     """Read and validate a lab's description.  Raises DescriptionError."""
     document = read_yaml(path)
-    try:
-        # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
-        data = json.dumps(document.data, default=str, ensure_ascii=False).encode()
-        lab = Lab.model_validate_json(data, context={"home": path.resolve().parent, "file": path})
-    except ValidationError as error:
-        raise document.complaints(_complaints(error)) from None
-    except UnicodeEncodeError as error:  # half of a character, escaped
-        raise DescriptionError([f"{path}: is no text: {error.object[error.start]!r} stands for no character"]) from None
+    lab = _validated(document, Lab)
     if problems := dict.fromkeys(_contradictions(lab)):
         raise document.complaints(problems)
     return lab
+
+
+def read_model(path: Path, model: type[Model]) -> Model:
+    """Read and validate a YAML file that a lab's description names.  Raises DescriptionError."""
+    return _validated(read_yaml(path), model)
+
+
+def _validated(document: Document, model: type[Model]) -> Model:
+    path = document.path
+    try:
+        # Strictness in JSON mode: a YAML list is a tuple of the model, a number is no string.
+        data = json.dumps(document.data, default=str, ensure_ascii=False).encode()
+        return model.model_validate_json(data, context={"home": path.resolve().parent, "file": path})
+    except ValidationError as error:
+        raise document.complaints(_complaints(error, model)) from None
+    except UnicodeEncodeError as error:  # half of a character, escaped
+        raise DescriptionError([f"{path}: is no text: {error.object[error.start]!r} stands for no character"]) from None
 
 
 def read_yaml(path: Path) -> Document:
@@ -128,19 +139,16 @@ def _walk(node: Node, key: Key) -> Iterator[tuple[Key, Node]]:
             yield from _walk(value, (*key, index))
 
 
-def _complaints(error: ValidationError) -> Iterator[tuple[Key, str]]:
+def _complaints(error: ValidationError, root: type[BaseModel]) -> Iterator[tuple[Key, str]]:
     for item in error.errors():
         key: Key = tuple(part for part in item["loc"] if not str(part).startswith("["))  # pydantic's own notes
         match item["type"]:
             case "extra_forbidden":
-                known = sorted(_fields_at(key[:-1]))
-                close = difflib.get_close_matches(str(key[-1]), known, 1)
-                meant = f"did you mean {close[0]}? " if close else ""
-                what = f"unknown key; {meant}known: {', '.join(known)}"
+                what = f"unknown key; {known_names(str(key[-1]), sorted(_fields_at(key[:-1], root)))}"
             case "missing":
-                what = f"missing; {_describe(key)}"
+                what = f"missing; {_describe(key, root)}"
             case "model_type":
-                what = f"must have keys of its own; known: {', '.join(sorted(_fields_at(key)))}"
+                what = f"must have keys of its own; known: {', '.join(sorted(_fields_at(key, root)))}"
             case _:
                 what = item["msg"].removeprefix("Value error, ")
                 if not isinstance(item["input"], dict | list):
@@ -150,14 +158,21 @@ def _complaints(error: ValidationError) -> Iterator[tuple[Key, str]]:
         yield key, what
 
 
+def known_names(name: str, known: Iterable[str]) -> str:
+    """Return the known names for a message about an unknown one, with the nearest one first."""
+    names = [*known]
+    close = difflib.get_close_matches(name, names, 1)
+    return (f"did you mean {close[0]}? " if close else "") + f"known: {', '.join(names)}"
+
+
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def _model_at(key: Key) -> type[BaseModel] | None:
+def _model_at(key: Key, root: type[BaseModel]) -> type[BaseModel] | None:
     """Return the model that validates the value of a key."""
-    model: type[BaseModel] | None = Lab
+    model: type[BaseModel] | None = root
     inside_mapping = False
     for part in key:
         if isinstance(part, int):  # an item of a list
@@ -179,13 +194,13 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _fields_at(key: Key) -> Iterable[str]:
-    model = _model_at(key)
+def _fields_at(key: Key, root: type[BaseModel]) -> Iterable[str]:
+    model = _model_at(key, root)
     return model.model_fields if model else ()
 
 
-def _describe(key: Key) -> str:
-    model = _model_at(key[:-1])
+def _describe(key: Key, root: type[BaseModel]) -> str:
+    model = _model_at(key[:-1], root)
     field = model.model_fields.get(str(key[-1])) if model else None
     description = field.description if field and field.description else "a required key"
     return description.partition(". ")[0].rstrip(".")
@@ -204,6 +219,7 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
     yield from _repositories_missing(lab)
     yield from _never_promoted(lab)
     yield from forge_projects.contradictions(lab)
+    yield from agents.contradictions(lab)
     if lab.deployment:
         yield from _deployment_contradictions(lab.deployment)
         for name, track in lab.tracks.items():
@@ -230,14 +246,14 @@ def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, st
 
 
 def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:
-    """Yield components without the repository of upstream or of the packaging, even in the defaults."""
-    for track in lab.tracks:
+    """Yield components to build without the repository of upstream or of the packaging, even in the defaults."""
+    for track in (name for name, track in lab.tracks.items() if "build" in track.phases):
         for name in lab.components_of(track):
             if name in lab.components:
                 seen = lab.component(name, track)
                 for part, model in (("upstream", seen.upstream), ("packaging", seen.packaging)):
                     if not model.git:
-                        yield ("components", name, part, "git"), f"missing; {_describe(('defaults', part, 'git'))}"
+                        yield ("components", name, part, "git"), f"missing; {_describe(('defaults', part, 'git'), Lab)}"
 
 
 def _never_promoted(lab: Lab) -> Iterator[tuple[Key, str]]:

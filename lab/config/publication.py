@@ -108,12 +108,20 @@ def _expand_url(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
 
 
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
 class Webhook(SettingsModel):
     """A signed POST request with JSON for each build."""
 
     url: WebURL = Field(description="The receiver of the requests.", examples=["https://hooks.example.org/qalab"])
-    secret: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")] = Field(
-        "QALAB_WEBHOOK_SECRET", description="The environment variable that contains the key of the HMAC signature."
+    secret: Variable = Field(
+        "QALAB_WEBHOOK_SECRET",
+        description="The environment variable that contains the key of the HMAC signature: any word, or `whsec_` and Base64.",
+    )
+    former_secrets: tuple[Variable, ...] = Field(
+        (),
+        description="The variables with former keys, while receivers change to the new one: each message is signed with all keys.",
     )
 
 
@@ -144,6 +152,9 @@ class Notifications(SettingsModel):
         """The tokens that the outputs use, which must not be published."""
         sources = [(f"{forge.forge}-token", forge.secret) for forge in self.statuses]
         sources += [(f"chat-{chat.name}", chat.secret) for chat in self.chats]
+        if self.webhook:
+            variables = (self.webhook.secret, *self.webhook.former_secrets)
+            sources += [("webhook-key", SecretSource(env=name)) for name in variables]
         return tuple(KnownSecret(name=name, env=source.env, file=source.file) for name, source in sources)
 
     @field_validator("chats")

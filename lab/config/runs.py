@@ -8,12 +8,15 @@ from lab.config.types import MOST, SettingsModel
 
 
 class RunsSettings(SettingsModel):
-    """The run directories on this machine, which `qalab tidy` cleans.
+    """The runs on this machine, and their directories, which `qalab tidy` cleans.
 
     A run loses its scratch files, built files and node logs if it is not among the newest `keep` runs **and** it is
     older than `keep_days`. Records, logs of steps and test results stay.
     """
 
+    jobs: int = Field(
+        1, ge=1, le=64, description="The number of components that `qalab watch` builds at the same time."
+    )
     keep: int = Field(
         5,
         ge=1,

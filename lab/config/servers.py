@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
 from lab.config.components import Branch
-from lab.config.types import MOST, CommandLine, Folder, Pattern, PlainPath, SettingsModel, Text, WebURL
+from lab.config.types import MOST, CommandLine, Folder, Label, Pattern, PlainPath, SettingsModel, Text, WebURL
 
 
 class JenkinsSettings(SettingsModel):
@@ -47,6 +48,26 @@ class LabJenkinsSettings(JenkinsSettings):
         None,
         description="The label of the agent for the lab's own jobs, which can change Jenkins. Default: the label of "
         "`agent`.",
+    )
+    build_agent: Text | None = Field(
+        None, description="The label of the agents that build. Default: the label of `agent`.", examples=["build"]
+    )
+    deploy_agent: Text | None = Field(
+        None,
+        description="The label of the agents that deploy and exercise. Default: the label of `agent`.",
+        examples=["deploy"],
+    )
+    archive_agent: Text | None = Field(
+        None,
+        description="The label of the one agent that has the lab's archive, its keys, and the login for uploads. Builds "
+        "hand their packages over to a job there, and all agents read the archive by `archive.url`; see "
+        "[several agents](../how-to/agents.md). Default: builds and the archive are on the same agent.",
+        examples=["archive"],
+    )
+    architecture_agents: Mapping[Label, Text] = Field(
+        {},
+        description="By architecture of a series: a label that the agents of its builds and deployments have in addition.",
+        examples=[{"arm64": "arm64"}],
     )
     command: CommandLine = Field(
         "qalab", description="The command with which jobs call qalab: a program on the agents' PATH, or a path."

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, V
 MOST: Final = 36_500
 
 
-def _like(pattern: str, complaint: str) -> AfterValidator:
+def matching(pattern: str, complaint: str) -> AfterValidator:
     """Return a validator of texts that match a pattern from beginning to end."""
     compiled = re.compile(pattern)
 
@@ -69,37 +69,37 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Label = Annotated[
     str,
     # A name is a part of file names, of host names (RFC 1035: 63 characters) and of jobs.
-    _like(
+    matching(
         r"[a-z0-9][a-z0-9.-]{0,62}",
         "not a name: lower-case letters, digits, - and ., first a letter or digit, 63 characters at most",
     ),
 ]
 SourceName = Annotated[  # Debian policy, section 5.6.1
     str,
-    _like(
+    matching(
         r"[a-z0-9][a-z0-9+.-]+",
         "not a source package name: lower-case letters, digits, + - ., two or more, first a letter or digit",
     ),
 ]
 Identity = Annotated[
-    str, _like(r"[^<>\n]*\S <[^<>@\s]+@[^<>@\s]+>", "not a maintainer: write it as Name <address@host>")
+    str, matching(r"[^<>\n]*\S <[^<>@\s]+@[^<>@\s]+>", "not a maintainer: write it as Name <address@host>")
 ]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 GitURL = Annotated[str, Stripped, AfterValidator(_repository)]
 Folder = Annotated[str, Stripped, AfterValidator(_folder)]
 PlainPath = Annotated[  # part of shell lines, without quotes
     str,
-    _like(
+    matching(
         r"(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+",
         "not a plain absolute path: letters, digits, and _ . + - in its parts, with no / at the end",
     ),
 ]
 CommandLine = Annotated[
-    str, Stripped, _like(r"[^\x00-\x1f\x7f{}]+", "not a command: write it on one line, without braces")
+    str, Stripped, matching(r"[^\x00-\x1f\x7f{}]+", "not a command: write it on one line, without braces")
 ]
 HostName = Annotated[
     str,
-    _like(
+    matching(
         r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])", "not a host's name: letters, digits, - and ., two or more"
     ),
     StringConstraints(to_lower=True),
@@ -107,7 +107,7 @@ HostName = Annotated[
 WebURL = Annotated[
     str,
     Stripped,
-    _like(
+    matching(
         r"https?://[A-Za-z0-9.\[\]:-]+(/[^\s?#\"'<>\\]*)?",
         "not a URL that can be linked to: http(s)://HOST[:PORT][/PATH], without a login, a query or a fragment",
     ),
@@ -115,7 +115,7 @@ WebURL = Annotated[
 CommitURL = Annotated[
     str,
     Stripped,
-    _like(
+    matching(
         r"https?://[A-Za-z0-9.\[\]:-]+/(?:[^\s\"'<>\\{}]|\{component\})*\{commit\}(?:[^\s\"'<>\\{}]|\{component\})*",
         "not the address of a commit: http(s)://HOST[:PORT]/PATH with {commit} once, and no placeholder but {component}",
     ),
@@ -123,18 +123,20 @@ CommitURL = Annotated[
 Address = Annotated[  # RFC 5322, 3.4.1, without quoted strings and comments
     str,
     Stripped,
-    _like(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*", "not a mail address: write it as name@host"),
+    matching(
+        r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*", "not a mail address: write it as name@host"
+    ),
 ]
 SMTPServer = Annotated[
     str,
-    _like(
+    matching(
         r"smtps?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?",
         "not a mail server: smtp://HOST[:PORT] or smtps://HOST[:PORT], without a login",
     ),
 ]
 Login = Annotated[
     str,
-    _like(
+    matching(
         r"[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?",
         "not a login: write it as USER@HOST[:PORT]",
     ),

@@ -9,6 +9,9 @@
     labels/LABEL.json                     the promotions of a label
     pins.json                             the states that are kept until somebody unpins them
     versions/TRACK/SOURCE/VERSION.json    the versions in the pool, see `scripts.archives.versions`
+    sources/SOURCE.json                   all versions of a source package, see `lab.store.source_history`
+    states.json                           the states, labels and pins, for readers that cannot list directories
+    archive-id                            the identity of the archive, see `scripts.archives.archive_identity`
     archive-key.asc                       the public key
 
 A reader on the machine of the archive has its path, all others have its URL.  Both read the same files.
@@ -22,17 +25,21 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import requests
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from urllib3.exceptions import HTTPError
 
+from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.store.records import Stored
 
 PUBLIC_KEY = "archive-key.asc"
-STATE_FILE = "state.json"
+STATE_FILE, STATES = "state.json", "states.json"
 BINARY_LOCK, SOURCE_LOCK = "packages.lock", "sources.lock"
 PATIENCE_SECONDS = 60.0
+BLOCK = 2**20
 
 
 class ArchivePart(BaseModel):
@@ -101,6 +108,16 @@ class Pins(Stored):
     pins: Mapping[str, Pin] = {}
 
 
+class StatesIndex(Stored):
+    """states.json: the content of `ArchiveReader.states`, `labels`, `moves` and `pins`."""
+
+    states: tuple[State, ...] = ()
+    labels: Mapping[str, str] = {}
+    """The name of the state of each label."""
+    moves: Mapping[str, tuple[Move, ...]] = {}
+    pins: Mapping[str, Pin] = {}
+
+
 @dataclass(frozen=True)
 class ArchiveReader:
     """An archive at a path or a URL."""
@@ -112,15 +129,20 @@ class ArchiveReader:
         return cls(str(root))
 
     @property
+    def is_remote(self) -> bool:
+        """Whether it is read by its URL."""
+        return "://" in self.location
+
+    @property
     def root(self) -> Path:
         """The path of an archive on this machine.  Raises ConfigurationError for a URL."""
-        if "://" in self.location:
+        if self.is_remote:
             raise ConfigurationError(f"{self.location}: this works on the machine of the archive only")
         return Path(self.location)
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a file, None for a missing one.  Raises InfrastructureError if it cannot be read."""
-        if "://" in self.location:
+        if self.is_remote:
             return _fetch(f"{self.location.rstrip('/')}/{name}")
         try:
             return Path(self.location, name).read_bytes()
@@ -163,15 +185,43 @@ class ArchiveReader:
             )
         return found
 
+    def file(self, name: str, digest: str, directory: Path) -> Path:
+        """Return a file of the pool: its path in the archive, or of a verified copy in ``directory``.
+
+        Raises InfrastructureError for a missing file, and for a copy with another SHA-256.
+        """
+        if not self.is_remote:
+            if not (self.root / name).is_file():
+                raise InfrastructureError(f"the lab's archive lists {Path(name).name}, and does not have it")
+            return self.root / name
+        target = directory / Path(name).name
+        if not (target.is_file() and files.sha256(target) == digest):
+            directory.mkdir(parents=True, exist_ok=True)
+            _download(f"{self.location.rstrip('/')}/{quote(name, safe='/+~')}", target)
+        if files.sha256(target) != digest:
+            raise InfrastructureError(f"{self.location}/{name}: is not the file that the archive lists")
+        return target
+
     def lock(self, suite: str, name: str = BINARY_LOCK) -> list[tuple[str, str]]:
         """Return the names and versions of a suite, of its binary packages or (``SOURCE_LOCK``) its source packages."""
         lines = (self.read(f"dists/{suite}/{name}") or b"").decode().splitlines()
         return [(package, version) for package, _, version in (line.partition("=") for line in lines)]
 
+    def index_of_states(self) -> StatesIndex:
+        """Return states.json; an empty one for an archive that has none.  Raises ConfigurationError for a damaged file."""
+        text = self.read(STATES)
+        try:
+            return StatesIndex.model_validate_json(text) if text is not None else StatesIndex()
+        except ValidationError as error:
+            raise ConfigurationError(f"{self.location}/{STATES}: {error.errors()[0]['msg']}") from None
+
     def states(self, track: str | None = None) -> list[State]:
         """Return the states, of a track or of all, the oldest first."""
-        paths = self.root.glob(f"dists/{f'{track}-' if track else ''}*/{STATE_FILE}")
-        found = [self.existing(path.parent.name) for path in paths if not path.parent.is_symlink()]
+        if self.is_remote:
+            found = list(self.index_of_states().states)
+        else:
+            paths = self.root.glob(f"dists/{f'{track}-' if track else ''}*/{STATE_FILE}")
+            found = [self.existing(path.parent.name) for path in paths if not path.parent.is_symlink()]
         return sorted(
             (state for state in found if track in {None, state.track}), key=lambda each: (each.track, each.number)
         )
@@ -182,23 +232,32 @@ class ArchiveReader:
 
     def labels(self) -> dict[str, State]:
         """Return the labels with their states."""
+        if self.is_remote:
+            index = self.index_of_states()
+            named = {state.name: state for state in index.states}
+            return {label: named[name] for label, name in sorted(index.labels.items()) if name in named}
         links = sorted(path.name for path in self.root.glob("dists/*") if path.is_symlink())
         return {name: state for name in links if (state := self.state(name))}
 
     def moves(self, label: str) -> tuple[Move, ...]:
         """Return the moves of a label, the oldest first."""
+        if self.is_remote:
+            return self.index_of_states().moves.get(label, ())
         path = self.root / f"labels/{label}.json"
         return Moves.read(path).moves if path.exists() else ()
 
     def pins(self) -> dict[str, Pin]:
         """Return the pinned states."""
+        if self.is_remote:
+            return dict(self.index_of_states().pins)
         path = self.root / "pins.json"
         return dict(Pins.read(path).pins) if path.exists() else {}
 
 
 def _fetch(url: str) -> bytes | None:
     try:
-        answer = requests.get(url, timeout=PATIENCE_SECONDS)
+        # A proxy must not answer with an older state of the archive.
+        answer = requests.get(url, timeout=PATIENCE_SECONDS, headers={"Cache-Control": "no-cache"})
     except requests.RequestException as error:
         raise InfrastructureError(f"{url}: cannot be reached: {error}") from error
     if answer.status_code == HTTPStatus.NOT_FOUND:
@@ -206,3 +265,15 @@ def _fetch(url: str) -> bytes | None:
     if answer.status_code != HTTPStatus.OK:
         raise InfrastructureError(f"{url}: the server answers {answer.status_code} {answer.reason}")
     return answer.content
+
+
+def _download(url: str, target: Path) -> None:
+    try:
+        with requests.get(url, timeout=PATIENCE_SECONDS, stream=True) as answer, target.open("wb") as stream:
+            if answer.status_code != HTTPStatus.OK:
+                raise InfrastructureError(f"{url}: the server answers {answer.status_code} {answer.reason}")
+            # Not decompressed: what a server names as the encoding of a .gz file is its content.
+            for block in iter(lambda: answer.raw.read(BLOCK, decode_content=False), b""):
+                stream.write(block)
+    except (requests.RequestException, HTTPError) as error:
+        raise InfrastructureError(f"{url}: cannot be downloaded: {error}") from error

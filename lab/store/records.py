@@ -113,6 +113,9 @@ Cause = Literal[
     "upstream commit",
     "packaging commit",
     "testing commit",
+    "dependency",
+    "base",
+    "settings",
     "change under review",
     "proposed packages",
     "promotion",
@@ -123,11 +126,27 @@ Cause = Literal[
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 
+class RunInputs(BaseModel):
+    """The inputs of a build besides commits, as a watch has seen them: what differs the next time is a cause.
+
+    ``settings``: the digest of each group of settings in lab.yaml.  ``needs``: the versions in the lab's archive of the
+    components that it build-depends on; empty for one that the archive does not have.  ``base`` and ``series``: the
+    digest of the packages of a base chroot, and the versions of the other direct build dependencies in the series; they
+    are read where ``build.rebuild_on`` names them only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    settings: Mapping[str, str] = {}
+    needs: Mapping[str, str] = {}
+    base: str = ""
+    series: Mapping[str, str] = {}
+
+
 class RunInfo(Stored):
     """run.json: the description of a run."""
 
-    migrations = dict.fromkeys((1, 2, 3), lambda data: data)  # the new fields have defaults
-    schema_version: int = Field(4, alias="schema")
+    migrations = dict.fromkeys((1, 2, 3, 4), lambda data: data)  # the new fields have defaults
+    schema_version: int = Field(5, alias="schema")
     lab: str
     track: str
     component: str
@@ -148,6 +167,10 @@ class RunInfo(Stored):
     url: str = ""
     started: str
     cause: Cause = ""
+    reason: str = ""
+    """The details of the cause, for people: the dependency, and how its interface has changed."""
+    inputs: RunInputs | None = None
+    """The inputs of a build when a watch began it; None for other runs."""
     packaging: str = ""
     """The head of the packaging branch when `qalab watch` or a Jenkins watch began the run; empty for other runs."""
     testing: str = ""

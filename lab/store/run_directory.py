@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
 from lab.config import lab_repository
-from lab.config.description import PHASES, Lab, Phase
+from lab.config.description import COMPONENT_PHASES, PHASES, Lab, Phase
 from lab.store import working_tree as local_build
-from lab.store.records import CAUSES, Cause, Record, RunInfo, WorkingTree, rfc3339
+from lab.store.records import CAUSES, Cause, Record, RunInfo, RunInputs, WorkingTree, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -114,6 +116,20 @@ class Run:
         info.write(self.path / "run.json")
         vars(self)["info"] = info
 
+    def hand_over(self, version: str, state: str) -> None:
+        """Write the parameters of the next job, which tests a version in a state of the archive."""
+        info = self.info
+        values = {
+            "COMPONENT": "" if info.component == WHOLE else info.component,
+            "COMMIT": info.commit,
+            "VERSION": version,
+            "ARCHIVE": state,
+            "CAUSE": info.cause,
+        }
+        # Nothing in a name, an id or a version needs escaping in the value of a Java property.
+        text = "".join(f"{name}={value}\n" for name, value in values.items())
+        files.write_atomic(self.results / HANDED_OVER, text)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock of this directory.
@@ -164,7 +180,7 @@ def check_known(lab: Lab, track: str, component: str | None = None, phase: str =
     """Raise ConfigurationError for a track that the lab does not have, or a component that the track does not have."""
     if track not in lab.tracks:
         raise ConfigurationError(f"no track {track}; known: {', '.join(lab.tracks)}")
-    whole = component == WHOLE and phase != "build"
+    whole = component == WHOLE and phase not in COMPONENT_PHASES
     if component is not None and not whole and component not in lab.components_of(track):
         raise ConfigurationError(f"no component {component} in {track}; known: {', '.join(lab.components_of(track))}")
 
@@ -211,6 +227,8 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
             url=url or "",
             started=rfc3339(environment.now()),
             cause=_jenkins_cause(lab, track) if url else "by hand",
+            reason=(environment.variable("REASON") or "") if url else "",
+            inputs=_jenkins_inputs() if url and phase == "build" else None,
             packaging=(environment.variable("PACKAGING") or "") if url else "",
             archive=(environment.variable("ARCHIVE") or "")
             if later and lab.tracks[track].trigger != "proposed"
@@ -223,6 +241,14 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
     for directory in (run.results / "native", run.out, run.work):
         directory.mkdir(parents=True, exist_ok=True)
     return run
+
+
+def _jenkins_inputs() -> RunInputs | None:
+    """Return the inputs that a watch has seen; None for a build that no watch began."""
+    try:
+        return RunInputs.model_validate_json(environment.variable("INPUTS") or "")
+    except ValidationError:
+        return None
 
 
 def _jenkins_cause(lab: Lab, track: str) -> Cause:

@@ -6,7 +6,7 @@
     STATE/LAB/local/TRACK/COMPONENT/NUMBER/  likewise, of `qalab build`: only `Store.local_runs` and `Store.run` know them
     STATE/LAB/archive/                       the package archive
     STATE/LAB/gnupg/                         the lab's own signing key
-    STATE/LAB/proposed/TRACK.json            versions of a -proposed pocket that were tested
+    STATE/LAB/proposed/TRACK-contents.json   tested contents of a -proposed pocket
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.drivers`
     STATE/LAB/juju.mark                      the mark of the lab's Juju models, see `scripts.drivers.juju.driver`
 """

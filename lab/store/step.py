@@ -20,10 +20,13 @@ from lab.base.git import readable
 from lab.base.run import AttemptOptions, CheckedOptions, Result, Word, attempt, output, run
 from lab.config.components import ComponentSettings
 from lab.config.description import Lab, Series, Track
-from lab.store import durations
+from lab.store import durations, source_history
+from lab.store.archive import ArchiveReader
+from lab.store.archive_place import is_apart, reader_of
 from lab.store.records import Artifact, Native, Record, RunInfo, rfc3339
 from lab.store.run_directory import Run, check_known
 from lab.store.runs import Store
+from lab.store.source_history import SourceHistory
 from lab.store.working_tree import check_step, with_working_tree
 
 
@@ -38,6 +41,20 @@ class StepContext:
     @cached_property
     def store(self) -> Store:
         return Store.of(self.lab)
+
+    @cached_property
+    def archive(self) -> ArchiveReader:
+        """The lab's archive, on this machine or by its URL."""
+        return reader_of(self.lab)
+
+    @cached_property
+    def history(self) -> SourceHistory:
+        """The versions of the component in the archive."""
+        return source_history.read(self.archive, self.component_name)
+
+    def builds(self, track: str | None = None) -> list[Run]:
+        """Return the builds of the component on this machine, oldest first; none where agents hold no state."""
+        return [] if is_apart(self.lab) else self.store.runs(track, self.component_name, "build")
 
     @cached_property
     def track_name(self) -> str:

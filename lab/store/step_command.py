@@ -14,7 +14,7 @@ import click
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.config.description import Lab
+from lab.config.description import COMPONENT_PHASES, Lab
 from lab.config.loading import load
 from lab.config.options import lab_option
 from lab.store import durations
@@ -57,7 +57,9 @@ def command(name: str, action: Action, document: str | None = None) -> click.Com
         "--run", default=".", type=click.Path(path_type=Path), help="The run directory; default: the current directory."
     )
     @click.option("--track", help="The track, to turn a plain directory into a run directory.")
-    @click.option("--component", help="The component, for the same purpose; default: all, and none for a build.")
+    @click.option(
+        "--component", help="The component, for the same purpose; default: all, and none for a build or test."
+    )
     @click.option(
         "--commit", default="", metavar="REV", help="An upstream commit or ref, for the same purpose; default: the tip."
     )
@@ -90,7 +92,7 @@ def carry_out(name: str, action: Action, options: Request) -> int:
     build = environment.variable("BUILD_URL")
     phase = phase_of(name)
     if current is None or (build and current.info.url != build):
-        component = options.component or ("" if phase == "build" else WHOLE)
+        component = options.component or ("" if phase in COMPONENT_PHASES else WHOLE)
         if not (options.track and component):
             raise ConfigurationError(
                 f"{path}: no run directory yet", hint="name --track and --component to make it one"

@@ -52,15 +52,42 @@ class ChatRoom:
         return is_news and is_among(component, self.chat.components) and is_among(track, self.chat.tracks)
 
     def deliver(self, items: Sequence[PendingDelivery], news: Mapping[str, Transition]) -> Iterator[DeliveryOutcome]:
-        for outcome in to_one_of_many(items, partial(self._deliver, news)):
+        """Send at most as many messages as the room takes for each publish; the last one is a digest of the others."""
+        waiting = [item for item in items if not (self.home / item.name).exists()]
+        yield from (DeliveryOutcome(item.name, "delivered") for item in items if item not in waiting)
+        most = self.chat.most_per_publish
+        alone = waiting if len(waiting) <= most else waiting[: most - 1]
+        together = waiting[len(alone) :]
+        for outcome in to_one_of_many(alone, partial(self._deliver, news)):
             yield replace(outcome, note=self._hidden(outcome.note))
+        for outcome in to_one_of_many(together[:1], partial(self._deliver_digest, together, news)):
+            yield replace(outcome, note=self._hidden(outcome.note))
+            for item in together[1:]:
+                yield DeliveryOutcome(item.name, outcome.how, self._hidden(outcome.note), is_trouble=False)
 
     def _deliver(self, news: Mapping[str, Transition], item: PendingDelivery) -> DeliveryOutcome:
-        if not (self.home / item.name).exists():
-            message = chat_text.message(self.context, item, news[item.name])
-            event = self._send_event(item, news[item.name], message) if self.chat.server else self._send_hook(message)
-            files.write_atomic(self.home / item.name, event, 0o600)
+        self._send(news, [item], chat_text.message(self.context, item, news[item.name]))
         return DeliveryOutcome(item.name, "delivered")
+
+    def _deliver_digest(
+        self, items: Sequence[PendingDelivery], news: Mapping[str, Transition], first: PendingDelivery
+    ) -> DeliveryOutcome:
+        self._send(news, items, chat_text.digest(self.context, [(item, news[item.name]) for item in items]))
+        return DeliveryOutcome(first.name, "delivered")
+
+    def _send(
+        self, news: Mapping[str, Transition], items: Sequence[PendingDelivery], message: chat_text.ChatMessage
+    ) -> None:
+        """Send a message about some builds, and record it for each of them."""
+        if self.chat.server:
+            thread = self._thread(news[items[0].name]) if len(items) == 1 else ""
+            # The same builds make the same transaction, which a homeserver takes once.
+            name = "-".join([items[0].name, *[str(len(items))] * (len(items) > 1)])
+            event = self._put(f"send/m.room.message/{name}", chat_text.matrix(message, thread))
+        else:
+            event = self._send_hook(message)
+        for item in items:
+            files.write_atomic(self.home / item.name, event, 0o600)
 
     @property
     def _key(self) -> str:
@@ -79,14 +106,13 @@ class ChatRoom:
             raise ConfigurationError(f"{self.chat.name}: {what}: is the URL in {self.chat.secret.place} right?")
         return ""
 
-    def _send_event(self, item: PendingDelivery, transition: Transition, message: chat_text.ChatMessage) -> str:
-        """Send a message to a Matrix homeserver; return the ID of its event."""
+    def _thread(self, transition: Transition) -> str:
+        """Return the ID of the event about the breakage that a build fixed, "" without one."""
         root = self.home / transition.since.name
-        thread = root.read_text(encoding="utf-8") if transition.kind == "fixed" and root.exists() else ""
-        return self._put(f"send/m.room.message/{item.name}", chat_text.matrix(message, thread))
+        return root.read_text(encoding="utf-8") if transition.kind == "fixed" and root.exists() else ""
 
     def redact(self, name: str) -> None:
-        """Remove the message about a build from a Matrix room; one of a webhook stays."""
+        """Remove the message about a build, also a digest with others, from a Matrix room; one of a webhook stays."""
         note = self.home / name
         if note.exists() and (event := note.read_text(encoding="utf-8")):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from lab.base.text import one_line, shortened
 from lab.results.history import of_case
+from reports.bundle import BadBundle
 from reports.model import Build, Commit
 from reports.outputs import wording
 from reports.outputs.delivery import OutputContext, PendingDelivery
@@ -17,6 +19,8 @@ from reports.transitions import Transition
 
 MOST_COMMITS: Final = 3
 MOST_CHANGES: Final = 3
+MOST_HEADLINES: Final = 10
+KINDS: Final[Mapping[str, str]] = {"broken": "broken", "first": "never passed", "fixed": "fixed"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,29 @@ def message(context: OutputContext, item: PendingDelivery, transition: Transitio
         lines += _causes(context, build, transition)
     links = tuple(wording.links(context, build, transition))
     return ChatMessage(one_line(wording.subject(build, transition)), tuple(map(one_line, lines)), links)
+
+
+def digest(context: OutputContext, news: Sequence[tuple[PendingDelivery, Transition]]) -> ChatMessage:
+    """Return one message about many transitions: their number by kind, the first of them, and where to read the others."""
+    counts = Counter[str](transition.kind for _, transition in news)
+    kinds = ", ".join(f"{counts[kind]} {words}" for kind, words in KINDS.items() if counts[kind])
+    lines = [_headline(context, item, transition) for item, transition in news[:MOST_HEADLINES]]
+    if len(news) > MOST_HEADLINES:
+        lines.append(f"and {len(news) - MOST_HEADLINES} more")
+    site = context.address("changes/")
+    title = one_line(f"[{context.lab.lab.name}] {len(news)} changes: {kinds}")
+    return ChatMessage(title, tuple(map(one_line, lines)), (("Changes", site),) if site else ())
+
+
+def _headline(context: OutputContext, item: PendingDelivery, transition: Transition) -> str:
+    try:
+        build = item.read().build
+    except BadBundle:  # the others of the digest are news all the same
+        component, track, _ = item.lane
+        return f"{component} on {track}: {KINDS[transition.kind]}; its bundle cannot be read"
+    link = context.link(build)
+    text = f"{build.component} on {build.track}: {wording.change(build, transition)}"
+    return f"{shortened(text, wording.WIDTH)}{f' {link}' if link else ''}"
 
 
 def _failure(build: Build, transition: Transition) -> list[str]:

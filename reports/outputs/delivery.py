@@ -11,7 +11,7 @@ retracted builds.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -22,6 +22,7 @@ from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
 from lab.results.build_identity import build_id
+from lab.results.component_graph import ComponentGraph
 from lab.store import records
 from reports import bundle
 from reports.activity import LabActivity
@@ -119,6 +120,8 @@ class OutputContext:
     authors: Callable[[str], Sequence[str]]
     """The mail addresses of the authors of the commits that a build is the first to have."""
     clock: PublisherClock
+    graphs: Callable[[], Mapping[str, ComponentGraph]] = dict
+    """The order of builds on each track that has an archive here."""
 
     def link(self, build: Build) -> str:
         """Return the address of the build's page on the public site, "" if the site's address is unknown."""

@@ -37,6 +37,7 @@ class SiteOutput:
             self.context.site,
             identity(self.context.lab),
             activity=self.context.activity(),
+            graphs=self.context.graphs(),
             promotions=self.context.promotions(),
         )
 

@@ -114,9 +114,10 @@ def check(answer: Answer, message: str, now: float) -> None:
     """Raise Throttled, NotNow or Refused for an error status, with the line ``message``; ``now`` in Unix time."""
     status = answer.status
     wait = retry_after(answer.headers, now)
-    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and wait is not None):
+    named_wait = {HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE}
+    if status == HTTPStatus.TOO_MANY_REQUESTS or (status in named_wait and wait is not None):
         raise Throttled(message, wait or 0.0)
-    if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise NotNow(message)
     if status >= HTTPStatus.BAD_REQUEST:
         raise Refused(message)

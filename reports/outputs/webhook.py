@@ -1,18 +1,22 @@
-"""A signed JSON POST for each build.
+"""A signed JSON POST for each build, and for each retracted build that was sent.
 
-``X-QALab-Signature: sha256=HEX`` is the HMAC of the body; ``X-QALab-Delivery`` is the build's short name, the same
-if the POST is repeated after a lost answer.  Any 2xx status accepts the delivery.
+The headers are those of Standard Webhooks (https://www.standardwebhooks.com): ``webhook-id``, the same if the POST is
+repeated after a lost answer; ``webhook-timestamp``, the Unix time of this try; ``webhook-signature``, for each key the
+HMAC of ``ID.TIMESTAMP.BODY``, which protects against a replay.  ``X-QALab-Signature: sha256=HEX`` is the HMAC of the
+body with the first key, as GitHub sends it, and ``X-QALab-Delivery`` is the build's short name.  Any 2xx status accepts
+the delivery.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import ClassVar, Final
 
 from lab.base import environment
@@ -31,17 +35,18 @@ from reports.outputs.delivery import (
 )
 
 SETTING: Final = "notifications.webhook.url"
+ENCODED: Final = "whsec_"  # before a key in Base64
 FIELDS: Final = ("lab", "track", "component", "series", "architecture", "phase", "origin", "job", "number", "commit",
                 "version", "verdict", "step", "message", "started", "finished", "seconds")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class WebhookOutput:
-    """The webhook of a lab, and its key."""
+    """The webhook of a lab, and its keys: the current one, and then the former ones."""
 
     context: OutputContext
     webhook: Webhook
-    key: bytes = field(repr=False)
+    keys: tuple[bytes, ...] = field(repr=False)
     is_ordered: ClassVar[bool] = False  # each message has the start of its build
     is_news: ClassVar[bool] = False
     is_live: ClassVar[bool] = False
@@ -58,7 +63,7 @@ class WebhookOutput:
             path = self.outbox.home / "waiting" / item.name
             if not path.exists():
                 self.outbox.put(item.name, self.body(item))
-            self._post(path)
+            self._post(item.name, path.read_bytes())
             self.outbox.sent(path, [item.name], self.context.clock.now())
         return DeliveryOutcome(item.name, "delivered")
 
@@ -75,34 +80,65 @@ class WebhookOutput:
         }
         return json.dumps(content, sort_keys=True).encode()
 
-    def _post(self, path: Path) -> None:
-        """Send the message at ``path``.  Raises Refused, NotNow, or another LabError that concerns the whole receiver."""
-        body = path.read_bytes()
-        signature = hmac.new(self.key, body, hashlib.sha256).hexdigest()
-        headers = {
+    def _headers(self, identity: str, body: bytes) -> dict[str, str]:
+        stamp = str(int(self.context.clock.now()))
+        signed = f"{identity}.{stamp}.".encode() + body
+        return {
             "Content-Type": "application/json",
-            "X-QALab-Delivery": path.name,
-            "X-QALab-Signature": f"sha256={signature}",
+            "webhook-id": identity,
+            "webhook-timestamp": stamp,
+            "webhook-signature": " ".join(f"v1,{base64.b64encode(_hmac(key, signed)).decode()}" for key in self.keys),
+            "X-QALab-Delivery": identity,
+            "X-QALab-Signature": f"sha256={_hmac(self.keys[0], body).hex()}",
         }
+
+    def _post(self, identity: str, body: bytes) -> None:
+        """Send a message.  Raises Refused, NotNow, or another LabError that concerns the whole receiver."""
+        headers = self._headers(identity, body)
         url = self.webhook.url
         answer = web.send("POST", url, url, SETTING, data=body, headers=headers)
         message = f"{url}: answers {answer.status} {answer.reason}"
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise ConfigurationError(message, hint=f"does it have the key in {self.webhook.secret}?")
+        if answer.status == HTTPStatus.GONE:
+            raise ConfigurationError(message, hint=f"the receiver wants no more: remove {SETTING}")
         web.check(answer, message, self.context.clock.now())
 
     def withdraw(self, gone: Sequence[Tombstone]) -> None:
-        """Discard the waiting messages of these builds; sent messages stay."""
+        """Discard the waiting messages of these builds, and announce the retraction of those that were sent."""
         for tombstone in gone:
             (self.outbox.home / "waiting" / tombstone.name).unlink(missing_ok=True)
+            if self.outbox.is_sent(tombstone.name):
+                body = json.dumps({"schema": 1, "retracted": tombstone.name}, sort_keys=True)
+                self._post(f"{tombstone.name}-retracted", body.encode())
+
+
+def _hmac(key: bytes, data: bytes) -> bytes:
+    return hmac.new(key, data, hashlib.sha256).digest()
+
+
+def key_of(variable: str) -> bytes:
+    """Return the key in an environment variable.  Raises ConfigurationError for a missing and a bad one."""
+    secret = (environment.variable(variable) or "").strip()
+    if not secret:
+        raise ConfigurationError(f"the variable {variable} is not set")
+    if not secret.startswith(ENCODED):
+        return secret.encode("utf-8", "surrogateescape")
+    try:
+        key = base64.b64decode(secret.removeprefix(ENCODED), validate=True)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise ConfigurationError(f"the variable {variable}: what follows {ENCODED} is not Base64")
+    return key
 
 
 def open_output(context: OutputContext) -> Output | None:
     webhook = context.lab.notifications.webhook
     if webhook is None:
         return None
-    key = environment.variable(webhook.secret)
-    if key is None:
-        where = f"{context.lab.file}: notifications.webhook.secret"
-        raise ConfigurationError(f"{where}: the variable {webhook.secret} is not set")
-    return WebhookOutput(context, webhook, key.encode("utf-8", "surrogateescape"))
+    try:
+        keys = tuple(key_of(variable) for variable in (webhook.secret, *webhook.former_secrets))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{context.lab.file}: notifications.webhook: {error}") from None
+    return WebhookOutput(context, webhook, keys)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, is_secret
+from lab.results.secrets.names import NAME, RARE_WORDS, WORDS, is_secret, starts
 from lab.results.secrets.pattern import HARMLESS, I
 from lab.results.secrets.settings import SET
 from reports.redact.continuation import Continuation
@@ -205,30 +205,31 @@ def opened(line: str) -> Continuation | None:
     if CHPASSWD.search(line):
         return Accounts()
     last = line.rstrip()[-1:]
-    if last in LAST_OF_LABEL and (found := _LABEL.fullmatch(line)):
+    named = bool(starts(line))
+    if named and last in LAST_OF_LABEL and (found := _LABEL.fullmatch(line)):
         column = len(found["before"])
         if not found["block"]:
             return Label(0 if found["before"].strip(" -") and " " in found["before"].strip() else column)
         return Block(column)
-    for ends, pattern, opens in _OPENINGS:
-        if (last in ends or not ends) and pattern.search(line):
+    for ends, of_name, pattern, opens in _OPENINGS:
+        if (last in ends or not ends) and (named or not of_name) and pattern.search(line):
             return opens
     return _table(line) if last in LAST_OF_ROW else None
 
 
-# By the last character of a line, since most lines with a name open nothing; "" for any.
+# By the last character of a line, since most lines with a name open nothing; "" for any.  Some need the name of a secret.
 LAST_OF_LABEL = ":|>+-0123456789"
 LONGEST = 500
 HEADS = {"id", "name", "user", "username", "user name", "login", "host", "project", "account"}
 LAST_OF_ROW = "|\u2502"
-_OPENINGS: tuple[tuple[str, re.Pattern[str], Continuation], ...] = (
-    (":", _SENTENCE, Label(0)),
-    ("", _NAMED, Named()),
-    (">", _ELEMENT, Element()),
-    ("\\", _ESCAPED_END, NextWord()),
-    ("", NETRC, Netrc()),
-    ("", re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I), ValueInAnswer()),
-    ("", re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]*)?\.?\\?\s*$"), WebToken()),
+_OPENINGS: tuple[tuple[str, bool, re.Pattern[str], Continuation], ...] = (
+    (":", False, _SENTENCE, Label(0)),
+    ("", True, _NAMED, Named()),
+    (">", True, _ELEMENT, Element()),
+    ("\\", True, _ESCAPED_END, NextWord()),
+    ("", False, NETRC, Netrc()),
+    ("", True, re.compile(rf"<--\s+GET\s+[\w.+-]+/[\w./+-]{{0,60}}?{NAME}\s*$", I), ValueInAnswer()),
+    ("", False, re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.(?:eyJ[A-Za-z0-9_-]*)?\.?\\?\s*$"), WebToken()),
 )
 
 

@@ -29,7 +29,7 @@ SHORT_BODY = re.compile(r"^[\s\"']*[A-Za-z0-9+/]{4,}={0,2}[\"',\\]*\s*$")
 PUTTY = re.compile(r"^.{0,60}?Private-Lines: \d+")
 ENCODED = re.compile(rf"LS0tLS1CRUdJTi(?!{PUBLIC_ENCODED})[A-Za-z0-9+/]{{20,}}\s*$")  # padding ends it
 OPENERS = (
-    Rule("private-key", re.compile("(?!)"), programs=("private key", "private key block", "private-lines:")),
+    Rule("private-key", re.compile("(?!)"), programs=("private key", "private-lines:")),
     Rule("encoded-key", re.compile("(?!)"), prefixes=("ls0tls1crudjti",)),
 )
 MARK = PRIVATE_KEY.replacement("")

@@ -23,7 +23,6 @@ OWN = (
     KnownSecret(name="public-jenkins-token", env="QALAB_PUBLIC_JENKINS_TOKEN"),
     KnownSecret(name="smtp-password", env="QALAB_SMTP_PASSWORD"),
     KnownSecret(name="gerrit-password", env="QALAB_GERRIT_PASSWORD"),
-    KnownSecret(name="webhook-key", env="QALAB_WEBHOOK_SECRET"),
 )
 
 

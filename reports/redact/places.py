@@ -14,6 +14,11 @@ PRIVATE = (
     rf"(?:10\.{OCTET}|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01])"
     rf"|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.{OCTET}\.{OCTET}"
 )  # RFC 1918, 3927, 6598
+# The dot after the first octet of a private address.
+FIRST_OCTET = (
+    rb"\.(?=[0-9]{1,3}\.[0-9]{1,3}\.[0-9])(?:(?<=10\.)|(?<=192\.)(?=168)|(?<=169\.)(?=254)|(?<=172\.)(?=1[6-9]|2[0-9]|3[01])"
+    rb"|(?<=100\.)(?=6[4-9]|[7-9][0-9]|1[012][0-9]))"
+)
 DASHED = rf"(?:10-{OCTET}|192-168|172-(?:1[6-9]|2\d|3[01]))-{OCTET}-{OCTET}"
 REVERSED = rf"(?:(?:{OCTET}\.){{1,3}}10|(?:{OCTET}\.){{0,2}}(?:168\.192|254\.169|(?:1[6-9]|2\d|3[01])\.172))"
 INTERFACE = r"-(?:eth|ens|enp|eno|br|bond|veth|tap|vlan|wlan|lo|node|host)"
@@ -69,8 +74,11 @@ def _addresses() -> Iterable[tuple[str, bytes]]:
         rf"(?<![\w.+~-])(?P<value>{PRIVATE})(?:-(?P<value2>{PRIVATE}))?(?={INTERFACE}|(?![\w+~-]|\.\d))"
         rf"|(?<![A-Za-z0-9])(?i:node|host|server|vm|ip|addr|compute|controller)[_-](?P<value3>{PRIVATE})(?![\d.])"
     )
-    yield rf"{VERSION}|{single}", rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
-    yield rf"(?<![\w-])(?i:ip|node|host)-(?P<value>{DASHED})(?![\w-]?\d)", rb"-1[0-9]{1,2}-[0-9]{1,3}-[0-9]{1,3}-"
+    yield rf"{VERSION}|{single}", FIRST_OCTET
+    yield (
+        rf"(?<![\w-])(?i:ip|node|host)-(?P<value>{DASHED})(?![\w-]?\d)",
+        rb"-1(?:0-[0-9]{1,3}|92-168|72-[123][0-9])-[0-9]{1,3}-[0-9]",
+    )
 
 
 def _cards(pseudonyms: Pseudonyms) -> Iterable[Rule]:
@@ -104,16 +112,20 @@ def _users(pseudonyms: Pseudonyms) -> Iterable[Rule]:
         shown=user,
     )
     tilde = rf"(?:(?<=[\s\"'=(\[])|^)~{name}(?=[/\s\"']|$)"
-    yield Rule("home", re.compile(tilde, A), probe=re.compile(rb"~[a-z_][a-z0-9_.-]*[/\s\"']"), shown=user)
+    yield Rule(
+        "home", re.compile(tilde, A), probe=re.compile(rb"~(?<![^\s\"'=(\[]~)[a-z_][a-z0-9_.-]*[/\s\"']"), shown=user
+    )
     identity = rf"\be?[ug]id=[1-9]\d{{3,}}\({name}\)"
-    yield Rule("home", re.compile(identity, A), programs=("uid", "gid", "euid", "egid"), shown=user)
+    yield Rule(
+        "home", re.compile(identity, A), words=("id=",), follows=re.compile(rb"(?<=[ug]id=)[1-9][0-9]{3}"), shown=user
+    )
 
 
 def emails() -> Iterable[Rule]:
     """Yield the rules of mail addresses: the part before the @ is hidden, which a URL can write as %40."""
     plain = rf"(?<![\w.+-])(?P<value>(?!git@)[\w.+-]+)@(?={DOMAIN})"
     quoted = rf"(?:(?<=mailto:)|(?<![\w.+%-]))(?P<value>[\w.+-]+)%40(?={DOMAIN})"
-    yield Rule("email", re.compile(plain, re.IGNORECASE), probe=re.compile(rb"@[^\s@]{1,64}\.[^\s.]"), shown=_mask)
+    yield Rule("email", re.compile(plain, re.IGNORECASE), probe=re.compile(rb"@[^\s@/]{1,64}\.[^\s./]"), shown=_mask)
     yield Rule("email", re.compile(quoted, re.IGNORECASE), words=("%40",), shown=_mask)
 
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import Protocol
 
 from lab.results.secrets.pattern import LONG
 from reports.redact.rule import Rule
 
 HEAD = 3
+BLANKS = (rb"[ \t]+", rb"\s+")
 # In lower case: all but letters, digits and bytes of UTF-8 separates words; the ends of lines stay.
 LETTERS = {*b"\n0123456789abcdefghijklmnopqrstuvwxyz", *range(128, 256)}
+NO_SLASH = bytes(32 if byte in b"/" else byte for byte in range(256))
 SEPARATED = bytes(byte if byte in LETTERS else 32 for byte in range(256))
 # A word can follow an escaped line end: b"...\r\nAuthorization: ...".
 ESCAPES = (rb"\n", rb"\r", rb"\t")
@@ -32,41 +33,46 @@ Finders = dict["Finder", list[int]]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of a text, each once: between blanks, and those of letters and digits alone."""
+    """The parts of a text between blanks and slashes, each once, and its words of letters and digits alone.
 
-    words: bytes
+    A log has the same directories and names of files again and again, in ever new paths.
+    """
+
+    low: bytes
+    parts: bytes
     letters: frozenset[bytes]
-    joined: bytes
 
     @classmethod
     def of(cls, low: bytes) -> Vocabulary:
-        words = b" ".join(set(low.split()))
-        letters = {*words.translate(SEPARATED).split(), *(_separated(words).split() if b"\\" in words else ())}
-        return cls(words, frozenset(letters), b" ".join(letters))
+        parts = b" ".join(set(low.translate(NO_SLASH).split())) + b" "
+        letters = {*parts.translate(SEPARATED).split(), *(_separated(parts).split() if b"\\" in parts else ())}
+        return cls(low, parts, frozenset(letters))
 
 
 @dataclass(frozen=True)
 class Finder:
-    """The search for a word or a probe.  ``parts``: those of a word, with ``letters`` those of letters and digits."""
+    """The search for a word or a probe.  ``parts``: those of a word, of which a text has all if it has the word."""
 
     pattern: re.Pattern[bytes]
     parts: tuple[bytes, ...] = ()
-    letters: bool = False
 
     @classmethod
-    def of_word(cls, word: str, rule: Rule) -> Finder:
+    def of_word(cls, word: str, follows: Sequence[re.Pattern[bytes] | None], *, own: bool = False) -> Finder:
+        """Return the search for a word with one of ``follows`` after it, None for anything.  ``own``: it begins there."""
         low = word.encode("utf-8", "replace").lower()
-        own = BEGINS % ((re.escape(low),) * 2) if word not in rule.words and low[:1].isalnum() else b""
-        after = b"(?:" + rule.follows.pattern + b")" if rule.follows else b""
-        letters = low.translate(SEPARATED).split()
-        return cls(re.compile(re.escape(low) + own + after), tuple(letters or low.split()), bool(letters))
+        begins = BEGINS % ((re.escape(low),) * 2) if own and low[:1].isalnum() else b""
+        ends = b"|".join({pattern.pattern: 0 for pattern in follows if pattern})
+        after = b"" if None in follows else b"(?:" + ends + b")"
+        parts = tuple(low.translate(NO_SLASH).split())
+        if all(pattern and pattern.pattern.startswith(BLANKS) for pattern in follows):
+            parts = (*parts[:-1], parts[-1] + b" ")
+        return cls(re.compile(re.escape(low) + begins + after), parts)
 
     def occurs(self, known: Vocabulary) -> bool:
         """Return whether a text with these words can have it."""
-        if not self.parts:
-            return bool(self.pattern.search(known.words))
-        text = known.joined if self.letters else known.words
-        return all(part in text for part in self.parts)
+        if self.parts:
+            return all(part in known.parts for part in self.parts)
+        return bool(self.pattern.search(known.low if b"/" in self.pattern.pattern else known.parts))
 
     def offsets(self, low: bytes) -> Iterator[int]:
         """Yield the offset of its first occurrence in each line."""
@@ -76,12 +82,6 @@ class Finder:
             at = low.find(b"\n", match.start()) + 1
             if not at:
                 return
-
-
-class KeyOf(Protocol):
-    """Return the key of a word, if it has one; ``head``: the beginning of a long word, not a word of its own."""
-
-    def __call__(self, word: bytes, *, head: bool) -> bytes | None: ...
 
 
 @dataclass(frozen=True)
@@ -100,30 +100,33 @@ class Screen:
         found: Finders = defaultdict(list)
         for rank, rule in enumerate(self.rules):
             for word in rule.words:
-                found[Finder.of_word(word, rule)].append(rank)
+                found[Finder.of_word(word, [rule.follows])].append(rank)
             if rule.probe:
                 found[Finder(rule.probe)].append(rank)
         return dict(found)
 
     @cached_property
     def _by_word(self) -> dict[bytes, Finders]:
-        """The patterns of the rules' own words, by a word that is in the text if they match."""
-        return self._keyed(lambda word, *, head: None if head else max(re.findall(rb"[a-z0-9]+", word), key=len))
+        """The searches for the rules' own words, by a word that is in the text if they match."""
+        return self._keyed(lambda part: max(re.findall(rb"[a-z0-9]+", part), key=len), heads=False)
 
     @cached_property
     def _by_head(self) -> dict[bytes, Finders]:
-        """The patterns of prefixes, by the beginning of a long word that is in the text if they match."""
-        return self._keyed(lambda word, *, head: word[:HEAD] if head else None)
+        """The searches for prefixes, by the beginning of a long word that is in the text if they match."""
+        return self._keyed(lambda part: part[:HEAD], heads=True)
 
-    def _keyed(self, key_of: KeyOf) -> dict[bytes, Finders]:
-        found = defaultdict[bytes, Finders](lambda: defaultdict(list))
+    def _keyed(self, key: Callable[[bytes], bytes], *, heads: bool) -> dict[bytes, Finders]:
+        """Return one search for each own word, with the ranks of all its rules."""
+        ranks: dict[str, list[int]] = defaultdict(list)
         for rank, rule in enumerate(self.rules):
-            for text in rule.own_words:
-                word = text.encode().lower()
-                key = key_of(word, head=text in rule.prefixes and word.isalnum())
-                if key:
-                    found[key][Finder.of_word(text, rule)].append(rank)
-        return {key: dict(finders) for key, finders in found.items()}
+            for word in rule.own_words:
+                if heads is (word in rule.prefixes and word.isalnum()):
+                    ranks[word.lower()].append(rank)
+        found = defaultdict[bytes, Finders](dict)
+        for word, of_word in ranks.items():
+            finder = Finder.of_word(word, [self.rules[rank].follows for rank in of_word], own=True)
+            found[key(max(finder.parts, key=len))][finder] = of_word
+        return dict(found)
 
     def lines(self, low: bytes) -> dict[int, set[int]]:
         """Return the lines of a text in lower case that rules need, by index, with the ranks of these rules.

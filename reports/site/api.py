@@ -14,6 +14,7 @@ from reports.site.build_models import BuildPage
 from reports.site.comparison_models import ComparisonPage
 from reports.site.lab_models import BrokenPage, ChangesPage, HealthPage, Home
 from reports.site.lane_models import Flaky, Ref, Slow, StandingPart, TestRef, TransitionPart
+from reports.site.order_page import OrderPage
 from reports.site.promotion_models import PromotionList, PromotionPage
 
 
@@ -219,7 +220,7 @@ Page = (
 KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "broken": BrokenPage, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
     "build": BuildPage, "test": TestPage, "flaky": FlakyPage, "slow": SlowPage, "stale": StalePage,
-    "health": HealthPage, "changes": ChangesPage,
+    "health": HealthPage, "order": OrderPage, "changes": ChangesPage,
     "comparison": ComparisonPage, "compare": ComparePage, "search": SearchPage, "about": AboutPage,
     "promotions": PromotionList, "promotion": PromotionPage,
 }  # fmt: skip

@@ -75,6 +75,8 @@ class BuildPage(FrozenModel):
     """Whether so many tests failed that the build says nothing about a single one."""
     packages: dict[str, str]
     """The versions of the lab's packages that the build made, or that a deployment installed."""
+    archive: str
+    """The state of the lab's archive that has these versions; "" if the run made or deployed none."""
     commits: tuple[Commit, ...]
     commit_count: int
     steps: tuple[StepPart, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final, Protocol
 
@@ -13,7 +13,7 @@ from lab.results import addresses
 from lab.results.cases import Case
 from reports.model import Build
 from reports.site.build_models import BuildPage, CasePart, LogPart, StepPart
-from reports.site.logs import MessagePlace, Paged, paged
+from reports.site.logs import LogView, log_view, text_file
 from reports.site.summary import Summary
 
 DOWNLOAD: Final = "bundle.tar.gz"
@@ -38,17 +38,18 @@ class BundleSource(Protocol):
 
 @dataclass(frozen=True)
 class BuildPages:
-    """The page of a build, its logs, and the end of the failed step's log: its text (``tail``) and its address (``end``).
+    """The page of a build and its logs; ``log`` is that of the failed step, None for a build without one.
 
-    ``place`` is the line of that log which the message is from, if its end does not show it.  ``passed`` are the names of the results about which there is nothing else to say.
+    ``passed`` are the names of the results about which there is nothing else to say.  ``texts`` are the files of the
+    logs that the page of logs does not show as a whole.
     """
 
     page: BuildPage
     passed: tuple[str, ...]
-    logs: Paged
+    logs: tuple[LogView, ...]
+    log: LogView | None
     tail: str
-    end: str
-    place: MessagePlace | None
+    texts: dict[str, bytes]
     has_bundle: bool
 
     @property
@@ -68,8 +69,8 @@ class BuildPages:
 def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: bool) -> BuildPages:
     """Make the pages of a build from its bundle with the SHA-256 ``digest``."""
     build = bundle.build
-    messages = {step.log: step.message for step in build.steps if step.step == build.step}
-    logs = paged(build.logs, bundle.open, messages)
+    logs = _log_views(bundle)
+    starts = {log.name: log.start for log in logs}
     passed = tuple(sorted(case.id for case in build.findings if _only_passed(case)))
     page = BuildPage(
         **{name: getattr(build, name) for name in _COPIED_FIELDS},
@@ -90,25 +91,49 @@ def make(bundle: BundleSource, digest: str, summary: Summary, *, has_bundle: boo
             StepPart(
                 **{name: getattr(step, name) for name in ("step", "verdict", "seconds")},
                 message=shortened(step.message),
-                log_path=logs.starts.get(step.log, ""),
+                log_path=starts.get(step.log, ""),
             )
             for step in build.steps
         ),
         cases=tuple(_cases(build, {mark.test for mark in summary.results.marks})),
         passed_count=len(passed),
-        logs=tuple(_log_parts(build, logs.starts)),
+        logs=tuple(
+            LogPart(name=log.name, path=starts[log.name], lines=log.lines, size=log.size, cut=log.cut)
+            for log in build.logs
+        ),
         files=build.files[:FILES],
         file_count=len(build.files),
         notes=build.notes[:NOTES],
         note_count=len(build.notes),
     )
-    log = next((step.log for step in build.steps if step.step == build.step), "")
-    tail = fitting("\n".join(logs.tails.get(log, ())), TAIL, end=True)
-    return BuildPages(page, passed, logs, tail, logs.ends.get(log, ""), logs.places.get(log), has_bundle)
+    name = next((step.log for step in build.steps if step.step == build.step), "")
+    log = next((log for log in logs if log.name == name), None)
+    tail = fitting("\n".join(log.tail), TAIL, end=True) if log else ""
+    return BuildPages(page, passed, logs, log, tail, _texts(bundle, logs), has_bundle)
+
+
+def _log_views(bundle: BundleSource) -> tuple[LogView, ...]:
+    """Return the views of all logs, with the places of the messages of their steps."""
+    messages = {step.log: step.message for step in bundle.build.steps if step.verdict not in {"passed", "skipped"}}
+    views = []
+    for log in bundle.build.logs:
+        with bundle.open(log.path) as stream:
+            views.append(log_view(log, stream, messages.get(log.name, "")))
+    return tuple(views)
+
+
+def _texts(bundle: BundleSource, logs: tuple[LogView, ...]) -> dict[str, bytes]:
+    """Return the files of the logs that have one."""
+    texts = {}
+    for log, view in zip(bundle.build.logs, logs, strict=True):
+        if view.file:
+            with bundle.open(log.path) as stream:
+                texts[view.file] = text_file(stream)
+    return texts
 
 
 _COPIED_FIELDS = ("lab", "origin", "job", "number", "component", "track", "series", "architecture", "phase", "branch", "commit",
-          "version", "verdict", "step", "started", "finished", "seconds")  # fmt: skip
+          "version", "verdict", "step", "started", "finished", "seconds", "archive")  # fmt: skip
 
 
 def _cases(build: Build, marked: set[str]) -> Iterator[CasePart]:
@@ -139,11 +164,6 @@ def _only_passed(case: Case) -> bool:
 def _rank(case: Case) -> tuple[int, str]:
     order = {"failed": 0, "error": 0, "passed": 2 - (case.nuance == "flaky"), "skipped": 3}
     return order[case.outcome], case.id
-
-
-def _log_parts(build: Build, starts: Mapping[str, str]) -> Iterator[LogPart]:
-    for log in build.logs:
-        yield LogPart(name=log.name, path=starts.get(log.name, ""), lines=log.lines, size=log.size, cut=log.cut)
 
 
 def _weight(text: str) -> int:

@@ -15,7 +15,7 @@ from lab.config.servers import KnownBug
 COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 # Debian policy, 5.6.7 and 5.6.12: the lines are for a shell, and bundles can come from elsewhere.
 PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+=[A-Za-z0-9.+:~-]+")
-TRACK: Final = re.compile(r"[a-z0-9][a-z0-9.-]*")
+SUITE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~-]*")
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Identity:
         template = self._commit_urls.get(component, "")
         return template.replace("{commit}", commit) if COMMIT.fullmatch(commit) else ""
 
-    def apt_lines(self, track: str, packages: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the lines that make packages of a track's archive available and install them; none without an archive."""
+    def apt_lines(self, suite: str, packages: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the lines that make packages of a state or a track available and install them; none without an archive."""
         wanted = [f"{name}={version}" for name, version in packages.items() if PACKAGE.fullmatch(f"{name}={version}")]
-        if not self.archive or not wanted or not TRACK.fullmatch(track):
+        if not self.archive or not wanted or not SUITE.fullmatch(suite):
             return ()
         key = f"/etc/apt/keyrings/{self.lab}.asc"
-        return (f"deb [signed-by={key}] {self.archive} {track} main", f"apt-get install {' '.join(wanted)}")
+        return (f"deb [signed-by={key}] {self.archive} {suite} main", f"apt-get install {' '.join(wanted)}")
 
 
 def identity(lab: Lab) -> Identity:

@@ -22,6 +22,8 @@ TYPES: Final = {
     ".atom": "application/atom+xml; charset=utf-8",
     ".gz": "application/gzip",
 }
+PLAIN: Final = "text/plain; charset=utf-8"
+TEXT: Final = ".txt.gz"  # a log: the browser unpacks and shows it
 HEADERS: Final = {
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -34,12 +36,15 @@ class Handler(SimpleHTTPRequestHandler):
     """A handler that serves files with fixed types and lists no directories; a file of another type is plain text."""
 
     def guess_type(self, path: object) -> str:
-        return TYPES.get(Path(str(path)).suffix, "text/plain; charset=utf-8")
+        name = str(path)
+        return PLAIN if name.endswith(TEXT) else TYPES.get(Path(name).suffix, PLAIN)
 
     def end_headers(self) -> None:
         for name, value in HEADERS.items():
             self.send_header(name, value)
-        if self.path.endswith(".gz"):
+        if self.path.endswith(TEXT):
+            self.send_header("Content-Encoding", "gzip")
+        elif self.path.endswith(".gz"):
             self.send_header("Content-Disposition", "attachment")
         super().end_headers()
 

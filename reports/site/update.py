@@ -21,6 +21,7 @@ from typing import Final
 from lab.base import files
 from lab.base.errors import Aborted, LabError
 from lab.base.failures import caught
+from lab.results.component_graph import ComponentGraph
 from reports import bundle as bundles_on_disk
 from reports.activity import LabActivity
 from reports.bundle import BadBundle
@@ -30,8 +31,8 @@ from reports.promotions import Promotions
 from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
-from reports.site.logs import file_name
-from reports.site.page_selection import Changed, Page, health_page, pages
+from reports.site.logs import PAGE
+from reports.site.page_selection import Changed, Page, health_page, order_of_builds, pages
 from reports.site.promotion_pages import fingerprint, promotion_pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
@@ -70,6 +71,7 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
     *,
     rebuild: bool = False,
     activity: LabActivity | None = None,
+    graphs: Mapping[str, ComponentGraph] | None = None,
     promotions: Promotions = (),
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
@@ -83,7 +85,9 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
 
     def update() -> SiteReport:
         with opened(out / "state.sqlite") as state:
-            now = Update(SiteTree(out), state, renderer(site), named, activity, promotions, read, progress)
+            now = Update(
+                SiteTree(out), state, renderer(site), named, activity, graphs or {}, promotions, read, progress
+            )
             return now.run(rebuild=rebuild)
 
     with files.locked(out / ".lock"):
@@ -104,6 +108,7 @@ class Update:
     renderer: Renderer
     bundles: dict[str, Path]
     activity: LabActivity | None
+    graphs: Mapping[str, ComponentGraph]
     promotions: Promotions
     read: Callable[[Path], BundleSource]
     progress: Callable[[Iterable[str]], Iterable[str]]
@@ -123,8 +128,9 @@ class Update:
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
         has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
         activity = self.activity.model_dump_json() if self.activity else ""
-        promoted = fingerprint(self.promotions)
-        if not has_news and (self.state.fact("activity"), self.state.fact("promotions")) == (activity, promoted):
+        order, promoted = repr(self.graphs), fingerprint(self.promotions)
+        before = tuple(self.state.fact(name) for name in ("activity", "order", "promotions"))
+        if not has_news and before == (activity, order, promoted):
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
@@ -136,6 +142,7 @@ class Update:
         for digest in self.progress(new):
             self._add(digest)
         self.state.set_fact("activity", activity)
+        self.state.set_fact("order", order)
         self.state.set_fact("promotions", promoted)
         for where, group in self._pages(has_news=has_news):
             self._write_group(where, group, slot)
@@ -148,6 +155,7 @@ class Update:
         if has_news:
             yield from pages(self.state, self.changed, self.renderer.site)
         yield "the lab's health", health_page(self.state, self.activity)
+        yield "the order of builds", order_of_builds(self.state, self.graphs)
         yield "promotions", promotion_pages(self.state, self.renderer.site, self.promotions)
 
     def _finish_last_update(self) -> None:
@@ -201,10 +209,10 @@ class Update:
         self._put(home / "index.html", "build.html", page.path, context)
         self.tree.put(self.permanent / "api" / page.id[:2] / f"{page.id}.json", page.model_dump_json().encode())
         case_pages = made.case_pages
-        for number, sections in enumerate(made.logs.pages, 1):
-            self._put(
-                home / file_name(number), "log.html", page.path, {**context, "sections": sections, "number": number}
-            )
+        if any(log.count for log in made.logs):
+            self._put(home / PAGE, "log.html", page.path, context)
+        for name, text in made.texts.items():
+            self.tree.put(home / name, text)
         for number, (cases, passed) in enumerate(case_pages, 1):
             self._put(
                 home / f"tests-{number}.html",

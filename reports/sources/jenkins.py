@@ -21,10 +21,12 @@ from typing import Any, Final
 from lab.base import files
 from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
 from lab.base.failures import caught
-from lab.config.description import Lab, job_name
+from lab.config.agents import archive_job
+from lab.config.description import COMPONENT_PHASES, Lab, job_name
 from lab.config.jenkins import Connection, job_path
 from lab.config.jenkins_failures import BadAnswer, JenkinsMissing, JenkinsRefused, JenkinsSlow
 from lab.results.ownership_mark import of_description
+from lab.store.archive_place import is_apart
 from lab.store.run_directory import Run
 from reports.activity import LabActivity, RunningBuild
 from reports.journal_entries import SourceBuild
@@ -52,6 +54,7 @@ MOST_PAGES: Final = 1000  # of jobs, of builds, of a log
 BUILD_SECONDS: Final = 7200.0
 OFFSET: Final = re.compile(r"[0-9]{1,15}")
 WANTED: Final = re.compile(r"run\.json|results(?:/[^/\x00-\x1f\\]+)+")
+ARCHIVED: Final = re.compile(r"results/[0-9]{2}-archive\.json")
 CHANGES: Final = "items[commitId,msg,authorEmail,author[fullName]]"
 TREE: Final = (
     "timestamp,duration,result,builtOn,artifacts[relativePath],actions[causes[shortDescription],parameters[name,value]],"
@@ -77,12 +80,33 @@ class JenkinsSource:
     def lanes(self) -> Mapping[str, JobSubject]:
         """The lab's jobs by their full names."""
         inside = f"{self._folder}/" if self._folder else ""
-        return {
-            inside + job_name(track, component, phase): JobSubject(track, component if phase == "build" else "", phase)
+        return self._archive_lanes(inside) | {
+            inside + job_name(track, component, phase): JobSubject(
+                track, component if phase in COMPONENT_PHASES else "", phase
+            )
             for track, described in self.lab.tracks.items()
             for phase in described.phases
             for component in self.lab.components_of(track)
         }
+
+    def _archive_lanes(self, inside: str) -> dict[str, JobSubject]:
+        """Return the jobs that complete builds on the machine of the archive; none where builds do that themselves."""
+        tracks = self.lab.tracks if is_apart(self.lab) else ()
+        return {
+            inside + archive_job(track, component): JobSubject(track, component, "build")
+            for track in tracks
+            if "build" in self.lab.tracks[track].phases
+            for component in self.lab.components_of(track)
+        }
+
+    def _continues_in(self, job: str, info: BuildInfo) -> str:
+        """Return the job that completes a build which was handed over; "" for all other builds."""
+        lane = self.lanes[job]
+        complete = any(ARCHIVED.fullmatch(artifact.path) for artifact in info.artifacts)
+        if lane.phase != "build" or not is_apart(self.lab) or complete or info.result not in {"SUCCESS", "UNSTABLE"}:
+            return ""
+        name = archive_job(lane.track, lane.component)
+        return "" if job.rpartition("/")[2] == name else name
 
     def has(self, build: SourceBuild) -> bool:
         return build.origin == ORIGIN and build.job in self.lanes
@@ -173,6 +197,8 @@ class JenkinsSource:
         where = f"{job_path(build.job)}{build.number}/"
         late = self.connection.clock.monotonic() + BUILD_SECONDS
         info = self._info(where, build)
+        if following := self._continues_in(build.job, info):
+            raise Gone(f"its run continues in the job {following}")
         run = Run(spool / "run")
         for name in _wanted(info):
             self._check_time(where, late)

@@ -104,6 +104,19 @@ class ListedBuilds(JenkinsAnswer):
     builds: tuple[ListedBuild, ...] = Field(alias="allBuilds")
 
 
+class PublisherBuild(JenkinsAnswer):
+    """A build of the job that publishes."""
+
+    result: str | None
+    agent: Agent = Field(None, alias="builtOn")
+
+
+class PublisherBuilds(JenkinsAnswer):
+    """The newest builds of the job that publishes, newest first."""
+
+    builds: tuple[PublisherBuild, ...] = Field(alias="allBuilds")
+
+
 class ListedJobs(JenkinsAnswer):
     """A page of the jobs of a folder; each is validated alone."""
 

@@ -71,6 +71,7 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         parameters=_parameters(run.results / "parameters.properties"),
         packages=dict([*_packages(records)][:PACKAGES]),
         chroot_days=_chroot_days({record.step: record for record in records}),
+        archive=info.archive,
         environment=_environment(info, {record.step: record for record in records}),
     )
     return build, places | {path: place for path, (_, place) in artifacts.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from reports.sources.source import Gone, Marks, Seen, Trouble
 
 # The runs of a promotion test parts of what is new, one after the other: in the history of a track, each test that
 # only some of them fail would be flaky.  The pages of promotions have their results.
-PRIVATE_CAUSES: Collection[Cause] = ("promotion",)
+PRIVATE_CAUSES: frozenset[Cause] = frozenset({"promotion"})
 JOB_SLASHES = "TRACK/COMPONENT/PHASE".count("/")
 
 

@@ -19,11 +19,12 @@ from typing import IO
 
 from lab.base import environment, files
 from lab.config.description import Lab
+from lab.store import source_history
 from lab.store.archive import BINARY_LOCK, PUBLIC_KEY, SOURCE_LOCK, STATE_FILE, ArchiveReader, State
 from lab.store.records import rfc3339
 from lab.store.runs import Store
 from lab.store.signing import SigningKey, lab_key
-from scripts.archives import suites, versions
+from scripts.archives import archive_identity, states_index, suites, versions
 from scripts.archives.content import Content, differences
 from scripts.archives.suites import IndexFile, Suite
 from scripts.archives.versions import PoolVersion
@@ -145,6 +146,7 @@ class LabArchive:
         files.sync([link.parent])
         for path in (*old, self.scratch):
             shutil.rmtree(path)
+        states_index.write(self.reader)
 
     def _place(self, suite: Suite, target: Path, others: dict[str, bytes], link: Path | None = None) -> None:
         """Write and sign the tree of a suite, and rename it to its place; ``link``: the label whose suite it is."""
@@ -166,6 +168,13 @@ class LabArchive:
         shutil.rmtree(self.scratch, ignore_errors=True)
         self._take_over()
         self._sign_again()
+        self._complete_labels()
+        if states_index.differs(self.reader):
+            for source in sorted({path.name for path in self.root.glob("versions/*/*")}):
+                source_history.write(self.root, source)
+            states_index.write(self.reader)
+
+    def _complete_labels(self) -> None:
         newest = {state.track: state for state in self.reader.states() if not state.candidate_for}
         for path in sorted(self.root.glob("labels/*.json")):
             for move in self.reader.moves(path.stem)[-1:]:
@@ -209,8 +218,9 @@ class LabArchive:
         files.write_atomic(note, wanted)
 
     def record(self, track: str, version: PoolVersion) -> None:
-        """Write the record of a version."""
+        """Write the record of a version, and the history of its source package."""
         version.write(versions.record_path(self.root, track, version.source, version.version))
+        source_history.write(self.root, version.source)
 
 
 def _named(release: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]] | None:
@@ -222,8 +232,12 @@ def _named(release: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]] | Non
 
 @contextmanager
 def opened(lab: Lab, log: IO[str]) -> Iterator[LabArchive]:
-    """Wait for the lock of the archive, and give the archive in good order."""
+    """Wait for the lock of the archive, and give the archive in good order.
+
+    Raises ConfigurationError on any machine but that of the archive, see `scripts.archives.archive_identity`.
+    """
     store = Store.of(lab)
+    archive_identity.check(lab)
     with files.locked(store.lock_path("archive")), lab_key(lab, store, log) as key:
         archive = LabArchive(lab, key, log)
         archive.repair()

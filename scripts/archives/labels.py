@@ -15,6 +15,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader, Move, Moves, Pin, Pins, State
 from lab.store.records import rfc3339
+from scripts.archives import states_index
 from scripts.archives.lab_archive import LabArchive
 
 
@@ -92,6 +93,7 @@ def pin(archive: LabArchive, name: str, by: Reasons) -> State:
     state = archive.reader.existing(name)
     added = Pin(who=by.who, when=rfc3339(environment.now()), reason=by.reason)
     Pins(pins=archive.reader.pins() | {state.name: added}).write(archive.root / "pins.json")
+    states_index.write(archive.reader)
     return state
 
 
@@ -102,3 +104,4 @@ def unpin(archive: LabArchive, names: Sequence[str]) -> None:
         if pins.pop(name, None) is None:
             raise ConfigurationError(f"{name} is not pinned; pinned: {', '.join(pins) or 'none'}")
     Pins(pins=pins).write(archive.root / "pins.json")
+    states_index.write(archive.reader)

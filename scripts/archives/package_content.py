@@ -10,12 +10,14 @@ from pathlib import Path
 from debian.arfile import ArError
 from debian.deb822 import Deb822
 from debian.debfile import DebError, DebFile, DebPart
+from debian.debian_support import Version
 
 from lab.base.errors import InfrastructureError
 
 # A merged /usr: the same file has a path below / in one release and below /usr in the next.
 MERGED = re.compile(r"^(?=(?:bin|sbin|lib|lib32|lib64|libx32)/)")
 SCRIPTS = frozenset({"preinst", "postinst", "prerm", "postrm", "config"})
+VERSIONED = re.compile(r"([^\s,:(]+)(?::\w+)?\s*\(\s*=\s*([^\s)]+)\s*\)")
 REPLACING = ("Replaces", "Conflicts")  # Policy 7.6
 # Packages that have no files on purpose: see lintian's tag empty-binary-package.
 FILELESS = re.compile(
@@ -41,6 +43,8 @@ class BinaryContent:
     version: str = ""
     files: Mapping[str, int] = field(default_factory=dict)
     provides: frozenset[str] = frozenset()
+    provided_versions: frozenset[str] = frozenset()
+    """``NAME VERSION`` of versioned Provides, without those that have the version of the package itself."""
     replaces: frozenset[str] = frozenset()
     """The packages whose files it may have: those of Replaces, and those of Conflicts, beside which it is never."""
     scripts: frozenset[str] = frozenset()
@@ -75,6 +79,7 @@ def read_package(path: Path) -> BinaryContent:
                 version=control["Version"],
                 files=files,
                 provides=frozenset(_names(control.get("Provides", ""))),
+                provided_versions=frozenset(_provided_versions(control)),
                 replaces=frozenset(name for key in REPLACING for name in _names(control.get(key, ""))),
                 scripts=SCRIPTS & {_plain(name) for name in deb.control},
                 conffiles=frozenset(_conffiles(_text(deb.control, "conffiles"))),
@@ -110,6 +115,14 @@ def _files(data: DebPart) -> Iterator[tuple[str, int]]:
 
 def _names(relations: str) -> Iterator[str]:
     return (item.split()[0].partition(":")[0] for item in relations.split(",") if item.strip())
+
+
+def _provided_versions(control: Deb822) -> Iterator[str]:
+    full = Version(control["Version"])
+    own = {str(full), full.upstream_version or ""}
+    for name, version in VERSIONED.findall(control.get("Provides", "")):
+        if not {version, version.partition(":")[2]} & own:
+            yield f"{name} {version}"
 
 
 def _conffiles(text: str) -> Iterator[str]:

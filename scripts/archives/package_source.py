@@ -10,19 +10,20 @@ from typing import IO
 from lab.base.errors import ConfigurationError
 from lab.config.description import Lab
 from lab.store.archive import ArchiveReader, State
-from lab.store.runs import Store
-from scripts.archives import proposed, usage
-from scripts.archives.proposed import Waiting
+from lab.store.archive_place import reader_of
+from scripts.archives import usage
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment import installation
 from scripts.drivers.interfaces import Provisioner
+from scripts.pockets import proposed
+from scripts.pockets.proposed import Waiting
 
 
 @dataclass(frozen=True)
 class PackageSource:
     """Versions and source packages by binary package, versions by source package; ``waiting``: of a pocket.
 
-    ``state``: the name of its content, which is a state of the archive, or the versions of a pocket.  ``newest``: the
+    ``state``: the name of its content, which is a state of the archive, or that of a pocket.  ``newest``: the
     versions of the newest state.
     """
 
@@ -44,7 +45,7 @@ class PackageSource:
         if self.waiting or not self.state:
             yield
         else:
-            with usage.held(Store.of(self.lab), self.state):
+            with usage.held(self.lab, self.state):
                 yield
 
     @contextmanager
@@ -57,9 +58,9 @@ class PackageSource:
                 yield repository
 
     def remember(self) -> None:
-        """Note that the waiting versions were tested, whatever the verdict."""
+        """Note that the content of the pocket was tested, whatever the verdict."""
         if self.waiting:
-            proposed.remember(self.lab, self.track, self.waiting.versions)
+            proposed.remember(self.lab, self.track, self.waiting.content, str(self.waiting))
 
 
 def for_track(lab: Lab, track: str, component: str, log: IO[str], state: str = "") -> PackageSource:
@@ -69,8 +70,8 @@ def for_track(lab: Lab, track: str, component: str, log: IO[str], state: str = "
     """
     if lab.tracks[track].trigger == "proposed":
         waiting = proposed.waiting(lab, track, component, log)
-        return PackageSource(lab, track, waiting.archive, waiting, waiting.versions, str(waiting))
-    reader = ArchiveReader.at(Store.of(lab).archive)
+        return PackageSource(lab, track, waiting.archive, waiting, waiting.versions, waiting.content)
+    reader = reader_of(lab)
     newest = reader.state(track)
     name = state_of_track(reader, track, state).name if state else newest.name if newest else ""
     suite = name or track  # an archive of an older release has no states yet

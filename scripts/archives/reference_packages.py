@@ -29,19 +29,17 @@ class Reference:
         return f"{self.version} of {self.origin}"
 
 
-def last_build(root: Path, track: str, source: str) -> Reference | None:
-    """Return what an archive at ``root`` has of a source package; None when it has nothing.
+def last_build(reader: ArchiveReader, track: str, source: str, directory: Path) -> Reference | None:
+    """Return what the lab's archive has of a source package; None when it has nothing.
 
+    ``directory``: for the packages of an archive on another machine.
     Raises InfrastructureError when the archive lists a file that it does not have.
     """
-    texts = (ArchiveReader.at(root).index(track, name.format(architecture())) for name in INDICES)
+    texts = (reader.index(track, name.format(architecture())) for name in INDICES)
     build = newest_build(item for text in texts for item in built_from(text, source))
     if not build:
         return None
-    paths = tuple(root / item["Filename"] for item in build)
-    for path in paths:
-        if not path.is_file():
-            raise InfrastructureError(f"the lab's archive lists {path.name}, and does not have it")
+    paths = tuple(reader.file(item["Filename"], item["SHA256"], directory) for item in build)
     return Reference(track, str(build[0].source_version), paths)
 
 

@@ -18,10 +18,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lab.base import environment, files
-from lab.store import promotions
+from lab.store import promotions, source_history
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
 from lab.store.runs import Store
-from scripts.archives import suites, versions
+from scripts.archives import states_index, suites, versions
 from scripts.archives.lab_archive import LabArchive
 from scripts.services.deployed_state import Deployed
 
@@ -98,13 +98,18 @@ def collect(archive: LabArchive) -> Removal:
         path.unlink(missing_ok=True)
         with suppress(OSError):  # it has other files
             path.parent.rmdir()
+    for source in {source for _, source, _ in rest.versions}:
+        source_history.write(archive.root, source)
+    states_index.write(archive.reader)
     return rest
 
 
 def deployed(store: Store) -> dict[str, str]:
     """Return the environments by the state that is deployed in them."""
     homes = sorted(store.environments.iterdir()) if store.environments.exists() else []
-    return {found.state: home.name for home in homes if (found := Deployed.of(home)) and found.state}
+    return {
+        found.state: home.name for home in homes if (found := Deployed.of(home)) and found.state and not found.waiting
+    }
 
 
 def _is_free(store: Store, name: str) -> bool:

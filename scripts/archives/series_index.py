@@ -60,6 +60,7 @@ class SeriesIndex:
         return newest_build(item for text in self.texts() for item in built_from(text, source))
 
     def texts(self) -> Iterator[str]:
+        """Yield the text of each Packages file."""
         form = ["--format", "$(FILENAME)", "Created-By: Packages"]
         listed = run(["apt-get", *self.options, "indextargets", *form], log=self.log, capture=True).stdout
         for path in listed.splitlines():
@@ -83,7 +84,7 @@ def newest_version(name: str, series: Series, source: str, log: IO[str]) -> Seri
     it too, and says more.
     """
     with opened(name, series, log) as index:
-        doubt = _refreshed(index)
+        doubt = refreshed(index)
         if not index.stamp.exists():
             return SeriesVersion("", f"{name}'s own version is not known: {doubt}")
         date = index.stamp.stat().st_mtime
@@ -104,13 +105,13 @@ def packages_files(name: str, series: Series, log: IO[str]) -> list[str]:
     Raises InfrastructureError where no indices were ever read and the mirror does not answer.
     """
     with opened(name, series, log) as index:
-        doubt = _refreshed(index)
+        doubt = refreshed(index)
         if not index.stamp.exists():
             raise InfrastructureError(f"the packages of {name} are not known: {doubt}")
         return list(index.texts())
 
 
-def _refreshed(index: SeriesIndex) -> str:
+def refreshed(index: SeriesIndex) -> str:
     """Read the indices again where they are not fresh; return why that failed, or ""."""
     if index.stamp.exists() and environment.now().timestamp() - index.stamp.stat().st_mtime < FRESH_SECONDS:
         return ""

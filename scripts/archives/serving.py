@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from lab.config.description import Lab
-from lab.store.archive import ArchiveReader
-from lab.store.runs import Store
+from lab.store.archive_place import reader_of
 from scripts.chroots.bootstrap import Repository
 
 
@@ -21,13 +20,17 @@ def replacing(lab: Lab, track: str) -> tuple[str, ...]:
 
 @contextmanager
 def served(lab: Lab, suite: str, *, replaces: tuple[str, ...] | None = None) -> Iterator[Repository | None]:
-    """Serve a suite of the lab's own archive over HTTP on a free loopback port; None while it does not have it.
+    """Give a suite of the lab's own archive as apt reads it over HTTP; None while it does not have it.
 
+    An archive on this machine is served on a free loopback port meanwhile.
     ``suite``: a state, or a label.  ``replaces``: see `scripts.chroots.bootstrap.Repository`.
     """
-    reader = ArchiveReader.at(Store.of(lab).archive)
+    reader = reader_of(lab)
     if not reader.has(suite):
         yield None
+        return
+    if reader.is_remote:
+        yield Repository(reader.location, suite, reader.key(), lab.lab.name, replaces=replaces)
         return
     with _Server(("127.0.0.1", 0), partial(_Handler, directory=reader.location)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -42,6 +42,11 @@ PREFERENCES = "/etc/apt/preferences.d/qalab"
 SOURCE = "/tmp/source"  # noqa: S108 - in a chroot that nobody else is in
 
 
+def preseed(answers: Sequence[str]) -> str:
+    """Return a line of sh that gives debconf answers before packages ask: see debconf-set-selections(1)."""
+    return f"printf '%s\\n' {shlex.join(answers)} | debconf-set-selections\n" if answers else ""
+
+
 @dataclass(frozen=True)
 class Repository:
     """A package archive for apt in a chroot: where it is, its suite, and what is taken from it.

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
-from lab.base.run import COMPLAINT, LONGEST
+from lab.base.run import LONGEST
 from scripts.chroots.bootstrap import PREFERENCES, Repository
 from scripts.deployment import installation
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node
-from scripts.drivers.juju import bundle
+from scripts.drivers.juju import bundle, hook_log
 from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, JujuModel, JujuRefused
 from scripts.drivers.juju.status import Blame, Status
 from scripts.drivers.juju.watch import Watch
@@ -24,12 +24,7 @@ from scripts.roles import keystone
 from scripts.services.deployed_state import Installed, Service
 
 LINES = 100
-# A line of debug-log: the entity, the time, the level, the module; see its reference.
-LOGGED = re.compile(r"^\S+: \d\S* (?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<said>.*)$")
-# The lines that explain a failed hook best: messages of apt and dpkg, else any error.
-TELLING = (installation.ABOUT_APT, re.compile(r"dpkg: error"), COMPLAINT, re.compile(r"\w(?:Error|Exception)\b"))
-# What no charm and no package is to blame for.
-LABS = re.compile(f"Failed to fetch|Temporary failure resolving|{installation.FULL}")
+UNTRUSTED = "Bundle cannot be deployed without trusting"
 ABOUT_RELATIONS = re.compile(r"\brelations?\b")
 
 
@@ -83,18 +78,18 @@ class Charms:
             raise refused(error) from None
 
     def _error(self, blame: Blame, topology: Topology) -> LabError:
-        evidence = ""
-        if blame.log:
-            try:
-                lines = self.model.log_of(blame.entity, LINES)
-            except LabError as error:
-                lines = [str(error)]
-            for line in lines:
-                self.say(line)
-            evidence = failure_line(lines)
-        if LABS.search(evidence):
-            return InfrastructureError(f"{blame.entity}: {blame.message}: {evidence}")
-        return blame.error(topology, evidence)
+        if not blame.log:
+            return blame.error(topology)
+        try:
+            lines = self.model.log_of(blame.entity)
+        except LabError as error:
+            return blame.error(topology, str(error))
+        for line in lines[-LINES:]:
+            self.say(line)
+        found = hook_log.failure(lines)
+        if found.is_labs:
+            return InfrastructureError(f"{blame.entity}: {blame.message}: {found.line}")
+        return blame.error(topology, found.line)
 
     def _installed(self, asking: set[str]) -> list[Installed]:
         return [
@@ -133,18 +128,7 @@ class Charms:
 def refused(error: JujuRefused) -> LabError:
     """Return why Juju refuses a bundle: a fault of the description, unless the controller is unreachable."""
     _, cannot, why = error.why.rpartition("cannot deploy bundle: ")
-    if not cannot or AWAY.search(why):
+    if AWAY.search(why) or not (cannot or why.startswith(UNTRUSTED)):
         return error
     key = "relations" if ABOUT_RELATIONS.search(why) else "applications"
     return ConfigurationError(f"deployment.{key}: {why[:LONGEST]}")
-
-
-def failure_line(lines: Sequence[str]) -> str:
-    """Return the line of a unit's log that best explains why a hook failed."""
-    entries = [match for line in lines if (match := LOGGED.match(line))]
-    of_charm = [entry["said"].strip() for entry in entries if entry["module"].startswith("unit.")]
-    said = of_charm or [entry["said"].strip() for entry in entries] or list(lines)
-    for pattern in TELLING:
-        if found := [line for line in said if pattern.search(line)]:
-            return found[-1][:LONGEST]
-    return said[-1][:LONGEST] if said else ""

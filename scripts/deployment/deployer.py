@@ -8,20 +8,21 @@ A deployer installs the lab's packages on the nodes of one environment: with apt
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from scripts.drivers.topology import Topology
-from scripts.services.deployed_state import Installed, Service
+from scripts.services.deployed_state import Installed, NodeBaseline, Service
 
 
 @dataclass(frozen=True)
 class DeployResult:
-    """Services by application, the packages that are installed, and how many seconds each part took."""
+    """Services by application, the packages that are installed, how many seconds each part took, and the nodes' health."""
 
     services: Mapping[str, Service]
     packages: Sequence[Installed]
     seconds: Mapping[str, float]
+    baselines: Mapping[str, NodeBaseline] = field(default_factory=dict)
 
 
 class Deployer(Protocol):

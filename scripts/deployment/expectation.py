@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from debian.debian_support import Version
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
+from lab.store.archive_place import is_apart
 from lab.store.run_directory import WHOLE
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives.package_source import PackageSource
@@ -44,7 +45,9 @@ class Wanted:
 
     def check_offer(self) -> None:
         """Raise InfrastructureError where the lab's archive does not have it."""
-        offer, here = self.offer, f"{self.offer.place} on this machine"
+        offer = self.offer
+        apart = is_apart(offer.lab)
+        here = f"{offer.place} at {offer.lab.archive.url}" if apart else f"{offer.place} on this machine"
         if offer.waiting:
             return
         if self.component == WHOLE:
@@ -52,7 +55,9 @@ class Wanted:
                 raise InfrastructureError(f"{here} has no package of the track {offer.track}")
         elif (found := offer.sources.get(self.component, "")) != self.version:
             has = f"has {self.component} {found}" if found else f"has no package of {self.component}"
-            hint = "deploy where the archive is that the build went to"
+            hint = (
+                "has its build reached the archive?" if apart else "deploy where the archive is that the build went to"
+            )
             raise InfrastructureError(f"{here} {has}: the run is about {self.version}", hint=hint)
 
     def check_installed(self, made: DeployResult, topology: Topology, nodes: Mapping[str, Node]) -> None:
@@ -105,10 +110,10 @@ def wanted(context: StepContext, offer: PackageSource) -> Wanted:
 
 
 def _version_built(context: StepContext) -> str:
-    """Return the version of the last local build of a run's commit; "" for none."""
+    """Return the version of the last build of a run's commit, of this machine or in the archive; "" for none."""
     info = context.run.info
-    builds = context.store.runs(info.track, info.component, "build")
-    return next((run.version for run in reversed(builds) if run.info.commit == info.commit and run.version), "")
+    own = (run.version for run in reversed(context.builds(info.track)) if run.info.commit == info.commit)
+    return next(filter(None, own), "") or context.history.version_of(info.track, info.commit)
 
 
 def _instead(topology: Topology, made: DeployResult, nodes: Mapping[str, Node]) -> str:

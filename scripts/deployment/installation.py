@@ -16,11 +16,13 @@ from debian.debian_support import Version
 from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
-from scripts.chroots.bootstrap import APT_GET, Repository
+from scripts.chroots.bootstrap import APT_GET, Repository, preseed
+from scripts.deployment import hanging
 from scripts.drivers.interfaces import Node
 from scripts.services.deployed_state import Installed
 from scripts.services.units import NOTE_PRISTINE
 
+DEFAULT_MINUTES = 30.0
 FULL = "No space left on device"
 UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts: .*|Breaks: .*)$")
 UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+) \(--\w+\):$")
@@ -63,15 +65,28 @@ def built(archive: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def install(node: Node, names: Sequence[str], repository: Repository | None) -> None:
-    """Install packages.
+def install(
+    node: Node,
+    names: Sequence[str],
+    repository: Repository | None,
+    answers: Sequence[str] = (),
+    minutes: float = DEFAULT_MINUTES,
+) -> None:
+    """Install packages; ``answers``: for debconf, see debconf-set-selections(1).
 
-    Raises Failed when they cannot be installed, InfrastructureError when they cannot be downloaded.
+    Raises Failed when they cannot be installed or a maintainer script does not end within ``minutes``,
+    InfrastructureError when they cannot be downloaded.
     """
     node.run(["sh", "-euc", NOTE_PRISTINE])
     if repository:
         node.run(["sh", "-euc", repository.setup])
-    listed = shlex.join(names)
+    if answers:
+        node.run(["sh", "-euc", preseed(answers)])
+    with hanging.limited(node, minutes):
+        _install(node, shlex.join(names))
+
+
+def _install(node: Node, listed: str) -> None:
     if lines := failed(node, "apt-get --quiet update", online=True):
         _refuse_full(node, lines)
         raise InfrastructureError(f"{node.name}: apt-get update: {_first(lines, ABOUT_APT)}")

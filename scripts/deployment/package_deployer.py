@@ -12,6 +12,7 @@ from scripts.deployment import installation, startup
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node, Provisioner
 from scripts.drivers.topology import Topology
+from scripts.services import node_health, settling
 from scripts.services.site import Site
 
 
@@ -28,15 +29,22 @@ class Packages:
     def deploy(self, topology: Topology) -> DeployResult:
         """Install, set up, record.  Raises Failed and InfrastructureError, which name the application or the package."""
         began = time.monotonic()
+        before = {node.name: node_health.baseline(node) for node in self.nodes}
         with ThreadPoolExecutor(len(self.nodes) or 1) as pool:
             list(pool.map(lambda node: self._install(node, topology), self.nodes))
         packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
         installed = round(time.monotonic() - began, 2)
         nodes = {node.name: node for node in self.nodes}
-        site = Site(nodes, self.target.beside, self.target.route, topology.applications)
+        site = Site(
+            nodes, self.target.beside, self.target.route, topology.applications, topology.relations, say=self.say
+        )
         took = startup.set_up(site, topology, self.say)
-        return DeployResult(site.services, packages, {"install": installed, **took})
+        settling.check_started(site)
+        began = time.monotonic()
+        baselines = settling.settle(site, before, topology.settle_seconds, self.say)
+        took["settle"] = round(time.monotonic() - began, 2)
+        return DeployResult(site.services, packages, {"install": installed, **took}, baselines)
 
     def _install(self, node: Node, topology: Topology) -> None:
         names = sorted({name for application in topology.on(node.name) for name in application.packages})
-        installation.install(node, names, self.repository)
+        installation.install(node, names, self.repository, topology.answers, topology.minutes)

@@ -9,19 +9,23 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
 from lab.config.deployment import ApplicationSettings, Deployment
 from lab.config.description import Lab
+from lab.config.loading import Key, known_names
+from lab.config.roles import RoleDescription
 from lab.store.run_directory import WHOLE
 from scripts.chroots.bootstrap import Repository
 from scripts.deployment import charm_applications
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.topology import Application, Topology
-from scripts.roles.registry import ROLES
+from scripts.roles.own import OwnRole
+from scripts.roles.registry import Role, roles_of
+from scripts.roles.role_values import RoleValues
 
 DEFAULT_ROLE = "package"
 
@@ -41,16 +45,31 @@ def _pattern_fault(value: object) -> str:
     return ""
 
 
+def _flag_fault(value: object) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
+
+
 def _seconds_fault(value: object) -> str:
     return "" if isinstance(value, int) and not isinstance(value, bool) and value > 0 else "not a number of seconds"
 
 
-# The options of the role package, and of the exercise command, each with a function that finds its fault.
+def _kind_fault(default: object, value: object) -> str:
+    kind = type(default)
+    return "" if type(value) is kind else f"must be of the kind of its default, {default!r}"
+
+
+# The options of exercises, each with a function that finds its fault.
+EXERCISE_OPTIONS: Mapping[str, Callable[[object], str]] = {
+    "command": _command_fault,
+    "prints": _pattern_fault,
+    "accept_errors": _pattern_fault,
+    "starts_nothing": _flag_fault,
+}
+# The options of the role package.
 OPTIONS: Mapping[str, Callable[[object], str]] = {
     "health": _command_fault,
     "patience": _seconds_fault,
-    "command": _command_fault,
-    "prints": _pattern_fault,
+    **EXERCISE_OPTIONS,
 }
 
 
@@ -75,15 +94,20 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
     covered = {name for application, unit in units.items() for name in (application, unit.role)}
     if component != WHOLE or not units:
         units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
+    roles = roles_of(lab)
     if lab.tracks[track].trigger == "proposed":
-        units = {name: unit for name, unit in units.items() if unit.role not in ROLES or _packages(name, unit, built)}
+        units = {
+            name: unit for name, unit in units.items() if unit.role not in roles or _packages(roles, name, unit, built)
+        }
     elif component == WHOLE:  # a state of the archive does not need to have each component
         there = {
-            name: unit for name, unit in units.items() if unit.role != DEFAULT_ROLE or _packages(name, unit, built)
+            name: unit
+            for name, unit in units.items()
+            if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built)
         }
         units = there or units
-    made = [_application(lab.file, name, units[name], built) for name in _ordered(lab.file, units, deployment)]
-    return Topology(tuple(made), deployment.relations)
+    made = [_application(lab.file, roles, name, units[name], built) for name in _ordered(lab.file, units, deployment)]
+    return Topology(tuple(made), deployment.relations, lab.settle_seconds_of(track), deployment.limits.minutes)
 
 
 def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | None) -> Pristine:
@@ -95,29 +119,53 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
         packages=wanted.packages,
         sources=(*lab.components_of(track), *(repository.only if repository else ())),
         repository=repository,
+        answers=wanted.answers,
     )
 
 
-def faults(lab: Lab) -> Iterator[str]:
-    """Yield what is wrong with the applications of lab.yaml: unknown roles and options, commands that are none."""
+def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
+    """Yield what is wrong with the applications of lab.yaml, each with its key: unknown roles and options, bad values."""
     deployment = lab.deployment
     for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
-        key = f"deployment.applications.{name}"
+        key = ("deployment", "applications", name)
         if not unit.to:
-            yield f"{key}.to: names no node"
-        if unit.role not in ROLES:
-            yield f"{key}.role: no {unit.role}; {_known(unit.role, ROLES)}"
+            yield (*key, "to"), "names no node"
+        if not (role := roles.get(unit.role)):
+            yield (*key, "role"), f"no {unit.role}; {known_names(unit.role, roles)}"
+        elif isinstance(role, OwnRole):
+            own = {option: partial(_kind_fault, default) for option, default in role.described.options.items()}
+            yield from _option_faults((*key, "options"), unit, {**own, **EXERCISE_OPTIONS})
         elif unit.role == DEFAULT_ROLE:
-            for option, value in unit.options.items():
-                if option not in OPTIONS:
-                    yield f"{key}.options: no {option}; {_known(option, OPTIONS)}"
-                elif fault := OPTIONS[option](value):
-                    yield f"{key}.options.{option}: {fault}"
+            yield from _option_faults((*key, "options"), unit, OPTIONS)
 
 
-def _known(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, known, 1)
-    return (f"did you mean {close[0]}? " if close else "") + f"known: {', '.join(known)}"
+def _option_faults(
+    key: Key, unit: ApplicationSettings, options: Mapping[str, Callable[[object], str]]
+) -> Iterator[tuple[Key, str]]:
+    for option, value in unit.options.items():
+        if option not in options:
+            yield (*key, option), f"no {option}; {known_names(option, options)}"
+        elif fault := options[option](value):
+            yield (*key, option), fault
+
+
+def own_role_faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
+    """Yield what is wrong with the templates of the lab's own roles, as its applications use them."""
+    deployment = lab.deployment or Deployment(applications={})
+    built = {name: [name] for name in lab.components}
+    made = tuple(
+        _application(lab.file, roles, name, unit, built)
+        for name, unit in deployment.applications.items()
+        if unit.role in roles and _packages(roles, name, unit, built)
+    )
+    addresses = {
+        f"node{number}": f"10.0.0.{number + 1}" for unit in deployment.applications.values() for number in unit.to
+    }
+    values = RoleValues(made, deployment.relations, addresses, str)
+    for application in made:
+        if isinstance(application.role, OwnRole) and application.nodes:
+            for fault in application.role.faults(values, application):
+                yield ("deployment", "applications", application.name), fault
 
 
 def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deployment: Deployment) -> list[str]:
@@ -133,20 +181,35 @@ def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deploymen
         raise ConfigurationError(f"{lab_file}: deployment.relations: a circle: {circle}") from None
 
 
-def _packages(name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    role = ROLES.get(unit.role)
+def _packages(
+    roles: Mapping[str, Role], name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]
+) -> tuple[str, ...]:
+    role = roles.get(unit.role)
     return tuple(unit.packages or (role.PACKAGES if role else ()) or built.get(name, ()))
 
 
 def _application(
-    lab_file: Path, name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]
+    lab_file: Path,
+    roles: Mapping[str, Role],
+    name: str,
+    unit: ApplicationSettings,
+    built: Mapping[str, Iterable[str]],
 ) -> Application:
-    if unit.role not in ROLES:
-        known = ", ".join(ROLES)
+    if unit.role not in roles:
+        known = ", ".join(roles)
         raise ConfigurationError(f"{lab_file}: deployment.applications.{name}.role: no {unit.role}; known: {known}")
-    role = ROLES[unit.role]
-    packages = _packages(name, unit, built)
+    role = roles[unit.role]
+    packages = _packages(roles, name, unit, built)
     if not packages:
         hint = f"build it first, or name deployment.applications.{name}.packages"
         raise ConfigurationError(f"{name}: the lab's archive has no packages of it", hint=hint)
-    return Application(name, role, packages, tuple(f"node{number}" for number in unit.to), unit.options)
+    described = role.described if isinstance(role, OwnRole) else RoleDescription()
+    return Application(
+        name,
+        role,
+        packages,
+        tuple(f"node{number}" for number in unit.to),
+        {**described.options, **unit.options},
+        answers=described.debconf,
+        supports=unit.supporting,
+    )

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from scripts.drivers.topology import Application, Topology
-from scripts.roles.registry import ROLES
+from scripts.roles.registry import role_of
 from scripts.services.site import Site
 
 
@@ -31,13 +31,13 @@ class Startup:
         for each in self.topology.before(application):
             if each.supporting:
                 self.started[each.name].result()
-        self._carry_out("configure", ROLES[application.role.NAME].configure, application)
+        self._carry_out("configure", role_of(application).configure, application)
 
     def start(self, application: Application) -> None:
         self.configured[application.name].result()
         for each in self.topology.before(application):
             self.started[each.name].result()
-        self._carry_out("start", ROLES[application.role.NAME].start, application)
+        self._carry_out("start", role_of(application).start, application)
 
     def _carry_out(self, name: str, part: Callable[[Site, Application], None], application: Application) -> None:
         self.site.cancellation.check()
@@ -53,7 +53,7 @@ def set_up(site: Site, topology: Topology, say: Callable[[str], None]) -> dict[s
     Raises the error of the first application that fails; it waits for the others no longer than one command takes.
     """
     for application in topology.applications:
-        site.services[application.name] = ROLES[application.role.NAME].describe(site, application)
+        site.services[application.name] = role_of(application).describe(site, application)
     course = Startup(site, topology, say)
     ordered = sorted(topology.applications, key=lambda each: len(topology.before(each)))
     with ThreadPoolExecutor(2 * len(ordered) or 1) as pool:

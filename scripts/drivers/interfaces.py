@@ -22,7 +22,7 @@ class Pristine:
     """The starting point of nodes: a series, with the dependencies of some packages.
 
     ``packages`` are the packages to deploy.  The pristine system can already contain them, except for those of the
-    tested source packages (``sources``).
+    tested source packages (``sources``).  ``answers`` are for debconf.
     """
 
     series_name: str
@@ -30,6 +30,7 @@ class Pristine:
     packages: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     repository: Repository | None = None
+    answers: tuple[str, ...] = ()
 
 
 class PristineSnapshot(Protocol):

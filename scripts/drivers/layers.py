@@ -19,7 +19,7 @@ from debian.deb822 import Packages
 
 from lab.base.run import ProgramFailed, Word
 from scripts.chroots.backends import find_backend
-from scripts.chroots.bootstrap import APT_GET, mmdebstrap_argv, update
+from scripts.chroots.bootstrap import APT_GET, mmdebstrap_argv, preseed, update
 from scripts.chroots.chroots import Chroot, Chroots
 from scripts.drivers.interfaces import Pristine
 from scripts.services.units import KEEP_LINKS, NOTE_PRISTINE
@@ -88,7 +88,9 @@ def prepared(chroots: Chroots, pristine: Pristine) -> Iterator[Layers]:
         wanted = closure(chroots, base, pristine) if pristine.packages else []
         layers = [base]
         if wanted:
-            script = install_script(wanted)  # also part of the key: a layer of another release can be incomplete
+            script = install_script(
+                wanted, pristine.answers
+            )  # also part of the key: a layer of another release can be incomplete
             layers.insert(0, held.enter_context(chroots.layered(base, f"{base.path.name}\n{script}", script)))
         yield Layers(
             tuple(layer.path for layer in layers),
@@ -131,7 +133,7 @@ def closure_script(pristine: Pristine) -> str:
     )
 
 
-def install_script(wanted: Sequence[str]) -> str:
+def install_script(wanted: Sequence[str], answers: Sequence[str] = ()) -> str:
     """Return the shell script that installs exactly these packages, and leaves nothing else except two notes.
 
     None of their services starts when a node boots: roles start them after configuration.  The script saves the links
@@ -140,6 +142,7 @@ def install_script(wanted: Sequence[str]) -> str:
     return (
         "touch /tmp/before\n"
         f"{NOTE_PRISTINE}"
+        f"{preseed(answers)}"
         f"apt-get --quiet update\n{APT_GET} install {shlex.join(wanted)}\n"
         f"{KEEP_LINKS}"
         "rm -rf /etc/resolv.conf /tmp/*\n"

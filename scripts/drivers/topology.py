@@ -59,7 +59,7 @@ class Charm:
 
 @dataclass(frozen=True)
 class Application:
-    """A service: its role, the packages that it is, the nodes that it runs on."""
+    """A service: its role, the packages that it is, the nodes that it runs on, and answers for debconf."""
 
     name: str
     role: RoleFacts
@@ -67,11 +67,13 @@ class Application:
     nodes: tuple[str, ...]
     options: Mapping[str, str | int | bool]
     charm: Charm | None = None
+    answers: tuple[str, ...] = ()
+    supports: bool | None = None
 
     @property
     def supporting(self) -> bool:
         """Whether it supports other applications and is not tested itself."""
-        return self.role.SUPPORTING
+        return self.role.SUPPORTING if self.supports is None else self.supports
 
     def fault(self, message: str) -> LabError:
         """Return a message as an error: the lab's fault for an application that only supports others."""
@@ -80,10 +82,15 @@ class Application:
 
 @dataclass(frozen=True)
 class Topology:
-    """Applications in the order that they start, and all nodes."""
+    """Applications in the order that they start, and all nodes.
+
+    ``settle_seconds``: how long services must keep running after their start; ``minutes``: the limit of an installation.
+    """
 
     applications: tuple[Application, ...]
     relations: tuple[tuple[str, str], ...] = ()
+    settle_seconds: float = 0.0
+    minutes: float = 30.0
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -92,6 +99,10 @@ class Topology:
     @property
     def packages(self) -> tuple[str, ...]:
         return tuple(sorted({name for application in self.applications for name in application.packages}))
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return tuple(sorted({answer for application in self.applications for answer in application.answers}))
 
     def before(self, application: Application) -> tuple[Application, ...]:
         """Return the applications to set up first: its relations, theirs, and all that only support others."""

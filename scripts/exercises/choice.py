@@ -6,22 +6,24 @@ from collections.abc import Iterator
 
 from lab.config.deployment import BESIDE, OwnExercise
 from lab.config.description import Lab
+from lab.config.loading import Key, known_names
 from scripts.exercises import own
 from scripts.exercises.registry import EXERCISES
 
 
-def faults(lab: Lab, track: str) -> Iterator[str]:
-    """Yield what is wrong with the exercises of a track."""
+def faults(lab: Lab, track: str) -> Iterator[tuple[Key, str]]:
+    """Yield what is wrong with the exercises of a track, each with its key in lab.yaml."""
     applications = lab.deployment.applications if lab.deployment else {}
     nodes = {f"node{number}" for each in applications.values() for number in each.to} | {"node0"}
     places = [BESIDE, *sorted(nodes), *(applications or lab.components_of(track))]
     names: set[str] = set()
-    for each in lab.exercises_of(track):
+    home = ("deployment", "exercises") if lab.tracks[track].exercises is None else ("tracks", track, "exercises")
+    for index, each in enumerate(lab.exercises_of(track)):
         name = each.name if isinstance(each, OwnExercise) else each
         if name in names or (isinstance(each, OwnExercise) and name in EXERCISES):
-            yield f"exercises: {name}: is there twice"
+            yield (*home, index), f"{name}: is there twice"
         elif isinstance(each, OwnExercise):
-            yield from own.faults(each, lab.file.parent, places)
+            yield from (((*home, index, key), fault) for key, fault in own.faults(each, lab.file.parent, places))
         elif name not in EXERCISES:
-            yield f"exercises: no exercise {name}; known: {', '.join(EXERCISES)}"
+            yield (*home, index), f"no exercise {name}; {known_names(name, EXERCISES)}"
         names.add(name)

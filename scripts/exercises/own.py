@@ -28,6 +28,7 @@ from lab.base import resources
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
 from lab.base.run import Runner, Word, run, signal_name
 from lab.config.deployment import BESIDE, OwnExercise
+from lab.config.loading import known_names
 from lab.results import cases as results
 from lab.results.cases import Case
 from scripts.exercises.cases import SUITE, Cases, made
@@ -70,16 +71,19 @@ class Place:
         return shown.stdout.encode("utf-8", "surrogateescape")
 
 
-def faults(chosen: OwnExercise, base: Path, places: Sequence[str]) -> Iterator[str]:
-    """Yield what is wrong with an exercise: a missing file, an unknown place.  ``base``: the lab's directory."""
-    for name in (chosen.run, *chosen.files):
+def faults(chosen: OwnExercise, base: Path, places: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with an exercise, each with its key: a missing file, an unknown place.
+
+    ``base``: the lab's directory.
+    """
+    for key, name in (("run", chosen.run), *(("files", name) for name in chosen.files)):
         if not (base / name).exists():
-            yield f"exercise {chosen.name}: {name}: no such file in {base}"
+            yield key, f"{name}: no such file in {base}"
     program = base / chosen.run
     if program.exists() and not (program.is_file() and program.stat().st_mode & 0o111):
-        yield f"exercise {chosen.name}: {chosen.run}: not an executable file (chmod +x)"
+        yield "run", f"{chosen.run}: not an executable file (chmod +x)"
     if chosen.where not in places:
-        yield f"exercise {chosen.name}: where: no {chosen.where}; known: {', '.join(places)}"
+        yield "where", f"no {chosen.where}; {known_names(chosen.where, places)}"
 
 
 class OwnRun(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from scripts.exercises import command, ec2, floating_ip, image_bundle, installed, instance, token, volume
+from scripts.exercises import command, ec2, floating_ip, image_bundle, installed, instance, stability, token, volume
 from scripts.exercises.cases import Cases
 from scripts.exercises.scene import Scene
 
@@ -21,6 +21,8 @@ class Exercise(Protocol):
         """Run the cases one after the other, and clean up for any outcome."""
 
 
-MODULES: Sequence[Exercise] = [installed, command, token, image_bundle, instance, floating_ip, volume, ec2]
+MODULES: Sequence[Exercise] = [installed, command, token, image_bundle, instance, floating_ip, volume, ec2, stability]
 EXERCISES: Mapping[str, Exercise] = {module.NAME: module for module in MODULES}
-ALWAYS = ("installed", "command")
+# Exercises of every deployment: before those that lab.yaml names, and after them.
+FIRST = ("installed", "command")
+LAST = ("stability",)

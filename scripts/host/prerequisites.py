@@ -79,36 +79,44 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
     """Yield the state of each prerequisite of this machine; with a lab, also of its series."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", sys.version_info >= (3, 11), version, "apt-get install python3")
-    missing = missing_packages()
-    yield Finding("Debian packages", not missing, f"missing: {' '.join(missing)}" if missing else "all there", SETUP)
-    yield _builds()
+    yield packages()
+    yield builds()
     for name, path in (("state", environment.state_home()), ("cache", environment.cache_home())):
-        yield _disk(name, path)
+        yield disk(name, path)
     for name, series in lab.series.items() if lab else ():
-        yield _architecture(name, series)
-        yield _found(f"mirror of {name}", partial(apt.mirror, name, series))
-        yield _found(f"keyring of {name}", partial(apt.keyring, name, series))
+        yield architecture_of(name, series)
+        yield found(f"mirror of {name}", partial(apt.mirror, name, series))
+        yield found(f"keyring of {name}", partial(apt.keyring, name, series))
 
 
-def _architecture(name: str, series: Series) -> Finding:
+def packages() -> Finding:
+    """Return whether the Debian packages of bindep.txt are installed."""
+    missing = missing_packages()
+    return Finding("Debian packages", not missing, f"missing: {' '.join(missing)}" if missing else "all there", SETUP)
+
+
+def architecture_of(name: str, series: Series) -> Finding:
     """Return whether this machine builds what a series asks for."""
     machine, wanted = architecture(), " ".join(series.architectures)
     fix = f"set series.{name}.architectures: [{machine}], or use a machine of {wanted}"
     return Finding(f"architecture of {name}", wanted == machine, f"{wanted}; this machine builds for {machine}", fix)
 
 
-def _found(what: str, look: Callable[[], object]) -> Finding:
+def found(what: str, look: Callable[[], object]) -> Finding:
+    """Return what a function finds, or its error."""
     try:
         return Finding(what, good=True, detail=str(look()))
     except LabError as error:
         return Finding(what, good=False, detail=str(error.args[0]), fix=error.hint)
 
 
-def _builds() -> Finding:
-    return _found("clean builds", lambda: "{} mode: {}".format(*backends.mode()))
+def builds() -> Finding:
+    """Return whether this user can build in clean chroots."""
+    return found("clean builds", lambda: "{} mode: {}".format(*backends.mode()))
 
 
-def _disk(name: str, path: Path) -> Finding:
+def disk(name: str, path: Path) -> Finding:
+    """Return whether a directory can be written and has enough space."""
     existing = next(parent for parent in (path, *path.parents) if parent.exists())
     variable = f"XDG_{name.upper()}_HOME"
     if not os.access(existing, os.W_OK):

@@ -1,4 +1,4 @@
-"""dose, the judge of installability: dose-debcheck(1) on a set of packages of one architecture.
+"""dose, the judge of installability: dose-debcheck(1) and dose-builddebcheck(1) on packages of one architecture.
 
 One question for each of 60,000 packages costs dose forty seconds of CPU; one for a hundred packages together costs hardly
 more than for one of them.  So `uninstallable` asks for groups: all packages of a group that can be installed together can
@@ -59,6 +59,16 @@ def uninstallable(packages: Sequence[Binary], names: Iterable[str], architecture
         return {asked[number]: explain(entry, asked[number]) for number, entry in sorted(found.items())}
 
 
+def unbuildable(packages: Sequence[Binary], sources: Path, architecture: str) -> dict[str, Explanation]:
+    """Return the source packages of a Sources file whose build dependencies cannot be installed, with the reason."""
+    with tempfile.TemporaryDirectory(prefix="qalab-dose-") as directory:
+        index = Path(directory, "Packages")
+        index.write_text("\n".join(binary.paragraph() for binary in packages), encoding="utf-8")
+        arguments = ["--failures", "--explain", str(index), str(sources)]
+        report = _report("dose-builddebcheck", arguments, architecture)
+    return {entry["package"]: explain(entry, entry["package"]) for entry in report}
+
+
 def _broken(
     index: Path, groups: Sequence[Sequence[tuple[str, str]]], architecture: str, *options: str
 ) -> dict[int, dict[str, Any]]:
@@ -74,20 +84,21 @@ def _broken(
         ),
         encoding="utf-8",
     )
-    report = _debcheck(["--failures", *options, f"--bg={index}", f"--fg={probes}"], architecture)
+    arguments = ["--failures", *options, f"--bg={index}", f"--fg={probes}"]
+    report = _report("dose-debcheck", arguments, architecture)
     return {int(entry["package"].removeprefix(PROBE)): entry for entry in report}
 
 
-def _debcheck(arguments: Sequence[str], architecture: str) -> list[dict[str, Any]]:
-    argv = ["dose-debcheck", f"--deb-native-arch={architecture}", *arguments]
+def _report(program: str, arguments: Sequence[str], architecture: str) -> list[dict[str, Any]]:
+    argv = [program, f"--deb-native-arch={architecture}", *arguments]
     result = run(argv, capture=True, check=False, timeout=SECONDS)
     # All scalars are text: a version 1.10 is no number.
     report = yaml.load(result.stdout, Loader=_TextLoader)  # noqa: S506 - a safe loader that makes text alone
     if result.returncode not in {0, BROKEN} or not isinstance(report, dict) or "broken-packages" not in report:
-        raise InfrastructureError(f"dose-debcheck ended with status {result.returncode} and without a report")
+        raise InfrastructureError(f"{program} ended with status {result.returncode} and without a report")
     found = report.get("report") or []
     if len(found) != int(report["broken-packages"]):
-        raise InfrastructureError("dose-debcheck's report does not name as many packages as it counts")
+        raise InfrastructureError(f"{program}'s report does not name as many packages as it counts")
     return list(found)
 
 

@@ -97,13 +97,26 @@ def read(directories: Iterable[Path]) -> IndexedSuite:
             raise ConfigurationError(f"{directory}: there is no Packages file")
         for path in files:
             if path.name.startswith("Sources"):
-                _add_sources(sources, path)
+                _add_sources(sources, paragraphs(path))
             else:
                 _add_binaries(binaries, everywhere, superseded, path)
     for binary in everywhere:
         for arch in binaries:
             _add_newest(binaries, superseded, arch, binary)
     return IndexedSuite(sources or _sources_of(binaries), binaries, superseded)
+
+
+def of_texts(architecture: str, packages: Iterable[str], sources: Iterable[str] = ()) -> IndexedSuite:
+    """Return one suite of the texts of Packages files for an architecture and of Sources files, like `read`."""
+    known: dict[str, SourceStanza] = {}
+    binaries: dict[str, dict[str, Binary]] = {architecture: {}}
+    superseded: list[tuple[str, Binary]] = []
+    for text in packages:
+        for fields in stanzas(text, "Packages"):
+            _add_newest(binaries, superseded, architecture, _binary(fields))
+    for text in sources:
+        _add_sources(known, stanzas(text, "Sources"))
+    return IndexedSuite(known or _sources_of(binaries), binaries, superseded)
 
 
 def indexes(directory: Path) -> list[Path]:
@@ -120,8 +133,8 @@ def indexes(directory: Path) -> list[Path]:
     return [path for _, path in best.values()]
 
 
-def _add_sources(sources: dict[str, SourceStanza], path: Path) -> None:
-    for fields in paragraphs(path):
+def _add_sources(sources: dict[str, SourceStanza], index: Iterable[Mapping[str, str]]) -> None:
+    for fields in index:
         if fields.get("Extra-Source-Only") == "yes":  # kept for a field Built-Using
             continue
         name, version = fields["Package"], fields["Version"]
@@ -187,15 +200,23 @@ def _sources_of(binaries: Mapping[str, Mapping[str, Binary]]) -> dict[str, Sourc
 
 
 def paragraphs(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the fields of each paragraph of an index that matter here, continuation lines joined."""
-    for text in re.split(r"\n(?:[ \t]*\n)+", _text(path)):
+    """Yield the fields of each paragraph of an index, see `stanzas`."""
+    yield from stanzas(_text(path), str(path))
+
+
+def stanzas(index: str, where: str) -> Iterator[dict[str, str]]:
+    """Yield the fields of each paragraph of an index that matter here, continuation lines joined.
+
+    Raises ConfigurationError for what is no index, with ``where``.
+    """
+    for text in re.split(r"\n(?:[ \t]*\n)+", index):
         fields = {key: value.strip() for key, value in FIELD.findall(text)}
         if not fields:
             if text.strip():
-                raise ConfigurationError(f"{path}: not an index of packages: {text.strip().splitlines()[0][:80]}")
+                raise ConfigurationError(f"{where}: not an index of packages: {text.strip().splitlines()[0][:80]}")
             continue
         if not fields.get("Package") or not fields.get("Version"):
-            raise ConfigurationError(f"{path}: a paragraph has no field Package or no field Version")
+            raise ConfigurationError(f"{where}: a paragraph has no field Package or no field Version")
         yield {key: " ".join(value.split()) if "\n" in value else value for key, value in fields.items()}
 
 

@@ -1,21 +1,28 @@
 """The watch of a lab in Jenkins: start a build for each thing that is new for a track.
 
-What was tested is read from Jenkins: each build that a watch starts has its commit, its cause and what the packaging
-branches were at as parameters.  A waiting and a running build count as tested.  One that was aborted is no verdict: its
-commit gets another build, at most `scripts.phases.watching.TRIES` in all.
+What was tested is read from Jenkins: each build that a watch starts has its commit, its cause and its inputs as
+parameters.  A waiting and a running build count as tested.  One that was aborted is no verdict: its commit gets another
+build, at most `scripts.phases.news.TRIES` in all.
+
+A component waits for those that it build-depends on, as in `scripts.phases.watching`: its builds are started by a later
+call, once what it needs has neither a build in the queue nor one that runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from pydantic import ValidationError
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
-from lab.store.records import Cause
-from scripts.phases.watching import Heads, Outcome, judged, packaging_heads, untested, upstream_tip
+from lab.store.records import RunInputs
+from scripts.ordering.scheduling import Situation
+from scripts.ordering.track_components import TrackComponents, packaging_control
+from scripts.phases.news import Outcome, judged, packaging_heads, untested, upstream_tip
 
 NEWEST: Final = 200
 """How many builds of a job are read."""
@@ -29,9 +36,18 @@ class WatchedBuild:
 
     parameters: Mapping[str, str]
     outcome: Outcome = "verdict"
+    result: str = ""
+    """Jenkins' word; empty for a build that waits or runs."""
 
     def parameter(self, name: str) -> str:
         return self.parameters.get(name, "")
+
+    @property
+    def inputs(self) -> RunInputs | None:
+        try:
+            return RunInputs.model_validate_json(self.parameter("INPUTS"))
+        except ValidationError:  # by hand, or of an older release
+            return None
 
 
 @dataclass(frozen=True)
@@ -44,42 +60,78 @@ class NewBuild:
 
     @property
     def about(self) -> str:
-        return f"{self.component}: {self.parameters['CAUSE']}, commit {self.parameters['COMMIT'][:7]}"
+        reason = f": {self.parameters['REASON']}" if self.parameters["REASON"] else ""
+        return f"{self.component}: {self.parameters['CAUSE']}, commit {self.parameters['COMMIT'][:7]}{reason}"
 
 
-def new_builds(lab: Lab, track: str, connection: Connection, troubles: list[LabError]) -> Iterator[NewBuild]:
-    """Yield the builds to start for a track, in order; what cannot be asked is in ``troubles``, and stops nothing else.
+@dataclass(frozen=True)
+class TriggerRound:
+    """The builds to start for a track, in order; why others are not started yet; and the sources that gave no answer."""
+
+    builds: tuple[NewBuild, ...]
+    delays: Mapping[str, str]
+    troubles: tuple[LabError, ...]
+
+
+def new_builds(lab: Lab, track: str, connection: Connection) -> TriggerRound:
+    """Return the builds to start for a track; what cannot be asked stops nothing else.
 
     Raises ConfigurationError for a track whose builds another trigger starts.
     """
     if lab.tracks[track].trigger != "commit":
         raise ConfigurationError(f"{track}: its trigger is {lab.tracks[track].trigger}: Jenkins starts its jobs itself")
+    components = TrackComponents(lab, track, packaging_control(lab, track))
     folder = f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+    troubles: list[LabError] = []
+    known: dict[str, list[WatchedBuild]] = {}
+    due: dict[str, list[NewBuild]] = {}
     for component in lab.components_of(track):
+        job = folder + job_name(track, component, "build")
         try:
-            yield from _of_component(lab, track, component, connection, folder + job_name(track, component, "build"))
+            known[component] = builds_of(connection, job)
+            if new := [*_of_component(components, component, known[component], job)]:
+                due[component] = new
         except (ConfigurationError, Failed, InfrastructureError) as error:
             troubles.append(error)
+    # Jenkins runs the builds of a job one after the other: a component that is busy can have more of them queued.
+    busy = {name for name, builds in known.items() if _is_busy(builds)} - due.keys()
+    failed = {name for name, builds in known.items() if builds and builds[-1].result == "FAILURE"}
+    situation = Situation(components.graph.order, due.keys(), busy, failed)
+    started = situation.ready(len(due))
+    return TriggerRound(tuple(each for name in started for each in due[name]), situation.reasons(), tuple(troubles))
 
 
-def _of_component(lab: Lab, track: str, component: str, connection: Connection, job: str) -> Iterator[NewBuild]:
-    builds = builds_of(connection, job)
+def _is_busy(builds: Sequence[WatchedBuild]) -> bool:
+    return any(not build.result for build in builds)
+
+
+def _of_component(
+    components: TrackComponents, component: str, builds: Sequence[WatchedBuild], job: str
+) -> Iterator[NewBuild]:
+    lab, track = components.lab, components.track
     mirror, tip = upstream_tip(lab, track, component)
     heads = packaging_heads(lab, track, component)
     tested, again = judged((build.parameter("COMMIT"), build.outcome) for build in builds)
     commits = untested(mirror, tip, tested, again)
+    seen = {
+        "PACKAGING": heads.packaging,
+        "TESTING": heads.testing,
+        "INPUTS": components.inputs(component).model_dump_json(exclude_defaults=True),
+    }
     for commit in commits:
-        yield _new(component, job, commit, "upstream commit", heads)
-    if not commits and (cause := heads.news(*last_heads(builds))):
-        yield _new(component, job, tip, cause, heads)
+        yield NewBuild(component, job, {"COMMIT": commit, "CAUSE": "upstream commit", "REASON": "", **seen})
+    if commits:
+        return
+    cause, reason = heads.news(*last_heads(builds)), ""
+    if not cause:
+        last = next((inputs for build in reversed(builds) if (inputs := build.inputs)), None)
+        failed = bool(builds) and builds[-1].result == "FAILURE"
+        cause, reason = components.cause(component, last, failed=failed)
+    if cause:
+        yield NewBuild(component, job, {"COMMIT": tip, "CAUSE": cause, "REASON": reason, **seen})
 
 
-def _new(component: str, job: str, commit: str, cause: Cause, heads: Heads) -> NewBuild:
-    values = {"COMMIT": commit, "CAUSE": cause, "PACKAGING": heads.packaging, "TESTING": heads.testing}
-    return NewBuild(component, job, values)
-
-
-def last_heads(builds: list[WatchedBuild]) -> tuple[tuple[str, ...], str]:
+def last_heads(builds: Sequence[WatchedBuild]) -> tuple[tuple[str, ...], str]:
     """Return what the packaging and the testing branch were at for the newest build that a watch started."""
     for build in reversed(builds):
         if packaging := build.parameter("PACKAGING"):
@@ -94,12 +146,16 @@ def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
     waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
     tree = f"allBuilds[result,building,{PARAMETERS}]{{0,{NEWEST}}}"
     done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
-    finished = [WatchedBuild(_parameters(build), _outcome(build)) for build in reversed(done)]
+    finished = [WatchedBuild(_parameters(build), _outcome(build), _result(build)) for build in reversed(done)]
     return [*finished, *(WatchedBuild(_parameters(item)) for item in waiting)]
 
 
 def _outcome(build: Mapping[str, Any]) -> Outcome:
     return "error" if build["result"] in CUT_SHORT and not build["building"] else "verdict"
+
+
+def _result(build: Mapping[str, Any]) -> str:
+    return "" if build["building"] else str(build["result"] or "")
 
 
 def _parameters(build: Mapping[str, Any]) -> dict[str, str]:

@@ -1,55 +1,75 @@
 """The watch: find what is new for a track, and begin a run for each.
 
-A run begins for each upstream commit that the branch was at (first parents), and for the tip when the packaging branch
-or the testing branch has something new.  Why it began is the run's ``cause``.
+A run begins for each upstream commit that the branch was at (first parents), and for the tip when something else is
+new: the packaging branch, the testing branch, the settings, a build dependency (see `scripts.ordering.inputs`).  The
+reason is the run's ``cause``.  A component waits for those that it build-depends on (see `scripts.ordering.scheduling`).
 
-A commit is tested when a run of it came to a verdict on it.  A run that the lab could not finish (``error``) is no
-verdict: the commit gets another run, at most `TRIES` in all.  A run that was cut short (``aborted``) is none either:
-the watch resumes its own.
+A commit is tested when a run of it came to a verdict on it (see `scripts.phases.news`).  A run that was cut short
+(``aborted``) is none: the watch resumes its own.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from itertools import takewhile
-from typing import IO, Literal
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
-from lab.base.git import GitMirror, try_git
 from lab.config.description import Lab
 from lab.store.records import Cause
 from lab.store.run_directory import COMMIT, WHOLE, Run
 from lab.store.runs import Store
 from scripts import packaging, push
-from scripts.archives import proposed
+from scripts.ordering.scheduling import Situation
+from scripts.ordering.track_components import TrackComponents, packaging_control
 from scripts.phases import runner
-from scripts.upstream import commit_selection, packaging_branch
-from scripts.upstream.tags import reachable
+from scripts.phases.news import TRIES, Heads, Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
+from scripts.pockets import proposed
 
-TRIES = 3
-"""How many runs a commit gets while the lab is at fault."""
-WATCHED: Collection[Cause] = ("upstream commit", "packaging commit", "testing commit", "proposed packages")
-Outcome = Literal["verdict", "error", "none"]
+WATCHED: Collection[Cause] = (
+    "upstream commit", "packaging commit", "testing commit", "dependency", "base", "settings", "proposed packages",
+)  # fmt: skip
 RETRIED = (ConfigurationError.exit_code, InfrastructureError.exit_code)
+TROUBLES = (ConfigurationError, Failed, InfrastructureError)
+Begin = Callable[[], Run]
 
 
-def watch(lab: Lab, track: str, seconds: float, *, once: bool, say: Callable[[str], None] = print) -> Iterator[Run]:
+def watch(  # noqa: PLR0913 - options have names
+    lab: Lab,
+    track: str,
+    seconds: float,
+    *,
+    once: bool,
+    say: Callable[[str], None] = print,
+    jobs: int = 1,
+    finished: Callable[[], Run] | None = None,
+) -> Iterator[Run]:
     """Poll for ever; yield the runs that were cut short, then a new run for each thing that is new, in order.
 
-    The caller runs each before it asks for the next.  What cannot be asked (an upstream that does not answer) stops
+    The caller runs each before it asks for the next; or at most ``jobs`` at the same time, with ``finished``, which
+    waits for one of them and returns it.  A source that cannot be asked (an upstream that does not answer) stops
     nothing else: it is reported, and asked again in the next round.  With ``once`` there is one round, and the last
     such error is raised at its end.
     """
-    ask = _new_proposed if lab.tracks[track].trigger == "proposed" else _new_commits
+    proposed_packages = lab.tracks[track].trigger == "proposed"
     while True:
         troubles: list[LabError] = []
-        for run in ask(lab, track, troubles):
-            say(f"{run.id}: {run.info.cause} {run.info.revision[:7]}".rstrip())
-            yield run
+        if proposed_packages:
+            yield from _said(say, _new_proposed(lab, track, troubles))
+        else:
+            current, busy = WatchRound(lab, track, troubles), list[Run]()
+            while True:
+                for run in _said(say, current.start(jobs - len(busy))):
+                    busy.append(run)
+                    yield run
+                if not busy:
+                    break
+                ended = finished() if finished else busy[0]
+                busy.remove(ended)
+                current.finish(ended.info.component)
+            for component, reason in current.situation.reasons().items():
+                say(f"{component}: {reason}")
         for trouble in troubles[: -1 if once else None]:
             say(str(trouble))
         if once and troubles:
@@ -59,46 +79,133 @@ def watch(lab: Lab, track: str, seconds: float, *, once: bool, say: Callable[[st
         time.sleep(seconds)
 
 
-def _new_commits(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    for component in lab.components_of(track):
-        yield from cut_short(lab, track, component)
-        heads: Heads | None = None
-        try:
-            heads = packaging_heads(lab, track, component)
-        except (ConfigurationError, Failed, InfrastructureError) as error:
-            troubles.append(error)
-        try:
-            commits, tip = new_commits(lab, track, component)
-        except (ConfigurationError, InfrastructureError) as error:
-            troubles.append(error)
-            continue
-        for commit in commits:
-            yield begin(lab, track, component, commit, "upstream commit", heads)
-        if not commits and heads and (cause := heads.news(*last_heads(lab, track, component))):
-            yield begin(lab, track, component, tip, cause, heads)
-
-
-def _new_proposed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """Yield one run for all waiting packages, which are deployed together."""
-    yield from cut_short(lab, track, WHOLE)
-    try:
-        with _watch_log(lab) as log:
-            versions = proposed.waiting(lab, track, WHOLE, log).versions
-    except (ConfigurationError, InfrastructureError) as error:
-        troubles.append(error)
-        return
-    if proposed.is_new(lab, track, versions):
-        run = Store.of(lab).new_run(lab, track, WHOLE, phase=lab.tracks[track].phases[0])
-        run.write_info(run.info.model_copy(update={"cause": "proposed packages"}))
+def _said(say: Callable[[str], None], runs: Iterator[Run]) -> Iterator[Run]:
+    for run in runs:
+        info = run.info
+        say(f"{run.id}: {info.cause} {info.revision[:7]}".rstrip() + (f": {info.reason}" if info.reason else ""))
         yield run
 
 
-@contextmanager
-def _watch_log(lab: Lab) -> Iterator[IO[str]]:
-    path = Store.of(lab).root / "watch.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as log:
-        yield log
+class WatchRound:
+    """One round of a watch: the components with something new, and those that are building."""
+
+    def __init__(self, lab: Lab, track: str, troubles: list[LabError]) -> None:
+        self.lab, self.track, self.troubles = lab, track, troubles
+        self.busy: set[str] = set()
+        self.heads: dict[str, Heads] = {}
+        self.tips: dict[str, str] = {}
+        self.control = packaging_control(lab, track)
+        names = lab.components_of(track)
+        self.items = {name: self._new(name) for name in names}
+        self.due: dict[str, Begin] = {}
+        self.standings = {name: _standing(lab, track, name) for name in names}
+        self.components = TrackComponents(lab, track, self.control)
+        for name in names:
+            self._advance(name)
+
+    @property
+    def situation(self) -> Situation:
+        """The situation now; a component that another process builds is busy."""
+        elsewhere = {name for name, standing in self.standings.items() if standing == "busy"}
+        failed = {name for name, standing in self.standings.items() if standing == "failed"}
+        return Situation(
+            self.components.graph.order, self.due.keys(), self.busy | (elsewhere - self.due.keys()), failed
+        )
+
+    def start(self, free: int) -> Iterator[Run]:
+        """Begin a run of each component that can start now, at most ``free``."""
+        for name in self.situation.ready(free):
+            begin = self.due.pop(name)
+            self.busy.add(name)
+            yield begin()
+
+    def finish(self, component: str) -> None:
+        """Note the end of a component's run: its next one is due, and its users may need a rebuild."""
+        self.busy.remove(component)
+        self.standings[component] = _standing(self.lab, self.track, component)
+        self.components = TrackComponents(self.lab, self.track, self.control)
+        self._advance(component)
+        for user in self.components.graph.users(component):
+            if user not in self.due and user not in self.busy:
+                self.items[user] = self._changed(user)
+                self._advance(user)
+
+    def _advance(self, component: str) -> None:
+        try:
+            item = next(self.items[component], None)
+        except TROUBLES as error:
+            self.troubles.append(error)
+            return
+        if item:
+            self.due[component] = item
+
+    def _new(self, component: str) -> Iterator[Begin]:
+        """Yield the runs to begin; what follows the resumed ones is asked after their end."""
+        for run in cut_short(self.lab, self.track, component):
+            yield partial(_same, run)
+        try:
+            self.heads[component] = packaging_heads(self.lab, self.track, component)
+        except TROUBLES as error:
+            self.troubles.append(error)
+        commits, self.tips[component] = new_commits(self.lab, self.track, component)
+        for commit in commits:
+            yield partial(self._begin, component, commit, "upstream commit", "")
+        if not commits:
+            yield from self._changed(component)
+
+    def _changed(self, component: str) -> Iterator[Begin]:
+        """Yield a run of the tip where something other than upstream is new."""
+        tip = self.tips.get(component, "")
+        if tip and (found := self._cause(component))[0]:
+            yield partial(self._begin, component, tip, *found)
+
+    def _cause(self, component: str) -> tuple[Cause, str]:
+        """Return what other than upstream is new for a component, and the details."""
+        heads = self.heads.get(component)
+        if heads and (cause := heads.news(*last_heads(self.lab, self.track, component))):
+            return cause, ""
+        runs = Store.of(self.lab).runs(self.track, component, "build")
+        last = next((run.info.inputs for run in reversed(runs) if run.info.inputs), None)
+        return self.components.cause(component, last, failed=self.standings[component] == "failed")
+
+    def _begin(self, component: str, commit: str, cause: Cause, reason: str) -> Run:
+        """Make a run directory for what is new, with the inputs and the reason of this moment."""
+        if cause == "dependency":  # other needs may have changed meanwhile
+            reason = self._cause(component)[1] or reason
+        run = Store.of(self.lab).new_run(self.lab, self.track, component, commit)
+        heads = self.heads.get(component)
+        seen = {"packaging": heads.packaging, "testing": heads.testing} if heads else {}
+        inputs = self.components.inputs(component)
+        run.write_info(run.info.model_copy(update={"cause": cause, "reason": reason, "inputs": inputs, **seen}))
+        return run
+
+
+def _same(run: Run) -> Run:
+    return run
+
+
+def _standing(lab: Lab, track: str, component: str) -> str:
+    """Return how the newest build of a component ended: ``busy`` in another process, ``failed``, or an empty text."""
+    verdicts = (run.verdict for run in reversed(Store.of(lab).runs(track, component, "build")))
+    newest = next((verdict for verdict in verdicts if verdict != "aborted"), "")
+    return {"running": "busy", "failed": "failed", "error": "failed"}.get(newest, "")
+
+
+def _new_proposed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
+    """Yield a run for each update that waits, with its companions, and then one for all together."""
+    for component in (*lab.components_of(track), WHOLE):
+        yield from cut_short(lab, track, component)
+    try:
+        with watch_log(lab) as log:
+            waiting = [*proposed.sets(lab, track, log)]
+    except (ConfigurationError, InfrastructureError) as error:
+        troubles.append(error)
+        return
+    for component, found in waiting:
+        if proposed.is_new(lab, track, found.content):
+            run = Store.of(lab).new_run(lab, track, component, phase=lab.tracks[track].phases[0])
+            run.write_info(run.info.model_copy(update={"cause": "proposed packages"}))
+            yield run
 
 
 def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:
@@ -114,68 +221,11 @@ def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:
         yield waiting
 
 
-def begin(  # noqa: PLR0913, PLR0917 - what a run is
-    lab: Lab, track: str, component: str, commit: str, cause: Cause, heads: Heads | None
-) -> Run:
-    """Make a run directory for what is new."""
-    run = Store.of(lab).new_run(lab, track, component, commit)
-    seen = {"packaging": heads.packaging, "testing": heads.testing} if heads else {}
-    run.write_info(run.info.model_copy(update={"cause": cause, **seen}))
-    return run
-
-
 def new_commits(lab: Lab, track: str, component: str) -> tuple[list[str], str]:
     """Return the upstream commits that no run of the track has tested, oldest first, and the branch's tip."""
     mirror, tip = upstream_tip(lab, track, component)
     runs = Store.of(lab).runs(track, component, "build")
     return untested(mirror, tip, *judged((commit_of(run), outcome_of(run)) for run in runs)), tip
-
-
-def upstream_tip(lab: Lab, track: str, component: str) -> tuple[GitMirror, str]:
-    """Ask upstream; return its mirror, and the full id of the branch's tip.  Raises as the step `snapshot`."""
-    upstream = lab.component(component, track).upstream
-    mirror = GitMirror.of(upstream.git)
-    with _watch_log(lab) as log:
-        mirror.fetch(log)
-    branch = upstream.branch or lab.tracks[track].branch
-    tip = mirror.resolve(f"refs/heads/{branch}")
-    if tip is None:
-        known = commit_selection.abbreviated(commit_selection.branches(mirror))
-        raise ConfigurationError(f"{upstream.git}: no branch {branch}; branches: {known}")
-    return mirror, tip
-
-
-def untested(mirror: GitMirror, tip: str, tested: Sequence[str], again: Collection[str]) -> list[str]:
-    """Return the commits of a branch that were not tested, oldest first.
-
-    They are the states that the branch itself has had (first parents).  The first time, and where nothing of the
-    branch was tested, it is the tip alone.  After a force push, it is what follows the last common commit.
-    """
-    line = mirror.git("rev-list", "--first-parent", tip).split()
-    known = reachable(mirror, *dict.fromkeys(tested)) if tested else {}
-    new = [*takewhile(lambda commit: commit not in known, line)]
-    if len(new) == len(line):
-        return [tip]
-    if not new and not mirror.is_ancestor(tested[-1], tip):
-        new = [tip]  # the branch was set back to a commit that the last tested one has
-    new += [commit for commit in line[len(new) :] if commit in again]
-    return new[::-1]
-
-
-def judged(runs: Iterable[tuple[str, Outcome]]) -> tuple[list[str], set[str]]:
-    """Return the commits that runs came to a verdict on, in their order, and those that the lab owes another run.
-
-    ``runs``: their commits (full ids, or "") and outcomes, oldest first.
-    """
-    tested: list[str] = []
-    errors: Counter[str] = Counter()
-    for commit, outcome in runs:
-        if not commit or outcome == "none":
-            continue
-        errors[commit] += outcome == "error"
-        if outcome == "verdict" or errors[commit] >= TRIES:
-            tested.append(commit)
-    return tested, set(errors) - set(tested)
 
 
 def commit_of(run: Run) -> str:
@@ -191,45 +241,6 @@ def outcome_of(run: Run) -> Outcome:
         return "none"
     codes = [record.exit_code for record in standing.records if record.verdict == "error"]
     return "error" if standing.verdict == "error" and codes[-1] in RETRIED else "verdict"
-
-
-@dataclass(frozen=True)
-class Heads:
-    """The heads of the branches of a packaging; ``testing`` is empty without a testing branch."""
-
-    mirror: GitMirror
-    packaging: str
-    testing: str
-
-    def news(self, packaging: Collection[str], testing: str) -> Cause:
-        """Return what has something new since these commits were tested ("": nothing).
-
-        A packaging commit that changes nothing below debian/ but its changelog is not news: the lab pushes such.
-        """
-        if not packaging:
-            return ""
-        tested = [self._content(commit) for commit in packaging]
-        if self.packaging not in packaging and self._content(self.packaging) not in tested:
-            return "packaging commit"
-        return "testing commit" if testing != self.testing else ""
-
-    def _content(self, commit: str) -> list[str]:
-        listing = try_git(["ls-tree", "-r", commit, "debian/"], cwd=self.mirror.path).stdout.splitlines()
-        return [line for line in listing if not line.endswith("\tdebian/changelog")]
-
-
-def packaging_heads(lab: Lab, track: str, component: str) -> Heads:
-    """Ask the packaging and its testing branch what they are at.  Raises as the step `packaging`."""
-    settings = lab.component(component, track).packaging
-    with _watch_log(lab) as log:
-        found = packaging_branch.find(lab, track, component, log)
-        if not settings.testing:
-            return Heads(found.mirror, found.head, "")
-        theirs = GitMirror.of(settings.testing.git)
-        if theirs != found.mirror:
-            theirs.fetch(log)
-        testing = packaging_branch.branch_commit(theirs, settings.testing.branch)
-        return Heads(found.mirror, found.head, testing)
 
 
 def last_heads(lab: Lab, track: str, component: str) -> tuple[tuple[str, ...], str]:

@@ -7,6 +7,7 @@ Options: ``health``, a command that succeeds once the application is well (repea
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from scripts.drivers.topology import Application
 from scripts.services import systemd, waiting
@@ -33,13 +34,20 @@ def configure(site: Site, application: Application) -> None:
 
 
 def start(site: Site, application: Application) -> None:
-    idle: dict[str, str] = {}
+    start_units(site, application)
     for node in site.nodes_of(application):
-        units = site.units(node, application)
-        idle |= dict(units.idle) | systemd.start(site, node, application, *units.named, needed=units.needed)
         if health := application.options.get("health"):
             patience = int(application.options.get("patience", waiting.PATIENCE_SECONDS))
             waiting.until_succeeds(site, node, application, shlex.split(str(health)), patience)
+
+
+def start_units(site: Site, application: Application, more: Sequence[str] = ()) -> None:
+    """Start the units of packages, and ``more``; note which of them run."""
+    idle: dict[str, str] = {}
+    for node in site.nodes_of(application):
+        units = site.units(node, application)
+        names = dict.fromkeys((*units.named, *more))
+        idle |= dict(units.idle) | systemd.start(site, node, application, *names, needed=units.needed)
     made = site.services[application.name]
     runs = tuple(unit for unit in made.units if unit not in idle)
     site.services[application.name] = made.model_copy(update={"units": runs, "idle": idle})

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from lab.config import roles
+from lab.config.description import Lab
 from scripts.drivers.topology import Application, RoleFacts
 from scripts.roles import (
     cinder,
@@ -22,6 +25,7 @@ from scripts.roles import (
     placement,
     rabbitmq,
 )  # fmt: skip
+from scripts.roles.own import OwnRole
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
 
@@ -53,3 +57,21 @@ MODULES: Sequence[Role] = [
     cinder,
 ]
 ROLES: Mapping[str, Role] = {module.NAME: module for module in MODULES}
+
+
+def own_roles(lab: Lab) -> dict[str, OwnRole]:
+    """Return the roles of a lab's own by name.  Raises DescriptionError."""
+    if not lab.deployment or not lab.deployment.roles:
+        return {}
+    directory = Path(lab.deployment.roles)
+    return {name: OwnRole(name, described, directory / name) for name, described in roles.load(directory).items()}
+
+
+def roles_of(lab: Lab) -> dict[str, Role]:
+    """Return all roles that the applications of a lab can have; one of its own replaces a built-in one."""
+    return {**ROLES, **own_roles(lab)}
+
+
+def role_of(application: Application) -> Role:
+    """Return the role that deploys an application."""
+    return application.role if isinstance(application.role, OwnRole) else ROLES[application.role.NAME]

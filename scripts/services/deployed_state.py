@@ -30,10 +30,23 @@ class Installed(DeployedPart):
     ours: bool
 
 
+class NodeBaseline(DeployedPart):
+    """The health of a node at one moment, to compare a later one with: see `scripts.services.node_health`."""
+
+    cursor: str
+    """The last entry of the journal."""
+    failed: tuple[str, ...] = ()
+    restarts: Mapping[str, int] = {}
+    """How often systemd has restarted a unit, for units that it has restarted."""
+    sizes: Mapping[str, int] = {}
+    """The size of each log file, in bytes."""
+
+
 class Service(DeployedPart):
-    """An application that was deployed."""
+    """An application that was deployed; ``supporting``: its faults are the lab's."""
 
     role: str
+    supporting: bool = False
     nodes: tuple[str, ...]
     packages: tuple[str, ...]
     units: tuple[str, ...] = ()
@@ -48,8 +61,8 @@ class Service(DeployedPart):
 class Deployed(Stored):
     """A deployment: its component and version, its nodes (addresses by name), its applications."""
 
-    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
-    schema_version: int = Field(2, alias="schema")
+    migrations = dict.fromkeys((1, 2), lambda data: data)  # the new fields have defaults
+    schema_version: int = Field(3, alias="schema")
     track: str
     component: str
     version: str
@@ -58,8 +71,10 @@ class Deployed(Stored):
     nodes: Mapping[str, str]
     services: Mapping[str, Service]
     packages: tuple[Installed, ...]
+    baselines: Mapping[str, NodeBaseline] = {}
+    """The health of each node at the end of the deployment."""
     state: str = ""
-    """The archive's state that it was made from."""
+    """The archive's state that it was made from, or the name of the content that it took from a pocket."""
     waiting: Mapping[str, str] = {}
     """The versions by source package of what waits in a -proposed pocket, where that is what is tested."""
 

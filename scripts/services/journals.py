@@ -12,18 +12,38 @@ SHOW = (
 )
 # The prefix of oslo.log: time, process, level, logger, and the context of the request.
 PREFIX = re.compile(r"^[\d-]+ [\d:.]+ \d+ [A-Z]+ \S+ ?(\[[^\]]*\] ?)?")
+# The marks of nginx, Apache and HAProxy, of PostgreSQL, and of many others: the line after it only says that it ends.
+SEVERE = re.compile(r"\[(?:\w+:)?(?:emerg|alert|crit|ALERT)\]|\b(?:FATAL|CRITICAL)\b")
 # Messages of systemd about a unit, not of the unit.
 SYSTEMD_SAYS = ("Main process exited", "Failed with result", "Scheduled restart job", "Stopped ", "Failed to start ",
                 "Starting ", "Started ", "Start request repeated", "Consumed ", "Control process exited",
                 "Deactivated successfully")  # fmt: skip
 
+# A unit that systemd does not start.
+CONDITION = re.compile(r"unmet condition check \((?P<condition>.*)\)")
+# Conditions about the machine, which no package can fulfil: see systemd.unit(5).
+OF_MACHINE = re.compile(
+    r"Condition(?:Virtualization|Security|Capability|Kernel\w*|Firmware|Host|ControlGroup\w*|CPU\w*)="
+)
+
+
+def unmet_condition(output: str) -> str:
+    """Return the condition of a unit that was not met, from its journal; "" when the journal does not name it."""
+    return next((match["condition"] for match in CONDITION.finditer(output)), "")
+
 
 def failure_line(output: str, unit: str) -> str:
-    """Return the last error in a log and a journal, else the last line of the unit's own output."""
+    """Return the last error in a log and a journal, else the last line of the unit's own output.
+
+    A unit without output has systemd's reason why its program could not be started.
+    """
     lines = [PREFIX.sub("", line).strip() for line in output.splitlines() if not _is_of_systemd(line, unit)]
     own = [line for line in lines if line]
-    complaints = [line for line in own if COMPLAINT.search(line)]
-    return (complaints or own or ["its journal says nothing"])[-1][:LONGEST]
+    complaints = [line for line in own if SEVERE.search(line)] or [line for line in own if COMPLAINT.search(line)]
+    prefix = f"{unit}: "
+    about = [line.removeprefix(prefix) for line in output.splitlines() if line.startswith(prefix)]
+    reasons = [line for line in about if not line.startswith(SYSTEMD_SAYS)]
+    return (complaints or own or reasons[:1] or ["its journal says nothing"])[-1][:LONGEST]
 
 
 def _is_of_systemd(line: str, unit: str) -> bool:

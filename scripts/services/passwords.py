@@ -15,3 +15,9 @@ class Passwords:
     def of(self, use: str) -> str:
         """Return a password: the same one for the same use."""
         return self.made.setdefault(use, secrets.token_hex(16))
+
+    def hidden(self, text: str) -> str:
+        """Return a text without the passwords."""
+        for password in self.made.values():
+            text = text.replace(password, "[password]")
+        return text

@@ -25,17 +25,19 @@ from scripts.services.units import Units
 
 @dataclass(frozen=True)
 class Site:
-    """A deployment in progress; ``beside`` runs a program where it can reach the nodes."""
+    """A deployment in progress; ``beside`` runs a program where it can reach the nodes, ``say`` writes to the log."""
 
     nodes: Mapping[str, Node]
     beside: Runner
     route: Callable[[str, str], None]
     applications: tuple[Application, ...] = ()
+    relations: tuple[tuple[str, str], ...] = ()
     services: dict[str, Service] = field(default_factory=dict)
     passwords: Passwords = field(default_factory=Passwords)
     files: NodeFiles = field(default_factory=NodeFiles)
     cancellation: Cancellation = field(default_factory=Cancellation)
     clock: Clock = field(default_factory=Clock)
+    say: Callable[[str], None] = lambda _: None
     found: dict[tuple[str, str], Units] = field(default_factory=dict)
 
     def nodes_of(self, application: Application) -> list[Node]:
@@ -71,6 +73,7 @@ class Site:
         """Describe an application for the others."""
         return Service(
             role=application.role.NAME,
+            supporting=application.supporting,
             nodes=application.nodes,
             packages=application.packages,
             units=tuple(units),

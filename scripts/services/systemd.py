@@ -16,12 +16,15 @@ from scripts.services.site import Site
 # How long a service that cannot be asked is watched before it is believed.
 WATCH_SECONDS = 1.5
 LOOK_SECONDS = 0.25
+UNMET = "its condition is not met"
+SHOWN = "ActiveState,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
 
 
 def restart(node: Node, application: Application, unit: str, verb: str = "restart") -> None:
     """Start or restart a unit that has its own health check.  Raises the application's fault."""
     if not node.run(["systemctl", verb, unit], check=False):
-        raise application.fault(f"{unit} does not start on {node.name}: {journal(node, unit)}")
+        why = result_of(_state(node, unit))
+        raise application.fault(f"{unit} does not start on {node.name} ({why}): {journal(node, unit)}")
 
 
 def start(site: Site, node: Node, application: Application, *names: str, needed: Sequence[str] = ()) -> dict[str, str]:
@@ -37,7 +40,7 @@ def start(site: Site, node: Node, application: Application, *names: str, needed:
     every = (*needed, *names)
     last = site.clock.monotonic() + WATCH_SECONDS
     before = {unit: _state(node, unit) for unit in every}
-    idle = {unit: why for unit, state in before.items() if (why := _idle(state))}
+    idle = {unit: why for unit, state in before.items() if (why := _idle(node, unit, state))}
     while watched := [unit for unit in every if unit not in idle]:
         site.cancellation.check()
         for unit in watched:
@@ -53,10 +56,14 @@ def must_run(node: Node, application: Application, unit: str, before: str | None
 
     ``before``: how often it had been restarted then; None for a unit that systemd does not restart.
     """
-    state = _state(node, unit)
-    if not _is_well(state) or state.get("NRestarts") != before:
+    check(node, application, unit, _state(node, unit), before)
+
+
+def check(node: Node, application: Application, unit: str, state: Mapping[str, str], before: str | None) -> None:
+    """Check a unit's state; see `must_run`."""
+    if not is_well(state) or state.get("NRestarts") != before:
         ended = "starts and dies" if state.get("ExecMainStartTimestamp") else "does not start"
-        why = state.get("Result", state["ActiveState"])
+        why = "restarted by systemd" if is_well(state) else result_of(state)
         raise application.fault(f"{unit} {ended} on {node.name} ({why}): {journal(node, unit)}")
 
 
@@ -71,11 +78,31 @@ def journal(node: Node, unit: str) -> str:
     return journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
 
 
+def states(node: Node, units: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return some properties of units: see systemctl(1), show."""
+    if not units:
+        return {}
+    output = node.run(["systemctl", "show", f"--property={SHOWN}", "--", *units], capture=True).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if line) for block in output.split("\n\n")]
+    return dict(zip(units, blocks, strict=True))
+
+
 def _state(node: Node, unit: str) -> dict[str, str]:
-    """Return some properties of a unit: see systemctl(1), show."""
-    names = "ActiveState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,Type"
-    output = node.run(["systemctl", "show", f"--property={names}", unit], capture=True).stdout
-    return dict(line.split("=", 1) for line in output.splitlines())
+    return states(node, [unit])[unit]
+
+
+def result_of(state: Mapping[str, str]) -> str:
+    """Return systemd's result of a unit, with an explanation of a timeout."""
+    if state.get("LoadState", "loaded") != "loaded":
+        return state["LoadState"]
+    result = state.get("Result") or state["ActiveState"]
+    if result == "success" and state["ActiveState"] == "inactive":
+        return "its program ended without an error"
+    if result != "timeout":
+        return result
+    microseconds = state.get("TimeoutStartUSec", "")
+    notifies = " and no READY=1 from a service of Type=notify" if state.get("Type", "").startswith("notify") else ""
+    return f"timeout: not started within {microseconds or 'its time'}{notifies}"
 
 
 def _is_done(state: Mapping[str, str]) -> bool:
@@ -83,14 +110,17 @@ def _is_done(state: Mapping[str, str]) -> bool:
     return state.get("Type") == "oneshot" and state["ActiveState"] == "inactive" and state["Result"] == "success"
 
 
-def _is_well(state: Mapping[str, str]) -> bool:
+def is_well(state: Mapping[str, str]) -> bool:
+    """Return whether a unit runs, or has done its work."""
     return state["ActiveState"] == "active" or _is_done(state)
 
 
-def _idle(state: Mapping[str, str]) -> str:
+def _idle(node: Node, unit: str, state: Mapping[str, str]) -> str:
     """Return why a unit that was started rightly does not run; an empty string when it is to run."""
     if state["ActiveState"] != "inactive":
         return ""
     if state.get("ConditionTimestamp") and state.get("ConditionResult") == "no":
-        return "its condition is not met"
+        output = node.run(["journalctl", "--quiet", "--output=cat", f"--unit={unit}"], capture=True, check=False).stdout
+        condition = journals.unmet_condition(output)
+        return UNMET + (f": {condition}" if condition else "")
     return "it has done its work" if _is_done(state) else ""

@@ -45,6 +45,8 @@ INIT_SCRIPT = re.compile(r"^/etc/init\.d/(?P<name>[^/]+)$")
 # What makes a unit start together with another one: see systemd.unit(5).
 STARTS = ("Wants", "Requires", "BindsTo", "Upholds")
 SHOWN = ("Id", "Names", "LoadState", "UnitFileState", *STARTS)
+# A unit that is enabled and whose file systemd refuses: to start it fails, with the reason.
+UNREADABLE = ("bad-setting", "error")
 # A socket does not start once its service has: see systemd.socket(5).
 ORDER = ("target", "mount", "socket", "path", "service", "timer")
 
@@ -167,7 +169,7 @@ def started(loaded: Mapping[str, Mapping[str, str]], begin: str) -> set[str]:
 
 
 def _is_there(properties: Mapping[str, str]) -> bool:
-    return properties["LoadState"] == "loaded"
+    return properties["LoadState"] in {"loaded", *UNREADABLE}
 
 
 def ordered(units: Iterable[str]) -> tuple[str, ...]:

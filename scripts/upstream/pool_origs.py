@@ -37,10 +37,11 @@ def in_pool(context: StepContext, version: str) -> dict[str, Path]:
     """Return the orig tarballs of an upstream version by component ("": the main one)."""
     name = context.component_name
     found: dict[str, Path] = {}
-    for path in sorted(context.store.archive.glob(f"pool/*/*/{name}/{name}_*.orig*.tar.*")):
-        stem, _, rest = path.name.removeprefix(f"{name}_").partition(".orig")
-        if stem == version and not path.name.endswith(".asc"):
-            found[rest.partition(".tar.")[0].removeprefix("-")] = path
+    for place, digest in sorted(context.history.files.items()):
+        stem, _, rest = Path(place).name.removeprefix(f"{name}_").partition(".orig")
+        if stem == version and ".tar." in rest and not rest.endswith(".asc"):
+            component = rest.partition(".tar.")[0].removeprefix("-")
+            found[component] = context.archive.file(place, digest, context.run.work / "pool")
     return found
 
 

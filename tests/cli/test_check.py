@@ -137,14 +137,14 @@ def test_check_warns_of_probable_mistakes(
     [
         ("{role: postgresql}", "[]", "deployment.applications.web.role: no postgresql; known: package, "),
         ("{role: mariab}", "[]", "deployment.applications.web.role: no mariab; did you mean mariadb? "),
-        ("{role: package, options: {helth: x}}", "[]", "deployment.applications.web.options: no helth; did you mean health? "),
+        ("{role: package, options: {helth: x}}", "[]", "deployment.applications.web.options.helth: no helth; did you mean health? "),
         ("{role: package, options: {command: \"echo 'x\"}}", "[]", "deployment.applications.web.options.command: not a command: "),
         ("{role: package, options: {health: ''}}", "[]", "deployment.applications.web.options.health: is empty"),
         ("{role: package, options: {prints: '('}}", "[]", "deployment.applications.web.options.prints: not a regular expression"),
         ("{role: package, options: {patience: soon}}", "[]", "deployment.applications.web.options.patience: not a number of seconds"),
         ("{role: package, to: []}", "[]", "deployment.applications.web.to: names no node"),
-        ("{role: package}", "[tokn]", "exercises: no exercise tokn; known: "),
-        ("{role: package}", "[{name: smoke, run: nowhere}]", "exercise smoke: nowhere: no such file in "),
+        ("{role: package}", "[tokn]", "deployment.exercises.0: no exercise tokn; did you mean token? known: "),
+        ("{role: package}", "[{name: smoke, run: nowhere}]", "deployment.exercises.0.run: nowhere: no such file in "),
     ],
 )  # fmt: skip
 def test_check_finds_faults_of_the_deployment(
@@ -154,7 +154,8 @@ def test_check_finds_faults_of_the_deployment(
     deployment = f"deployment: {{applications: {{web: {application}}}, exercises: {exercises}}}\n"
     lab.write_text(lab.read_text() + deployment)
     checked = qalab("check", "--lab", lab)
-    assert (checked.returncode, f"qalab: {lab}: {fault}" in checked.stderr) == (2, True), checked.stderr
+    line = len(lab.read_text().splitlines())
+    assert (checked.returncode, f"qalab: {lab}:{line}: {fault}" in checked.stderr) == (2, True), checked.stderr
 
 
 def test_name_that_the_terminal_cannot_show(

@@ -72,3 +72,14 @@ def test_init_demo_creates_a_lab_that_runs(tmp_path: Path, monkeypatch: pytest.M
     assert qalab("run", "trunk", "hello", "--until", "source") == 0
     status = git(["status", "--porcelain"], cwd=Path())
     assert status.splitlines() == ["?? .gitignore", "?? README.md", "?? jobs/", "?? lab.yaml"]
+
+
+def test_init_services_creates_a_lab_that_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert qalab("init", "new", "--from", "services") == 0
+    assert qalab("init", "new", "--from", "services") == 2
+    monkeypatch.chdir("new")
+    assert qalab("check") == 0
+    assert os.access("exercises/client.sh", os.X_OK)
+    assert git(["describe", "--tags"], cwd=Path("sources/upstream")) == "v1.0"
+    assert git(["status", "--porcelain"], cwd=Path("sources/packaging")) == ""

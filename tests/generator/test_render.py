@@ -92,11 +92,21 @@ def test_proposed_track_is_deployed_on_schedule(jobs_of: Callable[..., dict[str,
 def test_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of(track={"phases": ["build", "deploy", "exercise"]})
     assert jobs["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-deploy"}}
-    assert jobs["deploy/trunk"]["next"] == {"phase": {"job": "trunk-exercise"}}
+    assert jobs["deploy/trunk"]["next"] == {"phase-there": {"job": "trunk-exercise"}}
     assert jobs["exercise/trunk"]["next"] == "nothing"
     assert jobs["deploy/trunk"]["trigger"] == "nothing"
     skipping = jobs_of(track={"phases": ["build", "exercise"]})
     assert skipping["build/trunk/greet"]["next"] == {"phase": {"job": "trunk-exercise"}}
+
+
+def test_phase_test_is_a_job_of_each_component(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of({"components": {"lib": HELLO}}, track={"phases": ["build", "test", "deploy"]})
+    for name in ("greet", "lib"):
+        assert jobs[f"build/trunk/{name}"]["next"] == {"phase": {"job": f"trunk-{name}-test"}}
+        assert jobs[f"test/trunk/{name}"]["next"] == {"phase": {"job": "trunk-deploy"}}
+    assert jobs["views"]["trunk"]["regex"] == r"trunk-deploy|trunk-(greet|lib)-(build|test)|trunk-watch"
+    last = jobs_of(track={"phases": ["build", "test"]}, component={"test": {"timeout_minutes": 7}})["test/trunk/greet"]
+    assert last == {"track": "trunk", "component": "greet", "minutes": 67, "next": "nothing"}
 
 
 def test_phase_has_one_builder_for_each_step(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
@@ -197,7 +207,7 @@ def test_invalid_description_is_refused(
 
 def test_stale_files_are_rewritten(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
     lab, jobs = lab_factory(lab=JENKINS), tmp_path / "jobs"
-    assert len(render.stale(lab, jobs)) == len(render.write(lab, jobs)) == 8
+    assert len(render.stale(lab, jobs)) == len(render.write(lab, jobs)) == 9
     assert render.stale(lab, jobs) == render.write(lab, jobs) == []
     edited, old, theirs = (jobs / "generated" / name for name in ("project.yaml.inc", "old.yaml.inc", "notes.txt"))
     edited.write_text(edited.read_text() + "# by hand\n")
@@ -219,7 +229,7 @@ def test_render_is_deterministic(lab_factory: Callable[..., Lab], tmp_path: Path
 
 
 def test_template_requires_all_values() -> None:
-    with pytest.raises(jinja2.UndefinedError, match="'phase' is undefined"):
+    with pytest.raises(jinja2.UndefinedError, match="'about' is undefined"):
         fill("phase.yaml.inc", steps=())
 
 

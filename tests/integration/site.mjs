@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const [modules, executablePath, base, files, more, ...pages] = process.argv.slice(2);
-const { searches, builds, filters } = JSON.parse(more); // words to type with texts to find, two builds of a lane, and filters of the home page
+// Words to type with texts to find, two builds of a lane, filters of the home page, and a page of logs.
+const { searches, builds, filters, log } = JSON.parse(more);
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
 const axe = readFileSync(`${modules}/axe-core/axe.min.js`, "utf8");
 const problems = [];
@@ -64,6 +65,20 @@ for (const width of [1280, 390]) {
         await page.goto(`${base}compare/?b=${builds[1]}`);
         await page.locator("#comparison li a").first().click();
         await page.locator("#comparison table").first().waitFor({ timeout: 10000 }).catch(() => problems.push("no build to compare with"));
+      }
+      await page.goto(`${base}${log}#sbuild-500`);
+      const line = page.locator("#sbuild-500");
+      if (javaScriptEnabled) {
+        await line.waitFor({ timeout: 10000 }).catch(() => problems.push("a line of a log is not opened"));
+        const text = await line.textContent();
+        if (!/^ok 497 - compiled/.test(text)) problems.push(`line 500 is ${text}`);
+        if (!(await line.evaluate((one) => one.matches(":target") && one.getBoundingClientRect().top < innerHeight))) problems.push("line 500 is not in view");
+        await page.locator(".gap button").first().click();
+        await page.locator("#sbuild-100").waitFor({ timeout: 10000 }).catch(() => problems.push("a button does not open the lines"));
+      } else {
+        page.removeAllListeners(); // for a text, the browser asks for /favicon.ico
+        await page.locator(".gap a").first().click();
+        if (!/compiled \w+\/part_450/.test(await page.locator("body").textContent())) problems.push("the text of a log is not shown");
       }
       await context.close();
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import itertools
 import os
 import signal
@@ -11,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -29,7 +27,7 @@ from scripts.archives import lab_archive, labels, retention
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.labels import Reasons
 from scripts.chroots.bootstrap import Repository
-from tests.archives import assert_suite, assert_whole, deb, listed, put, suites
+from tests.archives import assert_suite, assert_whole, deb, listed, put, served, suites
 from tests.packages import build, pretend_built, start
 from tests.samples import sampled
 from tests.scripts.test_archive import own_tmp, publish  # noqa: F401 - fixtures of that room
@@ -62,24 +60,6 @@ class Apt:
         """Return the installable versions of a package, the newest first."""
         table = output(["apt-cache", *self.options, "madison", package], env={"APT_CONFIG": "/dev/null"})
         return [line.split("|")[1].strip() for line in table.splitlines() if not line.endswith("Sources")]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def served(directory: Path) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(directory))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def apt_for(root: Path, url: str, directory: Path, suite: str = "trunk") -> Apt:

@@ -113,10 +113,14 @@ def test_deploy_exercise_and_reset_of_package(place: Place) -> None:
     assert (record.verdict, record.message) == ("skipped", "no keystone is deployed, and so no cloud to configure")
 
     at, record = place.exercise("1.0-1")
-    assert (record.verdict, record.message) == ("passed", "4 of 4 passed")
+    assert (record.verdict, record.message) == ("passed", "7 of 7 passed")
     found = cases.read(at.run.path / record.native[0].path)
-    assert [case.name for case in found if case.classname == "command"] == ["greet: $ greet"]
-    assert found[-1].output == "hello"
+    assert [(case.name, case.output) for case in found if case.classname == "command"] == [("greet: $ greet", "hello")]
+    assert [case.name for case in found if case.classname == "stability"] == [
+        "greet: greet.service kept running on node0",
+        "greet: greet.service logged no error on node0",
+        "node0: nothing else failed or crashed",
+    ]
     assert at.execute(reset).message == "pristine again"
     assert place.left == []
 
@@ -232,7 +236,7 @@ def test_exercise_failure_is_reported(place: Place) -> None:
     environment = environments.target(place.lab, "trunk")
     _, record = place.exercise()
     assert record.verdict == "unstable"
-    assert record.message == "3 of 4 passed; command: greet: $ greet: it should have printed: goodbye"
+    assert record.message == "6 of 7 passed; command: greet: $ greet: it should have printed: goodbye"
     (node,) = environment.nodes()
     node.run(["rm", "/usr/share/greet/greet"])
     node.run(["systemctl", "stop", "greet.service"])
@@ -295,7 +299,7 @@ def test_exercise_and_reset_recover_after_kill(
     if module is exercise:
         assert status == -signal.SIGKILL
         _, record = place.exercise()
-        assert (record.verdict, record.message) == ("passed", "4 of 4 passed")
+        assert (record.verdict, record.message) == ("passed", "7 of 7 passed")
     assert place.begin("exercise").execute(reset).verdict == "passed"
     assert place.left == []
 

@@ -13,11 +13,11 @@ from lab.config.description import Lab
 from lab.store.run_directory import WHOLE
 from lab.store.runs import Store
 from scripts import deploy, exercise
-from scripts.archives import proposed
-from scripts.archives.proposed import waiting
 from scripts.deployment import environments
 from scripts.drivers.nspawn import leftovers
 from scripts.phases import runner, watching
+from scripts.pockets import proposed
+from scripts.pockets.proposed import waiting
 from tests.conftest import Bench
 from tests.pockets import Mirror, mirrored
 
@@ -66,18 +66,27 @@ def test_proposed_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path
     assert found.repository.only == ("greet", "greetlib")
     assert (found.repository.url, found.repository.release) == (mirror.url, f"n={POCKET}")
 
-    (run,) = watching.watch(lab, "trunk", 0, once=True)
-    assert (run.info.component, run.info.phase) == (WHOLE, "deploy")
+    (run,) = watching.watch(lab, "trunk", 0, once=True)  # all together is the same, and not tested again
+    assert (run.info.component, run.info.phase) == ("greet", "deploy")
     assert next(watching.watch(lab, "trunk", 0, once=True)).id == run.id  # it was cut short
     for step in run.steps:
         Bench(lab, run).pretend(step)
-    proposed.remember(lab, "trunk", {"greet": "1.0-2"})
+    proposed.remember(lab, "trunk", found.content, "greet 1.0-2")
     assert list(watching.watch(lab, "trunk", 0, once=True)) == []
     record = run_of(lab, origin="jenkins").execute(deploy)
     assert (record.verdict, record.message) == (
         "skipped",
         f"greet 1.0-2 of {POCKET} was tested already: name COMPONENT and VERSION to have it tested again",
     )
+    mirror.remove(POCKET, "libgreet")
+    early = run_of(lab).execute(deploy)
+    reason = "greet 1.0-2 needs libgreet (>= 2), which neither the pocket nor the release has"
+    assert (early.verdict, early.message) == ("skipped", f"greet 1.0-2 of {POCKET} cannot be tested yet: {reason}")
+    assert list(watching.watch(lab, "trunk", 0, once=True)) == []
+    mirror.add(POCKET, "libgreet", "2.0-2", source="greetlib")
+    (run,) = watching.watch(lab, "trunk", 0, once=True)  # the same update with another companion
+    for step in run.steps:
+        Bench(lab, run).pretend(step)
     record = run_of(lab, version="1.0-1").execute(deploy)
     assert (record.verdict, record.message) == ("skipped", f"greet 1.0-1 does not wait in {POCKET}: 1.0-2 does")
 
@@ -98,7 +107,9 @@ def greeting(text: str) -> tuple[tuple[str, str], ...]:
     return (("usr/bin/greet", f"#!/bin/sh\necho {text}; cat /usr/share/greet/libgreet /usr/share/greet/tool\n"),)
 
 
-def test_proposed_package_is_deployed_with_its_dependencies(mirror: Mirror, lab: Lab, shared_cache: Path) -> None:
+def test_proposed_package_is_deployed_with_its_dependencies(
+    mirror: Mirror, lab: Lab, shared_cache: Path, tmp_path: Path
+) -> None:
     deployment = {
         "applications": {"greet": {"role": "package", "options": {"command": "greet", "prints": "two.2.0-1.1.0-1"}}}
     }
@@ -117,23 +128,26 @@ def test_proposed_package_is_deployed_with_its_dependencies(mirror: Mirror, lab:
     assert (record.facts["pocket"], record.facts["taken"]) == (POCKET, ["greet", "libgreet"])
     assert record.facts["snapshot"]["layer"]["packages"] == 1  # the tool; what waits is not in it
     handed = (at.run.results / "parameters.properties").read_text()
-    assert handed == "COMPONENT=\nCOMMIT=\nVERSION=1.0-2\nARCHIVE=greet 1.0-2\nCAUSE=by hand\n"
+    with (tmp_path / "log").open("w") as log:
+        content = waiting(lab, "trunk", "greet", log).content
+    assert handed == f"COMPONENT=\nCOMMIT=\nVERSION=1.0-2\nARCHIVE={content}\nCAUSE=by hand\n"
     (node,) = environments.target(lab, "trunk").nodes()
     shown = node.run(["dpkg-query", "--show", "greet", "libgreet", "tool"], capture=True).stdout
     assert shown.split() == ["greet", "1.0-2", "libgreet", "2.0-1", "tool", "1.0-1"]
 
-    assert proposed.is_new(lab, "trunk", {"greet": "1.0-2"})
+    assert proposed.is_new(lab, "trunk", content)
     following = runner.next_run(lab, at.run)
     assert following is not None
     record = Bench(lab, following).execute(exercise)
     assert (record.verdict, record.version) == ("passed", "1.0-2"), record.message
-    assert not proposed.is_new(lab, "trunk", {"greet": "1.0-2"})
+    assert not proposed.is_new(lab, "trunk", content)
     record = run_of(lab, WHOLE, origin="jenkins").execute(deploy)
     assert (record.verdict, "was tested already" in record.message) == ("skipped", True)
 
     mirror.add(POCKET, "greet", "1.0-3", files=(("DEBIAN/postinst", "#!/bin/sh\necho no >&2; exit 1\n"),))
     record = run_of(lab, WHOLE, origin="jenkins").execute(deploy)
     assert (record.verdict, record.message.split(":")[0]) == ("failed", "the package greet cannot be installed")
-    assert not proposed.is_new(lab, "trunk", {"greet": "1.0-3"})
+    record = run_of(lab, WHOLE, origin="jenkins").execute(deploy)
+    assert (record.verdict, "was tested already" in record.message) == ("skipped", True)
     environments.target(lab, "trunk").destroy()
     assert leftovers.left_by(Store.of(lab).environments) == []

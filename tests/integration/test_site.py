@@ -25,7 +25,7 @@ from tests.reports.site.worlds import World, grown
 pytestmark = pytest.mark.integration
 HOUSE = Path(__file__).parent.parent.parent
 NODE = ("playwright-core@1.65.1", "axe-core@4.14.1", "html-validate@10.17.0")
-WORLD = World(360, components=6, tracks=3)
+WORLD = World(360, components=6, tracks=3, lines=900)
 SITE = Identity("openstack", "Every upstream commit, packaged and tested")
 # Rules of taste, or about long names.
 RULES = {"long-title": "off"}
@@ -99,7 +99,9 @@ def to_find(out: Path) -> dict[str, object]:
         (f"track={track}&state=broken", ("tracks", track), ("state", "broken")),
         (urlencode({"author": author}), ("author", author)),
     ]
-    return {"filters": filters, "searches": searches, "builds": [build["id"] for build in month["builds"][:2]]}
+    builds = [build["id"] for build in month["builds"][:2]]
+    log = f"{month['builds'][0]['path']}log-1.html"
+    return {"filters": filters, "searches": searches, "builds": builds, "log": log}
 
 
 def test_site_in_browser(site: Path, modules: Path) -> None:

@@ -224,7 +224,7 @@ def test_deploy_exercise_and_restore_of_machines(place: Place, played: list[Play
 
     at = place.begin("exercise", "1.0-1")
     record = at.execute(exercise)
-    assert (record.verdict, record.message) == ("passed", "8 of 8 passed")
+    assert (record.verdict, record.message) == ("passed", "14 of 14 passed")
     found = cases.read(at.run.path / record.native[0].path)
     assert [case.name for case in found if case.classname == "command"] == ["greet: $ greet"] * 2
     assert at.execute(reset).message == "pristine again"

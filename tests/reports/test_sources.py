@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -212,3 +213,12 @@ def test_age_of_chroot_is_that_of_sbuild(finished: Bench, lab: Lab, chroot: obje
     )
     build, _ = local.build(finished.run, lab)
     assert (build.chroot_days, build.agent) == (expected, "")
+
+
+def test_build_names_its_state_of_the_archive(finished: Bench, lab: Lab, tmp_path: Path) -> None:
+    state = "trunk-20260102T030405Z-1a2b3c4d"
+    assert local.build(finished.run, lab)[0].archive == ""
+    finished.run.write_info(finished.run.info.model_copy(update={"archive": state}))
+    build, given = local.build(finished.run, lab)
+    redacted, _ = Publication.with_key(lab, KEY).redacted(build, given, tmp_path)
+    assert (build.archive, redacted.archive) == (state, state)

@@ -339,3 +339,41 @@ def test_missing_artifact_of_existing_build(double: Double, lab: Lab, source: Je
     assert build.verdict == "passed"
     assert "logs/sbuild.log" not in files
     assert "logs/source.log" in files
+
+
+LAST = ("archive", "upload", "push")
+
+
+@pytest.mark.parametrize(
+    "result, steps, gone",
+    [
+        ("SUCCESS", "agent", True),
+        ("UNSTABLE", "agent", True),
+        ("FAILURE", "agent", False),
+        ("ABORTED", "agent", False),
+        ("SUCCESS", "all", False),  # of the time before there was a machine for the archive
+    ],
+)
+def test_build_that_was_handed_over_is_published_by_the_archive_job(
+    double: Double, tmp_path: Path, result: str, steps: str, *, gone: bool
+) -> None:
+    jenkins = {"url": "http://127.0.0.1:1/", "archive_agent": "vault", "lab_agent": "vault"}
+    lab = a_lab(tmp_path, jenkins=jenkins, archive={"url": "https://archive.lab.example/"})
+    source = JenkinsSource(lab, Connection(Access(double.url, *double.credentials, timeout=60.0)))
+    made = a_jenkins_build(double, lab, "greet", 1, fields={"result": result})
+    whole = dict(made.artifacts)
+    if steps == "agent":
+        for name in [name for name in made.artifacts if any(f"-{step}.json" in name for step in LAST)]:
+            del made.artifacts[name]
+    if gone:
+        with pytest.raises(Gone, match="its run continues in the job trunk-greet-archive"):
+            fetch(source, tmp_path / "spool")
+    else:
+        assert fetch(source, tmp_path / "spool")[0].job == JOB
+    description = OWNED.replace("<", "&lt;").replace(">", "&gt;")
+    double.create("trunk-greet-archive", f"<project><description>{description}</description></project>")
+    fields: dict[str, Any] = {"timestamp": made.timestamp, "duration": 1000, "log": "", "result": "SUCCESS"}
+    double.add_build("trunk-greet-archive", artifacts=whole, **fields)
+    done = [found for seen in source.look({}) if not isinstance(seen, Trouble) for found in seen[0]]
+    build, _ = source.fetch(next(each for each in done if each.job != JOB), tmp_path / "other")
+    assert (build.phase, build.component, build.verdict, build.version) == ("build", "greet", "passed", "1.1-1")

@@ -22,7 +22,7 @@ TARGET = {"applications": {"greet": {"role": "package", "packages": ["greet"]}}}
     ("deployment", "message"),
     [
         (TARGET, "trunk: nothing is deployed (qalab run trunk greet, or the job trunk-deploy)"),
-        (TARGET | {"exercises": ["lunch"]}, "lab.yaml: exercises: no exercise lunch; known: installed, "),
+        (TARGET | {"exercises": ["lunch"]}, "lab.yaml: deployment.exercises.0: no exercise lunch; known: installed, "),
     ],
 )
 def test_exercise_needs_a_deployment(lab_factory: Callable[..., Lab], deployment: dict[str, Any], message: str) -> None:

@@ -267,6 +267,17 @@ def test_snapshot_of_change_under_review(snap: Callable[..., Record], upstream: 
     assert "refs/changes/99/1/1" in snap("refs/changes/99/1/1", expect="error", track={"trigger": "gerrit"}).message
 
 
+@pytest.mark.parametrize("is_private", [True, False])
+def test_snapshot_refuses_private_change(
+    lab_factory: Labs, bench: Benches, upstream: GitRepository, monkeypatch: pytest.MonkeyPatch, *, is_private: bool
+) -> None:
+    lab = lab_factory(upstream=str(upstream.path), track={"trigger": "gerrit"})
+    monkeypatch.setenv("GERRIT_CHANGE_PRIVATE_STATE", str(is_private).lower())
+    record = bench(lab).execute(snapshot)
+    assert record.verdict == ("error" if is_private else "passed")
+    assert not is_private or record.message.startswith("the change is private")
+
+
 # What must rise.
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from lab.results.secrets.names import NAME, starts
 from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelled
 
+ENDS: Final = re.compile(rb"(?![a-z0-9_./-])")  # after a program: it is no part of a path, nor of the name of a package
 OPTION: Final = rb"--(?![a-z.-]{0,20}--)[a-z.-]{0,50}(?:pass|pw|secret|token|key|credential)"
 WORD: Final = r"""["']?(?!\[REDACTED:)(?P<value>[^\s"']+)"""
 LOGIN: Final = r"""["']?[^\s:"'$]+:(?P<value>[^\s"']+)"""
@@ -42,11 +43,11 @@ IN_ARGUMENTS: Final = "a password in the arguments of a command"
 
 
 def _of(name: str, what: str, pattern: str, *programs: str) -> SecretPattern:
-    return SecretPattern(name, what, re.compile(pattern, I), programs=programs)
+    return SecretPattern(name, what, re.compile(pattern, I), programs=programs, follows=ENDS)
 
 
 def _program(words: str, name: str, before: str, secret: str) -> SecretPattern:
-    pattern = rf"(?<![\w.-]){name}(?![\w.-])(?:(?!(?<![\w.-]){name}(?![\w.-]))[^\n])*?\s{before}{secret}"
+    pattern = rf"(?<![\w.-]){name}(?![\w./-])(?:(?!(?<![\w.-]){name}(?![\w./-]))[^\n])*?\s{before}{secret}"
     flags = pattern.replace(before, f"(?-i:{before})") if any(letter.isupper() for letter in before) else pattern
     return _of("option", IN_ARGUMENTS, flags, *words.split())
 

@@ -35,7 +35,7 @@ NOTATIONS: Final[tuple[SecretPattern, ...]] = (
     _named(r"[\"']?\s{0,4},\s{0,4}(?:<<)?[\"'](?P<value>[^\"'\n]+)[\"']", "{", before=r".*\{\s*[\"']?[\w.-]*", reach=60),
     # YAML with a tag or an anchor, and a token alone in its line.
     _named(r"[\"']?:\s{1,4}(?:[!&][\w!.-]{1,30}\s{1,3}){1,2}" + VALUE, " !", " &"),
-    labelled("credential", WHAT, r"(?:^\s*|\s\s)(?:-\s+)?[\"']?token[\"']?:\s+[\"']?(?P<value>(?=\S*\d)[^\s\"']{8,})[\"']?\s*$", "token", follows=rb"[\"']?:[ \t]", guess=True),
+    labelled("credential", WHAT, r"(?:^\s*|\s\s)(?:-\s+)?[\"']?token[\"']?:\s+[\"']?(?P<value>(?=\S*\d)[^\s\"']{8,})[\"']?\s*$", programs=("token",), follows=rb"[\"']?:[ \t]", guess=True),
     # XML: a name in an attribute, the secret in the element or in CDATA.
     _named(r"[\"'][^<>]{0,80}>\s*(?:<value>\s*)?" + TEXT, "<", before=r".*<[^<>]*\b(?:name|key|id)\s?=\s?[\"'][\w .:-]*", reach=120),
     _named(r"(?![\w-])[^<>]{0,80}><!\[CDATA\[(?P<value>[^<\n]+)", "CDATA[", before=r".*<[\w.:-]*", reach=50),

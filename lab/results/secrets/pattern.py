@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any
 
 LONG = 20
@@ -19,7 +18,7 @@ class Anchor:
     Many patterns share the ``starts`` of a line, which are searched once.
     """
 
-    starts: Callable[[str], Iterable[int]]
+    starts: Callable[[str], tuple[int, ...]]
     before: re.Pattern[str] | None = None
     reach: int = 0
 
@@ -33,20 +32,14 @@ class Anchor:
                 yield match
 
 
-def starts_of(pattern: str) -> Callable[[str], tuple[int, ...]]:
-    """Return the function that gives the places in a text where a pattern matches."""
-    compiled = re.compile(pattern, I)
-    return lru_cache(1)(lambda text: tuple(match.start() for match in compiled.finditer(text)))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Hints:
     """Where a pattern matches, and what tells quickly that a text has no match, in any case of letters.
 
     ``words``: anywhere in the text, with ``follows`` after one of them.  ``prefixes``: how a token begins; its last letter
     or digit is followed by a separator, or the token is one word of at least `LONG` letters and digits.  ``programs``:
-    words of their own.  ``probe``: a part of each match, without blanks except at its end.  A line has one of the texts
-    ``needs``.  ``anchor``: where matches begin.
+    words of their own.  ``probe``: a part of each match, without blanks except at its end; if it can match a slash, there is
+    one in its text.  A line has one of the texts ``needs``.  ``anchor``: where matches begin.
     """
 
     words: tuple[str, ...] = ()
@@ -59,6 +52,8 @@ class Hints:
 
     def matches(self, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
         """Return the matches of a pattern with these hints."""
+        if self.anchor and not self.anchor.starts(text):
+            return iter(())
         if self.needs and not any(need in text for need in self.needs):
             return iter(())
         return self.anchor.matches(pattern, text) if self.anchor else pattern.finditer(text)

@@ -7,24 +7,23 @@ bar of a table, a TAB, blanks, or markup.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from typing import Final
 
 from lab.results.secrets.names import NAME, NAME_BEFORE_COLON, RARE_WORDS, WORD, WORDS, starts
-from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelled, starts_of
+from lab.results.secrets.pattern import VALUE, Anchor, I, SecretPattern, labelled
 
 # What follows a word of a name in a line that can set a value; in lower case.  One pattern for all settings: the search
-# for a word costs more than the rules.  A key of another word ("keystone") and a test that passed are no names.
+# for a word costs more than the rules.  A key of another word ("keystone") and a test that passed ("PASS: a") are no names.
 SET: Final = (
-    rb"(?>(?<!key)|s?(?:id|value)?(?![a-z]))(?>(?<!pass)|w|phrase|code|(?![a-z]))[\w.-]{0,60}+"
-    rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}(?:[ \t]{0,60}+(?:=|\+=|->|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
-    rb"|[ \t,]{1,8}(?:<<)?[\"'v]|>|[ \t][^<>\n]{0,80}>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
+    rb"(?>(?<!key)|(?<=[a-z0-9_ -]key)s?(?:id|value)?(?![a-z]))"
+    rb"(?>(?<!pass)|w|phrase|code|(?![a-z])(?:(?<=[a-z0-9_.-]pass)|(?=[ \t]{0,60}(?:=|\||\xe2\x94\x82))))[\w.-]{0,60}+"
+    rb"(?:\[[^\]\n]{0,40}\])?[\"'\\\]]{0,6}(?:[ \t]{0,60}+(?:=|\+=|->(?![ \t]*[^ \t\n]*/)|:(?!:)|::[ \t]|\||\xe2\x94\x82)|\t|[ \t]{2,60}+[^ \t\n]"
+    rb"|[ \t,]{1,8}(?:<<)?[\"'v]|>|[ \t][^<>\n]{0,80}(?<!-)>|[\"',]{0,3}(?:\n|\Z|</)|[ \t]{1,4}\\(?:\n|\Z))"
 )
 
 # "password X" alone, quoted, as an answer to debconf, or in parentheses; in lower case.
-SPACED: Final = (
-    rb"(?:word|wd|phrase)(?:[ \t]?\(|[ \t]+(?:[\"']|[^ \t\n]+[ \t]*(?:\n|\Z)|(?<=[ \t]password[ \t])[^ \t\n]))"
-)
+SPACED: Final = rb"(?:[ \t]?\(|[ \t]+(?:[\"']|[^ \t\n]+[ \t]*(?:\n|\Z)|(?<=[ \t]password[ \t])[^ \t\n]))"
+PASSWORDS: Final = ("password", "passwd", "passphrase")
 AFTER: Final = r"""(?:\[[^\]\n]{0,40}\])?(?:\\{0,8}["']\]?)?"""
 BAR: Final = "[|\u2502]"
 RANDOM: Final = r"(?=[A-Za-z+/_.=-]{0,80}\d)(?=[0-9+/_.=-]{0,80}[A-Za-z])[A-Za-z0-9+/_=-]{20,}"
@@ -40,8 +39,8 @@ ANYWHERE: Final = Anchor(starts)
 INDENTED: Final = 300  # characters before a name that is first in its line
 
 
-def _after(before: str, reach: int, where: Callable[[str], Iterable[int]] = starts) -> Anchor:
-    return Anchor(where, re.compile(before, I | re.DOTALL), reach)
+def _after(before: str, reach: int) -> Anchor:
+    return Anchor(starts, re.compile(before, I | re.DOTALL), reach)
 
 
 VARIABLES: Final = (
@@ -58,19 +57,18 @@ SETTINGS: Final[tuple[SecretPattern, ...]] = (
     labelled("credential", "a secret in an element", rf"{NAME}(?![\w-])[^<>]{{0,80}}>(?P<value>[^<\n]*[^<\s][^<\n]*)", *WORDS, programs=RARE_WORDS, follows=SET, needs=("<",), guess=True, anchor=_after(r".*<[\w.:-]*", 50)),
     labelled("credential", "a secret in a pair", rf"{NAME}[\"'][\s,]{{1,8}}(?:[\w-]{{1,20}}=[\"'][^\"']{{0,40}}[\"']\s{{1,4}})?[\"']?value[\"']?\s{{0,4}}[:=]\s{{0,4}}{VALUE}", *WORDS, programs=RARE_WORDS, follows=SET, needs=('"', "'"), guess=True, anchor=_after(r".*[\"'][\w .-]*", 60)),
     labelled("credential", "a secret in a pair", rf"{NAME}[\"']\s{{0,3}},\s{{0,3}}[ubr]?[\"'](?P<value>[^\"'\s-][^\"'\n]*)[\"']", *WORDS, programs=RARE_WORDS, follows=SET, needs=(",",), guess=True, anchor=_after(r".*[\"'][\w.-]*", 60)),
-    labelled("credential", "a secret of a key", rf"[_-]key{AFTER}\s{{0,60}}[:=]\s{{0,4}}[\"']?(?P<value>{RANDOM})", "key", follows=SET, needs=("=", ":"), guess=True,
-             anchor=_after(rf"(?!(?:.*[^a-z0-9])?(?:{_PUBLIC})\Z).*[\w.-]", 50, starts_of("[_-]key"))),
-    labelled("credential", "a secret in a URL", rf"[?&;](?:key|sig|signature|x-amz-signature)=(?P<value>{RANDOM.replace('[A-Za-z0-9+/_=-]{20,}', '[A-Za-z0-9+/_=%.-]{16,}')})", "key", follows=SET, programs=("sig", "signature"), needs=("=",), guess=True),
+    labelled("credential", "a secret of a key", rf"(?<![a-z0-9])(?!(?:{_PUBLIC})[_-]key)[a-z0-9]*(?<=[\w.-])[_-]key{AFTER}\s{{0,60}}[:=]\s{{0,4}}[\"']?(?P<value>{RANDOM})", "key", follows=SET, needs=("=", ":"), guess=True),
+    labelled("credential", "a secret in a URL", rf"[?&;](?:key|sig|signature|x-amz-signature)=(?P<value>{RANDOM.replace('[A-Za-z0-9+/_=-]{20,}', '[A-Za-z0-9+/_=%.-]{16,}')})", programs=("key", "sig", "signature"), follows=rb"=[a-z0-9]", guess=True),
     labelled("credential", "the login of a registry", r"[\"']?(?<![a-z0-9])_?auth[\"']?\s{0,4}(?::\s{0,4}|(?<=_auth)=\s?)[\"'](?P<value>[A-Za-z0-9+/_-]{8,}={0,2})[\"']", programs=("auth",), follows=rb"[\"']?[ \t]{0,4}[:=]", guess=True),
-    labelled("credential", "the login of a registry", r"(?<![a-z0-9])_auth\s?=\s?(?P<value>[A-Za-z0-9+/_-]{8,}={0,2})", programs=("_auth",), follows=rb"[ \t]?=", guess=True),
-    labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",)),
-    labelled("credential", SETTING, r"^\s*password\s+(?P<value>(?=\S*\d)\S{4,})\s*$", "pass", follows=SPACED, guess=True),
-    labelled("credential", SETTING, r"\b(?:password|passwd|passphrase)\s+[\"'](?P<value>[^\"'\n]{1,200})[\"']", "pass", follows=SPACED, guess=True),
-    labelled("credential", "a password of pgpass", r"^\s*[\w.*-]+:(?:543\d|6432|15432|\*):[^:\s]+:[^:\s]+:(?P<value>\S+)\s*$", probe=rb":(?:543[0-9]|6432|15432|\*):[^:\s]", guess=True),
-    labelled("credential", "an answer to debconf", r"[\w.+-]{1,60}/[\w./+-]{1,80}\s+(?:seen\s+)?password\s+(?P<value>[^\s\"'](?:[^\"'\n]*[^\s\"'])?)(?=\s*[\"']?\s*$|\s*[\"'])", "pass", follows=SPACED, guess=True),
-    labelled("credential", "an answer to debconf", rf"{NAME}\s+string\s+(?P<value>[^\s\"'](?:[^\"'|\n]*[^\s\"'|])?)(?=\s*(?:[\"'|]|$))", "string", follows=rb"(?<=[ \t]string)[ \t]+[^ \t\n]+[ \t\"']*(?:\n|\Z)", guess=True, anchor=_after(r".*[\w.+-]/[\w./+-]*", 80)),
+    labelled("credential", "the login of a registry", r"(?<![a-z0-9])_auth\s?=\s?(?P<value>[A-Za-z0-9+/_-]{8,}={0,2})", programs=("auth",), follows=rb"[ \t]?=", guess=True),
+    labelled("netrc", "a password of netrc", r"\blogin\s+\S+\s+password\s+(?P<value>\S+)", programs=("login",), follows=rb"[ \t]+[^ \t\n]+[ \t]+password"),
+    labelled("credential", SETTING, r"^\s*password\s+(?P<value>(?=\S*\d)\S{4,})\s*$", programs=PASSWORDS, follows=SPACED, guess=True),
+    labelled("credential", SETTING, r"\b(?:password|passwd|passphrase)\s+[\"'](?P<value>[^\"'\n]{1,200})[\"']", programs=PASSWORDS, follows=SPACED, guess=True),
+    labelled("credential", "a password of pgpass", r"^\s*[\w.*-]+:(?:543\d|6432|15432|\*):[^:\s]+:[^:\s]+:(?P<value>\S+)\s*$", probe=rb":(?:543[0-9]|6432|15432|\*):", guess=True),
+    labelled("credential", "an answer to debconf", r"[\w.+-]{1,60}/[\w./+-]{1,80}\s+(?:seen\s+)?password\s+(?P<value>[^\s\"'](?:[^\"'\n]*[^\s\"'])?)(?=\s*[\"']?\s*$|\s*[\"'])", programs=PASSWORDS, follows=SPACED, guess=True),
+    labelled("credential", "an answer to debconf", rf"{NAME}\s+string\s+(?P<value>[^\s\"'](?:[^\"'|\n]*[^\s\"'|])?)(?=\s*(?:[\"'|]|$))", programs=("string",), follows=rb"[ \t]+[^ \t\n]+[ \t\"']*(?:\n|\Z)", guess=True, anchor=_after(r".*[\w.+-]/[\w./+-]*", 80)),
     labelled("credential", "an answer to debconf", rf"{NAME}\s+(?P<value>[^\s\"'](?:[^\"'|\n]*[^\s\"'|])?)(?=\s*(?:[\"'|]|$))", programs=("debconf-communicate",), guess=True, anchor=_after(r".*\bset\s+[\w.+-]{1,60}/[\w./+-]*", 140)),
     labelled("credential", "a password in SQL", r"\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?\\{0,4}[\"'](?P<value>[^\"'\n\\]+)", programs=("identified",)),
-    labelled("credential", "a password in SQL", r"(?-i:\bPASSWORD)\s?\(\s?\\{0,4}[\"'](?P<value>[^\"'\n\\]+)", "pass", follows=SPACED),
+    labelled("credential", "a password in SQL", r"(?-i:\bPASSWORD)\s?\(\s?\\{0,4}[\"'](?P<value>[^\"'\n\\]+)", programs=PASSWORDS, follows=SPACED),
     labelled("credential", "a secret in a variable", rf"{NAME}\s+{VALUE}", programs=("setenv", "setx", "env", "arg", "set"), follows=rb"[ \t]+[^=\n]{0,80}(?:pass|pw|secret|token|key|cred)", guess=True, anchor=_after(r"(?:^|.*[\s;&|\"'(\[])(?:setenv|env|arg|setx|(?<!to )set(?:\s-\w{1,4}){0,3})\s+[\w.-]*", 100)),
 )  # fmt: skip

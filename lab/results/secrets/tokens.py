@@ -121,6 +121,6 @@ HASHES: Final = (
     ),
     SecretPattern(
         "jenkins-token", "a token of Jenkins", re.compile(r"(?<![A-Za-z0-9])11[0-9a-f]{32}(?![A-Za-z0-9])", I),
-        prefixes=tuple(f"11{digit}" for digit in "0123456789abcdef"),
+        prefixes=tuple(f"11{digit}" for digit in "0123456789abcdef"), follows=re.compile(rb"[0-9a-f]{31}(?![a-z0-9])"),
     ),
 )  # fmt: skip

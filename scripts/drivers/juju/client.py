@@ -30,8 +30,12 @@ DEPLOY_SECONDS = 1200.0
 GENTLE_SECONDS = 300.0  # a unit in error blocks the destruction of a model, unless forced
 FORCED_SECONDS = 600.0
 COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
-AWAY = re.compile(r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host"
-                  r"|TLS handshake|temporary failure|log ?in|password|not logged|macaroon|discharge", re.IGNORECASE)  # fmt: skip
+AWAY = re.compile(
+    r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host|TLS handshake"
+    r"|temporary failure|please (?:try again|log in|enter (?:a )?password)|not logged in|invalid entity name or password"
+    r"|macaroon|discharge|no reachable servers|slaveOk=false|upgrade in progress|lost connection|model .* not found",
+    re.IGNORECASE,
+)
 
 
 class JujuRefused(InfrastructureError):
@@ -80,7 +84,11 @@ class JujuModel:
 
     def add(self, mark: str, cloud: str | None) -> None:
         """Create the model with its mark; failed hooks are not retried, but reported."""
-        config = {"extra-info": mark, "automatically-retry-hooks": "false"}
+        config = {
+            "extra-info": mark,
+            "automatically-retry-hooks": "false",
+            "logging-config": "<root>=INFO;unit=DEBUG",  # the standard output of hooks, where apt names unmet dependencies
+        }
         words: list[Word] = ["add-model", "--controller", self.controller, "--no-switch"]
         words += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
         _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
@@ -110,9 +118,12 @@ class JujuModel:
         # The status is polled every few seconds: the callers log the changes.
         return replace(self, log=None).call("status", "--format", "json")
 
-    def log_of(self, unit: str, lines: int) -> list[str]:
-        """Return the last lines of a unit's log: its actions, and the output of its hooks."""
-        return self.call("debug-log", "--include", unit, "--limit", str(lines)).splitlines()
+    def log_of(self, unit: str) -> list[str]:
+        """Return the log of a unit: its actions, and the output of its hooks.
+
+        It is the whole log: with ``--limit``, clients up to 3.6 return ten lines.
+        """
+        return self.call("debug-log", "--include", unit, "--replay", "--no-tail").splitlines()
 
     def run_action(self, unit: str, action: str) -> dict[str, Any]:
         """Return the results of a charm's action.  Raises Refused when it fails."""
@@ -151,10 +162,11 @@ def _juju(
 
 
 def complaint(lines: Sequence[str]) -> str:
-    """Return Juju's error message, with the following line where it ends in a colon."""
+    """Return Juju's error message, with the following lines where one ends in a colon."""
     for number, line in enumerate(lines):
         if match := COMPLAINT.match(line):
-            return " ".join([match["why"], *(lines[number + 1 :] if match["why"].endswith(":") else [])])
+            message = [match["why"], *map(str.strip, lines[number + 1 :])]
+            return " ".join(message if any(each.endswith(":") for each in message) else message[:1])
     return lines[-1] if lines else "it ended without a word"
 
 

@@ -27,9 +27,8 @@ from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import Result, RunOptions, Word, run
 from lab.config.deployment import Deployment, Juju
 from lab.config.description import Lab
-from lab.store.archive import ArchiveReader
+from lab.store.archive_place import reader_of
 from lab.store.records import Stored, rfc3339
-from lab.store.runs import Store
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
 from scripts.drivers.juju import bundle, client, model_logs
@@ -88,7 +87,7 @@ class JujuTarget:
 
     @contextmanager
     def archive(self, lab: Lab, suite: str) -> Iterator[Repository | None]:
-        reader = ArchiveReader.at(Store.of(lab).archive)
+        reader = reader_of(lab)
         if lab.archive.url and reader.has(suite):
             yield Repository(lab.archive.url.rstrip("/"), suite, reader.key(), lab.lab.name)
         else:

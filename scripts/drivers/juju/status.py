@@ -35,6 +35,8 @@ class Info(StatusPart):
 
 
 class UnitStatus(StatusPart):
+    status_error: str = Field("", alias="status-error")
+    """Why the controller does not know the status."""
     workload: Info = Field(Info(), alias="workload-status")
     agent: Info = Field(Info(), alias="juju-status")
     machine: str = ""
@@ -56,13 +58,40 @@ class UnitStatus(StatusPart):
 
 
 class MachineStatus(StatusPart):
+    status_error: str = Field("", alias="status-error")
     agent: Info = Field(Info(), alias="juju-status")
     instance: Info = Field(Info(), alias="machine-status")
     address: str = Field("", alias="dns-name")
+    containers: Mapping[str, MachineStatus] = {}
+
+    @property
+    def fault(self) -> str:
+        """Return why the machine will never be up, "" for no known reason."""
+        if self.status_error:
+            return f"its status is not known: {self.status_error}"
+        if self.instance.current in {"provisioning error", "error"}:
+            return f"cannot be had: {self.instance.message or self.instance.current}"
+        if (self.instance.current, self.instance.message) == ("unknown", "missing"):
+            return "its instance is gone from the cloud"
+        return f"its agent is in error: {self.agent.message}" if self.agent.current == "error" else ""
 
 
 class ApplicationStatus(StatusPart):
+    status_error: str = Field("", alias="status-error")
+    status: Info = Field(Info(), alias="application-status")
     units: Mapping[str, UnitStatus] = {}
+
+    @property
+    def fault(self) -> str:
+        """Return why the application will never have units, "" for no known reason."""
+        if self.status_error:
+            return f"its status is not known: {self.status_error}"
+        return "" if self.units or self.status.current != "error" else self.status.message or "is in error"
+
+
+class ModelStatus(StatusPart):
+    name: str = ""
+    status: Info = Field(Info(), alias="model-status")
 
 
 @dataclass(frozen=True)
@@ -82,6 +111,7 @@ class Blame:
 
 
 class Status(StatusPart):
+    model: ModelStatus = ModelStatus()
     machines: Mapping[str, MachineStatus] = {}
     applications: Mapping[str, ApplicationStatus] = {}
 
@@ -97,7 +127,7 @@ class Status(StatusPart):
 
     def units(self, topology: Topology | None = None) -> dict[str, UnitStatus]:
         """Return all units, subordinates included; those that others depend on first, where dependencies are known."""
-        found = dict(_flat({name: unit for each in self.applications.values() for name, unit in each.units.items()}))
+        found = dict(_units({name: unit for each in self.applications.values() for name, unit in each.units.items()}))
         order = [each.name for each in topology.applications] if topology else []
 
         def rank(name: str) -> int:
@@ -105,30 +135,39 @@ class Status(StatusPart):
 
         return {name: found[name] for name in sorted(found, key=lambda name: (rank(name), name))}
 
+    def all_machines(self) -> dict[str, MachineStatus]:
+        """Return all machines, with the containers on them."""
+        return dict(_machines(self.machines))
+
     def lines(self) -> list[str]:
         """Return the state of each machine and unit."""
-        machines = [f"machine {name}: {each.instance} ({each.agent})" for name, each in self.machines.items()]
+        machines = [f"machine {name}: {each.instance} ({each.agent})" for name, each in self.all_machines().items()]
         return [*machines, *(f"{name}: {unit}" for name, unit in self.units().items())]
 
     def broken(self, topology: Topology) -> Blame | None:
         """Return a permanent fault: a machine that cannot be provided, a failed hook, an agent in error."""
-        for name, machine in self.machines.items():
-            if machine.instance.current in {"provisioning error", "error"}:
-                return Blame(
-                    f"machine {name}", f"cannot be had: {machine.instance.message or machine.instance.current}"
-                )
-            if machine.agent.current == "error":
-                return Blame(f"machine {name}", f"its agent is in error: {machine.agent.message}")
+        return next(self._faults(topology), None)
+
+    def _faults(self, topology: Topology) -> Iterator[Blame]:
+        if self.model.status.current == "suspended":
+            yield Blame(f"model {self.model.name}", f"is {self.model.status}")
+        for name, machine in self.all_machines().items():
+            if machine.fault:
+                yield Blame(f"machine {name}", machine.fault)
+        for name, application in self.applications.items():
+            if application.fault:
+                yield Blame(name, application.fault)
         for name, unit in self.units(topology).items():
+            if unit.status_error:
+                yield Blame(name, f"its status is not known: {unit.status_error}")
             if unit.workload.current == "error":
-                return Blame(name, unit.workload.message or "is in error", log=True)
+                yield Blame(name, unit.workload.message or "is in error", log=True)
             if unit.agent.current in {"error", "failed"}:
-                return Blame(name, f"its agent is in error: {unit.agent.message}", log=True)
-        return None
+                yield Blame(name, f"its agent is in error: {unit.agent.message}", log=True)
 
     def lost(self, topology: Topology) -> Blame | None:
         """Return an agent that its controller has lost contact with; it can come back."""
-        for name, machine in self.machines.items():
+        for name, machine in self.all_machines().items():
             if machine.agent.current == "down":
                 return Blame(f"machine {name}", f"its agent is lost: {machine.agent.message}")
         for name, unit in self.units(topology).items():
@@ -144,28 +183,38 @@ class Status(StatusPart):
         for name, unit in units.items():
             if unit.workload.current == "blocked":
                 return Blame(name, f"is blocked: {unit.workload.message}")
+        for name, application in self.applications.items():
+            if application.status.current == "blocked" and not application.units:
+                return Blame(name, f"is blocked: {application.status.message}")
         return None
 
     def machines_up(self, count: int) -> bool:
-        return len(self.machines) >= count and all(each.agent.current == READY for each in self.machines.values())
+        return len(self.machines) >= count and all(each.agent.current == READY for each in self.all_machines().values())
 
     def well(self, topology: Topology) -> bool:
         """Return whether all units exist and are well, on machines that are up."""
-        complete = self.machines_up(0) and all(map(self._has_units_of, topology.applications))
+        complete = self.machines_up(0) and all(self._has_units_of(each, topology) for each in topology.applications)
         return complete and all(unit.well for unit in self.units().values())
 
-    def _has_units_of(self, application: Wanted) -> bool:
+    def _has_units_of(self, application: Wanted, topology: Topology) -> bool:
+        """Return whether an application has all its units; a subordinate has one in each unit of a principal."""
         found = self.applications.get(application.name)
-        return found is not None and len(found.units) >= len(application.nodes)
+        if found is None or application.nodes:
+            return found is not None and len(found.units) >= len(application.nodes)
+        related = [
+            self.applications[name] for name in _related(application.name, topology) if name in self.applications
+        ]
+        principals = [each.units.values() for each in related if each.units]
+        return not related or any(all(_has(unit, application.name) for unit in units) for units in principals)
 
     def overdue(self, topology: Topology, minutes: float) -> Blame:
         """Return a machine that is not ready in time, else the first unit that others wait for, with the next ones."""
         late = f"is not ready after {minutes:g} minutes"
-        for name, machine in self.machines.items():
+        for name, machine in self.all_machines().items():
             if machine.agent.current != READY:
                 return Blame(f"machine {name}", f"{late}: {machine.instance} ({machine.agent})")
         waiting = [(name, f"{name}: {unit}") for name, unit in self.units(topology).items() if not unit.well]
-        missing = [each.name for each in topology.applications if not self._has_units_of(each)]
+        missing = [each.name for each in topology.applications if not self._has_units_of(each, topology)]
         if not waiting:
             return Blame(f"{missing[0] if missing else 'model'}", f"{late}: it has no units")
         others = "".join(f"; {text}" for _, text in waiting[1:MOST])
@@ -176,7 +225,26 @@ def application_of(unit: str) -> str:
     return unit.partition("/")[0]
 
 
-def _flat(units: Mapping[str, UnitStatus]) -> Iterator[tuple[str, UnitStatus]]:
+def _units(units: Mapping[str, UnitStatus], machine: str = "") -> Iterator[tuple[str, UnitStatus]]:
+    """Yield units with their subordinates, whose machine is that of their principal."""
     for name, unit in units.items():
-        yield name, unit
-        yield from _flat(unit.subordinates)
+        yield name, unit if unit.machine else unit.model_copy(update={"machine": machine})
+        yield from _units(unit.subordinates, unit.machine or machine)
+
+
+def _machines(machines: Mapping[str, MachineStatus]) -> Iterator[tuple[str, MachineStatus]]:
+    for name, machine in machines.items():
+        yield name, machine
+        yield from _machines(machine.containers)
+
+
+def _has(unit: UnitStatus, subordinate: str) -> bool:
+    return any(application_of(name) == subordinate for name in unit.subordinates)
+
+
+def _related(name: str, topology: Topology) -> Iterator[str]:
+    """Yield the applications that one has a relation with."""
+    for pair in topology.relations:
+        ends = [application_of(end.partition(":")[0]) for end in pair]
+        if name in ends:
+            yield from (end for end in ends if end != name)

@@ -18,7 +18,7 @@ LOOK_SECONDS = 5.0
 WELL_SECONDS = 15.0
 LOST_SECONDS = 60.0
 BLOCKED_SECONDS = 120.0
-TRIES = 3  # of a look: a controller may be busy for a moment
+BUSY_SECONDS = 300.0  # an election among controllers, or an upgrade of one
 
 
 @dataclass
@@ -65,13 +65,18 @@ class Watch:
             self.clock.sleep(LOOK_SECONDS)
 
     def _look(self) -> Status:
-        for _ in range(TRIES - 1):
+        """Return the status; a controller that does not answer is asked again for some minutes."""
+        began, last = self.clock.monotonic(), ""
+        while True:
             try:
                 return self.look()
             except JujuRefused as error:
-                self.say(f"{error}; asking again")
+                if self.clock.monotonic() - began >= BUSY_SECONDS:
+                    raise
+                if str(error) != last:
+                    self.say(f"{error}; asking again for {BUSY_SECONDS / 60:g} minutes")
+                last = str(error)
                 self.clock.sleep(LOOK_SECONDS)
-        return self.look()
 
     def _note(self, status: Status, seconds: float) -> None:
         for name, application in status.applications.items():

@@ -126,7 +126,7 @@ def test_gc(archive: Verb, states: list[str], lab: Lab, reason: str, request: py
     gone = [states[1]] if reason != "none" else states[:2]
     if reason == "new":
         gone = []
-    with usage.held(Store.of(lab), states[0] if reason == "used" else states[2]):
+    with usage.held(lab, states[0] if reason == "used" else states[2]):
         planned = json.loads(archive("gc", "--dry-run", "--json"))
         assert planned["states"] == gone
         assert [state.name for state in there.states()] == states

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.store.records import RunInputs
 from tests.cli.conftest import LAB
 from tests.conftest import GitRepository, packaging_files
 from tests.jenkins.double import Double
 
-PARAMETERS = ("COMMIT", "CAUSE", "PACKAGING", "TESTING")
+PARAMETERS = ("COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS")
 STRING = (
     "<hudson.model.StringParameterDefinition><name>{}</name><defaultValue/></hudson.model.StringParameterDefinition>"
 )
@@ -73,7 +74,15 @@ def place(
 def test_trigger_builds_each_commit_of_a_push_once(place: Place) -> None:
     heads, packaged = place.upstream.heads, place.packaging.heads[0]
     assert place.trigger() == f"greet: upstream commit, commit {heads[2][:7]}\n"  # the first time, the tip
-    assert place.queued() == [{"COMMIT": heads[2], "CAUSE": "upstream commit", "PACKAGING": packaged, "TESTING": ""}]
+    [queued] = place.queued()
+    assert RunInputs.model_validate_json(queued.pop("INPUTS")).settings.keys() == {"packaging", "series", "upstream"}
+    assert queued == {
+        "COMMIT": heads[2],
+        "CAUSE": "upstream commit",
+        "PACKAGING": packaged,
+        "TESTING": "",
+        "REASON": "",
+    }
     assert place.trigger() == "trunk: nothing new\n"  # it waits
     place.run_all(None)
     assert place.trigger() == "trunk: nothing new\n"  # it runs

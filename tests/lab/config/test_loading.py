@@ -42,7 +42,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 KEPT = "keep, keep_days"
-RUNS = "keep, keep_chroot_days, keep_chroots, keep_days"
+RUNS = "jobs, keep, keep_chroot_days, keep_chroots, keep_days"
 
 
 @pytest.mark.parametrize("key", ["runs: {keep_days: 1000000}", "archive: {keep: 99999999999999999999999999}"])
@@ -93,7 +93,13 @@ def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown
         ("series: bookworm, branch: master", "series: sid, branch: master", 7, "no series sid; known: bookworm"),
         ("trigger: gerrit", "trigger: email", 8, "Input should be 'commit', 'proposed' or 'gerrit'; found: 'email'"),
         ("trigger: gerrit", "trigger: proposed", 8, "leave the phase build out"),
-        ("branch: master}", "phases: [exercise, build]}", 7, "phases must be in the order build, deploy, exercise"),
+        ("branch: master}", "phases: [exercise, build]}", 7, "phases must be in the order build, test, deploy"),
+        (
+            "branch: master}",
+            "branch: master, phases: [test]}",
+            7,
+            "the phase test tests what the phase build has built",
+        ),
         ("timeout_minutes: 5", "timeout_minutes: soon", 10, "valid integer; found: 'soon'"),
         ("timeout_minutes: 5", "timeout_minutes: 0", 10, "greater than or equal to 1; found: 0"),
         ("  hello:", "  Hello:", 12, "components.Hello: not a source package name"),

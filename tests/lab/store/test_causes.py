@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.config.description import Lab
+from lab.store.records import RunInputs
 from lab.store.run_directory import open_run
 
 
@@ -34,6 +35,30 @@ def test_cause_in_jenkins(  # noqa: PLR0917 - a table
         monkeypatch.setenv(name, value)
     info = open_run(tmp_path / "workspace", lab_factory(track=track), "trunk", "greet").info
     assert (info.cause, info.packaging, info.testing) == (cause, "a" * 40, "")
+
+
+@pytest.mark.parametrize(
+    "text, inputs",
+    [
+        ('{"needs": {"libgreet": "1.0"}}', RunInputs(needs={"libgreet": "1.0"})),
+        ("", None),
+        ("{}", RunInputs()),
+        ("nonsense", None),
+        ('{"other": 1}', None),
+    ],
+)
+def test_inputs_in_jenkins(
+    lab_factory: Callable[..., Lab],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    text: str,
+    inputs: RunInputs | None,
+) -> None:
+    env = {"BUILD_URL": "https://jenkins.example/1/", "CAUSE": "dependency", "REASON": "libgreet", "INPUTS": text}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    info = open_run(tmp_path / "workspace", lab_factory(), "trunk", "greet").info
+    assert (info.cause, info.reason, info.inputs) == ("dependency", "libgreet", inputs)
 
 
 def test_jenkins_parameters_are_ignored_outside_jenkins(

@@ -84,6 +84,9 @@ class Change:
 
     number: int
     commit: str
+    current: str = ""
+    """The commit of the newest patch set, where it is another one."""
+    status: str = "NEW"
     messages: list[str] = field(default_factory=list)
     votes: list[dict[str, int]] = field(default_factory=list)
 
@@ -116,6 +119,9 @@ class Gerrit:
         assert parts[4:] == ["revisions", change.commit, "review"]
         if change.number in self.refusals:
             return self.refusals[change.number]
+        if change.status != "NEW" and review_input["labels"]:
+            return 409, "Cannot reduce vote on labels for closed change\n"
+        assert review_input["notify"] == "OWNER"
         if "Verified" not in review_input["labels"] and review_input["labels"]:
             if self.is_strict:
                 return 400, f'label "{next(iter(review_input["labels"]))}" is not a configured label\n'
@@ -128,7 +134,12 @@ class Gerrit:
         return 200, self.shown({"labels": review_input["labels"]})
 
     def change_info(self, change: Change) -> dict[str, Any]:
-        return {"_number": change.number, "messages": [{"message": text} for text in change.messages]}
+        return {
+            "_number": change.number,
+            "status": change.status,
+            "current_revision": change.current or change.commit,
+            "messages": [{"message": text} for text in change.messages],
+        }
 
     def shown(self, data: Any) -> str:
         return f")]}}'\n{json.dumps(data)}"

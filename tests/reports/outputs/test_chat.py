@@ -91,13 +91,14 @@ def workbench(bench: Callable[..., Bench], services: tuple[Service, Service], mo
     slack, matrix = services
     monkeypatch.setenv("QALAB_CHAT_URL", f"{slack.url}{PATH}")
     monkeypatch.setenv("QALAB_MATRIX_TOKEN", "s3cr3tToken")
-    hooked = {"name": "team", "format": "slack", "secret": {"env": "QALAB_CHAT_URL"}}
+    hooked = {"name": "team", "format": "slack", "secret": {"env": "QALAB_CHAT_URL"}, "most_per_publish": 9}
     joined = {
         "name": "qa",
         "format": "matrix",
         "secret": {"env": "QALAB_MATRIX_TOKEN"},
         "server": matrix.url,
         "room": ROOM,
+        "most_per_publish": 9,
     }
     return bench(notifications={"chats": [hooked, joined]})  # fmt: skip
 
@@ -172,6 +173,34 @@ def test_author_is_named_where_nothing_else_changed(
     )
 
 
+@pytest.mark.parametrize(
+    "most, titles",
+    [(1, ["13 changes: 7 broken, 6 fixed"]), (2, ["greet on trunk: broken: boot", "12 changes: 6 broken, 6 fixed"])],
+)
+def test_changes_beyond_the_limit_are_one_message(  # noqa: PLR0917 - a table's columns
+    bench: Callable[..., Bench], services: tuple[Service, Service], hook: Hook, homeserver: Homeserver,
+    monkeypatch: pytest.MonkeyPatch, most: int, titles: list[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("SECRET", f"{services[0].url}{PATH}")
+    monkeypatch.setenv("TOKEN", "s3cr3tToken")
+    rooms = [
+        {"name": "a", "format": "slack", "secret": {"env": "SECRET"}, "most_per_publish": most},
+        {"name": "b", "format": "matrix", "secret": {"env": "TOKEN"}, "server": services[1].url, "room": ROOM},
+    ]
+    workbench = bench(notifications={"chats": rooms})
+    names = [workbench.publish(number, "failed" if number % 2 == 0 else "passed").name for number in range(1, 15)]
+    homeserver.lose = 1
+    for expected in ("later", "delivered"):  # the homeserver does not take the digest twice
+        assert {how for _, how, _ in workbench.deliver(opened(workbench))[1:]} == {expected}
+    texts = [body["text"].splitlines() for body in hook.bodies]
+    assert [text[0].removeprefix("[testlab] ") for text in texts] == titles
+    assert texts[-1][11:] == [f"and {4 - most} more", "Changes: https://qa.lab.example/changes/"]
+    assert list(homeserver.events) == [f"{names[1]}-13"]
+    gone = Tombstone(name=names[4], component="greet", track="trunk", phase="build", retracted="2026-01-01T00:00:00Z")
+    opened(workbench).withdraw([gone])
+    assert homeserver.redacted == [f"$of-{names[1]}-13"]
+
+
 def test_each_message_is_sent_once(workbench: Bench, services: tuple[Service, Service]) -> None:
     broken(workbench)
     for _ in range(3):
@@ -194,7 +223,9 @@ def test_hookshot_gets_text_and_html(
     bench: Callable[..., Bench], services: tuple[Service, Service], hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOOK", f"{services[0].url}{PATH}")
-    workbench = bench(notifications={"chats": [{"name": "a", "format": "hookshot", "secret": {"env": "HOOK"}}]})
+    workbench = bench(
+        notifications={"chats": [{"name": "a", "format": "hookshot", "secret": {"env": "HOOK"}, "most_per_publish": 9}]}
+    )
     broken(workbench)
     workbench.deliver(opened(workbench))
     assert set(hook.bodies[0]) == {"text", "html"}
@@ -215,7 +246,7 @@ def test_rooms_choose_components_and_tracks(
     chosen: dict[str, Any], note: str,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("HOOK", f"{services[0].url}{PATH}")
-    room = {"name": "a", "format": "slack", "secret": {"env": "HOOK"}, **chosen}
+    room = {"name": "a", "format": "slack", "secret": {"env": "HOOK"}, "most_per_publish": 9, **chosen}
     workbench = bench(notifications={"chats": [room]})
     broken(workbench)
     assert workbench.deliver(opened(workbench))[1] == (2, "nothing" if note else "delivered", note)
@@ -324,7 +355,11 @@ def test_certificate_that_is_not_trusted(
 ) -> None:
     with Service(hook, certificate=certificate) as service:
         monkeypatch.setenv("HOOK", f"{service.url}{PATH}")
-        workbench = bench(notifications={"chats": [{"name": "a", "format": "slack", "secret": {"env": "HOOK"}}]})
+        workbench = bench(
+            notifications={
+                "chats": [{"name": "a", "format": "slack", "secret": {"env": "HOOK"}, "most_per_publish": 9}]
+            }
+        )
         broken(workbench)
         (_, how, note) = workbench.deliver(opened(workbench))[1]
         assert (how, "a: TLS: [SSL: CERTIFICATE_VERIFY_FAILED]" in note) == ("later", True), note

@@ -12,7 +12,7 @@ import pytest
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from reports.outputs import gerrit, web
 from reports.outputs.delivery import MOST_IN_A_ROW, Output
-from tests.reports.outputs.conftest import Bench
+from tests.reports.outputs.conftest import FAILING, Bench
 from tests.reports.outputs.servers import Answer, Change, Gerrit, Request, Service, drip, endless, half, stalled
 
 REVIEWED = {"trunk": {"series": "bookworm", "trigger": "gerrit", "branch": "main"}}
@@ -80,7 +80,101 @@ def test_second_run_of_patch_set_is_commented(workbench: Bench, gerrit_server: G
     workbench.publish(1, "failed")
     workbench.publish(3, commit=f"{1:040x}")
     workbench.deliver(opened(workbench))
-    assert gerrit_server.changes[0].votes == [{"Verified": -1}, {"Verified": 1}]
+    assert gerrit_server.changes[0].votes == [{"Verified": 1}, {"Verified": 1}]  # the newest build decides
+
+
+def phases_of_two_tracks(bench: Callable[..., Bench], service: Service) -> Bench:
+    phases = ["build", "deploy"]
+    one = {"series": "bookworm", "trigger": "gerrit", "branch": "main", "phases": phases}
+    tracks = {"noble": one, "trixie": one, "trunk": {"series": "bookworm", "branch": "main"}}
+    return bench(tracks=tracks, notifications={"gerrit": service.url})
+
+
+LANES = [("noble", "build"), ("noble", "deploy"), ("trixie", "build"), ("trixie", "deploy")]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)])
+@pytest.mark.parametrize(
+    "verdicts, last",
+    [
+        (("passed", "passed", "passed", "passed"), 1),
+        (("passed", "failed", "passed", "passed"), -1),
+        (("passed", "passed", "unstable", "passed"), -1),
+        (("passed", "error", "passed", "passed"), 0),
+        (("passed", "passed", "passed", "aborted"), 0),
+    ],
+)
+def test_vote_is_that_of_all_phases_on_all_tracks(  # noqa: PLR0917 - a table's columns
+    workbench: Bench, bench: Callable[..., Bench], service: Service, gerrit_server: Gerrit,
+    verdicts: tuple[str, ...], last: int, order: tuple[int, ...],
+) -> None:  # fmt: skip
+    lab = phases_of_two_tracks(bench, service)
+    for day, number in enumerate(order, 1):
+        track, phase = LANES[number]
+        item = lab.publish(1, verdicts[number], day, track=track, phase=phase, commit=f"{1:040x}")
+        assert [how for _, how, _ in lab.deliver(opened(lab), [item])] == ["delivered"]
+    given = [vote.get("Verified", 0) for vote in gerrit_server.changes[0].votes]
+    assert given[-1] == last
+    assert 1 not in given[:3]
+    assert -1 not in given or last == -1
+
+
+def test_vote_follows_newest_build_of_each_phase(
+    workbench: Bench, bench: Callable[..., Bench], service: Service, gerrit_server: Gerrit
+) -> None:
+    lab = phases_of_two_tracks(bench, service)
+    days = [*LANES, ("noble", "build"), ("noble", "deploy")]
+    for day, (track, phase) in enumerate(days, 1):
+        verdict = "failed" if day == 2 else "passed"
+        item = lab.publish(day, verdict, day, track=track, phase=phase, commit=f"{1:040x}")
+        lab.deliver(opened(lab), [item])
+    given = [vote.get("Verified", 0) for vote in gerrit_server.changes[0].votes]
+    assert given == [0, -1, -1, -1, -1, 1]  # a new build alone does not take back the deployment's failure
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change(7, f"{1:040x}", current=f"{9:040x}"),
+        Change(7, f"{1:040x}", status="MERGED"),
+        Change(7, f"{1:040x}", status="ABANDONED"),
+    ],
+)
+def test_superseded_or_closed_patch_set_gets_comment_alone(
+    workbench: Bench, gerrit_server: Gerrit, change: Change
+) -> None:
+    gerrit_server.changes[0] = change
+    workbench.publish(1)
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
+    assert (change.votes, len(change.messages)) == ([{}], 1)
+
+
+def test_change_closed_meanwhile_gets_comment_alone(
+    workbench: Bench, gerrit_server: Gerrit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = gerrit_server.change_info
+    monkeypatch.setattr(gerrit_server, "change_info", lambda change: {**shown(change), "status": "NEW"})
+    gerrit_server.changes[0].status = "MERGED"
+    workbench.publish(1)
+    assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
+    assert gerrit_server.changes[0].votes == [{}]
+
+
+def test_skipped_build_is_not_commented(workbench: Bench, gerrit_server: Gerrit) -> None:
+    workbench.publish(1, "skipped")
+    assert workbench.deliver(opened(workbench)) == [(1, "nothing", "it was skipped")]
+    assert gerrit_server.changes[0].messages == []
+
+
+def test_comment_stays_within_limit(workbench: Bench, gerrit_server: Gerrit) -> None:
+    cases = tuple(
+        FAILING.model_copy(update={"name": f"{number} {'x' * 4000}", "message": "y" * 900}) for number in range(40)
+    )
+    workbench.publish(1, "failed", cases=cases, message="z" * 30_000)
+    workbench.deliver(opened(workbench))
+    (text,) = gerrit_server.changes[0].messages
+    assert len(text.encode()) < 16 * 1024
+    assert "https://qa.lab.example/b/" in text
 
 
 def test_build_of_other_track_is_not_sent(bench: Callable[..., Bench], service: Service) -> None:
@@ -145,7 +239,7 @@ RESTRICTED = 'Applying label "Verified": 1 is restricted\n'
     "answer, how, note",
     [
         ((403, RESTRICTED), "parked", f"answers 403 to POST changes/7/revisions/{1:040x}/review: {RESTRICTED.strip()}"),
-        ((409, CLOSED), "parked", "review: change is closed"),
+        ((409, CLOSED), "nothing", "review: change is closed"),
         ((404, "Not found: 7\n"), "parked", "review: Not found: 7"),
         ((400, "no\n"), "parked", "answers 400"),
         ((500, "oops\n"), "later", "answers 500"),
@@ -250,7 +344,7 @@ def test_damaged_bundle_is_parked_alone(workbench: Bench, gerrit_server: Gerrit)
 @pytest.mark.parametrize(
     "verb, message, status, how",
     [
-        ("review", "fatal: change is closed", 1, "parked"),
+        ("review", "fatal: change is closed", 1, "nothing"),
         ("review", "error: Applying label Verified: 1 is restricted", 1, "parked"),
         ("review", f'error: "{1:040x}" matches multiple patch sets', 1, "parked"),
         ("review", "fatal: internal server error", 1, "later"),
@@ -321,7 +415,10 @@ def test_deliver_over_ssh(bench: Callable[..., Bench], tmp_path: Path, monkeypat
     says.write_text(json.dumps({"number": 7, "comments": [{"message": "hello"}]}) + '\n{"type":"stats"}\n')
     assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]
     argv = Path(f"{ssh}.argv").read_text()
-    assert "-p\n29\nbot@g.example\ngerrit review --tag autogenerated:qalab --label Verified=-1 --message '" in argv
+    assert (
+        "-p\n29\nbot@g.example\ngerrit review --tag autogenerated:qalab --notify OWNER --label Verified=-1 --message '"
+        in argv
+    )
     assert "it’s ”odd” $(id)" in argv
     says.write_text(json.dumps({"number": 7, "comments": [{"message": f"x\n\nqalab: {item.name}"}]}))
     assert workbench.deliver(opened(workbench)) == [(1, "delivered", "")]

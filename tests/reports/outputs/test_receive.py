@@ -30,12 +30,18 @@ class Workspace:
 
     path: Path
     job: str = "lab/trunk-greet-build"
+    number: int = 0
 
     def send(self, bundle: bytes | None, source: str, digest: str | None = None) -> tuple[int, str]:
         """Run the script; return its exit code and log."""
         if bundle is not None:
             (self.path / "bundle.tar.gz").write_bytes(bundle)
-        variables = {"SOURCE_ID": source, "SHA256": digest or hashlib.sha256(bundle or b"").hexdigest()}
+        self.number += 1
+        variables = {
+            "BUILD_NUMBER": str(self.number),
+            "SOURCE_ID": source,
+            "SHA256": digest or hashlib.sha256(bundle or b"").hexdigest(),
+        }
         done = subprocess.run(
             [sys.executable, "-S", "-E", SCRIPT], cwd=self.path, check=False, capture_output=True, text=True,
             env={"JOB_NAME": self.job, **variables},
@@ -88,7 +94,26 @@ def test_exit_code_is_verdict(bench: Callable[..., Bench], workspace: Workspace,
     item = bench().publish(3, verdict)
     found, log = workspace.send(item.path.read_bytes(), item.name)
     assert (found, log) == (code, f"==> logs/sbuild.log\nlog\n\nverdict: {verdict}\n")
-    assert workspace.left == ["received/build.json", "received/logs/sbuild.log"]
+    assert workspace.left == ["received.txt", "received/build.json", "received/logs/sbuild.log"]
+
+
+def test_build_is_received_once(bench: Callable[..., Bench], workspace: Workspace) -> None:
+    """A refused bundle does not count, and a job that was created again starts over."""
+    at = bench()
+    first, second = at.publish(3, "passed"), at.publish(4, "failed")
+    assert workspace.send(b"broken", first.name)[0] == 2
+    assert workspace.send(first.path.read_bytes(), first.name)[0] == 0
+    assert workspace.send(first.path.read_bytes(), first.name) == (
+        2,
+        "refused: build 2 of this job is the same build\n",
+    )
+    assert workspace.send(second.path.read_bytes(), second.name)[0] == 1
+    assert workspace.send(second.path.read_bytes(), second.name)[0] == 2
+    assert workspace.left == ["received.txt"]
+    workspace.number = 0
+    assert workspace.send(first.path.read_bytes(), first.name)[0] == 0
+    (workspace.path / "received.txt").write_text("damaged\n\x00")
+    assert workspace.send(first.path.read_bytes(), first.name)[0] == 0
 
 
 def change(item: PendingDelivery, **changed: Any) -> Members:
@@ -173,7 +198,7 @@ def test_files_of_earlier_build_are_removed(workspace: Workspace, good: PendingD
     workspace.send(good.path.read_bytes(), good.name)
     assert "bundle.tar.gz" not in workspace.left
     assert workspace.send(None, good.name)[0] == 2
-    assert workspace.left == []
+    assert workspace.left == ["received.txt"]
 
 
 def test_symlink_is_refused(workspace: Workspace, good: PendingDelivery) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -12,7 +13,7 @@ import pytest
 from lab.base import environment
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from reports.outputs import web, webhook
-from reports.outputs.delivery import Output, PendingDelivery, Tombstone
+from reports.outputs.delivery import Output, PendingDelivery, Throttled, Tombstone
 from tests.reports.outputs.conftest import Bench
 from tests.reports.outputs.servers import Answer, Request, Service, drip, endless, half, silence, stalled
 
@@ -50,6 +51,14 @@ def opened(workbench: Bench) -> Output:
     return output
 
 
+def verified(request: Request, key: bytes) -> list[bool]:
+    """Return whether each signature is that of a key, as a receiver of Standard Webhooks verifies it."""
+    identity, stamp = request.headers["webhook-id"], request.headers["webhook-timestamp"]
+    digest = hmac.new(key, f"{identity}.{stamp}.".encode() + request.body, hashlib.sha256).digest()
+    given = request.headers["webhook-signature"].split(" ")
+    return [hmac.compare_digest(one, f"v1,{base64.b64encode(digest).decode()}") for one in given]
+
+
 def test_no_output_without_webhook(bench: Callable[..., Bench]) -> None:
     assert webhook.open_output(bench().context) is None
 
@@ -62,6 +71,7 @@ def test_deliver_posts_signed_json(workbench: Bench, service: Service) -> None:
     signature = hmac.new(b"k3y", request.body, hashlib.sha256).hexdigest()
     assert request.headers["x-qalab-signature"] == f"sha256={signature}"
     assert request.headers["x-qalab-delivery"] == item.name
+    assert verified(request, b"k3y") == [True]
     actual = json.loads(request.body)
     assert (actual["id"], actual["verdict"], actual["step"], actual["failing"]) == (
         item.name,
@@ -91,7 +101,9 @@ def test_lost_answer_repeats_same_post(workbench: Bench, service: Service, hook:
     assert (once.body, once.headers["x-qalab-delivery"]) == (again.body, again.headers["x-qalab-delivery"])
 
 
-@pytest.mark.parametrize("status, kind", [(401, ConfigurationError), (429, InfrastructureError)])
+@pytest.mark.parametrize(
+    "status, kind", [(401, ConfigurationError), (410, ConfigurationError), (429, InfrastructureError)]
+)
 def test_status_that_concerns_receiver_raises(
     workbench: Bench, service: Service, hook: Hook, status: int, kind: type[LabError]
 ) -> None:
@@ -103,8 +115,8 @@ def test_status_that_concerns_receiver_raises(
     assert len(service.requests) == 1
 
 
-@pytest.mark.parametrize("status, how", [*((one, "parked") for one in (400, 403, 404, 410, 413, 422)),
-                                         *((one, "later") for one in (408, 500, 502, 503))])  # fmt: skip
+@pytest.mark.parametrize("status, how", [*((one, "parked") for one in (400, 403, 404, 413, 422)),
+                                         *((one, "later") for one in (408, 425, 500, 502, 503))])  # fmt: skip
 def test_status_that_concerns_one_delivery(
     workbench: Bench, service: Service, hook: Hook, status: int, how: str
 ) -> None:
@@ -198,3 +210,72 @@ def test_withdraw_discards_waiting_message(workbench: Bench, service: Service, h
     assert [how for _, how, _ in workbench.deliver(output)] == ["later"]
     output.withdraw([Tombstone(name=item.name, track="", component="", phase="", retracted="")])
     assert not list((workbench.context.home / "webhook/waiting").iterdir())
+
+
+def test_withdraw_announces_sent_build_once(workbench: Bench, service: Service, hook: Hook) -> None:
+    item = workbench.publish(1)
+    output = opened(workbench)
+    workbench.deliver(output)
+    tombstone = Tombstone(name=item.name, track="", component="", phase="", retracted="")
+    hook.answers = [(500, "")]
+    with pytest.raises(InfrastructureError):  # the publisher asks again
+        output.withdraw([tombstone])
+    output.withdraw([tombstone])
+    _, once, again = service.requests
+    assert once.body == again.body
+    assert json.loads(again.body) == {"schema": 1, "retracted": item.name}
+    assert once.headers["webhook-id"] == again.headers["webhook-id"] == f"{item.name}-retracted"
+    assert verified(again, b"k3y") == [True]
+
+
+@pytest.mark.parametrize(
+    "secret, key",
+    [
+        ("k3y", b"k3y"),
+        (" k3y\n", b"k3y"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")),
+    ],
+)
+def test_key_of_variable(monkeypatch: pytest.MonkeyPatch, secret: str, key: bytes) -> None:
+    monkeypatch.setenv("HOOK", secret)
+    assert webhook.key_of("HOOK") == key
+
+
+@pytest.mark.parametrize(
+    "secret, message",
+    [
+        (" ", "is not set"),
+        ("whsec_", ": what follows whsec_ is not Base64"),
+        ("whsec_b*d", ": what follows whsec_ is not Base64"),
+    ],
+)
+def test_bad_key_raises(workbench: Bench, monkeypatch: pytest.MonkeyPatch, secret: str, message: str) -> None:
+    monkeypatch.setenv("QALAB_WEBHOOK_SECRET", secret)
+    with pytest.raises(
+        ConfigurationError, match=rf"notifications.webhook: the variable QALAB_WEBHOOK_SECRET ?{message}$"
+    ):
+        opened(workbench)
+
+
+def test_message_is_signed_with_former_key_too(
+    bench: Callable[..., Bench], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QALAB_WEBHOOK_SECRET", "new")
+    monkeypatch.setenv("FORMER_KEY", "former")
+    workbench = bench(notifications={"webhook": {"url": service.url, "former_secrets": ["FORMER_KEY"]}})
+    workbench.publish(1)
+    workbench.deliver(opened(workbench))
+    (request,) = service.requests
+    assert (verified(request, b"new"), verified(request, b"former")) == ([True, False], [False, True])
+    known = [(one.name, one.env) for one in workbench.lab.notifications.credentials]
+    assert known == [("webhook-key", "QALAB_WEBHOOK_SECRET"), ("webhook-key", "FORMER_KEY")]  # never published
+
+
+def test_receiver_that_names_a_wait_is_waited_for(workbench: Bench, service: Service, hook: Hook) -> None:
+    workbench.publish(1)
+    workbench.publish(2)
+    hook.answers = [(503, "", {"Retry-After": "120"})]
+    with pytest.raises(Throttled) as raised:
+        workbench.deliver(opened(workbench))
+    assert raised.value.seconds == 120
+    assert len(service.requests) == 1

@@ -37,20 +37,21 @@ def test_commit_url(component: str, commit: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "track, packages, expected",
+    "suite, packages, expected",
     [
         ("trunk", {"a1": "1:2~rc1-3"}, "apt-get install a1=1:2~rc1-3"),
         ("trunk", {"a1": "1", "b2": "2+git1"}, "apt-get install a1=1 b2=2+git1"),
         ("trunk", {"a1": "1", "b2": "2;reboot", "$(id)": "3"}, "apt-get install a1=1"),
+        ("trunk-20260102T030405Z-1a2b3c4d", {"a1": "1"}, "apt-get install a1=1"),
         ("trunk", {"a1": "1\n2"}, None),
         ("trunk", {}, None),
         ("trunk; reboot", {"a1": "1"}, None),
     ],
 )
-def test_apt_lines(track: str, packages: dict[str, str], expected: str | None) -> None:
-    line = f"deb [signed-by=/etc/apt/keyrings/lab.asc] https://archive.lab.example/lab {track} main"
-    assert SITE.apt_lines(track, packages) == ((line, expected) if expected else ())
-    assert Identity("lab").apt_lines(track, packages) == ()
+def test_apt_lines(suite: str, packages: dict[str, str], expected: str | None) -> None:
+    line = f"deb [signed-by=/etc/apt/keyrings/lab.asc] https://archive.lab.example/lab {suite} main"
+    assert SITE.apt_lines(suite, packages) == ((line, expected) if expected else ())
+    assert Identity("lab").apt_lines(suite, packages) == ()
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,14 @@ import pytest
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import run
 from lab.config.description import Lab
+from lab.store import source_history
 from lab.store.archive import ArchiveReader
 from lab.store.runs import Store
-from scripts.archives import lab_archive, serving, versions
+from lab.store.source_history import PackagedVersion, SourceHistory
+from scripts.archives import lab_archive, labels, serving, versions
 from scripts.archives.content import SOURCES
 from scripts.archives.lab_archive import LabArchive
+from scripts.archives.labels import Reasons
 from scripts.archives.stanzas import Stanza
 from tests.archives import assert_signed, assert_whole, deb, listed, put, suites
 
@@ -89,6 +92,43 @@ def test_an_archive_of_reprepro_is_taken_over(lab_factory: Callable[..., Lab], t
     assert_signed(root, tmp_path)
 
 
+def test_source_history(opened: LabArchive, tmp_path: Path) -> None:
+    """It names all versions, also those that have left the pool; a killed change is completed."""
+    for version in "12":
+        put(opened, "trunk", [deb(tmp_path / f"greet_{version}_all.deb", "greet", version)])
+    history = source_history.read(opened.reader, "greet")
+    assert [each.version for each in history.of_track("trunk")] == ["2", "1"]
+    assert history.files.keys() == {f"pool/main/g/greet/greet_{version}_all.deb" for version in "12"}
+    assert source_history.read(opened.reader, "other") == SourceHistory()
+    present = (opened.root / "sources/greet.json").read_bytes()
+    versions.record_path(opened.root, "trunk", "greet", "1").unlink()
+    for path in ("states.json", "sources/greet.json"):
+        (opened.root / path).unlink()
+    assert [each.version for each in source_history.read(opened.reader, "greet").versions] == ["2"]
+    opened.repair()
+    assert (opened.root / "states.json").exists()
+    (opened.root / "sources/greet.json").write_bytes(present)
+    source_history.write(opened.root, "greet")
+    history = source_history.read(opened.reader, "greet")
+    assert [(each.version, len(each.files)) for each in history.of_track("trunk")] == [("2", 1), ("1", 0)]
+
+
+@pytest.mark.parametrize(
+    "withdrawn, of_track, taken_out",
+    [((), ["10", "9", "1"], []), (("10",), ["9", "1"], ["10"]), (("9", "10", "1"), [], ["1", "9", "10"])],
+)
+def test_source_history_of_track(withdrawn: tuple[str, ...], of_track: list[str], taken_out: list[str]) -> None:
+    known = [
+        PackagedVersion(track="trunk", version=version, added="", commit=f"c{version}", withdrawn=version in withdrawn)
+        for version in ("9", "10", "1")
+    ]
+    history = SourceHistory(versions=(*known, PackagedVersion(track="other", version="99", added="", commit="c99")))
+    assert [each.version for each in history.of_track("trunk")] == of_track
+    assert history.withdrawn("trunk") == taken_out
+    assert history.version_of("trunk", "c99") == ""
+    assert history.version_of("trunk", "c10") == ("" if "10" in withdrawn else "10")
+
+
 def test_a_reader_of_a_url(opened: LabArchive, tmp_path: Path) -> None:
     state = put(opened, "trunk", [deb(tmp_path / "greet_1_all.deb", "greet", "1")])
     with serving.served(opened.lab, "trunk") as repository:
@@ -100,7 +140,16 @@ def test_a_reader_of_a_url(opened: LabArchive, tmp_path: Path) -> None:
         index = "main/binary-amd64/Packages"
         assert reader.index("trunk", index) == here.index("trunk", index)
         assert (reader.has("trunk"), reader.has("other"), reader.state("other")) == (True, False, None)
+        labels.pin(opened, "trunk", Reasons("ada"))
+        labels.move(opened, "promotion", "trunk-tested", "", Reasons("ada", reason="it works"))
+        second = put(opened, "trunk", [deb(tmp_path / "greet_2_all.deb", "greet", "2")])
+        assert reader.states() == here.states() == [state, second]
+        assert reader.labels() == here.labels() == {"trunk": second, "trunk-tested": state}
+        assert (reader.pins(), reader.moves("trunk-tested")) == (here.pins(), here.moves("trunk-tested"))
+        assert [*reader.pins()] == [move.after for move in reader.moves("trunk-tested")] == [state.name]
+        assert reader.states("other") == []
+        assert source_history.read(reader, "greet") == source_history.read(here, "greet")
         with pytest.raises(ConfigurationError, match="works on the machine of the archive only"):
-            reader.states()
+            _ = reader.root
     with pytest.raises(InfrastructureError, match="cannot be reached"):
         reader.has("trunk")

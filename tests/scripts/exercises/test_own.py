@@ -123,13 +123,13 @@ def test_cases_of_each_format(
 @pytest.mark.parametrize(
     "settings, fault",
     [
-        ({"run": "nowhere"}, "exercise smoke: nowhere: no such file in "),
-        ({"run": "plain"}, "exercise smoke: plain: not an executable file (chmod +x)"),
-        ({"run": "."}, "exercise smoke: .: not an executable file (chmod +x)"),
-        ({"files": ["data"]}, "exercise smoke: data: no such file in "),
-        ({"where": "web"}, "exercise smoke: where: no web; known: beside, node0, greet"),
-        ({"name": "token"}, "exercises: token: is there twice"),
-        ("tokn", "exercises: no exercise tokn; known: installed, "),
+        ({"run": "nowhere"}, "deployment.exercises.0.run: nowhere: no such file in "),
+        ({"run": "plain"}, "deployment.exercises.0.run: plain: not an executable file (chmod +x)"),
+        ({"run": "."}, "deployment.exercises.0.run: .: not an executable file (chmod +x)"),
+        ({"files": ["data"]}, "deployment.exercises.0.files: data: no such file in "),
+        ({"where": "web"}, "deployment.exercises.0.where: no web; known: beside, node0, greet"),
+        ({"name": "token"}, "deployment.exercises.0: token: is there twice"),
+        ("tokn", "deployment.exercises.0: no exercise tokn; did you mean token? known: installed, "),
         ({}, None),
     ],
 )
@@ -140,5 +140,5 @@ def test_faults(lab_factory: Callable[..., Lab], settings: dict[str, Any] | str,
     for name, mode in {"smoke": 0o755, "plain": 0o644}.items():
         (lab.file.parent / name).write_text(SHELL)
         (lab.file.parent / name).chmod(mode)
-    faults = list(choice.faults(lab, "trunk"))
+    faults = [f"{'.'.join(map(str, key))}: {what}" for key, what in choice.faults(lab, "trunk")]
     assert (len(faults), all(each.startswith(str(fault)) for each in faults)) == (0 if fault is None else 1, True)

@@ -16,7 +16,7 @@ from lab.config.description import PHASES, Lab
 from lab.store.run_directory import HANDED_OVER, Run
 from lab.store.runs import Store
 from scripts import packaging, snapshot
-from scripts.phases import runner, watching
+from scripts.phases import news, runner, watching
 from tests.conftest import Bench, GitRepository, packaging_files
 from tests.packages import killer
 from tests.scripts.phases.test_runner import Heard
@@ -208,7 +208,7 @@ def test_new_commits_repeat_error_verdicts_only(
 @pytest.mark.integration
 def test_new_commits_count_failed_snapshot_for_its_revision(lab: Lab, upstream: GitRepository) -> None:
     run = Store.of(lab).new_run(lab, "trunk", "greet", upstream.heads[-1])
-    for _ in range(watching.TRIES):
+    for _ in range(news.TRIES):
         assert new(lab) == [upstream.heads[-1]]
         record = Bench(lab, run).pretend("snapshot")
         record.model_copy(update={"verdict": "error", "exit_code": 3}).write(run.record_path("snapshot"))
@@ -345,7 +345,7 @@ def test_watch_repeats_packaging_commit_after_lab_error(
 ) -> None:
     round_of(lab)
     change(packages, lab, "a packaging commit")
-    for _ in range(watching.TRIES):
+    for _ in range(news.TRIES):
         [run] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
         assert run.info.cause == "packaging commit"
         for module in (snapshot, packaging):

@@ -81,9 +81,12 @@ def test_service_start_of_running_unit() -> None:
         ),
         (
             [(0, RUNS), (0, RUNS.replace("NRestarts=0", "NRestarts=1"))],
-            "greet.service starts and dies on node0 (success)",
+            "greet.service starts and dies on node0 (restarted by systemd): ",
         ),
-        ([(0, RUNS.replace("=active", "=inactive"))], "greet.service starts and dies"),
+        (
+            [(0, RUNS.replace("=active", "=inactive"))],
+            "greet.service starts and dies on node0 (its program ended without an error): ",
+        ),
         ([(0, FAILED.replace("=now", "="))], "greet.service does not start on node0 (exit-code)"),
     ],
 )
@@ -134,6 +137,28 @@ def test_site_refuses_missing_provider() -> None:
     [
         ("", "its journal says nothing"),
         ("Started greet.service - Greeter.\nreading\n", "reading"),
+        (
+            (
+                "Started greet.service - Greeter.\n"
+                "greet.service: Failed to determine user credentials: No such process\n"
+                "greet.service: Failed at step USER spawning /usr/bin/greetd: No such process\n"
+                "greet.service: Main process exited, code=exited, status=217/USER\n"
+                "greet.service: Failed with result 'exit-code'.\n"
+            ),
+            "Failed to determine user credentials: No such process",
+        ),
+        (
+            'nginx: [emerg] unknown directive "x" in /etc/nginx/a.conf:4\nnginx: configuration file a test failed\n',
+            'nginx: [emerg] unknown directive "x" in /etc/nginx/a.conf:4',
+        ),
+        (
+            "greet.service: Service has no ExecStart=, ExecStop=, or SuccessAction=. Refusing.\n",
+            "Service has no ExecStart=, ExecStop=, or SuccessAction=. Refusing.",
+        ),
+        (
+            "greet.service: start operation timed out. Terminating.\ngreet.service: Failed with result 'timeout'.\n",
+            "start operation timed out. Terminating.",
+        ),
         (
             (
                 "starting\n2026-01-01 00:00:00.904 155 ERROR oslo_service.service [None req-1 - - -] Failed: no such host\n"

@@ -155,7 +155,8 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
     commands = [call for call in juju.calls() if call[0] not in {"whoami", "models", "model-config", "status", "ssh"}]
     assert commands == [
         ["add-model", "--controller", "lab", "--no-switch", "--config", f"extra-info={mark}",
-         "--config", "automatically-retry-hooks=false", "qalab-testlab-trunk"],
+         "--config", "automatically-retry-hooks=false",
+         "--config", "logging-config=<root>=INFO;unit=DEBUG", "qalab-testlab-trunk"],
         ["add-machine", *model, "-n", "4", "--base", "ubuntu@24.04"],
         ["deploy", *model, f"{home}/bundle.yaml", "--overlay", f"{home}/overlay.yaml", "--map-machines=0=0,1=1,2=2,3=3"],
         ["run", *model, "--format", "json", "--wait", "2m", "keystone/leader", "get-admin-password"],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
-from scripts.deployment.charm_deployer import failure_line, refused
+from scripts.deployment.charm_deployer import refused
 from scripts.drivers.juju.client import JujuRefused, complaint
 from scripts.drivers.juju.status import Status
 from scripts.drivers.juju.watch import Watch
@@ -88,6 +88,72 @@ def test_status_reports_machine_error_first() -> None:
     assert str(found.error(TOPOLOGY)) == "machine 1: its agent is in error: cannot start"
 
 
+CONTAINERS = {"0/lxd/0": {"juju-status": {"current": "pending"}, "machine-status": {
+    "current": "provisioning error", "message": "no obvious space for container"}}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ((machine(0), {"containers": CONTAINERS}), "machine 0/lxd/0: cannot be had: no obvious space for container"),
+        ((machine(1), {"status-error": "machine 1 not found"}), "machine 1: its status is not known: machine 1 not found"),
+        ((machine(1), {"machine-status": {"current": "unknown", "message": "missing"}}),
+         "machine 1: its instance is gone from the cloud"),
+        ((lambda each: each["model"], {"model-status": {"current": "suspended", "message": "invalid credential"}}),
+         "model testmodel: is suspended: invalid credential"),
+        ((lambda each: each["applications"]["mysql"], {"status-error": "gone"}), "mysql: its status is not known: gone"),
+        ((lambda each: each["applications"]["mysql"], {"units": {}, "application-status": {
+            "current": "error", "message": "no charm"}}), "mysql: no charm"),
+        ((unit("mysql/1"), {"status-error": "denied"}), "mysql/1: its status is not known: denied"),
+    ],
+)  # fmt: skip
+def test_status_permanent_fault(change: Any, message: str) -> None:
+    model = (lambda each: each, {"model": {"name": "testmodel"}})
+    blame = parsed(model, change).broken(TOPOLOGY)
+    assert blame
+    assert f"{blame.entity}: {blame.message}" == message
+
+
+@pytest.mark.parametrize("state", ["pending", "down"])
+def test_status_is_not_well_while_a_container_is_not_up(state: str) -> None:
+    container = {
+        "1/lxd/0": {"juju-status": {"current": state, "message": "x"}, "machine-status": {"current": "running"}}
+    }
+    found = parsed((machine(1), {"containers": container}))
+    assert not found.well(TOPOLOGY)
+    assert (found.lost(TOPOLOGY) is not None) == (state == "down")
+
+
+ROUTER = Topology(TOPOLOGY.applications, (("keystone-mysql-router:shared-db", "keystone:shared-db"),))
+
+
+def test_status_is_not_well_without_subordinate() -> None:
+    assert parsed().well(ROUTER)
+    alone = parsed((unit("keystone/0"), {"subordinates": {}}))
+    assert not alone.well(ROUTER)
+    assert alone.overdue(ROUTER, 60).entity == "keystone-mysql-router"
+
+
+def test_status_lost_subordinate_names_its_machine() -> None:
+    blame = parsed((subordinate, LOST)).lost(TOPOLOGY)
+    assert blame
+    assert blame.entity == "machine 3"
+
+
+def test_watch_waits_for_busy_controller() -> None:
+    """An election takes a minute, in which each call is refused."""
+    tries, messages = iter(range(100)), list[str]()
+
+    def look() -> Status:
+        if next(tries) < 40:
+            raise JujuRefused("juju status", "not master and slaveOk=false")
+        return parsed()
+
+    _, blame = Watch(look, messages.append, TOPOLOGY, clock=Moved().clock).until_well(60)
+    assert blame is None
+    assert messages.count("juju status: not master and slaveOk=false; asking again for 5 minutes") == 1
+
+
 BLOCKED = {"workload-status": {"current": "blocked", "message": "Missing relations: database"}}
 LOST = {"juju-status": {"current": "lost", "message": "agent is not communicating with the server"}}
 BUSY = {"workload-status": {"current": "maintenance"}, "juju-status": {"current": "executing"}}
@@ -135,7 +201,7 @@ def test_watch_waits_for_passing_states() -> None:
     watch = Watch(look, messages.append, TOPOLOGY, clock=Moved().clock)
     _, blame = watch.until_well(1)
     assert blame is None
-    assert "juju status: no answer; asking again" in messages
+    assert "juju status: no answer; asking again for 5 minutes" in messages
     assert messages[-1].startswith("mysql/1: active: Unit is ready")
     assert watch.ready.keys() == {"keystone", "mysql"}
 
@@ -159,6 +225,12 @@ NO_ENDPOINT = 'cannot add relation between "a:x" and "b:y": application "b" has 
          'deployment.applications: cannot resolve charm or bundle "k": No charm'),
         ("cannot deploy bundle: dial tcp 10.0.0.1: connect: connection refused", InfrastructureError, "juju deploy: "),
         ("unable to connect to API: no route to host", InfrastructureError, "juju deploy: unable to connect"),
+        ('cannot deploy bundle: option "password" unknown to charm', ConfigurationError, "deployment.applications: option"),
+        ('cannot deploy bundle: option "admin-password" expected string, got 12345', ConfigurationError,
+         "deployment.applications: option"),
+        ("Bundle cannot be deployed without trusting applications with your cloud credentials. Please: - aws-integrator",
+         ConfigurationError, "deployment.applications: Bundle cannot be deployed without trusting"),
+        ("cannot deploy bundle: not master and slaveOk=false", InfrastructureError, "juju deploy: "),
     ],
 )  # fmt: skip
 def test_deploy_refusal_becomes_error(output: str, kind: type[Exception], message: str) -> None:
@@ -173,32 +245,16 @@ def test_status_parse_refuses_other_output(text: str) -> None:
         Status.parse(text)
 
 
-PLAIN = "unit-greet-0: 10:12:31 INFO unit.greet/0.juju-log"
-
-
-@pytest.mark.parametrize(
-    ("lines", "line"),
-    [
-        ([f"{PLAIN} all good", f"{PLAIN} cannot open it", f"{PLAIN} never mind"], "cannot open it"),
-        ([f"{PLAIN} E: Unable to locate package x", f"{PLAIN} an error"], "E: Unable to locate package x"),
-        ([f"{PLAIN} ValueError: no", "unit-greet-0: 10:12:31 ERROR juju.worker hook failed: error"], "ValueError: no"),
-        (["unit-greet-0: 10:12:31 INFO juju.worker.uniter awaiting"], "awaiting"),
-        (["not a line of a log"], "not a line of a log"),
-        ([], ""),
-    ],
-)
-def test_failure_line_of_debug_log(lines: list[str], line: str) -> None:
-    assert failure_line(lines) == line
-
-
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
         (["WARNING slow", "ERROR it is away", "more"], "it is away"),
         (["ERROR several:", "one", "two"], "several: one two"),
+        (["ERROR not without trust.", "Trust the following application(s):", "  - a"],
+         "not without trust. Trust the following application(s): - a"),
         (["nothing known"], "nothing known"),
         ([], "it ended without a word"),
     ],
-)
+)  # fmt: skip
 def test_error_line_of_juju_output(lines: list[str], message: str) -> None:
     assert complaint(lines) == message

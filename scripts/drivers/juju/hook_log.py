@@ -1,0 +1,125 @@
+"""The reason for the failure of a hook, from the log of its unit (``juju debug-log``).
+
+An entry of the log has an entity, a time, a level, a module and a text, which can have more lines: a traceback.  The
+modules of a hook are ``unit.UNIT.HOOK``, for what it prints, and ``unit.UNIT.juju-log``; that of the agent, which ends a
+hook, is ``juju.worker.uniter.operation``.  See Juju's reference, "Log".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lab.base.run import COMPLAINT
+
+ENTRY: Final = re.compile(
+    r"^\S+: (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\S* (?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) (?P<module>\S+) (?P<text>.*)$"
+)
+UNIT: Final = "unit."
+MOST_CHARACTERS: Final = 400
+AWAITING: Final = "awaiting error resolution"  # after the failure, again and again
+FAILED: Final = re.compile(rf'hook "[^"]+".* failed|{AWAITING}')
+ENDED: Final = re.compile(r'ran "[^"]+" hook|hook "[^"]+".* failed')
+# Trouble of a mirror or of the machine: neither the package nor its charm is at fault.
+LABS: Final = re.compile(
+    r"^(?:E|W|Err): ?.*(?:Failed to fetch|Unable to (?:fetch|acquire|lock)|Could not (?:get lock|open lock|connect|resolve)"
+    r"|Hash Sum mismatch|Temporary failure resolving|Some index files failed)|No space left on device"
+)
+UNMET: Final = re.compile(r"^\s*\S+ : (?:Pre)?Depends: |^\s*\S+ : (?:Conflicts|Breaks): ")
+UNPROCESSED: Final = re.compile(r"^dpkg: error processing ")
+EXCEPTION: Final = re.compile(r"^(?:[\w.]*\.)?\w*(?:Error|Exception|Exhausted|Timeout)\b")
+EXPLAINING: Final = (
+    UNMET, EXCEPTION, re.compile(r"^E: "), re.compile(r"\bFATAL\b"), COMPLAINT,
+    re.compile(r"\w(?:Error|Exception)\b"), re.compile(r"command not found|No such file or directory|[Pp]ermission denied"),
+)  # fmt: skip
+# Lines that follow from a reason given before them.
+GENERIC: Final = re.compile(
+    r"^(?:error: )?hook exit status|^error: exit status|Sub-process \S+ returned an error code|CalledProcessError"
+    r"|^Uncaught exception while in charm code|^Traceback \(most recent|^Errors were encountered while processing"
+    r"|^E: Unable to correct problems|returned non-zero exit status|^needrestart is being skipped"
+)
+
+
+@dataclass(frozen=True)
+class HookFailure:
+    """The line that explains a failure; ``is_labs``: a mirror or the machine is at fault."""
+
+    line: str
+    is_labs: bool = False
+
+
+@dataclass(frozen=True)
+class UnitLogEntry:
+    """An entry of a log; a line that belongs to no entry has no module."""
+
+    module: str
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return self.lines[0]
+
+
+def failure(lines: Sequence[str]) -> HookFailure:
+    """Return the reason of the last failed hook in a log; an empty line for an empty log."""
+    found = [*entries(lines)]
+    said = [line for entry in of_failed_hook(found) for line in entry.lines if line.strip()]
+    for number in range(len(said) - 1, -1, -1):
+        if LABS.search(said[number]):
+            return HookFailure(_first_of_block(said, number), is_labs=True)
+        if number and UNPROCESSED.search(said[number - 1]):
+            return HookFailure(_of_package(said, number - 1))
+        if not GENERIC.search(said[number]) and any(pattern.search(said[number]) for pattern in EXPLAINING):
+            return HookFailure(said[number].strip()[:MOST_CHARACTERS])
+    ends = [entry.text for entry in found if FAILED.search(entry.text) and not entry.text.startswith(AWAITING)]
+    of_apt = [line for line in said if line.startswith("E: ")]
+    last = of_apt[-1:] or ends[-1:] or said[-1:] or lines[-1:]
+    return HookFailure(last[0].strip()[:MOST_CHARACTERS] if last else "")
+
+
+def entries(lines: Sequence[str]) -> Iterator[UnitLogEntry]:
+    """Yield the entries of a log; lines without a head belong to the entry before them."""
+    module, text = "", list[str]()
+    for line in lines:
+        if match := ENTRY.match(line):
+            if text:
+                yield UnitLogEntry(module, tuple(text))
+            module, text = match["module"], [match["text"]]
+        else:
+            text.append(line)
+    if text:
+        yield UnitLogEntry(module, tuple(text))
+
+
+def of_failed_hook(found: Sequence[UnitLogEntry]) -> list[UnitLogEntry]:
+    """Return the entries of the unit's last failed hook, from its beginning."""
+    ends = [number for number, entry in enumerate(found) if _is_agents(entry) and FAILED.search(entry.text)]
+    failed = [number for number in ends if not found[number].text.startswith(AWAITING)]
+    end = (failed[-1:] or ends[:1] or [len(found)])[0]
+    before = [number for number in range(end) if _is_agents(found[number]) and ENDED.search(found[number].text)]
+    own = found[before[-1] + 1 if before else 0 : end]
+    return [entry for entry in own if entry.module.startswith(UNIT)] or list(own)
+
+
+def _is_agents(entry: UnitLogEntry) -> bool:
+    return entry.module.startswith("juju.worker")
+
+
+def _first_of_block(said: Sequence[str], number: int) -> str:
+    """Return the first of the lines on a mirror or the machine that lead to one."""
+    while number and LABS.search(said[number - 1]):
+        number -= 1
+    return said[number].strip()[:MOST_CHARACTERS]
+
+
+def _of_package(said: Sequence[str], number: int) -> str:
+    """Return the error of a package that dpkg could not process, with the last output before it."""
+    output = (
+        line for line in reversed(said[:number]) if not line.startswith(("Setting up ", "Processing ", "Unpacking "))
+    )
+    before = next(output, "").strip()
+    return " ".join(filter(None, [said[number], said[number + 1].strip(), f"({before})" if before else ""]))[
+        :MOST_CHARACTERS
+    ]

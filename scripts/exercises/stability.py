@@ -1,0 +1,83 @@
+"""stability: since the deployment, no service died, was restarted, crashed or logged an error.
+
+It runs after all other exercises.  The option ``accept_errors`` of an application is a regular expression of errors that
+its exercises cause on purpose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+from lab.base.errors import Failed, InfrastructureError
+from scripts.drivers.interfaces import Node
+from scripts.exercises.cases import Cases, Over
+from scripts.exercises.scene import Scene
+from scripts.services import node_health, systemd
+from scripts.services.deployed_state import Service
+from scripts.services.node_health import NodeHealth
+
+NAME = "stability"
+TAIL = ("journalctl", "--quiet", "--no-pager", "--lines=40")
+# The last line of a Python traceback.
+EXCEPTION = re.compile(r"^[\w.]+(?:Error|Exception|Exit|Interrupt|Timeout)\b.*$", re.MULTILINE)
+
+
+def exercise(scene: Scene, cases: Cases) -> None:
+    baselines = scene.deployed.baselines
+    health = {name: node_health.since(node, baselines[name]) for name, node in scene.nodes.items() if name in baselines}
+    for name, service, node in scene.places():
+        for unit in service.units if node.name in health else ():
+            _of_unit(cases, name, service, node, unit, health[node.name])
+    for name, found in health.items():
+        units = {unit for _, service, node in scene.places() if node.name == name for unit in service.units}
+        with suppress(Over), cases.case(f"{name}: nothing else failed or crashed") as case:
+            troubles = others(found, units)
+            case.output = "\n".join(troubles)
+            if troubles:
+                raise Failed(troubles[0])
+
+
+def _of_unit(cases: Cases, name: str, service: Service, node: Node, unit: str, health: NodeHealth) -> None:  # noqa: PLR0913, PLR0917 - a case has these parts
+    fault = InfrastructureError if service.supporting else Failed
+    with suppress(Over), cases.case(f"{name}: {unit} kept running on {node.name}") as case:
+        state = systemd.states(node, [unit])[unit]
+        crashes = [line for where, line in health.crashes if where == unit]
+        if trouble := decline(state, health.restarted.get(unit, 0), crashes):
+            case.output = _journal(node, unit)
+            explained = "" if crashes else f": {systemd.journal(node, unit)}"
+            raise fault(trouble + explained)
+    with suppress(Over), cases.case(f"{name}: {unit} logged no error on {node.name}") as case:
+        accepted = str(service.options.get("accept_errors", ""))
+        errors = [line for line in health.errors(unit) if not (accepted and re.search(accepted, line))]
+        if errors:
+            case.output = "\n".join([*errors, "", _journal(node, unit)])
+            raise fault(error_line(errors, case.output))
+
+
+def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> str:
+    """Return what is wrong with a unit that ran at the end of the deployment; "" for nothing."""
+    if crashes:
+        return f"it crashed: {crashes[0]}"
+    if not systemd.is_well(state):
+        return f"it is {state['ActiveState']} ({systemd.result_of(state)})"
+    return f"it was restarted {restarted} time{'s' * (restarted != 1)}" if restarted else ""
+
+
+def error_line(errors: Sequence[str], journal: str) -> str:
+    """Return the first error; for a traceback, the exception that ends it."""
+    exceptions = EXCEPTION.findall(journal)
+    return exceptions[-1] if re.search(node_health.TRACEBACK, errors[0]) and exceptions else errors[0]
+
+
+def others(health: NodeHealth, units: set[str]) -> list[str]:
+    """Return what happened on a node apart from the units of applications."""
+    crashed = [f"{unit or 'a program'} crashed: {line}" for unit, line in health.crashes if unit not in units]
+    failed = [f"{unit} failed" for unit in health.failed if unit not in units]
+    restarted = [f"{unit} was restarted {count} times" for unit, count in health.restarted.items() if unit not in units]
+    return [*crashed, *failed, *restarted]
+
+
+def _journal(node: Node, unit: str) -> str:
+    return node.run([*TAIL, f"--unit={unit}"], capture=True, check=False).stdout

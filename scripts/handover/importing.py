@@ -1,0 +1,77 @@
+"""Import a run that another machine has built: verify a copy of it, and make it the run of this directory."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from lab.base import environment
+from lab.base.debian import newest_entry
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.git import files_at, git
+from lab.base.run import ProgramFailed
+from lab.config.description import Lab
+from lab.store.run_directory import Run
+from scripts.handover import run_files, verification
+from scripts.handover.verification import Expected
+
+PACKAGING: Final = "out/packaging.bundle"
+"""The packaging branch with the lab's commits, for the step `push`: a bundle of git."""
+
+
+def import_run(lab: Lab, source: Path, directory: Path, expected: Expected) -> Run:
+    """Make ``directory`` the run that is handed over in ``source``; in a Jenkins build, it is of that build then.
+
+    Raises InfrastructureError for a run that is refused, which leaves ``directory`` as it was.  Raises ConfigurationError
+    where ``directory`` has a run already.
+    """
+    if (directory / "run.json").exists():
+        raise ConfigurationError(f"{directory}: has a run already", hint="name an empty directory with --run")
+    staging = directory / ".import"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        run_files.copy(source, staging)
+        found = Run(staging)
+        verification.check(found, lab, expected)
+        _drop_unrecorded(found)
+        for name in ("results/native", "out", "work"):
+            (staging / name).mkdir(parents=True, exist_ok=True)
+        if (staging / PACKAGING).exists():
+            _restore_packaging(found)
+        if url := environment.variable("BUILD_URL"):
+            found.write_info(found.info.model_copy(update={"url": url}))
+        for name in ("results", "out", "work", "run.json"):  # run.json last: a killed import leaves no run
+            target = directory / name
+            if target.exists():
+                shutil.rmtree(target)
+            (staging / name).rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Run(directory)
+
+
+def _drop_unrecorded(found: Run) -> None:
+    """Remove files from ``out`` that no record names: their content is not verified."""
+    known = verification.recorded(found)
+    for path in found.out.rglob("*"):
+        if path.is_file() and str(path.relative_to(found.path)) not in known:
+            path.unlink()
+
+
+def _restore_packaging(found: Run) -> None:
+    """Make the work tree of the step `push`, without a checkout.  Raises InfrastructureError for a bad bundle."""
+    tree = found.work / "packaging"
+    try:
+        git(["init", "--quiet", "--template=", tree])
+        strict = ["-c", "fetch.fsckObjects=true", "-c", "fsck.zeroPaddedFilemode=ignore"]
+        git([*strict, "fetch", "--quiet", "--no-tags", found.path / PACKAGING, "HEAD"], cwd=tree)
+        git(["update-ref", "--no-deref", "HEAD", "FETCH_HEAD"], cwd=tree)
+        text = files_at(tree, "HEAD", ["debian/changelog"])["debian/changelog"] or ""
+        version = newest_entry(text).version
+    except ValueError as error:
+        raise InfrastructureError(f"{PACKAGING}: debian/changelog: {error}") from None
+    except ProgramFailed as error:
+        raise InfrastructureError(f"{PACKAGING}: cannot be read: {error.result.complaint}") from None
+    if version != found.version:
+        raise InfrastructureError(f"{PACKAGING}: its changelog is of {version}, and not of {found.version}")

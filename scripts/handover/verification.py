@@ -1,0 +1,144 @@
+"""The verification of a run that another machine hands over: it is the expected one, and its records match its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from debian.deb822 import Changes, Deb822, Dsc
+
+from lab.base import files
+from lab.base.errors import InfrastructureError, LabError
+from lab.base.run import ProgramFailed, output
+from lab.config.agents import agent_steps
+from lab.config.description import Lab
+from lab.store.records import Artifact, Record, RunInfo
+from lab.store.run_directory import COMMIT, Run
+from lab.store.step import check_ours
+
+PACKAGES = (".deb", ".udeb", ".ddeb")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The run that was announced, by the names in messages; an empty or missing value is not compared."""
+
+    track: str = ""
+    component: str = ""
+    number: int | None = None
+    url: str = ""
+    commit: str = ""
+
+    def check(self, info: RunInfo) -> None:
+        """Raise InfrastructureError for another run."""
+        # A branch or a Gerrit ref says which commit only on the machine that has looked it up.
+        commit = self.commit if COMMIT.fullmatch(self.commit) else ""
+        pairs = {
+            "track": (self.track, info.track),
+            "component": (self.component, info.component),
+            "number": (self.number, info.number),
+            "build": (self.url, info.url),
+            "commit": (commit, info.commit),
+            "requested commit": (self.commit, info.revision),
+        }
+        for what, (expected, found) in pairs.items():
+            if expected and expected != found:
+                raise InfrastructureError(f"the run is of the {what} {found or '(none)'}, and not of {expected}")
+
+
+def check(run: Run, lab: Lab, expected: Expected) -> None:
+    """Verify a run.  Raises InfrastructureError with the first difference, ConfigurationError for an unreadable file."""
+    info = run.info
+    check_ours(lab, info)
+    if info.phase != "build" or info.working_tree:
+        raise InfrastructureError(f"{run.id}: only the build of a commit is handed over")
+    expected.check(info)
+    if not COMMIT.fullmatch(info.commit) or info.series != lab.tracks[info.track].series:
+        raise InfrastructureError(f"{run.id}: run.json: its commit or its series cannot be right")
+    records = _records(run)
+    for record in records.values():
+        _check_record(run, record)
+    version = records["source"].version
+    for item in (item for record in records.values() for item in record.artifacts):
+        _check_file(run, item)
+        _check_package(run, lab, run.path / item.path, version)
+    _check_steps(run, records, version)
+
+
+def recorded(run: Run) -> set[str]:
+    """Return the files in ``out`` that the records name."""
+    return {item.path for record in run.records() for item in record.artifacts}
+
+
+def _records(run: Run) -> dict[str, Record]:
+    """Return the records of the agent's steps.  Raises InfrastructureError unless they are all of the run's records."""
+    known = {run.record_path(step).name for step in agent_steps()}
+    for path in run.results.glob("[0-9][0-9]-*.json"):
+        if path.name not in known:
+            raise InfrastructureError(f"{run.id}: {path.name}: is not a step of the agent that builds")
+    found = {step: run.record(step) for step in agent_steps()}
+    for step, record in found.items():
+        if record is None or not record.finished_well:
+            raise InfrastructureError(f"{run.id}: the step {step} is {record.verdict if record else 'not run'}")
+    return {step: record for step, record in found.items() if record}
+
+
+def _check_record(run: Run, record: Record) -> None:
+    info = run.info
+    of_run = (info.component, info.track, info.series, info.commit)
+    of_record = (record.component, record.track, record.series, record.commit or info.commit)
+    if of_record != of_run:
+        raise InfrastructureError(f"{run.id}: the record of {record.step} is of another run: {' '.join(of_record)}")
+    for path in (record.log, *(native.path for native in record.native)):
+        if ".." in path.split("/") or not path.startswith("results/"):
+            raise InfrastructureError(f"{run.id}: the record of {record.step} names {path!r}, which is no result")
+
+
+def _check_file(run: Run, item: Artifact) -> None:
+    path = run.path / item.path
+    if item.path != f"out/{path.name}" or not path.is_file():
+        raise InfrastructureError(f"{run.id}: {item.path}: a record names it, and it is not there")
+    if path.stat().st_size != item.size or files.sha256(path) != item.sha256:
+        raise InfrastructureError(f"{run.id}: {item.path}: is not the file that the record names")
+
+
+def _check_package(run: Run, lab: Lab, path: Path, version: str) -> None:
+    """Compare a file's own control fields with the run: a record can name the file of another package."""
+    fields: Deb822
+    try:
+        if path.suffix in PACKAGES:
+            fields = Deb822(output(["dpkg-deb", "--field", path, "Package", "Source", "Version", "Architecture"]))
+            found = _source_of(fields)
+            if fields.get("Architecture") not in {"all", *lab.series[run.info.series].architectures}:
+                raise InfrastructureError(f"{run.id}: {path.name}: is of the architecture {fields.get('Architecture')}")
+        elif path.suffix == ".dsc":
+            fields = Dsc(path.read_bytes())
+            found = (fields.get("Source", ""), fields.get("Version", ""))
+        elif path.name.endswith("_source.changes"):
+            fields = Changes(path.read_bytes())
+            found = (fields.get("Source", ""), fields.get("Version", ""))
+        else:
+            return
+    except LabError:
+        raise
+    except (ProgramFailed, ValueError, UnicodeDecodeError) as error:
+        raise InfrastructureError(f"{run.id}: {path.name}: cannot be read: {error}") from None
+    if found != (run.info.component, version):
+        raise InfrastructureError(f"{run.id}: {path.name}: is of {found[0]} {found[1]}, and not of {version}")
+
+
+def _source_of(fields: Deb822) -> tuple[str, str]:
+    """Return the source package of a binary package and its version, see deb-control(5)."""
+    name, _, version = fields.get("Source", fields.get("Package", "")).partition(" ")
+    return name, version.strip("()") or fields.get("Version", "")
+
+
+def _check_steps(run: Run, records: dict[str, Record], version: str) -> None:
+    built = records["sbuild"]
+    if not version or built.version not in {"", version}:
+        raise InfrastructureError(f"{run.id}: the version of sbuild, {built.version}, is not that of source, {version}")
+    if built.verdict != "skipped" and not any(item.kind == "binary" for item in built.artifacts):
+        raise InfrastructureError(f"{run.id}: sbuild has built no package")
+    kinds = [item.kind for item in records["source"].artifacts]
+    if kinds.count("changes") != 1 or not any(item.path.endswith(".dsc") for item in records["source"].artifacts):
+        raise InfrastructureError(f"{run.id}: the step source has left no source package")

@@ -1,0 +1,166 @@
+"""The health of a whole node: crashes, kills for memory, failed and restarted units, errors in journals and logs.
+
+A program on the node prints everything that happened since a baseline; pure functions read its output.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.base.run import LONGEST
+from scripts.drivers.interfaces import Node
+from scripts.services.deployed_state import NodeBaseline
+
+# Signals that end a process on request are no crash.  The syntax is common to journalctl's, Perl's and Python's.
+CRASHES = (
+    r"code=(?:dumped|killed), status=\d+/(?!TERM|HUP|INT|QUIT|USR|PIPE)",
+    r"Failed with result '(?:core-dump|oom-kill|watchdog)'",
+    r"killed by the OOM killer|Out of memory: Killed process",
+    r"[Ss]egmentation [Ff]ault|segfault at |general protection fault",
+    r"\(core dumped\)|dumped core",
+    r"(?:exited on|terminated by) signal (?:4|6|7|8|9|11)\b",
+    r"double free or corruption|stack smashing detected|AddressSanitizer: |malloc\(\): corrupted",
+    r"^panic: |^thread '.*' panicked at ",
+)
+CRASH = "|".join(CRASHES)
+TRACEBACK = r"Traceback \(most recent call last\)"
+MOST_LINES = 5  # of one log file: the first crashes say enough
+SECTIONS = f"""\
+section() {{ printf '=== %s\\n' "$1"; }}
+logs() {{
+    find /var/log -type f ! -path '/var/log/journal/*' ! -name '*.[gx]z' ! -name lastlog ! -name '[bw]tmp' -printf '%s %p\\n'
+}}
+section cursor; journalctl --quiet --lines=0 --show-cursor
+section failed; systemctl list-units --failed --plain --no-legend --full
+section restarts; systemctl show --property=Id,NRestarts '*.service'
+section sizes; logs
+[ "$#" != 0 ] || exit 0
+fields=MESSAGE,PRIORITY,UNIT,COREDUMP_UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER
+entries() {{ journalctl --quiet --no-pager --output=json --output-fields="$fields" --after-cursor="$cursor" "$@" || true; }}
+cursor=$1 crash=$2 known=$3
+section entries
+entries --case-sensitive=yes --grep="$crash|{TRACEBACK}"
+entries --priority=err
+section lines
+logs | perl -e '
+    my ($crash, $known) = @ARGV;
+    my %before = map {{ /^(\\d+) (.*)$/ ? ($2, $1) : () }} split /\\n/, $known;
+    while (<STDIN>) {{
+        /^(\\d+) (.*)$/ or next;
+        my ($size, $path, $found) = ($1, $2, 0);
+        my $from = $before{{$path}} // 0;
+        open my $log, "<", $path or next;
+        seek $log, $size < $from ? 0 : $from, 0;
+        while (my $line = <$log>) {{
+            next unless $line =~ /$crash/;
+            last if $found++ == {MOST_LINES};
+            $line =~ s/\\s+$//;
+            print "$path: ", substr($line, 0, 500), "\\n";
+        }}
+    }}' "$crash" "$known"
+"""
+
+
+@dataclass(frozen=True)
+class LoggedEntry:
+    """An entry of the journal: the unit that it is about, and its text."""
+
+    unit: str
+    text: str
+    is_error: bool
+
+    @property
+    def is_crash(self) -> bool:
+        return bool(re.search(CRASH, self.text, re.MULTILINE))
+
+
+@dataclass(frozen=True)
+class NodeHealth:
+    """What happened on a node since a baseline.
+
+    ``lines``: crashes in log files, each with its file; ``failed``: units that failed; ``restarted``: how often, by unit.
+    """
+
+    entries: tuple[LoggedEntry, ...] = ()
+    lines: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    restarted: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def crashes(self) -> list[tuple[str, str]]:
+        """The crashes, each with its unit ("" for a log file) and the line that reports it."""
+        of_journal = [(each.unit, each.text) for each in self.entries if each.is_crash]
+        return [*dict.fromkeys((*of_journal, *(("", line) for line in self.lines)))]
+
+    def errors(self, unit: str) -> list[str]:
+        """Return the errors of a unit's own processes, and of systemd about it."""
+        return [each.text for each in self.entries if each.unit == unit and each.is_error]
+
+
+def baseline(node: Node) -> NodeBaseline:
+    """Return the health of a node now."""
+    return parse_baseline(node.run(["sh", "-c", SECTIONS], capture=True).stdout)
+
+
+def since(node: Node, before: NodeBaseline) -> NodeHealth:
+    """Return what happened on a node since a baseline."""
+    known = "".join(f"{size} {path}\n" for path, size in before.sizes.items())
+    output = node.run(["sh", "-c", SECTIONS, "sh", before.cursor, CRASH, known], capture=True).stdout
+    return parse_health(output, before)
+
+
+def parse_baseline(output: str) -> NodeBaseline:
+    """Return a baseline from the output of the program."""
+    sections = _sections(output)
+    cursor = next((line.partition(": ")[2] for line in sections["cursor"] if line.startswith("-- cursor: ")), "")
+    return NodeBaseline(
+        cursor=cursor,
+        failed=tuple(line.split()[0] for line in sections["failed"] if line),
+        restarts=dict(_restarts(sections["restarts"])),
+        sizes={path: int(size) for size, _, path in (line.partition(" ") for line in sections["sizes"])},
+    )
+
+
+def parse_health(output: str, before: NodeBaseline) -> NodeHealth:
+    """Return the health of a node from the output of the program, compared with a baseline."""
+    now, sections = parse_baseline(output), _sections(output)
+    restarted = {unit: count - before.restarts.get(unit, 0) for unit, count in now.restarts.items()}
+    return NodeHealth(
+        entries=tuple(dict.fromkeys(_entry(json.loads(line)) for line in sections["entries"])),
+        lines=tuple(sections["lines"]),
+        failed=tuple(unit for unit in now.failed if unit not in before.failed),
+        restarted={unit: count for unit, count in restarted.items() if count > 0},
+    )
+
+
+def _sections(output: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in output.splitlines():
+        if line.startswith("=== "):
+            name = line.removeprefix("=== ")
+            found[name] = []
+        else:
+            found[name].append(line)
+    return found
+
+
+def _restarts(lines: list[str]) -> Iterator[tuple[str, int]]:
+    for block in "\n".join(lines).split("\n\n"):
+        shown = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if int(shown.get("NRestarts") or 0):
+            yield shown["Id"], int(shown["NRestarts"])
+
+
+def _entry(fields: Mapping[str, Any]) -> LoggedEntry:
+    """Return an entry from JSON, in which text that is not UTF-8 is a list of bytes: see systemd.journal-fields(7)."""
+    message = fields.get("MESSAGE") or ""
+    text = message if isinstance(message, str) else bytes(message).decode("utf-8", "replace")
+    names = ("COREDUMP_UNIT", "UNIT", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER")
+    unit = next((str(fields[name]) for name in names if fields.get(name)), "")
+    error = int(fields.get("PRIORITY", 6)) <= 3 or bool(re.search(TRACEBACK, text))  # noqa: PLR2004 - LOG_ERR, syslog(3)
+    return LoggedEntry(unit, text.strip()[: LONGEST * 2], error)

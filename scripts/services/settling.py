@@ -1,0 +1,97 @@
+"""The settle time: services that were started must keep running for a while, and nothing on their nodes may crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.base.run import LONGEST
+from scripts.drivers.topology import Application
+from scripts.services import journals, node_health, systemd
+from scripts.services.deployed_state import NodeBaseline
+from scripts.services.node_health import NodeHealth
+from scripts.services.site import Site
+
+LOOK_SECONDS = 2.0
+
+
+def check_started(site: Site) -> None:
+    """Raise the fault of an application that starts nothing, unless its option ``starts_nothing`` expects that.
+
+    Services that packaging does not enable are a fault only where no tested application runs any.
+    """
+    tested = [each for each in site.applications if not each.supporting]
+    runs = any(site.services[each.name].units for each in tested)
+    for application in tested:
+        service = site.services[application.name]
+        if service.units or application.options.get("starts_nothing"):
+            continue
+        for unit, why in service.idle.items():
+            message = f"none of its services runs: {unit}: {why}"
+            if journals.OF_MACHINE.search(why):
+                hint = "a container of deployment.target nspawn cannot run it; use the target ssh"
+                raise InfrastructureError(f"{application.name}: {message}", hint=hint)
+            if why.startswith(systemd.UNMET) or not runs:
+                raise application.fault(message)
+
+
+def settle(
+    site: Site, before: Mapping[str, NodeBaseline], seconds: float, say: Callable[[str], None]
+) -> dict[str, NodeBaseline]:
+    """See for some seconds that all services keep running; return the health of each node at the end.
+
+    ``before``: the nodes' health before the installation.  Raises the fault of the application whose service died,
+    was restarted or crashed, Failed for any other unit.
+    """
+    started = dict(_units(site))
+    if started and seconds:
+        say(f"settle: services must keep running for {seconds:g} s")
+    restarts = {place: state.get("NRestarts") for place, state in _states(site, started).items()}
+    last = site.clock.monotonic() + (seconds if started else 0)
+    while True:
+        for (node, unit), state in _states(site, started).items():
+            systemd.check(site.nodes[node], started[node, unit], unit, state, restarts[node, unit])
+        if site.clock.monotonic() >= last:
+            break
+        site.clock.sleep(min(LOOK_SECONDS, last - site.clock.monotonic()))
+    for name, machine in site.nodes.items():
+        owners = {unit: application for (place, unit), application in started.items() if place == name}
+        health = node_health.since(machine, before[name])
+        journals = {unit: systemd.journal(machine, unit) for unit in health.failed}
+        for error in faults(name, health, owners, journals):
+            raise error
+    return {name: node_health.baseline(node) for name, node in site.nodes.items()}
+
+
+def faults(
+    node: str, health: NodeHealth, owners: Mapping[str, Application], journals: Mapping[str, str]
+) -> Iterator[LabError]:
+    """Yield what happened on a node while it was deployed that no good service does.
+
+    ``owners``: applications by unit; ``journals``: for failed units, the line that explains the failure.
+    """
+    for unit, line in health.crashes:
+        yield _fault(owners.get(unit), f"{unit or 'a program'} crashed on {node}: {line[:LONGEST]}")
+    for unit in health.failed:
+        yield _fault(owners.get(unit), f"{unit} failed on {node}: {journals[unit]}")
+
+
+def _fault(owner: Application | None, message: str) -> LabError:
+    return owner.fault(message) if owner else Failed(message)
+
+
+def _units(site: Site) -> Iterator[tuple[tuple[str, str], Application]]:
+    """Yield node, unit and application of each service that runs."""
+    for application in site.applications:
+        for node in application.nodes:
+            for unit in site.services[application.name].units:
+                yield (node, unit), application
+
+
+def _states(site: Site, places: Mapping[tuple[str, str], Application]) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the state of each unit, with one call per node."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for name, node in site.nodes.items():
+        units = [unit for place, unit in places if place == name]
+        found |= {(name, unit): state for unit, state in systemd.states(node, units).items()}
+    return found

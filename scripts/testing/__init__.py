@@ -1,0 +1,1 @@
+"""The phase test: packages of the lab against a baseline."""

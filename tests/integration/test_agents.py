@@ -1,0 +1,104 @@
+"""Agents without state, with every real tool: the jobs' own shell lines, sbuild, apt over HTTP, containers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from generator import jjb, render
+from generator.canonical import parse
+from lab.config import loading
+from lab.store.archive import ArchiveReader
+from scripts.drivers.nspawn import driver
+from tests.archives import served
+from tests.conftest import GitRepository, packaging_files
+from tests.controller import Agent, Controller, expand
+
+pytestmark = [pytest.mark.integration, pytest.mark.full]
+HOUSE = Path(__file__).parents[2]
+
+
+@dataclass
+class ShellController(Controller):
+    """A controller whose agents run each shell line with sh, in a process of its own."""
+
+    def _run(self, line: str, agent: Agent, workspace: Path, env: Mapping[str, str]) -> int:
+        program = agent.home / "bin/qalab"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {HOUSE}/qalab.py "$@"\n')
+        program.chmod(0o755)
+        # Caches are shared, to save time; the state is that of the agent.
+        own = {**agent.env, "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"]}
+        path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["sh", "-xec", line], cwd=workspace, env=os.environ | own | path | dict(env), check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1800,
+        )  # fmt: skip
+        self.output.append((f"{expand(line, env)}\n{done.stdout}", done.returncode))
+        return done.returncode
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    root = tmp_path / "vault/state/qalab/testlab/archive"
+    root.mkdir(parents=True)
+    with served(root) as url:
+        yield url
+
+
+@pytest.mark.skipif(bool(driver.missing_prerequisite()), reason="containers need root")
+@pytest.mark.usefixtures("shared_cache")
+def test_build_on_one_agent_and_deployment_on_another(
+    address: str, tmp_path: Path, git_repository: Callable[..., GitRepository]
+) -> None:
+    """Each deployment has the version that its build handed over, wherever it was built."""
+    upstream = git_repository("hello")
+    upstream.commit("Start", {"greet.txt": "hello\n"})
+    upstream.tag("v1.0")
+    git_repository("packaging").commit("Package it", packaging_files("hello"))
+    jenkins = {"url": "https://jenkins.lab.example/", "home": str(tmp_path), "build_agent": "build",
+               "archive_agent": "vault", "lab_agent": "vault", "deploy_agent": "deploy"}  # fmt: skip
+    component = {"upstream": {"git": str(upstream.path)}, "packaging": {"git": str(tmp_path / "packaging")}}
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump({
+        "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
+        "archive": {"url": address}, "jenkins": jenkins, "series": {"bookworm": {}},
+        "tracks": {"trunk": {"series": "bookworm", "phases": ["build", "deploy", "exercise"]}},
+        # Debian has a hello, of a higher version.
+        "components": {"hello": {**component, "version": {"replace_newer": True},
+                                 "build": {"content": {"verdict": "off"}}}},
+    }))  # fmt: skip
+    lab, jobs = loading.load(tmp_path / "lab.yaml"), tmp_path / "jobs"
+    shutil.copytree(HOUSE / "jobs", jobs, ignore=shutil.ignore_patterns("generated"))
+    render.write(lab, jobs)
+    items = {item.key.name: parse(item.xml) for item in jjb.expand(jobs, jjb.configuration(None))}
+    controller = ShellController(items, tmp_path / "artifacts")
+    builders = [Agent(tmp_path / "a1"), Agent(tmp_path / "a2")]
+    vault, deployer = Agent(tmp_path / "vault"), Agent(tmp_path / "d1")
+    versions = []
+    for number, builder in enumerate(builders):
+        commit = upstream.commit(f"Change {number}", {"greet.txt": f"hello {number}\n"})
+        chain = [controller.build("trunk-hello-build", builder, {"COMMIT": commit})]
+        for agent in (vault, deployer, deployer):
+            assert chain[-1].result == "SUCCESS", controller.output[-1]
+            [(job, parameters)] = chain[-1].triggered
+            chain.append(controller.build(job, agent, parameters))
+        assert [build.job.rpartition("-")[2] for build in chain] == ["build", "archive", "deploy", "exercise"]
+        assert chain[-1].result == "SUCCESS", controller.output[-1]
+        handed = chain[2].parameters
+        record = yaml.safe_load((chain[2].artifacts / "results/01-deploy.json").read_text())
+        assert (record["version"], record["commit"]) == (handed["VERSION"], commit)
+        assert record["facts"]["state"] == handed["ARCHIVE"] == ArchiveReader(address).existing("trunk").name
+        assert record["facts"]["packages"] == [f"hello={handed['VERSION']}"]
+        versions.append(handed["VERSION"])
+    assert len(set(versions)) == len(builders)
+    for agent in (*builders, deployer):
+        assert not (agent.home / "state/qalab/testlab/archive").exists()
+        assert not (agent.home / "state/qalab/testlab/gnupg").exists()

@@ -1,0 +1,168 @@
+"""The reason for the failure of a hook, in logs shaped like those of real units."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.drivers.juju.hook_log import failure
+
+FAILED = 'ERROR juju.worker.uniter.operation hook "{hook}" (via explicit, bespoke hook script) failed: exit status 1'
+RAN = 'INFO juju.worker.uniter.operation ran "{hook}" hook (via explicit, bespoke hook script)'
+
+
+def log(text: str, *, hook: str = "install", date: str = "", end: str = FAILED) -> list[str]:
+    """Return a log whose lines are printed by a hook: ``> `` on standard output, others on standard error.
+
+    A line that begins with ``| `` belongs to the entry before it; one that begins with ``- `` ends an earlier hook.
+    """
+    head, lines = f"unit-nova-0: {date}10:12:31", []
+    for line in text.strip().splitlines():
+        match line[:2]:
+            case "> ":
+                lines.append(f"{head} DEBUG unit.nova/0.{hook} {line[2:]}")
+            case "| ":
+                lines.append(line[2:])
+            case "- ":
+                lines.append(f"{head} {line[2:]}")
+            case _:
+                lines.append(f"{head} WARNING unit.nova/0.{hook} {line}")
+    return [*lines, *([f"{head} {end.format(hook=hook)}"] if end else [])]
+
+
+APT = """
+> Reading package lists...
+> The following packages have unmet dependencies:
+>  nova-api : Depends: python3-nova (= 2:29.0.1-0ubuntu1) but 2:29.0.0-0ubuntu1 is to be installed
+E: Unable to correct problems, you have held broken packages.
+Traceback (most recent call last):
+|   File "hooks/install", line 4, in <module>
+| subprocess.CalledProcessError: Command '['apt-get', 'install', 'nova-api']' returned non-zero exit status 100.
+"""
+POSTINST = """
+> Setting up nova-compute (2:29.0.1-0ubuntu1) ...
+> Job for nova-compute.service failed because the control process exited with error code.
+dpkg: error processing package nova-compute (--configure):
+|  installed nova-compute package post-installation script subprocess returned error exit status 1
+> Errors were encountered while processing:
+>  nova-compute
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+"""
+OPS = """
+Uncaught exception while in charm code:
+| Traceback (most recent call last):
+|   File "./src/charm.py", line 262, in <module>
+|     ops.main(HardwareObserverCharm)
+| redfish.rest.v1.RetriesExhaustedError
+
+"""
+DB = """
+> 2024-05-02 10:12:30.123 4711 CRITICAL glance [-] Unhandled error
+oslo_db.exception.DBError: (pymysql.err.OperationalError) (1054, "Unknown column 'visibility' in 'images'")
+error: hook exit status 1
+"""
+LOCK_LONG_AGO = """
+E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)
+- ERROR juju.worker.uniter.operation hook "install" (via explicit, bespoke hook script) failed: exit status 100
+- INFO juju.worker.uniter.operation ran "install" hook (via explicit, bespoke hook script)
+oslo_db.exception.DBError: (1045, "Access denied for user 'glance'")
+"""
+LOCK_THEN_FINE = """
+E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)
+> Setting up nova-common (2:29.0.1-0ubuntu1) ...
+dpkg: error processing archive /var/cache/apt/archives/nova-api_29.0.1_all.deb (--unpack):
+|  trying to overwrite '/etc/nova/api-paste.ini', which is also in package nova-common 2:29.0.0-0ubuntu1
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+"""
+MIRROR = """
+> Err:4 http://archive.ubuntu.com/ubuntu noble/main amd64 python3-nova all 2:29.0.1-0ubuntu1
+E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/nova/x.deb  503  Service Unavailable [IP: 10.0.0.1 80]
+E: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?
+subprocess.CalledProcessError: Command '['apt-get', 'install']' returned non-zero exit status 100.
+"""
+MIRROR_TOLD = "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/nova/x.deb  503  Service Unavailable [IP: 10.0.0.1 80]"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(
+            APT, "nova-api : Depends: python3-nova (= 2:29.0.1-0ubuntu1) but 2:29.0.0-0ubuntu1 is to be installed",
+            id="unmet dependency on standard output",
+        ),
+        pytest.param(
+            POSTINST,
+            "dpkg: error processing package nova-compute (--configure): installed nova-compute package post-installation "
+            "script subprocess returned error exit status 1 (Job for nova-compute.service failed because the control",
+            id="maintainer script",
+        ),
+        pytest.param(OPS, "redfish.rest.v1.RetriesExhaustedError", id="exception of a charm"),
+        pytest.param(
+            DB, "oslo_db.exception.DBError: (pymysql.err.OperationalError) (1054, \"Unknown column 'visibility' in 'images'\")",
+            id="database",
+        ),
+        pytest.param(LOCK_LONG_AGO, "oslo_db.exception.DBError: (1045, \"Access denied for user 'glance'\")", id="earlier hook"),
+        pytest.param(
+            LOCK_THEN_FINE,
+            "dpkg: error processing archive /var/cache/apt/archives/nova-api_29.0.1_all.deb (--unpack): trying to overwrite "
+            "'/etc/nova/api-paste.ini', which is also in package nova-common 2",
+            id="lock that was got, then a conflict of files",
+        ),
+        pytest.param(
+            "> all good\n/bin/sh: 1: ovs-vsctl: command not found\nerror: hook exit status 127",
+            "/bin/sh: 1: ovs-vsctl: command not found", id="missing program",
+        ),
+        pytest.param(
+            "FATAL ERROR: Could not derive OpenStack version for codename: None\nSystemExit: 1",
+            "FATAL ERROR: Could not derive OpenStack version for codename: None", id="fatal error of charmhelpers",
+        ),
+        pytest.param("E: Unable to locate package nova-apo", "E: Unable to locate package nova-apo", id="apt"),
+        pytest.param(
+            "> ok\n> never mind", 'hook "install" (via explicit, bespoke hook script) failed: exit status 1', id="no reason"
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("date", ["", "2024-05-02 "])
+def test_failure_of_package_or_charm(text: str, line: str, date: str) -> None:
+    found = failure(log(text, date=date))
+    assert not found.is_labs
+    assert found.line.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(MIRROR, MIRROR_TOLD, id="mirror"),
+        pytest.param("E: Unable to fetch some archives, maybe run apt-get update?", "E: Unable to fetch", id="archives"),
+        pytest.param("W: Could not resolve 'archive.ubuntu.com'", "W: Could not resolve", id="name server"),
+        pytest.param("E: Could not get lock /var/lib/dpkg/lock-frontend", "E: Could not get lock", id="lock"),
+        pytest.param("E: Failed to fetch http://m/x  Hash Sum mismatch", "E: Failed to fetch", id="digest"),
+        pytest.param("tar: ./usr/lib/x: Cannot write: No space left on device", "tar: ./usr/lib/x", id="disk"),
+        pytest.param(
+            "E: Failed to fetch http://m/x  Could not connect to m:80\nE: Some index files failed to download.",
+            "E: Failed to fetch", id="index",
+        ),
+    ],
+)  # fmt: skip
+def test_failure_of_lab(text: str, line: str) -> None:
+    found = failure(log(text))
+    assert (found.is_labs, found.line[: len(line)]) == (True, line)
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        (['unit-greet-0: 10:12:31 INFO juju.worker.uniter awaiting error resolution for "install" hook'],
+         'unit-greet-0: 10:12:31 INFO juju.worker.uniter awaiting error resolution for "install" hook'),
+        (["not a line of a log"], "not a line of a log"),
+        ([], ""),
+    ],
+)  # fmt: skip
+def test_failure_of_log_without_hook(lines: list[str], line: str) -> None:
+    assert failure(lines).line == line
+
+
+def test_failure_of_log_that_ends_with_awaiting_lines() -> None:
+    waiting = 'unit-nova-0: 10:13:31 INFO juju.worker.uniter awaiting error resolution for "install" hook'
+    assert failure([*log(DB), waiting, waiting]).line.startswith("oslo_db.exception.DBError")
+    only = ['unit-nova-0: 10:12:31 ERROR juju.worker.uniter.operation hook "install" failed: exit status 1', waiting]
+    assert failure(only).line == 'hook "install" failed: exit status 1'

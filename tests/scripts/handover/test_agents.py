@@ -1,0 +1,306 @@
+"""Agents without state: builds on any agent, the archive on one machine, deployments of the state that they name.
+
+The jobs are the generated ones, with their own command lines.  The steps that need a chroot, sbuild and lintian, make
+packages in no time here.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from debian.deb822 import Changes, Dsc
+from debian.debian_support import Version
+
+from generator import jjb, render
+from generator.canonical import parse
+from lab.base import files
+from lab.base.git import git
+from lab.base.run import output, run
+from lab.config import loading
+from lab.config.description import Lab
+from lab.store import source_history
+from lab.store.archive import ArchiveReader
+from lab.store.step import StepContext, StepOutcome
+from scripts import content, lintian, sbuild
+from tests.archives import deb, served
+from tests.conftest import GitRepository, packaging_files
+from tests.controller import Agent, Controller, Finished, Killed
+
+HOUSE = Path(__file__).parents[3]
+COMPONENTS = ("greet", "hail", "salute", "wave")
+
+
+def fake_sbuild(context: StepContext) -> StepOutcome:
+    """Make the binary package of a source package; it holds the upstream commit."""
+    source = context.earlier("source")
+    dsc = next(context.run.path / item.path for item in source.artifacts if item.path.endswith(".dsc"))
+    fields, name = Dsc(dsc.read_bytes()), context.component_name
+    version = fields["Version"]
+    path = context.run.out / f"{name}_{version}_all.deb"
+    deb(path, name, version, data=context.run.info.commit.encode())
+    return StepOutcome(version=source.version, artifacts=[(path, "binary")])
+
+
+@dataclass
+class Field:
+    """A lab with two build agents and a machine for the archive."""
+
+    root: Path
+    lab: Lab
+    controller: Controller
+    upstream: dict[str, GitRepository]
+    builders: list[Agent]
+    vault: Agent
+    url: str
+
+    @property
+    def reader(self) -> ArchiveReader:
+        return ArchiveReader(self.url)
+
+    def build(self, component: str, agent: Agent, between: Callable[[int], None] = lambda _: None) -> Finished:
+        """Build the tip of a component on an agent."""
+        commit = self.upstream[component].heads[-1]
+        return self.controller.build(f"trunk-{component}-build", agent, {"COMMIT": commit}, between)
+
+    def follow(self, build: Finished, agent: Agent) -> list[Finished]:
+        """Run the jobs that a build starts."""
+        return [self.controller.build(job, agent, parameters) for job, parameters in build.triggered]
+
+    def commit(self, component: str, text: str) -> str:
+        return self.upstream[component].commit(text, {f"{component}.txt": f"{text}\n"})
+
+    def agent(self, name: str) -> Agent:
+        return Agent(self.root / name)
+
+
+@pytest.fixture
+def field(
+    tmp_path: Path, git_repository: Callable[..., GitRepository], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Field]:
+    monkeypatch.setattr(sbuild, "action", fake_sbuild)
+    monkeypatch.setattr(lintian, "action", lambda _context: StepOutcome())
+    monkeypatch.setattr(content, "owners", lambda *_: {})
+    monkeypatch.setattr(content, "distribution_build", lambda *_: None)
+    monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "file:///nowhere/debian")
+    upstream = {}
+    for name in COMPONENTS:
+        upstream[name] = git_repository(name)
+        upstream[name].commit("Start", {f"{name}.txt": "hello\n"})
+        upstream[name].tag("v1.0")
+        git_repository(f"{name}-packaging").commit("Package it", packaging_files(name))
+    vault = Agent(tmp_path / "vault")
+    archive = vault.home / "state/qalab/testlab/archive"
+    archive.mkdir(parents=True)
+    with served(archive) as url:
+        (tmp_path / "lab.yaml").write_text(yaml.safe_dump({
+            "lab": {"name": "testlab", "maintainer": "Test Lab <lab@lab.example>"},
+            "archive": {"url": url},
+            "jenkins": {"url": "https://jenkins.lab.example/", "home": str(tmp_path), "build_agent": "build",
+                        "archive_agent": "vault", "lab_agent": "vault", "deploy_agent": "deploy"},
+            "series": {"bookworm": {}},
+            "tracks": {"trunk": {"series": "bookworm", "phases": ["build", "deploy", "exercise"]}},
+            "components": {
+                name: {"upstream": {"git": str(tmp_path / name)},
+                       "packaging": {"git": str(tmp_path / f"{name}-packaging")}}
+                for name in COMPONENTS
+            },
+        }))  # fmt: skip
+        lab = loading.load(tmp_path / "lab.yaml")
+        jobs = tmp_path / "jobs"
+        shutil.copytree(HOUSE / "jobs", jobs, ignore=shutil.ignore_patterns("generated"))
+        render.write(lab, jobs)
+        items = {item.key.name: parse(item.xml) for item in jjb.expand(jobs, jjb.configuration(None))}
+        controller = Controller(items, tmp_path / "artifacts")
+        agents = [Agent(tmp_path / name) for name in ("a1", "a2")]
+        yield Field(tmp_path, lab, controller, upstream, agents, vault, url)
+
+
+def installed(field: Field, suite: str, package: str) -> str:
+    """Return the version of a package that apt installs from a suite of the archive, by its URL."""
+    root = field.root / "apt" / suite
+    for name in ("lists/partial", "archives/partial", "etc"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "status").touch()
+    (root / "key.asc").write_text(field.reader.key())
+    (root / "sources.list").write_text(f"deb [signed-by={root}/key.asc] {field.url} {suite} main\n")
+    options = [
+        f"-oDir::State::Lists={root}/lists", f"-oDir::Cache={root}", f"-oDir::State::Status={root}/status",
+        f"-oDir::Etc::SourceList={root}/sources.list", f"-oDir::Etc::SourceParts={root}/etc",
+        f"-oDir::Etc::Parts={root}/etc", f"-oDir::Etc::Preferences={root}/none", f"-oDir::Etc::PreferencesParts={root}/etc",
+        "-oAPT::Architecture=amd64", "-oAPT::Architectures=amd64", "-oAPT::Sandbox::User=root", "-oDebug::NoLocking=1",
+    ]  # fmt: skip
+    run(["apt-get", *options, "-qq", "update"], cwd=root)
+    text = output(["apt-get", *options, "--simulate", "install", package], cwd=root)
+    return next(line.split("(")[1].split()[0] for line in text.splitlines() if line.startswith(f"Inst {package} "))
+
+
+def commits_named(build: Finished) -> list[str]:
+    """Return the subjects of the commits that the changelog entry of a build names."""
+    record = yaml.safe_load((build.artifacts / "results/03-changelog.json").read_text())
+    return [commit["subject"] for commit in record["facts"]["named"]]
+
+
+@pytest.mark.integration
+def test_twelve_builds_on_two_agents(field: Field) -> None:
+    """Versions rise, each deployment installs the state that it names, and a lost agent loses nothing."""
+    chance = random.Random(16)
+    order = [name for name in COMPONENTS for _ in range(3)]
+    chance.shuffle(order)
+    deployed: dict[str, list[str]] = {name: [] for name in COMPONENTS}
+    named = []
+    for number, component in enumerate(order):
+        commit = field.commit(component, f"Change {number}")
+        agent = chance.choice(field.builders)
+        if number == 5:  # an agent is killed in the middle of a build, and a new one takes its place
+            lost = field.build(component, agent, killed_before(4))
+            assert (lost.result, lost.triggered) == ("FAILURE", ())
+            shutil.rmtree(agent.home)
+            field.builders[field.builders.index(agent)] = agent = field.agent("a3")
+        moment = chance.randrange(8)  # the disk of the agent is lost between two steps
+        build = field.build(component, agent, lambda place, agent=agent, at=moment: place == at and agent.lose_disk())
+        assert build.result == "SUCCESS", field.controller.output[-1]
+        assert commits_named(build) == [f"Change {number}"]
+        [imported] = field.follow(build, field.vault)
+        assert imported.result == "SUCCESS", field.controller.output[-1]
+        [(job, parameters)] = imported.triggered
+        assert (job, parameters["COMMIT"]) == ("trunk-deploy", commit)
+        state = field.reader.existing("trunk")
+        assert (parameters["ARCHIVE"], parameters["COMPONENT"]) == (state.name, component)
+        assert state.number == number + 1
+        deployed[component].append(parameters["VERSION"])
+        named.append((parameters["ARCHIVE"], component, parameters["VERSION"]))
+    for versions in deployed.values():
+        assert len(versions) == 3
+        assert sorted(set(versions), key=Version) == versions
+    for state_name, component, version in named:  # of all states, long after newer ones were made
+        assert installed(field, state_name, component) == version
+    for agent in field.builders:
+        assert (
+            not list(agent.home.glob("state/qalab/testlab/*"))
+            or not (agent.home / "state/qalab/testlab/archive").exists()
+        )
+        assert not list(agent.home.rglob("gnupg"))
+
+
+def killed_before(builder: int) -> Callable[[int], None]:
+    def between(place: int) -> None:
+        if place == builder:
+            raise Killed
+
+    return between
+
+
+@pytest.mark.integration
+def test_the_same_commit_on_another_agent(field: Field) -> None:
+    """It gets the next build number, and an entry without upstream changes."""
+    versions = []
+    for agent in field.builders:
+        build = field.build("greet", agent)
+        [imported] = field.follow(build, field.vault)
+        versions += [parameters["VERSION"] for _, parameters in imported.triggered]
+    first, second = versions
+    assert (first[-2:], second[-2:]) == ("+1", "+2")
+    history = source_history.read(field.reader, "greet")
+    assert [each.commit for each in history.of_track("trunk")] == [field.upstream["greet"].heads[-1]] * 2
+    assert "rebuilt" in (build.artifacts / "results/changelog.log").read_text()
+
+
+@pytest.mark.integration
+def test_builds_that_are_imported_in_another_order(field: Field) -> None:
+    """The archive keeps the newer version; the older one is neither deployed nor an error."""
+    older = field.build("greet", field.builders[0])
+    field.commit("greet", "Change it")
+    newer = field.build("greet", field.builders[1])
+    assert [done.result for build in (newer, older) for done in field.follow(build, field.vault)] == ["SUCCESS"] * 2
+    newest = source_history.read(field.reader, "greet").of_track("trunk")
+    assert len(newest) == len(field.reader.states("trunk")) == 1
+    assert installed(field, "trunk", "greet") == newest[0].version
+    record = field.controller.builds[-1].artifacts / "results/08-archive.json"
+    assert yaml.safe_load(record.read_text())["message"] == f"trunk has greet {newest[0].version} and keeps it"
+
+
+@pytest.mark.integration
+def test_upload_and_push_from_the_machine_of_the_archive(
+    field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent that builds has no key: the source package is signed where it is uploaded, and the branch comes along."""
+    queue, remote = tmp_path / "queue", tmp_path / "remote.git"
+    queue.mkdir()
+    git(["clone", "--quiet", "--bare", tmp_path / "greet-packaging", remote])
+    keys = tmp_path / "keys"
+    keys.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", keys, "--batch"]
+    run([*gpg, "--passphrase", "", "--quick-generate-key", "Lab <lab@lab.example>", "ed25519", "sign", "never"])
+    listing = output([*gpg, "--with-colons", "--list-secret-keys"])
+    fingerprint = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
+    described = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    described["archive"] |= {"signing_key": fingerprint}
+    described["components"]["greet"] |= {"upload": {"to": f"file://{queue}"}}
+    described["components"]["greet"]["packaging"] |= {"push": {"git": str(remote), "branch": "tested"}}
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(described))
+
+    def hand_keys_over(_place: int) -> None:
+        """Give the key to the machine of the archive alone, by its GnuPG home in the state."""
+        home = field.vault.home / "state/qalab/testlab/gnupg"
+        if not home.exists():
+            home.symlink_to(keys)
+
+    build = field.build("greet", field.builders[0])
+    assert build.result == "SUCCESS"
+    assert not list(field.builders[0].home.glob("state/qalab/testlab/gnupg"))
+    [(job, parameters)] = build.triggered
+    imported = field.controller.build(job, field.vault, parameters, hand_keys_over)
+    assert imported.result == "SUCCESS", field.controller.output[-1]
+    [(_, deployed)] = imported.triggered
+    uploaded = queue / f"greet_{deployed['VERSION']}_source.changes"
+    for path in (uploaded, uploaded.with_name(f"greet_{deployed['VERSION']}.dsc")):
+        run([*gpg, "--verify", path])
+    for row in Changes(uploaded.read_bytes())["Checksums-Sha256"]:
+        assert files.sha256(queue / row["name"]) == row["sha256"]
+    assert deployed["VERSION"] in git(["show", "tested:debian/changelog"], cwd=remote).splitlines()[0]
+    assert git(["log", "-1", "--format=%s", "tested"], cwd=remote).startswith("Update the changelog for")
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_build_agent_cannot_change_the_archive(field: Field) -> None:
+    """Another user neither writes to the archive nor reads the key; a step archive there is refused."""
+    build = field.build("greet", field.builders[0])
+    field.follow(build, field.vault)
+    home = field.vault.home / "state/qalab/testlab"
+    keys = [path for path in (home / "gnupg").rglob("*") if path.is_file() and "private" in str(path)]
+    assert keys
+    token = subprocess.Popen(["sleep", "60"], env={"QALAB_JENKINS_TOKEN": "secret"})  # as the lab's agent has it
+    script = "\n".join([
+        f"cat /proc/{token.pid}/environ 2> /dev/null && echo READ token",
+        *(f"test -r {path} && echo READ {path}" for path in keys),
+        f"touch {home}/archive/mine && echo WROTE",
+        f"touch {home}/archive/dists/mine && echo WROTE",
+        f"cat {home}/archive/archive-id > /dev/null && echo public",
+        "true",
+    ])  # fmt: skip
+    for path in (field.root, *field.root.parents):
+        if path.stat().st_mode & 0o001 == 0 and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    try:
+        done = run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script], capture=True)
+    finally:
+        token.kill()
+        token.wait()
+    assert done.stdout.split() == ["public"]
+    states = field.reader.states()
+    code = field.controller._run(
+        f"qalab step archive --lab {field.root}/lab.yaml", field.builders[0],
+        field.builders[0].home / "workspace/trunk-greet-build", {"BUILD_URL": "https://jenkins.lab.example/job/trunk-greet-build/1/"},
+    )  # fmt: skip
+    assert code == 2
+    assert field.reader.states() == states
+    assert not (field.builders[0].home / "state/qalab/testlab/archive").exists()

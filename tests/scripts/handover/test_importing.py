@@ -1,0 +1,295 @@
+"""Runs that another machine hands over: taken as they are, or refused; archive files with hostile members."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config.agents import agent_steps
+from lab.config.description import Lab
+from lab.store.run_directory import Run
+from scripts.handover import run_files
+from scripts.handover.importing import import_run
+from scripts.handover.verification import Expected
+from tests.archives import deb
+from tests.conftest import Bench
+
+COMMIT = "c" * 40
+VERSION = "1.0-1"
+URL = "https://jenkins.lab.example/job/trunk-greet-build/1/"
+DSC = "Source: greet\nVersion: {version}\nFormat: 3.0 (quilt)\n"
+Change = Callable[[Path], None]
+
+
+def a_built_run(bench: Bench) -> Path:
+    """Leave what the agent's steps leave: small files that are read like the real ones."""
+    run = bench.run
+    run.write_info(run.info.model_copy(update={"commit": COMMIT, "url": URL, "revision": COMMIT}))
+    made = {
+        f"greet_{VERSION}.dsc": "source",
+        f"greet_{VERSION}_source.changes": "changes",
+        f"greet_{VERSION}_all.deb": "binary",
+    }
+    for name in made:
+        if name.endswith(".deb"):
+            deb(run.out / name, "greet", VERSION)
+        else:
+            (run.out / name).write_text(DSC.format(version=VERSION))
+    found = [_artifact(run.out / name, kind) for name, kind in made.items()]
+    for step in agent_steps():
+        fields: dict[str, Any] = {"version": VERSION} if step in {"changelog", "source", "sbuild"} else {}
+        fields["artifacts"] = {"source": found[:2], "sbuild": found[2:]}.get(step, [])
+        bench.pretend(step, commit=COMMIT, **fields)
+        run.log_path(step).write_text(f"{step}\n")
+    return run.path
+
+
+def _artifact(path: Path, kind: str) -> dict[str, Any]:
+    data = path.read_bytes()
+    return {"path": f"out/{path.name}", "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "kind": kind}
+
+
+@pytest.fixture
+def built(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], tmp_path: Path) -> tuple[Lab, Path]:
+    lab = lab_factory()
+    return lab, a_built_run(bench(lab)).rename(tmp_path / "built")
+
+
+def edit(name: str, **values: Any) -> Change:
+    """Return a change of a JSON file of a run."""
+
+    def change(path: Path) -> None:
+        data = json.loads((path / name).read_text())
+        (path / name).write_text(json.dumps(data | values))
+
+    return change
+
+
+def write(name: str, data: bytes) -> Change:
+    def change(path: Path) -> None:
+        (path / name).write_bytes(data)
+
+    return change
+
+
+def append(name: str) -> Change:
+    def change(path: Path) -> None:
+        with (path / name).open("ab") as stream:
+            stream.write(b"x")
+
+    return change
+
+
+def another_package(path: Path) -> None:
+    """Replace the binary package and its digest: the record matches the file, which is of another source package."""
+    target = path / "out" / f"greet_{VERSION}_all.deb"
+    deb(target, "greet", VERSION, source="evil")
+    edit("results/05-sbuild.json", artifacts=[_artifact(target, "binary")])(path)
+
+
+def another_version(path: Path) -> None:
+    target = path / "out" / f"greet_{VERSION}.dsc"
+    target.write_text(DSC.format(version="9.0-1"))
+    others = json.loads((path / "results/04-source.json").read_text())["artifacts"][1:]
+    edit("results/04-source.json", artifacts=[_artifact(target, "source"), *others])(path)
+
+
+def link_out(path: Path) -> None:
+    target = path / "out" / f"greet_{VERSION}_all.deb"
+    shutil.copyfile(target, path.parent / "elsewhere.deb")
+    target.unlink()
+    target.symlink_to(path.parent / "elsewhere.deb")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (append(f"out/greet_{VERSION}_all.deb"), "is not the file that the record names"),
+        (append(f"out/greet_{VERSION}.dsc"), "is not the file that the record names"),
+        (lambda path: (path / f"out/greet_{VERSION}_all.deb").unlink(), "a record names it, and it is not there"),
+        (another_package, "is of evil 1.0-1, and not of 1.0-1"),
+        (another_version, "is of greet 9.0-1, and not of 1.0-1"),
+        (link_out, "is a link or a special file"),
+        (edit("run.json", component="other"), "no component other in trunk"),
+        (edit("run.json", lab="otherlab"), "this is a run of the lab otherlab"),
+        (edit("run.json", phase="deploy"), "only the build of a commit is handed over"),
+        (edit("run.json", commit=""), "the run is of the commit (none), and not of cccc"),
+        (edit("run.json", commit="d" * 40), "the run is of the commit dddd"),
+        (edit("run.json", url="https://jenkins.lab.example/job/other/1/"), "the run is of the build https"),
+        (edit("run.json", number=2), "the run is of the number 2, and not of 1"),
+        (edit("run.json", series="trixie"), "its commit or its series cannot be right"),
+        (edit("results/05-sbuild.json", commit="d" * 40), "the record of sbuild is of another run"),
+        (edit("results/05-sbuild.json", component="other"), "the record of sbuild is of another run"),
+        (edit("results/05-sbuild.json", verdict="failed"), "the step sbuild is failed"),
+        (edit("results/05-sbuild.json", verdict="running"), "the step sbuild is aborted"),
+        (edit("results/05-sbuild.json", version="2.0-1"), "the version of sbuild, 2.0-1, is not that of source, 1.0-1"),
+        (edit("results/05-sbuild.json", artifacts=[]), "sbuild has built no package"),
+        (edit("results/04-source.json", artifacts=[]), "the step source has left no source package"),
+        (edit("results/05-sbuild.json", log="../../etc/passwd"), "which is no result"),
+        (lambda path: (path / "results/07-content.json").unlink(), "the step content is not run"),
+        (write("results/08-archive.json", b"{}"), "08-archive.json: is not a step of the agent that builds"),
+        (write("results/10-push.json", b"{}"), "10-push.json: is not a step of the agent that builds"),
+        (lambda path: (path / "run.json").unlink(), "has no run.json"),
+        (write("run.json", b"{"), "Invalid JSON"),
+        (write("results/05-sbuild.json", b"{"), "the step sbuild is error"),
+    ],
+    ids=[f"case{number}" for number in range(28)],
+)
+def test_run_that_is_refused(built: tuple[Lab, Path], tmp_path: Path, change: Change, message: str) -> None:
+    lab, source = built
+    change(source)
+    target = tmp_path / "workspace"
+    target.mkdir()
+    expected = Expected("trunk", "greet", 1, URL, COMMIT)
+    with pytest.raises((InfrastructureError, ConfigurationError)) as raised:
+        import_run(lab, source, target, expected)
+    assert message in str(raised.value)
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["directory", "tar", "tar.xz", "jenkins.zip"])
+def test_run_is_taken_as_it_is(
+    built: tuple[Lab, Path], tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, source = built
+    (source / "out/unrecorded.deb").write_bytes(b"not verified")
+    (source / "work/secret").write_text("not taken")
+    packed = tmp_path / f"run.{form}"
+    if form == "directory":
+        packed = source
+    elif form == "jenkins.zip":
+        with zipfile.ZipFile(packed, "w") as archive:
+            for path in sorted(source.rglob("*")):
+                archive.write(path, f"archive/{path.relative_to(source)}")
+    else:
+        with tarfile.open(packed, f"w:{form.partition('.')[2]}") as tar:
+            tar.add(source, ".")
+    monkeypatch.setenv("BUILD_URL", "https://jenkins.lab.example/job/trunk-greet-archive/7/")
+    target = tmp_path / "workspace"
+    target.mkdir()
+    run = import_run(lab, packed, target, Expected("trunk", "greet", 1, URL, COMMIT))
+    assert (run.info.url, run.info.number) == ("https://jenkins.lab.example/job/trunk-greet-archive/7/", 1)
+    assert sorted(path.name for path in run.out.iterdir()) == sorted(
+        [f"greet_{VERSION}.dsc", f"greet_{VERSION}_source.changes", f"greet_{VERSION}_all.deb"]
+    )
+    assert [record.step for record in run.records()] == list(agent_steps())
+    assert sorted(path.name for path in target.iterdir()) == ["out", "results", "run.json", "work"]
+    assert list(run.work.iterdir()) == []
+    assert run.log_path("sbuild").read_text() == "sbuild\n"
+    with pytest.raises(ConfigurationError, match="has a run already"):
+        import_run(lab, packed, target, Expected())
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    info.size = 1 if kind == tarfile.REGTYPE else 0
+    return info
+
+
+@pytest.mark.parametrize(
+    "hostile, message",
+    [
+        (member("out/../../evil"), "is no name of a file in a run"),
+        (member("../evil"), "is no name of a file in a run"),
+        (member("/etc/evil"), "is no name of a file in a run"),
+        (member("results/a\nb"), "is no name of a file in a run"),
+        (member("out//x"), "is no name of a file in a run"),
+        (member("out/link", tarfile.SYMTYPE, "/etc/passwd"), "is a link or a special file"),
+        (member("out/link", tarfile.LNKTYPE, "run.json"), "is a link or a special file"),
+        (member("out/pipe", tarfile.FIFOTYPE), "is a link or a special file"),
+        (member("out/device", tarfile.CHRTYPE), "is a link or a special file"),
+        (member("run.json"), "run.json: File exists"),
+    ],
+    ids=[f"member{number}" for number in range(10)],
+)
+def test_tar_with_a_hostile_member(tmp_path: Path, hostile: tarfile.TarInfo, message: str) -> None:
+    with tarfile.open(tmp_path / "run.tar", "w") as tar:
+        tar.addfile(member("run.json"), io.BytesIO(b"{"))
+        tar.addfile(hostile, io.BytesIO(b"x"))
+    with pytest.raises(InfrastructureError) as raised:
+        run_files.copy(tmp_path / "run.tar", tmp_path / "target")
+    assert message in str(raised.value)
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    "name, mode, message",
+    [
+        ("archive/out/../../evil", 0, "is no name of a file in a run"),
+        ("/archive/out/evil", 0, "is no name of a file in a run"),
+        ("archive/out/link", stat.S_IFLNK, "is a link or a special file"),
+    ],
+)
+def test_zip_with_a_hostile_member(tmp_path: Path, name: str, mode: int, message: str) -> None:
+    with zipfile.ZipFile(tmp_path / "run.zip", "w") as archive:
+        archive.writestr("archive/run.json", "{}")
+        info = zipfile.ZipInfo(name)
+        info.external_attr = mode << 16
+        archive.writestr(info, "x")
+    with pytest.raises(InfrastructureError) as raised:
+        run_files.copy(tmp_path / "run.zip", tmp_path / "target")
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "directory"])
+def test_limits_of_a_run(tmp_path: Path, kind: str) -> None:
+    """A file that is compressed to nothing counts with its content."""
+    source = tmp_path / "source"
+    (source / "out").mkdir(parents=True)
+    (source / "run.json").write_text("{}")
+    (source / "out/zeros").write_bytes(bytes(5_000_000))
+    packed = tmp_path / "packed"
+    if kind == "tar":
+        with tarfile.open(packed, "w:gz") as tar:
+            tar.add(source, ".")
+    elif kind == "zip":
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(source / "run.json", "run.json")
+            archive.write(source / "out/zeros", "out/zeros")
+    else:
+        packed = source
+    with pytest.raises(InfrastructureError, match="has more than 4000000 bytes"):
+        run_files.copy(packed, tmp_path / "a", most_bytes=4_000_000)
+    with pytest.raises(InfrastructureError, match="has more than 1 files"):
+        run_files.copy(packed, tmp_path / "b", most_files=1)
+    run_files.copy(packed, tmp_path / "c", most_files=2, most_bytes=5_000_002)
+
+
+@pytest.mark.parametrize("data", [b"", b"not an archive", b"PK\x03\x04broken", b"\x1f\x8b\x08broken"])
+def test_file_that_is_no_archive(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(InfrastructureError):
+        run_files.copy(tmp_path / "file", tmp_path / "target")
+    with pytest.raises(InfrastructureError, match="does not exist"):
+        run_files.copy(tmp_path / "missing", tmp_path / "other")
+
+
+def test_pipe_in_a_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "source/out").mkdir(parents=True)
+    os.mkfifo(tmp_path / "source/out/pipe")
+    with pytest.raises(InfrastructureError, match="is a link or a special file"):
+        run_files.copy(tmp_path / "source", tmp_path / "target")
+
+
+def test_branch_as_requested_commit(built: tuple[Lab, Path], tmp_path: Path) -> None:
+    """A ref names a commit only where it was looked up; the run must have been started for that ref."""
+    lab, source = built
+    edit("run.json", revision="refs/changes/1/2/3")(source)
+    (tmp_path / "a").mkdir()
+    assert isinstance(import_run(lab, source, tmp_path / "a", Expected(commit="refs/changes/1/2/3")), Run)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(InfrastructureError, match="the run is of the requested commit"):
+        import_run(lab, source, tmp_path / "b", Expected(commit="refs/changes/1/2/4"))

@@ -1,0 +1,124 @@
+"""The health of a node, from outputs that nodes of Debian 12 printed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from scripts.services import node_health
+from scripts.services.deployed_state import NodeBaseline
+from scripts.services.node_health import LoggedEntry
+
+BEFORE = """\
+=== cursor
+-- cursor: s=a783908b8fae40c5866ef8b9dbbe5875;i=60;b=0f1656b7b2544deb8c828660fd5f3e2e
+=== failed
+abort.service loaded failed failed abort.service
+=== restarts
+NRestarts=0
+Id=systemd-sysctl.service
+
+NRestarts=1
+Id=flaky.service
+=== sizes
+146 /var/log/nginx/error.log
+0 /var/log/postgresql/postgresql 15.log
+"""
+SINCE = """\
+=== cursor
+-- cursor: s=a783908b8fae40c5866ef8b9dbbe5875;i=81;b=0f1656b7b2544deb8c828660fd5f3e2e
+=== failed
+abort.service loaded failed failed abort.service
+flaky.service loaded failed failed flaky.service
+=== restarts
+NRestarts=3
+Id=flaky.service
+
+Id=dbus.service
+
+NRestarts=0
+Id=nginx.service
+=== sizes
+294 /var/log/nginx/error.log
+=== entries
+{"SYSLOG_IDENTIFIER":"(python3)","MESSAGE":"web.service: Failed at step EXEC spawning python3: No such file or directory","UNIT":"web.service","_SYSTEMD_UNIT":"web.service","PRIORITY":"3"}
+{"UNIT":"greet.service","_SYSTEMD_UNIT":"init.scope","MESSAGE":"greet.service: Main process exited, code=killed, status=9/KILL","PRIORITY":"5"}
+{"SYSLOG_IDENTIFIER":"y","MESSAGE":[99,97,102,233,32,98,114,111,107,101,110],"PRIORITY":"3"}
+{"_SYSTEMD_UNIT":"web.service","MESSAGE":"Traceback (most recent call last):","PRIORITY":"6"}
+{"SYSLOG_IDENTIFIER":"systemd","UNIT":"flaky.service","_SYSTEMD_UNIT":"init.scope","PRIORITY":"3","MESSAGE":"Failed to start flaky.service."}
+=== lines
+/var/log/nginx/error.log: 2026/11/28 18:10:57 [alert] 94#94: worker process 143 exited on signal 11
+"""
+
+
+def test_baseline_of_node() -> None:
+    assert node_health.parse_baseline(BEFORE) == NodeBaseline(
+        cursor="s=a783908b8fae40c5866ef8b9dbbe5875;i=60;b=0f1656b7b2544deb8c828660fd5f3e2e",
+        failed=("abort.service",),
+        restarts={"flaky.service": 1},
+        sizes={"/var/log/nginx/error.log": 146, "/var/log/postgresql/postgresql 15.log": 0},
+    )
+
+
+def test_health_since_baseline() -> None:
+    health = node_health.parse_health(SINCE, node_health.parse_baseline(BEFORE))
+    assert (health.failed, health.restarted) == (("flaky.service",), {"flaky.service": 2})
+    assert health.crashes == [
+        ("greet.service", "greet.service: Main process exited, code=killed, status=9/KILL"),
+        ("", "/var/log/nginx/error.log: 2026/11/28 18:10:57 [alert] 94#94: worker process 143 exited on signal 11"),
+    ]
+    assert health.errors("flaky.service") == ["Failed to start flaky.service."]
+    assert health.errors("greet.service") == []
+    assert health.errors("y") == ["caf\N{REPLACEMENT CHARACTER} broken"]
+    assert [line[:9] for line in health.errors("web.service")] == ["web.servi", "Traceback"]
+
+
+def test_health_of_quiet_node() -> None:
+    before = node_health.parse_baseline(BEFORE)
+    health = node_health.parse_health(f"{BEFORE}=== entries\n=== lines\n", before)
+    assert (health.crashes, health.failed, health.restarted) == ([], (), {})
+
+
+CRASHES: dict[str, bool] = {
+    "x.service: Main process exited, code=dumped, status=6/ABRT": True,
+    "x.service: Main process exited, code=killed, status=11/SEGV": True,
+    "x.service: Failed with result 'oom-kill'.": True,
+    "x.service: Failed with result 'core-dump'.": True,
+    "x.service: A process of this unit has been killed by the OOM killer.": True,
+    "Out of memory: Killed process 311 (mysqld) total-vm:1803276kB": True,
+    "server process (PID 410) was terminated by signal 11: Segmentation fault": True,
+    "child pid 17 exit signal Segmentation fault (11), possible coredump in /etc/apache2": True,
+    "!!! uWSGI process 23 got Segmentation Fault !!!": True,
+    "Process 2208 (python3) of user 112 dumped core.": True,
+    "free(): double free or corruption (out)": True,
+    "panic: runtime error: invalid memory address or nil pointer dereference": True,
+    "thread 'main' panicked at 'index out of bounds', src/main.rs:4:5": True,
+    "x.service: Main process exited, code=killed, status=15/TERM": False,
+    "x.service: Main process exited, code=exited, status=1/FAILURE": False,
+    "received fast shutdown request": False,
+    "worker process 143 exited with code 0": False,
+    "server process exited on signal 15": False,
+    "don't panic: all is well": False,
+}
+
+
+@pytest.mark.parametrize("line", CRASHES)
+def test_crash_is_told_from_a_stop(line: str) -> None:
+    assert LoggedEntry("x.service", line, is_error=False).is_crash is CRASHES[line]
+
+
+def test_program_compares_with_baseline_of_node() -> None:
+    asked: list[Any] = []
+
+    class Node:
+        def run(self, argv: list[str], **_: Any) -> Any:
+            asked.append(argv)
+            return type("Result", (), {"stdout": SINCE})
+
+    node_health.since(Node(), node_health.parse_baseline(BEFORE))  # type: ignore[arg-type]
+    (argv,) = asked
+    assert argv[4].startswith("s=a783908b")
+    assert argv[6] == "146 /var/log/nginx/error.log\n0 /var/log/postgresql/postgresql 15.log\n"
+    assert re.compile(argv[5])
