@@ -15,11 +15,13 @@ from cli.output import out
 from generator import expansion, findings, jjb, lint, render
 from generator.scope import JobsOptions, named, some
 from lab.base.errors import ConfigurationError
+from lab.base.run import run
 from lab.config import loading, releases
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
 from lab.store.step import architecture
 from reports.redact import rule_packs
+from scripts.chroots.build_target import not_built
 from scripts.deployment import planner
 from scripts.exercises import choice
 from scripts.roles import registry
@@ -159,9 +161,17 @@ def check_jobs(
 
 
 def not_built_here(lab: Lab) -> Iterator[str]:
-    """Yield the series whose packages this machine does not build, in the words of the step sbuild."""
+    """Yield the packages that this machine does not build, in the words of the step sbuild."""
     machine = architecture()
     for name, series in lab.series.items():
         if machine not in series.architectures:
             wanted = ", ".join(series.architectures)
             yield f"series.{name}.architectures: this machine builds for {machine}, and not for {wanted}"
+            continue
+        for unknown in series.architectures:
+            if not run(["dpkg-architecture", "--host-arch", unknown, "--query", "DEB_HOST_ARCH"], check=False):
+                yield f"series.{name}.architectures: dpkg knows no architecture {unknown}"
+        for track in (key for key, described in lab.tracks.items() if described.series == name):
+            for component in lab.components_of(track):
+                if missing := not_built(series, lab.component(component, track).build, machine):
+                    yield f"{component} on {track} is not built for {', '.join(missing)} (build.cross: false)"

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from lab.base.errors import Verdict
 from lab.base.text import shortened
@@ -17,8 +19,11 @@ from lab.results.history import Result, of_case, of_verdict
 from reports.model import Build, FrozenModel
 
 
-class BadTest(FrozenModel):
-    """A test that failed, or passed only when it was retried (``flaky``)."""
+class BadTest(NamedTuple):
+    """A test that failed, or passed only when it was retried (``flaky``).
+
+    A list in JSON, an object as an older release wrote it: a lane can have many, and a model of each takes twice the time.
+    """
 
     test: str
     result: Result
@@ -48,10 +53,16 @@ class RunResults(FrozenModel):
 
     def outcome(self, verdict: Verdict, ran: frozenset[str]) -> RunOutcome:
         """Return the results for `lab.results.breakages`; ``ran`` are the names of the roster."""
-        bad = {Subject("test", mark.test) for mark in self.bad_tests}
+        bad = {_test(mark.test) for mark in self.bad_tests}
         bad |= {Subject("step", step) for step in self.faults}
         bad |= {MOST_TESTS} if self.outage else set()
         return RunOutcome(of_verdict(verdict), bad, self.sound_steps, ran)
+
+
+@lru_cache(maxsize=50_000)
+def _test(name: str) -> Subject:
+    """Return a test as a subject; a test that fails in many builds is one object."""
+    return Subject("test", name)
 
 
 def results(build: Build) -> tuple[RunResults, list[str]]:

@@ -4,6 +4,7 @@ The earlier build is the newest one in the lab's archive, else the distribution'
 binary packages that are gone or empty; directories without any files left; programs, libraries, services, conffiles,
 maintainer scripts, Provides, symbols and shlibs that are gone; files that are empty now; packages with half of their size or files;
 and new files that another package of the series has too, which the package neither replaces nor conflicts with.
+Packages of a cross build are compared with those of their architecture and named ``NAME:ARCHITECTURE``.
 A build with the option or profile ``nodoc`` is compared without documentation.
 
 ``build.content.accept`` lists the intended losses.  Others give the verdict that ``build.content.verdict`` names.
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from lab.base.text import first_of
 from lab.store import step_command
 from lab.store.archive_place import is_apart
-from lab.store.step import StepContext, StepOutcome
+from lab.store.step import StepContext, StepOutcome, architecture
 from scripts.archives.content_comparison import (
     BuildContent,
     Loss,
@@ -38,13 +39,15 @@ from scripts.archives.withdrawal import Withdrawals
 NAME = "content"
 
 
-def reference(context: StepContext) -> Reference | None:
-    """Return the earlier build to compare with; None for the first build of a package that is new."""
+def reference(context: StepContext, machine: str) -> Reference | None:
+    """Return the earlier build for an architecture; None for the first build of a package that is new."""
     source = context.component_name
-    directory = context.run.work / "reference"
-    if found := last_build(context.archive, context.track_name, source, directory):
+    directory = context.run.work / "reference" / machine
+    if found := last_build(context.archive, context.track_name, source, machine=machine, directory=directory):
         return found
-    return distribution_build(context.series_name, context.series, source, directory, context.log)
+    return distribution_build(
+        context.series_name, context.series, source, machine=machine, directory=directory, log=context.log
+    )
 
 
 def all_withdrawn(context: StepContext) -> list[Loss]:
@@ -106,11 +109,13 @@ def action(context: StepContext) -> StepOutcome:
         return StepOutcome("build.content.verdict is off", verdict="skipped")
     if built.verdict == "skipped":
         return StepOutcome("nothing was built", verdict="skipped")
-    now = BuildContent.of(
-        read_packages(context.run.path / item.path for item in built.artifacts if item.kind == "binary")
-    )
-    earlier = reference(context)
-    before = BuildContent.of(read_packages(earlier.paths)) if earlier else None
+    machine = architecture()
+    paths = (context.run.path / item.path for item in built.artifacts if item.kind == "binary")
+    now = BuildContent.of(read_packages(paths, machine))
+    found = [reference(context, name) for name in built.facts.get("architectures", [machine])]
+    known = [each for each in found if each]
+    earlier = known[0] if known else None
+    before = BuildContent.of(read_packages((path for each in known for path in each.paths), machine)) if known else None
     others, doubt = judge_new_files(context, before, now)
     if not before:
         return judge(context, [*all_withdrawn(context), *empty_packages(now), *others], None, doubt)

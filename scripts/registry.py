@@ -15,6 +15,7 @@ from lab.store.step import StepContext, StepOutcome
 if TYPE_CHECKING:
     from scripts import (
         archive,
+        autopkgtest,
         changelog,
         configure,
         content,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:  # mypy compares each module with the protocol
         upload,
         push,
         installable,
+        autopkgtest,
         deploy,
         configure,
         exercise,

@@ -4,13 +4,15 @@ The lab's own archive is an extra repository.
 
 Where the lab is at fault (see `lab.results.sbuild_log`) and another attempt may help, there are three attempts
 in all; a full disk is not waited for.  A build that does not end in its time (``timeout_minutes``)
-has failed.  A package that is not for this machine's architecture is skipped.
+has failed.  Packages for the further architectures of the series are cross-built after those of the machine; the step
+passes when all builds have passed.  A package that is for none of the architectures is skipped.
 
 Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
 ``reused``; None without one), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
 ``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.  ``installed`` has
 the versions of the packages in the chroot, from sbuild's log and the .buildinfo; none where the build did not begin.
-A build that passed also has ``new_symbols``.
+A build that passed also has ``new_symbols``.  All of these are of the build for the machine's own architecture, or of
+the cross build that failed; ``architectures`` names those that the step has built for.
 ``chroot_kept`` (the chroot of this failed build is kept for `qalab shell`, see `scripts.chroots.kept_sessions`).
 """
 
@@ -27,7 +29,6 @@ from typing import Any
 from debian.deb822 import Changes, Dsc
 
 from lab.base import files
-from lab.base.debian import covers
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import TimedOut, Word
 from lab.base.text import first_of
@@ -40,6 +41,7 @@ from lab.store.step import StepContext, StepOutcome
 from scripts.archives.serving import replacing, served
 from scripts.chroots import kept_sessions, sbuild_command
 from scripts.chroots.bootstrap import Repository, dependencies
+from scripts.chroots.build_target import BuildTarget, build_targets
 from scripts.chroots.chroots import Chroot, Chroots
 from scripts.chroots.sessions import Session
 
@@ -91,11 +93,17 @@ def _kind(name: str) -> str:
     return KINDS.get(Path(name).suffix, "other")
 
 
-def prepare(
-    context: StepContext, session: Session, dsc: Path, repository: Repository | None, *, ready: bool
+def prepare(  # noqa: PLR0913 - what a build needs, by name
+    context: StepContext,
+    target: BuildTarget,
+    session: Session,
+    dsc: Path,
+    repository: Repository | None,
+    *,
+    ready: bool,
 ) -> list[Word]:
     """Copy what sbuild reads to its session, and return its command line; ``ready``: see `sbuild_command.build_argv`."""
-    source, settings = session.path / "source", context.component.build
+    source, settings = session.path / "source", target.settings(context.component.build)
     source.mkdir()
     for name in (dsc.name, *(item["name"] for item in Dsc(dsc.read_text())["Files"])):
         shutil.copyfile(dsc.parent / name, source / name)
@@ -107,12 +115,12 @@ def prepare(
         mode=session.way.mode,
         chroot=session.for_sbuild(sbuild_command.mounts(context.lab.lab.name, context.component_name, settings)),
         codename=context.codename,
-        architecture=step.architecture(),
+        target=target,
         build_dir=session.path / "build",
         profiles=settings.profiles,
         repository=repository,
         keep=kept_sessions.wanted(context, session) > 0,
-        more=sbuild_command.more_packages(settings),
+        more=(*target.toolchain, *sbuild_command.more_packages(settings)),
         ready=ready,
     )
 
@@ -167,22 +175,23 @@ def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None
     }
 
 
-def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepOutcome, bool]:
-    """Build once; return the outcome, and whether another attempt may help.
+def build_once(context: StepContext, chroots: Chroots, dsc: Path, target: BuildTarget) -> tuple[StepOutcome, bool]:
+    """Build once for an architecture; return the outcome, and whether another attempt may help.
 
     Raises InfrastructureError when no base can be made, or what was built is not whole.
     """
-    settings = context.component.build
-    control, profiles = dependencies(dsc.read_text(), sbuild_command.more_packages(settings)), settings.profiles
+    settings = target.settings(context.component.build)
+    more = (*target.toolchain, *sbuild_command.more_packages(settings))
+    control, profiles = dependencies(dsc.read_text(), more), settings.profiles
     track = context.track_name
     with (
         served(context.lab, track, replaces=replacing(context.lab, track)) as repository,
         chroots.base(context.series_name, context.series) as base,
-        chroots.layer(base, control, profiles, repository) as layer,
+        chroots.layer(base, control, profiles, repository, target.host) as layer,
         chroots.session(context.run.id, base, layer) as session,
     ):
         ready = layer is not None and layer.ready
-        log = build(context, session, prepare(context, session, dsc, repository, ready=ready))
+        log = build(context, session, prepare(context, target, session, dsc, repository, ready=ready))
         reading = sbuild_log.read(log)
         passed = reading.verdict == "passed"
         full = None if passed else full_disk(context, chroots)
@@ -190,7 +199,9 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
         if full or reading.message == FULL:
             reading = replace(reading, verdict="error", message=str(NoSpace(full or chroots.way.home)))
             again = False
-        native = context.run.results / "native" / NATIVE
+        native = (
+            context.run.results / "native" / (NATIVE if not target.cross else f"sbuild.{target.architecture}.build")
+        )
         if not full:
             files.write_atomic(native, log.encode("utf-8", "surrogateescape"))
         built = collect(session.path / "build", context.run.out) if passed else []
@@ -210,10 +221,10 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path) -> tuple[StepO
     return outcome, again
 
 
-def for_others(context: StepContext, dsc: Dsc) -> StepOutcome | None:
-    """Return the outcome for a package that this machine does not build; None when it does.
+def targets(context: StepContext, dsc: Dsc) -> list[BuildTarget]:
+    """Return what this machine builds of a source package; maybe nothing.
 
-    Raises ConfigurationError when lab.yaml wants packages for another machine.
+    Raises ConfigurationError when lab.yaml wants packages for other machines only.
     """
     machine = step.architecture()
     if machine not in context.series.architectures:
@@ -222,22 +233,14 @@ def for_others(context: StepContext, dsc: Dsc) -> StepOutcome | None:
             f"series.{context.series_name}.architectures: [{machine}]",
         )
         raise ConfigurationError(f"this machine builds for {machine}, and not for {wanted}", hint=hint)
-    if covers(dsc["Architecture"], machine):
-        return None
-    message = f"not for {machine}: the package is for {dsc['Architecture']}"
-    return StepOutcome(message, version=str(dsc["Version"]), verdict="skipped")
+    return build_targets(context.series, context.component.build, dsc["Architecture"], machine)
 
 
-def action(context: StepContext) -> StepOutcome:
-    source = context.earlier("source")
-    dsc = next(context.run.path / item.path for item in source.artifacts if item.path.endswith(".dsc"))
-    if elsewhere := for_others(context, Dsc(dsc.read_text())):
-        return elsewhere
-    chroots = Chroots.here(context.log)
-    sbuild_command.check_mode(context.component_name, context.component.build, chroots.way.mode)
+def build_target(context: StepContext, chroots: Chroots, dsc: Path, target: BuildTarget) -> StepOutcome:
+    """Build for an architecture, with further attempts where the lab is at fault; return the outcome."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            outcome, again = build_once(context, chroots, dsc)
+            outcome, again = build_once(context, chroots, dsc, target)
         except InfrastructureError as error:
             if FULL in str(error) and not isinstance(error, NoSpace):
                 error = NoSpace(full_disk(context, chroots) or chroots.way.home)
@@ -249,8 +252,38 @@ def action(context: StepContext) -> StepOutcome:
         context.say(f"the lab's fault: {outcome.message}; trying again in {pause:g} seconds")
         time.sleep(pause)
     tried = f" (tried {attempt} times)" if attempt > 1 else ""
-    context.last_words(f"{outcome.verdict}: {outcome.message}{tried}")
-    return replace(outcome, message=outcome.message + tried, facts={**outcome.facts, "attempts": attempt})
+    message = f"{target.architecture}: " * target.cross + outcome.message + tried
+    context.last_words(f"{outcome.verdict}: {message}")
+    return replace(outcome, message=message, facts={**outcome.facts, "attempts": attempt})
+
+
+def joined(outcomes: Sequence[tuple[BuildTarget, StepOutcome]]) -> StepOutcome:
+    """Return the outcome of a step from those of its builds: the last one is the only one that may have failed."""
+    failed = outcomes[-1][1].verdict != "passed"
+    decisive = outcomes[-1][1] if failed else outcomes[0][1]
+    names = [target.architecture for target, _ in outcomes]
+    message = decisive.message if failed else "; ".join(outcome.message for _, outcome in outcomes)
+    artifacts = [] if failed else [item for _, outcome in outcomes for item in outcome.artifacts]
+    return replace(decisive, message=message, artifacts=artifacts, facts={**decisive.facts, "architectures": names})
+
+
+def action(context: StepContext) -> StepOutcome:
+    source = context.earlier("source")
+    dsc = next(context.run.path / item.path for item in source.artifacts if item.path.endswith(".dsc"))
+    fields = Dsc(dsc.read_text())
+    wanted = targets(context, fields)
+    if not wanted:
+        names = ", ".join(context.series.architectures)
+        message = f"not for {names}: the package is for {fields['Architecture']}"
+        return StepOutcome(message, version=str(fields["Version"]), verdict="skipped")
+    chroots = Chroots.here(context.log)
+    sbuild_command.check_mode(context.component_name, context.component.build, chroots.way.mode)
+    outcomes = []
+    for target in wanted:
+        outcomes.append((target, build_target(context, chroots, dsc, target)))
+        if outcomes[-1][1].verdict != "passed":
+            break
+    return joined(outcomes)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -93,14 +93,15 @@ class Fakes:
             (say / "out" / name).write_text(content)
 
 
-def built(version: str = "1.0") -> dict[str, str]:
-    """What a build leaves."""
-    files = {f"greet_{version}_all.deb": "a package\n", f"greet_{version}_amd64.buildinfo": BUILDINFO}
+def built(version: str = "1.0", architecture: str = "amd64") -> dict[str, str]:
+    """Return the files that a build leaves: the native one makes the package for all architectures."""
+    package = "all" if architecture == "amd64" else architecture
+    files = {f"greet_{version}_{package}.deb": "a package\n", f"greet_{version}_{architecture}.buildinfo": BUILDINFO}
     digests = "".join(
         f" {hashlib.sha256(text.encode()).hexdigest()} {len(text)} {name}\n" for name, text in files.items()
     )
     return files | {
-        f"greet_{version}_amd64.changes": f"Source: greet\nVersion: {version}\nChecksums-Sha256:\n{digests}"
+        f"greet_{version}_{architecture}.changes": f"Source: greet\nVersion: {version}\nChecksums-Sha256:\n{digests}"
     }
 
 

@@ -62,6 +62,21 @@ def pretend_packages(bench: Bench, packages: Path, version: str) -> None:
     bench.pretend("content")
 
 
+def pretend_also_built(
+    bench: Bench, architecture: str, version: str = "1.0-1", files: tuple[tuple[str, str], ...] = ()
+) -> None:
+    """Add the package greet-tool for an architecture to a run of `pretend_built`."""
+    record = bench.run.record("sbuild")
+    assert record is not None
+    path = bench.run.out / f"greet-tool_{version}_{architecture}.deb"
+    control = BINARY.format(package="greet-tool", name="greet", version=version)
+    control = control.replace("Architecture: all", f"Architecture: {architecture}")
+    binary(bench.run.work / architecture, path, control, "x", files)
+    artifacts = (*record.artifacts, describe(bench.run, path, "binary"))
+    architectures = [*record.facts.get("architectures", []), architecture]
+    bench.pretend("sbuild", version=version, artifacts=artifacts, facts={"architectures": architectures})
+
+
 @functools.cache
 def build(
     version: str = "1.0-1",

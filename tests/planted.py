@@ -392,6 +392,19 @@ KINDS = {
     }.items()
 }  # fmt: skip
 
+# Secrets over several lines: the line that announces a secret, and the lines that have it.
+OVER_LINES = {
+    "label": "password:\n  @@\nuser: x", "label in JSON": '{"password":\n    "@@",\n"x": 1}', "list": "secrets:\n  - @@\nother:\n  - kept",
+    "block": "  secret: |\n    @@\n  next: 1", "folded block": "api_token: >-\n  @@\nnext: 1",
+    "sentence": "The generated password is:\n@@7\ndone", "accounts": "chpasswd:\n  list: |\n    ubuntu:@@\nx: 1",
+    "debconf": "<-- GET keystone/admin-password\n--> 0 @@", "element": "<password>\n  @@\n</password>\n<x>",
+    "property": "<name>db.password</name>\n<value>@@</value>", "variable": "- name: DB_PASSWORD\n  value: @@\n- name: USER\n  value: kept",
+    "pair": '{"name": "API_TOKEN",\n "value": "@@"}', "shell": "export X_PASSWORD=\\\n@@\nx", "option": "tool --password \\\n  @@ --x",
+    "netrc": "machine h\n  login me\n  password @@\nx",
+    "list of credentials": "+---+---+---+\n| Access | Secret | Project |\n+---+---+---+\n| a | @@ | p |\n+---+---+---+\nx",
+    "wrapped cell": "| password | hunter2 |\n|          | @@ |\n| user | x |",
+}  # fmt: skip
+
 
 def parts(template: str, number: object = 0) -> tuple[str, list[str]]:
     """Return a filled template, and the secrets in it: the passwords, or else the random parts of a token."""

@@ -170,6 +170,11 @@ class BuildSettings(SettingsModel):
     timeout_minutes: int = Field(
         120, ge=1, le=MOST, description="The maximum time of a build, in minutes. A build that takes longer fails."
     )
+    cross: bool = Field(
+        True,
+        description="Cross-build the package for the architectures of the series that are not that of the machine. "
+        "Without it, these architectures do not have the package.",
+    )
     ccache: bool = Field(
         False,
         description="Compile through ccache, with a cache for each component on each machine. It needs schroot mode.",

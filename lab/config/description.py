@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
@@ -19,7 +19,7 @@ from lab.config.promotion import After, PromotionSettings
 from lab.config.publication import Notifications, Publish
 from lab.config.runs import RunsSettings
 from lab.config.servers import LabJenkinsSettings, Public
-from lab.config.types import MOST, Identity, Label, SettingsModel, SourceName, Text, WebURL
+from lab.config.types import MOST, Architectures, Identity, Label, SettingsModel, SourceName, Text, WebURL
 
 Trigger = Literal["commit", "proposed", "gerrit"]
 Phase = Literal["build", "test", "deploy", "exercise"]
@@ -29,7 +29,7 @@ PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": (
         "snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push",
     ),
-    "test": ("installable",),
+    "test": ("installable", "autopkgtest"),
     "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "tempest", "reset"),
 }  # fmt: skip
@@ -54,8 +54,11 @@ class Series(SettingsModel):
         (), description="Pockets in addition to the release.", examples=[["updates", "security", "backports"]]
     )
     components: tuple[Label, ...] = Field(("main",), description="Archive areas.", examples=[["main", "universe"]])
-    architectures: tuple[Label, ...] = Field(
-        ("amd64",), description="The architecture to build for: the one architecture of the build machines."
+    architectures: Architectures = Field(
+        ("amd64",),
+        description="The architectures to build for. That of the build machines must be one of them; packages for the "
+        "others are cross-built and need a mirror that has all of them.",
+        examples=[["amd64", "arm64"]],
     )
     keyring: Text | None = Field(
         None, description="The path of the keyring that signs the mirror. Default: the keyring of the system."
@@ -63,13 +66,6 @@ class Series(SettingsModel):
     refresh_days: int = Field(
         7, ge=1, le=MOST, description="The maximum age of a chroot, in days. qalab recreates an older chroot."
     )
-
-    @field_validator("architectures")
-    @classmethod
-    def _one_architecture(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if len(names) != 1:
-            raise ValueError("must be one architecture: qalab builds for that of the machine, and for no other")
-        return names
 
 
 class Track(SettingsModel):

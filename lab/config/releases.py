@@ -38,6 +38,11 @@ def doubts(lab: Lab) -> Iterator[str]:
             key = f"series.{name}.codename" if series.codename else f"series.{name}"
             hint = _hint(codename, known, "ubuntu" if series.distribution == "debian" else "debian")
             yield f"{key}: distro-info-data knows no release {codename} of {series.distribution}{hint}"
+        if series.distribution == "ubuntu" and len(series.architectures) > 1 and not series.mirror:
+            yield (
+                f"series.{name}.mirror: several architectures need a mirror that has all of them; Ubuntu's own has "
+                "amd64, and ports.ubuntu.com the others"
+            )
     yield from _placeholders("", lab.model_dump(include={"defaults", "components", "tracks"}, exclude_unset=True))
 
 

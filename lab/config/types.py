@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo
 
 # The largest count or time in lab.yaml: a century of days.  Beyond the dates of Python, a time is no time.
 MOST: Final = 36_500
@@ -74,6 +74,15 @@ Label = Annotated[
         "not a name: lower-case letters, digits, - and ., first a letter or digit, 63 characters at most",
     ),
 ]
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if wrong := [name for name in names if name in {"all", "any", "source"} or names.count(name) > 1]:
+        raise ValueError(f"must name each architecture once, as dpkg does: {wrong[0]}")
+    return names
+
+
+Architectures = Annotated[tuple[Label, ...], Field(min_length=1), AfterValidator(_each_once)]
 SourceName = Annotated[  # Debian policy, section 5.6.1
     str,
     matching(

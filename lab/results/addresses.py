@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,79}")
 KEPT = 40
 FILES = (".html", ".json", ".atom", ".svg")  # a directory of such a name could conflict with one of the site's files
 
 
+@lru_cache(maxsize=20_000)
 def part(text: str) -> str:
     """Return a unique part of a path for any text.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 
 from lab.base.errors import Verdict
@@ -67,18 +67,19 @@ class Streak:
 def streaks(results: Sequence[Result]) -> list[Streak]:
     """Return the history in streaks, without results that are ``neither``."""
     found: list[Streak] = []
-    for place, result in enumerate(results):
-        if result == "neither":
-            continue
-        if found and found[-1].result == result:
-            found[-1] = Streak(result, found[-1].first, place, found[-1].runs + 1)
-        else:
-            found.append(Streak(result, place, place, 1))
+    known = (place for place, result in enumerate(results) if result != "neither")
+    for result, group in groupby(known, results.__getitem__):
+        places = list(group)
+        found.append(Streak(result, places[0], places[-1], len(places)))
     return found
 
 
 def standing(results: Sequence[Result]) -> Standing:
-    found = streaks(results)
+    return standing_after(streaks(results))
+
+
+def standing_after(found: Sequence[Streak]) -> Standing:
+    """Return the state of a history from its streaks."""
     if not found:
         return Standing("no verdict")
     now = found[-1]

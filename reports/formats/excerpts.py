@@ -105,6 +105,9 @@ BOUNDS: tuple[tuple[str, int, Callable[[str, int], str]], ...] = (
 
 def bounded(case: Case) -> Case:
     """Return a case with texts of a limited size, in valid Unicode: lone surrogates (of JSON, for example) are escaped."""
+    texts = f"{case.suite}{case.classname}{case.name}{case.message}{case.evidence}{case.output}{case.errors}"
+    if len(texts) <= LONGEST_NAME and texts.isascii():
+        return case
     changed = {}
     for name, most, shorten in BOUNDS:
         value = getattr(case, name)

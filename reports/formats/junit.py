@@ -34,6 +34,8 @@ from reports.formats.excerpts import Unreadable
 FORMAT = "junit"
 MARK = re.compile(xml_input.BEGIN + rb"<(?:\w+:)?testsuites?\b|\A(?:\xff\xfe|\xfe\xff)")
 SUITES = frozenset({"testsuites", "testsuite"})
+READ = SUITES | {"testcase"}
+"""The elements that are read and freed one by one."""
 JAVA = re.compile(r"\[\[PROPERTY\|(?:java\.(?:version|vendor)|surefire\.)")
 FAILING = frozenset({"failed", "error"})
 MOST_CARRIERS = 10
@@ -48,6 +50,7 @@ class _Suite:
     declared: int
     """The errors and failures that its header counts; -1: tests, where there must be one."""
     started: str
+    element: etree._Element
     cases: list[Case] = field(default_factory=list)
     inner: list[Case] = field(default_factory=list)
     """The cases of the suites in it."""
@@ -65,7 +68,7 @@ class _Suite:
         declared = sum(_count(element.get(key)) for key in ("errors", "failures"))
         if not declared and _count(element.get("tests")) and xml_input.name(element) == "testsuite":
             declared = -1
-        return cls(name, declared, junit_case.moment(element.get("timestamp")))
+        return cls(name, declared, junit_case.moment(element.get("timestamp")), element)
 
     def end(self) -> Iterator[Case]:
         """Yield the cases of this suite, and of those in it."""
@@ -111,27 +114,28 @@ def parse(path: Path) -> Iterator[Case]:
 
 def _suites(data: bytes, path: Path, suites: list[_Suite]) -> Iterator[_Suite]:
     """Yield the outermost suite at its end; ``suites`` has the open ones."""
-    depth = tests = 0
-    for event, element in xml_input.events(data):
-        is_start = event == "start"
-        if depth == 0 and is_start and xml_input.name(element) not in SUITES:
-            raise Unreadable(f"is XML, but not JUnit: its root is <{element.tag}>")
-        depth += 1 if is_start else -1
-        is_suite = depth - is_start == len(suites) - (not is_start) and xml_input.name(element) in SUITES
-        if is_suite and is_start:
-            suites.append(_Suite.of(element, path.stem))
-        elif is_suite:
+    _, root = next(xml_input.events(data))
+    if xml_input.name(root) not in SUITES:
+        raise Unreadable(f"is XML, but not JUnit: its root is <{root.tag}>")
+    tests = 0
+    for event, element in xml_input.events(data, READ):
+        is_suite = xml_input.name(element) in SUITES
+        if event == "start":
+            if is_suite and element.getparent() is (suites[-1].element if suites else None):
+                suites.append(_Suite.of(element, path.stem))
+        elif is_suite and suites and element is suites[-1].element:
             suite = suites.pop()
+            _add_others(suite)
             suite.output += _surefire(path) if not (suite.output or suite.errors or suites) else []
             if not suites:
                 yield suite
             else:
                 _close(suites[-1], suite)
             _drop(element)
-        elif not is_start and depth == len(suites):
-            _add(suites[-1], element)
+        elif not is_suite and suites and element.getparent() is suites[-1].element:
+            _add_test(suites[-1], element)
             _drop(element)
-            tests += xml_input.name(element) == "testcase"
+            tests += 1
             if tests > MOST_CASES:
                 raise Unreadable(f"has more than {MOST_CASES:,} tests: the rest is not read")
 
@@ -143,38 +147,38 @@ def _close(outer: _Suite, suite: _Suite) -> None:
     outer.miscounted |= suite.miscounted
 
 
-def _add(suite: _Suite, element: etree._Element) -> None:
-    """Add a part of a suite."""
-    kind = xml_input.name(element)
-    if kind == "testcase":
-        cases = list(junit_case.cases(suite.name, element))
-        suite.cases += cases
-        suite.tests += 1
-        if len(element) or cases[0].outcome in FAILING:
-            elements = sum(xml_input.name(child) in {"error", "failure"} for child in element)
-            suite.results += max(elements, sum(case.outcome in FAILING for case in cases))
-    elif kind in {"error", "failure"}:
+def _add_test(suite: _Suite, element: etree._Element) -> None:
+    cases = list(junit_case.cases(suite.name, element))
+    suite.cases += cases
+    suite.tests += 1
+    if len(element) or cases[0].outcome in FAILING:
+        elements = sum(xml_input.name(child) in {"error", "failure"} for child in element)
+        suite.results += max(elements, sum(case.outcome in FAILING for case in cases))
+
+
+def _add_others(suite: _Suite) -> None:
+    """Add the parts of a suite that are neither tests nor suites."""
+    parts = junit_case.parts_of(suite.element)
+    suite.output += filter(str.strip, map(xml_input.text, parts.get("system-out", ())))
+    suite.errors += filter(str.strip, map(xml_input.text, parts.get("system-err", ())))
+    suite.properties += (line for each in parts.get("properties", ()) for line in junit_case.properties_of(each))
+    for kind in ("error", "failure"):
         outcome = junit_case.RESULTS[kind]
-        nuance, message, evidence = junit_case.result(outcome, [element])
-        suite.results += 1
-        suite.cases.append(Case(
-            suite=suite.name, classname=suite.name, name="[suite]", outcome=outcome, nuance=nuance, message=message,
-            evidence=evidence,
-        ))  # fmt: skip
-    elif kind == "system-out":
-        suite.output += filter(str.strip, [xml_input.text(element)])
-    elif kind == "system-err":
-        suite.errors += filter(str.strip, [xml_input.text(element)])
-    elif kind == "properties":
-        suite.properties += junit_case.properties_of(element)
+        for element in parts.get(kind, ()):
+            nuance, message, evidence = junit_case.result(outcome, [element])
+            suite.results += 1
+            suite.cases.append(Case(
+                suite=suite.name, classname=suite.name, name="[suite]", outcome=outcome, nuance=nuance,
+                message=message, evidence=evidence,
+            ))  # fmt: skip
 
 
 def _drop(element: etree._Element) -> None:
-    """Free an element that is not needed any more, and those before it."""
+    """Free an element that was read, and those before it."""
     element.clear()
     parent = element.getparent()
-    while parent is not None and element.getprevious() is not None:
-        del parent[0]
+    while (before := element.getprevious()) is not None and parent is not None and xml_input.name(before) in READ:
+        parent.remove(before)
 
 
 def _surefire(path: Path) -> list[str]:
@@ -187,6 +191,7 @@ def _cut_short(suites: list[_Suite]) -> list[Case]:
     """Return the cases of suites that did not end."""
     for suite in suites:
         suite.declared = 0
+        _add_others(suite)
     while len(suites) > 1:
         suite = suites.pop()
         _close(suites[-1], suite)

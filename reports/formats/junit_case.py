@@ -59,7 +59,7 @@ EARLIEST_YEAR = 1980  # an earlier time is a clock that was not set
 
 def cases(suite: str, element: etree._Element) -> Iterator[Case]:
     """Yield a test and its earlier tries."""
-    attributes = {str(key): str(value) for key, value in element.attrib.items()}
+    attributes = cast("dict[str, str]", dict(element.items()))
     shared = {
         "suite": suite,
         "classname": attributes.get("classname") or attributes.get("class") or suite,
@@ -196,7 +196,7 @@ def texts(elements: Sequence[etree._Element] | None) -> str:
 def seconds(text: str | None) -> float:
     """Return a duration; 0.0 for none."""
     try:
-        duration = float((text or "0").replace(",", ""))
+        duration = float(text.replace(",", "") if text else 0)
     except ValueError:
         return 0.0
     return duration if math.isfinite(duration) and duration > 0 else 0.0

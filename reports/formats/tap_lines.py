@@ -26,6 +26,7 @@ DELIMITER = re.compile(r"#(?:\s|$)")
 ESCAPED = re.compile(r"\\([#\\])")
 SKIP_ALL = re.compile(r"skip\S*\s*", re.IGNORECASE)
 BATS_TIME = re.compile(r"(.+) in (\d{1,9})(ms|sec)")  # bats --timing
+BATS_UNITS = ("ms", "sec")
 NODE_TIME = re.compile(r"(?<!\S)#\s*(?:time=|duration_ms )(\d{1,9}(?:\.\d{1,9})?)(ms|s)?(?!\S)", re.IGNORECASE)
 
 
@@ -40,18 +41,18 @@ class Description(NamedTuple):
 
 def unescape(text: str) -> str:
     r"""Return a text with ``\#`` and ``\\`` replaced; any other backslash is literal ("Escaping")."""
-    return ESCAPED.sub(r"\1", text.strip())
+    return ESCAPED.sub(r"\1", text.strip()) if "\\" in text else text.strip()
 
 
 def description(text: str) -> Description:
     """Return the parts of a description ("Description", "Directive", "Escaping"); also the times that bats and node-tap add."""
     seconds = 0.0
-    if timed := NODE_TIME.search(text):
+    if "#" in text and (timed := NODE_TIME.search(text)):
         seconds = float(timed[1]) / (1 if timed[2] == "s" else 1000)
         text = f"{text[: timed.start()]}{text[timed.end() :].lstrip()}"
-    match = _directive(text)
+    match = _directive(text) if "#" in text else None
     name = unescape(text[: match.start()] if match else text)
-    if timed := BATS_TIME.fullmatch(name):
+    if name.endswith(BATS_UNITS) and (timed := BATS_TIME.fullmatch(name)):
         name, seconds = timed[1], int(timed[2]) / (1000 if timed[3] == "ms" else 1)
     if not match:
         return Description(name, seconds=seconds)
@@ -79,9 +80,11 @@ def reason_to_skip(text: str | None) -> str:
 
 def begins_subtest(line: str) -> bool:
     """Return whether a line is valid TAP, indented by a multiple of four blanks ("Bare Subtests")."""
+    if not line.startswith(INDENT):
+        return False
     inner = line.lstrip(" ")
-    depth, rest = divmod(len(line) - len(inner), len(INDENT))
-    return bool(depth) and not rest and any(pattern.fullmatch(inner) for pattern in (*TAP, SUBTEST, PRAGMA))
+    rest = (len(line) - len(inner)) % len(INDENT)
+    return not rest and any(pattern.fullmatch(inner) for pattern in (*TAP, SUBTEST, PRAGMA))
 
 
 def subtest(lines: Sequence[str], at: int) -> tuple[int, list[str], list[str]]:

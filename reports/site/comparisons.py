@@ -10,9 +10,8 @@ from lab.results import addresses
 from lab.results.build_environment import EnvironmentChange, changes, package_changes
 from lab.results.history import of_verdict
 from reports.model import Commit
-from reports.outcomes import digest
 from reports.site.comparison_models import Comparison, ComparisonPage, StepChange, TestChange
-from reports.site.lane_history import History
+from reports.site.lane_history import History, chained
 from reports.site.summary import Summary
 
 TESTS: Final = 50  # in each list
@@ -45,10 +44,10 @@ def pairs(history: History, builds: Sequence[Summary]) -> Iterator[Pair]:
     """Yield each build of a phase, with the last good build before it."""
     good, key = None, ""
     for place, build in enumerate(builds):
-        key = digest([key, history.bundle_of[build.id]])
+        key = chained(key, history.bundle_of[build.id])
         yield Pair(place, good, key)
         if of_verdict(build.verdict) == "good":
-            good, key = place, digest([history.bundle_of[build.id]])
+            good, key = place, chained("", history.bundle_of[build.id])
 
 
 def comparison_page(history: History, builds: Sequence[Summary], pair: Pair) -> ComparisonPage:

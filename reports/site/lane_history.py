@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain, groupby, islice
 from typing import Final
 
 from lab.config.description import PHASES
@@ -15,7 +15,7 @@ from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.build_environment import BuildEnvironment
 from lab.results.history import WINDOW, Result, is_flaky
-from reports.outcomes import BadTest, digest
+from reports.outcomes import BadTest
 from reports.site.lane_models import TestRef
 from reports.site.summary import Summary
 
@@ -29,7 +29,6 @@ class Try:
     build: Summary
     result: Result
     retried: bool = False
-    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class History:
     def keys(self) -> list[str]:
         """A digest of the builds up to each one."""
         bundles = self.bundle_of.values()
-        return list(accumulate(bundles, lambda key, bundle: digest([key, bundle]), initial=""))[1:]
+        return list(accumulate(bundles, chained, initial=""))[1:]
 
     @cached_property
     def phases(self) -> dict[str, tuple[Summary, ...]]:
@@ -88,7 +87,7 @@ class History:
 
     @cached_property
     def marks(self) -> dict[str, dict[int, BadTest]]:
-        """The marks of each test, by the index of the build."""
+        """The marks of each test, by the index of the build, oldest first."""
         marks: dict[str, dict[int, BadTest]] = {}
         for place, build in enumerate(self.builds):
             for mark in build.results.marks:
@@ -105,6 +104,16 @@ class History:
         return [place for place in range(len(self.builds) - 1, -1, -1) if self._rosters[place]]
 
     @cached_property
+    def _spans(self) -> list[tuple[frozenset[str], list[int]]]:
+        """The indexes of the builds that ran tests, newest first, in spans of builds that ran the same tests."""
+        spans = groupby(self.running, lambda place: self.builds[place].results.roster)
+        return [(self.roster(roster), list(places)) for roster, places in spans]
+
+    def _places(self, test: str) -> Iterator[int]:
+        """Yield the indexes of the builds that ran a test, newest first."""
+        return chain.from_iterable(places for roster, places in self._spans if test in roster)
+
+    @cached_property
     def current(self) -> frozenset[str]:
         """The tests that ran in one of the newest builds of a phase: all others are removed."""
         newest: dict[str, list[frozenset[str]]] = {}
@@ -114,34 +123,36 @@ class History:
                 rosters.append(self._rosters[place])
         return frozenset().union(*(roster for rosters in newest.values() for roster in rosters))
 
-    def _tries(self, test: str, places: Sequence[int]) -> Iterator[Try]:
-        """Yield the results of a test in those of the builds that ran it."""
-        marks = self.marks.get(test, {})
-        for place in places:
-            if mark := marks.get(place):
-                yield Try(self.builds[place], mark.result, mark.flaky, mark.message)
-            elif test in self._rosters[place]:
-                yield Try(self.builds[place], "good")
-
-    def tries(self, test: str) -> list[Try]:
-        """Return the result of a test in each build that ran it, oldest first."""
-        return list(self._tries(test, self.running[::-1]))
+    def results(self, test: str) -> tuple[list[int], list[Result]]:
+        """Return the indexes of the builds that ran a test, oldest first, and its results in them."""
+        marks, places = self.marks[test], [*self._places(test)][::-1]
+        return places, [marks[place].result if place in marks else "good" for place in places]
 
     def newest_tries(self, test: str, most: int = WINDOW) -> list[Try]:
         """Return the newest results of a test, oldest first."""
-        newest = [item for item, _ in zip(self._tries(test, self.running), range(most), strict=False)]
-        return newest[::-1]
+        marks = self.marks.get(test, {})
+        tries = []
+        for place in islice(self._places(test), most):
+            mark = marks.get(place)
+            tries.append(Try(self.builds[place], mark.result, mark.flaky) if mark else Try(self.builds[place], "good"))
+        return tries[::-1]
 
     @cached_property
     def flaky(self) -> dict[str, list[Try]]:
         """The newest results of each flaky test."""
-        found = {test: self.newest_tries(test) for test, marks in self.marks.items() if test in self.current}
+        recent = (test for test in self.marks if test in self.current and self._failed_lately(test))
+        found = {test: self.newest_tries(test) for test in recent}
         return {test: tries for test, tries in found.items() if _is_flaky(tries)}
+
+    def _failed_lately(self, test: str) -> bool:
+        """Return whether the newest results of a test have one that is bad or retried."""
+        last = next(reversed(self.marks[test]))
+        return last in islice(self._places(test), WINDOW)
 
     def key(self, test: str) -> str:
         """Return a digest that changes with the history of a test, except for further results that are the same."""
         marks = self.marks[test]
-        last = max(marks)
+        last = next(reversed(marks))
         later = (place for place in range(last + 1, len(self.builds)) if test in self._rosters[place])
         ended = next(later, None) if marks[last].result == "bad" else None
         parts = (
@@ -155,6 +166,11 @@ class History:
     def test(self, test: str) -> TestRef:
         path = addresses.test_path(self.component, self.track, test)
         return TestRef(id=test, path=path, component=self.component, track=self.track)
+
+
+def chained(key: str, bundle: str) -> str:
+    """Return the digest of a further bundle after those with the digest ``key``."""
+    return hashlib.sha256(f"{key} {bundle}".encode()).hexdigest()[:16]
 
 
 def _phase_order(phase: str) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from lab.results import addresses
-from lab.results.history import Result, of_verdict, standing, streaks
+from lab.results.history import Result, of_verdict, standing_after, streaks
 from reports.site.api import (
     CommitBuild,
     CommitPage,
@@ -194,17 +194,17 @@ def month_page(history: History, month: str) -> MonthPage:
 
 def test_page(history: History, test: str) -> TestPage:
     """Return the page of a test that failed at least once."""
-    tries = history.tries(test)
-    all_streaks = streaks([item.result for item in tries])
+    places, results = history.results(test)
+    marks, found = history.marks[test], streaks(results)
     parts = [
         StreakPart(
             result=streak.result,
-            first=tries[streak.first].build.ref,
-            last=tries[streak.last].build.ref if streak is not all_streaks[-1] else None,
-            runs=streak.runs if streak is not all_streaks[-1] else None,
-            message=tries[streak.first].message,
+            first=history.builds[places[streak.first]].ref,
+            last=history.builds[places[streak.last]].ref if streak is not found[-1] else None,
+            runs=streak.runs if streak is not found[-1] else None,
+            message=marks[places[streak.first]].message if places[streak.first] in marks else "",
         )
-        for streak in all_streaks[-STREAKS:]
+        for streak in found[-STREAKS:]
     ]
     return TestPage(
         id=test,
@@ -212,11 +212,11 @@ def test_page(history: History, test: str) -> TestPage:
         track=history.track,
         path=addresses.test_path(history.component, history.track, test),
         lane_path=history.path,
-        state=standing([item.result for item in tries]).state,
+        state=standing_after(found).state,
         flaky=test in history.flaky,
         removed=test not in history.current,
         streaks=tuple(reversed(parts)),
-        older=max(0, len(all_streaks) - STREAKS),
+        older=max(0, len(found) - STREAKS),
     )
 
 

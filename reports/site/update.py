@@ -127,10 +127,12 @@ class Update:
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
         has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
-        activity = self.activity.model_dump_json() if self.activity else ""
-        order, promoted = repr(self.graphs), fingerprint(self.promotions)
-        before = tuple(self.state.fact(name) for name in ("activity", "order", "promotions"))
-        if not has_news and before == (activity, order, promoted):
+        facts = {
+            "activity": self.activity.model_dump_json() if self.activity else "",
+            "order": repr(self.graphs),
+            "promotions": fingerprint(self.promotions),
+        }
+        if not has_news and all(self.state.fact(name) == value for name, value in facts.items()):
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
@@ -141,9 +143,8 @@ class Update:
             self.state.set_fact("known bugs", bugs)
         for digest in self.progress(new):
             self._add(digest)
-        self.state.set_fact("activity", activity)
-        self.state.set_fact("order", order)
-        self.state.set_fact("promotions", promoted)
+        for name, value in facts.items():
+            self.state.set_fact(name, value)
         for where, group in self._pages(has_news=has_news):
             self._write_group(where, group, slot)
         self.state.set_fact("unfinished", self.changed.dumps() if self.stale else "")

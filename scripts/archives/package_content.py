@@ -28,7 +28,7 @@ FILELESS_SECTIONS = ("metapackages", "oldlibs", "tasks")
 ACCOMPANYING = re.compile(
     r"usr/share/(doc|lintian|bug|doc-base|metainfo)/|.*\.(egg-info|dist-info)(/|$)|usr/lib/\.build-id/|var/lib/gems/.*\.gemspec$"
 )
-DOCUMENTATION = re.compile(r"-docs?$")
+DOCUMENTATION = re.compile(r"-docs?(:|$)")
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,17 @@ class BinaryContent:
         return any(path.startswith("usr/share/doc/") and not usual.match(path) for path in self.files)
 
 
-def read_package(path: Path) -> BinaryContent:
-    """Read a .deb, .udeb or .ddeb.  Raises InfrastructureError for a file that is none."""
+def read_package(path: Path, machine: str = "") -> BinaryContent:
+    """Read a .deb, .udeb or .ddeb.  Raises InfrastructureError for a file that is none.
+
+    ``machine``: an architecture; a package of another one gets the name ``NAME:ARCHITECTURE``, as dpkg names it.
+    """
     try:
         with DebFile(str(path)) as deb:
             control, files = Deb822(_text(deb.control, "control")), dict(_files(deb.data))
             symbols, shlibs = (_text(deb.control, name) for name in ("symbols", "shlibs"))
             return BinaryContent(
-                name=control["Package"],
+                name=_qualified(control["Package"], control.get("Architecture", "all"), machine),
                 version=control["Version"],
                 files=files,
                 provides=frozenset(_names(control.get("Provides", ""))),
@@ -91,9 +94,15 @@ def read_package(path: Path) -> BinaryContent:
         raise InfrastructureError(f"{path}: is not a binary package that can be read: {error}") from error
 
 
-def read_packages(paths: Iterable[Path]) -> list[BinaryContent]:
-    """Read binary packages, without those that only have debugging symbols."""
-    return [read_package(path) for path in sorted(paths) if not path.name.partition("_")[0].endswith("-dbgsym")]
+def _qualified(name: str, architecture: str, machine: str) -> str:
+    return name if architecture in {"all", machine} or not machine else f"{name}:{architecture}"
+
+
+def read_packages(paths: Iterable[Path], machine: str = "") -> list[BinaryContent]:
+    """Read binary packages, without those that only have debugging symbols; ``machine``: see `read_package`."""
+    return [
+        read_package(path, machine) for path in sorted(paths) if not path.name.partition("_")[0].endswith("-dbgsym")
+    ]
 
 
 def _plain(name: str) -> str:

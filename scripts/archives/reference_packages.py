@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from debian.deb822 import Packages
 
 from lab.base.errors import InfrastructureError
 from lab.base.run import ProgramFailed, run
@@ -29,29 +32,36 @@ class Reference:
         return f"{self.version} of {self.origin}"
 
 
-def last_build(reader: ArchiveReader, track: str, source: str, directory: Path) -> Reference | None:
-    """Return what the lab's archive has of a source package; None when it has nothing.
+def last_build(reader: ArchiveReader, track: str, source: str, *, machine: str, directory: Path) -> Reference | None:
+    """Return what the lab's archive has of a source package for an architecture; None when it has nothing.
 
     ``directory``: for the packages of an archive on another machine.
     Raises InfrastructureError when the archive lists a file that it does not have.
     """
-    texts = (reader.index(track, name.format(architecture())) for name in INDICES)
-    build = newest_build(item for text in texts for item in built_from(text, source))
+    texts = (reader.index(track, name.format(machine)) for name in INDICES)
+    build = newest_build(item for text in texts for item in of_machine(built_from(text, source), machine))
     if not build:
         return None
     paths = tuple(reader.file(item["Filename"], item["SHA256"], directory) for item in build)
     return Reference(track, str(build[0].source_version), paths)
 
 
-def distribution_build(name: str, series: Series, source: str, directory: Path, log: IO[str]) -> Reference | None:
-    """Download what a series and its pockets have of a source package; None when they have nothing.
+def of_machine(packages: Iterable[Packages], machine: str) -> list[Packages]:
+    """Return the packages that a build for an architecture makes: with those for all on this machine, else without."""
+    return [item for item in packages if item["Architecture"] == machine or machine == architecture()]
+
+
+def distribution_build(  # noqa: PLR0913 - what is compared, by name
+    name: str, series: Series, source: str, *, machine: str, directory: Path, log: IO[str]
+) -> Reference | None:
+    """Download what a series and its pockets have of a source package for an architecture; None when they have nothing.
 
     Raises InfrastructureError when the mirror cannot be asked, or the packages cannot be downloaded.
     """
     try:
-        with opened(name, series, log) as index:
+        with opened(name, series, log, machine) as index:
             index.update()
-            build = index.packages(source)
+            build = of_machine(index.packages(source), machine)
             if not build:
                 return None
             shutil.rmtree(directory, ignore_errors=True)  # of an earlier try

@@ -68,12 +68,16 @@ class SeriesIndex:
 
 
 @contextmanager
-def opened(name: str, series: Series, log: IO[str]) -> Iterator[SeriesIndex]:
-    """Provide the indices of a series, locked."""
+def opened(name: str, series: Series, log: IO[str], machine: str = "") -> Iterator[SeriesIndex]:
+    """Provide the indices of a series, locked; ``machine``: their architecture, if it is not that of this machine."""
+    own = architecture()
     home, sources = environment.cache_home() / "reference" / name, apt.sources(name, series)
     stamp = home / f"updated-{hashlib.sha256(' '.join(sources).encode()).hexdigest()[:12]}"
+    if machine not in {"", own}:
+        home, stamp = home / machine, home / machine / stamp.name
     with files.locked(home / "lock"):
-        options = (*own_apt(home, sources), f"-oAPT::Architectures={architecture()}")
+        named = (f"-oAPT::{name}={machine or own}" for name in ("Architecture", "Architectures"))
+        options = (*own_apt(home, sources), *named)
         yield SeriesIndex(home, options, stamp, log)
 
 

@@ -213,38 +213,40 @@ def update(repository: Repository | None) -> str:
     return f"{setup}apt-get --quiet update\n"
 
 
-def resolve_script(control: str, profiles: Sequence[str], repository: Repository | None) -> str:
+def resolve_script(control: str, profiles: Sequence[str], repository: Repository | None, host: str = "") -> str:
     """Return lines of sh that print what apt would install for build dependencies, one ``Inst`` or ``Remv`` a line.
 
-    See `dependencies`.  All else, and all of apt's words where it cannot install them, is on standard error.
+    See `dependencies`.  ``host``: the other architecture that the package is built for.  All else, and all of apt's words where it cannot install them, is on standard error.
     """
     resolved = f"{SOURCE}/resolved"
+    foreign = f"dpkg --add-architecture {host}\n" if host else ""
     return (
-        f"{{\n{update(repository)}"
+        f"{{\n{foreign}{update(repository)}"
         f"mkdir -p {SOURCE}/debian\n"
         f"printf %s {shlex.quote(control)} > {SOURCE}/debian/control\n"
-        f"{{ {APT_GET} --simulate dist-upgrade && {APT_GET} --simulate {_build_dep(profiles)}; }} > {resolved}"
+        f"{{ {APT_GET} --simulate dist-upgrade && {APT_GET} --simulate {_build_dep(profiles, host)}; }} > {resolved}"
         f" || {{ cat {resolved}; exit 100; }}\n"
         "} >&2\n"
         f"sed -n '/^Inst /p;/^Remv /p' {resolved}\n"
     )
 
 
-def layer_script(control: str, profiles: Sequence[str], repository: Repository | None) -> str:
+def layer_script(control: str, profiles: Sequence[str], repository: Repository | None, host: str = "") -> str:
     """Return lines of sh that install build dependencies in a chroot, and leave nothing else.
 
     They print what `resolve_script` prints.
     """
     return (
-        f"{resolve_script(control, profiles, repository)}"
-        f"{{\n{APT_GET} dist-upgrade\n{APT_GET} {_build_dep(profiles)}\n"
+        f"{resolve_script(control, profiles, repository, host)}"
+        f"{{\n{APT_GET} dist-upgrade\n{APT_GET} {_build_dep(profiles, host)}\n"
         f"rm -rf {SOURCE} {TRUSTED} {SOURCES} {PREFERENCES}\n}} >&2\n"
     )
 
 
-def _build_dep(profiles: Sequence[str]) -> str:
+def _build_dep(profiles: Sequence[str], host: str) -> str:
     chosen = f"--build-profiles={','.join(profiles)} " if profiles else ""
-    return f"{chosen}build-dep {SOURCE}"
+    foreign = f"--host-architecture={host} " if host else ""
+    return f"{chosen}{foreign}build-dep {SOURCE}"
 
 
 def install_script(package: str, command: Sequence[str], repository: Repository | None) -> str:

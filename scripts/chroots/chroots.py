@@ -143,9 +143,11 @@ class Chroots:
 
     @contextmanager
     def layer(
-        self, base: Chroot, control: str, profiles: Sequence[str], repository: Repository | None
+        self, base: Chroot, control: str, profiles: Sequence[str], repository: Repository | None, host: str = ""
     ) -> Iterator[Chroot | None]:
         """Provide a base with build dependencies (see `bootstrap.dependencies`) installed; None when they cannot be.
+
+        ``host``: the architecture that a cross build is for.
 
         Whoever needs the same versions of the same packages gets the same layer: any component, profile or lab.
         Where the lab's archive adds to the distribution's packages, the layer has the latter and is not ``ready``:
@@ -154,24 +156,28 @@ class Chroots:
         with ExitStack() as held:
             layer = None
             with suppress(ProgramFailed):
-                script = partial(layer_script, control, profiles)
-                resolved, theirs = self._resolved(base, control, profiles, repository), repository
+                script = partial(layer_script, control, profiles, host=host)
+                resolve = partial(self._resolved, base, control, profiles, host)
+                resolved, theirs = resolve(repository), repository
                 ready = not (repository and f" {repository.origin}:" in resolved)
                 if not ready:
                     try:
-                        resolved, theirs = self._resolved(base, control, profiles, None), None
+                        resolved, theirs = resolve(None), None
                     except ProgramFailed:
                         ready = True
                 ours = repository.identity if repository and f" {repository.origin}:" in resolved else ""
+                ours += f" for {host}" * bool(host)
                 of = f"{base.path.name}\n{ours}\n{''.join(sorted(resolved.splitlines(keepends=True)))}"
                 made = held.enter_context(self.layered(base, of, script(theirs), prints=resolved))
                 layer = replace(made, ready=ready)
             yield layer
 
-    def _resolved(self, base: Chroot, control: str, profiles: Sequence[str], repository: Repository | None) -> str:
+    def _resolved(
+        self, base: Chroot, control: str, profiles: Sequence[str], host: str, repository: Repository | None
+    ) -> str:
         """Return what apt would install on a base.  Raises ProgramFailed."""
         with opened(self.way, "resolve", [base.path], log=self.log, keep=[base.lock]) as session:
-            return session.shell(resolve_script(control, profiles, repository), capture=True).stdout
+            return session.shell(resolve_script(control, profiles, repository, host), capture=True).stdout
 
     @contextmanager
     def layered(self, base: Chroot, of: str, script: str, *, prints: str | None = None) -> Iterator[Chroot]:

@@ -14,6 +14,7 @@ from lab.base.run import Word
 from lab.config.components import BuildSettings
 from scripts.chroots.backends import Mode
 from scripts.chroots.bootstrap import Repository
+from scripts.chroots.build_target import BuildTarget
 
 CCACHE_PATH: Final = "/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # sbuild's build directory has another name each time: paths below it are relative to ccache.
@@ -73,7 +74,7 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
     mode: Mode,
     chroot: str,
     codename: str,
-    architecture: str,
+    target: BuildTarget,
     build_dir: Path,
     profiles: Sequence[str] = (),
     repository: Repository | None = None,
@@ -90,8 +91,9 @@ def build_argv(  # noqa: PLR0913 - what a build is, by name
     return [
         "sbuild",
         f"--dist={codename}",
-        f"--arch={architecture}",
-        "--arch-all",
+        f"--build={target.machine}",
+        f"--host={target.architecture}",
+        "--no-arch-all" if target.cross else "--arch-all",
         "--no-source",
         f"--chroot-mode={mode}",
         f"--chroot={chroot}",

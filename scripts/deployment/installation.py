@@ -149,9 +149,10 @@ def installed(node: Node, repository: Repository | None, archive: Mapping[str, t
     )
     for name in names:
         if name not in proven or packages[name][0] != archive[name][0]:
-            raise InfrastructureError(
-                f"{name} {packages[name][0]} is installed, and not the {archive[name][0]} to be tested"
-            )
+            found = f"{name} {packages[name][0]}"
+            if packages[name][0] == archive[name][0]:
+                raise InfrastructureError(f"{found} is from {origin(node, name)}, and not from the lab's archive")
+            raise InfrastructureError(f"{found} is installed, and not the {archive[name][0]} to be tested")
     return [
         Installed(
             node=node.name,

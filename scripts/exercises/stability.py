@@ -19,9 +19,7 @@ from scripts.services.deployed_state import Service
 from scripts.services.node_health import NodeHealth
 
 NAME = "stability"
-TAIL = ("journalctl", "--quiet", "--no-pager", "--lines=40")
-# The last line of a Python traceback.
-EXCEPTION = re.compile(r"^[\w.]+(?:Error|Exception|Exit|Interrupt|Timeout)\b.*$", re.MULTILINE)
+TAIL = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=60")
 
 
 def exercise(scene: Scene, cases: Cases) -> None:
@@ -52,8 +50,9 @@ def _of_unit(cases: Cases, name: str, service: Service, node: Node, unit: str, h
         accepted = str(service.options.get("accept_errors", ""))
         errors = [line for line in health.errors(unit) if not (accepted and re.search(accepted, line))]
         if errors:
-            case.output = "\n".join([*errors, "", _journal(node, unit)])
-            raise fault(error_line(errors, case.output))
+            journal = _journal(node, unit)
+            case.output = "\n".join([*errors, "", journal])
+            raise fault(error_line(errors, journal))
 
 
 def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> str:
@@ -66,9 +65,13 @@ def decline(state: dict[str, str], restarted: int, crashes: Sequence[str]) -> st
 
 
 def error_line(errors: Sequence[str], journal: str) -> str:
-    """Return the first error; for a traceback, the exception that ends it."""
-    exceptions = EXCEPTION.findall(journal)
-    return exceptions[-1] if re.search(node_health.TRACEBACK, errors[0]) and exceptions else errors[0]
+    """Return the first error; for a traceback, the exception that ends it: its first line that is not indented."""
+    if not re.search(node_health.TRACEBACK, errors[0]):
+        return errors[0]
+    lines = journal.splitlines()
+    starts = (number for number, line in enumerate(lines) if re.search(node_health.TRACEBACK, line))
+    after = lines[next(starts, len(lines)) + 1 :]
+    return next((line for line in after if line.strip() and not line.startswith(" ")), errors[0])
 
 
 def others(health: NodeHealth, units: set[str]) -> list[str]:

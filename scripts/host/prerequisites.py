@@ -18,6 +18,7 @@ from lab.config import apt
 from lab.config.description import Lab, Series
 from lab.store.step import architecture
 from scripts.chroots import backends
+from scripts.host import mirrors
 
 BINDEP = resources.path("bindep.txt")
 SETUP = "./qalab setup"
@@ -85,7 +86,7 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
         yield disk(name, path)
     for name, series in lab.series.items() if lab else ():
         yield architecture_of(name, series)
-        yield found(f"mirror of {name}", partial(apt.mirror, name, series))
+        yield found(f"mirror of {name}", partial(mirrors.reached, name, series))
         yield found(f"keyring of {name}", partial(apt.keyring, name, series))
 
 
@@ -98,8 +99,10 @@ def packages() -> Finding:
 def architecture_of(name: str, series: Series) -> Finding:
     """Return whether this machine builds what a series asks for."""
     machine, wanted = architecture(), " ".join(series.architectures)
-    fix = f"set series.{name}.architectures: [{machine}], or use a machine of {wanted}"
-    return Finding(f"architecture of {name}", wanted == machine, f"{wanted}; this machine builds for {machine}", fix)
+    fix = f"name {machine} in series.{name}.architectures, or use a machine of {wanted}"
+    return Finding(
+        f"architecture of {name}", machine in series.architectures, f"{wanted}; this machine builds for {machine}", fix
+    )
 
 
 def found(what: str, look: Callable[[], object]) -> Finding:

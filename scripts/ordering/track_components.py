@@ -46,18 +46,22 @@ class TrackComponents:
 
     @cached_property
     def graph(self) -> ComponentGraph:
-        names, unknown = self.lab.components_of(self.track), dict[str, str]()
-        built = {each.name: each for each in built_sources(self.reader, self.track) if each.name in names}
-        found = [built.get(name) or self._never_built(name, unknown) for name in names]
-        profiles = {name: self.lab.component(name, self.track).build.profiles for name in names}
-        return build_needs.component_graph(found, architecture(), profiles, unknown)
+        sources, unknown = self._described
+        profiles = {name: self.lab.component(name, self.track).build.profiles for name in sources}
+        return build_needs.component_graph(sources.values(), architecture(), profiles, unknown)
 
-    def _never_built(self, name: str, unknown: dict[str, str]) -> SourceDescription:
-        try:
-            return build_needs.of_control(name, self.control(name))
-        except (LabError, ValueError) as error:
-            unknown[name] = str(error)
-            return SourceDescription(name)
+    @cached_property
+    def _described(self) -> tuple[dict[str, SourceDescription], dict[str, str]]:
+        """The components, in the order of the file; and those whose packaging cannot be read, with the reason."""
+        found, unknown = dict[str, SourceDescription](), dict[str, str]()
+        built = {each.name: each for each in built_sources(self.reader, self.track)}
+        for name in self.lab.components_of(self.track):
+            try:
+                found[name] = built.get(name) or build_needs.of_control(name, self.control(name))
+            except (LabError, ValueError) as error:
+                unknown[name] = str(error)
+                found[name] = SourceDescription(name)
+        return found, unknown
 
     def inputs(self, component: str) -> RunInputs:
         """Return the inputs of a build of a component now."""
@@ -79,10 +83,9 @@ class TrackComponents:
 
     def _series_dependencies(self, component: str) -> Iterable[str]:
         """Return the names of the build dependencies that the series satisfies: of alternatives, the first."""
-        described = next((each for each in built_sources(self.reader, self.track) if each.name == component), None)
         own = {text for texts in self.graph.relations[component].values() for text in texts}
         profiles = self.lab.component(component, self.track).build.profiles
-        clauses = [text for text in described.build_depends if text not in own] if described else []
+        clauses = [text for text in self._described[0][component].build_depends if text not in own]
         return sorted(
             {names[0] for text in clauses if (names := build_needs.applicable(text, architecture(), profiles))}
         )

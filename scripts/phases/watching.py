@@ -52,24 +52,17 @@ def watch(  # noqa: PLR0913 - options have names
     nothing else: it is reported, and asked again in the next round.  With ``once`` there is one round, and the last
     such error is raised at its end.
     """
-    proposed_packages = lab.tracks[track].trigger == "proposed"
+    reported: set[tuple[str, ...]] = set()
     while True:
         troubles: list[LabError] = []
-        if proposed_packages:
+        if lab.tracks[track].trigger == "proposed":
             yield from _said(say, _new_proposed(lab, track, troubles))
         else:
-            current, busy = WatchRound(lab, track, troubles), list[Run]()
-            while True:
-                for run in _said(say, current.start(jobs - len(busy))):
-                    busy.append(run)
-                    yield run
-                if not busy:
-                    break
-                ended = finished() if finished else busy[0]
-                busy.remove(ended)
-                current.finish(ended.info.component)
-            for component, reason in current.situation.reasons().items():
-                say(f"{component}: {reason}")
+            current = WatchRound(lab, track, troubles)
+            for circle in {*current.components.graph.circles} - reported:
+                say(f"circle: {', '.join(circle)} build-depend on each other: the order of {lab.file.name} counts")
+                reported.add(circle)
+            yield from _run_round(current, say, jobs, finished)
         for trouble in troubles[: -1 if once else None]:
             say(str(trouble))
         if once and troubles:
@@ -77,6 +70,24 @@ def watch(  # noqa: PLR0913 - options have names
         if once:
             return
         time.sleep(seconds)
+
+
+def _run_round(
+    current: WatchRound, say: Callable[[str], None], jobs: int, finished: Callable[[], Run] | None
+) -> Iterator[Run]:
+    """Yield the runs of a round, each when it can start; then report why other components are not started."""
+    busy: list[Run] = []
+    while True:
+        for run in _said(say, current.start(jobs - len(busy))):
+            busy.append(run)
+            yield run
+        if not busy:
+            break
+        ended = finished() if finished else busy[0]
+        busy.remove(ended)
+        current.finish(ended.info.component)
+    for component, reason in current.situation.reasons().items():
+        say(f"{component}: {reason}")
 
 
 def _said(say: Callable[[str], None], runs: Iterator[Run]) -> Iterator[Run]:
@@ -125,8 +136,8 @@ class WatchRound:
         self.standings[component] = _standing(self.lab, self.track, component)
         self.components = TrackComponents(self.lab, self.track, self.control)
         self._advance(component)
-        for user in self.components.graph.users(component):
-            if user not in self.due and user not in self.busy:
+        for user, needs in self.components.graph.order.items():
+            if component in needs and user not in self.due and user not in self.busy:
                 self.items[user] = self._changed(user)
                 self._advance(user)
 

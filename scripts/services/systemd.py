@@ -17,7 +17,7 @@ from scripts.services.site import Site
 WATCH_SECONDS = 1.5
 LOOK_SECONDS = 0.25
 UNMET = "its condition is not met"
-SHOWN = "ActiveState,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
+SHOWN = "ActiveState,ActiveEnterTimestamp,LoadState,ConditionResult,ConditionTimestamp,ExecMainStartTimestamp,NRestarts,Result,TimeoutStartUSec,Type"
 
 
 def restart(node: Node, application: Application, unit: str, verb: str = "restart") -> None:
@@ -98,7 +98,7 @@ def result_of(state: Mapping[str, str]) -> str:
     result = state.get("Result") or state["ActiveState"]
     if result == "success" and state["ActiveState"] == "inactive":
         return "its program ended without an error"
-    if result != "timeout":
+    if result != "timeout" or state.get("ActiveEnterTimestamp"):
         return result
     microseconds = state.get("TimeoutStartUSec", "")
     notifies = " and no READY=1 from a service of Type=notify" if state.get("Type", "").startswith("notify") else ""

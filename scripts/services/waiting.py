@@ -41,17 +41,18 @@ def until_succeeds(
     """
     seconds = PATIENCE_SECONDS if patience is None else patience
     last = site.clock.monotonic() + seconds
+    why = "no answer"
     while True:
         site.cancellation.check()
         try:
             result, lines = node.attempt(command, timeout=max(1.0, last - site.clock.monotonic()))
         except TimedOut:
-            lines = ["no answer"]
+            pass  # an earlier answer explains more
         else:
             if result:
                 return
-        if site.clock.monotonic() > last:
             why = lines[-1].strip()[:LONGEST] if lines else f"status {result.returncode}"
+        if site.clock.monotonic() > last:
             what = shlex.join(command)
             raise application.fault(f"is not well on {node.name} after {seconds:g} s: {what}: {why}")
         site.clock.sleep(LOOK_SECONDS)

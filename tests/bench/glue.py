@@ -34,6 +34,7 @@ class Glue:
     series: str
     mirror: str
     log: IO[str]
+    package: str = "hello"
 
     def prepare(self, commit: str) -> None:
         """The first build makes base.cow."""
@@ -66,7 +67,7 @@ class Glue:
         } | git.NO_CONFIG
         begin = time.monotonic()
         run(["jdg-generate-git-snapshot"], cwd=workspace, env=env, log=self.log)
-        env |= {"JOB_NAME": "hello-binaries", "SKIP_COWBUILDER_UPDATE": "" if update else "true"}
+        env |= {"JOB_NAME": f"{self.package}-binaries", "SKIP_COWBUILDER_UPDATE": "" if update else "true"}
         places = {"/tmp": self.home / "tmp", "/run/lock": self.home / "lock"}
         run(private(["jdg-build-and-provide-package"], places), cwd=workspace, env=env, log=self.log)
         return time.monotonic() - begin

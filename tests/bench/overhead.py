@@ -1,8 +1,8 @@
-"""What the build phase costs above dpkg-buildpackage in a ready chroot, and what each further commit costs.
+"""The overhead of the build phase over dpkg-buildpackage in a ready chroot, and the cost of each further commit.
 
-Everybody builds the same source packages of the distribution, with new commits, from the second commit on: chroots and
-layers are there.  A round has everybody in turn, and the best of several rounds counts.  CPU seconds are measured as
-well, because other work on the machine slows a clock more than it adds to these.
+The peers are a plain sbuild and jenkins-debian-glue.  All build the same packages of the distribution with a new commit
+in each round, from the second commit on: chroots and layers exist.  In a round all build in turn; the best of the rounds
+counts.  CPU seconds are measured as well, because a loaded machine changes them less than the clock.
 Then `qalab watch` builds many commits of a small package, one after the other.
 """
 
@@ -37,11 +37,12 @@ from scripts.chroots.chroots import Chroots
 from scripts.demo import demo
 from tests.bench.__main__ import HELLO, say, scratch
 from tests.bench.bare import Bare
+from tests.bench.glue import Glue
 from tests.bench.ours import HOUSE, Ours
 from tests.conftest import packaging_files
 
-# Builds for about two minutes on two cores.
-LONG = "zlib"
+# Compiles assembly, a C++ library and a large test suite: minutes on two cores, with few build dependencies.
+LONG = "gmp"
 PLAIN = """\
 mkdir /build && tar --extract --directory /build && cd /build
 dpkg-source --extract *.dsc tree >&2 && cd tree
@@ -53,7 +54,7 @@ echo "$begin $(date +%s.%N) $(sed -n 2p /build/times)"
 
 @dataclass(frozen=True)
 class Spent:
-    """What one build has taken: seconds of a clock, and CPU seconds of all its processes."""
+    """The cost of one build: seconds of a clock, and CPU seconds of all its processes."""
 
     seconds: float
     cpu: float
@@ -61,11 +62,12 @@ class Spent:
 
 @dataclass(frozen=True)
 class Overhead:
-    """What everybody has taken in each round."""
+    """The costs of a package's builds, one a round."""
 
     package: str
     plain: Sequence[Spent]
     sbuild: Sequence[Spent]
+    glue: Sequence[Spent]
     ours: Sequence[Spent]
 
     @property
@@ -126,13 +128,17 @@ def measure(component: str, home: Path, rounds: int, log: IO[str]) -> Overhead:
     lab = loading.load(ours.description)
     bare = Bare(home / "sbuild", demo.SERIES, apt.mirror(demo.SERIES, Series()), log)
     bare.prepare()
-    ours.build(commit(upstream, "main", 0))
-    found: dict[str, list[Spent]] = {"plain": [], "sbuild": [], "ours": []}
+    first = commit(upstream, "main", 0)
+    glue = Glue(home / "glue", home, demo.SERIES, apt.mirror(demo.SERIES, Series()), log, component)
+    glue.prepare(first)
+    ours.build(first)
+    found: dict[str, list[Spent]] = {"plain": [], "sbuild": [], "glue": [], "ours": []}
     for number in range(1, rounds + 1):
         new = commit(upstream, "main", number)
         found["ours"].append(spent(partial(ours.build, new)))
         found["plain"].append(plain(lab, ours.source_package(), log))
         found["sbuild"].append(spent(partial(bare.build, ours.source_package(), "--no-run-lintian")))
+        found["glue"].append(spent(partial(glue.build, new, update=False)))
         figures = (f"{name} {all_[-1].seconds:.1f} s ({all_[-1].cpu:.1f} CPU)" for name, all_ in found.items())
         say(f"{component}, round {number}: {', '.join(figures)}")
     return Overhead(component, **found)
@@ -216,17 +222,17 @@ def growth(seconds: Sequence[float]) -> float:
 def table(found: Sequence[Overhead], runs: Sequence[float]) -> Table:
     title = "seconds (CPU seconds), the best of all rounds; overhead above dpkg-buildpackage"
     result = Table(title=title, title_justify="left")
-    for name in ("package", "dpkg-buildpackage", "sbuild", "qalab run", "overhead", "aim"):
+    for name in ("package", "dpkg-buildpackage", "sbuild", "jenkins-debian-glue", "qalab run", "overhead", "aim"):
         result.add_column(name, justify="left" if name in {"package", "aim"} else "right", no_wrap=True)
     for each in found:
         aim = "under 5 s" if each.package == HELLO.component else "under 3 %"
-        columns = map(best, (each.plain, each.sbuild, each.ours))
+        columns = map(best, (each.plain, each.sbuild, each.glue, each.ours))
         figures = (f"{column.seconds:.1f} ({column.cpu:.1f})" for column in columns)
         result.add_row(each.package, *figures, f"{each.seconds:.1f} s ({each.cpu:.1f}), {each.percent:.1f} %", aim)
     if runs:
         first, last = median(runs[:5]), median(runs[-5:])
         text = f"{first:.1f} s at first, {last:.1f} s at last; {growth(runs):+.3f} s a commit"
-        result.add_row(f"watch, {len(runs)} commits", "", "", text, "", "no growth")
+        result.add_row(f"watch, {len(runs)} commits", "", "", "", text, "", "no growth")
     return result
 
 
@@ -249,7 +255,7 @@ def main(*, rounds: int, commits: int, packages: Sequence[str], as_data: bool) -
     if as_data:
         click.echo(json.dumps(as_json(found, runs), indent=2))
     else:
-        Console(width=140).print(table(found, runs))
+        Console(width=170).print(table(found, runs))
 
 
 if __name__ == "__main__":

@@ -167,13 +167,14 @@ def sizes(home: Path, count: int) -> list[Row]:
     pages = sum(path.stat().st_size for path in files.values())
     apart = {
         name: sum(path.stat().st_size for path in files.values() if path.match(name))
-        for name in ("log-*.html", "*.json")
+        for name in ("log-*.html", "*.txt.gz", "*.json")
     }
     return [
         Row(f"{count} bundles", round(size / 1e6, 1), "MB"),
         Row("the site without the bundles", round(pages / size, 2), "x", 6),
         Row("the text of the logs alone", round(text / size, 2), "x"),
         Row("of the site, pages of logs", round(apart["log-*.html"] / size, 2), "x"),
+        Row("of the site, compressed text of logs", round(apart["*.txt.gz"] / size, 2), "x"),
         Row("of the site, JSON", round(apart["*.json"] / size, 2), "x"),
     ]
 

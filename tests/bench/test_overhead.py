@@ -13,6 +13,7 @@ HELLO = Overhead(
     "hello",
     plain=[Spent(20.0, 11.0), Spent(10.0, 12.0)],
     sbuild=[Spent(25.0, 20.0), Spent(30.0, 20.0)],
+    glue=[Spent(40.0, 30.0), Spent(35.0, 31.0)],
     ours=[Spent(14.0, 21.0), Spent(90.0, 18.0)],
 )
 
@@ -37,7 +38,8 @@ def test_growth(seconds: list[float], expected: float) -> None:
 
 def test_the_table_shows_it_side_by_side() -> None:
     shown = io.StringIO()
-    Console(width=140, file=shown).print(table([HELLO], [5.0] * 20))
+    Console(width=170, file=shown).print(table([HELLO], [5.0] * 20))
     assert "4.0 s (7.0), 40.0 %" in shown.getvalue()
+    assert "35.0 (30.0)" in shown.getvalue()
     assert "+0.000 s a commit" in shown.getvalue()
     assert as_json([HELLO], [5.0])["packages"][0]["overhead"] == 4.0

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cli import check
+from lab.config.description import Lab
 from tests.command import qalab
 
 
@@ -175,3 +177,12 @@ def test_check_warns_of_packages_for_another_machine(
     _, printed = call("check")
     expected = "series.bookworm.architectures: this machine builds for riscv64, and not for amd64"
     assert f"qalab: lab.yaml: warning: {expected}" in printed
+
+
+def test_check_warns_of_missing_architectures(lab_factory: Callable[..., Lab]) -> None:
+    series = {"bookworm": {"architectures": ["amd64", "arm64", "amd46"]}}
+    lab = lab_factory(lab={"series": series}, component={"build": {"cross": False}})
+    assert [*check.not_built_here(lab)] == [
+        "series.bookworm.architectures: dpkg knows no architecture amd46",
+        "greet on trunk is not built for arm64, amd46 (build.cross: false)",
+    ]

@@ -308,7 +308,7 @@ def test_deployments_of_two_tracks_are_isolated(
     lab_factory: Callable[..., Lab], bench: Callable[..., Bench], shared_cache: Path
 ) -> None:
     phases = {"phases": ["build", "deploy", "exercise"]}
-    other = {"tracks": {"other": {"series": "bookworm", "branch": "main", **phases}}}
+    other = {"tracks": {"other": {"series": "bookworm", "branch": "main", "settle_seconds": 0, **phases}}}
     lab = lab_factory(track=phases, lab={**other, "deployment": SLOW})
     place = Place(lab, bench)
     for track, version in (("trunk", "1.0-1"), ("other", "2.0-1")):

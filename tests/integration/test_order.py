@@ -37,17 +37,18 @@ class Diamond:
             files["debian/install"] = f"greet.txt usr/share/{name}\n"
             packaging.commit("Package it", files)
             self.packagings[name] = packaging
-            settings = {"rebuild_dependents": "always"} if name in {"left", "right"} else {}
+            policy = "always" if name in {"left", "right"} else "interface"
             components[name] = {
                 "upstream": {"git": str(upstream.path)},
                 "packaging": {"git": str(packaging.path)},
-                "build": settings,
+                "version": {"replace_newer": True},  # the steps changelog and content need not ask the mirror
+                "build": {"rebuild_dependents": policy, "content": {"verdict": "off"}},
             }
         self.lab = lab_factory(lab={"components": components, "tracks": {"trunk": {"components": [*components]}}})
 
     def watch(self, *options: str) -> str:
         argv = [sys.executable, HOUSE / "qalab.py", "watch", "trunk", "--once", *options, "--lab", self.lab.file]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=900)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=3600)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

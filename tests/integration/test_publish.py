@@ -13,9 +13,9 @@ from reports.outcomes import RunResults
 from reports.transitions import HistoryPoint, transitions
 from tests.jenkins.double import Double
 from tests.reports.killing import Killer
+from tests.reports.publish.everything import TWINS, Everything
 from tests.reports.publishing import receive
 from tests.reports.smtp import MailServer
-from tests.reports.test_publish import TWINS, Everything
 from tests.reports.test_publish_killed import Scene, run
 
 pytestmark = pytest.mark.integration

@@ -130,7 +130,7 @@ DEPLOY_FAULTS = {
         )), "failed", "notes: notes.service starts and dies on node0 (timeout",
     ),
     "a cache that is not there": (
-        ("roles/notes/notes.ini.j2", "cache = 127.0.0.1", "cache = 127.0.0.2"), "failed",
+        ("lab.yaml", "packages: [redis-server]", "packages: [memcached]"), "failed",
         "notes: is not well on node0 after 60 s: notes check: urllib.error.HTTPError: HTTP Error 500: Internal Server Error",
     ),
 }  # fmt: skip

@@ -198,7 +198,7 @@ def place(
             **keys(tmp_path),
         },
     }
-    tracks = {"other": {"series": "bookworm", "branch": "main", "phases": phases}}
+    tracks = {"other": {"series": "bookworm", "branch": "main", "phases": phases, "settle_seconds": 0}}
     lab = lab_factory(track={"phases": phases}, lab={"tracks": tracks, "deployment": deployment})
     for track, version in {"trunk": "1.0-1", "other": "2.0-1"}.items():
         at = bench(lab, track=track)

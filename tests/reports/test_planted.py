@@ -9,11 +9,14 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import unescape
+from itertools import cycle
 from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
 from lab.results.cases import Case
+from reports.formats import registry
 from reports.model import Build, Commit, File, Log, StepSummary
 from reports.site import Identity, build
 from tests import planted
@@ -23,6 +26,7 @@ from tests.reports.publications import a_build, a_publication
 pytestmark = pytest.mark.integration
 
 TEMPLATES = [template for templates in planted.KINDS.values() for template in templates]
+OVER_LINES = "over lines"
 NAMES = (
     "OS_PASSWORD",
     "API_TOKEN",
@@ -62,7 +66,8 @@ class Planted:
     def texts(self, carrier: str, step: int = 1, kind: str = "") -> list[str]:
         """Return the texts for a carrier, each with secrets that no other text has; of all templates, or each ``step``-th."""
         found = []
-        for template in (planted.KINDS[kind] if kind else TEMPLATES)[::step]:
+        chosen = list(planted.OVER_LINES.values()) if kind == OVER_LINES else planted.KINDS[kind] if kind else TEMPLATES
+        for template in chosen[::step]:
             text, secrets = planted.parts(template, carrier)
             self.secrets += [(carrier, template, secret) for secret in secrets]
             found.append(text)
@@ -74,12 +79,41 @@ class Planted:
         return values
 
 
+def a_junit(texts: list[str]) -> bytes:
+    """Return a result with each text in an output, a failure, a property or the output of its suite."""
+    tests = [
+        f"<testcase name='t{number}'><{kind}>{escape(text)}</{kind}></testcase>"
+        for number, (text, kind) in enumerate(zip(texts, cycle(("failure", "system-out", "system-err", "error"))))
+    ]
+    properties = "".join(f"<property name='x' value={quoteattr(text)}/>" for text in texts[::5])
+    suite = f"<testsuite name='s'><properties>{properties}</properties>{''.join(tests)}"
+    return f"{suite}<system-out>{escape(chr(10).join(texts[::7]))}</system-out></testsuite>".encode()
+
+
+def a_subunit(texts: list[str]) -> bytes:
+    """Return a stream in which each text is an attachment of a test."""
+    return b"".join(
+        f"test: t{number}\nfailure: t{number} [ multipart\nContent-Type: text/plain;charset=utf8\nlog\n"
+        f"{len(text.encode()):X}\r\n{text}0\r\n]\n".encode()
+        for number, text in enumerate(texts)
+    )
+
+
+def of_results(plants: Planted, home: Path) -> list[Case]:
+    """Return the cases of results with plants, as the formats read them."""
+    (home / "x.xml").write_bytes(a_junit([*plants.texts("JUnit"), *plants.texts("JUnit", kind=OVER_LINES)]))
+    (home / "x.subunit").write_bytes(
+        a_subunit([*plants.texts("subunit attachment"), *plants.texts("subunit attachment", kind=OVER_LINES)])
+    )
+    return [*registry.cases("junit", home / "x.xml"), *registry.cases("subunit", home / "x.subunit")]
+
+
 def whole_build(plants: Planted, home: Path) -> tuple[Build, dict[str, Path]]:
     """Return a build with plants in every part of it, and its files."""
     contents: dict[str, bytes] = {
-        "logs/sbuild.log": "\n".join(plants.texts("log")).encode(),
-        "files/text": "\n".join(plants.texts("artifact")).encode(),
-        "files/tar": a_tar(plants.texts("archive", 2)),
+        "logs/sbuild.log": "\n".join([*plants.texts("log"), *plants.texts("log", kind=OVER_LINES)]).encode(),
+        "files/text": "\n".join([*plants.texts("artifact"), *plants.texts("artifact", kind=OVER_LINES)]).encode(),
+        "files/tar": a_tar([*plants.texts("archive"), *plants.texts("archive", kind=OVER_LINES)]),
         "files/gz": gzip.compress("\n".join(plants.texts("gz", 2)).encode()),
         "files/zip": a_zip(plants.texts("zip", 3)),
     }
@@ -98,14 +132,14 @@ def whole_build(plants: Planted, home: Path) -> tuple[Build, dict[str, Path]]:
         evidence="\n".join(plants.texts("evidence", 3)), output="\n".join(plants.texts("output")), errors="\n".join(plants.texts("errors", 3)),
     )  # fmt: skip
     named = [
-        Case(suite="planted", classname="x", name=text, outcome="failed", message="x") for text in plants.texts("test name", 3)
+        Case(suite="planted", classname="x", name=text, outcome="failed", message="x") for text in plants.texts("test name")
     ]  # fmt: skip
-    commits = tuple(Commit(id="c0ffee" * 6 + "c0de", subject=text, author="A") for text in plants.texts("commit", 2))
+    commits = tuple(Commit(id="c0ffee" * 6 + "c0de", subject=text, author="A") for text in plants.texts("commit"))
     return a_build(
-        verdict="failed", step="sbuild", message=plants.texts("build", 60)[0], cases=(case, *named), commits=commits,
+        verdict="failed", step="sbuild", message=plants.texts("build", 60)[0], cases=(case, *named, *of_results(plants, home)), commits=commits,
         steps=(StepSummary(step="sbuild", verdict="failed", message="\n".join(plants.texts("step", 5)), log="sbuild.log"),),
         logs=(Log(name="sbuild.log", path="logs/sbuild.log", size=1, lines=1),), files=tuple(files),
-        parameters={**plants.parameters(), "NOTE": "\n".join(plants.texts("parameter", 5))},
+        parameters={**plants.parameters(), "NOTE": "\n".join(plants.texts("parameter"))},
         notes=tuple(plants.texts("note", 9)),
     ), given  # fmt: skip
 
@@ -126,7 +160,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planted, dict[s
 
 def test_enough_is_planted(published: tuple[Planted, dict[str, str]]) -> None:
     plants, texts = published
-    assert len({secret for _, _, secret in plants.secrets}) >= 1000
+    for carrier in ("log", "JUnit", "subunit attachment", "parameter", "artifact", "archive", "commit", "test name"):
+        assert len({secret for where, _, secret in plants.secrets if where == carrier}) >= len(TEMPLATES) > 250
+    assert len({secret for _, _, secret in plants.secrets}) >= 2500
     assert {carrier for carrier, _, _ in plants.secrets} >= {
         "log", "artifact", "archive", "gz", "zip", "file name", "message", "evidence", "output", "errors", "test name", "commit", "parameter",
     }  # fmt: skip

@@ -19,7 +19,7 @@ from scripts import archive, push, upload
 from scripts.archives import lab_archive, retention, versions
 from scripts.archives.versions import PoolVersion
 from tests.archives import assert_signed, assert_whole, listed, pool, suites
-from tests.packages import pretend_built, start
+from tests.packages import pretend_also_built, pretend_built, start
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +42,23 @@ def publish(lab_factory, bench):
         return record, work
 
     return do
+
+
+@pytest.mark.integration
+def test_architectures_are_joined_in_one_version(lab_factory, bench):
+    series = {"bookworm": {"architectures": ["amd64", "arm64"]}}
+    work = bench(lab_factory(lab={"series": series}))
+    pretend_built(work, "1.0-1")
+    for name in ("amd64", "arm64"):
+        pretend_also_built(work, name)
+    assert work.execute(archive).verdict == "passed"
+    root = Store.of(work.lab).archive
+    for name in ("amd64", "arm64"):
+        index = ArchiveReader.at(root).index("trunk", f"main/binary-{name}/Packages")
+        found = [(item["Package"], item["Architecture"]) for item in Deb822.iter_paragraphs(index)]
+        assert found == [("greet", "all"), ("greet-tool", name)]
+    assert Release((root / "dists/trunk/Release").read_text())["Architectures"].split()[:2] == ["amd64", "arm64"]
+    assert work.execute(archive).message == "trunk has it already"
 
 
 @pytest.mark.integration

@@ -12,7 +12,7 @@ from lab.store.records import Record
 from scripts import archive, content
 from scripts.archives.withdrawal import Withdrawal, Withdrawals, register
 from tests.conftest import Bench
-from tests.packages import pretend_built
+from tests.packages import pretend_also_built, pretend_built
 
 MANUAL = ("usr/share/man/man1/greet.1", "x\n")
 UNKNOWN = "files of other packages are not looked for: the mirror of bookworm has no Contents indices"
@@ -31,7 +31,7 @@ def compare(lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkey
     def do(
         before: dict[str, Any] | None, now: dict[str, Any], build: Any = None, **settings: Any
     ) -> tuple[Record, Bench]:
-        monkeypatch.setattr(content, "distribution_build", lambda *_: None)
+        monkeypatch.setattr(content, "distribution_build", lambda *_, **__: None)
         monkeypatch.setattr(content, "owners", owned)
         lab = lab_factory(component={"build": {"content": settings, **(build or {})}})
         if before is not None:
@@ -50,6 +50,33 @@ def test_content_without_losses_passes(compare: Compare) -> None:
     record, _ = compare({}, {})
     assert (record.verdict, record.message) == ("passed", "nothing lost; compared with 1.0-1 of trunk")
     assert record.facts == {"reference": "1.0-1 of trunk", "losses": [], "accepted": []}
+
+
+@pytest.mark.integration
+def test_cross_build_is_compared_with_its_architecture(
+    lab_factory: Callable[..., Any], bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "distribution_build", lambda *_, **__: None)
+    lab = lab_factory(lab={"series": {"bookworm": {"architectures": ["amd64", "arm64"]}}})
+    program = ("usr/bin/greet-tool", "program\n")
+    for version, losses in (
+        ("1.0-1", []),
+        ("1.0-2", ["package gone: greet-tool:arm64 (2 files)"]),
+    ):
+        work = bench(lab)
+        pretend_built(work, version)
+        for name in ("amd64", "arm64") if not losses else ("amd64",):
+            pretend_also_built(work, name, version, (program,))
+        work.pretend("sbuild", facts={"architectures": ["amd64", "arm64"]}, **built(work))
+        record = work.execute(content)
+        assert record.facts["losses"] == losses
+        assert work.execute(archive).verdict == ("skipped" if losses else "passed")
+
+
+def built(work: Bench) -> dict[str, Any]:
+    record = work.run.record("sbuild")
+    assert record is not None
+    return {"version": record.version, "artifacts": record.artifacts}
 
 
 def test_content_of_first_build_passes(compare: Compare) -> None:

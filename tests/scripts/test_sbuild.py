@@ -17,11 +17,13 @@ from scripts import archive, content, sbuild
 from scripts.archives import serving
 from scripts.chroots import sbuild_command
 from scripts.chroots.bootstrap import Repository
+from scripts.chroots.build_target import BuildTarget
 from tests import fakes
 from tests.conftest import Bench
 from tests.fakes import Fakes, built
 from tests.sbuildlogs import log
 
+NATIVE = BuildTarget("amd64", "amd64")
 FAILURE = log(build="make: *** [debian/rules:3: build] Error 2\ndpkg-buildpackage: error: it died\n")
 KILLED = log(build="make: *** [debian/rules:3: build] Killed\ndpkg-buildpackage: error: it died\n")
 SUCCESS = log(build="dh build\n", status="successful", seconds=21)
@@ -52,7 +54,7 @@ def test_sbuild_argv() -> None:
         mode="schroot",
         chroot="qalab-x",
         codename="bookworm",
-        architecture="amd64",
+        target=NATIVE,
         build_dir=Path("/s/build"),
         profiles=("nocheck", "nodoc"),
         repository=repository,
@@ -60,7 +62,8 @@ def test_sbuild_argv() -> None:
     assert argv == [
         "sbuild",
         "--dist=bookworm",
-        "--arch=amd64",
+        "--build=amd64",
+        "--host=amd64",
         "--arch-all",
         "--no-source",
         "--chroot-mode=schroot",
@@ -79,7 +82,7 @@ def test_sbuild_argv() -> None:
 @pytest.mark.parametrize("ready", [True, False])
 def test_a_chroot_that_has_all_is_left_as_it_is(*, ready: bool) -> None:
     argv = sbuild_command.build_argv(
-        Path("/s/greet_1.0.dsc"), mode="schroot", chroot="x", codename="bookworm", architecture="amd64",
+        Path("/s/greet_1.0.dsc"), mode="schroot", chroot="x", codename="bookworm", target=NATIVE,
         build_dir=Path("/s/build"), repository=Repository("http://127.0.0.1:8", "trunk"), more=["ccache"], ready=ready,
     )  # fmt: skip
     assert ("--build-dep-resolver=null" in argv, "--no-apt-update" in argv) == (ready, ready)
@@ -152,6 +155,43 @@ def test_foreign_series_architecture_is_refused(
     assert (record.verdict, record.exit_code) == ("error", 2)
     assert record.message.startswith("this machine builds for amd64, and not for s390x (series.bookworm.architectures")
     assert fake.calls("mmdebstrap") == []
+
+
+BOTH = {"bookworm": {"mirror": "http://127.0.0.1:9/debian", "architectures": ["amd64", "arm64"]}}
+
+
+@pytest.mark.integration
+def test_cross_build_follows_native_build(
+    fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]
+) -> None:
+    place = fakes.ready_to_build(lab_factory, bench, {}, series=BOTH)
+    fake.sbuild(SUCCESS, files=built(), call=1)
+    fake.sbuild(log(build="dh build\n", status="successful", seconds=5), files=built(architecture="arm64"), call=2)
+    record = place.execute(sbuild)
+    assert record.verdict == "passed"
+    assert record.message.startswith("built 1 package in 21 s; ")
+    assert "; arm64: built 1 package in 5 s" in record.message
+    assert {item.path for item in record.artifacts if item.kind == "binary"} == {
+        "out/greet_1.0_all.deb",
+        "out/greet_1.0_arm64.deb",
+    }
+    assert (record.facts["architectures"], record.facts["build_seconds"]) == (["amd64", "arm64"], 21)
+    assert {"--build=amd64", "--host=arm64", "--no-arch-all", "--profiles=cross,nocheck"} <= {*fake.argv()}
+    assert "q(nocheck)" in (fake.bin / "sbuild.configuration").read_text()
+    assert (place.run.results / "native/sbuild.arm64.build").exists()
+
+
+@pytest.mark.integration
+def test_failed_cross_build_fails_the_step(
+    fake: Fakes, lab_factory: Callable[..., Lab], bench: Callable[..., Bench]
+) -> None:
+    place = fakes.ready_to_build(lab_factory, bench, {}, series=BOTH)
+    fake.sbuild(FAILURE, 2)
+    fake.sbuild(SUCCESS, files=built(), call=1)
+    record = place.execute(sbuild)
+    message = "arm64: build failed: make: *** [debian/rules:3: build] Error 2"
+    assert (record.verdict, record.message, record.artifacts) == ("failed", message, ())
+    assert [item.path for item in record.native] == ["results/native/sbuild.arm64.build"]
 
 
 def test_new_symbols_are_reported(place: Bench, fake: Fakes) -> None:

@@ -61,6 +61,7 @@
     const missing = failed ? `${failed} of ${all} indexes cannot be read. ` : "";
     const range = since ? `Searched: the newest builds of each component and track, ${builds} in all, since ${since}${cut ? "; the oldest texts of some are left out" : ""}.` : "";
     const count = words.length ? `${found.length} found${found.length > SHOWN ? `, the newest ${SHOWN} shown` : ""}. ` : "";
+    document.querySelector("#index").hidden = !words.length;
     covered.textContent = words.length ? `${count}${loading}${missing}${range}` : "";
   };
   const plan = () => {
@@ -74,7 +75,6 @@
     }
     plan();
   };
-  document.querySelector("#index").hidden = false;
   input.addEventListener("input", begin);
   begin();
 })();

@@ -40,7 +40,8 @@ PROGRAMS = ("ip", "nsenter", "systemd-nspawn")
 BOOT_SECONDS = 120.0
 FIRST_ADDRESS = 11
 # $1: the node's directory, $2: the layers below it, the rest: its control groups.
-# systemd and nspawn see no systemd of this machine; /sys may be written, so that network agents work.
+# systemd and nspawn see no systemd of this machine; /sys may be written, so that network agents work.  With --keep-unit,
+# nspawn leaves a reboot to its caller, by the exit status 133.
 BOOT = f"""
 node=$1 lower=$2 name=$3
 shift 3
@@ -51,8 +52,13 @@ mount -t overlay -o "lowerdir=$lower,upperdir=$node/upper,workdir=$node/work" qa
 tun=
 [ ! -e /dev/net/tun ] || tun=--bind=/dev/net/tun
 export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_SECCOMP=0
-exec systemd-nspawn --directory="$node/root" --machine="$name" --boot --keep-unit --register=no --capability=all \\
-    --network-bridge={BRIDGE} --resolv-conf=off --timezone=off --link-journal=no --console=pipe $tun
+status=133
+while [ "$status" = 133 ]; do
+    status=0
+    systemd-nspawn --directory="$node/root" --machine="$name" --boot --keep-unit --register=no --capability=all \\
+        --network-bridge={BRIDGE} --resolv-conf=off --timezone=off --link-journal=no --console=pipe $tun || status=$?
+done
+exit "$status"
 """
 # $1: where this machine finds names, which the node does not.
 ONLINE = """

@@ -128,6 +128,34 @@ def test_trigger_builds_new_commits_after_force_push(place: Place) -> None:
     assert place.run_all() == [(commit, "upstream commit") for commit in new]
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "result, then", [("SUCCESS", "user: upstream commit"), ("FAILURE", "user: not started: lib failed or waits\n")]
+)
+def test_trigger_follows_build_dependencies(
+    place: Place, git_repository: Callable[..., GitRepository], tmp_path: Path, result: str, then: str
+) -> None:
+    lab = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    for name, needed in (("user", ", lib"), ("lib", "")):
+        files = packaging_files(name)
+        files["debian/control"] = files["debian/control"].replace("compat (= 13)", f"compat (= 13){needed}")
+        packaging = git_repository(f"packaging-{name}")
+        packaging.commit("Package it", files)
+        lab["components"][name] = {
+            "upstream": {"git": str(place.upstream.path)}, "packaging": {"git": str(packaging.path)}
+        }  # fmt: skip
+        place.jenkins.create(f"trunk-{name}-build", JOB)
+    del lab["components"]["greet"]
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab, sort_keys=False))
+    waits = "user: waits for lib\n"
+    assert place.trigger() == f"lib: upstream commit, commit {place.upstream.heads[-1][:7]}\n{waits}"
+    assert place.trigger() == waits  # it is in the queue
+    place.run_all(None)
+    assert place.trigger() == waits  # it runs
+    place.jenkins.build("trunk-lib-build", 1).result = result
+    assert place.trigger().startswith(then)
+
+
 def test_trigger_ignores_manual_builds_without_commit(place: Place) -> None:
     place.jenkins.add_build(BUILD, parameters=dict.fromkeys(PARAMETERS, ""))
     place.jenkins.add_build(BUILD)

@@ -34,6 +34,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ({"mine": {"codename": "trixi"}}, ["series.mine.codename: distro-info-data knows no release trixi of debian; did you mean trixie?"]),
         ({"noble": {}}, ["series.noble: distro-info-data knows no release noble of debian; it is one of ubuntu"]),
         ({"nobel": {"distribution": "ubuntu"}}, ["series.nobel: distro-info-data knows no release nobel of ubuntu; did you mean noble?"]),
+        ({"noble": {"distribution": "ubuntu", "architectures": ["amd64", "arm64"], "mirror": "http://m.example"}}, []),
+        ({"noble": {"distribution": "ubuntu", "architectures": ["amd64", "arm64"]}}, [
+            "series.noble.mirror: several architectures need a mirror that has all of them; Ubuntu's own has amd64, and ports.ubuntu.com the others",
+        ]),
         ({"zz2031": {}}, ["series.zz2031: distro-info-data knows no release zz2031 of debian"]),
     ],
 )  # fmt: skip

@@ -56,6 +56,20 @@ def test_package_content_has_all_compared_parts(tmp_path: Path, compression: str
 
 
 @pytest.mark.parametrize(
+    "architecture, machine, name",
+    [
+        ("arm64", "amd64", "libgreet1:arm64"),
+        ("arm64", "arm64", "libgreet1"),
+        ("all", "amd64", "libgreet1"),
+        ("arm64", "", "libgreet1"),
+    ],
+)
+def test_foreign_package_has_qualified_name(tmp_path: Path, architecture: str, machine: str, name: str) -> None:
+    control = CONTROL.replace("Architecture: all", f"Architecture: {architecture}")
+    assert read_package(deb(tmp_path, {"DEBIAN/control": control}), machine).name == name
+
+
+@pytest.mark.parametrize(
     "field, fileless",
     [
         ("Description: metapackage for greet", True),

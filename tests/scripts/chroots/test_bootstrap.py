@@ -173,6 +173,12 @@ def test_layer_script(profiles: tuple[str, ...], option: str) -> None:
     assert run(["sh", "-n"], stdin=script.encode(), check=False)
 
 
+def test_layer_script_of_cross_build() -> None:
+    script = layer_script(CONTROL, ("cross", "nocheck"), REPOSITORY, "arm64")
+    assert script.startswith("{\ndpkg --add-architecture arm64\n")
+    assert script.count(" --build-profiles=cross,nocheck --host-architecture=arm64 build-dep /tmp/source") == 2
+
+
 APT = """\
 #!/bin/sh
 case $* in

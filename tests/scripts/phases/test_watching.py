@@ -225,13 +225,13 @@ def test_new_commits_of_missing_branch_name_known_branches(lab: Lab, upstream: G
 # A run for each, and why.
 
 
-def round_of(lab: Lab) -> list[tuple[str, str, str]]:
-    """Run one round of the watch, in which each run executes snapshot and packaging, and then passes."""
+def round_of(lab: Lab, verdict: str = "passed") -> list[tuple[str, str, str]]:
+    """Run one round of the watch, in which each run executes snapshot and packaging, and then gets the verdict."""
     found = []
     for run in watching.watch(lab, "trunk", 0, once=True, say=lambda _: None):
         for module in (snapshot, packaging):
             Bench(lab, run).execute(module)
-        end(lab, run)
+        end(lab, run, verdict, verdict == "failed")
         found.append((run.id, run.info.cause, run.info.revision))
     return found
 
@@ -443,3 +443,86 @@ def test_watch_starts_missing_next_phase(
     assert (run.id, runner.next_run(lab, run).info.cause) == ("trunk/greet/1", "upstream commit")
     [deployment] = watching.watch(lab, "trunk", 0, once=True, say=lambda _: None)
     assert (deployment.id, deployment.steps) == ("trunk/greet/2", PHASES["deploy"])
+
+
+# The order of components.
+
+
+def in_order(
+    lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository], needs: dict[str, str]
+) -> Lab:
+    """Return a lab with components whose packagings, never built, need each other; the file has them in the given order."""
+    components = {}
+    for name, needed in needs.items():
+        upstream, packaging = git_repository(f"upstream-{name}"), git_repository(f"packaging-{name}")
+        upstream.commit("Start", {"greet.txt": "hello\n"})
+        files = packaging_files(name)
+        more = "".join(f", {each}" for each in needed.split())
+        files["debian/control"] = files["debian/control"].replace("compat (= 13)", f"compat (= 13){more}")
+        packaging.commit("Package it", files)
+        components[name] = {"upstream": {"git": str(upstream.path)}, "packaging": {"git": str(packaging.path)}}
+    names = [*components]
+    return lab_factory(lab={"components": components, "tracks": {"trunk": {"components": names}}})
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "needs, broken, order, reasons",
+    [
+        ({"end": "left right", "left": "top", "right": "top", "top": ""}, "", "top left right end", []),
+        ({"user": "lib", "lib": ""}, "lib", "lib", ["user: not started: lib failed or waits"]),
+        (
+            {"aa": "bb", "bb": "aa", "cc": "aa"},
+            "",
+            "aa bb cc",
+            ["circle: aa, bb build-depend on each other: the order of lab.yaml counts"],
+        ),
+    ],
+    ids=["diamond", "failed-need", "circle"],
+)
+def test_watch_follows_build_dependencies(  # noqa: PLR0917 - the columns of a table
+    lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository],
+    needs: dict[str, str], broken: str, order: str, reasons: list[str],
+) -> None:  # fmt: skip
+    lab = in_order(lab_factory, git_repository, needs)
+    found, said = [], list[str]()
+    for run in watching.watch(lab, "trunk", 0, once=True, say=said.append):
+        found.append(run.info.component)
+        end(lab, run, "failed" if run.info.component == broken else "passed", 1)
+    assert found == order.split()
+    assert [line for line in said if "upstream commit" not in line] == reasons
+    assert all(run.info.inputs is not None for run in Store.of(lab).runs())
+
+
+@pytest.mark.integration
+def test_watch_runs_two_at_a_time(
+    lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository]
+) -> None:
+    needs = {"end": "left right", "left": "top", "right": "top", "top": ""}
+    lab = in_order(lab_factory, git_repository, needs)
+    running: list[Run] = []
+    found: list[list[str]] = []
+
+    def finished() -> Run:
+        found.append([run.info.component for run in running])
+        end(lab, running[-1])
+        return running.pop()
+
+    for run in watching.watch(lab, "trunk", 0, once=True, say=lambda _: None, jobs=2, finished=finished):
+        running += [run]
+    assert found == [["top"], ["left", "right"], ["left"], ["end"]]
+
+
+@pytest.mark.integration
+def test_watch_repeats_failed_commit_with_new_settings(
+    lab_factory: Callable[..., Lab], upstream: GitRepository, packages: GitRepository
+) -> None:
+    options = {"upstream": upstream.path, "packaging": packages.path}
+    lab = lab_factory(**options)
+    assert len(round_of(lab, "failed")) == 1
+    assert round_of(lab) == []
+    lab = lab_factory(**options, component={"build": {"options": ["nocheck"], "rebuild_on": []}})
+    assert round_of(lab) == [("trunk/greet/2", "settings", upstream.heads[-1])]
+    assert Store.of(lab).runs()[-1].info.reason == "changed in lab.yaml: build"
+    lab = lab_factory(**options, component={"build": {"rebuild_on": []}})
+    assert round_of(lab) == []  # it is well, and does not ask for it

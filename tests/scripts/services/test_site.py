@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError
-from lab.base.run import Result
+from lab.base.run import Result, TimedOut
 from scripts.drivers.topology import Application
 from scripts.roles import keystone, mariadb, package
 from scripts.services import systemd, waiting
@@ -112,6 +112,50 @@ def test_service_without_answer_is_reported() -> None:
     site, node, application = place(asked=1, systemctl_show=[(0, RUNS), (0, FAILED)], journalctl=[(0, "fatal: no\n")])
     with pytest.raises(Failed, match=r"^greet: greet.service starts and dies on node0 \(exit-code\): fatal: no$"):
         waiting.until_answers(site, node, application, "greet.service", "http://x")  # type: ignore[arg-type]
+
+
+RESULTS = {
+    "Type=notify that does not notify": (
+        "ActiveState=failed\nActiveEnterTimestamp=\nResult=timeout\nTimeoutStartUSec=4s\nType=notify\n",
+        "timeout: not started within 4s and no READY=1 from a service of Type=notify",
+    ),
+    "a process id file that is missing": (
+        "ActiveState=failed\nActiveEnterTimestamp=\nResult=timeout\nTimeoutStartUSec=1min 30s\nType=forking\n",
+        "timeout: not started within 1min 30s",
+    ),
+    "RuntimeMaxSec": (
+        "ActiveState=failed\nActiveEnterTimestamp=Sat 2026-11-28 18:50:24 UTC\nResult=timeout\nTimeoutStartUSec=1min 30s\n",
+        "timeout",
+    ),
+    "a bad unit file": ("ActiveState=inactive\nLoadState=bad-setting\nResult=success\n", "bad-setting"),
+    "an end without an error": (
+        "ActiveState=inactive\nLoadState=loaded\nResult=success\n",
+        "its program ended without an error",
+    ),
+    "a watchdog": ("ActiveState=failed\nLoadState=loaded\nResult=watchdog\n", "watchdog"),
+}
+
+
+@pytest.mark.parametrize("what", RESULTS)
+def test_result_of_unit(what: str) -> None:
+    shown, expected = RESULTS[what]
+    assert systemd.result_of(dict(line.split("=", 1) for line in shown.splitlines())) == expected
+
+
+def test_health_command_that_hangs_at_the_end_keeps_its_earlier_answer() -> None:
+    site, node, application = place()
+    answers: list[Any] = [(Result((), 1), ["not yet"]), TimedOut("it did not end")]
+
+    def attempt(*_: Any, **__: Any) -> Any:
+        answer = answers.pop(0)
+        site.clock.sleep(40)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    node.attempt = attempt  # type: ignore[method-assign]
+    with pytest.raises(Failed, match=r"^greet: is not well on node0 after 60 s: ask: not yet$"):
+        waiting.until_succeeds(site, node, application, ["ask"])  # type: ignore[arg-type]
 
 
 def test_required_command_failure_is_reported() -> None:

@@ -1,0 +1,150 @@
+"""One run of autopkgtest: its command line, its files, its results.
+
+The rules are those of autopkgtest(1), "OUTPUT FORMAT" and "EXIT STATUS".  apt in the testbed gets its sources, keys and
+preferences as files: that works with each version of autopkgtest, while ``--pin-packages`` of 5.28 leaves the rest of a
+suite at the priority 500.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from lab.base import files, resources
+from lab.base.errors import InfrastructureError
+from lab.base.run import Result, Word, run
+from lab.results import cases
+from lab.results.cases import Case, Outcome
+from lab.store.step import StepContext
+from scripts.testing.mirror_proxy import ARCHIVE_HOST
+from scripts.testing.regression import TestResult
+
+NO_TESTS: Final = 8
+BAD_PACKAGE: Final = frozenset({12, 14})
+# 0: passed, 2: skipped or flaky, 4: failed, 6: failed and skipped.
+RAN: Final = frozenset({0, 2, 4, 6, NO_TESTS, *BAD_PACKAGE})
+# The server's own error explains autopkgtest's.
+SERVER_ERROR: Final = re.compile(r"^qalab-virt-nspawn: .*", re.MULTILINE)
+TESTBED_ERROR: Final = re.compile(r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*)", re.MULTILINE)
+OUTCOMES: Final[dict[Outcome, TestResult]] = {
+    "passed": "passed",
+    "failed": "failed",
+    "error": "error",
+    "skipped": "neutral",
+}
+
+
+@dataclass(frozen=True)
+class AptSuite:
+    """A state of the lab's archive for apt; ``only``: the packages that are taken from it, none: all of them."""
+
+    name: str
+    only: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        return f"deb http://{ARCHIVE_HOST} {self.name} main\n"
+
+    @property
+    def preferences(self) -> str:
+        """Paragraphs of apt_preferences(5): a later suite wins, and what is not named is not taken from it."""
+        release = f"Pin: release n={self.name}\n"
+        if not self.only:
+            return f"Package: *\n{release}Pin-Priority: 1001\n\n"
+        names = " ".join(self.only)
+        return f"Package: *\n{release}Pin-Priority: -1\n\nPackage: {names}\n{release}Pin-Priority: 1002\n\n"
+
+
+@dataclass(frozen=True)
+class Autopkgtest:
+    """A run of a source package's tests: ``tested`` is a .dsc file, or the name of a source package of the series."""
+
+    tested: Word
+    suites: Sequence[AptSuite]
+    key: str
+    trigger: str = ""
+
+    def argv(self, output: Path, inputs: Path, seconds: int, server: Sequence[Word]) -> list[Word]:
+        """Return the command line; ``inputs``: the directory of `write_inputs`, ``server``: the virtualisation server."""
+        copies = {
+            "archive.asc": "/etc/apt/trusted.gpg.d/qalab.asc",
+            "sources": "/etc/apt/sources.list.d/qalab.list",
+            "preferences": "/etc/apt/preferences.d/qalab",
+        }
+        return [
+            "autopkgtest", "--no-built-binaries", "--apt-upgrade", f"--output-dir={output}",
+            *(f"--copy={inputs / name}:{path}" for name, path in copies.items()),
+            *([f"--env=ADT_TEST_TRIGGERS={self.trigger}"] if self.trigger else []),
+            f"--timeout-test={seconds}", "--needs-internet=skip", self.tested, "--", *server,
+        ]  # fmt: skip
+
+    def write_inputs(self, inputs: Path) -> None:
+        """Write the files for apt in the testbed."""
+        files.write_atomic(inputs / "archive.asc", self.key)
+        files.write_atomic(inputs / "sources", "".join(suite.source for suite in self.suites))
+        files.write_atomic(inputs / "preferences", "".join(suite.preferences for suite in self.suites))
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run has given: its exit code, its cases, the directory of its files."""
+
+    code: int
+    directory: Path
+    cases: Sequence[Case] = field(default_factory=list)
+
+    @property
+    def has_bad_package(self) -> bool:
+        """Whether the packages under test could not be installed."""
+        return self.code in BAD_PACKAGE or any(case.nuance == "bad-package" for case in self.cases)
+
+    @property
+    def results(self) -> dict[str, TestResult]:
+        """The result of each test."""
+        return {case.name: OUTCOMES[case.outcome] for case in self.cases if self.code != NO_TESTS}
+
+
+def server_argv(context: StepContext, archive: str, *options: Word) -> list[Word]:
+    """Return the command line of `scripts.testing.virt_nspawn` for the series of a run."""
+    words: list[Word] = [sys.executable, "-m", "scripts.testing.virt_nspawn", "--lab", context.lab.file.resolve()]
+    return [*words, "--archive", archive, *options, context.series_name]
+
+
+def execute(context: StepContext, name: str, tests: Autopkgtest, archive: str, *options: Word) -> FinishedRun:
+    """Run tests; their files are in ``results/native/autopkgtest/NAME``.
+
+    Raises InfrastructureError for a testbed that does not work: its message is autopkgtest's.
+    """
+    output = context.run.results / "native/autopkgtest" / name
+    shutil.rmtree(output, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    inputs = context.run.work / "autopkgtest" / name
+    tests.write_inputs(inputs)
+    seconds = context.component.test.timeout_minutes * 60
+    argv = tests.argv(output, inputs, seconds, server_argv(context, archive, *options))
+    done, lines = context.try_sh(argv, cwd=resources.ROOT)
+    check(done, "\n".join(lines))
+    return FinishedRun(done.returncode, output, [*_cases(output)] if done.returncode != NO_TESTS else [])
+
+
+def check(done: Result, output: str) -> None:
+    """Raise InfrastructureError for a status that says nothing about the package."""
+    if done.returncode in RAN:
+        return
+    found = SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)
+    ended = f"autopkgtest ended with status {done.returncode}"
+    raise InfrastructureError(f"the testbed does not work: {found[-1]}" if found else ended)
+
+
+def _cases(output: Path) -> Iterator[Case]:
+    """Return the cases of an output directory, read by the one reader of all formats."""
+    argv: list[Word] = [sys.executable, "-m", "cli", "results", "convert", "--cases", "autopkgtest", output / "summary"]
+    converted = run(argv, cwd=resources.ROOT, capture=True, check=False)
+    if converted.returncode not in {0, 1}:
+        raise InfrastructureError(f"{output}: the results cannot be read (status {converted.returncode})")
+    yield from cases.parse(converted.stdout)

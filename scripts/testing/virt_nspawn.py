@@ -1,0 +1,121 @@
+"""qalab-virt-nspawn: a virtualisation server of autopkgtest whose testbeds are containers of systemd-nspawn.
+
+autopkgtest starts it: ``autopkgtest ... -- qalab-virt-nspawn SERIES``.  The protocol is that of autopkgtest's
+README.virtualisation-server; its library VirtSubproc reads the commands and copies files.  The series is one of
+lab.yaml, or a codename of Debian if no ``--lab`` is given.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from lab.base.errors import ConfigurationError, LabError
+from lab.config.description import Series
+from lab.config.loading import load
+from scripts.testing import testbed
+from scripts.testing.testbed import USER, NspawnBed
+
+LIBRARY: Final = Path("/usr/share/autopkgtest/lib")
+CAPABILITIES: Final = (
+    "isolation-container", "reboot", "revert", "revert-full-system", "root-on-testbed", f"suggested-normal-user={USER}",
+)  # fmt: skip
+# autopkgtest installs it to unpack a source package; a layer has it for all tests.
+PACKAGES: Final = ("dpkg-dev",)
+
+
+@dataclass
+class Hooks:
+    """The functions that VirtSubproc calls."""
+
+    library: Any
+    name: str
+    series: Series
+    held: ExitStack
+    archive: str = ""
+    deb_src: bool = False
+    bed: NspawnBed | None = None
+
+    def hook_capabilities(self) -> list[str]:
+        return [*CAPABILITIES]
+
+    def hook_open(self) -> None:
+        try:
+            opening = testbed.opened(self.name, self.series, self.archive, PACKAGES, deb_src=self.deb_src)
+            self.bed = self.held.enter_context(opening)
+        except LabError as error:
+            self.held.close()
+            self.library.bomb(f"{error.args[0]}{f' ({error.hint})' if error.hint else ''}")
+        else:
+            self.library.auxverb = self.bed.enter
+
+    def hook_downtmp(self, path: str | None) -> str:
+        made: str = self.library.downtmp_mktemp(path)
+        return made
+
+    def hook_revert(self) -> None:
+        self._in_bed("revert")
+
+    def hook_wait_reboot(self, **_: object) -> None:
+        self._in_bed("wait_for_reboot")
+
+    def hook_cleanup(self) -> None:
+        self.bed = None
+        self.held.close()
+
+    def _in_bed(self, action: str) -> None:
+        try:
+            getattr(self.bed, action)()
+        except LabError as error:
+            self.library.bomb(str(error.args[0]))
+
+
+def library() -> Any:
+    """Return autopkgtest's module VirtSubproc.  Raises ConfigurationError where autopkgtest is not installed."""
+    if not (LIBRARY / "VirtSubproc.py").is_file():
+        raise ConfigurationError(f"{LIBRARY}: missing", hint="apt-get install autopkgtest")
+    sys.path.insert(0, str(LIBRARY))
+    return import_module("VirtSubproc")
+
+
+@click.command("qalab-virt-nspawn")
+@click.argument("series")
+@click.option("--lab", type=click.Path(path_type=Path), help="The lab file that describes the series.")
+@click.option(
+    "--archive", default="", metavar="URL", help="The lab's archive on this machine; apt: http://lab-archive."
+)
+@click.option("--deb-src", is_flag=True, help="apt knows the source packages of the series too.")
+@click.option("--debug", "-d", is_flag=True, help="Print debugging messages.")
+def command(series: str, lab: Path | None, archive: str, *, deb_src: bool, debug: bool) -> None:
+    """Serve testbeds of a series to autopkgtest."""
+    found = load(lab).series.get(series) if lab else Series()
+    if found is None:
+        raise ConfigurationError(f"{lab}: no series {series}")
+    virt = library()
+    if debug:
+        import_module("adtlog").verbosity = 2  # type: ignore[attr-defined] # autopkgtest's, without types
+    virt.progname = "qalab-virt-nspawn"
+    with ExitStack() as held:
+        virt.caller = Hooks(virt, series, found, held, archive, deb_src)
+        virt.main()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server; return its exit code."""
+    try:
+        command.main(None if argv is None else [*argv], standalone_mode=False)
+    except (LabError, click.ClickException) as error:
+        print(f"qalab-virt-nspawn: {error}", file=sys.stderr)  # noqa: T201 - its only output
+        return ConfigurationError.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

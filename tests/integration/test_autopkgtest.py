@@ -1,0 +1,91 @@
+"""The step autopkgtest in real containers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.config.description import Lab
+from scripts import autopkgtest
+from tests.conftest import Bench
+from tests.toylab import Toy, bench, promote, publish
+
+pytestmark = [pytest.mark.integration, pytest.mark.full]
+SMOKE = '#!/bin/sh\nset -e\ntest "$(cat /usr/share/greet/version)" = {version}\n'
+REBOOT = """#!/bin/sh
+set -e
+[ -n "$AUTOPKGTEST_REBOOT_MARK" ] || { touch /var/tmp/before; /tmp/autopkgtest-reboot again; }
+test "$AUTOPKGTEST_REBOOT_MARK" = again -a -e /var/tmp/before
+"""
+SERVICE = """#!/bin/sh
+set -e
+systemd-run --quiet --unit=toy sleep 1000
+systemctl is-active toy
+ip -brief address show host0 | grep 10.20.0.
+"""
+
+
+def control(*tests: str) -> str:
+    return "\n\n".join(tests) + "\n"
+
+
+def cases_of(work: Bench) -> dict[str, dict[str, Any]]:
+    path = work.run.path / "results/native/autopkgtest.jsonl"
+    return {each["name"]: each for each in map(json.loads, path.read_text().splitlines())}
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
+    return lab_factory()
+
+
+def test_autopkgtest_in_containers(lab: Lab, tmp_path: Path) -> None:
+    tests = {
+        "control": control(
+            "Tests: smoke\nDepends: @\nRestrictions: superficial",
+            "Tests: service\nDepends: @, iproute2\nRestrictions: isolation-container, needs-root",
+            "Tests: reboot\nDepends: @\nRestrictions: needs-reboot, needs-root",
+            "Tests: machine\nRestrictions: isolation-machine",
+            "Tests: internet\nRestrictions: needs-internet",
+        ),
+        "smoke": SMOKE.format(version="1.0"),
+        "service": SERVICE,
+        "reboot": REBOOT,
+        "machine": "#!/bin/sh\n",
+        "internet": "#!/bin/sh\n",
+    }
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.0", tests=tests)]))
+    record = work.execute(autopkgtest)
+    assert (record.verdict, record.message) == ("passed", "3 of 5 tests passed"), work.log("autopkgtest")
+    outcomes = {name: case["outcome"] for name, case in cases_of(work).items()}
+    assert outcomes == {
+        "smoke": "passed", "service": "passed", "reboot": "passed", "machine": "skipped", "internet": "skipped",
+    }  # fmt: skip
+    assert (work.run.results / "parameters.properties").exists()
+
+
+def test_autopkgtest_compares_with_baseline(lab: Lab, tmp_path: Path) -> None:
+    tests = {
+        "control": control("Tests: smoke always\nDepends: @"),
+        "smoke": SMOKE.format(version="1.0"),
+        "always": "#!/bin/sh\necho broken since ever >&2\nexit 1\n",
+    }
+    publish(lab, tmp_path, [Toy("greet", "1.0", tests=tests)])
+    promote(lab, tmp_path)
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", tests=tests)]))
+    record = work.execute(autopkgtest)
+    assert record.verdict == "failed", work.log("autopkgtest")
+    assert record.message.startswith("regression: smoke: non-zero exit status 1; always fails in trunk-tested")
+    assert cases_of(work)["always"]["outcome"] == "skipped"
+    assert cases_of(work)["smoke"]["outcome"] == "failed"
+    assert record.facts["runs"] == {"candidate": 4, "retry": 4, "baseline": 4}
+    again = work.execute(autopkgtest)
+    assert (again.message, again.facts["runs"]) == (record.message, {"candidate": 4, "retry": 4})
+    mended = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.2", tests={**tests, "smoke": "#!/bin/sh\n"})]))
+    record = mended.execute(autopkgtest)
+    assert record.verdict == "passed"
+    assert record.message.startswith("1 of 2 tests passed; always fails in trunk-tested")

@@ -1,0 +1,44 @@
+"""Publishing from a private Jenkins that fails or is slow."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.reports.publish.everything import Everything
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "kind, path",
+    [
+        (500, "jobs%5B"),
+        ("reset", "allBuilds"),
+        (503, "tree=timestamp"),
+        ("lost", "artifact"),
+        ("lost", "progressiveText"),
+    ],
+)
+def test_failing_private_jenkins_is_retried(all_there: Everything, kind: int | str, path: str) -> None:
+    all_there.build(number=1)
+    all_there.build(number=2)
+    all_there.private.fault(kind, path=path, times=3)
+    report = all_there.press.run()
+    assert len(report.lines) == 1
+    assert report.exit_code == 3
+    all_there.press.time.sleep(61)
+    assert all_there.press.run().lines == []
+    assert (all_there.site_numbers(), all_there.twins()) == ([1, 2], ["#1", "#2"])
+
+
+@pytest.mark.integration
+def test_slow_private_jenkins_is_retried(all_there: Everything) -> None:
+    all_there.press.timeout = 1.5
+    all_there.build(number=1)
+    all_there.private.fault("slow", path="progressiveText", seconds=60.0, times=3)
+    (line,) = all_there.press.run().lines
+    assert "did not answer within 1.5 seconds" in line
+    all_there.press.timeout = 60.0
+    all_there.private.heal()
+    all_there.press.time.sleep(61)
+    assert all_there.press.run().lines == []
+    assert all_there.twins() == ["#1"]

@@ -1,0 +1,162 @@
+"""The step autopkgtest with a program of that name that gives the results of a test."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from lab.config.description import Lab
+from lab.store.records import Record
+from scripts import autopkgtest
+from scripts.archives import series_index
+from tests.conftest import Bench
+from tests.toylab import Toy, bench, promote, publish
+
+pytestmark = pytest.mark.integration  # each run is converted by a command of qalab
+# $OUT/summary of each run, by the number of the call; the exit code is its first line.
+FAKE = """#!/bin/sh
+for word; do case $word in --output-dir=*) out=${{word#*=}};; esac; done
+echo >> {home}/calls
+number=$(wc -l < {home}/calls)
+echo "$@" > {home}/argv-$number
+mkdir -p "$out"
+tail -n +2 {home}/call-$number > "$out/summary"
+echo "autopkgtest [12:00:00]: testing package greet version 1.0" > "$out/log"
+code=$(head -n 1 {home}/call-$number)
+[ "$code" != 16 ] || echo 'autopkgtest [12:00:00]: ERROR: testbed failure: sent `open`, got `timeout`' >&2
+exit "$code"
+"""
+PASS, FAIL, SKIP = "smoke PASS", "smoke FAIL non-zero exit status 1", "smoke SKIP no reason"
+BAD = "smoke FAIL badpkg\nblame: greet\nbadpkg: Test dependencies are unsatisfiable."
+
+
+@pytest.fixture
+def autopkgtest_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have the calls of autopkgtest give these exit codes and summaries, one after the other."""
+    home = tmp_path / "fake"
+    (home / "bin").mkdir(parents=True)
+    program = home / "bin/autopkgtest"
+    program.write_text(FAKE.format(home=home))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home / 'bin'}:{os.environ['PATH']}")
+
+    def make(*calls: tuple[int, str]) -> None:
+        for number, (code, summary) in enumerate(calls, start=1):
+            (home / f"call-{number}").write_text(f"{code}\n{summary}\n")
+
+    return make
+
+
+@pytest.fixture
+def work(lab_factory: Callable[..., Lab], tmp_path: Path) -> Bench:
+    """A run of greet 1.1; the baseline has greet 1.0."""
+    lab = lab_factory()
+    publish(lab, tmp_path, [Toy("greet", "1.0", tests={"control": "Tests: smoke\n", "smoke": "#!/bin/sh\n"})])
+    promote(lab, tmp_path)
+    return bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", tests={"control": "Tests: smoke\n"})]))
+
+
+@pytest.mark.parametrize(
+    ("calls", "verdict", "message", "runs"),
+    [
+        ([(0, PASS)], "passed", "1 of 1 tests passed", ["candidate"]),
+        (
+            [(4, FAIL), (4, FAIL), (0, PASS)],
+            "failed",
+            "regression: smoke: non-zero exit status 1",
+            ["candidate", "retry", "baseline"],
+        ),
+        (
+            [(4, FAIL), (4, FAIL), (4, FAIL)],
+            "passed",
+            "0 of 1 tests passed; smoke fails in BASELINE too",
+            ["candidate", "retry", "baseline"],
+        ),
+        (
+            [(4, FAIL), (0, PASS)],
+            "unstable",
+            "flaky: smoke failed, and passed when tried again",
+            ["candidate", "retry"],
+        ),
+        ([(4, FAIL), (4, FAIL), (8, "* SKIP no tests")], "failed", "regression: smoke: non-zero exit status 1", None),
+        ([(2, SKIP)], "skipped", "all 1 tests were skipped", ["candidate"]),
+        ([(8, "* SKIP no tests in this package")], "skipped", "no tests", ["candidate"]),
+        (
+            [(12, BAD), (0, PASS)],
+            "passed",
+            "1 of 1 tests passed; everything is from the state",
+            ["candidate", "whole"],
+        ),
+        (
+            [(16, "")],
+            "error",
+            "the testbed does not work: testbed failure: sent `open`, got `timeout`",
+            None,
+        ),
+        ([(20, "")], "error", "autopkgtest ended with status 20", None),
+        ([(4, FAIL), (4, FAIL), (16, "")], "error", "the testbed does not work: testbed failure: sent `open`", None),
+    ],
+    ids=["pass", "regression", "known", "flaky", "new", "skipped", "none", "whole", "testbed", "status", "no-baseline"],
+)  # fmt: skip
+def test_autopkgtest_verdict(  # noqa: PLR0917 - a table
+    work: Bench,
+    autopkgtest_gives: Callable[..., None],
+    calls: list[tuple[int, str]],
+    verdict: str,
+    message: str,
+    runs: list[str] | None,
+) -> None:
+    autopkgtest_gives(*calls)
+    record = work.execute(autopkgtest)
+    baseline = f"trunk-tested ({record.facts.get('baseline')})"
+    assert record.verdict == verdict, work.log("autopkgtest")
+    assert record.message.startswith(message.replace("BASELINE", baseline))
+    assert runs is None or list(record.facts["runs"]) == runs
+
+
+def shown(work: Bench, record: Record) -> list[Mapping[str, str]]:
+    text = (work.run.path / record.native[0].path).read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_autopkgtest_flaky_keeps_both_results(work: Bench, autopkgtest_gives: Callable[..., None]) -> None:
+    autopkgtest_gives((4, FAIL), (0, PASS))
+    last, first = shown(work, work.execute(autopkgtest))
+    assert (last["outcome"], last["nuance"]) == ("passed", "flaky")
+    assert (first["outcome"], first["nuance"]) == ("failed", "rerun")
+
+
+def test_autopkgtest_baseline_is_kept(work: Bench, autopkgtest_gives: Callable[..., None], tmp_path: Path) -> None:
+    autopkgtest_gives((4, FAIL), (4, FAIL), (4, FAIL), (4, FAIL), (4, FAIL))
+    assert list(work.execute(autopkgtest).facts["runs"]) == ["candidate", "retry", "baseline"]
+    record = work.execute(autopkgtest)
+    assert list(record.facts["runs"]) == ["candidate", "retry"]
+    assert record.verdict == "passed"
+    assert shown(work, record)[0]["nuance"] == "expected-failure"
+    # The baseline runs its own version, without the candidate's packages and trigger.
+    candidate, baseline = ((tmp_path / f"fake/argv-{number}").read_text() for number in (1, 3))
+    assert "greet_1.1.dsc" in candidate
+    assert "ADT_TEST_TRIGGERS=greet/1.1" in candidate
+    assert "greet_1.0.dsc" in baseline
+    assert "ADT_TEST_TRIGGERS" not in baseline
+
+
+def test_autopkgtest_series_as_baseline(
+    lab_factory: Callable[..., Lab],
+    tmp_path: Path,
+    autopkgtest_gives: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(series_index, "newest_version", lambda *_: series_index.SeriesVersion("0.9"))
+    lab = lab_factory()
+    work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.0", tests={"control": "Tests: smoke\n"})]))
+    autopkgtest_gives((4, FAIL), (4, FAIL), (4, FAIL))
+    record = work.execute(autopkgtest)
+    assert record.message == "0 of 1 tests passed; smoke fails in bookworm too"
+    argv = (tmp_path / "fake/argv-3").read_text().split()
+    assert argv[argv.index("--") - 1] == "greet"
+    assert "--deb-src" in argv

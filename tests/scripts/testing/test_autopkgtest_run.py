@@ -1,0 +1,62 @@
+"""The command line of autopkgtest, and its files for apt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.base.errors import InfrastructureError
+from lab.base.run import Result
+from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check
+
+
+def test_autopkgtest_inputs_pin_the_component_alone(tmp_path: Path) -> None:
+    suites = [AptSuite("trunk-1"), AptSuite("trunk-2", ("greet", "greet-doc"))]
+    Autopkgtest("x.dsc", suites, "KEY").write_inputs(tmp_path)
+    assert (tmp_path / "archive.asc").read_text() == "KEY"
+    assert (tmp_path / "sources").read_text() == (
+        "deb http://lab-archive trunk-1 main\ndeb http://lab-archive trunk-2 main\n"
+    )
+    assert (tmp_path / "preferences").read_text() == (
+        "Package: *\nPin: release n=trunk-1\nPin-Priority: 1001\n\n"
+        "Package: *\nPin: release n=trunk-2\nPin-Priority: -1\n\n"
+        "Package: greet greet-doc\nPin: release n=trunk-2\nPin-Priority: 1002\n\n"
+    )
+
+
+def test_autopkgtest_command_line() -> None:
+    argv = Autopkgtest(Path("/a/x.dsc"), [], "", "greet/2").argv(Path("/out"), Path("/in"), 60, ["server", "sid"])
+    words = list(map(str, argv))
+    assert words[-4:] == ["/a/x.dsc", "--", "server", "sid"]
+    assert {"--output-dir=/out", "--timeout-test=60", "--env=ADT_TEST_TRIGGERS=greet/2"} <= set(words)
+
+
+@pytest.mark.parametrize("code", [0, 2, 4, 6, 8, 12, 14])
+def test_autopkgtest_status_of_package(code: int) -> None:
+    check(Result(("autopkgtest",), code), "")
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "message"),
+    [
+        (
+            16,
+            "autopkgtest [1:00:00]: ERROR: testbed failure: no space",
+            "the testbed does not work: testbed failure: no space",
+        ),
+        (
+            16,
+            "qalab-virt-nspawn: failure: it does not boot\nautopkgtest [1:00:00]: ERROR: testbed failure: unexpected eof from the testbed\n",
+            "the testbed does not work: qalab-virt-nspawn: failure: it does not boot",
+        ),
+        (20, "", "autopkgtest ended with status 20"),
+        (1, "usage", "autopkgtest ended with status 1"),
+        (-9, "", "autopkgtest ended with status -9"),
+    ],
+    ids=["testbed", "server", "unexpected", "unknown", "killed"],
+)
+def test_autopkgtest_status_of_lab(code: int, output: str, message: str) -> None:
+    with pytest.raises(InfrastructureError) as caught:
+        check(Result(("autopkgtest",), code), output)
+    assert caught.value.args[0] == message
