@@ -10,6 +10,7 @@ from lab.config.description import Lab, after
 from lab.config.promotion import After
 from lab.store import step
 from lab.store.archive import SOURCE_LOCK, ArchiveReader
+from lab.store.archive_place import reader_of
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from lab.store.runs import Store
@@ -44,7 +45,7 @@ def postponed(context: StepContext, chosen: After | None) -> StepOutcome | None:
     if promotion is None or after(context.track, chosen) == "built":
         return None
     label, version = f"{context.track_name}-{promotion.label}", context.earlier("archive").version
-    listed = ArchiveReader.at(context.store.archive).lock(label, SOURCE_LOCK)
+    listed = reader_of(context.lab).lock(label, SOURCE_LOCK)
     if (context.component_name, version) in listed:
         return None
     message = f"follows the promotion to {label}: qalab promote {context.track_name}"

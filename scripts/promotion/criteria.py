@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError
-from lab.config.description import PHASES, Lab, Phase
+from lab.config.description import COMPONENT_PHASES, PHASES, Lab
 from lab.config.promotion import PromotionSettings
 from lab.store.archive import SOURCE_LOCK, ArchiveReader
 from lab.store.promotions import HeldVersion, PromotionRound
@@ -21,7 +21,6 @@ from scripts.migration.policies import Criteria, ItemVerdict
 from scripts.promotion import failures
 from scripts.promotion.candidates import Candidates
 
-DEPLOYED: tuple[Phase, ...] = ("deploy", "exercise")
 JUDGED = {"passed", "failed", "unstable"}
 
 
@@ -62,7 +61,7 @@ class TrackCriteria:
     @property
     def phases(self) -> Sequence[str]:
         """The phases whose runs of a version count; the archive has what was built."""
-        before = [phase for phase in self.lab.tracks[self.track].phases if phase not in DEPLOYED]
+        before = COMPONENT_PHASES & {*self.lab.tracks[self.track].phases}
         wanted = before if self.settings.criteria is None else self.settings.criteria
         return [phase for phase in PHASES if phase in wanted and phase != "build"]
 

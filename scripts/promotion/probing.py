@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.config.description import Lab
+from lab.config.description import COMPONENT_PHASES, Lab
 from lab.store.archive import State
 from lab.store.promotions import ProbeFailure
 from lab.store.run_directory import WHOLE, Run
 from lab.store.runs import Store
 from scripts.promotion import failures
-from scripts.promotion.criteria import DEPLOYED
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ PhaseRunner = Callable[[Run], Sequence[Run]]
 
 def prober(lab: Lab, track: str, run_phases: PhaseRunner) -> Probe:
     """Return the probe of a track: it deploys a state and exercises it, as far as the track has these phases."""
-    phases = [phase for phase in lab.tracks[track].phases if phase in DEPLOYED]
+    phases = [phase for phase in lab.tracks[track].phases if phase not in COMPONENT_PHASES]
 
     def probe(state: State) -> ProbeResult:
         if not phases:
