@@ -127,7 +127,7 @@ def _promote(lab: Lab, name: str) -> Iterator[Job]:
             raise ConfigurationError(f"{lab.file}: tracks.{name}.promotion.schedule: Jenkins would refuse {problem}")
         label = f"{name}-{promotion.label}"
         values = {"track": name, "label": label, "schedule": promotion.schedule, "minutes": PROMOTION_MINUTES}
-        yield Job("promote", f"{name}-promote", values)
+        yield Job("promote", f"{name}-promote", values | _agent(lab, name, "deploy"))
 
 
 def track_views(lab: Lab) -> Iterator[View]:

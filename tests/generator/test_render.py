@@ -59,9 +59,8 @@ def test_promote_job_of_a_track_with_promotion(jobs_of: Callable[..., dict[str, 
     assert jobs["promote/trunk"] == values
     assert jobs["views"]["trunk"]["regex"] == "trunk-(greet)-build|trunk-watch|trunk-promote"
     assert "promote/trunk" not in jobs_of()
-    machines = {"agent": "build", "archive_agent": "vault"}
-    apart = {"jenkins": {**JENKINS["jenkins"], **machines}, "archive": {"url": "https://archive.lab.example/"}}
-    assert jobs_of(apart, track={"promotion": {}})["promote/trunk"]["agent"] == "vault"
+    labels = {"jenkins": {**JENKINS["jenkins"], "deploy_agent": "rack"}}
+    assert jobs_of(labels, track={"promotion": {}})["promote/trunk"]["agent"] == "rack"
     with pytest.raises(ConfigurationError, match=r"tracks\.trunk\.promotion\.schedule: Jenkins would refuse"):
         jobs_of(track={"promotion": {"schedule": "H * * *"}})
 
