@@ -59,6 +59,9 @@ def test_promote_job_of_a_track_with_promotion(jobs_of: Callable[..., dict[str, 
     assert jobs["promote/trunk"] == values
     assert jobs["views"]["trunk"]["regex"] == "trunk-(greet)-build|trunk-watch|trunk-promote"
     assert "promote/trunk" not in jobs_of()
+    machines = {"archive_agent": "vault", "build_agent": "build", "lab_agent": "vault", "deploy_agent": "deploy"}
+    apart = {"jenkins": {**JENKINS["jenkins"], **machines}, "archive": {"url": "https://archive.lab.example/"}}
+    assert jobs_of(apart, track={"promotion": {}})["promote/trunk"]["agent"] == "vault"
     with pytest.raises(ConfigurationError, match=r"tracks\.trunk\.promotion\.schedule: Jenkins would refuse"):
         jobs_of(track={"promotion": {"schedule": "H * * *"}})
 
