@@ -381,6 +381,13 @@ def test_contradictions_of_agents(
         assert any(complaint in line for line in lines)
 
 
+def test_agents_apart_from_the_archive_cannot_promote(lab_factory: Callable[..., Lab]) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"tracks\.trunk\.promotion: it needs the archive and the deployments on one"
+    ):
+        lab_factory(lab={"jenkins": {**JENKINS, **APART}, "archive": URL}, track={"promotion": {}})
+
+
 def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) -> None:
     items = expanded({"lab_agent": "trusted", "home": "/srv/lab"}, track={"schedule": "H/7 * * * *"})
     watch, build = items["job trunk-watch"], items["job trunk-greet-build"]

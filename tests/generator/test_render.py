@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jenkins_jobs.formatter import CustomFormatter
 
-from generator import render
+from generator import render, track_jobs
 from generator.jinja import data, fill
 from lab.base.errors import ConfigurationError
 from lab.config import loading
@@ -59,7 +59,7 @@ def test_promote_job_of_a_track_with_promotion(jobs_of: Callable[..., dict[str, 
     assert jobs["promote/trunk"] == values
     assert jobs["views"]["trunk"]["regex"] == "trunk-(greet)-build|trunk-watch|trunk-promote"
     assert "promote/trunk" not in jobs_of()
-    machines = {"archive_agent": "vault", "build_agent": "build", "lab_agent": "vault", "deploy_agent": "deploy"}
+    machines = {"agent": "build", "archive_agent": "vault"}
     apart = {"jenkins": {**JENKINS["jenkins"], **machines}, "archive": {"url": "https://archive.lab.example/"}}
     assert jobs_of(apart, track={"promotion": {}})["promote/trunk"]["agent"] == "vault"
     with pytest.raises(ConfigurationError, match=r"tracks\.trunk\.promotion\.schedule: Jenkins would refuse"):
@@ -185,7 +185,7 @@ def test_view_shows_only_its_track(jobs_of: Callable[..., dict[str, Any]]) -> No
     ],
 )
 def test_gerrit_project_of_a_url(git: str, project: str) -> None:
-    assert render.project(git) == project
+    assert track_jobs.project(git) == project
 
 
 @pytest.mark.parametrize(
