@@ -51,7 +51,7 @@ class Progress:
 
     def _line(self, current: Run, record: Record, note: str) -> None:
         self.console.print(
-            f"{current.id}  {record.step:<10}",
+            f"{current.id}  {record.step:<9} ",
             verdict_text(record.verdict),
             f" {duration(record.seconds):>8}{note}  {record.message}",
             sep="",

@@ -26,7 +26,6 @@ from reports.formats.xml_input import child, children, text
 FORMAT = "ctest"
 MARK = re.compile(xml_input.BEGIN + rb"<Site\b(?=[^>]*\bBuildName\s*=)")
 RECORDS = frozenset({"Test", "Testing"})
-SKIPPED = re.compile(r"Disabled$|SKIP_|Skipped", re.IGNORECASE)
 OUTCOMES: dict[str, Outcome] = {"passed": "passed", "failed": "failed"}
 USED = {
     "Execution Time",
@@ -58,7 +57,7 @@ def _case(site: str, element: etree._Element) -> Case:
     measures = {} if results is None else dict(map(_measurement, children(results, "NamedMeasurement")))
     status, completion = element.get("Status") or "", measures.get("Completion Status", "")
     outcome = OUTCOMES.get(status, "error")
-    if status == "notrun" and SKIPPED.match(completion):
+    if status == "notrun" and junit_case.SKIPPED_BY_CTEST.match(completion):
         outcome = "skipped"
     reason = joined([measures.get("Fail Reason", ""), measures.get("Exit Code", ""), completion])
     nuance: Nuance = "timeout" if outcome == "failed" and "timeout" in reason.lower() else ""

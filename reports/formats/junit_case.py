@@ -52,6 +52,8 @@ STATUSES: Mapping[str, Outcome] = {
     **dict.fromkeys(("error", "errored", "timeout", "aborted", "crashed", "unknown"), "error"),
 }  # fmt: skip
 USED = frozenset({"name", "classname", "class", "time", "timestamp", "status", "result"})
+# CTest's `notrun` is also a test whose program is missing, or whose fixture failed: ctest fails then.
+SKIPPED_BY_CTEST = re.compile(r"Disabled$|SKIP_|Skipped", re.IGNORECASE)
 PLAIN = frozenset({"name", "classname", "class", "time"})
 FLAGS = ("disabled", "ignored", "skipped")
 EARLIEST_YEAR = 1980  # an earlier time is a clock that was not set
@@ -97,7 +99,12 @@ def _outcome(
         kept = (
             kinds[:1] if kinds[-1] == "skipped" and len(kinds) == 1 else [kind for kind in kinds if kind != "skipped"]
         )
-        return RESULTS[kept[0]], *result(RESULTS[kept[0]], [each for kind in kept for each in parts[kind]])
+        elements = [each for kind in kept for each in parts[kind]]
+        found = RESULTS[kept[0]]
+        found = (
+            "error" if found == "skipped" and _could_not_run(attributes, elements[0].get("message") or "") else found
+        )
+        return found, *result(found, elements)
     for word in ("status", "result"):
         status = attributes.get(word, "").strip()
         outcome = STATUSES.get(status.lower())
@@ -108,6 +115,12 @@ def _outcome(
     if flag := next((flag for flag in FLAGS if attributes.get(flag, "").lower() in {"true", "1"}), ""):
         return "skipped", "", flag, ""
     return "passed", "", "", ""
+
+
+def _could_not_run(attributes: Mapping[str, str], message: str) -> bool:
+    """Return whether CTest could not run a test; a class that is the test's name is CTest's."""
+    is_of_ctest = attributes.get("status") == "notrun" and attributes.get("classname") == attributes.get("name")
+    return is_of_ctest and bool(message) and not SKIPPED_BY_CTEST.match(message)
 
 
 def result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance, str, str]:

@@ -6,6 +6,7 @@ repeats until nothing changes, so that the result is stable.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ MOST_PASSES = 8
 MOST_UTF8 = 4
 LINE_CUT = " [... this line is longer]"
 RESET = "\x1b[0m"
+# A property in the output of a test, see `reports.formats.junit_case`; its value is no part of a line.
+PROPERTY_MARK = "[[PROPERTY|"
+PROPERTY = re.compile(r"(\[\[PROPERTY\|([^=\n]*)=)(.*?)\]\](?=\n|\Z)", re.DOTALL)
 OPENERS = (*key_blocks.OPENERS, *continuations.OPENERS)
 
 
@@ -86,6 +90,8 @@ class Redactor:
         """Redact a text of a build, and remove its colours."""
         if not value:
             return value
+        if PROPERTY_MARK in value:
+            value = PROPERTY.sub(lambda found: f"{found[1]}{self.setting(found[2], found[3])}]]", value)
         lines = self._redacted(plain_text.clean(value), RedactorState(None))
         return plain_text.bare("\n".join(map(self._cut, lines)))
 
@@ -94,7 +100,7 @@ class Redactor:
         if is_secret(name):
             return value if HARMLESS.fullmatch(value) or not value else CREDENTIAL
         begin = f"{name}="
-        shown = self.text(begin + value)
+        shown = self.text(begin + self.text(value))
         return shown.removeprefix(begin) if shown.startswith(begin) else self.text(value)
 
     def stream(self, stream: Readable, state: RedactorState | None = None) -> Iterator[bytes]:

@@ -41,8 +41,21 @@ useradd --create-home --shell /bin/bash "$2"
 printf '%s\\n' "$3" > /etc/apt/sources.list.d/qalab-sources.list
 apt-get --quiet update
 """
-# autopkgtest takes the status 255 for a failure of the way into the testbed: README.virtualisation-server.
-INSIDE: Final = '"$@" || { status=$?; [ "$status" != 255 ] || status=253; exit "$status"; }'
+# autopkgtest takes the status 255 for a failure of the way into the testbed: README.virtualisation-server.  It waits for
+# the end of the output, so what a command has left in the background with its output must end.
+INSIDE: Final = """
+status=0
+"$@" || status=$?
+[ "$status" != 255 ] || status=253
+for number in 1 2; do
+    pipe=$(readlink "/proc/$$/fd/$number" | tr "[]" "??")
+    case $pipe in pipe:*) ;; *) continue ;; esac
+    for pid in $(find /proc/[0-9]*/fd -lname "$pipe" 2> /dev/null | cut -d/ -f3 2> /dev/null); do
+        [ "$pid" = "$$" ] || kill -KILL "$pid" 2> /dev/null || :
+    done
+done
+exit "$status"
+"""
 # $1: a file with the process id of the container's first process, and its control groups; the rest: a command.
 # The command becomes a part of the container, so that logind finds it, and ends with it.
 ENTER: Final = f"""

@@ -71,3 +71,19 @@ def test_name_of_secret(name: str, *, secret: bool) -> None:
 )
 def test_setting_is_redacted_with_its_name(ours: Redactor, name: str, value: str, shown: str) -> None:
     assert ours.setting(name, value) == shown
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "| password | hunter2hunter2 |", "\u2502 password \u2502 hunter2hunter2 \u2502", "token                hvs_hunter2hunter2",
+        '{"password":\n    "hunter2hunter2",\n"x": 1}', "chpasswd:\n  list: |\n    ubuntu:hunter2hunter2\nx: 1", "secret: |\n  hunter2hunter2",
+    ],
+    ids=["table", "table in Unicode", "columns", "JSON over lines", "cloud-init", "block"],
+)  # fmt: skip
+def test_property_of_a_test_is_redacted_as_a_text_of_its_own(ours: Redactor, value: str) -> None:
+    text = f"output\n[[PROPERTY|x={value}]]\n[[PROPERTY|tags=slow]]\n[[PROPERTY|DB_PASS=hunter2hunter2]]"
+    shown = ours.text(text)
+    assert "hunter2hunter2" not in shown
+    assert "\n[[PROPERTY|tags=slow]]\n[[PROPERTY|DB_PASS=[REDACTED:credential]]]" in shown
+    assert ours.text(shown) == shown

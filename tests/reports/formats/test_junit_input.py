@@ -114,3 +114,54 @@ def test_nested_suites_keep_their_order(tmp_path: Path) -> None:
     inner = "<testsuite name='i'><testcase name='a'/><testsuite name='j'><testcase name='b'/></testsuite></testsuite>"
     cases = read(f"<testsuites>{suite(inner + OK)}{suite(BAD)}</testsuites>", tmp_path)
     assert [(case.suite, case.name) for case in cases] == [("s", "t"), ("i", "a"), ("j", "b"), ("s", "b")]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message", "outcome"),
+    [
+        ("name='x' classname='x' status='notrun'", "Unable to find executable", "error"),
+        ("name='x' classname='x' status='notrun'", "Fixture dependency failed", "error"),
+        ("name='x' classname='x' status='notrun'", "Required Files Missing", "error"),
+        ("name='x' classname='x' status='notrun'", "SKIP_RETURN_CODE=77", "skipped"),
+        ("name='x' classname='x' status='notrun'", "SKIP_REGULAR_EXPRESSION_MATCHED", "skipped"),
+        ("name='x' classname='a' status='notrun'", "no network", "skipped"),
+        ("name='x' classname='x' status='run'", "no network", "skipped"),
+    ],
+)
+def test_ctest_that_could_not_run_is_an_error(attributes: str, message: str, outcome: str, tmp_path: Path) -> None:
+    (case,) = read(suite(f"<testcase {attributes}><skipped message='{message}'/></testcase>"), tmp_path)
+    assert (case.outcome, case.message) == (outcome, message)
+
+
+def of_node(inside: str, fail: int = 0, cancelled: int = 0) -> str:
+    """Return a file of node's test runner, with the comments at its end."""
+    counts = {
+        "tests": 2,
+        "suites": 0,
+        "pass": 1,
+        "fail": fail,
+        "cancelled": cancelled,
+        "skipped": 0,
+        "todo": 0,
+        "duration_ms": 1.5,
+    }
+    comments = "\n\t".join(f"<!-- {name} {count} -->" for name, count in counts.items())
+    return f"<testsuites>\n\t{inside}\n\t{comments}\n\t{'</undefined>' * ('<undefined' in inside)}\n</testsuites>\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "outcomes"),
+    [
+        (of_node(OK), ["passed"]),
+        (of_node(suite(OK), fail=1), ["passed", "failed"]),
+        (of_node(suite(OK), cancelled=1), ["passed", "failed"]),
+        (of_node(suite(OK + BAD), fail=2), ["passed", "failed"]),
+        (of_node(f"{OK}<undefined name='root'>{BAD}", fail=1), ["passed", "failed"]),
+        (f"<testsuites><group>{suite(BAD)}</group></testsuites>", ["failed"]),
+        (suite(f"{OK}<group><group>{BAD}</group></group>"), ["passed", "failed"]),
+        (suite(f"<testcase name='outer'>{BAD}</testcase>"), ["failed", "passed"]),
+    ],
+    ids=["passed", "parent failed", "parent cancelled", "counted twice", "hook failed", "suite in an element", "test in elements", "test in a test"],
+)  # fmt: skip
+def test_no_test_of_an_unknown_element_is_lost(content: str, outcomes: list[str], tmp_path: Path) -> None:
+    assert [case.outcome for case in read(content, tmp_path)] == outcomes

@@ -1,0 +1,92 @@
+"""Testbeds of autopkgtest: qalab-virt-nspawn by its protocol, and what is left of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from lab.base import environment, resources
+from scripts.drivers.nspawn import leftovers
+from scripts.testing import testbed
+
+pytestmark = [pytest.mark.integration, pytest.mark.full]
+IDENTITIES = ("/proc/sys/kernel/random/boot_id", "/etc/machine-id")
+
+
+@dataclass
+class Server:
+    """A running server: commands go to it, answers come back."""
+
+    process: subprocess.Popen[str]
+
+    def ask(self, command: str) -> list[str]:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{command}\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().split()
+        assert answer[:1] == ["ok"], answer
+        return answer[1:]
+
+    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        prefix = list(map(unquote, self.ask("print-execute-command")[0].split(",")))
+        return subprocess.run([*prefix, *argv], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def server(shared_cache: Path) -> Iterator[Server]:
+    argv = [sys.executable, "-m", "scripts.testing.virt_nspawn", "bookworm"]
+    env = environment.clean() | {"XDG_CACHE_HOME": str(shared_cache)}
+    with subprocess.Popen(
+        argv, cwd=resources.ROOT, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ok\n"
+        yield Server(process)
+        if process.poll() is None:
+            process.kill()
+
+
+def test_testbed_reverts_reboots_and_leaves_nothing(server: Server, shared_cache: Path) -> None:
+    assert {"isolation-container", "reboot", "revert", "root-on-testbed"} <= set(server.ask("capabilities"))
+    scratch = server.ask("open")
+    assert server.run("sh", "-c", "exit 255").returncode == 253
+    assert server.run("sh", "-c", "kill -KILL $$").returncode == 137
+    assert server.run("sh", "-c", "sleep 1000 & echo started").stdout == "started\n"  # and its output ends
+    assert server.run("pgrep", "--exact", "sleep").returncode == 1
+    assert server.run("systemctl", "is-system-running").stdout == "running\n"
+    assert server.run("touch", "/etc/changed", "/run/volatile").returncode == 0
+    boot, machine = server.run("cat", *IDENTITIES).stdout.split()
+    server.ask("reboot")
+    assert server.run("ls", "/etc/changed", "/run/volatile").stdout == "/etc/changed\n"
+    boot_again, machine_again = server.run("cat", *IDENTITIES).stdout.split()
+    assert (boot != boot_again, machine) == (True, machine_again)
+    assert server.ask("revert") == scratch
+    assert server.run("ls", "/etc/changed").returncode == 2
+    server.ask("close")
+    assert leftovers.left_by(shared_cache / "qalab/testbeds") == []
+
+
+def test_testbed_reaches_mirrors_alone(server: Server) -> None:
+    server.ask("open")
+    update = server.run("apt-get", "update", "--error-on=any")
+    assert update.returncode == 0, update.stderr
+    proxy = server.run("cat", "/etc/apt/apt.conf.d/99qalab-proxy").stdout.split('"')[1]
+    get = "exec 3<> /dev/tcp/{}/{}; printf 'GET http://127.0.0.1:22/ HTTP/1.0\\r\\n\\r\\n' >&3; head -n 1 <&3"
+    host, _, port = proxy.removeprefix("http://").partition(":")
+    assert "403" in server.run("bash", "-c", get.format(host, port)).stdout
+    server.ask("close")
+
+
+def test_testbed_of_killed_server_is_swept(server: Server, shared_cache: Path) -> None:
+    server.ask("open")
+    server.process.kill()
+    server.process.wait()
+    testbed.sweep(shared_cache / "qalab/testbeds")
+    assert leftovers.left_by(shared_cache / "qalab/testbeds") == []
