@@ -181,6 +181,8 @@ def test_pages_have_policy_and_no_inline_code(built: Path) -> None:
         assert page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content") == [POLICY]
         assert not page.xpath("//style | //@style | //script[not(@src)] | //@*[starts-with(name(), 'on')]")
         assert len(page.xpath("//h1")) == 1
+        labels = page.xpath("//section/@aria-label | //nav/@aria-label")
+        assert len(labels) == len(set(labels)), path  # landmarks have names of their own
 
 
 def test_build_shows_the_line_that_its_message_is_from(tmp_path: Path) -> None:
