@@ -12,8 +12,8 @@ from lab.base.errors import LabError
 from lab.config.description import Lab
 from lab.results.component_graph import ComponentGraph
 from lab.store.archive import ArchiveReader
+from lab.store.archive_place import reader_of
 from lab.store.records import Cause, RunInputs
-from lab.store.runs import Store
 from lab.store.step import architecture
 from scripts.archives import versions
 from scripts.archives.content import Content
@@ -42,7 +42,7 @@ class TrackComponents:
 
     @property
     def reader(self) -> ArchiveReader:
-        return ArchiveReader.at(Store.of(self.lab).archive)
+        return reader_of(self.lab)
 
     @cached_property
     def graph(self) -> ComponentGraph:
@@ -140,8 +140,8 @@ def packaging_control(lab: Lab, track: str) -> Control:
 
 
 def archive_graphs(lab: Lab) -> dict[str, ComponentGraph]:
-    """Return the graph of each track that has an archive on this machine, of the components that were built."""
-    reader = ArchiveReader.at(Store.of(lab).archive)
+    """Return the graph of each track that has an archive, of the components that were built."""
+    reader = reader_of(lab)
     found = {}
     for track in lab.tracks:
         names = lab.components_of(track)
