@@ -1,4 +1,4 @@
-"""Cases as JUnit XML, in one strict profile, written with lxml.
+"""Cases as JUnit XML, in one strict profile: junit-xml is the object model, lxml the writer.
 
 The profile is a subset of the XML that Jenkins' junit and xunit plugins both read: three decimals, no properties, one
 result for each case, always with a message.  Text becomes legal XML 1.0: a forbidden character shows as ``#x1B``.
@@ -13,13 +13,15 @@ that Jenkins keeps; the evidence of a failure is in its text, which Jenkins does
 from __future__ import annotations
 
 import math
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
-from xml.sax.saxutils import escape
+from typing import Any
+from xml.etree import ElementTree as ET
 
+from junit_xml import TestCase, TestSuite
 from lxml import etree
 
 from lab.base import files
@@ -34,11 +36,9 @@ from reports.formats.xml_input import ILLEGAL
 NAMELESS = "(unnamed)"
 # The characters that Jenkins keeps of a case's output: half from its beginning, half from its end.
 KEPT = {"passed": 1_000, "skipped": 1_000, "failed": 100_000, "error": 100_000}
-RESULTS = {"failed": "failure", "error": "error", "skipped": "skipped"}
 FAILING = {"failed": "Failure", "error": "Error"}
 TRIES = {"passed": "flaky", "failed": "rerun", "error": "rerun"}
-DECLARATION = "<?xml version='1.0' encoding='UTF-8'?>\n"
-IN_ATTRIBUTES = {'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
+PART = 1_000
 CaseWithTries = tuple[Case, tuple[Case, ...]]
 
 
@@ -59,10 +59,15 @@ def render(cases: Iterable[Case]) -> bytes:
     suites: dict[str, list[Case]] = {}
     for case in cases:
         suites.setdefault(case.suite, []).append(case)
-    with uncollected():
-        parts = [part for number, (name, suite) in enumerate(suites.items()) for part in _suite(number, name, suite)]
-    end = "\n" * bool(parts)
-    return "".join([DECLARATION, _tag("testsuites", {}), *parts, end, "</testsuites>\n"]).encode()
+    buffer = BytesIO()
+    with uncollected(), etree.xmlfile(buffer, encoding="UTF-8") as out:
+        out.write_declaration()
+        with out.element("testsuites"):
+            for number, (name, suite_cases) in enumerate(suites.items()):
+                out.write("\n  ")
+                _write_suite(out, number, name, _with_tries(suite_cases))
+            out.write("\n" * bool(suites))
+    return buffer.getvalue() + b"\n"
 
 
 def _with_tries(cases: Iterable[Case]) -> list[CaseWithTries]:
@@ -76,61 +81,45 @@ def _with_tries(cases: Iterable[Case]) -> list[CaseWithTries]:
     return grouped
 
 
-def _suite(number: int, name: str, cases: Sequence[Case]) -> Iterator[str]:
-    grouped = _with_tries(cases)
-    yield f"\n  {_tag('testsuite', _header(number, name, [case for case, _ in grouped]))}"
-    for case, tries in grouped:
-        yield f"\n    {_testcase(case, tries)}"
-    yield "\n  </testsuite>"
-
-
-def _tag(name: str, attributes: Mapping[str, str]) -> str:
-    """Return a start tag as lxml writes it; to make an element of lxml for each test takes three times as long."""
-    written = (f' {key}="{escape(value, IN_ATTRIBUTES)}"' for key, value in attributes.items())
-    return f"<{name}{''.join(written)}>"
+def _write_suite(out: Any, number: int, name: str, cases: Sequence[CaseWithTries]) -> None:
+    """Write a suite in parts, which bounds the memory."""
+    with out.element("testsuite", _header(number, name, [case for case, _ in cases])):
+        for begin in range(0, len(cases), PART):
+            for child in _elements(cases[begin : begin + PART]):
+                out.write("\n    ")
+                out.write(child)
+        out.write("\n  ")
 
 
 def _header(number: int, name: str, cases: Sequence[Case]) -> dict[str, str]:
     """Return the attributes of a suite."""
-    outcomes = Counter(case.outcome for case in cases)
     timestamp = _timestamp(min((case.started for case in cases if case.started), default=""))
-    return {
-        "errors": str(outcomes["error"]),
-        "failures": str(outcomes["failed"]),
-        "name": legal(name) or NAMELESS,
-        "skipped": str(outcomes["skipped"]),
-        "tests": str(len(cases)),
-        "time": _time(sum(case.seconds for case in cases)),
-        "id": str(number),
-        **({"timestamp": timestamp} if timestamp else {}),
+    attributes = TestSuite(legal(name) or NAMELESS, id=str(number), timestamp=timestamp).build_xml_doc().attrib
+    del attributes["disabled"]  # junit-xml always writes it, and the schema refuses it
+    outcomes = Counter(case.outcome for case in cases)
+    counts = {
+        "tests": len(cases),
+        "failures": outcomes["failed"],
+        "errors": outcomes["error"],
+        "skipped": outcomes["skipped"],
     }
+    time = _time(sum(case.seconds for case in cases))
+    return {**attributes, **{key: str(count) for key, count in counts.items()}, "time": time}
 
 
-def _testcase(case: Case, tries: Sequence[Case]) -> str:
-    attributes = {
-        "name": legal(case.name) or NAMELESS,
-        "time": _time(case.seconds),
-        "classname": legal(case.classname or case.suite) or NAMELESS,
-    }
-    output = _with_head(case, tries) if case.outcome == "passed" else case.output
-    if case.outcome == "passed" and not (output or case.errors or tries):
-        return _tag("testcase", attributes).removesuffix(">") + "/>"
-    element = etree.Element("testcase", attributes)
-    if case.outcome != "passed":
-        kind = case.nuance or case.outcome
-        result = etree.SubElement(element, RESULTS[case.outcome], type=kind, message=legal(case.message) or kind)
-        result.text = legal(case.evidence) or None
-    _add_texts(element, {"system-out": output, "system-err": case.errors}, KEPT[case.outcome])
-    for earlier in tries:
-        _add_try(element, case, earlier)
-    etree.indent(element, level=2)
-    return etree.tostring(element, encoding="unicode")
-
-
-def _add_texts(element: etree._Element, texts: Mapping[str, str], most: int) -> None:
-    for name, text in texts.items():
-        if text:
-            etree.SubElement(element, name).text = cut(legal(text), most)
+def _elements(cases: Sequence[CaseWithTries]) -> Iterator[etree._Element]:
+    # junit-xml builds the element tree; lxml writes it.
+    suite = TestSuite(NAMELESS, [_modelled(case, tries) for case, tries in cases]).build_xml_doc()
+    for child, (case, tries) in zip(suite, cases, strict=True):
+        child.set("time", _time(case.seconds))
+        if case.outcome == "skipped":
+            child[0].set("type", case.nuance or case.outcome)  # junit-xml has only one type
+        for earlier in tries:
+            _add_try(child, case, earlier)
+        copied = _copied(child)
+        if len(copied):
+            etree.indent(copied, level=2)
+        yield copied
 
 
 def _time(seconds: float) -> str:
@@ -151,6 +140,37 @@ def _is_try_of(case: Case, last: Case) -> bool:
     return case.id == last.id and last.nuance != "rerun" and case.outcome in FAILING and last.outcome in TRIES
 
 
+def _copied(element: ET.Element) -> etree._Element:
+    """Return an element of the standard library as one of lxml; serialised, it would lose its carriage returns."""
+    copied = etree.Element(element.tag, element.attrib)
+    copied.text = element.text
+    for child in element:
+        copied.append(_copied(child))
+    return copied
+
+
+def _modelled(case: Case, tries: Sequence[Case]) -> TestCase:
+    output = _with_head(case, tries) if case.outcome == "passed" else case.output
+    modelled = TestCase(
+        legal(case.name) or NAMELESS,
+        legal(case.classname or case.suite) or NAMELESS,
+        case.seconds,
+        output and cut(legal(output), KEPT[case.outcome]),
+        case.errors and cut(legal(case.errors), KEPT[case.outcome]),
+    )
+    if case.outcome == "passed":
+        return modelled
+    kind = case.nuance or case.outcome
+    texts = {"message": legal(case.message) or kind, "output": legal(case.evidence)}
+    if case.outcome == "failed":
+        modelled.add_failure_info(**texts, failure_type=kind)
+    elif case.outcome == "error":
+        modelled.add_error_info(**texts, error_type=kind)
+    else:
+        modelled.add_skipped_info(**texts)
+    return modelled
+
+
 def _with_head(case: Case, tries: Sequence[Case]) -> str:
     """Return the output of a passing case after its nuance and message."""
     word = case.nuance or "passed"
@@ -160,9 +180,11 @@ def _with_head(case: Case, tries: Sequence[Case]) -> str:
     return f"{lines}\n{case.output}" if case.output else lines.removesuffix("\n")
 
 
-def _add_try(element: etree._Element, case: Case, earlier: Case) -> None:
+def _add_try(element: ET.Element, case: Case, earlier: Case) -> None:
     kind = TRIES[case.outcome] + FAILING[earlier.outcome]
     message = legal(earlier.message) or earlier.outcome
-    added = etree.SubElement(element, kind, type=earlier.outcome, message=message)
-    _add_texts(added, {"stackTrace": earlier.evidence}, sys.maxsize)
-    _add_texts(added, {"system-out": earlier.output, "system-err": earlier.errors}, KEPT["failed"])
+    added = ET.SubElement(element, kind, type=earlier.outcome, message=message)
+    output, errors = (cut(legal(text), KEPT["failed"]) for text in (earlier.output, earlier.errors))
+    for name, text in (("stackTrace", legal(earlier.evidence)), ("system-out", output), ("system-err", errors)):
+        if text:
+            ET.SubElement(added, name).text = text

@@ -107,6 +107,7 @@ def test_pass_without_builds_updates_the_health_page_alone(double: Double, press
     assert "0 builds waiting and 1 build running" in page(press)
 
 
+@pytest.mark.integration
 def test_jenkins_that_is_down_leaves_the_last_answer(double: Double, press: Press) -> None:
     a_jenkins_build(double, press.lab, "greet", 1)
     wait(double, "greet")

@@ -131,6 +131,7 @@ def test_files_for_users(publish, lab_factory):
     assert "URIs: https://other.lab.example\n" in (root / f"dists/{state}/{state}.sources").read_text()
 
 
+@pytest.mark.integration
 def test_public_key_verifies_archive(publish, tmp_path):
     _, work = publish("1.0-1")
     root = Store.of(work.lab).archive
@@ -253,6 +254,7 @@ def test_versions_beyond_the_count_are_removed_with_the_last_state_of_them(publi
     assert_whole(root)
 
 
+@pytest.mark.integration
 def test_versions_ignore_settings_of_runs(publish, lab_factory):
     lab = lab_factory(lab={"runs": {"keep": 1, "keep_days": 1}})
     publish("1.0-1", lab=lab)

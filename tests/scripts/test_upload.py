@@ -101,6 +101,7 @@ def test_upload_is_done_once(ready, incoming):
     assert names(incoming) == []
 
 
+@pytest.mark.integration
 def test_upload_is_skipped_if_queue_has_changes_file(ready, incoming):
     work = ready()
     (incoming / "greet_1.0-1_source.changes").write_bytes((work.run.out / "greet_1.0-1_source.changes").read_bytes())

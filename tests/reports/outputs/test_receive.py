@@ -97,6 +97,7 @@ def test_exit_code_is_verdict(bench: Callable[..., Bench], workspace: Workspace,
     assert workspace.left == ["received.txt", "received/build.json", "received/logs/sbuild.log"]
 
 
+@pytest.mark.integration
 def test_build_is_received_once(bench: Callable[..., Bench], workspace: Workspace) -> None:
     """A refused bundle does not count, and a job that was created again starts over."""
     at = bench()

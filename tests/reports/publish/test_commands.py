@@ -62,6 +62,7 @@ def test_publish_status_lists_waiting_builds(at_home: Everything) -> None:
     assert "jenkins: 1 delivered" in call("publish", "--retry").output
 
 
+@pytest.mark.integration
 def test_publish_status_names_lost_source(at_home: Everything) -> None:
     at_home.private.fault(503, times=FOREVER)
     assert call("publish").exit_code == 3
@@ -126,6 +127,7 @@ def test_publish_watch_continues_while_another_process_publishes(
     assert (actual.exit_code, pauses) == (1, [7, 7])
 
 
+@pytest.mark.integration
 def test_failed_output_is_not_called_idle(press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QALAB_WEBHOOK_SECRET", "k3y-of-tests")

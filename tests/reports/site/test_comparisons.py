@@ -59,6 +59,7 @@ def test_comparisons_agree_with_builds(built: Path) -> None:
     assert checked > 20
 
 
+@pytest.mark.integration
 def test_build_links_to_its_comparison(built: Path) -> None:
     for path in list(built.glob("editions/*/builds/*/*/index.html"))[:5]:
         (link,) = html.fromstring(path.read_bytes()).xpath("//a[starts-with(text(), 'Compare')]/@href")
@@ -94,6 +95,7 @@ def newest(out: Path, number: int) -> dict[str, dict[str, object]]:
     return {title: part for part in page["comparisons"] for title in part["titles"]}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "letters, good, broke, fixed, outage",
     [

@@ -202,6 +202,7 @@ def test_build_shows_the_line_that_its_message_is_from(tmp_path: Path) -> None:
     assert crawl(tmp_path / "current").problems == []
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "state, suite", [("trunk-20260102T030405Z-1a2b3c4d", ""), ("", "trunk-trixie"), ("x; reboot", None)]
 )
@@ -268,6 +269,7 @@ def test_hostile_text_is_escaped(hostile: Path) -> None:
         assert NASTY[:25] in "".join(tree.itertext())
 
 
+@pytest.mark.integration
 def test_hostile_names_stay_inside_site(hostile: Path) -> None:
     assert crawl(hostile / "current").problems == []
     for path in hostile.rglob("*"):

@@ -119,6 +119,7 @@ def test_removed_bundle_leaves_no_trace(tmp_path: Path) -> None:
     assert crawl(tmp_path / "current").problems == []
 
 
+@pytest.mark.integration
 def test_two_bundles_of_one_build_show_the_same_one_in_any_order(tmp_path: Path) -> None:
     same = [WORLD.path(0), Path("/nowhere/ff", f"{'f' * 64}.tar.gz")]
     trees = []

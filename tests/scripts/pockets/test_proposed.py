@@ -87,7 +87,7 @@ def test_proposed_update_that_breaks_released_package_fails(lab_factory: Callabl
 
 
 def test_failure_is_not_final_for_another_companion(lab_factory: Callable[..., Lab]) -> None:
-    lab = lab_factory(track=PROPOSED)
+    lab = lab_factory(track=PROPOSED, lab={"series": {"bookworm": {"mirror": "http://m.example/debian"}}})
     released, own = "greet 1.0-1\nlib 1", "greet 1.0-2; Depends: lib (>= 2)"
     first, later = (
         proposed.chosen(lab, "trunk", pocket(released, f"{own}\nlib {version}"), ["greet"]) for version in ("2", "2.1")
@@ -104,7 +104,9 @@ def test_track_tests_each_update_and_then_all_together(
 ) -> None:
     names = ("alone", "both", "early", "released", "same")
     own = {name: {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}} for name in names}
-    lab = lab_factory(track=PROPOSED, lab={"components": own})
+    lab = lab_factory(
+        track=PROPOSED, lab={"components": own, "series": {"bookworm": {"mirror": "http://m.example/debian"}}}
+    )
     at = pocket(
         "alone 1\nboth 1; Depends: same (= 1)\nearly 1\nreleased 2\nsame 1; Depends: both (= 1)",
         "alone 2\nboth 2; Depends: same (= 2)\nearly 2; Depends: nothing\nreleased 2\nsame 2; Depends: both (= 2)",
