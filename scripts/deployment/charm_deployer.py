@@ -16,7 +16,7 @@ from scripts.deployment import installation
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node
 from scripts.drivers.juju import bundle, hook_log
-from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, JujuModel, JujuRefused
+from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, JujuModel, JujuRefused, readable
 from scripts.drivers.juju.status import Blame, Status
 from scripts.drivers.juju.watch import Watch
 from scripts.drivers.topology import Application, Topology
@@ -73,7 +73,8 @@ class Charms:
         pairs = ",".join(f"{machine}={machine}" for machine in self.machines.values())
         mapped = [f"--map-machines={pairs}"] if pairs else []
         try:
-            self.model.call("deploy", described, "--overlay", over, *mapped, timeout=DEPLOY_SECONDS)
+            with readable([described, over]) as (main, overlay):
+                self.model.call("deploy", main, "--overlay", overlay, *mapped, timeout=DEPLOY_SECONDS)
         except JujuRefused as error:
             raise refused(error) from None
 

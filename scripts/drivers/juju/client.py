@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO, Any
 
 from lab.base import environment
@@ -49,6 +52,23 @@ class JujuRefused(InfrastructureError):
 def missing_prerequisite() -> str:
     """Return why this machine cannot have such models; "" when it can."""
     return "" if environment.find_program(PROGRAM) else f"the program {PROGRAM} is not on this machine"
+
+
+@contextmanager
+def readable(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Yield paths of the same files that the client can read.
+
+    The snap of Juju 3 is confined and sees no file in a hidden directory, such as the lab's state; it sees its own
+    directory below the user's home.
+    """
+    program = environment.find_program(PROGRAM)
+    if program is None or "/snap/" not in program:
+        yield list(paths)
+        return
+    shared = Path.home() / "snap/juju/common"
+    shared.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="qalab-", dir=shared) as directory:
+        yield [Path(shutil.copy2(path, directory)) for path in paths]
 
 
 def whoami(controller: str | None, log: IO[str] | None) -> tuple[str, str]:

@@ -209,6 +209,25 @@ BROKEN: dict[str, tuple[tuple[Any, ...], str, str]] = {
 }  # fmt: skip
 
 
+def test_confined_snap_gets_readable_bundle(
+    juju: Juju, describe: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snap = tmp_path / "snap/bin"
+    snap.mkdir(parents=True)
+    (snap / "juju").write_text(f'#!/bin/sh\nexec {tmp_path}/bin/juju "$@"\n')
+    (snap / "juju").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{snap}:{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    ready(juju, status())
+    installed(juju, "keystone")
+    _, record = deployed(describe())
+    assert record.verdict == "passed", record.message
+    (call,) = juju.calls("deploy")
+    shared = tmp_path / "home/snap/juju/common"
+    assert all(Path(word).parent.parent == shared for word in call if word.endswith(".yaml"))
+    assert list(shared.iterdir()) == []
+
+
 @pytest.mark.parametrize("what", BROKEN)
 def test_broken_model_is_reported(juju: Juju, describe: Callable[..., Lab], what: str) -> None:
     change, verdict, message = BROKEN[what]
