@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import http.server
 import io
 import tarfile
@@ -16,8 +17,10 @@ from debian.deb822 import Dsc, Packages, Release
 
 from lab.base import environment, files
 from lab.base.run import output, run
+from lab.store import source_history
 from lab.store.archive import STATE_FILE, ArchiveReader, State
 from lab.store.records import rfc3339
+from lab.store.source_history import PackagedVersion, SourceHistory
 from scripts.archives import stanzas, versions
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.versions import PoolVersion
@@ -39,6 +42,15 @@ def served(directory: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def note_version(root: Path, source: str, version: str, files_there: Sequence[Path] = ()) -> None:
+    """Add a version to the history of a source package of the track trunk, with files that are in the pool."""
+    path = root / source_history.place(source)
+    known = SourceHistory.read(path).versions if path.exists() else ()
+    digests = {str(each.relative_to(root)): hashlib.sha256(each.read_bytes()).hexdigest() for each in files_there}
+    added = PackagedVersion(track="trunk", version=version, added="2026-01-03T00:00:00Z", files=digests)
+    SourceHistory(versions=(*(each for each in known if each.version != version), added)).write(path)
 
 
 def suites(root: Path) -> list[str]:

@@ -131,7 +131,7 @@ def test_cloud_of_keystone_and_glance(lab: Lab) -> None:
     record = at.execute(exercise)
     assert record.verdict == "passed", record.message
     found = cases.read(at.run.path / record.native[0].path)
-    assert {case.classname for case in found} == {"installed", "command", "token", "image-bundle"}
+    assert {case.classname for case in found} == {"installed", "command", "token", "image-bundle", "stability"}
     assert [case.output for case in found if case.classname == "command"] == [OPENSTACK.prints]
     assert all(case.output for case in found if "is uploaded" in case.name or "token is issued" in case.name)
 
@@ -195,7 +195,7 @@ def test_cloud_with_all_services(lab: Lab, tmp_path: Path) -> None:
         record = at.execute(exercise)
         assert record.verdict == "passed", record.message
         found = cases.read(at.run.path / record.native[0].path)
-        assert {case.classname for case in found} == {"installed", "command", *OPENSTACK.exercises}
+        assert {case.classname for case in found} == {"installed", "command", "stability", *OPENSTACK.exercises}
         assert [case.output for case in found if case.name == "nothing is left of others"] == [""] * 4
 
     # Killed with a volume attached: the next one cleans up, and passes.

@@ -61,7 +61,7 @@ def test_installed_command_starts_a_lab(
     done = qalab("init", "lab", cwd=empty)
     assert done.returncode == 0, done.stderr
     lab = empty / "lab"
-    assert "valid: 5 jobs, " in (checked := qalab("check", cwd=lab)).stdout, checked.stdout + checked.stderr
+    assert "valid: 6 jobs, " in (checked := qalab("check", cwd=lab)).stdout, checked.stdout + checked.stderr
 
     upstream, packaging = git_repository("upstream"), git_repository("packaging")
     upstream.commit("Start", {"greet.txt": "hello\n"})

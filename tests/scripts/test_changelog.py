@@ -17,6 +17,7 @@ from lab.store.runs import Store
 from scripts import changelog, packaging
 from scripts.changelog import UpstreamCommit
 from scripts.upstream import source_shape
+from tests.archives import note_version
 from tests.conftest import EPOCH, Bench, GitRepository, packaging_files
 
 UPSTREAM_VERSION = "2.10+git20260103.2.abc1234"
@@ -289,9 +290,7 @@ def test_rebuild_of_same_commit(bed: Bed) -> None:
     made.pretend("source", version=record.version)
     later, _ = bed.run()
     assert later.version == record.version  # the previous version reached no archive
-    pool = bed.archive / "pool/main/g/greet"
-    pool.mkdir(parents=True)
-    (pool / f"greet_{UPSTREAM_VERSION}-0qalab+deb12+6.dsc").touch()
+    note_version(bed.archive, "greet", f"{UPSTREAM_VERSION}-0qalab+deb12+6")
     assert made.execute(changelog).version == record.version  # its own
     assert bed.run()[0].version == f"{UPSTREAM_VERSION}-0qalab+deb12+7"
 

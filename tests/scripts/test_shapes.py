@@ -15,6 +15,7 @@ from debian.deb822 import Dsc
 from lab.store.records import Record
 from lab.store.runs import Store
 from scripts import changelog, packaging, snapshot, source
+from tests.archives import note_version
 from tests.conftest import Bench, GitRepository, packaging_files
 from tests.source_mirror import SourceMirror
 
@@ -432,9 +433,12 @@ def test_orig_components_need_quilt_format(shapes: Shapes) -> None:
 
 def publish(made: Bench) -> list[Path]:
     """Put the orig tarballs of a run where the archive keeps them."""
-    pool = Store.of(made.lab).archive / "pool/main/g/greet"
+    root = Store.of(made.lab).archive
+    pool = root / "pool/main/g/greet"
     pool.mkdir(parents=True, exist_ok=True)
-    return [Path(shutil.copy(path, pool)) for path in made.run.out.glob("*.orig*.tar.*")]
+    copied = [Path(shutil.copy(path, pool)) for path in made.run.out.glob("*.orig*.tar.*")]
+    note_version(root, "greet", made.run.record("snapshot").version, copied)
+    return copied
 
 
 @pytest.mark.integration
@@ -443,6 +447,7 @@ def test_orig_tarball_of_archive_is_reused(shapes: Shapes) -> None:
     [there] = publish(made)
     subprocess.run(["xz", "--decompress", there], check=True)
     subprocess.run(["xz", "-9", there.with_suffix("")], check=True)  # as another release of liblzma packs it
+    note_version(Store.of(made.lab).archive, "greet", first.version, [there])
     again, other = shapes.build()
     assert again.verdict == "passed", again.message
     snapped = other.run.record("snapshot")

@@ -88,7 +88,7 @@ def field(
     monkeypatch.setattr(sbuild, "action", fake_sbuild)
     monkeypatch.setattr(lintian, "action", lambda _context: StepOutcome())
     monkeypatch.setattr(content, "owners", lambda *_: {})
-    monkeypatch.setattr(content, "distribution_build", lambda *_: None)
+    monkeypatch.setattr(content, "distribution_build", lambda *_, **__: None)
     monkeypatch.setenv("QALAB_MIRROR_DEBIAN", "file:///nowhere/debian")
     upstream = {}
     for name in COMPONENTS:
