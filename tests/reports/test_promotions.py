@@ -15,6 +15,7 @@ from lab.store import promotions
 from lab.store.promotions import WaitingVersion, WaitingVersions
 from reports.promotions import of_lab
 from reports.redact.promotions import published
+from reports.site.api import KINDS
 from reports.sources.runs import Runs
 from tests.reports.publishing import Press, a_lab, a_local_run
 
@@ -71,7 +72,11 @@ def test_waiting_components_are_published_redacted(press: Press) -> None:
     assert PASSWORD not in text
     assert " is wrong" in text
     assert "secret" not in text
-    data = json.loads((press.place.site / "current/api/v1/promotions/trunk.json").read_text())
+    api = press.place.site / "current/api/v1/promotions"
+    for path in api.rglob("*.json"):
+        text = path.read_text()
+        assert KINDS[json.loads(text)["kind"]].model_validate_json(text).model_dump_json() == text
+    data = json.loads((api / "trunk.json").read_text())
     (component,) = data["promotion"]["components"]
     assert (component["component"], component["before"], component["version"]) == ("greet", "1", "2")
     assert 'href="../promotions/"' in (press.place.site / "current/stale/index.html").read_text()

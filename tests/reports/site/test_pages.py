@@ -49,7 +49,11 @@ def test_every_page_has_data_that_matches_its_schema(built: Path) -> None:
         model = KINDS[page["kind"]]
         assert model.model_validate_json(path.read_bytes()).model_dump_json().encode() == path.read_bytes()
         kinds.add(page["kind"])
-    assert kinds == set(KINDS) - {"broken", "promotion", "promotions"}  # see test_lists and test_promotion_pages
+    assert kinds == set(KINDS) - {
+        "broken",
+        "promotion",
+        "promotions",
+    }  # see test_lists and tests.reports.test_promotions
     for kind, model in KINDS.items():
         assert data(built, f"schemas/{kind}") == model.model_json_schema()
     pages = {
