@@ -131,7 +131,10 @@ def judge(compared: Installability, baseline: str) -> tuple[Verdict, str]:
         return "unstable", f"needs a rebuild: {first_of(list(map(str, compared.theirs)))}"
     counts = {kind: sum(each == kind for each, _ in compared.checked) for kind in ("binary", "source")}
     also = f"; {len(compared.already)} broken in {baseline} too" if compared.already else ""
-    return "passed", f"{counts['binary']} packages and {counts['source']} sources checked against {baseline}{also}"
+    checked = " and ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in (
+        ("package", counts["binary"]), ("source package", counts["source"]),
+    ))  # fmt: skip
+    return "passed", f"{checked} checked against {baseline}{also}"
 
 
 def action(context: StepContext) -> StepOutcome:

@@ -72,6 +72,7 @@ def test_write_succeeds_at_the_configured_url(full: Server, jenkins: Double, wri
     assert len(jenkins.writes()) == before + 1
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("write", WRITES)
 def test_write_redirected_by_a_proxy_fails(full: Server, jenkins: Double, write: str, status: int) -> None:
@@ -84,6 +85,7 @@ def test_write_redirected_by_a_proxy_fails(full: Server, jenkins: Double, write:
     assert full.config(JOB)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("to", ["", "login?from={}", "securityRealm/commenceLogin"])
 @pytest.mark.parametrize("write", WRITES)
 def test_write_redirected_to_a_login_fails(full: Server, jenkins: Double, write: str, to: str) -> None:

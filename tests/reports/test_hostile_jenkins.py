@@ -217,6 +217,7 @@ ANSWERS: list[tuple[str, dict[str, Reply], str, bool]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("case", ANSWERS, ids=lambda case: case[0])
 def test_odd_answer_is_one_line(
     jenkins: Impostor, described: Lab, case: tuple[str, dict[str, Reply], str, bool]

@@ -127,6 +127,7 @@ def test_clean_archive_is_published_unchanged(ready: Press, content: bytes) -> N
 HIDES = "contains something that must not be public"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "content, why",
     [
@@ -216,6 +217,7 @@ PRIVATE = [
 ]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize(
     "pack",

@@ -47,7 +47,7 @@ GOOD = Toy("greet", "1.0", {"greet": "Depends: base"})
 @pytest.mark.parametrize(
     ("toys", "verdict", "message"),
     [
-        ([GOOD], "passed", "1 packages and 1 sources checked against bookworm"),
+        ([GOOD], "passed", "1 package and 1 source package checked against bookworm"),
         (
             [Toy("greet", "1.0", {"greet": "Depends: nosuch (>= 2)"})],
             "failed",

@@ -132,6 +132,7 @@ def test_branch_of_head_without_packaging_is_not_chosen(run: Any, git_repository
     assert record.facts["branch"] == "master"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "files, settings, code, message",
     [

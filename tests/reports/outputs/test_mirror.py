@@ -79,6 +79,7 @@ FAULTS = [(kind, path, at) for kind in (500, 503, "reset", "lost", "crumb")
           for path in ("api/json", "crumbIssuer", "buildWithParameters", "configSubmit") for at in (1, 2)]  # fmt: skip
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind, path, place", FAULTS)
 def test_deliver_recovers_from_one_failure(
     workbench: Bench, public: Double, kind: int | str, path: str, place: int

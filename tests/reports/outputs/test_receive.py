@@ -152,6 +152,7 @@ BAD: dict[str, tuple[Callable[[PendingDelivery], Members], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("what", BAD)
 def test_invalid_bundle_is_refused(workspace: Workspace, good: PendingDelivery, what: str) -> None:
     make, message = BAD[what]

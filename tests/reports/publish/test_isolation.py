@@ -185,6 +185,7 @@ def test_damaged_journal_is_one_line_with_a_cure_that_works(press: Press) -> Non
     assert press.run().bundled == 1
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
 @pytest.mark.parametrize("where", ["reports.sources.runs.Runs.fetch", "reports.sources.runs._source_build",
                                    "reports.outputs.site.SiteOutput.deliver", "reports.outputs.webhook.WebhookOutput.body",

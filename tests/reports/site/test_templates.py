@@ -120,6 +120,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("what, fields", CASES, ids=[what for what, _ in CASES])
 @pytest.mark.parametrize("verdict", ["failed", "passed"])
 def test_build_with_missing_parts_is_rendered(tmp_path: Path, what: str, fields: dict[str, Any], verdict: str) -> None:

@@ -173,6 +173,7 @@ def test_new_commits_ignore_dates(lab: Lab, upstream: GitRepository, days: list[
 # What counts as tested.
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "ends, again",
     [

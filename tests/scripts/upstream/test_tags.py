@@ -110,6 +110,7 @@ def test_skewed_history_version_rises(case: str, written: Callable[..., tuple[Gi
     assert (until, int(counted.split(".")[1])) == (release, count)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("case", SKEWED)
 def test_changelog_names_each_commit_once(case: str, written: Callable[..., tuple[GitMirror, list[str]]]) -> None:
     """The changelog entries along the first parents name each commit once."""
