@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,10 +71,8 @@ class _Reading:
         name, *rest = words
         if name == "approve":
             name = "unblock"
-        if name not in self.readers:
-            return ["unknown hint"]
-        if len(rest) < HINTS[name]:
-            return [f"{name} needs at least {HINTS[name]} words"]
+        if wrong := malformed(words):
+            return [wrong]
         return self.readers[name](rest, " ".join(words))
 
     def _find(self, words: Iterable[str]) -> tuple[list[MigrationItem], list[str]]:
@@ -168,6 +166,24 @@ class _Reading:
         )
 
 
+def malformed(words: Sequence[str]) -> str:
+    """Return why the words of a line are no hint, whatever the packages are; "" when they are one."""
+    name = "unblock" if words[0] == "approve" else words[0]
+    if name not in HINTS:
+        return "unknown hint"
+    return f"{name} needs at least {HINTS[name]} words" if len(words) - 1 < HINTS[name] else ""
+
+
+def lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the hints of a file: the number of the line, and its words."""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if words and words[0] == "finished":
+            return
+        if words and not words[0].startswith("#") and words[0] != "remark":
+            yield number, words
+
+
 def read(
     text: str, items: Iterable[MigrationItem], target: Mapping[str, str], binaries: set[tuple[str, str]]
 ) -> MigrationHints:
@@ -177,11 +193,6 @@ def read(
     that is not known, or that names a version that is not there, has no effect and one line among the warnings.
     """
     reading, warnings = _Reading(items, target, binaries), []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words or words[0].startswith("#") or words[0] == "remark":
-            continue
-        if words[0] == "finished":
-            break
+    for number, words in lines(text):
         warnings += [f"hints, line {number}: {' '.join(words)}: {wrong}" for wrong in reading.line(words)]
     return reading.result(warnings)

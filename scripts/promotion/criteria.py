@@ -16,6 +16,7 @@ from lab.store.promotions import HeldVersion, PromotionRound
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.archives import versions
+from scripts.migration import hints
 from scripts.migration.items import MigrationItem
 from scripts.migration.policies import Criteria, ItemVerdict
 from scripts.promotion import failures
@@ -50,13 +51,20 @@ class TrackCriteria:
 
     @property
     def hints(self) -> str:
-        """The text of the file of hints.  Raises ConfigurationError if it cannot be read."""
+        """The text of the file of hints.
+
+        Raises ConfigurationError if it cannot be read, and for a line that is no hint: a misspelt block blocks nothing.
+        """
         if self.settings.hints is None:
             return ""
         try:
-            return Path(self.settings.hints).read_text(encoding="utf-8")
+            text = Path(self.settings.hints).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"tracks.{self.track}.promotion.hints: {self.settings.hints}: {error}") from None
+        for number, words in hints.lines(text):
+            if wrong := hints.malformed(words):
+                raise ConfigurationError(f"{self.settings.hints}:{number}: {' '.join(words)}: {wrong}")
+        return text
 
     @property
     def phases(self) -> Sequence[str]:

@@ -196,6 +196,18 @@ def test_votes_decide(bed: PromotionBed) -> None:
 
 
 @pytest.mark.parametrize(
+    "line, wrong",
+    [("blok plain/2", "unknown hint"), ("block", "block needs at least 1 words"), ("age-days 3", "age-days needs")],
+)
+def test_line_that_is_no_hint_is_refused(bed: PromotionBed, line: str, wrong: str) -> None:
+    bed.add("plain 2")
+    (bed.home / "hints").write_text(f"# why\n{line}\n")
+    bed.describe("{hints: hints}")
+    with pytest.raises(ConfigurationError, match=rf"hints:2: {line}: {wrong}"):
+        bed.promote()
+
+
+@pytest.mark.parametrize(
     "promotion, text, reason",
     [
         ("{hints: hints}", "block plain/2\n", "hint: block plain/2"),
