@@ -212,6 +212,13 @@ def test_hints_and_age_hold_back(bed: PromotionBed, promotion: str, text: str, r
     assert bed.promote() == ({"plain/2": reason} if reason else {})
 
 
+def test_a_hint_removes_a_version_and_keeps_it_out(bed: PromotionBed) -> None:
+    (bed.home / "hints").write_text("remove plain/1\n")
+    bed.describe("{hints: hints}")
+    assert bed.promote() == {"plain/1": "hint: remove plain/1"}
+    assert [name for name, _ in bed.reader.lock(LABEL)] == ["hail", "libgreet", "libtalk", "shout", "whisper"]
+
+
 def test_a_label_that_was_moved_ends_the_open_round(bed: PromotionBed) -> None:
     bed.add("plain 2")
     bed.errors = 2
