@@ -16,6 +16,7 @@ from cli.promote import command
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.store import promotions
+from lab.store.archive import State
 from lab.store.promotions import StateVote
 from lab.store.runs import Store
 from scripts.archives import lab_archive, labels, retention, withdrawal
@@ -23,6 +24,7 @@ from scripts.archives.labels import Reasons
 from scripts.archives.withdrawal import SourceVersion
 from scripts.migration.indexes import IndexedSuite
 from scripts.promotion import opening, probing, rounds
+from scripts.promotion.probing import ProbeResult
 from tests.conftest import Bench
 from tests.scripts.promotion.conftest import LABEL, PromotionBed
 
@@ -231,6 +233,33 @@ def test_a_label_that_was_moved_ends_the_open_round(bed: PromotionBed) -> None:
     assert bed.content() == "hail/2 plain/2"
     record = promotions.rounds(bed.promoter().criteria.store, LABEL)[-1]
     assert record.outcome == "superseded"
+
+
+def test_a_version_withdrawn_during_a_round_is_not_promoted(bed: PromotionBed) -> None:
+    """Neither while its state waits for votes, nor while it is tested."""
+    bed.describe("{votes: [staging]}")
+    bed.add("plain 2", "hail 2")
+    bed.promoter().run()
+    withdrawal.withdraw(bed.lab, "trunk", SourceVersion("hail", "2"), bed.log)
+    outcome = bed.promoter().run()
+    assert outcome.waiting is not None
+    assert bed.content(outcome.waiting.open_state) == "plain/2"
+
+    bed.describe("{}")
+    bed.promote()
+    bed.add("shout 2")
+    promoter = bed.promoter()
+
+    def probe(state: State) -> ProbeResult:
+        withdrawal.withdraw(bed.lab, "trunk", SourceVersion("shout", "2"), bed.log)
+        return bed.probe(state)
+
+    promoter.probe = probe
+    outcome = promoter.run()
+    assert outcome.round is not None
+    assert outcome.round.outcome == "superseded"
+    assert bed.promote() == {}
+    assert bed.content() == "plain/2"
 
 
 def test_two_promotions_take_turns(bed: PromotionBed) -> None:
