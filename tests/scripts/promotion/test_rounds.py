@@ -294,6 +294,35 @@ def test_states_of_an_open_round_are_kept(bed: PromotionBed) -> None:
         assert retention.reasons(archive)[newest.name]
 
 
+def test_a_demotion_is_known_after_a_removal_of_states(bed: PromotionBed, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = bed.lab.archive.model_copy(
+        update={"states": bed.lab.archive.states.model_copy(update={"keep": 1, "keep_days": 1})}
+    )
+    bed.lab = bed.lab.model_copy(update={"archive": settings})
+    bed.add("hail 2")
+    bed.promote()
+    demoted = bed.reader.existing(LABEL).name
+    with lab_archive.opened(bed.lab, bed.log) as archive:
+        labels.move(archive, "demotion", LABEL, "", Reasons("a person", reason="it is rude"))
+    bed.add("plain 2")
+    waiting = bed.promote()
+    assert list(waiting) == ["hail/2"]
+    late = environment.now() + timedelta(days=3)
+    monkeypatch.setattr(environment, "now", lambda: late)
+
+    def collect() -> tuple[str, ...]:
+        with lab_archive.opened(bed.lab, bed.log) as archive:
+            return retention.collect(archive).states
+
+    assert collect()
+    assert bed.promote() == waiting
+    assert bed.content() == "plain/2"
+    bed.add("hail 3")  # now the demotion is history
+    assert bed.promote() == {}
+    late += timedelta(days=3)
+    assert demoted in collect()
+
+
 def ran(bed: PromotionBed, version: str, verdict: str) -> None:
     """Leave a run of the phase exercise for a version of plain."""
     run = Store.of(bed.lab).new_run(bed.lab, "trunk", "plain", phase="exercise", version=version)
