@@ -128,6 +128,18 @@ def test_a_held_version_is_tried_again_on_request(bed: PromotionBed) -> None:
     assert bed.content() == "hail/2"
 
 
+def test_a_hint_does_not_have_a_held_version_tested_again(bed: PromotionBed) -> None:
+    (bed.home / "hints").write_text("force-hint hail/2\n")
+    bed.describe("{hints: hints}")
+    bed.add("hail 2")
+    bed.broken = {"hail/2": "hail"}
+    waiting = bed.promote()
+    assert waiting == {"hail/2": "held back: exercise: hail: hail is broken"}
+    count = len(bed.probed)
+    assert bed.promote() == waiting
+    assert len(bed.probed) == count
+
+
 def test_a_demoted_version_is_not_promoted_again(bed: PromotionBed) -> None:
     bed.add("hail 2")
     bed.promote()
