@@ -251,7 +251,7 @@ class Promoter:
         return True
 
 
-def release(criteria: TrackCriteria, component: str) -> int:
+def release(criteria: TrackCriteria, component: str, *, dry_run: bool = False) -> int:
     """Let a component be tried again whose versions are held back; return the number of versions."""
     count = 0
     with files.locked(criteria.store.lock_path("promotion", criteria.label)):
@@ -262,8 +262,9 @@ def release(criteria: TrackCriteria, component: str) -> int:
             )
             if held != one.held:
                 count += sum(before != after for before, after in zip(one.held, held, strict=True))
-                path = promotions.round_path(criteria.store, criteria.label, one.number)
-                one.model_copy(update={"held": held}).write(path)
+                if not dry_run:
+                    path = promotions.round_path(criteria.store, criteria.label, one.number)
+                    one.model_copy(update={"held": held}).write(path)
     return count
 
 

@@ -393,6 +393,9 @@ def test_promote_command_shows_what_waits(bed: PromotionBed, monkeypatch: pytest
     assert "not in trunk-tested: hail 2, after 1: held back: exercise: hail" in shown.output
     with pytest.raises(ConfigurationError, match="plain: no version is held back from trunk-tested"):
         call("--retry", "plain")
+    assert call("--retry", "hail", "--dry-run") == "hail: would be tested again by the next promotion\n"
+    assert json.loads(call("--retry", "hail", "--dry-run", "--json"))["released"] == 1
+    call("--retry", "hail", "--why", code=2)
     assert call("--retry", "hail") == "hail: is tested again by the next promotion\n"
     bed.broken = {}
     assert json.loads(call("--json"))["promotion"]["outcome"] == "promoted"
