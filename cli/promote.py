@@ -52,15 +52,21 @@ def command(
     If it passes, the label names it.  If not, the versions at fault are found by halving and held back until their
     component has a newer version; the rest is promoted.  A call that was interrupted is continued by the next one.
     """
+    if why and retry is not None:
+        raise click.UsageError("--why and --retry exclude each other")
     lab = loading.load(lab_file)
     criteria = opening.criteria(lab, track, label)
     store = Store.of(lab)
     if not store.archive.exists():
         raise ConfigurationError("the lab has no archive yet: the step archive makes it")
     if retry is not None:
-        if not rounds.release(criteria, retry):
+        count = rounds.release(criteria, retry, dry_run=dry_run)
+        if not count:
             raise ConfigurationError(f"{retry}: no version is held back from {criteria.label}")
-        out.print(f"{retry}: is tested again by the next promotion")
+        if as_json:
+            click.echo(json.dumps({"label": criteria.label, "component": retry, "released": count}, indent=2))
+        else:
+            out.print(f"{retry}: {'would be' if dry_run else 'is'} tested again by the next promotion")
         return
     with logged(store, criteria.label) as log:
         if why or dry_run:

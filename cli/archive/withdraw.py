@@ -14,7 +14,7 @@ from lab.config.options import lab_option
 from lab.store.archive import SOURCE_LOCK
 from lab.store.run_directory import check_known
 from lab.store.runs import Store
-from scripts.archives import labels, withdrawal
+from scripts.archives import labels, versions, withdrawal
 from scripts.archives.withdrawal import SourceVersion
 
 
@@ -32,8 +32,10 @@ def command(track: str, component: str, version: str, lab_file: Path, *, yes: bo
     and records of runs stay.  To add the version again, run the step archive of its run.
     """
     lab = loading.load(lab_file)
-    check_known(lab, track, component)
+    check_known(lab, track)
     store = Store.of(lab)
+    if not versions.of_source(store.archive, track, component):  # it can have versions of a component that was renamed
+        check_known(lab, track, component)
     store.root.mkdir(parents=True, exist_ok=True)
     with (store.root / "withdraw.log").open("w+", encoding="utf-8", errors="surrogateescape") as log:
         plan = withdrawal.withdraw(lab, track, SourceVersion(component, version), log, dry_run=True)

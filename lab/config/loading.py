@@ -208,12 +208,15 @@ def _describe(key: Key, root: type[BaseModel]) -> str:
 
 def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
     """Yield contradictions between parts of a description."""
+    suites: dict[str, str] = {}
     for name, track in lab.tracks.items():
         yield from _unknown(("tracks", name, "series"), "series", [track.series], lab.series)
         yield from _unknown(("tracks", name, "components"), "component", track.components or (), lab.components)
         for label in track.labels:
             if f"{name}-{label}" in lab.tracks:
                 yield ("tracks", name, "labels"), f"{name}-{label} is a track already: its suite has that name"
+            if (other := suites.setdefault(f"{name}-{label}", name)) != name:
+                yield ("tracks", name, "labels"), f"{name}-{label} is a label of {other} already"
     for name, own in lab.components.items():
         yield from _unknown(("components", name, "tracks"), "track", own.tracks, lab.tracks)
     yield from _repositories_missing(lab)

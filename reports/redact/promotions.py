@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from lab.base.errors import Aborted, LabError
 from lab.base.failures import caught
 from lab.config.description import Lab, job_name
 from reports import promotions
 from reports.home import PublicationHome
-from reports.promotions import Promotions, TrackPromotion
+from reports.promotions import Promotions, TrackPromotion, UnpromotedComponent
 from reports.redact.publication import Publication, allowed
 
 PROBED = ("deploy", "exercise")
+PRIVATE = "waits for a component that is not public"
 
 
 def note(lab: Lab, place: PublicationHome, publication: Publication) -> list[tuple[str, LabError]]:
@@ -35,10 +37,20 @@ def published(publication: Publication, found: Promotions) -> Promotions:
 def _redacted(publication: Publication, found: TrackPromotion) -> TrackPromotion:
     text = publication.redactor.text
     public = [one for one in found.components if _is_public(publication, found.track, ("build",), one.component)]
+    private = {one.component for one in found.components} - {one.component for one in public}
     components = (
-        one.model_copy(update={"reason": text(one.reason), "waits_for": text(one.waits_for)}) for one in public
+        one.model_copy(update={"reason": PRIVATE, "waits_for": "", "runs": ()})
+        if _names(one, private)
+        else one.model_copy(update={"reason": text(one.reason), "waits_for": text(one.waits_for)})
+        for one in public
     )
     return found.model_copy(update={"components": tuple(components)})
+
+
+def _names(one: UnpromotedComponent, components: Iterable[str]) -> bool:
+    """Return whether the reason of a component names a version of one of some components."""
+    told = f"{one.waits_for} {one.reason}"
+    return any(re.search(rf"(?<![\w.+-])-?{re.escape(name)}[/ ]", told) for name in components)
 
 
 def _is_public(publication: Publication, track: str, phases: tuple[str, ...], component: str) -> bool:

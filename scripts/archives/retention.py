@@ -1,8 +1,8 @@
 """The removal of old states, and of pool files that only they have.
 
 A state is removed if it is not among the newest ``archive.states.keep`` of any label, and it is older than
-``archive.states.keep_days``; never one that a label names, that is pinned, that is deployed on this machine, or that a
-process uses.  A version is removed if no state has it and it is past ``archive.keep`` or ``archive.keep_days``.
+``archive.states.keep_days``; never one that a label names, that is pinned, that is deployed on this machine, that a
+process uses, or that a demotion needs.  A version is removed if no state has it and it is past ``archive.keep`` or ``archive.keep_days``.
 
 States go first, then the records of versions, then files: what is left of a removal that was cut short, the next one
 removes.
@@ -53,6 +53,8 @@ def reasons(archive: LabArchive) -> dict[str, str]:
             kept[state.name] = "new"
     for label, last in _last_of_labels(reader, states, keep):
         kept |= dict.fromkeys(last, f"of the last of {label}")
+    for label, both in _of_demotions(reader):
+        kept |= dict.fromkeys(both, f"of a demotion of {label}")
     kept |= {state: f"deployed in {name}" for state, name in deployed(Store.of(archive.lab)).items()}
     kept |= dict.fromkeys(reader.pins(), "pinned")
     kept |= dict.fromkeys(promotions.states_in_use(Store.of(archive.lab)), "of an open promotion")
@@ -67,6 +69,19 @@ def _last_of_labels(
         own = [name for name, state in states.items() if state.track == label and not state.candidate_for]
         had = list(dict.fromkeys(move.after for move in reversed(moves)))[:keep]
         yield label, had if moves else own[-keep:]
+
+
+def _of_demotions(reader: ArchiveReader) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the states before and after each demotion that took away what is still the newest version in its track.
+
+    Without them, nobody knows that these versions must not be promoted again.
+    """
+    for label, state in reader.labels().items():
+        newest = set(reader.lock(state.track, SOURCE_LOCK))
+        for move in reader.moves(label):
+            before, after = (set(reader.lock(name, SOURCE_LOCK)) for name in (move.before, move.after))
+            if move.kind == "demotion" and (before - after) & newest:
+                yield label, (move.before, move.after)
 
 
 def removable(archive: LabArchive) -> list[str]:

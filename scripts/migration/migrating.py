@@ -51,9 +51,7 @@ def migrate(  # noqa: PLR0913 - the parts of a migration, by name
     """
     changes = items.changes(target, candidate)
     hints = read_hints(hint_text, changes, target, candidate)
-    changes |= {
-        item: items.removal(target, item.source, target.of_source().get(item.source, {})) for item in hints.removed
-    }
+    changes |= _removals(hints, target)
     held = {**policies.held_back(changes, hints, criteria or Criteria()), **(excluded or {})}
     world = universe.build(target, base or IndexedSuite(), changes, hints.uninstallable)
     search = Search(world, changes, held=held, forced=frozenset(hints.forced - held.keys()), preferred=hints.preferred)
@@ -75,6 +73,18 @@ def migrate(  # noqa: PLR0913 - the parts of a migration, by name
         tuple(result_lines(world, there, sources_after(target, chosen))),
         hints.warnings,
     )
+
+
+def with_removals(
+    changes: Mapping[MigrationItem, ItemChange], text: str, target: IndexedSuite, candidate: IndexedSuite
+) -> dict[MigrationItem, ItemChange]:
+    """Return changes with the removals that hints ask for."""
+    return {**changes, **_removals(read_hints(text, changes, target, candidate), target)}
+
+
+def _removals(hints: MigrationHints, target: IndexedSuite) -> dict[MigrationItem, ItemChange]:
+    mine = target.of_source()
+    return {item: items.removal(target, item.source, mine.get(item.source, {})) for item in hints.removed}
 
 
 def read_hints(

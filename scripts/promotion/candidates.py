@@ -43,7 +43,10 @@ class Candidates:
 
     @cached_property
     def changes(self) -> Mapping[MigrationItem, ItemChange]:
-        return items.changes(self.target, self.candidate)
+        """All items between the two states, with the removals that hints ask for."""
+        return migrating.with_removals(
+            items.changes(self.target, self.candidate), self.hints, self.target, self.candidate
+        )
 
     @cached_property
     def named(self) -> dict[str, MigrationItem]:

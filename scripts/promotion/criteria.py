@@ -27,10 +27,11 @@ JUDGED = {"passed", "failed", "unstable"}
 
 @dataclass(frozen=True)
 class VersionReason:
-    """Why an item has to wait, with the runs that are the evidence."""
+    """Why an item has to wait, with the runs that are the evidence; ``final``: whatever the hints are."""
 
     text: str
     runs: tuple[str, ...] = ()
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class TrackCriteria:
 def _held_reason(held: HeldVersion | None) -> VersionReason | None:
     if held is None or held.released:
         return None
-    return VersionReason(f"held back: {held.message}", held.runs)
+    return VersionReason(f"held back: {held.message}", held.runs, final=True)
 
 
 def demotion(reader: ArchiveReader, label: str) -> dict[tuple[str, str], str]:

@@ -14,10 +14,10 @@ from typing import IO
 from lab.base import environment, files
 from lab.base.errors import InfrastructureError
 from lab.store import promotions
-from lab.store.archive import ArchiveReader, State
+from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
 from lab.store.promotions import HeldVersion, ProbeRecord, PromotionRound, WaitingVersions
 from lab.store.records import rfc3339
-from scripts.archives import lab_archive, labels
+from scripts.archives import lab_archive, labels, versions
 from scripts.archives.content import Content
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.labels import Reasons
@@ -104,12 +104,27 @@ class Promoter:
         self.turn = last
         state = self.reader.state(self.criteria.label)
         name = state.name if state else ""
-        if name == self.turn.base or (self.turn.decided and name == self.turn.target):
+        moved = self.turn.decided and name == self.turn.target
+        if name == self.turn.base and not moved and (gone := self._withdrawn(self.turn.newest)):
+            self.say(f"{', '.join(gone)} was withdrawn: the promotion {self.turn.number} ends")
+            self._update(outcome="superseded", finished=self._now())
+            return False
+        if name == self.turn.base or moved:
             self.say(f"continues the promotion {self.turn.number}")
             return True
         self.say(f"{self.criteria.label} was moved: the promotion {self.turn.number} ends")
         self._update(outcome="superseded", finished=self._now())
         return False
+
+    def _withdrawn(self, state: str) -> list[str]:
+        """Return the versions of a state that were withdrawn and that the label does not have."""
+        new = set(self.reader.lock(state, SOURCE_LOCK)) - set(self.reader.lock(self.turn.base, SOURCE_LOCK))
+        gone = {
+            (record.source, record.version)
+            for track, _, record in versions.everywhere(self.reader.root)
+            if track == self.turn.track and record.withdrawn
+        }
+        return [f"{name}/{version}" for name, version in sorted(new & gone)]
 
     def _begin(self) -> bool:
         """Begin a round; return whether anything can be promoted."""
@@ -228,12 +243,15 @@ class Promoter:
         name = state.name if state else ""
         if name not in {self.turn.base, self.turn.target}:
             return False
+        if name != self.turn.target and (gone := self._withdrawn(self.turn.target)):
+            self.say(f"{', '.join(gone)} was withdrawn: {self.turn.label} does not move")
+            return False
         reason = f"promotion {self.turn.number}"
         labels.move(archive, "promotion", self.turn.label, self.turn.target, Reasons(self.who, self.turn.runs, reason))
         return True
 
 
-def release(criteria: TrackCriteria, component: str) -> int:
+def release(criteria: TrackCriteria, component: str, *, dry_run: bool = False) -> int:
     """Let a component be tried again whose versions are held back; return the number of versions."""
     count = 0
     with files.locked(criteria.store.lock_path("promotion", criteria.label)):
@@ -244,8 +262,9 @@ def release(criteria: TrackCriteria, component: str) -> int:
             )
             if held != one.held:
                 count += sum(before != after for before, after in zip(one.held, held, strict=True))
-                path = promotions.round_path(criteria.store, criteria.label, one.number)
-                one.model_copy(update={"held": held}).write(path)
+                if not dry_run:
+                    path = promotions.round_path(criteria.store, criteria.label, one.number)
+                    one.model_copy(update={"held": held}).write(path)
     return count
 
 

@@ -37,8 +37,8 @@ def survey(criteria: TrackCriteria, distribution: Distribution) -> PromotionSurv
     name = base.name if base else ""
     candidates = Candidates(reader, name, newest.name, distribution, criteria.hints)
     reasons = criteria.reasons(candidates, past)
-    removals = {item: reason.text for item, reason in reasons.items() if item.removal}
-    result = candidates.chosen(criteria.policies(reasons, reader), removals)
+    final = {item: reason.text for item, reason in reasons.items() if reason.final}
+    result = candidates.chosen(criteria.policies(reasons, reader), final)
     items = tuple(age_order(result.migrated, reader.root, criteria.track))
     held = candidates.waiting(result, {str(item): reason.runs for item, reason in reasons.items()})
     waiting = WaitingVersions(

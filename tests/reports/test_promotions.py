@@ -98,6 +98,23 @@ def test_runs_of_a_promotion_are_not_in_the_history_of_the_track(press: Press) -
     assert seen == [2]
 
 
+def test_a_reason_does_not_name_a_private_component(press: Press) -> None:
+    wait(
+        press,
+        "greet",
+        "secret",
+        reason="greet 2 needs libs (>= 2), which is not there; secret/2 is held back: it leaks",
+    )
+    with press.opened() as publisher:
+        (found,) = published(publisher.publication, of_lab(press.lab))
+    (component,) = found.components
+    assert (component.reason, component.runs) == ("waits for a component that is not public", ())
+    wait(press, "greet", "secret", reason="the secret-sauce/2 is held back")
+    with press.opened() as publisher:
+        (found,) = published(publisher.publication, of_lab(press.lab))
+    assert found.components[0].reason == "the secret-sauce/2 is held back"
+
+
 @pytest.mark.parametrize("jobs, expected", [(["trunk/all/*", "trunk/greet/*"], 1), (["trunk/greet/*"], None)])
 def test_promotion_of_a_private_track_is_not_public(press: Press, jobs: list[str], expected: int | None) -> None:
     wait(press, "greet", "secret")

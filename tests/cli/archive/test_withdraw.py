@@ -90,6 +90,15 @@ def test_what_was_withdrawn_can_be_added_again(publish: Publish, tmp_path: Path)
 
 
 @pytest.mark.integration
+def test_withdraw_of_a_component_that_was_renamed(two: Lab, tmp_path: Path) -> None:
+    text = two.file.read_text()
+    two.file.write_text(text.replace('"greet"', '"hail"').replace("greet:", "hail:"))
+    assert two.file.read_text() != text
+    withdraw(tmp_path, "greet", "1.0-2", "--yes")
+    assert listed(Store.of(two).archive) == ["greet 1.0-1"]
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "argv, message",
     [

@@ -45,6 +45,12 @@ KEPT = "keep, keep_days"
 RUNS = "jobs, keep, keep_chroot_days, keep_chroots, keep_days"
 
 
+def test_two_tracks_with_the_same_label(tmp_path: Path) -> None:
+    text = GOOD.replace("branch: master}", "labels: [a-tested]}\n  trunk-a: {series: bookworm, labels: [tested]}")
+    with pytest.raises(loading.DescriptionError, match="trunk-a-tested is a label of trunk already"):
+        loading.load(write(tmp_path, text))
+
+
 @pytest.mark.parametrize("key", ["runs: {keep_days: 1000000}", "archive: {keep: 99999999999999999999999999}"])
 def test_load_refuses_huge_number(tmp_path: Path, key: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:

@@ -16,6 +16,7 @@ from cli.promote import command
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.store import promotions
+from lab.store.archive import State
 from lab.store.promotions import StateVote
 from lab.store.runs import Store
 from scripts.archives import lab_archive, labels, retention, withdrawal
@@ -23,6 +24,7 @@ from scripts.archives.labels import Reasons
 from scripts.archives.withdrawal import SourceVersion
 from scripts.migration.indexes import IndexedSuite
 from scripts.promotion import opening, probing, rounds
+from scripts.promotion.probing import ProbeResult
 from tests.conftest import Bench
 from tests.scripts.promotion.conftest import LABEL, PromotionBed
 
@@ -126,6 +128,18 @@ def test_a_held_version_is_tried_again_on_request(bed: PromotionBed) -> None:
     assert bed.content() == "hail/2"
 
 
+def test_a_hint_does_not_have_a_held_version_tested_again(bed: PromotionBed) -> None:
+    (bed.home / "hints").write_text("force-hint hail/2\n")
+    bed.describe("{hints: hints}")
+    bed.add("hail 2")
+    bed.broken = {"hail/2": "hail"}
+    waiting = bed.promote()
+    assert waiting == {"hail/2": "held back: exercise: hail: hail is broken"}
+    count = len(bed.probed)
+    assert bed.promote() == waiting
+    assert len(bed.probed) == count
+
+
 def test_a_demoted_version_is_not_promoted_again(bed: PromotionBed) -> None:
     bed.add("hail 2")
     bed.promote()
@@ -224,6 +238,13 @@ def test_hints_and_age_hold_back(bed: PromotionBed, promotion: str, text: str, r
     assert bed.promote() == ({"plain/2": reason} if reason else {})
 
 
+def test_a_hint_removes_a_version_and_keeps_it_out(bed: PromotionBed) -> None:
+    (bed.home / "hints").write_text("remove plain/1\n")
+    bed.describe("{hints: hints}")
+    assert bed.promote() == {"plain/1": "hint: remove plain/1"}
+    assert [name for name, _ in bed.reader.lock(LABEL)] == ["hail", "libgreet", "libtalk", "shout", "whisper"]
+
+
 def test_a_label_that_was_moved_ends_the_open_round(bed: PromotionBed) -> None:
     bed.add("plain 2")
     bed.errors = 2
@@ -236,6 +257,33 @@ def test_a_label_that_was_moved_ends_the_open_round(bed: PromotionBed) -> None:
     assert bed.content() == "hail/2 plain/2"
     record = promotions.rounds(bed.promoter().criteria.store, LABEL)[-1]
     assert record.outcome == "superseded"
+
+
+def test_a_version_withdrawn_during_a_round_is_not_promoted(bed: PromotionBed) -> None:
+    """Neither while its state waits for votes, nor while it is tested."""
+    bed.describe("{votes: [staging]}")
+    bed.add("plain 2", "hail 2")
+    bed.promoter().run()
+    withdrawal.withdraw(bed.lab, "trunk", SourceVersion("hail", "2"), bed.log)
+    outcome = bed.promoter().run()
+    assert outcome.waiting is not None
+    assert bed.content(outcome.waiting.open_state) == "plain/2"
+
+    bed.describe("{}")
+    bed.promote()
+    bed.add("shout 2")
+    promoter = bed.promoter()
+
+    def probe(state: State) -> ProbeResult:
+        withdrawal.withdraw(bed.lab, "trunk", SourceVersion("shout", "2"), bed.log)
+        return bed.probe(state)
+
+    promoter.probe = probe
+    outcome = promoter.run()
+    assert outcome.round is not None
+    assert outcome.round.outcome == "superseded"
+    assert bed.promote() == {}
+    assert bed.content() == "plain/2"
 
 
 def test_two_promotions_take_turns(bed: PromotionBed) -> None:
@@ -268,6 +316,35 @@ def test_states_of_an_open_round_are_kept(bed: PromotionBed) -> None:
     assert promotions.states_in_use(Store.of(bed.lab)) >= {newest.name, bed.reader.existing(LABEL).name}
     with lab_archive.opened(bed.lab, bed.log) as archive:
         assert retention.reasons(archive)[newest.name]
+
+
+def test_a_demotion_is_known_after_a_removal_of_states(bed: PromotionBed, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = bed.lab.archive.model_copy(
+        update={"states": bed.lab.archive.states.model_copy(update={"keep": 1, "keep_days": 1})}
+    )
+    bed.lab = bed.lab.model_copy(update={"archive": settings})
+    bed.add("hail 2")
+    bed.promote()
+    demoted = bed.reader.existing(LABEL).name
+    with lab_archive.opened(bed.lab, bed.log) as archive:
+        labels.move(archive, "demotion", LABEL, "", Reasons("a person", reason="it is rude"))
+    bed.add("plain 2")
+    waiting = bed.promote()
+    assert list(waiting) == ["hail/2"]
+    late = environment.now() + timedelta(days=3)
+    monkeypatch.setattr(environment, "now", lambda: late)
+
+    def collect() -> tuple[str, ...]:
+        with lab_archive.opened(bed.lab, bed.log) as archive:
+            return retention.collect(archive).states
+
+    assert collect()
+    assert bed.promote() == waiting
+    assert bed.content() == "plain/2"
+    bed.add("hail 3")  # now the demotion is history
+    assert bed.promote() == {}
+    late += timedelta(days=3)
+    assert demoted in collect()
 
 
 def ran(bed: PromotionBed, version: str, verdict: str) -> None:
@@ -328,6 +405,9 @@ def test_promote_command_shows_what_waits(bed: PromotionBed, monkeypatch: pytest
     assert "not in trunk-tested: hail 2, after 1: held back: exercise: hail" in shown.output
     with pytest.raises(ConfigurationError, match="plain: no version is held back from trunk-tested"):
         call("--retry", "plain")
+    assert call("--retry", "hail", "--dry-run") == "hail: would be tested again by the next promotion\n"
+    assert json.loads(call("--retry", "hail", "--dry-run", "--json"))["released"] == 1
+    call("--retry", "hail", "--why", code=2)
     assert call("--retry", "hail") == "hail: is tested again by the next promotion\n"
     bed.broken = {}
     assert json.loads(call("--json"))["promotion"]["outcome"] == "promoted"
