@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lab.base.errors import InfrastructureError
 from lab.store.promotions import ProbeFailure, ProbeRecord, StateVote
 from scripts.promotion import failures
 from scripts.promotion.probing import ProbeResult
@@ -20,12 +21,18 @@ class VotesMissing(Exception):
 def judged(
     result: ProbeResult, state: str, items: tuple[str, ...], baseline: ProbeRecord | None, finished: str
 ) -> ProbeRecord:
-    """Return the record of a result: a failure that the state of the label has too is no regression."""
+    """Return the record of a result: a failure that the state of the label has too is no regression.
+
+    Raises InfrastructureError where such a failure ended the probe: what it did not reach says nothing about the state.
+    """
     known = {failure.test for failure in baseline.failures} if baseline else set()
     regressions = tuple(each for each in result.failures if each.test not in known)
     failed = bool(regressions) or (result.verdict != "passed" and not result.failures)
     message = failures.described(regressions) or result.message
     if result.failures and not regressions:
+        if result.ended_at:
+            why = f"{result.ended_at} fails there and in the present state of the label: {result.message}"
+            raise InfrastructureError(f"{state} has no verdict: {why}", hint="repair what both need")
         message = f"no regression: {failures.described(result.failures)} fails in the present state of the label too"
     return ProbeRecord(
         state=state,

@@ -16,12 +16,16 @@ from scripts.promotion import failures
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """The result of a probe; an ``error`` is the lab's fault, and no verdict on the state."""
+    """The result of a probe; an ``error`` is the lab's fault, and no verdict on the state.
+
+    ``ended_at``: the step whose failure ended the probe, so that nothing after it was tested; "" for none.
+    """
 
     verdict: Literal["passed", "failed", "error"]
     runs: tuple[str, ...] = ()
     failures: tuple[ProbeFailure, ...] = ()
     message: str = ""
+    ended_at: str = ""
 
 
 Probe = Callable[[State], ProbeResult]
@@ -56,7 +60,8 @@ def result(runs: Sequence[Run], phases: Sequence[str], state: str) -> ProbeResul
             return ProbeResult("error", names, message=f"{run.id} is of the state {run.info.archive}, not of {state}")
     found = tuple(failure for run in runs for failure in failures.of_run(run))
     if found:
-        return ProbeResult("failed", names, found, failures.described(found))
+        ended_at = next((record.step for run in runs for record in run.records() if record.verdict == "failed"), "")
+        return ProbeResult("failed", names, found, failures.described(found), ended_at)
     done = [run.info.phase for run in runs]
     if missing := [phase for phase in phases if phase not in done]:
         return ProbeResult("error", names, message=f"no run of the phase {missing[0]}")

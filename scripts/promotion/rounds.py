@@ -197,11 +197,14 @@ class Promoter:
 
     def _judged(self, state: State, part: PART) -> ProbeRecord:
         result = self._probed(state)
-        if result.verdict == "failed" and self.turn.base and self.turn.baseline is None:
+        baseline = self.turn.baseline
+        if result.verdict == "failed" and self.turn.base and baseline is None:
             self.say(f"tests {self.turn.base}, the present state of {self.turn.label}, to compare")
             base = self._probed(self.reader.existing(self.turn.base))
-            self._update(baseline=judgement.judged(base, self.turn.base, (), None, self._now()))
-        return judgement.judged(result, state.name, _names(part), self.turn.baseline, self._now())
+            baseline = judgement.judged(base, self.turn.base, (), None, self._now())
+            if not base.ended_at:  # else it does not have all failures: the next probe compares again
+                self._update(baseline=baseline)
+        return judgement.judged(result, state.name, _names(part), baseline, self._now())
 
     def _probed(self, state: State) -> ProbeResult:
         """Probe a state, again after an error.  Raises InfrastructureError after the last error."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
+from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
 from lab.store.promotions import ProbeFailure, ProbeRecord, StateVote
 from lab.store.run_directory import WHOLE, Run
@@ -47,6 +48,14 @@ def record(*failures: ProbeFailure) -> ProbeRecord:
 def test_only_regressions_fail(result: ProbeResult, baseline: ProbeRecord | None, verdict: str, message: str) -> None:
     found = judgement.judged(result, "state", ("x/1",), baseline, "now")
     assert (found.verdict, found.message) == (verdict, message)
+
+
+def test_same_failure_that_ends_the_probe_is_no_verdict() -> None:
+    probed = ProbeResult("failed", failures=(A,), message="apt failed", ended_at="deploy")
+    message = "state has no verdict: deploy fails there and in the present state of the label: apt failed"
+    with pytest.raises(InfrastructureError, match=message):
+        judgement.judged(probed, "state", ("x/1",), record(A), "now")
+    assert judgement.judged(probed, "state", ("x/1",), record(B), "now").verdict == "failed"
 
 
 def vote(name: str, verdict: Literal["passed", "failed"]) -> StateVote:
@@ -193,6 +202,19 @@ def test_what_was_not_done_is_an_error(
 ) -> None:
     found = probing.result(made(**phases), ["deploy", "exercise"], "trunk-1")
     assert (found.verdict, found.message) == (verdict, message)
+
+
+@pytest.mark.parametrize(
+    "phases, step",
+    [
+        ({"deploy": {"deploy": "failed"}}, "deploy"),
+        ({"deploy": DEPLOYED, "exercise": {"exercise": "failed"}}, "exercise"),  # Tempest did not run
+        ({"deploy": DEPLOYED, "exercise": EXERCISED | {"exercise": "unstable"}}, ""),
+        ({"deploy": DEPLOYED, "exercise": EXERCISED}, ""),
+    ],
+)
+def test_step_that_ends_a_probe(made: Callable[..., list[Run]], phases: dict[str, dict[str, str]], step: str) -> None:
+    assert probing.result(made(**phases), ["deploy", "exercise"], "trunk-1").ended_at == step
 
 
 def test_runs_of_another_state_are_an_error(made: Callable[..., list[Run]]) -> None:

@@ -17,7 +17,7 @@ from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.store import promotions
 from lab.store.archive import State
-from lab.store.promotions import StateVote
+from lab.store.promotions import ProbeFailure, StateVote
 from lab.store.runs import Store
 from scripts.archives import lab_archive, labels, retention, withdrawal
 from scripts.archives.labels import Reasons
@@ -89,6 +89,22 @@ def test_what_fails_in_the_label_too_is_no_regression(bed: PromotionBed) -> None
     assert record.baseline is not None
     assert [each.test for each in record.baseline.failures] == ["exercise: plain"]
     assert bed.probed.count("") == 1  # the present state of the label was tested once
+
+
+def test_deployment_that_fails_in_the_label_too_promotes_nothing(
+    bed: PromotionBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure = ProbeFailure(test="deploy: apt failed", message="apt failed")
+    bed.add("plain 2", "hail 2")
+    with monkeypatch.context() as patch:
+        patch.setattr(bed, "probe", lambda _: ProbeResult("failed", (), (failure,), "apt failed", "deploy"))
+        for _ in range(2):
+            with pytest.raises(InfrastructureError, match="deploy fails there and in the present state of the label"):
+                bed.promote()
+    assert bed.content() == ""
+    bed.broken = {"hail/1": "hail", "hail/2": "hail"}  # repaired: what was compared before does not count
+    assert bed.promote() == {}
+    assert bed.content() == "hail/2 plain/2"
 
 
 def test_a_pair_that_breaks_together_only(bed: PromotionBed) -> None:
