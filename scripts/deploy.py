@@ -144,7 +144,8 @@ def install(
         took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
         try:
             made = deployer_choice.deployer(target, nodes, repository, offer.archive, context.say).deploy(where)
-            wanted.check_installed(made, where, {node.name: node for node in nodes})
+            # Those of a bundle file are made by the deployment.
+            wanted.check_installed(made, where, {node.name: node for node in target.nodes()})
         except Failed:
             offer.remember()
             raise

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
+from lab.config.juju import Juju
 from lab.config.types import MOST, Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text, beside_lab_file
 
 
@@ -26,7 +27,7 @@ class ApplicationSettings(SettingsModel):
     to: tuple[int, ...] = Field(
         (0,), description="The numbers of the nodes that run the application.", examples=[[0, 1]]
     )
-    options: Mapping[Text, str | int | bool] = Field(
+    options: Mapping[Text, str | int | float | bool] = Field(
         {},
         description="Options of the role and of the exercises. The role package knows `health`, `patience` (seconds), "
         "`command`, `prints`, `accept_errors` (a regular expression) and `starts_nothing` (true or false).",
@@ -90,24 +91,6 @@ class Machines(SettingsModel):
     known_hosts: PlainPath | None = Field(None, description="The file of host keys. Default: OpenSSH's own settings.")
     boot_minutes: int = Field(
         15, ge=1, le=MOST, description="The maximum time for a machine to answer again after a restore, in minutes."
-    )
-
-
-class Juju(SettingsModel):
-    """The models of the driver juju."""
-
-    controller: Text | None = Field(None, description="The controller. Default: the client's current controller.")
-    cloud: Text | None = Field(
-        None, description="The cloud, as `CLOUD[/REGION]`. Default: the cloud of the controller."
-    )
-    base: Text | None = Field(
-        None, description="The base of the machines. Default: the series of the track.", examples=["ubuntu@24.04"]
-    )
-    timeout_minutes: int = Field(
-        60,
-        ge=1,
-        le=MOST,
-        description="The maximum time for machines to start, and then for all units to become active, in minutes.",
     )
 
 

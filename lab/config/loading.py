@@ -235,6 +235,8 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
 def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
     ends = [end.split(":")[0] for pair in deployment.relations for end in pair]
     yield from _unknown(("deployment", "relations"), "application", ends, deployment.applications)
+    if deployment.juju and deployment.juju.bundle and deployment.relations:
+        yield ("deployment", "relations"), "those of deployment.juju.bundle count; write others into an overlay"
     if deployment.target == "ssh" and not deployment.ssh:
         yield ("deployment", "ssh"), "missing; the hosts, and the command that restores them"
     if deployment.ssh and deployment.target == "ssh":

@@ -16,6 +16,7 @@ from pathlib import Path
 from lab.base.errors import ConfigurationError
 from lab.config.deployment import ApplicationSettings, Deployment
 from lab.config.description import Lab
+from lab.config.juju import Juju
 from lab.config.loading import Key, known_names
 from lab.config.roles import RoleDescription
 from lab.store.run_directory import WHOLE
@@ -84,9 +85,12 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
     deployment = lab.deployment or Deployment(applications={})
     units = dict(deployment.applications)
     if deployment.target == "juju":
-        charm_applications.check(lab.file, units, component)
+        juju = deployment.juju or Juju()
+        charm_applications.check(lab.file, units, component, archive_everywhere=bool(juju.bundle))
+        if juju.bundle:
+            return charm_applications.of_bundle(lab.file, juju, units, built)
         charms = [
-            charm_applications.application(lab.file, name, units[name], built.get(name, ()))
+            charm_applications.application(lab.file, name, units[name], built.get(name, ()), juju.resting.get(name, ""))
             for name in _ordered(lab.file, units, deployment)
         ]
         return Topology(tuple(charms), deployment.relations)
@@ -126,6 +130,8 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
 def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong with the applications of lab.yaml, each with its key: unknown roles and options, bad values."""
     deployment = lab.deployment
+    if deployment and deployment.target == "juju" and deployment.juju and deployment.juju.bundle:
+        yield from charm_applications.faults(deployment.juju, deployment.applications)
     for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
         key = ("deployment", "applications", name)
         if not unit.to:

@@ -50,11 +50,17 @@ class CharmRole:
 
 @dataclass(frozen=True)
 class Charm:
-    """The charm of an application; ``origin``: its option for the lab's archive."""
+    """The charm of an application; ``origin``: its option for the lab's archive.
+
+    ``units``: their number where a bundle file names it.  ``resting``: another workload status than ``active`` in which
+    they are well.
+    """
 
     name: str
     channel: str | None = None
     origin: str | None = None
+    units: int = 0
+    resting: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Application:
     role: RoleFacts
     packages: tuple[str, ...]
     nodes: tuple[str, ...]
-    options: Mapping[str, str | int | bool]
+    options: Mapping[str, str | int | float | bool]
     charm: Charm | None = None
     answers: tuple[str, ...] = ()
     supports: bool | None = None

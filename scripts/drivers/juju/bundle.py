@@ -5,6 +5,8 @@ See "Bundle" in Juju's reference, and charmcraft's on the file ``bundle.yaml``. 
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -47,6 +49,22 @@ def overlay(applications: Iterable[Application], repository: Repository) -> str:
     """Return the YAML of an overlay that gives the lab's archive to the charms that install from it."""
     options = {each.name: {"options": {charm(each).origin: source(repository)}} for each in applications}
     return _text({"applications": options})
+
+
+def on_machines(repository: Repository | None) -> dict[str, str]:
+    """Return the configuration of a model whose machines and containers all use the lab's archive, with its pins.
+
+    See "cloudinit-userdata" in Juju's reference: ``preruncmd`` comes before Juju's own commands.
+    """
+    if repository is None:
+        return {}
+    command = shlex.join(["sh", "-c", repository.setup])
+    return {"cloudinit-userdata": yaml.safe_dump({"preruncmd": [command]}, width=sys.maxsize)}
+
+
+def settings(config: Mapping[str, str | int | float | bool]) -> dict[str, str]:
+    """Return configuration as Juju's command line takes it."""
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()}
 
 
 def source(repository: Repository) -> str:

@@ -14,7 +14,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,9 +102,10 @@ class JujuModel:
         """Return the output of a command on the model.  Raises InfrastructureError when it fails."""
         return _juju([command, "--model", str(self), *words], self.log, where=f"juju {command}", timeout=timeout)
 
-    def add(self, mark: str, cloud: str | None) -> None:
-        """Create the model with its mark; failed hooks are not retried, but reported."""
+    def add(self, mark: str, cloud: str | None, further: Mapping[str, str]) -> None:
+        """Create the model with its mark and further configuration; failed hooks are not retried, but reported."""
         config = {
+            **further,
             "extra-info": mark,
             "automatically-retry-hooks": "false",
             "logging-config": "<root>=INFO;unit=DEBUG",  # the standard output of hooks, where apt names unmet dependencies
@@ -145,9 +146,10 @@ class JujuModel:
         """
         return self.call("debug-log", "--include", unit, "--replay", "--no-tail").splitlines()
 
-    def run_action(self, unit: str, action: str) -> dict[str, Any]:
-        """Return the results of a charm's action.  Raises Refused when it fails."""
-        results = _json(self.call("run", "--format", "json", "--wait", "2m", unit, action), "juju run")
+    def run_action(self, unit: str, action: str, parameters: Path | None = None) -> dict[str, Any]:
+        """Return the results of a charm's action; ``parameters``: a YAML file.  Raises JujuRefused when it fails."""
+        given: list[Word] = ["--params", parameters] if parameters else []
+        results = _json(self.call("run", "--format", "json", "--wait", "2m", *given, unit, action), "juju run")
         done = next(iter(results.values()))
         if done["status"] != "completed":
             raise JujuRefused(f"juju run {unit} {action}", f"{done['status']}: {done.get('message', '')}")
