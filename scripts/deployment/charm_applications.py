@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
-from lab.config.deployment import ApplicationSettings
+from lab.config.deployment import ApplicationSettings, Deployment
+from lab.config.description import Lab
 from lab.config.juju import Juju
 from lab.config.loading import Key, known_names
 from lab.store.run_directory import WHOLE
-from scripts.drivers.juju import bundle_file
+from scripts.drivers.juju import bundle, bundle_file
 from scripts.drivers.topology import Application, Charm, CharmRole, Topology
 
 # Where a charm is called otherwise than the role that packages play.
@@ -67,6 +68,16 @@ def faults(settings: Juju, units: Iterable[str]) -> Iterator[tuple[Key, str]]:
     for name in units:
         if name not in known:
             yield ("deployment", "applications", name), f"not in {settings.bundle}; {known_names(name, known)}"
+
+
+def origin_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    """Yield the applications whose charms could not derive a release of OpenStack from the lab's archive."""
+    tracks = [name for name, track in lab.tracks.items() if "deploy" in track.phases]
+    unknown = [track for track in tracks if not bundle.release_of(f"{lab.archive.url} {track}")]
+    for name, unit in deployment.applications.items():
+        if unit.origin == bundle.OPENSTACK and unknown:
+            why = f"its charm takes the release from the source: neither archive.url nor {unknown[0]} has a code name"
+            yield ("deployment", "applications", name, "origin"), f"{bundle.OPENSTACK}: {why} of OpenStack"
 
 
 def check(

@@ -130,8 +130,10 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
 def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong with the applications of lab.yaml, each with its key: unknown roles and options, bad values."""
     deployment = lab.deployment
-    if deployment and deployment.target == "juju" and deployment.juju and deployment.juju.bundle:
-        yield from charm_applications.faults(deployment.juju, deployment.applications)
+    if deployment and deployment.target == "juju":
+        yield from charm_applications.origin_faults(lab, deployment)
+        if deployment.juju and deployment.juju.bundle:
+            yield from charm_applications.faults(deployment.juju, deployment.applications)
     for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
         key = ("deployment", "applications", name)
         if not unit.to:

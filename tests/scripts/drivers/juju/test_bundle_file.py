@@ -295,3 +295,19 @@ def test_check_finds_faults_of_a_bundle_file(with_bundle: Callable[..., Lab]) ->
 def test_relations_beside_a_bundle_file_are_refused(describe: Callable[..., Lab]) -> None:
     with pytest.raises(ConfigurationError, match=r"deployment\.relations: those of deployment\.juju\.bundle count"):
         describe("keystone", bundle="b.yaml")
+
+
+@pytest.mark.parametrize(
+    "origin, url, found",
+    [
+        ("openstack-origin", "http://archive.lab.example/caracal", []),
+        ("openstack-origin", "http://archive.lab.example", ["origin"]),
+        ("source", "http://archive.lab.example", []),
+    ],
+)
+def test_check_finds_an_origin_without_a_release(
+    describe: Callable[..., Lab], origin: str, url: str, found: list[str]
+) -> None:
+    lab = describe("keystone", {"keystone": {"role": "keystone", "origin": origin}})
+    lab = lab.model_copy(update={"archive": lab.archive.model_copy(update={"url": url})})
+    assert [key[-1] for key, _ in planner.faults(lab, {})] == found
