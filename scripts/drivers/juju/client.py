@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 120.0
 DEPLOY_SECONDS = 1200.0
 GENTLE_SECONDS = 300.0  # a unit in error blocks the destruction of a model, unless forced
 FORCED_SECONDS = 600.0
+OLDEST, WITHOUT_KEYS = 3, 4  # major versions: the interface changed; keys must be added
 COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
 AWAY = re.compile(
     r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host|TLS handshake"
@@ -113,6 +114,26 @@ class JujuModel:
         words: list[Word] = ["add-model", "--controller", self.controller, "--no-switch"]
         words += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
         _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
+
+    def add_ssh_keys(self) -> None:
+        """Let this machine enter the model's machines: from Juju 4 on, a new model has no key.
+
+        Raises ConfigurationError for a client before Juju 3, InfrastructureError where this user has no key.
+        """
+        text = _juju(["version"], self.log, where="juju version").strip()
+        major = int(text.partition(".")[0]) if text[:1].isdigit() else 0
+        if major < OLDEST:
+            raise ConfigurationError(f"juju {text or '(no version)'}: Juju 3 is needed", hint="snap refresh juju")
+        if major < WITHOUT_KEYS:
+            return
+        data = Path(environment.variable("JUJU_DATA") or Path.home() / ".local/share/juju")
+        keys = [*sorted(data.glob("ssh/juju_id_*.pub")), *sorted(Path.home().glob(".ssh/id_*.pub"))]
+        if not keys:
+            hint = "ssh-keygen -t ed25519"
+            raise InfrastructureError(
+                f"no SSH key in {data}/ssh or {Path.home()}/.ssh to enter machines with", hint=hint
+            )
+        self.call("add-ssh-key", *(key.read_text().strip() for key in keys))
 
     def mark(self) -> str:
         """Return the model's mark; "" for none."""

@@ -172,6 +172,7 @@ class JujuTarget:
         self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # the deployment has passwords
         noted.write(self._note)
         model.add(self._mark(), self.juju.cloud, dict(config) | bundle.settings(self.juju.config))
+        model.add_ssh_keys()
         if names:
             model.call("add-machine", "-n", str(len(names)), "--base", base)
             noted = self._up(noted, model, names)

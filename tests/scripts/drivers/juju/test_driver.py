@@ -91,7 +91,9 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
     home = Store.of(lab).environments / "trunk"
     mark = (Store.of(lab).root / "juju.mark").read_text()
     model = ["--model", MODEL]
-    commands = [call for call in juju.calls() if call[0] not in {"whoami", "models", "model-config", "status", "ssh"}]
+    commands = [
+        call for call in juju.calls() if call[0] not in {"whoami", "version", "models", "model-config", "status", "ssh"}
+    ]
     assert commands == [
         ["add-model", "--controller", "lab", "--no-switch", "--config", f"extra-info={mark}",
          "--config", "automatically-retry-hooks=false",
@@ -430,3 +432,36 @@ def test_missing_prerequisite_is_reported(
     target = environments.target(lab, "other")
     with pytest.raises(ConfigurationError, match=r"the program juju is not on this machine \(snap install juju, or"):
         target.prepare(None).__enter__()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "version, keys, code, message",
+    [
+        ("3.6.8-genericlinux-amd64", (), 0, ""),
+        ("4.0.1-genericlinux-amd64", ("ssh-rsa AAAA client", "ssh-ed25519 BBBB user"), 0, ""),
+        ("4.0.1-genericlinux-amd64", None, 3, "no SSH key in "),
+        ("2.9.51-ubuntu-amd64", (), 2, "juju 2.9.51-ubuntu-amd64: Juju 3 is needed"),
+        ("", (), 2, "juju (no version): Juju 3 is needed"),
+    ],
+)
+def test_models_of_juju_4_get_the_keys_of_the_user(  # noqa: PLR0917 - the columns of the table
+    juju: Juju,
+    describe: Callable[..., Lab],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    keys: tuple[str, ...] | None,
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JUJU_DATA", str(tmp_path / "data"))
+    for path, key in zip(("data/ssh/juju_id_rsa.pub", "home/.ssh/id_ed25519.pub"), keys or (), strict=False):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(f"{key}\n")
+    juju.write("version", f"{version}\n")
+    ready(juju, status())
+    _, record = deployed(describe())
+    assert record.exit_code == code, record.message
+    assert record.message.startswith(message)
+    assert [call[3:] for call in juju.calls("add-ssh-key")] == ([[*keys]] if keys else [])
