@@ -25,7 +25,7 @@ from scripts.deployment import charm_applications
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.topology import Application, Topology
 from scripts.roles.own import OwnRole
-from scripts.roles.registry import Role, roles_of
+from scripts.roles.registry import Role, packages_of, roles_of
 from scripts.roles.role_values import RoleValues
 
 DEFAULT_ROLE = "package"
@@ -98,19 +98,24 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
     covered = {name for application, unit in units.items() for name in (application, unit.role)}
     if component != WHOLE or not units:
         units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
-    roles = roles_of(lab)
+    roles, distribution = roles_of(lab), lab.series[lab.tracks[track].series].distribution
     if lab.tracks[track].trigger == "proposed":
         units = {
-            name: unit for name, unit in units.items() if unit.role not in roles or _packages(roles, name, unit, built)
+            name: unit
+            for name, unit in units.items()
+            if unit.role not in roles or _packages(roles, name, unit, built, distribution)
         }
     elif component == WHOLE:  # a state of the archive does not need to have each component
         there = {
             name: unit
             for name, unit in units.items()
-            if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built)
+            if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built, distribution)
         }
         units = there or units
-    made = [_application(lab.file, roles, name, units[name], built) for name in _ordered(lab.file, units, deployment)]
+    made = [
+        _application(lab.file, roles, name, units[name], _packages(roles, name, units[name], built, distribution))
+        for name in _ordered(lab.file, units, deployment)
+    ]
     return Topology(tuple(made), deployment.relations, lab.settle_seconds_of(track), deployment.limits.minutes)
 
 
@@ -162,7 +167,7 @@ def own_role_faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, 
     deployment = lab.deployment or Deployment(applications={})
     built = {name: [name] for name in lab.components}
     made = tuple(
-        _application(lab.file, roles, name, unit, built)
+        _application(lab.file, roles, name, unit, _packages(roles, name, unit, built))
         for name, unit in deployment.applications.items()
         if unit.role in roles and _packages(roles, name, unit, built)
     )
@@ -190,10 +195,14 @@ def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deploymen
 
 
 def _packages(
-    roles: Mapping[str, Role], name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]
+    roles: Mapping[str, Role],
+    name: str,
+    unit: ApplicationSettings,
+    built: Mapping[str, Iterable[str]],
+    distribution: str = "debian",
 ) -> tuple[str, ...]:
     role = roles.get(unit.role)
-    return tuple(unit.packages or (role.PACKAGES if role else ()) or built.get(name, ()))
+    return tuple(unit.packages or (packages_of(role, distribution) if role else ()) or built.get(name, ()))
 
 
 def _application(
@@ -201,13 +210,12 @@ def _application(
     roles: Mapping[str, Role],
     name: str,
     unit: ApplicationSettings,
-    built: Mapping[str, Iterable[str]],
+    packages: tuple[str, ...],
 ) -> Application:
     if unit.role not in roles:
         known = ", ".join(roles)
         raise ConfigurationError(f"{lab_file}: deployment.applications.{name}.role: no {unit.role}; known: {known}")
     role = roles[unit.role]
-    packages = _packages(roles, name, unit, built)
     if not packages:
         hint = f"build it first, or name deployment.applications.{name}.packages"
         raise ConfigurationError(f"{name}: the lab's archive has no packages of it", hint=hint)
