@@ -113,11 +113,22 @@ def from_tag(tag: str, names: Sequence[str], pattern: re.Pattern[str] | None = N
         match = pattern.fullmatch(tag)
         return normalised(match[1] or "") if match else None
     if match := _DEP14.fullmatch(tag):
-        version = (match["upstream"] or match["native"]).replace("_", "~").replace("#", "").replace("-", ".")
+        version = (match["upstream"] or match["native"]).replace("_", "~").replace("#", "")
+        version = as_in_tags(version)
         return version if UPSTREAM_VERSION.fullmatch(version) else None
     text = _prefix(tuple(names)).sub("", tag, count=1)
     noise = _DATED.fullmatch(text) or (text == tag and _BARE_DATE.fullmatch(text))
     return None if noise else normalised(text)
+
+
+def as_in_tags(version: str) -> str:
+    """Return a packaged upstream version in the form that `from_tag` gives: 0.1-9 is 0.1.9."""
+    return version.replace("-", ".")
+
+
+def dep14(version: str) -> str:
+    """Return an upstream version as the name of a tag below ``upstream/``: see DEP-14, "Version mangling"."""
+    return re.sub(r"\.(?=\.|$|lock$)", ".#", version.replace(":", "%").replace("~", "_"))
 
 
 @lru_cache
