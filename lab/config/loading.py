@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ Model = TypeVar("Model", bound=BaseModel)
 MOST_ENTRIES = 200_000
 KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 LONGEST = 80
+PLACEHOLDER = re.compile(r"\{\w+\}")  # {component}
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,16 @@ def read_yaml(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise DescriptionError([f"{where}: not YAML: {error.problem or error.context}"]) from None
+        cure = _unquoted(text, mark.line) if mark else ""
+        raise DescriptionError([f"{where}: not YAML: {error.problem or error.context}{cure}"]) from None
     except (yaml.YAMLError, ValueError) as error:  # what PyYAML lets through unmarked
         raise DescriptionError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from None
+
+
+def _unquoted(text: str, line: int) -> str:
+    """Return what to do about a placeholder in a line that is no YAML, else ""."""
+    found = PLACEHOLDER.search("".join(text.splitlines()[line : line + 1]))
+    return f"; quote the value that has {found[0]} in it" if found else ""
 
 
 def _lines(path: Path, root: Node) -> dict[Key, int]:

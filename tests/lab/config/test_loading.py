@@ -177,6 +177,18 @@ def test_schema_has_every_section() -> None:
         ('lab: "\\ud800"\n', "is no text: '\\ud800' stands for no character"),
         ("lab: !!python/name:os.system\n", "1:6: not YAML: could not determine a constructor"),
         ("lab: *x\n", "1:6: not YAML: found undefined alias"),
+        (
+            "a: {git: /x/{component}.git}\n",
+            "1:13: not YAML: expected ',' or '}', but got '{'; quote the value that has {component} in it",
+        ),
+        (
+            "a: {b: [{c}]x}\n",
+            "1:13: not YAML: expected ',' or '}', but got '<scalar>'; quote the value that has {c} in it",
+        ),
+        (
+            "a: {host}: x\n",
+            "1:10: not YAML: mapping values are not allowed here; quote the value that has {host} in it",
+        ),
         ("lab: x\n y: z\n", "2:3: not YAML: mapping values are not allowed here"),
         ("", "1: lab.yaml: must have keys of its own; known: archive, components"),
         ("- a\n- b\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
