@@ -57,6 +57,9 @@ MODULES: Sequence[Role] = [
     cinder,
 ]
 ROLES: Mapping[str, Role] = {module.NAME: module for module in MODULES}
+EVERYWHERE = (package.NAME, mariadb.NAME, memcached.NAME, rabbitmq.NAME)
+DEBIAN_ROLES = frozenset(ROLES) - frozenset(EVERYWHERE)
+"""The roles whose packages, settings and units are those of Debian alone."""
 
 
 def own_roles(lab: Lab) -> dict[str, OwnRole]:
