@@ -17,7 +17,7 @@ Facts: ``environment``, ``state`` (of the archive), ``snapshot`` (the origin of 
 the packages from the lab's archive, or the pocket), ``services``; for a pocket ``pocket``, its ``pocket date``, ``baseline``,
 the ``versions`` of the updates by source, all sources ``taken``, the released versions that the updates ``replaces``,
 ``companions`` and ``not ready`` (reasons by source), ``left out`` (reasons by package), ``upgrade`` (why there was none,
-"" for one) and ``bugs`` (closed by each source).
+"" for one), ``bugs`` (closed by each source) and ``policy`` (the output of apt-cache by source).
 """
 
 from __future__ import annotations

@@ -175,14 +175,17 @@ def _deploy_release(context: StepContext, offer: PackageSource, where: Topology,
 
 
 def changes(offer: PackageSource, nodes: Sequence[Node], made: DeployResult) -> dict[str, Any]:
-    """Return the bugs that each update closes, from the changelogs that are installed."""
-    found: dict[str, list[str]] = {}
+    """Return for each update the bugs that it closes, from an installed changelog, and apt's policy for its packages."""
+    closed: dict[str, list[str]] = {}
+    policies: dict[str, str] = {}
     for update in offer.waiting.ready if offer.waiting else ():
-        for package in made.packages:
-            if package.source != update.source or update.source in found:
-                continue
-            node = next(each for each in nodes if each.name == package.node)
-            text = node.run(["sh", "-c", bugs.SHOW, "sh", package.name], capture=True, check=False).stdout
+        names: dict[str, list[str]] = {}
+        for each in made.packages:
+            if each.source == update.source and each.ours:
+                names.setdefault(each.node, []).append(each.name)
+        if found := next((node for node in nodes if node.name in names), None):
+            policies[update.source] = found.run(["apt-cache", "policy", *names[found.name]], capture=True).stdout
+            text = found.run(["sh", "-c", bugs.SHOW, "sh", *names[found.name]], capture=True, check=False).stdout
             with suppress(ChangelogParseError, ValueError):
-                found[update.source] = bugs.closed(Changelog(text, strict=False), update.replaces)
-    return {"bugs": found} if offer.waiting else {}
+                closed[update.source] = bugs.closed(Changelog(text, strict=False), update.replaces)
+    return {"bugs": closed, "policy": policies}

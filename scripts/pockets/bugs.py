@@ -8,8 +8,14 @@ from debian.changelog import Changelog
 
 from scripts.migration.relations import order
 
-# Shell: print the changelog of an installed package.
-SHOW = 'for each in "/usr/share/doc/$1/changelog.Debian.gz" "/usr/share/doc/$1/changelog.gz"; do zcat "$each" && break; done'
+# Shell: print the changelog of the first installed package that has one.
+SHOW = """\
+for name; do
+    for each in "/usr/share/doc/$name/changelog.Debian.gz" "/usr/share/doc/$name/changelog.gz"; do
+        [ ! -f "$each" ] || { zcat "$each"; exit; }
+    done
+done
+"""
 # dpkg-parsechangelog(1), and dpkg's vendor hook for Launchpad.
 LAUNCHPAD = re.compile(r"lp:\s+(\#\d+(?:\s*,\s*\#\d+)*)", re.IGNORECASE)
 DEBIAN = re.compile(r"closes:\s*((?:bug)?\#?\s?\d+(?:\s*,\s*(?:bug)?\#?\s?\d+)*)", re.IGNORECASE)

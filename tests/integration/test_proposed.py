@@ -166,6 +166,7 @@ def says(text: str) -> tuple[tuple[str, str], ...]:
     return (("usr/bin/greet", f"#!/bin/sh\necho {text}\n"),)
 
 
+@pytest.mark.full
 def test_update_is_compared_with_the_release(mirror: Mirror, lab: Lab, shared_cache: Path) -> None:
     deployment = {"applications": {"greet": PRINTS}}
     lab = lab.model_validate(lab.model_dump(mode="json", exclude_unset=True) | {"deployment": deployment}, strict=False)
