@@ -24,16 +24,18 @@ from reports.redact import rule_packs
 from scripts.chroots.build_target import not_built
 from scripts.deployment import planner
 from scripts.exercises import choice
+from scripts.pockets import faults as pocket_faults
 from scripts.roles import registry
 
 
 def deployment_faults(lab: Lab) -> tuple[str, ...]:
-    """Return faults of applications, roles and exercises, each with its line."""
+    """Return faults of applications, roles, exercises and pockets, each with its line."""
     found: list[tuple[loading.Key, str]] = []
     try:
         roles = registry.roles_of(lab)
     except loading.DescriptionError as error:
         return error.complaints
+    found += pocket_faults.faults(lab)
     if any("deploy" in track.phases for track in lab.tracks.values()):
         found += planner.faults(lab, roles)
         found += () if found else planner.own_role_faults(lab, roles)

@@ -23,6 +23,7 @@ from lab.store.runs import Store
 from reports import status
 from scripts.archives import package_source
 from scripts.phases import runner
+from scripts.pockets import baseline
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def not_empty(context: click.Context, parameter: click.Parameter, value: str) ->
     default="",
     metavar="STATE|LABEL",
     callback=not_empty,
-    help="Deploy this state of the archive, without a build; see qalab archive states.",
+    help="Deploy this state of the archive, without a build; see qalab archive states. On a track of proposed packages, "
+    "`released` is its baseline.",
 )
 @keep_option
 @json_option
@@ -135,6 +137,8 @@ def choose_run(lab: Lab, request: RunRequest) -> Run | None:
 def deployable(lab: Lab, track: str, name: str) -> str:
     """Return the name of the state to deploy.  Raises ConfigurationError where the track cannot deploy it."""
     described = lab.tracks[track]
+    if described.trigger == "proposed" and name == baseline.RELEASED:
+        return name
     if "deploy" not in described.phases or described.trigger == "proposed":
         raise ConfigurationError(f"{track} deploys no states of the archive", hint="name the phase deploy in lab.yaml")
     return package_source.state_of_track(reader_of(lab), track, name).name

@@ -15,7 +15,12 @@ from lab.config import agents
 from lab.config.description import COMPONENT_PHASES, Lab, Phase, Track, Trigger, job_name
 from lab.store.archive_place import is_apart
 
-SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H H/4 * * *"}
+SCHEDULE = "H/15 * * * *"
+NEWS: Mapping[Trigger, str] = {
+    "commit": "new commit of upstream, of the packaging and of the testing branch",
+    "proposed": "content of the -proposed pocket, one after the other",
+}
+"""What starts a build of a track."""
 OTHER_STEPS_MINUTES = 60
 PHASE_MINUTES = 240
 PROMOTION_MINUTES = 1440  # several deployments; a promotion that is aborted is continued by the next one
@@ -44,8 +49,8 @@ def track_jobs(lab: Lab) -> Iterator[Job]:
     """Yield the jobs of all tracks.  Raises ConfigurationError for a schedule that Jenkins would refuse."""
     for name, track in lab.tracks.items():
         later = _later(track)
+        yield from _watch(lab, name)
         if "build" in track.phases:
-            yield from _watch(lab, name)
             for component in lab.components_of(name):
                 tested = "test" in track.phases
                 then = {"phase": {"job": job_name(name, component, "test")}} if tested else _next(name, later)
@@ -53,7 +58,7 @@ def track_jobs(lab: Lab) -> Iterator[Job]:
                 if tested:
                     yield _test(lab, name, component, _next(name, later))
         for place, phase in enumerate(later):
-            starts = phase == track.phases[0] and track.trigger != "gerrit"
+            starts = phase == track.phases[0] and track.trigger == "commit"
             values = {
                 "track": name,
                 "minutes": PHASE_MINUTES,
@@ -115,8 +120,9 @@ def _test(lab: Lab, track: str, component: str, then: Any) -> Job:
 
 def _watch(lab: Lab, name: str) -> Iterator[Job]:
     """Yield the job that starts the builds of a track; Gerrit starts those of changes under review."""
-    if lab.tracks[name].trigger == "commit":
-        values = {"track": name, "schedule": _schedule(lab.file, name, lab.tracks[name])}
+    track = lab.tracks[name]
+    if track.trigger == "proposed" or (track.trigger == "commit" and "build" in track.phases):
+        values = {"track": name, "schedule": _schedule(lab.file, name, track), "new": NEWS[track.trigger]}
         yield Job("watch", f"{name}-watch", values)
 
 
@@ -143,13 +149,13 @@ def track_views(lab: Lab) -> Iterator[View]:
             kinds += ["archive"] if is_apart(lab) else []
             suffix = f"({'|'.join(kinds)})" if len(kinds) > 1 else kinds[0]
             own += [f"{name}-({'|'.join(lab.components_of(name))})-{suffix}"]
-            own += [job.name for job in (*_watch(lab, name), *_promote(lab, name))]
+        own += [job.name for job in (*_watch(lab, name), *_promote(lab, name))]
         about = f"{track.branch} on {track.series}, by {track.trigger}"
         yield View(name, about, re.sub(r"[.+]", r"\\\g<0>", "|".join(own)))
 
 
 def _schedule(file: Path, name: str, track: Track) -> str:
-    schedule = track.schedule or SCHEDULES[track.trigger]
+    schedule = track.schedule or SCHEDULE
     if problem := cron.complaint(schedule):
         raise ConfigurationError(f"{file}: tracks.{name}.schedule: Jenkins would refuse {problem}")
     return schedule

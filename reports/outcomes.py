@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lab.base.errors import Verdict
 from lab.base.text import shortened
-from lab.results.breakages import MOST_TESTS, RunOutcome, Subject, is_outage
+from lab.results.breakages import CLOSED, MOST_TESTS, RunOutcome, Subject, is_outage
 from lab.results.cases import Case, Nuance
 from lab.results.history import Result, of_case, of_verdict
 from reports.model import Build, FrozenModel
@@ -46,6 +46,8 @@ class RunResults(FrozenModel):
     failed: int = 0
     ran: int = 0
     outage: bool = False
+    closes: bool = False
+    """Whether the build ends the history: see `lab.results.breakages`."""
 
     @property
     def bad_tests(self) -> Iterator[BadTest]:
@@ -56,7 +58,7 @@ class RunResults(FrozenModel):
         bad = {_test(mark.test) for mark in self.bad_tests}
         bad |= {Subject("step", step) for step in self.faults}
         bad |= {MOST_TESTS} if self.outage else set()
-        return RunOutcome(of_verdict(verdict), bad, self.sound_steps, ran)
+        return RunOutcome(of_verdict(verdict), bad, self.sound_steps, ran, self.closes)
 
 
 @lru_cache(maxsize=50_000)
@@ -68,7 +70,8 @@ def _test(name: str) -> Subject:
 def results(build: Build) -> tuple[RunResults, list[str]]:
     """Return the results of a build, and its roster: the names of the tests that ran."""
     if of_verdict(build.verdict) == "neither":
-        return RunResults(roster=digest([])), []
+        closes = build.verdict == "skipped" and any(step.message.startswith(CLOSED) for step in build.steps)
+        return RunResults(roster=digest([]), closes=closes), []
     ran = [case for case in build.tests if of_case(case) != "neither"]
     marks = sorted(_marks(ran), key=lambda mark: mark.test)
     names = sorted({case.id for case in ran})

@@ -5,64 +5,50 @@ one state of the archive: the one that run.json names, by default the newest, wh
 archive is pinned above all others.  The step records the installed versions, and proves that the packages of the lab's archive
 come from there.  It compares them with the run's component, version and commit (see
 `scripts.deployment.expectation`): a deployment of another version, or without any package of the lab, does not pass.
-A track of proposed packages installs the packages that wait in the pocket instead.  It is ``skipped`` when none
-wait, or when Jenkins asks for a set that was already tested.
+A track of proposed packages installs the packages that wait in the pocket instead, first on pristine nodes, then as an
+upgrade of the released deployment, which stays for the exercises.  It is ``skipped`` when none wait, or when Jenkins
+asks for a set that was already tested.  A run of the state ``released`` deploys the track's baseline: the release without
+the pocket (see `scripts.pockets.baseline`).
 
 ``results/parameters.properties`` passes COMPONENT, COMMIT, VERSION and ARCHIVE to the next job; the file is missing
 when nothing can be exercised.  Logs of all nodes are in ``results/nodes``, whatever the verdict.
 
 Facts: ``environment``, ``state`` (of the archive), ``snapshot`` (the origin of the nodes), ``seconds`` (by part), ``packages`` (NAME=VERSION of
-the packages from the lab's archive, or the pocket), ``services``; for a pocket ``pocket``, all sources ``taken`` from it,
-the released versions by source that the updates ``replaces``, ``companions`` and ``not ready`` (reasons by source).
+the packages from the lab's archive, or the pocket), ``services``; for a pocket ``pocket``, its ``pocket date``, ``baseline``,
+the ``versions`` of the updates by source, all sources ``taken``, the released versions that the updates ``replaces``,
+``companions`` and ``not ready`` (reasons by source), ``left out`` (reasons by package), ``upgrade`` (why there was none,
+"" for one), ``bugs`` (closed by each source) and ``policy`` (the output of apt-cache by source).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lab.base import environment
-from lab.base.errors import Failed
+from lab.base.errors import Failed, InfrastructureError
 from lab.store import step_command
 from lab.store.records import rfc3339
-from lab.store.run_directory import WHOLE
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import package_source
 from scripts.archives.package_source import PackageSource
-from scripts.deployment import deployer_choice, environments, expectation, installation
+from scripts.deployment import deployer_choice, environments, expectation, pocket_deployment
 from scripts.deployment.deployer import DeployResult
 from scripts.deployment.expectation import Wanted
 from scripts.deployment.planner import pristine, topology
 from scripts.drivers.interfaces import Provisioner
 from scripts.drivers.topology import Topology
-from scripts.pockets import proposed
-from scripts.pockets.proposed import Waiting
 from scripts.services.deployed_state import FILE, Deployed, Service
 
 NAME = "deploy"
-KERNEL = "linux-image-"
-
-
-def skip_reason(context: StepContext, offer: PackageSource) -> str:
-    """Return why a run of proposed packages has nothing to deploy; "" when it has, and for all other runs."""
-    if offer.waiting is None:
-        return ""
-    name, wanted, versions = context.component_name, context.run.info.version, offer.waiting.versions
-    if why := untestable(context, offer.waiting):
-        return why
-    if wanted and versions.get(name, wanted) != wanted:
-        return f"{name} {wanted} does not wait in {offer.place}: {versions[name]} does"
-    requested = wanted or context.run.info.origin == "local"  # started by a person, not by the timer
-    if requested or proposed.is_new(context.lab, context.track_name, offer.waiting.content):
-        return ""
-    return f"{offer.waiting} of {offer.place} was tested already: name COMPONENT and VERSION to have it tested again"
 
 
 def action(context: StepContext) -> StepOutcome:
     info = context.run.info
     offer = package_source.for_track(context.lab, context.track_name, info.component, context.log, info.archive)
-    if why := skip_reason(context, offer):
+    if why := pocket_deployment.skip_reason(context, offer) or pocket_deployment.check_installability(offer):
         return StepOutcome(why, verdict="skipped")
     wanted = expectation.wanted(context, offer)
     if wanted.newer and (info.version or not info.archive):  # a state that somebody has asked for is deployed
@@ -70,13 +56,14 @@ def action(context: StepContext) -> StepOutcome:
         context.run.hand_over(wanted.version, offer.state)
         return StepOutcome(message, version=wanted.version, verdict="skipped")
     wanted.check_offer()
-    check_dependents(offer)
-    where = topology(context.lab, context.track_name, context.component_name, installation.built(offer.archive))
+    where = topology(context.lab, context.track_name, context.component_name, offer.built)
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name), offer.kept():
-        if offer.state and not offer.waiting:
-            context.run.write_info(info.model_copy(update={"archive": offer.state}))
-        made, took, origin = install(context, wanted, where, target)
+        if offer.state:
+            version = info.version or (offer.sources.get(info.component, "") if offer.waiting else "")
+            context.run.write_info(info.model_copy(update={"archive": offer.state, "version": version}))
+        installation = install(context, wanted, where, target)
+        made = installation.made
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":
         offer.remember()
@@ -84,57 +71,54 @@ def action(context: StepContext) -> StepOutcome:
     facts = {
         "environment": context.track_name,
         "state": deployed.state,
-        "snapshot": dict(origin),
-        "seconds": took,
+        "seconds": dict(installation.took),
         "packages": sorted({f"{each.name}={each.version}" for each in made.packages if each.ours}),
         "services": {name: list(service.units) for name, service in made.services.items()},
-        **from_pocket(offer),
+        **pocket_deployment.facts(offer),
+        **installation.facts,
     }
-    return StepOutcome(describe(offer, deployed, took), version=deployed.version, facts=facts)
+    return StepOutcome(describe(offer, deployed, installation.took), version=deployed.version, facts=facts)
 
 
-def untestable(context: StepContext, waiting: Waiting) -> str:
-    """Return why no package of a pocket can be tested now, "" when one can."""
-    name, place = context.component_name, waiting.repository.codename
-    if not waiting.updates:
-        return f"nothing of {'the track' if name == WHOLE else name} waits in {place}"
-    if not waiting.ready:
-        early = waiting.updates[0]
-        return f"{early.source} {early.version} of {place} cannot be tested yet: {early.impediment}"
-    kernel = next((each for each in waiting.archive if each.startswith(KERNEL)), "")
-    if kernel and environments.driver_of(context.lab).NAME == "nspawn":
-        return f"{kernel} waits in {place}: it needs machines, because containers run the kernel of this machine"
-    return ""
+@dataclass(frozen=True)
+class Installation:
+    """What a deployment came to: its result, the seconds by part, and facts."""
+
+    made: DeployResult
+    took: Mapping[str, float]
+    facts: Mapping[str, Any]
 
 
-def check_dependents(offer: PackageSource) -> None:
-    """Raise Failed for an update of a pocket that leaves a released package uninstallable."""
-    for each in offer.waiting.ready if offer.waiting else ():
-        if each.breakage:
-            offer.remember()
-            raise Failed(f"{each.source} {each.version} leaves released packages uninstallable: {each.breakage}")
+def install(context: StepContext, wanted: Wanted, where: Topology, target: Provisioner) -> Installation:
+    """Deploy what is wanted: updates of a pocket afresh, and then as an upgrade, which stays.
 
-
-def from_pocket(offer: PackageSource) -> dict[str, Any]:
-    """Return the facts about what comes from a pocket."""
-    if offer.waiting is None:
-        return {}
-    return {
-        "pocket": offer.place,
-        "taken": list(offer.waiting.repository.only),
-        "replaces": {each.source: each.replaces for each in offer.waiting.ready},
-        "companions": offer.waiting.companions,
-        "not ready": {each.source: each.impediment for each in offer.waiting.updates if each.impediment},
-    }
-
-
-def install(
-    context: StepContext, wanted: Wanted, where: Topology, target: Provisioner
-) -> tuple[DeployResult, dict[str, float], Mapping[str, Any]]:
-    """Create the nodes and deploy on them; return the result, the seconds by part, and the snapshot's facts.
-
-    Raises any error of the deployment, also when the installed packages differ from the wanted ones.
+    Raises any error of the deployment, also when the installed packages differ from the wanted ones.  What fails in the
+    release too is an InfrastructureError.
     """
+    offer = wanted.offer
+    try:
+        fresh = create(context, wanted, where, target)
+    except Failed as error:
+        if offer.is_baseline:
+            raise InfrastructureError(f"the release itself cannot be deployed: {error}") from None
+        if why := pocket_deployment.release_fault(context, wanted, target):
+            raise InfrastructureError(f"{error}; the release fails too: {why}") from None
+        offer.remember()
+        raise
+    if offer.waiting is None:
+        return fresh
+    upgraded = pocket_deployment.upgrade(context, wanted, target)
+    if upgraded.made:
+        facts = {**fresh.facts, "upgrade": "", **pocket_deployment.changes(offer, target.nodes(), upgraded.made)}
+        return Installation(upgraded.made, {**fresh.took, **upgraded.took}, facts)
+    if upgraded.is_other:
+        fresh = create(context, wanted, where, target)
+    facts = {**fresh.facts, "upgrade": upgraded.none, **pocket_deployment.changes(offer, target.nodes(), fresh.made)}
+    return Installation(fresh.made, fresh.took, facts)
+
+
+def create(context: StepContext, wanted: Wanted, where: Topology, target: Provisioner) -> Installation:
+    """Create the nodes and deploy on them.  Raises any error of the deployment."""
     offer = wanted.offer
     with offer.reached(target) as repository:
         began = time.monotonic()
@@ -146,12 +130,9 @@ def install(
             made = deployer_choice.deployer(target, nodes, repository, offer.archive, context.say).deploy(where)
             # Those of a bundle file are made by the deployment.
             wanted.check_installed(made, where, {node.name: node for node in target.nodes()})
-        except Failed:
-            offer.remember()
-            raise
         finally:
             target.collect_logs(context.run.results / "nodes")
-    return made, took | dict(made.seconds), snapshot.facts
+    return Installation(made, took | dict(made.seconds), {"snapshot": dict(snapshot.facts)})
 
 
 def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes: Mapping[str, str]) -> Deployed:
@@ -170,6 +151,7 @@ def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes
         baselines=made.baselines,
         state=offer.state,
         waiting=waiting,
+        baseline=offer.baseline,
     )
     deployed.write(context.store.environments / context.track_name / FILE)
     return deployed
@@ -177,12 +159,15 @@ def record(context: StepContext, offer: PackageSource, made: DeployResult, nodes
 
 def describe(offer: PackageSource, deployed: Deployed, seconds: Mapping[str, float]) -> str:
     ours = [each for each in deployed.packages if each.ours]
-    what = str(offer.waiting) if offer.waiting else f"{deployed.component} {deployed.version}".rstrip()
+    what = f"{deployed.component} {deployed.version}".rstrip()
+    if not offer.is_archive:
+        what = str(offer.waiting or offer.place)
     nodes = f"{len(deployed.nodes)} node{'s' * (len(deployed.nodes) != 1)}"
     missing = ", ".join(sorted(deployed.waiting.keys() - {each.source for each in ours}))
+    upgraded = f", upgraded in {seconds['upgrade']:.1f} s" if "upgrade" in seconds else ""
     return (
         f"{what} on {nodes}, {len(ours)} package{'s' * (len(ours) != 1)} from {offer.place};"
-        f" booted in {seconds['boot']:.1f} s, installed in {seconds['install']:.1f} s"
+        f" booted in {seconds['boot']:.1f} s, installed in {seconds['install']:.1f} s{upgraded}"
         + (f"; nothing is deployed of {missing}" if missing else "")
         + "".join(f"; nothing runs of {name}: {why}" for name, why in idle(deployed.services).items())
     )

@@ -6,7 +6,11 @@ hangs does not stop the others.  All cases are in ``results/native/cases.jsonl``
 ``results/nodes``.  The verdict is ``error`` when an exercise could not run, ``failed`` when no case passed, and
 ``unstable`` when some passed.
 
-Facts: ``environment``, ``exercises`` (the number of cases by outcome, for each exercise).
+On a track of proposed packages, each case is compared with that of the baseline (see `scripts.pockets.baseline`): what
+fails in the release too is none of the update's, and only regressions count.
+
+Facts: ``environment``, ``exercises`` (the number of cases by outcome, for each exercise); on a track of proposed packages
+``baseline`` (the run that it is compared with, "" for none), ``regressions``, ``in the release too`` and ``fixed`` (cases).
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.base import resources
-from lab.base.errors import ConfigurationError, Verdict
+from lab.base import files, resources
+from lab.base.errors import ConfigurationError
 from lab.base.run import TimedOut, Word
 from lab.config.deployment import OwnExercise
 from lab.results import cases as results
@@ -26,10 +30,9 @@ from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.deployment import environments, expectation
 from scripts.drivers.interfaces import Provisioner
-from scripts.exercises import cases, choice
+from scripts.exercises import cases, choice, judgement
 from scripts.exercises.own import OwnRun
 from scripts.exercises.registry import FIRST, LAST
-from scripts.pockets import proposed
 
 NAME = "exercise"
 LONGEST_SECONDS = 900.0
@@ -72,23 +75,6 @@ def carry_out(
     return cases.read(native)[before:]
 
 
-def verdict_of(found: Sequence[Case]) -> Verdict:
-    outcomes = Counter(case.outcome for case in found)
-    if outcomes["error"]:
-        return "error"
-    if outcomes["failed"]:
-        return "unstable" if outcomes["passed"] else "failed"
-    return "passed"
-
-
-def describe(found: Sequence[Case]) -> str:
-    """Return the number of passed cases, and the first case that did not pass, with its reason."""
-    passed = sum(case.outcome == "passed" for case in found)
-    bad = next((case for case in found if case.outcome == "error"), None)
-    bad = bad or next((case for case in found if case.outcome == "failed"), None)
-    return f"{passed} of {len(found)} passed" + (f"; {bad.classname}: {bad.name}: {bad.message}" if bad else "")
-
-
 def action(context: StepContext) -> StepOutcome:
     names, target = chosen(context), environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name):
@@ -106,18 +92,17 @@ def action(context: StepContext) -> StepOutcome:
         finally:
             target.collect_logs(context.run.results / "nodes")
     every = [case for of_one in found.values() for case in of_one]
-    verdict = verdict_of(every)
-    if deployed.waiting and verdict != "error":
-        described = ", ".join(f"{source} {version}" for source, version in deployed.waiting.items())
-        proposed.remember(context.lab, context.track_name, deployed.state, described)
-    counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
+    judged = judgement.judge(context, deployed, every)
+    if judged.facts:
+        files.write_atomic(native, "".join(results.line(case) for case in judged.cases))
+    counts = {name: dict(Counter(case.outcome for case in judged.cases if case.classname == name)) for name in found}
     return StepOutcome(
-        describe(every),
+        judged.message,
         version=deployed.version,
         commit=deployed.commit,
-        verdict=verdict,
+        verdict=judged.verdict,
         native=[(native, cases.FORMAT)] if native.exists() else [],
-        facts={"environment": context.track_name, "exercises": counts},
+        facts={"environment": context.track_name, "exercises": counts, **judged.facts},
     )
 
 

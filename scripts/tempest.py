@@ -9,12 +9,13 @@ known failures among them; ``results/tempest/tempest.log`` is Tempest's own log;
 passed, ``unstable`` when some passed, and ``skipped`` when lab.yaml names no tests, or all skipped themselves.
 
 Facts: ``environment``, ``tests`` (the number by outcome), ``known_failures`` and ``mended`` (the reasons of listed
-tests that failed, or passed).
+tests that failed, or passed).  On a track of proposed packages, a test that fails in the baseline is a known failure.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from collections import Counter
@@ -23,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.base import environment, files, resources
-from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError, Verdict
 from lab.base.run import ProgramFailed, TimedOut, Word
 from lab.config.deployment import Tempest
 from lab.results import subunit
@@ -37,6 +38,9 @@ from scripts.openstack import known_failures
 from scripts.openstack.known_failures import KnownFailure
 from scripts.openstack.tempest_conf import LOG, PLACE
 from scripts.openstack.test_results import Results, results_of
+from scripts.pockets import baseline
+from scripts.pockets.baseline import BaselineCases
+from scripts.services.deployed_state import Deployed
 
 NAME = "tempest"
 FORMAT = "subunit"
@@ -129,6 +133,30 @@ def results(native: Path, known: Sequence[KnownFailure], broken: str) -> Results
     return Results(tests, reasons, broken or ("" if tests else "Tempest reported no tests"))
 
 
+def in_release(before: BaselineCases | None) -> list[KnownFailure]:
+    """Return the tests that fail in the release, as known failures."""
+    failed = before.failed.items() if before else ()
+    return [KnownFailure(re.compile(re.escape(test)), f"fails in the release too: {why}") for test, why in failed]
+
+
+def compared(
+    context: StepContext, deployed: Deployed, before: BaselineCases | None, found: Results
+) -> tuple[Verdict, str]:
+    """Return the verdict and the line of the record; keep the results of a track's baseline.
+
+    Without a baseline, a failure with updates of a pocket is no verdict: it may be one of the release.
+    """
+    if not deployed.baseline or found.verdict == "error":
+        return found.verdict, str(found)
+    if not deployed.waiting:
+        failed = {test.name: test.why for test in found.of("failed")}
+        baseline.keep(context, deployed.state, NAME, failed, (test.name for test in found.of("passed")))
+        return found.verdict, f"the release: {found}"
+    if before is None and found.of("failed"):
+        return "error", f"{found}; there is no baseline to compare with"
+    return found.verdict, str(found)
+
+
 def action(context: StepContext) -> StepOutcome:
     chosen = context.lab.tempest_of(context.track_name)
     if chosen is None:
@@ -147,12 +175,14 @@ def action(context: StepContext) -> StepOutcome:
         finally:
             target.collect_logs(context.run.results / "nodes")
     native = context.run.results / "native" / STREAM
-    found = results(native, known, broken)
+    before = baseline.kept(context.lab, context.track_name, deployed.baseline, NAME) if deployed.waiting else None
+    found = results(native, (*known, *in_release(before)), broken)
+    verdict, message = compared(context, deployed, before, found)
     return StepOutcome(
-        str(found),
+        message,
         version=deployed.version,
         commit=deployed.commit,
-        verdict=found.verdict,
+        verdict=verdict,
         native=[(native, FORMAT)],
         facts={
             "environment": context.track_name,

@@ -25,6 +25,8 @@ def command(track: str, lab_file: Path, *, dry_run: bool) -> None:
 
     Without a new upstream commit, a new commit on the packaging or the testing branch, other settings or a new version
     of a build dependency start a build of the tip.  A component waits for those that it build-depends on.  The job TRACK-watch calls this.
+
+    On a track of proposed packages, start a build for the next content of the pocket, once the last one is exercised.
     """
     lab = loading.load(lab_file)
     check_known(lab, track)

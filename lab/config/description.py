@@ -87,6 +87,11 @@ class Track(SettingsModel):
     components: tuple[SourceName, ...] | None = Field(
         None, description="The components of the track, keys of `components`. Default: all components."
     )
+    waits_for: tuple[SourceName, ...] = Field(
+        (),
+        description="Source packages besides the components whose updates a track with the trigger `proposed` tests: "
+        "what the deployment needs. They need no entry in `components`.", examples=[["libvirt", "rabbitmq-server"]],
+    )  # fmt: skip
     labels: tuple[Label, ...] = Field(
         ("tested",),
         description="The labels of the track that move by promotion, without the track's name: `tested` is the suite "
@@ -95,8 +100,7 @@ class Track(SettingsModel):
     )
     schedule: Text | None = Field(
         None,
-        description="Jenkins cron line for polling upstream or -proposed. Default: `H/15 * * * *`, and `H H/4 * * *` "
-        "with the trigger `proposed`.",
+        description="Jenkins cron line for polling upstream or -proposed. Default: `H/15 * * * *`.",
     )
     defaults: ComponentSettings = Field(ComponentSettings(), description="Settings of every component in this track.")
     exercises: tuple[ExerciseChoice, ...] | None = Field(
@@ -132,6 +136,8 @@ class Track(SettingsModel):
 
     @model_validator(mode="after")
     def _check_phases(self) -> Self:
+        if self.waits_for and self.trigger != "proposed":
+            raise ValueError("waits_for: only a track with the trigger proposed tests what others have built")
         if self.trigger == "proposed" and "build" in self.phases:
             message = "a track with trigger proposed tests packages that are built already: leave the phase build out"
             raise ValueError(message)
@@ -256,9 +262,9 @@ class Lab(SettingsModel):
         return self._file
 
     def components_of(self, track: str) -> tuple[str, ...]:
-        """Return the names of a track's components, in the order of the file."""
-        chosen = self.tracks[track].components
-        return tuple(self.components) if chosen is None else chosen
+        """Return the names of a track's components, in the order of the file, and then what else it waits for."""
+        chosen, more = self.tracks[track].components, self.tracks[track].waits_for
+        return tuple(dict.fromkeys((*(self.components if chosen is None else chosen), *more)))
 
     def exercises_of(self, track: str) -> tuple[ExerciseChoice, ...]:
         """Return a track's exercises."""
@@ -271,16 +277,15 @@ class Lab(SettingsModel):
         return own if own is not None else (self.deployment or Deployment(applications={})).settle_seconds
 
     def tempest_of(self, track: str) -> Tempest | None:
-        """Return the Tempest tests of a track; None: no tests."""
+        """Return a track's Tempest tests."""
         return self.tracks[track].tempest or (self.deployment.tempest if self.deployment else None)
 
     def component(self, name: str, track: str) -> ComponentSettings:
         """Return the settings of a component in a track.
 
-        The component's settings for the track override its own, these override the track's defaults, and these
-        override the lab's.
+        The component's settings for the track override its own, the track's defaults, and the lab's, in this order.
         """
-        own = self.components[name]
+        own = self.components.get(name, Component())  # without an entry: a source that the track waits for
         layers = (self.defaults, self.tracks[track].defaults, own, own.tracks.get(track))
         return merge(name, self.tracks[track].branch, layers)
 

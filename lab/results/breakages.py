@@ -8,6 +8,7 @@ something is bad.  What is bad, since when, and after which good run follows fro
 - If most tests of a run fail, the run says nothing about a single test: the subject is then `MOST_TESTS`.
 - A run that passed ends all breakages, also those of tests that it did not run (removed, skipped).  A test that is
   absent from `GONE_RUNS` consecutive runs of tests is removed.
+- A run that is `CLOSED` ends the history: what was broken is gone, as its version is.
 - A subject that has never been good takes the last run that passed as its last good one: a test that is new, or has a
   new name, was not broken then.
 """
@@ -22,6 +23,8 @@ from lab.results.history import Result
 
 Kind = Literal["test", "step", "run"]
 GONE_RUNS: Final = 3
+CLOSED: Final = "closed: "
+"""The beginning of the message of a run that ends the history, without a verdict."""
 MASS_TESTS: Final = 10  # fewer failing tests are never an outage
 
 
@@ -43,12 +46,16 @@ def is_outage(failed: int, ran: int) -> bool:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """The results of a run: its verdict, the subjects that are bad, the steps that are good, and the tests that ran."""
+    """The results of a run: its verdict, the subjects that are bad, the steps that are good, and the tests that ran.
+
+    ``closes``: whether it ends the history.
+    """
 
     result: Result
     bad: Collection[Subject] = ()
     good_steps: Collection[str] = ()
     ran: frozenset[str] = frozenset()
+    closes: bool = False
 
     def of(self, subject: Subject) -> Result:
         """Return what the run says about a subject."""
@@ -107,9 +114,15 @@ class _Fold:
     introduced: dict[str, int] = field(default_factory=dict)
     roster: frozenset[str] = frozenset()
     searched: dict[Subject, tuple[int, int | None]] = field(default_factory=dict)
+    first: int = 0
+    """The first run of the history since it was last closed."""
 
     def add(self, place: int) -> None:
         run = self.runs[place]
+        if run.closes:
+            for subject in list(self.standing):
+                self._end(subject, place, is_gone=True)
+            self.last_pass, self.introduced, self.searched, self.first = None, {}, {}, place + 1
         if run.result == "neither":
             return
         if run.ran and run.ran is not self.roster:
@@ -139,7 +152,7 @@ class _Fold:
         self.over.append(Breakage(subject, one.since, one.good, one.last, one.count, place, is_gone))
 
     def _last_good(self, subject: Subject, place: int) -> int | None:
-        first = self.introduced.get(subject.name, place) if subject.kind == "test" else 0
+        first = self.introduced.get(subject.name, place) if subject.kind == "test" else self.first
         # The runs before an earlier search have no other answer: a test that is never good costs no more than others.
         searched, good = self.searched.get(subject, (first, None))
         later = range(place - 1, max(first, searched) - 1, -1)

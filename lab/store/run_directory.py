@@ -230,9 +230,7 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
             reason=(environment.variable("REASON") or "") if url else "",
             inputs=_jenkins_inputs() if url and phase == "build" else None,
             packaging=(environment.variable("PACKAGING") or "") if url else "",
-            archive=(environment.variable("ARCHIVE") or "")
-            if later and lab.tracks[track].trigger != "proposed"
-            else "",
+            archive=(environment.variable("ARCHIVE") or "") if later else "",
             testing=(environment.variable("TESTING") or "") if url else "",
             lab_commit=lab_repository.commit_of(lab.file),
             working_tree=working_tree,
@@ -258,5 +256,4 @@ def _jenkins_cause(lab: Lab, track: str) -> Cause:
         return next((cause for cause in CAUSES if cause == given), "")
     if lab.tracks[track].trigger == "gerrit":
         return "change under review"
-    by_timer = lab.tracks[track].trigger == "proposed" and not environment.variable("COMPONENT")
-    return "timer" if by_timer else "by hand"
+    return "by hand"

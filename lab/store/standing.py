@@ -29,6 +29,8 @@ class RunStanding:
                 return bad
         if "running" in verdicts or len(verdicts) < len(self.steps):
             return "running" if self.held else "aborted"
+        if {*verdicts} == {"skipped"}:
+            return "skipped"
         return "unstable" if "unstable" in verdicts else "passed"
 
     @property

@@ -34,7 +34,8 @@ def standings(history: History) -> tuple[StandingPart, ...]:
 
 
 def _standing(history: History, phase: str, builds: Sequence[Summary]) -> StandingPart:
-    now = standing([of_verdict(build.verdict) for build in builds])
+    closed = next((place for place in range(len(builds), 0, -1) if builds[place - 1].results.closes), 0)
+    now = standing(["neither" if place < closed else of_verdict(build.verdict) for place, build in enumerate(builds)])
     newest_bad = (place for place in range(len(builds) - 1, -1, -1) if of_verdict(builds[place].verdict) == "bad")
     newest = next(newest_bad, None) if now.state in BAD_STATES else None
     found = standing_first(history.breakages[phase], history.flaky, newest) if newest is not None else []

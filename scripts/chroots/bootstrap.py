@@ -52,8 +52,8 @@ class Repository:
     """A package archive for apt in a chroot: where it is, its suite, and what is taken from it.
 
     It is signed by ``key``, or else by one of the file ``keyring``, which is there.  apt_preferences(5) knows it by
-    ``release``, which by default is its origin.  ``only``: source packages that are taken from it, and no others
-    unless no other archive has them; none: all that it has.  ``replaces``: source packages of which its versions
+    ``release``, which by default is its origin.  ``only``: source packages that are taken from it, and no others;
+    none: all that it has.  ``replaces``: source packages of which its versions
     replace newer ones of other archives, the newest version of all others is taken; None: all.
     """
 
@@ -87,8 +87,8 @@ class Repository:
     def pin(self) -> tuple[str, ...]:
         """Return the lines of apt_preferences(5) that say which of its packages replace newer ones."""
         release = f"Pin: release {self.release or f'o={self.origin}'}"
-        # 100: installed versions stay, other archives take precedence; 500: equal to other archives.
-        others, names = ("100", self.only) if self.only else ("500", self.replaces)
+        # -1: never, also where no other archive has the package; 500: equal to other archives.
+        others, names = ("-1", self.only) if self.only else ("500", self.replaces)
         if names is None:
             return "Package: *", release, "Pin-Priority: 1001"
         rest = ("Package: *", release, f"Pin-Priority: {others}")

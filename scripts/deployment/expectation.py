@@ -48,7 +48,7 @@ class Wanted:
         offer = self.offer
         apart = is_apart(offer.lab)
         here = f"{offer.place} at {offer.lab.archive.url}" if apart else f"{offer.place} on this machine"
-        if offer.waiting:
+        if not offer.is_archive:
             return
         if self.component == WHOLE:
             if not offer.sources.keys() & set(offer.lab.components_of(offer.track)):
@@ -66,9 +66,11 @@ class Wanted:
         Raises ConfigurationError when none of its packages is installed, Failed or InfrastructureError for another
         version.
         """
-        if not self.offer.waiting:
+        if self.offer.is_baseline:
+            return
+        if self.offer.is_archive:
             self._check_versions(made.packages, nodes)
-        named = {self.component} if not (self.offer.waiting or self.component == WHOLE) else None
+        named = {self.component} if self.offer.is_archive and self.component != WHOLE else None
         if not [each for each in made.packages if each.ours and (named is None or each.source in named)]:
             what = self.offer.waiting or ("" if named is None else f"{self.component} {self.version}")
             message = f"nothing of {what} from {self.offer.place}" if what else f"nothing from {self.offer.place}"
@@ -96,14 +98,14 @@ def wanted(context: StepContext, offer: PackageSource) -> Wanted:
     """
     info, offered = context.run.info, offer.sources.get(context.component_name, "")
     if info.component == WHOLE:
-        if info.version and not offer.waiting:
+        if info.version and offer.is_archive:
             raise ConfigurationError(f"the version {info.version} is of no component", hint="name the component too")
         return Wanted(WHOLE, "", offer)
-    version = info.version or (_version_built(context) if info.commit and not offer.waiting else "") or offered
+    version = info.version or (_version_built(context) if info.commit and offer.is_archive else "") or offered
     short = versions.commit_of(Version(version).upstream_version or "") if version else None
     if info.commit and short and not info.commit.startswith(short):
         raise ConfigurationError(f"{info.component} {version} is not of the commit {info.commit[:10]}")
-    if info.commit and offered and not (info.version or short or _version_built(context) or offer.waiting):
+    if info.commit and offered and not (info.version or short or _version_built(context) or not offer.is_archive):
         message = f"the version that {info.component} has at the commit {info.commit[:10]} is not known here"
         raise ConfigurationError(message, hint="name it (VERSION), or build the commit here")
     return Wanted(info.component, version, offer)

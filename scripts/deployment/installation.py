@@ -1,6 +1,7 @@
 """Installation of packages on a node with apt; each kind of failure has its own message.
 
-Maintainer scripts do not start services (policy-rc.d(8)): roles start them after configuration.
+Maintainer scripts do not start services (policy-rc.d(8)): roles start them after configuration.  An upgrade is that of a
+machine in use: maintainer scripts restart services, and changed configuration files stay.
 apt downloads packages where the mirrors are reachable, and installs them where they are not.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from debian.deb822 import Packages
 from debian.debian_support import Version
 
-from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.chroots.bootstrap import APT_GET, Repository, preseed
@@ -26,6 +27,19 @@ DEFAULT_MINUTES = 30.0
 FULL = "No space left on device"
 UNMET = re.compile(r"^ +(?P<package>\S+) : (?P<why>(?:Pre)?Depends: .*|Conflicts: .*|Breaks: .*)$")
 UNPROCESSED = re.compile(r"^dpkg: error processing (?:package|archive) (?P<package>\S+) \(--\w+\):$")
+MISSING = re.compile(
+    r"^E: (?:Unable to locate package (?P<one>\S+)|Package '(?P<other>\S+)' has no installation candidate)$"
+)
+REMOVED = re.compile(r"^Remv (?P<package>\S+) \[(?P<version>[^\]]+)\]")
+KEEP_SETTINGS = "--option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold"
+POLICY_LAYER = "/usr/sbin/policy-rc.d"
+# Lines of sh: let maintainer scripts start and restart services until the shell ends.
+WITH_SERVICES = f"""\
+if [ -e {POLICY_LAYER} ]; then
+    mv {POLICY_LAYER} {POLICY_LAYER}.kept
+    trap 'mv {POLICY_LAYER}.kept {POLICY_LAYER}' EXIT
+fi
+"""
 ABOUT_APT = re.compile(r"^E: (?P<why>.*)$")
 QUERY = "${Package}\t${Version}\t${source:Package}\t${source:Version}\t${db:Status-Status}\n"
 # The line of apt-cache policy for an installed version that is pinned above all others.
@@ -83,22 +97,37 @@ def install(
     if answers:
         node.run(["sh", "-euc", preseed(answers)])
     with hanging.limited(node, minutes):
-        _install(node, shlex.join(names))
+        _carry_out(node, f"{APT_GET} {{}} install {shlex.join(names)}")
 
 
-def _install(node: Node, listed: str) -> None:
+def upgrade(node: Node, names: Sequence[str], repository: Repository | None, minutes: float = DEFAULT_MINUTES) -> None:
+    """Upgrade installed packages as on a machine in use; without ``names``, all that have a newer version.
+
+    Raises Failed when apt removes a package for it, and as `install` does.
+    """
+    if repository:
+        node.run(["sh", "-euc", repository.setup])
+    what = f"install {shlex.join(names)}" if names else "full-upgrade"
+    with hanging.limited(node, minutes):
+        _carry_out(node, f"{APT_GET} {KEEP_SETTINGS} {{}} {what}", before=WITH_SERVICES, keeps_all=True)
+
+
+def _carry_out(node: Node, command: str, *, before: str = "", keeps_all: bool = False) -> None:
+    """Carry out a command of apt, which has a place for one more option; ``before``: lines of sh for the installation."""
     if lines := failed(node, "apt-get --quiet update", online=True):
         _refuse_full(node, lines)
         raise InfrastructureError(f"{node.name}: apt-get update: {_first(lines, ABOUT_APT)}")
-    simulated, lines = node.attempt(["sh", "-euc", f"{APT_GET} --simulate install {listed}"])
+    simulated, lines = node.attempt(["sh", "-euc", command.format("--simulate")])
     if not simulated:
         raise unmet(lines)
+    if keeps_all and (removed := [match.group(1, 2) for line in lines if (match := REMOVED.match(line))]):
+        raise Failed(f"the upgrade removes {', '.join(' '.join(each) for each in removed)} from {node.name}")
     if not any(line.startswith("Inst ") for line in lines):
         return  # all is in the pristine state
-    if lines := failed(node, f"{APT_GET} --download-only install {listed}", online=True):
+    if lines := failed(node, command.format("--download-only"), online=True):
         _refuse_full(node, lines)
         raise InfrastructureError(f"{node.name}: packages cannot be fetched: {_first(lines, ABOUT_APT)}")
-    if lines := failed(node, f"{APT_GET} --no-download install {listed}"):
+    if lines := failed(node, before + command.format("--no-download")):
         _refuse_full(node, lines)
         raise unprocessed(lines)
 
@@ -110,7 +139,10 @@ def failed(node: Node, script: str, *, online: bool = False) -> list[str]:
 
 
 def unmet(lines: Sequence[str]) -> LabError:
-    """Return why apt finds no way to install packages."""
+    """Return why apt finds no way to install packages; a name that apt does not know is the lab's own."""
+    if missing := next((match for line in lines if (match := MISSING.match(line))), None):
+        hint = "name the packages in deployment.applications"
+        return ConfigurationError(f"no archive has the package {missing['one'] or missing['other']}", hint=hint)
     reasons = [f"{match['package']}: {match['why']}" for line in lines if (match := UNMET.match(line))]
     return Failed(f"cannot be installed: {reasons[0] if reasons else _first(lines, ABOUT_APT)}")
 

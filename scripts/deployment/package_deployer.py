@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node, Provisioner
 from scripts.drivers.topology import Topology
 from scripts.services import node_health, settling
+from scripts.services.deployed_state import Service
 from scripts.services.site import Site
 
 
@@ -34,16 +35,37 @@ class Packages:
             list(pool.map(lambda node: self._install(node, topology), self.nodes))
         packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
         installed = round(time.monotonic() - began, 2)
-        nodes = {node.name: node for node in self.nodes}
-        site = Site(
-            nodes, self.target.beside, self.target.route, topology.applications, topology.relations, say=self.say
-        )
+        site = self._site(topology, {})
         took = startup.set_up(site, topology, self.say)
         settling.check_started(site)
         began = time.monotonic()
         baselines = settling.settle(site, before, topology.settle_seconds, self.say)
         took["settle"] = round(time.monotonic() - began, 2)
         return DeployResult(site.services, packages, {"install": installed, **took}, baselines)
+
+    def upgrade(self, topology: Topology, made: DeployResult, sources: Collection[str]) -> DeployResult:
+        """Upgrade what is deployed of some source packages, in place; services must keep running, or run again.
+
+        Raises Failed for packages that the upgrade removes, and all that `deploy` raises.
+        """
+        began = time.monotonic()
+        for node in self.nodes:
+            names = sorted({each.name for each in made.packages if each.node == node.name and each.source in sources})
+            if names:
+                self.say(f"upgrade {', '.join(names)} on {node.name}")
+                installation.upgrade(node, names, self.repository, topology.minutes)
+        packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
+        took = {"upgrade": round(time.monotonic() - began, 2)}
+        site = self._site(topology, made.services)
+        baselines = settling.settle(site, made.baselines, topology.settle_seconds, self.say)
+        return DeployResult(site.services, packages, took, baselines)
+
+    def _site(self, topology: Topology, services: Mapping[str, Service]) -> Site:
+        nodes = {node.name: node for node in self.nodes}
+        known = dict(services)
+        return Site(
+            nodes, self.target.beside, self.target.route, topology.applications, topology.relations, known, say=self.say
+        )
 
     def _install(self, node: Node, topology: Topology) -> None:
         names = sorted({name for application in topology.on(node.name) for name in application.packages})

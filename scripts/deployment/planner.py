@@ -96,10 +96,13 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         return Topology(tuple(charms), deployment.relations)
     tested = lab.components_of(track) if component == WHOLE else (component,)
     covered = {name for application, unit in units.items() for name in (application, unit.role)}
-    if component != WHOLE or not units:
+    is_proposed = lab.tracks[track].trigger == "proposed"
+    if is_proposed and units:  # what else the track waits for is in the deployment already
+        covered |= {*lab.tracks[track].waits_for} - lab.components.keys()
+    if component != WHOLE or is_proposed or not units:
         units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
     roles, distribution = roles_of(lab), lab.series[lab.tracks[track].series].distribution
-    if lab.tracks[track].trigger == "proposed":
+    if is_proposed:
         units = {
             name: unit
             for name, unit in units.items()

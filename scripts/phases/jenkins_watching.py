@@ -6,6 +6,9 @@ build, at most `scripts.phases.news.TRIES` in all.
 
 A component waits for those that it build-depends on, as in `scripts.phases.watching`: its builds are started by a later
 call, once what it needs has neither a build in the queue nor one that runs.
+
+On a track of proposed packages, each content of the pocket gets a build (see `scripts.pockets.planning`), one after the
+other: the next one is started once the last one is deployed and exercised, because all share the track's environment.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError, Lab
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
 from lab.store.records import RunInputs
+from lab.store.run_directory import WHOLE
 from scripts.ordering.scheduling import Situation
 from scripts.ordering.track_components import TrackComponents, packaging_control
-from scripts.phases.news import Outcome, judged, packaging_heads, untested, upstream_tip
+from scripts.phases.news import Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
+from scripts.pockets import planning, proposed
 
 NEWEST: Final = 200
 """How many builds of a job are read."""
@@ -60,8 +65,10 @@ class NewBuild:
 
     @property
     def about(self) -> str:
-        reason = f": {self.parameters['REASON']}" if self.parameters["REASON"] else ""
-        return f"{self.component}: {self.parameters['CAUSE']}, commit {self.parameters['COMMIT'][:7]}{reason}"
+        reason = f": {self.parameters['REASON']}" if self.parameters.get("REASON") else ""
+        commit = self.parameters.get("COMMIT")
+        what = f"commit {commit[:7]}" if commit else f"content {self.parameters['ARCHIVE']}"
+        return f"{self.component}: {self.parameters['CAUSE']}, {what}{reason}"
 
 
 @dataclass(frozen=True)
@@ -78,10 +85,12 @@ def new_builds(lab: Lab, track: str, connection: Connection) -> TriggerRound:
 
     Raises ConfigurationError for a track whose builds another trigger starts.
     """
+    if lab.tracks[track].trigger == "proposed":
+        return _of_pocket(lab, track, connection)
     if lab.tracks[track].trigger != "commit":
         raise ConfigurationError(f"{track}: its trigger is {lab.tracks[track].trigger}: Jenkins starts its jobs itself")
     components = TrackComponents(lab, track, packaging_control(lab, track))
-    folder = f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+    folder = _folder(lab)
     troubles: list[LabError] = []
     known: dict[str, list[WatchedBuild]] = {}
     due: dict[str, list[NewBuild]] = {}
@@ -99,6 +108,39 @@ def new_builds(lab: Lab, track: str, connection: Connection) -> TriggerRound:
     situation = Situation(components.graph.order, due.keys(), busy, failed)
     started = situation.ready(len(due))
     return TriggerRound(tuple(each for name in started for each in due[name]), situation.reasons(), tuple(troubles))
+
+
+def _folder(lab: Lab) -> str:
+    return f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+
+
+def _of_pocket(lab: Lab, track: str, connection: Connection) -> TriggerRound:
+    """Return the build of the first content of a track's pocket that none has tested, once no other one is busy.
+
+    Raises InfrastructureError when the mirror cannot be asked.
+    """
+    jobs = [_folder(lab) + job_name(track, "", phase) for phase in lab.tracks[track].phases]
+    known = {job: builds_of(connection, job) for job in jobs}
+    with watch_log(lab) as log:
+        pocket = proposed.asked(lab, track, log)
+    tested, _ = judged((build.parameter("ARCHIVE"), build.outcome) for build in known[jobs[0]])
+    found = planning.plan(lab, track, pocket, lambda content: content not in tested)
+    delays = dict(found.delays)
+    if busy := next((job for job in jobs if _is_busy(known[job])), ""):
+        delays |= {content: f"waits for {busy}" for _, content in found.contents}
+    builds = [
+        NewBuild(
+            component,
+            jobs[0],
+            {
+                "COMPONENT": "" if component == WHOLE else component,
+                "ARCHIVE": content,
+                "CAUSE": "proposed packages",
+            },
+        )
+        for component, content in found.contents
+    ]
+    return TriggerRound(() if busy else tuple(builds[:1]), delays, ())
 
 
 def _is_busy(builds: Sequence[WatchedBuild]) -> bool:

@@ -165,12 +165,16 @@ def unfinished(store: Store, track: str | None = None, component: str | None = N
     """Return the newest run that is neither passed nor under way."""
     # Two runs can start in the same millisecond: the number decides then.
     runs = sorted(store.runs(track, component), key=lambda run: (run.info.started, run.info.number), reverse=True)
-    return next((run for run in runs if run.verdict not in {"passed", "unstable", "running"}), None)
+    return next((run for run in runs if run.verdict not in {"passed", "unstable", "skipped", "running"}), None)
 
 
 def to_go_on(lab: Lab, track: str | None = None, component: str | None = None) -> Run | None:
     """Return the newest run that went well and has no run of the next phase, though its track has one."""
     newest = {(run.info.track, run.info.component): run for run in Store.of(lab).runs(track, component)}
-    well = [run for run in newest.values() if run.info.track in lab.tracks and run.verdict in {"passed", "unstable"}]
+    well = [
+        run
+        for run in newest.values()
+        if run.info.track in lab.tracks and run.verdict in {"passed", "unstable", "skipped"}
+    ]
     waiting = [run for run in well if following_phases(lab, run)]
     return max(waiting, key=lambda run: run.info.started, default=None)

@@ -11,6 +11,7 @@ A commit is tested when a run of it came to a verdict on it (see `scripts.phases
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import takewhile
@@ -25,7 +26,7 @@ from scripts.ordering.scheduling import Situation
 from scripts.ordering.track_components import TrackComponents, packaging_control
 from scripts.phases import runner
 from scripts.phases.news import TRIES, Heads, Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
-from scripts.pockets import proposed
+from scripts.pockets import closing, planning, proposed
 
 WATCHED: Collection[Cause] = (
     "upstream commit", "packaging commit", "testing commit", "dependency", "base", "settings", "proposed packages",
@@ -56,7 +57,7 @@ def watch(  # noqa: PLR0913 - options have names
     while True:
         troubles: list[LabError] = []
         if lab.tracks[track].trigger == "proposed":
-            yield from _said(say, _new_proposed(lab, track, troubles))
+            yield from _said(say, _new_proposed(lab, track, troubles, say))
         else:
             current = WatchRound(lab, track, troubles)
             for circle in {*current.components.graph.circles} - reported:
@@ -202,21 +203,31 @@ def _standing(lab: Lab, track: str, component: str) -> str:
     return {"running": "busy", "failed": "failed", "error": "failed"}.get(newest, "")
 
 
-def _new_proposed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """Yield a run for each update that waits, with its companions, and then one for all together."""
+def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[[str], None]) -> Iterator[Run]:
+    """Yield a run for each update that waits, with its companions, and then one for all together.
+
+    The baseline comes first, where none is kept for the release as it is now.  What cannot be tested yet is reported.
+    """
     for component in (*lab.components_of(track), WHOLE):
         yield from cut_short(lab, track, component)
     try:
         with watch_log(lab) as log:
-            waiting = [*proposed.sets(lab, track, log)]
+            pocket = proposed.asked(lab, track, log)
+        errors = Counter(run.info.archive for run in Store.of(lab).runs(track) if outcome_of(run) == "error")
+        found = planning.plan(
+            lab, track, pocket, lambda each: proposed.is_new(lab, track, each) and errors[each] < TRIES
+        )
     except (ConfigurationError, InfrastructureError) as error:
         troubles.append(error)
         return
-    for component, found in waiting:
-        if proposed.is_new(lab, track, found.content):
-            run = Store.of(lab).new_run(lab, track, component, phase=lab.tracks[track].phases[0])
-            run.write_info(run.info.model_copy(update={"cause": "proposed packages"}))
-            yield run
+    for run in closing.close(lab, track, pocket):
+        say(f"{run.id}: {run.info.reason}")
+    for what, reason in found.delays.items():
+        say(f"{what} waits: {reason}")
+    for component, content in found.contents:
+        run = Store.of(lab).new_run(lab, track, component, phase=lab.tracks[track].phases[0])
+        run.write_info(run.info.model_copy(update={"cause": "proposed packages", "archive": content}))
+        yield run
 
 
 def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:

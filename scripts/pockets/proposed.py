@@ -8,7 +8,8 @@ content alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -24,10 +25,12 @@ from lab.store.step import architecture
 from scripts.archives.private_apt import own_apt
 from scripts.chroots.bootstrap import Repository
 from scripts.migration import indexes
-from scripts.pockets.selection import Pocket, PocketUpdate
+from scripts.migration.indexes import IndexedSuite
+from scripts.pockets.selection import DEBUG_SYMBOLS, Pocket, PocketUpdate, together
 
 CAT = "/usr/lib/apt/apt-helper"
 MOST_CONTENTS = 1000
+NOTHING = Pocket(IndexedSuite(), IndexedSuite(), "")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Waiting:
     archive: Mapping[str, tuple[str, str]]
     repository: Repository
     content: str = ""
+    pocket: Pocket = field(default=NOTHING, repr=False)
 
     @property
     def ready(self) -> tuple[PocketUpdate, ...]:
@@ -51,6 +55,27 @@ class Waiting:
     def versions(self) -> dict[str, str]:
         """The versions of the ready updates by source package."""
         return {each.source: each.version for each in self.ready}
+
+    @property
+    def packages(self) -> dict[str, list[str]]:
+        """The binary packages of the ready updates that can be installed together, by source package."""
+        return {source: names for source, (names, _) in self._together.items()}
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """The reasons of the binary packages that are not installed for their own sake."""
+        return {name: why for _, left in self._together.values() for name, why in left.items()}
+
+    @cached_property
+    def _together(self) -> Mapping[str, tuple[list[str], dict[str, str]]]:
+        built = self.pocket.binaries(self.versions)
+        return {
+            source: together(
+                [built[name] for name, (_, of) in self.archive.items() if of == source and name in built],
+                self.pocket.architecture,
+            )
+            for source in self.versions
+        }
 
     @property
     def companions(self) -> dict[str, str]:
@@ -88,12 +113,8 @@ def is_new(lab: Lab, track: str, content: str) -> bool:
     return content not in Tested.of(lab, track).contents
 
 
-def waiting(lab: Lab, track: str, component: str, log: IO[str]) -> Waiting:
-    """Return the updates that wait for a component of a track, or for all (`WHOLE`).
-
-    Raises InfrastructureError when the mirror cannot be asked.
-    """
-    pocket = asked(lab, track, log)
+def waiting_for(lab: Lab, track: str, component: str, pocket: Pocket) -> Waiting:
+    """Return the updates that wait for a component of a track, or for all (`WHOLE`)."""
     return chosen(lab, track, pocket, lab.components_of(track) if component == WHOLE else (component,))
 
 
@@ -103,19 +124,20 @@ def chosen(lab: Lab, track: str, pocket: Pocket, components: Sequence[str]) -> W
     ready = [each for each in updates if not each.impediment]
     taken = sorted({name for each in ready for name in (each.source, *each.companions)})
     built = pocket.binaries(each.source for each in ready)
-    archive = {each.name: (each.version, each.source) for each in built.values() if not each.name.endswith("-dbgsym")}
-    return Waiting(updates, archive, repository(lab, track, taken), pocket.digest(taken) if taken else "")
+    archive = {
+        each.name: (each.version, each.source) for each in built.values() if not each.name.endswith(DEBUG_SYMBOLS)
+    }
+    return Waiting(updates, archive, repository(lab, track, taken), pocket.digest(taken) if taken else "", pocket)
 
 
-def sets(lab: Lab, track: str, log: IO[str]) -> Iterator[tuple[str, Waiting]]:
+def sets(lab: Lab, track: str, pocket: Pocket) -> Iterator[tuple[str, Waiting]]:
     """Yield what a track tests of its pocket: each ready update with its companions, and then all of them together.
 
     Each has the component of its run.  A content that another one has too is tested once.
-    Raises InfrastructureError when the mirror cannot be asked.
     """
-    pocket, seen = asked(lab, track, log), set[str]()
+    seen = set[str]()
     for component in (*lab.components_of(track), WHOLE):
-        found = chosen(lab, track, pocket, lab.components_of(track) if component == WHOLE else (component,))
+        found = waiting_for(lab, track, component, pocket)
         if found.ready and found.content not in seen:
             seen.add(found.content)
             yield component, found
@@ -162,7 +184,16 @@ def asked(lab: Lab, track: str, log: IO[str]) -> Pocket:
         indexes.of_texts(architecture(), [text for release, text in packages if release == suite], sources),
         indexes.of_texts(architecture(), [text for release, text in packages if release != suite]),
         architecture(),
+        _release_date(home / "lists", suite),
     )
+
+
+def _release_date(lists: Path, suite: str) -> str:
+    """Return the date of a suite's Release file among apt's lists, "" for none."""
+    for path in (*lists.glob(f"*_dists_{suite}_InRelease"), *lists.glob(f"*_dists_{suite}_Release")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return next((line.removeprefix("Date: ") for line in lines if line.startswith("Date: ")), "")
+    return ""
 
 
 def _lines(name: str, series: Series) -> list[str]:

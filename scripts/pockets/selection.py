@@ -29,6 +29,7 @@ from scripts.migration.relations import (
 
 DEPENDENCIES = ("Pre-Depends", "Depends")
 EXCLUSIONS = ("Breaks", "Conflicts")
+DEBUG_SYMBOLS = "-dbgsym"
 Offers = Mapping[str, list[tuple[Binary, str]]]
 """The packages that have a name or provide it, by that name, each with the version of the name."""
 
@@ -57,6 +58,8 @@ class Pocket:
     waiting: IndexedSuite
     released: IndexedSuite
     architecture: str
+    date: str = ""
+    """The date of the pocket's Release file, as it is there; "" for unknown."""
 
     def version(self, source: str) -> str:
         """Return the version of a source package in the pocket, "" for none."""
@@ -70,6 +73,14 @@ class Pocket:
     def binaries(self, sources: Iterable[str]) -> dict[str, Binary]:
         """Return the binary packages by name that source packages have in the pocket."""
         return {each.name: each for source in sources for each in self._built.get(source, ())}
+
+    def released_packages(self, sources: Iterable[str]) -> dict[str, list[str]]:
+        """Return the released binary packages by source package that can be installed together, without debugging symbols."""
+        found: dict[str, list[Binary]] = {source: [] for source in sources}
+        for binary in self.everybodys.values():
+            if binary.source in found and not binary.name.endswith(DEBUG_SYMBOLS):
+                found[binary.source].append(binary)
+        return {source: together(each, self.architecture)[0] for source, each in found.items() if each}
 
     def digest(self, sources: Iterable[str]) -> str:
         """Return a name for the content that is taken from the pocket with source packages."""
@@ -152,6 +163,33 @@ class Pocket:
                 for choice in choices:
                     found.setdefault(choice.name, []).append(binary)
         return found
+
+
+def together(binaries: Iterable[Binary], architecture: str) -> tuple[list[str], dict[str, str]]:
+    """Return the packages of a source that can be installed together, in the order of their names.
+
+    Each other one follows with the reason: such as nova-compute-lxc, which conflicts with nova-compute-kvm.
+    """
+    chosen: list[Binary] = []
+    left: dict[str, str] = {}
+    for binary in sorted(binaries, key=lambda each: each.name):
+        if other := next((each for each in chosen if _exclude(binary, each, architecture)), None):
+            left[binary.name] = f"it cannot be installed beside {other.name}"
+        else:
+            chosen.append(binary)
+    return [each.name for each in chosen], left
+
+
+def _exclude(one: Binary, other: Binary, architecture: str) -> bool:
+    return any(
+        provision_satisfies(version, choice)
+        for left, right in ((one, other), (other, one))
+        for field_name in EXCLUSIONS
+        for clause in clauses(left.relations.get(field_name, ""))
+        for choice in alternatives(clause, architecture)
+        for name, version in ((right.name, right.version), *provided(right.relations.get("Provides", ""), architecture))
+        if name == choice.name
+    )
 
 
 class _Companions:

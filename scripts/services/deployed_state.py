@@ -61,8 +61,8 @@ class Service(DeployedPart):
 class Deployed(Stored):
     """A deployment: its component and version, its nodes (addresses by name), its applications."""
 
-    migrations = dict.fromkeys((1, 2), lambda data: data)  # the new fields have defaults
-    schema_version: int = Field(3, alias="schema")
+    migrations = dict.fromkeys((1, 2, 3), lambda data: data)  # the new fields have defaults
+    schema_version: int = Field(4, alias="schema")
     track: str
     component: str
     version: str
@@ -77,6 +77,8 @@ class Deployed(Stored):
     """The archive's state that it was made from, or the name of the content that it took from a pocket."""
     waiting: Mapping[str, str] = {}
     """The versions by source package of what waits in a -proposed pocket, where that is what is tested."""
+    baseline: str = ""
+    """The name of a pocket's baseline: of the release at the time of the deployment."""
 
     @classmethod
     def of(cls, home: Path) -> Deployed | None:

@@ -49,7 +49,8 @@ def test_watch_job_starts_build_jobs(jobs_of: Callable[..., dict[str, Any]]) -> 
         "minutes": 67,
         "next": "nothing",
     }
-    assert jobs["watch/trunk"] == {"track": "trunk", "schedule": "H/5 * * * *"}
+    new = "new commit of upstream, of the packaging and of the testing branch"
+    assert jobs["watch/trunk"] == {"track": "trunk", "schedule": "H/5 * * * *", "new": new}
     assert jobs_of()["watch/trunk"]["schedule"] == "H/15 * * * *"
 
 
@@ -72,11 +73,8 @@ def test_vote_job_of_a_promotion_that_counts_votes(jobs_of: Callable[..., dict[s
     assert "vote/trunk" not in jobs_of(track={"promotion": {}})
 
 
-@pytest.mark.parametrize("track", [{"trigger": "gerrit"}, {"trigger": "proposed", "phases": ["deploy"]}])
-def test_no_watch_job_where_something_else_starts_builds(
-    jobs_of: Callable[..., dict[str, Any]], track: dict[str, Any]
-) -> None:
-    assert "watch/trunk" not in jobs_of(track=track)
+def test_no_watch_job_where_something_else_starts_builds(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    assert "watch/trunk" not in jobs_of(track={"trigger": "gerrit"})
 
 
 @pytest.mark.parametrize("notifications", [{}, {"gerrit": "https://review.example/"}])
@@ -91,11 +89,12 @@ def test_gerrit_change_starts_a_build(jobs_of: Callable[..., dict[str, Any]], no
     assert (build["commit"], build["parameters"]) == ("GERRIT_REFSPEC", "nothing")
 
 
-def test_proposed_track_is_deployed_on_schedule(jobs_of: Callable[..., dict[str, Any]]) -> None:
+def test_watch_starts_each_content_of_a_pocket(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of(track={"trigger": "proposed", "phases": ["deploy", "exercise"]})
     assert "build/trunk/greet" not in jobs
-    assert jobs["deploy/trunk"]["trigger"] == {"timer": {"schedule": "H H/4 * * *"}}
+    assert (jobs["watch/trunk"]["schedule"], jobs["deploy/trunk"]["trigger"]) == ("H/15 * * * *", "nothing")
     assert jobs["exercise/trunk"]["trigger"] == "nothing"
+    assert jobs["views"]["trunk"]["regex"] == "trunk-deploy|trunk-exercise|trunk-watch"
 
 
 def test_phase_starts_the_next(jobs_of: Callable[..., dict[str, Any]]) -> None:

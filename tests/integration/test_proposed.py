@@ -10,14 +10,14 @@ import pytest
 
 from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
-from lab.store.run_directory import WHOLE
+from lab.store.run_directory import WHOLE, Run
 from lab.store.runs import Store
 from scripts import deploy, exercise
 from scripts.deployment import environments
 from scripts.drivers.nspawn import leftovers
 from scripts.phases import runner, watching
 from scripts.pockets import proposed
-from scripts.pockets.proposed import waiting
+from scripts.pockets.proposed import Waiting
 from tests.conftest import Bench
 from tests.pockets import Mirror, mirrored
 
@@ -45,6 +45,11 @@ def run_of(lab: Lab, component: str = "greet", version: str = "", **more: Any) -
     return Bench(lab, run)
 
 
+def waiting(lab: Lab, tmp_path: Path) -> Waiting:
+    with (tmp_path / "log").open("w") as log:
+        return proposed.waiting_for(lab, "trunk", "greet", proposed.asked(lab, "trunk", log))
+
+
 def test_proposed_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path: Path) -> None:
     at = run_of(lab)
     record = at.execute(deploy)
@@ -59,19 +64,20 @@ def test_proposed_pocket_from_empty_to_tested(lab: Lab, mirror: Mirror, tmp_path
     mirror.add(POCKET, "greet", "1.0-2", **newer_one)
     mirror.add(POCKET, "libgreet", "2.0-1", source="greetlib")
     mirror.add(POCKET, "unrelated", "3.0-1")
-    with (tmp_path / "log").open("w") as log:
-        found = waiting(lab, "trunk", "greet", log)
+    found = waiting(lab, tmp_path)
     assert found.versions == {"greet": "1.0-2"}
     assert found.archive == {"greet": ("1.0-2", "greet")}
     assert found.repository.only == ("greet", "greetlib")
     assert (found.repository.url, found.repository.release) == (mirror.url, f"n={POCKET}")
 
-    (run,) = watching.watch(lab, "trunk", 0, once=True)  # all together is the same, and not tested again
-    assert (run.info.component, run.info.phase) == ("greet", "deploy")
+    base, run = watching.watch(lab, "trunk", 0, once=True)  # all together is the same, and not tested again
+    assert (run.info.component, run.info.phase, run.info.archive) == ("greet", "deploy", found.content)
+    assert (base.info.component, base.info.archive[:9]) == (WHOLE, "released-")
     assert next(watching.watch(lab, "trunk", 0, once=True)).id == run.id  # it was cut short
-    for step in run.steps:
-        Bench(lab, run).pretend(step)
-    proposed.remember(lab, "trunk", found.content, "greet 1.0-2")
+    for each in (base, run):
+        for step in run.steps:
+            Bench(lab, each).pretend(step)
+        proposed.remember(lab, "trunk", each.info.archive, "greet 1.0-2")
     assert list(watching.watch(lab, "trunk", 0, once=True)) == []
     record = run_of(lab, origin="jenkins").execute(deploy)
     assert (record.verdict, record.message) == (
@@ -124,12 +130,12 @@ def test_proposed_package_is_deployed_with_its_dependencies(
     record = at.execute(deploy)
     assert record.verdict == "passed", record.message
     assert record.message.startswith(f"greet 1.0-2 on 1 node, 1 package from {POCKET}; booted in ")
+    assert (record.facts["upgrade"], "upgraded in" in record.message) == ("", True)
     assert (record.version, record.facts["packages"]) == ("1.0-2", ["greet=1.0-2"])
     assert (record.facts["pocket"], record.facts["taken"]) == (POCKET, ["greet", "libgreet"])
     assert record.facts["snapshot"]["layer"]["packages"] == 1  # the tool; what waits is not in it
     handed = (at.run.results / "parameters.properties").read_text()
-    with (tmp_path / "log").open("w") as log:
-        content = waiting(lab, "trunk", "greet", log).content
+    content = waiting(lab, tmp_path).content
     assert handed == f"COMPONENT=\nCOMMIT=\nVERSION=1.0-2\nARCHIVE={content}\nCAUSE=by hand\n"
     (node,) = environments.target(lab, "trunk").nodes()
     shown = node.run(["dpkg-query", "--show", "greet", "libgreet", "tool"], capture=True).stdout
@@ -151,3 +157,45 @@ def test_proposed_package_is_deployed_with_its_dependencies(
     assert (record.verdict, "was tested already" in record.message) == ("skipped", True)
     environments.target(lab, "trunk").destroy()
     assert leftovers.left_by(Store.of(lab).environments) == []
+
+
+PRINTS = {"role": "package", "options": {"command": "greet", "prints": "well"}}
+
+
+def says(text: str) -> tuple[tuple[str, str], ...]:
+    return (("usr/bin/greet", f"#!/bin/sh\necho {text}\n"),)
+
+
+@pytest.mark.full
+def test_update_is_compared_with_the_release(mirror: Mirror, lab: Lab, shared_cache: Path) -> None:
+    deployment = {"applications": {"greet": PRINTS}}
+    lab = lab.model_validate(lab.model_dump(mode="json", exclude_unset=True) | {"deployment": deployment}, strict=False)
+    mirror.add("bookworm-updates", "greet", "1.0-1", control="Depends: tool\n", files=says("badly"))
+    mirror.add("bookworm-updates", "tool", "1.0-1")
+
+    def tested(version: str, text: str, control: str = "") -> list[tuple[str, str]]:
+        mirror.add(POCKET, "greet", version, control=control, files=says(text))
+        found = []
+        for run in watching.watch(lab, "trunk", 0, once=True):
+            current: Run | None = run
+            while current:
+                record = Bench(lab, current).execute(deploy if current.info.phase == "deploy" else exercise)
+                found.append((record.verdict, record.message))
+                current = runner.next_run(lab, current)
+        return found
+
+    case = "exercise/command/greet: $ greet"
+    base_deployed, base, deployed, same = tested("1.0-2", "badly")
+    assert base_deployed[1].startswith("the release on 1 node, 0 packages from the release; booted in ")
+    assert (base[0], base[1].startswith("the release: ")) == ("unstable", True)
+    assert (deployed[0], "; upgraded in " in deployed[1].replace(", upgraded", "; upgraded")) == ("passed", True)
+    assert (same[0], f"; 1 failed in the release too ({case})" in same[1]) == ("passed", True)
+    _, fixed = tested("1.0-3", "well")
+    assert (fixed[0], f"; 1 fixed ({case})" in fixed[1]) == ("passed", True)
+    assert tested("1.0-4", "well", "Conflicts: tool\n") == [
+        ("failed", "as an upgrade of the release: the upgrade removes tool 1.0-1 from node0")
+    ]
+    mirror.add("bookworm-updates", "greet", "1.0-3+u1", control="Depends: tool\n", files=says("well"))
+    *_, regression = tested("1.0-5", "worse")  # after a new baseline
+    assert (regression[0], "regression: it should have printed: well" in regression[1]) == ("unstable", True)
+    environments.target(lab, "trunk").destroy()

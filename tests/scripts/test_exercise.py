@@ -10,8 +10,8 @@ import pytest
 from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts import exercise
-from scripts.exercise import describe, verdict_of
 from scripts.exercises.cases import made
+from scripts.exercises.judgement import describe, verdict_of
 from tests.conftest import Bench
 
 ALL = {"phases": ["build", "deploy", "exercise"]}

@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from lab.store.records import RunInputs
+from scripts.pockets import proposed
 from tests.cli.conftest import LAB
 from tests.conftest import GitRepository, packaging_files
 from tests.jenkins.double import Double
+from tests.scripts.pockets.test_selection import pocket
 
 PARAMETERS = ("COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS")
 STRING = (
@@ -190,3 +192,38 @@ def test_trigger_refuses_bad_settings(place: Place, tmp_path: Path, change: dict
     lab = yaml.safe_load((tmp_path / "lab.yaml").read_text()) | change
     (tmp_path / "lab.yaml").write_text(yaml.safe_dump({key: value for key, value in lab.items() if value}))
     assert message in place.trigger(code=2)
+
+
+@pytest.mark.integration
+def test_trigger_tests_a_pocket_one_content_after_the_other(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lab = yaml.safe_load((tmp_path / "lab.yaml").read_text())
+    lab["components"]["other"] = lab["components"]["greet"]
+    lab["tracks"]["trunk"] |= {"trigger": "proposed", "phases": ["deploy", "exercise"]}
+    lab["series"]["bookworm"] = {"mirror": "http://m.example/debian"}
+    (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab))
+    job = JOB.replace("COMMIT", "COMPONENT").replace("PACKAGING", "ARCHIVE")
+    for phase in ("deploy", "exercise"):
+        place.jenkins.create(f"trunk-{phase}", job)
+    found = pocket("greet 1\nother 1\nlate 1", "greet 2\nother 2")
+    monkeypatch.setattr(proposed, "asked", lambda *_: found)
+
+    def started() -> list[str]:
+        return [f"{each['COMPONENT']} {each['ARCHIVE'][:9]}" for each in place.queued()]
+
+    place.trigger()
+    assert started() == [" released-"]
+    for result in (None, "ABORTED"):
+        assert "waits for trunk-deploy" in place.trigger()  # it waits, and then it runs
+        if result is None:
+            place.jenkins.start(next(iter(place.jenkins._state.queue)), result="SUCCESS")
+            break
+    contents = []
+    for _ in range(3):
+        place.trigger()
+        [waiting] = place.queued()
+        contents.append((waiting["COMPONENT"], waiting["CAUSE"]))
+        place.jenkins.start(max(place.jenkins._state.queue), result="FAILURE")
+    assert contents == [(name, "proposed packages") for name in ("greet", "other", "")]
+    assert place.trigger() == "trunk: nothing new\n"

@@ -19,8 +19,8 @@ from lab.store.run_directory import open_run
         ({}, {}, "by hand"),
         ({}, {"CAUSE": "nonsense"}, ""),
         ({"trigger": "gerrit"}, {}, "change under review"),
-        ({"trigger": "proposed", "phases": ["deploy"]}, {}, "timer"),
-        ({"trigger": "proposed", "phases": ["deploy"]}, {"COMPONENT": "greet"}, "by hand"),
+        ({"trigger": "proposed", "phases": ["deploy"]}, {"CAUSE": "proposed packages"}, "proposed packages"),
+        ({"trigger": "proposed", "phases": ["deploy"]}, {}, "by hand"),
     ],
 )
 def test_cause_in_jenkins(  # noqa: PLR0917 - a table

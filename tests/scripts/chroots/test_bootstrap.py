@@ -64,7 +64,7 @@ def test_repository_setup_pins_only_named_packages_of_pocket(tmp_path: Path) -> 
     assert written(pocket.setup, tmp_path) == {
         "apt/sources.list.d/qalab.list": f"deb [signed-by={keyring}] http://m.example noble-proposed main universe\n",
         "apt/preferences.d/qalab": (
-            "Package: *\nPin: release a=noble-proposed\nPin-Priority: 100\n\n"
+            "Package: *\nPin: release a=noble-proposed\nPin-Priority: -1\n\n"
             "Package: src:greet src:libgreet\nPin: release a=noble-proposed\nPin-Priority: 1001\n"
         ),
     }

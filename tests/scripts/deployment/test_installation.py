@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from lab.base.errors import Failed, InfrastructureError, LabError
+from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
+from lab.base.run import Result
 from lab.store.archive import ArchiveReader
 from lab.store.step import architecture
 from scripts.chroots.bootstrap import Repository
-from scripts.deployment.installation import built, from_archive, offered, unmet, unprocessed
+from scripts.deployment.installation import built, from_archive, offered, unmet, unprocessed, upgrade
 
 LAB = Repository("http://127.0.0.1:4711", "trunk", "KEY", "testlab")
 SUBPROCESS = "installed greet package post-installation script subprocess returned error exit status 7"
 OVERWRITE = "trying to overwrite '/usr/bin/a', which is also in package a 1"
+NAME_IT = "(name the packages in deployment.applications)"
 UNMET = """\
 The following packages have unmet dependencies:
  nova-api : Depends: nova-common (= 3:26.2) but 3:26.1 is to be installed
@@ -41,7 +44,9 @@ dpkg: error processing archive /var/cache/apt/archives/b_1_all.deb (--unpack):
     [
         (unmet(UNMET.splitlines()), Failed,
          "cannot be installed: nova-api: Depends: nova-common (= 3:26.2) but 3:26.1 is to be installed"),
-        (unmet(["E: Unable to locate package nosuch"]), Failed, "cannot be installed: Unable to locate package nosuch"),
+        (unmet(["E: Unable to locate package nosuch"]), ConfigurationError, f"no archive has the package nosuch {NAME_IT}"),
+        (unmet(["Reading...", "E: Package 'virtual' has no installation candidate"]), ConfigurationError,
+         f"no archive has the package virtual {NAME_IT}"),
         (unprocessed(CONFIGURED.splitlines()), Failed,
          f"the package greet cannot be installed: {SUBPROCESS} (the schema is wrong)"),
         (unprocessed(UNPACKED.splitlines()), Failed,
@@ -112,3 +117,45 @@ def test_archive_packages_and_sources(tmp_path: Path) -> None:
     assert archive == {"greet": ("1.0", "greet"), "greet-dbgsym": ("1.0", "greet"), "lib": ("1.0", "greet")}
     assert built(archive) == {"greet": ["greet", "lib"]}
     assert offered(ArchiveReader.at(tmp_path), "other") == {}
+
+
+class Machine:
+    """A node on which each command of apt prints what a test says; ``said``: by the option that tells commands apart."""
+
+    name = "node0"
+
+    def __init__(self, simulated: str) -> None:
+        self.simulated, self.scripts = simulated, list[str]()
+
+    def run(self, argv: Sequence[str], **_: object) -> Result:
+        self.scripts.append(argv[-1])
+        return Result(tuple(argv), 0, "", "")
+
+    def attempt(self, argv: Sequence[str], **_: object) -> tuple[Result, list[str]]:
+        result = self.run(argv)
+        return result, self.simulated.splitlines() if "--simulate" in argv[-1] else []
+
+
+@pytest.mark.parametrize(
+    ("simulated", "why"),
+    [
+        ("Remv initq [1.0-1]\nInst greet [1.0-1] (1.0-2 x:1 [all])", "the upgrade removes initq 1.0-1 from node0"),
+        ("Remv a [1] [b:all ]\nRemv b:i386 [2]\n", "the upgrade removes a 1, b:i386 2 from node0"),
+    ],
+)  # fmt: skip
+def test_upgrade_removes_no_package(simulated: str, why: str) -> None:
+    node = Machine(simulated)
+    with pytest.raises(Failed) as error:
+        upgrade(node, ["greet"], LAB)  # type: ignore[arg-type]
+    assert str(error.value) == why
+    assert not any("--no-download" in script for script in node.scripts)
+
+
+@pytest.mark.parametrize(("names", "what"), [(["a", "b"], "install a b"), ([], "full-upgrade")])
+def test_upgrade_keeps_settings_and_lets_services_restart(names: list[str], what: str) -> None:
+    node = Machine("Inst a [1] (2 x:1 [all])")
+    upgrade(node, names, None)  # type: ignore[arg-type]
+    last = node.scripts[-1]
+    assert last.endswith(f"--no-download {what}")
+    assert "--force-confold" in last
+    assert last.startswith("if [ -e /usr/sbin/policy-rc.d ]")

@@ -13,7 +13,7 @@ from lab.store.runs import Store
 from lab.store.step import StepContext
 from scripts.archives.package_source import PackageSource
 from scripts.chroots.bootstrap import Repository
-from scripts.deploy import check_dependents, skip_reason
+from scripts.deployment.pocket_deployment import check_installability, skip_reason
 from scripts.pockets import proposed
 from scripts.pockets.proposed import Waiting
 from scripts.pockets.selection import PocketUpdate
@@ -82,7 +82,7 @@ def test_proposed_update_that_breaks_released_package_fails(lab_factory: Callabl
     lab = lab_factory(track=PROPOSED)
     found = waiting(update("1.0-2", breakage="initq 1 needs greet (<< 1.0-2)"))
     with pytest.raises(Failed, match=r"greet 1.0-2 leaves released packages uninstallable: initq 1 needs greet"):
-        check_dependents(PackageSource(lab, "trunk", found.archive, found))
+        check_installability(PackageSource(lab, "trunk", found.archive, found))
     assert not proposed.is_new(lab, "trunk", found.content)
 
 
@@ -99,9 +99,7 @@ def test_failure_is_not_final_for_another_companion(lab_factory: Callable[..., L
     assert later.companions == {"lib": "greet needs lib (>= 2)"}
 
 
-def test_track_tests_each_update_and_then_all_together(
-    lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_track_tests_each_update_and_then_all_together(lab_factory: Callable[..., Lab]) -> None:
     names = ("alone", "both", "early", "released", "same")
     own = {name: {"upstream": {"git": "/nowhere"}, "packaging": {"git": "/nowhere"}} for name in names}
     lab = lab_factory(
@@ -111,8 +109,7 @@ def test_track_tests_each_update_and_then_all_together(
         "alone 1\nboth 1; Depends: same (= 1)\nearly 1\nreleased 2\nsame 1; Depends: both (= 1)",
         "alone 2\nboth 2; Depends: same (= 2)\nearly 2; Depends: nothing\nreleased 2\nsame 2; Depends: both (= 2)",
     )
-    monkeypatch.setattr(proposed, "asked", lambda *_: at)
-    found = {component: each.versions for component, each in proposed.sets(lab, "trunk", None)}  # type: ignore[arg-type]
+    found = {component: each.versions for component, each in proposed.sets(lab, "trunk", at)}
     assert found == {
         "alone": {"alone": "2"},
         "both": {"both": "2"},  # with its companion, which needs it: tested once

@@ -1,0 +1,220 @@
+"""The text about a stable update, from the runs that tested it.
+
+The sections are those of Ubuntu's SRU bug template and of the bugs that reportbug writes for release.debian.org; those that
+only the uploader can write are left out.  SRU verification asks for the version tested and the output of apt policy
+(https://documentation.ubuntu.com/project/SRU/reference/sru-verification).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.results import addresses
+from lab.results.cases import Case
+from lab.store.records import Record
+from lab.store.run_directory import WHOLE, Run
+from lab.store.runs import Store
+from reports.formats.runs import cases_of
+
+HEADINGS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "ubuntu": ("Test Plan", "Where problems could occur", "Other Info"),
+    "debian": ("Tests", "Risks", "Other info"),
+}
+MOST_CASES: Final = 40
+"""How many passed cases are named."""
+KIND = re.compile(r"^(regression|fails in the release too|fixed)\b")
+
+
+@dataclass(frozen=True)
+class UpdateEvidence:
+    """The runs that tested a version of a source package, and the record of its deployment."""
+
+    source: str
+    version: str
+    deployed: Run
+    record: Record
+    exercised: Run | None
+
+    @property
+    def cases(self) -> list[Case]:
+        """The cases of the exercises, without those of steps."""
+        steps = {*self.exercised.steps} if self.exercised else set[str]()
+        return [case for case in cases_of(self.exercised) if case.name not in steps] if self.exercised else []
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self.record.facts
+
+
+def evidence(lab: Lab, source: str, version: str, track: str | None = None) -> UpdateEvidence:
+    """Return the newest runs that tested a version: alone where there is such a run, else with other updates.
+
+    Raises ConfigurationError when no run has.
+    """
+    tracks = [name for name, each in lab.tracks.items() if each.trigger == "proposed" and track in {None, name}]
+    found: dict[bool, UpdateEvidence] = {}
+    for name in tracks:
+        for run in Store.of(lab).runs(name):
+            record = run.record("deploy") if run.info.phase == "deploy" else None
+            if record is None or record.verdict in {"skipped", "aborted", "running"}:
+                continue
+            if not record.facts and (run.info.component, run.info.version) == (source, version):  # it failed
+                found[True] = UpdateEvidence(source, version, run, record, None)
+            elif record.facts.get("versions", {}).get(source) == version:
+                alone = len(record.facts["versions"]) == 1
+                found[alone] = UpdateEvidence(source, version, run, record, _exercised(lab, run))
+    if not found:
+        hint = f"qalab run TRACK {source}, on a track with the trigger proposed"
+        raise ConfigurationError(f"no run has tested {source} {version}", hint=hint)
+    return found.get(True) or found[False]
+
+
+def _exercised(lab: Lab, deployed: Run) -> Run | None:
+    """Return the newest run that exercised a deployment."""
+    info = deployed.info
+    runs = [
+        run
+        for run in Store.of(lab).runs(info.track, info.component)
+        if run.info.phase == "exercise" and run.info.archive == info.archive and run.info.started >= info.started
+    ]
+    return runs[-1] if runs else None
+
+
+def text(lab: Lab, found: UpdateEvidence) -> str:
+    """Return the text about an update."""
+    distribution = lab.series[found.deployed.info.series].distribution
+    tests, risks, other = HEADINGS[distribution]
+    sections = (
+        (tests, [*_tested(lab, found), "", *_results(found), "", *_bugs(found)]),
+        (risks, _risks(found)),
+        (other, [*_packages(found), "", *_repeat(lab, found), "", *_links(lab, found), "", *_limits(distribution)]),
+    )
+    return "\n\n".join(f"[ {heading} ]\n\n" + "\n".join(lines) for heading, lines in sections) + "\n"
+
+
+def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
+    facts, info = found.facts, found.deployed.info
+    series = lab.series[info.series]
+    date = f" (Release of {facts['pocket date']})" if facts.get("pocket date") else ""
+    yield f"{found.source} {found.version} from {facts.get('pocket', 'the -proposed pocket')}{date}, {found.record.architecture}."
+    replaced = facts.get("replaces", {}).get(found.source)
+    if replaced is not None:
+        yield f"Replaces: {replaced or 'nothing, it is new'}."
+    others = [f"{name} {version}" for name, version in facts.get("versions", {}).items() if name != found.source]
+    if others:
+        yield f"Tested together with other updates, and not alone: {', '.join(others)}."
+    for name, why in facts.get("companions", {}).items():
+        yield f"With it, from the same pocket: {name} ({why})."
+    codename = series.codename or info.series
+    yield f"All else: {', '.join([codename, *(f'{codename}-{pocket}' for pocket in series.pockets)])}."
+
+
+def _results(found: UpdateEvidence) -> Iterator[str]:
+    yield f"Deployment: {found.record.verdict}: {found.record.message}"
+    if "upgrade" in found.facts:
+        none = found.facts["upgrade"]
+        yield f"As an upgrade of the released version: {f'not tested: {none}' if none else 'tested, and exercised'}."
+    if found.exercised is None:
+        yield "Exercises: none."
+        return
+    record = found.exercised.record("exercise")
+    baseline = record.facts.get("baseline") if record else ""
+    compared = (
+        f"compared with the release without the pocket (run {baseline})"
+        if baseline
+        else "not compared with the release"
+    )
+    outcomes = Counter(kind_of(case) for case in found.cases)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(outcomes.items()))
+    yield f"Exercises: {found.exercised.verdict}: {counts or 'no case'}; {compared}."
+    for case in found.cases:
+        if kind_of(case) != "passed":
+            yield f" * {kind_of(case)}: {case.classname}: {case.name}: {_detail(case)}".rstrip(": ")
+    passed = [case for case in found.cases if kind_of(case) == "passed"]
+    yield from (f" * passed: {case.classname}: {case.name}" for case in passed[:MOST_CASES])
+    if len(passed) > MOST_CASES:
+        yield f" * passed: {len(passed) - MOST_CASES} more"
+
+
+def kind_of(case: Case) -> str:
+    """Return what a case says about an update: ``regression``, ``fails in the release too``, ``fixed``, or its outcome."""
+    match = KIND.match(case.message)
+    return match[1] if match else case.outcome
+
+
+def _detail(case: Case) -> str:
+    return KIND.sub("", case.message).lstrip(":; ")
+
+
+def _bugs(found: UpdateEvidence) -> Iterator[str]:
+    bugs: Sequence[str] | None = found.facts.get("bugs", {}).get(found.source)
+    if bugs is None:
+        yield "Bugs: not known, because no changelog could be read on the nodes."
+        return
+    yield "Bugs closed since the released version:" if bugs else "Bugs closed since the released version: none."
+    for bug in bugs:
+        covering = [case for case in found.cases if names_bug(case, bug)]
+        for case in covering:
+            yield f" * {bug}: {case.classname}: {case.name}: {kind_of(case)}"
+        if not covering:
+            yield f" * {bug}: no test of the lab names it; follow its own test plan"
+
+
+def names_bug(case: Case, bug: str) -> bool:
+    """Return whether the class or the name of a case has a bug's number after ``LP``, ``bug`` or ``#``."""
+    number = re.escape(bug.rpartition("#")[2])
+    pattern = rf"(?:(?<![a-z\d])(?:lp|bug)|#)[\s:#_-]*{number}(?!\d)"
+    return bool(re.search(pattern, f"{case.classname} {case.name}", re.IGNORECASE))
+
+
+def _risks(found: UpdateEvidence) -> Iterator[str]:
+    kinds = [case for case in found.cases if kind_of(case) in {"regression", "failed"}]
+    if found.record.verdict == "failed":
+        yield "The update cannot be deployed: see above."
+    elif kinds:
+        yield f"{len(kinds)} regression{'s' * (len(kinds) != 1)}: see above."
+    else:
+        yield "The lab found no regression. It tested what is listed above, and nothing else of the package."
+    for name, why in found.facts.get("left out", {}).items():
+        yield f"Not installed: {name}: {why}."
+
+
+def _packages(found: UpdateEvidence) -> Iterator[str]:
+    yield "Packages of the pocket as installed:" if found.facts.get("packages") else "Packages as installed: none."
+    yield from (f"  {each.replace('=', ' ', 1)}" for each in found.facts.get("packages", ()))
+    policy = found.facts.get("policy", {}).get(found.source, "")
+    if policy:
+        yield "apt-cache policy:"
+        yield from (f"  {line}" for line in policy.splitlines())
+
+
+def _repeat(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
+    info, facts = found.deployed.info, found.facts
+    yield "To repeat it in the lab:"
+    yield f"  qalab run {info.track} --state released"
+    yield f"  qalab run {info.track}" + (f" {info.component}" if info.component != WHOLE else "")
+    if packages := [each.partition("=")[0] for each in facts.get("packages", ())]:
+        yield "On a machine with the released packages, with the pocket in apt's sources and pinned at 100:"
+        yield f"  apt-get install --target-release {facts['pocket']} {' '.join(packages)}"
+    if lab.public is None:
+        yield f"  (lab {lab.lab.name}, lab.yaml at {info.lab_commit or 'no commit'})"
+
+
+def _links(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
+    runs = [run for run in (found.deployed, found.exercised) if run]
+    yield "Runs: " + ", ".join(f"{run.id}{f' ({run.info.url})' if run.info.url else ''}" for run in runs)
+    if lab.public:
+        info = found.deployed.info
+        yield f"Results: {str(lab.public.site_url).rstrip('/')}/{addresses.lane_path(info.component, info.track)}"
+
+
+def _limits(distribution: str) -> Iterator[str]:
+    yield "Written by qalab from its records. It has set no tag and no state of any bug."
+    if distribution == "ubuntu":
+        yield "verification-done is for a person who has followed the test plan of each bug."
