@@ -25,10 +25,7 @@ from pathlib import Path
 
 from debian.deb822 import Packages, Sources
 
-from lab.base import files
-from lab.base.errors import InfrastructureError, Verdict
-from lab.base.text import first_of
-from lab.results import cases
+from lab.base.errors import InfrastructureError
 from lab.results.cases import Case, Nuance, Outcome
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome, architecture
@@ -37,10 +34,10 @@ from scripts.archives.serving import served
 from scripts.testing import autopkgtest_baseline
 from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, FinishedRun, execute
 from scripts.testing.candidate import Candidate, hand_over, tested
+from scripts.testing.conclusion import Findings, conclude
 from scripts.testing.regression import TestResult, TestStatus, combined, judged_all
 
 NAME = "autopkgtest"
-FILE = "autopkgtest.jsonl"
 SHOWN: Mapping[TestStatus, tuple[Outcome, Nuance]] = {
     "passed": ("passed", ""),
     "flaky": ("passed", "flaky"),
@@ -165,28 +162,11 @@ def native(found: Judgement) -> Iterator[Case]:
     for name, status in found.statuses.items():
         last, *earlier = found.tries[name]
         outcome, nuance = SHOWN[status]
-        words = {"regression": f"passes in {found.baseline}", "known": f"fails in {found.baseline} too"}
-        said = ": ".join(filter(None, [words.get(status, ""), last.message]))
+        words = {"regression": f"does not fail in {found.baseline}", "known": f"fails in {found.baseline} too"}
+        said = "; ".join(filter(None, [last.message, words.get(status, "")]))
         yield last.model_copy(update={"outcome": outcome, "nuance": nuance or last.nuance, "message": said})
         if status == "flaky":
             yield from (case.model_copy(update={"nuance": "rerun"}) for case in earlier)
-
-
-def summed_up(found: Judgement) -> tuple[Verdict, str]:
-    """Return the verdict, and the line of the record."""
-    also = [f"{name} fails in {found.baseline} too" for name in found.of("known")]
-    also += ["everything is from the state"] if found.whole else []
-    if regressions := found.of("regression"):
-        lines = [f"{name}: {found.tries[name][0].message or 'failed'}" for name in regressions]
-        return "failed", "; ".join([f"regression: {first_of(lines)}", *also])
-    if errors := [*found.of("error"), *found.of("waiting")]:
-        raise InfrastructureError(f"no result of {', '.join(errors)}")
-    if flaky := found.of("flaky"):
-        return "unstable", "; ".join([f"flaky: {', '.join(flaky)} failed, and passed when tried again", *also])
-    passed = found.of("passed")
-    if not passed and not also:
-        return "skipped", f"all {len(found.statuses)} tests were skipped" if found.statuses else "no tests"
-    return "passed", "; ".join([f"{len(passed)} of {len(found.statuses)} tests passed", *also])
 
 
 def action(context: StepContext) -> StepOutcome:
@@ -196,19 +176,19 @@ def action(context: StepContext) -> StepOutcome:
         runs = AutopkgtestRuns(context, found, repository.url)
         judgement = judge(runs)
         hand_over(context, found)
-    path = context.run.results / "native" / FILE
-    files.write_atomic(path, "".join(map(cases.line, native(judgement))))
-    verdict, message = summed_up(judgement)
+    passed, every = judgement.of("passed"), judgement.statuses
+    summary = f"{len(passed)} of {len(every)} tests passed"
+    if set(every.values()) <= {"neutral"}:
+        summary = f"all {len(every)} tests were skipped" if every else "no tests"
+    also = [f"{name} fails in {judgement.baseline} too" for name in judgement.of("known")]
+    also += ["everything is from the state"] if judgement.whole else []
     facts = {
-        "state": found.state.name,
-        "baseline": found.baseline.name if found.baseline else "",
         "whole": judgement.whole,
-        "tests": dict(judgement.statuses),
+        "tests": dict(every),
         "runs": {name: run.code for name, run in runs.done.items()},
     }
-    version = found.version(context.component_name)
-    native_results = [(path, cases.FORMAT)] if judgement.statuses else []
-    return StepOutcome(message, version=version, verdict=verdict, native=native_results, facts=facts)
+    findings = Findings(list(native(judgement)), summary, also, prefix={"failed": "regression: "}, facts=facts)
+    return conclude(context, NAME, found, findings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

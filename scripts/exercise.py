@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.base import resources
+from lab.base import files, resources
 from lab.base.errors import ConfigurationError, Verdict
 from lab.base.run import TimedOut, Word
 from lab.config.deployment import OwnExercise
@@ -30,6 +30,7 @@ from scripts.exercises import cases, choice
 from scripts.exercises.own import OwnRun
 from scripts.exercises.registry import FIRST, LAST
 from scripts.pockets import proposed
+from scripts.testing.conclusion import expected
 
 NAME = "exercise"
 LONGEST_SECONDS = 900.0
@@ -105,19 +106,21 @@ def action(context: StepContext) -> StepOutcome:
             found = {name: carry_out(context, target, name, own, native) for name, own in names.items()}
         finally:
             target.collect_logs(context.run.results / "nodes")
-    every = [case for of_one in found.values() for case in of_one]
+    result = expected(context, deployed.version, [case for of_one in found.values() for case in of_one])
+    every = result.cases
+    files.write_atomic(native, "".join(map(results.line, every)))
     verdict = verdict_of(every)
     if deployed.waiting and verdict != "error":
         described = ", ".join(f"{source} {version}" for source, version in deployed.waiting.items())
         proposed.remember(context.lab, context.track_name, deployed.state, described)
     counts = {name: dict(Counter(case.outcome for case in of_one)) for name, of_one in found.items()}
     return StepOutcome(
-        describe(every),
+        "; ".join([describe(every), *result.notes]),
         version=deployed.version,
         commit=deployed.commit,
         verdict=verdict,
-        native=[(native, cases.FORMAT)] if native.exists() else [],
-        facts={"environment": context.track_name, "exercises": counts},
+        native=[(native, cases.FORMAT)] if every else [],
+        facts={"environment": context.track_name, "exercises": counts, **result.facts},
     )
 
 

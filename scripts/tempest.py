@@ -1,7 +1,7 @@
 """tempest: run OpenStack's own tests against the deployment.
 
 Tempest comes from the series, in a disposable system next to the nodes: the step installs nothing on the tested
-nodes, and the tests see the cloud as its users do.  lab.yaml selects the tests and names the file of known failures.
+nodes, and the tests see the cloud as its users do.  lab.yaml selects the tests.
 
 ``results/native/tempest.subunit`` has the results of the tests, ``tempest.subunit.known.json`` the reasons of the
 known failures among them; ``results/tempest/tempest.log`` is Tempest's own log; logs of all nodes are in
@@ -18,8 +18,9 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from lab.base import environment, files, resources
@@ -27,16 +28,17 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError, Lab
 from lab.base.run import ProgramFailed, TimedOut, Word
 from lab.config.deployment import Tempest
 from lab.results import subunit
+from lab.results.cases import Case
+from lab.results.known_failures import Excused
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.chroots.sessions import Session, opened
 from scripts.deployment import environments, expectation
 from scripts.drivers import layers
 from scripts.drivers.interfaces import Pristine, Provisioner
-from scripts.openstack import known_failures
-from scripts.openstack.known_failures import KnownFailure
 from scripts.openstack.tempest_conf import LOG, PLACE
-from scripts.openstack.test_results import Results, results_of
+from scripts.openstack.test_results import BadTestResult, Results, results_of
+from scripts.testing.conclusion import expected
 
 NAME = "tempest"
 FORMAT = "subunit"
@@ -120,20 +122,27 @@ def without_tests(lab_file: Path, chosen: Tempest, output: bytes, complaint: str
     return InfrastructureError(f"Tempest has run no test: {complaint or 'it did not say why'}")
 
 
-def results(native: Path, known: Sequence[KnownFailure], broken: str) -> Results:
+def results(native: Path, excuse: Callable[[list[Case]], Excused], broken: str) -> Results:
     """Return the test results; write the known failures among them to a file next to the stream."""
     tests = tuple(results_of(native.read_bytes()))
-    ended = [test for test in tests if test.outcome != "error"]
-    reasons = {test.id: reason for test in ended if (reason := known_failures.reason(known, test.name))}
+    cases = {test.id: case_of(test) for test in tests if test.outcome != "error"}
+    found = excuse([*cases.values()])
+    why = {test: each.why for test, each in {**found.known, **found.mended}.items()}
+    reasons = {test: why[case.id] for test, case in cases.items() if case.id in why}
     files.write_atomic(native.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")
     return Results(tests, reasons, broken or ("" if tests else "Tempest reported no tests"))
+
+
+def case_of(test: BadTestResult) -> Case:
+    """Return a result as a case, with the identity that the format gives it."""
+    classname, name = subunit.names(test.id)
+    return Case(suite=FORMAT, classname=classname or FORMAT, name=name, outcome=test.outcome, message=test.why)
 
 
 def action(context: StepContext) -> StepOutcome:
     chosen = context.lab.tempest_of(context.track_name)
     if chosen is None:
         return StepOutcome("lab.yaml names no tests of Tempest", verdict="skipped")
-    known = known_failures.read(Path(chosen.known_failures)) if chosen.known_failures else ()
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name):
         if why := environments.in_use_error(context):
@@ -147,7 +156,7 @@ def action(context: StepContext) -> StepOutcome:
         finally:
             target.collect_logs(context.run.results / "nodes")
     native = context.run.results / "native" / STREAM
-    found = results(native, known, broken)
+    found = results(native, partial(expected, context, deployed.version), broken)
     return StepOutcome(
         str(found),
         version=deployed.version,

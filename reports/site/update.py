@@ -126,7 +126,7 @@ class Update:
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
-        has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
+        has_news = bool(new or rebuild or unfinished or self.state.fact("known failures") != bugs)
         facts = {
             "activity": self.activity.model_dump_json() if self.activity else "",
             "order": repr(self.graphs),
@@ -138,9 +138,9 @@ class Update:
             self.changed.load(unfinished)
         self.changed.everything |= rebuild
         slot = self._begin(rebuild=rebuild)
-        if self.state.fact("known bugs") != bugs:
+        if self.state.fact("known failures") != bugs:
             self.changed.add_lanes(self.state.lanes())
-            self.state.set_fact("known bugs", bugs)
+            self.state.set_fact("known failures", bugs)
         for digest in self.progress(new):
             self._add(digest)
         for name, value in facts.items():
