@@ -29,8 +29,8 @@ from lab.store.step import StepContext, StepOutcome, architecture
 from scripts.archives import series_index
 from scripts.migration import indexes
 from scripts.migration.indexes import Binary
-from scripts.testing.candidate import Candidate, hand_over, tested
-from scripts.testing.conclusion import Findings, conclude
+from scripts.testing.candidate import Candidate
+from scripts.testing.conclusion import Findings, carry_out
 from scripts.testing.installability import Broken, Installability, Kind, PackageSet, compare, unbuildable, uninstallable
 
 NAME = "installable"
@@ -132,11 +132,10 @@ def summary(compared: Installability, baseline: str) -> str:
     return f"{checked} checked against {baseline}{also}"
 
 
-def action(context: StepContext) -> StepOutcome:
-    with tested(context) as found:
-        compared = check(context, found)
-        ours = frozenset(name for name, _ in found.reader.lock(found.state.name))
-        hand_over(context, found)
+def test(context: StepContext, found: Candidate) -> Findings:
+    """Compare the state with the baseline."""
+    compared = check(context, found)
+    ours = frozenset(name for name, _ in found.reader.lock(found.state.name))
     listed: Mapping[str, Sequence[Broken]] = {
         "newly broken": compared.new, "needs a rebuild": compared.theirs, "broken before": compared.already,
     }  # fmt: skip
@@ -145,7 +144,7 @@ def action(context: StepContext) -> StepOutcome:
             context.say(f"{word}: {each}")
     cases = list(native(compared, ours, found.baseline_name))
     theirs = {(each.kind, each.name) for each in compared.theirs}
-    findings = Findings(
+    return Findings(
         cases,
         summary(compared, found.baseline_name),
         lenient=frozenset(case.id for case in cases if (KINDS[case.classname], case.name) in theirs),
@@ -158,7 +157,10 @@ def action(context: StepContext) -> StepOutcome:
             "already": list(map(str, compared.already)),
         },
     )
-    return conclude(context, NAME, found, findings)
+
+
+def action(context: StepContext) -> StepOutcome:
+    return carry_out(context, NAME, test)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from lab.config.about import About
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
+from lab.config.package_tests import TestStep
 from lab.config.promotion import After, PromotionSettings
 from lab.config.publication import Notifications, Publish
 from lab.config.runs import RunsSettings
@@ -38,7 +39,7 @@ PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": (
         "snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push",
     ),
-    "test": ("installable", "autopkgtest"),
+    "test": get_args(TestStep),
     "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "tempest", "reset"),
 }  # fmt: skip

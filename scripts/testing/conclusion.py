@@ -6,7 +6,8 @@ case for each thing that it tests, and concludes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,8 @@ from lab.results.cases import Case
 from lab.results.known_failures import Excused, ResultPlace, excused
 from lab.store.records import rfc3339
 from lab.store.step import StepContext, StepOutcome
-from scripts.testing.candidate import Candidate
+from scripts.archives.serving import served
+from scripts.testing.candidate import Candidate, hand_over, tested
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,31 @@ def expected(context: StepContext, version: str, found: Iterable[Case]) -> Excus
     """Return the cases of a run after the known failures of the lab."""
     place = ResultPlace(context.component_name, context.track_name, version, rfc3339(environment.now())[:10])
     return excused(found, known_failures.read(context.lab), place)
+
+
+def carry_out(context: StepContext, name: str, test: Callable[[StepContext, Candidate], Findings]) -> StepOutcome:
+    """Run a step of the phase: test what the run is about, write the cases, hand over to the next phase.
+
+    The step is skipped where ``test.steps`` of the component does not name it.
+    """
+    with tested(context) as found:
+        if name in context.component.test.steps:
+            outcome = conclude(context, name, found, test(context, found))
+        else:
+            outcome = StepOutcome(
+                f"test.steps does not have {name}", found.version(context.component_name), verdict="skipped"
+            )
+        hand_over(context, found)
+    return outcome
+
+
+@contextmanager
+def archive_url(context: StepContext, found: Candidate) -> Iterator[str]:
+    """Yield the URL of the lab's archive for programs on this machine."""
+    with served(context.lab, found.state.name) as repository:
+        if repository is None:
+            raise InfrastructureError(f"{found.state.name} cannot be served")
+        yield repository.url
 
 
 def conclude(context: StepContext, name: str, found: Candidate, findings: Findings) -> StepOutcome:
