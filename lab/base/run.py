@@ -51,6 +51,7 @@ PACKAGES = {
     "nsenter": "util-linux",
     "patch": "patch",
     "ping": "iputils-ping",
+    "piuparts": "piuparts",
     "sbuild": "sbuild",
     "schroot": "schroot",
     "sftp": "openssh-client",

@@ -61,15 +61,10 @@ def _relative(path: str) -> str:
 
 
 class Tempest(SettingsModel):
-    """The selection of Tempest tests, and the known failures among them."""
+    """The selection of Tempest tests."""
 
     tests: tuple[Pattern, ...] = Field((r"\bsmoke\b",), description="Regular expressions of test ids.")
     concurrency: int = Field(2, ge=1, le=MOST, description="The number of tests that run in parallel.")
-    known_failures: Annotated[Text, AfterValidator(beside_lab_file)] | None = Field(
-        None,
-        description="A file of known failures, each with its reason. A relative path starts at the directory of the lab "
-        "file. Default: none.",
-    )
 
 
 class Machines(SettingsModel):

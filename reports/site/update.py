@@ -118,16 +118,16 @@ class Update:
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
-        has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
+        has_news = bool(new or rebuild or unfinished or self.state.fact("known failures") != bugs)
         if not has_news and self.state.fact("view") == self.view.fingerprint:
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
         self.changed.everything |= rebuild
         slot = self._begin(rebuild=rebuild)
-        if self.state.fact("known bugs") != bugs:
+        if self.state.fact("known failures") != bugs:
             self.changed.add_lanes(self.state.lanes())
-            self.state.set_fact("known bugs", bugs)
+            self.state.set_fact("known failures", bugs)
         for digest in self.progress(new):
             self._add(digest)
         self.state.set_fact("view", self.view.fingerprint)

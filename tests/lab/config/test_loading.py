@@ -85,7 +85,7 @@ def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown
             "  name: mine",
             "  nmae: mine",
             2,
-            "lab.nmae: unknown key; did you mean name? known: description, maintainer, name",
+            "lab.nmae: unknown key; did you mean name? known: description, known_failures, maintainer, name",
         ),
         ("  name: mine", "  name: Mine!", 2, "lab.name: not a name: lower-case letters"),
         ("Q A <qa@lab.example>", "nobody", 3, "not a maintainer: write it as Name <address@host>; found: 'nobody'"),
