@@ -6,7 +6,8 @@ archive is pinned above all others.  The step records the installed versions, an
 come from there.  It compares them with the run's component, version and commit (see
 `scripts.deployment.expectation`): a deployment of another version, or without any package of the lab, does not pass.
 A track of proposed packages installs the packages that wait in the pocket instead.  It is ``skipped`` when none
-wait, or when Jenkins asks for a set that was already tested.
+wait, or when Jenkins asks for a set that was already tested.  It is ``skipped`` as well when something needs a machine
+(``needs isolation-machine``) and the target has containers.
 
 ``results/parameters.properties`` passes COMPONENT, COMMIT, VERSION and ARCHIVE to the next job; the file is missing
 when nothing can be exercised.  Logs of all nodes are in ``results/nodes``, whatever the verdict.
@@ -23,14 +24,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.base import environment
-from lab.base.errors import Failed
+from lab.base.errors import Failed, LabError
 from lab.store import step_command
 from lab.store.records import rfc3339
 from lab.store.run_directory import WHOLE
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import package_source
 from scripts.archives.package_source import PackageSource
-from scripts.deployment import deployer_choice, environments, expectation, installation
+from scripts.deployment import deployer_choice, environments, expectation, installation, isolation
 from scripts.deployment.deployer import DeployResult
 from scripts.deployment.expectation import Wanted
 from scripts.deployment.planner import pristine, topology
@@ -41,7 +42,6 @@ from scripts.pockets.proposed import Waiting
 from scripts.services.deployed_state import FILE, Deployed, Service
 
 NAME = "deploy"
-KERNEL = "linux-image-"
 
 
 def skip_reason(context: StepContext, offer: PackageSource) -> str:
@@ -72,11 +72,19 @@ def action(context: StepContext) -> StepOutcome:
     wanted.check_offer()
     check_dependents(offer)
     where = topology(context.lab, context.track_name, context.component_name, installation.built(offer.archive))
+    driver = environments.driver_of(context.lab).NAME
+    if why := isolation.missing_for(driver, where):
+        return StepOutcome(why, verdict="skipped")
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name), offer.kept():
         if offer.state and not offer.waiting:
             context.run.write_info(info.model_copy(update={"archive": offer.state}))
-        made, took, origin = install(context, wanted, where, target)
+        try:
+            made, took, origin = install(context, wanted, where, target)
+        except LabError as error:
+            if why := isolation.missing_after(driver, error):
+                return StepOutcome(why, verdict="skipped")
+            raise
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":
         offer.remember()
@@ -101,10 +109,7 @@ def untestable(context: StepContext, waiting: Waiting) -> str:
     if not waiting.ready:
         early = waiting.updates[0]
         return f"{early.source} {early.version} of {place} cannot be tested yet: {early.impediment}"
-    kernel = next((each for each in waiting.archive if each.startswith(KERNEL)), "")
-    if kernel and environments.driver_of(context.lab).NAME == "nspawn":
-        return f"{kernel} waits in {place}: it needs machines, because containers run the kernel of this machine"
-    return ""
+    return isolation.missing_for_packages(environments.driver_of(context.lab).NAME, waiting.archive)
 
 
 def check_dependents(offer: PackageSource) -> None:

@@ -237,6 +237,13 @@ def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, st
     yield from _unknown(("deployment", "relations"), "application", ends, deployment.applications)
     if deployment.target == "ssh" and not deployment.ssh:
         yield ("deployment", "ssh"), "missing; the hosts, and the command that restores them"
+    for limit in ("memory", "disk"):
+        if getattr(deployment.limits, limit) and deployment.target != "qemu":
+            yield ("deployment", "limits", limit), f"the target {deployment.target} has no such limit; qemu has"
+    if deployment.target == "juju":
+        for name, unit in deployment.applications.items():
+            if unit.reboot:
+                yield ("deployment", "applications", name, "reboot"), "Juju deploys charms, which reboot by themselves"
     if deployment.ssh and deployment.target == "ssh":
         most = len(deployment.ssh.hosts)
         for name, unit in deployment.applications.items():

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from scripts.chroots.bootstrap import Repository
-from scripts.deployment import installation, startup
+from scripts.deployment import installation, rebooting, startup
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node, Provisioner
 from scripts.drivers.topology import Topology
@@ -34,6 +34,7 @@ class Packages:
             list(pool.map(lambda node: self._install(node, topology), self.nodes))
         packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
         installed = round(time.monotonic() - began, 2)
+        rebooted = rebooting.reboot(self.nodes, topology, self.say)
         nodes = {node.name: node for node in self.nodes}
         site = Site(
             nodes, self.target.beside, self.target.route, topology.applications, topology.relations, say=self.say
@@ -43,7 +44,7 @@ class Packages:
         began = time.monotonic()
         baselines = settling.settle(site, before, topology.settle_seconds, self.say)
         took["settle"] = round(time.monotonic() - began, 2)
-        return DeployResult(site.services, packages, {"install": installed, **took}, baselines)
+        return DeployResult(site.services, packages, {"install": installed, **rebooted, **took}, baselines)
 
     def _install(self, node: Node, topology: Topology) -> None:
         names = sorted({name for application in topology.on(node.name) for name in application.packages})
