@@ -8,7 +8,8 @@ come from there.  It compares them with the run's component, version and commit 
 A track of proposed packages installs the packages that wait in the pocket instead, first on pristine nodes, then as an
 upgrade of the released deployment, which stays for the exercises.  It is ``skipped`` when none wait, or when Jenkins
 asks for a set that was already tested.  A run of the state ``released`` deploys the track's baseline: the release without
-the pocket (see `scripts.pockets.baseline`).
+the pocket (see `scripts.pockets.baseline`).  It is ``skipped`` as well when
+something needs a machine (``needs isolation-machine``) and the target has containers.
 
 ``results/parameters.properties`` passes COMPONENT, COMMIT, VERSION and ARCHIVE to the next job; the file is missing
 when nothing can be exercised.  Logs of all nodes are in ``results/nodes``, whatever the verdict.
@@ -28,13 +29,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.base import environment
-from lab.base.errors import Failed, InfrastructureError
+from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.store import step_command
 from lab.store.records import rfc3339
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import package_source
 from scripts.archives.package_source import PackageSource
-from scripts.deployment import deployer_choice, environments, expectation, pocket_deployment
+from scripts.deployment import deployer_choice, environments, expectation, isolation, pocket_deployment
 from scripts.deployment.deployer import DeployResult
 from scripts.deployment.expectation import Wanted
 from scripts.deployment.planner import pristine, topology
@@ -57,12 +58,20 @@ def action(context: StepContext) -> StepOutcome:
         return StepOutcome(message, version=wanted.version, verdict="skipped")
     wanted.check_offer()
     where = topology(context.lab, context.track_name, context.component_name, offer.built)
+    driver = environments.driver_of(context.lab).NAME
+    if why := isolation.missing_for(driver, where):
+        return StepOutcome(why, verdict="skipped")
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name), offer.kept():
         if offer.state:
             version = info.version or (offer.sources.get(info.component, "") if offer.waiting else "")
             context.run.write_info(info.model_copy(update={"archive": offer.state, "version": version}))
-        installation = install(context, wanted, where, target)
+        try:
+            installation = install(context, wanted, where, target)
+        except LabError as error:
+            if why := isolation.missing_after(driver, error):
+                return StepOutcome(why, verdict="skipped")
+            raise
         made = installation.made
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":

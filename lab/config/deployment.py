@@ -37,6 +37,16 @@ class ApplicationSettings(SettingsModel):
         None,
         description="Whether the application only supports others: its faults are the lab's. Default: as the role is.",
     )
+    isolation: Literal["container", "machine"] = Field(
+        "container",
+        description="What it needs: `machine` for what loads kernel modules, or changes the boot loader or the disks. A "
+        "container of the target nspawn is not enough then, and the deployment is skipped.",
+    )
+    reboot: bool = Field(
+        False,
+        description="Whether its nodes are rebooted after the installation, before it is configured and started. It "
+        "needs a machine.",
+    )
     charm: Text | None = Field(None, description="juju: the charm. Default: the charm with the name of the role.")
     channel: Text | None = Field(
         None, description="juju: the channel of the charm. Default: Juju's own choice.", examples=["2024.1/stable"]
@@ -130,6 +140,13 @@ class Limits(SettingsModel):
         description="The maximum time for the installation of the packages on a node, in minutes. A maintainer script "
         "that does not end is a fault of its package.",
     )
+    memory: int | None = Field(
+        None, ge=256, le=MOST, description="qemu: the memory of each node, in MiB. Default: 1024.", examples=[2048]
+    )
+    disk: int | None = Field(
+        None, ge=4, le=MOST, description="qemu: the size of each node's disk, in GiB. Default: 20. Only what is used takes space.",
+        examples=[40],
+    )  # fmt: skip
 
 
 class Deployment(SettingsModel):
@@ -139,10 +156,10 @@ class Deployment(SettingsModel):
     by itself. A track can have its own `exercises` and `tempest`.
     """
 
-    target: Literal["nspawn", "juju", "ssh"] = Field(
+    target: Literal["nspawn", "qemu", "juju", "ssh"] = Field(
         "nspawn",
-        description="The driver of the machines: containers on this machine (`nspawn`), Juju's machines (`juju`), or "
-        "existing machines (`ssh`).",
+        description="The driver of the machines: containers on this machine (`nspawn`), virtual machines on it (`qemu`), "
+        "Juju's machines (`juju`), or existing machines (`ssh`).",
     )
     applications: Mapping[Label, ApplicationSettings] = Field(description="The applications, each with its name.")
     relations: tuple[tuple[Text, Text], ...] = Field(

@@ -231,4 +231,6 @@ def _application(
         {**described.options, **unit.options},
         answers=described.debconf,
         supports=unit.supporting,
+        machine=unit.isolation == "machine",
+        reboot=unit.reboot,
     )

@@ -65,7 +65,10 @@ class Charm:
 
 @dataclass(frozen=True)
 class Application:
-    """A service: its role, the packages that it is, the nodes that it runs on, and answers for debconf."""
+    """A service: its role, the packages that it is, the nodes that it runs on, and answers for debconf.
+
+    ``machine``: whether it needs a machine, and not a container; ``reboot``: whether its nodes reboot once it is installed.
+    """
 
     name: str
     role: RoleFacts
@@ -75,6 +78,8 @@ class Application:
     charm: Charm | None = None
     answers: tuple[str, ...] = ()
     supports: bool | None = None
+    machine: bool = False
+    reboot: bool = False
 
     @property
     def supporting(self) -> bool:

@@ -293,9 +293,25 @@ deployment:
             "{target: ssh, applications: {web: {role: web}}, ssh: {hosts: [one.example], restore: [restore]}}",
             "deployment.ssh.hosts.0: not a login: write it as USER@HOST[:PORT]; found: 'one.example'",
         ),
+        (
+            "{applications: {web: {role: web}}, limits: {memory: 512}}",
+            "deployment.limits.memory: the target nspawn has no such limit; qemu has",
+        ),
+        (
+            "{target: juju, applications: {web: {role: web, reboot: true}}, limits: {disk: 10}}",
+            "deployment.limits.disk: the target juju has no such limit; qemu has",
+        ),
+        (
+            "{target: juju, applications: {web: {role: web, reboot: true}}}",
+            "deployment.applications.web.reboot: Juju deploys charms, which reboot by themselves",
+        ),
+        (
+            "{target: qemu, applications: {web: {role: web}}, limits: {memory: 64}}",
+            "deployment.limits.memory: Input should be greater than or equal to 256",
+        ),
     ],
 )
-def test_ssh_hosts_are_required_for_each_node(tmp_path: Path, deployment: str, complaint: str) -> None:
+def test_target_has_what_it_needs(tmp_path: Path, deployment: str, complaint: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, f"{GOOD}deployment: {deployment}\n"))
     assert complaint in str(caught.value)
