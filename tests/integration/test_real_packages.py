@@ -7,6 +7,8 @@ installs, and changes none.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -21,7 +23,7 @@ from lab.config.loading import load
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.demo import demo
-from tests.command import qalab
+from tests.command import HOUSE
 from tests.conftest import EPOCH
 from tests.samples import sampled
 
@@ -108,7 +110,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def built(name: str, home: Path) -> Run:
     """Build the tip of a package; its run, which passed."""
-    done = qalab("run", demo.TRACK, name, "--lab", home / "lab.yaml")
+    command = [sys.executable, HOUSE / "qalab.py", "run", demo.TRACK, name, "--lab", home / "lab.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     made = Store.of(load(home / "lab.yaml")).runs(demo.TRACK, name)[-1]
     assert [made.record(step).verdict for step in PHASES["build"]] == ["passed"] * 8 + ["skipped"] * 2

@@ -167,6 +167,11 @@ HINTS: Final[Mapping[str, tuple[Way, str, Mapping[str, Way]]]] = {
         {"1.0": both(package(OLD), tagged("upstream/1.0")), "native": package({"debian/source/format": "3.0 (native)\n"}),
          "quilt": package({"debian/source/format": "3.0 (quilt)\n"})},
     ),
+    "source format with a blank": (
+        package({"debian/source/format": "3.0 (quilt) \r\n"}),
+        "remove the blanks around it",
+        {"removed": package({"debian/source/format": "3.0 (quilt)\n"})},
+    ),
     "shallow clone": (
         shallow, "give the whole repository: its tags and commit counts make the versions", {"whole": unshallow}
     ),
