@@ -92,7 +92,8 @@ def opened(lines: Sequence[str], at: int) -> str | None:
     line = lines[at].rstrip()
     if not f" {line}".endswith(" {") or at + 1 == len(lines) or not begins_subtest(lines[at + 1]):
         return None
-    return line.removesuffix("{").rstrip()
+    test = line.removesuffix("{").rstrip()
+    return test if not line.removesuffix("{") or POINT.fullmatch(test) else None
 
 
 def subtest(lines: Sequence[str], at: int) -> tuple[int, list[str], list[str]]:

@@ -227,3 +227,17 @@ TRACEBACK = "Traceback (most recent call last):\n  File x, line 1\n    do()\n   
 )
 def test_complaint_of_traceback(traceback: str, complaint: str) -> None:
     assert subunit.complaint(traceback) == complaint
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        ("test: a\nerror: a [ Test setup failed ]\n", [("a", "error", "Test setup failed")]),
+        ("test: a\nfailure: a [ 1 != 2 ]\ntest: b\nsuccess: b\n", [("a", "failed", "1 != 2"), ("b", "passed", "")]),
+        ("test: a\nskip: a [ no network ]\n", [("a", "skipped", "no network")]),
+        ("test: a [ x ]\nerror: a [ x ]\n", [("a [ x ]", "error", "")]),
+        ("error: two [ GROUP SETUP ]\n", [("two [ GROUP SETUP ]", "error", "")]),
+    ],
+)
+def test_details_on_the_line_of_a_result(stream: str, expected: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    assert [(case.name, case.outcome, case.message) for case in read(stream.encode(), tmp_path)] == expected

@@ -46,6 +46,7 @@ Told = tuple[str, str, str, str, str]
         ("1..1\nnot ok 1 - a # time=2ms {\n    1..1\n    not ok 1 - b\n}\n", [("t.a", "b", "failed", "", ""), ("t", "a", "failed", "", "")]),
         ("1..1\nok 1 - a {\n    1..1\n    ok 1 - b {\n        1..1\n        ok 1 - c\n    }\n}\n", [("t.a.b", "c", "passed", "", ""), ("t.a", "b", "passed", "", ""), ("t", "a", "passed", "", "")]),
         ("1..1\nnot ok 1 - a\n  ---\n  at: x\n  ...\n{\n    1..1\n    ok 1 - b\n}\n", [("t.a", "b", "passed", "", ""), ("t", "a", "failed", "", "at: x")]),
+        ("1..1\n# Subtest: a\n    ok 1 - b {\n        ok 1 - c\n        1..1\n    }\n    1..1\nok 1 - a\n", [("t.a.b", "c", "passed", "", ""), ("t.a", "b", "passed", "", ""), ("t", "a", "passed", "", "")]),
         ("1..2\nok 1 - parses {\nok 2 - }\n", [("t", "parses {", "passed", "", ""), ("t", "}", "passed", "", "")]),
         ("1..2\nnot ok 1 a\n  why\n    at x\nok 2 b\n", [("t", "a", "failed", "", "why"), ("t", "b", "passed", "", "")]),
         ("1..1\nnot ok 1 - a\n  ---\n  details:\n    message: inner\n  message: 'why'\n  ...", [("t", "a", "failed", "", "why")]),
