@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from lab.base import files
-from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
+from lab.base.errors import Aborted, InfrastructureError, LabError, NotNow, Refused, Throttled, Verdict
 from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
@@ -63,22 +63,6 @@ class DeliveryOutcome:
     """A bug of qalab is the reason."""
     wait: float = 0.0
     """The seconds that the destination asks to wait before the next try."""
-
-
-class Refused(ConfigurationError):
-    """A delivery was refused permanently."""
-
-
-class NotNow(InfrastructureError):
-    """A delivery failed; the reason is the content or the destination."""
-
-
-class Throttled(InfrastructureError):
-    """A destination accepts nothing for some ``seconds``; 0: unknown."""
-
-    def __init__(self, message: str, seconds: float) -> None:
-        super().__init__(message)
-        self.seconds = seconds
 
 
 class Tombstone(records.Stored):

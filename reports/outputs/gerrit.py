@@ -21,25 +21,16 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final, Literal, Protocol
 from urllib.parse import quote
 
-from lab.base.errors import ConfigurationError, InfrastructureError, Verdict
+from lab.base.errors import ConfigurationError, InfrastructureError, NotNow, Refused, Verdict
 from lab.base.run import ProgramFailed, TimedOut, run
 from lab.base.text import cut_short, shortened
 from lab.config import access
 from lab.config.access import Login
 from lab.config.publication import Gerrit
+from lab.forges import web
 from lab.results.history import of_case
 from reports.model import Build
-from reports.outputs import web
-from reports.outputs.delivery import (
-    DeliveryOutcome,
-    NotNow,
-    Output,
-    OutputContext,
-    PendingDelivery,
-    Refused,
-    Tombstone,
-    one_by_one,
-)
+from reports.outputs.delivery import DeliveryOutcome, Output, OutputContext, PendingDelivery, Tombstone, one_by_one
 
 SETTING: Final = "notifications.gerrit.url"
 SSH_FAILED: Final = 255  # ssh(1): the status of ssh itself

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
-from reports.outputs import gerrit, web
+from lab.forges import web
+from reports.outputs import gerrit
 from reports.outputs.delivery import MOST_IN_A_ROW, Output
 from tests.reports.outputs.conftest import FAILING, Bench
-from tests.reports.outputs.servers import Answer, Change, Gerrit, Request, Service, drip, endless, half, stalled
+from tests.servers import Answer, Change, Gerrit, Request, Service, drip, endless, half, stalled
 
 REVIEWED = {"trunk": {"series": "bookworm", "trigger": "gerrit", "branch": "main"}}
 

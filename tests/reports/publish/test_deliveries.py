@@ -14,10 +14,10 @@ from lab.base.errors import InfrastructureError
 from lab.config.loading import load
 from reports.publish import MOST_TRIES
 from tests.jenkins.faults import FOREVER
-from tests.reports.outputs.servers import Service
 from tests.reports.publish.everything import HISTORY, TWINS, VERDICTS, Everything
 from tests.reports.publishing import SECRET, Press, a_lab, a_local_run
 from tests.reports.smtp import MailServer
+from tests.servers import Service
 
 
 @pytest.mark.integration

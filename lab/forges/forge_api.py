@@ -14,11 +14,10 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, Refused
 from lab.config import secret_source
 from lab.config.forges import CommitStatuses
-from reports.outputs import web
-from reports.outputs.delivery import Refused
+from lab.forges import web
 
 PAGE: Final = 100
 MOST_PAGES: Final = 10
