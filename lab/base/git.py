@@ -187,6 +187,16 @@ class GitMirror:
             if match := re.match(r"ref: (refs/heads/\S+)\tHEAD", head.stdout):
                 git(["symbolic-ref", "HEAD", match[1]], cwd=self.path)
 
+    def fetch_ref(self, log: IO[str], url: str, ref: str) -> None:
+        """Fetch a ref of another repository with the same history.  Raises InfrastructureError if it is not there."""
+        with self.held() as lock:
+            argv: list[Word] = ["git", *SAFE, "fetch", "--no-tags", "--no-auto-maintenance", "--", url, f"+{ref}:{ref}"]
+            try:
+                run(argv, log=log, cwd=self.path, env=NO_CONFIG, keep=(lock,))
+            except ProgramFailed as error:
+                hint = "a mirror may not have it yet, or never"
+                raise InfrastructureError(f"{url}: {ref}: {error.result.complaint}", hint=hint) from error
+
     def resolve(self, revision: str) -> str | None:
         """Return the full id of a revision's commit, None for an unknown revision."""
         if not self.path.is_dir():

@@ -27,7 +27,7 @@ from lab.store import records
 from reports import bundle
 from reports.activity import LabActivity
 from reports.bundle import BadBundle, Bundle
-from reports.model import Build
+from reports.model import Build, ReviewedBuild
 from reports.promotions import Promotions
 from reports.transitions import HistoryPoint
 
@@ -100,6 +100,8 @@ class OutputContext:
     """The builds of a component, on a track, in a phase, oldest first."""
     verdicts: Callable[[], Sequence[tuple[str, tuple[str, str, str], Verdict]]]
     """The name, the lane and the verdict of all builds, oldest first."""
+    of_proposal: Callable[[str], Sequence[ReviewedBuild]]
+    """The published builds of a head under review, by its key, oldest first."""
     find: Callable[[str], PendingDelivery | None]
     authors: Callable[[str], Sequence[str]]
     """The mail addresses of the authors of the commits that a build is the first to have."""

@@ -43,7 +43,7 @@ T = TypeVar("T")
 # The identity of a build, which never comes from the tested software: only sure rules apply to it.
 IDENTITY = frozenset({
     "origin", "job", "lab", "track", "component", "series", "architecture", "phase", "commit", "version", "id", "step",
-    "packaging", "lab_commit",
+    "packaging", "lab_commit", "forge", "project", "head", "ref",
 })  # fmt: skip
 # Words of qalab, digests, and names in the bundle that other code makes safe: no rules apply to them.
 UNCHANGED = frozenset({
