@@ -192,7 +192,7 @@ def test_phases_hand_on_what_was_built(stock: list[Item]) -> None:
                 file = f"{trigger}/configs/*/propertiesFile"
                 assert root.findtext(file) == "results/parameters.properties"
                 parameters = texts(items[f"job openstack/{name}"], ".//hudson.model.StringParameterDefinition/name")
-                assert parameters == ["COMPONENT", "COMMIT", "VERSION", "ARCHIVE", "CAUSE"]
+                assert parameters == ["COMPONENT", "COMMIT", "VERSION", "ARCHIVE", "CAUSE", "PROPOSAL", "BASE"]
         assert [one.rpartition("-")[2] for one in chain] == list(described.phases)
 
 
@@ -394,17 +394,17 @@ def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) ->
     assert texts(watch, "triggers/hudson.triggers.TimerTrigger/spec") == ["H/7 * * * *"]
     assert shells(watch) == ["qalab jenkins trigger trunk --lab /srv/lab/lab.yaml"]
     assert texts(watch, "assignedNode") == ["trusted"]  # it has the token
-    assert len(build.find("triggers")) == 0
+    assert build.findall("triggers/*") == []
     assert build.find("scm").get("class") == "hudson.scm.NullSCM"
     parameters = texts(build, ".//hudson.model.StringParameterDefinition/name")
-    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS"]
+    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS", "PROPOSAL", "DEPENDS_ON"]
     assert step_options(shells(build)[0]).commit == "$COMMIT"
 
 
 def test_a_track_of_changes_under_review(expanded: Callable[..., Items]) -> None:
     server = {"server": {"forge": "gerrit", "url": "https://review.example/", "trusted": ["*"]}}
     items = expanded(
-        upstream="https://review.example/team/{greet}.git",
+        upstream="https://review.example/team/greet.git",
         track={"trigger": "review", "branch": "stable/1", "phases": ["build", "deploy"]},
         lab={"reviews": server},
     )

@@ -150,7 +150,7 @@ class GitMirror:
         return git(argv, cwd=self.path)
 
     def fetch(self, log: IO[str], *refs: str) -> None:
-        """Update the mirror from its origin, where it is not its own: branches, tags, ``refs`` (a Gerrit change).
+        """Update the mirror from its origin, where it is not its own: branches, tags, ``refs`` (that are fetched only when asked for).
 
         Raises InfrastructureError for an origin that cannot be reached, ConfigurationError for a shallow clone (its
         counts and tags would be wrong).

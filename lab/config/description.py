@@ -17,7 +17,7 @@ from lab.config.archive_settings import ArchiveSettings
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
 from lab.config.promotion import After, PromotionSettings
-from lab.config.publication import Notifications, Publish
+from lab.config.publication import KnownSecret, Notifications, Publish
 from lab.config.reviews import ReviewServer
 from lab.config.runs import RunsSettings
 from lab.config.servers import LabJenkinsSettings, Public
@@ -225,6 +225,13 @@ class Lab(SettingsModel):
     def file(self) -> Path:
         """The lab file, for messages."""
         return self._file
+
+    @property
+    def credentials(self) -> tuple[KnownSecret, ...]:
+        """The tokens that outputs and watches use, which must not be published."""
+        tokens = [(name, server.secret) for name, server in self.reviews.items() if server.forge != "gerrit"]
+        own = tuple(KnownSecret(name=f"{name}-token", env=token.env, file=token.file) for name, token in tokens)
+        return self.notifications.credentials + own
 
     def components_of(self, track: str) -> tuple[str, ...]:
         """Return the names of a track's components, in the order of the file."""

@@ -121,7 +121,8 @@ class ForgeApi:
         for page in range(1, MOST_PAGES + 1):
             answer = self.call("GET", f"{where}?{urlencode({'per_page': PAGE, **query, 'page': page})}")
             if not isinstance(answer, list):
-                raise ConfigurationError(f"{self.forge.api_url}: the answer is no list: is this a {self.kind}?")
+                what = f"the answer is no list of {where.rpartition('/')[2].replace('statuses', 'commit statuses')}"
+                raise ConfigurationError(f"{self.forge.api_url}: {what}: is this a {self.kind}?")
             yield from answer
             if len(answer) < PAGE:
                 return

@@ -75,7 +75,7 @@ class Publication:
 
     @classmethod
     def with_key(cls, lab: Lab, pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> Publication:
-        secrets: tuple[Secret, ...] = known_secrets.gather(lab.publish.secrets, lab.notifications.credentials)
+        secrets: tuple[Secret, ...] = known_secrets.gather(lab.publish.secrets, lab.credentials)
         every = rules.for_lab(lab, secrets, pseudonyms, hosts)
         sure = tuple(rule for rule in every if rule.sure)
         line = lab.publish.logs.line
