@@ -27,6 +27,7 @@ from scripts.ordering.track_components import TrackComponents, packaging_control
 from scripts.phases import runner
 from scripts.phases.news import TRIES, Heads, Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
 from scripts.pockets import closing, planning, proposed
+from scripts.reviews import watching as reviewing
 
 WATCHED: Collection[Cause] = (
     "upstream commit", "packaging commit", "testing commit", "dependency", "base", "settings", "proposed packages",
@@ -58,6 +59,8 @@ def watch(  # noqa: PLR0913 - options have names
         troubles: list[LabError] = []
         if lab.tracks[track].trigger == "proposed":
             yield from _said(say, _new_proposed(lab, track, troubles, say))
+        elif lab.tracks[track].trigger == "review":
+            yield from _said(say, _reviewed(lab, track, troubles))
         else:
             current = WatchRound(lab, track, troubles)
             for circle in {*current.components.graph.circles} - reported:
@@ -228,6 +231,15 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
         run = Store.of(lab).new_run(lab, track, component, phase=lab.tracks[track].phases[0])
         run.write_info(run.info.model_copy(update={"cause": "proposed packages", "archive": content}))
         yield run
+
+
+def _reviewed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
+    """Yield the runs whose next phase never began, then a run for each head that is to be tested."""
+    for component in lab.components_of(track):
+        waiting = runner.to_go_on(lab, track, component)
+        if waiting and waiting.info.proposal:
+            yield waiting
+    yield from reviewing.new_runs(lab, track, troubles)
 
 
 def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:
