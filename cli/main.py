@@ -27,6 +27,7 @@ VERBS: Final[Mapping[str, str]] = {
             "shell",
             "watch",
             "promote",
+            "bisect",
             "graph",
             "status",
             "show",

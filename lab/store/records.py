@@ -119,6 +119,7 @@ Cause = Literal[
     "change under review",
     "proposed packages",
     "promotion",
+    "bisection",
     "timer",
     "by hand",
 ]
@@ -142,11 +143,21 @@ class RunInputs(BaseModel):
     series: Mapping[str, str] = {}
 
 
+class BisectionProbe(BaseModel):
+    """What a run of `qalab bisect` holds besides the upstream commit and the archive's state."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    packaging: str = ""
+    """The commit of the packaging branch; empty for its head."""
+    held: Mapping[str, str] = {}
+    """The versions of packages of the distribution in the chroot."""
+
+
 class RunInfo(Stored):
     """run.json: the description of a run."""
 
-    migrations = dict.fromkeys((1, 2, 3, 4), lambda data: data)  # the new fields have defaults
-    schema_version: int = Field(5, alias="schema")
+    migrations = dict.fromkeys((1, 2, 3, 4, 5), lambda data: data)  # the new fields have defaults
+    schema_version: int = Field(6, alias="schema")
     lab: str
     track: str
     component: str
@@ -181,6 +192,8 @@ class RunInfo(Stored):
     """Whether the chroot of a failed build is kept even if lab.yaml keeps none."""
     working_tree: WorkingTree | None = None
     """The working tree that is built; None for all other runs."""
+    probe: BisectionProbe | None = None
+    """What a run of a bisection holds; None for all other runs."""
 
 
 class Record(Stored):

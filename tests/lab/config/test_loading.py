@@ -178,9 +178,9 @@ def test_schema_has_every_section() -> None:
         ("lab: !!python/name:os.system\n", "1:6: not YAML: could not determine a constructor"),
         ("lab: *x\n", "1:6: not YAML: found undefined alias"),
         ("lab: x\n y: z\n", "2:3: not YAML: mapping values are not allowed here"),
-        ("", "1: lab.yaml: must have keys of its own; known: archive, components"),
-        ("- a\n- b\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
-        ("3\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
+        ("", "1: lab.yaml: must have keys of its own; known: archive, bisection, components"),
+        ("- a\n- b\n", "1: lab.yaml: must have keys of its own; known: archive, bisection, components"),
+        ("3\n", "1: lab.yaml: must have keys of its own; known: archive, bisection, components"),
         (BOMB, "has more than 200,000 entries, those behind aliases counted"),
     ],
 )
