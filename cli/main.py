@@ -28,6 +28,7 @@ VERBS: Final[Mapping[str, str]] = {
             "watch",
             "promote",
             "bisect",
+            "diff",
             "graph",
             "status",
             "show",
