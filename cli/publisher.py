@@ -23,7 +23,7 @@ from reports.outputs.delivery import Output, OutputContext, PublisherClock
 from reports.outputs.registry import OUTPUTS
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
-from reports.redact import promotions
+from reports.redact import bisections, promotions
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
@@ -47,7 +47,9 @@ def opened(
         publishing_machine.check(lab, place, journal, connection, take_over=take_over)
         outputs, output_errors = _outputs(home.context(lab, base, place, journal, clock, partial(archive_graphs, lab)))
         publication = Publication.of(lab)
-        errors = [*source_errors, *output_errors, *promotions.note(lab, place, publication)]
+        errors = [*source_errors, *output_errors]
+        for part in (promotions, bisections):
+            errors += part.note(lab, place, publication)
         yield Publisher(place, journal, publication, sources, outputs, clock.now), errors
 
 

@@ -26,6 +26,7 @@ from lab.results.component_graph import ComponentGraph
 from lab.store import records
 from reports import bundle
 from reports.activity import LabActivity
+from reports.bisections import Bisections
 from reports.bundle import BadBundle, Bundle
 from reports.model import Build
 from reports.promotions import Promotions
@@ -111,6 +112,8 @@ class OutputContext:
     """What waits and runs in the lab; None if that is not known."""
     promotions: Callable[[], Promotions]
     """What the tracks have not promoted."""
+    bisections: Callable[[], Bisections]
+    """The answers of bisections."""
     published: Callable[[], Sequence[PendingDelivery]]
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from reports.outputs.delivery import DeliveryOutcome, Output, OutputContext, PendingDelivery, Tombstone, parked
@@ -35,7 +35,7 @@ class SiteOutput:
         return build(
             paths,
             self.context.site,
-            identity(self.context.lab),
+            replace(identity(self.context.lab), bisections=self.context.bisections()),
             activity=self.context.activity(),
             graphs=self.context.graphs(),
             promotions=self.context.promotions(),

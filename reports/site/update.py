@@ -29,6 +29,7 @@ from reports.database import Damaged
 from reports.model import Build, started_ms
 from reports.promotions import Promotions
 from reports.site import builds
+from reports.site.bisection_pages import bisection_pages
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
 from reports.site.logs import PAGE
@@ -125,7 +126,10 @@ class Update:
         known = self.state.bundles()
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
-        unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
+        unfinished, bugs = (
+            self.state.fact("unfinished"),
+            repr((self.renderer.site.known, self.renderer.site.bisections)),
+        )
         has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
         facts = {
             "activity": self.activity.model_dump_json() if self.activity else "",
@@ -158,6 +162,7 @@ class Update:
         yield "the lab's health", health_page(self.state, self.activity)
         yield "the order of builds", order_of_builds(self.state, self.graphs)
         yield "promotions", promotion_pages(self.state, self.renderer.site, self.promotions)
+        yield "bisections", bisection_pages(self.state, self.renderer.site)
 
     def _finish_last_update(self) -> None:
         """Publish an update that was killed after its commit; clean up after any other."""

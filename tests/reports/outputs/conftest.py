@@ -46,6 +46,7 @@ class Bench:
             site=self.home / "site",
             activity=lambda: None,
             promotions=tuple,
+            bisections=tuple,
             published=lambda: list(self.items.values()),
             history=self.history,
             verdicts=lambda: [(name, item.lane, self.builds[name].verdict) for name, item in self.items.items()],
