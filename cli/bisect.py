@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import click
 from rich.console import Console
 
+from cli import bisecting
 from cli.archive.access import by_option, who
 from cli.output import out
 from lab.base import environment, files
@@ -19,14 +19,11 @@ from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
 from lab.store import bisections
-from lab.store.bisections import Bisection, BisectionOutcome, Rejection, Sought
+from lab.store.bisections import Bisection, Rejection
 from lab.store.records import rfc3339
-from lab.store.run_directory import Run, check_known
+from lab.store.run_directory import check_known
 from lab.store.runs import Store
-from reports import first_bad
-from scripts.bisection import opening
-from scripts.bisection.bisector import Bisector, Judged, cancel_path
-from scripts.bisection.opening import BisectionRequest
+from scripts.bisection.bisector import cancel_path
 from scripts.bisection.scratch import Workshop
 
 MOST_JOBS: Final = 64
@@ -86,83 +83,14 @@ def command(
     if not (track and component):
         raise click.UsageError("name TRACK and COMPONENT")
     check_known(lab, track, component)
-    with logged(store) as log:
-        found = open_one(store, track, component, case) or begin(lab, track, component, case, good, bad, who(by), log)
+    with bisecting.logged(store) as log:
+        found = bisecting.open_one(store, track, component, case) or bisecting.begin(
+            lab, track, component, case, good, bad, who(by), log
+        )
         console = Console(stderr=True, highlight=False, markup=False) if as_json else out
-        done = carry_on(lab, found, jobs or lab.bisection.jobs, log, console.print)
+        done = bisecting.carry_on(lab, found, jobs or lab.bisection.jobs, log, console.print)
     show([done], as_json=as_json)
     sys.exit(EXIT_CODES.get(done.outcome, InfrastructureError.exit_code))
-
-
-@contextmanager
-def logged(store: Store) -> Iterator[IO[str]]:
-    """Open the log of the programs that a bisection runs itself."""
-    store.root.mkdir(parents=True, exist_ok=True)
-    with (store.root / "bisect.log").open("a", encoding="utf-8", errors="surrogateescape") as log:
-        yield log
-
-
-def open_one(store: Store, track: str, component: str, case: str) -> Bisection | None:
-    """Return the open bisection of a component, about a case if one is named."""
-    found = bisections.all_of(store, track, component)
-    return next((one for one in found if one.outcome == "open" and case in {"", one.sought.name}), None)
-
-
-def begin(lab: Lab, track: str, component: str, case: str, good: str, bad: str, by: str, log: IO[str]) -> Bisection:
-    """Start a bisection, of the breakage that the runs show, or of a range that the call names.
-
-    Raises ConfigurationError where nothing is broken, or an end is not known.
-    """
-    broken = first_bad.find(lab, track, component, case)
-    if broken is None and (case or not (good and bad)):
-        what = case or component
-        raise ConfigurationError(
-            f"{what} is not broken in {track}, as far as its runs show", hint="name --good and --bad"
-        )
-    if broken is None:
-        asked = BisectionRequest(track, component, Sought(phase=lab.tracks[track].phases[0]), good, bad, by=by)
-        return opening.begin(lab, asked, log)
-    if broken.good is None and not good:
-        raise ConfigurationError(f"{broken.sought} has never been good in {track}", hint="name --good")
-    ends = (good or (broken.good.info.commit if broken.good else ""), bad or broken.bad.info.commit)
-    asked = BisectionRequest(
-        track, component, broken.sought, *ends,
-        good_run=None if good else broken.good, bad_run=None if bad else broken.bad,
-        fails_good=broken.fails_good, known=broken.known, by=by,
-    )  # fmt: skip
-    return opening.begin(lab, asked, log)
-
-
-def carry_on(
-    lab: Lab,
-    found: Bisection,
-    jobs: int,
-    log: IO[str],
-    say: Callable[[str], None],
-    pause: Callable[[], bool] = lambda: False,
-) -> Bisection:
-    """Go on with a bisection until its end, or until ``pause``; return its record."""
-    store, seen = Store.of(lab), -1
-
-    def judge(runs: Sequence[Run], sought: Sought) -> Judged:
-        return Judged(*first_bad.judged(lab, runs, sought))
-
-    def stop() -> BisectionOutcome | None:
-        nonlocal seen
-        if cancel_path(store, found.number).exists():
-            return "cancelled"
-        if seen != len(bisector.found.tests):
-            seen = len(bisector.found.tests)
-            if first_bad.passes_now(lab, found.track, found.component, found.sought, found.started):
-                return "fixed"
-        return "open" if pause() else None
-
-    bisector = Bisector(lab, found, jobs, judge, log, say, stop)
-    say(f"bisection {found.number}: {found.sought}: {len(found.axes[0].changes)} commits")
-    try:
-        return bisector.run()
-    finally:
-        cancel_path(store, found.number).unlink(missing_ok=True)
 
 
 def cancelled(lab: Lab, store: Store, number: int) -> Bisection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -80,7 +81,7 @@ def difference(lab: Lab, before: Run, after: Run, built: Sequence[dict[str, Path
     commits: Sequence[BisectedChange] = ()
     with suppress(ConfigurationError):  # another branch, or an older commit
         commits = axes.upstream(
-            lab, after.info.track, after.info.component, before.info.commit, after.info.commit
+            lab, after.info.track, after.info.component, before.info.commit, after.info.commit, io.StringIO()
         ).changes
     there = len(built) == len(("before", "after")) and all(built)
     binary = binary_difference.debdiff(built[0], built[1]) if there else []

@@ -30,7 +30,7 @@ class PublicChange(FrozenModel):
     author: str
 
 
-class TestedPoint(FrozenModel):
+class PointCounts(FrozenModel):
     """A point of a bisection: the change that leads to it (None: the older end), and how often it passed and failed."""
 
     change: PublicChange | None
@@ -55,7 +55,7 @@ class PublicBisection(FrozenModel):
     finished: str
     suspects: tuple[PublicChange, ...]
     suspect_count: int
-    points: tuple[TestedPoint, ...]
+    points: tuple[PointCounts, ...]
     notes: tuple[str, ...]
     rejected: str
 
@@ -108,7 +108,7 @@ def _change(change: bisections.BisectedChange) -> PublicChange:
 _COPIED: Final = ("kind", "before", "after", "subject", "author")
 
 
-def _points(one: Bisection) -> tuple[TestedPoint, ...]:
+def _points(one: Bisection) -> tuple[PointCounts, ...]:
     """Return the points of the last axis that were tested, in their order."""
     axis = len(one.axes) - 1
     tests = [test for test in one.tests if test.axis == axis]
@@ -116,7 +116,7 @@ def _points(one: Bisection) -> tuple[TestedPoint, ...]:
     messages = {test.point: test.message for test in tests}
     changes = one.axes[axis].changes
     return tuple(
-        TestedPoint(
+        PointCounts(
             change=_change(changes[point - 1]) if point else None,
             passed=counts[point, "good"],
             failed=counts[point, "bad"],

@@ -25,12 +25,27 @@ def installed(runs: Sequence[Run]) -> dict[str, str]:
     return next((dict(record.facts.get("installed", {})) for record in records if record), {})
 
 
-def upstream(lab: Lab, track: str, component: str, good: str, bad: str) -> BisectionAxis:
+def resolved(lab: Lab, track: str, component: str, revision: str, log: IO[str]) -> str:
+    """Return the full id of an upstream commit; upstream is asked only for an unknown one.  Raises ConfigurationError."""
+    mirror = GitMirror.of(lab.component(component, track).upstream.git)
+    found = mirror.resolve(revision)
+    if found is None:
+        mirror.fetch(log)
+        found = mirror.resolve(revision)
+    if found is None:
+        raise ConfigurationError(f"{mirror.url}: no commit, tag or branch {revision}")
+    return found
+
+
+def upstream(  # noqa: PLR0913, PLR0917 - the ends of a range
+    lab: Lab, track: str, component: str, good: str, bad: str, log: IO[str]
+) -> BisectionAxis:
     """Return the states that the branch had after one commit, up to another: its first parents.
 
     Raises ConfigurationError where the one is no ancestor of the other.
     """
     mirror = GitMirror.of(lab.component(component, track).upstream.git)
+    good, bad = (resolved(lab, track, component, end, log) for end in (good, bad))
     if not mirror.is_ancestor(good, bad):
         raise ConfigurationError(f"{component}: {good[:12]} is no ancestor of {bad[:12]}")
     return BisectionAxis(kind="upstream", changes=tuple(_commits(mirror, "upstream commit", good, bad)))

@@ -43,7 +43,7 @@ class Judged(NamedTuple):
 
 Judge = Callable[[Sequence[Run], Sought], Judged]
 Stop = Callable[[], BisectionOutcome | None]
-"""Returns why to stop now: ``open`` to go on later, or the outcome; None to go on."""
+"""Returns why to stop: ``open`` to start no more probes now, or the outcome; None to go on."""
 
 
 def never() -> BisectionOutcome | None:
@@ -96,6 +96,7 @@ class Bisector:
         with self._held(), BackgroundPrograms() as programs:
             self.workshop.expire()
             self.workshop.clear()
+            self._take_kept()
             while self.found.outcome == "open":
                 running = tuple(probe.point for probe in self.probes.values())
                 state = points.range_state(self.found, self.axis, running)
@@ -105,10 +106,15 @@ class Bisector:
                     self._conclude(step)
                     continue
                 self._stop_probes(programs, needless(state))
-                for point in step:
+                why = self.stop()
+                for point in step if why is None else ():
                     self._start(programs, point)
-                if self.probes and not self._wait(programs):
-                    self._stop_probes(programs, {probe.point for probe in self.probes.values()})
+                if why not in {None, "open"}:
+                    self._stop_probes(programs, set(running))
+                    self._end(why)
+                elif self.probes:
+                    self._wait(programs)
+                elif why == "open":
                     break
         self.workshop.clear(kept=self.found.outcome == "cancelled")
         return self.found
@@ -127,16 +133,21 @@ class Bisector:
         self.found = self.found.model_copy(update=changes)
         self.found.write(bisections.path(self.store, self.found.number))
 
-    def _wait(self, programs: BackgroundPrograms) -> bool:
-        """Wait for the result of a probe; False: somebody wants the bisection to stop."""
-        while True:
-            if (why := self.stop()) is not None:
-                if why != "open":
-                    self._end(why)
-                return False
+    def _wait(self, programs: BackgroundPrograms) -> None:
+        """Wait for the result of a probe, or until somebody wants the bisection to end."""
+        while self.stop() in {None, "open"}:
             if ended := programs.ended(POLL_SECONDS):
                 self._read(self.probes.pop(ended[0]))
-                return True
+                return
+
+    def _take_kept(self) -> None:
+        """Read the kept builds of the points that were not tested yet: they cost nothing."""
+        tested = {test.point for test in self.found.tests if test.axis == self.axis}
+        for point in range(len(self.found.axes[self.axis].changes) + 1):
+            content = points.content(self.found, self.axis, point)
+            kept = self.workshop.kept_build(content, 1) if self.found.sought.phase == "build" else None
+            if kept and point not in tested:
+                self._note(Probe(point, "", 1, content, kept, environment.now()), [kept], built=False)
 
     def _start(self, programs: BackgroundPrograms, point: int) -> None:
         content = points.content(self.found, self.axis, point)
@@ -222,6 +233,7 @@ class Bisector:
             moved = [test.model_copy(update={"axis": self.axis + 1, "point": len(following.changes)}) for test in end]
             self.say(wording.of_axis(self.found, following))
             self._update(axes=(*self.found.axes, following), tests=(*self.found.tests, *moved))
+            self._take_kept()
         elif step.kind in {"found", "range"}:
             self._end(step.kind, tuple(line.changes[point - 1] for point in step.suspects))
         elif step.kind == "end not testable" and line.kind == "distribution":

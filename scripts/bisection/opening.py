@@ -8,7 +8,6 @@ from typing import IO
 
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError
-from lab.base.git import GitMirror
 from lab.config.description import Lab
 from lab.store import bisections
 from lab.store.archive import ArchiveReader
@@ -49,13 +48,15 @@ def begin(lab: Lab, asked: BisectionRequest, log: IO[str]) -> Bisection:
     if asked.sought.kind == "step" and asked.sought.name in UNBUILT_STEPS:
         raise ConfigurationError(f"the step {asked.sought.name} depends on more than the commit; it is not bisected")
     store = Store.of(lab)
-    good, bad = (_commit(lab, asked, revision, log) for revision in (asked.good, asked.bad))
+    good, bad = (
+        axes.resolved(lab, asked.track, asked.component, revision, log) for revision in (asked.good, asked.bad)
+    )
     newest = ArchiveReader.at(store.archive).newest(asked.track)
     ends = (
         _end(good, asked.good_run, store),
         _end(bad, asked.bad_run, store, state=newest.name if newest else ""),
     )
-    first = axes.upstream(lab, asked.track, asked.component, good, bad)
+    first = axes.upstream(lab, asked.track, asked.component, good, bad, log)
     points = {change.name: point for point, change in enumerate(first.changes, 1)}
     known = {points[commit]: result for commit, result in asked.known.items() if commit in points}
     with files.locked(store.lock_path("bisections")):
@@ -66,17 +67,6 @@ def begin(lab: Lab, asked: BisectionRequest, log: IO[str]) -> Bisection:
             axes=(BisectionAxis(kind="upstream", changes=first.changes, known=known),),
         )  # fmt: skip
         found.write(bisections.path(store, number))
-    return found
-
-
-def _commit(lab: Lab, asked: BisectionRequest, revision: str, log: IO[str]) -> str:
-    mirror = GitMirror.of(lab.component(asked.component, asked.track).upstream.git)
-    found = mirror.resolve(revision)
-    if found is None:
-        mirror.fetch(log)
-        found = mirror.resolve(revision)
-    if found is None:
-        raise ConfigurationError(f"{mirror.url}: no commit, tag or branch {revision}")
     return found
 
 
