@@ -27,6 +27,8 @@ VERBS: Final[Mapping[str, str]] = {
             "shell",
             "watch",
             "promote",
+            "bisect",
+            "diff",
             "graph",
             "status",
             "show",

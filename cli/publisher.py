@@ -19,11 +19,12 @@ from lab.config.description import Lab
 from lab.config.jenkins import Connection
 from reports import home, publishing_machine
 from reports.journal import Journal
+from reports.outputs import culprit_mail
 from reports.outputs.delivery import Output, OutputContext, PublisherClock
 from reports.outputs.registry import OUTPUTS
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
-from reports.redact import promotions
+from reports.redact import bisections, promotions
 from reports.redact.publication import Publication
 from reports.sources.jenkins import JenkinsSource
 from reports.sources.runs import Runs
@@ -45,9 +46,13 @@ def opened(
         sources, source_errors = _sources(lab, base, journal)
         connection = source.connection if isinstance(source := sources.get("jenkins"), JenkinsSource) else None
         publishing_machine.check(lab, place, journal, connection, take_over=take_over)
-        outputs, output_errors = _outputs(home.context(lab, base, place, journal, clock, partial(archive_graphs, lab)))
+        context = home.context(lab, base, place, journal, clock, partial(archive_graphs, lab))
+        outputs, output_errors = _outputs(context)
         publication = Publication.of(lab)
-        errors = [*source_errors, *output_errors, *promotions.note(lab, place, publication)]
+        errors = [*source_errors, *output_errors]
+        for part in (promotions, bisections):
+            errors += part.note(lab, place, publication)
+        errors += culprit_mail.send(context)
         yield Publisher(place, journal, publication, sources, outputs, clock.now), errors
 
 

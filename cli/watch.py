@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
+from cli import bisecting
 from cli.options import WEEK_SECONDS
 from cli.output import out
 from cli.phases import run_phases
 from lab.base import environment, resources
 from lab.base.background import BackgroundPrograms
+from lab.base.errors import ConfigurationError
 from lab.base.run import Word
 from lab.config import loading
 from lab.config.description import Lab, Trigger
@@ -42,7 +44,12 @@ NEWS: Mapping[Trigger, str] = {"commit": "commits", "proposed": "packages", "rev
     metavar="N",
     help="Number of components to build at the same time.  [default: runs.jobs of lab.yaml]",
 )
-def command(track: str, lab_file: Path, interval: int, jobs: int | None, *, once: bool) -> None:
+@click.option(
+    "--bisect",
+    is_flag=True,
+    help="Search for the change that broke a test, while there is nothing new; see qalab bisect.",
+)
+def command(track: str, lab_file: Path, interval: int, jobs: int | None, *, once: bool, bisect: bool) -> None:
     """Test every new upstream commit, in order.
 
     A component waits for the components that it build-depends on, and is not started while one of them fails.
@@ -52,19 +59,28 @@ def command(track: str, lab_file: Path, interval: int, jobs: int | None, *, once
     lab = loading.load(lab_file)
     check_known(lab, track)
     jobs = jobs or lab.runs.jobs
+    if bisect and lab.tracks[track].trigger != "commit":
+        raise ConfigurationError(f"{track}: its trigger is {lab.tracks[track].trigger}: only commits are bisected")
+
+    def search() -> None:
+        bisecting.idle(lab, track, out.print, None if once else interval)
+
+    idle = search if bisect else None
     if jobs > 1 and lab.tracks[track].trigger == "commit":
-        codes = _watch_parallel(lab, track, interval, jobs, once=once)
+        codes = _watch_parallel(lab, track, interval, jobs, once=once, idle=idle)
     else:
         codes = [
             run_phases(lab, current, out)[0]
-            for current in watching.watch(lab, track, interval, once=once, say=out.print)
+            for current in watching.watch(lab, track, interval, once=once, say=out.print, idle=idle)
         ]
     if not codes:
         out.print(f"{track}: no new {NEWS[lab.tracks[track].trigger]}")
     sys.exit(max(codes, default=0))
 
 
-def _watch_parallel(lab: Lab, track: str, interval: int, jobs: int, *, once: bool) -> list[int]:
+def _watch_parallel(
+    lab: Lab, track: str, interval: int, jobs: int, *, once: bool, idle: Callable[[], None] | None
+) -> list[int]:
     """Watch with several runs at the same time, each in a `qalab run` of its own; return their exit codes.
 
     The output of a run appears at its end, so that the lines of two do not mix.
@@ -79,7 +95,7 @@ def _watch_parallel(lab: Lab, track: str, interval: int, jobs: int, *, once: boo
             codes.append(abs(code))
             return runs.pop(name)
 
-        found = watching.watch(lab, track, interval, once=once, say=out.print, jobs=jobs, finished=finished)
+        found = watching.watch(lab, track, interval, once=once, say=out.print, jobs=jobs, finished=finished, idle=idle)
         for current in found:
             runs[current.id] = current
             argv: list[Word] = [sys.executable, "-m", "cli", "run", "--run", current.id, "--lab", lab.file.resolve()]

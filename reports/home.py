@@ -20,6 +20,7 @@ from lab.store.runs import Store
 from reports import bundle
 from reports import journal as journals
 from reports.activity import LabActivity
+from reports.bisections import Bisections
 from reports.journal import Journal
 from reports.journal_entries import JournalEntry
 from reports.lab_view import LabView
@@ -28,6 +29,7 @@ from reports.promotions import Promotions
 
 SUFFIX: Final = ".tar.gz"
 PROMOTIONS: Final = TypeAdapter(Promotions)
+BISECTIONS: Final = TypeAdapter(Bisections)
 Graphs = Callable[[], Mapping[str, ComponentGraph]]
 
 
@@ -86,6 +88,22 @@ class PublicationHome:
         return LabView(self.read_activity(), graphs, self.read_promotions())
 
     @property
+    def bisections(self) -> Path:
+        """The answers of bisections at the last pass, as they are public."""
+        return self.store.root / "bisections.json"
+
+    def read_bisections(self) -> Bisections:
+        try:
+            return BISECTIONS.validate_json(self.bisections.read_bytes())
+        except (OSError, ValueError):  # as with promotions
+            return ()
+
+    def write_bisections(self, found: Bisections) -> None:
+        """Write down the answers, unless they are no news."""
+        if found != self.read_bisections():
+            files.write_atomic(self.bisections, BISECTIONS.dump_json(found), 0o600)
+
+    @property
     def outputs(self) -> Path:
         """The directory for the outputs' own files."""
         return self.store.root / "outputs"
@@ -133,6 +151,7 @@ def context(  # noqa: PLR0913, PLR0917 - the parts of a publisher
         home=place.outputs,
         site=place.site,
         view=lambda: place.view(graphs()),
+        bisections=place.read_bisections,
         published=lambda: [place.item(entry) for entry in journal.builds.published()],
         history=journal.builds.lane,
         verdicts=journal.builds.verdicts,

@@ -183,10 +183,11 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path, target: BuildT
     settings = target.settings(context.component.build)
     more = (*target.toolchain, *sbuild_command.more_packages(settings))
     control, profiles = dependencies(dsc.read_text(), more), settings.profiles
-    track = context.track_name
+    track, probe = context.track_name, context.run.info.probe
     suite = context.run.info.onto if context.track.trigger == "review" else track
+    held = probe.held if probe else {}
     with (
-        served(context.lab, suite, replaces=replacing(context.lab, track)) as repository,
+        served(context.lab, suite, replaces=replacing(context.lab, track), held=held) as repository,
         chroots.base(context.series_name, context.series) as base,
         chroots.layer(base, control, profiles, repository, target.host) as layer,
         chroots.session(context.run.id, base, layer) as session,

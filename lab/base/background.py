@@ -55,6 +55,17 @@ class BackgroundPrograms:
         self._programs[name] = program
         self._selector.register(os.pidfd_open(program.pid), selectors.EVENT_READ, name)
 
+    def stop(self, name: str) -> None:
+        """End a program, and do not wait for it any more."""
+        key = next(key for key in self._selector.get_map().values() if key.data == name)
+        self._selector.unregister(key.fd)
+        os.close(key.fd)
+        end_group(self._programs.pop(name))
+
+    def ended(self, seconds: float) -> tuple[str, int] | None:
+        """Wait some seconds for the end of one program, as `wait` does; None if none has ended."""
+        return self.wait() if self._selector.select(seconds) else None
+
     def wait(self) -> tuple[str, int]:
         """Wait for the end of one program; return its name and its exit status.  At least one must run."""
         key, _ = self._selector.select()[0]

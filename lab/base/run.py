@@ -31,6 +31,7 @@ LONGEST = 200
 # The Debian packages of programs.  Checked by `qalab doctor`, installed by `qalab setup`.
 PACKAGES = {
     "apt-get": "apt",
+    "debdiff": "devscripts",
     "debsign": "devscripts",
     "autopkgtest": "autopkgtest",
     "dose-builddebcheck": "dose-builddebcheck",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lab.config.package_tests import PackageTests
 from lab.config.promotion import After
-from lab.config.types import MOST, CommitURL, GitURL, Label, SettingsModel, Text
+from lab.config.types import MOST, CommitId, CommitURL, GitURL, Label, SettingsModel, Text
 
 EXAMPLE_GIT = "https://git.example.org/hello.git"
 
@@ -62,6 +62,12 @@ class Packaging(SettingsModel):
         None,
         description="The packaging branch. Default: the branch that debian/gbp.conf names, or the branch of DEP-14, or "
         "the HEAD of the repository.",
+    )
+    commit: CommitId | None = Field(
+        None,
+        description="A commit of the packaging repository that debian/ is taken from, to hold the packaging. It does not "
+        "apply if the packaging is in the upstream branch. Default: the tip of the branch.",
+        examples=["0123456789abcdef0123456789abcdef01234567"],
     )
     testing: Branch | None = Field(
         None, description="A branch to merge into the packaging branch before the build. Default: none."

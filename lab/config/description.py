@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from lab.config.about import About
 from lab.config.archive_settings import ArchiveSettings
+from lab.config.bisection import BisectionSettings
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
 from lab.config.package_tests import TestStep
@@ -178,6 +179,9 @@ class Lab(SettingsModel):
     lab: About = Field(description="The name of the lab, and its maintainer.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="The lab's package archive on this machine.")
     runs: RunsSettings = Field(RunsSettings(), description="The runs on this machine.")
+    bisection: BisectionSettings = Field(
+        BisectionSettings(), description="The search for the change that broke a test."
+    )
     jenkins: LabJenkinsSettings | None = Field(
         None, description="The lab's own Jenkins. Default: the lab has no Jenkins, and runs start with `qalab run`."
     )

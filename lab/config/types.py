@@ -64,6 +64,7 @@ def beside_lab_file(path: str, info: ValidationInfo) -> str:
     return str(Path(info.context["home"], path)) if info.context else path
 
 
+CommitId = Annotated[str, matching(r"[0-9a-f]{40}", "not a full commit id: 40 hexadecimal digits")]
 Stripped = StringConstraints(strip_whitespace=True)
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Label = Annotated[

@@ -51,3 +51,7 @@ def commit_path(component: str, commit: str) -> str:
 
 def test_path(component: str, track: str, test: str) -> str:
     return f"t/{part(component)}/{part(track)}/{part(test)}/"
+
+
+def bisection_path(number: int) -> str:
+    return f"bisections/{number}/"

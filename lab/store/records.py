@@ -120,6 +120,7 @@ Cause = Literal[
     "change under review",
     "proposed packages",
     "promotion",
+    "bisection",
     "timer",
     "by hand",
 ]
@@ -141,6 +142,16 @@ class RunInputs(BaseModel):
     needs: Mapping[str, str] = {}
     base: str = ""
     series: Mapping[str, str] = {}
+
+
+class BisectionProbe(BaseModel):
+    """What a run of `qalab bisect` holds besides the upstream commit and the archive's state."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    packaging: str = ""
+    """The commit of the packaging branch; empty for its head."""
+    held: Mapping[str, str] = {}
+    """The versions of packages of the distribution in the chroot."""
 
 
 class RunInfo(Stored):
@@ -190,6 +201,8 @@ class RunInfo(Stored):
     """Whether the chroot of a failed build is kept even if lab.yaml keeps none."""
     working_tree: WorkingTree | None = None
     """The working tree that is built; None for all other runs."""
+    probe: BisectionProbe | None = None
+    """What a run of a bisection holds; None for all other runs."""
 
 
 class Record(Stored):

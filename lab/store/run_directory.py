@@ -65,7 +65,7 @@ class Run:
     @property
     def steps(self) -> tuple[str, ...]:
         steps = phase_steps(self.info.phase)
-        return local_build.steps(steps) if self.info.working_tree else steps
+        return local_build.steps(steps, local_build.kept_out(self.info))
 
     def record_path(self, step: str) -> Path:
         steps = self.steps

@@ -27,7 +27,7 @@ from lab.store.records import Artifact, Native, Record, RunInfo, rfc3339
 from lab.store.run_directory import Run, check_known
 from lab.store.runs import Store
 from lab.store.source_history import SourceHistory
-from lab.store.working_tree import check_step, with_working_tree
+from lab.store.working_tree import check_step, described_for
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def execute(name: str, action: Action, lab: Lab, current: Run) -> Record:
     context = StepContext(lab, current, log)
     try:
         check_ours(lab, info)
-        outcome = action(replace(context, lab=with_working_tree(lab, info)))
+        outcome = action(replace(context, lab=described_for(lab, info)))
         return finish(
             outcome.verdict,
             EXIT_CODES[outcome.verdict] if outcome.exit_code is None else outcome.exit_code,

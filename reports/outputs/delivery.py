@@ -24,6 +24,7 @@ from lab.results import addresses
 from lab.results.build_identity import build_id
 from lab.store import records
 from reports import bundle
+from reports.bisections import Bisections
 from reports.bundle import BadBundle, Bundle
 from reports.lab_view import LabView
 from reports.model import Build, ReviewedBuild
@@ -91,6 +92,8 @@ class OutputContext:
     site: Path
     view: Callable[[], LabView]
     """The lab besides its builds."""
+    bisections: Callable[[], Bisections]
+    """The answers of bisections."""
     published: Callable[[], Sequence[PendingDelivery]]
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""

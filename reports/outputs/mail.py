@@ -129,7 +129,7 @@ class MailOutput:
 
     def _send_all(self) -> Iterator[DeliveryOutcome]:
         waiting = self.outbox.waiting()
-        with self._connected() as server:
+        with self.connected() as server:
             for path in waiting:
                 yield from self._send(server, path)
 
@@ -139,7 +139,7 @@ class MailOutput:
         names = str(message[BUILDS_HEADER]).split(", ")
         try:
             with caught(OSError):  # the errors of smtplib are among them
-                refused = _sent(server, message, data)
+                refused = submit(server, message, data)
         except NotTaken as error:
             self.outbox.drop(path)
             how: How = "parked" if error.is_lasting else "later"
@@ -153,7 +153,7 @@ class MailOutput:
             yield from (DeliveryOutcome(name, "delivered", _refusals(refused)) for name in names)
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
+    def connected(self) -> Iterator[smtplib.SMTP]:
         """Connect to the server, and log in.  Raises ConfigurationError, InfrastructureError."""
         server = self.mail.server
         try:
@@ -190,7 +190,7 @@ class NotTaken(InfrastructureError):
         self.is_lasting = is_lasting
 
 
-def _sent(server: smtplib.SMTP, message: Message, data: bytes) -> dict[str, tuple[int, bytes]]:
+def submit(server: smtplib.SMTP, message: Message, data: bytes) -> dict[str, tuple[int, bytes]]:
     """Send a mail; return the recipients that were refused.  Raises NotTaken if all are."""
     to = [address for _, address in getaddresses([str(message[key]) for key in ("To", "Cc") if message[key]])]
     sender = getaddresses([str(message["From"])])[0][1]

@@ -11,10 +11,12 @@ from typing import Final
 from lab.base.text import shortened
 from lab.config.publication import Mail
 from lab.config.types import is_among
+from lab.results import addresses
 from lab.results.breakages import Subject
 from lab.results.build_environment import SHOWN, EnvironmentChange
 from lab.results.cases import Case
 from lab.results.history import of_case
+from reports.bisections import PublicBisection
 from reports.model import Build, Commit
 from reports.outputs import wording
 from reports.outputs.delivery import OutputContext, PendingDelivery
@@ -60,6 +62,20 @@ def digest(context: OutputContext, mail: Mail, news: Sequence[tuple[PendingDeliv
     message = _message(context, mail, title, f"{news[0][0].name}.digest", (tuple(to), []))
     site = context.address("")
     return _filled(message, [MailSection(f"{len(news)} changes", tuple(lines))], [("The lab", site)] if site else [])
+
+
+def culprit(context: OutputContext, mail: Mail, one: PublicBisection, name: str, address: str) -> EmailMessage:
+    """Return the mail about a proved culprit, to its author."""
+    title = f"[{context.lab.lab.name}] {one.component} on {one.track}: your commit broke {one.name or one.phase}"
+    message = _message(context, mail, title, name, ([address], []))
+    evidence = tuple(
+        f"{point.change.id[:12] if point.change else 'older end'}: passed {point.passed}, failed {point.failed}"
+        for point in one.points
+    )
+    wrong = (f"Nothing was reverted. If this is wrong, tell {context.lab.lab.maintainer}.",)
+    page = context.address(addresses.bisection_path(one.number))
+    parts = [MailSection("", (one.message,)), MailSection("Tested", evidence), MailSection("", wrong)]
+    return _filled(message, parts, [("The evidence", page)] if page else [])
 
 
 def headline(build: Build, transition: Transition) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from reports.outputs.delivery import DeliveryOutcome, Output, OutputContext, PendingDelivery, Tombstone, parked
@@ -32,7 +32,8 @@ class SiteOutput:
 
     def _update(self) -> SiteReport:
         paths = [item.path for item in self.context.published()]
-        return build(paths, self.context.site, identity(self.context.lab), view=self.context.view())
+        site = replace(identity(self.context.lab), bisections=self.context.bisections())
+        return build(paths, self.context.site, site, view=self.context.view())
 
 
 def open_output(context: OutputContext) -> Output | None:

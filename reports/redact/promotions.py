@@ -31,12 +31,12 @@ def note(lab: Lab, place: PublicationHome, publication: Publication) -> list[tup
 
 def published(publication: Publication, found: Promotions) -> Promotions:
     """Return the promotions of the tracks whose deployments or exercises are public, with redacted reasons."""
-    return tuple(_redacted(publication, one) for one in found if _is_public(publication, one.track, PROBED, "all"))
+    return tuple(_redacted(publication, one) for one in found if is_public(publication, one.track, PROBED, "all"))
 
 
 def _redacted(publication: Publication, found: TrackPromotion) -> TrackPromotion:
     text = publication.redactor.text
-    public = [one for one in found.components if _is_public(publication, found.track, ("build",), one.component)]
+    public = [one for one in found.components if is_public(publication, found.track, ("build",), one.component)]
     private = {one.component for one in found.components} - {one.component for one in public}
     components = (
         one.model_copy(update={"reason": PRIVATE, "waits_for": "", "runs": ()})
@@ -53,7 +53,7 @@ def _names(one: UnpromotedComponent, components: Iterable[str]) -> bool:
     return any(re.search(rf"(?<![\w.+-])-?{re.escape(name)}[/ ]", told) for name in components)
 
 
-def _is_public(publication: Publication, track: str, phases: tuple[str, ...], component: str) -> bool:
+def is_public(publication: Publication, track: str, phases: tuple[str, ...], component: str) -> bool:
     """Return whether a job of some phases is public, by its name in Jenkins or in the local store."""
 
     def names() -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 from lab.base.errors import Verdict
 from lab.results.history import Result, State
 from reports.model import FrozenModel
+from reports.site.bisection_models import BisectionList, BisectionPage
 from reports.site.build_models import BuildPage
 from reports.site.comparison_models import ComparisonPage
 from reports.site.lab_models import BrokenPage, ChangesPage, HealthPage, Home
@@ -215,7 +216,7 @@ class Badge(FrozenModel):
 Page = (
     Home | BrokenPage | ComponentPage | TrackPage | MonthPage | CommitPage | BuildPage | TestPage
     | FlakyPage | SlowPage | StalePage | HealthPage | ChangesPage | ComparisonPage | ComparePage | SearchPage | AboutPage
-    | PromotionList | PromotionPage
+    | PromotionList | PromotionPage | BisectionList | BisectionPage
 )  # fmt: skip
 KINDS: dict[str, type[FrozenModel]] = {
     "home": Home, "broken": BrokenPage, "component": ComponentPage, "track": TrackPage, "month": MonthPage, "commit": CommitPage,
@@ -223,4 +224,5 @@ KINDS: dict[str, type[FrozenModel]] = {
     "health": HealthPage, "order": OrderPage, "changes": ChangesPage,
     "comparison": ComparisonPage, "compare": ComparePage, "search": SearchPage, "about": AboutPage,
     "promotions": PromotionList, "promotion": PromotionPage,
+    "bisections": BisectionList, "bisection": BisectionPage,
 }  # fmt: skip

@@ -59,12 +59,12 @@ def comparison_page(history: History, builds: Sequence[Summary], pair: Pair) -> 
         lane_path=history.path,
         build=build.ref,
         comparisons=tuple(
-            _comparison(history, builds[other : pair.place + 1], titles) for other, titles in pair.others.items()
+            comparison(history, builds[other : pair.place + 1], titles) for other, titles in pair.others.items()
         ),
     )
 
 
-def _comparison(history: History, builds: Sequence[Summary], titles: tuple[Title, ...]) -> Comparison:
+def comparison(history: History, builds: Sequence[Summary], titles: tuple[Title, ...]) -> Comparison:
     """Return what changed from the first to the last of some consecutive builds."""
     before, after = builds[0], builds[-1]
     bad_before = {mark.test: mark.message for mark in before.results.bad_tests}

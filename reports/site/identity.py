@@ -11,6 +11,7 @@ from typing import Final
 from lab.config import known_failures
 from lab.config.description import Lab
 from lab.config.known_failures import KnownFailure
+from reports.bisections import Bisections
 
 COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 # Debian policy, 5.6.7 and 5.6.12: the lines are for a shell, and bundles can come from elsewhere.
@@ -24,7 +25,8 @@ class Identity:
 
     ``archive`` is the public address of the lab's archive, "" if it has none; ``commit_urls`` are the components whose
     upstream commits have pages, with the template of their addresses.
-    ``known`` does not decide how a page of a build looks: a change of it changes the pages of breakages alone.
+    ``known`` and ``bisections`` do not decide how a page of a build looks: a change of them changes the pages of breakages
+    and of bisections alone.
     """
 
     lab: str
@@ -35,6 +37,7 @@ class Identity:
     commit_urls: tuple[tuple[str, str], ...] = ()
     promotes: bool = False
     """Whether a track of the lab promotes by itself."""
+    bisections: Bisections = ()
 
     @cached_property
     def _commit_urls(self) -> dict[str, str]:

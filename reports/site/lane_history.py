@@ -15,6 +15,7 @@ from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.build_environment import BuildEnvironment
 from lab.results.history import WINDOW, Result, is_flaky
+from reports.bisections import Bisections
 from reports.outcomes import BadTest
 from reports.site.lane_models import TestRef
 from reports.site.summary import Summary
@@ -36,7 +37,8 @@ class History:
     """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest.
 
     ``bundles`` are the names of their bundles; without them, the identities of the builds stand for them.
-    ``environment`` gives the environment of a build, by digest.  ``known`` are the failures that the lab knows.
+    ``environment`` gives the environment of a build, by digest.  ``known`` are the failures that the lab knows,
+    ``bisections`` the answers of all searches.
     """
 
     builds: tuple[Summary, ...]
@@ -44,6 +46,7 @@ class History:
     bundles: tuple[str, ...] = ()
     environment: Callable[[str], BuildEnvironment | None] = lambda _: None
     known: tuple[KnownFailure, ...] = ()
+    bisections: Bisections = ()
 
     @property
     def component(self) -> str:

@@ -61,6 +61,9 @@ class BreakagePart(FrozenModel):
     suspect_count: int
     changes: tuple[EnvironmentChange, ...] = ()
     change_count: int = 0
+    proof: str = ""
+    """The answer of a bisection; "" without one."""
+    proof_path: str = ""
 
 
 class StandingPart(FrozenModel):

@@ -107,7 +107,7 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
 
 def _with_new_lane(state: SiteState, site: Identity, place: tuple[str, str], months: Sequence[str]) -> Iterator[Page]:
     with _no_collection():
-        history = replace(state.history(*place), known=site.known)
+        history = replace(state.history(*place), known=site.known, bisections=site.bisections)
         summary = lane(history)
         state.put_lane(summary)
         yield from _of_lane(history, summary, months)

@@ -85,7 +85,7 @@ class Renderer:
 
     @cached_property
     def edition(self) -> str:
-        digest = hashlib.sha256(repr(replace(self.site, known=())).encode())
+        digest = hashlib.sha256(repr(replace(self.site, known=(), bisections=())).encode())
         for path in sorted(path for path in HERE.rglob("*") if path.suffix in {".py", ".j2", ".css", ".js", ".svg"}):
             digest.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()[:12]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from lab.results import addresses
 from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
 from lab.results.build_environment import SHOWN, changes
 from lab.results.history import Change, State, of_verdict, standing
@@ -90,7 +91,15 @@ def _breakage(history: History, builds: Sequence[Summary], one: Breakage) -> Bre
         suspect_count=count,
         changes=others[:SHOWN],
         change_count=len(others),
+        **_proof(history, builds[one.since], one.subject),
     )
+
+
+def _proof(history: History, since: Summary, subject: Subject) -> dict[str, str]:
+    """Return the answer of the newest bisection of a breakage, and its page."""
+    place = (history.component, history.track, since.phase)
+    about = (one for one in reversed(history.bisections) if one.explains(*place, subject, since.started))
+    return next(({"proof": one.message, "proof_path": addresses.bisection_path(one.number)} for one in about), {})
 
 
 def _suspects(builds: Sequence[Summary], good: int | None, since: int) -> tuple[tuple[Commit, ...], int]:

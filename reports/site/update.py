@@ -27,6 +27,7 @@ from reports.database import Damaged
 from reports.lab_view import NOTHING_KNOWN, LabView
 from reports.model import Build, started_ms
 from reports.site import builds
+from reports.site.bisection_pages import bisection_pages
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
 from reports.site.logs import PAGE
@@ -117,7 +118,8 @@ class Update:
         known = self.state.bundles()
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
-        unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
+        site = self.renderer.site
+        unfinished, bugs = self.state.fact("unfinished"), repr((site.known, site.bisections))
         has_news = bool(new or rebuild or unfinished or self.state.fact("known failures") != bugs)
         if not has_news and self.state.fact("view") == self.view.fingerprint:
             return SiteReport()
@@ -142,6 +144,7 @@ class Update:
         if has_news:
             yield from pages(self.state, self.changed, self.renderer.site)
         yield from pages_of_view(self.state, self.renderer.site, self.view)
+        yield "bisections", bisection_pages(self.state, self.renderer.site)
 
     def _finish_last_update(self) -> None:
         """Publish an update that was killed after its commit; clean up after any other."""

@@ -20,7 +20,7 @@ from reports.sources.source import Gone, Marks, Seen, Trouble
 
 # The runs of a promotion test parts of what is new, one after the other: in the history of a track, each test that
 # only some of them fail would be flaky.  The pages of promotions have their results.
-PRIVATE_CAUSES: frozenset[Cause] = frozenset({"promotion"})
+PRIVATE_CAUSES: frozenset[Cause] = frozenset({"promotion", "bisection"})
 JOB_SLASHES = "TRACK/COMPONENT/PHASE".count("/")
 
 

@@ -39,10 +39,11 @@ class LabArchive:
     lab: Lab
     key: SigningKey
     log: IO[str]
+    store: Store
 
-    @cached_property
+    @property
     def root(self) -> Path:
-        return Store.of(self.lab).archive
+        return self.store.archive
 
     @cached_property
     def reader(self) -> ArchiveReader:
@@ -231,14 +232,15 @@ def _named(release: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]] | Non
 
 
 @contextmanager
-def opened(lab: Lab, log: IO[str]) -> Iterator[LabArchive]:
-    """Wait for the lock of the archive, and give the archive in good order.
+def opened(lab: Lab, log: IO[str], scratch: Store | None = None) -> Iterator[LabArchive]:
+    """Wait for the lock of the archive, and give the archive in good order; ``scratch``: a store with one to throw away.
 
     Raises ConfigurationError on any machine but that of the archive, see `scripts.archives.archive_identity`.
     """
-    store = Store.of(lab)
-    archive_identity.check(lab)
+    store = scratch or Store.of(lab)
+    if scratch is None:
+        archive_identity.check(lab)
     with files.locked(store.lock_path("archive")), lab_key(lab, store, log) as key:
-        archive = LabArchive(lab, key, log)
+        archive = LabArchive(lab, key, log, store)
         archive.repair()
         yield archive

@@ -55,9 +55,9 @@ def reasons(archive: LabArchive) -> dict[str, str]:
         kept |= dict.fromkeys(last, f"of the last of {label}")
     for label, both in _of_demotions(reader):
         kept |= dict.fromkeys(both, f"of a demotion of {label}")
-    kept |= {state: f"deployed in {name}" for state, name in deployed(Store.of(archive.lab)).items()}
+    kept |= {state: f"deployed in {name}" for state, name in deployed(archive.store).items()}
     kept |= dict.fromkeys(reader.pins(), "pinned")
-    kept |= dict.fromkeys(promotions.states_in_use(Store.of(archive.lab)), "of an open promotion")
+    kept |= dict.fromkeys(promotions.states_in_use(archive.store), "of an open promotion")
     return kept | {state.name: label for label, state in reader.labels().items()}
 
 
@@ -92,13 +92,13 @@ def removable(archive: LabArchive) -> list[str]:
 
 def plan(archive: LabArchive) -> Removal:
     """Return what a removal would do now."""
-    gone = tuple(name for name in removable(archive) if _is_free(Store.of(archive.lab), name))
+    gone = tuple(name for name in removable(archive) if _is_free(archive.store, name))
     return _rest(archive, gone)
 
 
 def collect(archive: LabArchive) -> Removal:
     """Remove what is old; return what was removed."""
-    store, removed = Store.of(archive.lab), []
+    store, removed = archive.store, []
     for name in removable(archive):
         with suppress(files.Busy), files.locked(store.lock_path("state", name), wait=False):
             archive.scratch.mkdir(exist_ok=True)

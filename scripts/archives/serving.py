@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
 from lab.config.description import Lab
 from lab.store.archive_place import reader_of
 from scripts.chroots.bootstrap import Repository
+
+NOTHING: Mapping[str, str] = {}
 
 
 def replacing(lab: Lab, track: str) -> tuple[str, ...]:
@@ -19,25 +21,27 @@ def replacing(lab: Lab, track: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def served(lab: Lab, suite: str, *, replaces: tuple[str, ...] | None = None) -> Iterator[Repository | None]:
+def served(
+    lab: Lab, suite: str, *, replaces: tuple[str, ...] | None = None, held: Mapping[str, str] = NOTHING
+) -> Iterator[Repository | None]:
     """Give a suite of the lab's own archive as apt reads it over HTTP; None while it does not have it.
 
     An archive on this machine is served on a free loopback port meanwhile.
-    ``suite``: a state, or a label; empty for none.  ``replaces``: see `scripts.chroots.bootstrap.Repository`.
+    ``suite``: a state, or a label; empty for none.  ``replaces``, ``held``: see `scripts.chroots.bootstrap.Repository`.
     """
     reader = reader_of(lab)
     if not (suite and reader.has(suite)):
         yield None
         return
     if reader.is_remote:
-        yield Repository(reader.location, suite, reader.key(), lab.lab.name, replaces=replaces)
+        yield Repository(reader.location, suite, reader.key(), lab.lab.name, replaces=replaces, held=(*held.items(),))
         return
     with _Server(("127.0.0.1", 0), partial(_Handler, directory=reader.location)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             url = f"http://127.0.0.1:{server.server_port}"
-            yield Repository(url, suite, reader.key(), lab.lab.name, replaces=replaces)
+            yield Repository(url, suite, reader.key(), lab.lab.name, replaces=replaces, held=(*held.items(),))
         finally:
             server.shutdown()
             thread.join()

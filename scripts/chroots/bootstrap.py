@@ -54,7 +54,8 @@ class Repository:
     It is signed by ``key``, or else by one of the file ``keyring``, which is there.  apt_preferences(5) knows it by
     ``release``, which by default is its origin.  ``only``: source packages that are taken from it, and no others;
     none: all that it has.  ``replaces``: source packages of which its versions
-    replace newer ones of other archives, the newest version of all others is taken; None: all.
+    replace newer ones of other archives, the newest version of all others is taken; None: all.  ``held``: packages of any
+    archive with the version that is taken, even if that is a downgrade.
     """
 
     url: str
@@ -66,6 +67,7 @@ class Repository:
     areas: tuple[str, ...] = ("main",)
     only: tuple[str, ...] = ()
     replaces: tuple[str, ...] | None = None
+    held: tuple[tuple[str, str], ...] = ()
 
     @property
     def setup(self) -> str:
@@ -85,7 +87,14 @@ class Repository:
 
     @property
     def pin(self) -> tuple[str, ...]:
-        """Return the lines of apt_preferences(5) that say which of its packages replace newer ones."""
+        """Return the lines of apt_preferences(5) that say which of its packages replace newer ones, and which are held."""
+        held = (
+            (f"Package: {name}", f"Pin: version {version}", "Pin-Priority: 1002", "") for name, version in self.held
+        )
+        return (*(line for lines in held for line in lines), *self._pin)
+
+    @property
+    def _pin(self) -> tuple[str, ...]:
         release = f"Pin: release {self.release or f'o={self.origin}'}"
         # -1: never, also where no other archive has the package; 500: equal to other archives.
         others, names = ("-1", self.only) if self.only else ("500", self.replaces)
@@ -104,7 +113,9 @@ class Repository:
     def identity(self) -> str:
         """Return a text that stays the same for the same archive and pins, wherever it is served."""
         replaces = "all" if self.replaces is None else " ".join(self.replaces)
-        return f"{self.origin} {self.codename} {replaces} {self.key}"
+        return f"{self.origin} {self.codename} {replaces} {self.key}" + "".join(
+            f" {name}={of}" for name, of in self.held
+        )
 
 
 def dependencies(dsc: str, more: Sequence[str] = ()) -> str:

@@ -46,13 +46,14 @@ def watch(  # noqa: PLR0913 - options have names
     say: Callable[[str], None] = print,
     jobs: int = 1,
     finished: Callable[[], Run] | None = None,
+    idle: Callable[[], None] | None = None,
 ) -> Iterator[Run]:
     """Poll for ever; yield the runs that were cut short, then a new run for each thing that is new, in order.
 
     The caller runs each before it asks for the next; or at most ``jobs`` at the same time, with ``finished``, which
     waits for one of them and returns it.  A source that cannot be asked (an upstream that does not answer) stops
     nothing else: it is reported, and asked again in the next round.  With ``once`` there is one round, and the last
-    such error is raised at its end.
+    such error is raised at its end.  ``idle`` is called after each round.
     """
     reported: set[tuple[str, ...]] = set()
     while True:
@@ -69,6 +70,8 @@ def watch(  # noqa: PLR0913 - options have names
             yield from _run_round(current, say, jobs, finished)
         for trouble in troubles[: -1 if once else None]:
             say(str(trouble))
+        if idle:
+            idle()
         if once and troubles:
             raise troubles[-1]
         if once:

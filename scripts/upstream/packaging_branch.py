@@ -51,12 +51,19 @@ def find(lab: Lab, track: str, component: str, log: IO[str], commit: str = "") -
     names = Names(settings.packaging.branch, followed, lab.series[name].distribution, codename)
     branch, tip = find_branch(mirror, names, commit if inside else "")
     if not (inside and branch == followed and commit):
-        return PackagingBranch(mirror, branch, tip)
+        return PackagingBranch(mirror, branch, _held(mirror, settings.packaging.commit) or tip)
     if not has_debian(mirror, commit):
         raise Failed(
             f"{mirror.url}: commit {commit[:7]} has no debian/control; the packaging is in the upstream branch"
         )
     return PackagingBranch(mirror, branch, commit)
+
+
+def _held(mirror: GitMirror, commit: str | None) -> str:
+    """Return the commit that lab.yaml holds the packaging at; "" for none."""
+    if commit and not has_debian(mirror, commit):
+        raise ConfigurationError(f"{mirror.url}: packaging.commit: no commit {commit} with a debian/control")
+    return commit or ""
 
 
 def _same_repository(one: str, other: str) -> bool:

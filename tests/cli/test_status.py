@@ -37,7 +37,7 @@ def make_newer(path: Path) -> None:
 def test_status_shows_other_runs_and_one_line_for_newer_one(lab: Lab, name: str) -> None:
     runs = [Store.of(lab).new_run(lab, "trunk", "greet") for _ in range(3)]
     make_newer(runs[1].path / name)
-    newer = NEWER.format(5 if name == "run.json" else 1)
+    newer = NEWER.format(6 if name == "run.json" else 1)
     for argv in ((), ("--track", "trunk"), ("--component", "greet")):
         result = status(*argv)
         assert result.stderr == f"qalab: {runs[1].path / name} {newer}\n"
@@ -49,7 +49,7 @@ def test_status_with_newer_run_only_does_not_claim_that_no_run_exists(lab: Lab) 
     run = Store.of(lab).new_run(lab, "trunk", "greet")
     make_newer(run.path / "run.json")
     result = status()
-    assert (result.stdout, result.stderr) == ("", f"qalab: {run.path}/run.json {NEWER.format(5)}\n")
+    assert (result.stdout, result.stderr) == ("", f"qalab: {run.path}/run.json {NEWER.format(6)}\n")
     assert json.loads(status("--json").stdout) == []
 
 

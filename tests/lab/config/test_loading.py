@@ -191,9 +191,9 @@ def test_schema_has_every_section() -> None:
             "1:10: not YAML: mapping values are not allowed here; quote the value that has {host} in it",
         ),
         ("lab: x\n y: z\n", "2:3: not YAML: mapping values are not allowed here"),
-        ("", "1: lab.yaml: must have keys of its own; known: archive, components"),
-        ("- a\n- b\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
-        ("3\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
+        ("", "1: lab.yaml: must have keys of its own; known: archive, bisection, components"),
+        ("- a\n- b\n", "1: lab.yaml: must have keys of its own; known: archive, bisection, components"),
+        ("3\n", "1: lab.yaml: must have keys of its own; known: archive, bisection, components"),
         (BOMB, "has more than 200,000 entries, those behind aliases counted"),
     ],
 )

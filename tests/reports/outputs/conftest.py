@@ -46,6 +46,7 @@ class Bench:
             home=self.home / "outputs",
             site=self.home / "site",
             view=LabView,
+            bisections=tuple,
             published=lambda: list(self.items.values()),
             history=self.history,
             verdicts=lambda: [(name, item.lane, self.builds[name].verdict) for name, item in self.items.items()],

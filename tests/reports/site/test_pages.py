@@ -53,7 +53,9 @@ def test_every_page_has_data_that_matches_its_schema(built: Path) -> None:
         "broken",
         "promotion",
         "promotions",
-    }  # see test_lists and tests.reports.test_promotions
+        "bisection",
+        "bisections",
+    }  # see test_lists, tests.reports.test_promotions and tests.reports.test_bisections
     for kind, model in KINDS.items():
         assert data(built, f"schemas/{kind}") == model.model_json_schema()
     pages = {

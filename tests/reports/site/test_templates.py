@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from reports.bisections import PointCounts, PublicBisection, PublicChange
 from reports.lab_view import LabView
 from reports.model import Build, Case, Commit, File, FrozenModel, Log, StepSummary
 from reports.promotions import TrackPromotion, UnpromotedComponent
@@ -34,6 +35,24 @@ PROMOTION = TrackPromotion(
     ),
     open_state="t0-3",
     open_votes=("staging",),
+)
+CHANGE = PublicChange(kind="upstream commit", id="1" * 40, before="", after="", subject="s", author="a")
+BISECTION = PublicBisection(
+    number=1,
+    track="t0",
+    component="c0",
+    phase="build",
+    kind="step",
+    name="sbuild",
+    outcome="found",
+    message="proved",
+    started="2026-01-01T00:00:00Z",
+    finished="2026-01-01T00:00:00Z",
+    suspects=(CHANGE,),
+    suspect_count=1,
+    points=(PointCounts(change=CHANGE, passed=1, failed=2, untestable=0, message="m"),),
+    notes=("n",),
+    rejected="",
 )
 EMPTY: Mapping[type, Any] = {str: "", int: 0, float: 0.0, bool: False, tuple: (), dict: {}}
 # Shared by pages; of the breakages for which home has no room, see test_lists.
@@ -92,7 +111,7 @@ def test_every_template_renders_empty_fields(
 ) -> None:
     seen = recorded_templates(monkeypatch)
     view = LabView(promotions=(emptied(PROMOTION, Random(seed), share),))
-    promoting = replace(site, promotes=True)
+    promoting = replace(site, promotes=True, bisections=(emptied(BISECTION, Random(seed), share),))
     report = build(WORLD, tmp_path, promoting, read=Emptied(WORLD, share, seed).read, view=view)
     assert (report.added, report.left_out, report.stale) == (WORLD.count, {}, {})
     assert [one for one in crawl(tmp_path / "current").problems if "qa.lab.example" not in one] == []

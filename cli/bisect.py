@@ -1,0 +1,134 @@
+"""``qalab bisect``: find the change that broke a test or a step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from cli import bisecting
+from cli.archive.access import by_option, who
+from cli.output import out
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.config import loading
+from lab.config.description import Lab
+from lab.config.options import json_option, lab_option
+from lab.store import bisections
+from lab.store.bisections import Bisection, Rejection
+from lab.store.records import rfc3339
+from lab.store.run_directory import check_known
+from lab.store.runs import Store
+from scripts.bisection.bisector import cancel_path
+from scripts.bisection.scratch import Workshop
+
+MOST_JOBS: Final = 64
+EXIT_CODES: Final = {"found": 0, "range": 0, "bad is good": 0, "unexplained": 0, "fixed": 0, "cancelled": 130}
+
+
+@click.command("bisect")
+@click.argument("track", required=False)
+@click.argument("component", required=False)
+@lab_option
+@click.option("--test", "case", default="", metavar="CASE", help="A test or a step; default: what is broken longest.")
+@click.option(
+    "--good", default="", metavar="REV", help="An upstream commit without the breakage; default: by the runs."
+)
+@click.option("--bad", default="", metavar="REV", help="A later upstream commit with it; default: by the runs.")
+@click.option("--jobs", type=click.IntRange(1, MOST_JOBS), metavar="N", help="Commits to test at the same time.")
+@click.option("--list", "listed", is_flag=True, help="List the bisections (of TRACK and COMPONENT).")
+@click.option("--cancel", type=int, metavar="NUMBER", help="Cancel an open bisection.")
+@click.option("--reject", type=int, metavar="NUMBER", help="Mark the result of a bisection as wrong.")
+@click.option("--reason", default="", metavar="TEXT", help="The reason of --reject.")
+@by_option
+@json_option
+def command(
+    track: str | None,
+    component: str | None,
+    lab_file: Path,
+    case: str,
+    good: str,
+    bad: str,
+    jobs: int | None,
+    cancel: int | None,
+    reject: int | None,
+    reason: str,
+    by: str,
+    *,
+    listed: bool,
+    as_json: bool,
+) -> None:
+    """Find the change that broke a test or a step of a component.
+
+    The range is that of the runs: from the last good one to the first bad one.  Both ends are tested again in today's
+    environment.  Then the commits between them are cut by n-section, and the result is proved: the case fails 3 of 3 at the
+    commit and passes 3 of 3 at its parent.  If the good end fails today, the packaging, the other components of the lab and
+    the packages of the distribution are searched.  An open bisection is continued.
+    """
+    lab = loading.load(lab_file)
+    store = Store.of(lab)
+    if cancel is not None:
+        show([cancelled(lab, store, cancel)], as_json=as_json)
+        return
+    if reject is not None:
+        show([rejected(store, reject, who(by), reason)], as_json=as_json)
+        return
+    if listed:
+        show(bisections.all_of(store, track, component), as_json=as_json)
+        return
+    if not (track and component):
+        raise click.UsageError("name TRACK and COMPONENT")
+    check_known(lab, track, component)
+    with bisecting.logged(store) as log:
+        found = bisecting.open_one(store, track, component, case) or bisecting.begin(
+            lab, track, component, case, good, bad, who(by), log
+        )
+        console = Console(stderr=True, highlight=False, markup=False) if as_json else out
+        done = bisecting.carry_on(lab, found, jobs or lab.bisection.jobs, log, console.print)
+    show([done], as_json=as_json)
+    sys.exit(EXIT_CODES.get(done.outcome, InfrastructureError.exit_code))
+
+
+def cancelled(lab: Lab, store: Store, number: int) -> Bisection:
+    """Cancel a bisection: ask the process that works on it, or else do it here."""
+    found = bisections.existing(store, number)
+    if found.outcome != "open":
+        raise ConfigurationError(f"the bisection {number} has ended: {found.outcome}")
+    lock = store.lock_path("bisection", str(number))
+    try:
+        with files.locked(lock, wait=False):
+            done = found.model_copy(update={"outcome": "cancelled", "finished": rfc3339(environment.now())})
+            Workshop(lab, found, store).clear(kept=True)
+            done.write(bisections.path(store, number))
+            return done
+    except files.Busy:
+        files.write_atomic(cancel_path(store, number), "")
+    with files.locked(lock):  # the process stops its probes first
+        return bisections.existing(store, number)
+
+
+def rejected(store: Store, number: int, by: str, reason: str) -> Bisection:
+    """Note that a human says that a result is wrong."""
+    found = bisections.existing(store, number)
+    if not found.suspects:
+        raise ConfigurationError(f"the bisection {number} accuses nothing: {found.outcome}")
+    done = found.model_copy(update={"rejected": Rejection(who=by, when=rfc3339(environment.now()), reason=reason)})
+    done.write(bisections.path(store, number))
+    return done
+
+
+def show(found: Sequence[Bisection], *, as_json: bool) -> None:
+    """Print bisections."""
+    if as_json:
+        click.echo("[" + ",\n".join(one.model_dump_json(indent=2, by_alias=True) for one in found) + "]")
+        return
+    for one in found:
+        text = one.message or f"{one.sought}: {one.outcome}, {len(one.tests)} tests"
+        wrong = f" (rejected by {one.rejected.who}: {one.rejected.reason})" if one.rejected else ""
+        out.print(f"{one.number}: {one.track}/{one.component}: {text}{wrong}")
+        for note in one.notes:
+            out.print(f"   {note}")

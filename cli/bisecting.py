@@ -1,0 +1,138 @@
+"""What ``bisect`` and ``watch --bisect`` share: start a bisection, continue it, and choose the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import IO, Final
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError, LabError
+from lab.config.description import Lab
+from lab.store import bisections
+from lab.store.bisections import Bisection, BisectionOutcome, Sought
+from lab.store.run_directory import Run
+from lab.store.runs import Store
+from reports import first_bad
+from reports.first_bad import FirstBad
+from scripts.bisection import axes, opening
+from scripts.bisection.bisector import Bisector, Judged, cancel_path
+from scripts.bisection.opening import BisectionRequest
+
+WATCH: Final = "qalab watch"
+DAY: Final = timedelta(hours=24)
+
+
+@contextmanager
+def logged(store: Store) -> Iterator[IO[str]]:
+    """Open the log of the programs that a bisection runs itself."""
+    store.root.mkdir(parents=True, exist_ok=True)
+    with (store.root / "bisect.log").open("a", encoding="utf-8", errors="surrogateescape") as log:
+        yield log
+
+
+def open_one(store: Store, track: str, component: str, case: str) -> Bisection | None:
+    """Return the open bisection of a component, about a case if one is named."""
+    found = bisections.all_of(store, track, component)
+    return next((one for one in found if one.outcome == "open" and case in {"", one.sought.name}), None)
+
+
+def begin(lab: Lab, track: str, component: str, case: str, good: str, bad: str, by: str, log: IO[str]) -> Bisection:
+    """Start a bisection, of the breakage that the runs show, or of a range that the call names.
+
+    Raises ConfigurationError where nothing is broken, or an end is not known.
+    """
+    broken = first_bad.find(lab, track, component, case)
+    if broken is None and (case or not (good and bad)):
+        what = case or component
+        raise ConfigurationError(
+            f"{what} is not broken in {track}, as far as its runs show", hint="name --good and --bad"
+        )
+    if broken is None:
+        asked = BisectionRequest(track, component, Sought(phase=lab.tracks[track].phases[0]), good, bad, by=by)
+        return opening.begin(lab, asked, log)
+    if broken.good is None and not good:
+        raise ConfigurationError(f"{broken.sought} has never been good in {track}", hint="name --good")
+    ends = (good or (broken.good.info.commit if broken.good else ""), bad or broken.bad.info.commit)
+    asked = BisectionRequest(
+        track, component, broken.sought, *ends,
+        good_run=None if good else broken.good, bad_run=None if bad else broken.bad,
+        fails_good=broken.fails_good, known=broken.known, by=by,
+    )  # fmt: skip
+    return opening.begin(lab, asked, log)
+
+
+def carry_on(
+    lab: Lab,
+    found: Bisection,
+    jobs: int,
+    log: IO[str],
+    say: Callable[[str], None],
+    pause: Callable[[], bool] = lambda: False,
+) -> Bisection:
+    """Go on with a bisection until its end, or until ``pause``; return its record."""
+    store, seen = Store.of(lab), -1
+
+    def judge(runs: Sequence[Run], sought: Sought) -> Judged:
+        return Judged(*first_bad.judged(lab, runs, sought))
+
+    def stop() -> BisectionOutcome | None:
+        nonlocal seen
+        if cancel_path(store, found.number).exists():
+            return "cancelled"
+        if seen != len(bisector.found.tests):
+            seen = len(bisector.found.tests)
+            if first_bad.passes_now(lab, found.track, found.component, found.sought, found.started):
+                return "fixed"
+        return "open" if pause() else None
+
+    bisector = Bisector(lab, found, jobs, judge, log, say, stop)
+    say(f"bisection {found.number}: {found.sought}: {len(found.axes[0].changes)} commits")
+    try:
+        return bisector.run()
+    finally:
+        cancel_path(store, found.number).unlink(missing_ok=True)
+
+
+def idle(lab: Lab, track: str, say: Callable[[str], None], seconds: float | None) -> None:
+    """Continue the open bisection of a track, or start the next one, while nothing else is to be done.
+
+    ``seconds``: the time until the next poll; then no new probe is started.  None: go on until the end.
+    """
+    store, began = Store.of(lab), environment.now()
+
+    def pause() -> bool:
+        return seconds is not None and environment.now() - began > timedelta(seconds=seconds)
+
+    with logged(store) as log:
+        try:
+            if found := _next(lab, track, store, log):
+                say(carry_on(lab, found, lab.bisection.jobs, log, say, pause).message)
+        except LabError as error:  # a watch goes on
+            say(f"bisection: {error}")
+
+
+def _next(lab: Lab, track: str, store: Store, log: IO[str]) -> Bisection | None:
+    known = bisections.all_of(store, track)
+    if found := next((one for one in known if one.outcome == "open"), None):
+        return found
+    today = [one for one in known if environment.now() - datetime.fromisoformat(one.started) < DAY and one.by == WATCH]
+    if len(today) >= lab.bisection.per_day:
+        return None
+    for component in lab.components_of(track):
+        broken = first_bad.find(lab, track, component)
+        if broken and is_due(lab, track, component, broken, known, log):
+            return begin(lab, track, component, "", "", "", WATCH, log)
+    return None
+
+
+def is_due(lab: Lab, track: str, component: str, broken: FirstBad, known: Sequence[Bisection], log: IO[str]) -> bool:
+    """Return whether a breakage has more than one suspect commit, and was not bisected before."""
+    if broken.good is None or any(
+        (one.component, one.sought) == (component, broken.sought) and one.started > broken.bad.info.started
+        for one in known
+    ):
+        return False
+    ends = broken.good.info.commit, broken.bad.info.commit
+    return len(axes.upstream(lab, track, component, *ends, log).changes) > 1

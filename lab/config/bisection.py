@@ -1,0 +1,23 @@
+"""The settings of bisections."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from lab.config.types import MOST, SettingsModel
+
+
+class BisectionSettings(SettingsModel):
+    """The search for the change that broke a test or a step: `qalab bisect`, and `qalab watch --bisect`."""
+
+    jobs: int = Field(1, ge=1, le=64, description="The number of commits that are tested at the same time.")
+    per_day: int = Field(
+        4,
+        ge=0,
+        le=MOST,
+        description="The number of bisections of a track that `qalab watch --bisect` starts in 24 hours.",
+    )
+    mail_author: bool = Field(
+        False,
+        description="Send the proved result to the author of the commit, and to nobody else. It needs `notifications.mail`.",
+    )

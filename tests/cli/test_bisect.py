@@ -1,0 +1,144 @@
+"""``qalab bisect`` and ``qalab watch --bisect``: which range is searched, and what a user can do with a bisection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli import bisecting
+from cli.main import cli
+from lab.config.description import Lab
+from lab.store import bisections
+from lab.store.bisections import Bisection, Sought
+from lab.store.runs import Store
+from tests.conftest import Bench
+from tests.scripts.bisection.conftest import history
+
+STEPS = ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push")
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], tmp_path: Path) -> Lab:
+    """A lab with five commits; the runs of the first one passed, that of the last one failed in sbuild."""
+    made = lab_factory(upstream=tmp_path / "upstream", packaging=tmp_path / "packaging")
+    commits = history(tmp_path / "upstream", [{"greet.txt": str(number)} for number in range(5)])
+    (tmp_path / "commits").write_text("\n".join(commits))
+    ran(made, bench, commits[0])
+    ran(made, bench, commits[-1], failed="sbuild")
+    return made
+
+
+def ran(lab: Lab, bench: Callable[..., Bench], commit: str, failed: str = "") -> None:
+    one = bench(lab, commit)
+    for step in STEPS:
+        one.pretend(step, **({"commit": commit} if step == "snapshot" else {}))
+        if step == failed:
+            record = one.run.record(step)
+            assert record
+            record.model_copy(update={"verdict": "failed", "exit_code": 1}).write(one.run.record_path(step))
+            break
+
+
+def commits(tmp_path: Path) -> list[str]:
+    return (tmp_path / "commits").read_text().split()
+
+
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[Bisection]:
+    """The bisections that are carried out; none of them tests anything."""
+    found: list[Bisection] = []
+
+    def carry_on(_lab: Lab, one: Bisection, *_: Any) -> Bisection:
+        found.append(one)
+        return one
+
+    monkeypatch.setattr(bisecting, "carry_on", carry_on)
+    return found
+
+
+def qalab(lab: Lab, *argv: str) -> Result:
+    return CliRunner().invoke(cli, [*argv, "--lab", str(lab.file)])
+
+
+@pytest.mark.integration
+def test_range_is_that_of_the_runs(lab: Lab, searched: list[Bisection], tmp_path: Path) -> None:
+    qalab(lab, "bisect", "trunk", "greet")
+    known = commits(tmp_path)
+    (one,) = searched
+    assert (one.sought, one.good.commit, one.bad.commit) == (
+        Sought(phase="build", kind="step", name="sbuild"),
+        known[0],
+        known[-1],
+    )
+    assert [change.name for change in one.axes[0].changes] == known[1:]
+    qalab(lab, "bisect", "trunk", "greet")  # the open one is continued
+    assert [each.number for each in searched] == [1, 1]
+
+
+@pytest.mark.integration
+def test_range_is_that_of_the_call(lab: Lab, searched: list[Bisection], tmp_path: Path) -> None:
+    known = commits(tmp_path)
+    qalab(lab, "bisect", "trunk", "greet", "--good", known[1], "--bad", known[3])
+    assert [change.name for change in searched[0].axes[0].changes] == known[2:4]
+    refused = qalab(lab, "bisect", "trunk", "greet", "--test", "no/such/test")
+    assert "no/such/test is not broken in trunk" in str(refused.exception)
+
+
+@pytest.mark.integration
+def test_watch_searches_each_breakage_once(lab: Lab, searched: list[Bisection]) -> None:
+    said: list[str] = []
+    bisecting.idle(lab, "trunk", said.append, None)
+    (one,) = searched
+    assert one.by == "qalab watch"
+    one.model_copy(update={"outcome": "unsure"}).write(bisections.path(Store.of(lab), 1))
+    bisecting.idle(lab, "trunk", said.append, None)
+    assert len(searched) == 1
+
+
+@pytest.mark.integration
+def test_watch_obeys_limit(lab: Lab, searched: list[Bisection]) -> None:
+    limited = lab.model_copy(update={"bisection": lab.bisection.model_copy(update={"per_day": 0})})
+    bisecting.idle(limited, "trunk", print, None)
+    assert searched == []
+
+
+@pytest.mark.integration
+def test_watch_leaves_a_single_commit_alone(
+    lab: Lab, searched: list[Bisection], bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """There is nothing to search where the range has one commit."""
+    known = commits(tmp_path)
+    ran(lab, bench, known[0])
+    ran(lab, bench, known[1], failed="sbuild")
+    bisecting.idle(lab, "trunk", print, None)
+    assert searched == []
+
+
+@pytest.mark.integration
+def test_open_bisection_is_cancelled(lab: Lab, searched: list[Bisection]) -> None:
+    qalab(lab, "bisect", "trunk", "greet")
+    (bisections.home(Store.of(lab)) / "1/2/qalab").mkdir(parents=True)
+    result = qalab(lab, "bisect", "--cancel", "1", "--json")
+    assert json.loads(result.stdout)[0]["outcome"] == "cancelled"
+    assert sorted(path.name for path in bisections.home(Store.of(lab)).iterdir()) == ["1.json"]
+    assert "has ended: cancelled" in str(qalab(lab, "bisect", "--cancel", "1").exception)
+    assert "no bisection 7" in str(qalab(lab, "bisect", "--cancel", "7").exception)
+
+
+@pytest.mark.integration
+def test_result_is_rejected(lab: Lab, searched: list[Bisection]) -> None:
+    qalab(lab, "bisect", "trunk", "greet")
+    assert "accuses nothing" in str(qalab(lab, "bisect", "--reject", "1").exception)
+    done = searched[0].model_copy(
+        update={"outcome": "found", "suspects": searched[0].axes[0].changes[:1], "message": "proved: it"}
+    )
+    done.write(bisections.path(Store.of(lab), 1))
+    assert done.is_proved
+    qalab(lab, "bisect", "--reject", "1", "--reason", "the test is wrong", "--by", "Bea")
+    assert not bisections.existing(Store.of(lab), 1).is_proved
+    assert "1: trunk/greet: proved: it (rejected by Bea: the test is wrong)" in qalab(lab, "bisect", "--list").stdout
