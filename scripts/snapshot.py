@@ -172,7 +172,8 @@ def above(version: str, floors: Iterable[str], commit: str, component: str) -> s
         risen = versions.successor(floor, commit)
         if risen is None:
             following = versions.release_after(floor)
-            hint = f"set components.{component}.version.next: {following}, or take {floor} out of the archive"
+            key = f"components.{component}.version.next: {following}"
+            hint = f"set {key}, or take {floor} out with qalab archive withdraw"
             raise ConfigurationError(f"{component} {version} does not rise above {floor}, which is there", hint=hint)
         version = risen
     return version

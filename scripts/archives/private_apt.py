@@ -12,8 +12,11 @@ def own_apt(root: Path, sources: Sequence[str]) -> list[str]:
     """Return the options of an apt that knows these sources alone, and has nothing installed; its files are in ``root``."""
     for directory in ("lists/partial", "archives/partial"):
         (root / directory).mkdir(parents=True, exist_ok=True)
-    (root / "status").touch()
-    (root / "sources.list").write_text("\n".join(sources) + "\n")
+    # Only where they are not so: a later date of either has apt make its cache again.
+    for name, text in (("status", ""), ("sources.list", "\n".join(sources) + "\n")):
+        path = root / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
     return [
         f"-oDir::Etc::SourceList={root / 'sources.list'}",
         "-oDir::Etc::SourceParts=-",

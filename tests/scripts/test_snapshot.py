@@ -402,7 +402,11 @@ def test_version_not_above_archive_is_refused(
     record = snap(expect="error")
     assert record.exit_code == 2
     assert f"greet 1.0+git20260104.2.{upstream.heads[-1][:7]} does not rise above 2.0, which is there" in record.message
-    assert "version.next" in record.message
+    hint = "(set components.greet.version.next: 2.1, or take 2.0 out with qalab archive withdraw)"
+    assert record.message.endswith(hint)
+    archive("1.0-1")  # as after the withdrawal
+    assert snap().version.startswith("1.0+git20260104.2.")
+    archive("2.0-1")
     assert snap(component={"version": {"next": "2.1"}}).version.startswith("2.1~git20260104.3.")
 
 
