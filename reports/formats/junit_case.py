@@ -42,8 +42,14 @@ UNEXPECTED = "test passes unexpectedly"
 MAY_FAIL = "TEST_CASE tagged with !mayfail"
 FOREIGN: tuple[tuple[re.Pattern[str], Nuance], ...] = (
     (re.compile(rf"pytest\.xfail\b|expected test failure$|{MAY_FAIL}$"), "expected-failure"),
-    (re.compile(rf".*UnexpectedSuccess\b|\[XPASS\(strict\)\]|{UNEXPECTED}$"), "unexpected-success"),
-    (re.compile(r"\S*Time(?:d)?Out|Failed: Timeout ", re.IGNORECASE), "timeout"),
+    (
+        re.compile(rf".*UnexpectedSuccess\b|\[XPASS\(strict\)\]|Test unexpected(?:ly)? passed\.|{UNEXPECTED}$"),
+        "unexpected-success",
+    ),
+    (
+        re.compile(r"\S*Time(?:d)?Out|Failed: Timeout |Test did not finish before configured timeout", re.IGNORECASE),
+        "timeout",
+    ),
     (re.compile(r"todo\b"), "todo"),
 )
 # The words of gtest, CTest, CUnit, Check, tst, NUnit and others.

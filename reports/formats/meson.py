@@ -1,7 +1,7 @@
 """Meson's ``meson-logs/testlog.json``: a line of JSON for each test.
 
-The results are those of ``mesonbuild.mtest.TestResult``; another word is an error.  Meson's ``testlog.junit.xml`` does not
-have them all: there a timeout, an unexpected success and an interrupted test are tests without a result.
+The results are those of ``mesonbuild.mtest.TestResult``; another word is an error.  The ``testlog.junit.xml`` of
+older versions (1.0) does not have them all: there a timeout and an unexpected success are tests without a result.
 """
 
 from __future__ import annotations
