@@ -29,6 +29,7 @@ SITE = Identity(
     promotes=True,
 )
 LONG = "test_a_name_that_somebody_generated_from_parameters_" + "0123456789abcdef" * 10
+MANY, BAD = 700, 110  # results, so that they and the breakages need further pages
 PHASES = {"test": ("installable", "autopkgtest"), "deploy": ("reset", "deploy"), "exercise": ("exercise", "tempest")}
 SUBJECTS = (
     "תיקון בדיקה",
@@ -65,6 +66,17 @@ class EveryPage:
         if place == ("neutron", "trunk-trixie") and build.number > newest - 4:
             long = Case(suite="unit", classname="m", name=LONG, outcome="failed", message="0x" + "f" * 300)
             changed |= {"cases": (*build.cases, long), "verdict": "unstable", "step": "sbuild"}
+        if place == ("swift", "trunk-noble") and build.number == newest:
+            many = [
+                Case(
+                    suite="unit",
+                    classname="many",
+                    name=f"test_{number}",
+                    outcome="failed" if number < BAD else "passed",
+                )
+                for number in range(MANY)
+            ]
+            changed |= {"cases": (*build.cases, *many), "verdict": "unstable", "step": "sbuild"}
         if build.component == "keystone" and (build.number % 4 or build.track == "trunk-trixie"):
             phase = ("build", *PHASES)[build.number % 4]
             changed |= _of_phase(build, phase)
