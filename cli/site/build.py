@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -30,8 +31,9 @@ def command(lab_file: Path, directory: Path | None, *, rebuild: bool, as_json: b
     """Update the site from the lab's bundles."""
     lab = loading.load(lab_file)
     target = directory or site_directory(lab)
-    view = PublicationHome(Store.of(lab)).view(archive_graphs(lab))
-    report = build(bundles(lab), target, identity(lab), rebuild=rebuild, view=view, progress=with_progress)
+    home = PublicationHome(Store.of(lab))
+    view, site = home.view(archive_graphs(lab)), replace(identity(lab), bisections=home.read_bisections())
+    report = build(bundles(lab), target, site, rebuild=rebuild, view=view, progress=with_progress)
     if as_json:
         counts = {"added": report.added, "written": len(report.written), "rebuilt": report.rebuilt}
         left_out = [str(error) for error in (*report.left_out.values(), *report.stale.values())]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from lab.base.errors import Verdict
 from lab.results.build_environment import EnvironmentChange
 from reports.model import Commit, FrozenModel
 from reports.site.lane_models import Ref, TestRef
+
+SECONDS: Final = 10
 
 
 class TestChange(FrozenModel):
@@ -25,6 +27,12 @@ class StepChange(FrozenModel):
     after: Verdict | None
     seconds_before: float | None
     seconds_after: float | None
+
+    @property
+    def is_notable(self) -> bool:
+        """Whether the verdict changed, or the duration by more than half and ten seconds."""
+        before, after = self.seconds_before or 0, self.seconds_after or 0
+        return self.before != self.after or abs(after - before) > max(SECONDS, min(before, after) / 2)
 
 
 class Comparison(FrozenModel):

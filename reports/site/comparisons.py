@@ -71,9 +71,11 @@ def comparison(history: History, builds: Sequence[Summary], titles: tuple[Title,
     bad_after = {mark.test: mark.message for mark in after.results.bad_tests}
     ran_before, ran_after = (history.roster(build.results.roster) for build in (before, after))
     outage = before.results.outage or after.results.outage
-    broke = {} if outage else {test: why for test, why in bad_after.items() if test not in bad_before}
-    fixed = {test: why for test, why in bad_before.items() if test in ran_after and test not in bad_after}
     is_comparable = bool(ran_before and ran_after)
+    broke = (
+        {} if outage or not is_comparable else {test: why for test, why in bad_after.items() if test not in bad_before}
+    )
+    fixed = {test: why for test, why in bad_before.items() if test in ran_after and test not in bad_after}
     commits = {commit.id: commit for build in reversed(builds[1:]) for commit in build.commits}
     omitted = sum(build.commit_count - len(build.commits) for build in builds[1:])
     versions = _versions(history, before, after)

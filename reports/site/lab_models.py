@@ -58,7 +58,8 @@ class Home(FrozenModel):
     breakage_count: int
     """The number of all breakages, on ``pages`` pages of which this is the first."""
     broken_count: int
-    """The number of broken phases."""
+    """The number of broken phases; ``never_passed_count`` of them have no good build on record."""
+    never_passed_count: int
     unknown: tuple[StandingPart, ...]
     """The phases that passed, and about which nothing is known any more."""
     tracks: tuple[str, ...]

@@ -23,8 +23,8 @@ from reports.site.api import (
     TrackPage,
 )
 from reports.site.lane_history import History
-from reports.site.lane_models import Flaky, Lane
-from reports.site.standings import newest_first, standings, worst
+from reports.site.lane_models import Flaky, Lane, StandingPart
+from reports.site.standings import BAD_STATES, newest_first, standings, worst
 from reports.site.summary import Summary
 
 COMMITS: Final = 25
@@ -48,13 +48,18 @@ def component_page(lanes: Sequence[Lane]) -> ComponentPage:
         component=lanes[0].component,
         path=addresses.component_path(lanes[0].component),
         state=worst([lane.state for lane in lanes]),
-        phases=tuple(phase for lane in lanes for phase in lane.phases),
+        phases=tuple(sorted((phase for lane in lanes for phase in lane.phases), key=_place_of)),
         recent=tuple(lane.latest for lane in lanes),
         tracks=tuple(lane.track for lane in lanes),
         lately=changes[:LATELY],
         flaky=tuple(flaky_tests[:FLAKY]),
         flaky_count=len(flaky_tests),
     )
+
+
+def _place_of(phase: StandingPart) -> int:
+    """Return the place of a phase on the page of its component: what is broken comes first."""
+    return 0 if phase.state in BAD_STATES else 2 if phase.state == "passing" else 1
 
 
 def track_page(history: History) -> TrackPage:

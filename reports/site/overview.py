@@ -66,6 +66,7 @@ def home(site: Identity, known: Sequence[Lane]) -> Home:
         pages=len(pages),
         breakage_count=len(broken),
         broken_count=len(_broken(lanes)),
+        never_passed_count=sum(phase.state == "never passed" for phase in _broken(lanes)),
         unknown=tuple(phase for lane in lanes for phase in lane.phases if phase.state == "unknown"),
         tracks=tuple(tracks),
         rows=tuple(

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +39,7 @@ COLOURS: Final = {
 }  # fmt: skip
 UNITS: Final = ("B", "kB", "MB", "GB")
 KILO: Final = 1000
+WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def day(moment: str) -> str:
@@ -45,7 +47,22 @@ def day(moment: str) -> str:
 
 
 def minute(moment: str) -> str:
-    return f"{moment[:10]} {moment[11:16]} UTC"
+    return f"{moment[:10]} {moment[11:16]}"
+
+
+def clock(moment: str) -> str:
+    return moment[11:16]
+
+
+def weekday(day: str) -> str:
+    return WEEKDAYS[date.fromisoformat(day).weekday()]
+
+
+def percent(change: float) -> str:
+    """Return a relative change in words: ``+12 %``."""
+    rounded = round(100 * change)
+    sign = "+" if rounded > 0 else "\u2212" if rounded < 0 else ""  # the sign of a minus, not a hyphen
+    return f"{sign}{abs(rounded)}\u00a0%"
 
 
 def size(count: float) -> str:
@@ -104,7 +121,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         environment.filters |= {
-            "day": day, "minute": minute, "size": size, "short": short, "duration": duration, "breakable": breakable,
+            "day": day, "minute": minute, "clock": clock, "weekday": weekday, "percent": percent, "size": size, "short": short, "duration": duration, "breakable": breakable,
             "plural": plural, "feed_id": self.feed_id, "number": number, "plot": plot, "home": component_path, "comparison": comparison_path,
         }  # fmt: skip
         environment.globals |= {

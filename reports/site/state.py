@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,8 @@ class SiteState:
 
     base: sqlite3.Connection
     rosters: dict[str, frozenset[str]] = field(default_factory=dict)
+    read_lanes: dict[tuple[str, str], Lane] | None = None
+    """All lanes, once they were read: several pages need them, and reading those with many tests takes long."""
 
     def fact(self, name: str) -> str:
         row = self.base.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
@@ -89,6 +92,7 @@ class SiteState:
         self.base.execute("DELETE FROM lane")
         self.base.execute("DELETE FROM page")
         self.rosters.clear()
+        self.read_lanes = None
 
     def bundles(self) -> set[str]:
         return {row["bundle"] for row in self.base.execute("SELECT bundle FROM build")}
@@ -144,13 +148,17 @@ class SiteState:
     def put_lane(self, lane: Lane) -> None:
         row = (lane.component, lane.track, lane.model_dump_json())
         self.base.execute("INSERT OR REPLACE INTO lane (component, track, told) VALUES (?, ?, ?)", row)
+        if self.read_lanes is not None:
+            self.read_lanes[lane.component, lane.track] = lane
 
     def lanes(self, component: str | None = None) -> tuple[Lane, ...]:
         """Return the lanes, or those of a component, sorted by name."""
-        rows = self.base.execute(
-            "SELECT told FROM lane WHERE component = ? OR ? IS NULL ORDER BY component, track", (component, component)
-        )
-        return LANES.validate_json(f"[{','.join(row['told'] for row in rows)}]")
+        if self.read_lanes is None:
+            rows = self.base.execute("SELECT told FROM lane")
+            lanes = LANES.validate_json(f"[{','.join(row['told'] for row in rows)}]")
+            self.read_lanes = {(lane.component, lane.track): lane for lane in lanes}
+        found = sorted(self.read_lanes.items(), key=itemgetter(0))
+        return tuple(lane for _, lane in found if component in {None, lane.component})
 
     def page_digest(self, path: str) -> str:
         row = self.base.execute("SELECT digest FROM page WHERE path = ?", (path,)).fetchone()

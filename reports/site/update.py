@@ -123,7 +123,7 @@ class Update:
         has_news = bool(new or rebuild or unfinished or self.state.fact("known failures") != bugs)
         if not has_news and self.state.fact("view") == self.view.fingerprint:
             return SiteReport()
-        if unfinished:
+        if unfinished and not rebuild:  # a rebuild adds all subjects, but for those that are gone
             self.changed.load(unfinished)
         self.changed.everything |= rebuild
         slot = self._begin(rebuild=rebuild)

@@ -193,6 +193,7 @@ def main(*, builds: int, more: int, lane: int, tests: int, unsound: int, bundles
     with tempfile.TemporaryDirectory(prefix="qalab-bench-", dir="/var/tmp") as directory:
         rows = measure(Path(directory, "many"), builds, more)
         rows += long_lane(Path(directory, "lane"), LongLane(lane, tests, unsound))
+        rows += long_lane(Path(directory, "worst"), LongLane(lane, tests, tests))
         rows += sizes(Path(directory), bundles)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))

@@ -29,7 +29,7 @@ for (const width of [1280, 390]) {
         if (wide > 0) tell(`is ${wide} pixels too wide`);
         if (!javaScriptEnabled) continue; // axe is a script itself; the pages are the same but for the search box
         await page.evaluate(axe);
-        const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
+        const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
         const { violations } = await page.evaluate((values) => axe.run(document, { runOnly: { type: "tag", values } }), tags);
         for (const { id, nodes } of violations) tell(`axe: ${id}: ${nodes[0].html.slice(0, 200)} (${nodes.length})`);
       }

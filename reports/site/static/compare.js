@@ -49,7 +49,7 @@
     for (const it of [one, other]) {
       const line = put(place, "p", it === one ? "Before: " : "After: ");
       put(line, "a", name(it), { href: root + it.path });
-      line.append(`: ${it.verdict}, ${it.started.slice(0, 16).replace("T", " ")} UTC${it.version ? `, ${it.version}` : ""}`);
+      line.append(`: ${it.verdict}, ${it.started.slice(0, 16).replace("T", " ")}${it.version ? `, ${it.version}` : ""}`);
     }
     const [before, after] = [failing(one), failing(other)];
     const said = (test, message) => (message ? `${test}: ${message}` : test);
@@ -72,7 +72,7 @@
       for (const it of builds.filter((it) => it.phase === one.phase && it.id !== one.id)) {
         const early = it.started < one.started;
         const pair = new URLSearchParams({ a: early ? it.id : one.id, b: early ? one.id : it.id });
-        put(put(rows, "li"), "a", `${it.phase} ${it.number}: ${it.verdict}, ${it.started.slice(0, 16).replace("T", " ")} UTC`, { href: `?${pair}` });
+        put(put(rows, "li"), "a", `${it.phase} ${it.number}: ${it.verdict}, ${it.started.slice(0, 16).replace("T", " ")}`, { href: `?${pair}` });
       }
     }
     put(place, "p", "These are the builds of the newest three months.", { class: "soft" });

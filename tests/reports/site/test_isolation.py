@@ -142,6 +142,17 @@ def test_failing_page_stays_unchanged_and_is_retried(
 
 
 @pytest.mark.integration
+def test_failing_page_of_withdrawn_builds_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [path for path in PATHS if WORLD.read(path).build.component != "glance"]
+    with monkeypatch.context() as patched:
+        break_template(patched, "track.html", "glance")
+        assert update(tmp_path / "site").stale
+    report = update(tmp_path / "site", paths=others)
+    assert (report.rebuilt, report.stale) == (True, {})
+    assert update(tmp_path / "site", paths=others) == SiteReport()
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
 def test_abort_stops_update(tmp_path: Path, kind: type[BaseException]) -> None:
     def read(path: Path) -> object:

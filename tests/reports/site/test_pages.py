@@ -68,7 +68,7 @@ def test_every_page_has_data_that_matches_its_schema(built: Path) -> None:
 def test_home_shows_breakages_with_since_and_suspects(built: Path) -> None:
     home = data(built, "index")
     page = html.fromstring((built / "current/index.html").read_bytes())
-    lines = page.xpath("//table[@class='stack']/tbody/tr")
+    lines = page.xpath("//table[contains(@class, 'breakages')]/tbody/tr")
     assert len(lines) == len(home["broken"]) == home["breakage_count"] > 2
     for line, row in zip(lines, home["broken"], strict=True):
         text, one = " ".join(line.text_content().split()), row["part"]
