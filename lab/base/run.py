@@ -33,6 +33,7 @@ PACKAGES = {
     "apt-get": "apt",
     "debsign": "devscripts",
     "autopkgtest": "autopkgtest",
+    "diffoscope": "diffoscope-minimal",
     "dose-builddebcheck": "dose-builddebcheck",
     "dose-debcheck": "dose-distcheck",
     "dpkg-genbuildinfo": "dpkg-dev",
