@@ -42,7 +42,7 @@ def test_upgrade_tells_what_breaks(lab: Lab, tmp_path: Path) -> None:
     assert (first.verdict, first.message) == ("skipped", "bookworm has no older version")
     promote(lab, tmp_path)
     tried = [
-        (files(), "passed", "6 of 6 passed after the upgrade from 1.1 of trunk-tested"),
+        (files(), "passed", "8 of 8 passed after the upgrade from 1.1 of trunk-tested"),
         (files(postinst=POSTINST + "rm /etc/greet.conf\n"), "failed",
          "upgrade: the conffile /etc/greet.conf is lost in the upgrade"),
         (files(start="/bin/false"), "failed", "greet: greet.service kept running on node0: it is "),
