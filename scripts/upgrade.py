@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from lab.base import environment
 from lab.base.errors import Failed
-from lab.results.cases import Case, Outcome
+from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.records import rfc3339
 from lab.store.step import StepContext, StepOutcome
@@ -43,12 +43,8 @@ from scripts.services.deployed_state import FILE, Deployed
 from scripts.testing import upgraded_node
 from scripts.testing.candidate import Candidate
 from scripts.testing.conclusion import Findings, carry_out
-from scripts.testing.regression import OF_FAILURE, TestResult
 
 NAME = "upgrade"
-OUTCOMES: Mapping[Outcome, TestResult] = {
-    "passed": "passed", "failed": "failed", "error": "error", "skipped": "neutral",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -154,14 +150,16 @@ def _nothing() -> Iterator[None]:
 
 
 def compared(after: Sequence[Case], before: Sequence[Case], place: str) -> Iterator[Case]:
-    """Yield the cases after the upgrade; one that failed before too is an expected failure."""
-    earlier = {case.id: OUTCOMES[case.outcome] for case in before}
+    """Yield the cases after the upgrade; what was no better before it does not count."""
+    earlier = {case.id: case.outcome for case in before}
     for case in after:
-        failed_before = case.outcome == "failed" and OF_FAILURE[earlier.get(case.id, "none")] == "known"
-        update = {"classname": f"{case.suite}: {case.classname}", "suite": NAME}
-        if failed_before:
+        then = earlier.get(case.id)
+        update: dict[str, str] = {"classname": f"{case.suite}: {case.classname}", "suite": NAME}
+        if case.outcome == "failed" == then:
             message = f"{case.message}; fails in {place} too"
             update |= {"outcome": "skipped", "nuance": "expected-failure", "message": message}
+        elif case.outcome == "error" == then:
+            update |= {"outcome": "skipped", "message": f"{case.message}; no result in {place} either"}
         yield case.model_copy(update=update)
 
 
