@@ -18,6 +18,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.base import files, resources
@@ -53,27 +54,34 @@ def chosen(context: StepContext) -> Mapping[str, OwnExercise | None]:
     return {name: own for name, own in ordered.items() if name not in LAST} | dict.fromkeys(LAST)
 
 
-def carry_out(
-    context: StepContext, target: Provisioner, name: str, own: OwnExercise | None, native: Path
-) -> list[Case]:
-    """Run one exercise and return its cases; the last one is an error when the exercise did not finish."""
-    before = len(cases.read(native))
-    driver = environments.driver_of(context.lab).NAME
-    home = context.store.environments / context.track_name
-    argv: list[Word] = [sys.executable, "-m", "scripts.exercises", name, driver, home, native]
-    longest = LONGEST_SECONDS
-    if own:
-        longest = own.timeout_minutes * 60.0 + LONGEST_SECONDS  # its own time, and that of copies and of its result
-        work = context.run.work / "exercises" / name
-        argv.append(OwnRun(chosen=own, base=context.lab.file.parent.absolute(), work=work).model_dump_json())
-    try:
-        result = target.beside(argv, cwd=resources.ROOT, timeout=longest, check=False)
-        why = "" if result else f"it ended with status {result.returncode}; see the log"
-    except TimedOut as error:
-        why = str(error)
-    if why:
-        results.append(native, cases.made(name, "goes to its end", "error", why))
-    return cases.read(native)[before:]
+@dataclass(frozen=True)
+class Exercising:
+    """Exercises of one deployment; ``home``: the directory of its environment, ``native``: the file of cases."""
+
+    context: StepContext
+    target: Provisioner
+    driver: str
+    home: Path
+    native: Path
+
+    def carry_out(self, name: str, own: OwnExercise | None) -> list[Case]:
+        """Run one exercise and return its cases; the last one is an error when the exercise did not finish."""
+        before = len(cases.read(self.native))
+        argv: list[Word] = [sys.executable, "-m", "scripts.exercises", name, self.driver, self.home, self.native]
+        longest = LONGEST_SECONDS
+        if own:
+            longest = own.timeout_minutes * 60.0 + LONGEST_SECONDS  # its own time, and that of copies and of its result
+            work = self.context.run.work / "exercises" / name
+            base = self.context.lab.file.parent.absolute()
+            argv.append(OwnRun(chosen=own, base=base, work=work).model_dump_json())
+        try:
+            result = self.target.beside(argv, cwd=resources.ROOT, timeout=longest, check=False)
+            why = "" if result else f"it ended with status {result.returncode}; see the log"
+        except TimedOut as error:
+            why = str(error)
+        if why:
+            results.append(self.native, cases.made(name, "goes to its end", "error", why))
+        return cases.read(self.native)[before:]
 
 
 def action(context: StepContext) -> StepOutcome:
@@ -88,8 +96,10 @@ def action(context: StepContext) -> StepOutcome:
             context.run.write_info(context.run.info.model_copy(update={"archive": deployed.state}))
         native = context.run.results / "native" / cases.FILE
         native.unlink(missing_ok=True)
+        home = context.store.environments / context.track_name
+        exercising = Exercising(context, target, environments.driver_of(context.lab).NAME, home, native)
         try:
-            found = {name: carry_out(context, target, name, own, native) for name, own in names.items()}
+            found = {name: exercising.carry_out(name, own) for name, own in names.items()}
         finally:
             target.collect_logs(context.run.results / "nodes")
     result = expected(context, deployed.version, [case for of_one in found.values() for case in of_one])

@@ -82,7 +82,7 @@ class PiupartsTests:
             try:
                 session.run(run.argv(), timeout=MINUTE_SECONDS * context.component.test.timeout_minutes, check=False)
             except TimedOut as error:
-                return f"{path.read_text(errors='replace') if path.exists() else ''}\nERROR: {error}\n"
+                return f"{path.read_text(errors='replace') if path.exists() else ''}\nFAIL: {error}\n"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def _add(self, name: str, group: Group, log: str, old: str = "") -> None:
@@ -94,13 +94,17 @@ class PiupartsTests:
         if test == UPGRADE and not old:
             why = f"{name.removeprefix('upgrade from ')} has no older version"
             case = case.model_copy(update={"outcome": "skipped", "message": why})
-        elif outcome == "none" and test == UPGRADE and any(each.outcome == "failed" for each in self.cases):
+        elif outcome == "none" and test == UPGRADE and self._has_failed(packages):
             case = case.model_copy(update={"outcome": "skipped", "message": "not reached"})
         elif outcome == "none":
             case = case.model_copy(update={"outcome": "error", "message": "the test did not take place"})
         elif outcome != "passed":
             case = case.model_copy(update={"outcome": outcome, "message": piuparts_run.reason(log)})
         self.cases.append(case)
+
+    def _has_failed(self, packages: str) -> bool:
+        """Return whether an earlier test of a group has failed: piuparts then leaves out the later one."""
+        return any(case.outcome == "failed" and case.classname == packages for case in self.cases)
 
 
 def older(context: StepContext, found: Candidate) -> dict[str, str]:

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         packaging,
         piuparts,
         push,
+        reproducible,
         reset,
         reverse,
         sbuild,
         snapshot,
         source,
         tempest,
+        upgrade,
         upload,
     )
 
@@ -68,6 +70,8 @@ if TYPE_CHECKING:  # mypy compares each module with the protocol
         piuparts,
         autopkgtest,
         reverse,
+        upgrade,
+        reproducible,
         deploy,
         configure,
         exercise,

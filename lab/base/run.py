@@ -34,6 +34,7 @@ PACKAGES = {
     "debdiff": "devscripts",
     "debsign": "devscripts",
     "autopkgtest": "autopkgtest",
+    "diffoscope": "diffoscope-minimal",
     "dose-builddebcheck": "dose-builddebcheck",
     "dose-debcheck": "dose-distcheck",
     "dpkg-genbuildinfo": "dpkg-dev",

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lab.config.types import MOST, SettingsModel, Text, matching
 
-TestStep = Literal["installable", "piuparts", "autopkgtest", "reverse"]
+TestStep = Literal["installable", "piuparts", "autopkgtest", "reverse", "upgrade", "reproducible"]
 PIUPARTS_OPTIONS = (
     r"--(?:allow-database|dpkg-force-confdef|install-recommends|no-diversions|no-symlinks|warn-on-[a-z-]+"
     r"|(?:ignore|ignore-regex|fake-essential-packages|extra-old-packages|warn-on-[a-z-]+)=\S+)"
@@ -28,7 +28,7 @@ class PackageTests(SettingsModel):
     """The tests of packages, in the phase test."""
 
     steps: tuple[TestStep, ...] = Field(
-        ("installable", "piuparts", "autopkgtest", "reverse"),
+        ("installable", "piuparts", "autopkgtest", "reverse", "upgrade"),
         description="The steps of the phase that test the component; the others are skipped.",
     )
     piuparts: tuple[PiupartsException, ...] = Field((), description="Exceptions for piuparts, each with its reason.")

@@ -35,7 +35,7 @@ REASONS: Final = tuple(
         r"installed (?P<package>\S+) package (?P<script>\S+) script subprocess returned error exit status (?P<status>\d+)",
         r"^\s*(?P<broken>\S+ : (?:Pre)?Depends: .*)$",
         r"FAIL: (?P<found>Package purging left files on system|After purging files have .*?|.*?):?\n\s+(?P<path>/\S+)",
-        r"^(?:ERROR: |FAIL: )?(?P<error>(?:FAIL: |Command failed|the command).*)$",
+        r"^(?:ERROR: |FAIL: )?(?P<error>(?:FAIL: |Command failed).*)$",
     )
 )
 LINE: Final = re.compile(r"^\d+m[\d.]+s (?:DEBUG|INFO|WARN|ERROR|DUMP): ?", re.MULTILINE)

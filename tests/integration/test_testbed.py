@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from lab.base import environment, resources
+from scripts.demo import demo
 from scripts.drivers.nspawn import leftovers
 from scripts.testing import testbed
 
@@ -90,3 +91,20 @@ def test_testbed_of_killed_server_is_swept(server: Server, shared_cache: Path) -
     server.process.wait()
     testbed.sweep(shared_cache / "qalab/testbeds")
     assert leftovers.left_by(shared_cache / "qalab/testbeds") == []
+
+
+def test_autopkgtests_own_class_for_virtualisation_servers(shared_cache: Path, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log:
+        dsc = demo.download_source("autopkgtest", tmp_path / "sources", log)
+    source = tmp_path / "autopkgtest"
+    subprocess.run(["dpkg-source", "--extract", dsc, source], check=True, capture_output=True)
+    server = tmp_path / "qalab-virt-nspawn"
+    # The class gives each test a home of its own; its test of apt sources needs deb-src lines.
+    server.write_text(
+        f"#!/bin/sh\nexport XDG_CACHE_HOME={shared_cache}\ncd {resources.ROOT}\n"
+        f'exec {sys.executable} -m scripts.testing.virt_nspawn --deb-src "$@"\n'
+    )
+    server.chmod(0o755)
+    argv = [sys.executable, Path(__file__).with_name("virt_class.py"), source, server]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-20_000:]

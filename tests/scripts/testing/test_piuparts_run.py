@@ -30,7 +30,7 @@ UPDATE = "0m3s ERROR: Command failed (status=100): ['schroot', '--', 'apt-get', 
         (PASS + KNOWN + UPDATE, "passed", "error"),
         (PASS, "passed", "none"),
         ("", "error", "none"),
-        ("ERROR: the command took longer than 60 seconds\n", "failed", "none"),
+        ("FAIL: the command took longer than 60 seconds\n", "failed", "none"),
     ],
 )
 def test_log_decides_on_both_tests(log: str, purge: str, upgrade: str) -> None:
@@ -49,6 +49,7 @@ def test_log_decides_on_both_tests(log: str, purge: str, upgrade: str) -> None:
         ("0m1s ERROR: FAIL: Package purging left files on system:\n  /etc/greet\t not owned\n",
          "package purging left files on system: /etc/greet"),
         (BROKEN, "Command failed (status=100): ['schroot', '--', 'apt-get', '-y', 'install', './greet.deb']"),
+        ("0m1s DEBUG: Starting\nFAIL: it took longer than 60 seconds\n", "it took longer than 60 seconds"),
         ("", "piuparts gives no reason: see its log"),
     ],
 )  # fmt: skip

@@ -1,0 +1,210 @@
+"""upgrade: deploy the baseline, upgrade it to the candidate, and exercise it again.
+
+The applications of the track are deployed on containers with the packages of the baseline: those of the state of the
+first label, or of the series until this label exists.  The exercises of the track run.  Then each node gets
+``apt-get full-upgrade`` to the state: the packages of the component must get the version of the candidate, keep their
+conffiles, and all services must keep running for the settle time.  Then the exercises run again.
+
+A case that fails after the upgrade and did not fail before gives the verdict ``failed``.  The step is skipped where
+there is no older version, or where the older version cannot be deployed.
+
+``results/native/upgrade.jsonl`` has a case for each part of the upgrade and each exercise after it; logs of all nodes
+are in ``results/upgrade``.
+
+Facts: ``state``, ``baseline``, ``from`` (the version of the component before the upgrade), ``nodes``, ``before`` (the
+exercises that failed before the upgrade).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lab.base import environment
+from lab.base.errors import Failed
+from lab.results.cases import Case
+from lab.store import step_command
+from lab.store.records import rfc3339
+from lab.store.step import StepContext, StepOutcome
+from scripts import exercise
+from scripts.archives import series_index
+from scripts.archives.serving import served
+from scripts.chroots.bootstrap import Repository
+from scripts.deployment import environments, installation
+from scripts.deployment.package_deployer import Packages
+from scripts.deployment.planner import pristine, topology
+from scripts.drivers.interfaces import Node
+from scripts.drivers.nspawn.driver import NspawnTarget
+from scripts.drivers.topology import Topology
+from scripts.exercise import Exercising
+from scripts.services.deployed_state import FILE, Deployed
+from scripts.testing import upgraded_node
+from scripts.testing.candidate import Candidate
+from scripts.testing.conclusion import Findings, carry_out
+
+NAME = "upgrade"
+
+
+@dataclass(frozen=True)
+class OldVersion:
+    """What an upgrade starts from: the version of the component, ``state`` ("": the series), the binaries by source."""
+
+    version: str
+    state: str
+    place: str
+    built: Mapping[str, Sequence[str]]
+
+
+def old_version(context: StepContext, found: Candidate) -> OldVersion | None:
+    """Return what users can upgrade from: the baseline's version if it is another one, or that of the series."""
+    name = context.component_name
+    version = found.baseline_version(name)
+    if found.baseline and version and version != found.version(name):
+        built = installation.built(installation.offered(found.reader, found.baseline.name))
+        return OldVersion(version, found.baseline.name, found.baseline_name, built)
+    with series_index.opened(context.series_name, context.series, context.log) as index:
+        series_index.refreshed(index)
+        items = index.packages(name) if index.stamp.exists() else []
+    ours = {each["Package"] for each in found.packages(name)}
+    names = [item["Package"] for item in items if item["Package"] in ours]
+    return OldVersion(str(items[0].source_version), "", found.series, {name: names}) if names else None
+
+
+@dataclass(frozen=True)
+class UpgradeTest:
+    """The deployment of an old version on containers of its own."""
+
+    context: StepContext
+    found: Candidate
+    old: OldVersion
+    where: Topology
+    target: NspawnTarget
+
+    def deploy(self) -> Deployed:
+        """Deploy the old version.  Raises any error of the deployment."""
+        context, suite = self.context, self.old.state
+        with served(context.lab, suite) if suite else _nothing() as repository:
+            offered = installation.offered(self.found.reader, suite) if suite else {}
+            with self.target.prepare(pristine(context.lab, context.track_name, self.where, repository)) as snapshot:
+                nodes = self.target.create(snapshot, self.where.nodes)
+            reached = self.target.reaching(nodes, repository)
+            made = Packages(reached, self.target, repository, offered, context.say).deploy(self.where)
+        deployed = Deployed(
+            track=context.track_name,
+            component=context.component_name,
+            version=self.old.version,
+            commit="",
+            finished=rfc3339(environment.now()),
+            nodes={node.name: node.address for node in nodes},
+            services=made.services,
+            packages=tuple(made.packages),
+            baselines=made.baselines,
+            state=suite,
+        )
+        deployed.write(self.target.home / FILE)
+        return deployed
+
+    def exercise(self, name: str) -> list[Case]:
+        """Run the exercises of the track."""
+        native = self.context.run.work / NAME / f"{name}.jsonl"
+        native.parent.mkdir(parents=True, exist_ok=True)
+        native.unlink(missing_ok=True)
+        exercising = Exercising(self.context, self.target, "nspawn", self.target.home, native)
+        chosen = exercise.chosen(self.context)
+        return [case for each, own in chosen.items() for case in exercising.carry_out(each, own)]
+
+    def upgrade(self, deployed: Deployed) -> Iterator[Case]:
+        """Upgrade all nodes, and write the deployment as it is then; yield a case for each part."""
+        candidate = {each["Package"]: each["Version"] for each in self.found.packages(self.context.component_name)}
+        with served(self.context.lab, self.found.state.name) as repository:
+            assert repository  # noqa: S101 - the state was just read
+            offered = installation.offered(self.found.reader, self.found.state.name)
+            nodes = self.target.reaching(self.target.nodes(), repository)
+            for node in nodes:
+                yield from self._upgrade_node(node, repository, candidate)
+            packages = [each for node in nodes for each in installation.installed(node, repository, offered)]
+        version = self.found.version(self.context.component_name)
+        now = deployed.model_copy(
+            update={"version": version, "packages": tuple(packages), "state": self.found.state.name}
+        )
+        now.write(self.target.home / FILE)
+
+    def _upgrade_node(self, node: Node, repository: Repository, candidate: Mapping[str, str]) -> Iterator[Case]:
+        before = upgraded_node.versions(node)
+        known = upgraded_node.existing(node, upgraded_node.conffiles(node, candidate))
+        case = Case(suite=NAME, classname=node.name, name="packages are upgraded", outcome="passed")
+        began = time.monotonic()
+        upgraded_node.upgrade(node, repository)
+        upgraded_node.check_versions(upgraded_node.versions(node), before, candidate)
+        yield case.model_copy(update={"seconds": round(time.monotonic() - began, 2)})
+        listed = upgraded_node.conffiles(node, candidate)
+        upgraded_node.check_conffiles(known, listed, upgraded_node.existing(node, listed))
+        yield case.model_copy(update={"name": "conffiles are kept"})
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield None
+
+
+def compared(after: Sequence[Case], before: Sequence[Case], place: str) -> Iterator[Case]:
+    """Yield the cases after the upgrade; what was no better before it does not count."""
+    earlier = {case.id: case.outcome for case in before}
+    for case in after:
+        then = earlier.get(case.id)
+        update: dict[str, str] = {"classname": f"{case.suite}: {case.classname}", "suite": NAME}
+        if case.outcome == "failed" == then:
+            message = f"{case.message}; fails in {place} too"
+            update |= {"outcome": "skipped", "nuance": "expected-failure", "message": message}
+        elif case.outcome == "error" == then:
+            update |= {"outcome": "skipped", "message": f"{case.message}; no result in {place} either"}
+        yield case.model_copy(update=update)
+
+
+def tested_cases(upgrade: UpgradeTest, deployed: Deployed) -> list[Case]:
+    """Exercise, upgrade, and exercise again; a failure of the upgrade itself is the last case."""
+    before = upgrade.exercise("before")
+    cases: list[Case] = []
+    try:
+        for case in upgrade.upgrade(deployed):
+            cases.append(case)  # noqa: PERF402 - those before a failure count
+    except Failed as error:
+        return [*cases, Case(suite=NAME, classname="nodes", name="upgrade", outcome="failed", message=str(error))]
+    time.sleep(upgrade.where.settle_seconds)
+    return [*cases, *compared(upgrade.exercise("after"), before, upgrade.old.place)]
+
+
+def test(context: StepContext, found: Candidate) -> Findings:
+    """Test the upgrade of the component from what users have."""
+    old = old_version(context, found)
+    if old is None:
+        return Findings([], f"{found.baseline_name} has no older version")
+    where = topology(context.lab, context.track_name, context.component_name, old.built)
+    name = f"{context.track_name}-upgrade-{context.component_name}"
+    target = NspawnTarget(context.store.environments / name, context.log, context.lab.deployment)
+    facts = {"from": old.version, "nodes": list(where.nodes)}
+    with environments.exclusive_turn(context.lab, name):
+        upgrade = UpgradeTest(context, found, old, where, target)
+        try:
+            deployed = upgrade.deploy()
+        except Failed as error:
+            return Findings([], f"{old.version} of {old.place} cannot be deployed: {error}", facts=facts)
+        else:
+            cases = tested_cases(upgrade, deployed)
+        finally:
+            target.collect_logs(context.run.results / NAME)
+            target.destroy()
+    passed = sum(case.outcome == "passed" for case in cases)
+    return Findings(
+        cases, f"{passed} of {len(cases)} passed after the upgrade from {old.version} of {old.place}", facts=facts
+    )
+
+
+def action(context: StepContext) -> StepOutcome:
+    return carry_out(context, NAME, test)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return step_command.main(NAME, action, argv)

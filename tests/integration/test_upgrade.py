@@ -1,0 +1,55 @@
+"""The step upgrade in real containers: a service that survives, one that does not, a conffile that is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from lab.config.description import Lab
+from lab.store.runs import Store
+from scripts import upgrade
+from scripts.drivers.nspawn import leftovers
+from tests.toylab import Toy, bench, promote, publish
+
+pytestmark = [pytest.mark.integration, pytest.mark.full]
+POSTINST = """#!/bin/sh
+set -e
+deb-systemd-helper enable greet.service >/dev/null
+[ ! -d /run/systemd/system ] || { systemctl daemon-reload; deb-systemd-invoke restart greet.service || :; }
+"""
+UNIT = "[Service]\nExecStart={}\n[Install]\nWantedBy=multi-user.target\n"
+
+
+def files(start: str = "/bin/sleep infinity", postinst: str = POSTINST) -> Mapping[str, str]:
+    return {
+        "lib/systemd/system/greet.service": UNIT.format(start),
+        "etc/greet.conf": "greeting = hello\n",
+        "DEBIAN/conffiles": "/etc/greet.conf\n",
+        "DEBIAN/postinst": postinst,
+    }
+
+
+@pytest.fixture
+def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Lab:
+    return lab_factory(track={"phases": ["build", "test", "deploy"], "settle_seconds": 2})
+
+
+def test_upgrade_tells_what_breaks(lab: Lab, tmp_path: Path) -> None:
+    publish(lab, tmp_path, [Toy("greet", "1.0", files=files())])
+    first = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", "1.1", files=files())])).execute(upgrade)
+    assert (first.verdict, first.message) == ("skipped", "bookworm has no older version")
+    promote(lab, tmp_path)
+    tried = [
+        (files(), "passed", "8 of 8 passed after the upgrade from 1.1 of trunk-tested"),
+        (files(postinst=POSTINST + "rm /etc/greet.conf\n"), "failed",
+         "upgrade: the conffile /etc/greet.conf is lost in the upgrade"),
+        (files(start="/bin/false"), "failed", "greet: greet.service kept running on node0: it is "),
+        (files(postinst="#!/bin/sh\nexit 5\n"), "failed", "upgrade: the package greet cannot be installed: "),
+    ]  # fmt: skip
+    for number, (content, verdict, message) in enumerate(tried, start=2):
+        work = bench(lab, "greet", publish(lab, tmp_path, [Toy("greet", f"1.{number}", files=content)]))
+        record = work.execute(upgrade)
+        assert (record.verdict, record.message[: len(message)]) == (verdict, message), work.log("upgrade")
+    assert [leftovers.left_by(path) for path in Store.of(lab).environments.iterdir()] in ([], [[]])
