@@ -62,7 +62,7 @@ def evidence(lab: Lab, source: str, version: str, track: str | None = None) -> U
     for name in tracks:
         for run in Store.of(lab).runs(name):
             record = run.record("deploy") if run.info.phase == "deploy" else None
-            if record is None or record.verdict in {"skipped", "aborted", "running"}:
+            if record is None or record.verdict not in {"passed", "failed"}:
                 continue
             if not record.facts and (run.info.component, run.info.version) == (source, version):  # it failed
                 found[True] = UpdateEvidence(source, version, run, record, None)
@@ -174,11 +174,13 @@ def names_bug(case: Case, bug: str) -> bool:
 
 
 def _risks(found: UpdateEvidence) -> Iterator[str]:
-    kinds = [case for case in found.cases if kind_of(case) in {"regression", "failed"}]
+    bad = [case for case in found.cases if kind_of(case) in {"regression", "failed"}]
     if found.record.verdict == "failed":
         yield "The update cannot be deployed: see above."
-    elif kinds:
-        yield f"{len(kinds)} regression{'s' * (len(kinds) != 1)}: see above."
+    elif bad:
+        yield f"{len(bad)} regression{'s' * (len(bad) != 1)}: see above."
+    elif found.exercised is None or found.exercised.verdict not in {"passed", "unstable", "failed"}:
+        yield "The tests came to no verdict: the lab knows nothing about regressions."
     else:
         yield "The lab found no regression. It tested what is listed above, and nothing else of the package."
     for name, why in found.facts.get("left out", {}).items():
@@ -196,14 +198,12 @@ def _packages(found: UpdateEvidence) -> Iterator[str]:
 
 def _repeat(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
     info, facts = found.deployed.info, found.facts
-    yield "To repeat it in the lab:"
+    yield f"To repeat it in the lab {lab.lab.name}{f', with lab.yaml at {info.lab_commit}' * bool(info.lab_commit)}:"
     yield f"  qalab run {info.track} --state released"
     yield f"  qalab run {info.track}" + (f" {info.component}" if info.component != WHOLE else "")
     if packages := [each.partition("=")[0] for each in facts.get("packages", ())]:
         yield "On a machine with the released packages, with the pocket in apt's sources and pinned at 100:"
         yield f"  apt-get install --target-release {facts['pocket']} {' '.join(packages)}"
-    if lab.public is None:
-        yield f"  (lab {lab.lab.name}, lab.yaml at {info.lab_commit or 'no commit'})"
 
 
 def _links(lab: Lab, found: UpdateEvidence) -> Iterator[str]:

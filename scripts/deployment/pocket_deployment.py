@@ -19,7 +19,6 @@ from lab.base.text import first_of
 from lab.store.run_directory import WHOLE
 from lab.store.step import StepContext
 from scripts.archives.package_source import PackageSource
-from scripts.deployment import environments
 from scripts.deployment.deployer import DeployResult
 from scripts.deployment.expectation import Wanted
 from scripts.deployment.package_deployer import Packages
@@ -28,9 +27,8 @@ from scripts.drivers.interfaces import Node, Provisioner
 from scripts.drivers.topology import Topology
 from scripts.pockets import bugs, proposed
 from scripts.pockets.dependents import consequences
+from scripts.pockets.planning import kernel_of
 from scripts.pockets.proposed import Waiting
-
-KERNEL = "linux-image-"
 
 
 @dataclass(frozen=True)
@@ -70,10 +68,8 @@ def untestable(context: StepContext, waiting: Waiting) -> str:
     if not waiting.ready:
         early = waiting.updates[0]
         return f"{early.source} {early.version} of {place} cannot be tested yet: {early.impediment}"
-    kernel = next((each for each in waiting.archive if each.startswith(KERNEL)), "")
-    if kernel and environments.driver_of(context.lab).NAME == "nspawn":
-        return f"{kernel} waits in {place}: it needs machines, because containers run the kernel of this machine"
-    return ""
+    kernel = kernel_of(context.lab, waiting)
+    return f"{waiting} of {place} cannot be tested: {kernel}" if kernel else ""
 
 
 def check_installability(offer: PackageSource) -> str:

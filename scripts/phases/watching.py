@@ -13,12 +13,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
 from functools import partial
 from itertools import takewhile
 
+from lab.base import environment
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.config.description import Lab
-from lab.store.records import Cause
+from lab.store.records import Cause, rfc3339
 from lab.store.run_directory import COMMIT, WHOLE, Run
 from lab.store.runs import Store
 from scripts import packaging, push
@@ -213,7 +215,7 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
     try:
         with watch_log(lab) as log:
             pocket = proposed.asked(lab, track, log)
-        errors = Counter(run.info.archive for run in Store.of(lab).runs(track) if outcome_of(run) == "error")
+        errors = _errors_of_a_day(lab, track)
         found = planning.plan(
             lab, track, pocket, lambda each: proposed.is_new(lab, track, each) and errors[each] < TRIES
         )
@@ -228,6 +230,13 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
         run = Store.of(lab).new_run(lab, track, component, phase=lab.tracks[track].phases[0])
         run.write_info(run.info.model_copy(update={"cause": "proposed packages", "archive": content}))
         yield run
+
+
+def _errors_of_a_day(lab: Lab, track: str) -> Counter[str]:
+    """Return how often the lab was at fault in the last 24 hours, by the content that it tested."""
+    since = rfc3339(environment.now() - timedelta(days=1))
+    runs = (run for run in Store.of(lab).runs(track) if run.info.started >= since)
+    return Counter(run.info.archive for run in runs if outcome_of(run) == "error")
 
 
 def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:
