@@ -13,8 +13,11 @@ from lab.base.errors import ConfigurationError
 from lab.config.deployment import Tempest
 from lab.config.description import Lab
 from lab.store.runs import Store
+from lab.store.step import StepContext
 from scripts import tempest
 from scripts.openstack.tempest_conf import configuration
+from scripts.openstack.test_results import BadTestResult, Results
+from scripts.pockets import baseline
 from scripts.services.cloud_settings import Configured
 from scripts.services.deployed_state import Deployed, Service
 from tests.conftest import Bench
@@ -107,3 +110,44 @@ def test_tempest_step_skips_or_refuses(
     lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": deployment})
     record = Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise")).execute(tempest)
     assert (record.verdict, record.message) == (verdict, message.replace("HOME", str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "before", "verdict", "message"),
+    [
+        (
+            {"a": "failed", "b": "passed"},
+            {"a": "old"},
+            "passed",
+            "1 failed as is known (fails in the release too: old)",
+        ),
+        ({"a": "failed", "b": "passed"}, {}, "unstable", "a: new"),
+        ({"a": "passed", "b": "passed"}, {"a": "old"}, "passed", "1 passed against what is known (a)"),
+        ({"a": "failed", "b": "passed"}, None, "error", "there is no baseline to compare with"),
+        ({"a": "passed", "b": "passed"}, None, "passed", "2 of 2 passed"),
+    ],
+)
+def test_tests_are_compared_with_the_release(
+    lab_factory: Callable[..., Lab],
+    outcomes: dict[str, Any],
+    before: dict[str, str] | None,
+    verdict: str,
+    message: str,
+) -> None:
+    lab = lab_factory(track={"trigger": "proposed", "phases": ["deploy", "exercise"]})
+    run = Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise")
+    context = StepContext(lab, run, None)  # type: ignore[arg-type]
+    of_release = deployed().model_copy(update={"state": "released-1", "baseline": "released-1"})
+    if before is not None:
+        baseline.keep(context, "released-1", "tempest", before, ())
+    known = baseline.kept(lab, "trunk", "released-1", "tempest")
+    tests = [BadTestResult(name, outcome, "new" if outcome == "failed" else "") for name, outcome in outcomes.items()]
+    reasons = {each.test.pattern: each.reason for each in tempest.in_release(known)}
+    found = Results(tests, reasons)
+    update = of_release.model_copy(update={"state": "content", "waiting": {"greet": "2"}})
+    got = tempest.compared(context, update, known, found)
+    assert (got[0], message in got[1]) == (verdict, True), got
+    assert tempest.compared(context, of_release, None, Results(tests, {}))[1].startswith("the release: ")
+    kept = baseline.kept(lab, "trunk", "released-1", "tempest")
+    assert kept is not None
+    assert {*kept.failed, *kept.passed} == {"a", "b"}
