@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lab.base.errors import ConfigurationError
+from lab.config import apt
 from lab.config.description import Lab
 from lab.results import addresses
 from lab.results.cases import Case
@@ -102,7 +103,9 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
     facts, info = found.facts, found.deployed.info
     series = lab.series[info.series]
     date = f" (Release of {facts['pocket date']})" if facts.get("pocket date") else ""
-    yield f"{found.source} {found.version} from {facts.get('pocket', 'the -proposed pocket')}{date}, {found.record.architecture}."
+    codename = series.codename or info.series
+    pocket = f"{codename}-{apt.PROPOSED[series.distribution][0]}"
+    yield f"{found.source} {found.version} from {pocket}{date}, {found.record.architecture}."
     replaced = facts.get("replaces", {}).get(found.source)
     if replaced is not None:
         yield f"Replaces: {replaced or 'nothing, it is new'}."
@@ -111,7 +114,6 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
         yield f"Tested together with other updates, and not alone: {', '.join(others)}."
     for name, why in facts.get("companions", {}).items():
         yield f"With it, from the same pocket: {name} ({why})."
-    codename = series.codename or info.series
     yield f"All else: {', '.join([codename, *(f'{codename}-{pocket}' for pocket in series.pockets)])}."
 
 
@@ -158,12 +160,11 @@ def _bugs(found: UpdateEvidence) -> Iterator[str]:
         yield "Bugs: not known, because no changelog could be read on the nodes."
         return
     yield "Bugs closed since the released version:" if bugs else "Bugs closed since the released version: none."
-    for bug in bugs:
-        covering = [case for case in found.cases if names_bug(case, bug)]
-        for case in covering:
-            yield f" * {bug}: {case.classname}: {case.name}: {kind_of(case)}"
-        if not covering:
-            yield f" * {bug}: no test of the lab names it; follow its own test plan"
+    covering = {bug: [case for case in found.cases if names_bug(case, bug)] for bug in bugs}
+    for bug, cases in covering.items():
+        yield from (f" * {bug}: {case.classname}: {case.name}: {kind_of(case)}" for case in cases)
+    if others := [bug for bug, cases in covering.items() if not cases]:
+        yield f" * no test of the lab names these, and each has its own test plan: {', '.join(others)}"
 
 
 def names_bug(case: Case, bug: str) -> bool:
@@ -183,8 +184,8 @@ def _risks(found: UpdateEvidence) -> Iterator[str]:
         yield "The tests came to no verdict: the lab knows nothing about regressions."
     else:
         yield "The lab found no regression. It tested what is listed above, and nothing else of the package."
-    for name, why in found.facts.get("left out", {}).items():
-        yield f"Not installed: {name}: {why}."
+    if missing := found.facts.get("not installed"):
+        yield f"Not installed, and so not tested: {', '.join(missing)}."
 
 
 def _packages(found: UpdateEvidence) -> Iterator[str]:
