@@ -11,6 +11,7 @@ from lab.store.step import EXIT_CODES
 from reports import junit, status
 from reports.progress import Progress
 from scripts.phases import runner
+from scripts.promotion import phase_results
 
 
 def run_phases(
@@ -31,12 +32,13 @@ def run_phases(
 
 
 def run_phase(lab: Lab, current: Run, console: Console, *, first: str | None = None, until: str | None = None) -> int:
-    """Run one phase, show its progress, write its JUnit XML, and return the exit code."""
+    """Run one phase, show its progress, write its results, and return the exit code."""
     ended: Record | None = None
     try:
         ended = runner.run_phase(lab, current, Progress(console), first=first, until=until)
     finally:
         junit.write(current)
+        phase_results.note(lab, current)
     verdict = current.verdict
     if verdict == "aborted" and (ended is None or ended.finished_well):  # None: every step was done before
         console.print(f"{current.id}: stopped after {until}, as requested; continue with: qalab run --run {current.id}")

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from cli.output import out
 from lab.base import environment
+from lab.config import loading
+from lab.config.options import lab_option
 from scripts.host import prerequisites
 
 
 @click.command("setup")
-def command() -> None:
-    """Install the Debian packages that the lab needs; as root, also create the build user."""
-    set_up()
+@lab_option
+def command(lab_file: Path) -> None:
+    """Install the Debian packages that the lab needs; as root, also create the build user.
+
+    The target of the lab's deployments can need more; without a lab file, only what every lab needs is installed.
+    """
+    set_up(prerequisites.target_of(loading.load(lab_file) if lab_file.exists() else None))
     out.print("this machine is set up")
 
 
-def set_up() -> None:
-    """Install what is missing; apt's output goes to setup.log in the state directory."""
+def set_up(target: str = "") -> None:
+    """Install what is missing for a lab with this target; apt's output goes to setup.log in the state directory."""
     path = environment.state_home() / "setup.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as stream:
-        prerequisites.setup(out.print, stream)
+        prerequisites.setup(out.print, stream, target)
 
 
 def set_up_if_needed() -> None:

@@ -10,9 +10,11 @@ from typing import Any, NoReturn
 import click
 
 from cli.groups import nearest
+from lab.config import loading
 from lab.store import step_command
 from lab.store.run_directory import run_at
 from reports import junit
+from scripts.promotion import phase_results
 from scripts.registry import STEPS
 
 
@@ -35,11 +37,12 @@ class StepGroup(click.Group):
 
 
 def run_step(action: Callable[..., int], **options: Any) -> NoReturn:
-    """Run a step, write the JUnit XML of its run, and exit with the step's exit code."""
+    """Run a step, write the results of its run, and exit with the step's exit code."""
     code = action(**options)
     # After each step, because a Jenkins job ends with the first step that fails.
     if current := run_at(options["run"].resolve()):
         junit.write(current)
+        phase_results.note(loading.load(options["lab_file"]), current)
     sys.exit(code)
 
 

@@ -80,7 +80,7 @@ def _nodes(lab: Lab, jenkins: LabJenkinsSettings) -> Iterator[Mapping[str, Any]]
 def _category(lab: Lab) -> Mapping[str, Any]:
     """Return the throttle category of deployments: one at a time on a machine, or on all where they share a target."""
     target = lab.deployment.target if lab.deployment else "target"
-    shared = target not in {"nspawn", "target"}
+    shared = target not in {"nspawn", "qemu", "target"}
     return {
         "categoryName": f"{lab.lab.name}-{target}",
         "maxConcurrentTotal": int(shared),

@@ -127,13 +127,16 @@ def _watch(lab: Lab, name: str) -> Iterator[Job]:
 
 
 def _promote(lab: Lab, name: str) -> Iterator[Job]:
-    """Yield the job that moves the label of a track, where the track promotes."""
+    """Yield the jobs that move the label of a track, where the track promotes."""
     if promotion := lab.tracks[name].promotion:
         if problem := cron.complaint(promotion.schedule):
             raise ConfigurationError(f"{lab.file}: tracks.{name}.promotion.schedule: Jenkins would refuse {problem}")
         label = f"{name}-{promotion.label}"
         values = {"track": name, "label": label, "schedule": promotion.schedule, "minutes": PROMOTION_MINUTES}
-        yield Job("promote", f"{name}-promote", values | _agent(lab, name, "deploy"))
+        agent = _agent(lab, name, "deploy")
+        yield Job("promote", f"{name}-promote", values | agent)
+        if promotion.votes:
+            yield Job("vote", f"{name}-vote", {"track": name} | agent)
 
 
 def track_views(lab: Lab) -> Iterator[View]:

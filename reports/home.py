@@ -22,6 +22,7 @@ from reports import journal as journals
 from reports.activity import LabActivity
 from reports.journal import Journal
 from reports.journal_entries import JournalEntry
+from reports.lab_view import LabView
 from reports.outputs.delivery import OutputContext, PendingDelivery, PublisherClock, Tombstone
 from reports.promotions import Promotions
 
@@ -80,6 +81,10 @@ class PublicationHome:
         if found != self.read_promotions():
             files.write_atomic(self.promotions, PROMOTIONS.dump_json(found), 0o600)
 
+    def view(self, graphs: Mapping[str, ComponentGraph]) -> LabView:
+        """Return what the site shows of the lab, as the last pass has left it."""
+        return LabView(self.read_activity(), graphs, self.read_promotions())
+
     @property
     def outputs(self) -> Path:
         """The directory for the outputs' own files."""
@@ -127,9 +132,7 @@ def context(  # noqa: PLR0913, PLR0917 - the parts of a publisher
         base=base,
         home=place.outputs,
         site=place.site,
-        activity=place.read_activity,
-        graphs=graphs,
-        promotions=place.read_promotions,
+        view=lambda: place.view(graphs()),
         published=lambda: [place.item(entry) for entry in journal.builds.published()],
         history=journal.builds.lane,
         verdicts=journal.builds.verdicts,

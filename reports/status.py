@@ -141,7 +141,8 @@ def run_json(run: Run) -> str:
 
 
 def runs_table(runs: Sequence[Run], standings: Mapping[Run, RunStanding] = NONE) -> Table:
-    """Return a table for 80 columns: long text is folded, not truncated."""
+    """Return a table for 80 columns: long text is folded, not truncated.  Runs of several labs have the lab's name."""
+    several = len({run.info.lab for run in runs}) > 1
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("run", "verdict", "started", "duration", "cause", "message"):
         table.add_column(heading, overflow="fold", no_wrap=heading in {"verdict", "started", "duration"})
@@ -149,7 +150,7 @@ def runs_table(runs: Sequence[Run], standings: Mapping[Run, RunStanding] = NONE)
         values = summary(run, standings.get(run))
         is_quiet = values["verdict"] in {"passed", "running"}
         table.add_row(
-            run.id,
+            f"{values['lab']}/{run.id}" if several else run.id,
             verdict_text(values["verdict"]),
             values["started"][5:16].replace("T", " "),
             duration(values["seconds"]),

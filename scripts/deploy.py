@@ -8,7 +8,8 @@ come from there.  It compares them with the run's component, version and commit 
 A track of proposed packages installs the packages that wait in the pocket instead, first on pristine nodes, then as an
 upgrade of the released deployment, which stays for the exercises.  It is ``skipped`` when none wait, or when Jenkins
 asks for a set that was already tested.  A run of the state ``released`` deploys the track's baseline: the release without
-the pocket (see `scripts.pockets.baseline`).
+the pocket (see `scripts.pockets.baseline`).  It is ``skipped`` as well when
+something needs a machine (``needs isolation-machine``) and the target has containers.
 
 ``results/parameters.properties`` passes COMPONENT, COMMIT, VERSION and ARCHIVE to the next job; the file is missing
 when nothing can be exercised.  Logs of all nodes are in ``results/nodes``, whatever the verdict.
@@ -28,13 +29,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.base import environment
-from lab.base.errors import Failed, InfrastructureError
+from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.store import step_command
 from lab.store.records import rfc3339
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives import package_source
 from scripts.archives.package_source import PackageSource
-from scripts.deployment import deployer_choice, environments, expectation, pocket_deployment
+from scripts.deployment import deployer_choice, environments, expectation, isolation, pocket_deployment
 from scripts.deployment.deployer import DeployResult
 from scripts.deployment.expectation import Wanted
 from scripts.deployment.planner import pristine, topology
@@ -57,6 +58,9 @@ def action(context: StepContext) -> StepOutcome:
         return StepOutcome(message, version=wanted.version, verdict="skipped")
     wanted.check_offer()
     where = topology(context.lab, context.track_name, context.component_name, offer.built)
+    driver = environments.driver_of(context.lab).NAME
+    if why := isolation.missing_for(driver, where):
+        return StepOutcome(why, verdict="skipped")
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name), offer.kept():
         version = info.version or (offer.sources.get(info.component, "") if offer.waiting else "")
@@ -64,8 +68,10 @@ def action(context: StepContext) -> StepOutcome:
             context.run.write_info(info.model_copy(update={"archive": offer.state, "version": version}))
         try:
             installation = install(context, wanted, where, target)
-        except Failed as error:
-            if offer.waiting is None:
+        except LabError as error:
+            if why := isolation.missing_after(driver, error):
+                return StepOutcome(why, verdict="skipped")
+            if offer.waiting is None or not isinstance(error, Failed):
                 raise
             return StepOutcome(str(error), version=version, verdict="failed", facts=pocket_deployment.facts(offer))
         made = installation.made
@@ -134,7 +140,8 @@ def create(context: StepContext, wanted: Wanted, where: Topology, target: Provis
         took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
         try:
             made = deployer_choice.deployer(target, nodes, repository, offer.archive, context.say).deploy(where)
-            wanted.check_installed(made, where, {node.name: node for node in nodes})
+            # Those of a bundle file are made by the deployment.
+            wanted.check_installed(made, where, {node.name: node for node in target.nodes()})
         finally:
             target.collect_logs(context.run.results / "nodes")
     return Installation(made, took | dict(made.seconds), {"snapshot": dict(snapshot.facts)})

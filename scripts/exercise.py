@@ -33,6 +33,7 @@ from scripts.drivers.interfaces import Provisioner
 from scripts.exercises import cases, choice, judgement
 from scripts.exercises.own import OwnRun
 from scripts.exercises.registry import FIRST, LAST
+from scripts.testing.conclusion import expected
 
 NAME = "exercise"
 LONGEST_SECONDS = 900.0
@@ -91,18 +92,17 @@ def action(context: StepContext) -> StepOutcome:
             found = {name: carry_out(context, target, name, own, native) for name, own in names.items()}
         finally:
             target.collect_logs(context.run.results / "nodes")
-    every = [case for of_one in found.values() for case in of_one]
-    judged = judgement.judge(context, deployed, every)
-    if judged.facts:
-        files.write_atomic(native, "".join(results.line(case) for case in judged.cases))
+    result = expected(context, deployed.version, [case for of_one in found.values() for case in of_one])
+    judged = judgement.judge(context, deployed, result.cases)
+    files.write_atomic(native, "".join(map(results.line, judged.cases)))
     counts = {name: dict(Counter(case.outcome for case in judged.cases if case.classname == name)) for name in found}
     return StepOutcome(
-        judged.message,
+        "; ".join([judged.message, *result.notes]),
         version=deployed.version,
         commit=deployed.commit,
         verdict=judged.verdict,
-        native=[(native, cases.FORMAT)] if native.exists() else [],
-        facts={"environment": context.track_name, "exercises": counts, **judged.facts},
+        native=[(native, cases.FORMAT)] if judged.cases else [],
+        facts={"environment": context.track_name, "exercises": counts, **judged.facts, **result.facts},
     )
 
 

@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lab.base import files
-from lab.base.errors import InfrastructureError, Verdict
-from lab.base.text import first_of
-from lab.results import cases
+from lab.base.errors import InfrastructureError
 from lab.results.cases import Case
 from lab.store import step_command
 from lab.store.archive import State
@@ -31,11 +29,12 @@ from lab.store.step import StepContext, StepOutcome, architecture
 from scripts.archives import series_index
 from scripts.migration import indexes
 from scripts.migration.indexes import Binary
-from scripts.testing.candidate import Candidate, hand_over, tested
+from scripts.testing.candidate import Candidate
+from scripts.testing.conclusion import Findings, carry_out
 from scripts.testing.installability import Broken, Installability, Kind, PackageSet, compare, unbuildable, uninstallable
 
 NAME = "installable"
-FILE = "installable.jsonl"
+KINDS: Mapping[str, Kind] = {"packages": "binary", "sources": "source"}
 AREA = "main"
 
 
@@ -123,44 +122,45 @@ def native(compared: Installability, ours: frozenset[str], baseline: str) -> Ite
         )  # fmt: skip
 
 
-def judge(compared: Installability, baseline: str) -> tuple[Verdict, str]:
-    """Return the verdict, and the line of the record."""
-    if compared.new:
-        return "failed", first_of(list(map(str, compared.new)))
-    if compared.theirs:
-        return "unstable", f"needs a rebuild: {first_of(list(map(str, compared.theirs)))}"
+def summary(compared: Installability, baseline: str) -> str:
+    """Return the message of a step that has found nothing new."""
     counts = {kind: sum(each == kind for each, _ in compared.checked) for kind in ("binary", "source")}
     also = f"; {len(compared.already)} broken in {baseline} too" if compared.already else ""
     checked = " and ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in (
         ("package", counts["binary"]), ("source package", counts["source"]),
     ))  # fmt: skip
-    return "passed", f"{checked} checked against {baseline}{also}"
+    return f"{checked} checked against {baseline}{also}"
 
 
-def action(context: StepContext) -> StepOutcome:
-    with tested(context) as found:
-        compared = check(context, found)
-        ours = frozenset(name for name, _ in found.reader.lock(found.state.name))
-        hand_over(context, found)
-    path = context.run.results / "native" / FILE
-    files.write_atomic(path, "".join(cases.line(case) for case in native(compared, ours, found.baseline_name)))
-    verdict, message = judge(compared, found.baseline_name)
+def test(context: StepContext, found: Candidate) -> Findings:
+    """Compare the state with the baseline."""
+    compared = check(context, found)
+    ours = frozenset(name for name, _ in found.reader.lock(found.state.name))
     listed: Mapping[str, Sequence[Broken]] = {
         "newly broken": compared.new, "needs a rebuild": compared.theirs, "broken before": compared.already,
     }  # fmt: skip
     for word, items in listed.items():
         for each in items:
             context.say(f"{word}: {each}")
-    facts = {
-        "state": found.state.name,
-        "baseline": found.baseline.name if found.baseline else "",
-        "checked": {kind: sum(each == kind for each, _ in compared.checked) for kind in ("binary", "source")},
-        "new": list(map(str, compared.new)),
-        "theirs": list(map(str, compared.theirs)),
-        "already": list(map(str, compared.already)),
-    }
-    version = found.version(context.component_name)
-    return StepOutcome(message, version=version, verdict=verdict, native=[(path, cases.FORMAT)], facts=facts)
+    cases = list(native(compared, ours, found.baseline_name))
+    theirs = {(each.kind, each.name) for each in compared.theirs}
+    return Findings(
+        cases,
+        summary(compared, found.baseline_name),
+        lenient=frozenset(case.id for case in cases if (KINDS[case.classname], case.name) in theirs),
+        prefix={"unstable": "needs a rebuild: "},
+        line=lambda case: case.message,
+        facts={
+            "checked": {kind: sum(each == kind for each, _ in compared.checked) for kind in ("binary", "source")},
+            "new": list(map(str, compared.new)),
+            "theirs": list(map(str, compared.theirs)),
+            "already": list(map(str, compared.already)),
+        },
+    )
+
+
+def action(context: StepContext) -> StepOutcome:
+    return carry_out(context, NAME, test)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

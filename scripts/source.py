@@ -77,22 +77,26 @@ def shape_of(context: StepContext) -> SourceShape:
     return SourceShape.model_validate(context.earlier("snapshot").facts["source_package"])
 
 
+def discard(path: Path) -> None:
+    """Remove what upstream has in a place: a directory, a file, or a link to either or to nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def unpack(context: StepContext, name: str) -> Path:
     """Make a tree of upstream's files and the packaging's debian/, independent of this machine's umask and clock."""
     tree = work(context) / name
-    if tree.exists():
-        shutil.rmtree(tree)
-    tree.mkdir()
+    discard(tree)
     for component, tarball in orig_tarballs(context).items():
-        if (tree / component).exists() and component:  # dpkg-source replaces what upstream has there
-            shutil.rmtree(tree / component)
-        (tree / component).mkdir(exist_ok=True)
+        discard(tree / component)  # dpkg-source replaces what upstream has there
+        (tree / component).mkdir()
         context.sh(
             ["tar", "--extract", "--file", tarball, "--directory", tree / component, "--strip-components=1",
              "--no-same-owner", "--no-same-permissions"]
         )  # fmt: skip
-    if (tree / "debian").exists():
-        shutil.rmtree(tree / "debian")
+    discard(tree / "debian")
     shutil.copytree(context.run.work / "packaging/debian", tree / "debian", symlinks=True)
     when, shape = committed(context), shape_of(context)
     if shape.format == "1.0" and not shape.native:

@@ -1,7 +1,7 @@
 """tempest: run OpenStack's own tests against the deployment.
 
 Tempest comes from the series, in a disposable system next to the nodes: the step installs nothing on the tested
-nodes, and the tests see the cloud as its users do.  lab.yaml selects the tests and names the file of known failures.
+nodes, and the tests see the cloud as its users do.  lab.yaml selects the tests.
 
 ``results/native/tempest.subunit`` has the results of the tests, ``tempest.subunit.known.json`` the reasons of the
 known failures among them; ``results/tempest/tempest.log`` is Tempest's own log; logs of all nodes are in
@@ -15,12 +15,12 @@ tests that failed, or passed).  On a track of proposed packages, a test that fai
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from lab.base import environment, files, resources
@@ -28,19 +28,20 @@ from lab.base.errors import ConfigurationError, Failed, InfrastructureError, Lab
 from lab.base.run import ProgramFailed, TimedOut, Word
 from lab.config.deployment import Tempest
 from lab.results import subunit
+from lab.results.cases import Case
+from lab.results.known_failures import Excused
 from lab.store import step_command
 from lab.store.step import StepContext, StepOutcome
 from scripts.chroots.sessions import Session, opened
 from scripts.deployment import environments, expectation
 from scripts.drivers import layers
 from scripts.drivers.interfaces import Pristine, Provisioner
-from scripts.openstack import known_failures
-from scripts.openstack.known_failures import KnownFailure
 from scripts.openstack.tempest_conf import LOG, PLACE
-from scripts.openstack.test_results import Results, results_of
+from scripts.openstack.test_results import BadTestResult, Results, results_of
 from scripts.pockets import baseline
 from scripts.pockets.baseline import BaselineCases
 from scripts.services.deployed_state import Deployed
+from scripts.testing.conclusion import expected
 
 NAME = "tempest"
 FORMAT = "subunit"
@@ -124,19 +125,22 @@ def without_tests(lab_file: Path, chosen: Tempest, output: bytes, complaint: str
     return InfrastructureError(f"Tempest has run no test: {complaint or 'it did not say why'}")
 
 
-def results(native: Path, known: Sequence[KnownFailure], broken: str) -> Results:
-    """Return the test results; write the known failures among them to a file next to the stream."""
+def results(
+    native: Path, excuse: Callable[[list[Case]], Excused], broken: str, before: BaselineCases | None = None
+) -> Results:
+    """Return the test results; write the known failures among them to a file next to the stream.
+
+    ``before``: the results of a baseline, whose failures are known.
+    """
     tests = tuple(results_of(native.read_bytes()))
-    ended = [test for test in tests if test.outcome != "error"]
-    reasons = {test.id: reason for test in ended if (reason := known_failures.reason(known, test.name))}
+    cases = {test.id: case_of(test) for test in tests if test.outcome != "error"}
+    found = excuse([*cases.values()])
+    why = {test: each.why for test, each in {**found.known, **found.mended}.items()}
+    reasons = {test: why[case.id] for test, case in cases.items() if case.id in why}
+    released = before.failed if before else {}
+    reasons |= {test.id: f"fails in the release too: {released[test.name]}" for test in tests if test.name in released}
     files.write_atomic(native.with_name(f"{STREAM}.known.json"), json.dumps(reasons, indent=1, sort_keys=True) + "\n")
     return Results(tests, reasons, broken or ("" if tests else "Tempest reported no tests"))
-
-
-def in_release(before: BaselineCases | None) -> list[KnownFailure]:
-    """Return the tests that fail in the release, as known failures."""
-    failed = before.failed.items() if before else ()
-    return [KnownFailure(re.compile(re.escape(test)), f"fails in the release too: {why}") for test, why in failed]
 
 
 def compared(
@@ -157,11 +161,16 @@ def compared(
     return found.verdict, str(found)
 
 
+def case_of(test: BadTestResult) -> Case:
+    """Return a result as a case, with the identity that the format gives it."""
+    classname, name = subunit.names(test.id)
+    return Case(suite=FORMAT, classname=classname or FORMAT, name=name, outcome=test.outcome, message=test.why)
+
+
 def action(context: StepContext) -> StepOutcome:
     chosen = context.lab.tempest_of(context.track_name)
     if chosen is None:
         return StepOutcome("lab.yaml names no tests of Tempest", verdict="skipped")
-    known = known_failures.read(Path(chosen.known_failures)) if chosen.known_failures else ()
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name):
         if why := environments.in_use_error(context):
@@ -176,7 +185,7 @@ def action(context: StepContext) -> StepOutcome:
             target.collect_logs(context.run.results / "nodes")
     native = context.run.results / "native" / STREAM
     before = baseline.kept(context.lab, context.track_name, deployed.baseline, NAME) if deployed.waiting else None
-    found = results(native, (*known, *in_release(before)), broken)
+    found = results(native, partial(expected, context, deployed.version), broken, before)
     verdict, message = compared(context, deployed, before, found)
     return StepOutcome(
         message,

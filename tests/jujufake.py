@@ -29,6 +29,8 @@ here=${0%/*}/juju.d
 say() { [ ! -e "$here/$1.refuses" ] || { cat "$here/$1.refuses" >&2; exit 1; }; cat "$here/$1"; }
 case $1 in
 whoami) say whoami ;;
+version) say version ;;
+add-ssh-key) ;;
 models)
     printf '{"models": ['
     between=
@@ -142,6 +144,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "qalab-
         "whoami": {"controller": "lab", "user": "admin"},
         "model": MODEL,
         "name": name,
+        "version": "3.6.8-genericlinux-amd64\n",
         "deploy": "",
         "run": PASSWORD,
     }

@@ -121,6 +121,15 @@ def test_names_begin_where_a_plain_search_finds_them() -> None:
         assert names.starts(line) == tuple(match.start() for match in search.finditer(line)), line
 
 
+def test_probes_begin_with_what_each_match_begins_with() -> None:
+    """The screen takes the beginning of a probe for that of its matches, so a probe is no list of alternatives."""
+    for rule in a_redactor().screen.rules:
+        rest = re.sub(rb"\\.|\[[^\]]*\]", b"", rule.probe.pattern) if rule.probe else b""
+        while (inner := re.sub(rb"\([^()]*\)", b"", rest)) != rest:
+            rest = inner
+        assert b"|" not in rest, rule
+
+
 @pytest.mark.integration
 def test_screen_misses_nothing_that_a_rule_finds() -> None:
     ours, lines = a_redactor(), lines_of_plants()

@@ -30,16 +30,8 @@ def command(lab_file: Path, directory: Path | None, *, rebuild: bool, as_json: b
     """Update the site from the lab's bundles."""
     lab = loading.load(lab_file)
     target = directory or site_directory(lab)
-    activity = PublicationHome(Store.of(lab)).read_activity()
-    report = build(
-        bundles(lab),
-        target,
-        identity(lab),
-        rebuild=rebuild,
-        activity=activity,
-        graphs=archive_graphs(lab),
-        progress=with_progress,
-    )
+    view = PublicationHome(Store.of(lab)).view(archive_graphs(lab))
+    report = build(bundles(lab), target, identity(lab), rebuild=rebuild, view=view, progress=with_progress)
     if as_json:
         counts = {"added": report.added, "written": len(report.written), "rebuilt": report.rebuilt}
         left_out = [str(error) for error in (*report.left_out.values(), *report.stale.values())]

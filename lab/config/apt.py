@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+import functools
+from contextlib import suppress
 from pathlib import Path
 
 from lab.base import environment
@@ -16,6 +17,8 @@ KEYRINGS = {
 }
 # What apt answers from changes with these.
 APT_STATE = tuple(map(Path, ("/etc/apt/sources.list", "/etc/apt/sources.list.d", "/var/lib/apt/lists")))
+# The cache of an apt with another Dir::Cache: apt validates it, and replaces it atomically.
+KEPT_CACHE = ("-oDir::Cache::pkgcache=pkgcache.bin", "-oDir::Cache::srcpkgcache=")
 # A pocket's suite, where it is not CODENAME-POCKET on the release's own mirror.
 DEBIAN_SECURITY = "security"
 # The pocket of waiting packages, and the field of its Release file with the name of its suite: see apt_preferences(5).
@@ -35,10 +38,18 @@ def machine_mirror(distribution: str, *, security: bool = False) -> str | None:
     return None
 
 
-@cache
+@functools.cache
 def _index_targets(program: str | None, state: tuple[int, ...]) -> str:  # noqa: ARG001 - what the answer depends on
-    """Return this machine's APT repositories with their labels.  apt may build its whole cache for this: a second."""
-    argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"]
+    """Return this machine's APT repositories with their labels.
+
+    apt has a cache of the lab's own.  It could not keep that of the machine: a user may not write there, and many
+    container images have none.  Without a cache it reads all indices each time, for a CPU second.
+    """
+    cache = environment.cache_home() / "apt"
+    with suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    options = (f"-oDir::Cache={cache}", *KEPT_CACHE)
+    argv = ["apt-get", *options, "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Created-By: Packages"]
     return run(argv, capture=True, check=False).stdout
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
+from lab.config.juju import Juju
 from lab.config.types import MOST, Label, Login, Pattern, PlainPath, SettingsModel, SourceName, Text, beside_lab_file
 
 
@@ -26,7 +27,7 @@ class ApplicationSettings(SettingsModel):
     to: tuple[int, ...] = Field(
         (0,), description="The numbers of the nodes that run the application.", examples=[[0, 1]]
     )
-    options: Mapping[Text, str | int | bool] = Field(
+    options: Mapping[Text, str | int | float | bool] = Field(
         {},
         description="Options of the role and of the exercises. The role package knows `health`, `patience` (seconds), "
         "`command`, `prints`, `accept_errors` (a regular expression) and `starts_nothing` (true or false).",
@@ -35,6 +36,16 @@ class ApplicationSettings(SettingsModel):
     supporting: bool | None = Field(
         None,
         description="Whether the application only supports others: its faults are the lab's. Default: as the role is.",
+    )
+    isolation: Literal["container", "machine"] = Field(
+        "container",
+        description="What it needs: `machine` for what loads kernel modules, or changes the boot loader or the disks. A "
+        "container of the target nspawn is not enough then, and the deployment is skipped.",
+    )
+    reboot: bool = Field(
+        False,
+        description="Whether its nodes are rebooted after the installation, before it is configured and started. It "
+        "needs a machine.",
     )
     charm: Text | None = Field(None, description="juju: the charm. Default: the charm with the name of the role.")
     channel: Text | None = Field(
@@ -60,15 +71,10 @@ def _relative(path: str) -> str:
 
 
 class Tempest(SettingsModel):
-    """The selection of Tempest tests, and the known failures among them."""
+    """The selection of Tempest tests."""
 
     tests: tuple[Pattern, ...] = Field((r"\bsmoke\b",), description="Regular expressions of test ids.")
     concurrency: int = Field(2, ge=1, le=MOST, description="The number of tests that run in parallel.")
-    known_failures: Annotated[Text, AfterValidator(beside_lab_file)] | None = Field(
-        None,
-        description="A file of known failures, each with its reason. A relative path starts at the directory of the lab "
-        "file. Default: none.",
-    )
 
 
 class Machines(SettingsModel):
@@ -90,24 +96,6 @@ class Machines(SettingsModel):
     known_hosts: PlainPath | None = Field(None, description="The file of host keys. Default: OpenSSH's own settings.")
     boot_minutes: int = Field(
         15, ge=1, le=MOST, description="The maximum time for a machine to answer again after a restore, in minutes."
-    )
-
-
-class Juju(SettingsModel):
-    """The models of the driver juju."""
-
-    controller: Text | None = Field(None, description="The controller. Default: the client's current controller.")
-    cloud: Text | None = Field(
-        None, description="The cloud, as `CLOUD[/REGION]`. Default: the cloud of the controller."
-    )
-    base: Text | None = Field(
-        None, description="The base of the machines. Default: the series of the track.", examples=["ubuntu@24.04"]
-    )
-    timeout_minutes: int = Field(
-        60,
-        ge=1,
-        le=MOST,
-        description="The maximum time for machines to start, and then for all units to become active, in minutes.",
     )
 
 
@@ -152,6 +140,13 @@ class Limits(SettingsModel):
         description="The maximum time for the installation of the packages on a node, in minutes. A maintainer script "
         "that does not end is a fault of its package.",
     )
+    memory: int | None = Field(
+        None, ge=256, le=MOST, description="qemu: the memory of each node, in MiB. Default: 1024.", examples=[2048]
+    )
+    disk: int | None = Field(
+        None, ge=4, le=MOST, description="qemu: the size of each node's disk, in GiB. Default: 20. Only what is used takes space.",
+        examples=[40],
+    )  # fmt: skip
 
 
 class Deployment(SettingsModel):
@@ -161,10 +156,10 @@ class Deployment(SettingsModel):
     by itself. A track can have its own `exercises` and `tempest`.
     """
 
-    target: Literal["nspawn", "juju", "ssh"] = Field(
+    target: Literal["nspawn", "qemu", "juju", "ssh"] = Field(
         "nspawn",
-        description="The driver of the machines: containers on this machine (`nspawn`), Juju's machines (`juju`), or "
-        "existing machines (`ssh`).",
+        description="The driver of the machines: containers on this machine (`nspawn`), virtual machines on it (`qemu`), "
+        "Juju's machines (`juju`), or existing machines (`ssh`).",
     )
     applications: Mapping[Label, ApplicationSettings] = Field(description="The applications, each with its name.")
     relations: tuple[tuple[Text, Text], ...] = Field(

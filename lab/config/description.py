@@ -9,17 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from lab.config.about import About
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
+from lab.config.package_tests import TestStep
 from lab.config.promotion import After, PromotionSettings
 from lab.config.publication import Notifications, Publish
 from lab.config.runs import RunsSettings
 from lab.config.servers import LabJenkinsSettings, Public
-from lab.config.types import MOST, Architectures, Identity, Label, SettingsModel, SourceName, Text, WebURL
+from lab.config.types import (
+    MOST,
+    Architectures,
+    Label,
+    SettingsModel,
+    SourceName,
+    Text,
+    WebURL,
+)
 
 Trigger = Literal["commit", "proposed", "gerrit"]
 Phase = Literal["build", "test", "deploy", "exercise"]
@@ -29,7 +39,7 @@ PHASES: Mapping[Phase, tuple[str, ...]] = {
     "build": (
         "snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push",
     ),
-    "test": ("installable", "autopkgtest"),
+    "test": get_args(TestStep),
     "deploy": ("deploy", "configure"),
     "exercise": ("exercise", "tempest", "reset"),
 }  # fmt: skip
@@ -146,18 +156,6 @@ class Track(SettingsModel):
         if "test" in self.phases and "build" not in self.phases:
             raise ValueError("the phase test tests what the phase build has built: add build, or leave test out")
         return self
-
-
-class About(SettingsModel):
-    """The lab itself."""
-
-    name: Label = Field(
-        description="The name of the lab. It marks every job, archive and record of the lab.", examples=["mylab"]
-    )
-    maintainer: Identity = Field(
-        description="The author of changelog entries and commits of the lab.", examples=["My Lab <lab@example.org>"]
-    )
-    description: str = Field("", description="One line about the lab, for people.")
 
 
 class StatesSettings(SettingsModel):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ Model = TypeVar("Model", bound=BaseModel)
 MOST_ENTRIES = 200_000
 KEY_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 LONGEST = 80
+PLACEHOLDER = re.compile(r"\{\w+\}")  # {component}
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,16 @@ def read_yaml(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise DescriptionError([f"{where}: not YAML: {error.problem or error.context}"]) from None
+        cure = _unquoted(text, mark.line) if mark else ""
+        raise DescriptionError([f"{where}: not YAML: {error.problem or error.context}{cure}"]) from None
     except (yaml.YAMLError, ValueError) as error:  # what PyYAML lets through unmarked
         raise DescriptionError([f"{path}: not YAML: {' '.join(str(error).split())}"]) from None
+
+
+def _unquoted(text: str, line: int) -> str:
+    """Return what to do about a placeholder in a line that is no YAML, else ""."""
+    found = PLACEHOLDER.search("".join(text.splitlines()[line : line + 1]))
+    return f"; quote the value that has {found[0]} in it" if found else ""
 
 
 def _lines(path: Path, root: Node) -> dict[Key, int]:
@@ -235,17 +244,33 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
 def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
     ends = [end.split(":")[0] for pair in deployment.relations for end in pair]
     yield from _unknown(("deployment", "relations"), "application", ends, deployment.applications)
-    if deployment.target == "ssh" and not deployment.ssh:
+    for limit in ("memory", "disk"):
+        if getattr(deployment.limits, limit) and deployment.target != "qemu":
+            yield ("deployment", "limits", limit), f"the target {deployment.target} has no such limit; qemu has"
+    if deployment.target == "juju":
+        yield from _juju_contradictions(deployment)
+    if deployment.target == "ssh":
+        yield from _ssh_contradictions(deployment)
+
+
+def _juju_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    if deployment.juju and deployment.juju.bundle and deployment.relations:
+        yield ("deployment", "relations"), "those of deployment.juju.bundle count; write others into an overlay"
+    for name, unit in deployment.applications.items():
+        if unit.reboot:
+            yield ("deployment", "applications", name, "reboot"), "Juju deploys charms, which reboot by themselves"
+
+
+def _ssh_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    if not deployment.ssh:
         yield ("deployment", "ssh"), "missing; the hosts, and the command that restores them"
-    if deployment.ssh and deployment.target == "ssh":
-        most = len(deployment.ssh.hosts)
-        for name, unit in deployment.applications.items():
-            if max(unit.to, default=0) >= most:
-                last = "0" if most == 1 else f"0 to {most - 1}"
-                yield (
-                    ("deployment", "applications", name, "to"),
-                    f"no host {max(unit.to)} in deployment.ssh.hosts; known: {last}",
-                )
+        return
+    most = len(deployment.ssh.hosts)
+    for name, unit in deployment.applications.items():
+        if max(unit.to, default=0) >= most:
+            last = "0" if most == 1 else f"0 to {most - 1}"
+            key = ("deployment", "applications", name, "to")
+            yield key, f"no host {max(unit.to)} in deployment.ssh.hosts; known: {last}"
 
 
 def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
 from lab.config.components import Branch
-from lab.config.types import MOST, CommandLine, Folder, Label, Pattern, PlainPath, SettingsModel, Text, WebURL
+from lab.config.types import MOST, CommandLine, Folder, Label, PlainPath, SettingsModel, Text, WebURL
 
 
 class JenkinsSettings(SettingsModel):
@@ -113,26 +112,6 @@ class PublicJenkinsSettings(JenkinsSettings):
     )
 
 
-class KnownBug(SettingsModel):
-    """A bug that explains failures: the site shows it next to them until they pass."""
-
-    test: Text = Field(
-        description="The name of a test or a step, or a pattern of names, as the site shows them.",
-        examples=["unit/keystone.tests.*/test_expiry"],
-    )
-    bug: WebURL = Field(description="The page of the bug.", examples=["https://bugs.example.org/1234"])
-    message: Pattern | None = Field(
-        None, description="A regular expression that is searched in the message of the failure. Default: any message."
-    )
-    components: tuple[Text, ...] = Field(("*",), description="Names of components, or patterns of names.")
-    tracks: tuple[Text, ...] = Field(("*",), description="Names of tracks, or patterns of names.")
-    until: date | None = Field(
-        None,
-        description="The last day on which the bug explains a failure. Default: no limit.",
-        examples=["2027-01-31"],
-    )
-
-
 class Public(SettingsModel):
     """The public site and the public Jenkins of the lab."""
 
@@ -145,7 +124,4 @@ class Public(SettingsModel):
         None,
         description="A Jenkins that shows a mirrored build for each build; see [publishing](../how-to/publishing.md). "
         "Default: none.",
-    )
-    known_bugs: tuple[KnownBug, ...] = Field(
-        (), description="Bugs that the site shows next to the failures that they explain."
     )

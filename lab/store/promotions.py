@@ -1,9 +1,11 @@
-"""The records of automatic promotions, and the votes of other CI systems.
+"""The records of automatic promotions, the results of phases, and the votes of other CI systems.
 
 ::
 
     promotions/LABEL/NUMBER.json   a round of a promotion, see `PromotionRound`
     promotions/LABEL/waiting.json  the versions that are not in the label after the last round
+    phases/TRACK/COMPONENT/PHASE/VERSION.json
+                                   the result of a phase for a version, see `PhaseResult`
     votes/STATE/NAME.json          the vote of a CI system for a state, see `StateVote`
 
 A round is written before and after each of its actions, so that the next call continues it after a kill.
@@ -18,6 +20,7 @@ from lab.base.errors import ConfigurationError
 from lab.store.archive import ArchivePart
 from lab.store.records import Stored
 from lab.store.runs import Store
+from lab.store.standing import RunVerdict
 
 ProbeVerdict = Literal["passed", "failed"]
 
@@ -123,6 +126,15 @@ class WaitingVersions(Stored):
     warnings: tuple[str, ...] = ()
 
 
+class PhaseResult(Stored):
+    """phases/TRACK/COMPONENT/PHASE/VERSION.json: the newest run of a phase for a version, wherever its directory is."""
+
+    run: str
+    """The URL of the Jenkins build, else the name of the run."""
+    verdict: RunVerdict
+    failures: tuple[ProbeFailure, ...] = ()
+
+
 class StateVote(Stored):
     """votes/STATE/NAME.json: the vote of a CI system for a state."""
 
@@ -177,6 +189,16 @@ def states_in_use(store: Store) -> set[str]:
     return found
 
 
+def phase_path(store: Store, track: str, component: str, phase: str, version: str) -> Path:
+    return store.root / "phases" / track / component / phase / f"{version}.json"
+
+
+def phase_result(store: Store, track: str, component: str, phase: str, version: str) -> PhaseResult | None:
+    """Return the result of a phase for a version; None if it has no run."""
+    path = phase_path(store, track, component, phase, version)
+    return PhaseResult.read(path) if version and path.exists() else None
+
+
 def vote_path(store: Store, state: str, name: str) -> Path:
     return store.root / "votes" / state / f"{name}.json"
 
@@ -193,3 +215,10 @@ def votes(store: Store, state: str) -> dict[str, StateVote]:
             raise ConfigurationError(f"{path}: is the vote of {vote.name} for {vote.state}")
         found[vote.name] = vote
     return found
+
+
+def remove_votes_against(store: Store, state: str) -> None:
+    """Remove the votes against a state."""
+    for vote in votes(store, state).values():
+        if vote.verdict == "failed":
+            vote_path(store, state, vote.name).unlink()

@@ -4,6 +4,8 @@
 
     STATE/LAB/runs/TRACK/COMPONENT/NUMBER/   run directories, see docs/reference/run-directory.md
     STATE/LAB/local/TRACK/COMPONENT/NUMBER/  likewise, of `qalab build`: only `Store.local_runs` and `Store.run` know them
+    STATE/LAB/postponed/TRACK/COMPONENT/VERSION/
+                                             builds of Jenkins whose uploads and pushes wait, see `scripts.handover.keeping`
     STATE/LAB/archive/                       the package archive
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK-contents.json   tested contents of a -proposed pocket
@@ -56,6 +58,10 @@ class Store:
     @property
     def gnupg(self) -> Path:
         return self.root / "gnupg"
+
+    def postponed(self, track: str, component: str, version: str) -> Path:
+        """Return the directory of a build from elsewhere whose upload and push wait for its promotion."""
+        return self.root / "postponed" / track / component / version
 
     def lock_path(self, *names: str) -> Path:
         return self.root / "locks" / ("+".join(names) + ".lock")

@@ -7,6 +7,7 @@ exceptions for what it drops:
 - Output and properties of a suite belong to its first failing cases without output, else to its first case.  The
   system properties of a Java machine, which surefire and Ant dump into each suite, are left out.  surefire's
   ``NAME-output.txt`` next to ``TEST-NAME.xml`` is the output of its suite.
+- TAP in the output of a suite (Meson's) is asked for what its tests do not say: a broken plan, "Bail out!".
 - A test in an element that is no suite (node's ``undefined``) is a test of the suite around it.
 - A suite whose header counts more errors and failures than it has, or tests where it has none, is a failing case
   ``[counts]``.
@@ -29,7 +30,7 @@ from pathlib import Path
 from lxml import etree
 
 from lab.results.cases import MOST_CASES, Case
-from reports.formats import excerpts, junit_case, xml_input
+from reports.formats import excerpts, junit_case, tap, xml_input
 from reports.formats.excerpts import Unreadable
 
 FORMAT = "junit"
@@ -82,10 +83,17 @@ class _Suite:
         if self.started and self.cases and not any(case.started for case in self.cases):
             self.cases[0] = self.cases[0].model_copy(update={"started": self.started})
         yield from self.cases
+        yield from self._of_tap()
         yield from self.inner
         if not self.miscounted and (fault := self._fault()):
             self.miscounted = True
             yield Case(suite=self.name, classname=self.name, name="[counts]", outcome="failed", message=fault)
+
+    def _of_tap(self) -> Iterator[Case]:
+        """Yield what TAP in the output of the suite says of its whole: Meson writes the tests of TAP alone."""
+        output = "\n".join(self.output)
+        if tap.begins(output) and len(tap.OUTER_POINTS.findall(output)) == self.tests:
+            yield from (case.model_copy(update={"suite": self.name}) for case in tap.faults(self.name, output))
 
     def _carry(self) -> None:
         """Give the output of the suite to cases, and its properties to the first of them."""
@@ -166,7 +174,7 @@ def _add_test(suite: _Suite, element: etree._Element) -> None:
     cases = list(junit_case.cases(suite.name, element))
     suite.cases += cases
     suite.tests += 1
-    if len(element) or cases[0].outcome in FAILING:
+    if (len(element) and cases[0].nuance != "expected-failure") or cases[0].outcome in FAILING:
         elements = sum(xml_input.name(child) in {"error", "failure"} for child in element)
         suite.results += max(elements, sum(case.outcome in FAILING for case in cases))
 

@@ -36,9 +36,13 @@ TRIES: dict[str, Outcome] = {
     "rerunError": "error",
 }
 OTHERS = frozenset({"system-out", "system-err", "properties"})
+# nose2 writes a test that was expected to fail as skipped, also if it passed: then unittest fails.
+UNEXPECTED = "test passes unexpectedly"
+# Catch2 writes the failures of a test that may fail.
+MAY_FAIL = "TEST_CASE tagged with !mayfail"
 FOREIGN: tuple[tuple[re.Pattern[str], Nuance], ...] = (
-    (re.compile(r"pytest\.xfail\b"), "expected-failure"),
-    (re.compile(r".*UnexpectedSuccess\b|\[XPASS\(strict\)\]"), "unexpected-success"),
+    (re.compile(rf"pytest\.xfail\b|expected test failure$|{MAY_FAIL}$"), "expected-failure"),
+    (re.compile(rf".*UnexpectedSuccess\b|\[XPASS\(strict\)\]|{UNEXPECTED}$"), "unexpected-success"),
     (re.compile(r"\S*Time(?:d)?Out|Failed: Timeout ", re.IGNORECASE), "timeout"),
     (re.compile(r"todo\b"), "todo"),
 )
@@ -93,17 +97,15 @@ def _outcome(
 ) -> tuple[Outcome, Nuance, str, str]:
     """Return the outcome, nuance, message and evidence."""
     kinds = [kind for kind in RESULTS if kind in parts]
-    if any(result.get("type") == "todo" for result in parts.get("skipped", ())):
-        return "skipped", *result("skipped", [*parts["skipped"], *parts.get("failure", ())])
+    if any(each.get("type") == "todo" or each.get("message") == MAY_FAIL for each in parts.get("skipped", ())):
+        return "skipped", *result("skipped", [each for kind in reversed(kinds) for each in parts[kind]])
     if kinds:
         kept = (
             kinds[:1] if kinds[-1] == "skipped" and len(kinds) == 1 else [kind for kind in kinds if kind != "skipped"]
         )
         elements = [each for kind in kept for each in parts[kind]]
         found = RESULTS[kept[0]]
-        found = (
-            "error" if found == "skipped" and _could_not_run(attributes, elements[0].get("message") or "") else found
-        )
+        found = _skipped(attributes, elements[0].get("message") or "") if found == "skipped" else found
         return found, *result(found, elements)
     for word in ("status", "result"):
         status = attributes.get(word, "").strip()
@@ -117,10 +119,12 @@ def _outcome(
     return "passed", "", "", ""
 
 
-def _could_not_run(attributes: Mapping[str, str], message: str) -> bool:
-    """Return whether CTest could not run a test; a class that is the test's name is CTest's."""
+def _skipped(attributes: Mapping[str, str], message: str) -> Outcome:
+    """Return the outcome of a test that is written as skipped; a class that is the test's name is CTest's."""
+    if message == UNEXPECTED:
+        return "failed"
     is_of_ctest = attributes.get("status") == "notrun" and attributes.get("classname") == attributes.get("name")
-    return is_of_ctest and bool(message) and not SKIPPED_BY_CTEST.match(message)
+    return "error" if is_of_ctest and message and not SKIPPED_BY_CTEST.match(message) else "skipped"
 
 
 def result(outcome: Outcome, elements: Sequence[etree._Element]) -> tuple[Nuance, str, str]:

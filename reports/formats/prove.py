@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from reports.formats.tap_lines import TAP
 
 HEADING = re.compile(r"(?:\[[\d:]{8}\] )?([^\s#].*?) \.{2,} *")
+SKIPPED = re.compile(r"((?:\[[\d:]{8}\] )?[^\s#].*? \.{2,}) skipped(?:: (.*))?")
 DUBIOUS = re.compile(r"^Dubious, test returned .*", re.MULTILINE)
 RESULT = re.compile(r"^Result: (?!PASS\b).*", re.MULTILINE)
 
@@ -23,11 +24,14 @@ def documents(text: str) -> Iterator[tuple[str, str]]:
     for line in text.split("\n"):
         is_tap = any(pattern.fullmatch(line) for pattern in TAP)
         began = began or is_tap
+        skipped = SKIPPED.fullmatch(line)
+        line = skipped[1] if skipped else line  # noqa: PLW2901
         match = None if is_tap or (began and not width) else HEADING.fullmatch(line)
         if match and (not width or len(line.rstrip()) == width or match[1].endswith(".t")):
             if width:
                 yield name, "\n".join(body)
-            name, body, width = match[1], [], width or len(line.rstrip())
+            name, width = match[1], width or len(line.rstrip())
+            body = [f"1..0 # SKIP {skipped[2] or ''}"] if skipped else []
         else:
             body.append(line)
     yield name, "\n".join(body)

@@ -19,6 +19,7 @@ from reports.formats import (
     exercises,
     junit,
     lintian,
+    meson,
     nunit,
     piuparts,
     record,
@@ -48,7 +49,7 @@ class Format(Protocol):
 
 # The order of recognition: a format that can be part of another format's log comes late.
 MODULES: tuple[Format, ...] = (
-    record, own, junit, nunit, trx, ctest, boost, debci, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap,
+    record, own, junit, nunit, trx, ctest, boost, debci, meson, sbuild, piuparts, autopkgtest, subunit, lintian, exercises, tap,
 )  # fmt: skip
 FORMATS: Mapping[str, Format] = {module.FORMAT: module for module in MODULES}
 

@@ -7,6 +7,7 @@ The grammar is that of python-subunit's README:
   label, and a test begins only outside another one, as in ``TestProtocolServer``; any other such line is output.
 - ``tags: [-]TAG ...``: for the running test, else for all tests that follow.  ``time:`` is the clock; ``progress:`` is
   ignored.
+- Details on the line of a running test, ``error: LABEL [ TEXT ]``, are no part of its label (cmocka).
 - Anything else is output of the running test.  An outcome with a colon of a test that did not begin is kept.
 """
 
@@ -123,7 +124,13 @@ def tests(data: bytes) -> Iterator[Test | Damage]:
 
 def _ended(reader: _Reader, stream: _Tests, match: re.Match[bytes]) -> Iterator[Test | Damage]:
     """Yield a test with its details."""
-    test = stream.end(excerpts.decoded(match[3]), match[1].decode())
+    name, details = excerpts.decoded(match[3]), b""
+    label, bracket, rest = match[3].partition(b" [ ")
+    if name not in stream.running and bracket and rest.endswith(b" ]") and excerpts.decoded(label) in stream.running:
+        name, details = excerpts.decoded(label), rest.removesuffix(b" ]")
+    test = stream.end(name, match[1].decode())
+    if details:
+        test.files[DETAILS] = "", bytearray(details)
     try:
         _read_details(reader, match[4] or b"", test.files)
     except _Torn:

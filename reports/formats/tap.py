@@ -13,7 +13,7 @@ The rules are those of https://testanything.org/tap-version-14-specification.htm
 - Comments and anything else: output and evidence of the test next to them; no failure, except with
   ``pragma +strict``.  Other pragmas are ignored.
 - ``Bail out!`` in upper or lower case, at any depth: an error, and the end of the document.
-- Subtests: indented by four blanks.  Each of their tests is a case with the subtest's name in its class, and each
+- Subtests: indented by four blanks; after their test and in braces if they are buffered.  Each of their tests is a case with the subtest's name in its class, and each
   subtest needs a plan too.  Subtests below the maximum depth are a failing case.
 - Descriptions need not be unique: the second test of one description gets `` [2]`` after its name, and so on.
 
@@ -39,10 +39,13 @@ from reports.formats.tap_lines import Description
 FORMAT = "tap"
 MARK = re.compile(rb"^TAP version \d+|^1\.\.\d+\b|^(?:not )?ok \d+\b", re.MULTILINE)
 ANY = re.compile(r"^(?:TAP version \d+|1\.\.\d+|(?:not )?ok\b|Bail out!)", re.MULTILINE)
+OUTER_POINTS = re.compile(r"^(?:not )?ok\b", re.MULTILINE)
 POINTS = re.compile(r"^ *(?:not )?ok\b", re.MULTILINE)
 SPLIT_NOT = re.compile(r"^( *)not[ \t]*\n *(?=ok\b)", re.MULTILINE)  # of VMS; Perl's TAP::Parser joins them too
 DURATION = re.compile(r"^\s*duration_ms: (\d{1,15}(?:\.\d{1,15})?)\s*$", re.MULTILINE)
-MESSAGE = re.compile(r"^\s*(?:message|error): *(?:[|>][+-]?\n\s*)?['\"]?(.+?)['\"]?\s*$", re.MULTILINE)
+MESSAGE = re.compile(
+    r"^( *)(?:message|error): *+(?!(?:''|\"\")\s*$)(?:[|>][+-]?\n\s*)?['\"]?(.+?)['\"]?\s*$", re.MULTILINE
+)
 TIMEOUT = re.compile(r"\btimed out\b|timeout", re.IGNORECASE)
 NUMBER_DIGITS = 9
 DEEPEST = 20
@@ -80,6 +83,8 @@ class _Document:
     """The output since the last point."""
     current: _Point | None = None
     """The point that diagnostics belong to."""
+    buffered: str | None = None
+    """The name of the test whose subtest is in braces, until they end."""
 
 
 def parse(path: Path) -> Iterator[Case]:
@@ -96,6 +101,18 @@ def parse(path: Path) -> Iterator[Case]:
     bad = any(case.outcome in {"failed", "error"} for case in cases)
     if not bad and (verdict := _verdict(text)):
         yield _document_case(path.stem, "[prove]", "failed", verdict)
+
+
+def begins(text: str) -> bool:
+    """Return whether the first line of a text is TAP."""
+    first = text.partition("\n")[0]
+    return any(pattern.fullmatch(first) for pattern in tap_lines.TAP)
+
+
+def faults(name: str, text: str) -> Iterator[Case]:
+    """Yield the failures of a document that are none of its tests."""
+    document_cases = _outermost("", name, text.replace("\r", "\n"))
+    return (case for case in document_cases if case.name.startswith("[") and case.outcome in {"failed", "error"})
 
 
 def _unique(cases: Iterable[Case]) -> Iterator[Case]:
@@ -132,7 +149,15 @@ def _read(document: _Document, lines: Sequence[str]) -> _Document:
     at = 0
     while at < len(lines):
         line = lines[at]
-        if tap_lines.begins_subtest(line):
+        opened = tap_lines.opened(lines, at)
+        if opened is not None and (opened or document.current):
+            if opened:
+                _read_line(document, opened)
+            document.buffered = document.current.description.name if document.current else None
+            at += 1
+        elif document.buffered is not None and line.strip() == "}":
+            document.buffered, at = None, at + 1
+        elif tap_lines.begins_subtest(line):
             at = _read_subtest(document, lines, at)
         elif document.current and line.startswith(" ") and line.strip() == "---":
             at, document.current.yaml = tap_lines.yaml_block(lines, at)
@@ -167,7 +192,11 @@ def _read_line(document: _Document, line: str) -> None:
 
 
 def _read_output(document: _Document, lines: list[str]) -> None:
-    """Read lines that are not TAP."""
+    """Read lines that are not TAP; indented ones after a failing test are diagnostics, as mocha writes them."""
+    test = document.current
+    if test and not test.good and not document.strict and all(line.startswith("  ") for line in lines):
+        test.below += [line.removeprefix("  ") for line in lines]
+        return
     document.output += lines
     document.current = None
     if document.strict:
@@ -183,7 +212,7 @@ def _read_subtest(document: _Document, lines: Sequence[str], at: int) -> int:
         document.faults.append(f"subtests are nested more than {DEEPEST} levels deep: the lower levels are not read")
         return end
     closing = tap_lines.POINT.fullmatch(lines[end]) if end < len(lines) else None
-    name = tap_lines.description(closing[3]).name if closing else ""
+    name = document.buffered or (tap_lines.description(closing[3]).name if closing else "")
     child = _Document(f"{document.classname}.{name or 'subtest'}", document.depth + 1, document.strict)
     document.children += _cases(_read(child, inside))
     document.bailed = child.bailed if document.bailed is None else document.bailed
@@ -248,8 +277,8 @@ def _case(classname: str, point: _Point) -> Case:
     elif point.description.directive == "todo":
         outcome, nuance = ("passed", "unexpected-success") if point.good else ("skipped", "todo")
     elif not point.good:
-        found = MESSAGE.search(yaml)
-        message = (found[1] if found else "") or first_line(evidence)
+        found = min(MESSAGE.finditer(yaml), key=lambda match: len(match[1]), default=None)
+        message = (found[2] if found else "") or first_line(evidence)
         nuance = "timeout" if found and TIMEOUT.search(yaml) else ""
     if outcome == "passed":
         output, evidence = "\n".join(filter(None, [output, "\n".join(point.below)])), ""

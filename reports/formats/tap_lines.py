@@ -87,6 +87,15 @@ def begins_subtest(line: str) -> bool:
     return not rest and any(pattern.fullmatch(inner) for pattern in (*TAP, SUBTEST, PRAGMA))
 
 
+def opened(lines: Sequence[str], at: int) -> str | None:
+    """Return a line without the brace that opens a buffered subtest (of node-tap, vitest), None if it opens none."""
+    line = lines[at].rstrip()
+    if not f" {line}".endswith(" {") or at + 1 == len(lines) or not begins_subtest(lines[at + 1]):
+        return None
+    test = line.removesuffix("{").rstrip()
+    return test if not line.removesuffix("{") or POINT.fullmatch(test) else None
+
+
 def subtest(lines: Sequence[str], at: int) -> tuple[int, list[str], list[str]]:
     """Return the end of a subtest, its lines without their indentation, and the other lines among them.
 

@@ -11,7 +11,7 @@ retracted builds.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -22,13 +22,11 @@ from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
 from lab.results.build_identity import build_id
-from lab.results.component_graph import ComponentGraph
 from lab.store import records
 from reports import bundle
-from reports.activity import LabActivity
 from reports.bundle import BadBundle, Bundle
+from reports.lab_view import LabView
 from reports.model import Build
-from reports.promotions import Promotions
 from reports.transitions import HistoryPoint
 
 How = Literal["delivered", "nothing", "parked", "later"]
@@ -107,10 +105,8 @@ class OutputContext:
     base: Path
     home: Path
     site: Path
-    activity: Callable[[], LabActivity | None]
-    """What waits and runs in the lab; None if that is not known."""
-    promotions: Callable[[], Promotions]
-    """What the tracks have not promoted."""
+    view: Callable[[], LabView]
+    """The lab besides its builds."""
     published: Callable[[], Sequence[PendingDelivery]]
     history: Callable[[str, str, str], Sequence[HistoryPoint]]
     """The builds of a component, on a track, in a phase, oldest first."""
@@ -120,8 +116,6 @@ class OutputContext:
     authors: Callable[[str], Sequence[str]]
     """The mail addresses of the authors of the commits that a build is the first to have."""
     clock: PublisherClock
-    graphs: Callable[[], Mapping[str, ComponentGraph]] = dict
-    """The order of builds on each track that has an archive here."""
 
     def link(self, build: Build) -> str:
         """Return the address of the build's page on the public site, "" if the site's address is unknown."""

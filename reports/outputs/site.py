@@ -32,14 +32,7 @@ class SiteOutput:
 
     def _update(self) -> SiteReport:
         paths = [item.path for item in self.context.published()]
-        return build(
-            paths,
-            self.context.site,
-            identity(self.context.lab),
-            activity=self.context.activity(),
-            graphs=self.context.graphs(),
-            promotions=self.context.promotions(),
-        )
+        return build(paths, self.context.site, identity(self.context.lab), view=self.context.view())
 
 
 def open_output(context: OutputContext) -> Output | None:

@@ -185,10 +185,8 @@ REST_OF_TOKEN = re.compile(r"[\s\"']*(?P<value>[A-Za-z0-9_.-]{16,})[\"',]*(?P<mo
 NETRC = re.compile(r"^\s*(?:machine|login|account)\s+\S+(?:\s+login\s+\S+)?\s*$|^\s*default\s*$", I)
 NETRC_PASSWORD = re.compile(r"^\s*password\s+(?P<value>\S+)\s*$", I)
 
-_LABEL = re.compile(
-    rf"(?P<before>.*?)(?P<name>[\"']?[\w.-]{{0,60}}?{NAME})[\"']?\s*:\s*(?:!\S{{1,30}}\s+)?(?P<block>[|>][+-]?\d?)?\s*$",
-    I,
-)
+_LABEL = re.compile(rf"{NAME}[\"']?\s*:\s*(?:!\S{{1,30}}\s+)?(?P<block>[|>][+-]?\d?)?\s*$", I)
+_WORD_BEFORE = re.compile(r"[\"']?[\w.-]{0,60}\Z")
 _SENTENCE = re.compile(r"\bpassword\b.*(?:installation|following|is|below)\s?:?\s*$", I)
 _ELEMENT = re.compile(rf"<[\w.:-]{{0,40}}?{NAME}(?![\w-])[^<>/]{{0,80}}>\s*$", I)
 _ESCAPED_END = re.compile(rf"{NAME}[\"']?[ =]\s?[\"']?\\$|--[\w-]{{0,60}}?{NAME}[ =]\\$", I)
@@ -206,15 +204,23 @@ def opened(line: str) -> Continuation | None:
         return Accounts()
     last = line.rstrip()[-1:]
     named = bool(starts(line))
-    if named and last in LAST_OF_LABEL and (found := _LABEL.fullmatch(line)):
-        column = len(found["before"])
-        if not found["block"]:
-            return Label(0 if found["before"].strip(" -") and " " in found["before"].strip() else column)
-        return Block(column)
+    if last in LAST_OF_LABEL and (label := _label(line)):
+        return label
     for ends, of_name, pattern, opens in _OPENINGS:
         if (last in ends or not ends) and (named or not of_name) and pattern.search(line):
             return opens
     return _table(line) if last in LAST_OF_ROW else None
+
+
+def _label(line: str) -> Label | Block | None:
+    found = next(filter(None, (_LABEL.match(line, at) for at in starts(line))), None)
+    begins = found and _WORD_BEFORE.search(line, max(0, found.start() - 61), found.start())
+    if not (found and begins):
+        return None
+    before = line[: begins.start()]
+    if found["block"]:
+        return Block(len(before))
+    return Label(0 if before.strip(" -") and " " in before.strip() else len(before))
 
 
 # By the last character of a line, since most lines with a name open nothing; "" for any.  Some need the name of a secret.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -64,6 +64,10 @@ class Publication:
     redactor: Redactor
     sure: Redactor
     scanner: Scanner
+
+    @cached_property
+    def _of_long_lines(self) -> Redactor:
+        return replace(self.redactor, line=LONGEST_LINE)
 
     @classmethod
     def of(cls, lab: Lab) -> Publication:
@@ -176,7 +180,7 @@ class Publication:
 
     def _text(self, source: Path, target: Path, *, log: bool) -> int:
         """Write the redacted form of a text in an archive; return the number of changes."""
-        redactor = self.redactor if log else replace(self.redactor, line=LONGEST_LINE)
+        redactor = self.redactor if log else self._of_long_lines
         done = logs.publish(redactor, self.policy.logs if log else WHOLE, source, target)
         return done.changed + done.cut
 

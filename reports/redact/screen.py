@@ -28,6 +28,10 @@ ESCAPES = (rb"\n", rb"\r", rb"\t")
 # After a word: it does not begin within another one.
 BEGINS = rb"(?:(?<![a-z0-9\x80-\xff]%b)|(?<=\\[nrt]%b))"
 
+OTHER, ALNUM = re.compile(rb"[^a-z0-9 ]"), re.compile(rb"[a-z0-9]+")
+# The letters and signs with which a probe begins, without a repeated one.
+PROBE_BEGINS = re.compile(rb"(?:(?:[a-z0-9@:%~/-]|\\[.$])(?![*+?{]))*")
+
 Finders = dict["Finder", list[int]]
 
 
@@ -35,26 +39,42 @@ Finders = dict["Finder", list[int]]
 class Vocabulary:
     """The parts of a text between blanks and slashes, each once, and its words of letters and digits alone.
 
-    A log has the same directories and names of files again and again, in ever new paths.
+    A log has the same directories and names of files again and again, in ever new paths, and the same words in them.
+    ``words``: all of ``letters`` as one text.
     """
 
     low: bytes
     parts: bytes
     letters: frozenset[bytes]
+    words: bytes
 
     @classmethod
     def of(cls, low: bytes) -> Vocabulary:
         parts = b" ".join(set(low.translate(NO_SLASH).split())) + b" "
         letters = {*parts.translate(SEPARATED).split(), *(_separated(parts).split() if b"\\" in parts else ())}
-        return cls(low, parts, frozenset(letters))
+        return cls(low, parts, frozenset(letters), b" ".join(letters))
+
+    def has(self, part: bytes) -> bool:
+        """Return whether a text without blanks and slashes is in the text."""
+        if not all(word in self.words for word in ALNUM.findall(part)):
+            return False
+        if part.isalnum():
+            return True
+        sign = OTHER.search(part)  # the search for one byte is much faster than that for several
+        return (not sign or sign[0] in self.parts) and part in self.parts
 
 
 @dataclass(frozen=True)
 class Finder:
-    """The search for a word or a probe.  ``parts``: those of a word, of which a text has all if it has the word."""
+    """The search for a word or a probe.
+
+    ``parts``: of a word, or of what each match of a probe begins with; a text has all of them if it has a match.
+    ``probe``: the text needs a look with the pattern itself.
+    """
 
     pattern: re.Pattern[bytes]
-    parts: tuple[bytes, ...] = ()
+    parts: tuple[bytes, ...]
+    probe: bool = False
 
     @classmethod
     def of_word(cls, word: str, follows: Sequence[re.Pattern[bytes] | None], *, own: bool = False) -> Finder:
@@ -68,11 +88,18 @@ class Finder:
             parts = (*parts[:-1], parts[-1] + b" ")
         return cls(re.compile(re.escape(low) + begins + after), parts)
 
+    @classmethod
+    def of_probe(cls, probe: re.Pattern[bytes]) -> Finder:
+        """Return the search for a probe."""
+        begins = PROBE_BEGINS.match(probe.pattern)
+        literal = begins[0].replace(b"\\", b"") if begins else b""
+        return cls(probe, tuple(literal.translate(NO_SLASH).split()), probe=True)
+
     def occurs(self, known: Vocabulary) -> bool:
         """Return whether a text with these words can have it."""
-        if self.parts:
-            return all(part in known.parts for part in self.parts)
-        return bool(self.pattern.search(known.low if b"/" in self.pattern.pattern else known.parts))
+        if not all(map(known.has, self.parts)):
+            return False
+        return not self.probe or bool(self.pattern.search(known.low if b"/" in self.pattern.pattern else known.parts))
 
     def offsets(self, low: bytes) -> Iterator[int]:
         """Yield the offset of its first occurrence in each line."""
@@ -102,7 +129,7 @@ class Screen:
             for word in rule.words:
                 found[Finder.of_word(word, [rule.follows])].append(rank)
             if rule.probe:
-                found[Finder(rule.probe)].append(rank)
+                found[Finder.of_probe(rule.probe)].append(rank)
         return dict(found)
 
     @cached_property

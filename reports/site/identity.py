@@ -1,16 +1,16 @@
-"""The lab of a site, and the bugs that it knows."""
+"""The lab of a site, and the failures that it knows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final
 
+from lab.config import known_failures
 from lab.config.description import Lab
-from lab.config.servers import KnownBug
+from lab.config.known_failures import KnownFailure
 
 COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 # Debian policy, 5.6.7 and 5.6.12: the lines are for a shell, and bundles can come from elsewhere.
@@ -30,7 +30,7 @@ class Identity:
     lab: str
     description: str = ""
     url: str = ""
-    known: tuple[KnownBug, ...] = ()
+    known: tuple[KnownFailure, ...] = ()
     archive: str = ""
     commit_urls: tuple[tuple[str, str], ...] = ()
     promotes: bool = False
@@ -62,7 +62,7 @@ def identity(lab: Lab) -> Identity:
         lab.lab.name,
         lab.lab.description,
         f"{url.rstrip('/')}/" if url else "",
-        public.known_bugs if public else (),
+        known_failures.read(lab),
         (lab.archive.url or "").rstrip("/"),
         tuple(_commit_urls(lab).items()),
         any(track.promotion for track in lab.tracks.values()),
@@ -77,32 +77,3 @@ def _commit_urls(lab: Lab) -> dict[str, str]:
             if name not in found and (url := lab.component(name, track).upstream.commit_url):
                 found[name] = url
     return found
-
-
-@dataclass(frozen=True)
-class FailureFacts:
-    """A breakage, as far as it decides about known bugs; ``day`` is that of its newest bad build."""
-
-    component: str
-    track: str
-    name: str
-    message: str
-    day: str
-
-
-def bug_of(known: Iterable[KnownBug], failure: FailureFacts) -> str:
-    """Return the URL of the first known bug that explains a breakage, "" if there is none."""
-    return next((bug.bug for bug in known if _explains(bug, failure)), "")
-
-
-def _explains(bug: KnownBug, failure: FailureFacts) -> bool:
-    def matches(name: str, patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-    return (
-        matches(failure.name, (bug.test,))
-        and matches(failure.component, bug.components)
-        and matches(failure.track, bug.tracks)
-        and (bug.until is None or failure.day <= bug.until.isoformat())
-        and (bug.message is None or re.search(bug.message, failure.message) is not None)
-    )

@@ -10,7 +10,7 @@ from itertools import accumulate, chain, groupby, islice
 from typing import Final
 
 from lab.config.description import PHASES
-from lab.config.servers import KnownBug
+from lab.config.known_failures import KnownFailure
 from lab.results import addresses
 from lab.results.breakages import GONE_RUNS, Breakage, RunOutcome, breakages
 from lab.results.build_environment import BuildEnvironment
@@ -36,14 +36,14 @@ class History:
     """All builds of a component on a track, oldest first; ``roster`` gives the tests that ran, by digest.
 
     ``bundles`` are the names of their bundles; without them, the identities of the builds stand for them.
-    ``environment`` gives the environment of a build, by digest.  ``known`` are the bugs that the lab knows.
+    ``environment`` gives the environment of a build, by digest.  ``known`` are the failures that the lab knows.
     """
 
     builds: tuple[Summary, ...]
     roster: Callable[[str], frozenset[str]]
     bundles: tuple[str, ...] = ()
     environment: Callable[[str], BuildEnvironment | None] = lambda _: None
-    known: tuple[KnownBug, ...] = ()
+    known: tuple[KnownFailure, ...] = ()
 
     @property
     def component(self) -> str:

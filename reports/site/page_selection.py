@@ -5,17 +5,15 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from typing import Any
 
 from lab.results import addresses
-from lab.results.component_graph import ComponentGraph
-from reports.activity import LabActivity
 from reports.model import FrozenModel
-from reports.site import comparisons, lane_pages, order_page, overview, search_index
+from reports.site import comparisons, lane_pages, overview, search_index
 from reports.site.api import KINDS
 from reports.site.identity import Identity
 from reports.site.lane_history import History
@@ -105,14 +103,6 @@ def pages(state: SiteState, changed: Changed, site: Identity) -> Iterator[tuple[
     yield "the lab", _of_all(state, site, state.lanes())
     if changed.everything:
         yield "the site", _of_the_site(site)
-
-
-def health_page(state: SiteState, activity: LabActivity | None) -> Iterator[Page]:
-    yield Page("health/", "health.html", lambda: overview.health(state.lanes(), activity))
-
-
-def order_of_builds(state: SiteState, graphs: Mapping[str, ComponentGraph]) -> Iterator[Page]:
-    yield Page(order_page.PATH, "order.html", lambda: order_page.order_page(graphs, state.lanes()))
 
 
 def _with_new_lane(state: SiteState, site: Identity, place: tuple[str, str], months: Sequence[str]) -> Iterator[Page]:

@@ -10,9 +10,9 @@ from typing import Final
 from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
 from lab.results.build_environment import SHOWN, changes
 from lab.results.history import Change, State, of_verdict, standing
+from lab.results.known_failures import ResultPlace, bug_of
 from lab.results.lab_health import errors_in_a_row, is_silent
 from reports.model import Commit
-from reports.site.identity import FailureFacts, bug_of
 from reports.site.lane_history import History
 from reports.site.lane_models import BreakagePart, StandingPart, TransitionPart
 from reports.site.summary import Summary
@@ -75,14 +75,14 @@ def _breakage(history: History, builds: Sequence[Summary], one: Breakage) -> Bre
     others = changes(*environments) if good is not None else ()
     mark = history.marks[one.subject.name] if one.subject.kind == "test" else {}
     message, day = mark[max(mark)].message if mark else builds[one.last].message, builds[one.last].finished[:10]
-    facts = FailureFacts(history.component, history.track, one.subject.name, message, day)
+    place = ResultPlace(history.component, history.track, builds[one.last].version, day)
     return BreakagePart(
         kind=one.subject.kind,
         name=one.subject.name,
         test=history.test(one.subject.name) if one.subject.kind == "test" else None,
         flaky=flaky,
         message=message,
-        bug=bug_of(history.known, facts),
+        bug=bug_of(history.known, place, one.subject.name, message),
         since=builds[one.since].ref,
         last=builds[one.last].ref,
         good=builds[good].ref if good is not None else None,

@@ -21,23 +21,21 @@ from typing import Final
 from lab.base import files
 from lab.base.errors import Aborted, LabError
 from lab.base.failures import caught
-from lab.results.component_graph import ComponentGraph
 from reports import bundle as bundles_on_disk
-from reports.activity import LabActivity
 from reports.bundle import BadBundle
 from reports.database import Damaged
+from reports.lab_view import NOTHING_KNOWN, LabView
 from reports.model import Build, started_ms
-from reports.promotions import Promotions
 from reports.site import builds
 from reports.site.builds import BuildPages, BundleSource
 from reports.site.identity import Identity
 from reports.site.logs import PAGE
-from reports.site.page_selection import Changed, Page, health_page, order_of_builds, pages
-from reports.site.promotion_pages import fingerprint, promotion_pages
+from reports.site.page_selection import Changed, Page, pages
 from reports.site.render import HERE, Renderer, renderer
 from reports.site.state import SiteState, opened
 from reports.site.summary import packages, summarise
 from reports.site.tree import SLOTS, SiteTree
+from reports.site.view_pages import pages_of_view
 
 SUFFIX: Final = ".tar.gz"
 
@@ -70,9 +68,7 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
     site: Identity,
     *,
     rebuild: bool = False,
-    activity: LabActivity | None = None,
-    graphs: Mapping[str, ComponentGraph] | None = None,
-    promotions: Promotions = (),
+    view: LabView = NOTHING_KNOWN,
     read: Callable[[Path], BundleSource] = bundles_on_disk.read,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> SiteReport:
@@ -85,9 +81,7 @@ def build(  # noqa: PLR0913 - the only entry point; options have names
 
     def update() -> SiteReport:
         with opened(out / "state.sqlite") as state:
-            now = Update(
-                SiteTree(out), state, renderer(site), named, activity, graphs or {}, promotions, read, progress
-            )
+            now = Update(SiteTree(out), state, renderer(site), named, view, read, progress)
             return now.run(rebuild=rebuild)
 
     with files.locked(out / ".lock"):
@@ -107,9 +101,7 @@ class Update:
     state: SiteState
     renderer: Renderer
     bundles: dict[str, Path]
-    activity: LabActivity | None
-    graphs: Mapping[str, ComponentGraph]
-    promotions: Promotions
+    view: LabView
     read: Callable[[Path], BundleSource]
     progress: Callable[[Iterable[str]], Iterable[str]]
     changed: Changed = field(default_factory=Changed)
@@ -126,25 +118,19 @@ class Update:
         rebuild = rebuild or self.state.fact("edition") != self.renderer.edition or not known <= self.bundles.keys()
         new = sorted(self.bundles.keys() if rebuild else self.bundles.keys() - known)
         unfinished, bugs = self.state.fact("unfinished"), repr(self.renderer.site.known)
-        has_news = bool(new or rebuild or unfinished or self.state.fact("known bugs") != bugs)
-        facts = {
-            "activity": self.activity.model_dump_json() if self.activity else "",
-            "order": repr(self.graphs),
-            "promotions": fingerprint(self.promotions),
-        }
-        if not has_news and all(self.state.fact(name) == value for name, value in facts.items()):
+        has_news = bool(new or rebuild or unfinished or self.state.fact("known failures") != bugs)
+        if not has_news and self.state.fact("view") == self.view.fingerprint:
             return SiteReport()
         if unfinished:
             self.changed.load(unfinished)
         self.changed.everything |= rebuild
         slot = self._begin(rebuild=rebuild)
-        if self.state.fact("known bugs") != bugs:
+        if self.state.fact("known failures") != bugs:
             self.changed.add_lanes(self.state.lanes())
-            self.state.set_fact("known bugs", bugs)
+            self.state.set_fact("known failures", bugs)
         for digest in self.progress(new):
             self._add(digest)
-        for name, value in facts.items():
-            self.state.set_fact(name, value)
+        self.state.set_fact("view", self.view.fingerprint)
         for where, group in self._pages(has_news=has_news):
             self._write_group(where, group, slot)
         self.state.set_fact("unfinished", self.changed.dumps() if self.stale else "")
@@ -155,9 +141,7 @@ class Update:
     def _pages(self, *, has_news: bool) -> Iterator[tuple[str, Iterator[Page]]]:
         if has_news:
             yield from pages(self.state, self.changed, self.renderer.site)
-        yield "the lab's health", health_page(self.state, self.activity)
-        yield "the order of builds", order_of_builds(self.state, self.graphs)
-        yield "promotions", promotion_pages(self.state, self.renderer.site, self.promotions)
+        yield from pages_of_view(self.state, self.renderer.site, self.view)
 
     def _finish_last_update(self) -> None:
         """Publish an update that was killed after its commit; clean up after any other."""

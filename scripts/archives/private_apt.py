@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.config.apt import KEPT_CACHE
+
 
 def own_apt(root: Path, sources: Sequence[str]) -> list[str]:
     """Return the options of an apt that knows these sources alone, and has nothing installed; its files are in ``root``."""
@@ -19,5 +21,6 @@ def own_apt(root: Path, sources: Sequence[str]) -> list[str]:
         f"-oDir::State::Status={root / 'status'}",
         f"-oDir::State::Lists={root / 'lists'}",
         f"-oDir::Cache={root}",
+        *KEPT_CACHE,
         "-oAPT::Sandbox::User=",
     ]

@@ -59,9 +59,9 @@ class SeriesIndex:
         """Return the paragraphs of the binary packages of a source package, each once, from its newest version."""
         return newest_build(item for text in self.texts() for item in built_from(text, source))
 
-    def texts(self) -> Iterator[str]:
-        """Yield the text of each Packages file."""
-        form = ["--format", "$(FILENAME)", "Created-By: Packages"]
+    def texts(self, kind: str = "Packages") -> Iterator[str]:
+        """Yield the text of each Packages file, or of each file of another kind, such as ``Sources``."""
+        form = ["--format", "$(FILENAME)", f"Created-By: {kind}"]
         listed = run(["apt-get", *self.options, "indextargets", *form], log=self.log, capture=True).stdout
         for path in listed.splitlines():
             yield run([CAT, "cat-file", path], capture=True).stdout  # it may be compressed

@@ -46,7 +46,7 @@ from scripts.chroots.bootstrap import Repository, base_argv, install_script, lay
 from scripts.chroots.sessions import Session, opened
 
 Recipe = Callable[..., list[Word]]  # as `scripts.chroots.bootstrap.base_argv` is, but for its builder
-LAYERS_KEPT = 60
+MOST_KEPT = {"layer": 60, "image": 6}  # an image has a base, too
 UNUSED_DAYS = 30  # a base that no lab asks for any more
 
 
@@ -137,7 +137,6 @@ class Chroots:
                 target.rename(into)
 
         of, lasts = shlex.join(map(str, words(target=""))), timedelta(days=series.refresh_days)
-        # A proxy may have a password.
         with self._provided("base", of, lasts, make, secret="".join(proxy)) as base:
             yield base
 
@@ -199,6 +198,12 @@ class Chroots:
             yield layer
 
     @contextmanager
+    def image(self, base: Chroot, of: str, make: Callable[[Path], None]) -> Iterator[Chroot]:
+        """Provide the image of a disk that is made from a base; ``of``: what it is made of, after that base."""
+        with self._provided("image", f"{base.path.name}\n{of}", timedelta.max, make) as image:
+            yield image
+
+    @contextmanager
     def session(self, name: str, base: Chroot, layer: Chroot | None = None) -> Iterator[Session]:
         """Provide a throw-away copy of a base, or of a layer on it."""
         chroots = [layer, base] if layer else [base]
@@ -211,7 +216,7 @@ class Chroots:
     def _provided(
         self, kind: str, of: str, lasts: timedelta, make: Callable[[Path], None], *, secret: str = ""
     ) -> Iterator[Chroot]:
-        """Provide the newest kept chroot that is made of this, or a new one from ``make``; ``secret`` is not noted."""
+        """Provide the newest kept chroot that is made of this, or a new one from ``make``; ``secret``, such as the password of a proxy, is not noted."""
         key = digest(of + secret)
         with ExitStack() as held:
             with files.locked(self._lock(f"{kind}-{key}")):
@@ -244,14 +249,16 @@ class Chroots:
         return Kept(name, datetime.fromisoformat(made.created), made.of, self._note(name).stat().st_mtime)
 
     def prune(self) -> None:
-        """Remove bases that are replaced or unused, layers on them, and the least used layers, but none in use."""
+        """Remove bases that are replaced or unused, what is made from them, and the least used of that; nothing in use."""
         kept = self.kept()
         newest = {each.key: each for each in kept if each.name.startswith("base-")}.values()
-        oldest = environment.now().timestamp() - UNUSED_DAYS * 86_400
-        bases = {each.name for each in newest if each.used > oldest}
-        layers = sorted((each for each in kept if each.of.partition("\n")[0] in bases), key=lambda each: each.used)
-        good = bases | {each.name for each in layers[-LAYERS_KEPT:]} | kept_sessions.in_use(self.way.home)
-        names = {path.name.partition(".")[0] for kind in ("base", "layer") for path in self.way.home.glob(f"{kind}-*")}
+        bases = {each.name for each in newest if environment.now().timestamp() - each.used < UNUSED_DAYS * 86_400}
+        made = sorted((each for each in kept if each.of.partition("\n")[0] in bases), key=lambda each: each.used)
+        good = bases | kept_sessions.in_use(self.way.home)
+        for kind, most in MOST_KEPT.items():
+            good |= {*[each.name for each in made if each.name.startswith(f"{kind}-")][-most:]}
+        kinds = ("base", *MOST_KEPT)
+        names = {path.name.partition(".")[0] for kind in kinds for path in self.way.home.glob(f"{kind}-*")}
         for name in sorted(names - good):
             self._remove(name)
 

@@ -5,13 +5,17 @@ Applications that install from the lab's archive are tested; all others support 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lab.base.errors import ConfigurationError
-from lab.config.deployment import ApplicationSettings
+from lab.config.deployment import ApplicationSettings, Deployment
+from lab.config.description import Lab
+from lab.config.juju import Juju
+from lab.config.loading import Key, known_names
 from lab.store.run_directory import WHOLE
-from scripts.drivers.topology import Application, Charm, CharmRole
+from scripts.drivers.juju import bundle, bundle_file
+from scripts.drivers.topology import Application, Charm, CharmRole, Topology
 
 # Where a charm is called otherwise than the role that packages play.
 CHARMS = {"rabbitmq": "rabbitmq-server"}
@@ -19,25 +23,77 @@ NONE_SUCH = {"package", "mariadb"}
 UNITS = "deployment.applications"
 
 
-def application(lab_file: Path, name: str, unit: ApplicationSettings, built: Iterable[str]) -> Application:
+def application(
+    lab_file: Path, name: str, unit: ApplicationSettings, built: Iterable[str], resting: str = ""
+) -> Application:
     """Return an application.  Raises ConfigurationError when neither lab.yaml nor qalab names its charm."""
     if not unit.charm and unit.role in NONE_SUCH:
         raise ConfigurationError(f"{lab_file}: {UNITS}.{name}.charm: missing: no charm is called {unit.role}")
-    charm = Charm(unit.charm or CHARMS.get(unit.role, unit.role), unit.channel, unit.origin)
+    name_of_charm = unit.charm or CHARMS.get(unit.role, unit.role)
+    charm = Charm(name_of_charm, unit.channel, unit.origin, resting=resting)
     nodes = tuple(f"node{number}" for number in unit.to)
     role = CharmRole(unit.role, SUPPORTING=not unit.origin)
     return Application(name, role, tuple(unit.packages or built), nodes, unit.options, charm)
 
 
-def check(lab_file: Path, units: Mapping[str, ApplicationSettings], component: str) -> None:
-    """Raise ConfigurationError when the bundle would not deploy the component from the lab's archive."""
+def of_bundle(
+    lab_file: Path, settings: Juju, units: Mapping[str, ApplicationSettings], built: Mapping[str, Iterable[str]]
+) -> Topology:
+    """Return the topology of a bundle file, whose applications in lab.yaml are tested and whose others support them.
+
+    Raises ConfigurationError for what `faults` finds.
+    """
+    for key, fault in faults(settings, units):
+        raise ConfigurationError(f"{lab_file}: {'.'.join(map(str, key))}: {fault}")
+    described = bundle_file.read([str(settings.bundle), *settings.overlays])
+    made = []
+    for name, charm in described.charms.items():
+        unit = units.get(name)
+        role = CharmRole(unit.role if unit else name, SUPPORTING=unit is None or bool(unit.supporting))
+        packages = tuple(unit.packages or built.get(name, ())) if unit else ()
+        options = unit.options if unit else {}
+        origin = unit.origin if unit else None
+        of = Charm(charm, origin=origin, units=described.units[name], resting=settings.resting.get(name, ""))
+        made.append(Application(name, role, packages, (), options, of))
+    return Topology(tuple(made), described.relations)
+
+
+def faults(settings: Juju, units: Iterable[str]) -> Iterator[tuple[Key, str]]:
+    """Yield the applications of lab.yaml that a bundle file does not have, each with its key, or why it is no bundle."""
+    try:
+        known = bundle_file.read([str(settings.bundle), *settings.overlays]).charms
+    except ConfigurationError as error:
+        yield ("deployment", "juju", "bundle"), str(error)
+        return
+    for name in units:
+        if name not in known:
+            yield ("deployment", "applications", name), f"not in {settings.bundle}; {known_names(name, known)}"
+
+
+def origin_faults(lab: Lab, deployment: Deployment) -> Iterator[tuple[Key, str]]:
+    """Yield the applications whose charms could not derive a release of OpenStack from the lab's archive."""
+    tracks = [name for name, track in lab.tracks.items() if "deploy" in track.phases]
+    unknown = [track for track in tracks if not bundle.release_of(f"{lab.archive.url} {track}")]
+    for name, unit in deployment.applications.items():
+        if unit.origin == bundle.OPENSTACK and unknown:
+            why = f"its charm takes the release from the source: neither archive.url nor {unknown[0]} has a code name"
+            yield ("deployment", "applications", name, "origin"), f"{bundle.OPENSTACK}: {why} of OpenStack"
+
+
+def check(
+    lab_file: Path, units: Mapping[str, ApplicationSettings], component: str, *, archive_everywhere: bool
+) -> None:
+    """Raise ConfigurationError when the bundle would not deploy the component from the lab's archive.
+
+    ``archive_everywhere``: all machines use the archive, so that no option of a charm is needed.
+    """
     of_it = {name: unit for name, unit in units.items() if component in {WHOLE, name, unit.role}}
     if not of_it:
         known = ", ".join(units) or "none"
         raise ConfigurationError(
             f"{lab_file}: {UNITS}: none is of {component}, and Juju deploys charms; there is: {known}"
         )
-    if not any(unit.origin for unit in of_it.values()):
+    if not archive_everywhere and not any(unit.origin for unit in of_it.values()):
         hint = "openstack-origin for most of OpenStack's, else source"
         names = ", ".join(of_it)
         raise ConfigurationError(

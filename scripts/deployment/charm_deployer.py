@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.base import files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import LONGEST
+from lab.config.juju import Juju
 from scripts.chroots.bootstrap import PREFERENCES, Repository
 from scripts.deployment import installation
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node
-from scripts.drivers.juju import bundle, hook_log
+from scripts.drivers.juju import bundle, hook_log, steps
 from scripts.drivers.juju.client import AWAY, DEPLOY_SECONDS, JujuModel, JujuRefused, readable
-from scripts.drivers.juju.status import Blame, Status
+from scripts.drivers.juju.machine import node_name
+from scripts.drivers.juju.status import Blame, MachineStatus, Status, application_of
 from scripts.drivers.juju.watch import Watch
 from scripts.drivers.topology import Application, Topology
 from scripts.roles import keystone
@@ -30,17 +32,22 @@ ABOUT_RELATIONS = re.compile(r"\brelations?\b")
 
 @dataclass(frozen=True)
 class Charms:
-    """Deploys a topology with Juju; ``machines``: their ids by node; ``home``: where the bundle is written."""
+    """Deploys a topology with Juju; ``machines``: their ids by node; ``home``: where the bundle is written.
+
+    ``settings``: those of the driver.  ``adopt`` makes nodes of the machines that
+    Juju has made for a bundle file.
+    """
 
     model: JujuModel
     home: Path
     base: str
     machines: Mapping[str, str]
     nodes: Sequence[Node]
+    adopt: Callable[[Mapping[str, MachineStatus]], Sequence[Node]]
+    settings: Juju
     repository: Repository | None
     archive: Mapping[str, tuple[str, str]]
     say: Callable[[str], None]
-    minutes: float
 
     def deploy(self, topology: Topology) -> DeployResult:
         """Deploy, and watch until all units are well.
@@ -50,33 +57,48 @@ class Charms:
         """
         if self.repository is None:
             raise ConfigurationError("the lab's archive has nothing for the track yet", hint="build it first")
-        tested = [each for each in topology.applications if not each.supporting]
-        asking = {node for each in tested for node in each.nodes}
         began = time.monotonic()
+        asking = {node for each in topology.applications if not each.supporting for node in each.nodes}
         for node in self.nodes:
             if node.name in asking:  # a charm would give the archive no more weight than the distribution's
                 node.write(PREFERENCES, "\n".join([*self.repository.pin, ""]))
-        self._begin(topology, tested, self.repository)
+        self._begin(topology, self.repository)
         watch = Watch(self.model.status, self.say, topology)
-        status, blame = watch.until_well(self.minutes)
-        if blame:
-            raise self._error(blame, topology)
+        if self.settings.steps:
+            self._well(*watch.until_settled(self.settings.timeout_minutes), topology)
+            steps.carry_out(self.settings.steps, self.model, self.home, self.say)
+        status = self._well(*watch.until_well(self.settings.timeout_minutes), topology)
         took = {"install": round(time.monotonic() - began, 2), **watch.ready}
-        packages = self._installed(asking)
+        if self.settings.bundle:
+            nodes, topology = self.adopt(status.all_machines()), placed(topology, status)
+        else:
+            nodes = self.nodes
         services = {each.name: self._service(each, status) for each in topology.applications}
-        return DeployResult(services, packages, took)
+        return DeployResult(services, self._installed(nodes, topology), took)
 
-    def _begin(self, topology: Topology, tested: Sequence[Application], repository: Repository) -> None:
-        described, over = self.home / "bundle.yaml", self.home / "overlay.yaml"
-        files.write_atomic(described, bundle.bundle(topology, self.machines, self.base))
+    def _begin(self, topology: Topology, repository: Repository) -> None:
+        tested = [each for each in topology.applications if not each.supporting and bundle.charm(each).origin]
+        over = self.home / "overlay.yaml"
         files.write_atomic(over, bundle.overlay(tested, repository))
-        pairs = ",".join(f"{machine}={machine}" for machine in self.machines.values())
-        mapped = [f"--map-machines={pairs}"] if pairs else []
+        if self.settings.bundle:
+            paths, mapped = [*map(Path, (self.settings.bundle, *self.settings.overlays)), over], []
+        else:
+            paths = [self.home / "bundle.yaml", over]
+            files.write_atomic(paths[0], bundle.bundle(topology, self.machines, self.base))
+            pairs = ",".join(f"{machine}={machine}" for machine in self.machines.values())
+            mapped = [f"--map-machines={pairs}"] if pairs else []
         try:
-            with readable([described, over]) as (main, overlay):
-                self.model.call("deploy", main, "--overlay", overlay, *mapped, timeout=DEPLOY_SECONDS)
+            with readable(paths) as (main, *overlays):
+                words = [word for overlay in overlays for word in ("--overlay", overlay)]
+                self.model.call("deploy", main, *words, *mapped, timeout=DEPLOY_SECONDS)
         except JujuRefused as error:
             raise refused(error) from None
+
+    def _well(self, status: Status, blame: Blame | None, topology: Topology) -> Status:
+        """Return a status without a fault.  Raises Failed and InfrastructureError for the fault."""
+        if blame:
+            raise self._error(blame, topology)
+        return status
 
     def _error(self, blame: Blame, topology: Topology) -> LabError:
         if not blame.log:
@@ -92,10 +114,11 @@ class Charms:
             return InfrastructureError(f"{blame.entity}: {blame.message}: {found.line}")
         return blame.error(topology, found.line)
 
-    def _installed(self, asking: set[str]) -> list[Installed]:
+    def _installed(self, nodes: Sequence[Node], topology: Topology) -> list[Installed]:
+        asking = {node for each in topology.applications if not each.supporting for node in each.nodes}
         return [
             each
-            for node in self.nodes
+            for node in nodes
             for each in installation.installed(node, self.repository if node.name in asking else None, self.archive)
         ]
 
@@ -124,6 +147,16 @@ class Charms:
             "domain": "admin_domain",  # the charm's, whatever its options
             "region": str(application.options.get("region", keystone.REGION)),
         }
+
+
+def placed(topology: Topology, status: Status) -> Topology:
+    """Return a topology with the nodes that Juju has chosen for the units of its applications."""
+    units = status.units()
+    applications = []
+    for each in topology.applications:
+        machines = dict.fromkeys(unit.machine for name, unit in units.items() if application_of(name) == each.name)
+        applications.append(replace(each, nodes=tuple(node_name(machine) for machine in machines if machine)))
+    return replace(topology, applications=tuple(applications))
 
 
 def refused(error: JujuRefused) -> LabError:

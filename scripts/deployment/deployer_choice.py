@@ -26,5 +26,8 @@ def deployer(
     if isinstance(target, driver.JujuTarget):
         noted = target.recorded()
         model = target.model(noted)
-        return Charms(model, target.home, noted.base, noted.machines, nodes, repository, offered, say, target.minutes)
+        return Charms(
+            model=model, home=target.home, base=noted.base, machines=noted.machines, nodes=nodes, adopt=target.adopt,
+            settings=target.juju, repository=repository, archive=offered, say=say,
+        )  # fmt: skip
     return Packages(target.reaching(nodes, repository), target, repository, offered, say)

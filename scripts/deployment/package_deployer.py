@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from scripts.chroots.bootstrap import Repository
-from scripts.deployment import installation, startup
+from scripts.deployment import installation, rebooting, startup
 from scripts.deployment.deployer import DeployResult
 from scripts.drivers.interfaces import Node, Provisioner
 from scripts.drivers.topology import Topology
@@ -35,13 +35,14 @@ class Packages:
             list(pool.map(lambda node: self._install(node, topology), self.nodes))
         packages = [each for node in self.nodes for each in installation.installed(node, self.repository, self.archive)]
         installed = round(time.monotonic() - began, 2)
+        rebooted = rebooting.reboot(self.nodes, topology, self.say)
         site = self._site(topology, {})
         took = startup.set_up(site, topology, self.say)
         settling.check_started(site)
         began = time.monotonic()
         baselines = settling.settle(site, before, topology.settle_seconds, self.say)
         took["settle"] = round(time.monotonic() - began, 2)
-        return DeployResult(site.services, packages, {"install": installed, **took}, baselines)
+        return DeployResult(site.services, packages, {"install": installed, **rebooted, **took}, baselines)
 
     def upgrade(self, topology: Topology, made: DeployResult, sources: Collection[str]) -> DeployResult:
         """Upgrade what is deployed of some source packages, in place; services must keep running, or run again.

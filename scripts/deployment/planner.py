@@ -16,6 +16,7 @@ from pathlib import Path
 from lab.base.errors import ConfigurationError
 from lab.config.deployment import ApplicationSettings, Deployment
 from lab.config.description import Lab
+from lab.config.juju import Juju
 from lab.config.loading import Key, known_names
 from lab.config.roles import RoleDescription
 from lab.store.run_directory import WHOLE
@@ -24,7 +25,7 @@ from scripts.deployment import charm_applications
 from scripts.drivers.interfaces import Pristine
 from scripts.drivers.topology import Application, Topology
 from scripts.roles.own import OwnRole
-from scripts.roles.registry import Role, roles_of
+from scripts.roles.registry import Role, packages_of, roles_of
 from scripts.roles.role_values import RoleValues
 
 DEFAULT_ROLE = "package"
@@ -84,9 +85,12 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
     deployment = lab.deployment or Deployment(applications={})
     units = dict(deployment.applications)
     if deployment.target == "juju":
-        charm_applications.check(lab.file, units, component)
+        juju = deployment.juju or Juju()
+        charm_applications.check(lab.file, units, component, archive_everywhere=bool(juju.bundle))
+        if juju.bundle:
+            return charm_applications.of_bundle(lab.file, juju, units, built)
         charms = [
-            charm_applications.application(lab.file, name, units[name], built.get(name, ()))
+            charm_applications.application(lab.file, name, units[name], built.get(name, ()), juju.resting.get(name, ""))
             for name in _ordered(lab.file, units, deployment)
         ]
         return Topology(tuple(charms), deployment.relations)
@@ -97,19 +101,24 @@ def topology(lab: Lab, track: str, component: str, built: Mapping[str, Iterable[
         covered |= {*lab.tracks[track].waits_for} - lab.components.keys()
     if component != WHOLE or is_proposed or not units:
         units |= {name: ApplicationSettings(role=DEFAULT_ROLE) for name in tested if name not in covered}
-    roles = roles_of(lab)
+    roles, distribution = roles_of(lab), lab.series[lab.tracks[track].series].distribution
     if is_proposed:
         units = {
-            name: unit for name, unit in units.items() if unit.role not in roles or _packages(roles, name, unit, built)
+            name: unit
+            for name, unit in units.items()
+            if unit.role not in roles or _packages(roles, name, unit, built, distribution)
         }
     elif component == WHOLE:  # a state of the archive does not need to have each component
         there = {
             name: unit
             for name, unit in units.items()
-            if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built)
+            if unit.role != DEFAULT_ROLE or _packages(roles, name, unit, built, distribution)
         }
         units = there or units
-    made = [_application(lab.file, roles, name, units[name], built) for name in _ordered(lab.file, units, deployment)]
+    made = [
+        _application(lab.file, roles, name, units[name], _packages(roles, name, units[name], built, distribution))
+        for name in _ordered(lab.file, units, deployment)
+    ]
     return Topology(tuple(made), deployment.relations, lab.settle_seconds_of(track), deployment.limits.minutes)
 
 
@@ -129,6 +138,10 @@ def pristine(lab: Lab, track: str, wanted: Topology, repository: Repository | No
 def faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, str]]:
     """Yield what is wrong with the applications of lab.yaml, each with its key: unknown roles and options, bad values."""
     deployment = lab.deployment
+    if deployment and deployment.target == "juju":
+        yield from charm_applications.origin_faults(lab, deployment)
+        if deployment.juju and deployment.juju.bundle:
+            yield from charm_applications.faults(deployment.juju, deployment.applications)
     for name, unit in deployment.applications.items() if deployment and deployment.target != "juju" else ():
         key = ("deployment", "applications", name)
         if not unit.to:
@@ -157,7 +170,7 @@ def own_role_faults(lab: Lab, roles: Mapping[str, Role]) -> Iterator[tuple[Key, 
     deployment = lab.deployment or Deployment(applications={})
     built = {name: [name] for name in lab.components}
     made = tuple(
-        _application(lab.file, roles, name, unit, built)
+        _application(lab.file, roles, name, unit, _packages(roles, name, unit, built))
         for name, unit in deployment.applications.items()
         if unit.role in roles and _packages(roles, name, unit, built)
     )
@@ -185,10 +198,14 @@ def _ordered(lab_file: Path, units: Mapping[str, ApplicationSettings], deploymen
 
 
 def _packages(
-    roles: Mapping[str, Role], name: str, unit: ApplicationSettings, built: Mapping[str, Iterable[str]]
+    roles: Mapping[str, Role],
+    name: str,
+    unit: ApplicationSettings,
+    built: Mapping[str, Iterable[str]],
+    distribution: str = "debian",
 ) -> tuple[str, ...]:
     role = roles.get(unit.role)
-    return tuple(unit.packages or (role.PACKAGES if role else ()) or built.get(name, ()))
+    return tuple(unit.packages or (packages_of(role, distribution) if role else ()) or built.get(name, ()))
 
 
 def _application(
@@ -196,13 +213,12 @@ def _application(
     roles: Mapping[str, Role],
     name: str,
     unit: ApplicationSettings,
-    built: Mapping[str, Iterable[str]],
+    packages: tuple[str, ...],
 ) -> Application:
     if unit.role not in roles:
         known = ", ".join(roles)
         raise ConfigurationError(f"{lab_file}: deployment.applications.{name}.role: no {unit.role}; known: {known}")
     role = roles[unit.role]
-    packages = _packages(roles, name, unit, built)
     if not packages:
         hint = f"build it first, or name deployment.applications.{name}.packages"
         raise ConfigurationError(f"{name}: the lab's archive has no packages of it", hint=hint)
@@ -215,4 +231,6 @@ def _application(
         {**described.options, **unit.options},
         answers=described.debconf,
         supports=unit.supporting,
+        machine=unit.isolation == "machine",
+        reboot=unit.reboot,
     )

@@ -19,6 +19,7 @@ from lab.base.text import first_of
 from lab.store.run_directory import WHOLE
 from lab.store.step import StepContext
 from scripts.archives.package_source import PackageSource
+from scripts.deployment import environments, isolation
 from scripts.deployment.deployer import DeployResult
 from scripts.deployment.expectation import Wanted
 from scripts.deployment.package_deployer import Packages
@@ -27,7 +28,6 @@ from scripts.drivers.interfaces import Node, Provisioner
 from scripts.drivers.topology import Topology
 from scripts.pockets import bugs, proposed
 from scripts.pockets.dependents import consequences
-from scripts.pockets.planning import kernel_of
 from scripts.pockets.proposed import Waiting
 
 
@@ -68,8 +68,7 @@ def untestable(context: StepContext, waiting: Waiting) -> str:
     if not waiting.ready:
         early = waiting.updates[0]
         return f"{early.source} {early.version} of {place} cannot be tested yet: {early.impediment}"
-    kernel = kernel_of(context.lab, waiting)
-    return f"{waiting} of {place} cannot be tested: {kernel}" if kernel else ""
+    return isolation.missing_for_packages(environments.driver_of(context.lab).NAME, waiting.archive)
 
 
 def check_installability(offer: PackageSource) -> str:

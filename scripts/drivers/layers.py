@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import IO, Any
 
 from debian.deb822 import Packages
 
-from lab.base.run import ProgramFailed, Word
+from lab.base import environment
+from lab.base.run import ProgramFailed, Word, missing_program
 from scripts.chroots.backends import find_backend
 from scripts.chroots.bootstrap import APT_GET, mmdebstrap_argv, preseed, update
 from scripts.chroots.chroots import Chroot, Chroots
@@ -27,13 +28,16 @@ from scripts.services.units import KEEP_LINKS, NOTE_PRISTINE
 # What a machine has that is installed with the defaults of an installer, less what needs hardware.
 VARIANT = "important"
 PACKAGES = ("dbus", "iputils-ping", "netbase", "systemd-sysv")
-# What waits for, or meddles with, hardware that is the host's; what wakes up in the middle of a test.
-MASKED = (
+# Units that would wake up in the middle of a test.
+TIMERS = (
     "apt-daily-upgrade.timer", "apt-daily.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
-    "iscsid.service", "iscsid.socket", "logrotate.timer", "lvm2-lvmpolld.socket", "lvm2-monitor.service",
-    "man-db.timer", "multipathd.service", "multipathd.socket", "networking.service", "open-iscsi.service",
-    "systemd-tmpfiles-clean.timer", "systemd-udev-settle.service", "systemd-udev-trigger.service",
-    "systemd-udevd-control.socket", "systemd-udevd-kernel.socket", "systemd-udevd.service",
+    "logrotate.timer", "man-db.timer", "systemd-tmpfiles-clean.timer",
+)  # fmt: skip
+# Units that wait for hardware, or change it: in a container, it is the host's.
+HARDWARE = (
+    "iscsid.service", "iscsid.socket", "lvm2-lvmpolld.socket", "lvm2-monitor.service", "multipathd.service",
+    "multipathd.socket", "networking.service", "open-iscsi.service", "systemd-udev-settle.service",
+    "systemd-udev-trigger.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket", "systemd-udevd.service",
 )  # fmt: skip
 SIMULATED = re.compile(r"^Inst (?P<name>\S+) (?:\[\S+\] )?\((?P<version>\S+) ")
 SEPARATOR = "=== sources"
@@ -58,17 +62,21 @@ def target_argv(  # noqa: PLR0913 - as `recipes.base_argv`
     apt_conf: Path | None = None,
 ) -> list[Word]:
     """Return the options of mmdebstrap for a base that boots."""
-    masks = [f'ln -s /dev/null "$1"/etc/systemd/system/{unit}' for unit in MASKED]
+    masks = [f'ln -s /dev/null "$1"/etc/systemd/system/{unit}' for unit in (*TIMERS, *HARDWARE)]
     return mmdebstrap_argv(
         VARIANT, codename, sources, PACKAGES, masks,
         target=target, architecture=architecture, keyring=keyring, apt_conf=apt_conf,
     )  # fmt: skip
 
 
-def missing_prerequisite() -> str:
-    """Return why this machine does not support overlays; "" when it does."""
+def missing_prerequisite(target: str, programs: Iterable[str]) -> str:
+    """Return why this machine does not support a target that needs root, programs and overlays; "" when it does."""
+    if not environment.is_root():
+        return f"a target of {target} needs root"
+    if missing := next((program for program in programs if not environment.find_program(program)), ""):
+        return str(missing_program(missing))
     way = find_backend()
-    return "" if way.mode == "schroot" else f"a target of nspawn needs overlays, and here {way.reason}"
+    return "" if way.mode == "schroot" else f"a target of {target} needs overlays, and here {way.reason}"
 
 
 def local_layers(home: Path, log: IO[str] | None) -> Chroots:

@@ -10,6 +10,7 @@ from lab.config.deployment import Deployment
 from scripts.drivers.interfaces import Provisioner
 from scripts.drivers.juju import driver as juju
 from scripts.drivers.nspawn import driver as nspawn
+from scripts.drivers.qemu import driver as qemu
 from scripts.drivers.ssh import driver as ssh
 
 
@@ -28,5 +29,5 @@ class Driver(Protocol):
         """Return the environment whose directory is ``home``, whether it exists or not."""
 
 
-MODULES: Sequence[Driver] = [juju, nspawn, ssh]
+MODULES: Sequence[Driver] = [juju, nspawn, qemu, ssh]
 TARGETS: Mapping[str, Driver] = {module.NAME: module for module in MODULES}

@@ -50,25 +50,36 @@ class CharmRole:
 
 @dataclass(frozen=True)
 class Charm:
-    """The charm of an application; ``origin``: its option for the lab's archive."""
+    """The charm of an application; ``origin``: its option for the lab's archive.
+
+    ``units``: their number where a bundle file names it.  ``resting``: another workload status than ``active`` in which
+    they are well.
+    """
 
     name: str
     channel: str | None = None
     origin: str | None = None
+    units: int = 0
+    resting: str = ""
 
 
 @dataclass(frozen=True)
 class Application:
-    """A service: its role, the packages that it is, the nodes that it runs on, and answers for debconf."""
+    """A service: its role, the packages that it is, the nodes that it runs on, and answers for debconf.
+
+    ``machine``: whether it needs a machine, and not a container; ``reboot``: whether its nodes reboot once it is installed.
+    """
 
     name: str
     role: RoleFacts
     packages: tuple[str, ...]
     nodes: tuple[str, ...]
-    options: Mapping[str, str | int | bool]
+    options: Mapping[str, str | int | float | bool]
     charm: Charm | None = None
     answers: tuple[str, ...] = ()
     supports: bool | None = None
+    machine: bool = False
+    reboot: bool = False
 
     @property
     def supporting(self) -> bool:

@@ -38,7 +38,7 @@ def import_run(lab: Lab, source: Path, directory: Path, expected: Expected) -> R
         for name in ("results/native", "out", "work"):
             (staging / name).mkdir(parents=True, exist_ok=True)
         if (staging / PACKAGING).exists():
-            _restore_packaging(found)
+            restore_packaging(found, staging / PACKAGING)
         if url := environment.variable("BUILD_URL"):
             found.write_info(found.info.model_copy(update={"url": url}))
         for name in ("results", "out", "work", "run.json"):  # run.json last: a killed import leaves no run
@@ -59,19 +59,22 @@ def _drop_unrecorded(found: Run) -> None:
             path.unlink()
 
 
-def _restore_packaging(found: Run) -> None:
-    """Make the work tree of the step `push`, without a checkout.  Raises InfrastructureError for a bad bundle."""
+def restore_packaging(found: Run, origin: Path) -> None:
+    """Make the work tree of the step `push`, without a checkout, from a bundle or a repository.
+
+    Raises InfrastructureError for a bad one.
+    """
     tree = found.work / "packaging"
     try:
         git(["init", "--quiet", "--template=", tree])
         strict = ["-c", "fetch.fsckObjects=true", "-c", "fsck.zeroPaddedFilemode=ignore"]
-        git([*strict, "fetch", "--quiet", "--no-tags", found.path / PACKAGING, "HEAD"], cwd=tree)
+        git([*strict, "fetch", "--quiet", "--no-tags", origin, "HEAD"], cwd=tree)
         git(["update-ref", "--no-deref", "HEAD", "FETCH_HEAD"], cwd=tree)
         text = files_at(tree, "HEAD", ["debian/changelog"])["debian/changelog"] or ""
         version = newest_entry(text).version
     except ValueError as error:
-        raise InfrastructureError(f"{PACKAGING}: debian/changelog: {error}") from None
+        raise InfrastructureError(f"{origin.name}: debian/changelog: {error}") from None
     except ProgramFailed as error:
-        raise InfrastructureError(f"{PACKAGING}: cannot be read: {error.result.complaint}") from None
+        raise InfrastructureError(f"{origin.name}: cannot be read: {error.result.complaint}") from None
     if version != found.version:
-        raise InfrastructureError(f"{PACKAGING}: its changelog is of {version}, and not of {found.version}")
+        raise InfrastructureError(f"{origin.name}: its changelog is of {version}, and not of {found.version}")

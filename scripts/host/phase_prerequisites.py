@@ -19,6 +19,8 @@ from scripts.archives import archive_identity
 from scripts.deployment.environments import driver_of
 from scripts.drivers.juju import client as juju
 from scripts.drivers.nspawn import driver as nspawn
+from scripts.drivers.qemu import driver as qemu
+from scripts.drivers.qemu.virtual_machine import has_kvm
 from scripts.host import prerequisites
 from scripts.host.prerequisites import Finding
 
@@ -52,11 +54,16 @@ def _build(lab: Lab) -> Iterator[Finding]:
 
 def _deploy(lab: Lab) -> Iterator[Finding]:
     target = driver_of(lab).NAME
-    missing = {"nspawn": nspawn.missing_prerequisite, "juju": juju.missing_prerequisite, "ssh": _missing_ssh}[target]()
+    missing = {
+        "nspawn": nspawn.missing_prerequisite,
+        "qemu": qemu.missing_prerequisite,
+        "juju": juju.missing_prerequisite,
+        "ssh": _missing_ssh,
+    }[target]()
     fix = "run the agent of jenkins.deploy_agent as root, or choose another deployment.target"
     if "root" not in missing:
         fix = prerequisites.SETUP
-    yield Finding(f"target {target}", not missing, missing or "this user can deploy on it", fix)
+    yield Finding(f"target {target}", not missing, missing or _ready(target), fix)
     yield from _reads_archive(lab)
     if is_apart(lab):
         yield from _has_no_secrets(lab)
@@ -64,6 +71,14 @@ def _deploy(lab: Lab) -> Iterator[Finding]:
 
 def _missing_ssh() -> str:
     return "" if environment.find_program("ssh") else str(missing_program("ssh"))
+
+
+def _ready(target: str) -> str:
+    """Return what this machine offers to a target whose prerequisites are met."""
+    ready = "this user can deploy on it"
+    if target != qemu.NAME:
+        return ready
+    return f"{ready}, {'by KVM' if has_kvm() else 'by emulation: this machine has no KVM'}"
 
 
 def _archive(lab: Lab) -> Iterator[Finding]:

@@ -35,27 +35,29 @@ class Finding:
     fix: str = ""
 
 
-def needed_packages() -> list[str]:
-    """Return the Debian packages of bindep.txt."""
+def needed_packages(target: str = "") -> list[str]:
+    """Return the Debian packages of bindep.txt; ``target``: that of the lab, which can need more."""
     lines = (line.partition("#")[0].split() for line in BINDEP.read_text().splitlines())
-    return [words[0] for words in lines if words]
+    return [words[0] for words in lines if words and words[1:] in ([], [f"[{target}]"])]
 
 
-def missing_packages() -> list[str]:
-    """Those of them that are not installed."""
-    needed = needed_packages()
+def missing_packages(target: str = "") -> list[str]:
+    """Return those of them that are not installed."""
+    needed = needed_packages(target)
     query = ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *needed]
     lines = run(query, capture=True, check=False).stdout.splitlines()
     return [name for name in needed if f"{name} installed" not in lines]
 
 
-def setup(say: Callable[[str], None], log: IO[str]) -> None:
+def setup(say: Callable[[str], None], log: IO[str], target: str = "") -> None:
     """Install the missing packages, and create the build user where root must not build; ask no question.
+
+    ``target``: see `needed_packages`.
 
     Raises InfrastructureError when apt fails.
     """
     root = () if environment.is_root() else ("sudo",)
-    if missing := missing_packages():
+    if missing := missing_packages(target):
         say(
             f"installing Debian packages with {'sudo ' if root else ''}apt-get, for builds and tests: {' '.join(missing)}"
         )
@@ -72,6 +74,11 @@ def setup(say: Callable[[str], None], log: IO[str]) -> None:
         backends.make_build_user(log)
 
 
+def target_of(lab: Lab | None) -> str:
+    """Return the target of a lab's deployments; "" for none."""
+    return lab.deployment.target if lab and lab.deployment else ""
+
+
 def is_set_up() -> bool:
     return not missing_packages() and (not environment.is_root() or backends.has_build_user())
 
@@ -80,7 +87,7 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
     """Yield the state of each prerequisite of this machine; with a lab, also of its series."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", sys.version_info >= (3, 11), version, "apt-get install python3")
-    yield packages()
+    yield packages(lab)
     yield builds()
     for name, path in (("state", environment.state_home()), ("cache", environment.cache_home())):
         yield disk(name, path)
@@ -90,9 +97,9 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
         yield found(f"keyring of {name}", partial(apt.keyring, name, series))
 
 
-def packages() -> Finding:
+def packages(lab: Lab | None = None) -> Finding:
     """Return whether the Debian packages of bindep.txt are installed."""
-    missing = missing_packages()
+    missing = missing_packages(target_of(lab))
     return Finding("Debian packages", not missing, f"missing: {' '.join(missing)}" if missing else "all there", SETUP)
 
 

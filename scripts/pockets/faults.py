@@ -1,4 +1,4 @@
-"""Faults of tracks in lab.yaml that only show once an update waits: missing pockets, a target without the series' packages."""
+"""Faults of tracks in lab.yaml that only show once an update waits: missing pockets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from lab.config import apt
 from lab.config.description import Lab, Track
 from lab.config.loading import Key
-from scripts.roles.registry import DEBIAN_ROLES
 
 RELEASED = ("updates", "security")
 
@@ -19,8 +18,6 @@ def faults(lab: Lab) -> Iterator[tuple[Key, str]]:
             continue
         if track.trigger == "proposed":
             yield from _pocket_faults(lab, name, track)
-        if "deploy" in track.phases:
-            yield from _target_faults(lab, name, track)
 
 
 def _pocket_faults(lab: Lab, name: str, track: Track) -> Iterator[tuple[Key, str]]:
@@ -31,16 +28,3 @@ def _pocket_faults(lab: Lab, name: str, track: Track) -> Iterator[tuple[Key, str
         yield key, f"no {' and no '.join(missing)}: the track {name} would compare updates with outdated packages"
     if (waiting := apt.PROPOSED[series.distribution][0]) in series.pockets:
         yield key, f"{waiting} is what the track {name} tests: leave it out"
-
-
-def _target_faults(lab: Lab, name: str, track: Track) -> Iterator[tuple[Key, str]]:
-    """Yield the first application whose role does not know the packages of the track's series."""
-    deployment, distribution = lab.deployment, lab.series[track.series].distribution
-    if not deployment or deployment.target == "juju" or distribution == "debian":
-        return
-    for application, unit in deployment.applications.items():
-        if unit.role in DEBIAN_ROLES:
-            what = f"the role {unit.role} (deployment.applications.{application}) knows Debian's packages, and not "
-            hint = "leave deploy out, or use deployment.target juju"
-            yield ("tracks", name, "series"), f"{what}those of {distribution}: {hint}"
-            return

@@ -7,13 +7,10 @@ from dataclasses import dataclass, field
 
 from lab.config.description import Lab
 from lab.store.run_directory import WHOLE
-from scripts.deployment import environments
+from scripts.deployment import environments, isolation
 from scripts.pockets import baseline, proposed
 from scripts.pockets.dependents import consequences
-from scripts.pockets.proposed import Waiting
 from scripts.pockets.selection import Pocket
-
-KERNEL = "linux-image-"
 
 
 @dataclass(frozen=True)
@@ -22,14 +19,6 @@ class PocketPlan:
 
     contents: tuple[tuple[str, str], ...] = ()
     delays: Mapping[str, str] = field(default_factory=dict)
-
-
-def kernel_of(lab: Lab, found: Waiting) -> str:
-    """Return why updates with a kernel cannot be tested on the lab's target, "" where they can."""
-    kernel = next((each for each in found.archive if each.startswith(KERNEL)), "")
-    if not kernel or environments.driver_of(lab).NAME != "nspawn":
-        return ""
-    return f"{kernel} needs machines, because containers run the kernel of this machine"
 
 
 def plan(lab: Lab, track: str, pocket: Pocket, is_new: Callable[[str], bool]) -> PocketPlan:
@@ -46,7 +35,7 @@ def plan(lab: Lab, track: str, pocket: Pocket, is_new: Callable[[str], bool]) ->
     for component, found in proposed.sets(lab, track, pocket):
         if not is_new(found.content):
             continue
-        if why := kernel_of(lab, found):
+        if why := isolation.missing_for_packages(environments.driver_of(lab).NAME, found.archive):
             delays[str(found)] = why
             continue
         if own := consequences(pocket, found.repository.only).own:

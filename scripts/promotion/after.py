@@ -12,9 +12,10 @@ from lab.store import step
 from lab.store.archive import SOURCE_LOCK, ArchiveReader
 from lab.store.archive_place import reader_of
 from lab.store.records import Record
-from lab.store.run_directory import Run
+from lab.store.run_directory import Run, run_at
 from lab.store.runs import Store
 from lab.store.step import StepContext, StepOutcome
+from scripts.handover import keeping
 from scripts.registry import STEPS
 
 STEPS_AFTER: Final = ("upload", "push")
@@ -23,7 +24,7 @@ WAITS_FOR: Final = "waits_for"
 
 @dataclass(frozen=True)
 class LateStep:
-    """A step of a promoted version that was done now; without a record, its build run is not on this machine."""
+    """A step of a promoted version that was done now; without a record, its build is not on this machine."""
 
     name: str
     component: str
@@ -35,12 +36,15 @@ class LateStep:
     def problem(self) -> str:
         """The reason why the step is not done; empty when it is."""
         if self.record is None:
-            return "its build run is not on this machine: set after: built, or promote where it was built"
+            return "its build is not on this machine: promote on the machine that has the archive"
         return "" if self.record.finished_well else self.record.message
 
 
 def postponed(context: StepContext, chosen: After | None) -> StepOutcome | None:
-    """Return the outcome of a step that waits for the promotion of its version; None for one that does not wait."""
+    """Return the outcome of a step that waits for the promotion of its version; None for one that does not wait.
+
+    The run is kept for `carry_out`.
+    """
     promotion = context.track.promotion
     if promotion is None or after(context.track, chosen) == "built":
         return None
@@ -48,6 +52,7 @@ def postponed(context: StepContext, chosen: After | None) -> StepOutcome | None:
     listed = reader_of(context.lab).lock(label, SOURCE_LOCK)
     if (context.component_name, version) in listed:
         return None
+    keeping.keep(context.store, context.run)
     message = f"follows the promotion to {label}: qalab promote {context.track_name}"
     return StepOutcome(message, verdict="skipped", facts={WAITS_FOR: label})
 
@@ -62,8 +67,7 @@ def carry_out(lab: Lab, track: str, label: str) -> Iterator[LateStep]:
         names = [name for name in STEPS_AFTER if component in known and _is_late(lab, track, component, name)]
         if not names:
             continue
-        runs = store.runs(track, component, "build")
-        run = next((run for run in reversed(runs) if run.version == version), None)
+        run = _build(store, track, component, version)
         for name in names:
             if run is None:
                 yield LateStep(name, component, version)
@@ -71,6 +75,16 @@ def carry_out(lab: Lab, track: str, label: str) -> Iterator[LateStep]:
                 with run.held():
                     record = step.execute(name, STEPS[name].action, lab, run)
                 yield LateStep(name, component, version, run, record)
+        if run and keeping.is_kept(store, run) and not any(_is_open(run.record(name)) for name in names):
+            keeping.strip(run)
+            keeping.forget_older(store, track, component, version)
+
+
+def _build(store: Store, track: str, component: str, version: str) -> Run | None:
+    """Return the build of a version: the kept one, else the newest of this machine."""
+    runs = store.runs(track, component, "build")
+    newest = next((run for run in reversed(runs) if run.version == version), None)
+    return run_at(store.postponed(track, component, version)) or newest
 
 
 def _is_late(lab: Lab, track: str, component: str, name: str) -> bool:

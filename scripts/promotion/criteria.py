@@ -11,9 +11,9 @@ from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config.description import COMPONENT_PHASES, PHASES, Lab
 from lab.config.promotion import PromotionSettings
+from lab.store import promotions
 from lab.store.archive import SOURCE_LOCK, ArchiveReader
 from lab.store.promotions import HeldVersion, PromotionRound
-from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.archives import versions
 from scripts.migration import hints
@@ -86,27 +86,23 @@ class TrackCriteria:
                     reason = VersionReason(why)
                 else:
                     before = candidates.target.sources.get(item.source)
-                    reason = next(self._of_runs(item, before.version if before else ""), None)
+                    reason = next(self._of_phases(item, before.version if before else ""), None)
             if reason:
                 found[item] = reason
         return found
 
-    def _of_runs(self, item: MigrationItem, before: str) -> Iterator[VersionReason]:
+    def _of_phases(self, item: MigrationItem, before: str) -> Iterator[VersionReason]:
+        """Yield the phases that keep an item waiting, relative to the version ``before``, which the label has."""
         for phase in self.phases:
-            run = self._run(item.source, item.version, phase)
-            if run is None or run.verdict not in JUDGED:
-                stands = f"its newest run {run.id} is {run.verdict}" if run else "it has no run"
-                yield VersionReason(f"waits for the phase {phase}: {stands}", (run.id,) if run else ())
+            result = promotions.phase_result(self.store, self.track, item.source, phase, item.version)
+            if result is None or result.verdict not in JUDGED:
+                stands = f"its newest run {result.run} is {result.verdict}" if result else "it has no run"
+                yield VersionReason(f"waits for the phase {phase}: {stands}", (result.run,) if result else ())
                 continue
-            there = self._run(item.source, before, phase) if before else None
-            known = {each.test for each in failures.of_run(there)} if there else set()
-            if new := [each for each in failures.of_run(run) if each.test not in known]:
-                yield VersionReason(f"the phase {phase} {run.verdict}: {failures.described(new)}", (run.id,))
-
-    def _run(self, component: str, version: str, phase: str) -> Run | None:
-        """Return the newest run of a phase for a version."""
-        runs = [run for run in self.store.runs(self.track, component) if run.info.phase == phase]
-        return next((run for run in reversed(runs) if version in {run.info.version, run.version}), None)
+            there = promotions.phase_result(self.store, self.track, item.source, phase, before)
+            known = {each.test for each in there.failures} if there else set()
+            if new := [each for each in result.failures if each.test not in known]:
+                yield VersionReason(f"the phase {phase} {result.verdict}: {failures.described(new)}", (result.run,))
 
     def policies(self, reasons: dict[MigrationItem, VersionReason], reader: ArchiveReader) -> Criteria:
         """Return the criteria of a migration."""

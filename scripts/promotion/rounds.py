@@ -255,19 +255,21 @@ class Promoter:
 
 
 def release(criteria: TrackCriteria, component: str, *, dry_run: bool = False) -> int:
-    """Let a component be tried again whose versions are held back; return the number of versions."""
+    """Let a component be tried again whose versions are held back; return the number of versions.
+
+    Votes against their states are removed: other systems vote again.
+    """
     count = 0
     with files.locked(criteria.store.lock_path("promotion", criteria.label)):
         for one in promotions.rounds(criteria.store, criteria.label):
-            held = tuple(
-                each.model_copy(update={"released": True}) if _component(each.item) == component else each
-                for each in one.held
-            )
-            if held != one.held:
-                count += sum(before != after for before, after in zip(one.held, held, strict=True))
-                if not dry_run:
-                    path = promotions.round_path(criteria.store, criteria.label, one.number)
-                    one.model_copy(update={"held": held}).write(path)
+            released = [each for each in one.held if _component(each.item) == component and not each.released]
+            count += len(released)
+            if released and not dry_run:
+                held = (each.model_copy(update={"released": each.released or each in released}) for each in one.held)
+                path = promotions.round_path(criteria.store, criteria.label, one.number)
+                for state in {each.state for each in released}:
+                    promotions.remove_votes_against(criteria.store, state)
+                one.model_copy(update={"held": tuple(held)}).write(path)
     return count
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from scripts.drivers.topology import Application, Endpoint
 from scripts.roles import glance, keystone, mariadb, rabbitmq
-from scripts.roles.config_files import fill
-from scripts.services import systemd, waiting
+from scripts.roles.config_files import fill, uwsgi
+from scripts.services import serving, systemd, waiting
+from scripts.services.api_server import ApiServer
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
 
@@ -18,9 +19,8 @@ NAME = "cinder"
 PACKAGES = ("cinder-api", "cinder-scheduler", "cinder-volume")
 SUPPORTING = False
 ENDPOINT = Endpoint("volumev3", 8776, "/v3/%(project_id)s")
-API = "cinder-api.service"
 DAEMONS = ("cinder-scheduler", "cinder-volume")
-UNITS = (API, *(f"{daemon}.service" for daemon in DAEMONS))
+UNITS = tuple(f"{daemon}.service" for daemon in DAEMONS)
 SHARE = "/srv/volumes"
 SHARES = "/etc/cinder/nfs_shares"
 # See mount(8) for the arguments of a helper: source, directory, options.
@@ -29,7 +29,7 @@ MOUNT = '#!/bin/sh\nexec mount --bind "${1#*:}" "$2"\n'
 
 def describe(site: Site, application: Application) -> Service:
     settings = {"node": site.node_of(application).name, "url": site.url(application)}
-    return site.service(application, UNITS, settings)
+    return site.service(application, [_server(site, application).unit, *UNITS], settings)
 
 
 def configure(site: Site, application: Application) -> None:
@@ -44,7 +44,7 @@ def configure(site: Site, application: Application) -> None:
         **keystone.client(site, NAME),
     )
     site.files.set_options(node, "/etc/cinder/cinder.conf", text)
-    site.files.set_options(node, "/etc/cinder/cinder-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
+    uwsgi(site, application, _server(site, application), threads=1)
     node.write(SHARES, f"{node.name}:{SHARE}\n")
     node.write("/sbin/mount.nfs", MOUNT, 0o755)
     site.must(node, application, ["install", "--directory", "--owner=cinder", "--group=cinder", SHARE])
@@ -53,7 +53,13 @@ def configure(site: Site, application: Application) -> None:
 
 def start(site: Site, application: Application) -> None:
     node = site.node_of(application)
+    server = _server(site, application)
+    serving.start(site, application, server)
     for unit in UNITS:
         systemd.restart(node, application, unit)
-    waiting.until_answers(site, node, application, API, site.url(application))
+    serving.until_answers(site, application, server, site.url(application))
     waiting.until_alive(site, application, ENDPOINT.kind, {daemon: [node] for daemon in DAEMONS})
+
+
+def _server(site: Site, application: Application) -> ApiServer:
+    return site.server(application, ENDPOINT.port, "cinder-api")

@@ -14,8 +14,9 @@ PACKAGES = ("glance",)
 SUPPORTING = False
 ENDPOINT = Endpoint("image", 9292)
 UNIT = "glance-api.service"
-# glance-manage reads a separate configuration file.
-FILES = ("/etc/glance/glance-api.conf", "/etc/glance/glance-manage.conf")
+CONFIGURATION = "/etc/glance/glance-api.conf"
+# Debian's glance-manage reads a separate configuration file.
+MANAGE = "/etc/glance/glance-manage.conf"
 
 
 def describe(site: Site, application: Application) -> Service:
@@ -26,8 +27,9 @@ def describe(site: Site, application: Application) -> Service:
 def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
     text = fill("glance-api.conf.j2", database=mariadb.database(site, NAME), **keystone.client(site, NAME))
-    for path in FILES:
-        site.files.set_options(node, path, text)
+    for path in (CONFIGURATION, MANAGE):
+        if path == CONFIGURATION or node.run(["test", "-e", path], check=False):
+            site.files.set_options(node, path, text)
     site.must(node, application, ["runuser", "-u", NAME, "--", "glance-manage", "db_sync"])
 
 

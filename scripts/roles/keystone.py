@@ -6,8 +6,9 @@ from functools import partial
 
 from scripts.drivers.topology import Application
 from scripts.roles import mariadb, memcached
-from scripts.roles.config_files import fill
-from scripts.services import catalog, systemd, waiting
+from scripts.roles.config_files import fill, uwsgi
+from scripts.services import catalog, serving
+from scripts.services.api_server import ApiServer
 from scripts.services.concurrency import side_by_side
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
@@ -16,7 +17,6 @@ NAME = "keystone"
 PACKAGES = ("keystone", "python3-pymemcache")  # which its cache needs, and the package does not depend on
 SUPPORTING = False
 ENDPOINT = None
-UNIT = "keystone.service"
 PORT = 5000
 REGION = "RegionOne"
 ADMIN = "admin"
@@ -29,12 +29,13 @@ PREPARE = (["db_sync"], ["fernet_setup", *OWNERS], ["credential_setup", *OWNERS]
 def describe(site: Site, application: Application) -> Service:
     node = site.node_of(application)
     settings = {"node": node.name, "auth_url": f"http://{node.address}:{PORT}/v3", "region": REGION}
-    return site.service(application, [UNIT], settings | {"user": ADMIN, "password": site.passwords.of(ADMIN)})
+    units = [_server(site, application).unit]
+    return site.service(application, units, settings | {"user": ADMIN, "password": site.passwords.of(ADMIN)})
 
 
 def configure(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    site.files.set_options(node, "/etc/keystone/keystone-uwsgi.ini", fill("uwsgi.ini.j2", threads=4))
+    uwsgi(site, application, _server(site, application), threads=4)
     values = {"database": mariadb.database(site, NAME), "memcached": memcached.address(site)}
     site.files.set_options(node, "/etc/keystone/keystone.conf", fill("keystone.conf.j2", **values))
     side_by_side(*(partial(site.must, node, application, ["keystone-manage", *each]) for each in PREPARE))
@@ -43,11 +44,15 @@ def configure(site: Site, application: Application) -> None:
 
 def start(site: Site, application: Application) -> None:
     node, settings = site.node_of(application), site.provider(NAME).settings
-    systemd.restart(node, application, UNIT)  # it takes as long to begin as this:
+    serving.start(site, application, _server(site, application))  # it takes as long to begin as this:
     bootstrap = ["sh", "-euc", BOOTSTRAP, "sh", *places(settings["auth_url"])]
     site.must(node, application, bootstrap, stdin=f"{settings['password']}\n".encode())
-    waiting.until_answers(site, node, application, UNIT, settings["auth_url"])
+    serving.until_answers(site, application, _server(site, application), settings["auth_url"])
     catalog.enter(site, application)
+
+
+def _server(site: Site, application: Application) -> ApiServer:
+    return site.server(application, PORT, NAME)
 
 
 def client(site: Site, name: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ from ipaddress import IPv4Network
 from lab.base.errors import ConfigurationError
 from scripts.drivers.topology import Application, Endpoint
 from scripts.roles import mariadb, nova, openvswitch
-from scripts.roles.config_files import fill
-from scripts.services import systemd, waiting
+from scripts.roles.config_files import fill, uwsgi
+from scripts.services import serving, systemd, waiting
+from scripts.services.api_server import ApiServer
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
 
@@ -21,7 +22,8 @@ AGENTS = (openvswitch.DAEMON, "neutron-dhcp-agent", "neutron-l3-agent", "neutron
 PACKAGES = ("neutron-api", "neutron-rpc-server", *openvswitch.PACKAGES, *AGENTS[1:])
 SUPPORTING = False
 ENDPOINT = Endpoint("network", 9696)
-API, RPC = "neutron-api.service", "neutron-rpc-server.service"
+# Beside a server of the API alone; neutron-server, which some versions have instead, is all of them.
+WORKERS = ("neutron-rpc-server.service", "neutron-periodic-workers.service")
 PHYSICAL, _, BRIDGE = openvswitch.EXTERNAL.partition(":")
 CIDR = "172.24.4.0/24"
 # $1: the bridge, $2: its address.
@@ -44,7 +46,12 @@ def describe(site: Site, application: Application) -> Service:
         "external_cidr": str(network),
         "external_gateway": gateway,
     }
-    units = [API, RPC, openvswitch.SWITCH, *(f"{agent}.service" for agent in AGENTS)]
+    units = [
+        _server(site, application).unit,
+        *_workers(site, application),
+        openvswitch.SWITCH,
+        *(f"{agent}.service" for agent in AGENTS),
+    ]
     return site.service(application, units, settings)
 
 
@@ -55,7 +62,7 @@ def configure(site: Site, application: Application) -> None:
         site.files.set_options(node, f"/etc/neutron/{name}.ini", fill("neutron-agent.ini.j2"))
     metadata = {"nova": site.provider(nova.NAME).settings["address"], "metadata_secret": site.passwords.of("metadata")}
     site.files.set_options(node, "/etc/neutron/metadata_agent.ini", fill("metadata_agent.ini.j2", **metadata))
-    site.files.set_options(node, "/etc/neutron/neutron-api-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
+    uwsgi(site, application, _server(site, application), threads=1)
     site.must(node, application, ["runuser", "-u", NAME, "--", *MIGRATE])
 
 
@@ -64,12 +71,26 @@ def start(site: Site, application: Application) -> None:
     openvswitch.start(site, node, application)
     site.must(node, application, ["sh", "-euc", EXTERNAL, "sh", BRIDGE, f"{gateway}/{network.prefixlen}"])
     site.route(str(network), node.address)
-    for unit in (API, RPC):
+    server = _server(site, application)
+    serving.start(site, application, server)
+    for unit in _workers(site, application):
         systemd.restart(node, application, unit)
-    waiting.until_answers(site, node, application, API, site.url(application))
+    serving.until_answers(site, application, server, site.url(application))
     for agent in AGENTS:
         systemd.restart(node, application, f"{agent}.service")
     waiting.until_alive(site, application, ENDPOINT.kind, {agent: [node] for agent in AGENTS})
+
+
+def _server(site: Site, application: Application) -> ApiServer:
+    return site.server(application, ENDPOINT.port, "neutron-api", "neutron-server")
+
+
+def _workers(site: Site, application: Application) -> list[str]:
+    """Return the units of the workers that the node has."""
+    if _server(site, application).unit == "neutron-server.service":
+        return []
+    loaded = systemd.states(site.node_of(application), WORKERS)
+    return [unit for unit, state in loaded.items() if state["LoadState"] != "not-found"]
 
 
 def external(application: Application) -> tuple[IPv4Network, str]:

@@ -7,8 +7,9 @@ from functools import partial
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application, Endpoint
 from scripts.roles import keystone, mariadb, rabbitmq
-from scripts.roles.config_files import fill
-from scripts.services import systemd, waiting
+from scripts.roles.config_files import fill, uwsgi
+from scripts.services import serving, systemd, waiting
+from scripts.services.api_server import ApiServer
 from scripts.services.concurrency import side_by_side
 from scripts.services.deployed_state import Service
 from scripts.services.site import Site
@@ -18,9 +19,8 @@ PACKAGES = ("nova-api", "nova-conductor", "nova-scheduler")
 SUPPORTING = False
 ENDPOINT = Endpoint("compute", 8774, "/v2.1")
 METADATA_PORT = 8775
-API, METADATA = "nova-api.service", "nova-api-metadata.service"
 DAEMONS = ("nova-conductor", "nova-scheduler")
-UNITS = (API, METADATA, *(f"{daemon}.service" for daemon in DAEMONS))
+UNITS = tuple(f"{daemon}.service" for daemon in DAEMONS)
 # The databases' addresses are read from the configuration.
 MANAGE = (
     ["api_db", "sync"],
@@ -32,7 +32,8 @@ MANAGE = (
 
 def describe(site: Site, application: Application) -> Service:
     node = site.node_of(application)
-    return site.service(application, UNITS, {"node": node.name, "url": site.url(application), "address": node.address})
+    units = dict.fromkeys([*(server.unit for server in _servers(site, application)), *UNITS])
+    return site.service(application, units, {"node": node.name, "url": site.url(application), "address": node.address})
 
 
 def configure(site: Site, application: Application) -> None:
@@ -42,18 +43,28 @@ def configure(site: Site, application: Application) -> None:
         "api_database": mariadb.database(site, "nova_api"),
     }
     write(site, node, **databases)
-    for name in ("nova-api", "nova-api-metadata"):
-        site.files.set_options(node, f"/etc/nova/{name}-uwsgi.ini", fill("uwsgi.ini.j2", threads=1))
+    for server in _servers(site, application):
+        uwsgi(site, application, server, threads=1)
     for command in MANAGE:
         site.must(node, application, ["runuser", "-u", NAME, "--", "nova-manage", *command])
 
 
 def start(site: Site, application: Application) -> None:
     node = site.node_of(application)
-    side_by_side(*(partial(systemd.restart, node, application, unit) for unit in UNITS))
-    for unit, port in ((API, ENDPOINT.port), (METADATA, METADATA_PORT)):
-        waiting.until_answers(site, node, application, unit, f"http://{node.address}:{port}")
+    servers = _servers(site, application)
+    side_by_side(
+        *(partial(serving.start, site, application, server) for server in dict.fromkeys(servers)),
+        *(partial(systemd.restart, node, application, unit) for unit in UNITS),
+    )
+    for server, port in zip(servers, (ENDPOINT.port, METADATA_PORT), strict=True):
+        serving.until_answers(site, application, server, f"http://{node.address}:{port}")
     waiting.until_alive(site, application, ENDPOINT.kind, {daemon: [node] for daemon in DAEMONS})
+
+
+def _servers(site: Site, application: Application) -> tuple[ApiServer, ApiServer]:
+    """Return the servers of the API and of metadata, which can be one daemon."""
+    api = site.server(application, ENDPOINT.port, "nova-api")
+    return api, site.server(application, METADATA_PORT, "nova-api-metadata", "nova-api")
 
 
 def write(site: Site, node: Node, database: str = "", api_database: str = "") -> None:

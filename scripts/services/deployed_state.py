@@ -53,7 +53,7 @@ class Service(DeployedPart):
     """The units that run."""
     idle: Mapping[str, str] = {}
     """Units that do not, and why; a fault is none of it."""
-    options: Mapping[str, str | int | bool] = {}
+    options: Mapping[str, str | int | float | bool] = {}
     settings: Mapping[str, str] = {}
     """What others need to know to use it: URLs, names, passwords."""
 

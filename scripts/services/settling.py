@@ -29,7 +29,7 @@ def check_started(site: Site) -> None:
         for unit, why in service.idle.items():
             message = f"none of its services runs: {unit}: {why}"
             if journals.OF_MACHINE.search(why):
-                hint = "a container of deployment.target nspawn cannot run it; use the target ssh"
+                hint = "the target cannot run it; use another deployment.target"
                 raise InfrastructureError(f"{application.name}: {message}", hint=hint)
             if why.startswith(systemd.UNMET) or not runs:
                 raise application.fault(message)

@@ -15,7 +15,8 @@ from lab.base.errors import ConfigurationError
 from lab.base.run import COMPLAINT, LONGEST, AttemptOptions, Runner, Word
 from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Application
-from scripts.services import units
+from scripts.services import api_server, units
+from scripts.services.api_server import ApiServer
 from scripts.services.concurrency import Cancellation
 from scripts.services.deployed_state import Service
 from scripts.services.node_files import NodeFiles
@@ -39,6 +40,7 @@ class Site:
     clock: Clock = field(default_factory=Clock)
     say: Callable[[str], None] = lambda _: None
     found: dict[tuple[str, str], Units] = field(default_factory=dict)
+    servers: dict[tuple[str, int], ApiServer] = field(default_factory=dict)
 
     def nodes_of(self, application: Application) -> list[Node]:
         return [self.nodes[name] for name in application.nodes]
@@ -93,6 +95,14 @@ class Site:
             ]
             self.found[key] = units.enabled(node, application.packages, set(others) - {*application.packages})
         return self.found[key]
+
+    def server(self, application: Application, port: int, *names: str) -> ApiServer:
+        """Return what serves a port of an application; the first call queries the node.  See `api_server.ask`."""
+        node = self.node_of(application)
+        key = node.name, port
+        if key not in self.servers:
+            self.servers[key] = api_server.ask(node, application, port, names)
+        return self.servers[key]
 
     def must(
         self, node: Node, application: Application, argv: Sequence[Word], **options: Unpack[AttemptOptions]

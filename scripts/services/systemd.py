@@ -72,9 +72,12 @@ def restarts(node: Node, unit: str) -> str | None:
     return _state(node, unit).get("NRestarts")
 
 
-def journal(node: Node, unit: str) -> str:
-    """Return the line of a unit's journal, or of a log of the same name, that explains most why it is not well."""
-    words = ["sh", "-c", journals.SHOW, "sh", unit, f"{unit.removesuffix('.service')}.log"]
+def journal(node: Node, unit: str, log: str = "") -> str:
+    """Return the line of a unit's journal, or of a log, that explains most why it is not well.
+
+    ``log``: the name of the log's file; by default, that of the unit.
+    """
+    words = ["sh", "-c", journals.SHOW, "sh", unit, log or f"{unit.removesuffix('.service')}.log"]
     return journals.failure_line(node.run(words, capture=True, check=False).stdout, unit)
 
 

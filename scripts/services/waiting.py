@@ -27,9 +27,14 @@ def until_alive(site: Site, application: Application, kind: str, daemons: Mappin
     _wait(site, application, units, lambda: queries.ask_cloud(site, "alive", kind=kind, wanted=wanted))
 
 
-def until_answers(site: Site, node: Node, application: Application, unit: str, url: str) -> None:
-    """Wait until a service answers.  Raises the application's fault when it dies, or does not answer in time."""
-    _wait(site, application, [(node, unit)], lambda: queries.ask_url(site, url))
+def until_answers(  # noqa: PLR0913, PLR0917 - where, what, and how it is explained
+    site: Site, node: Node, application: Application, unit: str, url: str, explain: Callable[[], str] = str
+) -> None:
+    """Wait until a service answers.  Raises the application's fault when it dies, or does not answer in time.
+
+    ``explain`` returns what its logs have of the reason, "" for nothing.
+    """
+    _wait(site, application, [(node, unit)], lambda: queries.ask_url(site, url), explain)
 
 
 def until_succeeds(
@@ -58,7 +63,13 @@ def until_succeeds(
         site.clock.sleep(LOOK_SECONDS)
 
 
-def _wait(site: Site, application: Application, units: Sequence[tuple[Node, str]], ask: Callable[[], str]) -> None:
+def _wait(
+    site: Site,
+    application: Application,
+    units: Sequence[tuple[Node, str]],
+    ask: Callable[[], str],
+    explain: Callable[[], str] = str,
+) -> None:
     """Ask until nothing is wrong, and see that the units keep running meanwhile."""
     last = site.clock.monotonic() + CROWDED_SECONDS
     before = [systemd.restarts(node, unit) for node, unit in units]
@@ -67,4 +78,5 @@ def _wait(site: Site, application: Application, units: Sequence[tuple[Node, str]
         for (node, unit), restarts in zip(units, before, strict=True):
             systemd.must_run(node, application, unit, restarts)
         if site.clock.monotonic() > last:
-            raise application.fault(f"is not well on {units[0][0].name} after {CROWDED_SECONDS} s: {why}")
+            reason = f"{why}: {more}" if (more := explain()) else why
+            raise application.fault(f"is not well on {units[0][0].name} after {CROWDED_SECONDS} s: {reason}")

@@ -26,32 +26,32 @@ class BaselineResults(Stored):
     results: Mapping[str, TestResult] = {}
 
 
-def kept(context: StepContext, found: Candidate, version: str) -> Mapping[str, TestResult] | None:
+def kept(context: StepContext, found: Candidate, source: str, version: str) -> Mapping[str, TestResult] | None:
     """Return the kept results; None where there are none.
 
     A state does not change, a series does: its results are used for as long as a chroot of the series is.
     """
     with suppress(ConfigurationError):
-        results = BaselineResults.read(_path(context, found, version))
+        results = BaselineResults.read(_path(context, found, source, version))
         age = environment.now() - datetime.fromisoformat(results.finished)
         if found.baseline or age < timedelta(days=context.series.refresh_days):
             return results.results
     return None
 
 
-def keep(context: StepContext, found: Candidate, version: str, results: Mapping[str, TestResult]) -> None:
+def keep(context: StepContext, found: Candidate, source: str, version: str, results: Mapping[str, TestResult]) -> None:
     """Keep results."""
     BaselineResults(
-        source=context.component_name,
+        source=source,
         version=version,
         baseline=found.baseline_name,
         finished=rfc3339(environment.now()),
         results=results,
-    ).write(_path(context, found, version))
+    ).write(_path(context, found, source, version))
 
 
-def _path(context: StepContext, found: Candidate, version: str) -> Path:
+def _path(context: StepContext, found: Candidate, source: str, version: str) -> Path:
     baseline = found.baseline.name if found.baseline else found.series
-    words = (context.component_name, version, baseline, architecture())
+    words = (source, version, baseline, architecture())
     key = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
-    return context.store.root / "baselines" / f"{context.component_name}-{key}.json"
+    return context.store.root / "baselines" / f"{source}-{key}.json"

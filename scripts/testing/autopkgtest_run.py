@@ -115,15 +115,14 @@ def server_argv(context: StepContext, archive: str, *options: Word) -> list[Word
     return [*words, "--archive", archive, *options, context.series_name]
 
 
-def execute(context: StepContext, name: str, tests: Autopkgtest, archive: str, *options: Word) -> FinishedRun:
-    """Run tests; their files are in ``results/native/autopkgtest/NAME``.
+def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str, *options: Word) -> FinishedRun:
+    """Run tests; their files are in the directory ``output``.
 
     Raises InfrastructureError for a testbed that does not work: its message is autopkgtest's.
     """
-    output = context.run.results / "native/autopkgtest" / name
     shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
-    inputs = context.run.work / "autopkgtest" / name
+    inputs = context.run.work / "autopkgtest" / output.relative_to(context.run.results)
     tests.write_inputs(inputs)
     seconds = context.component.test.timeout_minutes * 60
     argv = tests.argv(output, inputs, seconds, server_argv(context, archive, *options))

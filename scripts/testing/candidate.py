@@ -6,14 +6,16 @@ track that moves by promotion; until this label exists, it is the series alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from debian.deb822 import Packages
 
 from lab.base.errors import InfrastructureError
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
 from lab.store.archive_place import reader_of
-from lab.store.step import StepContext
+from lab.store.step import StepContext, architecture
 from scripts.archives import usage
 from scripts.archives.package_source import state_of_track
 
@@ -40,6 +42,12 @@ class Candidate:
     def baseline_version(self, source: str) -> str:
         """Return the version of a source package in the lab's part of the baseline, "" for a missing one."""
         return dict(self.reader.lock(self.baseline.name, SOURCE_LOCK)).get(source, "") if self.baseline else ""
+
+    def packages(self, source: str) -> list[Mapping[str, str]]:
+        """Return the paragraphs of the binary packages of a source package in the state, without debugging symbols."""
+        text = self.reader.index(self.state.name, f"main/binary-{architecture()}/Packages")
+        items = Packages.iter_paragraphs(text, use_apt_pkg=False)
+        return [dict(item) for item in items if item.source == source and not item["Package"].endswith("-dbgsym")]
 
 
 def candidate(context: StepContext) -> Candidate:

@@ -15,7 +15,7 @@ from debian.debian_support import Version
 from lab.base.errors import ConfigurationError, Failed
 from lab.base.git import GitMirror, git, readable, try_git
 from lab.store.step import StepContext
-from scripts.upstream import packaged_version, tags
+from scripts.upstream import packaged_version, tags, versions
 from scripts.upstream.commit_selection import abbreviated
 
 OUTSIDE = ("--", ".", ":(exclude)debian")
@@ -52,16 +52,16 @@ def apply(context: StepContext, packaging: Path, tree: Path, when: int) -> list[
 def _release(context: StepContext, packaging: Path, head: str) -> str:
     """Return the commit of the upstream release that a branch packages: the one with its tag."""
     text = git(["show", f"{head}:debian/changelog"], cwd=packaging)
-    version = Version(packaged_version.newest(text)).upstream_version
+    version = str(Version(packaged_version.newest(text)).upstream_version)
     mirror = GitMirror.of(context.component.packaging.git)
-    found = [name for name, read in tags.read_all(context, mirror) if read == version]
+    found = [name for name, read in tags.read_all(context, mirror) if read == versions.as_in_tags(version)]
     # DEP-14's tag is of the imported tarball; upstream's own may be of another tree.
     found.sort(key=lambda name: (not name.startswith("upstream/"), name))
     commit = next((commit for name in found if (commit := mirror.resolve(f"{tags.TAGS}{name}"))), None)
     if commit is None:
         raise ConfigurationError(
             f"what the packaging changes outside debian/ is not known: no tag of {version} in {mirror.url}",
-            hint=f"tag the imported release as upstream/{version}, or keep debian/ alone in the branch",
+            hint=f"tag the imported release as upstream/{versions.dep14(version)}, or keep debian/ alone in the branch",
         )
     return commit
 

@@ -36,7 +36,7 @@ def upstream_commit(context: StepContext, mirror: GitMirror, version: str) -> st
 
     It is the one whose id stands in the version, else the one with a tag that stands for the version.
     """
-    plain = versions.without_repack(versions.without_components(version))
+    plain = versions.as_in_tags(versions.without_repack(versions.without_components(version)))
     for word in reversed(re.split(r"[^0-9A-Za-z]+", plain)):
         match = COMMIT_ID.fullmatch(word)
         if match and (commit := mirror.resolve(match["id"])):

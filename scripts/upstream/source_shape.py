@@ -84,7 +84,8 @@ def source_format(text: str | None) -> Format:
     """
     name = "1.0" if text is None else text.split("\n")[0]
     if name not in FORMATS:
-        hint = f"the lab builds {', '.join(FORMATS)}"
+        blank = name.strip() in FORMATS  # dpkg-source refuses it too
+        hint = "remove the blanks around it" if blank else f"the lab builds {', '.join(FORMATS)}"
         raise ConfigurationError(f"debian/source/format: {readable(name) or 'is empty'}: no source format of the lab",
                                  hint=hint)  # fmt: skip
     return name

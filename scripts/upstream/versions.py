@@ -33,8 +33,11 @@ _LAST_DAY = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 # Nightly tags would sort above all real versions.  This means NAME-20260131 and v20260131.
 _BARE_DATE = re.compile(r"\d{8}.*|\d{4}[-_]\d\d[-_]\d\d.*")
 _DATED = re.compile(r".*[-_]\d{8,}")
-# DEP-14: what Debian calls an upstream version, with : as % and ~ as _, and # to keep two dots or ".lock" apart.
-_DEP14 = re.compile(r"upstream/(?P<version>[0-9][0-9A-Za-z.+_#]*)")
+# DEP-14: what Debian calls a version, with : as % and ~ as _, and # to keep two dots or ".lock" apart.  A version of
+# debian/ without a revision is that of a native package.  CRAN's 0.1-9 is 0.1.9, as in other tags.
+_DEP14 = re.compile(
+    r"upstream/(?P<upstream>[0-9](?:[0-9A-Za-z.+_#]|-(?=[0-9]))*)|debian/(?:[0-9]+%)?(?P<native>[0-9][0-9A-Za-z.+_#]*)"
+)
 # Unambiguous schemes of single projects: FFmpeg's n6.1, LLVM's llvmorg-17.0.6, Expat's R_2_5_0.
 _SCHEMES = r"(?-i:n(?=\d+\.\d)|llvmorg-(?=\d)|R_(?=\d+_\d))"
 _WORD = "(?:releases?|rel|versions?|ver)"
@@ -110,11 +113,22 @@ def from_tag(tag: str, names: Sequence[str], pattern: re.Pattern[str] | None = N
         match = pattern.fullmatch(tag)
         return normalised(match[1] or "") if match else None
     if match := _DEP14.fullmatch(tag):
-        version = match["version"].replace("_", "~").replace("#", "")
+        version = (match["upstream"] or match["native"]).replace("_", "~").replace("#", "")
+        version = as_in_tags(version)
         return version if UPSTREAM_VERSION.fullmatch(version) else None
     text = _prefix(tuple(names)).sub("", tag, count=1)
     noise = _DATED.fullmatch(text) or (text == tag and _BARE_DATE.fullmatch(text))
     return None if noise else normalised(text)
+
+
+def as_in_tags(version: str) -> str:
+    """Return a packaged upstream version in the form that `from_tag` gives: 0.1-9 is 0.1.9."""
+    return version.replace("-", ".")
+
+
+def dep14(version: str) -> str:
+    """Return an upstream version as the name of a tag below ``upstream/``: see DEP-14, "Version mangling"."""
+    return re.sub(r"\.(?=\.|$|lock$)", ".#", version.replace(":", "%").replace("~", "_"))
 
 
 @lru_cache

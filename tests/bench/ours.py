@@ -12,6 +12,7 @@ from typing import IO
 from lab.base import environment
 from lab.base.run import Word, run
 from lab.config import loading
+from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.demo import demo
 
@@ -40,6 +41,11 @@ class Ours:
         run([sys.executable, HOUSE / "qalab.py", "run", demo.TRACK, self.component, *options], log=self.log)
         return time.monotonic() - begin
 
+    @property
+    def run(self) -> Run:
+        """The newest run."""
+        return Store.of(loading.load(self.description)).runs()[-1]
+
     def source_package(self) -> Path:
         """The .dsc of the newest run."""
-        return next(Store.of(loading.load(self.description)).runs()[-1].out.glob("*.dsc"))
+        return next(self.run.out.glob("*.dsc"))

@@ -53,6 +53,16 @@ def test_status_with_newer_run_only_does_not_claim_that_no_run_exists(lab: Lab) 
     assert json.loads(status("--json").stdout) == []
 
 
+def test_status_names_the_lab_of_each_run_where_there_are_several(lab_factory: Callable[..., Lab]) -> None:
+    names = []
+    for name in ("one", "other"):
+        lab = lab_factory(lab={"lab": {"name": name}})
+        Store.of(lab).new_run(lab, "trunk", "greet")
+        shown = CliRunner().invoke(cli, ["status"], catch_exceptions=False).stdout.splitlines()
+        names.append({line.split()[0] for line in shown[1:]})
+    assert names == [{"trunk/greet/1"}, {"one/trunk/greet/1", "other/trunk/greet/1"}]
+
+
 def test_status_reads_each_record_once(lab: Lab) -> None:
     paths = [Store.of(lab).new_run(lab, "trunk", "greet").path / "results/02-packaging.json" for _ in range(3)]
     for path in paths:

@@ -11,9 +11,13 @@ from lab.base import resources
 
 
 def needed() -> set[str]:
-    """Return the packages of bindep.txt, without those for tests alone, and those that every Debian system has."""
+    """Return the packages of bindep.txt for any lab, without those for tests alone, and those that every Debian system has."""
     lines = [line.partition("#") for line in resources.path("bindep.txt").read_text().splitlines()]
-    names = {name.strip() for name, _, reason in lines if name.strip() and not re.search(r"\btests?\b", reason)}
+    names = {
+        name.strip()
+        for name, _, reason in lines
+        if name.strip() and "[" not in name and not re.search(r"\btests?\b", reason)
+    }
     shown = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${Essential}\n"], capture_output=True, text=True, check=True
     )

@@ -66,6 +66,13 @@ def test_promote_job_of_a_track_with_promotion(jobs_of: Callable[..., dict[str, 
         jobs_of(track={"promotion": {"schedule": "H * * *"}})
 
 
+def test_vote_job_of_a_promotion_that_counts_votes(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of(track={"promotion": {"votes": ["staging"]}})
+    assert jobs["vote/trunk"] == {"track": "trunk"}
+    assert jobs["views"]["trunk"]["regex"].endswith("|trunk-promote|trunk-vote")
+    assert "vote/trunk" not in jobs_of(track={"promotion": {}})
+
+
 def test_no_watch_job_where_something_else_starts_builds(jobs_of: Callable[..., dict[str, Any]]) -> None:
     assert "watch/trunk" not in jobs_of(track={"trigger": "gerrit"})
 

@@ -57,12 +57,16 @@ REASONS: dict[str, dict[str, tuple[str, set[str]]]] = {
     },
     "junitparser": {
         r"status=.(?:disabled|notrun|skipped)|result=.(?:suppressed|skipped)": ("it knows no status of a test", {"skipped"}),
+        r"tagged with !mayfail": ("it does not know the tests of Catch2 that may fail", {"bad", "skipped"}),
+        r"Unable to find executable|Fixture dependency failed": ("it takes what CTest could not run for skipped", {"bad", "skipped"}),
+        r"test passes unexpectedly": ("it takes the unexpected successes of nose2 for skipped", {"bad", "skipped"}),
         r"<warning": ("it knows no warnings of PHPUnit", {"bad"}),
         r"^died: (?:XMLSyntax|JUnitXml)Error: ": ("it does not read the file at all", {"died"}),
         r"<testsuites[^>]*>\s*<testcase|</testsuite>\s*<testcase": ("it does not read tests outside of a suite", {"count", "bad", "skipped"}),
     },
     "python-subunit": {
         r"month must be": ("it raises for the time of Perl's emitter", {"died"}),
+        r"^error: .* \[ .* \]$": ("it knows no details on the line of a result (cmocka)", {"count", "bad"}),
         r"(?s)\xb3.*setUpClass": ("a class that cannot be set up is a test more for it", {"count", "bad"}),
     },
 }  # fmt: skip

@@ -134,7 +134,7 @@ def test_ssh_error_is_one_line(machine: SshMachine, played: list[Played], tmp_pa
     as_user(machine).hang_up()
     machine.run(["systemctl", "start", "ssh.service"])  # what has the port that is to be forwarded
     with pytest.raises(InfrastructureError, match="remote port forwarding failed for listen port 22"):
-        replace(machine, port=22).run(["true"], online=True)
+        replace(machine, forwards=("22:127.0.0.1:22",)).run(["true"], online=True)
 
 
 @pytest.mark.full

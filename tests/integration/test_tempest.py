@@ -20,6 +20,7 @@ from scripts.drivers.nspawn import leftovers
 from tests.conftest import Bench
 
 pytestmark = pytest.mark.full
+BUG = "https://bugs.lab.example/1"
 CLASS = "tempest.api.identity.v3.test_tokens.TokensV3Test"
 TESTS = (r"identity\.v3\.test_tokens", r"identity\.v2\.test_tokens\.TokensTest")
 
@@ -37,10 +38,12 @@ def lab(lab_factory: Callable[..., Lab], shared_cache: Path) -> Iterator[Lab]:
     assert not [*(shared_cache / "qalab/targets/sessions").glob("*")]
 
 
-def run(lab: Lab, **said: object) -> tuple[Bench, Record]:
+def run(lab: Lab, known: Path | None = None, **said: object) -> tuple[Bench, Record]:
     """Run the Tempest tests that a track selects."""
     track = lab.tracks["trunk"].model_copy(update={"tempest": Tempest.model_validate(said)})
-    changed = lab.model_copy(update={"tracks": {"trunk": track}})
+    changed = lab.model_copy(
+        update={"tracks": {"trunk": track}, "lab": lab.lab.model_copy(update={"known_failures": known and str(known)})}
+    )
     at = Bench(changed, Store.of(lab).new_run(changed, "trunk", "keystone", phase="exercise"))
     return at, at.execute(tempest)
 
@@ -58,13 +61,15 @@ def test_tempest_against_keystone(lab: Lab, tmp_path: Path) -> None:
         Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="deploy")).execute(deploy).verdict == "passed"
     )
     known = tmp_path / "known"
-    known.write_text(f"{CLASS}.test_validate_token # keystone forgets\n")
+    known.write_text(
+        f"known_failures:\n- {{test: subunit/{CLASS}/test_validate_token, reason: keystone forgets, bug: {BUG}, until: 9999-12-31}}\n"
+    )
 
-    at, record = run(lab, tests=TESTS, known_failures=str(known))
+    at, record = run(lab, known, tests=TESTS)
     assert record.verdict == "passed", record.message
     mended = f"{CLASS}.test_validate_token"
     assert record.message == f"3 of 4 passed, 1 skipped, 1 passed against what is known ({mended})"
-    assert record.facts["mended"] == {mended: "keystone forgets"}
+    assert record.facts["mended"] == {mended: f"keystone forgets ({BUG})"}
     assert "test_create_token [" in at.log("tempest")
     assert "POST http://" in (at.run.results / "tempest/tempest.log").read_text()
     assert outcomes(at, record) == {
@@ -76,9 +81,9 @@ def test_tempest_against_keystone(lab: Lab, tmp_path: Path) -> None:
 
     (node,) = environments.target(lab, "trunk").nodes()
     node.run(["systemctl", "stop", "keystone.service"])
-    at, record = run(lab, tests=TESTS, known_failures=str(known))
+    at, record = run(lab, known, tests=TESTS)
     assert record.verdict == "failed", record.message
-    counted = f"0 of 4 passed, 1 skipped, 1 failed as is known (keystone forgets); {CLASS}.test_create_token: "
+    counted = f"0 of 4 passed, 1 skipped, 1 failed as is known (keystone forgets ({BUG})); {CLASS}.test_create_token: "
     assert record.message.startswith(counted)
     assert record.message.endswith("Connection refused'))")
     assert "\n" not in record.message

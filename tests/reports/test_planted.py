@@ -176,6 +176,8 @@ def test_enough_is_planted(published: tuple[Planted, dict[str, str]]) -> None:
 )
 def test_no_planted_secret_survives(published: tuple[Planted, dict[str, str]], where: Callable[[str], bool]) -> None:
     plants, texts = published
-    everything = "\n".join(text for name, text in texts.items() if where(name))
-    survivors = [plant for plant in plants.secrets if plant[2] in everything]
+    everything = "\n".join({line for name, text in texts.items() if where(name) for line in text.split("\n")})
+    shortest = min(len(secret) for _, _, secret in plants.secrets)
+    pieces = {everything[at : at + shortest] for at in range(len(everything))}  # a search for each secret takes longer
+    survivors = [plant for plant in plants.secrets if plant[2][:shortest] in pieces and plant[2] in everything]
     assert survivors == []

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from lab.base import zstd
+from reports.redact import redactor
+from reports.redact.screen import Screen
 from tests.reports.archived import texts_in
 from tests.reports.publications import SECRET, Press, a_publication
 
@@ -285,3 +287,12 @@ def test_metadata_of_archive_hides_nothing(ready: Press, private: str, pack: Cal
     inside = b"\n".join(texts_in(shown)).decode("utf-8", "replace")
     assert not any(word in inside for word in ("a1" * 14, "jsmith", PASSWORD))
     assert found.build.files[0].path
+
+
+def test_members_share_the_search_for_the_rules(ready: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr(redactor, "Screen", lambda rules: made.append(rules) or Screen(rules))
+    content = a_tar({f"{number}.txt": b"password=hunter2hunter2\n" for number in range(20)})
+    _, shown = ready.artifact("x.tar", content)
+    assert b"hunter2" not in (shown or b"")
+    assert len(made) <= 3  # of any text, of identities, and of long lines

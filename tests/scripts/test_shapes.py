@@ -324,6 +324,39 @@ def test_files_excluded_in_old_format_are_refused(shapes: Shapes) -> None:
     assert "Files-Excluded is there, and mk-origtargz cannot read it" in record.message
 
 
+def put(repository: GitRepository, name: str, what: str) -> None:
+    """Commit a file, a directory, or a link at a place."""
+    path = repository.path / name
+    if what == "file":
+        path.write_text("x\n")
+    elif what == "directory":
+        path.mkdir()
+        (path / "old.txt").write_text("x\n")
+    else:
+        path.symlink_to(what)
+    repository.commit(f"Have {name}")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "name, what",
+    [
+        *(("debian", what) for what in ("file", "directory", "greet.txt", ".", "/nowhere")),
+        *(("types", what) for what in ("file", "directory", "greet.txt", ".")),  # dpkg-source fails at /nowhere
+    ],
+)
+def test_place_of_debian_and_components_is_cleared(shapes: Shapes, types: GitRepository, name: str, what: str) -> None:
+    """Upstream may have a link from debian to its own packaging, or anything else, where those belong."""
+    put(shapes.upstream, name, what)
+    record, made = shapes.build(orig={"components": {"types": {"git": str(types.path)}}})
+    assert record.verdict == "passed", record.message
+    tree = unpacked(made)
+    assert {path.name for path in (tree / "types").iterdir()} == {"index.d.ts", "big"}
+    assert (tree / "debian/control").is_file()
+    assert not (tree / "debian/old.txt").exists()
+    assert (tree / "greet.txt").read_text() == "hello\n"
+
+
 # Several orig tarballs.
 
 

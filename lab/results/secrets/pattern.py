@@ -38,8 +38,9 @@ class Hints:
 
     ``words``: anywhere in the text, with ``follows`` after one of them.  ``prefixes``: how a token begins; its last letter
     or digit is followed by a separator, or the token is one word of at least `LONG` letters and digits.  ``programs``:
-    words of their own.  ``probe``: a part of each match, without blanks except at its end; if it can match a slash, there is
-    one in its text.  A line has one of the texts ``needs``.  ``anchor``: where matches begin.
+    words of their own.  ``probe``: a part of each match, without blanks except at its end and without alternatives
+    outside of parentheses; if it can match a slash, there is one in its text.  A line has one of the texts ``needs``.
+    ``anchor``: where matches begin.
     """
 
     words: tuple[str, ...] = ()

@@ -5,8 +5,10 @@ See "Bundle" in Juju's reference, and charmcraft's on the file ``bundle.yaml``. 
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -17,6 +19,14 @@ from scripts.drivers.topology import Application, Charm, Topology
 
 # Those of options that are not the charm's: they are for the lab's own exercises.
 OURS = frozenset({"command", "prints", "health", "patience"})
+OPENSTACK: Final = "openstack-origin"
+LAYERED: Final = "install_sources"
+# The code names of OpenStack, the oldest first.
+RELEASES = (
+    "diablo", "essex", "folsom", "grizzly", "havana", "icehouse", "juno", "kilo", "liberty", "mitaka", "newton", "ocata",
+    "pike", "queens", "rocky", "stein", "train", "ussuri", "victoria", "wallaby", "xena", "yoga", "zed", "antelope",
+    "bobcat", "caracal", "dalmatian", "epoxy", "flamingo", "gazpacho",
+)  # fmt: skip
 # Juju names releases of Ubuntu by their versions, and runs on its long-term ones.
 BASES = {"focal": "20.04", "jammy": "22.04", "noble": "24.04", "resolute": "26.04"}
 
@@ -45,13 +55,49 @@ def bundle(topology: Topology, machines: Mapping[str, str], on: str) -> str:
 
 def overlay(applications: Iterable[Application], repository: Repository) -> str:
     """Return the YAML of an overlay that gives the lab's archive to the charms that install from it."""
-    options = {each.name: {"options": {charm(each).origin: source(repository)}} for each in applications}
+    options = {each.name: {"options": sources(str(charm(each).origin), repository)} for each in applications}
     return _text({"applications": options})
 
 
-def source(repository: Repository) -> str:
-    """Return an archive in the notation of charm options: a line of sources.list(5), a bar, and the key."""
-    return f"deb {repository.url} {repository.codename} main|{repository.key.strip()}"
+def on_machines(repository: Repository | None) -> dict[str, str]:
+    """Return the configuration of a model whose machines and containers all use the lab's archive, with its pins.
+
+    See "cloudinit-userdata" in Juju's reference: ``preruncmd`` comes before Juju's own commands.
+    """
+    if repository is None:
+        return {}
+    command = shlex.join(["sh", "-c", repository.setup])
+    return {"cloudinit-userdata": yaml.safe_dump({"preruncmd": [command]}, width=sys.maxsize)}
+
+
+def settings(config: Mapping[str, str | int | float | bool]) -> dict[str, str]:
+    """Return configuration as Juju's command line takes it."""
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()}
+
+
+def sources(option: str, repository: Repository) -> dict[str, str]:
+    """Return an archive as options of a charm, whose notation depends on the name of the option.
+
+    ``openstack-origin`` has the key after a bar, layered charms take lists in YAML, and all others have an option
+    ``key``; see ``configure_installation_source`` and ``configure_sources`` in charmhelpers, and ``layer:apt``.
+    """
+    line, key = f"deb {repository.url} {repository.codename} main", repository.key.strip()
+    if option == OPENSTACK:
+        if release_of(line) != release_of(f"{line}|{key}"):
+            why = f"charms would take the release {release_of(f'{line}|{key}')} from letters of the archive's key"
+            raise ConfigurationError(f"{OPENSTACK}: {why}", hint="put the code name into archive.url")
+        return {option: f"{line}|{key}"}
+    if option == LAYERED:
+        return {option: yaml.safe_dump([line]), "install_keys": yaml.safe_dump([key])}
+    return {option: line, "key": key}
+
+
+def release_of(source: str) -> str:
+    """Return the release of OpenStack that charms derive from a source, "" for none.
+
+    See ``get_os_codename_install_source`` in charmhelpers: the oldest release whose code name is anywhere in it.
+    """
+    return next((name for name in RELEASES if name in source), "")
 
 
 def charm(application: Application) -> Charm:

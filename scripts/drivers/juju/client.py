@@ -14,7 +14,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 120.0
 DEPLOY_SECONDS = 1200.0
 GENTLE_SECONDS = 300.0  # a unit in error blocks the destruction of a model, unless forced
 FORCED_SECONDS = 600.0
+OLDEST, WITHOUT_KEYS = 3, 4  # major versions: the interface changed; keys must be added
 COMPLAINT = re.compile(r"^ERROR (?P<why>.*)$")
 AWAY = re.compile(
     r"unable to connect|connection (?:refused|is shut down|reset)|no route to host|i/o timeout|no such host|TLS handshake"
@@ -102,9 +103,10 @@ class JujuModel:
         """Return the output of a command on the model.  Raises InfrastructureError when it fails."""
         return _juju([command, "--model", str(self), *words], self.log, where=f"juju {command}", timeout=timeout)
 
-    def add(self, mark: str, cloud: str | None) -> None:
-        """Create the model with its mark; failed hooks are not retried, but reported."""
+    def add(self, mark: str, cloud: str | None, further: Mapping[str, str]) -> None:
+        """Create the model with its mark and further configuration; failed hooks are not retried, but reported."""
         config = {
+            **further,
             "extra-info": mark,
             "automatically-retry-hooks": "false",
             "logging-config": "<root>=INFO;unit=DEBUG",  # the standard output of hooks, where apt names unmet dependencies
@@ -112,6 +114,26 @@ class JujuModel:
         words: list[Word] = ["add-model", "--controller", self.controller, "--no-switch"]
         words += [word for key, value in config.items() for word in ("--config", f"{key}={value}")]
         _juju([*words, self.name, *([cloud] if cloud else [])], self.log, where="juju add-model")
+
+    def add_ssh_keys(self) -> None:
+        """Let this machine enter the model's machines: from Juju 4 on, a new model has no key.
+
+        Raises ConfigurationError for a client before Juju 3, InfrastructureError where this user has no key.
+        """
+        text = _juju(["version"], self.log, where="juju version").strip()
+        major = int(text.partition(".")[0]) if text[:1].isdigit() else 0
+        if major < OLDEST:
+            raise ConfigurationError(f"juju {text or '(no version)'}: Juju 3 is needed", hint="snap refresh juju")
+        if major < WITHOUT_KEYS:
+            return
+        data = Path(environment.variable("JUJU_DATA") or Path.home() / ".local/share/juju")
+        keys = [*sorted(data.glob("ssh/juju_id_*.pub")), *sorted(Path.home().glob(".ssh/id_*.pub"))]
+        if not keys:
+            hint = "ssh-keygen -t ed25519"
+            raise InfrastructureError(
+                f"no SSH key in {data}/ssh or {Path.home()}/.ssh to enter machines with", hint=hint
+            )
+        self.call("add-ssh-key", *(key.read_text().strip() for key in keys))
 
     def mark(self) -> str:
         """Return the model's mark; "" for none."""
@@ -145,9 +167,10 @@ class JujuModel:
         """
         return self.call("debug-log", "--include", unit, "--replay", "--no-tail").splitlines()
 
-    def run_action(self, unit: str, action: str) -> dict[str, Any]:
-        """Return the results of a charm's action.  Raises Refused when it fails."""
-        results = _json(self.call("run", "--format", "json", "--wait", "2m", unit, action), "juju run")
+    def run_action(self, unit: str, action: str, parameters: Path | None = None) -> dict[str, Any]:
+        """Return the results of a charm's action; ``parameters``: a YAML file.  Raises JujuRefused when it fails."""
+        given: list[Word] = ["--params", parameters] if parameters else []
+        results = _json(self.call("run", "--format", "json", "--wait", "2m", *given, unit, action), "juju run")
         done = next(iter(results.values()))
         if done["status"] != "completed":
             raise JujuRefused(f"juju run {unit} {action}", f"{done['status']}: {done.get('message', '')}")

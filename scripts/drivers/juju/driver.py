@@ -25,15 +25,17 @@ from typing import IO, Any, Unpack
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.base.run import Result, RunOptions, Word, run
-from lab.config.deployment import Deployment, Juju
+from lab.config.deployment import Deployment
 from lab.config.description import Lab
+from lab.config.juju import Juju
 from lab.store.archive_place import reader_of
 from lab.store.records import Stored, rfc3339
 from scripts.chroots.bootstrap import Repository
 from scripts.drivers.interfaces import Node, Pristine, PristineSnapshot
 from scripts.drivers.juju import bundle, client, model_logs
 from scripts.drivers.juju.client import JujuModel
-from scripts.drivers.juju.machine import JujuMachine
+from scripts.drivers.juju.machine import JujuMachine, node_name
+from scripts.drivers.juju.status import MachineStatus
 from scripts.drivers.juju.watch import Watch
 from scripts.drivers.topology import Topology
 
@@ -56,9 +58,10 @@ class JujuEnvironment(Stored):
 
 @dataclass(frozen=True)
 class JujuPristine:
-    """The base of Juju's machines, which start from images of the cloud."""
+    """The base of Juju's machines, which start from images of the cloud, and the archive for those of a bundle file."""
 
     base: str
+    repository: Repository | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -78,10 +81,6 @@ class JujuTarget:
         return (self.settings.juju if self.settings else None) or Juju()
 
     @property
-    def minutes(self) -> float:
-        return self.juju.timeout_minutes
-
-    @property
     def _note(self) -> Path:
         return self.home / "model.json"
 
@@ -97,12 +96,15 @@ class JujuTarget:
     def prepare(self, pristine: Pristine) -> Iterator[JujuPristine]:
         if why := client.missing_prerequisite():
             raise ConfigurationError(why, hint="snap install juju, or choose another deployment.target")
-        yield JujuPristine(bundle.base(pristine.series_name, pristine.series, self.juju.base))
+        if self.juju.bundle:  # which has a base of its own
+            yield JujuPristine("", pristine.repository)
+        else:
+            yield JujuPristine(bundle.base(pristine.series_name, pristine.series, self.juju.base))
 
     def create(self, snapshot: PristineSnapshot, names: Sequence[str]) -> list[Node]:
         assert isinstance(snapshot, JujuPristine)  # noqa: S101 - it is one of ours
         self.destroy()
-        return self._make(snapshot.base, names)
+        return self._make(snapshot.base, names, bundle.on_machines(snapshot.repository))
 
     def nodes(self) -> list[Node]:
         noted = self._noted()
@@ -131,7 +133,12 @@ class JujuTarget:
         if noted is None or not noted.machines:
             raise InfrastructureError(f"{self.home.name}: there is no such environment, or it is not whole")
         self.destroy()
-        return self._make(noted.base, list(noted.machines))
+        if self.juju.bundle:
+            hint = "qalab run deploys it again"
+            raise InfrastructureError(
+                f"{self.home.name}: the machines of a bundle file come with its charms", hint=hint
+            )
+        return self._make(noted.base, list(noted.machines), {})
 
     def destroy(self) -> bool:
         exists = self.home.exists()
@@ -144,7 +151,15 @@ class JujuTarget:
             shutil.rmtree(self.home)
         return exists
 
-    def _make(self, base: str, names: Sequence[str]) -> list[Node]:
+    def adopt(self, machines: Mapping[str, MachineStatus]) -> list[Node]:
+        """Record the machines that Juju has made for a bundle file as nodes; return them."""
+        ids = {node_name(machine): machine for machine in machines}
+        addresses = {name: machines[machine].address for name, machine in ids.items()}
+        noted = self.recorded().model_copy(update={"machines": ids, "addresses": addresses})
+        noted.write(self._note)
+        return self._machines(noted)
+
+    def _make(self, base: str, names: Sequence[str], config: Mapping[str, str]) -> list[Node]:
         controller, user = client.whoami(self.juju.controller, self.log)
         now = rfc3339(environment.now())
         noted = JujuEnvironment(created=now, controller=controller, user=user, model=self._name, base=base)
@@ -156,7 +171,8 @@ class JujuTarget:
             model.destroy()  # its record is lost
         self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # the deployment has passwords
         noted.write(self._note)
-        model.add(self._mark(), self.juju.cloud)
+        model.add(self._mark(), self.juju.cloud, dict(config) | bundle.settings(self.juju.config))
+        model.add_ssh_keys()
         if names:
             model.call("add-machine", "-n", str(len(names)), "--base", base)
             noted = self._up(noted, model, names)
@@ -166,7 +182,7 @@ class JujuTarget:
     def _up(self, noted: JujuEnvironment, model: JujuModel, names: Sequence[str]) -> JujuEnvironment:
         """Wait until the machines are up; return their names and addresses."""
         watch = Watch(model.status, self._say, Topology(()))
-        status, blame = watch.until_machines(len(names), self.minutes)
+        status, blame = watch.until_machines(len(names), self.juju.timeout_minutes)
         if blame:
             raise blame.error(Topology(()))
         ids = dict(zip(names, sorted(status.machines, key=int), strict=True))

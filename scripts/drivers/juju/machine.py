@@ -41,3 +41,8 @@ class JujuMachine:
 
     def read(self, path: str) -> str:
         return self.run(["cat", path], capture=True).stdout
+
+
+def node_name(machine: str) -> str:
+    """Return the name of a node for a machine or container of Juju, such as ``0/lxd/1``."""
+    return f"node{machine.replace('/', '-')}"

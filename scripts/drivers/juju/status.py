@@ -44,9 +44,9 @@ class UnitStatus(StatusPart):
     leader: bool = False
     subordinates: Mapping[str, UnitStatus] = {}
 
-    @property
-    def well(self) -> bool:
-        return self.workload.current in WELL and self.idle
+    def is_well(self, resting: str = "") -> bool:
+        """Return whether the unit is idle in a good workload status; ``resting``: a further one that is good."""
+        return self.workload.current in {*WELL, resting} and self.idle
 
     @property
     def idle(self) -> bool:
@@ -181,7 +181,7 @@ class Status(StatusPart):
         if not all(unit.idle for unit in units.values()):
             return None
         for name, unit in units.items():
-            if unit.workload.current == "blocked":
+            if unit.workload.current == "blocked" != _resting(name, topology):
                 return Blame(name, f"is blocked: {unit.workload.message}")
         for name, application in self.applications.items():
             if application.status.current == "blocked" and not application.units:
@@ -193,14 +193,26 @@ class Status(StatusPart):
 
     def well(self, topology: Topology) -> bool:
         """Return whether all units exist and are well, on machines that are up."""
-        complete = self.machines_up(0) and all(self._has_units_of(each, topology) for each in topology.applications)
-        return complete and all(unit.well for unit in self.units().values())
+        return self.is_complete(topology) and not self.not_well(topology)
+
+    def is_settled(self, topology: Topology) -> bool:
+        """Return whether all units exist and are idle, whatever they wait for, on machines that are up."""
+        return self.is_complete(topology) and all(unit.idle for unit in self.units().values())
+
+    def is_complete(self, topology: Topology) -> bool:
+        return self.machines_up(0) and all(self._has_units_of(each, topology) for each in topology.applications)
+
+    def not_well(self, topology: Topology) -> dict[str, UnitStatus]:
+        """Return the units that are not well."""
+        units = self.units(topology).items()
+        return {name: unit for name, unit in units if not unit.is_well(_resting(name, topology))}
 
     def _has_units_of(self, application: Wanted, topology: Topology) -> bool:
         """Return whether an application has all its units; a subordinate has one in each unit of a principal."""
         found = self.applications.get(application.name)
-        if found is None or application.nodes:
-            return found is not None and len(found.units) >= len(application.nodes)
+        expected = len(application.nodes) or (application.charm.units if application.charm else 0)
+        if found is None or expected:
+            return found is not None and len(found.units) >= expected
         related = [
             self.applications[name] for name in _related(application.name, topology) if name in self.applications
         ]
@@ -213,7 +225,7 @@ class Status(StatusPart):
         for name, machine in self.all_machines().items():
             if machine.agent.current != READY:
                 return Blame(f"machine {name}", f"{late}: {machine.instance} ({machine.agent})")
-        waiting = [(name, f"{name}: {unit}") for name, unit in self.units(topology).items() if not unit.well]
+        waiting = [(name, f"{name}: {unit}") for name, unit in self.not_well(topology).items()]
         missing = [each.name for each in topology.applications if not self._has_units_of(each, topology)]
         if not waiting:
             return Blame(f"{missing[0] if missing else 'model'}", f"{late}: it has no units")
@@ -223,6 +235,11 @@ class Status(StatusPart):
 
 def application_of(unit: str) -> str:
     return unit.partition("/")[0]
+
+
+def _resting(unit: str, topology: Topology) -> str:
+    name = application_of(unit)
+    return next((each.charm.resting for each in topology.applications if each.name == name and each.charm), "")
 
 
 def _units(units: Mapping[str, UnitStatus], machine: str = "") -> Iterator[tuple[str, UnitStatus]]:

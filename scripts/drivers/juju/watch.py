@@ -35,6 +35,10 @@ class Watch:
         """Return the last status and the fault; None for the fault when all units are well."""
         return self._until(lambda status: status.well(self.topology), WELL_SECONDS, minutes)
 
+    def until_settled(self, minutes: float) -> tuple[Status, Blame | None]:
+        """Return the last status and the fault; None for the fault when no unit does anything any more."""
+        return self._until(lambda status: status.is_settled(self.topology), BLOCKED_SECONDS, minutes)
+
     def until_machines(self, count: int, minutes: float) -> tuple[Status, Blame | None]:
         """Return the last status and the fault, of machines."""
         return self._until(lambda status: status.machines_up(count), 0, minutes)
@@ -80,7 +84,7 @@ class Watch:
 
     def _note(self, status: Status, seconds: float) -> None:
         for name, application in status.applications.items():
-            if application.units and all(unit.well for unit in application.units.values()):
+            if application.units and all(unit.is_well() for unit in application.units.values()):
                 self.ready.setdefault(name, round(seconds, 2))
             else:
                 self.ready.pop(name, None)

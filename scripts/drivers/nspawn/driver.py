@@ -22,7 +22,7 @@ from typing import IO, Unpack
 
 from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
-from lab.base.run import AttemptOptions, Result, RunOptions, Word, missing_program, run
+from lab.base.run import AttemptOptions, Result, RunOptions, Word, run
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
 from lab.store.records import Stored, rfc3339
@@ -71,10 +71,7 @@ exec "$@"
 
 def missing_prerequisite() -> str:
     """Return why this machine does not support such environments; "" when it does."""
-    if not environment.is_root():
-        return "a target of nspawn needs root"
-    missing = next((program for program in PROGRAMS if not environment.find_program(program)), "")
-    return str(missing_program(missing)) if missing else layers.missing_prerequisite()
+    return layers.missing_prerequisite(NAME, PROGRAMS)
 
 
 class EnvironmentManifest(Stored):

@@ -47,7 +47,8 @@ SAID = (
 class SshMachine:
     """A node: ``login`` is USER@HOST[:PORT], ``home`` the environment's directory.
 
-    ``port``: one of this machine's loopback, which commands that are ``online`` reach as their own.
+    ``forwards``: what commands that are ``online`` reach on their own loopback, as for the option -R of ssh.
+    ``options``: further options of ssh_config(5).
     """
 
     home: Path
@@ -57,7 +58,8 @@ class SshMachine:
     identity: str | None = None
     known_hosts: str | None = None
     log: IO[str] | None = None
-    port: int = 0
+    forwards: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.login})"
@@ -73,8 +75,9 @@ class SshMachine:
     def enter(self, argv: Sequence[Word], *, online: bool = False) -> list[Word]:
         root = [] if self.user == "root" else ["sudo", "--non-interactive"]
         remote = shlex.join([*root, "env", "-i", *SETTINGS, "sh", "-c", REMOTE, "sh", *map(str, argv)])
-        if online and self.port:
-            return self._ssh(ALONE, "-R", f"{self.port}:127.0.0.1:{self.port}", "--", self.login_url, remote)
+        if online and self.forwards:
+            forwards = [word for forward in self.forwards for word in ("-R", forward)]
+            return self._ssh(ALONE, *forwards, "--", self.login_url, remote)
         return self._ssh(SHARED, "--", self.login_url, remote)
 
     def run(self, argv: Sequence[Word], *, online: bool = False, **options: Unpack[RunOptions]) -> Result:
@@ -135,7 +138,7 @@ class SshMachine:
         given = [*OPTIONS]
         given += [f"IdentityFile={self.identity}", "IdentitiesOnly=yes"] if self.identity else []
         given += [f"UserKnownHostsFile={self.known_hosts}"] if self.known_hosts else []
-        given += [*more, *([] if more is ALONE else [f"ControlPath={self.socket.name}"])]
+        given += [*self.options, *more, *([] if more is ALONE else [f"ControlPath={self.socket.name}"])]
         options = [word for option in given for word in ("-o", option)]
         return ["env", f"--chdir={self.home}", "ssh", *options, *words]
 

@@ -112,7 +112,8 @@ class SshTarget:
 
     def reaching(self, nodes: Sequence[Node], repository: Repository | None) -> Sequence[Node]:
         port = served_at(repository.url) if repository else 0
-        return [replace(node, port=port) if isinstance(node, SshMachine) else node for node in nodes]
+        forwards = (f"{port}:127.0.0.1:{port}",) if port else ()
+        return [replace(node, forwards=forwards) if isinstance(node, SshMachine) else node for node in nodes]
 
     def collect_logs(self, into: Path) -> None:
         node_logs.collect(self.nodes(), into)

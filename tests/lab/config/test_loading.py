@@ -85,7 +85,7 @@ def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown
             "  name: mine",
             "  nmae: mine",
             2,
-            "lab.nmae: unknown key; did you mean name? known: description, maintainer, name",
+            "lab.nmae: unknown key; did you mean name? known: description, known_failures, maintainer, name",
         ),
         ("  name: mine", "  name: Mine!", 2, "lab.name: not a name: lower-case letters"),
         ("Q A <qa@lab.example>", "nobody", 3, "not a maintainer: write it as Name <address@host>; found: 'nobody'"),
@@ -177,6 +177,18 @@ def test_schema_has_every_section() -> None:
         ('lab: "\\ud800"\n', "is no text: '\\ud800' stands for no character"),
         ("lab: !!python/name:os.system\n", "1:6: not YAML: could not determine a constructor"),
         ("lab: *x\n", "1:6: not YAML: found undefined alias"),
+        (
+            "a: {git: /x/{component}.git}\n",
+            "1:13: not YAML: expected ',' or '}', but got '{'; quote the value that has {component} in it",
+        ),
+        (
+            "a: {b: [{c}]x}\n",
+            "1:13: not YAML: expected ',' or '}', but got '<scalar>'; quote the value that has {c} in it",
+        ),
+        (
+            "a: {host}: x\n",
+            "1:10: not YAML: mapping values are not allowed here; quote the value that has {host} in it",
+        ),
         ("lab: x\n y: z\n", "2:3: not YAML: mapping values are not allowed here"),
         ("", "1: lab.yaml: must have keys of its own; known: archive, components"),
         ("- a\n- b\n", "1: lab.yaml: must have keys of its own; known: archive, components"),
@@ -281,9 +293,25 @@ deployment:
             "{target: ssh, applications: {web: {role: web}}, ssh: {hosts: [one.example], restore: [restore]}}",
             "deployment.ssh.hosts.0: not a login: write it as USER@HOST[:PORT]; found: 'one.example'",
         ),
+        (
+            "{applications: {web: {role: web}}, limits: {memory: 512}}",
+            "deployment.limits.memory: the target nspawn has no such limit; qemu has",
+        ),
+        (
+            "{target: juju, applications: {web: {role: web, reboot: true}}, limits: {disk: 10}}",
+            "deployment.limits.disk: the target juju has no such limit; qemu has",
+        ),
+        (
+            "{target: juju, applications: {web: {role: web, reboot: true}}}",
+            "deployment.applications.web.reboot: Juju deploys charms, which reboot by themselves",
+        ),
+        (
+            "{target: qemu, applications: {web: {role: web}}, limits: {memory: 64}}",
+            "deployment.limits.memory: Input should be greater than or equal to 256",
+        ),
     ],
 )
-def test_ssh_hosts_are_required_for_each_node(tmp_path: Path, deployment: str, complaint: str) -> None:
+def test_target_has_what_it_needs(tmp_path: Path, deployment: str, complaint: str) -> None:
     with pytest.raises(loading.DescriptionError) as caught:
         loading.load(write(tmp_path, f"{GOOD}deployment: {deployment}\n"))
     assert complaint in str(caught.value)

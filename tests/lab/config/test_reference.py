@@ -70,7 +70,7 @@ def test_reference_row(row: str) -> None:
 def test_reference_lists_shared_keys_once() -> None:
     text = reference.markdown()
     assert text.count("packaging.drop_merged_patches`") == 1
-    assert text.count("tempest.known_failures`") == 1
+    assert text.count("tempest.concurrency`") == 1
     assert "## defaults\n\nSettings of every component. Its keys: see [components](#components).\n" in text
 
 

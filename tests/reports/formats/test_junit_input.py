@@ -23,6 +23,7 @@ def suite(inside: str, attributes: str = "") -> str:
 OK = "<testcase name='t'/>"
 BAD = "<testcase name='b'><failure/></testcase>"
 ANOTHER = "<testcase name='d'><failure/></testcase>"
+MAY_FAIL = "<testcase name='t'><skipped message='TEST_CASE tagged with !mayfail'/><failure message='1==2'/></testcase>"
 EMPTY = suite("", "tests='5'")
 COUNTED = suite(BAD, "failures='1'")
 OUTER = suite(suite(OK, "failures='2'"))
@@ -50,6 +51,17 @@ OUTER = suite(suite(OK, "failures='2'"))
         (suite("<testcase name='t' status='errored'/>"), [("t", "error", "status: errored")]),
         (suite("<testcase name='t' status='confused'/>"), [("t", "error", "unknown status: confused")]),
         (suite("<testcase name='t' status='run' result='completed'/>"), [("t", "passed", "")]),
+        # What a tool writes as skipped or as a failure, and is not: nose2, Catch2.
+        (suite("<testcase name='t'><skipped message='test passes unexpectedly'/></testcase>"), [("t", "failed", "test passes unexpectedly")]),
+        (suite("<testcase name='t'><skipped message='expected test failure'>Traceback</skipped></testcase>"), [("t", "skipped", "expected test failure")]),
+        (suite(MAY_FAIL, "failures='0'"), [("t", "skipped", "TEST_CASE tagged with !mayfail")]),
+        (suite(MAY_FAIL + OK, "failures='1'"), [("t", "skipped", "TEST_CASE tagged with !mayfail"), ("t", "passed", ""), ("[counts]", "failed", "the header counts 1 errors and failures; the suite has 0")]),
+        # TAP in the output of a suite: Meson writes its tests alone.
+        (suite(f"{OK}<system-out>1..2\nok 1 t</system-out>"), [("t", "passed", ""), ("[plan]", "failed", "2 planned")]),
+        (suite(f"{OK}<system-out>1..1\nok 1 t\nBail out! no disk</system-out>"), [("t", "passed", ""), ("[bail out]", "error", "Bail out! no disk")]),
+        (suite(f"{OK}<system-out>TAP version 14\nok 1 t</system-out>"), [("t", "passed", ""), ("[plan]", "failed", "no plan: the tests ended early")]),
+        (suite(f"{OK}<system-out>1..1\nok 1 t</system-out>"), [("t", "passed", "")]),
+        (suite(f"{OK}<system-out>ok, hello\n1..2\nok 1</system-out>"), [("t", "passed", "")]),
         # The whole file is not lost.
         (suite("<testcase name='a\x1b'/>" + BAD), [("a#x1B", "passed", ""), ("b", "failed", "")]),
         (suite("<testcase name='a&#27;&#x0;&#x10;'/>" + BAD), [("a#x1B#x00#x10", "passed", ""), ("b", "failed", "")]),

@@ -48,13 +48,17 @@ def by_suite(cases: list[Case]) -> list[Case]:
 
 
 def as_read(cases: list[Case]) -> list[Case]:
-    """Return cases in legal XML: three decimals, and the time of a suite, in seconds, as that of its first case."""
+    """Return cases in legal XML: three decimals, and the time of a suite, in seconds, as that of its first case.
+
+    A message that is the outcome is none.
+    """
     started: dict[str, str] = {}
     for case in cases:
         started[case.suite] = min(filter(None, [started.get(case.suite, ""), case.started]), default="")
     read = []
     for case in cases:
         legal = {name: junit.legal(getattr(case, name)) for name in ("message", "evidence", "output", "errors")}
+        legal["message"] = "" if legal["message"] == case.outcome else legal["message"]
         moment = started.pop(case.suite, "")
         times = {"started": f"{moment[:19]}.000Z" if moment else "", "seconds": float(f"{case.seconds:.3f}")}
         read.append(case.model_copy(update={**legal, **times}))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from lab.results import subunit
 from lab.results.cases import Case
+from lab.results.known_failures import excused
 from reports.formats import registry, subunit_v1
 from scripts import tempest
-from scripts.openstack.known_failures import KnownFailure
+from tests.lab.results.test_known_failures import PLACE, known_failure
 from tests.reports.formats import fixtures
 
 STREAMS = fixtures.FORMATS / "subunit"
@@ -196,7 +196,7 @@ def test_known_failure_does_not_cover_unfinished_test_or_damage(stream: bytes, t
 def test_step_record_and_cases_agree_on_incomplete_stream(stream: bytes, tmp_path: Path) -> None:
     path = tmp_path / tempest.STREAM
     path.write_bytes(stream)
-    results = tempest.results(path, [KnownFailure(re.compile(".*"), "it rains")], "")
+    results = tempest.results(path, lambda cases: excused(cases, [known_failure("*")], PLACE), "")
     cases = registry.cases("subunit", path)
     assert results.verdict == "error"
     bad = {case.name for case in cases if case.outcome in {"failed", "error"}}
@@ -227,3 +227,17 @@ TRACEBACK = "Traceback (most recent call last):\n  File x, line 1\n    do()\n   
 )
 def test_complaint_of_traceback(traceback: str, complaint: str) -> None:
     assert subunit.complaint(traceback) == complaint
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        ("test: a\nerror: a [ Test setup failed ]\n", [("a", "error", "Test setup failed")]),
+        ("test: a\nfailure: a [ 1 != 2 ]\ntest: b\nsuccess: b\n", [("a", "failed", "1 != 2"), ("b", "passed", "")]),
+        ("test: a\nskip: a [ no network ]\n", [("a", "skipped", "no network")]),
+        ("test: a [ x ]\nerror: a [ x ]\n", [("a [ x ]", "error", "")]),
+        ("error: two [ GROUP SETUP ]\n", [("two [ GROUP SETUP ]", "error", "")]),
+    ],
+)
+def test_details_on_the_line_of_a_result(stream: str, expected: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    assert [(case.name, case.outcome, case.message) for case in read(stream.encode(), tmp_path)] == expected

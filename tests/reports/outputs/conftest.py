@@ -13,6 +13,7 @@ from lab.config.description import Lab
 from lab.results.build_identity import build_id
 from lab.results.cases import Case
 from reports import bundle
+from reports.lab_view import LabView
 from reports.model import Build, Commit, Log, started_ms
 from reports.outcomes import results
 from reports.outputs.delivery import Output, OutputContext, PendingDelivery, PublisherClock
@@ -44,8 +45,7 @@ class Bench:
             base=self.home,
             home=self.home / "outputs",
             site=self.home / "site",
-            activity=lambda: None,
-            promotions=tuple,
+            view=LabView,
             published=lambda: list(self.items.values()),
             history=self.history,
             verdicts=lambda: [(name, item.lane, self.builds[name].verdict) for name, item in self.items.items()],

@@ -1,53 +1,34 @@
-"""Known bugs of lab.yaml next to the failures that they explain."""
+"""Known failures next to the failures that they explain."""
 
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from lab.config.servers import KnownBug
+from lab.base.errors import ConfigurationError
+from lab.config.known_failures import KnownFailure
 from lab.results.cases import Case
 from reports.site import Identity, build, identity
-from reports.site.identity import FailureFacts, bug_of
 from tests.reports.publications import a_build
 from tests.reports.publishing import a_lab
 from tests.reports.site.worlds import InMemory
 
 BUG = "https://bugs.lab.example/1"
-FAILURE = FailureFacts("greet", "trunk", "s/c/test_expiry", "401 != 200", "2026-01-02")
-
-
-@pytest.mark.parametrize(
-    "fields, expected",
-    [
-        ({"test": "s/c/test_expiry"}, True),
-        ({"test": "s/*"}, True),
-        ({"test": "test_expiry"}, False),
-        ({"test": "*", "message": r"^\d+ != 200"}, True),
-        ({"test": "*", "message": "500"}, False),
-        ({"test": "*", "components": ("nova", "gr*")}, True),
-        ({"test": "*", "components": ("nova",)}, False),
-        ({"test": "*", "tracks": ("stable",)}, False),
-        ({"test": "*", "until": date(2026, 1, 2)}, True),
-        ({"test": "*", "until": date(2026, 1, 1)}, False),
-    ],
-)
-def test_bug_explains(fields: dict[str, object], expected: bool) -> None:  # noqa: FBT001 - a table
-    assert bool(bug_of([KnownBug(bug=BUG, **fields)], FAILURE)) is expected
 
 
 @pytest.mark.integration
-def test_site_shows_known_bugs_and_follows_their_changes(tmp_path: Path) -> None:
+def test_site_shows_bugs_of_known_failures_and_follows_their_changes(tmp_path: Path) -> None:
     made = {}
     for number, outcome in ((1, "passed"), (2, "failed")):
         case = Case(suite="s", classname="c", name="t", outcome=outcome)
         one = a_build(number=number, verdict=outcome, cases=(case,), started=f"2026-01-0{number}T00:00:00.000Z",
                       finished=f"2026-01-0{number}T00:01:00.000Z")  # fmt: skip
         made[Path("/nowhere", f"{number}.tar.gz")] = InMemory(one, {})
-    known = (KnownBug(test="s/c/*", bug=BUG),)
+    known = (KnownFailure(test="s/c/*", reason="it rains", bug=BUG, until=date(2026, 1, 31)),)
     shown = []
     for bugs in ((), known, known, ()):
         report = build(made, tmp_path, Identity("lab", known=bugs), read=made.__getitem__)
@@ -58,7 +39,29 @@ def test_site_shows_known_bugs_and_follows_their_changes(tmp_path: Path) -> None
     assert shown == [(True, True, ""), (False, True, BUG), (False, False, BUG), (False, True, "")]
 
 
-def test_lab_yaml_has_known_bugs(tmp_path: Path) -> None:
-    lab = a_lab(tmp_path, public={"known_bugs": [{"test": "*", "bug": BUG, "until": "2027-01-31"}]})
-    (bug,) = identity(lab).known
-    assert (bug.bug, bug.until) == (BUG, date(2027, 1, 31))
+FILE = """known_failures:
+- test: "*"
+  reason: it rains
+  bug: https://bugs.lab.example/1
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        ("  until: 2027-01-31\n", ""),
+        ("  fixed_in: 2.0-1\n", ""),
+        ("", "2: known_failures.0: has no end: add until (a day), fixed_in (a version), or both"),
+        ("  fixed_on: 2.0-1\n", "5: known_failures.0.fixed_on: unknown key"),
+    ],
+)
+def test_lab_names_file_of_known_failures(tmp_path: Path, end: str, error: str) -> None:
+    lab = a_lab(tmp_path, lab={"name": "lab", "maintainer": "Lab <lab@lab.example>", "known_failures": "known.yaml"})
+    path = lab.file.parent / "known.yaml"
+    path.write_text(FILE + end)
+    if error:
+        with pytest.raises(ConfigurationError, match=re.escape(f"{path}:{error}")):
+            identity(lab)
+    else:
+        (known,) = identity(lab).known
+        assert known.bug == BUG

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from reports.lab_view import LabView
 from reports.model import Build, Case, Commit, File, FrozenModel, Log, StepSummary
 from reports.promotions import TrackPromotion, UnpromotedComponent
 from reports.site import Identity, build
@@ -90,9 +91,9 @@ def test_every_template_renders_empty_fields(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Identity, share: float, seed: int
 ) -> None:
     seen = recorded_templates(monkeypatch)
-    promotions = (emptied(PROMOTION, Random(seed), share),)
+    view = LabView(promotions=(emptied(PROMOTION, Random(seed), share),))
     promoting = replace(site, promotes=True)
-    report = build(WORLD, tmp_path, promoting, read=Emptied(WORLD, share, seed).read, promotions=promotions)
+    report = build(WORLD, tmp_path, promoting, read=Emptied(WORLD, share, seed).read, view=view)
     assert (report.added, report.left_out, report.stale) == (WORLD.count, {}, {})
     assert [one for one in crawl(tmp_path / "current").problems if "qa.lab.example" not in one] == []
     there = {path.name.removesuffix(".j2") for path in (HERE / "templates").iterdir()} - NOT_PAGES

@@ -248,7 +248,7 @@ def test_layer_depends_on_lab_archive_if_needed(  # noqa: PLR0917 - a table
 
 @pytest.mark.integration
 def test_prune_removes_least_recently_used_layers(kept: Chroots, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chroots, "LAYERS_KEPT", 2)
+    monkeypatch.setitem(chroots.MOST_KEPT, "layer", 2)
     made = []
     with kept.base("bookworm", SERIES) as base:
         for number in (1, 2, 3):

@@ -13,7 +13,7 @@ import pytest
 from lab.base.run import ProgramFailed, Result
 from lab.config.description import Series
 from scripts.drivers.interfaces import Pristine
-from scripts.drivers.layers import MASKED, closure, closure_script, install_script, target_argv
+from scripts.drivers.layers import HARDWARE, TIMERS, closure, closure_script, install_script, target_argv
 
 PRINTED = """\
 NOTE: This is only a simulation!
@@ -93,5 +93,5 @@ def test_closure_script_quotes_package_names() -> None:
 def test_target_argv_masks_hardware_services() -> None:
     argv = target_argv("bookworm", ["deb http://x bookworm main"], target=Path("/t"), architecture="amd64")
     hooks = [word for word in map(str, argv) if word.startswith("--customize-hook=ln -s /dev/null")]
-    assert len(hooks) == len(MASKED)
+    assert len(hooks) == len(TIMERS) + len(HARDWARE)
     assert "--variant=important" in argv

@@ -75,7 +75,7 @@ def test_proposed_kernel_needs_machines(lab_factory: Callable[..., Lab]) -> None
     run = Store.of(lab).new_run(lab, "trunk", "greet", phase="deploy")
     offer = PackageSource(lab, "trunk", {}, waiting(update("6.1"), binary="linux-image-6.1-amd64"))
     why = skip_reason(StepContext(lab, run, None), offer)  # type: ignore[arg-type]
-    assert why.startswith(f"greet 6.1 of {POCKET} cannot be tested: linux-image-6.1-amd64 needs machines")
+    assert why.startswith("needs isolation-machine: linux-image-6.1-amd64: the containers")
 
 
 def test_proposed_update_that_breaks_released_package_fails(lab_factory: Callable[..., Lab]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,14 +11,15 @@ import pytest
 from lab.base.errors import ConfigurationError
 from lab.base.git import git
 from lab.config.description import Lab, after
-from lab.store.run_directory import Run
+from lab.store.run_directory import Run, open_run
 from lab.store.runs import Store
 from scripts import archive, push, upload
 from scripts.archives import lab_archive, labels
 from scripts.archives.labels import Reasons
+from scripts.handover import keeping
 from scripts.promotion.after import carry_out
 from tests.conftest import Bench, GitRepository
-from tests.packages import pretend_built
+from tests.packages import CHANGELOG, pretend_built
 
 
 @pytest.mark.parametrize(
@@ -75,14 +77,18 @@ def test_a_promotion_that_cannot_be_is_refused(
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("place", ["store", "workspace"])
 def test_upload_and_push_follow_the_promotion(
+    place: str,
     lab_factory: Callable[..., Lab],
     bench: Callable[..., Bench],
     git_repository: Callable[..., GitRepository],
     tmp_path: Path,
 ) -> None:
+    """A workspace of Jenkins is wiped before the promotion."""
     packaging = git_repository("packaging")
-    tested = packaging.commit("Package it", {"debian/changelog": "1\n"})
+    changelog = CHANGELOG.format(name="greet", version="1.0-1", distribution="unstable", text="New")
+    tested = packaging.commit("Package it", {"debian/changelog": changelog})
     bare = tmp_path / "bare.git"
     git(["init", "--quiet", "--bare", bare])
     incoming = tmp_path / "incoming"
@@ -95,7 +101,7 @@ def test_upload_and_push_follow_the_promotion(
         },
         track={"promotion": {}},
     )
-    work = bench(lab)
+    work = bench(lab) if place == "store" else in_workspace(lab, tmp_path / "workspace")
     pretend_built(work)
     assert work.execute(archive).verdict == "passed"
     git(["clone", "--quiet", packaging.path, work.run.work / "packaging"])
@@ -106,6 +112,8 @@ def test_upload_and_push_follow_the_promotion(
             "skipped",
             "follows the promotion to trunk-tested: qalab promote trunk",
         )
+    if place == "workspace":
+        shutil.rmtree(work.run.path)
     assert list(carry_out(lab, "trunk", "trunk-tested")) == []
     assert list(incoming.iterdir()) == []
 
@@ -120,8 +128,51 @@ def test_upload_and_push_follow_the_promotion(
     assert git(["rev-parse", "tested"], cwd=bare) == tested
     assert list(carry_out(lab, "trunk", "trunk-tested")) == []  # once
 
-    run = Store.of(lab).runs("trunk", "greet")[-1]
-    assert isinstance(run, Run)
+    run = done[0].run
+    assert run is not None
     (run.path / "run.json").unlink()
     problems = {step.problem for step in carry_out(lab, "trunk", "trunk-tested")}
-    assert problems == {"its build run is not on this machine: set after: built, or promote where it was built"}
+    assert problems == {"its build is not on this machine: promote on the machine that has the archive"}
+
+
+def in_workspace(lab: Lab, workspace: Path) -> Bench:
+    """Return a run in a directory outside the store."""
+    workspace.mkdir()
+    return Bench(lab, open_run(workspace, lab, "trunk", "greet"))
+
+
+@pytest.mark.integration
+def test_kept_run_has_no_binaries_and_loses_its_files_when_it_is_done(
+    lab_factory: Callable[..., Lab], tmp_path: Path
+) -> None:
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    lab = lab_factory(component={"upload": {"to": f"file://{incoming}"}}, track={"promotion": {}})
+    store = Store.of(lab)
+    for version in ("1.0-1", "1.0-2"):
+        work = in_workspace(lab, tmp_path / version)
+        pretend_built(work, version)
+        assert work.execute(archive).verdict == "passed"
+        assert [work.execute(upload).verdict for _ in range(2)] == ["skipped", "skipped"]
+    kept = Run(store.postponed("trunk", "greet", "1.0-2"))
+    assert {path.suffix for path in kept.out.iterdir()} & {".deb", ".dsc"} == {".dsc"}
+    with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log) as opened:
+        labels.move(opened, "promotion", "trunk-tested", "trunk", Reasons("a person"))
+    assert [(step.version, step.problem) for step in carry_out(lab, "trunk", "trunk-tested")] == [("1.0-2", "")]
+    assert [path.name for path in kept.path.parent.iterdir()] == ["1.0-2"]  # the older one is never promoted
+    assert not kept.out.exists()
+    assert list(carry_out(lab, "trunk", "trunk-tested")) == []
+
+
+@pytest.mark.integration
+def test_killed_copy_of_a_run_is_made_again(lab_factory: Callable[..., Lab], tmp_path: Path) -> None:
+    lab = lab_factory(track={"promotion": {}})
+    work = in_workspace(lab, tmp_path / "workspace")
+    pretend_built(work)
+    directory = Store.of(lab).postponed("trunk", "greet", "1.0-1")
+    torn = directory.with_name(".1.0-1")
+    torn.mkdir(parents=True)
+    (torn / "run.json").write_text("{")
+    keeping.keep(Store.of(lab), work.run)
+    assert Run(directory).version == "1.0-1"
+    assert not torn.exists()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -18,12 +20,13 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.store import promotions
 from lab.store.archive import State
 from lab.store.promotions import ProbeFailure, StateVote
+from lab.store.run_directory import open_run
 from lab.store.runs import Store
 from scripts.archives import lab_archive, labels, retention, withdrawal
 from scripts.archives.labels import Reasons
 from scripts.archives.withdrawal import SourceVersion
 from scripts.migration.indexes import IndexedSuite
-from scripts.promotion import opening, probing, rounds
+from scripts.promotion import opening, phase_results, probing, rounds
 from scripts.promotion.probing import ProbeResult
 from tests.conftest import Bench
 from tests.scripts.promotion.conftest import LABEL, PromotionBed
@@ -225,6 +228,22 @@ def test_votes_decide(bed: PromotionBed) -> None:
     assert (held.item, held.message) == ("hail/2", "vote of lab2: https://ci.example/1")
 
 
+def test_retry_asks_again_for_a_vote_that_was_against(bed: PromotionBed) -> None:
+    bed.describe("{votes: [staging]}")
+    bed.add("hail 2")
+    criteria, outcome = bed.promoter().criteria, bed.promoter().run()
+    assert outcome.waiting
+    state = outcome.waiting.open_state
+    vote = StateVote(state=state, name="staging", verdict="failed")
+    vote.write(promotions.vote_path(criteria.store, state, "staging"))
+    assert bed.promote() == {"hail/2": "held back: vote of staging: failed"}
+    assert rounds.release(criteria, "hail", dry_run=True) == 1
+    assert [*promotions.votes(criteria.store, state)] == ["staging"]
+    assert rounds.release(criteria, "hail") == 1
+    assert bed.promoter().run().votes == ("staging",)
+    assert bed.probed == ["hail/2", "hail/2"]
+
+
 @pytest.mark.parametrize(
     "line, wrong",
     [("blok plain/2", "unknown hint"), ("block", "block needs at least 1 words"), ("age-days 3", "age-days needs")],
@@ -363,12 +382,17 @@ def test_a_demotion_is_known_after_a_removal_of_states(bed: PromotionBed, monkey
     assert demoted in collect()
 
 
-def ran(bed: PromotionBed, version: str, verdict: str) -> None:
-    """Leave a run of the phase exercise for a version of plain."""
-    run = Store.of(bed.lab).new_run(bed.lab, "trunk", "plain", phase="exercise", version=version)
+def ran(bed: PromotionBed, version: str, verdict: str, workspace: Path | None = None) -> None:
+    """Leave a run of the phase exercise for a version of plain, in the store or in a workspace of Jenkins."""
+    if workspace:
+        workspace.mkdir(exist_ok=True)
+        run = open_run(workspace, bed.lab, "trunk", "plain", phase="exercise", version=version)
+    else:
+        run = Store.of(bed.lab).new_run(bed.lab, "trunk", "plain", phase="exercise", version=version)
     for step in run.steps:
         done = Bench(bed.lab, run).pretend(step, message="3 of 4 passed")
         done.model_copy(update={"verdict": verdict if step == "exercise" else "passed"}).write(run.record_path(step))
+        phase_results.note(bed.lab, run)
 
 
 def test_runs_of_a_version_are_criteria_relative_to_the_label(bed: PromotionBed) -> None:
@@ -386,6 +410,22 @@ def test_runs_of_a_version_are_criteria_relative_to_the_label(bed: PromotionBed)
     ran(bed, "3", "passed")
     assert bed.promote() == {}
     assert bed.content() == "plain/3"
+
+
+def test_runs_in_workspaces_are_criteria_after_the_workspace_is_wiped(
+    bed: PromotionBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUILD_URL", "https://jenkins.example/job/trunk-plain-test/7/")
+    bed.describe("{criteria: [exercise]}")
+    bed.add("plain 2")
+    ran(bed, "2", "unstable", bed.home / "workspace")
+    shutil.rmtree(bed.home / "workspace")
+    assert bed.promote() == {"plain/2": "the phase exercise unstable: exercise: 3 of 4 passed"}
+    waiting = promotions.waiting(Store.of(bed.lab), LABEL)
+    assert waiting
+    assert waiting.components[0].runs == ("https://jenkins.example/job/trunk-plain-test/7/",)
+    ran(bed, "2", "passed", bed.home / "workspace")
+    assert bed.promote() == {}
 
 
 def test_promote_command_shows_what_waits(bed: PromotionBed, monkeypatch: pytest.MonkeyPatch) -> None:

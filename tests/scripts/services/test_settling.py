@@ -126,7 +126,7 @@ IDLE = {
     "machine": (
         {"a.service": f"{systemd.UNMET}: ConditionVirtualization=!container"},
         {},
-        "none of its services runs: a.service: its condition is not met: ConditionVirtualization=!container (a container",
+        "none of its services runs: a.service: its condition is not met: ConditionVirtualization=!container (the target",
     ),
 }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
 from lab.base.errors import ConfigurationError
 from lab.config.description import Series
 from scripts.chroots.bootstrap import Repository
-from scripts.drivers.juju.bundle import base, bundle, overlay, source
+from scripts.drivers.juju.bundle import base, bundle, overlay, release_of, sources
 from scripts.drivers.topology import Application, Charm, CharmRole, Topology
 
 LAB = Repository("http://archive.lab.example", "trunk", "KEY\nOF THE LAB\n", "testlab")
@@ -54,9 +56,43 @@ def test_bundle_of_topology() -> None:
 
 
 def test_overlay_sets_package_source() -> None:
-    assert source(LAB) == "deb http://archive.lab.example trunk main|KEY\nOF THE LAB"
-    options = {"openstack-origin": source(LAB)}
+    options = {"openstack-origin": "deb http://archive.lab.example trunk main|KEY\nOF THE LAB"}
     assert yaml.safe_load(overlay([KEYSTONE], LAB)) == {"applications": {"keystone": {"options": options}}}
+
+
+LINE = "deb http://archive.lab.example trunk main"
+
+
+@pytest.mark.parametrize(
+    "option, expected",
+    [
+        ("openstack-origin", {"openstack-origin": f"{LINE}|KEY\nOF THE LAB"}),
+        ("source", {"source": LINE, "key": "KEY\nOF THE LAB"}),
+        ("package-source", {"package-source": LINE, "key": "KEY\nOF THE LAB"}),
+        ("install_sources", {"install_sources": f"- {LINE}\n", "install_keys": "- 'KEY\n\n  OF THE LAB'\n"}),
+    ],
+)
+def test_archive_in_the_notation_of_an_option(option: str, expected: dict[str, str]) -> None:
+    assert sources(option, LAB) == expected
+
+
+@pytest.mark.parametrize(
+    "source, release",
+    [
+        ("deb http://archive.lab.example/caracal trunk main", "caracal"),
+        ("deb http://archive.lab.example epoxy main", "epoxy"),
+        ("deb http://stockpike.example/caracal trunk main", "pike"),  # as the charms do
+        ("deb http://archive.lab.example trunk main", ""),
+    ],
+)
+def test_release_that_charms_derive_from_a_source(source: str, release: str) -> None:
+    assert release_of(source) == release
+
+
+def test_code_name_in_the_key_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="take the release zed from letters of the archive's key"):
+        sources("openstack-origin", replace(LAB, key="mQzedK="))
+    sources("openstack-origin", replace(LAB, key="mQzedK=", url="http://archive.lab.example/yoga"))  # it is older
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,80 +20,20 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed, run
 from lab.config.description import Lab
 from lab.config.loading import DescriptionError
-from lab.store.archive import PUBLIC_KEY
 from lab.store.records import Record
 from lab.store.runs import Store
-from lab.store.step import architecture
 from scripts import deploy, exercise, reset
-from scripts.deployment import charm_deployer, environments
-from scripts.drivers.juju import client, driver, model_logs, watch
+from scripts.deployment import environments
+from scripts.drivers.juju import client, model_logs
 from scripts.services.deployed_state import Deployed
 from tests import jujufake
-from tests.clocks import Moved
 from tests.conftest import Bench
 from tests.jujufake import Juju, bare, changed, machine, status, unit
 from tests.packages import start
 from tests.samples import sampled
+from tests.scripts.drivers.juju.conftest import KEY, MODEL, URL, VERSION, installed
 
-URL = "http://archive.lab.example/debian"
-KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n-----END PGP PUBLIC KEY BLOCK-----\n"
-VERSION = "2:25.1~git20260306-0lab1"
-MODEL = "lab:qalab-testlab-trunk"
-KEYSTONE = {
-    "mysql": {"role": "mysql-innodb-cluster", "channel": "8.0/stable", "to": [0, 1, 2]},
-    "keystone-mysql-router": {"role": "mysql-router", "channel": "8.0/stable", "to": []},
-    "keystone": {"role": "keystone", "channel": "2024.1/stable", "to": [3], "origin": "openstack-origin",
-                 "options": {"region": "RegionTwo"}},
-}  # fmt: skip
-RELATIONS = [
-    ["keystone:shared-db", "keystone-mysql-router:shared-db"],
-    ["keystone-mysql-router:db-router", "mysql:db-router"],
-]
 GREET = {"greet": {"role": "greet", "origin": "source", "options": {"command": "greet", "prints": "hello"}}}
-
-
-@pytest.fixture
-def juju(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Juju:
-    for module in (charm_deployer, driver):
-        monkeypatch.setattr(module, "Watch", partial(watch.Watch, clock=Moved().clock))
-    return jujufake.install(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def describe(lab_factory: Callable[..., Lab]) -> Callable[..., Lab]:
-    """Return a function that creates a lab with Juju, whose archive has the component."""
-
-    def make(name: str = "keystone", applications: Any = None, version: str = VERSION, **settings: Any) -> Lab:
-        deployment = {"target": "juju", "applications": applications or KEYSTONE, "relations": [], "juju": settings}
-        if applications is None:
-            deployment["relations"] = RELATIONS
-        lab = lab_factory(
-            name=name,
-            track={"series": "noble", "phases": ["build", "deploy", "exercise"]},
-            lab={
-                "series": {"noble": {"distribution": "ubuntu"}},
-                "archive": {"url": f"{URL}/"},
-                "deployment": deployment,
-            },
-        )
-        archive = Store.of(lab).archive
-        index = archive / f"dists/trunk/main/binary-{architecture()}/Packages"
-        index.parent.mkdir(parents=True)
-        index.write_text(f"Package: {name}\nVersion: {version}\n")
-        (archive / "dists/trunk/Release").write_text("Suite: trunk\n")
-        (archive / PUBLIC_KEY).write_text(KEY)
-        return lab
-
-    return make
-
-
-def installed(juju: Juju, name: str, version: str = VERSION, where: str = URL) -> None:
-    """Set the output of dpkg and apt on all machines."""
-    juju.write("installed", f"{name}\t{version}\t{name}\t{version}\tinstalled\nlibc6\t2.39\tglibc\t2.39\tinstalled\n")
-    juju.write(
-        "policy",
-        f"{name}:\n  Installed: {version}\n *** {version} 1001\n       1001 {where} trunk/main amd64 Packages\n",
-    )
 
 
 def begin(lab: Lab, phase: str) -> Bench:
@@ -152,7 +91,9 @@ def test_bundle_is_deployed_on_prepared_machines(juju: Juju, describe: Callable[
     home = Store.of(lab).environments / "trunk"
     mark = (Store.of(lab).root / "juju.mark").read_text()
     model = ["--model", MODEL]
-    commands = [call for call in juju.calls() if call[0] not in {"whoami", "models", "model-config", "status", "ssh"}]
+    commands = [
+        call for call in juju.calls() if call[0] not in {"whoami", "version", "models", "model-config", "status", "ssh"}
+    ]
     assert commands == [
         ["add-model", "--controller", "lab", "--no-switch", "--config", f"extra-info={mark}",
          "--config", "automatically-retry-hooks=false",
@@ -410,7 +351,7 @@ def test_command_arguments_arrive_unchanged(juju: Juju, describe: Callable[..., 
     lab = describe("greet", GREET)
     juju.statuses(bare(status("greet")))
     target = environments.target(lab, "trunk")
-    (node,) = target._make("ubuntu@24.04", ["node0"])  # type: ignore[attr-defined]
+    (node,) = target._make("ubuntu@24.04", ["node0"], {})  # type: ignore[attr-defined]
     odd = ["greet", "two words", "$HOME", "it's", '"', "", "a\nb", "*", "--", ";rm", "\\", "é"]
     assert node.run(odd, capture=True).stdout == "hello\n"
     assert juju.on_machines()[-1] == odd
@@ -491,3 +432,36 @@ def test_missing_prerequisite_is_reported(
     target = environments.target(lab, "other")
     with pytest.raises(ConfigurationError, match=r"the program juju is not on this machine \(snap install juju, or"):
         target.prepare(None).__enter__()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "version, keys, code, message",
+    [
+        ("3.6.8-genericlinux-amd64", (), 0, ""),
+        ("4.0.1-genericlinux-amd64", ("ssh-rsa AAAA client", "ssh-ed25519 BBBB user"), 0, ""),
+        ("4.0.1-genericlinux-amd64", None, 3, "no SSH key in "),
+        ("2.9.51-ubuntu-amd64", (), 2, "juju 2.9.51-ubuntu-amd64: Juju 3 is needed"),
+        ("", (), 2, "juju (no version): Juju 3 is needed"),
+    ],
+)
+def test_models_of_juju_4_get_the_keys_of_the_user(  # noqa: PLR0917 - the columns of the table
+    juju: Juju,
+    describe: Callable[..., Lab],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    keys: tuple[str, ...] | None,
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JUJU_DATA", str(tmp_path / "data"))
+    for path, key in zip(("data/ssh/juju_id_rsa.pub", "home/.ssh/id_ed25519.pub"), keys or (), strict=False):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(f"{key}\n")
+    juju.write("version", f"{version}\n")
+    ready(juju, status())
+    _, record = deployed(describe())
+    assert record.exit_code == code, record.message
+    assert record.message.startswith(message)
+    assert [call[3:] for call in juju.calls("add-ssh-key")] == ([[*keys]] if keys else [])

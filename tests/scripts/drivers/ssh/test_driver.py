@@ -57,7 +57,7 @@ def test_remote_command_may_exit_with_255(node: SshMachine, tmp_path: Path) -> N
 
 
 def test_ssh_options(node: SshMachine) -> None:
-    given = replace(node, identity="/k", known_hosts="/h", port=4711)
+    given = replace(node, identity="/k", known_hosts="/h", forwards=("4711:127.0.0.1:4711",))
     shared, alone = given.enter(["true"]), given.enter(["true"], online=True)
     for each in (shared, alone):
         assert {"BatchMode=yes", "IdentityFile=/k", "IdentitiesOnly=yes", "UserKnownHostsFile=/h"} < set(each)

@@ -1,0 +1,78 @@
+"""The settings of the driver juju."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
+
+from lab.config.types import MOST, Label, SettingsModel, Text, beside_lab_file
+
+
+def _beside_lab_file(words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    program, *others = words
+    return (beside_lab_file(program, info) if "/" in program else program, *others)
+
+
+class JujuStep(SettingsModel):
+    """A command between the deployment of a bundle and its use, such as an action of a charm."""
+
+    run: Annotated[tuple[Text, ...], AfterValidator(_beside_lab_file)] = Field(
+        min_length=1,
+        description="The command on this machine, as a list of words, with the model in JUJU_MODEL. A program with a "
+        "slash in its name is a path that starts at the directory of the lab file.",
+        examples=[["juju", "run", "octavia/leader", "configure-resources"]],
+    )
+    timeout_minutes: int = Field(30, ge=1, le=MOST, description="The maximum time, in minutes.")
+
+
+def _tag(step: object) -> str:
+    return "[name]" if isinstance(step, str) else "[command]"
+
+
+JujuStepChoice = Annotated[
+    Annotated[Literal["vault"], Tag("[name]")] | Annotated[JujuStep, Tag("[command]")], Discriminator(_tag)
+]
+
+
+class Juju(SettingsModel):
+    """The models of the driver juju."""
+
+    controller: Text | None = Field(None, description="The controller. Default: the client's current controller.")
+    cloud: Text | None = Field(
+        None, description="The cloud, as `CLOUD[/REGION]`. Default: the cloud of the controller."
+    )
+    base: Text | None = Field(
+        None, description="The base of the machines. Default: the series of the track.", examples=["ubuntu@24.04"]
+    )
+    bundle: Annotated[Text, AfterValidator(beside_lab_file)] | None = Field(
+        None,
+        description="A bundle to deploy as it is. Juju makes its machines, and `applications` names those that are "
+        "tested. A relative path starts at the directory of the lab file. Default: a bundle from `applications` and "
+        "`relations`.",
+        examples=["bundles/noble-caracal.yaml"],
+    )
+    overlays: tuple[Annotated[Text, AfterValidator(beside_lab_file)], ...] = Field(
+        (), description="Overlays of the bundle, in their order. Their paths start there too."
+    )
+    config: Mapping[Text, str | int | float | bool] = Field(
+        {}, description="Further configuration of the model.", examples=[{"default-space": "oam"}]
+    )
+    steps: tuple[JujuStepChoice, ...] = Field(
+        (),
+        description="The steps after the deployment, once no unit changes any more: `vault` initializes and unseals "
+        "vault, authorizes its charm and has it make a root certificate; or commands. Then all units must become active.",
+        examples=[["vault", {"run": ["juju", "run", "ceilometer/leader", "ceilometer-upgrade"]}]],
+    )
+    resting: Mapping[Label, Literal["blocked", "waiting", "maintenance"]] = Field(
+        {},
+        description="Applications whose units are well in another workload status than active.",
+        examples=[{"nrpe": "blocked"}],
+    )
+    timeout_minutes: int = Field(
+        60,
+        ge=1,
+        le=MOST,
+        description="The maximum time for machines to start, and then for all units to become active, in minutes.",
+    )

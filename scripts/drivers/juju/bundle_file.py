@@ -1,0 +1,73 @@
+"""A bundle of the lab's own, as a file: which applications and relations it has, with its overlays.
+
+See "Bundle" in Juju's reference: a file can have several documents, of which the later ones are overlays; an
+application that an overlay names as null is removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.base.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class BundleFile:
+    """The applications of a bundle, with their charms and numbers of units, and its relations."""
+
+    charms: Mapping[str, str]
+    units: Mapping[str, int]
+    relations: tuple[tuple[str, str], ...]
+
+
+def read(paths: Sequence[str]) -> BundleFile:
+    """Read a bundle and its overlays.  Raises ConfigurationError for a file that is none."""
+    charms: dict[str, str] = {}
+    units: dict[str, int] = {}
+    relations: list[tuple[str, str]] = []
+    for path, document in _documents(paths):
+        applications = document.get("applications", document.get("services")) or {}
+        if not isinstance(applications, dict) or not isinstance(document.get("relations") or [], list):
+            raise ConfigurationError(f"{path}: is no bundle of Juju: applications is no mapping, or relations no list")
+        for name, described in applications.items():
+            if described is None:
+                charms.pop(name, None)
+                continue
+            if not isinstance(described, dict):
+                raise ConfigurationError(f"{path}: applications.{name}: is no mapping")
+            count = described.get("num_units", units.get(name, 0))
+            if not isinstance(count, int):
+                raise ConfigurationError(f"{path}: applications.{name}: num_units is no number")
+            charms[name], units[name] = str(described.get("charm") or charms.get(name, name)), count
+        relations += _relations(path, document.get("relations") or [])
+    if not charms:
+        raise ConfigurationError(f"{paths[0]}: has no applications")
+    known = tuple(pair for pair in relations if {end.partition(":")[0] for end in pair} <= charms.keys())
+    return BundleFile(charms, units, known)
+
+
+def _documents(paths: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in paths:
+        try:
+            documents = [*yaml.safe_load_all(Path(path).read_text(encoding="utf-8"))]
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigurationError(f"{path}: cannot be read as a bundle: {' '.join(str(error).split())}") from None
+        for document in documents:
+            if document is not None and not isinstance(document, dict):
+                raise ConfigurationError(f"{path}: is no bundle of Juju: a document is no mapping")
+            if document:
+                yield path, document
+
+
+def _relations(path: str, described: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """Yield pairs: ``[A, B]``, or ``[A, [B, C]]`` for two of them."""
+    for relation in described:
+        sides = [side if isinstance(side, list) else [side] for side in relation] if isinstance(relation, list) else []
+        if len(sides) != 2:  # noqa: PLR2004 - a relation has two ends
+            raise ConfigurationError(f"{path}: relations: {relation!r} has not two ends")
+        yield from ((str(left), str(right)) for left in sides[0] for right in sides[1])

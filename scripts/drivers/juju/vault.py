@@ -1,0 +1,66 @@
+"""Vault, deployed as a charm: initialize it, unseal its units, authorize the charm, and have it make certificates.
+
+See "Vault" in the OpenStack charm guide, and vault's documentation of ``operator init`` and ``sys/unseal``.  Keys and
+tokens are in the environment's directory and on standard input only.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from lab.base import files
+from lab.base.errors import InfrastructureError
+from lab.base.run import ProgramFailed
+from scripts.drivers.juju.client import JujuModel, readable
+from scripts.drivers.juju.machine import JujuMachine, node_name
+
+CHARM: Final = "vault"
+KEYS: Final = "vault.json"
+# The charm's own listener, without TLS; the client is the snap's.
+CLIENT: Final = "export VAULT_ADDR=http://127.0.0.1:8220 PATH=$PATH:/snap/bin; "
+
+
+def set_up(model: JujuModel, home: Path) -> None:
+    """Set up vault as far as it is not yet.  Raises InfrastructureError where a unit or an action fails."""
+    status = model.status()
+    units = status.applications[CHARM].units if CHARM in status.applications else {}
+    if not units:
+        raise InfrastructureError("deployment.juju.steps: vault: the model has no unit of an application vault")
+    leader = next((name for name, unit in units.items() if unit.leader), next(iter(units)))
+    machines = {
+        name: JujuMachine(model, unit.machine, node_name(unit.machine), unit.address) for name, unit in units.items()
+    }
+    kept = home / KEYS
+    if not kept.exists():
+        made = _vault(machines[leader], "vault operator init -key-shares=1 -key-threshold=1 -format=json")
+        files.write_atomic(kept, json.dumps(made), mode=0o600)
+    keys = json.loads(kept.read_text())
+    for machine in (machines[leader], *(each for name, each in machines.items() if name != leader)):
+        _vault(machine, "vault write -format=json sys/unseal key=-", keys["unseal_keys_b64"][0])
+    login = "read -r VAULT_TOKEN; export VAULT_TOKEN; vault token create -ttl=10m -format=json"
+    token = _vault(machines[leader], login, keys["root_token"])["auth"]["client_token"]
+    parameters = home / "vault-token.yaml"
+    files.write_atomic(parameters, yaml.safe_dump({"token": token}), mode=0o600)
+    try:
+        with readable([parameters]) as (path,):
+            model.run_action(f"{CHARM}/leader", "authorize-charm", path)
+    finally:
+        parameters.unlink()
+    model.run_action(f"{CHARM}/leader", "generate-root-ca")
+
+
+def _vault(machine: JujuMachine, command: str, stdin: str = "") -> Any:
+    """Return the JSON that vault prints on a machine; none of it is logged."""
+    try:
+        result = machine.run(["sh", "-c", CLIENT + command], stdin=f"{stdin}\n".encode(), capture=True, log=None)
+        return json.loads(result.stdout)
+    except ProgramFailed as error:
+        raise InfrastructureError(f"{CHARM}: {machine.name}: {error.result.complaint}") from None
+    except ValueError:
+        raise InfrastructureError(
+            f"{CHARM}: {machine.name}: {command.partition(' -')[0]} does not print JSON"
+        ) from None

@@ -1,0 +1,1 @@
+"""The driver qemu: nodes are virtual machines on this machine."""

@@ -1,0 +1,157 @@
+"""The tests of one source package with the candidate: run, tried again where they fail, compared with the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from debian.deb822 import Sources
+
+from lab.base.errors import InfrastructureError
+from lab.results.cases import Case, Nuance, Outcome
+from lab.store.step import StepContext
+from scripts.archives import series_index
+from scripts.testing import autopkgtest_baseline
+from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, FinishedRun, execute
+from scripts.testing.candidate import Candidate
+from scripts.testing.regression import TestResult, TestStatus, combined, judged_all
+
+SHOWN: Mapping[TestStatus, tuple[Outcome, Nuance]] = {
+    "passed": ("passed", ""),
+    "flaky": ("passed", "flaky"),
+    "neutral": ("skipped", ""),
+    "regression": ("failed", ""),
+    "known": ("skipped", "expected-failure"),
+    "error": ("error", "testbed"),
+    "waiting": ("error", "testbed"),
+}
+
+
+@dataclass
+class AutopkgtestRuns:
+    """The runs of the tests of one source package; ``source`` is the component, or what depends on it."""
+
+    context: StepContext
+    found: Candidate
+    archive: str
+    source: str
+    home: Path
+    done: dict[str, FinishedRun] = field(default_factory=dict)
+
+    def of_state(self, name: str, *, whole: bool) -> FinishedRun:
+        """Run the tests with the component of the candidate; ``whole``: with everything from the state.
+
+        The tests are those of the state for the component, and those of the baseline for others.
+        """
+        found, component = self.found, self.context.component_name
+        only = () if whole else tuple(sorted(each["Package"] for each in found.packages(component)))
+        base = [AptSuite(found.baseline.name)] if found.baseline and not whole else []
+        tested = dsc(found, found.state.name, component) if self.source == component else self._of_baseline()
+        tests = Autopkgtest(
+            tested,
+            [*base, AptSuite(found.state.name, only)],
+            found.reader.key(),
+            f"{component}/{found.version(component)}",
+        )
+        return self._execute(name, tests)
+
+    def of_baseline(self) -> Mapping[str, TestResult]:
+        """Return the results in the baseline: the kept ones, or those of a run."""
+        found, version = self.found, self._version
+        if not version:
+            self.context.say(f"{found.baseline_name} has no {self.source}")
+            return {}
+        results = autopkgtest_baseline.kept(self.context, found, self.source, version)
+        if results is None:
+            suites = [AptSuite(found.baseline.name)] if found.baseline else []
+            tests = Autopkgtest(self._of_baseline(), suites, found.reader.key())
+            results = self._execute("baseline", tests).results
+            autopkgtest_baseline.keep(self.context, found, self.source, version, results)
+        return results
+
+    @cached_property
+    def _version(self) -> str:
+        """The version of the source package in the baseline, "" for a missing one."""
+        if ours := self.found.baseline_version(self.source):
+            return ours
+        context = self.context
+        return series_index.newest_version(context.series_name, context.series, self.source, context.log).version
+
+    def _of_baseline(self) -> Path | str:
+        """Return the .dsc of the baseline, or the name of a source package of the series."""
+        found = self.found
+        is_ours = found.baseline and found.baseline_version(self.source)
+        return dsc(found, found.baseline.name, self.source) if found.baseline and is_ours else self.source
+
+    def _execute(self, name: str, tests: Autopkgtest) -> FinishedRun:
+        options = [] if isinstance(tests.tested, Path) else ["--deb-src"]
+        self.done[name] = execute(self.context, self.home / name, tests, self.archive, *options)
+        return self.done[name]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The status of each test, and the cases of all tries: the last one first."""
+
+    statuses: Mapping[str, TestStatus]
+    tries: Mapping[str, Sequence[Case]]
+    whole: bool
+    baseline: str
+
+    def of(self, status: TestStatus) -> list[str]:
+        return sorted(name for name, each in self.statuses.items() if each == status)
+
+
+def dsc(found: Candidate, suite: str, source: str) -> Path:
+    """Return the path of a source package in the lab's archive."""
+    text = found.reader.index(suite, "main/source/Sources")
+    for item in Sources.iter_paragraphs(text, use_apt_pkg=False):
+        if item["Package"] == source:
+            name = next(row["name"] for row in item["Files"] if row["name"].endswith(".dsc"))
+            return found.reader.root / str(item["Directory"]) / str(name)
+    raise InfrastructureError(f"{suite} has no source package {source}")
+
+
+def judge(runs: AutopkgtestRuns) -> Judgement:
+    """Run the tests, again where some fail, and in the baseline where they fail again."""
+    run = runs.of_state("candidate", whole=False)
+    whole = run.has_bad_package
+    if whole:
+        runs.context.say(
+            "the packages cannot be installed with the rest of the baseline: everything comes from the state"
+        )
+        run = runs.of_state("whole", whole=True)
+    tries = {name: [case] for name, case in by_name(run).items()}
+    if "failed" in run.results.values():
+        again = runs.of_state("retry", whole=whole)
+        for name, case in by_name(again).items():
+            if name not in tries or "failed" in {each.outcome for each in tries[name]}:
+                tries.setdefault(name, []).insert(0, case)
+    results: dict[str, TestResult] = {
+        name: combined([result_of(case) for case in reversed(found)]) for name, found in tries.items()
+    }
+    baseline = runs.of_baseline() if "failed" in results.values() else {}
+    known = {name: result for name, result in baseline.items() if name in results}
+    return Judgement(judged_all(results, known), tries, whole, runs.found.baseline_name)
+
+
+def by_name(run: FinishedRun) -> dict[str, Case]:
+    return {case.name: case for case in run.cases if case.name in run.results}
+
+
+def result_of(case: Case) -> TestResult:
+    return {"passed": "passed", "failed": "failed", "error": "error", "skipped": "neutral"}[case.outcome]  # type: ignore[return-value]
+
+
+def native(found: Judgement) -> Iterator[Case]:
+    """Yield a case for each test with its status, and the earlier tries of a flaky one after it."""
+    for name, status in found.statuses.items():
+        last, *earlier = found.tries[name]
+        outcome, nuance = SHOWN[status]
+        words = {"regression": f"does not fail in {found.baseline}", "known": f"fails in {found.baseline} too"}
+        said = "; ".join(filter(None, [last.message, words.get(status, "")]))
+        yield last.model_copy(update={"outcome": outcome, "nuance": nuance or last.nuance, "message": said})
+        if status == "flaky":
+            yield from (case.model_copy(update={"nuance": "rerun"}) for case in earlier)

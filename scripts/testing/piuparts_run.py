@@ -1,0 +1,130 @@
+"""piuparts: its command line, its log, and the groups of packages that it can install together.
+
+Tried with piuparts 1.1.7.  It exits with 1 for each failure, also one of a mirror, and passes without an upgrade test
+if apt does not know the packages; so the log decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from lab.base.run import Word
+from scripts.migration.relations import alternatives, clauses, provided
+
+Outcome = Literal["passed", "failed", "error", "none"]
+PURGE: Final = "install and purge"
+UPGRADE: Final = "install, upgrade and purge"
+ENDINGS: Final[Mapping[str, str]] = {
+    PURGE: "Installation and purging test.",
+    UPGRADE: "Installation, upgrade and purging tests.",
+}
+KNOWN: Final = "apt-cache knows about the following packages: "
+LAB_FAULTS: Final = re.compile(
+    r"Command failed \(status=\d+\): .*'(?:update|dist-upgrade)'|schroot.*(?:E: |failed)|Failed to fetch|No space left|"
+    r"Temporary failure resolving"
+)
+# The first line that explains a failure: of dpkg, of apt, of a maintainer script, of piuparts itself.
+REASONS: Final = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"trying to overwrite '(?P<file>[^']+)', which is also in package (?P<owner>\S+)",
+        r"installed (?P<package>\S+) package (?P<script>\S+) script subprocess returned error exit status (?P<status>\d+)",
+        r"^\s*(?P<broken>\S+ : (?:Pre)?Depends: .*)$",
+        r"FAIL: (?P<found>Package purging left files on system|After purging files have .*?|.*?):?\n\s+(?P<path>/\S+)",
+        r"^(?:ERROR: |FAIL: )?(?P<error>(?:FAIL: |Command failed|the command).*)$",
+    )
+)
+LINE: Final = re.compile(r"^\d+m[\d.]+s (?:DEBUG|INFO|WARN|ERROR|DUMP): ?", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class PiupartsRun:
+    """One call of piuparts; ``options``: the exceptions of lab.yaml."""
+
+    debs: Sequence[Path]
+    chroot: str
+    codename: str
+    testdebs: str
+    log: Path
+    options: Sequence[str] = ()
+    upgrade_only: bool = False
+
+    def argv(self) -> list[Word]:
+        return [
+            "piuparts", f"--schroot={self.chroot}", f"--distribution={self.codename}", "--keep-sources-list",
+            f"--testdebs-repo={self.testdebs}", f"--log-file={self.log}", "--no-eatmydata", "--no-adequate",
+            *(["--no-install-purge-test"] if self.upgrade_only else []), *self.options, *self.debs,
+        ]  # fmt: skip
+
+
+def outcome(log: str, test: str) -> Outcome:
+    """Return the outcome of one of the two tests; ``none``: it did not take place."""
+    if f"PASS: {ENDINGS[test]}" in log:
+        return "passed"
+    if f"FAIL: {ENDINGS[test]}" in log:
+        return "failed"
+    if not log:
+        return "error" if test == PURGE else "none"
+    if not _has_begun(log, test):
+        return "none"
+    return "error" if LAB_FAULTS.search(log) and not any(each.search(log) for each in REASONS[:3]) else "failed"
+
+
+def _has_begun(log: str, test: str) -> bool:
+    """Return whether piuparts came to a test that it did not finish: a command that fails ends it."""
+    if test == UPGRADE:
+        return KNOWN in log
+    return f"PASS: {ENDINGS[PURGE]}" not in log and KNOWN not in log
+
+
+def reason(log: str) -> str:
+    """Return why a test failed, in one line."""
+    text = LINE.sub("", log)
+    for pattern in REASONS:
+        if found := pattern.search(text):
+            return _described(found)
+    return "piuparts gives no reason: see its log"
+
+
+def _described(found: re.Match[str]) -> str:
+    parts = {name: " ".join(value.split()) for name, value in found.groupdict().items() if value is not None}
+    match parts:
+        case {"file": file, "owner": owner}:
+            return f"{file} is also in package {owner}"
+        case {"package": package, "script": script, "status": status}:
+            return f"the {script} script of {package} fails with status {status}"
+        case {"broken": broken}:
+            return broken
+        case {"found": what, "path": path}:
+            return f"{what[0].lower()}{what[1:]}: {path}"
+        case _:
+            return parts["error"].removeprefix("FAIL: ")
+
+
+def groups(packages: Sequence[Mapping[str, str]], architecture: str) -> list[list[Mapping[str, str]]]:
+    """Return paragraphs of a Packages file in as few groups as possible, without a conflict in any group."""
+    found: list[list[Mapping[str, str]]] = []
+    for each in packages:
+        group = next(
+            (group for group in found if not any(_conflict(each, other, architecture) for other in group)), None
+        )
+        if group is None:
+            found.append([each])
+        else:
+            group.append(each)
+    return found
+
+
+def _conflict(one: Mapping[str, str], other: Mapping[str, str], architecture: str) -> bool:
+    def excluded(by: Mapping[str, str]) -> Iterator[str]:
+        for clause in clauses(by.get("Conflicts", "")):
+            yield from (each.name for each in alternatives(clause, architecture) if not each.op)
+
+    def names(of: Mapping[str, str]) -> set[str]:
+        return {of["Package"], *(name for name, _ in provided(of.get("Provides", ""), architecture))}
+
+    return not (names(other).isdisjoint(excluded(one)) and names(one).isdisjoint(excluded(other)))

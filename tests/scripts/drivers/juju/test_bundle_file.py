@@ -1,0 +1,313 @@
+"""A bundle of the lab's own: read with its overlays, deployed as it is, with the archive on all machines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.base.errors import ConfigurationError
+from lab.config.description import Lab
+from lab.store.records import Record
+from lab.store.runs import Store
+from scripts import deploy, reset
+from scripts.deployment import planner
+from scripts.drivers.juju import bundle_file
+from scripts.services.deployed_state import Deployed
+from tests.conftest import Bench
+from tests.jujufake import Juju, changed, status, unit
+from tests.scripts.drivers.juju.conftest import KEY, MODEL, URL, installed
+
+BUNDLE = """\
+series: noble
+variables:
+  openstack-origin: &openstack-origin distro
+  osd-devices: &osd-devices /dev/sdb
+applications:
+  mysql:
+    charm: ch:mysql-innodb-cluster
+    channel: 8.0/stable
+    num_units: 3
+    to: [lxd:0, lxd:1, lxd:2]
+    constraints: mem=3072M
+    storage: {database: cinder,50G}
+    options: {worker-multiplier: 0.25}
+  keystone-mysql-router: {charm: ch:mysql-router, channel: 8.0/stable}
+  keystone:
+    charm: ch:keystone
+    num_units: 1
+    bindings: {"": alpha}
+    options: {openstack-origin: *openstack-origin}
+machines: {"0": {}, "1": {}, "2": {constraints: tags=metal}}
+relations:
+- [keystone:shared-db, keystone-mysql-router:shared-db]
+- ["keystone-mysql-router:db-router", ["mysql:db-router"]]
+---
+applications:
+  keystone: {num_units: 1}
+"""
+VAULT = """\
+#!/bin/sh
+here=${0%/*}/..
+printf '%s\\n' "$*" >> "$here/vault.calls"
+cat >> "$here/vault.input"
+case "$*" in
+*'operator init'*) echo '{"unseal_keys_b64": ["sesame=="], "root_token": "hvs.root"}' ;;
+*sys/unseal*) echo '{"sealed": false}' ;;
+*'token create'*) echo '{"auth": {"client_token": "hvs.child"}}' ;;
+*errors=*) exec "${0%/*}/$4" ;;
+*tar*) exec cat "$here/logs.tgz" ;;
+esac
+"""
+TESTED = {"keystone": {"role": "keystone"}}
+
+
+@pytest.mark.parametrize(
+    "texts, charms, relations",
+    [
+        (
+            [BUNDLE],
+            {"mysql": "ch:mysql-innodb-cluster", "keystone-mysql-router": "ch:mysql-router", "keystone": "ch:keystone"},
+            (
+                ("keystone:shared-db", "keystone-mysql-router:shared-db"),
+                ("keystone-mysql-router:db-router", "mysql:db-router"),
+            ),
+        ),
+        (
+            [BUNDLE, "applications: {keystone: null, glance: {charm: glance, num_units: 1}}"],
+            {"mysql": "ch:mysql-innodb-cluster", "keystone-mysql-router": "ch:mysql-router", "glance": "glance"},
+            (("keystone-mysql-router:db-router", "mysql:db-router"),),
+        ),
+        (["services: {a: {charm: cs:a}, b: {}}\nrelations: [[a, [b]]]"], {"a": "cs:a", "b": "b"}, (("a", "b"),)),
+        (["applications: {a: {}}\nrelations: [[a:x, [a:y, a:z]]]"], {"a": "a"}, (("a:x", "a:y"), ("a:x", "a:z"))),
+    ],
+)
+def test_bundle_is_read_with_its_overlays(
+    tmp_path: Path, texts: list[str], charms: dict[str, str], relations: tuple[tuple[str, str], ...]
+) -> None:
+    paths = [tmp_path / f"{number}.yaml" for number, _ in enumerate(texts)]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
+    found = bundle_file.read([*map(str, paths)])
+    assert (found.charms, found.relations) == (charms, relations)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("a: [", "cannot be read as a bundle"),
+        ("[a]", "a document is no mapping"),
+        ("applications: [a]", "applications is no mapping"),
+        ("relations: {a: b}", "relations no list"),
+        ("applications: {a: {}}\nrelations: [[a]]", "has not two ends"),
+        ("applications: {a: 1}", "a: is no mapping"),
+        ("applications: {a: {num_units: x}}", "a: num_units is no number"),
+        ("", "has no applications"),
+    ],
+)
+def test_file_that_is_no_bundle_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "bundle.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=message):
+        bundle_file.read([str(tmp_path / "bundle.yaml")])
+
+
+@pytest.fixture
+def with_bundle(describe: Callable[..., Lab], tmp_path: Path) -> Callable[..., Lab]:
+    """Return a function that creates a lab with `BUNDLE`."""
+
+    def make(tested: dict[str, Any] | None = None, **settings: Any) -> Lab:
+        lab = describe("keystone", tested or TESTED, bundle="bundles/b.yaml", **settings)
+        path = lab.file.parent / "bundles/b.yaml"
+        path.parent.mkdir()
+        path.write_text(BUNDLE)
+        return lab
+
+    return make
+
+
+def deployed(lab: Lab) -> tuple[Bench, Record]:
+    at = Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="deploy"))
+    return at, at.execute(deploy)
+
+
+def in_containers(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a status whose mysql units are in containers."""
+    machines = document["machines"]
+    for number, name in enumerate(("0/lxd/0", "1/lxd/0", "2/lxd/0")):
+        machine = machines[str(number)]
+        machine["containers"] = {name: {key: value for key, value in machine.items() if key != "containers"}}
+        document["applications"]["mysql"]["units"][f"mysql/{number}"]["machine"] = name
+    return document
+
+
+def test_bundle_file_is_deployed_as_it_is(juju: Juju, with_bundle: Callable[..., Lab]) -> None:
+    lab = with_bundle(config={"default-space": "oam", "test-mode": True})
+    juju.statuses({"machines": {}, "applications": {}}, then=(in_containers(status()),))
+    installed(juju, "keystone")
+    at, record = deployed(lab)
+    assert record.verdict == "passed", record.message
+    home = Store.of(lab).environments / "trunk"
+    (added,) = juju.calls("add-model")
+    words = [word for word in added if "=" in word]
+    assert {"default-space=oam", "test-mode=true"} <= {*words}
+    (userdata,) = [word.partition("=")[2] for word in words if word.startswith("cloudinit-userdata=")]
+    (command,) = yaml.safe_load(userdata)["preruncmd"]
+    assert f"deb {URL} trunk main" in command
+    assert "Pin-Priority: 1001" in command
+    assert juju.calls("add-machine") == []
+    (call,) = juju.calls("deploy")
+    assert call == [
+        "deploy",
+        "--model",
+        MODEL,
+        f"{lab.file.parent}/bundles/b.yaml",
+        "--overlay",
+        f"{home}/overlay.yaml",
+    ]
+    assert yaml.safe_load((home / "overlay.yaml").read_text()) == {"applications": {}}
+    found = Deployed.of(home)
+    assert found
+    assert [*found.nodes] == ["node0", "node0-lxd-0", "node1", "node1-lxd-0", "node2", "node2-lxd-0", "node3"]
+    assert found.services["mysql"].nodes == ("node0-lxd-0", "node1-lxd-0", "node2-lxd-0")
+    assert found.services["keystone"].nodes == ("node3",)
+    assert {each.node for each in found.packages if each.ours} == {"node3"}
+    assert (at.run.results / "nodes/node0-lxd-0/journal.log").exists()
+    assert Bench(lab, at.run).run.record("deploy") == record
+    again = Bench(lab, Store.of(lab).new_run(lab, "trunk", "keystone", phase="exercise"))
+    assert again.execute(reset).message == "pristine again"
+    assert juju.models == []
+
+
+def test_charm_option_gets_the_archive_too(juju: Juju, with_bundle: Callable[..., Lab]) -> None:
+    lab = with_bundle({"keystone": {"role": "keystone", "origin": "openstack-origin"}})
+    juju.statuses({"machines": {}, "applications": {}}, then=(status(),))
+    installed(juju, "keystone")
+    assert deployed(lab)[1].verdict == "passed"
+    overlay = yaml.safe_load((Store.of(lab).environments / "trunk/overlay.yaml").read_text())
+    options = overlay["applications"]["keystone"]["options"]
+    assert options == {"openstack-origin": f"deb {URL} trunk main|{KEY.strip()}"}
+
+
+@pytest.mark.parametrize(
+    "tested, message",
+    [
+        ({"keystonne": {"role": "keystone"}}, "keystonne: not in .*did you mean keystone"),
+        ({"mysql": {"role": "mysql"}}, "none is of keystone"),
+    ],
+)
+def test_application_that_the_bundle_does_not_have_is_refused(
+    juju: Juju, with_bundle: Callable[..., Lab], tested: dict[str, Any], message: str
+) -> None:
+    record = deployed(with_bundle(tested))[1]
+    assert record.exit_code == 2
+    assert re.search(message, record.message), record.message
+    assert juju.calls() == []
+
+
+FAILED = {"workload-status": {"current": "error", "message": 'hook failed: "install"'}}
+
+
+@pytest.mark.parametrize("name, verdict", [("keystone/0", "failed"), ("mysql/1", "error")])
+def test_only_named_applications_are_tested(
+    juju: Juju, with_bundle: Callable[..., Lab], name: str, verdict: str
+) -> None:
+    juju.statuses({"machines": {}, "applications": {}}, then=(changed(status(), (unit(name), FAILED)),))
+    assert deployed(with_bundle())[1].verdict == verdict
+
+
+BLOCKED = {"workload-status": {"current": "blocked", "message": "Vault needs to be initialized"}}
+
+
+def test_steps_follow_the_first_states_of_a_bundle(juju: Juju, with_bundle: Callable[..., Lab], tmp_path: Path) -> None:
+    """Vault is set up with its secrets on standard input, then a command of the lab runs, then all becomes active."""
+    first = changed(status(), (unit("keystone/0"), {"workload-status": {"current": "waiting", "message": "for vault"}}))
+    first["applications"]["vault"] = {
+        "application-status": {"current": "blocked"},
+        "units": {"vault/0": BLOCKED | {"juju-status": {"current": "idle"}, "machine": "0", "leader": True}},
+    }
+    lab = with_bundle(steps=["vault", {"run": ["./after.sh", "a b"]}])
+    after = lab.file.parent / "after.sh"
+    after.write_text(f'#!/bin/sh\necho "$JUJU_MODEL $1" > {tmp_path}/after\nrm -f {juju.home}/status/*\n'
+                     f'cp {tmp_path}/active.json {juju.home}/status/1-99\n')  # fmt: skip
+    after.chmod(0o755)
+    (tmp_path / "active.json").write_text(json.dumps(status()))
+    juju.statuses({"machines": {}, "applications": {}}, then=(first,))
+    juju.write("machine/sh", VAULT)
+    installed(juju, "keystone")
+    at, record = deployed(lab)
+    assert record.verdict == "passed", record.message
+    assert (tmp_path / "after").read_text() == f"{MODEL} a b\n"
+    actions = [[call[-2], call[-1]] for call in juju.calls("run")]
+    assert actions == [
+        ["vault/leader", "authorize-charm"],
+        ["vault/leader", "generate-root-ca"],
+        ["keystone/leader", "get-admin-password"],
+    ]
+    assert (juju.home / "vault.input").read_text().split() == ["sesame==", "hvs.root"]
+    everything = at.log("deploy") + str(juju.calls()) + (juju.home / "vault.calls").read_text()
+    assert not [secret for secret in ("sesame==", "hvs.root", "hvs.child") if secret in everything]
+    home = Store.of(lab).environments / "trunk"
+    assert (home / "vault.json").stat().st_mode & 0o077 == 0
+    assert not (home / "vault-token.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "steps, message",
+    [
+        (["vault"], "deployment.juju.steps: vault: the model has no unit of an application vault"),
+        ([{"run": ["sh", "-c", "echo no quorum >&2; exit 3"]}], "deployment.juju.steps: sh -c .*: no quorum"),
+        ([{"run": ["sleep", "1000"], "timeout_minutes": 1}], "not done after 1 minutes"),
+    ],
+)
+def test_step_that_fails_is_an_error(
+    juju: Juju, with_bundle: Callable[..., Lab], steps: list[Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.drivers.juju.steps.MINUTE_SECONDS", 0.01)
+    juju.statuses({"machines": {}, "applications": {}}, then=(status(),))
+    record = deployed(with_bundle(steps=steps))[1]
+    assert record.verdict == "error"
+    assert re.search(message, record.message), record.message
+
+
+@pytest.mark.parametrize("resting, verdict", [({}, "failed"), ({"keystone": "blocked"}, "passed")])
+def test_resting_status_of_an_application_is_well(
+    juju: Juju, with_bundle: Callable[..., Lab], resting: dict[str, str], verdict: str
+) -> None:
+    juju.statuses({"machines": {}, "applications": {}}, then=(changed(status(), (unit("keystone/0"), BLOCKED)),))
+    installed(juju, "keystone")
+    assert deployed(with_bundle(resting=resting))[1].verdict == verdict
+
+
+def test_check_finds_faults_of_a_bundle_file(with_bundle: Callable[..., Lab]) -> None:
+    lab = with_bundle({"keystone": {"role": "keystone"}, "glanse": {"role": "glance"}})
+    assert [key for key, _ in planner.faults(lab, {})] == [("deployment", "applications", "glanse")]
+    (lab.file.parent / "bundles/b.yaml").unlink()
+    (found,) = planner.faults(lab, {})
+    assert found[0] == ("deployment", "juju", "bundle")
+    assert "No such file" in found[1]
+
+
+def test_relations_beside_a_bundle_file_are_refused(describe: Callable[..., Lab]) -> None:
+    with pytest.raises(ConfigurationError, match=r"deployment\.relations: those of deployment\.juju\.bundle count"):
+        describe("keystone", bundle="b.yaml")
+
+
+@pytest.mark.parametrize(
+    "origin, url, found",
+    [
+        ("openstack-origin", "http://archive.lab.example/caracal", []),
+        ("openstack-origin", "http://archive.lab.example", ["origin"]),
+        ("source", "http://archive.lab.example", []),
+    ],
+)
+def test_check_finds_an_origin_without_a_release(
+    describe: Callable[..., Lab], origin: str, url: str, found: list[str]
+) -> None:
+    lab = describe("keystone", {"keystone": {"role": "keystone", "origin": origin}})
+    lab = lab.model_copy(update={"archive": lab.archive.model_copy(update={"url": url})})
+    assert [key[-1] for key, _ in planner.faults(lab, {})] == found
