@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lab.base.errors import ConfigurationError
+from lab.config import apt
 from lab.config.description import Lab
 from lab.results import addresses
 from lab.results.cases import Case
@@ -62,7 +63,7 @@ def evidence(lab: Lab, source: str, version: str, track: str | None = None) -> U
     for name in tracks:
         for run in Store.of(lab).runs(name):
             record = run.record("deploy") if run.info.phase == "deploy" else None
-            if record is None or record.verdict in {"skipped", "aborted", "running"}:
+            if record is None or record.verdict not in {"passed", "failed"}:
                 continue
             if not record.facts and (run.info.component, run.info.version) == (source, version):  # it failed
                 found[True] = UpdateEvidence(source, version, run, record, None)
@@ -102,7 +103,9 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
     facts, info = found.facts, found.deployed.info
     series = lab.series[info.series]
     date = f" (Release of {facts['pocket date']})" if facts.get("pocket date") else ""
-    yield f"{found.source} {found.version} from {facts.get('pocket', 'the -proposed pocket')}{date}, {found.record.architecture}."
+    codename = series.codename or info.series
+    pocket = f"{codename}-{apt.PROPOSED[series.distribution][0]}"
+    yield f"{found.source} {found.version} from {pocket}{date}, {found.record.architecture}."
     replaced = facts.get("replaces", {}).get(found.source)
     if replaced is not None:
         yield f"Replaces: {replaced or 'nothing, it is new'}."
@@ -111,7 +114,6 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
         yield f"Tested together with other updates, and not alone: {', '.join(others)}."
     for name, why in facts.get("companions", {}).items():
         yield f"With it, from the same pocket: {name} ({why})."
-    codename = series.codename or info.series
     yield f"All else: {', '.join([codename, *(f'{codename}-{pocket}' for pocket in series.pockets)])}."
 
 
@@ -158,12 +160,11 @@ def _bugs(found: UpdateEvidence) -> Iterator[str]:
         yield "Bugs: not known, because no changelog could be read on the nodes."
         return
     yield "Bugs closed since the released version:" if bugs else "Bugs closed since the released version: none."
-    for bug in bugs:
-        covering = [case for case in found.cases if names_bug(case, bug)]
-        for case in covering:
-            yield f" * {bug}: {case.classname}: {case.name}: {kind_of(case)}"
-        if not covering:
-            yield f" * {bug}: no test of the lab names it; follow its own test plan"
+    covering = {bug: [case for case in found.cases if names_bug(case, bug)] for bug in bugs}
+    for bug, cases in covering.items():
+        yield from (f" * {bug}: {case.classname}: {case.name}: {kind_of(case)}" for case in cases)
+    if others := [bug for bug, cases in covering.items() if not cases]:
+        yield f" * no test of the lab names these, and each has its own test plan: {', '.join(others)}"
 
 
 def names_bug(case: Case, bug: str) -> bool:
@@ -174,15 +175,17 @@ def names_bug(case: Case, bug: str) -> bool:
 
 
 def _risks(found: UpdateEvidence) -> Iterator[str]:
-    kinds = [case for case in found.cases if kind_of(case) in {"regression", "failed"}]
+    bad = [case for case in found.cases if kind_of(case) in {"regression", "failed"}]
     if found.record.verdict == "failed":
         yield "The update cannot be deployed: see above."
-    elif kinds:
-        yield f"{len(kinds)} regression{'s' * (len(kinds) != 1)}: see above."
+    elif bad:
+        yield f"{len(bad)} regression{'s' * (len(bad) != 1)}: see above."
+    elif found.exercised is None or found.exercised.verdict not in {"passed", "unstable", "failed"}:
+        yield "The tests came to no verdict: the lab knows nothing about regressions."
     else:
         yield "The lab found no regression. It tested what is listed above, and nothing else of the package."
-    for name, why in found.facts.get("left out", {}).items():
-        yield f"Not installed: {name}: {why}."
+    if missing := found.facts.get("not installed"):
+        yield f"Not installed, and so not tested: {', '.join(missing)}."
 
 
 def _packages(found: UpdateEvidence) -> Iterator[str]:
@@ -196,14 +199,12 @@ def _packages(found: UpdateEvidence) -> Iterator[str]:
 
 def _repeat(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
     info, facts = found.deployed.info, found.facts
-    yield "To repeat it in the lab:"
+    yield f"To repeat it in the lab {lab.lab.name}{f', with lab.yaml at {info.lab_commit}' * bool(info.lab_commit)}:"
     yield f"  qalab run {info.track} --state released"
     yield f"  qalab run {info.track}" + (f" {info.component}" if info.component != WHOLE else "")
     if packages := [each.partition("=")[0] for each in facts.get("packages", ())]:
         yield "On a machine with the released packages, with the pocket in apt's sources and pinned at 100:"
         yield f"  apt-get install --target-release {facts['pocket']} {' '.join(packages)}"
-    if lab.public is None:
-        yield f"  (lab {lab.lab.name}, lab.yaml at {info.lab_commit or 'no commit'})"
 
 
 def _links(lab: Lab, found: UpdateEvidence) -> Iterator[str]:

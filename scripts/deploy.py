@@ -18,7 +18,7 @@ Facts: ``environment``, ``state`` (of the archive), ``snapshot`` (the origin of 
 the packages from the lab's archive, or the pocket), ``services``; for a pocket ``pocket``, its ``pocket date``, ``baseline``,
 the ``versions`` of the updates by source, all sources ``taken``, the released versions that the updates ``replaces``,
 ``companions`` and ``not ready`` (reasons by source), ``left out`` (reasons by package), ``upgrade`` (why there was none,
-"" for one), ``bugs`` (closed by each source) and ``policy`` (the output of apt-cache by source).
+"" for one), ``bugs`` (closed by each source), ``policy`` (the output of apt-cache by source) and the packages ``not installed``.
 """
 
 from __future__ import annotations
@@ -63,15 +63,17 @@ def action(context: StepContext) -> StepOutcome:
         return StepOutcome(why, verdict="skipped")
     target = environments.target(context.lab, context.track_name, context.log)
     with environments.exclusive_turn(context.lab, context.track_name), offer.kept():
+        version = info.version or (offer.sources.get(info.component, "") if offer.waiting else "")
         if offer.state:
-            version = info.version or (offer.sources.get(info.component, "") if offer.waiting else "")
             context.run.write_info(info.model_copy(update={"archive": offer.state, "version": version}))
         try:
             installation = install(context, wanted, where, target)
         except LabError as error:
             if why := isolation.missing_after(driver, error):
                 return StepOutcome(why, verdict="skipped")
-            raise
+            if offer.waiting is None or not isinstance(error, Failed):
+                raise
+            return StepOutcome(str(error), version=version, verdict="failed", facts=pocket_deployment.facts(offer))
         made = installation.made
         deployed = record(context, offer, made, {node.name: node.address for node in target.nodes()})
     if context.track.phases[-1] == "deploy":
@@ -110,10 +112,11 @@ def install(context: StepContext, wanted: Wanted, where: Topology, target: Provi
     except Failed as error:
         if offer.is_baseline:
             raise InfrastructureError(f"the release itself cannot be deployed: {error}") from None
-        if why := pocket_deployment.release_fault(context, wanted, target):
+        why = pocket_deployment.release_fault(context, wanted, target)
+        if why:
             raise InfrastructureError(f"{error}; the release fails too: {why}") from None
         offer.remember()
-        raise
+        raise Failed(f"{error}{'; the release can be deployed' * (why is not None)}") from None
     if offer.waiting is None:
         return fresh
     upgraded = pocket_deployment.upgrade(context, wanted, target)

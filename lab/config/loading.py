@@ -19,7 +19,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from lab.base.errors import ConfigurationError
 from lab.base.git import readable
-from lab.config import agents, forge_projects, review_projects
+from lab.config import agents, forge_projects, review_projects, targets
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
 
@@ -245,33 +245,7 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
 def _deployment_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
     ends = [end.split(":")[0] for pair in deployment.relations for end in pair]
     yield from _unknown(("deployment", "relations"), "application", ends, deployment.applications)
-    for limit in ("memory", "disk"):
-        if getattr(deployment.limits, limit) and deployment.target != "qemu":
-            yield ("deployment", "limits", limit), f"the target {deployment.target} has no such limit; qemu has"
-    if deployment.target == "juju":
-        yield from _juju_contradictions(deployment)
-    if deployment.target == "ssh":
-        yield from _ssh_contradictions(deployment)
-
-
-def _juju_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
-    if deployment.juju and deployment.juju.bundle and deployment.relations:
-        yield ("deployment", "relations"), "those of deployment.juju.bundle count; write others into an overlay"
-    for name, unit in deployment.applications.items():
-        if unit.reboot:
-            yield ("deployment", "applications", name, "reboot"), "Juju deploys charms, which reboot by themselves"
-
-
-def _ssh_contradictions(deployment: Deployment) -> Iterator[tuple[Key, str]]:
-    if not deployment.ssh:
-        yield ("deployment", "ssh"), "missing; the hosts, and the command that restores them"
-        return
-    most = len(deployment.ssh.hosts)
-    for name, unit in deployment.applications.items():
-        if max(unit.to, default=0) >= most:
-            last = "0" if most == 1 else f"0 to {most - 1}"
-            key = ("deployment", "applications", name, "to")
-            yield key, f"no host {max(unit.to)} in deployment.ssh.hosts; known: {last}"
+    yield from targets.contradictions(deployment)
 
 
 def _repositories_missing(lab: Lab) -> Iterator[tuple[Key, str]]:

@@ -139,11 +139,11 @@ def upgrade(context: StepContext, wanted: Wanted, target: Provisioner) -> Upgrad
     return Upgraded(made, took | dict(made.seconds))
 
 
-def release_fault(context: StepContext, wanted: Wanted, target: Provisioner) -> str:
-    """Return why the release cannot be deployed in place of a pocket's updates; "" when it can, or is not asked for."""
+def release_fault(context: StepContext, wanted: Wanted, target: Provisioner) -> str | None:
+    """Return why the release cannot be deployed in place of a pocket's updates; "" when it can, None without any there."""
     where = released_topology(context, wanted.offer)
     if where is None:
-        return ""
+        return None
     try:
         _deploy_release(context, wanted.offer, where, target)
     except Failed as error:
@@ -170,7 +170,10 @@ def _deploy_release(context: StepContext, offer: PackageSource, where: Topology,
 
 
 def changes(offer: PackageSource, nodes: Sequence[Node], made: DeployResult) -> dict[str, Any]:
-    """Return for each update the bugs that it closes, from an installed changelog, and apt's policy for its packages."""
+    """Return the facts about the installed packages of a pocket.
+
+    These are the bugs that each update closes, from a changelog, apt's policy for its packages, and those not installed.
+    """
     closed: dict[str, list[str]] = {}
     policies: dict[str, str] = {}
     for update in offer.waiting.ready if offer.waiting else ():
@@ -183,4 +186,5 @@ def changes(offer: PackageSource, nodes: Sequence[Node], made: DeployResult) -> 
             text = found.run(["sh", "-c", bugs.SHOW, "sh", *names[found.name]], capture=True, check=False).stdout
             with suppress(ChangelogParseError, ValueError):
                 closed[update.source] = bugs.closed(Changelog(text, strict=False), update.replaces)
-    return {"bugs": closed, "policy": policies}
+    installed = {each.name for each in made.packages}
+    return {"bugs": closed, "policy": policies, "not installed": sorted(offer.archive.keys() - installed)}

@@ -13,12 +13,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
 from functools import partial
 from itertools import takewhile
 
+from lab.base import environment
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.config.description import Lab
-from lab.store.records import Cause
+from lab.store.records import Cause, rfc3339
 from lab.store.run_directory import COMMIT, WHOLE, Run
 from lab.store.runs import Store
 from scripts import packaging, push
@@ -61,7 +63,7 @@ def watch(  # noqa: PLR0913 - options have names
         if lab.tracks[track].trigger == "proposed":
             yield from _said(say, _new_proposed(lab, track, troubles, say))
         elif lab.tracks[track].trigger == "review":
-            yield from _said(say, _reviewed(lab, track, troubles))
+            yield from _said(say, reviewing.due_runs(lab, track, troubles))
         else:
             current = WatchRound(lab, track, troubles)
             for circle in {*current.components.graph.circles} - reported:
@@ -219,7 +221,7 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
     try:
         with watch_log(lab) as log:
             pocket = proposed.asked(lab, track, log)
-        errors = Counter(run.info.archive for run in Store.of(lab).runs(track) if outcome_of(run) == "error")
+        errors = _errors_of_a_day(lab, track)
         found = planning.plan(
             lab, track, pocket, lambda each: proposed.is_new(lab, track, each) and errors[each] < TRIES
         )
@@ -236,13 +238,11 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
         yield run
 
 
-def _reviewed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
-    """Yield the runs whose next phase never began, then a run for each head that is to be tested."""
-    for component in lab.components_of(track):
-        waiting = runner.to_go_on(lab, track, component)
-        if waiting and waiting.info.proposal:
-            yield waiting
-    yield from reviewing.new_runs(lab, track, troubles)
+def _errors_of_a_day(lab: Lab, track: str) -> Counter[str]:
+    """Return how often the lab was at fault in the last 24 hours, by the content that it tested."""
+    since = rfc3339(environment.now() - timedelta(days=1))
+    runs = (run for run in Store.of(lab).runs(track) if run.info.started >= since)
+    return Counter(run.info.archive for run in runs if outcome_of(run) == "error")
 
 
 def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:

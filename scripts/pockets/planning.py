@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lab.config.description import Lab
 from lab.store.run_directory import WHOLE
+from scripts.deployment import environments, isolation
 from scripts.pockets import baseline, proposed
 from scripts.pockets.dependents import consequences
 from scripts.pockets.selection import Pocket
@@ -33,6 +34,9 @@ def plan(lab: Lab, track: str, pocket: Pocket, is_new: Callable[[str], bool]) ->
             delays[f"{name} {update.version}"] = update.impediment
     for component, found in proposed.sets(lab, track, pocket):
         if not is_new(found.content):
+            continue
+        if why := isolation.missing_for_packages(environments.driver_of(lab).NAME, found.archive):
+            delays[str(found)] = why
             continue
         if own := consequences(pocket, found.repository.only).own:
             delays[str(found)] = str(own[0])

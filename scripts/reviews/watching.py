@@ -21,6 +21,7 @@ from lab.forges.proposals import Forge, ForgeComment, Proposal, ProposalId, Revi
 from lab.forges.registry import open_forge
 from lab.store.run_directory import Run
 from lab.store.runs import Store
+from scripts.phases import runner
 from scripts.phases.news import TRIES, watch_log
 from scripts.reviews import comments, merging, states
 from scripts.reviews.comments import SHORT
@@ -57,6 +58,15 @@ class WantedBuild:
 
 Known = Callable[[str], Sequence[TestedHead]]
 """Return the builds of a component that have an identity, oldest first."""
+
+
+def due_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
+    """Yield the runs whose next phase never began, then those of `new_runs`."""
+    for component in lab.components_of(track):
+        waiting = runner.to_go_on(lab, track, component)
+        if waiting and waiting.info.proposal:
+            yield waiting
+    yield from new_runs(lab, track, troubles)
 
 
 def new_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:

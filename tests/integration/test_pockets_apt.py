@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -48,21 +49,20 @@ class Repositories:
         (self.mirror.root / "conf/distributions").write_text(suites)
         self.mirror._reprepro("export")
         for suite, text in ((CODENAME, case.released), (POCKET, case.waiting)):
-            debs = [self._deb(suite, control) for control in packages(text).split("\n\n") if control]
+            debs = [self._deb(control) for control in packages(text).split("\n\n") if control]
             if debs:
                 self.mirror._reprepro("includedeb", suite, *debs)
         for line in filter(None, case.index.splitlines()):
             self.mirror._reprepro("includedsc", POCKET, self._dsc(*line.split()))
 
-    def _deb(self, suite: str, control: str) -> Path:
-        fields = dict(line.split(": ", 1) for line in control.splitlines())
-        root = self.home / f"{suite}-{fields['Package']}-{fields['Version'].replace(':', '%')}"
-        (root / "DEBIAN").mkdir(parents=True)
-        (root / "DEBIAN/control").write_text(f"{control}\n{MORE}")
-        path = root.with_suffix(f".{len(str(root))}.deb")
-        subprocess.run(
-            ["dpkg-deb", "-Znone", "--root-owner-group", "--build", root, path], check=True, capture_output=True
-        )
+    def _deb(self, control: str) -> Path:
+        root = self.home / hashlib.sha256(control.encode()).hexdigest()
+        path = root.with_suffix(".deb")
+        if not path.exists():  # reprepro refuses two files of a name
+            (root / "DEBIAN").mkdir(parents=True)
+            (root / "DEBIAN/control").write_text(f"{control}\n{MORE}")
+            argv = ["dpkg-deb", "-Znone", "--root-owner-group", "--build", root, path]
+            subprocess.run(argv, check=True, capture_output=True)
         return path
 
     def _dsc(self, name: str, version: str, *binaries: str) -> Path:

@@ -181,7 +181,9 @@ def test_update_is_compared_with_the_release(mirror: Mirror, lab: Lab, shared_ca
             while current:
                 record = Bench(lab, current).execute(deploy if current.info.phase == "deploy" else exercise)
                 found.append((record.verdict, record.message))
-                current = runner.next_run(lab, current)
+                for step in current.steps[1:] if record.finished_well else ():
+                    Bench(lab, current).pretend(step)
+                current = runner.next_run(lab, current) if record.finished_well else None
         return found
 
     case = "exercise/command/greet: $ greet"

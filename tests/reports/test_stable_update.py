@@ -22,7 +22,7 @@ FACTS: dict[str, Any] = {
     "pocket": "noble-proposed", "pocket date": "Fri, 27 Nov 2026 02:10:32 UTC", "versions": {"greet": "1.0-2"},
     "taken": ["greet", "lib"], "replaces": {"greet": "1.0-1"}, "companions": {"lib": "greet needs lib (>= 2)"},
     "packages": ["greet=1.0-2"], "upgrade": "", "bugs": {"greet": ["LP: #12", "LP: #345", "#6"]},
-    "policy": {"greet": "greet:\n  Installed: 1.0-2\n"}, "left out": {},
+    "policy": {"greet": "greet:\n  Installed: 1.0-2\n"}, "not installed": [],
 }  # fmt: skip
 CASES = (
     Case(suite="exercise", classname="command", name="greets (LP: #12)", outcome="passed"),
@@ -49,7 +49,7 @@ Exercises: unstable: 1 fails in the release too, 1 fixed, 1 passed, 1 regression
 Bugs closed since the released version:
  * LP: #12: command: greets (LP: #12): passed
  * LP: #345: command: bug-345: regression
- * #6: no test of the lab names it; follow its own test plan
+ * no test of the lab names these, and each has its own test plan: #6
 
 [ Where problems could occur ]
 
@@ -63,12 +63,11 @@ apt-cache policy:
   greet:
     Installed: 1.0-2
 
-To repeat it in the lab:
+To repeat it in the lab testlab, with lab.yaml at abc:
   qalab run trunk --state released
   qalab run trunk greet
 On a machine with the released packages, with the pocket in apt's sources and pinned at 100:
   apt-get install --target-release noble-proposed greet
-  (lab testlab, lab.yaml at no commit)
 
 Runs: trunk/greet/1, trunk/greet/2
 
@@ -88,7 +87,7 @@ def ran(lab: Lab, found: tuple[Case, ...] = CASES, component: str = "greet", **f
     runs = []
     for phase in ("deploy", "exercise"):
         run = Store.of(lab).new_run(lab, "trunk", component, phase=phase)  # type: ignore[arg-type]
-        run.write_info(run.info.model_copy(update={"archive": "content", "version": "1.0-2", "lab_commit": ""}))
+        run.write_info(run.info.model_copy(update={"archive": "content", "version": "1.0-2", "lab_commit": "abc"}))
         runs.append(run)
     deployed, exercised = runs
     Bench(lab, deployed).pretend("deploy", message="deployed", facts=FACTS | facts)
@@ -121,7 +120,7 @@ def test_text_about_an_update(lab: Lab) -> None:
         ({"bugs": {"greet": []}}, ["Bugs closed since the released version: none."]),
         ({"upgrade": "nothing of it is released"}, ["As an upgrade of the released version: not tested: nothing of it is released."]),
         ({"versions": {"greet": "1.0-2", "other": "3"}}, ["Tested together with other updates, and not alone: other 3."]),
-        ({"left out": {"greet-x": "it cannot be installed beside greet"}}, ["Not installed: greet-x: it cannot be installed beside greet."]),
+        ({"not installed": ["greet-doc", "greet-x"]}, ["Not installed, and so not tested: greet-doc, greet-x."]),
     ],
 )  # fmt: skip
 def test_what_is_not_known_or_not_done_is_said(lab: Lab, facts: dict[str, Any], lines: list[str]) -> None:
@@ -140,10 +139,23 @@ def test_run_of_the_update_alone_is_preferred_and_an_untested_one_is_refused(lab
     assert stable_update.evidence(lab, "other", "3").deployed.info.component == "all"
     failed = Store.of(lab).new_run(lab, "trunk", "greet", phase="deploy", version="1.0-3")
     record = Bench(lab, failed).pretend("deploy", message="it cannot be installed")
+    record.model_copy(update={"verdict": "error"}).write(failed.record_path("deploy"))
+    with pytest.raises(ConfigurationError, match="no run has tested"):
+        stable_update.evidence(lab, "greet", "1.0-3")
     record.model_copy(update={"verdict": "failed"}).write(failed.record_path("deploy"))
     found = stable_update.text(lab, stable_update.evidence(lab, "greet", "1.0-3"))
     assert "Deployment: failed: it cannot be installed\nExercises: none.\n" in found
     assert "The update cannot be deployed: see above." in found
+
+
+def test_lab_error_is_no_evidence_of_anything(lab: Lab) -> None:
+    _, exercised = ran(
+        lab, (Case(suite="exercise", classname="command", name="x", outcome="error", message="no network"),)
+    )
+    Bench(lab, exercised).pretend("exercise").model_copy(update={"verdict": "error", "exit_code": 3}).write(
+        exercised.record_path("exercise")
+    )
+    assert "The tests came to no verdict: the lab knows nothing about regressions." in text(lab).splitlines()
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from lab.base.errors import Failed, InfrastructureError
 from lab.config.description import Lab
 from lab.store.run_directory import WHOLE
 from lab.store.runs import Store
 from lab.store.step import architecture
 from scripts import deploy
+from scripts.archives.package_source import PackageSource
+from scripts.chroots.bootstrap import Repository
+from scripts.deployment import pocket_deployment
+from scripts.deployment.expectation import Wanted
+from scripts.pockets import proposed
+from scripts.pockets.proposed import Waiting
 from tests.conftest import Bench
 
 ALL = {"phases": ["build", "deploy", "exercise"]}
@@ -95,3 +102,46 @@ def test_deploy_compares_source_package_version(lab_factory: Callable[..., Lab])
     index.write_text("Package: libgreet\nSource: greet (1.10)\nVersion: 9:2.0\n\nPackage: greet\nVersion: 1.9\n")
     record = begin(lab, "1.9").execute(deploy)
     assert record.message == "the archive has greet 1.10 by now: the run that built it deploys it"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "message"),
+    [
+        (None, Failed, "it breaks"),  # nothing of it is released
+        ("", Failed, "it breaks; the release can be deployed"),
+        ("no mirror", InfrastructureError, "it breaks; the release fails too: no mirror"),
+    ],
+)
+def test_failure_of_an_update_is_compared_with_the_release(
+    lab_factory: Callable[..., Lab],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str | None,
+    kind: type[Exception],
+    message: str,
+) -> None:
+    lab = lab_factory(track={"trigger": "proposed", "phases": ["deploy"]})
+    found = Waiting((), {}, Repository("http://m.example", "bookworm-proposed-updates"), "content")
+    wanted = Wanted("greet", "1.0-2", PackageSource(lab, "trunk", {}, found, state="content", baseline="released-1"))
+
+    def broken(*_: object) -> NoReturn:
+        raise Failed("it breaks")
+
+    monkeypatch.setattr(deploy, "create", broken)
+    monkeypatch.setattr(pocket_deployment, "release_fault", lambda *_: fault)
+    with pytest.raises(kind) as error:
+        deploy.install(None, wanted, None, None)  # type: ignore[arg-type]
+    assert str(error.value) == message
+    assert proposed.is_new(lab, "trunk", "content") is (kind is InfrastructureError)
+
+
+def test_release_that_cannot_be_deployed_is_no_failure(
+    lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = PackageSource(lab_factory(), "trunk", {}, state="released-1", baseline="released-1")
+
+    def broken(*_: object) -> NoReturn:
+        raise Failed("it breaks")
+
+    monkeypatch.setattr(deploy, "create", broken)
+    with pytest.raises(InfrastructureError, match="the release itself cannot be deployed: it breaks"):
+        deploy.install(None, Wanted("all", "", source), None, None)  # type: ignore[arg-type]

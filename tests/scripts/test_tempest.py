@@ -12,9 +12,14 @@ import pytest
 from lab.base.errors import ConfigurationError
 from lab.config.deployment import Tempest
 from lab.config.description import Lab
+from lab.results.known_failures import Excused
 from lab.store.runs import Store
+from lab.store.step import StepContext
 from scripts import tempest
 from scripts.openstack.tempest_conf import configuration
+from scripts.openstack.test_results import BadTestResult, Results
+from scripts.pockets import baseline
+from scripts.pockets.baseline import BaselineCases
 from scripts.services.cloud_settings import Configured
 from scripts.services.deployed_state import Deployed, Service
 from tests.conftest import Bench
@@ -105,3 +110,48 @@ def test_tempest_step_skips_or_refuses(
     lab = lab_factory(track={"phases": ["build", "deploy", "exercise"]}, lab={"deployment": deployment})
     record = Bench(lab, Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise")).execute(tempest)
     assert (record.verdict, record.message) == (verdict, message)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "before", "verdict", "message"),
+    [
+        ("fp", {"0": "old"}, "passed", "1 failed as is known (fails in the release too: old)"),
+        ("fp", {}, "unstable", "0: new"),
+        ("pp", {"0": "old"}, "passed", "1 passed against what is known (0)"),
+        ("fp", None, "error", "there is no baseline to compare with"),
+        ("pp", None, "passed", "2 of 2 passed"),
+    ],
+)
+def test_tests_are_compared_with_the_release(  # noqa: PLR0917 - a table and its fixtures
+    lab_factory: Callable[..., Lab],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    outcomes: str,
+    before: dict[str, str] | None,
+    verdict: str,
+    message: str,
+) -> None:
+    lab = lab_factory(track={"trigger": "proposed", "phases": ["deploy", "exercise"]})
+    run = Store.of(lab).new_run(lab, "trunk", "greet", phase="exercise")
+    context = StepContext(lab, run, None)  # type: ignore[arg-type]
+    release = deployed().model_copy(update={"state": "released-1", "baseline": "released-1"})
+    if before is not None:
+        baseline.keep(context, "released-1", "tempest", before, ())
+    known = baseline.kept(lab, "trunk", "released-1", "tempest")
+    tests = [
+        BadTestResult(str(place), "failed" if letter == "f" else "passed", "new" if letter == "f" else "")
+        for place, letter in enumerate(outcomes)
+    ]
+    monkeypatch.setattr(tempest, "results_of", lambda _: tests)
+    (tmp_path / "stream").touch()
+
+    def results(kept: BaselineCases | None) -> Results:
+        return tempest.results(tmp_path / "stream", Excused, "", kept)
+
+    update = release.model_copy(update={"state": "content", "waiting": {"greet": "2"}})
+    got = tempest.compared(context, update, known, results(known))
+    assert (got[0], message in got[1]) == (verdict, True), got
+    assert tempest.compared(context, release, None, results(None))[1].startswith("the release: ")
+    kept = baseline.kept(lab, "trunk", "released-1", "tempest")
+    assert kept is not None
+    assert {*kept.failed, *kept.passed} == {"0", "1"}

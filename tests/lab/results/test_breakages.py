@@ -1,6 +1,6 @@
 """Breakages of single tests and steps, as tables and as properties of all histories.
 
-A run is a word: P, F and E are the verdict; ``a`` is a test that passed, ``A`` one that failed, ``s`` a step that passed,
+A run is a word: P, F and E are the verdict, and C closes the history; ``a`` is a test that passed, ``A`` one that failed, ``s`` a step that passed,
 ``S`` one that failed for itself.
 """
 
@@ -23,7 +23,7 @@ from lab.results.breakages import (
 )
 from lab.results.history import Result
 
-VERDICTS: dict[str, Result] = {"P": "good", "F": "bad", "E": "neither"}
+VERDICTS: dict[str, Result] = {"P": "good", "F": "bad", "E": "neither", "C": "neither"}
 ROSTERS: dict[str, frozenset[str]] = {}
 
 
@@ -34,7 +34,9 @@ def run(word: str) -> RunOutcome:
     bad += [Subject("step", "s") for letter in steps if letter.isupper()]
     names = "".join(sorted(word[1:].lower().replace("s", "")))
     ran = ROSTERS.setdefault(names, frozenset(names))
-    return RunOutcome(VERDICTS[word[0]], frozenset(bad), [letter for letter in steps if letter.islower()], ran)
+    return RunOutcome(
+        VERDICTS[word[0]], frozenset(bad), [letter for letter in steps if letter.islower()], ran, word == "C"
+    )
 
 
 def found(text: str) -> list[str]:
@@ -52,6 +54,10 @@ def found(text: str) -> list[str]:
         ("Pab Pab", []),
         ("Pab FAb FAb", ["a 0..1 -"]),
         ("Pab FAb Pab", ["a 0..1 2"]),
+        ("Pab FAb C", ["a 0..1 2x"]),  # withdrawn: nothing is broken any more
+        ("Pab FAb C FAb", ["a 0..1 2x", "a ..3 -"]),  # a later version has a history of its own
+        ("Ps FS C FS Ps", ["s 0..1 2x", "s ..3 4"]),
+        ("Ps FS C Ps FS", ["s 0..1 2x", "s 3..4 -"]),
         ("Pab FAb FaB", ["a 0..1 2", "b 1..2 -"]),  # one replaces another
         ("Pab FAb FAB", ["a 0..1 -", "b 1..2 -"]),  # a second breakage next to a standing one
         ("Pab FAb EaB FAb Pab", ["a 0..1 4"]),  # an error has no result

@@ -172,6 +172,7 @@ FIRST = {"snapshot": "passed", "packaging": "passed"}
         (FIRST | {"changelog": "running"}, "aborted", "running"),
         (ALL, "passed", "passed"),
         (ALL | {"upload": "skipped", "push": "skipped"}, "passed", "passed"),
+        (dict.fromkeys(ALL, "skipped"), "skipped", "skipped"),
         (ALL | {"lintian": "unstable"}, "unstable", "unstable"),
         (FIRST | {"changelog": "unstable"}, "aborted", "running"),
         (FIRST | {"changelog": "failed"}, "failed", "failed"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.base.errors import Verdict
+from lab.results.breakages import CLOSED
 from lab.store.records import rfc3339
 from reports.model import Build, StepSummary
 from reports.outcomes import digest
@@ -22,7 +23,8 @@ from reports.site.summary import summarise
 from tests.reports.publications import a_build
 from tests.reports.site.worlds import InMemory
 
-WORDS: dict[str, Verdict] = {"P": "passed", "F": "failed", "E": "error", "A": "aborted", "S": "skipped"}
+WORDS: dict[str, Verdict] = {"P": "passed", "F": "failed", "E": "error", "A": "aborted", "S": "skipped", "C": "skipped"}
+MESSAGES = {"E": "no mirror", "C": f"{CLOSED}greet 1.0-3 was withdrawn"}
 SITE = Identity("lab")
 
 
@@ -32,14 +34,14 @@ def builds(letters: str, component: str = "greet", hours: float = 1.0) -> list[B
     for number, letter in enumerate(letters):
         started = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number * hours)
         verdict = WORDS[letter]
-        step = StepSummary(step="sbuild", verdict=verdict, message="no mirror" if verdict == "error" else "")
+        step = StepSummary(step="sbuild", verdict=verdict, message=MESSAGES.get(letter, ""))
         made.append(
             a_build(
                 component=component,
                 job=f"trunk/{component}/build",
                 number=number + 1,
                 verdict=verdict,
-                step="" if letter in "PS" else "sbuild",
+                step="" if letter in "PSC" else "sbuild",
                 started=rfc3339(started),
                 finished=rfc3339(started + timedelta(minutes=5)),
                 commit=f"{number:040x}",
@@ -70,6 +72,11 @@ def lane_of(letters: str, component: str = "greet", hours: float = 1.0) -> Lane:
         ("PFEEEEEE", 1, "broken"),  # bad news stay
         ("FEEEEEE", 1, "never passed"),
         ("EEEEEE", 1, "no verdict"),
+        ("PFC", 1, "no verdict"),  # what is withdrawn is not broken
+        ("PC", 1, "no verdict"),
+        ("PFCF", 1, "never passed"),
+        ("PFCS", 1, "no verdict"),
+        ("FCPF", 1, "broken"),
     ],
 )
 def test_state_after_errors(letters: str, hours: float, expected: str) -> None:
