@@ -87,3 +87,23 @@ def test_property_of_a_test_is_redacted_as_a_text_of_its_own(ours: Redactor, val
     assert "hunter2hunter2" not in shown
     assert "\n[[PROPERTY|tags=slow]]\n[[PROPERTY|DB_PASS=[REDACTED:credential]]]" in shown
     assert ours.text(shown) == shown
+
+
+PRIVATE = {
+    "ada.lovelace": (
+        "mail ada.lovelace@firma.berlin now", "ada.lovelace@corp.systems", "ada.lovelace@müller.de", "<mailto:ada.lovelace%40example.org>",
+        "saved ada.lovelace@example.org.txt", "From: ada.lovelace@xn--mller-kva.de", "cd /home/ada.lovelace/x", '"path": "\\/home\\/ada.lovelace\\/x"',
+        "/Users/ada.lovelace/x", "uid=1000(ada.lovelace) gid=1000(ada.lovelace)", "cd ~ada.lovelace/x", "amqp://ada:ada.lovelace/x@host/", "amqp://ada:p@ada.lovelace@host/",
+    ),
+    "10.11.12.13": ("eth0 at 10.11.12.13-eth0", "node_10.11.12.13_log", "range 10.11.12.13-10.11.12.20", "http://10.11.12.13:8080/", "[10.11.12.13]"),
+    "10-11-12-13": ("ip-10-11-12-13.ec2.internal", "host-10-11-12-13 is up", "node-10-11-12-13.lab"),
+    "13.12.11.10": ("13.12.11.10.in-addr.arpa. PTR x", "zone 13.12.11.10.in-addr.arpa", "query: 13.12.11.10.IN-ADDR.ARPA"),
+    "5254.00ab": ("mac 5254.00ab.abcd", "vlan 7  5254.00ab.abcd  dynamic", "from 5254.00ab.abcd to 5254.00ab.abce"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("private", "text"), [(private, text) for private, texts in PRIVATE.items() for text in texts])
+def test_names_of_people_and_machines_are_hidden(ours: Redactor, private: str, text: str) -> None:
+    shown = ours.text(text)
+    assert private not in shown
+    assert ours.text(shown) == shown
