@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from debian.deb822 import Dsc, Sources
+from debian.deb822 import Dsc
 
 from lab.base import environment, files
 from lab.base.errors import InfrastructureError
@@ -38,16 +38,6 @@ NAME = "reproducible"
 BUILD_PATH: Final = "/build/another/path"
 VARIED: Final = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "fr_CH.UTF-8", "DEB_BUILD_OPTIONS": "parallel=1"}
 MOST_LINES: Final = 30
-
-
-def fetched_dsc(found: Candidate, source: str, directory: Path) -> Path:
-    """Return the .dsc of a source package of the state, with all its files next to it."""
-    for item in Sources.iter_paragraphs(found.reader.index(found.state.name, "main/source/Sources"), use_apt_pkg=False):
-        if item["Package"] == source:
-            rows = [(str(row["name"]), str(row["sha256"])) for row in item["Checksums-Sha256"]]
-            paths = [found.reader.file(f"{item['Directory']}/{name}", digest, directory) for name, digest in rows]
-            return next(path for path in paths if path.suffix == ".dsc")
-    raise InfrastructureError(f"{found.state.name} has no source package {source}")
 
 
 def build_again(context: StepContext, dsc: Path, into: Path) -> str:
@@ -101,7 +91,7 @@ def test(context: StepContext, found: Candidate) -> Findings:
     if not environment.find_program("diffoscope"):
         raise missing_program("diffoscope")
     place = context.run.work / NAME
-    dsc = fetched_dsc(found, context.component_name, place / "source")
+    dsc = found.dsc(found.state.name, context.component_name, place / "source")
     if why := build_again(context, dsc, place / "again"):
         return Findings([Case(suite=NAME, classname="build", name="second build", outcome="failed", message=why)], "")
     pool = [

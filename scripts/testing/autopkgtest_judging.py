@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from debian.deb822 import Sources
-
-from lab.base.errors import InfrastructureError
 from lab.results.cases import Case, Nuance, Outcome
 from lab.store.step import StepContext
 from scripts.archives import series_index
@@ -48,7 +45,7 @@ class AutopkgtestRuns:
         found, component = self.found, self.context.component_name
         only = () if whole else tuple(sorted(each["Package"] for each in found.packages(component)))
         base = [AptSuite(found.baseline.name)] if found.baseline and not whole else []
-        tested = dsc(found, found.state.name, component) if self.source == component else self._of_baseline()
+        tested = self._dsc(found.state.name) if self.source == component else self._of_baseline()
         tests = Autopkgtest(
             tested,
             [*base, AptSuite(found.state.name, only)],
@@ -83,7 +80,10 @@ class AutopkgtestRuns:
         """Return the .dsc of the baseline, or the name of a source package of the series."""
         found = self.found
         is_ours = found.baseline and found.baseline_version(self.source)
-        return dsc(found, found.baseline.name, self.source) if found.baseline and is_ours else self.source
+        return self._dsc(found.baseline.name) if found.baseline and is_ours else self.source
+
+    def _dsc(self, suite: str) -> Path:
+        return self.found.dsc(suite, self.source, self.context.run.work / "sources" / suite)
 
     def _execute(self, name: str, tests: Autopkgtest) -> FinishedRun:
         options = [] if isinstance(tests.tested, Path) else ["--deb-src"]
@@ -102,16 +102,6 @@ class Judgement:
 
     def of(self, status: TestStatus) -> list[str]:
         return sorted(name for name, each in self.statuses.items() if each == status)
-
-
-def dsc(found: Candidate, suite: str, source: str) -> Path:
-    """Return the path of a source package in the lab's archive."""
-    text = found.reader.index(suite, "main/source/Sources")
-    for item in Sources.iter_paragraphs(text, use_apt_pkg=False):
-        if item["Package"] == source:
-            name = next(row["name"] for row in item["Files"] if row["name"].endswith(".dsc"))
-            return found.reader.root / str(item["Directory"]) / str(name)
-    raise InfrastructureError(f"{suite} has no source package {source}")
 
 
 def judge(runs: AutopkgtestRuns) -> Judgement:

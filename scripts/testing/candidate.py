@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from debian.deb822 import Packages
+from debian.deb822 import Packages, Sources
 
 from lab.base.errors import InfrastructureError
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
@@ -48,6 +49,18 @@ class Candidate:
         text = self.reader.index(self.state.name, f"main/binary-{architecture()}/Packages")
         items = Packages.iter_paragraphs(text, use_apt_pkg=False)
         return [dict(item) for item in items if item.source == source and not item["Package"].endswith("-dbgsym")]
+
+    def dsc(self, suite: str, source: str, directory: Path) -> Path:
+        """Return the .dsc of a source package of a suite, with its files next to it; ``directory``: for copies.
+
+        Raises InfrastructureError for a missing one.
+        """
+        for item in Sources.iter_paragraphs(self.reader.index(suite, "main/source/Sources"), use_apt_pkg=False):
+            if item["Package"] == source:
+                rows = [(f"{item['Directory']}/{row['name']}", str(row["sha256"])) for row in item["Checksums-Sha256"]]
+                paths = [self.reader.file(name, digest, directory) for name, digest in rows]
+                return next(path for path in paths if path.suffix == ".dsc")
+        raise InfrastructureError(f"{suite} has no source package {source}")
 
 
 def candidate(context: StepContext) -> Candidate:
