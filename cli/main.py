@@ -40,6 +40,7 @@ VERBS: Final[Mapping[str, str]] = {
     "env": "cli.env",
     "import": "cli.import_run",
     "jenkins": "cli.jenkins",
+    "machine": "cli.machine",
     "results": "cli.results",
     "site": "cli.site",
     **{name: f"cli.{name}" for name in ("step", "schema", "demo", "doctor", "setup", "test")},

@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
+from lab.config.machines import BareMachine
 from lab.config.promotion import After, PromotionSettings
 from lab.config.publication import Notifications, Publish
 from lab.config.runs import RunsSettings
@@ -235,6 +236,9 @@ class Lab(SettingsModel):
         None,
         description="The applications to deploy. Default: the phase deploy of a track installs each component by "
         "itself.",
+    )
+    machines: Mapping[Label, BareMachine] = Field(
+        {}, description="Bare machines, each with its name: `qalab machine` holds them and switches their power."
     )
     notifications: Notifications = Field(
         Notifications(), description="Messages about results. Each notification is off until its key exists."

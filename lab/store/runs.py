@@ -8,6 +8,7 @@
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK-contents.json   tested contents of a -proposed pocket
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.drivers`
+    STATE/LAB/machines/NAME.json             who has a bare machine, see `scripts.machines.leases`
     STATE/LAB/juju.mark                      the mark of the lab's Juju models, see `scripts.drivers.juju.driver`
 """
 
@@ -56,6 +57,10 @@ class Store:
     @property
     def gnupg(self) -> Path:
         return self.root / "gnupg"
+
+    def machine_lease(self, machine: str) -> Path:
+        """Return the path of the file that says who has a bare machine."""
+        return self.root / "machines" / f"{machine}.json"
 
     def lock_path(self, *names: str) -> Path:
         return self.root / "locks" / ("+".join(names) + ".lock")
