@@ -45,8 +45,9 @@ SHARED = False
 PROGRAMS = ("ip", "nsenter", PROGRAM, "qemu-img", "sfdisk", "mke2fs", "ssh", "ssh-keygen")
 MEMORY = 1024
 DISK = 20
-BOOT_SECONDS = 600.0
+BOOT_SECONDS = 1200.0  # by emulation on a busy machine; a process that has ended is seen at once
 LOOK_SECONDS = 0.3
+CONNECT_SECONDS = 60  # an emulated processor takes seconds for the exchange of keys
 # Connects in the network namespace of the keeper, and hands the connection to ssh: see ProxyUseFdpass in ssh_config(5).
 CONNECT = "import socket, sys; peer = socket.create_connection((sys.argv[1], 22), 10); socket.send_fds(socket.socket(fileno=1), [b'x'], [peer.fileno()])"
 
@@ -183,7 +184,7 @@ class QemuTarget:
         return SshMachine(
             self.home, name, f"root@{address}", address, "client_key", "known_hosts", self.log,
             forwards=_way_out().forwards,
-            options=(f"ProxyCommand={connect}", "ProxyUseFdpass=yes"),
+            options=(f"ProxyCommand={connect}", "ProxyUseFdpass=yes", f"ConnectTimeout={CONNECT_SECONDS}"),
         )  # fmt: skip
 
     def _write_identities(self, made: VirtualMachines) -> None:
