@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.base import environment
-from lab.base.errors import Failed, LabError
+from lab.base.errors import Failed, InfrastructureError, LabError
 from lab.store import step_command
 from lab.store.records import rfc3339
 from lab.store.run_directory import WHOLE
@@ -145,7 +145,11 @@ def install(
         began = time.monotonic()
         with target.prepare(pristine(context.lab, context.track_name, where, repository)) as snapshot:
             prepared = time.monotonic()
-            nodes = target.create(snapshot, where.nodes)
+            try:
+                nodes = target.create(snapshot, where.nodes)
+            except InfrastructureError:
+                target.collect_logs(context.run.results / "nodes")
+                raise
         took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
         try:
             made = deployer_choice.deployer(target, nodes, repository, offer.archive, context.say).deploy(where)
