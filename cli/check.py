@@ -24,6 +24,7 @@ from reports.redact import rule_packs
 from scripts.chroots.build_target import not_built
 from scripts.deployment import planner
 from scripts.exercises import choice
+from scripts.machines import fence_agent
 from scripts.pockets import faults as pocket_faults
 from scripts.roles import registry
 
@@ -43,6 +44,26 @@ def deployment_faults(lab: Lab) -> tuple[str, ...]:
         if "exercise" in track.phases:
             found += choice.faults(lab, name)
     return loading.read_yaml(lab.file).complaints(dict.fromkeys(found)).complaints if found else ()
+
+
+def unchecked_agents(lab: Lab) -> Iterator[str]:
+    """Yield the fence agents that are not on this machine, so that nobody knows their options."""
+    for name, machine in lab.machines.items():
+        if why := fence_agent.missing(machine.power.agent):
+            yield f"machines.{name}.power: {why}: its options are not checked"
+
+
+def machine_faults(lab: Lab) -> tuple[str, ...]:
+    """Return faults of power switches, each with its line: what their agents' own metadata does not allow."""
+    agents = {machine.power.agent for machine in lab.machines.values()}
+    known = {agent: fence_agent.options(agent) for agent in agents if not fence_agent.missing(agent)}
+    found: list[tuple[loading.Key, str]] = []
+    for name, machine in lab.machines.items():
+        allowed = known.get(machine.power.agent)
+        for option, fault in fence_agent.faults(allowed, machine.power) if allowed else ():
+            key: loading.Key = ("machines", name, "power", "options")
+            found.append(((*key, option) if option else key, fault))
+    return loading.read_yaml(lab.file).complaints(found).complaints if found else ()
 
 
 @dataclass
@@ -130,6 +151,8 @@ def check_lab(lab_file: Path, report: Report) -> tuple[Path, ...]:
     report.lines.append(f"{lab_file}: valid: {counted}")
     report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in (*releases.doubts(lab), *not_built_here(lab))]
     report.errors += deployment_faults(lab)
+    report.errors += machine_faults(lab)
+    report.warnings += [f"{lab_file}: warning: {doubt}" for doubt in unchecked_agents(lab)]
     if not lab.jenkins:
         return ()
     jobs = lab_file.parent / "jobs"

@@ -42,6 +42,7 @@ VERBS: Final[Mapping[str, str]] = {
     "env": "cli.env",
     "import": "cli.import_run",
     "jenkins": "cli.jenkins",
+    "machine": "cli.machine",
     "report": "cli.report",
     "results": "cli.results",
     "site": "cli.site",

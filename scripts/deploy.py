@@ -136,7 +136,11 @@ def create(context: StepContext, wanted: Wanted, where: Topology, target: Provis
         began = time.monotonic()
         with target.prepare(pristine(context.lab, context.track_name, where, repository)) as snapshot:
             prepared = time.monotonic()
-            nodes = target.create(snapshot, where.nodes)
+            try:
+                nodes = target.create(snapshot, where.nodes)
+            except InfrastructureError:
+                target.collect_logs(context.run.results / "nodes")
+                raise
         took = {"prepare": round(prepared - began, 2), "boot": round(time.monotonic() - prepared, 2)}
         try:
             made = deployer_choice.deployer(target, nodes, repository, offer.archive, context.say).deploy(where)

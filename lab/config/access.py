@@ -24,6 +24,7 @@ TIMEOUT_SECONDS: Final = 60.0
 VARIABLES: Final[Mapping[str, tuple[str, str]]] = {
     "jenkins": ("QALAB_JENKINS_USER", "QALAB_JENKINS_TOKEN"),
     "public.jenkins": ("QALAB_PUBLIC_JENKINS_USER", "QALAB_PUBLIC_JENKINS_TOKEN"),
+    "power": ("QALAB_POWER_USER", "QALAB_POWER_PASSWORD"),
     "notifications.mail": ("QALAB_SMTP_USER", "QALAB_SMTP_PASSWORD"),
     "reviews.gerrit": ("QALAB_GERRIT_USER", "QALAB_GERRIT_PASSWORD"),
 }

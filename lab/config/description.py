@@ -18,6 +18,7 @@ from lab.config.archive_settings import ArchiveSettings
 from lab.config.bisection import BisectionSettings
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
+from lab.config.machines import BareMachine
 from lab.config.package_tests import TestStep
 from lab.config.promotion import After, PromotionSettings
 from lab.config.publication import KnownSecret, Notifications, Publish
@@ -207,6 +208,9 @@ class Lab(SettingsModel):
         {}, description="The servers with changes under review, each with its name. Default: none.",
         examples=[{"opendev": {"forge": "gerrit", "url": "https://review.example.org/", "trusted": ["*"]}}],
     )  # fmt: skip
+    machines: Mapping[Label, BareMachine] = Field(
+        {}, description="Bare machines, each with its name: `qalab machine` holds them and switches their power."
+    )
     notifications: Notifications = Field(
         Notifications(), description="Messages about results. Each notification is off until its key exists."
     )

@@ -10,6 +10,7 @@
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK-contents.json   tested contents of a -proposed pocket
     STATE/LAB/environments/NAME/             deployments on this machine, see `scripts.drivers`
+    STATE/LAB/machines/NAME.json             who has a bare machine, see `scripts.machines.leases`
     STATE/LAB/juju.mark                      the mark of the lab's Juju models, see `scripts.drivers.juju.driver`
 """
 
@@ -62,6 +63,10 @@ class Store:
     def postponed(self, track: str, component: str, version: str) -> Path:
         """Return the directory of a build from elsewhere whose upload and push wait for its promotion."""
         return self.root / "postponed" / track / component / version
+
+    def machine_lease(self, machine: str) -> Path:
+        """Return the path of the file that says who has a bare machine."""
+        return self.root / "machines" / f"{machine}.json"
 
     def lock_path(self, *names: str) -> Path:
         return self.root / "locks" / ("+".join(names) + ".lock")

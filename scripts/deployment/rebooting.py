@@ -12,7 +12,7 @@ from scripts.drivers.interfaces import Node
 from scripts.drivers.topology import Topology
 
 BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
-PATIENCE_SECONDS: Final = 600.0
+PATIENCE_SECONDS: Final = 1200.0
 LOOK_SECONDS: Final = 0.5
 # The journal is kept: what happens during the boot counts.  The reboot begins when this command has ended.
 BEGIN: Final = (

@@ -19,6 +19,7 @@ from lab.config.description import Lab, Series
 from lab.store.step import architecture
 from scripts.chroots import backends
 from scripts.host import mirrors
+from scripts.machines import fence_agent
 
 BINDEP = resources.path("bindep.txt")
 SETUP = "./qalab setup"
@@ -91,6 +92,9 @@ def doctor(lab: Lab | None) -> Iterator[Finding]:
     yield builds()
     for name, path in (("state", environment.state_home()), ("cache", environment.cache_home())):
         yield disk(name, path)
+    for agent in sorted({machine.power.agent for machine in lab.machines.values()}) if lab else ():
+        why = fence_agent.missing(agent)
+        yield Finding("power", not why, why or agent, f"apt-get install {fence_agent.package(agent)}")
     for name, series in lab.series.items() if lab else ():
         yield architecture_of(name, series)
         yield found(f"mirror of {name}", partial(mirrors.reached, name, series))

@@ -25,7 +25,8 @@ def _processes(home: Path) -> Iterator[str]:
         with suppress(OSError):  # it ends just now
             words = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             mounted = f"{home}/" in (path / "mountinfo").read_text(errors="replace")
-            if mounted or (f"{home}/" in words and "unshare" in words):
+            machine = words.startswith("qemu-system") and (path / "cwd").readlink().is_relative_to(home)
+            if mounted or machine or (f"{home}/" in words and "unshare" in words):
                 yield f"process {path.name}: {words[:80]}"
 
 

@@ -18,7 +18,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Unpack
 
@@ -45,8 +45,9 @@ SHARED = False
 PROGRAMS = ("ip", "nsenter", PROGRAM, "qemu-img", "sfdisk", "mke2fs", "ssh", "ssh-keygen")
 MEMORY = 1024
 DISK = 20
-BOOT_SECONDS = 600.0
+BOOT_SECONDS = 1200.0  # by emulation on a busy machine; a process that has ended is seen at once
 LOOK_SECONDS = 0.3
+CONNECT_SECONDS = 60  # an emulated processor takes seconds for the exchange of keys
 # Connects in the network namespace of the keeper, and hands the connection to ssh: see ProxyUseFdpass in ssh_config(5).
 CONNECT = "import socket, sys; peer = socket.create_connection((sys.argv[1], 22), 10); socket.send_fds(socket.socket(fileno=1), [b'x'], [peer.fileno()])"
 
@@ -74,6 +75,7 @@ class QemuTarget:
     home: Path
     log: IO[str] | None = None
     settings: Deployment | None = None
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def keeper(self) -> Keeper:
@@ -118,7 +120,7 @@ class QemuTarget:
             machine.start(self.keeper, kvm=made.kvm)
         nodes = self._booted(made)
         for machine, node in zip(machines, nodes, strict=True):
-            node.hang_up()
+            node.hang_up()  # the state that is saved has no connection
             machine.save()
         made.write(self._note)
         return [*nodes]
@@ -164,7 +166,7 @@ class QemuTarget:
         exists = self.home.exists()
         self._note.unlink(missing_ok=True)
         for path in self.home.glob("*.socket"):
-            self._login(path.stem, "127.0.0.1").hang_up()
+            self._login(path.stem, "", ()).hang_up()
         self.keeper.end()
         for hierarchy in Group("").paths:
             for path in hierarchy.glob(f"{group_prefix(self.home)}*"):
@@ -176,14 +178,15 @@ class QemuTarget:
         return [VirtualMachine(self.home, name, number, made.memory) for number, name in enumerate(made.nodes)]
 
     def _logins(self, made: VirtualMachines) -> list[SshMachine]:
-        return [self._login(name, address) for name, address in made.nodes.items()]
+        forwards = _way_out().forwards
+        return [self._login(name, address, forwards) for name, address in made.nodes.items()]
 
-    def _login(self, name: str, address: str) -> SshMachine:
+    def _login(self, name: str, address: str, forwards: tuple[str, ...]) -> SshMachine:
         connect = shlex.join(map(str, self.keeper.inside([sys.executable, "-ISc", CONNECT, address], "net")))
         return SshMachine(
             self.home, name, f"root@{address}", address, "client_key", "known_hosts", self.log,
-            forwards=_way_out().forwards,
-            options=(f"ProxyCommand={connect}", "ProxyUseFdpass=yes"),
+            forwards=forwards,
+            options=(f"ProxyCommand={connect}", "ProxyUseFdpass=yes", f"ConnectTimeout={CONNECT_SECONDS}"),
         )  # fmt: skip
 
     def _write_identities(self, made: VirtualMachines) -> None:
@@ -198,18 +201,27 @@ class QemuTarget:
         files.write_atomic(self.home / "known_hosts", known)
 
     def _booted(self, made: VirtualMachines) -> list[SshMachine]:
-        """Wait for all nodes.  Raises InfrastructureError for one that ends, or takes too long."""
-        clock = Clock()
-        last = clock.monotonic() + BOOT_SECONDS
+        """Wait for all nodes.
+
+        Raises InfrastructureError for one that ends, or takes too long; then it ends all, which would work on.
+        """
         nodes = self._logins(made)
-        for machine, node in zip(self._machines(made), nodes, strict=True):
-            while why := _missing(node):
-                if not machine.runs:
-                    raise InfrastructureError(f"the node {node.name} does not start: {machine.last_words()}")
-                if clock.monotonic() > last:
-                    raise InfrastructureError(f"the node {node.name} does not boot: {why}: {machine.last_words()}")
-                clock.sleep(LOOK_SECONDS)
+        last = self.clock.monotonic() + BOOT_SECONDS
+        try:
+            for machine, node in zip(self._machines(made), nodes, strict=True):
+                self._wait(machine, node, last)
+        except InfrastructureError:
+            self.keeper.end()
+            raise
         return nodes
+
+    def _wait(self, machine: VirtualMachine, node: SshMachine, last: float) -> None:
+        while why := _missing(node):
+            if not machine.runs:
+                raise InfrastructureError(f"the node {node.name} does not start: {machine.last_words()}")
+            if self.clock.monotonic() > last:
+                raise InfrastructureError(f"the node {node.name} does not boot: {why}: {machine.last_words()}")
+            self.clock.sleep(LOOK_SECONDS)
 
 
 def _missing(node: SshMachine) -> str:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -107,7 +106,7 @@ class VirtualMachine:
         """End its process, at once."""
         self.group.end()
 
-    def last_words(self, lines: Sequence[str] = ()) -> str:
+    def last_words(self) -> str:
         """Return the last line of its console, or else what qemu says."""
         for path in (self.path / "console", self.path / "qemu.log"):
             text = ESCAPES.sub("", path.read_text(errors="replace")) if path.exists() else ""

@@ -135,10 +135,10 @@ class SshMachine:
         return f"ssh://{self.login}"
 
     def _ssh(self, more: Sequence[str], *words: Word) -> list[Word]:
-        given = [*OPTIONS]
+        given = [*self.options, *OPTIONS]  # the first one counts: ssh_config(5)
         given += [f"IdentityFile={self.identity}", "IdentitiesOnly=yes"] if self.identity else []
         given += [f"UserKnownHostsFile={self.known_hosts}"] if self.known_hosts else []
-        given += [*self.options, *more, *([] if more is ALONE else [f"ControlPath={self.socket.name}"])]
+        given += [*more, *([] if more is ALONE else [f"ControlPath={self.socket.name}"])]
         options = [word for option in given for word in ("-o", option)]
         return ["env", f"--chdir={self.home}", "ssh", *options, *words]
 

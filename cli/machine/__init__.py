@@ -1,0 +1,11 @@
+"""``qalab machine``: bare machines."""
+
+from __future__ import annotations
+
+from cli.groups import LazyGroup
+
+command = LazyGroup(
+    "machine",
+    {name: f"cli.machine.{name}" for name in ("list", "status", "power", "hold", "release")},
+    help="List bare machines, switch their power, hold and release them.",
+)

@@ -1,0 +1,30 @@
+"""``qalab machine hold``: take a machine for a while."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from cli.machine.names import load_lab
+from lab.base import environment
+from lab.config.options import lab_option
+from lab.config.types import MOST
+from lab.store.runs import Store
+from scripts.machines import leases
+
+
+@click.command("hold")
+@lab_option
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--hours", default=8.0, show_default=True, type=click.FloatRange(0, MOST, min_open=True), help="For how long."
+)
+@click.option("--reason", default="", help="What for; the others read it.")
+def command(lab_file: Path, name: str, hours: float, reason: str) -> None:
+    """Hold a machine, so that nobody else switches its power.  Held by you already: until the new end."""
+    lab = load_lab(lab_file, name)
+    until = environment.now() + timedelta(hours=hours)
+    lease = leases.hold(Store.of(lab), name, environment.user(), until, " ".join(reason.split()))
+    click.echo(f"{name}: {lease}")

@@ -1,0 +1,1 @@
+"""Bare machines: their power, and who has them."""

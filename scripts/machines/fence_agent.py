@@ -1,0 +1,131 @@
+"""Fence agents: programs that switch the power of a machine, each for one kind of device; see fence_cdu(8) and others.
+
+An agent reads its options on standard input, where no list of processes shows a password, and describes them in XML.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lxml import etree
+
+from lab.base import environment
+from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.run import LONGEST, TimedOut, attempt, output
+from lab.config.access import Login
+from lab.config.machines import Power
+
+TIMEOUT_SECONDS: Final = 120.0
+OFF_CODE: Final = 2  # the exit status of the action status for a plug without power: fence agent API
+# Options that the lab gives: the action, and the login, which is not for lab.yaml.
+GIVEN: Final = {
+    "action": "qalab sets it",
+    **dict.fromkeys(("username", "login", "password", "passwd"), "use credentials"),
+}
+NOISE: Final = ("Traceback", "  ", "DeprecationWarning", "/usr/")
+PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+
+
+@dataclass(frozen=True)
+class AgentOption:
+    """An option of an agent: ``kind`` is ``string``, ``integer``, ``boolean``, ``second`` or ``select``."""
+
+    kind: str
+    required: bool
+    choices: tuple[str, ...] = ()
+
+    def fault(self, value: object) -> str:
+        """Return what is wrong with a value; "" for a good one."""
+        text = str(value)
+        if self.kind in {"integer", "second"} and (isinstance(value, bool) or not text.isdecimal()):
+            return f"must be a number; found: {value!r}"
+        if self.kind == "boolean" and not (isinstance(value, bool) or text in {"0", "1"}):
+            return f"must be true or false; found: {value!r}"
+        if self.choices and text not in self.choices:
+            return f"must be one of {', '.join(self.choices)}; found: {value!r}"
+        return "must be one line" if "\n" in text else ""
+
+
+def missing(agent: str) -> str:
+    """Return why an agent cannot be used on this machine; "" when it can."""
+    return "" if environment.find_program(agent) else f"the fence agent {agent} is not on this machine"
+
+
+def package(agent: str) -> str:
+    """Return the Debian packages that can have an agent: before Debian 13, one had them all."""
+    return f"fence-agents-{agent.removeprefix('fence_')}, before Debian 13: fence-agents"
+
+
+def options(agent: str) -> dict[str, AgentOption]:
+    """Return the options of an agent, as its metadata has them.  Raises InfrastructureError for anything else."""
+    if why := missing(agent):
+        raise ConfigurationError(why, hint=f"apt-get install {package(agent)}")
+    try:
+        root = etree.fromstring(output([agent, "-o", "metadata"]).encode(), PARSER)
+    except etree.XMLSyntaxError as error:
+        raise InfrastructureError(f"{agent}: its metadata is no XML: {error}") from None
+    found = {}
+    for parameter in root.iterfind("parameters/parameter"):
+        content = parameter.find("content")
+        found[str(parameter.get("name"))] = AgentOption(
+            kind="string" if content is None else content.get("type", "string"),
+            # A deprecated name is another name of an option, which is required by itself.
+            required=parameter.get("required") == "1" and parameter.get("deprecated") != "1",
+            choices=tuple(str(each.get("value")) for each in parameter.iterfind("content/option")),
+        )
+    return found
+
+
+def faults(known: Mapping[str, AgentOption], power: Power) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the options of a power switch, each with the option; "" for a missing one."""
+    for name, value in power.options.items():
+        if name in GIVEN:
+            yield name, f"not an option for lab.yaml: {GIVEN[name]}"
+        elif name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            yield name, f"{power.agent} has no such option" + (f"; did you mean {near[0]}?" if near else "")
+        elif fault := known[name].fault(value):
+            yield name, fault
+    for name, option in known.items():
+        if option.required and name not in GIVEN and not {name, *_other_names(name)} & power.options.keys():
+            yield "", f"{power.agent} requires {name}"
+
+
+def _other_names(name: str) -> tuple[str, ...]:
+    return {"ip": ("ipaddr",), "plug": ("port",)}.get(name, ())
+
+
+def call(machine: str, power: Power, login: Login, action: str) -> str:
+    """Run an action of an agent; return ``on`` or ``off`` for the action status, "" for others.
+
+    Raises InfrastructureError, which names the machine, the agent and its answer.
+    """
+    if why := missing(power.agent):
+        raise InfrastructureError(f"{machine}: {why}")
+    given = {**power.options, "action": action, "username": login.user, "password": login.password}
+    words = {name: int(value) if isinstance(value, bool) else value for name, value in given.items()}
+    text = "".join(f"{name}={value}\n" for name, value in words.items() if value is not None)
+    try:
+        with tempfile.NamedTemporaryFile("w+", encoding="utf-8", errors="surrogateescape") as printed:
+            done, lines = attempt([power.agent], printed, stdin=text.encode(), timeout=TIMEOUT_SECONDS, cwd=Path("/"))
+    except TimedOut:
+        raise InfrastructureError(f"{machine}: {power.agent}: {action}: no answer in {TIMEOUT_SECONDS:g} s") from None
+    if action == "status" and done.returncode in {0, OFF_CODE}:
+        return "off" if done.returncode else "on"
+    if done.returncode:
+        raise InfrastructureError(f"{machine}: {power.agent}: {action}: {answer(lines, done.returncode)}")
+    return ""
+
+
+def answer(printed: Sequence[str], status: int) -> str:
+    """Return the line in which an agent says why it failed."""
+    lines = [line.rstrip() for line in printed if line.strip() and not line.startswith(NOISE)]
+    telling = [line for line in lines if "ERROR" in line or "Failed:" in line] or lines
+    if not telling:
+        return f"ended with status {status}, without a word"
+    return telling[0].rpartition("ERROR: ")[2].removeprefix("Failed: ").strip()[:LONGEST]

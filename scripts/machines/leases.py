@@ -1,0 +1,65 @@
+"""Leases: who has a machine, why, and until when.  All tracks of a lab and all its users share them.
+
+A lease is a file of the lab's state on the machine of the lab; one whose end has passed is none.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lab.base import environment, files
+from lab.base.errors import ConfigurationError
+from lab.store.records import Stored, rfc3339
+from lab.store.runs import Store
+
+
+class Lease(Stored):
+    """A machine that somebody has."""
+
+    owner: str
+    since: str
+    until: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"held by {self.owner} until {self.until}" + (f": {self.reason}" if self.reason else "")
+
+
+def current(store: Store, machine: str) -> Lease | None:
+    """Return the lease of a machine; None when nobody has it."""
+    path = store.machine_lease(machine)
+    if not path.exists():
+        return None
+    lease = Lease.read(path)
+    return lease if datetime.fromisoformat(lease.until) > environment.now() else None
+
+
+def check_free(store: Store, machine: str, owner: str) -> None:
+    """Raise ConfigurationError when somebody else has a machine."""
+    lease = current(store, machine)
+    if lease and lease.owner != owner:
+        raise ConfigurationError(
+            f"{machine} is {lease}", hint=f"{lease.owner} can run: qalab machine release {machine}"
+        )
+
+
+def hold(store: Store, machine: str, owner: str, until: datetime, reason: str) -> Lease:
+    """Take a machine, or prolong an own lease.  Raises ConfigurationError when somebody else has it."""
+    with files.locked(store.lock_path("machine", machine)):
+        check_free(store, machine, owner)
+        lease = Lease(owner=owner, since=rfc3339(environment.now()), until=rfc3339(until), reason=reason)
+        lease.write(store.machine_lease(machine))
+    return lease
+
+
+def release(store: Store, machine: str, owner: str, *, force: bool) -> Lease | None:
+    """End a lease; return it, None when there was none.  ``force``: also that of somebody else.
+
+    Raises ConfigurationError when somebody else has the machine.
+    """
+    with files.locked(store.lock_path("machine", machine)):
+        if not force:
+            check_free(store, machine, owner)
+        lease = current(store, machine)
+        store.machine_lease(machine).unlink(missing_ok=True)
+    return lease

@@ -1,0 +1,67 @@
+"""The options of fence agents, checked against metadata, and the line in which an agent says why it failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.config.machines import Power
+from scripts.machines.fence_agent import AgentOption, answer, faults
+
+KNOWN = {
+    "action": AgentOption("string", required=True),
+    "ip": AgentOption("string", required=True),
+    "ipport": AgentOption("integer", required=False),
+    "plug": AgentOption("string", required=True),
+    "lanplus": AgentOption("boolean", required=False),
+    "method": AgentOption("select", required=False, choices=("onoff", "cycle")),
+    "username": AgentOption("string", required=True),
+}
+GOOD = {"ip": "pdu.example", "plug": "n0"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param({}, [], id="good"),
+        pytest.param({"ipport": 23, "lanplus": True, "method": "cycle"}, [], id="all"),
+        pytest.param({"ipport": "23", "lanplus": "1"}, [], id="as-text"),
+        pytest.param({"plugg": 1}, [("plugg", "fence_cdu has no such option; did you mean plug?")], id="typo"),
+        pytest.param({"zzz": 1}, [("zzz", "fence_cdu has no such option")], id="unknown"),
+        pytest.param({"ipport": "telnet"}, [("ipport", "must be a number; found: 'telnet'")], id="number"),
+        pytest.param({"ipport": True}, [("ipport", "must be a number; found: True")], id="true"),
+        pytest.param({"lanplus": "yes"}, [("lanplus", "must be true or false; found: 'yes'")], id="boolean"),
+        pytest.param({"method": "on"}, [("method", "must be one of onoff, cycle; found: 'on'")], id="choice"),
+        pytest.param({"ip": "a\npassword=b"}, [("ip", "must be one line")], id="lines"),
+        pytest.param({"passwd": "x"}, [("passwd", "not an option for lab.yaml: use credentials")], id="password"),
+        pytest.param({"action": "off"}, [("action", "not an option for lab.yaml: qalab sets it")], id="action"),
+    ],
+)
+def test_faults_of_options(options: dict[str, str | int | bool], expected: list[tuple[str, str]]) -> None:
+    assert list(faults(KNOWN, Power(agent="fence_cdu", options=GOOD | options))) == expected
+
+
+def test_missing_options_are_named_once() -> None:
+    assert list(faults(KNOWN, Power(agent="fence_cdu", options={"port": "n0"} | {"ip": "x"}))) == [
+        ("port", "fence_cdu has no such option; did you mean ipport?")
+    ]
+    assert [fault for _, fault in faults(KNOWN, Power(agent="fence_cdu"))] == [
+        "fence_cdu requires ip",
+        "fence_cdu requires plug",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        (["n0", "n1", "2026-11-28 22:00:00,000 ERROR: Unable to connect/login to fencing device"],
+         "Unable to connect/login to fencing device"),
+        (["Failed: Unable to obtain correct plug status or plug is not available", ""],
+         "Unable to obtain correct plug status or plug is not available"),
+        (["/usr/share/fence/fencing.py:9: DeprecationWarning: 'pipes' is deprecated", "  import pipes", "no"], "no"),
+        ([], "ended with status 1, without a word"),
+        (["Traceback (most recent call last):", '  File "x"', "KeyError: 'n9'"], "KeyError: 'n9'"),
+    ],
+    ids=["error", "failed", "warning", "silent", "bug"],
+)  # fmt: skip
+def test_answer_of_agent(printed: list[str], line: str) -> None:
+    assert answer(printed, 1) == line
