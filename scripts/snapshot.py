@@ -66,12 +66,20 @@ def action(context: StepContext) -> StepOutcome:
     version = plain.version
     if local:
         version = versions.local(version, context.run.info.number)
+    elif context.run.info.proposal:
+        version = versions.reviewed(version, context.run.info.number)
     elif not place.older:
         floors = [*published, *([last.version] if last else [])]
         version = above(version, floors, commit, context.component_name)
     committed = history.commits[history.commit]
     made = orig_tarball.make(context, upstream_tree.Origin(mirror, commit, committed), version, packaging)
-    text = describe_tree(plain, local) if local else message(plain, version, place, last.commit if last else "", branch)
+    text = (
+        describe_tree(plain, local)
+        if local
+        else message(
+            plain, plain.version if context.run.info.proposal else version, place, last.commit if last else "", branch
+        )
+    )
     remarks = [text + tags.remark(history, read)]
     return StepOutcome(
         message="; ".join([*remarks, *made.remarks]),

@@ -79,7 +79,7 @@ class LabArchive:
         return state
 
     def candidate(self, label: str, track: str, content: Content, why: str) -> State:
-        """Make a state of a content that is a candidate for a label.  No label names it.
+        """Make a state of a content that is a candidate for a label, or of a change under review.  No label names it.
 
         The parent is the state of the label.  A state of the track that has this content, and that is not older than
         the parent, makes a new one unnecessary.
@@ -90,7 +90,10 @@ class LabArchive:
         for state in reversed(self.reader.states(track)):
             if state.number >= least and suite == _named(self.root / "dists" / state.name / "Release"):
                 return state
-        return self._make(track, content, suite, parent, why, label)
+        made = self._make(track, content, suite, parent, why, label)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        states_index.write(self.reader)
+        return made
 
     def _written(self, content: Content, before: Path) -> tuple[tuple[str, ...], tuple[IndexFile, ...]]:
         """Write the indices of a content; return its architectures and its indices."""

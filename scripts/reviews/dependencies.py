@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from lab.forges.proposals import Forge, Proposal
 from scripts.reviews import comments
 
+MOST = 20
+
 
 class Unmet(Exception):
     """A proposal cannot be tested with what it depends on.  The text is for its author."""
@@ -36,6 +38,8 @@ class Dependencies:
             raise Unmet(f"it depends on itself, by {proposal.id}")
         if key in found:
             return
+        if len(path) >= MOST:
+            raise Unmet(f"it depends on more than {MOST} changes, one after the other")
         for reference in comments.references(proposal):
             for needed in self._named(reference, proposal):
                 self._add(needed, found, (*path, key))

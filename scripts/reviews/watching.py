@@ -149,9 +149,9 @@ class ReviewRound:
         except NotYet:
             return
         except Unmet as reason:
-            self._try_to_tell(proposal, "waits", f"This change is not tested: {reason}.")
+            self._try_to_tell(proposal, "waits", str(reason))
         except merging.Conflict as conflict:
-            self._try_to_tell(proposal, "conflict", f"This change is not tested: {conflict.args[0]}.")
+            self._try_to_tell(proposal, "conflict", str(conflict))
         except LabError as error:
             self.troubles.append(error)
 
@@ -200,18 +200,19 @@ class ReviewRound:
             if one.is_draft or not comments.is_approved(one, self.forge.comments(one)):
                 raise Unmet(f"it depends on {one.id}, which is {'a draft' if one.is_draft else 'not approved'}")
 
-    def _try_to_tell(self, proposal: Proposal, kind: str, text: str) -> None:
+    def _try_to_tell(self, proposal: Proposal, kind: str, reason: str) -> None:
+        """Tell why a proposal is not tested.  The reason has words of its author."""
         try:
-            self._tell(proposal, self.forge.comments(proposal), kind, text)
+            self._tell(proposal, self.forge.comments(proposal), kind, "The lab does not test this change:", reason)
         except LabError as error:
             self.troubles.append(error)
 
-    def _tell(self, proposal: Proposal, known: Sequence[ForgeComment], kind: str, text: str) -> None:
+    def _tell(self, proposal: Proposal, known: Sequence[ForgeComment], kind: str, text: str, *details: str) -> None:
         """Comment on a proposal once, without a vote."""
-        mark = f"{kind}-{proposal.id.head[:SHORT]} {comments.digest(text)}"
+        mark = f"{kind}-{proposal.id.head[:SHORT]} {comments.digest(text + ''.join(details))}"
         if any(one.is_own and mark_of(one.text) == mark for one in known):
             return
-        self.forge.tell(ReviewMessage(proposal.id, None, text, text, mark))
+        self.forge.tell(ReviewMessage(proposal.id, None, text, text, mark, details))
 
 
 def _is_due(builds: Sequence[TestedHead], found: Sequence[ForgeComment]) -> bool:

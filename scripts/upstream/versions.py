@@ -66,6 +66,11 @@ def local(version: str, number: int) -> str:
     return f"{version}+local{number}"
 
 
+def reviewed(version: str, number: int) -> str:
+    """Return the version of a change under review: another one for each run, because a state of its own has it."""
+    return f"{version}+review{number}"
+
+
 @dataclass(frozen=True)
 class VersionTag:
     """A tag and the Debian upstream version that it stands for."""

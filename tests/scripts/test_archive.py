@@ -11,12 +11,13 @@ from debian.deb822 import Deb822, Release
 
 from lab.base import environment
 from lab.base.run import output, run
+from lab.forges.proposals import ProposalId
 from lab.store.archive import ArchiveReader
 from lab.store.records import rfc3339
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts import archive, push, upload
-from scripts.archives import lab_archive, retention, versions
+from scripts.archives import lab_archive, package_source, retention, versions
 from scripts.archives.versions import PoolVersion
 from tests.archives import assert_signed, assert_whole, listed, pool, suites
 from tests.packages import pretend_also_built, pretend_built, start
@@ -324,3 +325,42 @@ def test_state_directory_with_long_path(publish, tmp_path, monkeypatch):
 def test_runnable_alone(publish):
     _, work = publish("1.0-1")
     assert start(archive, work).wait() == 0
+
+
+@pytest.mark.integration
+def test_change_under_review_has_a_state_of_its_own(lab_factory, bench):
+    """Neither the label of the track nor another change sees its packages; those of ``onto`` are below them."""
+    review = {"series": "bookworm", "trigger": "review", "branch": "main", "onto": "trunk-tested"}
+    more = {"tracks": {"review": review}, "reviews": {"hub": {"forge": "github"}}}
+    lab = lab_factory(
+        upstream="https://github.com/a/greet",
+        component={"tracks": {"trunk": {"upstream": {"git": "/nowhere/upstream"}}}},
+        lab=more,
+    )
+    released = bench(lab)
+    pretend_built(released, "1.0-1", binaries=("greet.deb", "greet-doc.deb"))
+    below = released.execute(archive).facts["archive"]
+    states = {}
+    for number, version in ((7, "1.1-1"), (8, "1.2-1")):
+        work = bench(lab, track="review")
+        one = ProposalId(
+            forge="hub", project="a/greet", number=number, head="7" * 40, ref=f"refs/pull/{number}/head", branch="main"
+        )
+        work.run.write_info(work.run.info.model_copy(update={"proposal": one, "onto": below, "base": "b" * 40}))
+        pretend_built(work, version)
+        record = work.execute(archive)
+        assert record.verdict == "passed", work.log("archive")
+        states[number] = record.facts["archive"]
+        parameters = (work.run.results / "parameters.properties").read_text()
+        assert f"ARCHIVE={states[number]}\n" in parameters
+        assert f'"number":{number}' in parameters
+    root = Store.of(lab).archive
+    assert listed(root, states[7]) == ["greet 1.1-1", "greet-doc 1.0-1"]
+    assert listed(root, states[8]) == ["greet 1.2-1", "greet-doc 1.0-1"]
+    assert ArchiveReader.at(root).state("review") is None
+    assert listed(root, "trunk") == ["greet 1.0-1", "greet-doc 1.0-1"]
+    assert_whole(root)
+    with (root.parent / "log").open("w") as log, lab_archive.opened(lab, log) as opened:
+        retention.collect(opened)
+        assert listed(root, states[7]) == ["greet 1.1-1", "greet-doc 1.0-1"]
+    assert package_source.for_track(lab, "review", "greet", None, states[8]).state == states[8]

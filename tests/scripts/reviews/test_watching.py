@@ -153,6 +153,8 @@ def test_change_on_old_base_is_merged_onto_the_tip(shops: Shops, kind: str) -> N
     assert shop.content(info.commit)["a.txt"] == MANY.replace("one", "uno").replace("seven", "siete").rstrip()
     mirror = GitMirror.of(f"{shop.url}/team/greet")
     assert mirror.git("log", "-1", "--format=%P", info.commit).split() == [tip, item.head]
+    assert record.version.endswith(f".{info.commit[:7]}+review{info.number}")
+    assert "does not rise" not in record.message
     shop.end(run)
     assert shop.poll() == []
     assert shop.troubles == []

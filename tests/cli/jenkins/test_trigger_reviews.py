@@ -1,0 +1,78 @@
+"""``qalab jenkins trigger`` on a track of changes under review, with the doubles of a Jenkins and of a GitHub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab.forges.proposals import proposal_of
+from tests.cli.conftest import LAB
+from tests.conftest import GitRepository
+from tests.forges import Item, World
+from tests.jenkins.double import Double
+from tests.servers import Service
+
+STRING = (
+    "<hudson.model.StringParameterDefinition><name>{}</name><defaultValue/></hudson.model.StringParameterDefinition>"
+)
+NAMES = ("COMMIT", "CAUSE", "REASON", "PROPOSAL", "DEPENDS_ON")
+JOB = (
+    "<project><properties><hudson.model.ParametersDefinitionProperty><parameterDefinitions>"
+    f"{''.join(map(STRING.format, NAMES))}"
+    "</parameterDefinitions></hudson.model.ParametersDefinitionProperty></properties></project>"
+)
+
+
+@pytest.mark.integration
+def test_trigger_builds_each_head_once(
+    call: Callable[..., tuple[int, str]],
+    jenkins: Double,
+    git_repository: Callable[..., GitRepository],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("QALAB_GITHUB_TOKEN", "t0ken")
+    upstream = git_repository("greet")
+    base = upstream.commit("Start", {"a.txt": "a\n"})
+    heads = []
+    for number in (7, 8):
+        upstream.git("checkout", "--quiet", "--detach", base)
+        heads.append(upstream.commit(f"Propose {number}", {f"{number}.txt": "b\n"}))
+        upstream.git("update-ref", f"refs/pull/{number}/head", heads[-1])
+    upstream.git("checkout", "--quiet", "main")
+    upstream.git("update-server-info")
+    world = World(
+        [Item(7, heads[0]), Item(8, heads[1], author="eve")], repositories={"team/greet": upstream.path / ".git"}
+    )
+    with Service(world) as service:
+        lab = {
+            **LAB,
+            "tracks": {"trunk": {"series": "bookworm", "trigger": "review", "branch": "main"}},
+            "components": {"greet": {"upstream": {"git": f"{service.url}/team/greet"}, "packaging": {"git": "/srv/p"}}},
+            "reviews": {"hub": {"forge": "github", "url": f"{service.url}/"}},
+            "jenkins": {"url": jenkins.url},
+        }
+        (tmp_path / "lab.yaml").write_text(yaml.safe_dump(lab))
+        jenkins.create("trunk-greet-build", JOB)
+        code, said = call("trigger", "trunk")
+        assert (code, said) == (
+            0,
+            f"greet: change under review, commit {heads[0][:7]}: team/greet 7 ({heads[0][:7]})\n",
+        )
+        [queued] = [
+            {one.name: one.value for one in each.parameters} for each in jenkins._state.queue.values() if each.waiting
+        ]
+        proposal = proposal_of(queued["PROPOSAL"])
+        assert proposal is not None
+        assert (proposal.number, proposal.head, json.loads(queued["DEPENDS_ON"])) == (7, heads[0], [])
+        assert call("trigger", "trunk") == (0, "trunk: nothing new\n")  # it waits
+        for each in [*jenkins._state.queue.values()]:
+            jenkins.start(each.id, result="FAILURE")
+        assert call("trigger", "trunk") == (0, "trunk: nothing new\n")
+        world.items[0].say("alice", "recheck", "2099-01-01T00:00:00Z")
+        assert call("trigger", "trunk")[1].startswith("greet: change under review")
+        assert "ok to test" in world.items[1].bodies[0]
