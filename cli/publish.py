@@ -47,7 +47,7 @@ INTERVAL_SECONDS: Final = 60
 def command(
     lab_file: Path, *, watch: bool, interval: int, retry: bool, take_over: bool, status: bool, as_json: bool
 ) -> None:
-    """Publish new builds to the site, Jenkins, mail, Gerrit, forges, chats and webhooks.
+    """Publish new builds to the site, Jenkins, mail, forges, chats and webhooks.
 
     Each build is delivered once.  A failed delivery is retried later and does not delay the others.
     One machine publishes a lab: a second one is refused.

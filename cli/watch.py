@@ -1,8 +1,9 @@
-"""``qalab watch``: test new upstream commits, or new proposed packages, as they appear."""
+"""``qalab watch``: test new upstream commits, proposed packages or changes under review, as they appear."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -14,12 +15,13 @@ from lab.base import environment, resources
 from lab.base.background import BackgroundPrograms
 from lab.base.run import Word
 from lab.config import loading
-from lab.config.description import Lab
+from lab.config.description import Lab, Trigger
 from lab.config.options import lab_option
 from lab.store.run_directory import Run, check_known
 from scripts.phases import watching
 
 MOST_JOBS = 64
+NEWS: Mapping[Trigger, str] = {"commit": "commits", "proposed": "packages", "review": "changes"}
 
 
 @click.command("watch")
@@ -45,11 +47,12 @@ def command(track: str, lab_file: Path, interval: int, jobs: int | None, *, once
 
     A component waits for the components that it build-depends on, and is not started while one of them fails.
     On a track of proposed packages: test each update that waits, with its companions, and then all of them together.
+    On a track of changes under review: test each open change, merged onto the tip of its branch.
     """
     lab = loading.load(lab_file)
     check_known(lab, track)
     jobs = jobs or lab.runs.jobs
-    if jobs > 1 and lab.tracks[track].trigger != "proposed":
+    if jobs > 1 and lab.tracks[track].trigger == "commit":
         codes = _watch_parallel(lab, track, interval, jobs, once=once)
     else:
         codes = [
@@ -57,7 +60,7 @@ def command(track: str, lab_file: Path, interval: int, jobs: int | None, *, once
             for current in watching.watch(lab, track, interval, once=once, say=out.print)
         ]
     if not codes:
-        out.print(f"{track}: no new {'packages' if lab.tracks[track].trigger == 'proposed' else 'commits'}")
+        out.print(f"{track}: no new {NEWS[lab.tracks[track].trigger]}")
     sys.exit(max(codes, default=0))
 
 

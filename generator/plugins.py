@@ -16,7 +16,6 @@ PLUGINS: Mapping[str, str] = {
     "build-timeout": "ends a build that takes too long",
     "copyartifact": "hands the packages of a build over to the machine of the archive; only with `jenkins.archive_agent`",
     "cloudbees-folder": "the folder that everything lies in; only with `jenkins.folder`",
-    "gerrit-trigger": "starts a build for a change under review; only for tracks with trigger gerrit",
     "git": "sees new commits of the lab's own repository; only with `jenkins.repository`",
     "junit": "shows test results",
     "parameterized-trigger": "hands the commit and the archive's state on to the next phase",
@@ -30,7 +29,6 @@ VERSIONS: Mapping[str, str] = {
     "build-timeout": "1.31",
     "copyartifact": "722.v0662a_9b_e22a_c",
     "cloudbees-folder": "6.848.ve3b_fd7839a_81",
-    "gerrit-trigger": "2.39.0",
     "git": "5.2.0",
     "junit": "1217.v4297208a_a_b_ce",
     "parameterized-trigger": "2.46",
@@ -100,7 +98,6 @@ def needed_plugins(lab: Lab) -> dict[str, str]:
     tracks = lab.tracks.values()
     unused = {
         "cloudbees-folder": not (lab.jenkins and lab.jenkins.folder),
-        "gerrit-trigger": all(track.trigger != "gerrit" for track in tracks),
         "copyartifact": not is_apart(lab),
         "parameterized-trigger": not is_apart(lab) and all(len(track.phases) < 2 for track in tracks),  # noqa: PLR2004 - one starts the next
         "throttle-concurrents": all(COMPONENT_PHASES.issuperset(track.phases) for track in tracks),

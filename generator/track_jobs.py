@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from generator import cron
 from lab.base.errors import ConfigurationError
@@ -15,10 +14,11 @@ from lab.config import agents
 from lab.config.description import COMPONENT_PHASES, Lab, Phase, Track, Trigger, job_name
 from lab.store.archive_place import is_apart
 
-SCHEDULE = "H/15 * * * *"
+SCHEDULES: Mapping[Trigger, str] = {"commit": "H/15 * * * *", "proposed": "H/15 * * * *", "review": "H/5 * * * *"}
 NEWS: Mapping[Trigger, str] = {
     "commit": "new commit of upstream, of the packaging and of the testing branch",
     "proposed": "content of the -proposed pocket, one after the other",
+    "review": "open change that is to be tested",
 }
 """What starts a build of a track."""
 OTHER_STEPS_MINUTES = 60
@@ -89,23 +89,20 @@ def _agent(lab: Lab, track: str, role: agents.Role) -> dict[str, str]:
 
 def _build(lab: Lab, track_name: str, component: str, then: Any) -> Iterator[Job]:
     """Yield the job of a build; where another machine has the archive, also the job there."""
-    track, seen = lab.tracks[track_name], lab.component(component, track_name)
-    values: dict[str, Any] = {"track": track_name, "component": component}
-    if track.trigger == "gerrit":
-        branch = seen.upstream.branch or track.branch
-        # The publisher votes, after a build is public.
-        trigger: Any = {"review": {"project": project(seen.upstream.git), "branch": branch, "silent": True}}
-        values |= {"commit": "GERRIT_REFSPEC", "parameters": NOTHING, "trigger": trigger}
-    else:  # the job of `_watch` starts it
-        values |= {"commit": "COMMIT", "parameters": "what-to-build", "trigger": NOTHING}
-    values |= {"minutes": seen.build.timeout_minutes + OTHER_STEPS_MINUTES}
+    seen = lab.component(component, track_name)
+    # The job of `_watch` starts it.
+    values: dict[str, Any] = {
+        "track": track_name,
+        "component": component,
+        "minutes": seen.build.timeout_minutes + OTHER_STEPS_MINUTES,
+    }
     values |= _agent(lab, track_name, "build")
     name = job_name(track_name, component, "build")
     if not is_apart(lab):
         yield Job("build", name, values | {"next": then})
         return
     importer = agents.archive_job(track_name, component)
-    to_archive = {"to-archive": {"job": importer, "commit": values["commit"]}}
+    to_archive = {"to-archive": {"job": importer}}
     yield Job("build-for-archive", name, values | {"next": to_archive})
     own = {"track": track_name, "component": component, "minutes": OTHER_STEPS_MINUTES, "next": then}
     assert lab.jenkins  # noqa: S101 - `is_apart`
@@ -119,9 +116,9 @@ def _test(lab: Lab, track: str, component: str, then: Any) -> Job:
 
 
 def _watch(lab: Lab, name: str) -> Iterator[Job]:
-    """Yield the job that starts the builds of a track; Gerrit starts those of changes under review."""
+    """Yield the job that starts the builds of a track."""
     track = lab.tracks[name]
-    if track.trigger == "proposed" or (track.trigger == "commit" and "build" in track.phases):
+    if track.trigger == "proposed" or "build" in track.phases:
         values = {"track": name, "schedule": _schedule(lab.file, name, track), "new": NEWS[track.trigger]}
         yield Job("watch", f"{name}-watch", values)
 
@@ -155,14 +152,7 @@ def track_views(lab: Lab) -> Iterator[View]:
 
 
 def _schedule(file: Path, name: str, track: Track) -> str:
-    schedule = track.schedule or SCHEDULE
+    schedule = track.schedule or SCHEDULES[track.trigger]
     if problem := cron.complaint(schedule):
         raise ConfigurationError(f"{file}: tracks.{name}.schedule: Jenkins would refuse {problem}")
     return schedule
-
-
-def project(git: str) -> str:
-    """Return the Gerrit project of a repository: the path of its URL."""
-    path = urlsplit(git).path if "://" in git else git.partition(":")[2] or git
-    # Gerrit serves authenticated HTTP below /a/; see its documentation on access to repositories.
-    return re.sub(r"^a/", "", path.strip("/")).removesuffix(".git")

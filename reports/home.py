@@ -136,6 +136,7 @@ def context(  # noqa: PLR0913, PLR0917 - the parts of a publisher
         published=lambda: [place.item(entry) for entry in journal.builds.published()],
         history=journal.builds.lane,
         verdicts=journal.builds.verdicts,
+        of_proposal=journal.builds.of_proposal,
         find=find,
         authors=journal.builds.authors,
         clock=timepiece,

@@ -42,7 +42,13 @@ INTRODUCED: Final = (
     "INSERT OR IGNORE INTO introduced SELECT DISTINCT output FROM delivery",
     "INSERT OR IGNORE INTO introduced SELECT name FROM output",
 )
-MIGRATIONS: Final = (statements(*TABLES), statements(*RESULTS), statements(*INTRODUCED))
+PROPOSAL: Final = (
+    "ALTER TABLE build ADD COLUMN proposal TEXT DEFAULT ''",
+    "CREATE INDEX build_proposal ON build (proposal) WHERE proposal != ''",
+)
+MIGRATIONS: Final = (
+    statements(*TABLES), statements(*RESULTS), statements(*INTRODUCED), statements(*PROPOSAL),
+)  # fmt: skip
 CURE: Final = (
     "move it away, with its -wal and -shm: the next pass makes it again from the bundles, and repeats no delivery"
 )

@@ -10,7 +10,7 @@ from lab.base.errors import Verdict
 from lab.results.build_identity import build_id
 from reports.database import DatabaseTable
 from reports.journal_entries import JournalEntry, SourceBuild, State, pause
-from reports.model import Build, started_ms
+from reports.model import Build, ReviewedBuild, started_ms
 from reports.outcomes import RunResults, results
 from reports.transitions import HistoryPoint
 
@@ -98,8 +98,14 @@ class BuildTable(DatabaseTable):
     def _set_results(self, source: str, build: Build) -> None:
         found, names = results(build)
         self.base.execute("INSERT OR IGNORE INTO roster VALUES (?, ?)", (found.roster, json.dumps(names)))
-        query = "UPDATE build SET finished = ?, revision = ?, results = ? WHERE source = ?"
-        row = (started_ms(build.finished) / 1000, build.commit, found.model_dump_json(exclude_defaults=True), source)
+        query = "UPDATE build SET finished = ?, revision = ?, results = ?, proposal = ? WHERE source = ?"
+        row = (
+            started_ms(build.finished) / 1000,
+            build.commit,
+            found.model_dump_json(exclude_defaults=True),
+            build.proposal.key if build.proposal else "",
+            source,
+        )
         self.base.execute(query, row)
 
     def without_results(self) -> list[JournalEntry]:
@@ -160,6 +166,17 @@ class BuildTable(DatabaseTable):
                 row["bundled"] - row["finished"] if row["bundled"] else 0.0,
             )
             for row in self._rows(query, component, track, phase)
+        ]
+
+    def of_proposal(self, key: str) -> list[ReviewedBuild]:
+        """Return the published builds of a head under review, oldest first."""
+        query = (
+            "SELECT name, component, track, phase, started, verdict FROM build WHERE state = 'bundled' AND proposal = ? "
+            "ORDER BY started, source"
+        )
+        return [
+            ReviewedBuild(row["name"], (row["component"], row["track"], row["phase"]), row["started"], row["verdict"])
+            for row in self._rows(query, key)
         ]
 
     def verdicts(self) -> list[tuple[str, tuple[str, str, str], Verdict]]:

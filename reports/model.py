@@ -7,6 +7,7 @@ mirrors, mail) reads only bundles.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lab.base.errors import Verdict
 from lab.config.description import PHASES
+from lab.forges.proposals import ProposalId
 from lab.results.build_environment import BuildEnvironment
 from lab.results.cases import Case
 
@@ -88,6 +90,9 @@ class Build(FrozenModel):
     phase: str
     branch: str = ""
     commit: str = ""
+    proposal: ProposalId | None = None
+    """The change under review that was tested; ``commit`` is its merge onto ``base``."""
+    base: str = ""
     version: str = ""
     verdict: Verdict
     step: str = ""
@@ -131,6 +136,16 @@ class Build(FrozenModel):
         suite = f"{self.track}.{self.component}"
         steps = {*(step.step for step in self.steps), *_STEPS}
         return lambda case: case.suite == case.classname == suite and case.name in steps
+
+
+@dataclass(frozen=True)
+class ReviewedBuild:
+    """A published build of a head under review: its short name, its lane, its start (milliseconds), its verdict."""
+
+    name: str
+    lane: tuple[str, str, str]
+    started: int
+    verdict: Verdict
 
 
 _STAGES: Final = "sbuild"  # the suite of `reports.formats.sbuild`

@@ -5,11 +5,13 @@ a step of ``build.gate`` is unstable: then there is no upload, no push and no ne
 
 Each change makes a new state of the archive, which the label of the track then names (see `lab.store.archive`); run.json
 names it too.  All suites are signed with the lab's key, whose public half is ``archive-key.asc``.  Old versions leave
-the indices as ``archive.keep`` and ``archive.keep_days`` say (see `lab.config.description.ArchiveSettings`).  When there are
+the indices as ``archive.keep`` and ``archive.keep_days`` say (see `lab.config.archive_settings`).  When there are
 enough old states, they are removed, and the pool files that only they have (see `scripts.archives.retention`).
 
 ``results/parameters.properties`` hands the archive's state over to the next job (in Jenkins: its
 parameters): COMPONENT, COMMIT, VERSION, ARCHIVE, the name of the state, and CAUSE.
+
+The packages of a change under review go into a state of their own, which no label names.
 
 Facts: ``codename`` (the track), ``path`` (the archive's root), ``added`` (False: it had all of it already),
 ``archive`` (as ARCHIVE).
@@ -18,6 +20,7 @@ Facts: ``codename`` (the track), ``path`` (the archive's root), ``added`` (False
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from debian.debian_support import Version
 from lab.base import environment
 from lab.base.errors import Verdict
 from lab.store import step_command
+from lab.store.archive import State
 from lab.store.records import Artifact, rfc3339
 from lab.store.run_directory import HANDED_OVER
 from lab.store.step import EXIT_CODES, StepContext, StepOutcome
@@ -91,22 +95,12 @@ def publish(
     context: StepContext, archive: LabArchive, content: Content, packages: Sequence[Artifact], changes: Path
 ) -> str:
     """Add a version and remove those past their time from the indices; return what was done."""
-    track, root = context.track_name, archive.root
-    added = read_packages(context, packages, changes)
-    new = PoolVersion.of(added, added=rfc3339(environment.now()), commit=context.run.info.commit)
-    present = versions.of_source(root, track, new.source)
-    for record in present:
-        if record.version == new.version:
-            new = record.joined(new)
-    given = {pool_name(item): context.run.path / item.path for item in packages}
-    given |= {path.name: path for path in context.run.out.iterdir() if path.name not in given and path.is_file()}
-    versions.add_files(root, given, new.files, new.source)
-    archive.record(track, new)
-    content = content.with_version(added)
-    gone = [each for each in expired(archive, track, new.source) if content.files(each.source, each.version)]
+    track, source = context.track_name, context.component_name
+    content = with_packages(context, archive, content, packages, changes)
+    gone = [each for each in expired(archive, track, source) if content.files(each.source, each.version)]
     for each in gone:
         content = content.without(each.source, each.version)
-    archive.commit(track, content, f"add {new.source} {new.version}")
+    archive.commit(track, content, f"add {source} {context.earlier('source').version}")
     removed = ", ".join(f"{each.source} {each.version}" for each in gone)
     return f"added; removed {removed}" if removed else "added"
 
@@ -134,6 +128,12 @@ def action(context: StepContext) -> StepOutcome:
     packages = [item for item in (*source.artifacts, *built.artifacts) if item.kind in {"source", "binary"}]
     facts = {"codename": track, "path": str(context.store.archive), "added": False}
     with lab_archive.opened(context.lab, context.log) as archive:
+        if context.track.trigger == "review":
+            state = throw_away(context, archive, packages, changes)
+            message = f"only the state {state.name} has it"
+            return handed_over(
+                context, StepOutcome(message, version=version, facts=facts | {"added": True}), state.name
+            )
         content = archive.content(track)
         present = [each for each in versions.of_source(archive.root, track, name) if not each.withdrawn]
         newest = present[-1].version if present else version
@@ -148,11 +148,46 @@ def action(context: StepContext) -> StepOutcome:
             facts["added"] = True
             if len(retention.removable(archive)) >= retention.BATCH:
                 retention.collect(archive)
-        state = archive.reader.existing(track).name
-        context.run.write_info(context.run.info.model_copy(update={"archive": state}))
-        context.run.hand_over(version, state)
-        facts["archive"] = state
-    return StepOutcome(message, version=version, verdict=verdict, facts=facts)
+        name_of_state = archive.reader.existing(track).name
+        return handed_over(context, StepOutcome(message, version=version, verdict=verdict, facts=facts), name_of_state)
+
+
+def handed_over(context: StepContext, outcome: StepOutcome, state: str) -> StepOutcome:
+    """Note the state that has the packages, and hand it over to the next phase."""
+    context.run.write_info(context.run.info.model_copy(update={"archive": state}))
+    context.run.hand_over(outcome.version, state)
+    return replace(outcome, facts={**outcome.facts, "archive": state})
+
+
+def throw_away(context: StepContext, archive: LabArchive, packages: Sequence[Artifact], changes: Path) -> State:
+    """Make the state of a change under review: its packages on top of those that it was built with.
+
+    No label names it, so that no other build sees the packages; it is removed after ``archive.states.keep_days``.
+    """
+    track, info = context.track_name, context.run.info
+    base = Content.read(archive.reader, info.onto, context.series.architectures)
+    for (source, version), stanzas_of_base in base.by_version().items():  # else a removal takes their files away
+        if not versions.record_path(archive.root, track, source, version).exists():
+            archive.record(track, PoolVersion.of(stanzas_of_base, added=rfc3339(environment.now())))
+    content = with_packages(context, archive, base, packages, changes)
+    return archive.candidate(track, track, content, f"{info.proposal} of {context.component_name}")
+
+
+def with_packages(
+    context: StepContext, archive: LabArchive, content: Content, packages: Sequence[Artifact], changes: Path
+) -> Content:
+    """Put packages into the pool; return the content with them."""
+    track, root = context.track_name, archive.root
+    added = read_packages(context, packages, changes)
+    new = PoolVersion.of(added, added=rfc3339(environment.now()), commit=context.run.info.commit)
+    for record in versions.of_source(root, track, new.source):
+        if record.version == new.version:
+            new = record.joined(new)
+    given = {pool_name(item): context.run.path / item.path for item in packages}
+    given |= {path.name: path for path in context.run.out.iterdir() if path.name not in given and path.is_file()}
+    versions.add_files(root, given, new.files, new.source)
+    archive.record(track, new)
+    return content.with_version(added)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

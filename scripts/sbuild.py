@@ -184,8 +184,9 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path, target: BuildT
     more = (*target.toolchain, *sbuild_command.more_packages(settings))
     control, profiles = dependencies(dsc.read_text(), more), settings.profiles
     track = context.track_name
+    suite = context.run.info.onto if context.track.trigger == "review" else track
     with (
-        served(context.lab, track, replaces=replacing(context.lab, track)) as repository,
+        served(context.lab, suite, replaces=replacing(context.lab, track)) as repository,
         chroots.base(context.series_name, context.series) as base,
         chroots.layer(base, control, profiles, repository, target.host) as layer,
         chroots.session(context.run.id, base, layer) as session,

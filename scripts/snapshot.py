@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from debian.debian_support import Version
 
-from lab.base import environment
 from lab.base.debian import compare
 from lab.base.errors import ConfigurationError
 from lab.base.git import GitMirror
@@ -28,6 +27,7 @@ from lab.store.run_directory import Run
 from lab.store.step import StepContext, StepOutcome
 from scripts.archives.content import SOURCES
 from scripts.archives.stanzas import split
+from scripts.reviews import merging
 from scripts.upstream import commit_selection, orig_tarball, packaging_branch, tags, upstream_tree, versions
 
 NAME = "snapshot"
@@ -49,23 +49,11 @@ class CommitPosition:
     rewritten: bool = False
 
 
-def refuse_private(context: StepContext) -> None:
-    """Raise ConfigurationError for a private change under review, such as an embargoed fix: results are public.
-
-    The variable is that of the Gerrit Trigger plugin.
-    """
-    if context.track.trigger == "gerrit" and environment.variable("GERRIT_CHANGE_PRIVATE_STATE") == "true":
-        raise ConfigurationError(
-            "the change is private: it is not built", hint="publish the change, then comment recheck"
-        )
-
-
 def action(context: StepContext) -> StepOutcome:
-    refuse_private(context)
     upstream = context.component.upstream
     branch = upstream.branch or context.track.branch
     mirror = GitMirror.of(upstream.git)
-    commit = commit_selection.find(context, mirror, branch)
+    commit = merged(context, mirror) or commit_selection.find(context, mirror, branch)
     context.run.write_info(context.run.info.model_copy(update={"commit": commit}))
     packaging = packaging_branch.find(context.lab, context.track_name, context.component_name, context.log, commit)
     local = context.run.info.working_tree
@@ -100,6 +88,19 @@ def action(context: StepContext) -> StepOutcome:
             "rewritten": place.rewritten,
         },
     )
+
+
+def merged(context: StepContext, mirror: GitMirror) -> str:
+    """Merge the proposal of a run, and note its base and the state to build it with; return the commit, "" for none."""
+    info, label = context.run.info, context.track.onto
+    if info.proposal is None:
+        return ""
+    onto = info.onto or (context.archive.existing(label).name if label else "")
+    context.run.write_info(info.model_copy(update={"onto": onto}))
+    found = merging.of_run(context, mirror, info.proposal)
+    context.run.write_info(context.run.info.model_copy(update={"base": found.base}))
+    context.say(f"{info.proposal} is merged onto {info.proposal.branch} at {found.base}: {found.commit}")
+    return found.commit
 
 
 def message(plain: versions.SnapshotVersion, version: str, place: CommitPosition, last: str, branch: str) -> str:
@@ -148,7 +149,7 @@ def stand(context: StepContext, mirror: GitMirror, branch: str, commit: str, las
     if last is None or last.commit == commit:
         return CommitPosition()
     # Changes under review are independent: none replaces another.
-    if context.track.trigger != "gerrit" and not commit_selection.on_branch(mirror, last.commit, branch):
+    if context.track.trigger != "review" and not commit_selection.on_branch(mirror, last.commit, branch):
         return CommitPosition(rewritten=True)
     return CommitPosition(older=mirror.is_ancestor(commit, last.commit))
 

@@ -37,7 +37,7 @@ def test_linters(argv: list[str]) -> None:
 def test_the_flagship_is_a_good_description() -> None:
     lab = loading.load(HOUSE / "lab.yaml")
     assert len(lab.components) >= 12
-    assert {track.trigger for track in lab.tracks.values()} == {"commit", "proposed", "gerrit"}
+    assert {track.trigger for track in lab.tracks.values()} == {"commit", "proposed", "review"}
 
 
 def test_the_schema_in_docs_is_the_models() -> None:

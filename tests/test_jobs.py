@@ -96,7 +96,7 @@ def test_stock_jenkins_job_builder_makes_every_job(stock: list[Item]) -> None:
     phases = {f"openstack/{track}-{phase}" for track, described in FLAGSHIP.tracks.items()
               for phase in described.phases if phase != "build"}  # fmt: skip
     own = {f"openstack/lab-{name}" for name in ("apply", "backup", "publish", "housekeeping")}
-    watches = {f"openstack/{name}-watch" for name, track in FLAGSHIP.tracks.items() if track.trigger != "gerrit"}
+    watches = {f"openstack/{name}-watch" for name in FLAGSHIP.tracks}
     assert len(watches) >= 2
     promotions = {f"openstack/{name}-promote" for name, track in FLAGSHIP.tracks.items() if track.promotion}
     assert promotions
@@ -144,7 +144,7 @@ def test_a_build_runs_the_steps_of_its_phase(stock: list[Item]) -> None:
         assert set(texts(root, "builders/hudson.tasks.Shell/unstableReturn")) == {"4"}
         first = step_options(lines[0])
         assert name == f"job openstack/{first.track}-{first.component}-build"
-        assert first.commit in {"$COMMIT", "$GERRIT_REFSPEC"}
+        assert first.commit == "$COMMIT"
         for line in lines:
             assert "\n" not in line
             assert (step_options(line).lab_file, step_options(line).tries) == (Path("lab/lab.yaml"), 3)
@@ -192,7 +192,7 @@ def test_phases_hand_on_what_was_built(stock: list[Item]) -> None:
                 file = f"{trigger}/configs/*/propertiesFile"
                 assert root.findtext(file) == "results/parameters.properties"
                 parameters = texts(items[f"job openstack/{name}"], ".//hudson.model.StringParameterDefinition/name")
-                assert parameters == ["COMPONENT", "COMMIT", "VERSION", "ARCHIVE", "CAUSE"]
+                assert parameters == ["COMPONENT", "COMMIT", "VERSION", "ARCHIVE", "CAUSE", "PROPOSAL", "BASE"]
         assert [one.rpartition("-")[2] for one in chain] == list(described.phases)
 
 
@@ -394,54 +394,26 @@ def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) ->
     assert texts(watch, "triggers/hudson.triggers.TimerTrigger/spec") == ["H/7 * * * *"]
     assert shells(watch) == ["qalab jenkins trigger trunk --lab /srv/lab/lab.yaml"]
     assert texts(watch, "assignedNode") == ["trusted"]  # it has the token
-    assert len(build.find("triggers")) == 0
+    assert build.findall("triggers/*") == []
     assert build.find("scm").get("class") == "hudson.scm.NullSCM"
     parameters = texts(build, ".//hudson.model.StringParameterDefinition/name")
-    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS"]
+    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS", "PROPOSAL", "DEPENDS_ON"]
     assert step_options(shells(build)[0]).commit == "$COMMIT"
 
 
 def test_a_track_of_changes_under_review(expanded: Callable[..., Items]) -> None:
-    build = expanded(
-        upstream="https://review.example/team/{greet}.git",
-        track={"trigger": "gerrit", "branch": "stable/1"},
-    )["job trunk-greet-build"]
-    trigger = build.find("triggers/*")
-    assert trigger.tag == "com.sonyericsson.hudson.plugins.gerrit.trigger.hudsontrigger.GerritTrigger"
-    assert texts(trigger, "gerritProjects/*/pattern") == ["team/{greet}"]
-    assert texts(trigger, "gerritProjects/*/branches/*/pattern") == ["stable/1"]
-    assert texts(trigger, "silentMode") == ["true"]  # it is `qalab publish` that votes
-    events = [str(event.tag).rpartition(".")[2] for event in trigger.findall("triggerOnEvents/*")]
-    assert events == ["PluginPatchsetCreatedEvent", "PluginWipStateChangedEvent", "PluginCommentAddedContainsEvent"]
-    assert texts(trigger, "triggerOnEvents/*/excludePrivateState") == ["true"]
-    assert texts(trigger, "triggerOnEvents/*/excludeWipState") == ["true"]
-    assert texts(trigger, "triggerOnEvents/*/excludeNoCodeChange") == ["false"]  # a new message can name another change
-    assert build.find("scm").get("class") == "hudson.scm.NullSCM"
-    assert step_options(shells(build)[0]).commit == "$GERRIT_REFSPEC"
-
-
-@pytest.mark.parametrize(
-    "comment, meant",
-    [
-        ("Patch Set 1:\n\nrecheck", True),
-        ("Patch Set 12: Code-Review+1\n\nRECHECK\nthanks", True),
-        ("recheck bug 5", True),
-        ("recheck bug #1234567 ", True),
-        ("recheck no bug", True),
-        ("no recheck", False),
-        ("rechecked", False),
-        ("recheck-nova-only", False),
-        ("recheck: mirror was down", False),
-        ("Recheck is pointless before the parent merges", False),
-        ("    recheck", False),  # a block of code
-        ("> recheck", False),
-        ("please recheck", False),
-    ],
-)
-def test_who_asks_for_a_recheck(expanded: Callable[..., Items], comment: str, *, meant: bool) -> None:
-    build = expanded(track={"trigger": "gerrit"})["job trunk-greet-build"]
-    (pattern,) = texts(build, ".//commentAddedCommentContains")
-    assert bool(re.search(pattern, comment)) is meant
+    server = {"server": {"forge": "gerrit", "url": "https://review.example/", "trusted": ["*"]}}
+    items = expanded(
+        upstream="https://review.example/team/greet.git",
+        track={"trigger": "review", "branch": "stable/1", "phases": ["build", "deploy"]},
+        lab={"reviews": server},
+    )
+    assert texts(items["job trunk-watch"], "triggers/hudson.triggers.TimerTrigger/spec") == ["H/5 * * * *"]
+    build = items["job trunk-greet-build"]
+    assert len(build.findall("triggers/*")) == 0
+    assert step_options(shells(build)[0]).commit == "$COMMIT"
+    assert {"PROPOSAL", "DEPENDS_ON"} <= set(texts(build, ".//parameterDefinitions/*/name"))
+    assert {"PROPOSAL", "BASE"} <= set(texts(items["job trunk-deploy"], ".//parameterDefinitions/*/name"))
 
 
 def test_a_track_of_proposed_packages(expanded: Callable[..., Items]) -> None:

@@ -24,9 +24,12 @@ def command(track: str, lab_file: Path, *, dry_run: bool) -> None:
     """Start a build for each upstream commit of TRACK that no build has tested.
 
     Without a new upstream commit, a new commit on the packaging or the testing branch, other settings or a new version
-    of a build dependency start a build of the tip.  A component waits for those that it build-depends on.  The job TRACK-watch calls this.
+    of a build dependency start a build of the tip.  A component waits for those that it build-depends on.
 
     On a track of proposed packages, start a build for the next content of the pocket, once the last one is exercised.
+    On a track of changes under review, start a build for each open change that is to be tested.
+
+    The job TRACK-watch calls this.
     """
     lab = loading.load(lab_file)
     check_known(lab, track)

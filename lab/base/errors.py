@@ -47,6 +47,22 @@ class InfrastructureError(LabError):
     verdict = "error"
 
 
+class Refused(ConfigurationError):
+    """A server refuses something permanently."""
+
+
+class NotNow(InfrastructureError):
+    """A request failed; the reason is its content or the server."""
+
+
+class Throttled(InfrastructureError):
+    """A server accepts nothing for some ``seconds``; 0: unknown."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class Unstable(LabError):
     """The tests ran, and some failed."""
 

@@ -150,7 +150,7 @@ class GitMirror:
         return git(argv, cwd=self.path)
 
     def fetch(self, log: IO[str], *refs: str) -> None:
-        """Update the mirror from its origin, where it is not its own: branches, tags, ``refs`` (a Gerrit change).
+        """Update the mirror from its origin, where it is not its own: branches, tags, ``refs`` (that are fetched only when asked for).
 
         Raises InfrastructureError for an origin that cannot be reached, ConfigurationError for a shallow clone (its
         counts and tags would be wrong).
@@ -186,6 +186,16 @@ class GitMirror:
             head = try_git(["ls-remote", "--symref", "--", self.url, "HEAD"], cwd=self.path)
             if match := re.match(r"ref: (refs/heads/\S+)\tHEAD", head.stdout):
                 git(["symbolic-ref", "HEAD", match[1]], cwd=self.path)
+
+    def fetch_ref(self, log: IO[str], url: str, ref: str) -> None:
+        """Fetch a ref of another repository with the same history.  Raises InfrastructureError if it is not there."""
+        with self.held() as lock:
+            argv: list[Word] = ["git", *SAFE, "fetch", "--no-tags", "--no-auto-maintenance", "--", url, f"+{ref}:{ref}"]
+            try:
+                run(argv, log=log, cwd=self.path, env=NO_CONFIG, keep=(lock,))
+            except ProgramFailed as error:
+                hint = "a mirror may not have it yet, or never"
+                raise InfrastructureError(f"{url}: {ref}: {error.result.complaint}", hint=hint) from error
 
     def resolve(self, revision: str) -> str | None:
         """Return the full id of a revision's commit, None for an unknown revision."""

@@ -25,7 +25,7 @@ VARIABLES: Final[Mapping[str, tuple[str, str]]] = {
     "jenkins": ("QALAB_JENKINS_USER", "QALAB_JENKINS_TOKEN"),
     "public.jenkins": ("QALAB_PUBLIC_JENKINS_USER", "QALAB_PUBLIC_JENKINS_TOKEN"),
     "notifications.mail": ("QALAB_SMTP_USER", "QALAB_SMTP_PASSWORD"),
-    "notifications.gerrit": ("QALAB_GERRIT_USER", "QALAB_GERRIT_PASSWORD"),
+    "reviews.gerrit": ("QALAB_GERRIT_USER", "QALAB_GERRIT_PASSWORD"),
 }
 # The defaults of a jenkins_jobs.ini, as in Jenkins Job Builder.
 DEFAULTS: Final = {"url": "http://localhost:8080/", "timeout": str(TIMEOUT_SECONDS)}

@@ -14,24 +14,18 @@ from typing import Any, Literal, Self, get_args
 from pydantic import Field, PrivateAttr, model_validator
 
 from lab.config.about import About
+from lab.config.archive_settings import ArchiveSettings
 from lab.config.components import Component, ComponentSettings, merge
 from lab.config.deployment import Deployment, ExerciseChoice, Tempest
 from lab.config.package_tests import TestStep
 from lab.config.promotion import After, PromotionSettings
-from lab.config.publication import Notifications, Publish
+from lab.config.publication import KnownSecret, Notifications, Publish
+from lab.config.reviews import ReviewServer
 from lab.config.runs import RunsSettings
 from lab.config.servers import LabJenkinsSettings, Public
-from lab.config.types import (
-    MOST,
-    Architectures,
-    Label,
-    SettingsModel,
-    SourceName,
-    Text,
-    WebURL,
-)
+from lab.config.types import MOST, Architectures, Label, SettingsModel, SourceName, Text
 
-Trigger = Literal["commit", "proposed", "gerrit"]
+Trigger = Literal["commit", "proposed", "review"]
 Phase = Literal["build", "test", "deploy", "exercise"]
 
 # The steps of each phase, in their order; a step's place is its number in the run directory.
@@ -85,7 +79,19 @@ class Track(SettingsModel):
     trigger: Trigger = Field(
         "commit",
         description="The start of a run. `commit`: each upstream commit; `proposed`: packages that wait in a -proposed "
-        "pocket; `gerrit`: a change under review.",
+        "pocket; `review`: a change under review, merged onto the tip of the branch.",
+    )
+    review_server: Label | None = Field(
+        None,
+        description="The server with the changes of a track with the trigger `review`, a key of `reviews`. Default: the "
+        "only one.",
+        examples=["opendev"],
+    )
+    onto: Label | None = Field(
+        None,
+        description="The label of the archive whose packages a change under review is built and deployed with, such as "
+        "`TRACK-tested`. Default: none, the packages of the series alone.",
+        examples=["trunk-tested"],
     )
     branch: Text = Field("main", description="The upstream branch to follow.")
     phases: tuple[Phase, ...] = Field(
@@ -145,6 +151,14 @@ class Track(SettingsModel):
         return self
 
     @model_validator(mode="after")
+    def _check_review(self) -> Self:
+        if self.trigger == "review" and "build" not in self.phases:
+            raise ValueError("the trigger review tests what the phase build makes of a change: add build to phases")
+        if self.trigger != "review" and (self.review_server or self.onto):
+            raise ValueError("review_server, onto: only a track with the trigger review has them")
+        return self
+
+    @model_validator(mode="after")
     def _check_phases(self) -> Self:
         if self.waits_for and self.trigger != "proposed":
             raise ValueError("waits_for: only a track with the trigger proposed tests what others have built")
@@ -156,61 +170,6 @@ class Track(SettingsModel):
         if "test" in self.phases and "build" not in self.phases:
             raise ValueError("the phase test tests what the phase build has built: add build, or leave test out")
         return self
-
-
-class StatesSettings(SettingsModel):
-    """The states of the archive, which `qalab archive gc` removes.
-
-    A state is removed if it is not among the last `keep` states of any label **and** it is older than `keep_days`.
-    A state that a label names, that is pinned, that is deployed on this machine or that a run uses is never removed.
-    """
-
-    keep: int = Field(
-        10, ge=1, le=MOST, description="The number of states of each label that are kept, whatever their age."
-    )
-    keep_days: int = Field(
-        7, ge=1, le=MOST, description="The number of days during which a state is kept, regardless of newer states."
-    )
-
-
-class ArchiveSettings(SettingsModel):
-    """The lab's package archive on this machine.
-
-    A version of a source package that no state has is deleted from the pool if it is not among the newest `keep`
-    versions, **or** if it is older than `keep_days`, even if fewer than `keep` versions remain. The newest version is
-    never deleted.
-    """
-
-    signing_key: Text | None = Field(
-        None,
-        description="The fingerprint of the key that signs the archive and, if this key exists in lab.yaml, source "
-        "packages. Default: a key that qalab creates for the lab.",
-    )
-    gnupg_home: Text | None = Field(
-        None, description="The GnuPG home directory of the key. Default: a directory in the lab's own state."
-    )
-    url: WebURL | None = Field(
-        None,
-        description="The address of the archive for other machines, if a web server serves it. The driver juju and "
-        "`jenkins.archive_agent` need it. Default: none.",
-        examples=["https://archive.example.org/lab"],
-    )
-    keep: int = Field(
-        5,
-        ge=1,
-        le=MOST,
-        description="The number of versions of a source package in the pool. A version that no state has is deleted "
-        "if it is not among the newest `keep` versions, OR if it is older than `keep_days`. The newest version is never "
-        "deleted.",
-    )
-    keep_days: int = Field(
-        30,
-        ge=1,
-        le=MOST,
-        description="The maximum age of a version in the pool, in days. An older version that no state has is deleted, "
-        "even if it is among the newest `keep` versions. The newest version is never deleted.",
-    )
-    states: StatesSettings = Field(StatesSettings(), description="The states of the archive.")
 
 
 class Lab(SettingsModel):
@@ -240,6 +199,10 @@ class Lab(SettingsModel):
         description="The applications to deploy. Default: the phase deploy of a track installs each component by "
         "itself.",
     )
+    reviews: Mapping[Label, ReviewServer] = Field(
+        {}, description="The servers with changes under review, each with its name. Default: none.",
+        examples=[{"opendev": {"forge": "gerrit", "url": "https://review.example.org/", "trusted": ["*"]}}],
+    )  # fmt: skip
     notifications: Notifications = Field(
         Notifications(), description="Messages about results. Each notification is off until its key exists."
     )
@@ -258,6 +221,13 @@ class Lab(SettingsModel):
     def file(self) -> Path:
         """The lab file, for messages."""
         return self._file
+
+    @property
+    def credentials(self) -> tuple[KnownSecret, ...]:
+        """The tokens that outputs and watches use, which must not be published."""
+        tokens = [(name, server.secret) for name, server in self.reviews.items() if server.forge != "gerrit"]
+        own = tuple(KnownSecret(name=f"{name}-token", env=token.env, file=token.file) for name, token in tokens)
+        return self.notifications.credentials + own
 
     def components_of(self, track: str) -> tuple[str, ...]:
         """Return the names of a track's components, in the order of the file, and then what else it waits for."""

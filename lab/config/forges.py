@@ -1,8 +1,9 @@
-"""The settings of commit statuses, and the project on a forge that a repository URL names."""
+"""The settings of forges and of commit statuses, and the project on a forge that a repository URL names."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -16,10 +17,10 @@ SHORT_SSH: Final = re.compile(r"(?:[^@/:]+@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[
 NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
 
 
-class CommitStatuses(SettingsModel):
-    """Commit statuses on a GitHub or a GitLab: one for each track and phase, at the tested upstream commit."""
+class ForgeServer(SettingsModel):
+    """A GitHub, a GitLab or a Gerrit."""
 
-    forge: Literal["github", "gitlab"] = Field(description="The kind of the forge.")
+    forge: Literal["gerrit", "github", "gitlab"] = Field(description="The kind of the forge.")
     url: WebURL | None = Field(
         None,
         description="The URL of the forge. Default: `https://github.com/` or `https://gitlab.com/`.",
@@ -34,21 +35,6 @@ class CommitStatuses(SettingsModel):
     token: SecretSource | None = Field(
         None,
         description="The source of the access token. Default: the variable QALAB_GITHUB_TOKEN or QALAB_GITLAB_TOKEN.",
-    )
-    components: tuple[Text, ...] | None = Field(
-        None,
-        description="Names of components, or patterns of names; the upstream repository of each must be on the forge. "
-        "Default: all components whose upstream repository is there.",
-    )
-    tracks: tuple[Text, ...] = Field(("*",), description="Names of tracks, or patterns of names.")
-    context: Text = Field(
-        "qalab", description="The first part of the names of the statuses: `CONTEXT/TRACK/PHASE`.", examples=["qalab"]
-    )
-    history_days: int = Field(
-        1,
-        ge=1,
-        le=MOST,
-        description="A build that ended this many days before it was published gets no status: it is history.",
     )
 
     @property
@@ -67,11 +53,6 @@ class CommitStatuses(SettingsModel):
     def secret(self) -> SecretSource:
         return self.token or SecretSource(env=f"QALAB_{self.forge.upper()}_TOKEN")
 
-    def names(self, component: str, track: str) -> bool:
-        """Return whether lab.yaml names this component for the forge; the location of its repository aside."""
-        components = ("*",) if self.components is None else self.components
-        return is_among(component, components) and is_among(track, self.tracks)
-
     def project(self, git: str) -> str | None:
         """Return the path of the project that a repository URL names; None for a repository elsewhere."""
         home = urlsplit(self.home)
@@ -86,9 +67,39 @@ class CommitStatuses(SettingsModel):
         elif host != home.hostname:
             return None
         parts = path.removesuffix("/").removesuffix(".git").split("/")
-        is_plain = all(NAME.fullmatch(part) and part not in {"-", ".", ".."} for part in parts)
+        is_plain = _is_plain(parts)
         is_long_enough = len(parts) == 2 if self.forge == "github" else len(parts) > 1  # noqa: PLR2004 - OWNER/NAME
         return "/".join(parts) if is_plain and is_long_enough else None
+
+
+class CommitStatuses(ForgeServer):
+    """Commit statuses on a GitHub or a GitLab: one for each track and phase, at the tested upstream commit."""
+
+    forge: Literal["github", "gitlab"] = Field(description="The kind of the forge.")
+    components: tuple[Text, ...] | None = Field(
+        None,
+        description="Names of components, or patterns of names; the upstream repository of each must be on the forge. "
+        "Default: all components whose upstream repository is there.",
+    )
+    tracks: tuple[Text, ...] = Field(("*",), description="Names of tracks, or patterns of names.")
+    context: Text = Field(
+        "qalab", description="The first part of the names of the statuses: `CONTEXT/TRACK/PHASE`.", examples=["qalab"]
+    )
+    history_days: int = Field(
+        1,
+        ge=1,
+        le=MOST,
+        description="A build that ended this many days before it was published gets no status: it is history.",
+    )
+
+    def names(self, component: str, track: str) -> bool:
+        """Return whether lab.yaml names this component for the forge; the location of its repository aside."""
+        components = ("*",) if self.components is None else self.components
+        return is_among(component, components) and is_among(track, self.tracks)
+
+
+def _is_plain(parts: Sequence[str]) -> bool:
+    return all(NAME.fullmatch(part) and part not in {"-", ".", ".."} for part in parts)
 
 
 def _location(git: str) -> tuple[str, str] | None:

@@ -19,7 +19,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from lab.base.errors import ConfigurationError
 from lab.base.git import readable
-from lab.config import agents, forge_projects
+from lab.config import agents, forge_projects, review_projects
 from lab.config.deployment import Deployment
 from lab.config.description import Lab
 
@@ -231,6 +231,7 @@ def _contradictions(lab: Lab) -> Iterator[tuple[Key, str]]:
     yield from _repositories_missing(lab)
     yield from _never_promoted(lab)
     yield from forge_projects.contradictions(lab)
+    yield from review_projects.contradictions(lab)
     yield from agents.contradictions(lab)
     if lab.deployment:
         yield from _deployment_contradictions(lab.deployment)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from lab.config.chats import Chat
 from lab.config.forges import CommitStatuses
@@ -15,7 +15,6 @@ from lab.config.types import (
     HostName,
     Identity,
     Label,
-    Login,
     Pattern,
     SettingsModel,
     SMTPServer,
@@ -85,29 +84,6 @@ class Mail(SettingsModel):
     )
 
 
-class Gerrit(SettingsModel):
-    """Votes and comments on changes under review."""
-
-    url: WebURL = Field(description="The URL of the Gerrit server.", examples=["https://review.example.org/"])
-    label: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = Field(
-        "Verified", description="The label to vote on."
-    )
-    credentials: Text = Field(
-        "env",
-        description="The source of the HTTP credentials: `env` (QALAB_GERRIT_USER, QALAB_GERRIT_PASSWORD), `ini:PATH` "
-        "(section gerrit), or `keyring:SERVICE`.",
-    )
-    ssh: Login | None = Field(
-        None,
-        description="`USER@HOST[:PORT]`: use SSH instead of HTTP, with the keys of the user that publishes. Default: HTTP.",
-        examples=["qalab@review.example.org:29418"],
-    )
-
-
-def _expand_url(value: Any) -> Any:
-    return {"url": value} if isinstance(value, str) else value
-
-
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
@@ -135,10 +111,6 @@ class Notifications(SettingsModel):
     """Messages about results. Each notification is off until its key exists; see [publishing](../how-to/publishing.md)."""
 
     mail: Mail | None = Field(None, description="Mails about breakages. Default: no mails.")
-    gerrit: Annotated[Gerrit, BeforeValidator(_expand_url, json_schema_input_type=Gerrit | str)] | None = Field(
-        None,
-        description="The Gerrit server that gets votes and comments; `gerrit: URL` is the short form. Default: none.",
-    )
     webhook: Webhook | None = Field(None, description="The receiver of a request for each build. Default: none.")
     statuses: tuple[CommitStatuses, ...] = Field(
         (),

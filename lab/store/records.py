@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from lab.base import files, schema
 from lab.base.errors import ConfigurationError, Verdict
 from lab.config.description import Phase
+from lab.forges.proposals import ProposalId
 
 
 def rfc3339(moment: datetime) -> str:
@@ -145,8 +146,8 @@ class RunInputs(BaseModel):
 class RunInfo(Stored):
     """run.json: the description of a run."""
 
-    migrations = dict.fromkeys((1, 2, 3, 4), lambda data: data)  # the new fields have defaults
-    schema_version: int = Field(5, alias="schema")
+    migrations = dict.fromkeys((1, 2, 3, 4, 5), lambda data: data)  # the new fields have defaults
+    schema_version: int = Field(6, alias="schema")
     lab: str
     track: str
     component: str
@@ -155,7 +156,15 @@ class RunInfo(Stored):
     revision: str = ""
     """The requested commit or ref; empty for the tip of the branch."""
     commit: str = ""
-    """The upstream commit, once the snapshot has found it (40 hexadecimal digits)."""
+    """The upstream commit, once the snapshot has found it (40 hexadecimal digits); of a proposal, the merge."""
+    proposal: ProposalId | None = None
+    """The change under review; None for other runs."""
+    base: str = ""
+    """The tip of the branch that the proposal is merged onto, once the snapshot has found it."""
+    depends_on: tuple[ProposalId, ...] = ()
+    """The open proposals that the proposal is tested with, in the order in which they are merged."""
+    onto: str = ""
+    """The state of the archive that the packages of a proposal are built with; empty for none."""
     version: str = ""
     """The version that an earlier phase built, for a later phase; empty for the versions in the archive."""
     archive: str = ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,6 +18,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.schema import NewerSchemaError
 from lab.config import lab_repository
 from lab.config.description import COMPONENT_PHASES, PHASES, Lab, Phase
+from lab.forges.proposals import ProposalId, proposal_of
 from lab.store import working_tree as local_build
 from lab.store.records import CAUSES, Cause, Record, RunInfo, RunInputs, WorkingTree, rfc3339
 from lab.store.standing import RunStanding, RunVerdict, cut_short
@@ -126,7 +129,9 @@ class Run:
             "ARCHIVE": state,
             "CAUSE": info.cause,
         }
-        # Nothing in a name, an id or a version needs escaping in the value of a Java property.
+        if info.proposal:
+            values |= {"PROPOSAL": info.proposal.model_dump_json(), "BASE": info.base}
+        # Nothing in a name, an id, a version or an identity needs escaping in the value of a Java property.
         text = "".join(f"{name}={value}\n" for name, value in values.items())
         files.write_atomic(self.results / HANDED_OVER, text)
 
@@ -226,7 +231,8 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
             origin="jenkins" if url else "local",
             url=url or "",
             started=rfc3339(environment.now()),
-            cause=_jenkins_cause(lab, track) if url else "by hand",
+            **(_jenkins_proposal() if url else {}),
+            cause=_jenkins_cause() if url else "by hand",
             reason=(environment.variable("REASON") or "") if url else "",
             inputs=_jenkins_inputs() if url and phase == "build" else None,
             packaging=(environment.variable("PACKAGING") or "") if url else "",
@@ -241,6 +247,20 @@ def open_run(  # noqa: PLR0913 - the identity of a run, by name
     return run
 
 
+def _jenkins_proposal() -> dict[str, Any]:
+    """Return the fields about the change under review that a Jenkins build is about."""
+    depends_on = environment.variable("DEPENDS_ON") or "[]"
+    try:
+        needed = tuple(ProposalId.model_validate(one) for one in json.loads(depends_on))
+    except ValueError:  # a ValidationError is one
+        raise ConfigurationError(f"DEPENDS_ON: is no list of changes: {depends_on}") from None
+    named = environment.variable("PROPOSAL") or ""
+    proposal = proposal_of(named)
+    if named and proposal is None:
+        raise ConfigurationError(f"PROPOSAL: is no identity of a change: {named}")
+    return {"proposal": proposal, "depends_on": needed, "base": environment.variable("BASE") or ""} if named else {}
+
+
 def _jenkins_inputs() -> RunInputs | None:
     """Return the inputs that a watch has seen; None for a build that no watch began."""
     try:
@@ -249,11 +269,9 @@ def _jenkins_inputs() -> RunInputs | None:
         return None
 
 
-def _jenkins_cause(lab: Lab, track: str) -> Cause:
-    """Return why a Jenkins build began: its parameter CAUSE, else what starts the jobs of the track."""
+def _jenkins_cause() -> Cause:
+    """Return why a Jenkins build began: its parameter CAUSE; without one, a person."""
     given = environment.variable("CAUSE")
     if given:
         return next((cause for cause in CAUSES if cause == given), "")
-    if lab.tracks[track].trigger == "gerrit":
-        return "change under review"
     return "by hand"

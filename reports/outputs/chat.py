@@ -20,7 +20,8 @@ from lab.base.errors import ConfigurationError, InfrastructureError, LabError
 from lab.config import secret_source
 from lab.config.chats import Chat
 from lab.config.types import MOST, is_among
-from reports.outputs import chat_text, web
+from lab.forges import web
+from reports.outputs import chat_text
 from reports.outputs.delivery import (
     DeliveryOutcome,
     How,

@@ -21,6 +21,7 @@ from lab.base.errors import Verdict
 from lab.base.text import shortened
 from lab.config.forge_projects import ForgeProject, project_of
 from lab.config.forges import CommitStatuses
+from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus, State
 from lab.results import addresses
 from lab.results.history import of_case
 from lab.store.run_directory import COMMIT
@@ -33,7 +34,6 @@ from reports.outputs.delivery import (
     Tombstone,
     to_one_of_many,
 )
-from reports.outputs.forge_api import CommitMissing, ForgeApi, NewStatus, State
 from reports.transitions import DAY_SECONDS
 
 LONGEST: Final = 140  # GitHub refuses a longer description

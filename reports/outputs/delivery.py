@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from lab.base import files
-from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError, Verdict
+from lab.base.errors import Aborted, InfrastructureError, LabError, NotNow, Refused, Throttled, Verdict
 from lab.base.failures import Bug, caught
 from lab.config.description import Lab
 from lab.results import addresses
@@ -26,7 +26,7 @@ from lab.store import records
 from reports import bundle
 from reports.bundle import BadBundle, Bundle
 from reports.lab_view import LabView
-from reports.model import Build
+from reports.model import Build, ReviewedBuild
 from reports.transitions import HistoryPoint
 
 How = Literal["delivered", "nothing", "parked", "later"]
@@ -63,22 +63,6 @@ class DeliveryOutcome:
     """The seconds that the destination asks to wait before the next try."""
 
 
-class Refused(ConfigurationError):
-    """A delivery was refused permanently."""
-
-
-class NotNow(InfrastructureError):
-    """A delivery failed; the reason is the content or the destination."""
-
-
-class Throttled(InfrastructureError):
-    """A destination accepts nothing for some ``seconds``; 0: unknown."""
-
-    def __init__(self, message: str, seconds: float) -> None:
-        super().__init__(message)
-        self.seconds = seconds
-
-
 class Tombstone(records.Stored):
     """A build that was retracted: never published again."""
 
@@ -112,6 +96,8 @@ class OutputContext:
     """The builds of a component, on a track, in a phase, oldest first."""
     verdicts: Callable[[], Sequence[tuple[str, tuple[str, str, str], Verdict]]]
     """The name, the lane and the verdict of all builds, oldest first."""
+    of_proposal: Callable[[str], Sequence[ReviewedBuild]]
+    """The published builds of a head under review, by its key, oldest first."""
     find: Callable[[str], PendingDelivery | None]
     authors: Callable[[str], Sequence[str]]
     """The mail addresses of the authors of the commits that a build is the first to have."""

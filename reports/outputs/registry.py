@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lab.config.description import Lab
-from reports.outputs import chat, commit_status, gerrit, mail, mirror, site, webhook
+from reports.outputs import chat, commit_status, mail, mirror, reviews, site, webhook
 from reports.outputs.delivery import Output, OutputContext
 
 OUTPUTS: Mapping[str, Callable[[OutputContext], Output | None]] = {
     "site": site.open_output,
     "jenkins": mirror.open_output,
     "mail": mail.open_output,
-    "gerrit": gerrit.open_output,
+    "reviews": reviews.open_output,
     "statuses": commit_status.open_output,
     "chat": chat.open_output,
     "webhook": webhook.open_output,
@@ -26,7 +26,7 @@ def configured(lab: Lab) -> list[str]:
         "site": True,
         "jenkins": lab.public is not None and lab.public.jenkins is not None,
         "mail": notifications.mail is not None,
-        "gerrit": notifications.gerrit is not None,
+        "reviews": bool(lab.reviews),
         "statuses": bool(notifications.statuses),
         "chat": bool(notifications.chats),
         "webhook": notifications.webhook is not None,

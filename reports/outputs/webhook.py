@@ -22,8 +22,8 @@ from typing import ClassVar, Final
 from lab.base import environment
 from lab.base.errors import ConfigurationError
 from lab.config.publication import Webhook
+from lab.forges import web
 from lab.results.history import of_verdict
-from reports.outputs import web
 from reports.outputs.delivery import (
     DeliveryOutcome,
     Outbox,

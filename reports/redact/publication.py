@@ -43,7 +43,7 @@ T = TypeVar("T")
 # The identity of a build, which never comes from the tested software: only sure rules apply to it.
 IDENTITY = frozenset({
     "origin", "job", "lab", "track", "component", "series", "architecture", "phase", "commit", "version", "id", "step",
-    "packaging", "lab_commit",
+    "packaging", "lab_commit", "forge", "project", "head", "ref",
 })  # fmt: skip
 # Words of qalab, digests, and names in the bundle that other code makes safe: no rules apply to them.
 UNCHANGED = frozenset({
@@ -79,7 +79,7 @@ class Publication:
 
     @classmethod
     def with_key(cls, lab: Lab, pseudonyms: Pseudonyms, hosts: Iterable[str] = ()) -> Publication:
-        secrets: tuple[Secret, ...] = known_secrets.gather(lab.publish.secrets, lab.notifications.credentials)
+        secrets: tuple[Secret, ...] = known_secrets.gather(lab.publish.secrets, lab.credentials)
         every = rules.for_lab(lab, secrets, pseudonyms, hosts)
         sure = tuple(rule for rule in every if rule.sure)
         line = lab.publish.logs.line

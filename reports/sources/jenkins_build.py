@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from lab.base.errors import ConfigurationError, Verdict
 from lab.config.description import Lab
+from lab.forges.proposals import proposal_of
 from lab.results.cases import Case, Outcome
 from lab.store.records import rfc3339
 from lab.store.run_directory import Run
@@ -82,7 +83,7 @@ class JenkinsBuild:
     def _without_records(self, report: Report) -> Build:
         lane = self.lane
         parameters = _parameters(self.info)
-        series = self.lab.tracks[lane.track].series
+        series, proposal = self.lab.tracks[lane.track].series, proposal_of(parameters.get("PROPOSAL", ""))
         cases = tuple(_cases(report()))
         lost = LOST.search(_tail(self.console))
         return Build(
@@ -94,7 +95,8 @@ class JenkinsBuild:
             architecture=self.lab.series[series].architectures[0],
             phase=lane.phase,
             branch=self.lab.tracks[lane.track].branch,
-            commit=parameters.get("COMMIT", ""),
+            commit="" if proposal else parameters.get("COMMIT", ""),
+            proposal=proposal,
             version=parameters.get("VERSION", ""),
             # A build without records and tests says nothing about the tested software.
             verdict="failed" if cases and not lost else "error",

@@ -57,6 +57,8 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         phase=info.phase,
         branch=_branch(lab, info.track, info.component),
         commit=info.commit,
+        proposal=info.proposal,
+        base=info.base,
         version=standing.version,
         verdict="unstable" if contradiction else verdict,
         step=cause.step if cause else "",

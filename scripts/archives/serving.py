@@ -23,10 +23,10 @@ def served(lab: Lab, suite: str, *, replaces: tuple[str, ...] | None = None) -> 
     """Give a suite of the lab's own archive as apt reads it over HTTP; None while it does not have it.
 
     An archive on this machine is served on a free loopback port meanwhile.
-    ``suite``: a state, or a label.  ``replaces``: see `scripts.chroots.bootstrap.Repository`.
+    ``suite``: a state, or a label; empty for none.  ``replaces``: see `scripts.chroots.bootstrap.Repository`.
     """
     reader = reader_of(lab)
-    if not reader.has(suite):
+    if not (suite and reader.has(suite)):
         yield None
         return
     if reader.is_remote:

@@ -13,8 +13,11 @@ other: the next one is started once the last one is deployed and exercised, beca
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -22,16 +25,20 @@ from pydantic import ValidationError
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
-from lab.store.records import RunInputs
+from lab.forges.proposals import ProposalId, proposal_of
+from lab.store.records import RunInputs, rfc3339
 from lab.store.run_directory import WHOLE
 from scripts.ordering.scheduling import Situation
 from scripts.ordering.track_components import TrackComponents, packaging_control
 from scripts.phases.news import Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
 from scripts.pockets import planning, proposed
+from scripts.reviews import watching
+from scripts.reviews.watching import TestedHead, WantedBuild
 
 NEWEST: Final = 200
 """How many builds of a job are read."""
 PARAMETERS: Final = "actions[parameters[name,value]]"
+VERDICTS: Final[Mapping[str, str]] = {"SUCCESS": "passed", "UNSTABLE": "unstable", "FAILURE": "failed"}
 CUT_SHORT: Final = frozenset({"ABORTED", "NOT_BUILT"})
 
 
@@ -43,6 +50,8 @@ class WatchedBuild:
     outcome: Outcome = "verdict"
     result: str = ""
     """Jenkins' word; empty for a build that waits or runs."""
+    started: float = 0.0
+    """Unix time; 0 for one that waits."""
 
     def parameter(self, name: str) -> str:
         return self.parameters.get(name, "")
@@ -87,15 +96,14 @@ def new_builds(lab: Lab, track: str, connection: Connection) -> TriggerRound:
     """
     if lab.tracks[track].trigger == "proposed":
         return _of_pocket(lab, track, connection)
-    if lab.tracks[track].trigger != "commit":
-        raise ConfigurationError(f"{track}: its trigger is {lab.tracks[track].trigger}: Jenkins starts its jobs itself")
+    if lab.tracks[track].trigger == "review":
+        return _reviewed(lab, track, connection)
     components = TrackComponents(lab, track, packaging_control(lab, track))
-    folder = _folder(lab)
     troubles: list[LabError] = []
     known: dict[str, list[WatchedBuild]] = {}
     due: dict[str, list[NewBuild]] = {}
     for component in lab.components_of(track):
-        job = folder + job_name(track, component, "build")
+        job = _job(lab, track, component)
         try:
             known[component] = builds_of(connection, job)
             if new := [*_of_component(components, component, known[component], job)]:
@@ -143,6 +151,47 @@ def _of_pocket(lab: Lab, track: str, connection: Connection) -> TriggerRound:
     return TriggerRound(() if busy else tuple(builds[:1]), delays, ())
 
 
+def _reviewed(lab: Lab, track: str, connection: Connection) -> TriggerRound:
+    """Return the builds of changes under review to start."""
+    troubles: list[LabError] = []
+    heads = partial(jenkins_heads, lab, track, connection)
+    wanted = [*watching.wanted_builds(lab, track, heads, troubles)]
+    return TriggerRound(tuple(_of_change(lab, track, one) for one in wanted), {}, tuple(troubles))
+
+
+def _of_change(lab: Lab, track: str, wanted: WantedBuild) -> NewBuild:
+    needed = [one.model_dump() for one in wanted.depends_on]
+    parameters = {
+        "COMMIT": wanted.proposal.head,
+        "CAUSE": "change under review",
+        "REASON": str(wanted.proposal),
+        "PROPOSAL": wanted.proposal.model_dump_json(),
+        "DEPENDS_ON": json.dumps(needed),
+    }
+    return NewBuild(wanted.component, _job(lab, track, wanted.component), parameters)
+
+
+def jenkins_heads(lab: Lab, track: str, connection: Connection, component: str) -> list[TestedHead]:
+    """Return the builds of changes under review on a Jenkins.
+
+    They do not say whether a failure is the fault of the lab: those are tested again by ``recheck`` only.
+    """
+    found = []
+    for build in builds_of(connection, _job(lab, track, component)):
+        if proposal := proposal_of(build.parameter("PROPOSAL")):
+            needed = json.loads(build.parameter("DEPENDS_ON") or "[]")
+            keys = frozenset(ProposalId.model_validate(one).key for one in needed)
+            started = rfc3339(datetime.fromtimestamp(build.started, UTC))
+            verdict = "aborted" if build.outcome == "error" else VERDICTS.get(build.result, "running")
+            found.append(TestedHead(proposal.key, keys, verdict, started))
+    return found
+
+
+def _job(lab: Lab, track: str, component: str) -> str:
+    folder = f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+    return folder + job_name(track, component, "build")
+
+
 def _is_busy(builds: Sequence[WatchedBuild]) -> bool:
     return any(not build.result for build in builds)
 
@@ -186,9 +235,12 @@ def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
     # The queue first: what leaves it meanwhile is among the builds then.
     queue = connection.json(f"queue/api/json?tree=items[task[url],{PARAMETERS}]")["items"]
     waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
-    tree = f"allBuilds[result,building,{PARAMETERS}]{{0,{NEWEST}}}"
+    tree = f"allBuilds[result,building,timestamp,{PARAMETERS}]{{0,{NEWEST}}}"
     done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
-    finished = [WatchedBuild(_parameters(build), _outcome(build), _result(build)) for build in reversed(done)]
+    finished = [
+        WatchedBuild(_parameters(build), _outcome(build), _result(build), build["timestamp"] / 1000)
+        for build in reversed(done)
+    ]
     return [*finished, *(WatchedBuild(_parameters(item)) for item in waiting)]
 
 

@@ -19,6 +19,9 @@ from lab.store.runs import Store
 from lab.store.standing import cut_short
 from scripts.registry import STEPS
 
+# The fields of run.json about a change under review.
+OF_PROPOSAL = ("proposal", "base", "depends_on", "onto")
+
 
 class Listener(Protocol):
     """A listener for the progress of a run."""
@@ -100,7 +103,8 @@ def next_run(lab: Lab, finished: Run) -> Run | None:
     following = Store.of(lab).new_run(
         lab, info.track, info.component, info.commit or info.revision, phase=later[0], version=finished.version
     )
-    following.write_info(following.info.model_copy(update={"cause": info.cause, "archive": info.archive}))
+    same = {name: getattr(info, name) for name in ("cause", "archive", *OF_PROPOSAL)}
+    following.write_info(following.info.model_copy(update=same))
     return following
 
 

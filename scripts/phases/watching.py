@@ -29,6 +29,7 @@ from scripts.ordering.track_components import TrackComponents, packaging_control
 from scripts.phases import runner
 from scripts.phases.news import TRIES, Heads, Outcome, judged, packaging_heads, untested, upstream_tip, watch_log
 from scripts.pockets import closing, planning, proposed
+from scripts.reviews import watching as reviewing
 
 WATCHED: Collection[Cause] = (
     "upstream commit", "packaging commit", "testing commit", "dependency", "base", "settings", "proposed packages",
@@ -51,7 +52,7 @@ def watch(  # noqa: PLR0913 - options have names
     """Poll for ever; yield the runs that were cut short, then a new run for each thing that is new, in order.
 
     The caller runs each before it asks for the next; or at most ``jobs`` at the same time, with ``finished``, which
-    waits for one of them and returns it.  A source that cannot be asked (an upstream that does not answer) stops
+    waits for one of them and returns it.  A source that cannot be asked stops
     nothing else: it is reported, and asked again in the next round.  With ``once`` there is one round, and the last
     such error is raised at its end.
     """
@@ -60,6 +61,8 @@ def watch(  # noqa: PLR0913 - options have names
         troubles: list[LabError] = []
         if lab.tracks[track].trigger == "proposed":
             yield from _said(say, _new_proposed(lab, track, troubles, say))
+        elif lab.tracks[track].trigger == "review":
+            yield from _said(say, _reviewed(lab, track, troubles))
         else:
             current = WatchRound(lab, track, troubles)
             for circle in {*current.components.graph.circles} - reported:
@@ -215,10 +218,11 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
     try:
         with watch_log(lab) as log:
             pocket = proposed.asked(lab, track, log)
-        errors = _errors_of_a_day(lab, track)
-        found = planning.plan(
-            lab, track, pocket, lambda each: proposed.is_new(lab, track, each) and errors[each] < TRIES
-        )
+        since = rfc3339(environment.now() - timedelta(days=1))
+        runs = [run for run in Store.of(lab).runs(track) if run.info.started >= since]
+        errors = Counter(run.info.archive for run in runs if outcome_of(run) == "error")
+        is_new = partial(proposed.is_new, lab, track)
+        found = planning.plan(lab, track, pocket, lambda each: is_new(each) and errors[each] < TRIES)
     except (ConfigurationError, InfrastructureError) as error:
         troubles.append(error)
         return
@@ -232,11 +236,13 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
         yield run
 
 
-def _errors_of_a_day(lab: Lab, track: str) -> Counter[str]:
-    """Return how often the lab was at fault in the last 24 hours, by the content that it tested."""
-    since = rfc3339(environment.now() - timedelta(days=1))
-    runs = (run for run in Store.of(lab).runs(track) if run.info.started >= since)
-    return Counter(run.info.archive for run in runs if outcome_of(run) == "error")
+def _reviewed(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
+    """Yield the runs whose next phase never began, then a run for each head that is to be tested."""
+    for component in lab.components_of(track):
+        waiting = runner.to_go_on(lab, track, component)
+        if waiting and waiting.info.proposal:
+            yield waiting
+    yield from reviewing.new_runs(lab, track, troubles)
 
 
 def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:

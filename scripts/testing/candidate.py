@@ -59,7 +59,7 @@ def candidate(context: StepContext) -> Candidate:
     state = state_of_track(reader, context.track_name, info.archive or context.track_name)
     if info.archive != state.name:
         context.run.write_info(info.model_copy(update={"archive": state.name}))
-    label = f"{context.track_name}-{next(iter(context.track.labels), 'tested')}"
+    label = context.track.onto or f"{context.track_name}-{next(iter(context.track.labels), 'tested')}"
     found = Candidate(reader, state, reader.state(label), label, context.series_name)
     version = found.version(context.component_name)
     if not version or (info.version and version != info.version):

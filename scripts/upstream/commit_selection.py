@@ -20,14 +20,16 @@ ODD_REF = re.compile(r"refs/(?!heads/|tags/)[A-Za-z0-9_./+-]+")
 def find(context: StepContext, mirror: GitMirror, branch: str) -> str:
     """Return the full id of the commit to test; upstream is asked unless the id is given and known here.
 
-    Raises ConfigurationError when upstream has no such commit, or has it on other branches only (a change under
-    review is on none).
+    Raises ConfigurationError when upstream has no such commit, or has it on other branches only, and for a track of
+    changes under review: those are merged, see `scripts.reviews.merging`.
     """
     info = context.run.info
+    if context.track.trigger == "review":
+        hint = f"qalab watch {context.track_name} --once"
+        raise ConfigurationError(f"{context.track_name} tests changes under review: which one is not named", hint=hint)
     asked = info.commit or info.revision or f"refs/heads/{branch}"
-    anywhere = context.track.trigger == "gerrit"
     commit = mirror.resolve(asked) if FULL_ID.fullmatch(asked) else None
-    if not (commit and (anywhere or on_branch(mirror, commit, branch))):
+    if not (commit and on_branch(mirror, commit, branch)):
         fetch(context, mirror, info.revision)
         commit = mirror.resolve(asked)
     if mirror.resolve(f"refs/heads/{branch}") is None:
@@ -35,7 +37,7 @@ def find(context: StepContext, mirror: GitMirror, branch: str) -> str:
     if commit is None:
         hint = f"branches: {abbreviated(branches(mirror))}"
         raise ConfigurationError(f"{mirror.url}: no commit, tag or branch {asked} (in full, or unambiguous)", hint=hint)
-    if not anywhere and not on_branch(mirror, commit, branch):
+    if not on_branch(mirror, commit, branch):
         others = abbreviated(branches(mirror, "--contains", commit))
         raise ConfigurationError(
             f"{mirror.url}: commit {commit} is not on the branch {branch}; it is on: {others}",

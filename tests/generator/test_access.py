@@ -87,7 +87,7 @@ def test_ini_of_another_server_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert "p0st" not in repr(found)
     monkeypatch.setenv("QALAB_GERRIT_USER", "bot")
     monkeypatch.setenv("QALAB_GERRIT_PASSWORD", "s3cret")
-    assert access.login("env", tmp_path, "notifications.gerrit").user == "bot"
+    assert access.login("env", tmp_path, "reviews.gerrit").user == "bot"
     monkeypatch.setattr(keyring, "get_credential", ring)
     assert access.login("keyring:jenkins", tmp_path, "notifications.mail").password == "from the ring"
     said = r"notifications\.mail\.credentials: plain: no such place \(known: env \(QALAB_SMTP_USER and QALAB_SMTP_PASSWORD\)"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jenkins_jobs.formatter import CustomFormatter
 
-from generator import render, track_jobs
+from generator import render
 from generator.jinja import data, fill
 from lab.base.errors import ConfigurationError
 from lab.config import loading
@@ -43,9 +43,6 @@ def test_watch_job_starts_build_jobs(jobs_of: Callable[..., dict[str, Any]]) -> 
     assert jobs["build/trunk/greet"] == {
         "track": "trunk",
         "component": "greet",
-        "commit": "COMMIT",
-        "parameters": "what-to-build",
-        "trigger": "nothing",
         "minutes": 67,
         "next": "nothing",
     }
@@ -73,20 +70,11 @@ def test_vote_job_of_a_promotion_that_counts_votes(jobs_of: Callable[..., dict[s
     assert "vote/trunk" not in jobs_of(track={"promotion": {}})
 
 
-def test_no_watch_job_where_something_else_starts_builds(jobs_of: Callable[..., dict[str, Any]]) -> None:
-    assert "watch/trunk" not in jobs_of(track={"trigger": "gerrit"})
-
-
-@pytest.mark.parametrize("notifications", [{}, {"gerrit": "https://review.example/"}])
-def test_gerrit_change_starts_a_build(jobs_of: Callable[..., dict[str, Any]], notifications: dict[str, str]) -> None:
-    jobs = jobs_of(
-        {"notifications": notifications},
-        upstream="https://review.example/team/greet.git",
-        track={"trigger": "gerrit", "branch": "stable/1"},
-    )
-    build = jobs["build/trunk/greet"]
-    assert build["trigger"] == {"review": {"project": "team/greet", "branch": "stable/1", "silent": True}}
-    assert (build["commit"], build["parameters"]) == ("GERRIT_REFSPEC", "nothing")
+def test_watch_starts_builds_of_changes(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    server = {"server": {"forge": "gerrit", "url": "https://review.example/", "trusted": ["*"]}}
+    jobs = jobs_of({"reviews": server}, upstream="https://review.example/team/greet", track={"trigger": "review"})
+    assert jobs["watch/trunk"]["schedule"] == "H/5 * * * *"
+    assert jobs["build/trunk/greet"].keys() == {"track", "component", "minutes", "next"}
 
 
 def test_watch_starts_each_content_of_a_pocket(jobs_of: Callable[..., dict[str, Any]]) -> None:
@@ -176,21 +164,6 @@ def test_view_shows_only_its_track(jobs_of: Callable[..., dict[str, Any]]) -> No
     assert views["trunk"]["regex"] == r"trunk-deploy|trunk-(greet|lib\+\+|v1\.2)-build|trunk-watch"
     assert views["trunk-noble"]["regex"] == r"trunk-noble-(lib\+\+)-build|trunk-noble-watch"
     assert list(views) == ["trunk", "trunk-noble", "lab"]
-
-
-@pytest.mark.parametrize(
-    "git, project",
-    [
-        ("https://opendev.org/openstack/keystone.git", "openstack/keystone"),
-        ("https://opendev.org/openstack/keystone", "openstack/keystone"),
-        ("https://review.example/a/team/x", "team/x"),
-        ("ssh://me@review.example:29418/team/x.git/", "team/x"),
-        ("git@review.example:team/x.git", "team/x"),
-        ("/srv/git/x.git", "srv/git/x"),
-    ],
-)
-def test_gerrit_project_of_a_url(git: str, project: str) -> None:
-    assert track_jobs.project(git) == project
 
 
 @pytest.mark.parametrize(

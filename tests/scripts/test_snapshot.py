@@ -249,33 +249,11 @@ def test_snapshot_refuses_commit_on_no_branch(snap: Callable[..., Record], upstr
     assert f"commit {lost} is not on the branch main; it is on: none" in snap(lost, expect="error").message
 
 
-@pytest.mark.integration
-def test_snapshot_of_change_under_review(snap: Callable[..., Record], upstream: GitRepository) -> None:
-    upstream.git("checkout", "--quiet", "--detach", "v1.0")
-    change = upstream.commit("Propose it", {"greet.txt": "hi\n"})
-    upstream.git("update-ref", "refs/changes/45/12345/2", change)
-    upstream.git("checkout", "--quiet", "main")
-    assert "not on the branch main" in snap("refs/changes/45/12345/2", expect="error").message
-    first = snap("refs/changes/45/12345/2", track={"trigger": "gerrit"})
-    assert first.commit == change
-    upstream.git("checkout", "--quiet", "--detach", "v1.0")
-    other = upstream.commit("Propose something else", {"greet.txt": "ho\n"}, when=upstream.when - 10 * DAY)
-    upstream.git("update-ref", "refs/changes/46/12346/1", other)
-    second = snap("refs/changes/46/12346/1", track={"trigger": "gerrit"})
-    assert (second.commit, second.facts["rises"], second.facts["rewritten"]) == (other, True, False)
-    assert dpkg(first.version, "lt", second.version), "one archive has both"
-    assert "refs/changes/99/1/1" in snap("refs/changes/99/1/1", expect="error", track={"trigger": "gerrit"}).message
-
-
-@pytest.mark.parametrize("is_private", [True, False])
-def test_snapshot_refuses_private_change(
-    lab_factory: Labs, bench: Benches, upstream: GitRepository, monkeypatch: pytest.MonkeyPatch, *, is_private: bool
-) -> None:
-    lab = lab_factory(upstream=str(upstream.path), track={"trigger": "gerrit"})
-    monkeypatch.setenv("GERRIT_CHANGE_PRIVATE_STATE", str(is_private).lower())
-    record = bench(lab).execute(snapshot)
-    assert record.verdict == ("error" if is_private else "passed")
-    assert not is_private or record.message.startswith("the change is private")
+def test_snapshot_refuses_change_without_identity(lab_factory: Labs, bench: Benches, upstream: GitRepository) -> None:
+    server = {"server": {"forge": "github"}}
+    lab = lab_factory(upstream="https://github.com/a/greet", track={"trigger": "review"}, lab={"reviews": server})
+    record = bench(lab, upstream.heads[-1]).execute(snapshot)
+    assert (record.verdict, "which one is not named" in record.message) == ("error", True)
 
 
 # What must rise.

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from lab.base import redirects
-from tests.reports.outputs.servers import Answer, Request, Service
+from tests.servers import Answer, Request, Service
 
 OLD = "/old/job/x/config.xml"
 

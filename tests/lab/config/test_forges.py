@@ -85,10 +85,11 @@ def described(tmp_path: Path, statuses: list[dict[str, Any]], *, site: bool = Tr
         "series": {"bookworm": {}},
         "tracks": {
             "trunk": {"series": "bookworm"},
-            "review": {"series": "bookworm", "trigger": "gerrit"},
+            "review": {"series": "bookworm", "trigger": "review"},
             "proposed": {"series": "bookworm", "trigger": "proposed", "phases": ["exercise"]},
         },
         "components": {name: {"upstream": {"git": git}, "packaging": {"git": "/srv/p"}} for name, git in gits.items()},
+        "reviews": {"server": {"forge": "gerrit", "url": "https://review.example/", "trusted": ["*"]}},
         "notifications": {"statuses": statuses},
         **({"public": {"site_url": "https://qa.example/"}} if site else {}),
     }

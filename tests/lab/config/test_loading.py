@@ -19,7 +19,7 @@ series:
   bookworm: {pockets: [updates]}
 tracks:
   trunk: {series: bookworm, branch: master}
-  stable: {series: bookworm, trigger: gerrit, branch: stable/1.0}
+  stable: {series: bookworm, trigger: review, branch: stable/1.0}
 defaults:
   build: {options: [nocheck], timeout_minutes: 5}
 components:
@@ -28,7 +28,8 @@ components:
     packaging: {git: /srv/hello-packaging}
     build: {profiles: [nodoc]}
     tracks:
-      stable: {build: {options: [parallel=1]}, packaging: {git: /srv/stable}}
+      stable: {build: {options: [parallel=1]}, packaging: {git: /srv/stable}, upstream: {git: https://g.example/hello}}
+reviews: {g: {forge: gerrit, url: https://g.example/, trusted: [alice]}}
 """
 
 # Each name ten times the one before: 10^9 in all.
@@ -98,8 +99,8 @@ def test_load_refuses_key_of_other_section(tmp_path: Path, section: str, unknown
         ),
         ("{pockets: [updates]}", "{architectures: [arm64, arm64]}", 5, "each architecture once, as dpkg does: arm64"),
         ("series: bookworm, branch: master", "series: sid, branch: master", 7, "no series sid; known: bookworm"),
-        ("trigger: gerrit", "trigger: email", 8, "Input should be 'commit', 'proposed' or 'gerrit'; found: 'email'"),
-        ("trigger: gerrit", "trigger: proposed", 8, "leave the phase build out"),
+        ("trigger: review", "trigger: email", 8, "Input should be 'commit', 'proposed' or 'review'; found: 'email'"),
+        ("trigger: review", "trigger: proposed", 8, "leave the phase build out"),
         ("branch: master}", "phases: [exercise, build]}", 7, "phases must be in the order build, test, deploy"),
         (
             "branch: master}",
@@ -318,7 +319,7 @@ def test_target_has_what_it_needs(tmp_path: Path, deployment: str, complaint: st
 
 
 def test_charms_refuse_proposed_track(tmp_path: Path) -> None:
-    proposed = GOOD.replace("trigger: gerrit", "trigger: proposed, phases: [deploy]")
+    proposed = GOOD.replace("trigger: review", "trigger: proposed, phases: [deploy]")
     deployment = "deployment: {target: juju, applications: {web: {role: web}}}\n"
     with pytest.raises(
         loading.DescriptionError, match=r"tracks.stable.trigger: charms take no packages of a -proposed"

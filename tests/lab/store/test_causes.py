@@ -18,7 +18,6 @@ from lab.store.run_directory import open_run
         ({}, {"CAUSE": "packaging commit"}, "packaging commit"),
         ({}, {}, "by hand"),
         ({}, {"CAUSE": "nonsense"}, ""),
-        ({"trigger": "gerrit"}, {}, "change under review"),
         ({"trigger": "proposed", "phases": ["deploy"]}, {"CAUSE": "proposed packages"}, "proposed packages"),
         ({"trigger": "proposed", "phases": ["deploy"]}, {}, "by hand"),
     ],

@@ -148,7 +148,7 @@ def test_older_schema_is_migrated_in_memory(
     assert model.read(path) == read
 
 
-@pytest.mark.parametrize("model, known", [(Record, 1), (RunInfo, 5), (Second, 2), (Third, 3)])
+@pytest.mark.parametrize("model, known", [(Record, 1), (RunInfo, 6), (Second, 2), (Third, 3)])
 def test_data_of_a_newer_qalab_is_refused_before_anything_else_of_it_is_looked_at(
     tmp_path: Path, model: type[Stored], known: int
 ) -> None:

@@ -14,7 +14,7 @@ from lab.results.build_identity import build_id
 from lab.results.cases import Case
 from reports import bundle
 from reports.lab_view import LabView
-from reports.model import Build, Commit, Log, started_ms
+from reports.model import Build, Commit, Log, ReviewedBuild, started_ms
 from reports.outcomes import results
 from reports.outputs.delivery import Output, OutputContext, PendingDelivery, PublisherClock
 from reports.transitions import HistoryPoint
@@ -49,6 +49,7 @@ class Bench:
             published=lambda: list(self.items.values()),
             history=self.history,
             verdicts=lambda: [(name, item.lane, self.builds[name].verdict) for name, item in self.items.items()],
+            of_proposal=self.of_proposal,
             find=self.items.get,
             authors=lambda name: self.addresses.get(name, []),
             clock=PublisherClock(self.time.now, self.time.sleep),
@@ -58,6 +59,14 @@ class Bench:
         lane = (component, track, phase)
         found = [self._point(name, self.builds[name]) for name, item in self.items.items() if item.lane == lane]
         return sorted(found, key=lambda one: one.started)
+
+    def of_proposal(self, key: str) -> list[ReviewedBuild]:
+        found = [(name, build) for name, build in self.builds.items() if build.proposal and build.proposal.key == key]
+        built = [
+            ReviewedBuild(name, self.items[name].lane, started_ms(build.started), build.verdict)
+            for name, build in found
+        ]
+        return sorted(built, key=lambda build: build.started)
 
     def _point(self, name: str, build: Build) -> HistoryPoint:
         found, names = results(build)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.reports.outputs.servers import Answer, Request
+from tests.servers import Answer, Request
 
 
 @dataclass

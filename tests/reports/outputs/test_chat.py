@@ -14,12 +14,13 @@ from pydantic import ValidationError
 
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config.chats import Chat
+from lab.forges import web
 from lab.results.cases import Case
 from reports.model import Commit
-from reports.outputs import chat, web
+from reports.outputs import chat
 from reports.outputs.delivery import Output, Tombstone
 from tests.reports.outputs.conftest import Bench
-from tests.reports.outputs.servers import LOGIN_PAGE, Answer, Request, Service, drip, endless, half, silence, stalled
+from tests.servers import LOGIN_PAGE, Answer, Request, Service, drip, endless, half, silence, stalled
 
 PATH = "/services/T00000/s3cr3tPart"
 ROOM = "!abc:lab.example"

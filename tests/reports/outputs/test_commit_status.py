@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from lab.base.errors import ConfigurationError
+from lab.forges import web
 from lab.results.cases import Case
-from reports.outputs import commit_status, web
+from reports.outputs import commit_status
 from reports.outputs.commit_status import describe
 from reports.outputs.delivery import MOST_IN_A_ROW, Output, Tombstone
 from tests.reports.outputs.conftest import Bench
 from tests.reports.outputs.forges import ForgeDouble, GitHubDouble, GitLabDouble
-from tests.reports.outputs.servers import LOGIN_PAGE, Answer, Service, drip, endless, half, silence, stalled
 from tests.reports.publications import a_build
+from tests.servers import LOGIN_PAGE, Answer, Service, drip, endless, half, silence, stalled
 
 KINDS = {"github": ("/api/v3/", "acme/greet", GitHubDouble), "gitlab": ("/api/v4/", "acme/tools/greet", GitLabDouble)}
 COMMITS = [f"{number:040x}" for number in range(1, 10)]

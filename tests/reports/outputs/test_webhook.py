@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lab.base import environment
-from lab.base.errors import ConfigurationError, InfrastructureError, LabError
-from reports.outputs import web, webhook
-from reports.outputs.delivery import Output, PendingDelivery, Throttled, Tombstone
+from lab.base.errors import ConfigurationError, InfrastructureError, LabError, Throttled
+from lab.forges import web
+from reports.outputs import webhook
+from reports.outputs.delivery import Output, PendingDelivery, Tombstone
 from tests.reports.outputs.conftest import Bench
-from tests.reports.outputs.servers import Answer, Request, Service, drip, endless, half, silence, stalled
+from tests.servers import Answer, Request, Service, drip, endless, half, silence, stalled
 
 
 class Hook:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.jenkins.double import Double
-from tests.reports.outputs.servers import Service
 from tests.reports.publish.everything import Everything
 from tests.reports.publishing import Press, a_lab, receive
 from tests.reports.smtp import MailServer
+from tests.servers import Service
 
 
 @pytest.fixture(autouse=True)

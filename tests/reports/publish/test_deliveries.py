@@ -14,10 +14,10 @@ from lab.base.errors import InfrastructureError
 from lab.config.loading import load
 from reports.publish import MOST_TRIES
 from tests.jenkins.faults import FOREVER
-from tests.reports.outputs.servers import Service
 from tests.reports.publish.everything import HISTORY, TWINS, VERDICTS, Everything
 from tests.reports.publishing import SECRET, Press, a_lab, a_local_run
 from tests.reports.smtp import MailServer
+from tests.servers import Service
 
 
 @pytest.mark.integration
@@ -189,24 +189,22 @@ def test_delivery_that_always_fails_is_parked(hooked: tuple[Press, Service]) -> 
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("output", ["mail", "chat", "statuses", "gerrit"])
+@pytest.mark.parametrize("output", ["mail", "chat", "statuses"])
 def test_new_output_tells_nobody_about_old_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
     """All settings lead to a port where nobody listens, so a delivery would be trouble."""
     url, git = "http://127.0.0.1:1", "http://127.0.0.1:1/acme/greet"
     monkeypatch.setenv("CHAT", f"{url}/hook")
     settings: dict[str, Any] = {
         "mail": {"server": "smtp://127.0.0.1:1", "history_days": 3000},
-        "gerrit": url,
         "chat": [{"name": "a", "format": "slack", "secret": {"env": "CHAT"}, "history_days": 3000}],
         "statuses": [{"forge": "github", "url": url, "token": {"env": "CHAT"}, "history_days": 3000}],
     }
     key = {"chat": "chats"}.get(output, output)
-    track = {"trunk": {"series": "bookworm", "trigger": "gerrit" if output == "gerrit" else "commit", "branch": "main"}}
-    before = Press(a_lab(tmp_path, upstreams={"greet": git}, tracks=track), tmp_path)
+    before = Press(a_lab(tmp_path, upstreams={"greet": git}), tmp_path)
     a_local_run(before.lab, number=1)
     a_local_run(before.lab, number=2, verdict="failed")
     assert before.run().lines == []
-    lab = a_lab(tmp_path, upstreams={"greet": git}, tracks=track, notifications={key: settings[output]})
+    lab = a_lab(tmp_path, upstreams={"greet": git}, notifications={key: settings[output]})
     after = Press(lab, tmp_path)
     assert after.run().lines == []
     assert after.deliveries()[output] == {"nothing": 2}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +29,11 @@ SITE = Identity(
 )
 LONG = "test_a_name_that_somebody_generated_from_parameters_" + "0123456789abcdef" * 10
 PHASES = {"test": ("installable", "autopkgtest"), "deploy": ("reset", "deploy"), "exercise": ("exercise", "tempest")}
-SUBJECTS = ("תיקון בדיקה", "修正令牌校验", "Fix a subject that explains at length why the thing it changes had to be " * 3)
+SUBJECTS = (
+    "תיקון בדיקה",
+    "修正令牌校验",
+    "Fix a subject that explains at length why the thing it changes had to be " * 3,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class EveryPage:
 
     world: World
 
-    def __iter__(self) -> Iterable[Path]:
+    def __iter__(self) -> Iterator[Path]:
         return iter(self.world)
 
     def read(self, path: Path) -> InMemory:
@@ -99,9 +102,7 @@ def view(track: str = "trunk-trixie") -> LabView:
         WaitingBuild(job=f"{track}-swift-build", since="2026-10-09T14:00:00.000Z", why="no agent has the label arm64",
                      stuck=True),
     ]  # fmt: skip
-    running = [
-        RunningBuild(job=f"{track}-heat-build", number=1812, started="2026-10-09T16:10:00.000Z", agent="node-1")
-    ]
+    running = [RunningBuild(job=f"{track}-heat-build", number=1812, started="2026-10-09T16:10:00.000Z", agent="node-1")]
     needs: dict[str, tuple[str, ...]] = {
         "keystone": (), "placement": ("keystone",), "glance": ("keystone",), "nova": ("glance", "placement", "neutron"),
         "neutron": ("keystone", "nova"), "cinder": ("glance",),
@@ -121,6 +122,4 @@ def view(track: str = "trunk-trixie") -> LabView:
     nothing = promotion.model_copy(
         update={"track": "trunk-noble", "label": "trunk-noble-tested", "components": (), "open_state": ""}
     )
-    return LabView(
-        activity(ENDED, waiting, running), {track: ComponentGraph(relations, {}, {})}, (promotion, nothing)
-    )
+    return LabView(activity(ENDED, waiting, running), {track: ComponentGraph(relations, {}, {})}, (promotion, nothing))

@@ -64,7 +64,7 @@ def test_nothing_waits_for_a_promotion_that_never_comes(
         ({"promotion": {"label": "stable"}}, "promotion.label: stable is none of labels: tested"),
         ({"promotion": {"criteria": ["exercise"]}}, "promotion.criteria: exercise is none of phases: build"),
         (
-            {"promotion": {}, "trigger": "gerrit"},
+            {"promotion": {}, "trigger": "review"},
             "promotion: only a track with the trigger commit has states to promote",
         ),
     ],

@@ -1,4 +1,4 @@
-"""The REST APIs of forges for commit statuses; a status can be overwritten, but not deleted.
+"""The REST APIs of GitHub and GitLab, and commit statuses on both; a status can be overwritten, but not deleted.
 
 See GitHub's REST API, "REST API endpoints for commit statuses", and GitLab's "Commits API", "Set the pipeline status of a
 commit" and "List the statuses of a commit".
@@ -14,17 +14,18 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, NotNow, Refused
 from lab.config import secret_source
-from lab.config.forges import CommitStatuses
-from reports.outputs import web
-from reports.outputs.delivery import Refused
+from lab.config.forges import ForgeServer
+from lab.forges import web
 
 PAGE: Final = 100
-MOST_PAGES: Final = 10
-State = Literal["success", "failure", "error"]
+MOST_PAGES: Final = 30
+State = Literal["pending", "success", "failure", "error"]
 # GitLab has no error; a canceled pipeline has neither passed nor failed.
-GITLAB_STATES: Final[Mapping[State, str]] = {"success": "success", "failure": "failed", "error": "canceled"}
+GITLAB_STATES: Final[Mapping[State, str]] = {
+    "pending": "running", "success": "success", "failure": "failed", "error": "canceled",
+}  # fmt: skip
 OptionalText = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 
 
@@ -41,6 +42,14 @@ class PostedStatus(BaseModel):
     context: OptionalText = Field(alias="name")
     state: OptionalText = Field(alias="status")
     target_url: OptionalText = ""
+
+    @property
+    def forge_state(self) -> State | None:
+        """The state in the words of GitHub, None for another word."""
+        if self.state == "failed":
+            return "failure"
+        words = {"running": "pending", "canceled": "error"}
+        return next((state for state in GITLAB_STATES if state == words.get(self.state, self.state)), None)
 
     @property
     def is_verdict(self) -> bool:
@@ -64,7 +73,7 @@ class NewStatus:
 class ForgeApi:
     """The API of a forge; ``key``: the place of its settings in lab.yaml."""
 
-    forge: CommitStatuses
+    forge: ForgeServer
     key: str
     now: Callable[[], float]
 
@@ -74,40 +83,55 @@ class ForgeApi:
 
     def posted(self, project: str, commit: str, context: str) -> list[PostedStatus]:
         """Return the statuses with a name that a commit has, newest first."""
-        where, query = f"repos/{quote(project)}/commits/{commit}/statuses", {"per_page": str(PAGE)}
+        where, query = f"repos/{quote(project)}/commits/{commit}/statuses", dict[str, str]()
         if not self.is_github:
             where = f"projects/{quote(project, safe='')}/repository/commits/{commit}/statuses"
             query |= {"name": context, "all": "true"}
         found = [one for one in self._listed(where, query) if one.context.casefold() == context.casefold()]
         return sorted(found, key=lambda one: one.id, reverse=True)
 
-    def post(self, project: str, commit: str, status: NewStatus) -> None:
-        """Set a status of a commit.  Raises Refused or NotNow; another LabError if the forge accepts none at all."""
+    def post(self, project: str, commit: str, status: NewStatus, more: Mapping[str, str] | None = None) -> None:
+        """Set a status of a commit; ``more``: further fields of the request.
+
+        Raises Refused or NotNow, also if the answer shows another status; another LabError if the forge accepts none at all.
+        """
         body = {"description": status.description, **({"target_url": status.target_url} if status.target_url else {})}
         if self.is_github:
             where, own = f"repos/{quote(project)}", {"state": status.state, "context": status.context}
         else:
             where = f"projects/{quote(project, safe='')}"
             own = {"state": GITLAB_STATES[status.state], "name": status.context}
-        self._call("POST", f"{where}/statuses/{commit}", body | own)
+        answer = self.call("POST", f"{where}/statuses/{commit}", {**body, **own, **(more or {})})
+        try:
+            shown = PostedStatus.model_validate(_like_gitlab(answer))
+        except (TypeError, AttributeError, ValidationError):
+            raise NotNow(f"{self.forge.api_url}: the answer to POST {where}/statuses shows no status") from None
+        if (shown.context, shown.state) != (status.context, own["state"]):
+            raise Refused(f"{self.forge.api_url}: shows the status {shown.context}: {shown.state}, not {own['state']}")
 
     def _listed(self, where: str, query: Mapping[str, str]) -> Iterator[PostedStatus]:
+        try:
+            yield from POSTED.validate_python([_like_gitlab(one) for one in self.listed(where, query)])
+        except (TypeError, AttributeError, ValidationError):
+            what = "the answer is no list of commit statuses"
+            raise ConfigurationError(f"{self.forge.api_url}: {what}: is this a {self.kind}?") from None
+
+    def listed(self, where: str, query: Mapping[str, str]) -> Iterator[Any]:
+        """Yield the items of a list, page by page.  Raises ConfigurationError if the answer is no list."""
         for page in range(1, MOST_PAGES + 1):
-            answer = self._call("GET", f"{where}?{urlencode({**query, 'page': page})}")
-            try:
-                found = POSTED.validate_python([_like_gitlab(one) for one in answer])
-            except (TypeError, AttributeError, ValidationError):
-                what = "the answer is no list of commit statuses"
-                raise ConfigurationError(f"{self.forge.api_url}: {what}: is this a {self._kind}?") from None
-            yield from found
-            if len(found) < PAGE:
+            answer = self.call("GET", f"{where}?{urlencode({'per_page': PAGE, **query, 'page': page})}")
+            if not isinstance(answer, list):
+                what = f"the answer is no list of {where.rpartition('/')[2].replace('statuses', 'commit statuses')}"
+                raise ConfigurationError(f"{self.forge.api_url}: {what}: is this a {self.kind}?")
+            yield from answer
+            if len(answer) < PAGE:
                 return
 
     @property
-    def _kind(self) -> str:
+    def kind(self) -> str:
         return "GitHub" if self.is_github else "GitLab"
 
-    def _call(self, method: str, where: str, body: Any = None) -> Any:
+    def call(self, method: str, where: str, body: Any = None) -> Any:
         """Send a request and return the JSON of its answer."""
         base = self.forge.api_url
         token = secret_source.read(self.forge.secret, f"{self.key}.token")
@@ -129,7 +153,7 @@ class ForgeApi:
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY and method == "GET":  # GitHub: no commit found for SHA
             raise CommitMissing(message)
         web.check(answer, message, self.now())
-        return answer.json(base, f"the API of a {self._kind}")
+        return answer.json(base, f"the API of a {self.kind}")
 
 
 def _like_gitlab(status: Mapping[str, Any]) -> dict[str, Any]:

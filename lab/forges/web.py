@@ -20,10 +20,9 @@ import urllib3.exceptions
 from urllib3.exceptions import MaxRetryError
 
 from lab.base import redirects
-from lab.base.errors import ConfigurationError, InfrastructureError
+from lab.base.errors import ConfigurationError, InfrastructureError, NotNow, Refused, Throttled
 from lab.base.text import shortened
 from lab.config.jenkins_failures import innermost
-from reports.outputs.delivery import NotNow, Refused, Throttled
 
 TIMEOUT_SECONDS: Final = 60.0
 MOST_BYTES: Final = 10_000_000

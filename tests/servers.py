@@ -1,17 +1,14 @@
-"""HTTP servers on loopback: a Gerrit, and the receiver of a webhook."""
+"""HTTP servers on loopback."""
 
 from __future__ import annotations
 
-import base64
-import json
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Self
 
 from tests.loopback import Loopback
 
@@ -61,7 +58,7 @@ class Service(Loopback):
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_POST = do_PUT = do_GET  # noqa: N815 - as http.server calls them
+            do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815 - as http.server calls them
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -76,73 +73,6 @@ class Service(Loopback):
     @property
     def url(self) -> str:
         return f"http{'s' if self.certificate else ''}://127.0.0.1:{self.port}"
-
-
-@dataclass
-class Change:
-    """A change under review: its commit, its comments and its votes."""
-
-    number: int
-    commit: str
-    current: str = ""
-    """The commit of the newest patch set, where it is another one."""
-    status: str = "NEW"
-    messages: list[str] = field(default_factory=list)
-    votes: list[dict[str, int]] = field(default_factory=list)
-
-
-@dataclass
-class Gerrit:
-    """The part of a Gerrit that a reviewer uses; see its REST API documentation."""
-
-    changes: list[Change] = field(default_factory=list)
-    trouble: Answer | None = None
-    refusals: dict[int, Answer] = field(default_factory=dict)
-    """The answers to reviews, by the number of the change."""
-    is_strict: bool = True
-    """The setting change.strictLabels: without it, Gerrit ignores unknown labels."""
-    lose: int = 0
-
-    def __call__(self, request: Request) -> Answer | None:
-        if self.trouble:
-            return self.trouble
-        if request.headers.get("authorization") != f"Basic {base64.b64encode(b'bot:s3cret').decode()}":
-            return 401, "Unauthorized"
-        url = urlsplit(request.path)
-        if request.method == "GET" and url.path == "/a/changes/":
-            commit = parse_qs(url.query)["q"][0].removeprefix("commit:")
-            return 200, self.shown([self.change_info(one) for one in self.changes if one.commit == commit])
-        return self.review(url.path.split("/"), json.loads(request.body))
-
-    def review(self, parts: list[str], review_input: dict[str, Any]) -> Answer | None:
-        (change,) = [one for one in self.changes if str(one.number) == parts[3]]
-        assert parts[4:] == ["revisions", change.commit, "review"]
-        if change.number in self.refusals:
-            return self.refusals[change.number]
-        if change.status != "NEW" and review_input["labels"]:
-            return 409, "Cannot reduce vote on labels for closed change\n"
-        assert review_input["notify"] == "OWNER"
-        if "Verified" not in review_input["labels"] and review_input["labels"]:
-            if self.is_strict:
-                return 400, f'label "{next(iter(review_input["labels"]))}" is not a configured label\n'
-            review_input["labels"] = {}
-        change.messages.append(f"Patch Set 1:\n\n{review_input['message']}")
-        change.votes.append(review_input["labels"])
-        if self.lose:
-            self.lose -= 1
-            return None
-        return 200, self.shown({"labels": review_input["labels"]})
-
-    def change_info(self, change: Change) -> dict[str, Any]:
-        return {
-            "_number": change.number,
-            "status": change.status,
-            "current_revision": change.current or change.commit,
-            "messages": [{"message": text} for text in change.messages],
-        }
-
-    def shown(self, data: Any) -> str:
-        return f")]}}'\n{json.dumps(data)}"
 
 
 # Answers of hostile servers.

@@ -1,0 +1,122 @@
+"""GitHub: pull requests, with a commit status and one comment for each head.
+
+See GitHub's REST API, "Pulls", "Issue comments" and "Commit statuses".  Check runs are for GitHub Apps only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
+
+from lab.base.errors import ConfigurationError
+from lab.base.text import shortened
+from lab.config.reviews import ReviewServer
+from lab.config.types import is_among
+from lab.forges.answers import Fields, shown_comment
+from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus
+from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, replaceable
+
+MAINTAINERS: Final = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})  # of `author_association`
+LONGEST: Final = 140  # GitHub refuses a longer description of a status
+
+
+@dataclass(frozen=True)
+class GitHubForge:
+    """The pull requests of a GitHub; ``name``: that of the server in lab.yaml."""
+
+    name: str
+    server: ReviewServer
+    api: ForgeApi
+
+    replaces_comments: ClassVar[bool] = True
+
+    def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
+        query = {"state": "open", "base": branch, "sort": "created", "direction": "asc"}
+        return [self._proposal(project, found) for found in self.api.listed(f"repos/{quote(project)}/pulls", query)]
+
+    def now(self, project: str, number: int) -> Proposal | None:
+        try:
+            return self._proposal(project, self.api.call("GET", f"repos/{quote(project)}/pulls/{number}"))
+        except CommitMissing:
+            return None
+
+    def named(self, reference: str) -> Sequence[Proposal] | None:
+        found = re.fullmatch(re.escape(self.server.home) + r"([\w.-]+/[\w.-]+)/pull/(\d+)/?", reference)
+        if found is None:
+            return None
+        proposal = self.now(found[1], int(found[2]))
+        return [proposal] if proposal else []
+
+    def comments(self, proposal: Proposal) -> Sequence[ForgeComment]:
+        where = f"repos/{quote(proposal.id.project)}/issues/{proposal.id.number}/comments"
+        return [self._comment(Fields(self._what, found)) for found in self.api.listed(where, {})]
+
+    def shows(self, message: ReviewMessage) -> bool:
+        if message.state is None:
+            return True
+        posted = self.api.posted(message.id.project, message.id.head, self.server.context)
+        return bool(posted) and posted[0].forge_state == message.state
+
+    def tell(self, message: ReviewMessage, *, comment: bool = True) -> None:
+        one = message.id
+        if message.state and not self.shows(message):
+            summary = shortened(message.summary, LONGEST)
+            self.api.post(one.project, one.head, NewStatus(self.server.context, message.state, summary, message.url))
+        if not comment:
+            return
+        repository = f"repos/{quote(one.project)}/issues"
+        replaced = replaceable(self.comments(Proposal(message.id, "")), message.mark)
+        call = ("PATCH", f"{repository}/comments/{replaced}") if replaced else None
+        method, where = call or ("POST", f"{repository}/{one.number}/comments")
+        answer = self.api.call(method, where, {"body": message.markdown})
+        shown_comment(Fields(self._what, answer).text("body"), message, self.api.forge.api_url)
+
+    @cached_property
+    def _own(self) -> str:
+        """The user name of the lab's account."""
+        try:
+            return Fields(self._what, self.api.call("GET", "user")).text("login")
+        except CommitMissing as error:
+            raise ConfigurationError(f"{error}: the token must be that of a user") from None
+
+    @property
+    def _what(self) -> str:
+        return f"{self.api.forge.api_url}: the answer of a GitHub"
+
+    def _proposal(self, project: str, answer: Mapping[str, Any]) -> Proposal:
+        found = Fields(self._what, answer)
+        number, author = found.number("number"), found.text("user", "login")
+        is_merged = bool(found.text("merged_at"))
+        return Proposal(
+            ProposalId(
+                forge=self.name,
+                project=project,
+                number=number,
+                head=found.commit("head", "sha"),
+                ref=f"refs/pull/{number}/head",
+                branch=found.text("base", "ref"),
+            ),
+            author,
+            f"{found.text('title')}\n\n{found.text('body')}",
+            "merged" if is_merged else "open" if found.text("state") == "open" else "closed",
+            is_draft=found.flag("draft"),
+            is_trusted=self._is_trusted(author, found),
+        )
+
+    def _comment(self, found: Fields) -> ForgeComment:
+        author = found.text("user", "login")
+        return ForgeComment(
+            str(found.number("id")),
+            author,
+            found.text("body"),
+            found.text("created_at"),
+            is_own=author == self._own,
+            is_trusted=self._is_trusted(author, found),
+        )
+
+    def _is_trusted(self, author: str, found: Fields) -> bool:
+        return found.text("author_association") in MAINTAINERS or is_among(author, self.server.trusted)

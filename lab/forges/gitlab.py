@@ -1,0 +1,158 @@
+"""GitLab: merge requests, with a commit status and one note for each head.
+
+See GitLab's "Merge requests API", "Notes API", "Commits API" and "Members API".  The head of a merge request from a fork
+is no commit of the project, so that only a note can be shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
+
+from lab.base.text import shortened
+from lab.config.reviews import ReviewServer
+from lab.config.types import is_among
+from lab.forges.answers import Fields, shown_comment
+from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus
+from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, replaceable
+
+DEVELOPER: Final = 30  # of `access_level`
+LONGEST: Final = 255  # of the description of a status
+
+
+@dataclass(frozen=True)
+class GitLabForge:
+    """The merge requests of a GitLab; ``name``: that of the server in lab.yaml."""
+
+    name: str
+    server: ReviewServer
+    api: ForgeApi
+    members: dict[tuple[str, int], bool] = field(default_factory=dict)
+    """Whether users are maintainers of projects, as the server has said."""
+
+    replaces_comments: ClassVar[bool] = True
+
+    def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
+        query = {"state": "opened", "target_branch": branch, "order_by": "created_at", "sort": "asc"}
+        return [self._proposal(project, found) for found in self.api.listed(self._requests(project), query)]
+
+    def now(self, project: str, number: int) -> Proposal | None:
+        try:
+            return self._proposal(project, self._request(project, number))
+        except CommitMissing:
+            return None
+
+    def named(self, reference: str) -> Sequence[Proposal] | None:
+        found = re.fullmatch(re.escape(self.server.home) + r"([\w./-]+?)(?:/-)?/merge_requests/(\d+)/?", reference)
+        if found is None:
+            return None
+        proposal = self.now(found[1], int(found[2]))
+        return [proposal] if proposal else []
+
+    def comments(self, proposal: Proposal) -> Sequence[ForgeComment]:
+        project, query = proposal.id.project, {"order_by": "created_at", "sort": "asc"}
+        where = f"{self._requests(project)}/{proposal.id.number}/notes"
+        notes = (Fields(self._what, found) for found in self.api.listed(where, query))
+        return [self._comment(project, note) for note in notes if not note.flag("system")]
+
+    def shows(self, message: ReviewMessage) -> bool:
+        if message.state is None:
+            return True
+        try:
+            posted = self.api.posted(message.id.project, message.id.head, self.server.context)
+        except CommitMissing:  # the head is in a fork
+            return True
+        return bool(posted) and posted[0].forge_state == message.state
+
+    def tell(self, message: ReviewMessage, *, comment: bool = True) -> None:
+        one = message.id
+        request = Fields(self._what, self._request(one.project, one.number))
+        is_of_fork = request.number("source_project_id") != request.number("target_project_id")
+        if message.state and not is_of_fork and not self.shows(message):
+            summary = shortened(message.summary, LONGEST)
+            status = NewStatus(self.server.context, message.state, summary, message.url)
+            self.api.post(one.project, one.head, status, _pipeline(request, one.head))
+        if not comment:
+            return
+        where, replaced = (
+            f"{self._requests(one.project)}/{one.number}/notes",
+            replaceable(self.comments(Proposal(message.id, "")), message.mark),
+        )
+        method = "PUT" if replaced else "POST"
+        answer = self.api.call(method, f"{where}/{replaced}" if replaced else where, {"body": message.markdown})
+        shown_comment(Fields(self._what, answer).text("body"), message, self.api.forge.api_url)
+
+    @cached_property
+    def _own(self) -> str:
+        """The user name of the lab's account."""
+        return Fields(self._what, self.api.call("GET", "user")).text("username")
+
+    @property
+    def _what(self) -> str:
+        return f"{self.api.forge.api_url}: the answer of a GitLab"
+
+    def _requests(self, project: str) -> str:
+        return f"projects/{quote(project, safe='')}/merge_requests"
+
+    def _request(self, project: str, number: int) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.api.call("GET", f"{self._requests(project)}/{number}")
+        return found
+
+    def _proposal(self, project: str, answer: Mapping[str, Any]) -> Proposal:
+        found = Fields(self._what, answer)
+        number, author = found.number("iid"), found.text("author", "username")
+        state = found.text("state")
+        return Proposal(
+            ProposalId(
+                forge=self.name,
+                project=project,
+                number=number,
+                head=found.commit("sha"),
+                ref=f"refs/merge-requests/{number}/head",
+                branch=found.text("target_branch"),
+            ),
+            author,
+            f"{found.text('title')}\n\n{found.text('description')}",
+            "open" if state == "opened" else "merged" if state == "merged" else "closed",
+            is_draft=found.flag("draft") or found.flag("work_in_progress"),
+            is_trusted=self._is_trusted(project, found),
+        )
+
+    def _comment(self, project: str, found: Fields) -> ForgeComment:
+        author = found.text("author", "username")
+        is_own = author == self._own
+        return ForgeComment(
+            str(found.number("id")),
+            author,
+            found.text("body"),
+            found.text("created_at"),
+            is_own=is_own,
+            is_trusted=is_own or self._is_trusted(project, found),
+        )
+
+    def _is_trusted(self, project: str, found: Fields) -> bool:
+        author, user = found.text("author", "username"), found.number("author", "id")
+        if is_among(author, self.server.trusted):
+            return True
+        if (project, user) not in self.members:
+            self.members[project, user] = self._is_member(project, user)
+        return self.members[project, user]
+
+    def _is_member(self, project: str, user: int) -> bool:
+        try:
+            answer = self.api.call("GET", f"projects/{quote(project, safe='')}/members/all/{user}")
+        except CommitMissing:
+            return False
+        return Fields(self._what, answer).number("access_level") >= DEVELOPER
+
+
+def _pipeline(request: Fields, head: str) -> dict[str, str]:
+    """Return the pipeline that a status belongs to, so that it replaces no pipeline of the project's own."""
+    fields = {"ref": request.text("source_branch")}
+    if request.text("head_pipeline", "sha") == head:
+        fields["pipeline_id"] = str(request.number("head_pipeline", "id"))
+    return fields

@@ -1,0 +1,122 @@
+"""What the lab says of a head under review: a function of all results that are published of it.
+
+A phase must be as new as the phase before it, so that after a `recheck` the results of the former round do not count: they
+are pending.  Nothing here knows the forge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from lab.base.errors import Verdict
+from lab.base.text import shortened
+from lab.config.review_projects import Lane
+from lab.forges.proposals import ProposalId, ReviewMessage, ReviewState
+from lab.results.history import of_case
+from reports.model import Build, ReviewedBuild
+
+BAD: Final[frozenset[Verdict]] = frozenset({"failed", "unstable"})
+MOST_TESTS: Final = 10
+
+
+@dataclass(frozen=True)
+class LaneResult:
+    """The result of a phase of a component on a track; without a build that counts, it is pending."""
+
+    lane: Lane
+    build: ReviewedBuild | None = None
+
+    @property
+    def verdict(self) -> Verdict | Literal["pending"]:
+        return self.build.verdict if self.build else "pending"
+
+    @property
+    def title(self) -> str:
+        component, track, phase = self.lane
+        return f"{component} {phase} on {track}"
+
+
+def results(lanes: Sequence[Sequence[Lane]], builds: Sequence[ReviewedBuild]) -> list[LaneResult]:
+    """Return the result of each phase; ``lanes``: the phases of each component and track, in their order."""
+    newest = {build.lane: build for build in sorted(builds, key=lambda build: build.started)}
+    found: list[LaneResult] = []
+    for phases in lanes:
+        since = 0
+        for lane in phases:
+            build = newest.get(lane)
+            current = build if build and build.started >= since else None
+            found.append(LaneResult(lane, current))
+            since = current.started if current else since
+    return found
+
+
+def state_of(found: Sequence[LaneResult]) -> ReviewState:
+    """Return the state of a head: a bad result decides at once, a good one is the last of all."""
+    verdicts = {result.verdict for result in found}
+    if verdicts & BAD:
+        return "failure"
+    if "pending" in verdicts and verdicts <= {"pending", "passed"}:
+        return "pending"
+    return "success" if verdicts == {"passed"} else "error"
+
+
+def message(
+    one: ProposalId,
+    found: Sequence[LaneResult],
+    builds: Mapping[str, Build],
+    link: Callable[[Build], str],
+    withheld: str = "",
+) -> ReviewMessage:
+    """Return the message about a head; ``builds``: by short name; ``withheld``: why its state is not shown."""
+    state = state_of(found)
+    summary = _summary(state, found)
+    lines = [summary, *([f"No vote: {withheld}."] if withheld else []), ""]
+    for result in found:
+        build = builds.get(result.build.name) if result.build else None
+        lines.append(f"* {result.title}: {_described(result, build, link)}")
+    if base := next((build.base for build in builds.values() if build.base), ""):
+        lines += ["", f"Tested: {one.head} merged onto {one.branch} at {base}."]
+    details = [line for result in found for line in _details(result, builds)]
+    first = next((result.build.name for result in found if result.verdict in BAD and result.build), "")
+    address = link(builds[first]) if first in builds else ""
+    text = "\n".join(lines)
+    digest = hashlib.sha256("\n".join([text, *details]).encode()).hexdigest()[:12]
+    return ReviewMessage(
+        one, None if withheld else state, summary, text, f"{one.head[:12]} {digest}", tuple(details), address
+    )
+
+
+def _summary(state: ReviewState, found: Sequence[LaneResult]) -> str:
+    done = sum(result.verdict == "passed" for result in found)
+    words: Mapping[ReviewState, str] = {
+        "success": "Passed",
+        "failure": "Failed",
+        "pending": "In progress",
+        "error": "The lab could not test it",
+    }
+    return f"{words[state]}: {done} of {len(found)} phases passed"
+
+
+def _described(result: LaneResult, build: Build | None, link: Callable[[Build], str]) -> str:
+    if build is None:
+        return result.verdict
+    at = f" at {build.step}" if build.step else ""
+    verdict = {"error": "not tested (error)", "aborted": "not tested (aborted)"}.get(build.verdict, build.verdict)
+    address = link(build)
+    return f"{verdict}{at}{f', {address}' if address else ''}"
+
+
+def _details(result: LaneResult, builds: Mapping[str, Build]) -> Iterator[str]:
+    build = builds.get(result.build.name) if result.build else None
+    if build is None or build.verdict == "passed":
+        return
+    if build.message:
+        yield f"{result.title}: {shortened(build.message)}"
+    failing = [case for case in build.findings if of_case(case) == "bad" and case.nuance != "rerun"]
+    for case in failing[:MOST_TESTS]:
+        yield f"{shortened(case.id, 240)}: {shortened(case.message or case.outcome, 160)}"
+    if len(failing) > MOST_TESTS:
+        yield f"and {len(failing) - MOST_TESTS} more"

@@ -1,0 +1,212 @@
+"""The watch over changes under review: a run for each head that is to be tested, or a comment that says why it is not.
+
+A head is tested once; again when what it depends on has another head, when somebody comments ``recheck``, and, at most
+`scripts.phases.news.TRIES` times, when the lab was at fault.  Drafts and private proposals wait in silence.  What cannot be
+asked about one proposal stops no other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import IO
+
+from lab.base import environment
+from lab.base.errors import LabError
+from lab.base.git import GitMirror
+from lab.config.description import Lab
+from lab.config.review_projects import ReviewedProject, project_of, server_of
+from lab.forges.proposals import Forge, ForgeComment, Proposal, ProposalId, ReviewMessage, mark_of
+from lab.forges.registry import open_forge
+from lab.store.run_directory import Run
+from lab.store.runs import Store
+from scripts.phases.news import TRIES, watch_log
+from scripts.reviews import comments, merging, states
+from scripts.reviews.comments import SHORT
+from scripts.reviews.dependencies import Dependencies, NotYet, Unmet
+from scripts.reviews.states import DependencyBuild
+
+
+@dataclass(frozen=True)
+class TestedHead:
+    """A build of a head, by its key and those of what it was tested with; ``started``: RFC 3339; ``archive``: its state.
+
+    ``run``: of this machine.
+    """
+
+    key: str
+    depends_on: frozenset[str]
+    verdict: str
+    started: str
+    archive: str = ""
+    version: str = ""
+    run: Run | None = None
+
+
+@dataclass(frozen=True)
+class WantedBuild:
+    """A build to begin; ``resumed``: the run of this machine to continue instead."""
+
+    component: str
+    proposal: ProposalId
+    depends_on: tuple[ProposalId, ...]
+    onto: str = ""
+    resumed: Run | None = None
+
+
+Known = Callable[[str], Sequence[TestedHead]]
+"""Return the builds of a component that have an identity, oldest first."""
+
+
+def new_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
+    """Yield a run for each head that is to be tested; the caller runs each before it asks for the next."""
+    for wanted in wanted_builds(lab, track, partial(local_heads, lab, track), troubles):
+        if wanted.resumed:
+            yield wanted.resumed
+            continue
+        run = Store.of(lab).new_run(lab, track, wanted.component, wanted.proposal.head)
+        described = {name: getattr(wanted, name) for name in ("proposal", "depends_on", "onto")}
+        run.write_info(run.info.model_copy(update={"cause": "change under review", **described}))
+        yield run
+
+
+def local_heads(lab: Lab, track: str, component: str) -> list[TestedHead]:
+    """Return the builds of this machine."""
+    return [
+        TestedHead(
+            run.info.proposal.key,
+            frozenset(one.key for one in run.info.depends_on),
+            run.verdict,
+            run.info.started,
+            run.info.archive,
+            run.version,
+            run,
+        )
+        for run in Store.of(lab).runs(track, component, "build")
+        if run.info.proposal
+    ]
+
+
+def wanted_builds(lab: Lab, track: str, known: Known, troubles: list[LabError]) -> Iterator[WantedBuild]:
+    """Yield the builds to begin; tell the authors of other proposals why there is none."""
+    try:
+        name, _ = server_of(lab, track)
+        forge = open_forge(lab, lab.file.parent, name, lambda: environment.now().timestamp())
+    except LabError as error:
+        troubles.append(error)
+        return
+    with watch_log(lab) as log:
+        yield from ReviewRound(lab, track, forge, known, log, troubles).wanted()
+
+
+@dataclass
+class ReviewRound:
+    """One poll of a server for a track."""
+
+    lab: Lab
+    track: str
+    forge: Forge
+    known: Known
+    log: IO[str]
+    troubles: list[LabError]
+    projects: dict[ReviewedProject, list[str]] = field(init=False)
+    """The components of each project."""
+
+    def __post_init__(self) -> None:
+        self.projects = {}
+        for component in self.lab.components_of(self.track):
+            self.projects.setdefault(project_of(self.lab, component, self.track), []).append(component)
+
+    def wanted(self) -> Iterator[WantedBuild]:
+        found: list[tuple[Proposal, str]] = []
+        for project, components in self.projects.items():
+            try:
+                proposals = self.forge.proposals(project.path, project.branch)
+                found += [(proposal, component) for proposal in proposals for component in components]
+            except LabError as error:
+                self.troubles.append(error)
+        for proposal, component in sorted(found, key=lambda pair: bool(comments.references(pair[0]))):
+            yield from self._of(proposal, component)
+
+    def _of(self, proposal: Proposal, component: str) -> Iterator[WantedBuild]:
+        """Yield the build of a proposal for a component, or tell its author why there is none."""
+        if proposal.is_private or proposal.is_draft:
+            return
+        try:
+            if wanted := self._due(proposal, component):
+                yield wanted
+        except NotYet:
+            return
+        except Unmet as reason:
+            self._try_to_tell(proposal, "waits", f"This change is not tested: {reason}.")
+        except merging.Conflict as conflict:
+            self._try_to_tell(proposal, "conflict", f"This change is not tested: {conflict.args[0]}.")
+        except LabError as error:
+            self.troubles.append(error)
+
+    def _due(self, proposal: Proposal, component: str) -> WantedBuild | None:
+        """Return the build to begin; None where nothing is to be done.  Raises Unmet and Conflict."""
+        found = self.forge.comments(proposal)
+        if not comments.is_approved(proposal, found):
+            self._tell(proposal, found, "approval", comments.approval_wanted(proposal))
+            return None
+        needed = Dependencies(self.forge).of(proposal)
+        ids, keys = tuple(one.id for one in needed), {one.id.key for one in needed}
+        # A dependency that has been merged meanwhile is no reason for another build.
+        builds = [head for head in self.known(component) if head.key == proposal.id.key and keys <= head.depends_on]
+        if builds and not _is_due(builds, found):
+            return None
+        if builds and builds[-1].verdict == "aborted" and builds[-1].run:
+            return WantedBuild(component, proposal.id, ids, resumed=builds[-1].run)
+        self._check(needed)
+        own = project_of(self.lab, component, self.track)
+        same = [one for one in ids if (one.project, one.branch) == (own.path, own.branch)]
+        mirror = GitMirror.of(self.lab.component(component, self.track).upstream.git)
+        merging.merge(self.lab, mirror, [*same, proposal.id], self.log)
+        builds_of_others = [build for one in ids if one not in same for build in self._builds_of(one)]
+        onto = states.with_packages_of(self.lab, self.track, builds_of_others, self.log)
+        return WantedBuild(component, proposal.id, ids, onto)
+
+    def _builds_of(self, one: ProposalId) -> list[DependencyBuild]:
+        """Return the newest builds of a proposal that another one needs.  Raises Unmet and NotYet."""
+        found = []
+        for component in self.projects[ReviewedProject(one.forge, one.project, one.branch)]:
+            newest = next((head for head in reversed(self.known(component)) if head.key == one.key), None)
+            if newest is None or newest.verdict in {"running", "aborted"}:
+                raise NotYet(f"it depends on {one}, which is not built yet as {component}")
+            if newest.verdict not in {"passed", "unstable"}:
+                raise Unmet(f"it depends on {one}, which is {newest.verdict} as {component}")
+            if not newest.archive:
+                raise Unmet(f"it depends on {one}: this lab cannot test changes of two projects together")
+            found.append(DependencyBuild(component, newest.version, newest.archive))
+        return found
+
+    def _check(self, needed: Sequence[Proposal]) -> None:
+        """Raise Unmet for a dependency that the lab may not or cannot test."""
+        for one in needed:
+            if ReviewedProject(one.id.forge, one.id.project, one.id.branch) not in self.projects:
+                raise Unmet(f"it depends on {one.id}, whose project {self.track} does not test")
+            if one.is_draft or not comments.is_approved(one, self.forge.comments(one)):
+                raise Unmet(f"it depends on {one.id}, which is {'a draft' if one.is_draft else 'not approved'}")
+
+    def _try_to_tell(self, proposal: Proposal, kind: str, text: str) -> None:
+        try:
+            self._tell(proposal, self.forge.comments(proposal), kind, text)
+        except LabError as error:
+            self.troubles.append(error)
+
+    def _tell(self, proposal: Proposal, known: Sequence[ForgeComment], kind: str, text: str) -> None:
+        """Comment on a proposal once, without a vote."""
+        mark = f"{kind}-{proposal.id.head[:SHORT]} {comments.digest(text)}"
+        if any(one.is_own and mark_of(one.text) == mark for one in known):
+            return
+        self.forge.tell(ReviewMessage(proposal.id, None, text, text, mark))
+
+
+def _is_due(builds: Sequence[TestedHead], found: Sequence[ForgeComment]) -> bool:
+    """Return whether a head that has builds gets another one."""
+    last, again = builds[-1], [build for build in builds if build.verdict in {"error", "aborted"}]
+    if last.verdict in {"error", "aborted"} and ((last.run and last.verdict == "aborted") or len(again) < TRIES):
+        return True
+    return last.verdict != "running" and comments.is_rechecked(found, last.started)

@@ -1,0 +1,377 @@
+"""What is tested of changes under review: real repositories behind doubles of a Gerrit, a GitHub and a GitLab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.base.errors import LabError
+from lab.base.git import GitMirror
+from lab.config.description import PHASES, Lab
+from lab.store import step
+from lab.store.records import Record
+from lab.store.run_directory import Run
+from scripts import snapshot
+from scripts.reviews import watching
+from tests.conftest import GitRepository, packaging_files
+from tests.forges import LAB, Item, World
+from tests.servers import Service
+
+pytestmark = pytest.mark.integration
+KINDS = ("rest", "github", "gitlab")
+MANY = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n"
+
+
+@dataclass
+class Workshop:
+    """A lab, a server, and the repositories of its two projects, ``team/greet`` and ``team/meet``."""
+
+    lab: Lab
+    world: World
+    url: str
+    greet: GitRepository
+    meet: GitRepository
+    troubles: list[LabError] = field(default_factory=list)
+
+    def repository(self, item: Item) -> GitRepository:
+        return self.greet if item.project == "team/greet" else self.meet
+
+    def propose(
+        self, number: int, files: dict[str, str], base: str = "v1.0", project: str = "team/greet", **more: Any
+    ) -> Item:
+        """Push a proposal on ``base``."""
+        item = Item(number, "", project, **more)
+        self.world.items.append(item)
+        return self.push(item, files, base)
+
+    def push(self, item: Item, files: dict[str, str], base: str = "v1.0") -> Item:
+        """Give a proposal another head."""
+        repository = self.repository(item)
+        repository.git("checkout", "--quiet", "--detach", base)
+        item.patch_set += bool(item.head)
+        item.head = repository.commit(f"Propose {item.number}\n\n{item.text}", files)
+        repository.git("checkout", "--quiet", "main")
+        pull, request = f"refs/pull/{item.number}/head", f"refs/merge-requests/{item.number}/head"
+        for ref in (item.ref, pull, request):
+            repository.git("update-ref", ref, item.head)
+        repository.git("update-server-info")
+        return item
+
+    def advance(self, files: dict[str, str], repository: GitRepository | None = None) -> str:
+        """Move the branch on."""
+        repository = repository or self.greet
+        head = repository.commit("Move on", files)
+        repository.git("update-server-info")
+        return head
+
+    def poll(self) -> list[Run]:
+        return list(watching.new_runs(self.lab, "review", self.troubles))
+
+    def snapshot(self, run: Run) -> Record:
+        with run.held():
+            return step.execute(snapshot.NAME, snapshot.action, self.lab, run)
+
+    def end(self, run: Run, verdict: str = "passed", archive: str = "") -> None:
+        """Leave the records of a finished build, with the state of the archive that it has made."""
+        last = {"passed": "push", "failed": "sbuild", "error": "source"}[verdict]
+        steps = PHASES["build"][: PHASES["build"].index(last) + 1]
+        for name in steps:
+            Record(
+                step=name, component=run.info.component, track="review", series="bookworm", architecture="amd64",
+                started=run.info.started, log=f"results/{name}.log", exit_code=0, version="1.0-1",
+                verdict=verdict if name == last else "passed",  # type: ignore[arg-type]
+            ).write(run.record_path(name))  # fmt: skip
+        run.write_info(run.info.model_copy(update={"archive": archive}))
+
+    def content(self, commit: str, component: str = "greet") -> dict[str, str]:
+        """Return the files of a commit in the lab's mirror."""
+        mirror = GitMirror.of(self.lab.component(component, "review").upstream.git)
+        names = mirror.git("ls-tree", "-r", "--name-only", commit).split()
+        return {name: mirror.git("show", f"{commit}:{name}") for name in names}
+
+
+Shops = Callable[[str], Workshop]
+
+
+@pytest.fixture
+def shops(
+    lab_factory: Callable[..., Lab], git_repository: Callable[..., GitRepository], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shops]:
+    monkeypatch.setenv("QALAB_GERRIT_USER", LAB)
+    monkeypatch.setenv("QALAB_GERRIT_PASSWORD", "s3cret")
+    monkeypatch.setenv("QALAB_GITHUB_TOKEN", "t0ken")
+    monkeypatch.setenv("QALAB_GITLAB_TOKEN", "t0ken")
+    greet, meet, packaging = git_repository("greet"), git_repository("meet"), git_repository("packaging")
+    packaging.commit("Package it", packaging_files())
+    for repository in (greet, meet):
+        repository.commit("Start", {"a.txt": MANY, "b.txt": "hello\n"})
+        repository.tag("v1.0")
+        repository.git("update-server-info")
+    world = World(repositories={"team/greet": greet.path / ".git", "team/meet": meet.path / ".git"})
+    with Service(world) as service:
+
+        def make(kind: str) -> Workshop:
+            server: dict[str, Any] = {"forge": kind, "url": f"{service.url}/"}
+            if kind == "rest":
+                server |= {"forge": "gerrit", "trusted": sorted(world.maintainers)}
+            track = {"series": "bookworm", "trigger": "review", "branch": "main"}
+            own = {name: {"upstream": {"git": f"{service.url}/team/{name}"}, "packaging": {"git": str(packaging.path)}}
+                   for name in ("greet", "meet")}  # fmt: skip
+            lab = lab_factory(lab={"tracks": {"review": track}, "components": own, "reviews": {"server": server}})
+            tracks = {"review": lab.tracks["review"]}
+            return Workshop(lab.model_copy(update={"tracks": tracks}), world, service.url, greet, meet)
+
+        yield make
+
+
+def reference(shop: Workshop, kind: str, item: Item) -> str:
+    """Return the URL of a proposal."""
+    part = {
+        "rest": f"c/{item.project}/+/",
+        "github": f"{item.project}/pull/",
+        "gitlab": f"{item.project}/-/merge_requests/",
+    }
+    return f"{shop.url}/{part[kind]}{item.number}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_change_on_old_base_is_merged_onto_the_tip(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"a.txt": MANY.replace("one", "uno")})
+    tip = shop.advance({"a.txt": MANY.replace("seven", "siete")})
+    (run,) = shop.poll()
+    record = shop.snapshot(run)
+    assert record.verdict == "passed", record.message
+    info = run.info
+    assert info.proposal is not None
+    assert (info.proposal.number, info.proposal.head, info.proposal.project) == (7, item.head, "team/greet")
+    assert (info.base, info.cause) == (tip, "change under review")
+    assert shop.content(info.commit)["a.txt"] == MANY.replace("one", "uno").replace("seven", "siete").rstrip()
+    mirror = GitMirror.of(f"{shop.url}/team/greet")
+    assert mirror.git("log", "-1", "--format=%P", info.commit).split() == [tip, item.head]
+    shop.end(run)
+    assert shop.poll() == []
+    assert shop.troubles == []
+
+
+def test_tip_that_moves_is_the_base_once(shops: Shops) -> None:
+    shop = shops("rest")
+    shop.propose(7, {"b.txt": "hi\n"})
+    (run,) = shop.poll()
+    tip = shop.advance({"c.txt": "new\n"})
+    first = shop.snapshot(run)
+    assert (first.verdict, run.info.base) == ("passed", tip)
+    shop.advance({"d.txt": "newer\n"})
+    again = shop.snapshot(Run(run.path))  # resumed, after the tip has moved again
+    assert (again.commit, again.version) == (first.commit, first.version)
+    assert "d.txt" not in shop.content(again.commit)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_conflict_is_told_and_not_voted(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    tip = shop.advance({"b.txt": "hallo\n"})
+    for _ in range(2):
+        assert shop.poll() == []
+        (text,) = item.bodies
+        assert f"does not merge with main at {tip[:12]}: conflicts in b.txt" in text
+    assert (item.votes, item.statuses) == ([], [])
+    shop.advance({"b.txt": "hello\n"})
+    (run,) = shop.poll()  # the tip has moved, and there is no conflict any more
+    shop.advance({"b.txt": "hallo\n"})
+    record = shop.snapshot(run)  # the conflict came in between
+    assert (record.verdict, "does not merge with main" in record.message) == ("error", True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dependency_in_the_same_project_is_merged_first(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    first = shop.propose(7, {"c.txt": "c\n"})
+    shop.propose(8, {"d.txt": "d\n"}, text=f"Use c\n\nDepends-On: {reference(shop, kind, first)}")
+    runs = shop.poll()
+    assert [run.info.proposal.number for run in runs if run.info.proposal] == [7, 8]
+    shop.snapshot(runs[1])
+    assert [one.number for one in runs[1].info.depends_on] == [7]
+    assert {"c.txt", "d.txt"} <= shop.content(runs[1].info.commit).keys()
+
+
+def test_change_id_names_the_change_on_the_same_branch(shops: Shops) -> None:
+    shop = shops("rest")
+    identity = "I" + "ab" * 20
+    shop.propose(6, {"c.txt": "other\n"}, branch="stable/1", text=f"C\n\nChange-Id: {identity}")
+    shop.propose(7, {"c.txt": "c\n"}, text=f"C\n\nChange-Id: {identity}")
+    shop.propose(8, {"d.txt": "d\n"}, text=f"Use c\n\nDepends-On: {identity}")
+    runs = shop.poll()
+    assert [one.number for one in runs[1].info.depends_on] == [7]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dependency_in_another_project_is_built_first(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    needed = shop.propose(7, {"c.txt": "c\n"}, project="team/meet")
+    item = shop.propose(8, {"d.txt": "d\n"}, text=f"Use c\n\nDepends-On: {reference(shop, kind, needed)}")
+    (first,) = shop.poll()
+    assert first.info.component == "meet"
+    assert item.bodies == []  # it waits in silence
+    shop.end(first, archive="review-20260101T000000Z-00000000")
+    (second,) = shop.poll()
+    assert (second.info.component, second.info.onto) == ("greet", "review-20260101T000000Z-00000000")
+    assert [one.project for one in second.info.depends_on] == ["team/meet"]
+    shop.end(second)
+    shop.push(needed, {"c.txt": "better\n"})
+    (third,) = shop.poll()
+    shop.end(third, archive="review-20260102T000000Z-00000000")
+    (fourth,) = shop.poll()  # another head of the dependency: another test
+    assert (third.info.component, fourth.info.onto) == ("meet", "review-20260102T000000Z-00000000")
+
+
+UNMET: list[tuple[str, dict[str, Any], str]] = [
+    ("abandoned", {"status": "closed"}, "was abandoned"),
+    ("draft", {"is_draft": True}, "which is a draft"),
+    ("stranger's", {"author": "eve"}, "which is not approved"),
+    ("other branch", {"branch": "stable/1"}, "whose project review does not test"),
+]
+
+
+@pytest.mark.parametrize("fields, reason", [row[1:] for row in UNMET], ids=[row[0] for row in UNMET])
+def test_unmet_dependency_is_told_and_not_voted(shops: Shops, fields: dict[str, Any], reason: str) -> None:
+    shop = shops("github")
+    needed = shop.propose(7, {"c.txt": "c\n"}, **fields)
+    item = shop.propose(8, {"d.txt": "d\n"}, text=f"Use c\n\nDepends-On: {reference(shop, 'github', needed)}")
+    for _ in range(2):
+        assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == []
+        (text,) = item.bodies
+        assert reason in text
+    assert item.statuses == []
+
+
+@pytest.mark.parametrize(
+    "line, reason",
+    [
+        ("https://elsewhere.example/x/pull/1", "is no change of server"),
+        ("{url}/team/greet/pull/99", "there is no such change"),
+        ("{url}/team/greet/pull/8", "it depends on itself"),
+    ],
+)
+def test_wrong_dependency_is_told(shops: Shops, line: str, reason: str) -> None:
+    shop = shops("github")
+    item = shop.propose(8, {"d.txt": "d\n"}, text=f"D\n\nDepends-On: {line.format(url=shop.url)}")
+    assert shop.poll() == []
+    assert reason in item.bodies[0]
+
+
+def test_merged_dependency_is_on_the_tip(shops: Shops) -> None:
+    shop = shops("github")
+    needed = shop.propose(7, {"c.txt": "c\n"})
+    item = shop.propose(8, {"d.txt": "d\n"}, text=f"D\n\nDepends-On: {reference(shop, 'github', needed)}")
+    first, second = shop.poll()
+    for run in (first, second):
+        shop.snapshot(run)
+        shop.end(run)
+    shop.greet.git("merge", "--quiet", "--no-edit", needed.head)
+    shop.greet.git("update-server-info")
+    needed.status = "merged"
+    assert shop.poll() == []  # what was tested with it is tested
+    shop.push(item, {"d.txt": "better\n"})
+    (run,) = shop.poll()
+    assert run.info.depends_on == ()
+
+
+def test_parents_are_part_of_a_change(shops: Shops) -> None:
+    shop = shops("rest")
+    parent = shop.propose(7, {"c.txt": "c\n"})
+    shop.propose(8, {"d.txt": "d\n"}, base=parent.head)
+    shop.advance({"e.txt": "e\n"})
+    runs = shop.poll()
+    shop.snapshot(runs[1])
+    assert {"c.txt", "d.txt", "e.txt"} <= shop.content(runs[1].info.commit).keys()
+
+
+def test_new_head_is_tested_and_the_old_one_is_not(shops: Shops) -> None:
+    shop = shops("github")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    (run,) = shop.poll()
+    old = item.head
+    shop.push(item, {"b.txt": "ho\n"})
+    shop.greet.git("gc", "--quiet", "--prune=now")
+    shop.greet.git("update-server-info")
+    (again,) = shop.poll()
+    assert again.info.proposal is not None
+    assert again.info.proposal.head == item.head != old
+    assert shop.snapshot(again).verdict == "passed"
+    item.status = "closed"
+    assert shop.poll() == []
+    del run
+
+
+@pytest.mark.parametrize(
+    "fields", [{"is_draft": True}, {"is_private": True}, {"status": "closed"}, {"status": "merged"}], ids=str
+)
+def test_draft_private_and_closed_changes_are_left_alone(shops: Shops, fields: dict[str, Any]) -> None:
+    shop = shops("rest")
+    item = shop.propose(7, {"b.txt": "hi\n"}, **fields)
+    assert (shop.poll(), item.comments) == ([], [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stranger_waits_for_the_word_of_a_maintainer(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"}, author="eve")
+    for _ in range(2):
+        assert shop.poll() == []
+        (text,) = item.bodies  # the lab asks once, and its own words are no approval
+        assert f"ok to test {item.head[:12]}" in text
+    item.say("eve", f"ok to test {item.head}")
+    item.say("maria", "ok to test")
+    item.say("maria", "ok to test 1234567")
+    assert shop.poll() == []
+    item.say("maria", f"I have read it.\nok to test {item.head[:12]}\n")
+    (run,) = shop.poll()
+    shop.end(run)
+    shop.push(item, {"b.txt": "evil\n"})
+    assert shop.poll() == []  # the word was for the former head
+    assert len(item.bodies) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_recheck_and_errors_of_the_lab(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    for _ in range(3):
+        (run,) = shop.poll()
+        shop.end(run, "error")
+    assert shop.poll() == []  # three times is enough
+    item.say("alice", "please recheck this", "2099-01-01T00:00:00.000Z")
+    assert shop.poll() == []
+    item.say("alice", "recheck", "2000-01-01T00:00:00.000Z")
+    assert shop.poll() == []
+    if kind == "rest":
+        item.comments[-1]["body"] = "Patch Set 1:\n\nrecheck"
+    item.comments[-1]["when"] = "2099-01-01T00:00:00.000Z"
+    assert len(shop.poll()) == 1
+
+
+def test_answer_about_one_change_does_not_stop_others(shops: Shops) -> None:
+    shop = shops("github")
+    for number in range(7, 12):
+        shop.propose(number, {"b.txt": f"{number}\n"})
+    shop.world.trouble = lambda _, path: (403, "locked") if "/issues/7/" in path else False
+    assert [run.info.proposal.number for run in shop.poll() if run.info.proposal] == [8, 9, 10, 11]
+    assert len(shop.troubles) == 1
+
+
+def test_mirror_without_changes_is_the_fault_of_the_lab(shops: Shops, tmp_path: Path) -> None:
+    shop = shops("rest")
+    item = shop.propose(7, {"b.txt": "hi\n"})
+    shop.greet.git("update-ref", "-d", item.ref)
+    shop.greet.git("update-ref", "-d", "refs/pull/7/head")
+    shop.greet.git("update-ref", "-d", "refs/merge-requests/7/head")
+    shop.greet.git("update-server-info")
+    assert shop.poll() == []
+    assert "a mirror may not have it yet" in str(shop.troubles[0])
+    assert item.comments == []
