@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from lab.config.servers import KnownBug
+from lab.config.known_failures import KnownFailure
 from lab.results.cases import Case
 from lab.results.component_graph import ComponentGraph
 from lab.store.records import rfc3339
@@ -22,12 +23,21 @@ SITE = Identity(
     "openstack",
     "Every upstream commit, packaged and tested",
     "https://qa.lab.example/",
-    (KnownBug(test="unit/unit.test_tokens/*", bug="https://bugs.lab.example/1077", tracks=("trunk-noble",)),),
+    (
+        KnownFailure(
+            test="unit/unit.test_tokens/*",
+            reason="tokens end too early",
+            bug="https://bugs.lab.example/1077",
+            tracks=("trunk-noble",),
+            until=date(2027, 1, 1),
+        ),
+    ),
     "https://archive.lab.example",
     tuple((name, "https://git.lab.example/c/{commit}") for name in ("keystone", "nova", "glance")),
     promotes=True,
 )
 LONG = "test_a_name_that_somebody_generated_from_parameters_" + "0123456789abcdef" * 10
+MANY, BAD = 700, 110  # results, so that they and the breakages need further pages
 PHASES = {"test": ("installable", "autopkgtest"), "deploy": ("reset", "deploy"), "exercise": ("exercise", "tempest")}
 SUBJECTS = (
     "תיקון בדיקה",
@@ -64,6 +74,17 @@ class EveryPage:
         if place == ("neutron", "trunk-trixie") and build.number > newest - 4:
             long = Case(suite="unit", classname="m", name=LONG, outcome="failed", message="0x" + "f" * 300)
             changed |= {"cases": (*build.cases, long), "verdict": "unstable", "step": "sbuild"}
+        if place == ("swift", "trunk-noble") and build.number == newest:
+            many = [
+                Case(
+                    suite="unit",
+                    classname="many",
+                    name=f"test_{number}",
+                    outcome="failed" if number < BAD else "passed",
+                )
+                for number in range(MANY)
+            ]
+            changed |= {"cases": (*build.cases, *many), "verdict": "unstable", "step": "sbuild"}
         if build.component == "keystone" and (build.number % 4 or build.track == "trunk-trixie"):
             phase = ("build", *PHASES)[build.number % 4]
             changed |= _of_phase(build, phase)
