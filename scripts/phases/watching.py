@@ -53,8 +53,8 @@ def watch(  # noqa: PLR0913 - options have names
     """Poll for ever; yield the runs that were cut short, then a new run for each thing that is new, in order.
 
     The caller runs each before it asks for the next; or at most ``jobs`` at the same time, with ``finished``, which
-    waits for one of them and returns it.  A source that cannot be asked (an upstream that does not answer) stops
-    nothing else: it is reported, and asked again in the next round.  With ``once`` there is one round, and the last
+    waits for one of them and returns it.  A source that cannot be asked stops nothing
+    else: it is reported, and asked again in the next round.  With ``once`` there is one round, and the last
     such error is raised at its end.  ``idle`` is called after each round.
     """
     reported: set[tuple[str, ...]] = set()
@@ -221,10 +221,11 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
     try:
         with watch_log(lab) as log:
             pocket = proposed.asked(lab, track, log)
-        errors = _errors_of_a_day(lab, track)
-        found = planning.plan(
-            lab, track, pocket, lambda each: proposed.is_new(lab, track, each) and errors[each] < TRIES
-        )
+        since = rfc3339(environment.now() - timedelta(days=1))
+        runs = [run for run in Store.of(lab).runs(track) if run.info.started >= since]
+        errors = Counter(run.info.archive for run in runs if outcome_of(run) == "error")
+        is_new = partial(proposed.is_new, lab, track)
+        found = planning.plan(lab, track, pocket, lambda each: is_new(each) and errors[each] < TRIES)
     except (ConfigurationError, InfrastructureError) as error:
         troubles.append(error)
         return
