@@ -65,6 +65,14 @@ def test_promote_job_of_a_track_with_promotion(jobs_of: Callable[..., dict[str, 
         jobs_of(track={"promotion": {"schedule": "H * * *"}})
 
 
+def test_bisect_job_where_lab_asks_for_it(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of({"bisection": {"job": True}, **JENKINS})
+    assert jobs["bisect/trunk"] == {"track": "trunk", "minutes": 1440}
+    assert jobs["views"]["trunk"]["regex"] == "trunk-(greet)-build|trunk-watch|trunk-bisect"
+    assert "bisect/trunk" not in jobs_of()
+    assert "bisect/trunk" not in jobs_of({"bisection": {"job": True}, **JENKINS}, track={"trigger": "gerrit"})
+
+
 @pytest.mark.parametrize("track", [{"trigger": "gerrit"}, {"trigger": "proposed", "phases": ["deploy"]}])
 def test_no_watch_job_where_something_else_starts_builds(
     jobs_of: Callable[..., dict[str, Any]], track: dict[str, Any]
