@@ -35,6 +35,7 @@ EXIT_CODES: Final = {"found": 0, "range": 0, "bad is good": 0, "unexplained": 0,
 @click.argument("component", required=False)
 @lab_option
 @click.option("--test", "case", default="", metavar="CASE", help="A test or a step; default: what is broken longest.")
+@click.option("--phase", default="", metavar="PHASE", help="The phase of CASE, if no run shows the breakage.")
 @click.option(
     "--good", default="", metavar="REV", help="An upstream commit without the breakage; default: by the runs."
 )
@@ -51,6 +52,7 @@ def command(
     component: str | None,
     lab_file: Path,
     case: str,
+    phase: str,
     good: str,
     bad: str,
     jobs: int | None,
@@ -85,7 +87,7 @@ def command(
     check_known(lab, track, component)
     with bisecting.logged(store) as log:
         found = bisecting.open_one(store, track, component, case) or bisecting.begin(
-            lab, track, component, case, good, bad, who(by), log
+            lab, track, component, bisecting.RangeChoice(case, phase, good, bad), who(by), log
         )
         console = Console(stderr=True, highlight=False, markup=False) if as_json else out
         done = bisecting.carry_on(lab, found, jobs or lab.bisection.jobs, log, console.print)

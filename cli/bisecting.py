@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Final
 
 from lab.base import environment
 from lab.base.errors import ConfigurationError, LabError
 from lab.config.description import Lab
+from lab.results.breakages import Kind
 from lab.store import bisections
 from lab.store.bisections import Bisection, BisectionOutcome, Sought
-from lab.store.run_directory import Run
+from lab.store.run_directory import Run, phase_steps
 from lab.store.runs import Store
 from reports import first_bad
 from reports.first_bad import FirstBad
@@ -38,19 +40,38 @@ def open_one(store: Store, track: str, component: str, case: str) -> Bisection |
     return next((one for one in found if one.outcome == "open" and case in {"", one.sought.name}), None)
 
 
-def begin(lab: Lab, track: str, component: str, case: str, good: str, bad: str, by: str, log: IO[str]) -> Bisection:
+@dataclass(frozen=True)
+class RangeChoice:
+    """What a call says of the range: all of it is optional where the runs show a breakage."""
+
+    case: str = ""
+    phase: str = ""
+    good: str = ""
+    bad: str = ""
+
+    def sought(self, lab: Lab, track: str) -> Sought:
+        """Return what is sought where no run shows it.  Raises ConfigurationError for a phase that the track has not."""
+        known = lab.tracks[track].phases
+        phase = next((name for name in known if name == (self.phase or known[0])), None)
+        if phase is None:
+            raise ConfigurationError(f"{track} has no phase {self.phase}; known: {', '.join(known)}")
+        kind: Kind = "run" if not self.case else "step" if self.case in phase_steps(phase) else "test"
+        return Sought(phase=phase, kind=kind, name=self.case)
+
+
+def begin(lab: Lab, track: str, component: str, chosen: RangeChoice, by: str, log: IO[str]) -> Bisection:
     """Start a bisection, of the breakage that the runs show, or of a range that the call names.
 
     Raises ConfigurationError where nothing is broken, or an end is not known.
     """
-    broken = first_bad.find(lab, track, component, case)
-    if broken is None and (case or not (good and bad)):
-        what = case or component
-        raise ConfigurationError(
-            f"{what} is not broken in {track}, as far as its runs show", hint="name --good and --bad"
-        )
+    broken = first_bad.find(lab, track, component, chosen.case)
+    good, bad = chosen.good, chosen.bad
     if broken is None:
-        asked = BisectionRequest(track, component, Sought(phase=lab.tracks[track].phases[0]), good, bad, by=by)
+        if not (good and bad):
+            what = chosen.case or component
+            hint = "name --good and --bad"
+            raise ConfigurationError(f"{what} is not broken in {track}, as far as its runs show", hint=hint)
+        asked = BisectionRequest(track, component, chosen.sought(lab, track), good, bad, by=by)
         return opening.begin(lab, asked, log)
     if broken.good is None and not good:
         raise ConfigurationError(f"{broken.sought} has never been good in {track}", hint="name --good")
@@ -123,7 +144,7 @@ def _next(lab: Lab, track: str, store: Store, log: IO[str]) -> Bisection | None:
     for component in lab.components_of(track):
         broken = first_bad.find(lab, track, component)
         if broken and is_due(lab, track, component, broken, known, log):
-            return begin(lab, track, component, "", "", "", WATCH, log)
+            return begin(lab, track, component, RangeChoice(), WATCH, log)
     return None
 
 

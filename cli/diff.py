@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Any
 
 import click
 
+from cli import bisecting
 from cli.output import out, print_lines
 from lab.base.errors import ConfigurationError
 from lab.config import loading
@@ -79,9 +79,10 @@ def difference(lab: Lab, before: Run, after: Run, built: Sequence[dict[str, Path
     """Return what changed; ``built``: the binary packages of the two builds that are there, by name."""
     compared = run_diff.compared(lab, before, after)
     commits: Sequence[BisectedChange] = ()
-    with suppress(ConfigurationError):  # another branch, or an older commit
+    # An error: another branch, or an older commit.
+    with suppress(ConfigurationError), bisecting.logged(Store.of(lab)) as log:
         commits = axes.upstream(
-            lab, after.info.track, after.info.component, before.info.commit, after.info.commit, io.StringIO()
+            lab, after.info.track, after.info.component, before.info.commit, after.info.commit, log
         ).changes
     there = len(built) == len(("before", "after")) and all(built)
     binary = binary_difference.debdiff(built[0], built[1]) if there else []

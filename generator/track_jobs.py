@@ -24,6 +24,7 @@ NEWS: Mapping[Trigger, str] = {
 OTHER_STEPS_MINUTES = 60
 PHASE_MINUTES = 240
 PROMOTION_MINUTES = 1440  # several deployments; a promotion that is aborted is continued by the next one
+SEARCH_MINUTES = 1440  # likewise: the next call with the same component continues it
 NOTHING = "nothing"  # the macro of this name
 
 
@@ -68,6 +69,7 @@ def track_jobs(lab: Lab) -> Iterator[Job]:
             }
             yield Job(phase, job_name(name, "", phase), values)
         yield from _promote(lab, name)
+        yield from _bisect(lab, name)
 
 
 def _later(track: Track) -> list[Phase]:
@@ -136,6 +138,13 @@ def _promote(lab: Lab, name: str) -> Iterator[Job]:
             yield Job("vote", f"{name}-vote", {"track": name} | agent)
 
 
+def _bisect(lab: Lab, name: str) -> Iterator[Job]:
+    """Yield the job that searches for culprits, where lab.yaml asks for it."""
+    if lab.bisection.job and lab.tracks[name].trigger == "commit" and not is_apart(lab):
+        values = {"track": name, "minutes": SEARCH_MINUTES, **_agent(lab, name, "deploy")}
+        yield Job("bisect", f"{name}-bisect", values)
+
+
 def track_views(lab: Lab) -> Iterator[View]:
     """Yield a view of the jobs of each track."""
     for name, track in lab.tracks.items():
@@ -146,7 +155,7 @@ def track_views(lab: Lab) -> Iterator[View]:
             kinds += ["archive"] if is_apart(lab) else []
             suffix = f"({'|'.join(kinds)})" if len(kinds) > 1 else kinds[0]
             own += [f"{name}-({'|'.join(lab.components_of(name))})-{suffix}"]
-        own += [job.name for job in (*_watch(lab, name), *_promote(lab, name))]
+        own += [job.name for job in (*_watch(lab, name), *_promote(lab, name), *_bisect(lab, name))]
         about = f"{track.branch} on {track.series}, by {track.trigger}"
         yield View(name, about, re.sub(r"[.+]", r"\\\g<0>", "|".join(own)))
 

@@ -17,6 +17,11 @@ class BisectionSettings(SettingsModel):
         le=MOST,
         description="The number of bisections of a track that `qalab watch --bisect` starts in 24 hours.",
     )
+    job: bool = Field(
+        False,
+        description="Have a Jenkins job `TRACK-bisect` for each track with the trigger `commit`, which somebody starts with the "
+        "ends of the range. It needs a lab without `jenkins.archive_agent`.",
+    )
     mail_author: bool = Field(
         False,
         description="Send the proved result to the author of the commit, and to nobody else. It needs `notifications.mail`.",

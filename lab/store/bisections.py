@@ -172,6 +172,11 @@ def all_of(store: Store, track: str | None = None, component: str | None = None)
     return [each for each in found if track in {None, each.track} and component in {None, each.component}]
 
 
+def states_in_use(store: Store) -> set[str]:
+    """Return the states of the archive that open bisections need."""
+    return {end.state for one in all_of(store) if one.outcome == "open" for end in (one.good, one.bad)} - {""}
+
+
 def existing(store: Store, number: int) -> Bisection:
     """Return a bisection.  Raises ConfigurationError for a missing one."""
     if not path(store, number).exists():

@@ -2,7 +2,7 @@
 
 A state is removed if it is not among the newest ``archive.states.keep`` of any label, and it is older than
 ``archive.states.keep_days``; never one that a label names, that is pinned, that is deployed on this machine, that a
-process uses, or that a demotion needs.  A version is removed if no state has it and it is past ``archive.keep`` or ``archive.keep_days``.
+process uses, or that a demotion, an open promotion or an open bisection needs.  A version is removed if no state has it and it is past ``archive.keep`` or ``archive.keep_days``.
 
 States go first, then the records of versions, then files: what is left of a removal that was cut short, the next one
 removes.
@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lab.base import environment, files
-from lab.store import promotions, source_history
+from lab.store import bisections, promotions, source_history
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
 from lab.store.runs import Store
 from scripts.archives import states_index, suites, versions
@@ -58,6 +58,7 @@ def reasons(archive: LabArchive) -> dict[str, str]:
     kept |= {state: f"deployed in {name}" for state, name in deployed(archive.store).items()}
     kept |= dict.fromkeys(reader.pins(), "pinned")
     kept |= dict.fromkeys(promotions.states_in_use(archive.store), "of an open promotion")
+    kept |= dict.fromkeys(bisections.states_in_use(archive.store), "of an open bisection")
     return kept | {state.name: label for label, state in reader.labels().items()}
 
 

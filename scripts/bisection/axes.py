@@ -92,7 +92,7 @@ def _components(lab: Lab, found: Bisection) -> Iterator[BisectedChange]:
 def _commits(mirror: GitMirror, kind: ChangeKind, good: str, bad: str, *paths: str) -> Iterator[BisectedChange]:
     before = good
     lines = mirror.git("log", "--first-parent", "--reverse", f"--format={FORMAT}", f"{good}..{bad}", *paths)
-    for line in lines.splitlines():
+    for line in filter(None, lines.split("\n")):  # a subject can have other line separators
         commit, author, email, subject = line.split("\0", 3)
         yield BisectedChange(
             kind=kind, name=commit, before=before, after=commit, subject=readable(subject), author=readable(author),

@@ -239,13 +239,6 @@ def _new_proposed(lab: Lab, track: str, troubles: list[LabError], say: Callable[
         yield run
 
 
-def _errors_of_a_day(lab: Lab, track: str) -> Counter[str]:
-    """Return how often the lab was at fault in the last 24 hours, by the content that it tested."""
-    since = rfc3339(environment.now() - timedelta(days=1))
-    runs = (run for run in Store.of(lab).runs(track) if run.info.started >= since)
-    return Counter(run.info.archive for run in runs if outcome_of(run) == "error")
-
-
 def cut_short(lab: Lab, track: str, component: str) -> Iterator[Run]:
     """Yield the runs of a watch that were cut short after its last finished one, oldest first.
 

@@ -70,6 +70,14 @@ def test_vote_job_of_a_promotion_that_counts_votes(jobs_of: Callable[..., dict[s
     assert "vote/trunk" not in jobs_of(track={"promotion": {}})
 
 
+def test_bisect_job_where_lab_asks_for_it(jobs_of: Callable[..., dict[str, Any]]) -> None:
+    jobs = jobs_of({"bisection": {"job": True}, **JENKINS})
+    assert jobs["bisect/trunk"] == {"track": "trunk", "minutes": 1440}
+    assert jobs["views"]["trunk"]["regex"] == "trunk-(greet)-build|trunk-watch|trunk-bisect"
+    assert "bisect/trunk" not in jobs_of()
+    assert "bisect/trunk" not in jobs_of({"bisection": {"job": True}, **JENKINS}, track={"trigger": "review"})
+
+
 def test_watch_starts_builds_of_changes(jobs_of: Callable[..., dict[str, Any]]) -> None:
     server = {"server": {"forge": "gerrit", "url": "https://review.example/", "trusted": ["*"]}}
     jobs = jobs_of({"reviews": server}, upstream="https://review.example/team/greet", track={"trigger": "review"})
