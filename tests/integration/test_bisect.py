@@ -65,5 +65,6 @@ def test_real_commit_is_found(lab_factory: Callable[..., Lab], tmp_path: Path, s
     assert [run.info.number for run in store.runs()] == [1, 2]
 
     again = qalab(lab, "bisect", "trunk", "greet")  # nothing is built
-    assert again.wait(timeout=600) == 0
+    printed = again.communicate(timeout=600)[0]
+    assert again.returncode == 0, printed
     assert not any(test.built for test in bisections.existing(store, 2).tests)
