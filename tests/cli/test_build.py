@@ -18,7 +18,7 @@ from lab.config.description import Lab
 from lab.store import step
 from lab.store.run_directory import Run
 from lab.store.runs import Store
-from lab.store.working_tree import KEPT_OUT, with_working_tree
+from lab.store.working_tree import KEPT_OUT, described_for
 from reports import status
 from reports.sources import local
 from reports.sources.runs import Runs
@@ -130,7 +130,7 @@ def test_build_refuses_publishing_steps(lab: Lab, upstream: GitRepository, name:
     result = qalab("step", name, "--run", run.path, "--lab", lab.file)
     assert isinstance(result.exception, ConfigurationError)
     assert not (Store.of(lab).archive / "dists").exists()
-    settings = with_working_tree(lab, run.info).component("greet", "trunk")
+    settings = described_for(lab, run.info).component("greet", "trunk")
     assert (settings.upload, settings.packaging.push) == (None, None)
 
 

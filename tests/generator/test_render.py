@@ -75,7 +75,8 @@ def test_bisect_job_where_lab_asks_for_it(jobs_of: Callable[..., dict[str, Any]]
     assert jobs["bisect/trunk"] == {"track": "trunk", "minutes": 1440}
     assert jobs["views"]["trunk"]["regex"] == "trunk-(greet)-build|trunk-watch|trunk-bisect"
     assert "bisect/trunk" not in jobs_of()
-    assert "bisect/trunk" not in jobs_of({"bisection": {"job": True}, **JENKINS}, track={"trigger": "review"})
+    proposed = {"trigger": "proposed", "phases": ["deploy"]}
+    assert "bisect/trunk" not in jobs_of({"bisection": {"job": True}, **JENKINS}, track=proposed)
 
 
 def test_watch_starts_builds_of_changes(jobs_of: Callable[..., dict[str, Any]]) -> None:

@@ -239,7 +239,7 @@ def test_find_reads_no_other_runs(lab: Lab) -> None:
 @pytest.mark.parametrize(
     "content, message",
     [("{", "run.json: Invalid JSON: "), ("[]", "run.json: must be a JSON object"), ("{}", "run.json: lab: Field required"),
-     ('{"schema": 9}', "run.json was written by a newer qalab (schema 9; this one knows 5): upgrade qalab")],
+     ('{"schema": 9}', "run.json was written by a newer qalab (schema 9; this one knows 6): upgrade qalab")],
 )  # fmt: skip
 def test_find_reports_damaged_run_in_one_line(lab: Lab, content: str, message: str) -> None:
     run = new_run(lab)

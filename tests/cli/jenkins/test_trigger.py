@@ -183,10 +183,6 @@ def test_trigger_continues_after_failed_component(place: Place, tmp_path: Path) 
 @pytest.mark.parametrize(
     "change, message",
     [
-        (
-            {"tracks": {"trunk": {"series": "bookworm", "trigger": "proposed", "phases": ["deploy"]}}},
-            "Jenkins starts its jobs itself",
-        ),
         ({"tracks": {"other": {"series": "bookworm"}}}, "no track trunk; known: other"),
         ({"jenkins": None}, "jenkins: missing"),
     ],

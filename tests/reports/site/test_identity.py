@@ -70,11 +70,15 @@ def test_apt_lines(suite: str, packages: dict[str, str], expected: str | None) -
 )
 @pytest.mark.parametrize("place", ["defaults", "component", "track"])
 def test_commit_url_in_lab_yaml(tmp_path: Path, url: str, expected: str | None, place: str) -> None:
-    old = {"defaults": "defaults:\n", "component": "    upstream: {", "track": "stable: {build: "}[place]
+    old = {
+        "defaults": "defaults:\n",
+        "component": "    upstream: {",
+        "track": "upstream: {git: https://g.example/hello",
+    }[place]
     new = {
         "defaults": f"defaults:\n  upstream: {{commit_url: '{url}'}}\n",
         "component": f"    upstream: {{commit_url: '{url}', ",
-        "track": f"stable: {{upstream: {{commit_url: '{url}'}}, build: ",
+        "track": f"upstream: {{commit_url: '{url}', git: https://g.example/hello",
     }[place]
     path = write(tmp_path, GOOD.replace(old, new, 1))
     if expected is None:

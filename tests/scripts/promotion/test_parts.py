@@ -188,7 +188,7 @@ EXERCISED = {"exercise": "passed", "tempest": "skipped", "reset": "passed"}
         ({"deploy": DEPLOYED, "exercise": EXERCISED}, "passed", ""),
         ({"deploy": {"deploy": "failed"}}, "failed", "deploy: deploy is failed"),
         ({"deploy": {"deploy": "error"}}, "error", "trunk/all/1: error: deploy is error"),
-        ({"deploy": {"deploy": "skipped", "configure": "skipped"}}, "error", "trunk/all/1: passed: deploy is skipped"),
+        ({"deploy": {"deploy": "skipped", "configure": "skipped"}}, "error", "trunk/all/1: skipped: deploy is skipped"),
         ({"deploy": {"deploy": "running"}}, "error", "trunk/all/1: aborted: ended before it could say how it went"),
         ({"deploy": DEPLOYED}, "error", "no run of the phase exercise"),
         ({"deploy": DEPLOYED, "exercise": EXERCISED | {"exercise": "skipped"}}, "error", "trunk/all/2: passed: exercise is skipped"),
