@@ -22,6 +22,7 @@ from reports.journal import Journal
 from reports.outputs import culprit_mail
 from reports.outputs.delivery import Output, OutputContext, PublisherClock
 from reports.outputs.registry import OUTPUTS
+from reports.private_proposals import PrivateProposals
 from reports.publish import Publisher
 from reports.publish_report import PublishReport
 from reports.redact import bisections, promotions
@@ -53,7 +54,8 @@ def opened(
         for part in (promotions, bisections):
             errors += part.note(lab, place, publication)
         errors += culprit_mail.send(context)
-        yield Publisher(place, journal, publication, sources, outputs, clock.now), errors
+        private = PrivateProposals(lab, base, clock.now)
+        yield Publisher(place, journal, publication, sources, outputs, clock.now, private.withheld), errors
 
 
 def _sources(lab: Lab, base: Path, journal: Journal) -> tuple[dict[str, Source], list[tuple[str, LabError]]]:

@@ -54,6 +54,8 @@ class Publisher:
     sources: Mapping[str, Source]
     outputs: Mapping[str, Output]
     now: Callable[[], float]
+    withheld: Callable[[Build], str] = lambda _: ""
+    """Why a build is not published, although its job is; see `reports.private_proposals`."""
     report: PublishReport = field(default_factory=PublishReport)
     failures: Counter[str] = field(default_factory=Counter)
     """The builds in a row that each source failed to give; after some, its other builds wait for the next pass."""
@@ -169,6 +171,7 @@ class Publisher:
             with caught():
                 build, contents = self.sources[name].fetch(entry.source_build, spool)
                 check_clock(build, self.now())
+                why = self.withheld(build)
         except Gone as error:
             self.journal.builds.advance(entry.source, "gone", str(error))
         except LabError as error:
@@ -178,8 +181,11 @@ class Publisher:
                 self.delayed.add(entry.job)
         else:
             self.failures[name] = 0
-            self.journal.builds.advance(entry.source, "fetched")
-            self._convert(entry, build, contents)
+            if why:
+                self.journal.builds.advance(entry.source, "private", why)
+            else:
+                self.journal.builds.advance(entry.source, "fetched")
+                self._convert(entry, build, contents)
         if not self.journal.builds.is_unbundled(entry.source):
             shutil.rmtree(spool, ignore_errors=True)
 

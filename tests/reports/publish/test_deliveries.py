@@ -32,6 +32,19 @@ def test_publish_local_run(press: Press) -> None:
 
 
 @pytest.mark.integration
+def test_withheld_build_is_published_once_nothing_withholds_it(press: Press) -> None:
+    def passed(why: str) -> int:
+        with press.opened() as publisher:
+            publisher.withheld = lambda build: why if build.number == 2 else ""
+            return publisher.run().bundled
+
+    a_local_run(press.lab, number=1)
+    a_local_run(press.lab, number=2, verdict="failed")
+    assert [passed("the change is private"), passed("the change is private"), passed(""), passed("")] == [1, 0, 1, 0]
+    assert press.deliveries()["site"] == {"delivered": 2}
+
+
+@pytest.mark.integration
 def test_every_build_is_delivered_once_to_every_output(all_there: Everything) -> None:
     for number, verdict in enumerate(VERDICTS, 1):
         all_there.build(number=number, verdict=verdict)
