@@ -27,7 +27,7 @@ def command(name: str, lab_file: Path, *, yes: bool, dry_run: bool) -> None:
     """
     lab = loading.load(lab_file)
     with publisher.opened(lab, lab_file.parent, wait=True) as (current, errors):
-        build = current.find(name).source
+        build = current.journal.builds.find(name).source
         if dry_run:
             out.print(f"{build}: would be retracted")
             return

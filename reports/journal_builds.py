@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lab.base.errors import Verdict
+from lab.base.errors import ConfigurationError, Verdict
 from lab.results.build_identity import build_id
 from reports.database import DatabaseTable
 from reports.journal_entries import JournalEntry, SourceBuild, State, pause
@@ -137,6 +137,17 @@ class BuildTable(DatabaseTable):
         """Return the build with a short name or an identity."""
         query = "SELECT * FROM build WHERE source = ? OR (name = ? AND name != '')"
         return next((JournalEntry.of(row) for row in self._rows(query, name, name)), None)
+
+    def find(self, name: str) -> JournalEntry:
+        """Return the build with an identity, a short name, or the URL of its page.
+
+        Raises ConfigurationError for an unknown or retracted build.
+        """
+        entry = self.named(name) or self.named(name.rstrip("/").rpartition("/")[2])
+        if entry is None or entry.state == "retracted":
+            problem = "is retracted already" if entry else "no published build"
+            raise ConfigurationError(f"{name}: {problem}", hint="use its identity, its short name, or its page")
+        return entry
 
     def published(self) -> list[JournalEntry]:
         rows = self._rows("SELECT * FROM build WHERE state = 'bundled' ORDER BY started, source")

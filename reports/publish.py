@@ -17,7 +17,7 @@ from email.utils import parseaddr
 from typing import Final, Literal
 
 from lab.base import environment
-from lab.base.errors import Aborted, ConfigurationError, InfrastructureError, LabError
+from lab.base.errors import Aborted, InfrastructureError, LabError
 from lab.base.failures import Bug, caught
 from lab.results.build_identity import build_id
 from lab.store.records import rfc3339
@@ -276,21 +276,10 @@ class Publisher:
     def _is_retracted(self, name: str) -> bool:
         return self.place.tombstone(name).exists()
 
-    def find(self, name: str) -> JournalEntry:
-        """Return the build with an identity, a short name, or the URL of its page.
-
-        Raises ConfigurationError for an unknown or retracted build.
-        """
-        entry = self.journal.builds.named(name) or self.journal.builds.named(name.rstrip("/").rpartition("/")[2])
-        if entry is None or entry.state == "retracted":
-            problem = "is retracted already" if entry else "no published build"
-            raise ConfigurationError(f"{name}: {problem}", hint="use its identity, its short name, or its page")
-        return entry
-
     def retract(self, build_name: str) -> PublishReport:
-        """Permanently unpublish a build from every output; see `find` for its name."""
+        """Permanently unpublish a build from every output; see `BuildTable.find` for its name."""
         self._begin()
-        entry = self.find(build_name)
+        entry = self.journal.builds.find(build_name)
         component, track, phase = entry.lane
         name, now = entry.name or build_id(entry.source), rfc3339(environment.now())
         tombstone = Tombstone(name=name, component=component, track=track, phase=phase, retracted=now)
