@@ -1,4 +1,4 @@
-"""configure: create the resources that exercises need in the deployed cloud.
+"""configure: create the resources that exercises need in the cloud.
 
 It creates a user with a project and EC2 credentials; a network of floating addresses, and a network of the project,
 connected by a router; a security group, a key pair, a flavour; and a machine image of the guest (see

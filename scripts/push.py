@@ -1,4 +1,4 @@
-"""push: push the tested packaging branch to its origin, never by force.
+"""push: push the tested packaging branch to its origin, not by force.
 
 The other side is asked first, so that a re-run, or a push whose answer was lost, finds what it has already.  A packaging
 branch that moved meanwhile is reported and left as it is: the next run starts from it.

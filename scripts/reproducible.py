@@ -1,4 +1,4 @@
-"""reproducible: build the packages again in another environment, and compare them bit by bit.
+"""reproducible: build again in another environment, compare the packages.
 
 sbuild builds the source package of the state again, with another build path, time zone, locale and number of parallel
 jobs, and at another time.  The .deb files must be those of the archive.  A difference gives the verdict ``unstable``;

@@ -1,4 +1,4 @@
-"""upgrade: deploy the baseline, upgrade it to the candidate, and exercise it again.
+"""upgrade: upgrade a deployment of the baseline, exercise it again.
 
 The applications of the track are deployed on containers with the packages of the baseline: those of the state of the
 first label, or of the series until this label exists.  The exercises of the track run.  Then each node gets
