@@ -32,7 +32,7 @@ REASONS: Final = tuple(
     re.compile(pattern, re.MULTILINE)
     for pattern in (
         r"trying to overwrite '(?P<file>[^']+)', which is also in package (?P<owner>\S+)",
-        r"installed (?P<package>\S+) package (?P<script>\S+) script subprocess returned error exit status (?P<status>\d+)",
+        r"(?:installed|new|old) (?P<package>\S+) package (?P<script>\S+) script subprocess returned error exit status (?P<status>\d+)",
         r"^\s*(?P<broken>\S+ : (?:Pre)?Depends: .*)$",
         r"FAIL: (?P<found>Package purging left files on system|After purging files have .*?|.*?):?\n\s+(?P<path>/\S+)",
         r"^(?:ERROR: |FAIL: )?(?P<error>(?:FAIL: |Command failed).*)$",

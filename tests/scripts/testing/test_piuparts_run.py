@@ -44,6 +44,8 @@ def test_log_decides_on_both_tests(log: str, purge: str, upgrade: str) -> None:
          "/usr/bin/x is also in package other"),
         ("   dpkg: error: (--purge):\n   installed greet package post-removal script subprocess returned error exit status 3\n",
          "the post-removal script of greet fails with status 3"),
+        ("   new greet package pre-installation script subprocess returned error exit status 4\n",
+         "the pre-installation script of greet fails with status 4"),
         ("  The following packages have unmet dependencies:\n   greet : Depends: nosuch but it is not installable\n",
          "greet : Depends: nosuch but it is not installable"),
         ("0m1s ERROR: FAIL: Package purging left files on system:\n  /etc/greet\t not owned\n",
