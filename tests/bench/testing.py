@@ -1,7 +1,7 @@
 """What the phase test costs: autopkgtest with qalab's own testbeds beside those of schroot and unshare, and installability.
 
 One package with a test that does nothing, so that the figures are those of the testbeds; all start from the same base.
-Then dose reads a whole release with 500 source packages of a lab.  As root, with the network; the first round of each
+Then dose reads a whole release with a lab that has 500 of its source packages.  As root, with the network; the first round of each
 does not count.
 """
 
@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -22,11 +22,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lab.base import environment, resources
+from lab.base import environment, files, resources
 from lab.base.run import Word, run
 from lab.config.description import Series
 from lab.store.step import architecture
 from scripts.archives import series_index
+from scripts.chroots import backends
 from scripts.drivers import layers
 from scripts.migration import indexes
 from scripts.testing.installability import PackageSet, uninstallable
@@ -34,7 +35,17 @@ from tests.toylab import Toy
 
 SERIES = "bookworm"
 SOURCES = 500
-TOY = Toy("greet", "1.0", tests={"control": "Test-Command: true\n"})
+SCHROOT = Path("/etc/schroot/chroot.d/qalab-bench")
+# The users and groups of the chroot are its own: packages of the base have made them.
+CONFIGURATION = """\
+[{name}]
+type=directory
+directory={base}
+union-type=overlay
+root-users=root
+setup.nssdatabases=
+"""
+TOY = Toy("greet", "1.0", tests={"control": "Test-Command: true\nDepends:\n"})
 
 
 @dataclass(frozen=True)
@@ -59,12 +70,13 @@ def servers(home: Path) -> Iterator[Mapping[str, Sequence[Word]]]:
     chroots = layers.local_layers(environment.cache_home() / "targets", None)
     with ExitStack() as held:
         base = held.enter_context(chroots.base(SERIES, Series(), layers.target_argv))
-        session = held.enter_context(chroots.session("bench", base))
+        files.write_atomic(SCHROOT, CONFIGURATION.format(name=SCHROOT.name, base=base.path))
+        held.callback(SCHROOT.unlink)
         tarball = home / "base.tar"
         run(["tar", "-C", base.path, "--one-file-system", "--exclude=./dev/*", "-cf", tarball, "."])
         yield {
             "qalab-virt-nspawn": [sys.executable, "-m", "scripts.testing.virt_nspawn", SERIES],
-            "schroot": ["schroot", session.for_sbuild()],
+            "schroot": ["schroot", SCHROOT.name],
             "unshare": ["unshare", "--release", SERIES, "--tarball", tarball],
         }
 
@@ -76,13 +88,14 @@ def testbeds(home: Path, rounds: int) -> list[Cost]:
     with servers(home) as known:
         for number in range(rounds + 1):
             for name, server in known.items():
-                output = home / f"{name}-{number}"
+                # unshare needs a user with subordinate ids.
+                user = ["runuser", "-u", backends.build_user(), "--"] if name == "unshare" else []
+                argv: list[Word] = [*user, "autopkgtest", "--no-built-binaries", dsc, "--", *server]
                 began = used()
-                argv: list[Word] = ["autopkgtest", "--no-built-binaries", f"--output-dir={output}", dsc, "--", *server]
                 done = run(argv, cwd=resources.ROOT, capture=True, check=False)
                 ended = used()
                 if done.returncode:
-                    click.echo(f"{name}: status {done.returncode}: {done.stdout[-200:]}", err=True)
+                    click.echo(f"{name}: status {done.returncode}: {done.complaint or done.stdout[-200:]}", err=True)
                 elif number:
                     found.setdefault(name, []).append((ended[0] - began[0], ended[1] - began[1]))
     aims = {"qalab-virt-nspawn": "no slower than the fastest"}
@@ -93,7 +106,7 @@ def testbeds(home: Path, rounds: int) -> list[Cost]:
 
 
 def installable(home: Path) -> Cost:
-    """Measure dose on a release with newer versions of many of its source packages."""
+    """Measure dose on a release and a lab that replaces many of its source packages."""
     directory = home / f"binary-{architecture()}"
     directory.mkdir()
     with (home / "log").open("w") as log:
@@ -104,7 +117,7 @@ def installable(home: Path) -> Cost:
     began = used()
     series = [*indexes.read([directory]).binaries[architecture()].values()]
     chosen = {*sorted({each.source for each in series})[:: len({each.source for each in series}) // SOURCES][:SOURCES]}
-    lab = [replace(each, version=f"{each.version}+lab") for each in series if each.source in chosen]
+    lab = [each for each in series if each.source in chosen]
     packages = PackageSet(series, lab, architecture())
     asked = packages.asked()
     broken = uninstallable(packages, asked)
@@ -119,6 +132,7 @@ def installable(home: Path) -> Cost:
 def main(rounds: int, *, as_json: bool) -> None:
     """Measure."""
     with tempfile.TemporaryDirectory(prefix="qalab-bench-") as directory:
+        Path(directory).chmod(0o755)  # another user reads it
         costs = [installable(Path(directory)), *testbeds(Path(directory), rounds)]
     if as_json:
         click.echo(json.dumps([asdict(cost) for cost in costs], indent=2))
