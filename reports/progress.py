@@ -13,6 +13,9 @@ from lab.store.records import Record
 from lab.store.run_directory import Run
 from reports.status import duration, verdict_text
 
+SHORTEST = 9
+"""The width of the column of steps, except in phases with longer names."""
+
 
 class ElapsedColumn(progress.ProgressColumn):
     """The time since the start of a step, and the time that it took before."""
@@ -50,8 +53,9 @@ class Progress:
         self._line(current, record, "")
 
     def _line(self, current: Run, record: Record, note: str) -> None:
+        width = max(SHORTEST, *map(len, current.steps))
         self.console.print(
-            f"{current.id}  {record.step:<9} ",
+            f"{current.id}  {record.step:<{width}} ",
             verdict_text(record.verdict),
             f" {duration(record.seconds):>8}{note}  {record.message}",
             sep="",
