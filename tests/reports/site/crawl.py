@@ -21,7 +21,7 @@ class Crawl:
 
 
 def file_of(root: Path, url: str) -> Path:
-    path = unquote(url.removeprefix(BASE)).partition("?")[0]
+    path = unquote(url.removeprefix(BASE))
     return root / (f"{path}index.html" if not path or path.endswith("/") else path)
 
 
@@ -41,6 +41,7 @@ def crawl(root: Path) -> Crawl:
         anchors[url], links = read(file)
         for link in links:
             target, fragment = urldefrag(urljoin(url, link))
+            target = target.partition("?")[0]  # a search is the same page
             if target.startswith(BASE):
                 queue.append(target)
                 wanted |= {(target, fragment, url)} if fragment else set()
