@@ -110,7 +110,7 @@ def test_apply_of_receivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ini = tmp_path / "public.ini"
         ini.write_text(f"[jenkins]\nurl={jenkins.url}\nuser=admin\npassword=secret\n")
         argv = ["jobs/public", "--ini", str(ini), "--yes"]
-        for writes in (40, 0):
+        for writes in (38, 0):
             before = len(jenkins.writes())
             done = CliRunner().invoke(apply.command, argv)
             assert done.exit_code == 0, done.output

@@ -188,7 +188,7 @@ def test_damaged_journal_is_one_line_with_a_cure_that_works(press: Press) -> Non
 @pytest.mark.integration
 @pytest.mark.parametrize("kind", [Aborted, KeyboardInterrupt])
 @pytest.mark.parametrize("where", ["reports.sources.runs.Runs.fetch", "reports.sources.runs._source_build",
-                                   "reports.outputs.site.SiteOutput.deliver", "lab.forges.webhook.WebhookOutput.body",
+                                   "reports.outputs.site.SiteOutput.deliver", "reports.outputs.webhook.WebhookOutput.body",
                                    "reports.redact.publication.Publication.publish"])  # fmt: skip
 def test_abort_stops_pass(
     hooked: tuple[Press, Service], monkeypatch: pytest.MonkeyPatch, where: str, kind: type[BaseException]

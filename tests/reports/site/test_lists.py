@@ -49,7 +49,7 @@ def shown(out: Path, pattern: str) -> list[str]:
     return [
         "".join(name.text_content().split())
         for path in places
-        for name in html.fromstring(path.read_bytes()).xpath("//table[@class='stack']/tbody/tr/th/a[1]")
+        for name in html.fromstring(path.read_bytes()).xpath("//table[starts-with(@class, 'stack')]/tbody/tr/th/a[1]")
     ]
 
 
