@@ -14,7 +14,7 @@ import pytest
 
 from lab.base.git import GitMirror
 from lab.base.run import Word
-from lab.config.description import Lab, Phase
+from lab.config.description import PHASES, Lab, Phase
 from lab.store.bisections import Bisection, Sought
 from lab.store.run_directory import Run
 from lab.store.runs import Store
@@ -70,7 +70,7 @@ class BisectionBed:
         self.settings |= {
             "upstream": str(self.home / "upstream"), "phase": phase, "fails": fails.split(), "skips": skips.split(),
             "step": False, "rate": 0.0, "seed": 0, "seconds": 0.0, "log": str(self.home / "built"), "installed": INSTALLED,
-            **more,
+            "steps": PHASES[phase], **more,
         }  # fmt: skip
         (self.home / "settings.json").write_text(json.dumps(self.settings))
 
