@@ -16,7 +16,6 @@ Facts: ``environment``, ``exercises`` (the number of cases by outcome, for each 
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,14 +104,18 @@ def action(context: StepContext) -> StepOutcome:
     result = expected(context, deployed.version, [case for of_one in found.values() for case in of_one])
     judged = judgement.judge(context, deployed, result.cases)
     files.write_atomic(native, "".join(map(results.line, judged.cases)))
-    counts = {name: dict(Counter(case.outcome for case in judged.cases if case.classname == name)) for name in found}
     return StepOutcome(
         "; ".join([judged.message, *result.notes]),
         version=deployed.version,
         commit=deployed.commit,
         verdict=judged.verdict,
         native=[(native, cases.FORMAT)] if judged.cases else [],
-        facts={"environment": context.track_name, "exercises": counts, **judged.facts, **result.facts},
+        facts={
+            "environment": context.track_name,
+            "exercises": judgement.counts(found, judged.cases),
+            **judged.facts,
+            **result.facts,
+        },
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,12 @@ def verdict_of(found: Sequence[Case]) -> Verdict:
     if outcomes["failed"]:
         return "unstable" if outcomes["passed"] else "failed"
     return "passed"
+
+
+def counts(names: Iterable[str], found: Iterable[Case]) -> dict[str, dict[str, int]]:
+    """Return the number of cases by outcome, for each exercise; the class of a case begins with the exercise's name."""
+    counted = Counter((case.classname.partition(".")[0], case.outcome) for case in found)
+    return {name: {outcome: count for (of, outcome), count in counted.items() if of == name} for name in names}
 
 
 def describe(found: Sequence[Case]) -> str:

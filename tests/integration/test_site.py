@@ -60,7 +60,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def tests_page(out: Path) -> str:
+def results_page(out: Path) -> str:
     """Return a page of the results of a build that has too many for its own page."""
     place = next(out.glob("editions/*/builds/*/*/tests-1.html"))
     return f"b/{place.parent.parent.name}/{place.parent.name}/{place.name}"
@@ -87,7 +87,7 @@ def pages(out: Path) -> list[str]:
         "search/",
         "about/",
         "broken/2.html",
-        tests_page(out),
+        results_page(out),
         "order/",
         "promotions/",
         "promotions/trunk-trixie/",

@@ -11,7 +11,7 @@ from lab.config.description import Lab
 from lab.store.runs import Store
 from scripts import exercise
 from scripts.exercises.cases import made
-from scripts.exercises.judgement import describe, verdict_of
+from scripts.exercises.judgement import counts, describe, verdict_of
 from tests.conftest import Bench
 
 ALL = {"phases": ["build", "deploy", "exercise"]}
@@ -45,3 +45,14 @@ def test_exercise_verdict_and_message(outcomes: str, verdict: str, message: str)
     known = {"p": "passed", "f": "failed", "e": "error"}
     found = [made("x", str(number), known[each], "why") for number, each in enumerate(outcomes)]  # type: ignore[arg-type]
     assert (verdict_of(found), describe(found)) == (verdict, message)
+
+
+def test_exercise_counts_cases_of_inner_classes() -> None:
+    found = [
+        made("smoke", "exit code", "failed"),
+        made("smoke.s.host", "a", "passed"),
+        made("smoke.s.host", "b", "passed"),
+        made("smoke-2", "c", "passed"),
+    ]
+    assert counts(["installed", "smoke", "smoke-2"], found) == {
+        "installed": {}, "smoke": {"failed": 1, "passed": 2}, "smoke-2": {"passed": 1}}  # fmt: skip
