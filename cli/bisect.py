@@ -27,7 +27,15 @@ from scripts.bisection.bisector import cancel_path
 from scripts.bisection.scratch import Workshop
 
 MOST_JOBS: Final = 64
-EXIT_CODES: Final = {"found": 0, "range": 0, "bad is good": 0, "unexplained": 0, "fixed": 0, "cancelled": 130}
+EXIT_CODES: Final = {
+    "found": 0,
+    "range": 0,
+    "bad is good": 0,
+    "unexplained": 0,
+    "fixed": 0,
+    "cancelled": 130,
+    "open": 0,
+}
 
 
 @click.command("bisect")
@@ -41,6 +49,12 @@ EXIT_CODES: Final = {"found": 0, "range": 0, "bad is good": 0, "unexplained": 0,
 )
 @click.option("--bad", default="", metavar="REV", help="A later upstream commit with it; default: by the runs.")
 @click.option("--jobs", type=click.IntRange(1, MOST_JOBS), metavar="N", help="Commits to test at the same time.")
+@click.option(
+    "--minutes",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Start no more tests after N minutes; the next call continues.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the bisections (of TRACK and COMPONENT).")
 @click.option("--cancel", type=int, metavar="NUMBER", help="Cancel an open bisection.")
 @click.option("--reject", type=int, metavar="NUMBER", help="Mark the result of a bisection as wrong.")
@@ -56,6 +70,7 @@ def command(
     good: str,
     bad: str,
     jobs: int | None,
+    minutes: int | None,
     cancel: int | None,
     reject: int | None,
     reason: str,
@@ -70,6 +85,9 @@ def command(
     environment.  Then the commits between them are cut by n-section, and the result is proved: the case fails 3 of 3 at the
     commit and passes 3 of 3 at its parent.  If the good end fails today, the packaging, the other components of the lab and
     the packages of the distribution are searched.  An open bisection is continued.
+
+    Without COMPONENT, the search is the open one of the track, or else the next that is due: the breakage that lasts longest,
+    if more than one commit can have caused it, and within the limits of lab.yaml.
     """
     lab = loading.load(lab_file)
     store = Store.of(lab)
@@ -82,15 +100,25 @@ def command(
     if listed:
         show(bisections.all_of(store, track, component), as_json=as_json)
         return
-    if not (track and component):
-        raise click.UsageError("name TRACK and COMPONENT")
-    check_known(lab, track, component)
+    if not track:
+        raise click.UsageError("name TRACK")
+    check_known(lab, track, component or None)
     with bisecting.logged(store) as log:
-        found = bisecting.open_one(store, track, component, case) or bisecting.begin(
-            lab, track, component, bisecting.RangeChoice(case, phase, good, bad), who(by), log
-        )
+        if component:
+            found = bisecting.open_one(store, track, component, case) or bisecting.begin(
+                lab, track, component, bisecting.RangeChoice(case, phase, good, bad), who(by), log
+            )
+        elif next_one := bisecting.next_one(lab, track, store, log):
+            found = next_one
+        else:
+            if not as_json:
+                out.print(f"{track}: no search is due")
+            show([], as_json=as_json)
+            return
         console = Console(stderr=True, highlight=False, markup=False) if as_json else out
-        done = bisecting.carry_on(lab, found, jobs or lab.bisection.jobs, log, console.print)
+        done = bisecting.carry_on(
+            lab, found, jobs or lab.bisection.jobs, log, console.print, bisecting.after(minutes and minutes * 60)
+        )
     show([done], as_json=as_json)
     sys.exit(EXIT_CODES.get(done.outcome, InfrastructureError.exit_code))
 

@@ -22,7 +22,8 @@ from scripts.bisection import axes, opening
 from scripts.bisection.bisector import Bisector, Judged, cancel_path
 from scripts.bisection.opening import BisectionRequest
 
-WATCH: Final = "qalab watch"
+ITSELF: Final = "qalab"
+"""Who has started a search that nobody asked for."""
 DAY: Final = timedelta(hours=24)
 
 
@@ -121,30 +122,33 @@ def idle(lab: Lab, track: str, say: Callable[[str], None], seconds: float | None
 
     ``seconds``: the time until the next poll; then no new probe is started.  None: go on until the end.
     """
-    store, began = Store.of(lab), environment.now()
-
-    def pause() -> bool:
-        return seconds is not None and environment.now() - began > timedelta(seconds=seconds)
-
+    store = Store.of(lab)
     with logged(store) as log:
         try:
-            if found := _next(lab, track, store, log):
-                say(carry_on(lab, found, lab.bisection.jobs, log, say, pause).message)
+            if found := next_one(lab, track, store, log):
+                say(carry_on(lab, found, lab.bisection.jobs, log, say, after(seconds)).message)
         except LabError as error:  # a watch goes on
             say(f"bisection: {error}")
 
 
-def _next(lab: Lab, track: str, store: Store, log: IO[str]) -> Bisection | None:
+def after(seconds: float | None) -> Callable[[], bool]:
+    """Return a function that says whether a time from now is over; None: never."""
+    began = environment.now()
+    return lambda: seconds is not None and environment.now() - began > timedelta(seconds=seconds)
+
+
+def next_one(lab: Lab, track: str, store: Store, log: IO[str]) -> Bisection | None:
+    """Return the open bisection of a track, or a new one of the breakage that is due; None where nothing is."""
     known = bisections.all_of(store, track)
     if found := next((one for one in known if one.outcome == "open"), None):
         return found
-    today = [one for one in known if environment.now() - datetime.fromisoformat(one.started) < DAY and one.by == WATCH]
+    today = [one for one in known if environment.now() - datetime.fromisoformat(one.started) < DAY and one.by == ITSELF]
     if len(today) >= lab.bisection.per_day:
         return None
     for component in lab.components_of(track):
         broken = first_bad.find(lab, track, component)
         if broken and is_due(lab, track, component, broken, known, log):
-            return begin(lab, track, component, RangeChoice(), WATCH, log)
+            return begin(lab, track, component, RangeChoice(), ITSELF, log)
     return None
 
 

@@ -14,6 +14,7 @@ from lab.config import loading
 from lab.store import step_command
 from lab.store.run_directory import run_at
 from reports import junit
+from scripts.handover import jenkins_results
 from scripts.promotion import phase_results
 from scripts.registry import STEPS
 
@@ -42,7 +43,9 @@ def run_step(action: Callable[..., int], **options: Any) -> NoReturn:
     # After each step, because a Jenkins job ends with the first step that fails.
     if current := run_at(options["run"].resolve()):
         junit.write(current)
-        phase_results.note(loading.load(options["lab_file"]), current)
+        lab = loading.load(options["lab_file"])
+        phase_results.note(lab, current)
+        jenkins_results.keep(lab, current)
     sys.exit(code)
 
 

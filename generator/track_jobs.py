@@ -141,8 +141,10 @@ def _promote(lab: Lab, name: str) -> Iterator[Job]:
 def _bisect(lab: Lab, name: str) -> Iterator[Job]:
     """Yield the job that searches for culprits, where lab.yaml asks for it."""
     if lab.bisection.job and lab.tracks[name].trigger == "commit" and not is_apart(lab):
-        values = {"track": name, "minutes": SEARCH_MINUTES, **_agent(lab, name, "deploy")}
-        yield Job("bisect", f"{name}-bisect", values)
+        if problem := cron.complaint(lab.bisection.schedule):
+            raise ConfigurationError(f"{lab.file}: bisection.schedule: Jenkins would refuse {problem}")
+        values = {"track": name, "schedule": lab.bisection.schedule, "most": lab.bisection.minutes}
+        yield Job("bisect", f"{name}-bisect", values | {"minutes": SEARCH_MINUTES, **_agent(lab, name, "deploy")})
 
 
 def track_views(lab: Lab) -> Iterator[View]:

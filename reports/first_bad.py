@@ -1,4 +1,4 @@
-"""The newest breakage of a component on a track, from the runs of this machine, and the judgement of a bisection's tests."""
+"""The newest breakage of a component on a track, from the runs of this machine and of Jenkins, and the judgement of a bisection's tests."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def passes_now(lab: Lab, track: str, component: str, sought: Sought, after: str)
 
 
 def _runs(lab: Lab, track: str, component: str, phase: Phase) -> Iterator[RunWithResults]:
-    runs = [run for run in Store.of(lab).runs(track, component) if run.info.phase == phase]
+    runs = [run for run in Store.of(lab).history(track, component) if run.info.phase == phase]
     for run in runs[-MOST_RUNS:]:
         if run.info.cause not in PRIVATE_CAUSES:
             with suppress(ConfigurationError):  # not finished

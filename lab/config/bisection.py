@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from lab.config.types import MOST, SettingsModel
+from lab.config.types import MOST, SettingsModel, Text
 
 
 class BisectionSettings(SettingsModel):
-    """The search for the change that broke a test or a step: `qalab bisect`, and `qalab watch --bisect`."""
+    """The search for the change that broke a test or a step: `qalab bisect`, `qalab watch --bisect`, and the job TRACK-bisect."""
 
     jobs: int = Field(1, ge=1, le=64, description="The number of commits that are tested at the same time.")
     per_day: int = Field(
         4,
         ge=0,
         le=MOST,
-        description="The number of bisections of a track that `qalab watch --bisect` starts in 24 hours.",
+        description="The number of bisections of a track that start by themselves in 24 hours.",
     )
     job: bool = Field(
         False,
-        description="Have a Jenkins job `TRACK-bisect` for each track with the trigger `commit`, which somebody starts with the "
-        "ends of the range. It needs a lab without `jenkins.archive_agent`.",
+        description="Have a Jenkins job `TRACK-bisect` for each track with the trigger `commit`. It searches by itself, or when "
+        "somebody starts it with the ends of the range. It needs a lab without `jenkins.archive_agent`.",
+    )
+    schedule: Text = Field("H/30 * * * *", description="Jenkins cron line of the job TRACK-bisect.")
+    minutes: int = Field(
+        25,
+        ge=1,
+        le=MOST,
+        description="The minutes after which that job starts no more tests; its next build continues.",
     )
     mail_author: bool = Field(
         False,

@@ -6,6 +6,8 @@
     STATE/LAB/local/TRACK/COMPONENT/NUMBER/  likewise, of `qalab build`: only `Store.local_runs` and `Store.run` know them
     STATE/LAB/postponed/TRACK/COMPONENT/VERSION/
                                              builds of Jenkins whose uploads and pushes wait, see `scripts.handover.keeping`
+    STATE/LAB/jenkins/TRACK/COMPONENT/PHASE/NUMBER/
+                                             results of Jenkins builds, see `scripts.handover.jenkins_results`
     STATE/LAB/archive/                       the package archive
     STATE/LAB/gnupg/                         the lab's own signing key
     STATE/LAB/proposed/TRACK-contents.json   tested contents of a -proposed pocket
@@ -64,6 +66,10 @@ class Store:
         """Return the directory of a build from elsewhere whose upload and push wait for its promotion."""
         return self.root / "postponed" / track / component / version
 
+    def jenkins_results(self, track: str, component: str, phase: str) -> Path:
+        """Return the directory with the results of a Jenkins job, of each build in a directory of its number."""
+        return self.root / "jenkins" / track / component / phase
+
     def machine_lease(self, machine: str) -> Path:
         """Return the path of the file that says who has a bare machine."""
         return self.root / "machines" / f"{machine}.json"
@@ -81,6 +87,13 @@ class Store:
             if isinstance(error, NewerSchemaError):
                 raise error
         return [run for run in survey.runs if phase in {None, run.info.phase}]
+
+    def history(self, track: str, component: str) -> list[Run]:
+        """Return the runs of a track's component on this machine and in Jenkins, oldest first.  Raises as `runs`."""
+        home = self.jenkins_results(track, component, "*")
+        found = self.root.glob(f"{(home / '[0-9]*' / 'run.json').relative_to(self.root)}")
+        jenkins = [Run(path.parent) for path in found]
+        return sorted([*self.runs(track, component), *jenkins], key=lambda run: (run.info.started, run.info.number))
 
     def local_runs(self, track: str | None = None, component: str | None = None) -> Survey:
         """Read the run.json of each build of a working tree."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
 from lab.base import environment, files
-from lab.base.errors import ConfigurationError
+from lab.base.errors import ConfigurationError, Failed
 from lab.config.description import Lab
 from lab.store import bisections
 from lab.store.archive import ArchiveReader
@@ -17,6 +18,7 @@ from lab.store.records import rfc3339
 from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.bisection import axes
+from scripts.upstream import packaging_branch
 
 UNBUILT_STEPS = ("snapshot", "archive", "upload", "push")
 
@@ -56,6 +58,8 @@ def begin(lab: Lab, asked: BisectionRequest, log: IO[str]) -> Bisection:
         _end(good, asked.good_run, store),
         _end(bad, asked.bad_run, store, state=newest.name if newest else ""),
     )
+    if not asked.bad_run:
+        ends = ends[0], ends[1].model_copy(update={"packaging": _packaging_now(lab, asked, bad, log)})
     first = axes.upstream(lab, asked.track, asked.component, good, bad, log)
     points = {change.name: point for point, change in enumerate(first.changes, 1)}
     known = {points[commit]: result for commit, result in asked.known.items() if commit in points}
@@ -68,6 +72,14 @@ def begin(lab: Lab, asked: BisectionRequest, log: IO[str]) -> Bisection:
         )  # fmt: skip
         found.write(bisections.path(store, number))
     return found
+
+
+def _packaging_now(lab: Lab, asked: BisectionRequest, commit: str, log: IO[str]) -> str:
+    """Return today's commit of the packaging branch, which all probes are to have; "" where each commit has its own."""
+    with suppress(Failed):  # the commit itself lacks its debian/
+        head = packaging_branch.find(lab, asked.track, asked.component, log, commit).head
+        return "" if head == commit else head
+    return ""
 
 
 def _end(commit: str, run: Run | None, store: Store, state: str = "") -> BisectionEnd:
@@ -91,7 +103,7 @@ def build_of(run: Run, store: Store) -> Run | None:
         return run
     builds = [
         each
-        for each in store.runs(info.track, info.component, "build")
-        if each.info.commit == info.commit and each.info.started <= info.started
+        for each in store.history(info.track, info.component)
+        if each.info.phase == "build" and each.info.commit == info.commit and each.info.started <= info.started
     ]
     return builds[-1] if builds else None

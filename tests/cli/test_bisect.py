@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from cli.main import cli
 from lab.config.description import Lab
 from lab.store import bisections
 from lab.store.bisections import Bisection, Sought
+from lab.store.run_directory import open_run
 from lab.store.runs import Store
-from tests.conftest import Bench
+from scripts.handover import jenkins_results
+from tests.conftest import Bench, packaging_files
 from tests.scripts.bisection.conftest import history
 
 STEPS = ("snapshot", "packaging", "changelog", "source", "sbuild", "lintian", "content", "archive", "upload", "push")
@@ -27,6 +30,7 @@ def lab(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], tmp_path: 
     """A lab with five commits; the runs of the first one passed, that of the last one failed in sbuild."""
     made = lab_factory(upstream=tmp_path / "upstream", packaging=tmp_path / "packaging")
     commits = history(tmp_path / "upstream", [{"greet.txt": str(number)} for number in range(5)])
+    history(tmp_path / "packaging", [packaging_files()])
     (tmp_path / "commits").write_text("\n".join(commits))
     ran(made, bench, commits[0])
     ran(made, bench, commits[-1], failed="sbuild")
@@ -34,7 +38,10 @@ def lab(lab_factory: Callable[..., Lab], bench: Callable[..., Bench], tmp_path: 
 
 
 def ran(lab: Lab, bench: Callable[..., Bench], commit: str, failed: str = "") -> None:
-    one = bench(lab, commit)
+    record_steps(bench(lab, commit), commit, failed)
+
+
+def record_steps(one: Bench, commit: str, failed: str) -> None:
     for step in STEPS:
         one.pretend(step, **({"commit": commit} if step == "snapshot" else {}))
         if step == failed:
@@ -94,10 +101,42 @@ def test_watch_searches_each_breakage_once(lab: Lab, searched: list[Bisection]) 
     said: list[str] = []
     bisecting.idle(lab, "trunk", said.append, None)
     (one,) = searched
-    assert one.by == "qalab watch"
+    assert one.by == "qalab"
     one.model_copy(update={"outcome": "unsure"}).write(bisections.path(Store.of(lab), 1))
     bisecting.idle(lab, "trunk", said.append, None)
     assert len(searched) == 1
+
+
+@pytest.mark.integration
+def test_call_without_component_searches_what_is_due(lab: Lab, searched: list[Bisection]) -> None:
+    qalab(lab, "bisect", "trunk")
+    qalab(lab, "bisect", "trunk", "", "--minutes", "5")  # as in Jenkins; the open one is continued
+    assert [(each.number, each.component, each.by) for each in searched] == [(1, "greet", "qalab")] * 2
+    searched[0].model_copy(update={"outcome": "unsure"}).write(bisections.path(Store.of(lab), 1))
+    done = qalab(lab, "bisect", "trunk")
+    assert (done.exit_code, done.output, len(searched)) == (0, "trunk: no search is due\n", 2)
+
+
+@pytest.mark.integration
+def test_range_is_that_of_jenkins_builds(
+    lab: Lab, searched: list[Bisection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store has the results of builds whose workspaces are gone."""
+    known = commits(tmp_path)
+    asked = lab.model_copy(update={"bisection": lab.bisection.model_copy(update={"job": True})})
+    for number, commit, failed in ((7, known[1], ""), (8, known[3], "content")):
+        monkeypatch.setenv("BUILD_URL", f"https://jenkins.example/{number}/")
+        monkeypatch.setenv("BUILD_NUMBER", str(number))
+        workspace = open_run(tmp_path / "workspace", lab, "trunk", "greet")
+        record_steps(Bench(lab, workspace), commit, failed)
+        for one in (lab, asked):
+            jenkins_results.keep(one, workspace)
+            kept = Store.of(lab).jenkins_results("trunk", "greet", "build") / str(number)
+            assert kept.exists() == (one is asked)
+        shutil.rmtree(workspace.path)
+    qalab(lab, "bisect", "trunk")
+    (one,) = searched
+    assert (one.sought.name, one.good.commit, one.bad.commit) == ("content", known[1], known[3])
 
 
 @pytest.mark.integration

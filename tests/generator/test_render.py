@@ -72,7 +72,9 @@ def test_vote_job_of_a_promotion_that_counts_votes(jobs_of: Callable[..., dict[s
 
 def test_bisect_job_where_lab_asks_for_it(jobs_of: Callable[..., dict[str, Any]]) -> None:
     jobs = jobs_of({"bisection": {"job": True}, **JENKINS})
-    assert jobs["bisect/trunk"] == {"track": "trunk", "minutes": 1440}
+    assert jobs["bisect/trunk"] == {"track": "trunk", "schedule": "H/30 * * * *", "most": 25, "minutes": 1440}
+    with pytest.raises(ConfigurationError, match=r"bisection\.schedule: Jenkins would refuse"):
+        jobs_of({"bisection": {"job": True, "schedule": "H"}, **JENKINS})
     assert jobs["views"]["trunk"]["regex"] == "trunk-(greet)-build|trunk-watch|trunk-bisect"
     assert "bisect/trunk" not in jobs_of()
     proposed = {"trigger": "proposed", "phases": ["deploy"]}

@@ -113,6 +113,13 @@ def test_second_bisection_builds_nothing(make_bed: Make) -> None:
     assert not any(test.built for test in second.tests)
 
 
+def test_packaging_is_held_where_call_names_ends(make_bed: Make) -> None:
+    """All probes have the commit that the packaging branch had at the start."""
+    bed = make_bed(culprit=12)
+    bed.bisect()
+    assert all(f"packaging={bed.packagings[-1]}" in line.split() for line in bed.built)
+
+
 def test_packages_are_kept_for_other_phases(make_bed: Make) -> None:
     """A test of another phase runs each time, with the packages that were built once."""
     bed = make_bed(culprit=12)
