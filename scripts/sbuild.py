@@ -23,6 +23,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -186,9 +187,10 @@ def build_once(context: StepContext, chroots: Chroots, dsc: Path, target: BuildT
     track, probe = context.track_name, context.run.info.probe
     suite = context.run.info.onto if context.track.trigger == "review" else track
     held = probe.held if probe else {}
+    as_of = datetime.fromisoformat(probe.since) if probe and probe.since else None
     with (
         served(context.lab, suite, replaces=replacing(context.lab, track), held=held) as repository,
-        chroots.base(context.series_name, context.series) as base,
+        chroots.base(context.series_name, context.series, as_of=as_of) as base,
         chroots.layer(base, control, profiles, repository, target.host) as layer,
         chroots.session(context.run.id, base, layer) as session,
     ):

@@ -62,7 +62,7 @@ class BisectedLab:
         }
         if phase == "exercise":
             data["deployment"] = {
-                "applications": {"greet": {"role": "package", "starts_nothing": True}},
+                "applications": {"greet": {"role": "package", "options": {"starts_nothing": True}}},
                 "exercises": [{"name": "smoke", "run": "smoke.sh", "where": "node0"}],
             }
             (self.home / "smoke.sh").write_text(f"#!/bin/sh\n{CHECK}\n")

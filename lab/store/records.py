@@ -152,6 +152,8 @@ class BisectionProbe(BaseModel):
     """The commit of the packaging branch; empty for its head."""
     held: Mapping[str, str] = {}
     """The versions of packages of the distribution in the chroot."""
+    since: str = ""
+    """The start of the bisection: the base chroot is one that was there then."""
 
 
 class RunInfo(Stored):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import IO, Final, NamedTuple
 
 from lab.base import environment, files, resources
 from lab.base.background import BackgroundPrograms
-from lab.base.errors import InfrastructureError
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Word
 from lab.config.description import Lab
 from lab.store import bisections
@@ -30,6 +30,7 @@ from scripts.bisection import axes, points, wording
 from scripts.bisection.points import PointContent
 from scripts.bisection.scratch import Workshop
 from scripts.bisection.search import Conclusion, needless, next_step
+from scripts.chroots.chroots import Chroots
 
 POLL_SECONDS: Final = 1.0
 
@@ -124,10 +125,21 @@ class Bisector:
         state = self.found.bad.state
         lock = self.store.lock_path("bisection", str(self.found.number))
         try:
-            with files.locked(lock, wait=False), usage.held(self.lab, state) if state else nullcontext():
+            with (
+                files.locked(lock, wait=False),
+                usage.held(self.lab, state) if state else nullcontext(),
+                self._bases(),
+            ):
                 yield
         except files.Busy:
             raise InfrastructureError(f"another process works on the bisection {self.found.number}") from None
+
+    def _bases(self) -> AbstractContextManager[None]:
+        """Keep the base chroots that are there: each probe has that of the start, whatever newer ones there are."""
+        try:
+            return Chroots.here(self.log).held_bases()
+        except ConfigurationError:  # the probes say what is missing
+            return nullcontext()
 
     def _update(self, **changes: object) -> None:
         self.found = self.found.model_copy(update=changes)

@@ -86,7 +86,7 @@ class Workshop:
             self._archive(content, scratch, log)
         found = self.bisection
         run = scratch.new_run(self.lab, found.track, found.component, content.commit)
-        probe = BisectionProbe(packaging=content.packaging, held=dict(content.held))
+        probe = BisectionProbe(packaging=content.packaging, held=dict(content.held), since=found.started)
         run.write_info(run.info.model_copy(update={"cause": "bisection", "probe": probe}))
         if kept := self.kept_build(content, attempt):
             run.write_info(kept.info.model_copy(update={"archive": ""}))

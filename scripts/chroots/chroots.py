@@ -111,9 +111,12 @@ class Chroots:
         return "" if self.way.mode == "schroot" else ".tar.zst"
 
     @contextmanager
-    def base(self, name: str, series: Series, recipe: Recipe | None = None) -> Iterator[Chroot]:
+    def base(
+        self, name: str, series: Series, recipe: Recipe | None = None, as_of: datetime | None = None
+    ) -> Iterator[Chroot]:
         """Provide the base of a series, made when none is young enough; ``recipe``: the default is that of builds.
 
+        ``as_of``: provide that of this time, as long as it is there.
         Raises InfrastructureError when it cannot be made.
         """
         proxy = proxies()
@@ -137,8 +140,16 @@ class Chroots:
                 target.rename(into)
 
         of, lasts = shlex.join(map(str, words(target=""))), timedelta(days=series.refresh_days)
-        with self._provided("base", of, lasts, make, secret="".join(proxy)) as base:
+        with self._provided("base", of, lasts, make, secret="".join(proxy), as_of=as_of) as base:
             yield base
+
+    @contextmanager
+    def held_bases(self) -> Iterator[None]:
+        """Keep all bases that are there now, even where newer ones replace them."""
+        with ExitStack() as held:
+            for each in self.kept("base-"):
+                held.enter_context(files.locked(self._lock(each.name), shared=True))
+            yield
 
     @contextmanager
     def layer(
@@ -213,15 +224,26 @@ class Chroots:
             yield session
 
     @contextmanager
-    def _provided(
-        self, kind: str, of: str, lasts: timedelta, make: Callable[[Path], None], *, secret: str = ""
+    def _provided(  # noqa: PLR0913 - what a chroot is made of, and when
+        self,
+        kind: str,
+        of: str,
+        lasts: timedelta,
+        make: Callable[[Path], None],
+        *,
+        secret: str = "",
+        as_of: datetime | None = None,
     ) -> Iterator[Chroot]:
-        """Provide the newest kept chroot that is made of this, or a new one from ``make``; ``secret``, such as the password of a proxy, is not noted."""
-        key = digest(of + secret)
+        """Provide the newest kept chroot that is made of this, or a new one from ``make``.
+
+        ``secret``, such as the password of a proxy, is not noted.  ``as_of``: the time at which it is the newest.
+        """
+        key, now = digest(of + secret), as_of or environment.now()
         with ExitStack() as held:
             with files.locked(self._lock(f"{kind}-{key}")):
-                newest = self.kept(f"{kind}-{key}-")[-1:]
-                reused = any(environment.now() - each.created < lasts for each in newest)
+                kept = self.kept(f"{kind}-{key}-")
+                newest = [each for each in kept if each.created <= now][-1:] or kept[-1:]
+                reused = any(now - each.created < lasts for each in newest)
                 name = newest[0].name if reused else self._keep(f"{kind}-{key}", of, make)
                 lock = held.enter_context(files.locked(self._lock(name), shared=True))
                 os.utime(self._note(name))

@@ -30,6 +30,7 @@ UNBUILDABLE = range(26, 34)
 @pytest.fixture
 def bed(own_home: Path, tmp_path: Path, shared_cache: Path) -> Iterator[BisectedLab]:
     made = BisectedLab(tmp_path)
+    made.describe()
     yield made
     for name in environments.names(made.lab):
         environments.target(made.lab, name).destroy()
@@ -74,7 +75,6 @@ def test_packaging_commit_is_found(bed: BisectedLab) -> None:
     packagings = [packaged(), *({"debian/note": str(number)} for number in range(1, 12))]
     packagings[7]["debian/rules"] = packaged("false")["debian/rules"]
     bed.grow("greet-packaging", packagings[:1])
-    bed.describe()
     bed.qalab("run", "trunk", "greet", "--commit", commits[20])
     ids = bed.grow("greet-packaging", packagings)
     bed.qalab("run", "trunk", "greet", "--commit", commits[40], code=1)
@@ -90,7 +90,6 @@ def test_other_component_is_found(bed: BisectedLab) -> None:
     talk = [{"state": "fine\n"}, {"state": "other\n"}]
     bed.grow("talk-packaging", [packaging_files("talk") | {"debian/install": "state usr/share/talk\n"}])
     bed.grow("talk", talk[:1])
-    bed.describe()
     bed.qalab("run", "trunk", "talk")
     bed.qalab("run", "trunk", "greet", "--commit", commits[20])
     bed.grow("talk", talk)
@@ -123,7 +122,6 @@ def test_killed_bisection_goes_on(bed: BisectedLab) -> None:
     """A bisection with two agents that is killed starts no probe again whose result it has."""
     commits = bed.grow("greet", upstream(makefile=BROKEN))
     bed.grow("greet-packaging", [packaged()])
-    bed.describe()
     bed.qalab("run", "trunk", "greet", "--commit", commits[0])
     bed.qalab("run", "trunk", "greet", "--commit", commits[-1], code=1)
     killed = bed.start("bisect", "trunk", "greet", "--jobs", "2")

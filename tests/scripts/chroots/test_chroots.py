@@ -94,6 +94,26 @@ def test_base_beyond_refresh_days_is_replaced(kept: Chroots, fake: Fakes) -> Non
     assert names(kept, "base") == [second.path.name]
 
 
+def test_base_of_earlier_time_is_kept(kept: Chroots, fake: Fakes) -> None:
+    """A search holds the bases of its start: they outlast newer ones and their own age."""
+    with kept.base("bookworm", SERIES) as first:
+        make_older(kept, first.path.name, 6.9)
+        start = environment.now()
+    with kept.held_bases():
+        make_older(kept, first.path.name, 7.1)
+        start -= timedelta(days=0.2)
+        with kept.base("bookworm", SERIES, as_of=start) as again:
+            assert (again.path, again.reused) == (first.path, True)
+        with kept.base("bookworm", SERIES) as newer:
+            assert not newer.reused
+        with kept.base("bookworm", SERIES, as_of=start) as again:
+            assert again.path == first.path
+    kept.prune()
+    with kept.base("bookworm", SERIES, as_of=start) as other:
+        assert (other.path, other.reused) == (newer.path, True)
+    assert len(fake.calls("mmdebstrap")) == 2
+
+
 def test_base_creation_failure_is_an_infrastructure_error(kept: Chroots, fake: Fakes, tmp_path: Path) -> None:
     fake.write("mmdebstrap.status", 1)
     fake.write("mmdebstrap.says", "I: on it\nE: apt-get update failed\n")
