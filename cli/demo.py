@@ -18,7 +18,7 @@ from lab.config.description import PHASES, Lab
 from lab.store.runs import Store
 from lab.store.step import EXIT_CODES
 from reports import status
-from scripts.chroots import chroots
+from scripts.chroots.installed_command import run_installed
 from scripts.demo import demo
 from scripts.demo.examples import DEMOS
 from scripts.drivers.nspawn import driver, leftovers
@@ -58,7 +58,7 @@ def run(name: str) -> int:
                 return code
         if missing:
             out.print(f"{missing}: {example.install} is installed from the lab's archive in a clean chroot instead")
-            printed = chroots.run_installed(lab, demo.TRACK, example.install, example.command, log).strip()
+            printed = run_installed(lab, demo.TRACK, example.install, example.command, log).strip()
         else:
             printed = demo.last_printed(store)
     out.print(f"$ {shlex.join(example.command)}\n{printed}")

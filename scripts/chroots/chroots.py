@@ -35,16 +35,16 @@ from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import ProgramFailed, Word, run
 from lab.config import apt
-from lab.config.description import Lab, Series
+from lab.config.description import Series
 from lab.results.apt_log import complaint
 from lab.store.records import Stored, rfc3339
 from lab.store.step import architecture
-from scripts.archives.serving import served
 from scripts.chroots import kept_sessions
 from scripts.chroots.backends import SessionBackend, find_backend
-from scripts.chroots.bootstrap import Repository, base_argv, install_script, layer_script, proxies, resolve_script
+from scripts.chroots.bootstrap import Repository, base_argv, layer_script, proxies, resolve_script
 from scripts.chroots.sessions import Session, opened
 
+Maker = Callable[[Path], None]  # makes a chroot in a path
 Recipe = Callable[..., list[Word]]  # as `scripts.chroots.bootstrap.base_argv` is, but for its builder
 MOST_KEPT = {"layer": 60, "image": 6}  # an image has a base, too
 UNUSED_DAYS = 30  # a base that no lab asks for any more
@@ -209,7 +209,7 @@ class Chroots:
             yield layer
 
     @contextmanager
-    def image(self, base: Chroot, of: str, make: Callable[[Path], None]) -> Iterator[Chroot]:
+    def image(self, base: Chroot, of: str, make: Maker) -> Iterator[Chroot]:
         """Provide the image of a disk that is made from a base; ``of``: what it is made of, after that base."""
         with self._provided("image", f"{base.path.name}\n{of}", timedelta.max, make) as image:
             yield image
@@ -225,14 +225,7 @@ class Chroots:
 
     @contextmanager
     def _provided(  # noqa: PLR0913 - what a chroot is made of, and when
-        self,
-        kind: str,
-        of: str,
-        lasts: timedelta,
-        make: Callable[[Path], None],
-        *,
-        secret: str = "",
-        as_of: datetime | None = None,
+        self, kind: str, of: str, lasts: timedelta, make: Maker, *, secret: str = "", as_of: datetime | None = None
     ) -> Iterator[Chroot]:
         """Provide the newest kept chroot that is made of this, or a new one from ``make``.
 
@@ -251,7 +244,7 @@ class Chroots:
                 self.prune()
             yield Chroot(self._path(name), key, self._read(name).created, reused, lock)
 
-    def _keep(self, kind: str, of: str, make: Callable[[Path], None]) -> str:
+    def _keep(self, kind: str, of: str, make: Maker) -> str:
         now = environment.now()
         name = f"{kind}-{now:%Y%m%d%H%M%S%f}"
         make(self._path(name))
@@ -305,18 +298,3 @@ class Chroots:
 def digest(of: str) -> str:
     """Return the key of a chroot that is made of this."""
     return hashlib.sha256(of.encode()).hexdigest()[:12]
-
-
-def run_installed(lab: Lab, track: str, package: str, command: Sequence[str], log: IO[str]) -> str:
-    """Install a package of the lab's archive in a clean chroot, run a command there, and return what it prints.
-
-    Raises InfrastructureError when either fails.
-    """
-    name = lab.tracks[track].series
-    chroots = Chroots.here(log)
-    with (
-        served(lab, track) as repository,
-        chroots.base(name, lab.series[name]) as base,
-        chroots.session("installed", base) as session,
-    ):
-        return session.shell(install_script(package, command, repository), capture=True).stdout

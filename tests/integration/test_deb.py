@@ -16,7 +16,7 @@ from lab.base import resources
 from lab.config.description import Lab
 from lab.config.loading import load
 from lab.store.runs import Store
-from scripts.chroots import chroots
+from scripts.chroots.installed_command import run_installed
 from scripts.demo import demo
 from scripts.demo.examples import QALAB
 from tests.conftest import packaging_files
@@ -93,7 +93,7 @@ def test_package_is_a_complete_command(lab: Lab, tmp_path: Path) -> None:
     repositories = json.dumps({"upstream": {"greet.txt": "hello\n"}, "packaging": packaging_files()})
     script = USE.format(repositories=shlex.quote(repositories), make=shlex.quote(MAKE))
     with (tmp_path / "log").open("w") as log:
-        printed = chroots.run_installed(lab, demo.TRACK, "qalab", ["sh", "-euc", script], log)
+        printed = run_installed(lab, demo.TRACK, "qalab", ["sh", "-euc", script], log)
     assert printed.startswith(QALAB.prints)
     assert "qalab: " in printed  # check in an empty directory is an error
     assert re.search(r"^jobs: valid: 5 jobs, ", printed, re.MULTILINE)

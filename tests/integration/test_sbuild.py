@@ -26,7 +26,8 @@ from lab.store.step import describe
 from reports import status
 from scripts import sbuild
 from scripts.archives import lab_archive
-from scripts.chroots import backends, chroots
+from scripts.chroots import backends
+from scripts.chroots.installed_command import run_installed
 from tests.archives import put
 from tests.conftest import CONTROL, Bench, packaging_files
 from tests.processes import alive, wait_for
@@ -315,7 +316,7 @@ def test_build_installs_package_of_lab_archive(build: Callable[..., Record], lab
     newer = build(needs("hello (>> 1)"))
     assert newer.verdict == "passed", newer.message
     with Path(os.devnull).open("w") as log:
-        assert chroots.run_installed(lab, "trunk", "hello", ["hello"], log) == "the lab's hello\n"
+        assert run_installed(lab, "trunk", "hello", ["hello"], log) == "the lab's hello\n"
     assert_nothing_left()
 
 
@@ -381,6 +382,6 @@ def test_build_in_unshare_mode(builder: str, build: Callable[..., Record], lab_f
     )
     assert (failed.facts["chroot"]["reused"], failed.facts["layer"]["reused"]) == (True, True)
     with Path(os.devnull).open("w") as log:
-        assert chroots.run_installed(lab_factory(), "trunk", "hello", ["hello"], log) == "the lab's hello\n"
+        assert run_installed(lab_factory(), "trunk", "hello", ["hello"], log) == "the lab's hello\n"
     assert_nothing_left()
     assert [path for path in Path("/var/tmp").glob("qalab-*") if path.owner() == builder] == []

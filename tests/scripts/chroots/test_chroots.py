@@ -17,10 +17,9 @@ from lab.config.description import Lab, Series
 from lab.store.records import rfc3339
 from lab.store.runs import Store
 from scripts.archives.serving import served
-from scripts.chroots import chroots
 from scripts.chroots.backends import SessionBackend
 from scripts.chroots.bootstrap import Repository
-from scripts.chroots.chroots import ChrootManifest, Chroots
+from scripts.chroots.chroots import MOST_KEPT, ChrootManifest, Chroots
 from tests import fakes
 from tests.fakes import Fakes
 from tests.processes import python
@@ -268,7 +267,7 @@ def test_layer_depends_on_lab_archive_if_needed(  # noqa: PLR0917 - a table
 
 @pytest.mark.integration
 def test_prune_removes_least_recently_used_layers(kept: Chroots, fake: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(chroots.MOST_KEPT, "layer", 2)
+    monkeypatch.setitem(MOST_KEPT, "layer", 2)
     made = []
     with kept.base("bookworm", SERIES) as base:
         for number in (1, 2, 3):
@@ -315,11 +314,3 @@ def test_served_repository_of_track(lab_factory: Callable[..., Lab]) -> None:
             assert answer.read() == b"Origin: testlab\n"
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(f"{repository.url}/dists/trunk/Release", timeout=60)
-
-
-def test_run_installed_output(fake: Fakes, lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    fake.write("chroot", "#!/bin/sh\necho Hello\n")
-    lab = lab_factory(lab={"series": {"bookworm": {"mirror": SERIES.mirror}}})
-    with Path(os.devnull).open("w") as log:
-        assert chroots.run_installed(lab, "trunk", "greet", ["greet"], log) == "Hello\n"
