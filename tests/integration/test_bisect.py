@@ -46,21 +46,23 @@ def released(package: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("phase", "texts", "sought"),
+    ("phase", "texts", "code", "sought"),
     [
-        ("build", upstream(makefile=BROKEN), "step sbuild"),
-        ("test", upstream("bye", UNBUILDABLE), "autopkgtest/greet/greets"),
-        ("exercise", upstream("bye"), "exercise/smoke/exit code"),
+        ("build", upstream(makefile=BROKEN), 1, "step sbuild"),
+        ("test", upstream("bye", UNBUILDABLE), 1, "autopkgtest/greet/greets"),
+        ("exercise", upstream("bye"), 4, "exercise/smoke/exit code"),
     ],
     ids=["build", "test", "exercise"],
 )
-def test_upstream_commit_is_found(bed: BisectedLab, phase: str, texts: list[dict[str, str]], sought: str) -> None:
+def test_upstream_commit_is_found(
+    bed: BisectedLab, phase: str, texts: list[dict[str, str]], code: int, sought: str
+) -> None:
     """The commit is found among 60, in as many probes as the n-section predicts; once more, nothing is built."""
     commits = bed.grow("greet", texts)
     bed.grow("greet-packaging", [packaged()])
     bed.describe(phase)
     bed.qalab("run", "trunk", "greet", "--commit", commits[0])
-    bed.qalab("run", "trunk", "greet", "--commit", commits[-1], code=1)
+    bed.qalab("run", "trunk", "greet", "--commit", commits[-1], code=code)
     done = bed.bisect()
     assert (done.outcome, done.suspects[0].name, str(done.sought)) == ("found", commits[CULPRIT], sought), done.message
     unbuildable = len(UNBUILDABLE) if phase == "test" else 0
