@@ -48,13 +48,13 @@ class GerritRest:
         answer = self._call("GET", f"{where}?{urlencode({'o': OPTIONS}, doseq=True)}", missing=True)
         return self._change(answer) if answer is not None else None
 
-    def review(self, one: ProposalId, comment: str, vote: int) -> int:
-        labels = {self.server.label: vote} if vote else {}
+    def review(self, one: ProposalId, comment: str, vote: int | None) -> int | None:
+        labels = {} if vote is None else {self.server.label: vote}
         body = {"message": comment, "tag": TAG, "labels": labels, "notify": "OWNER"}
         where = f"changes/{quote(one.project, safe='')}~{one.number}/revisions/{one.head}/review"
         answer = self._call("POST", where, body)
         taken = answer.get("labels") if isinstance(answer, dict) else None
-        return vote if vote and taken == labels else 0
+        return vote if taken == labels else None
 
     def _change(self, answer: Mapping[str, Any]) -> GerritChange:
         found = Fields(self._what, answer)

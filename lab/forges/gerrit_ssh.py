@@ -44,18 +44,18 @@ class GerritSsh:
         found = self.query(f'change:{number} project:"{project}"')
         return found[0] if found else None
 
-    def review(self, one: ProposalId, comment: str, vote: int) -> int:
+    def review(self, one: ProposalId, comment: str, vote: int | None) -> int | None:
         found = PATCH_SET.fullmatch(one.ref)
         if found is None:
             raise Refused(f"{self.where}: {one.ref} is the ref of no patch set")
-        option = f"--label {self.server.label}={vote:+d} " if vote else ""
+        option = "" if vote is None else f"--label {self.server.label}={vote:+d} "
         text = comment.replace("\\", " ").replace("'", "’").replace('"', "”")  # Gerrit's shell is not sh
         option += f"--message '{text}' " if text else ""
         self._call(f"gerrit review --tag {TAG} --notify OWNER {option}{found[1]},{found[2]}")
-        if not vote:
-            return 0
+        if vote is None:
+            return None
         change = self.change(one.project, one.number)  # the command prints nothing
-        return change.vote if change else 0
+        return change.vote if change else None
 
     def _read(self, line: str) -> dict[str, Any]:
         try:
