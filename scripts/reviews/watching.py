@@ -23,7 +23,7 @@ from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.phases import runner
 from scripts.phases.news import TRIES, watch_log
-from scripts.reviews import comments, merging, states
+from scripts.reviews import comments, merging, states, superseding
 from scripts.reviews.comments import SHORT
 from scripts.reviews.dependencies import Dependencies, NotYet, Unmet
 from scripts.reviews.states import DependencyBuild
@@ -64,7 +64,7 @@ def due_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
     """Yield the runs whose next phase never began, then those of `new_runs`."""
     for component in lab.components_of(track):
         waiting = runner.to_go_on(lab, track, component)
-        if waiting and waiting.info.proposal:
+        if waiting and waiting.info.proposal and not superseding.why_to_stop(lab, waiting):
             yield waiting
     yield from new_runs(lab, track, troubles)
 

@@ -76,3 +76,18 @@ def test_trigger_builds_each_head_once(
         world.items[0].say("alice", "recheck", "2099-01-01T00:00:00Z")
         assert call("trigger", "trunk")[1].startswith("greet: change under review")
         assert "ok to test" in world.items[1].bodies[0]
+
+        (waits,) = [each for each in jenkins._state.queue.values() if each.waiting]
+        world.items[0].status = "closed"
+        line = f"trunk-greet-build: team/greet 7 ({heads[0][:7]}): the change is closed"
+        assert call("trigger", "trunk", "--dry-run") == (0, f"{line} (not stopped)\n")
+        assert call("trigger", "trunk") == (0, f"{line}: stopped\n")
+        assert not waits.waiting
+        world.items[0].status = "open"
+        call("trigger", "trunk")
+        jenkins.start(max(jenkins._state.queue), result=None)
+        world.items[0].head = "9" * 40
+        said = call("trigger", "trunk")[1]
+        assert f"team/greet 7 ({heads[0][:7]}): {'9' * 12} has replaced {heads[0][:12]}: stopped\n" in said
+        builds = jenkins._state.root.children["trunk-greet-build"].builds
+        assert builds[max(builds)].result == "ABORTED"
