@@ -18,8 +18,9 @@ from lab.forges.registry import open_forge
 from lab.store.records import rfc3339
 from scripts.phases.jenkins_builds import NewBuild, OutdatedBuild, TriggerRound, build_job, builds_of, folder
 from scripts.reviews import watching
+from scripts.reviews.states import MadeStates
 from scripts.reviews.superseding import why_outdated
-from scripts.reviews.watching import TestedHead, WantedBuild
+from scripts.reviews.watching import GOOD, TestedHead, WantedBuild
 
 VERDICTS: Final[Mapping[str, str]] = {"SUCCESS": "passed", "UNSTABLE": "unstable", "FAILURE": "failed"}
 
@@ -27,7 +28,7 @@ VERDICTS: Final[Mapping[str, str]] = {"SUCCESS": "passed", "UNSTABLE": "unstable
 def of_changes(lab: Lab, track: str, connection: Connection) -> TriggerRound:
     """Return the builds of changes under review to start."""
     troubles: list[LabError] = []
-    heads = partial(jenkins_heads, lab, track, connection)
+    heads = partial(jenkins_heads, lab, track, connection, MadeStates(lab, track))
     wanted = [*watching.wanted_builds(lab, track, heads, troubles)]
     outdated = tuple(_outdated(lab, track, connection, troubles))
     return TriggerRound(tuple(_of_change(lab, track, one) for one in wanted), {}, tuple(troubles), outdated)
@@ -58,12 +59,13 @@ def _of_change(lab: Lab, track: str, wanted: WantedBuild) -> NewBuild:
         "REASON": str(wanted.proposal),
         "PROPOSAL": wanted.proposal.model_dump_json(),
         "DEPENDS_ON": json.dumps(needed),
+        "ONTO": wanted.onto,
     }
     return NewBuild(wanted.component, build_job(lab, track, wanted.component), parameters)
 
 
-def jenkins_heads(lab: Lab, track: str, connection: Connection, component: str) -> list[TestedHead]:
-    """Return the builds of changes under review on a Jenkins.
+def jenkins_heads(lab: Lab, track: str, connection: Connection, made: MadeStates, component: str) -> list[TestedHead]:
+    """Return the builds of changes under review on a Jenkins, with the states of the archive that they have made.
 
     They do not say whether a failure is the fault of the lab: those are tested again by ``recheck`` only.
     """
@@ -74,5 +76,6 @@ def jenkins_heads(lab: Lab, track: str, connection: Connection, component: str) 
             keys = frozenset(ProposalId.model_validate(one).key for one in needed)
             started = rfc3339(datetime.fromtimestamp(build.started, UTC))
             verdict = "aborted" if build.outcome == "error" else VERDICTS.get(build.result, "running")
-            found.append(TestedHead(proposal.key, keys, verdict, started))
+            state, version = made.newest(proposal, component) if verdict in GOOD else ("", "")
+            found.append(TestedHead(proposal.key, keys, verdict, started, state, version))
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO
+from typing import IO, Final
 
 from lab.base import environment
 from lab.base.errors import LabError
@@ -56,6 +56,8 @@ class WantedBuild:
     resumed: Run | None = None
 
 
+GOOD: Final = frozenset({"passed", "unstable"})
+"""The verdicts of builds whose packages others can be built with."""
 Known = Callable[[str], Sequence[TestedHead]]
 """Return the builds of a component that have an identity, oldest first."""
 
@@ -185,10 +187,10 @@ class ReviewRound:
             newest = next((head for head in reversed(self.known(component)) if head.key == one.key), None)
             if newest is None or newest.verdict in {"running", "aborted"}:
                 raise NotYet(f"it depends on {one}, which is not built yet as {component}")
-            if newest.verdict not in {"passed", "unstable"}:
+            if newest.verdict not in GOOD:
                 raise Unmet(f"it depends on {one}, which is {newest.verdict} as {component}")
             if not newest.archive:
-                raise Unmet(f"it depends on {one}: this lab cannot test changes of two projects together")
+                raise Unmet(f"it depends on {one}, whose packages are not in the archive")
             found.append(DependencyBuild(component, newest.version, newest.archive))
         return found
 
