@@ -12,7 +12,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.access import Login
 from lab.config.reviews import ReviewServer
 from lab.forges import web
-from lab.forges.answers import Fields
+from lab.forges.answers import Fields, readable
 from lab.forges.gerrit import TAG, GerritChange, status_of
 from lab.forges.proposals import ForgeComment, ProposalClosed, ProposalId
 
@@ -38,7 +38,7 @@ class GerritRest:
             answer = self._call("GET", f"changes/?{urlencode(fields, doseq=True)}")
             if not isinstance(answer, list):
                 raise ConfigurationError(f"{self.server.home}: the answer is no list of changes: is this a Gerrit?")
-            found += [self._change(one) for one in answer]
+            found += readable(answer, self._change)
             if not (answer and Fields(self._what, answer[-1]).flag("_more_changes")):
                 break
         return found
