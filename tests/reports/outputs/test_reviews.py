@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -461,6 +461,32 @@ def test_one_vote_in_every_order(bench: Callable[..., Bench], seed: int, bad: st
         assert [how for _, how, _ in lab.deliver(output, [build])] == ["delivered" if expected(arrived) else "nothing"]
         assert (forge.state or "") == expected(arrived)
     assert forge.votes == (["failure"] if bad else ["success"])
+
+
+@pytest.mark.parametrize("bad", ["", *(f"{track} {phase}" for track, phase in LANES)])
+def test_state_of_every_set_of_results(bad: str) -> None:
+    """Each order of arrival is a path through these sets; on each, the state is decided once, and stays."""
+    tracks = [*dict.fromkeys(track for track, _ in LANES)]
+    lanes = [[("greet", track, phase) for phase in PHASES] for track in tracks]
+    order = [lane for lane in LANES if not follows_bad(lane, bad)]
+
+    def state(chosen: frozenset[tuple[str, str]]) -> str:
+        verdicts = {lane: "failed" if " ".join(lane) == bad else "passed" for lane in order if lane in chosen}
+        builds = [
+            ReviewedBuild(" ".join(lane), ("greet", *lane), PHASES.index(lane[1]), verdict)  # type: ignore[arg-type]
+            for lane, verdict in verdicts.items()
+        ]
+        found = review_report.state_of(review_report.results(lanes, builds))
+        assert found == (expected(verdicts) or "pending")
+        return found
+
+    states = {
+        chosen: state(chosen) for size in range(len(order) + 1) for chosen in map(frozenset, combinations(order, size))
+    }
+    for chosen, now in states.items():
+        for lane in {*order} - chosen:
+            assert now == "pending" or states[chosen | {lane}] == now
+    assert states[frozenset(order)] == ("failure" if bad else "success")
 
 
 def follows_bad(lane: tuple[str, str], bad: str) -> bool:
