@@ -117,8 +117,14 @@ def waiting_for(lab: Lab, track: str, component: str, pocket: Pocket) -> Waiting
     """Return the updates that wait for a component of a track, or for all (`WHOLE`)."""
     if component != WHOLE:
         return chosen(lab, track, pocket, (component,))
-    others = pocket.testable() if lab.tracks[track].whole_pocket else ()
+    others = testable(pocket) if lab.tracks[track].whole_pocket else ()
     return chosen(lab, track, pocket, lab.components_of(track), others)
+
+
+def testable(pocket: Pocket) -> list[str]:
+    """Return all source packages that wait in a pocket and can be installed."""
+    waiting = filter(pocket.waits, sorted(pocket.waiting.sources))
+    return [source for source in waiting if not pocket.update(source).impediment]
 
 
 def chosen(lab: Lab, track: str, pocket: Pocket, components: Sequence[str], others: Iterable[str] = ()) -> Waiting:

@@ -101,14 +101,6 @@ class Pocket:
             "" if impediment else companions.breakage(),
         )
 
-    def testable(self) -> list[str]:
-        """Return all source packages that wait and can be installed."""
-        return [
-            source
-            for source in sorted(self.waiting.sources)
-            if self.waits(source) and not self.update(source).impediment
-        ]
-
     def _unpublished(self, source: str) -> str:
         """Return what the pocket does not have of a source package's version yet, "" when it has all."""
         version = self.version(source)
