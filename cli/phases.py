@@ -12,6 +12,7 @@ from reports import junit, status
 from reports.progress import Progress
 from scripts.phases import runner
 from scripts.promotion import phase_results
+from scripts.reviews import superseding
 
 
 def run_phases(
@@ -23,6 +24,9 @@ def run_phases(
         last = until if until in current.steps else None
         code = run_phase(lab, current, console, first=first, until=last)
         if last or code not in {0, EXIT_CODES["unstable"]}:
+            return code, runs
+        if why := superseding.why_to_stop(lab, current):
+            console.print(f"{current.id}: no further phase: {why}")
             return code, runs
         following = runner.next_run(lab, current)
         if following is None:

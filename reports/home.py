@@ -15,12 +15,14 @@ from pydantic import TypeAdapter
 from lab.base import files
 from lab.base.errors import InfrastructureError
 from lab.config.description import Lab
+from lab.forges.proposals import ProposalId
 from lab.results.component_graph import ComponentGraph
 from lab.store.runs import Store
 from reports import bundle
 from reports import journal as journals
 from reports.activity import LabActivity
 from reports.bisections import Bisections
+from reports.bundle import BadBundle
 from reports.journal import Journal
 from reports.journal_entries import JournalEntry
 from reports.lab_view import LabView
@@ -117,6 +119,13 @@ class PublicationHome:
 
     def item(self, entry: JournalEntry) -> PendingDelivery:
         return PendingDelivery(entry.name, self.bundle(entry.bundle), entry.lane)
+
+    def proposal_of(self, entry: JournalEntry) -> ProposalId | None:
+        """Return the head under review that a build is about; None for a build without a readable bundle too."""
+        try:
+            return self.item(entry).read().build.proposal if entry.bundle else None
+        except (BadBundle, OSError):
+            return None
 
     def tombstone(self, name: str) -> Path:
         return self.store.root / "retracted" / f"{name}.json"

@@ -282,7 +282,8 @@ class Publisher:
         entry = self.journal.builds.find(build_name)
         component, track, phase = entry.lane
         name, now = entry.name or build_id(entry.source), rfc3339(environment.now())
-        tombstone = Tombstone(name=name, component=component, track=track, phase=phase, retracted=now)
+        about = self.place.proposal_of(entry)
+        tombstone = Tombstone(name=name, component=component, track=track, phase=phase, retracted=now, proposal=about)
         tombstone.write(self.place.tombstone(name))
         self._remove_retracted()
         self.journal.builds.advance(entry.source, "retracted")

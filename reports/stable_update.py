@@ -114,6 +114,9 @@ def _tested(lab: Lab, found: UpdateEvidence) -> Iterator[str]:
         yield f"Tested together with other updates, and not alone: {', '.join(others)}."
     for name, why in facts.get("companions", {}).items():
         yield f"With it, from the same pocket: {name} ({why})."
+    known = {*facts.get("versions", ()), *facts.get("companions", ())}
+    if rest := [name for name in facts.get("taken", ()) if name not in known]:
+        yield f"With all else that waits in the pocket: {', '.join(rest)}."
     yield f"All else: {', '.join([codename, *(f'{codename}-{pocket}' for pocket in series.pockets)])}."
 
 

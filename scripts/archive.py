@@ -39,6 +39,7 @@ from scripts.archives.content import Content
 from scripts.archives.lab_archive import LabArchive
 from scripts.archives.stanzas import Stanza
 from scripts.archives.versions import PoolVersion
+from scripts.reviews import states
 
 NAME = "archive"
 
@@ -165,12 +166,13 @@ def throw_away(context: StepContext, archive: LabArchive, packages: Sequence[Art
     No label names it, so that no other build sees the packages; it is removed after ``archive.states.keep_days``.
     """
     track, info = context.track_name, context.run.info
+    assert info.proposal  # noqa: S101 - the caller has asked
     base = Content.read(archive.reader, info.onto, context.series.architectures)
     for (source, version), stanzas_of_base in base.by_version().items():  # else a removal takes their files away
         if not versions.record_path(archive.root, track, source, version).exists():
             archive.record(track, PoolVersion.of(stanzas_of_base, added=rfc3339(environment.now())))
     content = with_packages(context, archive, base, packages, changes)
-    return archive.candidate(track, track, content, f"{info.proposal} of {context.component_name}")
+    return archive.candidate(track, track, content, states.why(info.proposal, context.component_name))
 
 
 def with_packages(

@@ -397,7 +397,17 @@ def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) ->
     assert build.findall("triggers/*") == []
     assert build.find("scm").get("class") == "hudson.scm.NullSCM"
     parameters = texts(build, ".//hudson.model.StringParameterDefinition/name")
-    assert parameters == ["COMMIT", "CAUSE", "PACKAGING", "TESTING", "REASON", "INPUTS", "PROPOSAL", "DEPENDS_ON"]
+    assert parameters == [
+        "COMMIT",
+        "CAUSE",
+        "PACKAGING",
+        "TESTING",
+        "REASON",
+        "INPUTS",
+        "PROPOSAL",
+        "DEPENDS_ON",
+        "ONTO",
+    ]
     assert step_options(shells(build)[0]).commit == "$COMMIT"
 
 
@@ -412,7 +422,7 @@ def test_a_track_of_changes_under_review(expanded: Callable[..., Items]) -> None
     build = items["job trunk-greet-build"]
     assert len(build.findall("triggers/*")) == 0
     assert step_options(shells(build)[0]).commit == "$COMMIT"
-    assert {"PROPOSAL", "DEPENDS_ON"} <= set(texts(build, ".//parameterDefinitions/*/name"))
+    assert {"PROPOSAL", "DEPENDS_ON", "ONTO"} <= set(texts(build, ".//parameterDefinitions/*/name"))
     assert {"PROPOSAL", "BASE"} <= set(texts(items["job trunk-deploy"], ".//parameterDefinitions/*/name"))
 
 

@@ -13,7 +13,7 @@ from lab.config import access, loading
 from lab.config.jenkins import Connection
 from lab.config.options import lab_option
 from lab.store.run_directory import check_known
-from scripts.phases import jenkins_watching
+from scripts.phases import jenkins_builds, jenkins_watching
 
 
 @click.command("trigger")
@@ -27,7 +27,8 @@ def command(track: str, lab_file: Path, *, dry_run: bool) -> None:
     of a build dependency start a build of the tip.  A component waits for those that it build-depends on.
 
     On a track of proposed packages, start a build for the next content of the pocket, once the last one is exercised.
-    On a track of changes under review, start a build for each open change that is to be tested.
+    On a track of changes under review, start a build for each open change that is to be tested, and stop builds of heads
+    that were replaced and of closed changes.
 
     The job TRACK-watch calls this.
     """
@@ -39,12 +40,16 @@ def command(track: str, lab_file: Path, *, dry_run: bool) -> None:
     found = jenkins_watching.new_builds(lab, track, connection)
     for new in found.builds:
         if not dry_run:
-            jenkins_watching.start(connection, new)
+            jenkins_builds.start(connection, new)
         out.print(f"{new.about}{' (not started)' if dry_run else ''}", soft_wrap=True)
+    for old in found.outdated:
+        if not dry_run:
+            jenkins_builds.stop(connection, old)
+        out.print(f"{old.about}{' (not stopped)' if dry_run else ': stopped'}", soft_wrap=True)
     for component, reason in found.delays.items():
         out.print(f"{component}: {reason}", soft_wrap=True)
     for trouble in found.troubles:
         click.echo(f"qalab: {trouble}", err=True)
-    if not (found.builds or found.delays or found.troubles):
+    if not (found.builds or found.outdated or found.delays or found.troubles):
         out.print(f"{track}: nothing new")
     exit_with_worst(found.troubles)

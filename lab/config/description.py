@@ -110,6 +110,11 @@ class Track(SettingsModel):
         description="Source packages besides the components whose updates a track with the trigger `proposed` tests: "
         "what the deployment needs. They need no entry in `components`.", examples=[["libvirt", "rabbitmq-server"]],
     )  # fmt: skip
+    whole_pocket: bool = Field(
+        False,
+        description="The run of all updates together takes everything that waits in the pocket, as a point release of "
+        "Debian does, on a track with the trigger `proposed`. Default: the updates and what must go with them.",
+    )
     labels: tuple[Label, ...] = Field(
         ("tested",),
         description="The labels of the track that move by promotion, without the track's name: `tested` is the suite "
@@ -162,8 +167,9 @@ class Track(SettingsModel):
 
     @model_validator(mode="after")
     def _check_phases(self) -> Self:
-        if self.waits_for and self.trigger != "proposed":
-            raise ValueError("waits_for: only a track with the trigger proposed tests what others have built")
+        if (self.waits_for or self.whole_pocket) and self.trigger != "proposed":
+            key = "waits_for" if self.waits_for else "whole_pocket"
+            raise ValueError(f"{key}: only a track with the trigger proposed tests what others have built")
         if self.trigger == "proposed" and "build" in self.phases:
             message = "a track with trigger proposed tests packages that are built already: leave the phase build out"
             raise ValueError(message)

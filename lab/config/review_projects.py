@@ -56,6 +56,22 @@ def lanes_of(lab: Lab, project: ReviewedProject) -> list[list[Lane]]:
     return [[(component, track, phase) for phase in lab.tracks[track].phases] for component, track in pairs]
 
 
+def lanes_of_branch(lab: Lab, lane: Lane) -> list[Lane]:
+    """Return the lanes in which the branch itself is tested like the changes of a lane: same series, same branch."""
+    component, track, phase = lane
+
+    def what(name: str) -> tuple[str, str, str | None]:
+        upstream, each = lab.component(component, name).upstream, lab.tracks[name]
+        return each.series, upstream.branch or each.branch, upstream.git
+
+    return [
+        (component, name, phase)
+        for name, each in lab.tracks.items()
+        if each.trigger == "commit" and component in lab.components_of(name) and phase in each.phases
+        if what(name) == what(track)
+    ]
+
+
 def contradictions(lab: Lab) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield the keys of changes under review that cannot work, each with the reason."""
     for name in reviewed_tracks(lab):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from lab.base.errors import NotNow, Refused
 from lab.base.git import FULL_ID
 from lab.forges.proposals import ReviewMessage, mark_of
+
+T = TypeVar("T")
+LONGEST_NUMBER: Final = 18
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Fields:
 
     def number(self, *path: str) -> int:
         value = self._at(path)
+        if (
+            isinstance(value, str) and value.isdecimal() and len(value) <= LONGEST_NUMBER
+        ):  # the SSH answers of a Gerrit 2
+            return int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise NotNow(f"{self.what}: {'.'.join(path)} is no number")
         return value
@@ -56,6 +64,23 @@ class Fields:
                 raise NotNow(f"{self.what}: {'.'.join(path)} is missing")
             value = value.get(key)
         return value
+
+
+def readable(items: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+    """Read the items of a list, without those that cannot be read: such as a merge request without a commit.
+
+    Raises NotNow if there are several and none can be read: then the list is at fault.
+    """
+    found: list[T] = []
+    wrong: list[NotNow] = []
+    for item in items:
+        try:
+            found.append(read(item))
+        except NotNow as error:
+            wrong.append(error)
+    if len(wrong) > 1 and not found:
+        raise wrong[0]
+    return found
 
 
 def shown_comment(text: str, message: ReviewMessage, where: str) -> None:

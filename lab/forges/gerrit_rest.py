@@ -12,7 +12,7 @@ from lab.base.errors import ConfigurationError
 from lab.config.access import Login
 from lab.config.reviews import ReviewServer
 from lab.forges import web
-from lab.forges.answers import Fields
+from lab.forges.answers import Fields, readable
 from lab.forges.gerrit import TAG, GerritChange, status_of
 from lab.forges.proposals import ForgeComment, ProposalClosed, ProposalId
 
@@ -38,7 +38,7 @@ class GerritRest:
             answer = self._call("GET", f"changes/?{urlencode(fields, doseq=True)}")
             if not isinstance(answer, list):
                 raise ConfigurationError(f"{self.server.home}: the answer is no list of changes: is this a Gerrit?")
-            found += [self._change(one) for one in answer]
+            found += readable(answer, self._change)
             if not (answer and Fields(self._what, answer[-1]).flag("_more_changes")):
                 break
         return found
@@ -48,13 +48,13 @@ class GerritRest:
         answer = self._call("GET", f"{where}?{urlencode({'o': OPTIONS}, doseq=True)}", missing=True)
         return self._change(answer) if answer is not None else None
 
-    def review(self, one: ProposalId, comment: str, vote: int) -> int:
-        labels = {self.server.label: vote} if vote else {}
+    def review(self, one: ProposalId, comment: str, vote: int | None) -> int | None:
+        labels = {} if vote is None else {self.server.label: vote}
         body = {"message": comment, "tag": TAG, "labels": labels, "notify": "OWNER"}
         where = f"changes/{quote(one.project, safe='')}~{one.number}/revisions/{one.head}/review"
         answer = self._call("POST", where, body)
         taken = answer.get("labels") if isinstance(answer, dict) else None
-        return vote if vote and taken == labels else 0
+        return vote if taken == labels else None
 
     def _change(self, answer: Mapping[str, Any]) -> GerritChange:
         found = Fields(self._what, answer)

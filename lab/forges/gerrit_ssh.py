@@ -15,12 +15,13 @@ from lab.base.run import ProgramFailed, TimedOut, run
 from lab.base.text import shortened
 from lab.config.reviews import ReviewServer
 from lab.forges import web
-from lab.forges.answers import Fields
+from lab.forges.answers import Fields, readable
 from lab.forges.gerrit import TAG, GerritChange, status_of
 from lab.forges.proposals import ForgeComment, ProposalClosed, ProposalId
 
 SSH_FAILED: Final = 255  # ssh(1): the status of ssh itself
 TEMPORARY: Final = re.compile(r"(?i)internal server error|unavailable|timed? ?out|try again|cannot query")
+MOST_PAGES: Final = 30
 CLOSED: Final = "change is closed"
 PATCH_SET: Final = re.compile(r"refs/changes/\d+/(\d+)/(\d+)")
 DETAILS: Final = "--comments --current-patch-set --all-approvals --commit-message"
@@ -34,28 +35,38 @@ class GerritSsh:
     where: str
 
     def query(self, terms: str) -> Sequence[GerritChange]:
-        lines = self._call(f"gerrit query --format=JSON {DETAILS} {terms}").splitlines()
-        found = [self._read(line) for line in lines if line.strip()]
-        if not found:
-            raise NotNow(f"{self.where}: the answer is empty")
-        return [self._change(one) for one in found if "number" in one]
+        return readable(self._found(terms), self._change)
+
+    def _found(self, terms: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for _ in range(MOST_PAGES):
+            start = f"--start {len(found)} " if found else ""
+            lines = self._call(f"gerrit query --format=JSON {DETAILS} {start}{terms}").splitlines()
+            answer = [self._read(line) for line in lines if line.strip()]
+            if not answer:
+                raise NotNow(f"{self.where}: the answer is empty")
+            page = [one for one in answer if "number" in one]
+            found += page
+            if not (page and answer[-1].get("moreChanges")):
+                break
+        return found
 
     def change(self, project: str, number: int) -> GerritChange | None:
-        found = self.query(f'change:{number} project:"{project}"')
-        return found[0] if found else None
+        found = self._found(f'change:{number} project:"{project}"')
+        return self._change(found[0]) if found else None
 
-    def review(self, one: ProposalId, comment: str, vote: int) -> int:
+    def review(self, one: ProposalId, comment: str, vote: int | None) -> int | None:
         found = PATCH_SET.fullmatch(one.ref)
         if found is None:
             raise Refused(f"{self.where}: {one.ref} is the ref of no patch set")
-        option = f"--label {self.server.label}={vote:+d} " if vote else ""
+        option = "" if vote is None else f"--label {self.server.label}={vote:+d} "
         text = comment.replace("\\", " ").replace("'", "’").replace('"', "”")  # Gerrit's shell is not sh
         option += f"--message '{text}' " if text else ""
         self._call(f"gerrit review --tag {TAG} --notify OWNER {option}{found[1]},{found[2]}")
-        if not vote:
-            return 0
+        if vote is None:
+            return None
         change = self.change(one.project, one.number)  # the command prints nothing
-        return change.vote if change else 0
+        return change.vote if change else None
 
     def _read(self, line: str) -> dict[str, Any]:
         try:

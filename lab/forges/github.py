@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from lab.base.errors import ConfigurationError
 from lab.base.text import shortened
 from lab.config.reviews import ReviewServer
 from lab.config.types import is_among
-from lab.forges.answers import Fields, shown_comment
+from lab.forges.answers import Fields, readable, shown_comment
 from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus
 from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, replaceable
 
@@ -36,7 +36,8 @@ class GitHubForge:
 
     def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
         query = {"state": "open", "base": branch, "sort": "created", "direction": "asc"}
-        return [self._proposal(project, found) for found in self.api.listed(f"repos/{quote(project)}/pulls", query)]
+        found = self.api.listed(f"repos/{quote(project)}/pulls", query)
+        return readable(found, partial(self._proposal, project))
 
     def now(self, project: str, number: int) -> Proposal | None:
         try:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from lab.base.text import shortened
 from lab.config.reviews import ReviewServer
 from lab.config.types import is_among
-from lab.forges.answers import Fields, shown_comment
+from lab.forges.answers import Fields, readable, shown_comment
 from lab.forges.forge_api import CommitMissing, ForgeApi, NewStatus
 from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, replaceable
 
@@ -38,7 +38,7 @@ class GitLabForge:
 
     def proposals(self, project: str, branch: str) -> Sequence[Proposal]:
         query = {"state": "opened", "target_branch": branch, "order_by": "created_at", "sort": "asc"}
-        return [self._proposal(project, found) for found in self.api.listed(self._requests(project), query)]
+        return readable(self.api.listed(self._requests(project), query), partial(self._proposal, project))
 
     def now(self, project: str, number: int) -> Proposal | None:
         try:

@@ -61,6 +61,12 @@ class Proposal:
     is_trusted: bool = False
     """The server counts the author among the maintainers."""
 
+    def why_outdated(self, one: ProposalId) -> str:
+        """Return why one of its heads is not the present head of an open proposal, "" when it is."""
+        if self.status != "open":
+            return f"the change is {self.status}"
+        return f"{self.id.head[:12]} has replaced {one.head[:12]}" if self.id.head != one.head else ""
+
 
 @dataclass(frozen=True)
 class ForgeComment:

@@ -258,7 +258,8 @@ def _jenkins_proposal() -> dict[str, Any]:
     proposal = proposal_of(named)
     if named and proposal is None:
         raise ConfigurationError(f"PROPOSAL: is no identity of a change: {named}")
-    return {"proposal": proposal, "depends_on": needed, "base": environment.variable("BASE") or ""} if named else {}
+    given = {name: environment.variable(name.upper()) or "" for name in ("base", "onto")}
+    return {"proposal": proposal, "depends_on": needed, **given} if named else {}
 
 
 def _jenkins_inputs() -> RunInputs | None:

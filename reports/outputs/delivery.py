@@ -20,6 +20,7 @@ from lab.base import files
 from lab.base.errors import Aborted, InfrastructureError, LabError, NotNow, Refused, Throttled, Verdict
 from lab.base.failures import Bug, caught
 from lab.config.description import Lab
+from lab.forges.proposals import ProposalId
 from lab.results import addresses
 from lab.results.build_identity import build_id
 from lab.store import records
@@ -72,6 +73,8 @@ class Tombstone(records.Stored):
     component: str
     phase: str
     retracted: str
+    proposal: ProposalId | None = None
+    """The head under review that it was about."""
 
 
 @dataclass(frozen=True)

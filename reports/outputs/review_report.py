@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from lab.base.errors import Verdict
 from lab.base.text import shortened
 from lab.config.review_projects import Lane
 from lab.forges.proposals import ProposalId, ReviewMessage, ReviewState
+from lab.results.cases import Case
 from lab.results.history import of_case
 from reports.model import Build, ReviewedBuild
 
 BAD: Final[frozenset[Verdict]] = frozenset({"failed", "unstable"})
 MOST_TESTS: Final = 10
+NO_TIPS: Final[Mapping[Lane, Build]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -63,23 +66,30 @@ def state_of(found: Sequence[LaneResult]) -> ReviewState:
     return "success" if verdicts == {"passed"} else "error"
 
 
-def message(
+def message(  # noqa: PLR0913, PLR0917 - what a comment consists of
     one: ProposalId,
     found: Sequence[LaneResult],
     builds: Mapping[str, Build],
     link: Callable[[Build], str],
     withheld: str = "",
+    tips: Mapping[Lane, Build] = NO_TIPS,
 ) -> ReviewMessage:
-    """Return the message about a head; ``builds``: by short name; ``withheld``: why its state is not shown."""
+    """Return the message about a head.
+
+    ``builds``: by short name; ``withheld``: why its state is not shown; ``tips``: the last builds of the branch itself, by
+    the lane of the head that each is compared with.
+    """
     state = state_of(found)
     summary = _summary(state, found)
     lines = [summary, *([f"No vote: {withheld}."] if withheld else []), ""]
     for result in found:
         build = builds.get(result.build.name) if result.build else None
         lines.append(f"* {result.title}: {_described(result, build, link)}")
+        if result.verdict in BAD and (tip := tips.get(result.lane)):
+            lines.append(f"  {one.branch} itself, on {tip.track}: {_described(result, tip, link)}")
     if base := next((build.base for build in builds.values() if build.base), ""):
         lines += ["", f"Tested: {one.head} merged onto {one.branch} at {base}."]
-    details = [line for result in found for line in _details(result, builds)]
+    details = [line for result in found for line in _details(result, builds, _failing_ids(tips.get(result.lane)))]
     first = next((result.build.name for result in found if result.verdict in BAD and result.build), "")
     address = link(builds[first]) if first in builds else ""
     text = "\n".join(lines)
@@ -109,14 +119,24 @@ def _described(result: LaneResult, build: Build | None, link: Callable[[Build], 
     return f"{verdict}{at}{f', {address}' if address else ''}"
 
 
-def _details(result: LaneResult, builds: Mapping[str, Build]) -> Iterator[str]:
+def _failing(build: Build) -> list[Case]:
+    return [case for case in build.findings if of_case(case) == "bad" and case.nuance != "rerun"]
+
+
+def _failing_ids(tip: Build | None) -> frozenset[str]:
+    return frozenset(case.id for case in _failing(tip)) if tip else frozenset()
+
+
+def _details(result: LaneResult, builds: Mapping[str, Build], known: frozenset[str]) -> Iterator[str]:
+    """Yield what failed; ``known``: the identities of the tests that fail on the branch itself."""
     build = builds.get(result.build.name) if result.build else None
     if build is None or build.verdict == "passed":
         return
     if build.message:
         yield f"{result.title}: {shortened(build.message)}"
-    failing = [case for case in build.findings if of_case(case) == "bad" and case.nuance != "rerun"]
+    failing = sorted(_failing(build), key=lambda case: case.id in known)
     for case in failing[:MOST_TESTS]:
-        yield f"{shortened(case.id, 240)}: {shortened(case.message or case.outcome, 160)}"
+        too = " (fails without the change too)" if case.id in known else ""
+        yield f"{shortened(case.id, 240)}: {shortened(case.message or case.outcome, 160)}{too}"
     if len(failing) > MOST_TESTS:
         yield f"and {len(failing) - MOST_TESTS} more"

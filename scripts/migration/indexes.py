@@ -107,7 +107,10 @@ def read(directories: Iterable[Path]) -> IndexedSuite:
 
 
 def of_texts(architecture: str, packages: Iterable[str], sources: Iterable[str] = ()) -> IndexedSuite:
-    """Return one suite of the texts of Packages files for an architecture and of Sources files, like `read`."""
+    """Return one suite of the texts of Packages files for an architecture and of Sources files, like `read`.
+
+    A source package that no Sources file has is known by its binary packages.
+    """
     known: dict[str, SourceStanza] = {}
     binaries: dict[str, dict[str, Binary]] = {architecture: {}}
     superseded: list[tuple[str, Binary]] = []
@@ -116,7 +119,7 @@ def of_texts(architecture: str, packages: Iterable[str], sources: Iterable[str] 
             _add_newest(binaries, superseded, architecture, _binary(fields))
     for text in sources:
         _add_sources(known, stanzas(text, "Sources"))
-    return IndexedSuite(known or _sources_of(binaries), binaries, superseded)
+    return IndexedSuite({**_sources_of(binaries), **known}, binaries, superseded)
 
 
 def indexes(directory: Path) -> list[Path]:

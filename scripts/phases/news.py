@@ -1,7 +1,7 @@
 """The new commits of a component: of its upstream branch, its packaging branch and its testing branch.
 
 A commit is tested when a build of it came to a verdict on it.  A build that the lab could not finish is no verdict: the
-commit gets another one, at most `TRIES` in all.  Used by `scripts.phases.watching` and `scripts.phases.jenkins_watching`.
+commit gets another one, at most `TRIES` in all.  Used by `scripts.phases.watching` and `scripts.phases.jenkins_builds`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ content alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -115,14 +115,23 @@ def is_new(lab: Lab, track: str, content: str) -> bool:
 
 def waiting_for(lab: Lab, track: str, component: str, pocket: Pocket) -> Waiting:
     """Return the updates that wait for a component of a track, or for all (`WHOLE`)."""
-    return chosen(lab, track, pocket, lab.components_of(track) if component == WHOLE else (component,))
+    if component != WHOLE:
+        return chosen(lab, track, pocket, (component,))
+    others = testable(pocket) if lab.tracks[track].whole_pocket else ()
+    return chosen(lab, track, pocket, lab.components_of(track), others)
 
 
-def chosen(lab: Lab, track: str, pocket: Pocket, components: Sequence[str]) -> Waiting:
-    """Return the updates that wait for some components in a pocket that was asked."""
+def testable(pocket: Pocket) -> list[str]:
+    """Return all source packages that wait in a pocket and can be installed."""
+    waiting = filter(pocket.waits, sorted(pocket.waiting.sources))
+    return [source for source in waiting if not pocket.update(source).impediment]
+
+
+def chosen(lab: Lab, track: str, pocket: Pocket, components: Sequence[str], others: Iterable[str] = ()) -> Waiting:
+    """Return the updates that wait for some components in a pocket that was asked; ``others``: taken with any of them."""
     updates = tuple(pocket.update(name) for name in sorted(components) if pocket.waits(name))
     ready = [each for each in updates if not each.impediment]
-    taken = sorted({name for each in ready for name in (each.source, *each.companions)})
+    taken = sorted({*(name for each in ready for name in (each.source, *each.companions)), *(others if ready else ())})
     built = pocket.binaries(each.source for each in ready)
     archive = {
         each.name: (each.version, each.source) for each in built.values() if not each.name.endswith(DEBUG_SYMBOLS)

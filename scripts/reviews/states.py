@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO
 
 from lab.config.description import Lab
-from lab.store.archive import ArchiveReader
+from lab.forges.proposals import ProposalId
+from lab.store.archive import ArchiveReader, State
 from lab.store.archive_place import reader_of
 from scripts.archives import lab_archive
 from scripts.archives.content import Content
@@ -21,6 +23,30 @@ class DependencyBuild:
     component: str
     version: str
     state: str
+
+
+def why(proposal: ProposalId, component: str) -> str:
+    """Return why the archive has the state that a build of a proposal makes: its ``why``."""
+    return f"{proposal} of {component}"
+
+
+@dataclass(frozen=True)
+class MadeStates:
+    """The states that the builds of a track's proposals have made; the archive is asked once."""
+
+    lab: Lab
+    track: str
+
+    @cached_property
+    def _newest(self) -> Mapping[str, State]:
+        return {state.why: state for state in reader_of(self.lab).states(self.track)}
+
+    def newest(self, proposal: ProposalId, component: str) -> tuple[str, str]:
+        """Return the name of the newest state of a proposal, and the version that it has of a component; "" for none."""
+        state = self._newest.get(why(proposal, component))
+        if state is None:
+            return "", ""
+        return state.name, next((change.after for change in state.changes if change.source == component), "")
 
 
 def with_packages_of(lab: Lab, track: str, builds: Sequence[DependencyBuild], log: IO[str]) -> str:

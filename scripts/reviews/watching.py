@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO
+from typing import IO, Final
 
 from lab.base import environment
 from lab.base.errors import LabError
@@ -23,7 +23,7 @@ from lab.store.run_directory import Run
 from lab.store.runs import Store
 from scripts.phases import runner
 from scripts.phases.news import TRIES, watch_log
-from scripts.reviews import comments, merging, states
+from scripts.reviews import comments, merging, states, superseding
 from scripts.reviews.comments import SHORT
 from scripts.reviews.dependencies import Dependencies, NotYet, Unmet
 from scripts.reviews.states import DependencyBuild
@@ -56,6 +56,8 @@ class WantedBuild:
     resumed: Run | None = None
 
 
+GOOD: Final = frozenset({"passed", "unstable"})
+"""The verdicts of builds whose packages others can be built with."""
 Known = Callable[[str], Sequence[TestedHead]]
 """Return the builds of a component that have an identity, oldest first."""
 
@@ -64,7 +66,7 @@ def due_runs(lab: Lab, track: str, troubles: list[LabError]) -> Iterator[Run]:
     """Yield the runs whose next phase never began, then those of `new_runs`."""
     for component in lab.components_of(track):
         waiting = runner.to_go_on(lab, track, component)
-        if waiting and waiting.info.proposal:
+        if waiting and waiting.info.proposal and not superseding.why_to_stop(lab, waiting):
             yield waiting
     yield from new_runs(lab, track, troubles)
 
@@ -185,10 +187,10 @@ class ReviewRound:
             newest = next((head for head in reversed(self.known(component)) if head.key == one.key), None)
             if newest is None or newest.verdict in {"running", "aborted"}:
                 raise NotYet(f"it depends on {one}, which is not built yet as {component}")
-            if newest.verdict not in {"passed", "unstable"}:
+            if newest.verdict not in GOOD:
                 raise Unmet(f"it depends on {one}, which is {newest.verdict} as {component}")
             if not newest.archive:
-                raise Unmet(f"it depends on {one}: this lab cannot test changes of two projects together")
+                raise Unmet(f"it depends on {one}, whose packages are not in the archive")
             found.append(DependencyBuild(component, newest.version, newest.archive))
         return found
 

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab.config import loading
 from lab.forges.proposals import proposal_of
+from lab.store.archive import STATE_FILE, State
+from lab.store.runs import Store
+from scripts.reviews import states
 from tests.cli.conftest import LAB
 from tests.conftest import GitRepository
 from tests.forges import Item, World
@@ -19,7 +23,7 @@ from tests.servers import Service
 STRING = (
     "<hudson.model.StringParameterDefinition><name>{}</name><defaultValue/></hudson.model.StringParameterDefinition>"
 )
-NAMES = ("COMMIT", "CAUSE", "REASON", "PROPOSAL", "DEPENDS_ON")
+NAMES = ("COMMIT", "CAUSE", "REASON", "PROPOSAL", "DEPENDS_ON", "ONTO")
 JOB = (
     "<project><properties><hudson.model.ParametersDefinitionProperty><parameterDefinitions>"
     f"{''.join(map(STRING.format, NAMES))}"
@@ -76,3 +80,71 @@ def test_trigger_builds_each_head_once(
         world.items[0].say("alice", "recheck", "2099-01-01T00:00:00Z")
         assert call("trigger", "trunk")[1].startswith("greet: change under review")
         assert "ok to test" in world.items[1].bodies[0]
+
+        (waits,) = [each for each in jenkins._state.queue.values() if each.waiting]
+        world.items[0].status = "closed"
+        line = f"trunk-greet-build: team/greet 7 ({heads[0][:7]}): the change is closed"
+        assert call("trigger", "trunk", "--dry-run") == (0, f"{line} (not stopped)\n")
+        assert call("trigger", "trunk") == (0, f"{line}: stopped\n")
+        assert not waits.waiting
+        world.items[0].status = "open"
+        call("trigger", "trunk")
+        jenkins.start(max(jenkins._state.queue), result=None)
+        world.items[0].head = "9" * 40
+        said = call("trigger", "trunk")[1]
+        assert f"team/greet 7 ({heads[0][:7]}): {'9' * 12} has replaced {heads[0][:12]}: stopped\n" in said
+        builds = jenkins._state.root.children["trunk-greet-build"].builds
+        assert builds[max(builds)].result == "ABORTED"
+
+
+@pytest.mark.integration
+def test_change_is_built_with_a_change_of_another_project(
+    call: Callable[..., tuple[int, str]],
+    jenkins: Double,
+    git_repository: Callable[..., GitRepository],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("QALAB_GITHUB_TOKEN", "t0ken")
+    items, repositories = [], {}
+    for number, name in ((7, "meet"), (8, "greet")):
+        upstream = git_repository(name)
+        upstream.commit("Start", {"a.txt": "a\n"})
+        head = upstream.commit("Propose", {f"{number}.txt": "b\n"})
+        upstream.git("update-ref", f"refs/pull/{number}/head", head)
+        upstream.git("reset", "--quiet", "--hard", "HEAD~")
+        upstream.git("update-server-info")
+        items.append(Item(number, head, f"team/{name}"))
+        repositories[f"team/{name}"] = upstream.path / ".git"
+    with Service(World(items, repositories=repositories)) as service:
+        items[1].text = f"Greet\n\nDepends-On: {service.url}/team/meet/pull/7"
+        own = {
+            name: {"upstream": {"git": f"{service.url}/team/{name}"}, "packaging": {"git": "/srv/p"}}
+            for name in ("greet", "meet")
+        }
+        description = {
+            **LAB,
+            "tracks": {"trunk": {"series": "bookworm", "trigger": "review", "branch": "main"}},
+            "components": own,
+            "reviews": {"hub": {"forge": "github", "url": f"{service.url}/"}},
+            "jenkins": {"url": jenkins.url},
+        }
+        (tmp_path / "lab.yaml").write_text(yaml.safe_dump(description))
+        for name in own:
+            jenkins.create(f"trunk-{name}-build", JOB)
+        assert call("trigger", "trunk")[1].startswith("meet: change under review")
+        (waits,) = jenkins._state.queue.values()
+        needed = proposal_of({one.name: one.value for one in waits.parameters}["PROPOSAL"])
+        assert needed is not None
+        jenkins.start(waits.id, result="SUCCESS")
+        assert call("trigger", "trunk") == (0, "trunk: nothing new\n")
+        assert "whose packages are not in the archive" in items[1].bodies[0]
+
+        name = "trunk-20260101T000000Z-00000000"
+        root = Store.of(loading.load(tmp_path / "lab.yaml")).archive
+        made = State(name=name, track="trunk", number=1, created="", why=states.why(needed, "meet"))
+        made.write(root / "dists" / name / STATE_FILE)
+        assert call("trigger", "trunk")[1].startswith("greet: change under review")
+        parameters = {one.name: one.value for one in jenkins._state.queue[max(jenkins._state.queue)].parameters}
+        assert parameters["ONTO"] == name
+        assert [one["number"] for one in json.loads(parameters["DEPENDS_ON"])] == [7]

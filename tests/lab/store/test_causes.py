@@ -80,6 +80,7 @@ IDENTITY = '{"forge":"f","project":"a/b","number":7,"head":"%s","ref":"refs/pull
         ({}, None, "", ""),
         ({"PROPOSAL": "{}"}, None, "", "PROPOSAL: is no identity of a change"),
         ({"PROPOSAL": IDENTITY.replace("refs/pull/7/head", "refs/heads/main")}, None, "", "PROPOSAL: is no identity"),
+        ({"PROPOSAL": IDENTITY, "ONTO": "a-state"}, 7, "", ""),
         ({"PROPOSAL": IDENTITY, "DEPENDS_ON": "x"}, None, "", "DEPENDS_ON: is no list of changes"),
     ],
 )
@@ -100,3 +101,4 @@ def test_proposal_in_jenkins(  # noqa: PLR0917 - a table
         return
     info = open_run(tmp_path / "workspace", lab_factory(), "trunk", "greet").info
     assert (info.proposal and info.proposal.number, info.base) == (number, base)
+    assert info.onto == env.get("ONTO", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.forges.proposals import ForgeComment, Proposal, ProposalId, ReviewMessage, ReviewState, mark_of
 from reports.model import ReviewedBuild
 from reports.outputs import review_report, reviews
-from reports.outputs.delivery import MOST_IN_A_ROW, PendingDelivery
+from reports.outputs.delivery import MOST_IN_A_ROW, PendingDelivery, Tombstone
 from tests.forges import LAB, Item, World, install_ssh
 from tests.reports.outputs.conftest import FAILING, Bench
 from tests.servers import LOGIN_PAGE, Answer, Service
@@ -60,6 +60,16 @@ class Desk:
         output = reviews.open_output(self.lab.context)
         assert output is not None
         return [(how, note) for _, how, note in self.lab.deliver(output, items or None)]
+
+    def retract(self, build: PendingDelivery) -> None:
+        """Take a published build back, as `qalab retract` does."""
+        output = reviews.open_output(self.lab.context)
+        assert output is not None
+        component, track, phase = build.lane
+        about = self.lab.builds.pop(build.name).proposal
+        del self.lab.items[build.name]
+        names = {"name": build.name, "component": component, "track": track, "phase": phase}
+        output.withdraw([Tombstone(**names, retracted="2026-02-01T00:00:00.000Z", proposal=about)])
 
     def state(self, item: Item) -> str:
         """Return what the server shows for the head."""
@@ -453,6 +463,32 @@ def test_one_vote_in_every_order(bench: Callable[..., Bench], seed: int, bad: st
     assert forge.votes == (["failure"] if bad else ["success"])
 
 
+@pytest.mark.parametrize("bad", ["", *(f"{track} {phase}" for track, phase in LANES)])
+def test_state_of_every_set_of_results(bad: str) -> None:
+    """Each order of arrival is a path through these sets; on each, the state is decided once, and stays."""
+    tracks = [*dict.fromkeys(track for track, _ in LANES)]
+    lanes = [[("greet", track, phase) for phase in PHASES] for track in tracks]
+    order = [lane for lane in LANES if not follows_bad(lane, bad)]
+
+    def state(chosen: frozenset[tuple[str, str]]) -> str:
+        verdicts = {lane: "failed" if " ".join(lane) == bad else "passed" for lane in order if lane in chosen}
+        builds = [
+            ReviewedBuild(" ".join(lane), ("greet", *lane), PHASES.index(lane[1]), verdict)  # type: ignore[arg-type]
+            for lane, verdict in verdicts.items()
+        ]
+        found = review_report.state_of(review_report.results(lanes, builds))
+        assert found == (expected(verdicts) or "pending")
+        return found
+
+    states = {
+        chosen: state(chosen) for size in range(len(order) + 1) for chosen in map(frozenset, combinations(order, size))
+    }
+    for chosen, now in states.items():
+        for lane in {*order} - chosen:
+            assert now == "pending" or states[chosen | {lane}] == now
+    assert states[frozenset(order)] == ("failure" if bad else "success")
+
+
 def follows_bad(lane: tuple[str, str], bad: str) -> bool:
     """Return whether a phase is after the bad one of its track: it never begins."""
     track, _, phase = bad.partition(" ")
@@ -499,6 +535,55 @@ def test_recheck_waits_for_all_phases_again(desks: Desks) -> None:
     assert item.votes == [-1, 1]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "builds, retracted, on_gerrit, elsewhere",
+    [
+        ([("build", "failed")], 0, "", "pending"),
+        ([("build", "failed"), ("build", "passed"), ("deploy", "passed")], 2, "", "pending"),
+        ([("build", "passed"), ("build", "failed"), ("deploy", "passed")], 1, "success", "success"),
+        ([("build", "passed"), ("deploy", "failed"), ("deploy", "error")], 2, "failure", "failure"),
+        ([("build", "failed"), ("build", "error")], 0, "", "error"),
+    ],
+    ids=str,
+)
+def test_retraction_recomputes_the_vote(  # noqa: PLR0917 - a table's columns
+    desks: Desks, kind: str, builds: list[tuple[str, str]], retracted: int, on_gerrit: str, elsewhere: str
+) -> None:
+    desk = desks(kind, phases=["build", "deploy"])
+    (item,) = desk.world.items
+    sent = []
+    for day, (phase, verdict) in enumerate(builds, 1):
+        sent.append(desk.publish(item, verdict, day, phase=phase))
+        desk.deliver(sent[-1])
+    desk.retract(sent[retracted])
+    assert desk.state(item) == (on_gerrit if desk.is_gerrit else elsewhere)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("differ", [changed(status="merged"), changed(is_draft=True), superseded, gone])
+def test_retraction_of_a_change_without_votes_is_done(
+    desks: Desks, kind: str, differ: Callable[[Item, World], None]
+) -> None:
+    desk = desks(kind)
+    (item,) = desk.world.items
+    build = desk.publish(item, "failed")
+    desk.deliver(build)
+    before = len(item.votes), len(item.statuses)
+    differ(item, desk.world)
+    desk.retract(build)
+    assert (len(item.votes), len(item.statuses)) == before
+
+
+@pytest.mark.parametrize("kind", ("rest", "ssh"))
+def test_error_of_the_lab_takes_a_vote_back(desks: Desks, kind: str) -> None:
+    desk = desks(kind)
+    (item,) = desk.world.items
+    desk.deliver(desk.publish(item, "failed"))
+    desk.deliver(desk.publish(item, "error", 2))
+    assert item.votes == [-1, 0]
+
+
 def test_track_of_other_branch_is_not_waited_for(desks: Desks) -> None:
     desk = desks("rest", ("trunk", "stable"))
     tracks = dict(desk.lab.lab.tracks)
@@ -507,6 +592,33 @@ def test_track_of_other_branch_is_not_waited_for(desks: Desks) -> None:
     (item,) = desk.world.items
     desk.deliver(desk.publish(item))
     assert desk.state(item) == "success"
+
+
+@pytest.mark.parametrize(
+    "branch, series, cases, lines",
+    [
+        ("main", "bookworm", (FAILING,), ["main itself, on tip: failed at sbuild", "fell</b> (fails without the change too)"]),
+        ("main", "bookworm", (), ["main itself, on tip: failed at sbuild", "boot: it <b>fell</b>\n"]),
+        ("stable/1", "bookworm", (FAILING,), ["boot: it <b>fell</b>\n"]),
+        ("main", "trixie", (FAILING,), ["boot: it <b>fell</b>\n"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_failure_is_compared_with_the_branch(
+    desks: Desks, branch: str, series: str, cases: tuple[Any, ...], lines: list[str]
+) -> None:
+    desk = desks("github")
+    (item,) = desk.world.items
+    lab = desk.lab.lab
+    tip = lab.tracks["trunk"].model_copy(update={"trigger": "commit", "branch": branch, "series": series})
+    desk.lab.lab = lab.model_copy(update={"tracks": {**lab.tracks, "tip": tip}})
+    desk.lab.publish(1, "failed", 1, track="tip", job="tip/greet/build", cases=cases)
+    desk.lab.publish(2, "error", 2, track="tip", job="tip/greet/build")  # no verdict
+    desk.deliver(desk.publish(item, "failed", 3))
+    (text,) = item.bodies
+    assert desk.state(item) == "failure"
+    assert all(line in text for line in lines), text
+    assert ("itself" in text) == any("itself" in line for line in lines)
 
 
 def test_damaged_bundle_is_parked_alone(desks: Desks) -> None:

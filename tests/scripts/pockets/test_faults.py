@@ -40,5 +40,6 @@ def test_what_a_track_waits_for_needs_no_component(lab_factory: Callable[..., La
     lab = lab_factory(track={**PROPOSED, "waits_for": ["libvirt", "greet"]})
     assert lab.components_of("trunk") == ("greet", "libvirt")
     assert lab.component("libvirt", "trunk").upstream.git == ""
-    with pytest.raises(ConfigurationError, match="waits_for: only a track with the trigger proposed"):
-        lab_factory(track={"waits_for": ["libvirt"]})
+    for key, value in {"waits_for": ["libvirt"], "whole_pocket": True}.items():
+        with pytest.raises(ConfigurationError, match=f"{key}: only a track with the trigger proposed"):
+            lab_factory(track={key: value})

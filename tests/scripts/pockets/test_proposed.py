@@ -117,6 +117,24 @@ def test_track_tests_each_update_and_then_all_together(lab_factory: Callable[...
     }
 
 
+def test_run_of_all_updates_takes_the_whole_pocket(lab_factory: Callable[..., Lab]) -> None:
+    lab = lab_factory(
+        track=PROPOSED | {"whole_pocket": True}, lab={"series": {"bookworm": {"mirror": "http://m.example/debian"}}}
+    )
+    released = "greet 1\nlibc 1\nold 3\nhalf 1\nhalf-data 1 half"
+
+    def found(waiting: str) -> dict[str, tuple[tuple[str, ...], str]]:
+        at = pocket(released, f"{waiting}\nold 2\nhalf 2\nearly 2; Depends: nothing", "half 2 half half-data")
+        sets = proposed.sets(lab, "trunk", at)
+        return {component: (each.repository.only, each.content) for component, each in sets}
+
+    first = found("greet 2\nlibc 2")
+    assert {name: only for name, (only, _) in first.items()} == {"greet": ("greet",), WHOLE: ("greet", "libc")}
+    later = found("greet 2\nlibc 2.1")  # what was taken is another content
+    assert (first["greet"], first[WHOLE][1] != later[WHOLE][1]) == (later["greet"], True)
+    assert found("libc 2") == {}
+
+
 def test_tested_contents_are_bounded(lab_factory: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch) -> None:
     lab = lab_factory(track=PROPOSED)
     monkeypatch.setattr(proposed, "MOST_CONTENTS", 3)

@@ -114,6 +114,7 @@ READY = {
     "binary-only rebuild in the release": Case("greet 1.0-1+b1 greet 1.0-1", "greet 1.0-2"),
     "dropped binary package": Case("greet 1\ngreet-old 1 greet", "greet 2", "greet 2 greet"),
     "package for another architecture": Case("greet 1", "greet 2", "greet 2 greet greet-s390x"),
+    "source package that is missing in Sources": Case("greet 1", "greet 2\nother 1", "other 1 other"),
     "debugging symbols are not expected": Case("greet 1", "greet 2", "greet 2 greet greet-dbgsym"),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from lab.store import step
 from lab.store.records import Record
 from lab.store.run_directory import Run
 from scripts import snapshot
-from scripts.reviews import watching
+from scripts.reviews import superseding, watching
 from tests.conftest import GitRepository, packaging_files
 from tests.forges import LAB, Item, World
 from tests.servers import Service
@@ -292,6 +292,30 @@ def test_parents_are_part_of_a_change(shops: Shops) -> None:
     runs = shop.poll()
     shop.snapshot(runs[1])
     assert {"c.txt", "d.txt", "e.txt"} <= shop.content(runs[1].info.commit).keys()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_later_phases_of_an_outdated_head_do_not_begin(shops: Shops, kind: str) -> None:
+    shop = shops(kind)
+    track = shop.lab.tracks["review"].model_copy(update={"phases": ("build", "deploy")})
+    shop.lab = shop.lab.model_copy(update={"tracks": {"review": track}})
+    item = shop.propose(7, {"c.txt": "c\n"})
+    (run,) = shop.poll()
+    shop.end(run)
+    run.hand_over("1.0-1", "a-state")
+
+    def due() -> list[str]:
+        return [each.info.proposal.head for each in watching.due_runs(shop.lab, "review", []) if each.info.proposal]
+
+    assert (superseding.why_to_stop(shop.lab, run), due()) == ("", [item.head])
+    item.status = "closed"
+    assert (superseding.why_to_stop(shop.lab, run), due()) == ("the change is closed", [])
+    item.status, old = "open", item.head
+    shop.push(item, {"c.txt": "d\n"})
+    assert superseding.why_to_stop(shop.lab, run) == f"{item.head[:12]} has replaced {old[:12]}"
+    assert due() == [item.head]
+    shop.world.trouble = lambda method, path: (500, "")  # noqa: ARG005
+    assert superseding.why_to_stop(shop.lab, run) == ""  # nobody knows
 
 
 def test_new_head_is_tested_and_the_old_one_is_not(shops: Shops) -> None:

@@ -1,0 +1,141 @@
+"""Builds of a lab in Jenkins, as a watch sees them: what they were started for, their outcome; to start and to stop them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from lab.base.errors import LabError
+from lab.config.description import Lab, job_name
+from lab.config.jenkins import Connection, job_path
+from lab.store.records import RunInputs
+from scripts.phases.news import Outcome
+
+NEWEST: Final = 200
+"""How many builds of a job are read."""
+PARAMETERS: Final = "actions[parameters[name,value]]"
+CUT_SHORT: Final = frozenset({"ABORTED", "NOT_BUILT"})
+
+
+@dataclass(frozen=True)
+class WatchedBuild:
+    """A build of a job, or a waiting one: its parameters and its outcome."""
+
+    parameters: Mapping[str, str]
+    outcome: Outcome = "verdict"
+    result: str = ""
+    """Jenkins' word; empty for a build that waits or runs."""
+    started: float = 0.0
+    """Unix time; 0 for one that waits."""
+    stop: str = ""
+    """The path whose call ends it."""
+
+    def parameter(self, name: str) -> str:
+        return self.parameters.get(name, "")
+
+    @property
+    def inputs(self) -> RunInputs | None:
+        try:
+            return RunInputs.model_validate_json(self.parameter("INPUTS"))
+        except ValidationError:  # by hand, or of an older release
+            return None
+
+
+@dataclass(frozen=True)
+class NewBuild:
+    """A build to start."""
+
+    component: str
+    job: str
+    parameters: Mapping[str, str]
+
+    @property
+    def about(self) -> str:
+        reason = f": {self.parameters['REASON']}" if self.parameters.get("REASON") else ""
+        commit = self.parameters.get("COMMIT")
+        what = f"commit {commit[:7]}" if commit else f"content {self.parameters['ARCHIVE']}"
+        return f"{self.component}: {self.parameters['CAUSE']}, {what}{reason}"
+
+
+@dataclass(frozen=True)
+class OutdatedBuild:
+    """A build that waits or runs for a head that nobody needs any more; ``stop``: the path whose call ends it."""
+
+    about: str
+    stop: str
+
+
+@dataclass(frozen=True)
+class TriggerRound:
+    """The builds to start for a track, in order; why others are not started yet; and the sources that gave no answer."""
+
+    builds: tuple[NewBuild, ...]
+    delays: Mapping[str, str]
+    troubles: tuple[LabError, ...]
+    outdated: tuple[OutdatedBuild, ...] = ()
+
+
+def folder(lab: Lab) -> str:
+    return f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+
+
+def build_job(lab: Lab, track: str, component: str) -> str:
+    folder = f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+    return folder + job_name(track, component, "build")
+
+
+def is_busy(builds: Sequence[WatchedBuild]) -> bool:
+    return any(not build.result for build in builds)
+
+
+def builds_of(connection: Connection, job: str) -> list[WatchedBuild]:
+    """Return the newest builds of a job, oldest first, and then the waiting ones."""
+    # The queue first: what leaves it meanwhile is among the builds then.
+    queue = connection.json(f"queue/api/json?tree=items[id,task[url],{PARAMETERS}]")["items"]
+    waiting = [item for item in queue if (item["task"].get("url") or "").endswith(f"/{job_path(job)}")]
+    tree = f"allBuilds[number,result,building,timestamp,{PARAMETERS}]{{0,{NEWEST}}}"
+    done = connection.json(f"{job_path(job)}api/json?tree={tree}")["allBuilds"]
+    finished = [
+        WatchedBuild(
+            _parameters(build),
+            _outcome(build),
+            _result(build),
+            build["timestamp"] / 1000,
+            f"{job_path(job)}{build['number']}/stop",
+        )
+        for build in reversed(done)
+    ]
+    return [*finished, *(WatchedBuild(_parameters(item), stop=f"queue/cancelItem?id={item['id']}") for item in waiting)]
+
+
+def _outcome(build: Mapping[str, Any]) -> Outcome:
+    return "error" if build["result"] in CUT_SHORT and not build["building"] else "verdict"
+
+
+def _result(build: Mapping[str, Any]) -> str:
+    return "" if build["building"] else str(build["result"] or "")
+
+
+def _parameters(build: Mapping[str, Any]) -> dict[str, str]:
+    found = (one for action in build["actions"] if action for one in action.get("parameters") or ())
+    return {one["name"]: str(one.get("value") or "") for one in found}
+
+
+def stop(connection: Connection, old: OutdatedBuild) -> None:
+    """End a build.  When an answer is lost, the next call of `new_builds` finds the build again."""
+    connection.write(old.stop, done=lambda: True)
+
+
+def start(connection: Connection, new: NewBuild) -> None:
+    """Start a build, once: when an answer was lost, Jenkins is asked whether it has the build already."""
+
+    def done() -> bool:
+        return any(
+            all(build.parameter(name) == value for name, value in new.parameters.items())
+            for build in builds_of(connection, new.job)
+        )
+
+    connection.write(f"{job_path(new.job)}buildWithParameters", done=done, data=dict(new.parameters))

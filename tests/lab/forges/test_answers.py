@@ -1,0 +1,148 @@
+"""Answers of real servers, shortened to the fields that are read: each has something that others have not."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.base.errors import NotNow
+from lab.config.description import Lab
+from lab.forges.proposals import Forge, Proposal, ProposalId, ReviewMessage
+from lab.forges.registry import open_forge
+from tests.forges import LAB, Item, World, install_ssh
+from tests.servers import Service
+
+HEAD = "b1c82d0f1c916b7f66cfece625d67fb5ecea9ea7"
+Opened = Callable[[str], Forge]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def opened(
+    world: World, lab_factory: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Opened]:
+    """Return ``open(kind)``: a forge whose server shows the world."""
+    for name, value in {
+        "GERRIT_USER": LAB,
+        "GERRIT_PASSWORD": "s3cret",
+        "GITHUB_TOKEN": "t0ken",
+        "GITLAB_TOKEN": "t0ken",
+    }.items():
+        monkeypatch.setenv(f"QALAB_{name}", value)
+    with Service(world) as service:
+
+        def make(kind: str) -> Forge:
+            server: dict[str, Any] = {"forge": "gerrit" if kind in {"rest", "ssh"} else kind, "url": f"{service.url}/"}
+            if server["forge"] == "gerrit":
+                server["trusted"] = ["alice"]
+            if kind == "ssh":
+                server["ssh"] = f"{LAB}@gerrit.example"
+                monkeypatch.setenv("PATH", f"{install_ssh(tmp_path, service.port)}:{os.environ['PATH']}")
+            lab = lab_factory(lab={"reviews": {"server": server}})
+            return open_forge(lab, tmp_path, "server", lambda: 0.0)
+
+        yield make
+
+
+def ssh(*changes: Any, **stats: Any) -> str:
+    lines = [*map(json.dumps, changes), json.dumps({"type": "stats", "rowCount": len(changes), **stats})]
+    return "\0".join(["0", "\n".join(lines), ""])
+
+
+def by_ssh(number: Any = 2144, **more: Any) -> dict[str, Any]:
+    current = {"number": "3", "revision": HEAD, "ref": f"refs/changes/44/{number}/3"}
+    return {"project": "p", "branch": "master", "number": number, "status": "NEW", "currentPatchSet": current, **more}
+
+
+def by_rest(number: Any = 1756, **more: Any) -> dict[str, Any]:
+    revisions = {HEAD: {"_number": 1, "ref": "refs/changes/56/1756/1", "commit": {"message": "One change"}}}
+    return {
+        "_number": number, "project": "p", "branch": "master", "status": "NEW", "owner": {"_account_id": 7, "username": "jdoe"},
+        "current_revision": HEAD, "revisions": revisions, **more,
+    }  # fmt: skip
+
+
+def pull(number: int = 31, **more: Any) -> dict[str, Any]:
+    return {
+        "number": number, "state": "open", "title": "t", "body": None, "user": {"login": "jacquev6"}, "draft": False,
+        "merged_at": None, "head": {"sha": HEAD, "ref": "topic"}, "base": {"ref": "master"}, "author_association": "NONE", **more,
+    }  # fmt: skip
+
+
+def request(number: int = 14656, **more: Any) -> dict[str, Any]:
+    return {
+        "iid": number, "state": "opened", "title": "t", "description": "d\r\n", "sha": HEAD, "target_branch": "master",
+        "author": {"id": 3614858, "username": LAB}, "source_project_id": 1, "target_project_id": 1, **more,
+    }  # fmt: skip
+
+
+ANSWERS: list[tuple[str, str, str, list[int] | str]] = [
+    # name, kind, answer to the list of proposals, their numbers or the complaint
+    ("Gerrit 2: numbers are texts", "ssh", ssh(by_ssh("2144", owner={"name": "R", "email": "r@x"})), [2144]),
+    ("Gerrit 2: no owner", "ssh", ssh(by_ssh()), [2144]),
+    ("change without a patch set", "ssh", ssh({"project": "p", "branch": "m", "number": "368"}, by_ssh()), [2144]),
+    ("only such a change", "ssh", ssh({"project": "p", "branch": "m", "number": "368"}), []),
+    ("nothing found", "ssh", ssh(runTimeMilliseconds=4, moreChanges=False), []),
+    ("wrong query", "ssh", "0\0" + '{"type":"error","message":"Unsupported query:5S2D4D2D4"}' + "\0", "Unsupported query"),
+    ("not a number", "ssh", ssh(by_ssh("x"), by_ssh("y")), "number is no number"),
+    ("guard without a line feed", "rest", ")]}'" + json.dumps([by_rest()]), [1756]),
+    ("number as a text", "rest", ")]}'\n" + json.dumps([by_rest("91827")]), [91827]),
+    ("owner with a name alone", "rest", ")]}'\n" + json.dumps([by_rest(owner={"name": "John Doe"})]), [1756]),
+    ("label nobody voted on", "rest", ")]}'\n" + json.dumps([by_rest(labels={"Verified": {}, "Code-Review": {}})]), [1756]),
+    ("change without a revision", "rest", ")]}'\n" + json.dumps([by_rest(1, current_revision=None), by_rest()]), [1756]),
+    ("no list of changes", "rest", ")]}'\n" + json.dumps([{"id": 1}, {"id": 2}]), "current_revision"),
+    ("deleted fork and user", "github", json.dumps([pull(head={"label": None, "ref": "m", "sha": HEAD, "user": None, "repo": None}, user=None)]), [31]),
+    ("pull request without a head", "github", json.dumps([pull(30, head=None), pull()]), [31]),
+    ("GitLab 12", "gitlab", json.dumps([request(work_in_progress=False, head_pipeline={"id": 77056819, "sha": HEAD})]), [14656]),
+    ("merge request without a commit", "gitlab", json.dumps([request(1, sha=None), request()]), [14656]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind, answer, expected", [row[1:] for row in ANSWERS], ids=[row[0] for row in ANSWERS])
+def test_answers_of_real_servers(
+    opened: Opened, world: World, kind: str, answer: str, expected: list[int] | str
+) -> None:
+    lists = ("/ssh", "/a/changes/", "/pulls", "/merge_requests")
+    world.trouble = lambda method, path: (200, answer) if path.endswith(lists) else False  # noqa: ARG005
+    forge = opened(kind)
+    if isinstance(expected, str):
+        with pytest.raises(NotNow, match=expected):
+            forge.proposals("p", "master")
+    else:
+        assert [one.id.number for one in forge.proposals("p", "master")] == expected
+
+
+def test_answer_about_one_change_is_never_left_out(opened: Opened, world: World) -> None:
+    world.trouble = lambda method, path: (200, ssh({"project": "p", "number": 7}))  # noqa: ARG005
+    with pytest.raises(NotNow, match="is no commit"):
+        opened("ssh").now("p", 7)
+
+
+def test_merged_pull_request(opened: Opened, world: World) -> None:
+    merged = json.dumps(pull(state="closed", merged_at="2012-05-27T10:29:07Z", head={"label": None, "sha": HEAD}))
+    world.trouble = lambda method, path: (200, merged)  # noqa: ARG005
+    found = opened("github").now("p/p", 31)
+    assert isinstance(found, Proposal)
+    assert (found.status, found.id.head) == ("merged", HEAD)
+
+
+def test_status_of_2012_has_no_context(opened: Opened, world: World) -> None:
+    old = json.dumps([{"id": 277031, "state": "pending", "description": None, "target_url": None}])
+    world.trouble = lambda method, path: (200, old)  # noqa: ARG005
+    one = ProposalId(forge="server", project="p/p", number=31, head=HEAD, ref="refs/pull/31/head", branch="m")
+    assert not opened("github").shows(ReviewMessage(one, "pending", "", "", ""))
+
+
+@pytest.mark.parametrize("most", [1, 2, 500])
+def test_changes_on_all_pages_are_found(opened: Opened, world: World, most: int) -> None:
+    world.items, world.most = [Item(number, f"{number:040x}") for number in (7, 8, 9)], most
+    assert [one.id.number for one in opened("ssh").proposals("team/greet", "main")] == [7, 8, 9]
