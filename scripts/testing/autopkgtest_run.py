@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from lab.base import files, resources
+from lab.base import environment, files, resources
 from lab.base.errors import InfrastructureError
-from lab.base.run import Result, Word, run
+from lab.base.run import Result, Word, missing_program, run
 from lab.results import cases
 from lab.results.cases import Case, Outcome
 from lab.store.step import StepContext
@@ -119,7 +119,10 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
     """Run tests; their files are in the directory ``output``.
 
     Raises InfrastructureError for a testbed that does not work: its message is autopkgtest's.
+    Raises ConfigurationError without autodep8: autopkgtest then reports packages that need it as having no tests.
     """
+    if not environment.find_program("autodep8"):
+        raise missing_program("autodep8")
     shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     inputs = context.run.work / "autopkgtest" / output.relative_to(context.run.results)
