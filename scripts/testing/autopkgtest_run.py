@@ -31,6 +31,9 @@ RAN: Final = frozenset({0, 2, 4, 6, NO_TESTS, *BAD_PACKAGE})
 # The server's own error explains autopkgtest's.
 SERVER_ERROR: Final = re.compile(r"^qalab-virt-nspawn: .*", re.MULTILINE)
 TESTBED_ERROR: Final = re.compile(r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*)", re.MULTILINE)
+# The status 100 of its own setup commands counts as the package's fault for autopkgtest, even where apt-get update fails.
+SETUP_ERROR: Final = re.compile(r"erroneous package: testbed (?:boot )?setup commands failed")
+APT_ERROR: Final = re.compile(r"^[EW]: (Failed to fetch .*|The repository .*)", re.MULTILINE)
 OUTCOMES: Final[dict[Outcome, TestResult]] = {
     "passed": "passed",
     "failed": "failed",
@@ -136,9 +139,10 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
 
 def check(done: Result, output: str) -> None:
     """Raise InfrastructureError for a status that says nothing about the package."""
-    if done.returncode in RAN:
+    unfetched = APT_ERROR.findall(output) if SETUP_ERROR.search(output) else []
+    if done.returncode in RAN and not unfetched:
         return
-    found = SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)
+    found = unfetched or SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)
     ended = f"autopkgtest ended with status {done.returncode}"
     raise InfrastructureError(f"the testbed does not work: {found[-1]}" if found else ended)
 

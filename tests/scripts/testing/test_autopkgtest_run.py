@@ -35,6 +35,8 @@ def test_autopkgtest_command_line() -> None:
 @pytest.mark.parametrize("code", [0, 2, 4, 6, 8, 12, 14])
 def test_autopkgtest_status_of_package(code: int) -> None:
     check(Result(("autopkgtest",), code), "")
+    check(Result(("autopkgtest",), code), "E: Failed to fetch http://deb.example/x")  # and apt's second try got it
+    check(Result(("autopkgtest",), code), "erroneous package: testbed setup commands failed with status 100")
 
 
 @pytest.mark.parametrize(
@@ -50,11 +52,17 @@ def test_autopkgtest_status_of_package(code: int) -> None:
             "qalab-virt-nspawn: failure: it does not boot\nautopkgtest [1:00:00]: ERROR: testbed failure: unexpected eof from the testbed\n",
             "the testbed does not work: qalab-virt-nspawn: failure: it does not boot",
         ),
+        (
+            12,
+            "E: The repository 'http://deb.example x Release' does not have a Release file.\n"
+            "autopkgtest [1:00:00]: ERROR: erroneous package: testbed setup commands failed with status 100",
+            "the testbed does not work: The repository 'http://deb.example x Release' does not have a Release file.",
+        ),
         (20, "", "autopkgtest ended with status 20"),
         (1, "usage", "autopkgtest ended with status 1"),
         (-9, "", "autopkgtest ended with status -9"),
     ],
-    ids=["testbed", "server", "unexpected", "unknown", "killed"],
+    ids=["testbed", "server", "mirror", "unexpected", "unknown", "killed"],
 )
 def test_autopkgtest_status_of_lab(code: int, output: str, message: str) -> None:
     with pytest.raises(InfrastructureError) as caught:
