@@ -10,6 +10,8 @@ from lab.base.errors import InfrastructureError
 from lab.base.run import Result
 from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check
 
+NO_RELEASE = "The repository 'http://deb.example x Release' does not have a Release file."
+
 
 def test_autopkgtest_inputs_pin_the_component_alone(tmp_path: Path) -> None:
     suites = [AptSuite("trunk-1"), AptSuite("trunk-2", ("greet", "greet-doc"))]
@@ -54,9 +56,8 @@ def test_autopkgtest_status_of_package(code: int) -> None:
         ),
         (
             12,
-            "E: The repository 'http://deb.example x Release' does not have a Release file.\n"
-            "autopkgtest [1:00:00]: ERROR: erroneous package: testbed setup commands failed with status 100",
-            "the testbed does not work: The repository 'http://deb.example x Release' does not have a Release file.",
+            f"E: {NO_RELEASE}\nautopkgtest [1:00:00]: ERROR: erroneous package: testbed setup commands failed with status 100",
+            f"the testbed does not work: {NO_RELEASE}",
         ),
         (20, "", "autopkgtest ended with status 20"),
         (1, "usage", "autopkgtest ended with status 1"),
