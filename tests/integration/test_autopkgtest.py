@@ -100,8 +100,6 @@ KINDS = {
     "elsewhere": ("Architecture: s390x", "exit 1", "skipped"),
     "unsteady": ("Restrictions: flaky", "exit 1", "skipped"),
     "internet": ("Restrictions: needs-internet", "exit 1", "skipped"),
-    "built": ("Depends: @builddeps@\nRestrictions: build-needed", "test -e debian/files -o -d debian/greet", "passed"),
-    "depends": ("Depends: @, @builddeps@", "command -v dh", "passed"),
     "ordinary": ("", 'test "$(id -u)" != 0', "passed"),
     "root": ("Restrictions: needs-root", 'test "$(id -u)" = 0', "passed"),
 }
@@ -121,18 +119,4 @@ def test_autopkgtest_knows_all_kinds_of_tests(lab: Lab, tmp_path: Path) -> None:
     assert outcomes == {name: outcome for name, (_, _, outcome) in KINDS.items()} | {
         "named": "passed", "command1": "skipped",
     }  # fmt: skip
-    assert (record.verdict, record.message) == ("passed", "7 of 13 tests passed")
-
-
-def test_autopkgtest_runs_generated_tests(lab_factory: Callable[..., Lab], shared_cache: Path, tmp_path: Path) -> None:
-    toy = Toy(
-        "python-greet",
-        "1.0",
-        {"python3-greet": "Depends: python3"},
-        build_depends="debhelper-compat (= 13)\nTestsuite: autopkgtest-pkg-python",
-        files={"usr/lib/python3/dist-packages/greet/__init__.py": ""},
-    )
-    lab = lab_factory(name="python-greet")
-    work = bench(lab, "python-greet", publish(lab, tmp_path, [toy]))
-    record = work.execute(autopkgtest)
-    assert record.message == "1 of 1 tests passed", work.log("autopkgtest")
+    assert (record.verdict, record.message) == ("passed", "5 of 11 tests passed")

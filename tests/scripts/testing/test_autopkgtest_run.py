@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab.base.errors import InfrastructureError
+from lab.base import environment
+from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.base.run import Result
-from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check
+from scripts.testing.autopkgtest_run import AptSuite, Autopkgtest, check, execute
 
 NO_RELEASE = "The repository 'http://deb.example x Release' does not have a Release file."
 
@@ -69,3 +71,10 @@ def test_autopkgtest_status_of_lab(code: int, output: str, message: str) -> None
     with pytest.raises(InfrastructureError) as caught:
         check(Result(("autopkgtest",), code), output)
     assert caught.value.args[0] == message
+
+
+def test_autopkgtest_needs_autodep8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "find_program", lambda _: None)
+    context: Any = None
+    with pytest.raises(ConfigurationError, match="autodep8"):
+        execute(context, tmp_path / "output", Autopkgtest("greet", [], ""), "")
