@@ -36,8 +36,17 @@ from scripts.testing.conclusion import Findings, carry_out
 
 NAME = "reproducible"
 BUILD_PATH: Final = "/build/another/path"
-VARIED: Final = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "fr_CH.UTF-8", "DEB_BUILD_OPTIONS": "parallel=1"}
+VARIED: Final = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "fr_CH.UTF-8"}
 MOST_LINES: Final = 30
+
+
+def varied(options: Sequence[str]) -> dict[str, str]:
+    """Return the environment of the second build; ``options``: DEB_BUILD_OPTIONS of the first one.
+
+    Options such as nodoc select what is built: they stay.
+    """
+    kept = [option for option in options if not option.startswith("parallel=")]
+    return VARIED | {"DEB_BUILD_OPTIONS": " ".join([*kept, "parallel=1"])}
 
 
 def build_again(context: StepContext, dsc: Path, into: Path) -> str:
@@ -55,7 +64,8 @@ def build_again(context: StepContext, dsc: Path, into: Path) -> str:
         chroots.session(context.run.id, base, layer) as session,
     ):
         argv = sbuild.prepare(context, target, session, dsc, repository, ready=layer is not None and layer.ready)
-        variables = "".join(f"$build_environment->{{'{name}'}} = '{value}';\n" for name, value in VARIED.items())
+        variation = varied(target.settings(context.component.build).options)
+        variables = "".join(f"$build_environment->{{'{name}'}} = q({value});\n" for name, value in variation.items())
         path = session.path / "sbuildrc"
         files.write_atomic(path, path.read_text().removesuffix("1;\n") + variables + "1;\n")
         log = sbuild.build(context, session, [argv[0], f"--build-path={BUILD_PATH}", *argv[1:]])

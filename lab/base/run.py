@@ -33,6 +33,7 @@ PACKAGES = {
     "apt-get": "apt",
     "debdiff": "devscripts",
     "debsign": "devscripts",
+    "autodep8": "autodep8",
     "autopkgtest": "autopkgtest",
     "diffoscope": "diffoscope-minimal",
     "dose-builddebcheck": "dose-builddebcheck",

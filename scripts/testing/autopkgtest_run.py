@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from lab.base import files, resources
+from lab.base import environment, files, resources
 from lab.base.errors import InfrastructureError
-from lab.base.run import Result, Word, run
+from lab.base.run import Result, Word, missing_program, run
 from lab.results import cases
 from lab.results.cases import Case, Outcome
 from lab.store.step import StepContext
@@ -31,6 +31,9 @@ RAN: Final = frozenset({0, 2, 4, 6, NO_TESTS, *BAD_PACKAGE})
 # The server's own error explains autopkgtest's.
 SERVER_ERROR: Final = re.compile(r"^qalab-virt-nspawn: .*", re.MULTILINE)
 TESTBED_ERROR: Final = re.compile(r"^(?:autopkgtest \[[\d:]+\]: )?(?:ERROR: )?(testbed failure: .*)", re.MULTILINE)
+# The status 100 of its own setup commands counts as the package's fault for autopkgtest, even where apt-get update fails.
+SETUP_ERROR: Final = re.compile(r"erroneous package: testbed (?:boot )?setup commands failed")
+APT_ERROR: Final = re.compile(r"^[EW]: (Failed to fetch .*|The repository .*)", re.MULTILINE)
 OUTCOMES: Final[dict[Outcome, TestResult]] = {
     "passed": "passed",
     "failed": "failed",
@@ -119,7 +122,10 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
     """Run tests; their files are in the directory ``output``.
 
     Raises InfrastructureError for a testbed that does not work: its message is autopkgtest's.
+    Raises ConfigurationError without autodep8: autopkgtest then reports packages that need it as having no tests.
     """
+    if not environment.find_program("autodep8"):
+        raise missing_program("autodep8")
     shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     inputs = context.run.work / "autopkgtest" / output.relative_to(context.run.results)
@@ -133,9 +139,10 @@ def execute(context: StepContext, output: Path, tests: Autopkgtest, archive: str
 
 def check(done: Result, output: str) -> None:
     """Raise InfrastructureError for a status that says nothing about the package."""
-    if done.returncode in RAN:
+    unfetched = APT_ERROR.findall(output) if SETUP_ERROR.search(output) else []
+    if done.returncode in RAN and not unfetched:
         return
-    found = SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)
+    found = unfetched or SERVER_ERROR.findall(output) or TESTBED_ERROR.findall(output)
     ended = f"autopkgtest ended with status {done.returncode}"
     raise InfrastructureError(f"the testbed does not work: {found[-1]}" if found else ended)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from cli import reference
+from lab.config.description import PHASES
 from tests.processes import HOUSE
 
 DOCS = HOUSE / "docs"
@@ -34,3 +36,10 @@ def test_fill_in_keeps_text_outside_the_generated_part() -> None:
 def test_fill_in_refuses_page_without_generated_part(page: str) -> None:
     with pytest.raises(ValueError, match="no generated part"):
         reference.fill_in(page, "new\n")
+
+
+def test_table_of_steps_has_the_steps_in_order() -> None:
+    table = (DOCS / "reference/steps.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    assert re.findall(r"^\| \w* ?\| `(\w+)` \|", table, re.MULTILINE) == [
+        each for steps in PHASES.values() for each in steps
+    ]

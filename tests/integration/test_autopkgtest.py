@@ -90,3 +90,33 @@ def test_autopkgtest_compares_with_baseline(lab: Lab, tmp_path: Path) -> None:
     record = mended.execute(autopkgtest)
     assert record.verdict == "passed"
     assert record.message.startswith("1 of 2 tests passed; always fails in trunk-tested")
+
+
+KINDS = {
+    "stderr": ("Restrictions: allow-stderr", "echo said >&2", "passed"),
+    "skips": ("Restrictions: skippable", "exit 77", "skipped"),
+    "unknown": ("Restrictions: needs-the-moon", "exit 1", "skipped"),
+    "classy": ("Classes: desktop\nFeatures: test-thing=1", "true", "passed"),
+    "elsewhere": ("Architecture: s390x", "exit 1", "skipped"),
+    "unsteady": ("Restrictions: flaky", "exit 1", "skipped"),
+    "internet": ("Restrictions: needs-internet", "exit 1", "skipped"),
+    "ordinary": ("", 'test "$(id -u)" != 0', "passed"),
+    "root": ("Restrictions: needs-root", 'test "$(id -u)" = 0', "passed"),
+}
+
+
+def test_autopkgtest_knows_all_kinds_of_tests(lab: Lab, tmp_path: Path) -> None:
+    tests = {name: f"#!/bin/sh\nset -e\n{script}\n" for name, (_, script, _) in KINDS.items()}
+    stanzas = [f"Tests: {name}\n{fields}".strip() for name, (fields, _, _) in KINDS.items()]
+    stanzas += [
+        "Test-Command: true\nFeatures: test-name=named",
+        "Test-Command: false\nDepends: hello\nRestrictions: hint-testsuite-triggers",
+    ]
+    toy = Toy("greet", "1.0", tests={"control": control(*stanzas), **tests})
+    work = bench(lab, "greet", publish(lab, tmp_path, [toy]))
+    record = work.execute(autopkgtest)
+    outcomes = {name: case["outcome"] for name, case in cases_of(work).items()}
+    assert outcomes == {name: outcome for name, (_, _, outcome) in KINDS.items()} | {
+        "named": "passed", "command1": "skipped",
+    }  # fmt: skip
+    assert (record.verdict, record.message) == ("passed", "5 of 11 tests passed")
