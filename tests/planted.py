@@ -195,6 +195,13 @@ https://maps.example/api?key=[A32]
 password '@@'
 machine h login me password @@
 X-Auth-Token: @@
+X-JFrog-Art-Api: @@
+X-Gerrit-Auth: @@
+"X-Auth-Key": "@@"
+Ocp-Apim-Subscription-Key: @@
+x-functions-key: @@
+https://@@:@git.example/x.git
+git+https://@@:x-oauth-basic@git.example/x.git#v1
 Authorization: Basic QUFB[A20]==
 b'GET / HTTP/1.1\\r\\nAuthorization: Bearer @@\\r\\n'
 Cookie: session=@@
@@ -210,6 +217,7 @@ glimt-[A25]
 glsoat-[A20]
 glagent-[A50]
 GR1348941[A20]
+GR1348941[A5]_[A14]
 AKIA[U16]
 ABIA[U16]
 AROA[U16]
@@ -221,6 +229,8 @@ https://discord.com/api/webhooks/123456789012345678/[A68]
 https://x.webhook.office.com/webhookb2/[h8]-[h4]-[h4]-[h4]-[h12]@[h8]/IncomingWebhook/[h32]/[h8]
 1234567890:AA[A33]
 AIza[A35]
+AIzaSyA_[A31]
+AIza-[A34]
 GOCSPX-[A28]
 ya29.[A60]
 1//0g[A43]
@@ -253,6 +263,7 @@ AGE-SECRET-KEY-1QPZRY9X8GFTVDW0S3JN54KHCE6MUA7LQPZRY9X8GFTVDW0S3JN54KHCE6MUA7L
 dp.pt.[A43]
 lin_api_[A40]
 ATATT3[A180]
+ATATT3x-[A20]_[A40]=
 glsa_[A32]_[h8]
 shpat_[h32]
 dapi[h32]
@@ -268,6 +279,33 @@ tskey-auth-[A12]-[A32]
 AKCp[A69]
 sgp_[h40]
 EAAA[A60]
+EAAAl-[A58]
+[h32]-us30
+A3TX[U16]
+amzn.mws.[h8]-[h4]-[h4]-[h4]-[h12]
+MTk4NjIyNDgzNDcxOTI1MjQ4.[A6].[A27]
+OTUyNED5MDk2MTMxNzc2MkEz.Cl-FMQ.[A38]
+cfat_[A48]
+cfut_[A48]
+cfk_[A48]
+vcp_[A40]
+vca_[A56]
+vck_[A40]
+gsk_[A52]
+xai-[A80]
+pplx-[A48]
+r8_[A37]
+nvapi-[A64]
+figd_[A40]
+sbp_[h40]
+HRKU-A[A59]
+bkua_[A40]
+CCIPAT_[A22]_[h40]
+pnu_[A36]
+EZAK[A54]
+fm2_[A60]
+shpss_[A32]
+dapiFEDCBA98[d24]
 CLOJARS_[a60]
 tfp_[A44]
 rdme_[a70]
@@ -395,7 +433,8 @@ KINDS = {
 # Secrets over several lines: the line that announces a secret, and the lines that have it.
 OVER_LINES = {
     "label": "password:\n  @@\nuser: x", "label in JSON": '{"password":\n    "@@",\n"x": 1}', "list": "secrets:\n  - @@\nother:\n  - kept",
-    "block": "  secret: |\n    @@\n  next: 1", "folded block": "api_token: >-\n  @@\nnext: 1",
+    "INI": "[x]\ndb_passwords =\n    @@\n    @@2\nuser = x", "list in JSON": '{"passwords": [\n    "@@",\n    "@@2"\n  ],\n"x": 1}',
+    "list in Python": "SECRETS = (\n    'x1',\n    '@@',\n)", "block": "  secret: |\n    @@\n  next: 1", "folded block": "api_token: >-\n  @@\nnext: 1",
     "sentence": "The generated password is:\n@@7\ndone", "accounts": "chpasswd:\n  list: |\n    ubuntu:@@\nx: 1",
     "debconf": "<-- GET keystone/admin-password\n--> 0 @@", "element": "<password>\n  @@\n</password>\n<x>",
     "property": "<name>db.password</name>\n<value>@@</value>", "variable": "- name: DB_PASSWORD\n  value: @@\n- name: USER\n  value: kept",

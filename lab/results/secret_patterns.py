@@ -27,9 +27,10 @@ AT = rb"://[^\s/@]{0,256}(?:@|:[^\s]{1,256}@)"
 HEADERS = (
     # The last @ ends the password, which can contain any character; a port is no password.
     labelled("url-password", "a password in a URL", r"://[^\s/@:\"'<>\[]*:(?P<value>(?!\d{1,5}[/?#])(?:(?!://)[^\s\"<>]){1,256})@(?=[\w\[])", probe=AT),
-    labelled("url-token", "a token in a URL", r"https?://(?P<value>[^\s/@:\"'<>]+)@", probe=AT, guess=True),
+    labelled("url-token", "a token in a URL", r"https?://(?P<value>[^\s/@:\"'<>]+)(?::(?:x-oauth-basic)?)?@", probe=AT, guess=True),
     labelled("header", "a secret in a header", _AUTHORIZATION, programs=("authorization",), follows=rb"[\"']?\s*[:=]"),
     labelled("header", "a cookie in a header", r"\b(?:set-)?cookie2?[\"']?\s*:\s*[\"']?(?P<value>[^\s\"'][^\"'\n]*)", programs=("cookie", "cookie2"), follows=rb"[\"']?\s*:"),
+    labelled("header", "a secret in a header", r"\bx-(?:jfrog-art-api|gerrit-auth|auth-key)[\"']?\s*[:=]\s*[\"']?(?P<value>[^\s\"',]+)", programs=("x-jfrog-art-api", "x-gerrit-auth", "x-auth-key"), follows=rb"[\"']?\s*[:=]"),
     labelled("header", "a secret in a header", r"\bbearer\s+(?P<value>(?=[A-Za-z+/_.-]*[0-9=])[A-Za-z0-9+/_.~-]{12,}={0,2})", programs=("bearer",), follows=rb"\s+[a-z0-9+/_.~-]{12}", guess=True),
     labelled("header", "a secret in a header", r"\bbasic\s+(?P<value>(?-i:(?=[a-z0-9+/]*[A-Z])(?=[A-Z0-9+/]*[a-z]))[A-Za-z0-9+/]{12,}={0,2})(?![\w.-])", programs=("basic",), follows=rb"\s+[a-z0-9+/]{12}", guess=True),
 )  # fmt: skip

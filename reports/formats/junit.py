@@ -10,7 +10,7 @@ exceptions for what it drops:
 - TAP in the output of a suite (Meson's) is asked for what its tests do not say: a broken plan, "Bail out!".
 - A test in an element that is no suite (node's ``undefined``) is a test of the suite around it.
 - A suite whose header counts more errors and failures than it has, or tests where it has none, is a failing case
-  ``[counts]``.
+  ``[counts]``.  It is skipped where the document says so: its header counts as many skipped tests as are missing.
 - The time of a suite whose cases have none is that of its first case.
 - Several tests of one name are runs of one test, as pytest-rerunfailures writes them: the test is bad if one of them is.
 - A document that is cut short has the tests before that, and an error.  A DOCTYPE is refused.
@@ -23,7 +23,7 @@ are cases of their own with the nuance ``rerun``, after the case that they belon
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +41,7 @@ READ = SUITES | {"testcase"}
 JAVA = re.compile(r"\[\[PROPERTY\|(?:java\.(?:version|vendor)|surefire\.)")
 FAILING = frozenset({"failed", "error"})
 MOST_CARRIERS = 10
+NO_TESTS = "the header counts tests; the suite has none"
 # node writes no element for a test with subtests; comments at the end of its file have the counts.
 NODE = re.compile(
     rb"<!-- fail (\d{1,9}) -->\s*<!-- cancelled (\d{1,9}) -->(?:\s*<!-- [a-z_]+ [\d.]+ -->)*\s*(?:</\w+>\s*)*\Z"
@@ -109,7 +110,12 @@ class _Suite:
     def _fault(self) -> str:
         if self.declared > self.results:
             return f"the header counts {self.declared} errors and failures; the suite has {self.results}"
-        return "the header counts tests; the suite has none" if self.declared < 0 and not self.tests else ""
+        return NO_TESTS if self.declared < 0 and not self.tests else ""
+
+    def skips_missing(self, cases: Iterable[Case]) -> bool:
+        """Return whether the header counts the missing tests as skipped; mocha writes no test that is pending."""
+        skipped = _count(self.element.get("skipped")) - sum(case.outcome == "skipped" for case in cases)
+        return _count(self.element.get("tests")) - self.tests == skipped > 0
 
 
 def parse(path: Path) -> Iterator[Case]:
@@ -120,12 +126,18 @@ def parse(path: Path) -> Iterator[Case]:
     try:
         for root in _suites(data, path, open_suites):
             cases = list(root.end())
+            if root.skips_missing(cases):
+                cases = [_skipped(case) if case.message == NO_TESTS else case for case in cases]
             yield from cases
             if (counts := NODE.search(data)) and not any(case.outcome in FAILING for case in cases):
                 yield from _of_node(path.stem, sum(map(int, counts.groups())))
     except Unreadable:
         yield from _cut_short(open_suites)
         raise
+
+
+def _skipped(case: Case) -> Case:
+    return case.model_copy(update={"outcome": "skipped"})
 
 
 def _of_node(name: str, failing: int) -> Iterator[Case]:

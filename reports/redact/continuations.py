@@ -42,7 +42,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Block:
-    """A block scalar of YAML: all lines with a larger indentation than its name."""
+    """A block scalar of YAML, or a value of several lines in an INI file: the lines with a larger indentation than its name."""
 
     column: int
     rule: ClassVar[str] = "credential"
@@ -52,6 +52,20 @@ class Block:
             return None, self
         found = INDENTED.match(line, min(self.column, len(line)))
         return (_hidden(line, found), self) if found else (None, None)
+
+
+@dataclass(frozen=True)
+class Items:
+    """The values of a list in brackets, one on each line."""
+
+    lines: int = 0
+    rule: ClassVar[str] = "credential"
+
+    def take(self, line: str) -> tuple[str | None, Continuation | None]:
+        found = LISTED.match(line)
+        if not found or self.lines >= MOST_LINES:
+            return None, None
+        return (None if HARMLESS.fullmatch(found["value"]) else _hidden(line, found)), Items(self.lines + 1)
 
 
 @dataclass(frozen=True)
@@ -171,6 +185,7 @@ RANDOM = re.compile(r"(?=\S*\d)\S{8,}")
 ITEM = re.compile(
     r"(?P<space>\s*)(?P<dash>-\s+)?[\"']?(?P<value>[^\s\"':{}\[\]#<-][^\s\"']*|\[REDACTED:\w+\])[\"']?,?\s*$"
 )
+LISTED = re.compile(r"\s*[ubr]?[\"'](?P<value>[^\"'\n]+)[\"'],?\s*$")
 INDENTED = re.compile(r"\s+(?P<value>\S.*)$")
 FIRST_WORD = re.compile(r"^\s*(?:[>+]\s)?\s*[\"']?(?P<value>[^\s\"']+)")
 VALUE_OF_NAME = re.compile(
@@ -186,6 +201,8 @@ NETRC = re.compile(r"^\s*(?:machine|login|account)\s+\S+(?:\s+login\s+\S+)?\s*$|
 NETRC_PASSWORD = re.compile(r"^\s*password\s+(?P<value>\S+)\s*$", I)
 
 _LABEL = re.compile(rf"{NAME}[\"']?\s*:\s*(?:!\S{{1,30}}\s+)?(?P<block>[|>][+-]?\d?)?\s*$", I)
+_INI = re.compile(rf"\s*[\w.-]{{0,60}}?{NAME}\s*=\s*$", I)
+_LIST = re.compile(rf"{NAME}[\"']?\s*[:=]\s*[\[(]\s*$", I)
 _WORD_BEFORE = re.compile(r"[\"']?[\w.-]{0,60}\Z")
 _SENTENCE = re.compile(r"\bpassword\b.*(?:installation|following|is|below)\s?:?\s*$", I)
 _ELEMENT = re.compile(rf"<[\w.:-]{{0,40}}?{NAME}(?![\w-])[^<>/]{{0,80}}>\s*$", I)
@@ -206,6 +223,8 @@ def opened(line: str) -> Continuation | None:
     named = bool(starts(line))
     if last in LAST_OF_LABEL and (label := _label(line)):
         return label
+    if last == "=" and named and _INI.match(line):
+        return Block(len(line) - len(line.lstrip()))
     for ends, of_name, pattern, opens in _OPENINGS:
         if (last in ends or not ends) and (named or not of_name) and pattern.search(line):
             return opens
@@ -230,6 +249,7 @@ HEADS = {"id", "name", "user", "username", "user name", "login", "host", "projec
 LAST_OF_ROW = "|\u2502"
 _OPENINGS: tuple[tuple[str, bool, re.Pattern[str], Continuation], ...] = (
     (":", False, _SENTENCE, Label(0)),
+    ("[(", True, _LIST, Items()),
     ("", True, _NAMED, Named()),
     (">", True, _ELEMENT, Element()),
     ("\\", True, _ESCAPED_END, NextWord()),

@@ -70,12 +70,12 @@ class Redactor:
 
     def hits(self, line: str, only: Iterable[int] | None = None) -> list[Hit]:
         """Return the matches in a clean line, in order and without overlaps."""
-        found = []
-        for rank in range(len(self.rules)) if only is None else only:
-            if rank >= len(self.rules):  # of what opens a continuation
+        found, rules = [], self.rules
+        for rank in range(len(rules)) if only is None else only:
+            if rank >= len(rules):  # of what opens a continuation
                 break
-            rule = self.rules[rank]
-            for match in rule.found(line):
+            rule = rules[rank]
+            for match in rule.matches(rule.pattern, line):
                 for start, end in map(match.span, rule.groups):
                     if start == end:
                         continue

@@ -7,7 +7,7 @@ A rule hides the groups ``value``, ``value2`` ... of its pattern, or the whole m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,10 +39,6 @@ class Rule(Hints):
     def own_words(self) -> tuple[str, ...]:
         """Words that nothing but their separators surrounds."""
         return (*self.prefixes, *self.programs)
-
-    def found(self, line: str) -> Iterator[re.Match[str]]:
-        """Return the matches of the rule's pattern in a line."""
-        return self.matches(self.pattern, line)
 
     def keeps(self, match: re.Match[str], text: str) -> bool:
         """Return whether a text in a match stays: a public name in a private domain, or a harmless one."""

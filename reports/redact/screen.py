@@ -28,7 +28,8 @@ ESCAPES = (rb"\n", rb"\r", rb"\t")
 # After a word: it does not begin within another one.
 BEGINS = rb"(?:(?<![a-z0-9\x80-\xff]%b)|(?<=\\[nrt]%b))"
 
-OTHER, ALNUM = re.compile(rb"[^a-z0-9 ]"), re.compile(rb"[a-z0-9]+")
+ALNUMS = b"0123456789abcdefghijklmnopqrstuvwxyz"
+OTHER, ALNUM = re.compile(r"[^a-z0-9 ]"), re.compile(r"[a-z0-9]+")
 # The letters and signs with which a probe begins, without a repeated one.
 PROBE_BEGINS = re.compile(rb"(?:(?:[a-z0-9@:%~/-]|\\[.$])(?![*+?{]))*")
 
@@ -40,28 +41,24 @@ class Vocabulary:
     """The parts of a text between blanks and slashes, each once, and its words of letters and digits alone.
 
     A log has the same directories and names of files again and again, in ever new paths, and the same words in them.
-    ``words``: all of ``letters`` as one text.
+    ``words``: all of ``letters``, and each sign once, as one text in Latin-1 (a search in str is faster than in bytes).
     """
 
     low: bytes
     parts: bytes
     letters: frozenset[bytes]
-    words: bytes
+    words: str
 
     @classmethod
     def of(cls, low: bytes) -> Vocabulary:
         parts = b" ".join(set(low.translate(NO_SLASH).split())) + b" "
         letters = {*parts.translate(SEPARATED).split(), *(_separated(parts).split() if b"\\" in parts else ())}
-        return cls(low, parts, frozenset(letters), b" ".join(letters))
+        signs = bytes(set(parts.translate(None, ALNUMS)))
+        return cls(low, parts, frozenset(letters), b" ".join((*letters, signs)).decode("latin-1"))
 
     def has(self, part: bytes) -> bool:
-        """Return whether a text without blanks and slashes is in the text."""
-        if not all(word in self.words for word in ALNUM.findall(part)):
-            return False
-        if part.isalnum():
-            return True
-        sign = OTHER.search(part)  # the search for one byte is much faster than that for several
-        return (not sign or sign[0] in self.parts) and part in self.parts
+        """Return whether a text without blanks and slashes, whose words are in the text, is in it."""
+        return part.isalnum() or part in self.parts
 
 
 @dataclass(frozen=True)
@@ -95,9 +92,17 @@ class Finder:
         literal = begins[0].replace(b"\\", b"") if begins else b""
         return cls(probe, tuple(literal.translate(NO_SLASH).split()), probe=True)
 
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The words and the first sign in the parts, in Latin-1; first a long word or else the sign."""
+        parts = b" ".join(self.parts).decode("latin-1")
+        words = sorted(ALNUM.findall(parts), key=len, reverse=True)
+        signs = OTHER.findall(parts)[:1]
+        return tuple([*words, *signs] if words and len(words[0]) >= HEAD else [*signs, *words])
+
     def occurs(self, known: Vocabulary) -> bool:
         """Return whether a text with these words can have it."""
-        if not all(map(known.has, self.parts)):
+        if not (all(word in known.words for word in self.words) and all(map(known.has, self.parts))):
             return False
         return not self.probe or bool(self.pattern.search(known.low if b"/" in self.pattern.pattern else known.parts))
 
@@ -133,6 +138,11 @@ class Screen:
         return dict(found)
 
     @cached_property
+    def _by_first(self) -> list[tuple[str, Finder, list[int]]]:
+        """The searches for words and probes, each with the first of its words."""
+        return [(next(iter(finder.words), ""), finder, ranks) for finder, ranks in self._anywhere.items()]
+
+    @cached_property
     def _by_word(self) -> dict[bytes, Finders]:
         """The searches for the rules' own words, by a word that is in the text if they match."""
         return self._keyed(lambda part: max(re.findall(rb"[a-z0-9]+", part), key=len), heads=False)
@@ -163,7 +173,9 @@ class Screen:
         known = Vocabulary.of(low)
         found = defaultdict[int, set[int]](set)
         starts: list[int] = []
-        for finder, ranks in (*self._anywhere.items(), *self._of_words(known.letters)):
+        words = known.words
+        anywhere = [(finder, ranks) for word, finder, ranks in self._by_first if word in words]
+        for finder, ranks in (*anywhere, *self._of_words(known.letters)):
             for at in finder.offsets(low) if finder.occurs(known) else ():
                 starts = starts or list(accumulate((len(line) + 1 for line in low.split(b"\n")), initial=0))
                 found[bisect_right(starts, at) - 1].update(ranks)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lab.results.secrets.names import is_secret
+from lab.results.secrets.pattern import SecretPattern
+from lab.results.secrets.tokens import TOKENS
 from reports.redact.redactor import Redactor
 from tests import planted
 from tests.reports.publications import KEY, a_redactor
@@ -28,6 +32,19 @@ def test_planted_secret_is_hidden(ours: Redactor, kind: str, before: str) -> Non
             survivors.append((template, shown))
         assert ours.text(shown) == shown
     assert survivors == []
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token.name)
+def test_first_look_finds_every_form_of_a_token(ours: Redactor, token: SecretPattern) -> None:
+    """The words of a rule are in every match of its pattern, whatever signs the token has and where."""
+
+    @settings(max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(st.from_regex(token.regex, fullmatch=True).filter(str.isprintable))
+    def check(text: str) -> None:
+        assert ours.text(f"x {text}") != f"x {text}"
+
+    check()
 
 
 @pytest.mark.parametrize("line", planted.HARMLESS.splitlines())

@@ -18,6 +18,7 @@ from lab.config.publication import LogLimits
 from reports.redact import logs, plain_text, redactor
 from reports.redact.known_secrets import forms
 from reports.redact.redactor import LINE_CUT, Redactor, RedactorState, pieces
+from reports.redact.screen import Finder
 from tests.processes import HOUSE
 from tests.reports.publications import PLANTED, SECRET, a_redactor
 from tests.samples import sampled
@@ -255,3 +256,12 @@ def test_state_counts_changed_lines(ours: Redactor) -> None:
     state = RedactorState()
     list(ours.stream(io.BytesIO(b"a\npassword=hush\nb 10.0.0.1 10.0.0.2\n\x1b[31mred\n"), state))
     assert state.changed == 2
+
+
+def test_text_without_words_of_the_rules_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, asked = a_redactor(), []
+    occurs = Finder.occurs
+    monkeypatch.setattr(Finder, "occurs", lambda self, known: asked.append(self) or occurs(self, known))
+    assert ours.text("tests one") == "tests one"
+    assert ours.text("a secret: one") != "a secret: one"
+    assert len(asked) < 20

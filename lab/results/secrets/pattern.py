@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 LONG = 20
+NO_MATCHES: Iterator[re.Match[str]] = iter(())
 A, I = re.ASCII, re.ASCII | re.IGNORECASE  # noqa: E741 - as in re
 
 
@@ -53,11 +54,15 @@ class Hints:
 
     def matches(self, pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
         """Return the matches of a pattern with these hints."""
-        if self.anchor and not self.anchor.starts(text):
-            return iter(())
-        if self.needs and not any(need in text for need in self.needs):
-            return iter(())
-        return self.anchor.matches(pattern, text) if self.anchor else pattern.finditer(text)
+        for need in self.needs:
+            if need in text:
+                break
+        else:
+            if self.needs:
+                return NO_MATCHES
+        if not self.anchor:
+            return pattern.finditer(text)
+        return self.anchor.matches(pattern, text) if self.anchor.starts(text) else NO_MATCHES
 
     def hints(self) -> dict[str, Any]:
         """Return the hints by name."""

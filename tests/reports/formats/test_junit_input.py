@@ -38,6 +38,10 @@ OUTER = suite(suite(OK, "failures='2'"))
         (suite(OK, "failures='3'"), [("t", "passed", ""), ("[counts]", "failed", "the header counts 3 errors and failures; the suite has 0")]),
         (f"<testsuites errors='1'>{suite(OK)}</testsuites>", [("t", "passed", ""), ("[counts]", "failed", "the header counts 1 errors and failures; the suite has 0")]),
         (f"<testsuites>{EMPTY}{suite(OK)}</testsuites>", [("[counts]", "failed", "the header counts tests; the suite has none"), ("t", "passed", "")]),
+        # mocha-junit-reporter: pending tests are counted, and not written; but no other number of them.
+        (f"<testsuites tests='3' skipped='2'>{EMPTY.replace('5', '2')}{suite(OK)}</testsuites>", [("[counts]", "skipped", "the header counts tests; the suite has none"), ("t", "passed", "")]),
+        (f"<testsuites tests='3' skipped='1'>{EMPTY.replace('5', '2')}{suite(OK)}</testsuites>", [("[counts]", "failed", "the header counts tests; the suite has none"), ("t", "passed", "")]),
+        (f"<testsuites tests='1' skipped='2'>{EMPTY.replace('5', '2')}{suite(OK)}</testsuites>", [("[counts]", "failed", "the header counts tests; the suite has none"), ("t", "passed", "")]),
         (f"<testsuites failures='2'>{OUTER}</testsuites>", [("t", "passed", ""), ("[counts]", "failed", "the header counts 2 errors and failures; the suite has 0")]),
         (suite(BAD, "failures='1' tests='2'"), [("b", "failed", "")]),
         (f"<testsuites failures='1'>{COUNTED}</testsuites>", [("b", "failed", "")]),
