@@ -62,6 +62,8 @@ class Home(FrozenModel):
     never_passed_count: int
     unknown: tuple[StandingPart, ...]
     """The phases that passed, and about which nothing is known any more."""
+    cut: tuple[StandingPart, ...]
+    """The phases with more breakages than ``broken`` lists."""
     tracks: tuple[str, ...]
     rows: tuple[Row, ...]
     lately: tuple[TransitionPart, ...]
