@@ -7,7 +7,7 @@ from typing import Literal
 from lab.results.history import State
 from reports.activity import LabActivity
 from reports.model import FrozenModel
-from reports.site.lane_models import BreakagePart, ChrootAge, Ref, StandingPart, TransitionPart
+from reports.site.lane_models import BreakagePart, Ref, SeriesAge, StandingPart, TransitionPart
 
 
 class Cell(FrozenModel):
@@ -127,5 +127,6 @@ class HealthPage(FrozenModel):
     origins: tuple[ErrorRate, ...]
     agents: tuple[ErrorRate, ...]
     lanes: tuple[IllLane, ...]
-    chroots: tuple[ChrootAge, ...]
+    chroots: tuple[SeriesAge, ...]
+    mirrors: tuple[SeriesAge, ...]
     activity: LabActivity | None

@@ -23,7 +23,14 @@ ENDED = "2026-10-09T16:30:00.000Z"  # about when the newest build ends
 SUSPECTS = (
     PublicChange(kind="upstream commit", id="815cb314e7" * 4, before="", after="", subject="Fix a race", author="Ada"),
     PublicChange(kind="packaging commit", id="92ad" * 10, before="", after="", subject="Drop a patch", author="Boris"),
-    PublicChange(kind="distribution package", id="libc6", before="2.41-12+deb13u1", after="2.41-12+deb13u2", subject="", author=""),
+    PublicChange(
+        kind="distribution package",
+        id="libc6",
+        before="2.41-12+deb13u1",
+        after="2.41-12+deb13u2",
+        subject="",
+        author="",
+    ),
 )
 
 
@@ -84,7 +91,11 @@ class EveryPage:
     def _changed(self, build: Build) -> Build:
         newest = self.world.count // len(self.world.lanes)
         place = build.component, build.track
-        changed: dict[str, object] = {"agent": f"node-{build.number % 3}", "chroot_days": build.number % 50 / 10}
+        changed: dict[str, object] = {
+            "agent": f"node-{build.number % 3}",
+            "chroot_days": build.number % 50 / 10,
+            "mirror_days": build.number % 9 / 10,
+        }
         if place == ("glance", "trunk-noble") and build.number > newest - 7:
             changed |= {"verdict": "error", "step": "packaging", "message": "the mirror did not answer in 60 seconds",
                         "cases": (), "steps": (StepSummary(step="packaging", verdict="error", seconds=61.0),)}  # fmt: skip

@@ -160,3 +160,14 @@ def test_health_page_has_the_chroot_that_each_series_used_last() -> None:
     assert [(one.series, one.days, one.at[:13]) for one in page.chroots] == [("trixie", 2.0, "2026-01-01T01")]
     text = renderer(SITE).render("health.html", "health/", page=page).decode()
     assert '<th scope="row">trixie</th><td class="n">2.0</td>' in text
+    assert ("Chroots</h2>" in text, "Mirrors</h2>" in text) == (True, False)
+
+
+def test_health_page_has_the_age_of_the_mirror() -> None:
+    made = [
+        build.model_copy(update={"mirror_days": days}) for build, days in zip(builds("PP"), (9.0, 0.26), strict=True)
+    ]
+    one = lane(History(tuple(summarise(one)[0] for one in made), {digest([]): frozenset[str]()}.__getitem__))
+    text = renderer(SITE).render("health.html", "health/", page=health([one])).decode()
+    assert "Mirrors</h2>" in text
+    assert '<td class="n">0.3</td>' in text
