@@ -82,6 +82,8 @@ class Build(FrozenModel):
     """The name of the Jenkins node that ran it; "" if that is not known, and for a run of this machine."""
     chroot_days: float | None = Field(None, ge=0, allow_inf_nan=False)
     """The age of the base chroot of a build in days; None if no chroot was used."""
+    mirror_days: float | None = Field(None, ge=0, allow_inf_nan=False)
+    """The age in days of the newest index of the mirror that the build used; None if that is not known."""
     lab: str
     track: str
     component: str

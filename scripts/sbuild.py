@@ -8,7 +8,7 @@ has failed.  Packages for the further architectures of the series are cross-buil
 passes when all builds have passed.  A package that is for none of the architectures is skipped.
 
 Facts: ``mode`` (schroot, unshare), ``chroot`` (``key``, ``reused``, ``age_days``), ``layer`` (``key``,
-``reused``; None without one), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
+``reused``; None without one), ``mirror_date`` (of the newest index of the mirror), ``attempts``, ``status`` and ``fail_stage`` (sbuild's words),
 ``build_seconds``, ``install_seconds``; those on the chroot are missing where none could be made.  ``installed`` has
 the versions of the packages in the chroot, from sbuild's log and the .buildinfo; none where the build did not begin.
 A build that passed also has ``new_symbols``.  All of these are of the build for the machine's own architecture, or of
@@ -169,6 +169,7 @@ def facts(reading: Reading, chroots: Chroots, base: Chroot, layer: Chroot | None
         "mode": chroots.way.mode,
         "chroot": {"key": base.key, "reused": base.reused, "age_days": base.age_days},
         "layer": {"key": layer.key, "reused": layer.reused} if layer else None,
+        "mirror_date": layer.mirror_date if layer else "",
         "status": reading.summary.get("Status", ""),
         "fail_stage": reading.summary.get("Fail-Stage", ""),
         "build_seconds": reading.seconds("build"),

@@ -7,7 +7,7 @@ from typing import Literal
 from lab.results.history import State
 from reports.activity import LabActivity
 from reports.model import FrozenModel
-from reports.site.lane_models import BreakagePart, ChrootAge, Ref, StandingPart, TransitionPart
+from reports.site.lane_models import BreakagePart, Ref, SeriesAge, StandingPart, TransitionPart
 
 
 class Cell(FrozenModel):
@@ -62,6 +62,8 @@ class Home(FrozenModel):
     never_passed_count: int
     unknown: tuple[StandingPart, ...]
     """The phases that passed, and about which nothing is known any more."""
+    cut: tuple[StandingPart, ...]
+    """The phases with more breakages than ``broken`` lists."""
     tracks: tuple[str, ...]
     rows: tuple[Row, ...]
     lately: tuple[TransitionPart, ...]
@@ -125,5 +127,6 @@ class HealthPage(FrozenModel):
     origins: tuple[ErrorRate, ...]
     agents: tuple[ErrorRate, ...]
     lanes: tuple[IllLane, ...]
-    chroots: tuple[ChrootAge, ...]
+    chroots: tuple[SeriesAge, ...]
+    mirrors: tuple[SeriesAge, ...]
     activity: LabActivity | None

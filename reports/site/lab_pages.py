@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from lab.base.errors import Verdict
 from lab.results.lab_health import ERRORS, QUIET_DAYS, SILENT_DAYS
 from reports.activity import LabActivity
 from reports.site.lab_models import ErrorRate, HealthPage, IllLane
-from reports.site.lane_models import ChrootAge, HealthCount, Lane
+from reports.site.lane_models import HealthCount, Lane, SeriesAge
 from reports.site.summary import Summary
 
 
@@ -51,11 +51,12 @@ def is_quiet(lane: Lane, newest: str) -> bool:
     return bool(last) and datetime.fromisoformat(newest) - datetime.fromisoformat(last) >= timedelta(days=QUIET_DAYS)
 
 
-def chroot(builds: Sequence[Summary]) -> ChrootAge | None:
-    """Return the age of the chroot of the newest build that used one; the builds are of one series, oldest first."""
+def age(builds: Sequence[Summary], days_of: Callable[[Summary], float | None]) -> SeriesAge | None:
+    """Return the newest age of a chroot or a mirror; the builds are of one series, oldest first."""
     for build in reversed(builds):
-        if build.chroot_days is not None:
-            return ChrootAge(series=build.series, days=build.chroot_days, at=build.finished)
+        days = days_of(build)
+        if days is not None:
+            return SeriesAge(series=build.series, days=days, at=build.finished)
     return None
 
 
@@ -85,16 +86,17 @@ def health(lanes: Sequence[Lane], newest: str, activity: LabActivity | None = No
         origins=_rates(recent, "origin"),
         agents=_rates(recent, "agent"),
         lanes=tuple(ill),
-        chroots=_chroots(lanes),
+        chroots=_newest(lane.chroot for lane in lanes),
+        mirrors=_newest(lane.mirror for lane in lanes),
         activity=activity,
     )
 
 
-def _chroots(lanes: Iterable[Lane]) -> tuple[ChrootAge, ...]:
-    """Return the chroot that was used last, of each series."""
-    found: dict[str, ChrootAge] = {}
-    for age in sorted((lane.chroot for lane in lanes if lane.chroot), key=lambda age: age.at):
-        found[age.series] = age
+def _newest(ages: Iterable[SeriesAge | None]) -> tuple[SeriesAge, ...]:
+    """Return the age of what was used last, of each series."""
+    found: dict[str, SeriesAge] = {}
+    for one in sorted(filter(None, ages), key=lambda one: one.at):
+        found[one.series] = one
     return tuple(found[series] for series in sorted(found))
 
 

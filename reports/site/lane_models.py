@@ -140,8 +140,8 @@ class HealthCount(FrozenModel):
     errors: int
 
 
-class ChrootAge(FrozenModel):
-    """The age in days of the chroot of a series, when the build that finished ``at`` used it."""
+class SeriesAge(FrozenModel):
+    """The age in days of the chroot or the mirror of a series, when the build that finished ``at`` used it."""
 
     series: str
     days: float
@@ -169,4 +169,5 @@ class Lane(FrozenModel):
     last_verdict: str
     """The end of the newest build with a verdict, "" without one."""
     health: tuple[HealthCount, ...]
-    chroot: ChrootAge | None = None
+    chroot: SeriesAge | None = None
+    mirror: SeriesAge | None = None

@@ -101,5 +101,6 @@ def lane(history: History) -> Lane:
         first=builds[0].finished,
         last_verdict=next((build.finished for build in reversed(builds) if of_verdict(build.verdict) != "neither"), ""),
         health=lab_pages.counts(builds),
-        chroot=lab_pages.chroot(builds),
+        chroot=lab_pages.age(builds, lambda build: build.chroot_days),
+        mirror=lab_pages.age(builds, lambda build: build.mirror_days),
     )

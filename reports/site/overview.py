@@ -68,6 +68,7 @@ def home(site: Identity, known: Sequence[Lane]) -> Home:
         broken_count=len(_broken(lanes)),
         never_passed_count=sum(phase.state == "never passed" for phase in _broken(lanes)),
         unknown=tuple(phase for lane in lanes for phase in lane.phases if phase.state == "unknown"),
+        cut=tuple(phase for phase in _broken(lanes) if phase.breakage_count > len(phase.breakages)),
         tracks=tuple(tracks),
         rows=tuple(
             Row(
@@ -96,7 +97,7 @@ def _aged(lane: Lane, newest: str) -> Lane:
     """Return a lane as unknown if it passed too long before the newest build of the lab."""
     if lane.state != "passing" or not lab_pages.is_quiet(lane, newest):
         return lane
-    phases = tuple(phase.model_copy(update={"state": "unknown"}) for phase in lane.phases)
+    phases = tuple(phase.model_copy(update={"state": "unknown", "since": None}) for phase in lane.phases)
     return lane.model_copy(update={"state": "unknown", "phases": phases})
 
 

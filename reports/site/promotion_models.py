@@ -9,12 +9,18 @@ from reports.promotions import TrackPromotion
 
 
 class PromotionLink(FrozenModel):
-    """The page of a track's promotion, and the number of components that are not in the label."""
+    """The page of a track's promotion: the state that its label names, and the number of components that are not in it.
+
+    ``open_votes``: those that the state of the open promotion waits for; see `reports.promotions`.
+    """
 
     track: str
     label: str
+    state: str
     path: str
     count: int
+    open_votes: tuple[str, ...]
+    checked: str
 
 
 class PromotionList(FrozenModel):

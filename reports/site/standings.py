@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Final
 
 from lab.results import addresses
@@ -12,7 +13,7 @@ from lab.results.breakages import Breakage, Subject, Turn, standing_first, turns
 from lab.results.build_environment import SHOWN, changes
 from lab.results.history import Change, State, of_verdict, standing
 from lab.results.known_failures import ResultPlace, bug_of
-from lab.results.lab_health import errors_in_a_row, is_silent
+from lab.results.lab_health import ERRORS, errors_in_a_row, is_silent
 from reports.model import Commit
 from reports.site.lane_history import History
 from reports.site.lane_models import BreakagePart, StandingPart, TransitionPart
@@ -41,17 +42,19 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
     newest = next(newest_bad, None) if now.state in BAD_STATES else None
     found = standing_first(history.breakages[phase], history.flaky, newest) if newest is not None else []
     parts = tuple(_breakage(history, builds, one) for one in found[:BREAKAGES])
-    since = parts[0].since if parts else builds[now.since].ref if now.since is not None else None
+    first = builds[now.since] if now.since is not None else None
     failing = builds[newest] if newest is not None else None
     errors = errors_in_a_row([build.verdict for build in builds])
+    is_unknown = now.state == "passing" and is_silent(errors, _silent_days(builds))
+    first = _after_verdict(builds) if is_unknown else first
     return StandingPart(
         component=history.component,
         track=history.track,
         series=builds[-1].series,
         phase=phase,
         path=history.path,
-        state="unknown" if now.state == "passing" and is_silent(errors, _silent_days(builds)) else now.state,
-        since=since,
+        state="unknown" if is_unknown else now.state,
+        since=parts[0].since if parts else first.ref if first else None,
         failing=failing.ref if failing else None,
         failed=failing.results.failed if failing else 0,
         ran=failing.results.ran if failing else 0,
@@ -60,6 +63,12 @@ def _standing(history: History, phase: str, builds: Sequence[Summary]) -> Standi
         errors=errors,
         latest=builds[-1].ref,
     )
+
+
+def _after_verdict(builds: Sequence[Summary]) -> Summary:
+    """Return the first error after the last verdict."""
+    later = takewhile(lambda build: of_verdict(build.verdict) == "neither", reversed(builds))
+    return [build for build in later if build.verdict in ERRORS][-1]
 
 
 def _silent_days(builds: Sequence[Summary]) -> float:

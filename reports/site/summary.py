@@ -38,6 +38,7 @@ class Summary(FrozenModel):
     step: str
     agent: str = ""
     chroot_days: float | None = None
+    mirror_days: float | None = None
     message: str
     commits: tuple[Commit, ...]
     commit_count: int
@@ -96,7 +97,7 @@ def summarise(build: Build) -> tuple[Summary, list[str]]:
 
 
 _COPIED_FIELDS = ("origin", "component", "track", "series", "phase", "number", "verdict", "started", "finished", "seconds",
-          "commit", "version", "step", "agent", "chroot_days")  # fmt: skip
+          "commit", "version", "step", "agent", "chroot_days", "mirror_days")  # fmt: skip
 
 
 def packages(build: Build) -> BuildEnvironment | None:

@@ -40,7 +40,15 @@ def _promotion_path(track: str) -> str:
 def _promotions(state: SiteState, site: Identity, found: Promotions) -> Iterator[Page]:
     """Yield the list of promotions and the page of each, and the pages to remove of tracks that promote no more."""
     links = tuple(
-        PromotionLink(track=one.track, label=one.label, path=_promotion_path(one.track), count=len(one.components))
+        PromotionLink(
+            track=one.track,
+            label=one.label,
+            state=one.state,
+            path=_promotion_path(one.track),
+            count=len(one.components),
+            open_votes=one.open_votes if one.open_state else (),
+            checked=one.checked,
+        )
         for one in found
     )
     if site.promotes:

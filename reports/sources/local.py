@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ def build(run: Run, lab: Lab) -> tuple[Build, Mapping[str, Path]]:
         parameters=_parameters(run.results / "parameters.properties"),
         packages=dict([*_packages(records)][:PACKAGES]),
         chroot_days=_chroot_days({record.step: record for record in records}),
+        mirror_days=_mirror_days({record.step: record for record in records}),
         archive=info.archive,
         environment=_environment(info, {record.step: record for record in records}),
     )
@@ -113,6 +115,16 @@ def _environment(info: RunInfo, records: Mapping[str, Record]) -> BuildEnvironme
 def _chroot_days(records: Mapping[str, Record]) -> float | None:
     age = _chroot(records["sbuild"].facts).get("age_days") if "sbuild" in records else None
     return float(age) if isinstance(age, int | float) and 0 <= age < inf else None
+
+
+def _mirror_days(records: Mapping[str, Record]) -> float | None:
+    """Return the age of the mirror's index; None also for one from the future: a clock is wrong."""
+    record = records.get("sbuild")
+    with suppress(ValueError, TypeError, OverflowError):
+        if record and record.finished:
+            age = datetime.fromisoformat(record.finished) - datetime.fromisoformat(record.facts.get("mirror_date", ""))
+            return round(age / timedelta(days=1), 2) if age >= timedelta(0) else None
+    return None
 
 
 def _chroot(facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -39,7 +39,7 @@ from lab.config.description import Series
 from lab.results.apt_log import complaint
 from lab.store.records import Stored, rfc3339
 from lab.store.step import architecture
-from scripts.chroots import kept_sessions
+from scripts.chroots import kept_sessions, release_dates
 from scripts.chroots.backends import SessionBackend, find_backend
 from scripts.chroots.bootstrap import Repository, base_argv, layer_script, proxies, resolve_script
 from scripts.chroots.sessions import Session, opened
@@ -79,7 +79,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Chroot:
-    """A kept chroot, locked for as long as it is used."""
+    """A kept chroot, locked while it is used; ``ready``: a layer has all build dependencies of an index of ``mirror_date``."""
 
     path: Path
     key: str
@@ -87,7 +87,7 @@ class Chroot:
     reused: bool
     lock: int
     ready: bool = True
-    """Whether a layer has all build dependencies as apt resolves them now."""
+    mirror_date: str = ""
 
     @property
     def age_days(self) -> float:
@@ -168,26 +168,26 @@ class Chroots:
             with suppress(ProgramFailed):
                 script = partial(layer_script, control, profiles, host=host)
                 resolve = partial(self._resolved, base, control, profiles, host)
-                resolved, theirs = resolve(repository), repository
+                (resolved, date), theirs = resolve(repository), repository
                 ready = not (repository and f" {repository.origin}:" in resolved)
                 if not ready:
                     try:
-                        resolved, theirs = resolve(None), None
+                        (resolved, date), theirs = resolve(None), None
                     except ProgramFailed:
                         ready = True
                 ours = repository.identity if repository and f" {repository.origin}:" in resolved else ""
-                ours += f" for {host}" * bool(host)
-                of = f"{base.path.name}\n{ours}\n{''.join(sorted(resolved.splitlines(keepends=True)))}"
+                of = f"{base.path.name}\n{ours}{f' for {host}' * bool(host)}\n{''.join(sorted(resolved.splitlines(keepends=True)))}"
                 made = held.enter_context(self.layered(base, of, script(theirs), prints=resolved))
-                layer = replace(made, ready=ready)
+                layer = replace(made, ready=ready, mirror_date=date)
             yield layer
 
     def _resolved(
         self, base: Chroot, control: str, profiles: Sequence[str], host: str, repository: Repository | None
-    ) -> str:
-        """Return what apt would install on a base.  Raises ProgramFailed."""
+    ) -> tuple[str, str]:
+        """Return what apt would install on a base, and the date of the mirror.  Raises ProgramFailed."""
+        script = resolve_script(control, profiles, repository, host) + release_dates.script()
         with opened(self.way, "resolve", [base.path], log=self.log, keep=[base.lock]) as session:
-            return session.shell(resolve_script(control, profiles, repository, host), capture=True).stdout
+            return release_dates.split(session.shell(script, capture=True).stdout, repository)
 
     @contextmanager
     def layered(self, base: Chroot, of: str, script: str, *, prints: str | None = None) -> Iterator[Chroot]:
@@ -272,8 +272,8 @@ class Chroots:
         good = bases | kept_sessions.in_use(self.way.home)
         for kind, most in MOST_KEPT.items():
             good |= {*[each.name for each in made if each.name.startswith(f"{kind}-")][-most:]}
-        kinds = ("base", *MOST_KEPT)
-        names = {path.name.partition(".")[0] for kind in kinds for path in self.way.home.glob(f"{kind}-*")}
+        places = (path for kind in ("base", *MOST_KEPT) for path in self.way.home.glob(f"{kind}-*"))
+        names = {path.name.partition(".")[0] for path in places}
         for name in sorted(names - good):
             self._remove(name)
 

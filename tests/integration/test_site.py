@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from reports.site import Identity, build
+from reports.site import Identity, build, overview
+from reports.site.api import KINDS
 from reports.site.serve import server
 from tests.reports.site import every_page
 from tests.reports.site.crawl import crawl, tree_of
@@ -55,7 +56,9 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
-    report = build(EVERY, out, every_page.SITE, read=EVERY.read, view=every_page.view())
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(overview, "BROKEN", 20)  # so that home has a second page
+        report = build(EVERY, out, every_page.SITE, read=EVERY.read, view=every_page.view())
     assert (report.left_out, report.stale) == ({}, {})
     return out
 
@@ -91,6 +94,10 @@ def pages(out: Path) -> list[str]:
         "order/",
         "promotions/",
         "promotions/trunk-trixie/",
+        "promotions/trunk-noble/",  # nothing waits
+        "bisections/",
+        "bisections/1/",
+        "bisections/2/",
         "p/keystone/trunk-trixie/",  # several phases
         "p/neutron/trunk-trixie/",  # long names and other scripts
         "p/glance/trunk-noble/",  # errors only
@@ -119,6 +126,19 @@ def to_find(out: Path) -> dict[str, object]:
     builds = [build["id"] for build in month["builds"][:2]]
     log = f"{month['builds'][0]['path']}log-1.html"
     return {"filters": filters, "searches": searches, "builds": builds, "log": log}
+
+
+@pytest.mark.full
+def test_pages_are_of_all_kinds(site: Path) -> None:
+    found = {json.loads((site / "current" / place).read_text())["kind"] for place in map(data_of, pages(site))}
+    assert found == KINDS.keys()
+
+
+def data_of(page: str) -> str:
+    """Return the path of the JSON of a page."""
+    if page.startswith("b/"):  # also of the pages of its logs and results
+        return f"api/v1/{'/'.join(page.split('/')[:3])}.json"
+    return f"api/v1/{page.removesuffix('.html').rstrip('/') or 'index'}.json"
 
 
 @pytest.mark.full

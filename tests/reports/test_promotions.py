@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from lxml import html
 
 from lab.config.description import Lab
 from lab.config.loading import load
@@ -76,6 +77,9 @@ def test_waiting_components_are_published_redacted(press: Press) -> None:
     for path in api.rglob("*.json"):
         text = path.read_text()
         assert KINDS[json.loads(text)["kind"]].model_validate_json(text).model_dump_json() == text
+    listed = html.fromstring((press.place.site / "current/promotions/index.html").read_bytes())
+    cells = [cell.text_content().strip() for cell in listed.xpath("//tbody/tr/*")]
+    assert cells[:4] == ["trunk", "trunk-tested", "trunk-1", "1 component not in the label"]
     data = json.loads((api / "trunk.json").read_text())
     (component,) = data["promotion"]["components"]
     assert (component["component"], component["before"], component["version"]) == ("greet", "1", "2")
@@ -83,6 +87,7 @@ def test_waiting_components_are_published_redacted(press: Press) -> None:
 
     wait(press)  # without a new build
     assert press.run().lines == []
+    assert "all in the label" in (press.place.site / "current/promotions/index.html").read_text()
     assert "trunk-tested has the newest version of each component" in page(press)
     assert list(press.place.site.glob("current/promotions/*/index.html"))
 

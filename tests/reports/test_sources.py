@@ -215,6 +215,19 @@ def test_age_of_chroot_is_that_of_sbuild(finished: Bench, lab: Lab, chroot: obje
     assert (build.chroot_days, build.agent) == (expected, "")
 
 
+@pytest.mark.parametrize(
+    "date, expected",
+    [("2098-12-30T12:00:04.000Z", 1.5), ("2099-01-01T00:00:04.000Z", 0.0), ("2099-01-01T00:00:05.000Z", None),
+     ("", None), (7, None), ("2098-12-30T12:00:04", None)],
+)  # fmt: skip
+def test_age_of_mirror_is_that_of_sbuild(finished: Bench, lab: Lab, date: object, expected: float | None) -> None:
+    finished.pretend(
+        "sbuild", version=VERSION, commit=COMMIT, finished="2099-01-01T00:00:04.000Z", facts={"mirror_date": date}
+    )
+    build, _ = local.build(finished.run, lab)
+    assert build.mirror_days == expected
+
+
 def test_build_names_its_state_of_the_archive(finished: Bench, lab: Lab, tmp_path: Path) -> None:
     state = "trunk-20260102T030405Z-1a2b3c4d"
     assert local.build(finished.run, lab)[0].archive == ""

@@ -12,6 +12,7 @@ from lab.results.cases import Case
 from lab.results.component_graph import ComponentGraph
 from lab.store.records import rfc3339
 from reports.activity import RunningBuild, WaitingBuild, activity
+from reports.bisections import PointCounts, PublicBisection, PublicChange
 from reports.lab_view import LabView
 from reports.model import Build, StepSummary
 from reports.promotions import TrackPromotion, UnpromotedComponent
@@ -19,6 +20,30 @@ from reports.site import Identity
 from tests.reports.site.worlds import InMemory, World
 
 ENDED = "2026-10-09T16:30:00.000Z"  # about when the newest build ends
+SUSPECTS = (
+    PublicChange(kind="upstream commit", id="815cb314e7" * 4, before="", after="", subject="Fix a race", author="Ada"),
+    PublicChange(kind="packaging commit", id="92ad" * 10, before="", after="", subject="Drop a patch", author="Boris"),
+    PublicChange(
+        kind="distribution package",
+        id="libc6",
+        before="2.41-12+deb13u1",
+        after="2.41-12+deb13u2",
+        subject="",
+        author="",
+    ),
+)
+
+
+def _bisection(number: int, message: str, suspects: tuple[PublicChange, ...], rejected: str = "") -> PublicBisection:
+    return PublicBisection(
+        number=number, track="trunk-noble", component="swift", phase="build", kind="step", name="sbuild", outcome="found",
+        message=message, started="2026-02-02T06:00:00.000Z", finished="2026-02-02T07:00:00.000Z", suspects=suspects,
+        suspect_count=len(suspects), rejected=rejected, notes=("the older end was tested twice",),
+        points=(PointCounts(change=None, passed=2, failed=0, untestable=0, message="built 3 packages in 40 s"),
+                *(PointCounts(change=one, passed=0, failed=2, untestable=1, message="dh_auto_test failed") for one in suspects)),
+    )  # fmt: skip
+
+
 SITE = Identity(
     "openstack",
     "Every upstream commit, packaged and tested",
@@ -35,6 +60,10 @@ SITE = Identity(
     "https://archive.lab.example",
     tuple((name, "https://git.lab.example/c/{commit}") for name in ("keystone", "nova", "glance")),
     promotes=True,
+    bisections=(
+        _bisection(1, "proved: 815cb314e7 broke step sbuild", SUSPECTS[:1]),
+        _bisection(2, "3 suspects are left for step sbuild", SUSPECTS, "Ada Author: the agent had no memory"),
+    ),
 )
 LONG = "test_a_name_that_somebody_generated_from_parameters_" + "0123456789abcdef" * 10
 MANY, BAD = 700, 110  # results, so that they and the breakages need further pages
@@ -62,7 +91,11 @@ class EveryPage:
     def _changed(self, build: Build) -> Build:
         newest = self.world.count // len(self.world.lanes)
         place = build.component, build.track
-        changed: dict[str, object] = {"agent": f"node-{build.number % 3}", "chroot_days": build.number % 50 / 10}
+        changed: dict[str, object] = {
+            "agent": f"node-{build.number % 3}",
+            "chroot_days": build.number % 50 / 10,
+            "mirror_days": build.number % 9 / 10,
+        }
         if place == ("glance", "trunk-noble") and build.number > newest - 7:
             changed |= {"verdict": "error", "step": "packaging", "message": "the mirror did not answer in 60 seconds",
                         "cases": (), "steps": (StepSummary(step="packaging", verdict="error", seconds=61.0),)}  # fmt: skip

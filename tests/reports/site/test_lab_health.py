@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from lxml import html
 
 from lab.base.errors import Verdict
 from lab.results.breakages import CLOSED
@@ -42,6 +43,7 @@ def builds(letters: str, component: str = "greet", hours: float = 1.0) -> list[B
                 number=number + 1,
                 verdict=verdict,
                 step="" if letter in "PSC" else "sbuild",
+                message=MESSAGES.get(letter, ""),
                 started=rfc3339(started),
                 finished=rfc3339(started + timedelta(minutes=5)),
                 commit=f"{number:040x}",
@@ -94,6 +96,23 @@ def test_lane_without_builds_is_unknown_after_a_month(days: int, expected: str) 
     assert [part.component for part in page.unknown] == ["quiet"] * (expected == "unknown")
 
 
+def test_unknown_begins_with_the_first_error_after_the_last_verdict() -> None:
+    (phase,) = lane_of("PPPSEEEEE").phases
+    assert phase.since is not None
+    assert (phase.state, phase.since.number) == ("unknown", 5)
+    quiet, busy = lane_of("PPP", "quiet"), lane_of("P" * 40, "busy", hours=24)
+    (part,) = home(SITE, [busy, quiet]).unknown
+    assert (part.component, part.since) == ("quiet", None)
+
+
+def test_track_page_says_with_what_the_lab_errs(ill: Path) -> None:
+    page = html.fromstring((ill / "p/greet/trunk/index.html").read_bytes())
+    (card,) = page.xpath("//article")
+    text = " ".join(card.text_content().split())
+    assert "unknown since 2026-01-01 02:00" in text
+    assert "6 errors of the lab since the last verdict: it passed. The newest build: sbuild: no mirror" in text
+
+
 @pytest.fixture(scope="module")
 def ill(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the site of a lab that errs."""
@@ -119,7 +138,9 @@ def test_health_page_has_rates_and_lanes(ill: Path) -> None:
         {"name": "source", "runs": 10, "errors": 0},
     ]
     assert page["origins"] == [{"name": "local", "runs": 10, "errors": 6}]
-    assert [(one["component"], one["errors"], one["latest"]["message"]) for one in page["lanes"]] == [("greet", 6, "")]
+    assert [(one["component"], one["errors"], one["latest"]["message"]) for one in page["lanes"]] == [
+        ("greet", 6, "no mirror")
+    ]
     text = (ill / "health/index.html").read_text()
     assert "60&nbsp;%" in text
     assert 'data-age datetime="2026-01-01T07:05:00.000Z"' in text
@@ -139,3 +160,14 @@ def test_health_page_has_the_chroot_that_each_series_used_last() -> None:
     assert [(one.series, one.days, one.at[:13]) for one in page.chroots] == [("trixie", 2.0, "2026-01-01T01")]
     text = renderer(SITE).render("health.html", "health/", page=page).decode()
     assert '<th scope="row">trixie</th><td class="n">2.0</td>' in text
+    assert ("Chroots</h2>" in text, "Mirrors</h2>" in text) == (True, False)
+
+
+def test_health_page_has_the_age_of_the_mirror() -> None:
+    made = [
+        build.model_copy(update={"mirror_days": days}) for build, days in zip(builds("PP"), (9.0, 0.26), strict=True)
+    ]
+    one = lane(History(tuple(summarise(one)[0] for one in made), {digest([]): frozenset[str]()}.__getitem__))
+    text = renderer(SITE).render("health.html", "health/", page=health([one])).decode()
+    assert "Mirrors</h2>" in text
+    assert '<td class="n">0.3</td>' in text

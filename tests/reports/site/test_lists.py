@@ -97,6 +97,15 @@ def test_breakages_of_home_continue_on_further_pages(tmp_path: Path) -> None:
     assert crawl(tmp_path / "current").problems == []
 
 
+@pytest.mark.parametrize("bad, cut", [(10, []), (11, ["greet on trunk, build 2: 11 breakages, 10 in the list"])])
+def test_home_says_of_which_phases_it_lists_the_first_breakages_only(tmp_path: Path, bad: int, cut: list[str]) -> None:
+    broken = bundles(made(1, 0), made(2, bad))
+    build(broken, tmp_path, Identity("lab"), read=broken.__getitem__)
+    home = html.fromstring((tmp_path / "current/index.html").read_bytes())
+    found = home.xpath("//ul[@class='plain']/li[@data-state='broken']")
+    assert [" ".join(line.text_content().split()) for line in found] == cut
+
+
 @pytest.mark.integration
 def test_feed_keeps_its_identity_when_the_site_gets_an_address(tmp_path: Path) -> None:
     given = bundles(made(1, 3))

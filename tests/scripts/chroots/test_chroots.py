@@ -227,6 +227,21 @@ def test_layer_creation_failure_gives_no_layer(kept: Chroots, fake: Fakes) -> No
 
 
 # What apt resolves where the lab's archive is set up, and where it is not.
+def test_layer_has_the_date_of_the_mirror(kept: Chroots, fake: Fakes) -> None:
+    """A mirror with new indices and the same packages has the same layer."""
+    resolves(fake, "a (1 Debian:12/stable [all])")
+    fake.write("chroot", '#!/bin/sh\ncat "$0.says"\ncase $* in *lists*) cat "$0.date" ;; esac\n')
+    layers = []
+    with kept.base("bookworm", SERIES) as base:
+        for day in (27, 28):
+            fake.write("chroot.date", f"/var/lib/apt/lists/m_InRelease:Date: Sat, {day} Nov 2026 20:17:18 UTC\n")
+            with kept.layer(base, CONTROL, (), None) as layer:
+                assert layer is not None
+                layers.append(layer)
+    assert [layer.mirror_date[:10] for layer in layers] == ["2026-11-27", "2026-11-28"]
+    assert layers[0].path == layers[1].path
+
+
 RESOLVES = """\
 #!/bin/sh
 echo >> "$0.calls"
