@@ -48,6 +48,7 @@ def command(
     The steps are those of a run, without archive, upload and push: such a build is never published. DIR is not changed.
     """
     lab = loading.load(lab_file)
+    working_tree.check_tree(directory)  # first: a directory that is not there has no component either
     name = component or component_of(lab, directory)
     where = track or track_of(lab, name)
     check_known(lab, where, name)

@@ -111,7 +111,10 @@ def source_of(current: Run) -> Path:
 def prepare_script(dsc: Path, install: str) -> str:
     """Return lines of sh that unpack a source package (a tar on standard input) and run ``install``."""
     fields = Dsc(dsc.read_text())
-    tree = f"{fields['Source']}-{str(fields['Version']).rpartition(':')[2].rpartition('-')[0] or fields['Version']}"
+    version = str(fields["Version"]).rpartition(":")[
+        2
+    ]  # without the epoch: make and PATH cannot have a colon in a name
+    tree = f"{fields['Source']}-{version.rpartition('-')[0] or version}"
     return PREPARE.format(install=install, dsc=shlex.quote(dsc.name), tree=shlex.quote(tree))
 
 

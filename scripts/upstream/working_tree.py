@@ -9,6 +9,7 @@ that has them all: edited, added and deleted files, untracked ones too, but for 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import IO, Literal
@@ -78,6 +79,12 @@ def check_tree(directory: Path) -> Path:
     if changed := changed_submodules(place):
         hint = "commit them in the submodule: a build takes the commit of a submodule, not its working tree"
         raise ConfigurationError(f"{directory}: submodules with changes: {abbreviated(changed)}", hint=hint)
+    if nested := nested_repositories(place):
+        hint = "add them as submodules, or name them in .gitignore or .git/info/exclude: git does not take their files"
+        raise ConfigurationError(f"{directory}: untracked git repositories: {abbreviated(nested)}", hint=hint)
+    if absent := absent_by_sparse_checkout(place):
+        hint = "git sparse-checkout disable"
+        raise ConfigurationError(f"{directory}: tracked, but not checked out: {abbreviated(absent)}", hint=hint)
     return place
 
 
@@ -86,6 +93,19 @@ def changed_submodules(top: Path) -> list[str]:
     argv = ["--no-optional-locks", "status", "--porcelain=v2", "-z", "--untracked-files=no"]
     lines = [line.split(" ", 8) for line in try_git(argv, cwd=top).stdout.split("\0")]
     return [line[8] for line in lines if line[0] == "1" and line[2].startswith("S") and set(line[2][2:]) & set("MU")]
+
+
+def nested_repositories(top: Path) -> list[str]:
+    """Return the paths of git repositories in a working tree that are no submodules of it."""
+    others = try_git(["ls-files", "--others", "--exclude-standard", "-z"], cwd=top).stdout.split("\0")
+    return [name.removesuffix("/") for name in others if name.endswith("/")]  # of anything else, git lists the files
+
+
+def absent_by_sparse_checkout(top: Path) -> list[str]:
+    """Return the tracked files that a sparse checkout leaves out of a working tree."""
+    entries = try_git(["ls-files", "-t", "-z"], cwd=top).stdout.split("\0")
+    skipped = [entry[2:] for entry in entries if entry.startswith("S ")]
+    return [name for name in skipped if not os.path.lexists(top / name)]
 
 
 def parts(names: list[str], *, packaged: bool) -> tuple[Literal["upstream", "packaging"], ...]:

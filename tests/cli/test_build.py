@@ -183,6 +183,14 @@ def test_build_with_bad_option_creates_no_run(lab: Lab, upstream: GitRepository,
     assert Store.of(lab).local_runs().runs == []
 
 
+@pytest.mark.parametrize("name, message", [("nosuch", "no such directory"), ("plain", "is no git working tree")])
+def test_build_says_what_directory_lacks(lab: Lab, tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "plain").mkdir()
+    result = qalab("build", tmp_path / name, "--lab", lab.file)
+    assert isinstance(result.exception, ConfigurationError)
+    assert message in str(result.exception)
+
+
 def test_build_refuses_unknown_source_package(lab: Lab, packaging: GitRepository) -> None:
     packaging.commit("Rename", {"debian/changelog": packaging_files("greetings")["debian/changelog"]})
     result = qalab("build", packaging.path, "--lab", lab.file)

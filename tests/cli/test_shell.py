@@ -59,7 +59,15 @@ def test_shell_script_of_build_user(monkeypatch: pytest.MonkeyPatch, wish: Wish,
     assert wish.script(BuildSettings(options=("nocheck", "parallel=2"))).endswith(expected)
 
 
-@pytest.mark.parametrize("version, tree", [("1.0", "greet-1.0"), ("1:2.0-1", "greet-2.0"), ("1.0-a-1", "greet-1.0-a")])
+@pytest.mark.parametrize(
+    "version, tree",
+    [
+        ("1.0", "greet-1.0"),
+        ("1:2.0", "greet-2.0"),
+        ("1:2.0-1", "greet-2.0"),
+        ("1.0-a-1", "greet-1.0-a"),
+    ],
+)
 def test_shell_unpacks_source_as_sbuild_does(tmp_path: Path, version: str, tree: str) -> None:
     dsc = tmp_path / "greet.dsc"
     dsc.write_text(Deb822({"Source": "greet", "Version": version}).dump() or "")

@@ -164,6 +164,24 @@ def _submodule(path: Path) -> Path:
     return outer.path
 
 
+def _nested(path: Path) -> Path:
+    GitRepository(path / "greet/vendor/lib").commit("Inner", {"a": "1\n"})
+    return path / "greet"
+
+
+def _nested_unborn(path: Path) -> Path:
+    GitRepository(path / "greet/vendor/lib")
+    (path / "greet/vendor/lib/a").write_text("1\n")
+    return path / "greet"
+
+
+def _sparse(path: Path) -> Path:
+    repository = GitRepository(path / "greet")
+    repository.commit("Two directories", {"kept/a": "1\n", "left/out": "2\n"})
+    repository.git("sparse-checkout", "set", "kept")
+    return repository.path
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
@@ -174,6 +192,9 @@ def _submodule(path: Path) -> Path:
         (_shallow, "is a shallow clone"),
         (_empty, "there is nothing to build"),
         (_submodule, "submodules with changes: sub "),
+        (_nested, "untracked git repositories: vendor/lib .*exclude"),
+        (_nested_unborn, "untracked git repositories: vendor/lib .*exclude"),
+        (_sparse, r"tracked, but not checked out: left/out \(git sparse-checkout disable\)"),
     ],
 )
 def test_capture_refuses_invalid_directory(
@@ -183,11 +204,18 @@ def test_capture_refuses_invalid_directory(
         capture(make(tmp_path))
 
 
-def test_capture_records_nested_repository(tree: GitRepository) -> None:
-    GitRepository(tree.path / "vendored").commit("Inner", {"a": "1\n"})
-    found = capture(tree.path)
-    kinds = GitMirror(found.repository, Path(found.repository)).git("ls-tree", found.branch)
-    assert "160000 commit" in kinds  # orig.submodules refuses it
+def test_capture_leaves_out_excluded_nested_repository(tree: GitRepository) -> None:
+    GitRepository(tree.path / "vendor/lib").commit("Inner", {"a": "1\n"})
+    (tree.path / ".git/info").mkdir(exist_ok=True)
+    (tree.path / ".git/info/exclude").write_text("/vendor/\n")
+    assert not capture(tree.path).dirty
+
+
+def test_capture_keeps_file_that_git_does_not_look_at(tree: GitRepository) -> None:
+    tree.commit("Start", {"skipped": "1\n"})
+    tree.git("update-index", "--skip-worktree", "skipped")
+    (tree.path / "skipped").write_text("2\n")
+    assert capture(tree.path).changed == 1
 
 
 def test_capture_of_packaging_only(git_repository: Callable[..., GitRepository]) -> None:
