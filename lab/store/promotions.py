@@ -16,6 +16,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from lab.base.errors import ConfigurationError
 from lab.store.archive import ArchivePart
 from lab.store.records import Stored
@@ -48,6 +50,16 @@ class ProbeRecord(ArchivePart):
     finished: str = ""
 
 
+class FailedProbe(ArchivePart):
+    """A state that has failed and has no verdict yet: the state of the label must be tested to compare."""
+
+    state: str
+    runs: tuple[str, ...] = ()
+    failures: tuple[ProbeFailure, ...] = ()
+    message: str = ""
+    ended_at: str = ""
+
+
 class HeldVersion(ArchivePart):
     """An item that failed in a round, with its evidence.
 
@@ -67,6 +79,8 @@ class HeldVersion(ArchivePart):
 class PromotionRound(Stored):
     """promotions/LABEL/NUMBER.json: a round of a promotion."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
+    schema_version: int = Field(2, alias="schema")
     number: int
     track: str
     label: str
@@ -82,6 +96,8 @@ class PromotionRound(Stored):
     """The items that fulfil the criteria, the oldest first."""
     baseline: ProbeRecord | None = None
     """The result of the state of the label, if a state has failed."""
+    failed: FailedProbe | None = None
+    """The result of a state, while the state of the label is tested to compare."""
     probes: tuple[ProbeRecord, ...] = ()
     held: tuple[HeldVersion, ...] = ()
     decided: bool = False

@@ -15,7 +15,7 @@ from lab.base import environment, files
 from lab.base.errors import InfrastructureError
 from lab.store import promotions
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
-from lab.store.promotions import HeldVersion, ProbeRecord, PromotionRound, WaitingVersions
+from lab.store.promotions import FailedProbe, HeldVersion, ProbeRecord, PromotionRound, WaitingVersions
 from lab.store.records import rfc3339
 from scripts.archives import lab_archive, labels, versions
 from scripts.archives.content import Content
@@ -186,7 +186,7 @@ class Promoter:
             state = self._state(candidates, part)
             self.say(f"tests {', '.join(_names(part))} as {state.name}")
             record = self._judged(state, part)
-            self._update(probes=(*self.turn.probes, record))
+            self._update(probes=(*self.turn.probes, record), failed=None)
             self.say(f"{state.name}: {record.verdict}{': ' if record.message else ''}{record.message}")
         if record.verdict == "passed" and self.criteria.settings.votes and not record.votes:
             votes = promotions.votes(self.criteria.store, record.state)
@@ -196,15 +196,25 @@ class Promoter:
         return record.verdict == "passed"
 
     def _judged(self, state: State, part: PART) -> ProbeRecord:
-        result = self._probed(state)
-        baseline = self.turn.baseline
+        failed, baseline = self.turn.failed, self.turn.baseline
+        if failed and failed.state == state.name:
+            result = ProbeResult("failed", failed.runs, failed.failures, failed.message, failed.ended_at)
+        else:
+            result = self._probed(state)
         if result.verdict == "failed" and self.turn.base and baseline is None:
+            parts = {"runs": result.runs, "failures": result.failures, "message": result.message}
+            # An error in the test of the label's state must not cost another test of this one.
+            self._update(failed=FailedProbe(state=state.name, ended_at=result.ended_at, **parts))
             self.say(f"tests {self.turn.base}, the present state of {self.turn.label}, to compare")
             base = self._probed(self.reader.existing(self.turn.base))
             baseline = judgement.judged(base, self.turn.base, (), None, self._now())
             if not base.ended_at:  # else it does not have all failures: the next probe compares again
                 self._update(baseline=baseline)
-        return judgement.judged(result, state.name, _names(part), baseline, self._now())
+        try:
+            return judgement.judged(result, state.name, _names(part), baseline, self._now())
+        except InfrastructureError:
+            self._update(failed=None)  # after a repair, it is tested again
+            raise
 
     def _probed(self, state: State) -> ProbeResult:
         """Probe a state, again after an error.  Raises InfrastructureError after the last error."""
