@@ -26,6 +26,7 @@ from scripts.promotion import judgement
 from scripts.promotion.candidates import Candidates, Distribution
 from scripts.promotion.composition import compose
 from scripts.promotion.criteria import TrackCriteria
+from scripts.promotion.elsewhere import DeploymentMissing
 from scripts.promotion.halving import Culprit, halve
 from scripts.promotion.probing import Probe, ProbeResult
 from scripts.promotion.survey import PromotionSurvey, survey
@@ -37,11 +38,15 @@ PART = frozenset[MigrationItem]
 
 @dataclass(frozen=True)
 class PromotionOutcome:
-    """The result of a call: the round, if one was necessary, and what waits now; ``votes``: those that are missing."""
+    """The result of a call: the round, if one was necessary, and what waits now.
+
+    ``votes``: those that are missing; ``deployment``: the state that a job is to deploy first.
+    """
 
     round: PromotionRound | None
     waiting: WaitingVersions | None
     votes: tuple[str, ...] = ()
+    deployment: str = ""
 
 
 @dataclass
@@ -71,6 +76,8 @@ class Promoter:
                 return PromotionOutcome(None, self._note(self._survey()))
             try:
                 self._decide()
+            except DeploymentMissing as missing:
+                return PromotionOutcome(self.turn, self._note(self._survey()), deployment=missing.state)
             except judgement.VotesMissing as missing:
                 if not self._is_late(missing):
                     waiting = self._note(self._survey(), missing)
