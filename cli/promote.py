@@ -16,15 +16,17 @@ from cli.archive.access import by_option, who, why_line
 from cli.options import dry_run_option
 from cli.output import out
 from cli.phases import run_phases
+from lab.base import environment, files
 from lab.base.errors import ConfigurationError, InfrastructureError
 from lab.config import loading
 from lab.config.description import Lab
 from lab.config.options import json_option, lab_option
+from lab.store.archive_place import is_apart
 from lab.store.promotions import WaitingVersions
-from lab.store.run_directory import Run
+from lab.store.run_directory import HANDED_OVER, Run, parameters
 from lab.store.runs import Store
 from reports import junit
-from scripts.promotion import after, opening, probing, rounds
+from scripts.promotion import after, elsewhere, opening, probing, rounds
 from scripts.promotion.after import LateStep
 from scripts.promotion.criteria import TrackCriteria
 from scripts.promotion.rounds import Promoter, PromotionOutcome
@@ -90,20 +92,30 @@ def logged(store: Store, label: str) -> Iterator[IO[str]]:
 
 
 def promoter(lab: Lab, criteria: TrackCriteria, by: str, log: IO[str], *, as_json: bool) -> Promoter:
-    """Return the promotion of a label with the deployments of this machine."""
+    """Return the promotion of a label, with the deployments of this machine or, if the archive is apart, of jobs."""
     console = Console(stderr=True, highlight=False, markup=False) if as_json else out
 
     def run(current: Run) -> Sequence[Run]:
         return run_phases(lab, current, console)[1]
 
+    probe = elsewhere.prober(lab, criteria.track, ask) if is_apart(lab) else probing.prober(lab, criteria.track, run)
     return Promoter(
         criteria,
-        probing.prober(lab, criteria.track, run),
+        probe,
         opening.distribution(lab, criteria.track, log),
         by,
         log,
         console.print,
     )
+
+
+def ask(state: str) -> bool:
+    """Hand the parameters for the deployment of a state over to the next job; return False without Jenkins."""
+    if not environment.variable("BUILD_URL"):
+        return False
+    text = parameters({"COMPONENT": "", "COMMIT": "", "VERSION": "", "ARCHIVE": state, "CAUSE": "promotion"})
+    files.write_atomic(Path("results", HANDED_OVER), text)
+    return True
 
 
 def show(lab: Lab, criteria: TrackCriteria, log: IO[str], *, why: bool, as_json: bool) -> None:
@@ -128,6 +140,7 @@ def print_outcome(label: str, outcome: PromotionOutcome, steps: Sequence[LateSte
             "label": label,
             "promotion": turn.model_dump(exclude={"schema_version"}) if turn else None,
             "waits_for_votes": list(outcome.votes),
+            "waits_for_deployment": outcome.deployment,
             "steps": [
                 {"step": each.name, "component": each.component, "version": each.version, "problem": each.problem}
                 for each in steps
@@ -140,6 +153,8 @@ def print_outcome(label: str, outcome: PromotionOutcome, steps: Sequence[LateSte
         out.print(f"{label}: nothing to promote")
     elif turn.outcome == "promoted":
         out.print(f"{label} moved from {turn.base or '(none)'} to {turn.target}")
+    elif outcome.deployment:
+        out.print(f"{label}: waits for the deployment of {outcome.deployment}")
     elif outcome.votes:
         out.print(f"{label}: waits for the votes of {', '.join(outcome.votes)}")
     else:

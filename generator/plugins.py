@@ -14,7 +14,7 @@ from lab.store.archive_place import is_apart
 
 PLUGINS: Mapping[str, str] = {
     "build-timeout": "ends a build that takes too long",
-    "copyartifact": "hands the packages of a build over to the machine of the archive; only with `jenkins.archive_agent`",
+    "copyartifact": "hands packages and results over to the machine of the archive; only with `jenkins.archive_agent`",
     "cloudbees-folder": "the folder that everything lies in; only with `jenkins.folder`",
     "git": "sees new commits of the lab's own repository; only with `jenkins.repository`",
     "junit": "shows test results",

@@ -57,14 +57,15 @@ def track_jobs(lab: Lab) -> Iterator[Job]:
                 then = {"phase": {"job": job_name(name, component, "test")}} if tested else _next(name, later)
                 yield from _build(lab, name, component, then)
                 if tested:
-                    yield _test(lab, name, component, _next(name, later))
+                    yield _test(lab, name, component, _next(name, later, recorded=_records(lab, name)))
         for place, phase in enumerate(later):
             starts = phase == track.phases[0] and track.trigger == "commit"
             values = {
                 "track": name,
                 "minutes": PHASE_MINUTES,
                 "trigger": {"timer": {"schedule": _schedule(lab.file, name, track)}} if starts else NOTHING,
-                "next": _next(name, later[place + 1 :], there=True),
+                "next": _next(name, later[place + 1 :], recorded=_records(lab, name), there=True),
+                "copied": _copied(lab, name),
                 **_agent(lab, name, "deploy"),
             }
             yield Job(phase, job_name(name, "", phase), values)
@@ -77,9 +78,24 @@ def _later(track: Track) -> list[Phase]:
     return [phase for phase in track.phases if phase not in COMPONENT_PHASES]
 
 
-def _next(track: str, phases: Sequence[Phase], *, there: bool = False) -> Any:
-    """Return the publisher that starts the next phase; ``there``: on the same agent, which has the deployment."""
-    return {"phase-there" if there else "phase": {"job": f"{track}-{phases[0]}"}} if phases else NOTHING
+def _next(track: str, phases: Sequence[Phase], *, recorded: bool = False, there: bool = False) -> Any:
+    """Return the publisher that starts the next phase; ``there``: on the same agent, which has the deployment.
+
+    ``recorded``: it also starts the job that records the results.
+    """
+    names = ["recorded"] * recorded + ["phase-there" if there else "phase"] * bool(phases)
+    values = ({"track": track} if recorded else {}) | ({"job": f"{track}-{phases[0]}"} if phases else {})
+    return {"-and-".join(names): values} if names else NOTHING
+
+
+def _records(lab: Lab, track: str) -> bool:
+    """Return whether the machine of the archive records the results of a track, for its promotions."""
+    return bool(is_apart(lab) and lab.tracks[track].promotion)
+
+
+def _copied(lab: Lab, track: str) -> Any:
+    """Return the property of the jobs whose results are recorded: who may copy them."""
+    return {"copied": {"job": f"{track}-results"}} if _records(lab, track) else NOTHING
 
 
 def _agent(lab: Lab, track: str, role: agents.Role) -> dict[str, str]:
@@ -113,7 +129,8 @@ def _build(lab: Lab, track_name: str, component: str, then: Any) -> Iterator[Job
 
 def _test(lab: Lab, track: str, component: str, then: Any) -> Job:
     minutes = lab.component(component, track).test.timeout_minutes + OTHER_STEPS_MINUTES
-    values = {"track": track, "component": component, "minutes": minutes, "next": then, **_agent(lab, track, "build")}
+    values = {"track": track, "component": component, "minutes": minutes, "next": then, "copied": _copied(lab, track)}
+    values |= _agent(lab, track, "build")
     return Job("test", job_name(track, component, "test"), values)
 
 
@@ -132,8 +149,13 @@ def _promote(lab: Lab, name: str) -> Iterator[Job]:
             raise ConfigurationError(f"{lab.file}: tracks.{name}.promotion.schedule: Jenkins would refuse {problem}")
         label = f"{name}-{promotion.label}"
         values = {"track": name, "label": label, "schedule": promotion.schedule, "minutes": PROMOTION_MINUTES}
-        agent = _agent(lab, name, "deploy")
-        yield Job("promote", f"{name}-promote", values | agent)
+        if apart := is_apart(lab):
+            values["next"] = _next(name, _later(lab.tracks[name]))
+        assert lab.jenkins  # noqa: S101 - there are jobs
+        agent = {"agent": agents.label(lab.jenkins, "archive")} if apart else _agent(lab, name, "deploy")
+        yield Job("promote-apart" if apart else "promote", f"{name}-promote", values | agent)
+        if apart:
+            yield Job("results", f"{name}-results", {"track": name} | agent)
         if promotion.votes:
             yield Job("vote", f"{name}-vote", {"track": name} | agent)
 

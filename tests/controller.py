@@ -85,7 +85,12 @@ class Controller:
             for each in root.iter("hudson.model.StringParameterDefinition")
         }
         parameters = {name: given.get(name, default) for name, default in defaults.items()}
-        env = {**parameters, "BUILD_URL": f"{self.url}/job/{job}/{number}/", "BUILD_NUMBER": str(number)}
+        env = {
+            **parameters,
+            "JOB_BASE_NAME": job,
+            "BUILD_URL": f"{self.url}/job/{job}/{number}/",
+            "BUILD_NUMBER": str(number),
+        }
         artifacts = self.home / job / str(number)
         artifacts.mkdir(parents=True)
         try:
@@ -94,7 +99,7 @@ class Controller:
             result = "FAILURE"
         else:
             self._archive(root, workspace, artifacts)
-        triggered = tuple(self._triggers(root, workspace, env)) if result in GOOD else ()
+        triggered = tuple(self._triggers(root, workspace, env, result))
         done = Finished(job, number, result, parameters, artifacts, triggered)
         self.builds.append(done)
         return done
@@ -139,7 +144,7 @@ class Controller:
         return code
 
     def _copy(self, builder: etree._Element, workspace: Path, env: Mapping[str, str]) -> None:
-        job = builder.findtext("project", "").removeprefix("/")
+        job = expand(builder.findtext("project", "").removeprefix("/"), env)
         assert builder.find("selector").get("class") == "hudson.plugins.copyartifact.SpecificBuildSelector"
         source = self.home / job / expand(builder.findtext("selector/buildNumber", ""), env)
         wanted = builder.findtext("filter", "")
@@ -155,9 +160,11 @@ class Controller:
                 shutil.copyfile(workspace / path, artifacts / path)
 
     def _triggers(
-        self, root: etree._Element, workspace: Path, env: Mapping[str, str]
+        self, root: etree._Element, workspace: Path, env: Mapping[str, str], result: Result
     ) -> Iterator[tuple[str, Mapping[str, str]]]:
         for each in root.findall("publishers/hudson.plugins.parameterizedtrigger.BuildTrigger/configs/*"):
+            if result not in GOOD and each.findtext("condition") != "ALWAYS":
+                continue
             file = each.findtext("configs/*/propertiesFile")
             text = expand(each.findtext("configs/*/properties") or "", env)
             if file:

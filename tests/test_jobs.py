@@ -381,11 +381,28 @@ def test_contradictions_of_agents(
         assert any(complaint in line for line in lines)
 
 
-def test_agents_apart_from_the_archive_cannot_promote(lab_factory: Callable[..., Lab]) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"tracks\.trunk\.promotion: it needs the archive and the deployments on one"
-    ):
-        lab_factory(lab={"jenkins": {**JENKINS, **APART}, "archive": URL}, track={"promotion": {}})
+def test_archive_agent_promotes_what_other_agents_have_tested(expanded: Callable[..., Items]) -> None:
+    track = {"phases": ["build", "test", "deploy", "exercise"], "promotion": {"votes": ["staging"]}}
+    items = expanded(APART, lab={"archive": URL}, track=track)
+    names = ("promote", "results", "vote")
+    assert [texts(items[f"job trunk-{name}"], "assignedNode") for name in names] == [["vault"]] * 3
+    promote, results = items["job trunk-promote"], items["job trunk-results"]
+    starts = "publishers/hudson.plugins.parameterizedtrigger.BuildTrigger/configs/*"
+    assert texts(promote, f"{starts}/projects") == ["trunk-deploy"]
+    assert texts(promote, f"{starts}//failTriggerOnMissing") == ["true"]
+    assert promote.find(".//hudson.plugins.throttleconcurrents.ThrottleJobProperty") is None  # it deploys nothing
+    assert texts(results, f"{starts}/projects") == ["trunk-promote"]
+    _, verb, *options = shlex.split(shells(results)[-1])
+    assert (verb, options[0], options[-4:]) == ("archive", "result", ["--number", "$RUN", "--url", "$RUN_URL"])
+    copied = "properties/hudson.plugins.copyartifact.CopyArtifactPermissionProperty/projectNameList/string"
+    parameters = texts(results, ".//hudson.model.StringParameterDefinition/name")
+    for job, then in (("greet-test", ["trunk-deploy"]), ("deploy", ["trunk-exercise"]), ("exercise", [])):
+        root = items[f"job trunk-{job}"]
+        assert texts(root, f"{starts}/projects") == ["trunk-results", *then]
+        assert texts(root, f"{starts}/condition") == ["ALWAYS", *["UNSTABLE_OR_BETTER" for _ in then]]
+        assert root.findtext(copied) == "trunk-results"
+        given = root.findtext(".//hudson.plugins.parameterizedtrigger.PredefinedBuildParameters/properties", "")
+        assert [line.partition("=")[0] for line in given.splitlines()] == parameters
 
 
 def test_a_watch_starts_the_builds_of_a_track(expanded: Callable[..., Items]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cli.groups import LazyGroup
 
-NAMES = ("states", "show", "diff", "promote", "demote", "pin", "unpin", "gc", "vote", "withdraw", "migrate")
+NAMES = ("states", "show", "diff", "promote", "demote", "pin", "unpin", "gc", "vote", "result", "withdraw", "migrate")
 
 command = LazyGroup(
     "archive",

@@ -17,6 +17,7 @@ from lab.store import promotions
 from lab.store.promotions import StateVote
 from lab.store.records import rfc3339
 from lab.store.runs import Store
+from scripts.archives import archive_identity
 
 
 @click.command("vote")
@@ -32,6 +33,7 @@ def command(state: str, name: str, verdict: str, url: str, lab_file: Path, *, as
     A state that `qalab promote` has tested waits for all votes.  A later vote of the same system replaces the earlier one.
     """
     lab = loading.load(lab_file)
+    archive_identity.check(lab)
     found = reader(lab).existing(state)
     track = lab.tracks.get(found.track)
     known = track.promotion.votes if track and track.promotion else ()

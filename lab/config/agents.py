@@ -43,8 +43,6 @@ def contradictions(lab: Lab) -> Iterator[tuple[tuple[str, ...], str]]:
             yield ("jenkins", "architecture_agents", architecture), "no series has this architecture"
     if jenkins.archive_agent is None:
         return
-    reason = "it needs the archive and the deployments on one machine, and jenkins.archive_agent parts them"
-    yield from ((("tracks", name, "promotion"), reason) for name, track in lab.tracks.items() if track.promotion)
     if not lab.archive.url:
         yield ("archive", "url"), "missing; where all agents read the archive of jenkins.archive_agent, on a web server"
     for role in ("build", "deploy"):

@@ -6,6 +6,7 @@
     promotions/LABEL/waiting.json  the versions that are not in the label after the last round
     phases/TRACK/COMPONENT/PHASE/VERSION.json
                                    the result of a phase for a version, see `PhaseResult`
+    probes/STATE/                  the results of a state's deployment by a job, see `scripts.promotion.elsewhere`
     votes/STATE/NAME.json          the vote of a CI system for a state, see `StateVote`
 
 A round is written before and after each of its actions, so that the next call continues it after a kill.
@@ -16,12 +17,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from lab.base.errors import ConfigurationError
 from lab.store.archive import ArchivePart
 from lab.store.records import Stored
 from lab.store.runs import Store
 from lab.store.standing import RunVerdict
 
+ASKED = "asked.json"
 ProbeVerdict = Literal["passed", "failed"]
 
 
@@ -48,6 +52,16 @@ class ProbeRecord(ArchivePart):
     finished: str = ""
 
 
+class FailedProbe(ArchivePart):
+    """A state that has failed and has no verdict yet: the state of the label must be tested to compare."""
+
+    state: str
+    runs: tuple[str, ...] = ()
+    failures: tuple[ProbeFailure, ...] = ()
+    message: str = ""
+    ended_at: str = ""
+
+
 class HeldVersion(ArchivePart):
     """An item that failed in a round, with its evidence.
 
@@ -67,6 +81,8 @@ class HeldVersion(ArchivePart):
 class PromotionRound(Stored):
     """promotions/LABEL/NUMBER.json: a round of a promotion."""
 
+    migrations = dict.fromkeys((1,), lambda data: data)  # the new field has a default
+    schema_version: int = Field(2, alias="schema")
     number: int
     track: str
     label: str
@@ -82,6 +98,8 @@ class PromotionRound(Stored):
     """The items that fulfil the criteria, the oldest first."""
     baseline: ProbeRecord | None = None
     """The result of the state of the label, if a state has failed."""
+    failed: FailedProbe | None = None
+    """The result of a state, while the state of the label is tested to compare."""
     probes: tuple[ProbeRecord, ...] = ()
     held: tuple[HeldVersion, ...] = ()
     decided: bool = False
@@ -135,6 +153,13 @@ class PhaseResult(Stored):
     failures: tuple[ProbeFailure, ...] = ()
 
 
+class ProbeRequest(Stored):
+    """probes/STATE/asked.json: since when a job was asked to deploy a state, after how many errors of the lab."""
+
+    since: str
+    errors: int = 0
+
+
 class StateVote(Stored):
     """votes/STATE/NAME.json: the vote of a CI system for a state."""
 
@@ -186,7 +211,17 @@ def states_in_use(store: Store) -> set[str]:
         last = last_round(store, path.name)
         if last and last.outcome == "open":
             found |= {last.base, last.newest, last.target, *(probe.state for probe in last.probes)}
-    return found
+    return found | {path.parent.name for path in store.root.glob(f"probes/*/{ASKED}")}
+
+
+def probe_home(store: Store, state: str) -> Path:
+    return store.root / "probes" / state
+
+
+def probe_request(store: Store, state: str) -> ProbeRequest | None:
+    """Return since when a job was asked to deploy a state; None where no promotion waits for that."""
+    path = probe_home(store, state) / ASKED
+    return ProbeRequest.read(path) if path.exists() else None
 
 
 def phase_path(store: Store, track: str, component: str, phase: str, version: str) -> Path:

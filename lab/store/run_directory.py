@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,9 +131,7 @@ class Run:
         }
         if info.proposal:
             values |= {"PROPOSAL": info.proposal.model_dump_json(), "BASE": info.base}
-        # Nothing in a name, an id, a version or an identity needs escaping in the value of a Java property.
-        text = "".join(f"{name}={value}\n" for name, value in values.items())
-        files.write_atomic(self.results / HANDED_OVER, text)
+        files.write_atomic(self.results / HANDED_OVER, parameters(values))
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -165,6 +163,12 @@ class Run:
     def version(self) -> str:
         """The newest version in the records, read now."""
         return self.standing().version
+
+
+def parameters(values: Mapping[str, str]) -> str:
+    """Return the parameters of a job as Java properties."""
+    # Nothing in a name, an id, a version or an identity needs escaping in the value of a property.
+    return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 def phase_steps(phase: str) -> tuple[str, ...]:

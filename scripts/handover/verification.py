@@ -57,7 +57,7 @@ def check(run: Run, lab: Lab, expected: Expected) -> None:
         raise InfrastructureError(f"{run.id}: run.json: its commit or its series cannot be right")
     records = _records(run)
     for record in records.values():
-        _check_record(run, record)
+        check_record(run, record)
     version = records["source"].version
     for item in (item for record in records.values() for item in record.artifacts):
         _check_file(run, item)
@@ -83,7 +83,8 @@ def _records(run: Run) -> dict[str, Record]:
     return {step: record for step, record in found.items() if record}
 
 
-def _check_record(run: Run, record: Record) -> None:
+def check_record(run: Run, record: Record) -> None:
+    """Raise InfrastructureError for the record of another run, and for one that names files which are no results."""
     info = run.info
     of_run = (info.component, info.track, info.series, info.commit)
     of_record = (record.component, record.track, record.series, record.commit or info.commit)

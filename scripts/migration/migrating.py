@@ -6,7 +6,7 @@ becomes a constraint of the next search.  A result has always been judged by dos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from scripts.migration import hints as hint_files
@@ -181,22 +181,29 @@ class _Judge:
     def _learn(self, package: PackageNode, explanation: Explanation, there: set[int], state: SearchState) -> None:
         """Make a constraint of what dose found; without a choice left, of all that the package can reach."""
         text = f"{package} would be uninstallable: {explanation.line}"
-        narrow = self._core(package, explanation, there, text)
-        reached = self.world.cone([package.number], there, package.arch)
-        wide = Core(
-            frozenset(reached),
-            frozenset(p for n in reached for c in self.world.packages[n].needs for p in self.world.clauses[c].providers)
-            - there,
-            text,
-        )
-        for core in (narrow, wide) if explanation.complete else (wide,):
+        for core in self._cores(package, explanation, there, text):
             if self.search.options(state, core):
                 self.search.learn(core)
                 return
         package.checked = False  # only forced items break it
 
+    def _cores(self, package: PackageNode, explanation: Explanation, there: set[int], text: str) -> Iterator[Core]:
+        """Yield the narrow constraint, then the wide one, which takes long to find among 60,000 packages."""
+        if explanation.complete:
+            yield self._core(package, explanation, there, text)
+        reached = self.world.cone([package.number], there, package.arch)
+        needs = {clause for number in reached for clause in self.world.packages[number].needs}
+        providers = {provider for clause in needs for provider in self.world.clauses[clause].providers}
+        yield Core(frozenset(reached), frozenset(providers - there), text)
+
     def _core(self, package: PackageNode, explanation: Explanation, there: set[int], text: str) -> Core:
-        by_name = {self.world.packages[n].binary.name: n for n in there if self.world.packages[n].arch == package.arch}
+        wanted = explanation.packages | explanation.dependencies.keys()
+        by_name = {
+            p.binary.name: p.number
+            for name in wanted
+            for p in self.world.named(package.arch, name)
+            if p.number in there
+        }
         members = {by_name[name] for name in explanation.packages if name in by_name}
         escapes: set[int] = set()
         for name, texts in explanation.dependencies.items():

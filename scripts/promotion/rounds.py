@@ -15,7 +15,7 @@ from lab.base import environment, files
 from lab.base.errors import InfrastructureError
 from lab.store import promotions
 from lab.store.archive import SOURCE_LOCK, ArchiveReader, State
-from lab.store.promotions import HeldVersion, ProbeRecord, PromotionRound, WaitingVersions
+from lab.store.promotions import FailedProbe, HeldVersion, ProbeRecord, PromotionRound, WaitingVersions
 from lab.store.records import rfc3339
 from scripts.archives import lab_archive, labels, versions
 from scripts.archives.content import Content
@@ -26,6 +26,7 @@ from scripts.promotion import judgement
 from scripts.promotion.candidates import Candidates, Distribution
 from scripts.promotion.composition import compose
 from scripts.promotion.criteria import TrackCriteria
+from scripts.promotion.elsewhere import DeploymentMissing
 from scripts.promotion.halving import Culprit, halve
 from scripts.promotion.probing import Probe, ProbeResult
 from scripts.promotion.survey import PromotionSurvey, survey
@@ -37,11 +38,15 @@ PART = frozenset[MigrationItem]
 
 @dataclass(frozen=True)
 class PromotionOutcome:
-    """The result of a call: the round, if one was necessary, and what waits now; ``votes``: those that are missing."""
+    """The result of a call: the round, if one was necessary, and what waits now.
+
+    ``votes``: those that are missing; ``deployment``: the state that a job is to deploy first.
+    """
 
     round: PromotionRound | None
     waiting: WaitingVersions | None
     votes: tuple[str, ...] = ()
+    deployment: str = ""
 
 
 @dataclass
@@ -71,6 +76,8 @@ class Promoter:
                 return PromotionOutcome(None, self._note(self._survey()))
             try:
                 self._decide()
+            except DeploymentMissing as missing:
+                return PromotionOutcome(self.turn, self._note(self._survey()), deployment=missing.state)
             except judgement.VotesMissing as missing:
                 if not self._is_late(missing):
                     waiting = self._note(self._survey(), missing)
@@ -186,7 +193,7 @@ class Promoter:
             state = self._state(candidates, part)
             self.say(f"tests {', '.join(_names(part))} as {state.name}")
             record = self._judged(state, part)
-            self._update(probes=(*self.turn.probes, record))
+            self._update(probes=(*self.turn.probes, record), failed=None)
             self.say(f"{state.name}: {record.verdict}{': ' if record.message else ''}{record.message}")
         if record.verdict == "passed" and self.criteria.settings.votes and not record.votes:
             votes = promotions.votes(self.criteria.store, record.state)
@@ -196,15 +203,25 @@ class Promoter:
         return record.verdict == "passed"
 
     def _judged(self, state: State, part: PART) -> ProbeRecord:
-        result = self._probed(state)
-        baseline = self.turn.baseline
+        failed, baseline = self.turn.failed, self.turn.baseline
+        if failed and failed.state == state.name:
+            result = ProbeResult("failed", failed.runs, failed.failures, failed.message, failed.ended_at)
+        else:
+            result = self._probed(state)
         if result.verdict == "failed" and self.turn.base and baseline is None:
+            parts = {"runs": result.runs, "failures": result.failures, "message": result.message}
+            # An error in the test of the label's state must not cost another test of this one.
+            self._update(failed=FailedProbe(state=state.name, ended_at=result.ended_at, **parts))
             self.say(f"tests {self.turn.base}, the present state of {self.turn.label}, to compare")
             base = self._probed(self.reader.existing(self.turn.base))
             baseline = judgement.judged(base, self.turn.base, (), None, self._now())
             if not base.ended_at:  # else it does not have all failures: the next probe compares again
                 self._update(baseline=baseline)
-        return judgement.judged(result, state.name, _names(part), baseline, self._now())
+        try:
+            return judgement.judged(result, state.name, _names(part), baseline, self._now())
+        except InfrastructureError:
+            self._update(failed=None)  # after a repair, it is tested again
+            raise
 
     def _probed(self, state: State) -> ProbeResult:
         """Probe a state, again after an error.  Raises InfrastructureError after the last error."""

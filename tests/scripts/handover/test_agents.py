@@ -6,11 +6,12 @@ packages in no time here.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +23,16 @@ from debian.debian_support import Version
 from generator import jjb, render
 from generator.canonical import parse
 from lab.base import files
+from lab.base.errors import InfrastructureError
 from lab.base.git import git
 from lab.base.run import output, run
 from lab.config import loading
 from lab.config.description import Lab
-from lab.store import source_history
-from lab.store.archive import ArchiveReader
+from lab.store import source_history, step_command
+from lab.store.archive import SOURCE_LOCK, ArchiveReader
 from lab.store.step import StepContext, StepOutcome
-from scripts import content, lintian, sbuild
+from scripts import configure, content, deploy, exercise, lintian, reset, sbuild, tempest
+from scripts.archives import series_index
 from tests.archives import deb, served
 from tests.conftest import GitRepository, packaging_files
 from tests.controller import Agent, Controller, Finished, Killed
@@ -267,6 +270,112 @@ def test_upload_and_push_from_the_machine_of_the_archive(
         assert files.sha256(queue / row["name"]) == row["sha256"]
     assert deployed["VERSION"] in git(["show", "tested:debian/changelog"], cwd=remote).splitlines()[0]
     assert git(["log", "-1", "--format=%s", "tested"], cwd=remote).startswith("Update the changelog for")
+
+
+@pytest.fixture
+def tested(field: Field, monkeypatch: pytest.MonkeyPatch) -> Field:
+    """The same lab with a promotion, whose deployments pass in no time,."""
+    described = yaml.safe_load((field.root / "lab.yaml").read_text())
+    described["tracks"]["trunk"]["promotion"] = {}
+    (field.root / "lab.yaml").write_text(yaml.safe_dump(described))
+    field.lab = loading.load(field.root / "lab.yaml")
+    render.write(field.lab, field.root / "jobs")
+    items = {item.key.name: parse(item.xml) for item in jjb.expand(field.root / "jobs", jjb.configuration(None))}
+    field.controller.jobs = items
+
+    def deployed(context: StepContext) -> StepOutcome:
+        context.run.hand_over(context.run.info.version, context.run.info.archive)
+        return StepOutcome()
+
+    monkeypatch.setattr(deploy, "action", deployed)
+    for step in (configure, tempest, reset):
+        monkeypatch.setattr(step, "action", lambda _context: StepOutcome())
+    monkeypatch.setattr(series_index, "packages_files", lambda *_: [])
+    return field
+
+
+def promoted(field: Field) -> list[str]:
+    """Run the job of the promotion and all jobs that it starts; return their names."""
+    done: list[Finished] = []
+    todo: list[tuple[str, Mapping[str, str]]] = [("trunk-promote", {})]
+    while todo:
+        job, parameters = todo.pop(0)
+        agent = field.vault if field.controller.label(job) == "vault" else field.agent("d1")
+        done.append(field.controller.build(job, agent, parameters))
+        todo += done[-1].triggered
+        assert len(done) < 40
+    return [each.job.removeprefix("trunk-") for each in done]
+
+
+@pytest.mark.integration
+def test_promotion_of_what_other_machines_have_deployed(tested: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that fails is held back, with the builds of Jenkins as evidence; errors of the lab end the chain."""
+    field = tested
+
+    def exercised(context: StepContext) -> StepOutcome:
+        versions = dict(field.reader.lock(context.run.info.archive, SOURCE_LOCK))
+        if "+2" in versions.get("salute", "") or versions == {}:
+            return StepOutcome("salute is rude", verdict="failed")
+        return StepOutcome()
+
+    monkeypatch.setattr(exercise, "action", exercised)
+    for component in ("greet", "salute"):
+        field.follow(field.build(component, field.builders[0]), field.vault)
+    asked = ["promote", "deploy", "results", "exercise", "results", "promote", "promote"]
+    assert sorted(promoted(field)) == sorted(asked)  # each result continues the promotion
+    first = dict(field.reader.lock("trunk-tested", SOURCE_LOCK))
+    assert sorted(first) == ["greet", "salute"]
+
+    for component in ("greet", "salute"):
+        field.follow(field.build(component, field.builders[0]), field.vault)
+    names = promoted(field)
+    assert names.count("deploy") == 3  # both, the present state, greet alone
+    second = dict(field.reader.lock("trunk-tested", SOURCE_LOCK))
+    assert (second["greet"][-2:], second["salute"]) == ("+2", first["salute"])
+    move = field.reader.moves("trunk-tested")[-1]
+    assert [run.split("/job/")[1].split("/")[0] for run in move.runs] == ["trunk-deploy", "trunk-exercise"]
+    assert promoted(field) == ["promote"]
+
+    def without_machine(_context: StepContext) -> StepOutcome:
+        raise InfrastructureError("no machine")
+
+    field.follow(field.build("greet", field.builders[0]), field.vault)
+    with monkeypatch.context() as patch:
+        patch.setattr(deploy, "action", without_machine)
+        patch.setattr(step_command, "PAUSES_SECONDS", (0.0,))
+        assert promoted(field).count("deploy") == 2
+        assert field.controller.builds[-1].result == "FAILURE"
+    assert promoted(field).count("deploy") == 1
+    assert dict(field.reader.lock("trunk-tested", SOURCE_LOCK))["greet"][-2:] == "+3"
+
+
+@pytest.mark.integration
+def test_results_that_nobody_asked_for_move_nothing(tested: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promotion asks once; results of another build, or with names that lead elsewhere, are refused."""
+    field = tested
+    monkeypatch.setattr(exercise, "action", lambda _context: StepOutcome())
+    field.follow(field.build("greet", field.builders[0]), field.vault)
+    store = field.vault.home / "state/qalab/testlab"
+    state = field.reader.existing("trunk").name
+    unasked = field.controller.build("trunk-deploy", field.agent("d1"), {"ARCHIVE": state, "CAUSE": "promotion"})
+    [(job, parameters), _] = unasked.triggered
+    assert field.controller.build(job, field.vault, parameters).result == "SUCCESS"
+    assert not (store / "probes").exists()
+
+    first = field.controller.build("trunk-promote", field.vault, {})
+    again = field.controller.build("trunk-promote", field.vault, {})
+    assert [[job for job, _ in build.triggered] for build in (first, again)] == [["trunk-deploy"], []]
+    deployed = field.controller.build("trunk-deploy", field.agent("d1"), first.triggered[0][1])
+    (job, parameters), _ = deployed.triggered
+    other = {**parameters, "RUN_URL": "https://jenkins.lab.example/job/trunk-deploy/77/"}
+    assert field.controller.build(job, field.vault, other).result == "FAILURE"
+    path = deployed.artifacts / "run.json"
+    good = path.read_text()
+    path.write_text(json.dumps(json.loads(good) | {"version": "../../../x", "cause": "upstream commit"}))
+    assert field.controller.build(job, field.vault, parameters).result == "FAILURE"
+    path.write_text(good)
+    assert field.controller.build(job, field.vault, parameters).result == "SUCCESS"
+    assert [path.name for path in (store / "probes" / state).iterdir() if path.is_dir()] == ["deploy"]
 
 
 @pytest.mark.integration

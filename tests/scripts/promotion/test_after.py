@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from debian.deb822 import Changes
 
+from lab.base import files
 from lab.base.errors import ConfigurationError
 from lab.base.git import git
 from lab.config.description import Lab, after
@@ -19,7 +21,9 @@ from scripts.archives.labels import Reasons
 from scripts.handover import keeping
 from scripts.promotion.after import carry_out
 from tests.conftest import Bench, GitRepository
+from tests.integration.test_archive import killed
 from tests.packages import CHANGELOG, pretend_built
+from tests.samples import sampled
 
 
 @pytest.mark.parametrize(
@@ -133,6 +137,56 @@ def test_upload_and_push_follow_the_promotion(
     (run.path / "run.json").unlink()
     problems = {step.problem for step in carry_out(lab, "trunk", "trunk-tested")}
     assert problems == {"its build is not on this machine: promote on the machine that has the archive"}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("step", sampled([1, 7], 7))
+def test_upload_and_push_killed_at_each_write(
+    step: int,
+    lab_factory: Callable[..., Lab],
+    git_repository: Callable[..., GitRepository],
+    tmp_path: Path,
+) -> None:
+    """The next promotion completes them: the queue has whole files, the branch has the commit, and nothing is left open."""
+    packaging = git_repository("packaging")
+    changelog = CHANGELOG.format(name="greet", version="1.0-1", distribution="unstable", text="New")
+    tested = packaging.commit("Package it", {"debian/changelog": changelog})
+    outside = tmp_path / "outside"
+    bare, incoming = outside / "bare.git", outside / "incoming"
+    incoming.mkdir(parents=True)
+    git(["init", "--quiet", "--bare", bare])
+    pushed = {"git": str(bare), "branch": "tested"}
+    lab = lab_factory(
+        packaging=packaging.path,
+        component={"upload": {"to": f"file://{incoming}"}, "packaging": {"push": pushed}},
+        track={"promotion": {}},
+    )
+    work = in_workspace(lab, tmp_path / "workspace")
+    pretend_built(work)
+    assert work.execute(archive).verdict == "passed"
+    git(["clone", "--quiet", packaging.path, work.run.work / "packaging"])
+    work.pretend("packaging", facts={"branch": "main"})
+    assert [work.execute(each).verdict for each in (upload, push)] == ["skipped", "skipped"]
+    with (tmp_path / "log").open("w") as log, lab_archive.opened(lab, log) as opened:
+        labels.move(opened, "promotion", "trunk-tested", "trunk", Reasons("a person"))
+    places = {outside: tmp_path / "outside-before", Store.of(lab).root: tmp_path / "store-before"}
+    for place, before in places.items():
+        shutil.copytree(place, before, symlinks=True)
+    for at in range(1, 10_000, step):
+        for place, before in places.items():
+            shutil.rmtree(place)
+            shutil.copytree(before, place, symlinks=True)
+        died = killed(at, lambda: list(carry_out(lab, "trunk", "trunk-tested")), tmp_path)
+        assert all(done.problem == "" for done in carry_out(lab, "trunk", "trunk-tested"))
+        [changes] = incoming.glob("*.changes")
+        for row in Changes(changes.read_bytes())["Checksums-Sha256"]:
+            assert files.sha256(incoming / row["name"]) == row["sha256"]
+        assert git(["rev-parse", "tested"], cwd=bare) == tested
+        assert list(carry_out(lab, "trunk", "trunk-tested")) == []
+        assert not Run(Store.of(lab).postponed("trunk", "greet", "1.0-1")).out.exists()
+        if not died:
+            break
+    assert at > 5
 
 
 def in_workspace(lab: Lab, workspace: Path) -> Bench:

@@ -135,6 +135,25 @@ def test_an_error_of_the_lab_is_no_verdict(bed: PromotionBed) -> None:
     assert bed.promote() == {}
 
 
+def test_error_in_the_test_of_the_present_state_does_not_cost_another_test_of_the_candidate(
+    bed: PromotionBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.add("hail 2")
+    bed.broken = {"hail/2": "hail"}
+    probe = bed.probe
+
+    def without_machine(state: State) -> ProbeResult:
+        return probe(state) if bed.content(state.name) else ProbeResult("error", message="no machine")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bed, "probe", without_machine)
+        for _ in range(2):
+            with pytest.raises(InfrastructureError, match="has no verdict: no machine"):
+                bed.promote()
+    assert bed.promote() == {"hail/2": "held back: exercise: hail: hail is broken"}
+    assert bed.probed == ["hail/2", ""]
+
+
 def test_a_held_version_is_tried_again_on_request(bed: PromotionBed) -> None:
     bed.add("hail 2")
     bed.broken = {"hail/2": "hail"}
