@@ -23,9 +23,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from lab.base.errors import ConfigurationError, Failed, InfrastructureError, LabError
+from lab.config.agents import archive_job
 from lab.config.description import Lab, job_name
 from lab.config.jenkins import Connection, job_path
 from lab.forges.proposals import ProposalId, proposal_of
+from lab.store.archive_place import is_apart
 from lab.store.records import RunInputs, rfc3339
 from lab.store.run_directory import WHOLE
 from scripts.ordering.scheduling import Situation
@@ -40,6 +42,8 @@ NEWEST: Final = 200
 PARAMETERS: Final = "actions[parameters[name,value]]"
 VERDICTS: Final[Mapping[str, str]] = {"SUCCESS": "passed", "UNSTABLE": "unstable", "FAILURE": "failed"}
 CUT_SHORT: Final = frozenset({"ABORTED", "NOT_BUILT"})
+IMPORTED: Final = ("RUN", "RUN_URL", "COMMIT")
+"""The parameters of the job that imports a build."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class NewBuild:
 
     @property
     def about(self) -> str:
+        if run := self.parameters.get("RUN"):
+            return f"{self.component}: build {run} is imported again"
         reason = f": {self.parameters['REASON']}" if self.parameters.get("REASON") else ""
         commit = self.parameters.get("COMMIT")
         what = f"commit {commit[:7]}" if commit else f"content {self.parameters['ARCHIVE']}"
@@ -101,25 +107,43 @@ def new_builds(lab: Lab, track: str, connection: Connection) -> TriggerRound:
     components = TrackComponents(lab, track, packaging_control(lab, track))
     troubles: list[LabError] = []
     known: dict[str, list[WatchedBuild]] = {}
+    imports: dict[str, list[WatchedBuild]] = {}
     due: dict[str, list[NewBuild]] = {}
+    again: list[NewBuild] = []
     for component in lab.components_of(track):
         job = _job(lab, track, component)
         try:
             known[component] = builds_of(connection, job)
+            if is_apart(lab):  # after its builds: one that ends meanwhile has its import in the queue
+                importer = _folder(lab) + archive_job(track, component)
+                imports[component] = builds_of(connection, importer)
+                again += _imported_again(component, imports[component], importer)
             if new := [*_of_component(components, component, known[component], job)]:
                 due[component] = new
         except (ConfigurationError, Failed, InfrastructureError) as error:
             troubles.append(error)
     # Jenkins runs the builds of a job one after the other: a component that is busy can have more of them queued.
-    busy = {name for name, builds in known.items() if _is_busy(builds)} - due.keys()
-    failed = {name for name, builds in known.items() if builds and builds[-1].result == "FAILURE"}
-    situation = Situation(components.graph.order, due.keys(), busy, failed)
+    all_builds = [*known.items(), *imports.items()]
+    busy = {name for name, builds in all_builds if _is_busy(builds)} | {one.component for one in again}
+    failed = {name for name, builds in all_builds if builds and builds[-1].result == "FAILURE"}
+    situation = Situation(components.graph.order, due.keys(), busy - due.keys(), failed)
     started = situation.ready(len(due))
-    return TriggerRound(tuple(each for name in started for each in due[name]), situation.reasons(), tuple(troubles))
+    return TriggerRound(
+        (*again, *(each for name in started for each in due[name])), situation.reasons(), tuple(troubles)
+    )
 
 
 def _folder(lab: Lab) -> str:
     return f"{lab.jenkins.folder}/" if lab.jenkins and lab.jenkins.folder else ""
+
+
+def _imported_again(component: str, imports: Sequence[WatchedBuild], job: str) -> Iterator[NewBuild]:
+    """Yield the builds whose imports have failed: the lab's fault, because the builds have passed."""
+    outcomes: dict[str, Outcome] = {"FAILURE": "error", **dict.fromkeys(CUT_SHORT, "error")}
+    _, again = judged((one.parameter("RUN"), outcomes.get(one.result, "verdict")) for one in imports)
+    for run, last in {one.parameter("RUN"): one for one in imports}.items():
+        if run in again:
+            yield NewBuild(component, job, {name: last.parameter(name) for name in IMPORTED})
 
 
 def _of_pocket(lab: Lab, track: str, connection: Connection) -> TriggerRound:
